@@ -1,0 +1,1 @@
+"""What knows nothing of chats: database access, HTTP, events, tasks, logs."""

@@ -1,0 +1,42 @@
+"""From a database URL to a database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastback.kit.db.database import Database
+from fastback.kit.db.errors import DatabaseError
+
+
+async def connect(
+    url: str,
+    *,
+    schema: str | None = None,
+    pool_size: int = 10,
+    pool_timeout: float = 30.0,
+    pool_recycle: float = 3600.0,
+    wal: bool = True,
+) -> Database:
+    """Open the database behind `sqlite:///path` or `postgresql://…`; only the chosen driver is loaded.
+
+    Raises:
+        DatabaseError: an unknown scheme, or a database that cannot be opened.
+    """
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.partition("+")[0].lower()
+    if scheme == "sqlite":
+        from fastback.kit.db.sqlite import SqliteDatabase
+
+        path = Path(rest[1:] if rest.startswith("/") else rest)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseError(f"cannot make the data directory {path.parent}: {error.strerror}") from error
+        return SqliteDatabase(path, wal=wal)
+    if scheme in ("postgres", "postgresql"):
+        from fastback.kit.db.postgres import PostgresDatabase
+
+        return await PostgresDatabase.connect(
+            f"postgresql://{rest}", schema=schema, size=pool_size, timeout=pool_timeout, recycle=pool_recycle
+        )
+    raise DatabaseError(f"unknown database scheme {scheme!r}: use sqlite:///… or postgresql://…")

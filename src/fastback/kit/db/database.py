@@ -1,0 +1,54 @@
+"""The interface every store speaks to, whichever database stands behind it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Literal, Protocol, TypeVar
+
+R = TypeVar("R")
+
+Dialect = Literal["sqlite", "postgres"]
+
+
+class Executor(Protocol):
+    """Runs named statements. `name` is what a slow statement is called in the log and the metrics.
+
+    Parameters are named; a list stands for `= ANY(:ids)`; JSON goes in as text. Rows come back as `row` structs whose
+    fields stand in the order of the selected columns (see `rows.reader`).
+    """
+
+    dialect: Dialect
+
+    async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]: ...
+
+    async def first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None: ...
+
+    async def scalar(self, name: str, text: str, /, **params: Any) -> Any:
+        """The first column of the first row, or None."""
+        ...
+
+    async def execute(self, name: str, text: str, /, **params: Any) -> int:
+        """Run a statement; the number of rows it changed."""
+        ...
+
+    async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None: ...
+
+
+class Transaction(Executor, Protocol):
+    """Statements that happen together or not at all. Inside, await nothing but the transaction itself."""
+
+
+class Database(Executor, Protocol):
+    """A database with its connections."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+
+    async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+        """Like `all`, for a statement that may take long: it never holds up the event loop."""
+        ...
+
+    async def script(self, text: str) -> None:
+        """Run several statements, separated by `;` at the end of a line, in one transaction."""
+        ...
+
+    async def close(self) -> None: ...

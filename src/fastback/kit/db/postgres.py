@@ -1,0 +1,133 @@
+"""PostgreSQL through asyncpg: a pool of connections, each with its prepared statements."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import perf_counter
+from typing import Any, TypeVar
+
+import asyncpg
+
+from fastback.kit.db.errors import DatabaseError, IntegrityError
+from fastback.kit.db.query import compile_statement
+from fastback.kit.db.rows import reader
+from fastback.kit.db.timing import record
+
+R = TypeVar("R")
+
+
+def _changed(status: str) -> int:
+    """The row count at the end of a command tag such as `UPDATE 3`."""
+    last = status.rsplit(" ", 1)[-1]
+    return int(last) if last.isdigit() else 0
+
+
+def _bound(names: tuple[str, ...], params: dict[str, Any]) -> list[Any]:
+    return [list(v) if isinstance(v := params[name], (set, frozenset, tuple)) else v for name in names]
+
+
+class _Runner:
+    """Statements over whatever has asyncpg's `fetch` and `execute`: a pool or one connection."""
+
+    dialect: Any = "postgres"
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    async def _fetch(self, name: str, text: str, params: dict[str, Any]) -> list[Any]:
+        compiled = compile_statement(text)
+        started = perf_counter()
+        try:
+            found: list[Any] = await self._target.fetch(compiled.postgres, *_bound(compiled.names, params))
+            return found
+        except asyncpg.IntegrityConstraintViolationError as error:
+            raise IntegrityError(f"{name}: {error}") from error
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise DatabaseError(f"{name}: {error}") from error
+        finally:
+            record(name, perf_counter() - started)
+
+    async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+        read = reader(row)
+        return [read(one) for one in await self._fetch(name, text, params)]
+
+    async def first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
+        found = await self._fetch(name, text, params)
+        return reader(row)(found[0]) if found else None
+
+    async def scalar(self, name: str, text: str, /, **params: Any) -> Any:
+        found = await self._fetch(name, text, params)
+        return found[0][0] if found else None
+
+    async def execute(self, name: str, text: str, /, **params: Any) -> int:
+        compiled = compile_statement(text)
+        started = perf_counter()
+        try:
+            return _changed(await self._target.execute(compiled.postgres, *_bound(compiled.names, params)))
+        except asyncpg.IntegrityConstraintViolationError as error:
+            raise IntegrityError(f"{name}: {error}") from error
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise DatabaseError(f"{name}: {error}") from error
+        finally:
+            record(name, perf_counter() - started)
+
+    async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
+        compiled = compile_statement(text)
+        try:
+            await self._target.executemany(compiled.postgres, [_bound(compiled.names, row) for row in rows])
+        except asyncpg.IntegrityConstraintViolationError as error:
+            raise IntegrityError(f"{name}: {error}") from error
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise DatabaseError(f"{name}: {error}") from error
+
+
+class PostgresDatabase(_Runner):
+    """See `fastback.kit.db.database.Database`."""
+
+    def __init__(self, pool: Any) -> None:
+        super().__init__(pool)
+        self._pool = pool
+
+    @classmethod
+    async def connect(
+        cls, url: str, *, schema: str | None = None, size: int = 10, timeout: float = 30.0, recycle: float = 3600.0
+    ) -> PostgresDatabase:
+        """Open a pool of at most `size` connections; `recycle` is how long an idle one is kept (seconds).
+
+        Raises:
+            DatabaseError: the server cannot be reached or refuses.
+        """
+        settings = {"application_name": "fastback"}
+        if schema:
+            settings["search_path"] = schema
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=max(size, 1),
+                timeout=timeout,
+                max_inactive_connection_lifetime=recycle,
+                server_settings=settings,
+            )
+        except (asyncpg.PostgresError, OSError, ValueError, TimeoutError) as error:
+            raise DatabaseError(f"cannot connect to PostgreSQL: {error}") from error
+        return cls(pool)
+
+    async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+        return await self.all(row, name, text, **params)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[_Runner]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield _Runner(connection)
+
+    async def script(self, text: str) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            try:
+                await connection.execute(text)
+            except asyncpg.PostgresError as error:
+                raise DatabaseError(f"script: {error}") from error
+
+    async def close(self) -> None:
+        await self._pool.close()

@@ -1,0 +1,57 @@
+"""From one text to two databases: parameters, list membership, what a statement does.
+
+Statements are written for PostgreSQL with named parameters (`:name`) and taught to SQLite here.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import msgspec
+
+_TOKEN = re.compile(
+    r"""'(?:[^']|'')*'            # a string: left alone
+      | "(?:[^"]|"")*"            # a quoted name: left alone
+      | --[^\n]*                  # a comment: left alone
+      | ::\w+                     # a cast of PostgreSQL
+      | :(?P<name>[A-Za-z_]\w*)   # a parameter
+    """,
+    re.VERBOSE,
+)
+_ANY = re.compile(r"=\s*ANY\s*\(\s*:(\w+)\s*\)", re.IGNORECASE)
+_ALL = re.compile(r"<>\s*ALL\s*\(\s*:(\w+)\s*\)", re.IGNORECASE)
+_CAST = re.compile(r"::\w+")
+_WRITE = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER)\b", re.IGNORECASE)
+
+
+class Compiled(msgspec.Struct, frozen=True):
+    """A statement ready for both engines."""
+
+    sqlite: str
+    postgres: str
+    #: Parameter names in the order of PostgreSQL's `$1`, `$2`, …
+    names: tuple[str, ...]
+    writes: bool
+
+
+@lru_cache(maxsize=4096)
+def compile_statement(text: str) -> Compiled:
+    """Compile a statement; texts are module constants, so each is compiled once."""
+    names: list[str] = []
+
+    def numbered(match: re.Match[str]) -> str:
+        name = match.group("name")
+        if name is None:
+            return match.group(0)
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    postgres = _TOKEN.sub(numbered, text)
+    sqlite = _ANY.sub(r"IN (SELECT value FROM json_each(:\1))", text)
+    sqlite = _ALL.sub(r"NOT IN (SELECT value FROM json_each(:\1))", sqlite)
+    sqlite = _CAST.sub("", sqlite)
+    head = text.lstrip()[:6].upper()
+    writes = head not in ("SELECT", "PRAGMA") and _WRITE.search(text) is not None
+    return Compiled(sqlite=sqlite, postgres=postgres, names=tuple(names), writes=writes)

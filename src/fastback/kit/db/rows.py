@@ -1,0 +1,104 @@
+"""From a row of columns to a struct, by position, with a reader compiled once per struct.
+
+A column becomes what the field's type says: `bool` (SQLite keeps 0 and 1), `msgspec.Raw` (a JSON column that goes
+out as it came in), any `dict`, `list` or struct type (a JSON column, decoded), `date`; everything else is left as it is.
+"""
+
+from __future__ import annotations
+
+import datetime
+import types
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+R = TypeVar("R")
+
+_NULL = msgspec.Raw(b"null")
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    if value is None:
+        return _NULL
+    return msgspec.Raw(value.encode() if isinstance(value, str) else bytes(value))
+
+
+def _date(value: Any) -> datetime.date | None:
+    if value is None or isinstance(value, datetime.date):
+        return value
+    return datetime.date.fromisoformat(str(value)[:10])
+
+
+def _json(kind: Any) -> Callable[[Any], Any]:
+    decoder = msgspec.json.Decoder(kind)
+
+    def decode(value: Any) -> Any:
+        return decoder.decode(value)
+
+    return decode
+
+
+def _strip_optional(kind: Any) -> tuple[Any, bool]:
+    """The type without `None`, and whether `None` was part of it."""
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        rest = [one for one in typing.get_args(kind) if one is not type(None)]
+        optional = len(rest) < len(typing.get_args(kind))
+        return (rest[0] if len(rest) == 1 else typing.Union[tuple(rest)]), optional  # noqa: UP007
+    return kind, False
+
+
+def _converter(kind: Any) -> Callable[[Any], Any] | None:
+    bare, _ = _strip_optional(kind)
+    if bare is bool:
+        return bool
+    if bare is msgspec.Raw:
+        return _raw
+    if bare is datetime.date:
+        return _date
+    origin = typing.get_origin(bare) or bare
+    if typing.get_origin(bare) in (typing.Union, types.UnionType):
+        return _json(kind)
+    if isinstance(origin, type) and (issubclass(origin, (dict, list, msgspec.Struct))):
+        return _json(kind)
+    return None
+
+
+_readers: dict[Any, Callable[[Sequence[Any]], Any]] = {}
+
+
+def reader(kind: type[R]) -> Callable[[Sequence[Any]], R]:
+    """A function that makes a `kind` out of a row whose columns stand in the order of its fields.
+
+    A `kind` that is no struct (`str`, `int`, …) stands for the first column alone.
+    """
+    known = _readers.get(kind)
+    if known is None:
+        known = _readers[kind] = _build(kind)
+    return known
+
+
+def _build(kind: Any) -> Callable[[Sequence[Any]], Any]:
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        convert = _converter(kind)
+        if convert is None:
+            return lambda row: row[0]
+        return lambda row: None if row[0] is None else convert(row[0])
+    hints = typing.get_type_hints(kind, include_extras=False)
+    scope: dict[str, Any] = {"kind": kind}
+    parts: list[str] = []
+    for place, field in enumerate(msgspec.structs.fields(kind)):
+        convert = _converter(hints[field.name])
+        value = f"row[{place}]"
+        if convert is not None:
+            scope[f"c{place}"] = convert
+            bare, optional = _strip_optional(hints[field.name])
+            if bare is msgspec.Raw and not optional:
+                value = f"c{place}({value})"  # SQL NULL goes out as JSON null
+            else:
+                value = f"(None if {value} is None else c{place}({value}))"
+        parts.append(f"{field.name}={value}")
+    source = f"def read(row):\n    return kind({', '.join(parts)})\n"
+    exec(source, scope)
+    return typing.cast(Callable[[Sequence[Any]], Any], scope["read"])

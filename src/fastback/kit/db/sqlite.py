@@ -1,0 +1,256 @@
+"""SQLite through apsw: short statements inline in the event loop, long ones in a thread.
+
+One connection writes, under a lock; another reads, so that a reader never sees half a transaction of ours. The
+write-ahead log is folded back by a thread, because that is where SQLite waits for the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any, TypeVar
+
+import apsw
+import msgspec
+
+from fastback.kit.db.errors import DatabaseError, IntegrityError
+from fastback.kit.db.query import compile_statement
+from fastback.kit.db.rows import reader
+from fastback.kit.db.timing import record
+
+log = logging.getLogger("fastback.db")
+
+R = TypeVar("R")
+
+#: How long a statement waits for another process to let go of the file (seconds).
+BUSY_TIMEOUT = 30.0
+#: Pages in the write-ahead log before a thread folds it back into the database.
+CHECKPOINT_PAGES = 1000
+
+
+def _adapt(params: dict[str, Any]) -> dict[str, Any]:
+    for name, value in params.items():
+        if isinstance(value, (list, tuple, set, frozenset)):
+            params[name] = msgspec.json.encode(value).decode()
+        elif isinstance(value, datetime.date):
+            params[name] = value.isoformat()
+    return params
+
+
+def _translate(error: apsw.Error, name: str) -> DatabaseError:
+    if isinstance(error, apsw.ConstraintError):
+        return IntegrityError(f"{name}: {error}")
+    return DatabaseError(f"{name}: {error}")
+
+
+def _lower(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text
+
+
+class _Statements:
+    """The statements of one connection; each runs at once, in the thread that calls."""
+
+    dialect = "sqlite"
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+
+    def rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+        started = perf_counter()
+        try:
+            return self.connection.execute(text, _adapt(params)).fetchall()
+        except apsw.BusyError:
+            raise
+        except apsw.Error as error:
+            raise _translate(error, name) from error
+        finally:
+            record(name, perf_counter() - started)
+
+    def change(self, name: str, text: str, params: dict[str, Any]) -> int:
+        self.rows(name, text, params)
+        return self.connection.changes()
+
+    def change_many(self, name: str, text: str, rows: list[dict[str, Any]]) -> None:
+        try:
+            self.connection.executemany(text, [_adapt(dict(row)) for row in rows])
+        except apsw.BusyError:
+            raise
+        except apsw.Error as error:
+            raise _translate(error, name) from error
+
+
+class SqliteTransaction:
+    """Statements inside `BEGIN IMMEDIATE`; see `fastback.kit.db.database.Transaction`."""
+
+    dialect: Any = "sqlite"
+
+    def __init__(self, statements: _Statements) -> None:
+        self._statements = statements
+
+    async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+        read = reader(row)
+        return [read(one) for one in self._statements.rows(name, compile_statement(text).sqlite, params)]
+
+    async def first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
+        found = self._statements.rows(name, compile_statement(text).sqlite, params)
+        return reader(row)(found[0]) if found else None
+
+    async def scalar(self, name: str, text: str, /, **params: Any) -> Any:
+        found = self._statements.rows(name, compile_statement(text).sqlite, params)
+        return found[0][0] if found else None
+
+    async def execute(self, name: str, text: str, /, **params: Any) -> int:
+        return self._statements.change(name, compile_statement(text).sqlite, params)
+
+    async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
+        self._statements.change_many(name, compile_statement(text).sqlite, rows)
+
+
+class SqliteDatabase:
+    """See `fastback.kit.db.database.Database`."""
+
+    dialect: Any = "sqlite"
+
+    def __init__(self, path: Path | str, *, wal: bool = True) -> None:
+        self.path = str(path)
+        self._wal = wal
+        self._writer = _Statements(self._connect(write=True))
+        self._reader = _Statements(self._connect())
+        self._lock = asyncio.Lock()
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="sqlite")
+        self._local = threading.local()
+        self._thread_connections: list[apsw.Connection] = []
+        self._checkpointing = False
+        if wal:
+            self._writer.connection.set_wal_hook(self._wal_grew)
+
+    def _connect(self, *, write: bool = False) -> apsw.Connection:
+        try:
+            connection = apsw.Connection(self.path)
+        except apsw.Error as error:
+            raise DatabaseError(f"cannot open the SQLite database {self.path}: {error}") from error
+        connection.create_scalar_function("lower", _lower, 1, deterministic=True)
+        # Setting the journal mode needs the file for itself for a moment; afterwards nobody waits inside SQLite, because
+        # waiting there would hold up the event loop.
+        connection.set_busy_timeout(5000)
+        try:
+            if write and self._wal:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.wal_autocheckpoint(0)
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA foreign_keys=OFF")  # as the reference keeps it
+            connection.execute("PRAGMA temp_store=MEMORY")
+            connection.execute("PRAGMA cache_size=-4096")
+        except apsw.Error as error:
+            raise DatabaseError(f"cannot use the SQLite database {self.path}: {error}") from error
+        connection.set_busy_timeout(0)
+        return connection
+
+    def _wal_grew(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        if pages >= CHECKPOINT_PAGES and not self._checkpointing:
+            self._checkpointing = True
+            self._threads.submit(self._checkpoint)
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        try:
+            self._thread_statements().connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error as error:
+            log.debug("checkpoint put off: %s", error)
+        finally:
+            self._checkpointing = False
+
+    def _thread_statements(self) -> _Statements:
+        statements: _Statements | None = getattr(self._local, "statements", None)
+        if statements is None:
+            connection = self._connect()
+            connection.set_busy_timeout(int(BUSY_TIMEOUT * 1000))
+            self._thread_connections.append(connection)
+            statements = self._local.statements = _Statements(connection)
+        return statements
+
+    async def _patiently(self, name: str, act: Callable[[], R]) -> R:
+        """Do it; while another process holds the file, wait outside SQLite and try again."""
+        deadline = 0.0
+        pause = 0.002
+        while True:
+            try:
+                return act()
+            except apsw.BusyError as error:
+                now = perf_counter()
+                deadline = deadline or now + BUSY_TIMEOUT
+                if now > deadline:
+                    raise DatabaseError(f"{name}: the database is locked by another process") from error
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 0.1)
+
+    async def _rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+        compiled = compile_statement(text)
+        if not compiled.writes:
+            try:
+                return self._reader.rows(name, compiled.sqlite, params)
+            except apsw.BusyError:
+                return await self._patiently(name, lambda: self._reader.rows(name, compiled.sqlite, params))
+        async with self._lock:
+            return await self._patiently(name, lambda: self._writer.rows(name, compiled.sqlite, params))
+
+    async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+        read = reader(row)
+        return [read(one) for one in await self._rows(name, text, params)]
+
+    async def first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
+        found = await self._rows(name, text, params)
+        return reader(row)(found[0]) if found else None
+
+    async def scalar(self, name: str, text: str, /, **params: Any) -> Any:
+        found = await self._rows(name, text, params)
+        return found[0][0] if found else None
+
+    async def execute(self, name: str, text: str, /, **params: Any) -> int:
+        compiled = compile_statement(text)
+        async with self._lock:
+            return await self._patiently(name, lambda: self._writer.change(name, compiled.sqlite, params))
+
+    async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
+        async with self.transaction() as tx:
+            await tx.execute_many(name, text, rows)
+
+    async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+        read = reader(row)
+        sqlite = compile_statement(text).sqlite
+
+        def work() -> list[R]:
+            return [read(one) for one in self._thread_statements().rows(name, sqlite, params)]
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[SqliteTransaction]:
+        async with self._lock:
+            await self._patiently("begin", lambda: self._writer.connection.execute("BEGIN IMMEDIATE"))
+            try:
+                yield SqliteTransaction(self._writer)
+                self._writer.connection.execute("COMMIT")
+            except BaseException:
+                if self._writer.connection.in_transaction:
+                    self._writer.connection.execute("ROLLBACK")
+                raise
+
+    async def script(self, text: str) -> None:
+        async with self.transaction():
+            try:
+                self._writer.connection.execute(text).fetchall()
+            except apsw.Error as error:
+                raise _translate(error, "script") from error
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=True)
+        for connection in (*self._thread_connections, self._reader.connection, self._writer.connection):
+            connection.close()
