@@ -1,0 +1,1 @@
+"""Who may what: tokens, identities, password hashes, permissions, access grants."""

@@ -1,0 +1,110 @@
+"""Who may call, said in a handler's signature: `user: VerifiedUser`, `user: AdminUser`, …"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from starlette.requests import Request
+
+from fastback import messages
+from fastback.access.identity import Identities, Identity, User
+from fastback.kit.http.binding import Services
+from fastback.kit.http.errors import Forbidden, HttpError, Unauthorized
+from fastback.settings import Settings
+
+
+def token_of(request: Request) -> str | None:
+    """The credential of a request: the bearer token, else the cookie `token`, else the `x-api-key` header."""
+    authorization = request.headers.get("authorization")
+    if authorization:
+        scheme, _, credential = authorization.partition(" ")
+        if credential and scheme.lower() == "bearer":
+            return credential.strip()
+    return request.cookies.get("token") or request.headers.get("x-api-key")
+
+
+_GONE = "; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=lax"
+
+
+class Guard:
+    """Resolves the caller and checks the role. `answer` picks what the handler is given."""
+
+    def __init__(self, allow: str, *, answer: str = "user") -> None:
+        self._allow = allow
+        self._answer = answer
+
+    def bind(self, services: Services) -> Callable[[Request], Any]:
+        identities: Identities = services.get(Identities)
+        settings: Settings = services.get(Settings)
+        trusted_header = settings.webui_auth_trusted_email_header
+        allow, answer = self._allow, self._answer
+
+        def pick(identity: Identity) -> User | Identity:
+            role = identity.user.role
+            if allow == "verified" and role not in ("user", "admin"):
+                raise Unauthorized(messages.ACCESS_PROHIBITED)
+            if allow == "admin" and role != "admin":
+                raise Unauthorized(messages.ACCESS_PROHIBITED)
+            if allow == "human" and (
+                identity.claims is None or identity.claims.get("typ", "session") != "session"
+            ):
+                raise Forbidden("A human session is required.")
+            return identity.user if answer == "user" else identity
+
+        async def slowly(request: Request, token: str) -> User | Identity:
+            try:
+                identity = await identities.resolve(token, request.scope["path"])
+            except HttpError as error:
+                if not token.startswith("sk-") and "token" in request.cookies and error.status == 401:
+                    # A browser keeps sending a cookie until it is told to drop it.
+                    error.headers = {"set-cookie": f'token=""{_GONE}'}
+                raise
+            self._match(request, identity, trusted_header)
+            return pick(identity)
+
+        def resolve(request: Request) -> User | Identity | Awaitable[User | Identity]:
+            token = token_of(request)
+            if token is None:
+                raise Unauthorized(messages.NOT_AUTHENTICATED)
+            if not trusted_header and not token.startswith("sk-"):
+                identity = identities.recall(token)
+                if identity is not None:
+                    return pick(identity)
+            return slowly(request, token)
+
+        return resolve
+
+    @staticmethod
+    def _match(request: Request, identity: Identity, trusted_header: str | None) -> None:
+        if trusted_header and identity.is_session:
+            trusted = request.headers.get(trusted_header, "").lower()
+            if trusted and identity.user.email != trusted:
+                raise Unauthorized("User mismatch. Please sign in again.")
+
+
+class _Optional:
+    """The verified user if there is one, None otherwise: for what strangers may see too."""
+
+    def bind(self, services: Services) -> Callable[[Request], Any]:
+        identities: Identities = services.get(Identities)
+
+        async def resolve(request: Request) -> User | None:
+            identity = await identities.optional(token_of(request), request.scope["path"])
+            return identity.user if identity is not None and identity.user.is_verified else None
+
+        return resolve
+
+
+#: Anybody signed in, also while waiting for approval.
+AnyUser = Annotated[User, Guard("any")]
+#: A user or an administrator.
+VerifiedUser = Annotated[User, Guard("verified")]
+AdminUser = Annotated[User, Guard("admin")]
+#: Somebody in a browser: no API key, no token of an automation.
+HumanUser = Annotated[User, Guard("human")]
+#: The verified user, or None.
+MaybeUser = Annotated[User | None, _Optional()]
+#: Like `AnyUser` and `VerifiedUser`, with the token and its claims.
+AnyIdentity = Annotated[Identity, Guard("any", answer="identity")]
+VerifiedIdentity = Annotated[Identity, Guard("verified", answer="identity")]

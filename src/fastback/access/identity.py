@@ -1,0 +1,196 @@
+"""From a token or an API key to a user: one statement, remembered for a few seconds, forgotten when something changes."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+
+from fastback import messages
+from fastback.access.events import SessionsRevoked, TokenRevoked, UserChanged, UserDeleted
+from fastback.access.permissions import Permissions
+from fastback.access.tokens import Tokens
+from fastback.config import Config
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http.errors import Forbidden, HttpError, Unauthorized
+
+#: How long an identity is believed without asking the database (seconds); another process may have changed it.
+REMEMBERED = 5.0
+#: At most so many identities are remembered.
+MOST = 10_000
+
+OWN_TABLES = [
+    "CREATE TABLE IF NOT EXISTS fastback_revoked_token (jti TEXT PRIMARY KEY, expires_at BIGINT NOT NULL)",
+]
+
+
+class User(msgspec.Struct, frozen=True):
+    """Who asks: the columns that nearly every operation needs, and no more."""
+
+    id: str
+    email: str
+    name: str
+    role: str
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
+
+    @property
+    def is_verified(self) -> bool:
+        return self.role in ("admin", "user")
+
+
+class _Known(msgspec.Struct, frozen=True):
+    id: str
+    email: str
+    name: str
+    role: str
+    stamp: str | None
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A user, and how they showed who they are."""
+
+    user: User
+    token: str
+    #: The claims of a session token; None for an API key.
+    claims: dict[str, Any] | None = None
+
+    @property
+    def is_session(self) -> bool:
+        return self.claims is not None
+
+
+_BY_ID = """
+    SELECT u.id, u.email, u.name, u.role, a.session_stamp
+    FROM "user" u LEFT JOIN auth a ON a.id = u.id
+    WHERE u.id = :user_id"""
+
+_BY_KEY = """
+    SELECT u.id, u.email, u.name, u.role, NULL
+    FROM api_key k JOIN "user" u ON u.id = k.user_id
+    WHERE k."key" = :key"""
+
+
+class Identities:
+    """Resolves credentials; the whole process shares one."""
+
+    def __init__(self, db: Database, tokens: Tokens, config: Config, permissions: Permissions, bus: Bus) -> None:
+        self._db = db
+        self._tokens = tokens
+        self._config = config
+        self._permissions = permissions
+        self._remembered: dict[str, tuple[float, Identity]] = {}
+        self._seen: dict[str, int] = {}
+        bus.subscribe(UserChanged, lambda event: self.forget(event.user_id))
+        bus.subscribe(UserDeleted, lambda event: self.forget(event.user_id))
+        bus.subscribe(SessionsRevoked, lambda event: self.forget(event.user_id))
+        bus.subscribe(TokenRevoked, lambda event: self.forget(event.user_id))
+
+    def forget(self, user_id: str) -> None:
+        """Ask the database again the next time this user comes."""
+        for token, (_, identity) in list(self._remembered.items()):
+            if identity.user.id == user_id:
+                del self._remembered[token]
+
+    def forget_all(self) -> None:
+        self._remembered.clear()
+
+    def recall(self, token: str) -> Identity | None:
+        """The identity behind a session token if it is remembered: the way without a database."""
+        known = self._remembered.get(token)
+        if known is None:
+            return None
+        until, identity = known
+        now = time.time()
+        if now > until:
+            del self._remembered[token]
+            return None
+        self._seen[identity.user.id] = int(now)
+        return identity
+
+    async def resolve(self, token: str, path: str) -> Identity:
+        """The identity behind a token or an API key.
+
+        Raises:
+            Unauthorized: forged, expired, revoked, or of a user who is gone.
+            Forbidden: an API key where keys are not allowed.
+        """
+        if token.startswith("sk-"):
+            return await self._by_key(token, path)
+        remembered = self.recall(token)
+        if remembered is not None:
+            return remembered
+        claims = self._tokens.read(token)
+        if claims is None or "id" not in claims:
+            raise Unauthorized(messages.UNAUTHORIZED)
+        known = await self._db.first(_Known, "identity.by_id", _BY_ID, user_id=claims["id"])
+        stamp = known.stamp if known is not None else None
+        if claims.get("session_stamp") != stamp or claims.get("typ", "session") not in (
+            "session",
+            "automation",
+            "subagent",
+        ):
+            raise Unauthorized("Invalid token")
+        if known is None:
+            raise Unauthorized(messages.INVALID_TOKEN)
+        jti = claims.get("jti")
+        if jti and await self._db.scalar(
+            "identity.revoked", "SELECT 1 FROM fastback_revoked_token WHERE jti = :jti", jti=jti
+        ):
+            raise Unauthorized("Invalid token")
+        identity = Identity(User(known.id, known.email, known.name, known.role), token, claims)
+        return self._remember(token, identity, until=claims.get("exp"))
+
+    async def _by_key(self, key: str, path: str) -> Identity:
+        identity = self.recall(key)
+        if identity is None:
+            known = await self._db.first(_Known, "identity.by_key", _BY_KEY, key=key)
+            if known is None:
+                raise Unauthorized(messages.INVALID_TOKEN)
+            identity = self._remember(key, Identity(User(known.id, known.email, known.name, known.role), key))
+        if not self._config.get("auth.enable_api_keys"):
+            raise Forbidden(messages.API_KEY_NOT_ALLOWED)
+        user = identity.user
+        if not user.is_admin and not await self._permissions.has(user.id, "features.api_keys"):
+            raise Forbidden(messages.API_KEY_NOT_ALLOWED)
+        if self._config.get("auth.api_key.endpoint_restrictions"):
+            allowed = str(self._config.get("auth.api_key.allowed_endpoints") or "")
+            paths = [one.strip() for one in allowed.split(",") if one.strip()]
+            if not any(path == one or path.startswith(one + "/") for one in paths):
+                raise Forbidden(messages.ACCESS_PROHIBITED)
+        return identity
+
+    async def optional(self, token: str | None, path: str) -> Identity | None:
+        """Like `resolve`, None instead of an error."""
+        if not token:
+            return None
+        try:
+            return await self.resolve(token, path)
+        except HttpError:
+            return None
+
+    def _remember(self, token: str, identity: Identity, until: int | None = None) -> Identity:
+        now = time.time()
+        if len(self._remembered) >= MOST:
+            self._remembered.clear()
+        deadline = now + REMEMBERED
+        if until is not None:
+            deadline = min(deadline, until)
+        self._remembered[token] = (deadline, identity)
+        self._seen[identity.user.id] = int(now)
+        return identity
+
+    async def write_seen(self) -> None:
+        """Write when users were last seen; called every few seconds instead of once per request."""
+        if not self._seen:
+            return
+        seen, self._seen = self._seen, {}
+        await self._db.execute_many(
+            "identity.seen",
+            'UPDATE "user" SET last_active_at = :at WHERE id = :user_id',
+            [{"user_id": user_id, "at": at} for user_id, at in seen.items()],
+        )

@@ -1,0 +1,80 @@
+"""Session tokens: JSON Web Tokens (HS256) with the reference's claims, so that either program accepts the other's.
+
+Claims: `id`, `typ` ("session", "automation", "subagent"), `auth_method`, `auth_time`, `session_stamp`, `mfa_verified`,
+`exp`, `iat`, `jti`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from typing import Any
+
+import jwt
+
+ALGORITHM = "HS256"
+
+_DURATION = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def seconds_of(duration: str | None) -> int | None:
+    """Seconds in a duration such as `4w`, `1h30m`; None for `-1`, `0` and nothing: never expires.
+
+    Raises:
+        ValueError: not a duration.
+    """
+    text = (duration or "").strip()
+    if text in ("", "-1", "0"):
+        return None
+    found = _DURATION.findall(text)
+    if not found:
+        raise ValueError(f"not a duration: {duration!r}")
+    return int(sum(float(number) * _SECONDS[unit] for number, unit in found))
+
+
+class Tokens:
+    """Signs and reads tokens with one secret."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def create(self, claims: dict[str, Any], *, lifetime: int | None) -> str:
+        """A token over `claims` that expires after `lifetime` seconds (None: never)."""
+        now = int(time.time())
+        payload = dict(claims)
+        if lifetime is not None:
+            payload["exp"] = now + lifetime
+        payload["jti"] = str(uuid.uuid4())
+        payload["iat"] = now
+        return jwt.encode(payload, self._secret, algorithm=ALGORITHM)
+
+    def session(
+        self, user_id: str, *, method: str, stamp: str | None, lifetime: int | None, mfa_verified: bool = False
+    ) -> str:
+        """A token of a completed sign-in."""
+        return self.create(
+            {
+                "id": user_id,
+                "typ": "session",
+                "auth_method": method,
+                "auth_time": int(time.time()),
+                "session_stamp": stamp,
+                "mfa_verified": mfa_verified,
+            },
+            lifetime=lifetime,
+        )
+
+    def read(self, token: str) -> dict[str, Any] | None:
+        """The claims of a valid token; None when it is forged, expired or no token."""
+        try:
+            claims: dict[str, Any] = jwt.decode(token, self._secret, algorithms=[ALGORITHM])
+        except jwt.InvalidTokenError:
+            return None
+        return claims
+
+
+def new_api_key() -> str:
+    """An API key as the reference makes them: `sk-` and 32 hexadecimal digits."""
+    return f"sk-{uuid.uuid4().hex}"

@@ -1,0 +1,128 @@
+"""The composition root: alone knows everybody, makes the services and hands them to the features."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from fastback.access import identity
+from fastback.access.grants import Grants
+from fastback.access.identity import Identities
+from fastback.access.passwords import Passwords
+from fastback.access.permissions import Permissions
+from fastback.access.tokens import Tokens
+from fastback.config import Config
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database, schema
+from fastback.kit.db.connect import connect
+from fastback.kit.http import Application, Router
+from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
+from fastback.settings import Settings
+
+log = logging.getLogger("fastback")
+
+#: Packages whose `routes` module holds `router`, or `routers` where a feature answers under several prefixes.
+FEATURES: list[str] = [
+]
+
+#: Modules with `OWN_TABLES`: idempotent statements for tables of our own, all named `fastback_…`.
+OWN_TABLES = [identity]
+
+#: Modules with `async def start(services: Services) -> None`: they make their services and add them, in this order.
+PARTS: list[str] = [
+]
+
+
+def routers() -> list[Router]:
+    """The routers of every feature, in the order of `FEATURES`."""
+    found: list[Router] = []
+    for name in FEATURES:
+        module = importlib.import_module(f"fastback.{name}.routes")
+        found.extend(getattr(module, "routers", None) or [module.router])
+    return found
+
+
+async def open_database(settings: Settings) -> Database:
+    """The database of the settings, its schema made or checked."""
+    db = await connect(
+        settings.database_url,
+        schema=settings.database_schema,
+        pool_size=(settings.database_pool_size or 10) + (settings.database_pool_max_overflow or 0),
+        pool_timeout=float(settings.database_pool_timeout or 30),
+        pool_recycle=float(settings.database_pool_recycle or 3600),
+    )
+    try:
+        own = [statement for module in OWN_TABLES for statement in module.OWN_TABLES]
+        if await schema.ensure(db, own=own):
+            log.info("made a new database at revision %s", schema.REVISION)
+    except BaseException:
+        await db.close()
+        raise
+    return db
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Services]:
+    """Every service, started; stopped in order at the end."""
+    services = Services()
+    services.add(Services, services)
+    services.add(Settings, settings)
+    bus = Bus()
+    tasks = Tasks()
+    db = await open_database(settings)
+    try:
+        config = await Config.load(db, settings, bus)
+        permissions = Permissions(db, config, bus)
+        tokens = Tokens(settings.webui_secret_key)
+        identities = Identities(db, tokens, config, permissions, bus)
+        passwords = Passwords(
+            settings.password_hash_algorithm,
+            pattern=settings.password_validation_regex_pattern if settings.enable_password_validation else None,
+            hint=settings.password_validation_hint,
+        )
+        # Relaying streams: no limit of our own on connections, no total timeout; a request says its own.
+        client = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=30),
+            auto_decompress=True,
+            trust_env=True,
+        )
+        for kind, service in (
+            (Bus, bus),
+            (Tasks, tasks),
+            (Database, db),
+            (Config, config),
+            (Permissions, permissions),
+            (Tokens, tokens),
+            (Identities, identities),
+            (Passwords, passwords),
+            (Grants, Grants(db, permissions)),
+            (aiohttp.ClientSession, client),
+        ):
+            services.add(kind, service)
+        for name in PARTS:
+            await importlib.import_module(f"fastback.{name}").start(services)
+        tasks.every(10, identities.write_seen)
+        try:
+            yield services
+        finally:
+            await tasks.drain(10)
+            await identities.write_seen()
+            await client.close()
+            passwords.close()
+    finally:
+        await db.close()
+
+
+def build(services: Services, fallback: Any = None) -> Application:
+    """The HTTP application over running services."""
+    application = Application(services, fallback=fallback)
+    for router in routers():
+        application.include(router)
+    return application

@@ -1,0 +1,98 @@
+"""The ASGI application: finds the operation, calls it, sends what it answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from fastback.kit.http.binding import Call, Services, bind
+from fastback.kit.http.body import JsonBytes, encoder
+from fastback.kit.http.errors import HttpError
+from fastback.kit.http.routing import Route, Router, Trie
+
+log = logging.getLogger("fastback.http")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_JSON = (b"content-type", b"application/json")
+
+
+async def send_json(send: Send, status: int, content: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    """Send a whole JSON answer."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [_JSON, (b"content-length", str(len(content)).encode()), *(headers or ())],
+        }
+    )
+    await send({"type": "http.response.body", "body": content})
+
+
+class Application:
+    """Routes with their services; everything it does not know goes to `fallback` (the frontend)."""
+
+    def __init__(self, services: Services, *, fallback: Asgi | None = None) -> None:
+        self.services = services
+        self.fallback = fallback
+        self.routes: list[Route] = []
+        self._trie = Trie()
+
+    def include(self, router: Router) -> None:
+        """Add the operations of a router; what was added first wins."""
+        for route in router.routes:
+            names = tuple(
+                part[1:-1].removesuffix(":path") for part in route.path.split("/") if part.startswith("{")
+            )
+            self._trie.add(route.method, route.path, bind(route.handler, names, self.services))
+            self.routes.append(route)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        raw = scope.get("raw_path")
+        if raw and b"%" in raw:
+            path = raw.decode("latin-1")  # an encoded slash in an id is no separator
+        match = self._trie.find(path)
+        method: str = scope["method"]
+        if match is None:
+            if self.fallback is not None:
+                await self.fallback(scope, receive, send)
+            else:
+                await send_json(send, 404, b'{"detail":"Not Found"}')
+            return
+        found = match.targets.get("GET" if method == "HEAD" else method)
+        if found is None:
+            allowed = ", ".join(sorted(match.targets)).encode()
+            await send_json(send, 405, b'{"detail":"Method Not Allowed"}', [(b"allow", allowed)])
+            return
+        call, names = found
+        await self._answer(call, dict(zip(names, match.values, strict=True)), scope, receive, send)
+
+    async def _answer(self, call: Call, values: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        try:
+            answer = await call(request, values)
+        except HttpError as error:
+            headers = [(k.lower().encode(), v.encode()) for k, v in (error.headers or {}).items()]
+            headers += scope.get("fastback.headers", [])
+            await send_json(send, error.status, encoder.encode({"detail": error.detail}), headers)
+            return
+        except ClientDisconnect:
+            return
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            await send_json(send, 500, b'{"detail":"Internal Server Error"}')
+            return
+        if isinstance(answer, Response):
+            await answer(scope, receive, send)
+        elif isinstance(answer, JsonBytes):
+            await send_json(send, 200, answer.content, scope.get("fastback.headers"))
+        else:
+            await send_json(send, 200, encoder.encode(answer), scope.get("fastback.headers"))

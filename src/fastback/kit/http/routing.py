@@ -1,0 +1,149 @@
+"""Routes: declared by decorators, found by a trie, each path once per method.
+
+`{name}` stands for one segment, `{name:path}` for the rest of the path. Trailing slashes are forgiven: they are no part
+of a route. Fixed segments win over parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+from urllib.parse import unquote
+
+import msgspec
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Route(msgspec.Struct):
+    """One operation: method, full path, and the function that answers."""
+
+    method: str
+    path: str
+    handler: Callable[..., Any]
+    #: The largest body it takes, in bytes; None: no limit (it streams).
+    max_body: int | None = None
+
+
+class Router:
+    """Collects the operations of one feature under a common prefix."""
+
+    def __init__(self, prefix: str = "") -> None:
+        self.prefix = prefix.rstrip("/")
+        self.routes: list[Route] = []
+
+    def route(self, method: str, *paths: str) -> Callable[[F], F]:
+        """Answer `method` at each of `paths` (below the prefix)."""
+
+        def register(handler: F) -> F:
+            for path in paths:
+                self.routes.append(Route(method, self.prefix + path, handler))
+            return handler
+
+        return register
+
+    def get(self, *paths: str) -> Callable[[F], F]:
+        return self.route("GET", *paths)
+
+    def post(self, *paths: str) -> Callable[[F], F]:
+        return self.route("POST", *paths)
+
+    def put(self, *paths: str) -> Callable[[F], F]:
+        return self.route("PUT", *paths)
+
+    def patch(self, *paths: str) -> Callable[[F], F]:
+        return self.route("PATCH", *paths)
+
+    def delete(self, *paths: str) -> Callable[[F], F]:
+        return self.route("DELETE", *paths)
+
+
+class _Node:
+    __slots__ = ("fixed", "param", "rest", "targets")
+
+    def __init__(self) -> None:
+        self.fixed: dict[str, _Node] = {}
+        self.param: _Node | None = None
+        #: For `{name:path}`: what may follow it, by the fixed segments of the suffix, longest first.
+        self.rest: list[tuple[tuple[str, ...], _Node]] = []
+        self.targets: dict[str, tuple[Any, tuple[str, ...]]] = {}
+
+
+class Match(msgspec.Struct, frozen=True):
+    """What a path leads to: methods with their targets, and the values of its parameters."""
+
+    targets: dict[str, tuple[Any, tuple[str, ...]]]
+    values: tuple[str, ...]
+
+
+class Trie:
+    """Finds the target of a method and path; a target is anything the application stored."""
+
+    def __init__(self) -> None:
+        self._root = _Node()
+        self._static: dict[str, Match] = {}
+
+    def add(self, method: str, path: str, target: Any) -> None:
+        """Add a target; the first one added for a method and path wins."""
+        names: list[str] = []
+        node = self._root
+        segments = [one for one in path.split("/") if one]
+        place = 0
+        while place < len(segments):
+            segment = segments[place]
+            if segment.startswith("{") and segment.endswith(":path}"):
+                names.append(segment[1:-6])
+                suffix = tuple(segments[place + 1 :])
+                for known, below in node.rest:
+                    if known == suffix:
+                        node = below
+                        break
+                else:
+                    below = _Node()
+                    node.rest.append((suffix, below))
+                    node.rest.sort(key=lambda pair: -len(pair[0]))
+                    node = below
+                break
+            if segment.startswith("{"):
+                names.append(segment[1:-1])
+                if node.param is None:
+                    node.param = _Node()
+                node = node.param
+            else:
+                node = node.fixed.setdefault(segment, _Node())
+            place += 1
+        node.targets.setdefault(method, (target, tuple(names)))
+        if not names:
+            self._static["/" + "/".join(segments)] = Match(node.targets, ())
+
+    def find(self, path: str) -> Match | None:
+        """The match of a path (percent-encoding still in it is resolved per segment), or None."""
+        if len(path) > 1 and path.endswith("/"):
+            path = path.rstrip("/") or "/"
+        known = self._static.get(path)
+        if known is not None:
+            return known
+        segments = path.split("/")[1:]
+        for node, values in self._walk(self._root, segments, 0, ()):
+            return Match(node.targets, values)
+        return None
+
+    def _walk(
+        self, node: _Node, segments: list[str], place: int, values: tuple[str, ...]
+    ) -> Iterator[tuple[_Node, tuple[str, ...]]]:
+        if place == len(segments):
+            if node.targets:
+                yield node, values
+            return
+        segment = segments[place]
+        below = node.fixed.get(segment)
+        if below is not None:
+            yield from self._walk(below, segments, place + 1, values)
+        if node.param is not None and segment:
+            yield from self._walk(node.param, segments, place + 1, (*values, unquote(segment)))
+        for suffix, target in node.rest:
+            size = len(suffix)
+            remaining = segments[place:]
+            if len(remaining) > size and (not size or tuple(remaining[-size:]) == suffix):
+                taken = remaining[: len(remaining) - size] if size else remaining
+                yield target, (*values, unquote("/".join(taken)))

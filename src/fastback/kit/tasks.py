@@ -1,0 +1,102 @@
+"""Running work that can be listed, stopped and drained: a chat turn, a background refresh."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+log = logging.getLogger("fastback.tasks")
+
+
+class Tasks:
+    """Named groups of asyncio tasks; `group` is what they belong to, a chat's id for instance."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, tuple[asyncio.Task[Any], str | None]] = {}
+        self._groups: dict[str, list[str]] = {}
+        self._background: set[asyncio.Task[Any]] = set()
+
+    def start(
+        self, work: Coroutine[Any, Any, Any], *, group: str | None = None, task_id: str | None = None
+    ) -> str:
+        """Run `work` as a task; its id."""
+        task_id = task_id or str(uuid.uuid4())
+        task = asyncio.get_running_loop().create_task(work)
+        self._running[task_id] = (task, group)
+        if group is not None:
+            self._groups.setdefault(group, []).append(task_id)
+        task.add_done_callback(lambda done: self._ended(task_id, group, done))
+        return task_id
+
+    def _ended(self, task_id: str, group: str | None, task: asyncio.Task[Any]) -> None:
+        self._running.pop(task_id, None)
+        if group is not None and (ids := self._groups.get(group)) is not None:
+            if task_id in ids:
+                ids.remove(task_id)
+            if not ids:
+                del self._groups[group]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task %s failed", task_id, exc_info=error)
+
+    def ids(self) -> list[str]:
+        return list(self._running)
+
+    def of(self, group: str) -> list[str]:
+        """Ids of the running tasks of a group, oldest first."""
+        return list(self._groups.get(group, ()))
+
+    def groups(self) -> set[str]:
+        """The groups that have a running task."""
+        return set(self._groups)
+
+    async def stop(self, task_id: str) -> bool:
+        """Cancel a task and wait until it has cleaned up; whether it was running."""
+        known = self._running.get(task_id)
+        if known is None:
+            return False
+        task = known[0]
+        task.cancel()
+        await asyncio.wait([task], timeout=10)
+        return True
+
+    def background(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run something that nobody lists or stops; a failure is logged."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+
+        def ended(done: asyncio.Task[Any]) -> None:
+            self._background.discard(done)
+            if not done.cancelled() and (error := done.exception()) is not None:
+                log.error("background work failed", exc_info=error)
+
+        task.add_done_callback(ended)
+
+    def every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """Run `work` again and again, `seconds` apart, until the server stops; a failure is logged, not fatal."""
+
+        async def repeat() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                try:
+                    await work()
+                except Exception:
+                    log.exception("recurring work failed")
+
+        self.background(repeat())
+
+    async def drain(self, seconds: float) -> None:
+        """At shutdown: let running work end by itself for a while, then cancel what is left."""
+        running = [task for task, _ in self._running.values()]
+        if running:
+            _, pending = await asyncio.wait(running, timeout=seconds)
+            for task in pending:
+                task.cancel()
+            if pending:
+                await asyncio.wait(pending, timeout=5)
+        for task in list(self._background):
+            task.cancel()
+        if self._background:
+            await asyncio.wait(list(self._background), timeout=2)

@@ -1,0 +1,70 @@
+"""Texts of errors that clients of the reference read: part of the contract, word for word."""
+
+from __future__ import annotations
+
+INVALID_TOKEN = "Your session has expired or the token is invalid. Please sign in again."
+INVALID_CREDENTIALS = "The email or password provided is incorrect. Please check for typos and try logging in again."
+INVALID_EMAIL = (
+    "The email format you entered is invalid. Please double-check and make sure you're using a valid email address "
+    "(e.g., yourname@example.com)."
+)
+INCORRECT_PASSWORD = "The password provided is incorrect. Please check for typos and try again."
+INVALID_PASSWORD = "The password does not meet the required validation criteria."
+PASSWORD_TOO_LONG = (
+    "Uh-oh! The password you entered is too long. Please make sure your password is less than 72 bytes long."
+)
+INVALID_TRUSTED_HEADER = (
+    "Your provider has not provided a trusted header. Please contact your administrator for assistance."
+)
+EMAIL_TAKEN = (
+    "Uh-oh! This email is already registered. Sign in with your existing account or choose another email to start anew."
+)
+EXISTING_USERS = (
+    "You can't turn off authentication because there are existing users. If you want to disable WEBUI_AUTH, make sure "
+    "your web interface doesn't have any existing users and is a fresh installation."
+)
+NOT_AUTHENTICATED = "Not authenticated"
+UNAUTHORIZED = "401 Unauthorized"
+ACCESS_PROHIBITED = (
+    "You do not have permission to access this resource. Please contact your administrator for assistance."
+)
+ACTION_PROHIBITED = "The requested action has been restricted as a security measure."
+NOT_FOUND = "We could not find what you're looking for :/"
+USER_NOT_FOUND = NOT_FOUND
+API_KEY_NOT_FOUND = (
+    "Oops! It looks like there's a hiccup. The API key is missing. Please make sure to provide a valid API key to "
+    "access this feature."
+)
+API_KEY_NOT_ALLOWED = "Use of API key is not enabled in the environment."
+API_KEY_CREATION_NOT_ALLOWED = "API key creation is not allowed in the environment."
+CREATE_USER_ERROR = (
+    "Oops! Something went wrong while creating your account. Please try again later. If the issue persists, contact "
+    "support for assistance."
+)
+DELETE_USER_ERROR = (
+    "Oops! Something went wrong. We encountered an issue while trying to delete the user. Please give it another shot."
+)
+RATE_LIMIT_EXCEEDED = "API rate limit exceeded"
+ID_TAKEN = "Uh-oh! This id is already registered. Please choose another id string."
+MODEL_ID_TAKEN = "Uh-oh! This model id is already registered. Please choose another model id string."
+MODEL_ID_TOO_LONG = "The model id is too long. Please make sure your model id is less than 256 characters long."
+COMMAND_TAKEN = "Uh-oh! This command is already registered. Please choose another command string."
+INVALID_URL = "The URL you provided is invalid. Please double-check and try again."
+OLLAMA_NOT_FOUND = "WebUI could not connect to Ollama"
+OLLAMA_API_DISABLED = "The Ollama API is disabled. Please enable it to use this feature."
+OPENAI_NOT_FOUND = "OpenAI API was not found"
+SERVER_CONNECTION_ERROR = "Open WebUI: Server Connection Error"
+SOMETHING_WRONG = "Something went wrong :/"
+
+
+def default(reason: str = "") -> str:
+    """The reference's wrapping of a reason it has no text for."""
+    return f"[ERROR: {reason}]" if reason else SOMETHING_WRONG
+
+
+def model_not_found(name: str = "") -> str:
+    return f"Model '{name}' was not found"
+
+
+def feature_disabled(name: str = "") -> str:
+    return f"{name} is disabled"
