@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -53,6 +53,7 @@ async def open_database(settings: Settings) -> Database:
     db = await connect(
         settings.database_url,
         schema=settings.database_schema,
+        wal=settings.database_enable_sqlite_wal,
         pool_size=(settings.database_pool_size or 10) + (settings.database_pool_max_overflow or 0),
         pool_timeout=float(settings.database_pool_timeout or 30),
         pool_recycle=float(settings.database_pool_recycle or 3600),
@@ -68,7 +69,7 @@ async def open_database(settings: Settings) -> Database:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Services]:
+async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Services]:
     """Every service, started; stopped in order at the end."""
     services = Services()
     services.add(Services, services)
@@ -77,7 +78,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     tasks = Tasks()
     db = await open_database(settings)
     try:
-        config = await Config.load(db, settings, bus)
+        config = await Config.load(db, settings, bus, env)
         permissions = Permissions(db, config, bus)
         tokens = Tokens(settings.webui_secret_key)
         identities = Identities(db, tokens, config, permissions, bus)

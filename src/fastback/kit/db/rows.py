@@ -22,7 +22,12 @@ _NULL = msgspec.Raw(b"null")
 def _raw(value: Any) -> msgspec.Raw:
     if value is None:
         return _NULL
-    return msgspec.Raw(value.encode() if isinstance(value, str) else bytes(value))
+    return msgspec.Raw(_text(value).encode())
+
+
+def _text(value: Any) -> str:
+    """The JSON of a column: SQLite gives a number for a column declared JSON that holds one."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _date(value: Any) -> datetime.date | None:
@@ -35,7 +40,7 @@ def _json(kind: Any) -> Callable[[Any], Any]:
     decoder = msgspec.json.Decoder(kind)
 
     def decode(value: Any) -> Any:
-        return decoder.decode(value)
+        return decoder.decode(_text(value))
 
     return decode
 

@@ -1,0 +1,1 @@
+"""A chat turn, stage by stage: request, context, provider, stream, persistence, follow-ups."""

@@ -1,0 +1,31 @@
+"""What a turn tells the people who watch its chat; `fastback.realtime.outgoing` puts it on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class TurnEvent(msgspec.Struct, frozen=True):
+    """One event of a turn: `data` is `{"type": …, "data": …}` as the page expects it.
+
+    It goes to the asker's own sessions; with `shared` also to everybody else who has the chat open, except the
+    session that asked.
+    """
+
+    user_id: str
+    chat_id: str
+    message_id: str | None
+    data: dict[str, Any]
+    session_id: str | None = None
+    shared: dict[str, Any] | None = None
+    #: The asker's sessions do not get it: only the others who have the chat open.
+    only_shared: bool = False
+
+
+class ChatWatchers:
+    """Asks whether anybody besides the asker has a chat open; `realtime` replaces the answer with the truth."""
+
+    def others(self, chat_id: str, session_id: str | None) -> bool:
+        return False

@@ -1,0 +1,148 @@
+"""The JSON document of a chat, opened only as far as a change needs.
+
+`chat.chat` holds `{id, title, models, history: {currentId, messages: {id: message}}, messages: […], …}` and grows with
+every turn. A change of one message decodes that message alone: everything else stays bytes and goes back as it came.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+
+Message = dict[str, Any]
+
+_outer = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encode = msgspec.json.encode
+
+
+def without_nulls(value: Any) -> Any:
+    """The value without NUL characters, which PostgreSQL refuses; the same object when there are none."""
+    if isinstance(value, str):
+        return value.replace("\x00", "") if "\x00" in value else value
+    if isinstance(value, dict):
+        return {without_nulls(key): without_nulls(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [without_nulls(one) for one in value]
+    return value
+
+
+class Document:
+    """A chat's document with its messages as undecoded JSON."""
+
+    def __init__(self, content: bytes) -> None:
+        try:
+            self.fields: dict[str, msgspec.Raw] = _outer.decode(content) if content.strip() not in (b"", b"null") else {}
+        except msgspec.ValidationError:
+            self.fields = {}
+        self.history = self._open(self.fields.get("history"))
+        self.messages = self._open(self.history.get("messages"))
+
+    @staticmethod
+    def _open(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
+        if raw is None:
+            return {}
+        try:
+            return _outer.decode(raw)
+        except msgspec.ValidationError:
+            return {}
+
+    def message(self, message_id: str) -> Message | None:
+        """One message, decoded; None when it is not there."""
+        raw = self.messages.get(message_id)
+        if raw is None:
+            return None
+        found = msgspec.json.decode(raw)
+        return found if isinstance(found, dict) else None
+
+    def all_messages(self) -> dict[str, Message]:
+        """Every message, decoded: for the rare change that looks at all of them."""
+        found = {key: msgspec.json.decode(raw) for key, raw in self.messages.items()}
+        return {key: one for key, one in found.items() if isinstance(one, dict)}
+
+    def put(self, message_id: str, message: Message) -> None:
+        self.messages[message_id] = msgspec.Raw(_encode(message))
+
+    def field(self, name: str) -> Any:
+        raw = self.fields.get(name)
+        return None if raw is None else msgspec.json.decode(raw)
+
+    def set_field(self, name: str, value: Any) -> None:
+        self.fields[name] = msgspec.Raw(_encode(value))
+
+    @property
+    def current_id(self) -> str | None:
+        raw = self.history.get("currentId")
+        found = None if raw is None else msgspec.json.decode(raw)
+        return found if isinstance(found, str) else None
+
+    @current_id.setter
+    def current_id(self, message_id: str | None) -> None:
+        self.history["currentId"] = msgspec.Raw(_encode(message_id))
+
+    def upsert(self, message_id: str, patch: Message) -> Message:
+        """Add or change a message, link it to its parent; the whole message as it now stands.
+
+        A new message becomes the current one. Its role is guessed from its parent's when it says none.
+        """
+        known = self.message(message_id)
+        if known is not None:
+            message = {**known, **self._merged_meta(known, patch)}
+        else:
+            message = self._placed(message_id, patch)
+            self.current_id = message_id
+        self.put(message_id, message)
+        self._link(message.get("parentId"), message_id)
+        return message
+
+    @staticmethod
+    def _merged_meta(known: Message, patch: Message) -> Message:
+        """What speech and task say about a message must not wipe out what else is known of it, nor the other way round."""
+        incoming = patch.get("meta")
+        if not isinstance(incoming, dict):
+            return patch
+        existing = known.get("meta") if isinstance(known.get("meta"), dict) else {}
+        assert isinstance(existing, dict)
+        if set(incoming) <= {"voice", "task_id"}:
+            return {**patch, "meta": {**existing, **incoming}}
+        kept = {key: existing[key] for key in ("voice", "task_id") if key in existing}
+        return {**patch, "meta": {**kept, **incoming}}
+
+    def _placed(self, message_id: str, patch: Message) -> Message:
+        parent_id = patch.get("parentId")
+        if parent_id is None:
+            for other_id, other in self.all_messages().items():
+                if message_id in (other.get("childrenIds") or []):
+                    parent_id = other_id
+                    break
+        role = patch.get("role")
+        if not role:
+            parent = self.message(parent_id) if parent_id else None
+            role = "user" if parent is not None and parent.get("role") == "assistant" else "assistant"
+        children = patch.get("childrenIds")
+        return {
+            **patch,
+            "id": patch.get("id") or message_id,
+            "parentId": parent_id,
+            "childrenIds": children if isinstance(children, list) else [],
+            "role": role,
+            "timestamp": patch.get("timestamp") or int(time.time()),
+        }
+
+    def _link(self, parent_id: Any, child_id: str) -> None:
+        parent = self.message(parent_id) if isinstance(parent_id, str) else None
+        if parent is None:
+            return
+        children = parent.get("childrenIds")
+        if not isinstance(children, list):
+            children = []
+        if child_id not in children:
+            parent["childrenIds"] = [*children, child_id]
+            self.put(parent_id, parent)
+
+    def encode(self) -> bytes:
+        """The document as JSON."""
+        self.history["messages"] = msgspec.Raw(_encode(self.messages))
+        self.fields["history"] = msgspec.Raw(_encode(self.history))
+        return _encode(self.fields)
