@@ -1,0 +1,89 @@
+"""After an answer: a title, tags, and questions that may come next."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastback.access.identity import User
+from fastback.completions.provider import Provider, ProviderFailed, content_of
+from fastback.config import Config
+from fastback.features.chats import tags, turns
+from fastback.features.tasks import requests
+from fastback.features.tasks.templates import plain
+from fastback.kit.db import Database
+from fastback.kit.http.errors import HttpError
+from fastback.providers.registry import ModelRegistry
+
+log = logging.getLogger("fastback.completions")
+
+Message = dict[str, Any]
+Emit = Callable[[str, Any], Awaitable[None]]
+
+
+class FollowUps:
+    """Does the tasks that a request asked for, each on its own: one that fails keeps no other from its result."""
+
+    def __init__(self, db: Database, config: Config, registry: ModelRegistry, provider: Provider) -> None:
+        self._db = db
+        self._config = config
+        self._registry = registry
+        self._provider = provider
+
+    async def ask(self, task: str, messages: list[Message], model_id: str, user: User, **more: str) -> str:
+        """What a model answers to a task; empty when it cannot be asked."""
+        known = await self._registry.all()
+        chosen = requests.task_model(self._config, model_id, known)
+        model = known.get(chosen)
+        seen: set[str] = set()
+        while model is not None and model.connection is None and model.base_model_id and model.id not in seen:
+            seen.add(model.id)
+            model = known.get(model.base_model_id)
+        if model is None:
+            return ""
+        payload = requests.build(task, self._config, messages, chosen, user_name=user.name, **more)
+        try:
+            return content_of(await self._provider.complete(model, payload, user))
+        except (ProviderFailed, HttpError) as error:
+            log.warning("%s failed: %s", task, error)
+            return ""
+
+    async def title(self, chat_id: str, messages: list[Message], model_id: str, user: User, emit: Emit, *, ask: bool) -> None:
+        """Name the chat, by a model or by its first question."""
+        found: str | None = None
+        if ask and self._config.flag("task.title.enable"):
+            found = requests.title_in(await self.ask("title_generation", messages, model_id, user))
+        if not found:
+            first = next((plain(one) for one in messages if one.get("role") == "user"), "")
+            found = first[:100] or "New Chat"
+        await turns.set_title(self._db, chat_id, found)
+        await emit("chat:title", found)
+
+    async def run(
+        self,
+        wanted: dict[str, Any],
+        *,
+        chat_id: str,
+        message_id: str,
+        messages: list[Message],
+        model_id: str,
+        user: User,
+        stored: bool,
+        emit: Emit,
+    ) -> None:
+        """The tasks after an answer, in the order in which the page shows them."""
+        if wanted.get("follow_up_generation") and self._config.flag("task.follow_up.enable"):
+            found = requests.follow_ups_in(await self.ask("follow_up_generation", messages, model_id, user))
+            await emit("chat:message:follow_ups", {"follow_ups": found})
+            if stored:
+                await turns.save_message(self._db, chat_id, message_id, {"followUps": found}, touch=False)
+        if not stored:
+            return
+        if "title_generation" in wanted:
+            await self.title(chat_id, messages, model_id, user, emit, ask=bool(wanted["title_generation"]))
+        if wanted.get("tags_generation") and self._config.flag("task.tags.enable"):
+            named = requests.tags_in(await self.ask("tags_generation", messages, model_id, user))
+            if named:
+                await tags.set_all(self._db, chat_id, user.id, named)
+                await emit("chat:tags", named)

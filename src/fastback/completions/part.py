@@ -1,0 +1,58 @@
+"""Starts the chat turns: what they work with, and what a killed process left behind."""
+
+from __future__ import annotations
+
+import logging
+
+import aiohttp
+
+from fastback.access.grants import Grants
+from fastback.access.permissions import Permissions
+from fastback.completions.context import Context
+from fastback.completions.events import ChatWatchers
+from fastback.completions.follow_ups import FollowUps
+from fastback.completions.provider import Provider
+from fastback.completions.service import Completions
+from fastback.completions.turn import TurnServices
+from fastback.config import Config
+from fastback.features.chats import turns
+from fastback.features.chats.access import ChatAccess
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
+from fastback.providers.registry import ModelRegistry
+from fastback.settings import Settings
+
+log = logging.getLogger("fastback.completions")
+
+
+async def start(services: Services) -> None:
+    """Add `Completions`, `Provider`, `FollowUps` and `ChatAccess`."""
+    db: Database = services.get(Database)
+    config: Config = services.get(Config)
+    settings: Settings = services.get(Settings)
+    registry: ModelRegistry = services.get(ModelRegistry)
+    grants: Grants = services.get(Grants)
+    provider = Provider(services.get(aiohttp.ClientSession), settings)
+    follow_ups = FollowUps(db, config, registry, provider)
+    rights = ChatAccess(db, grants, settings)
+    watchers = ChatWatchers()
+    turn_services = TurnServices(
+        db,
+        services.get(Bus),
+        services.get(Tasks),
+        Context(db, config, registry, grants),
+        provider,
+        follow_ups,
+        watchers,
+    )
+    services.add(ChatWatchers, watchers)
+    services.add(Provider, provider)
+    services.add(FollowUps, follow_ups)
+    services.add(ChatAccess, rights)
+    services.add(Completions, Completions(turn_services, registry, services.get(Permissions), rights))
+    if settings.websocket_manager != "redis":  # other processes may be in the middle of an answer
+        recovered = await turns.recover(db)
+        if recovered:
+            log.info("kept %d answers that were unfinished when the server last stopped", recovered)

@@ -1,0 +1,309 @@
+"""A turn for the page: the answer streams to it by events and is kept in the chat.
+
+What has arrived since the last send goes out as one event, the next no sooner than a moment later; the answer's row is
+written once a second while it grows and the chat's document at the end, so that a killed process loses the last second
+at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import msgspec
+
+from fastback.access.identity import User
+from fastback.completions.answer import Answer, ProviderError, text_of
+from fastback.completions.context import Context, Prepared
+from fastback.completions.events import ChatWatchers, TurnEvent
+from fastback.completions.follow_ups import FollowUps
+from fastback.completions.provider import Provider, ProviderFailed, Upstream, detail_of
+from fastback.completions.request import TurnRequest, is_stored
+from fastback.completions.tags import TagSplitter, pairs_of
+from fastback.features.chats import turns
+from fastback.features.chats.events import ChatWritten
+from fastback.features.chats.message_rows import normalised_usage
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http.errors import HttpError
+from fastback.kit.tasks import Tasks
+from fastback.providers.registry import Model
+
+log = logging.getLogger("fastback.completions")
+
+#: Seconds between two sends of a stream: what arrives meanwhile goes out together.
+SEND_PAUSE = 0.012
+#: Seconds between two writes of an unfinished answer.
+SAVE_PAUSE = 1.0
+#: Seconds between two whole answers to others who have the chat open.
+SHARE_PAUSE = 0.15
+
+#: Events that others who have the chat open see as they are.
+_SHARED = frozenset(
+    {
+        "chat:messages",
+        "chat:active",
+        "status",
+        "source",
+        "citation",
+        "files",
+        "embeds",
+        "chat:message:error",
+        "chat:tasks:cancel",
+        "chat:message:follow_ups",
+    }
+)
+
+
+class Turn:
+    """One model's answer in a chat."""
+
+    def __init__(
+        self,
+        request: TurnRequest,
+        model: Model,
+        user: User,
+        message_id: str,
+        *,
+        folder_id: str | None,
+        tasks_wanted: dict[str, Any],
+        services: TurnServices,
+    ) -> None:
+        self.request = request
+        self.model = model
+        self.user = user
+        self.message_id = message_id
+        self.folder_id = folder_id
+        self.tasks_wanted = tasks_wanted
+        self._s = services
+        self._stored = is_stored(request.chat_id)
+        #: Its id among the running tasks.
+        self.task_id = ""
+        self._last_shared = 0.0
+        self._last_saved = 0.0
+
+    async def emit(self, kind: str, data: Any = None) -> None:
+        """Tell the asker's sessions; and others who have the chat open, what concerns them."""
+        event: dict[str, Any] = {"type": kind} if data is None else {"type": kind, "data": data}
+        shared = event if self._stored and kind in _SHARED else None
+        await self._s.bus.publish(
+            TurnEvent(
+                self.user.id, self.request.chat_id, self.message_id, event, self.request.session_id, shared
+            )
+        )
+
+    async def run(self) -> None:
+        """The whole turn; a failure is told in the chat."""
+        chat_id = self.request.chat_id
+        try:
+            await self._answer()
+        except asyncio.CancelledError:
+            await asyncio.shield(self.emit("chat:tasks:cancel"))
+            raise
+        except ProviderFailed as error:
+            await self._failed(error.detail())
+        except ProviderError as error:
+            await self._failed(detail_of(error.detail))
+        except HttpError as error:
+            await self._failed(detail_of(error.detail))
+        except Exception as error:
+            log.exception("the turn in chat %s failed", chat_id)
+            await self._failed(str(error) or type(error).__name__)
+        finally:
+            await asyncio.shield(self._ended())
+
+    async def _ended(self) -> None:
+        running = [one for one in self._s.tasks.of(self.request.chat_id) if one != self.task_id]
+        if not running:
+            await self.emit("chat:active", {"active": False, "folder_id": self.folder_id})
+
+    async def _failed(self, detail: str) -> None:
+        if self._stored:
+            patch = {"error": {"content": detail}, "done": True}
+            await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch)
+            await self._written()
+        await self.emit("chat:message:error", {"error": {"content": detail}, "done": True})
+
+    async def _written(self) -> None:
+        await self._s.bus.publish(ChatWritten(self.request.chat_id, self.user.id))
+
+    async def _answer(self) -> None:
+        prepared = await self._s.context.prepare(self.request, self.model, self.user)
+        answer = Answer(TagSplitter(pairs_of(prepared.reasoning_tags)), prepared.previous)
+        answer.selected_model_id = prepared.selected_model_id
+        upstream = await self._s.provider.open(
+            prepared.model, prepared.payload, self.user, chat_id=self.request.chat_id
+        )
+        try:
+            if prepared.selected_model_id:
+                await self._selected(prepared.selected_model_id)
+            if prepared.stream and upstream.is_stream:
+                await self._stream(upstream, answer)
+            else:
+                await self._whole(upstream, answer)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._stopped(answer))
+            raise
+        finally:
+            upstream.close()
+        await self._finish(answer, prepared)
+
+    async def _selected(self, model_id: str) -> None:
+        await self.emit("chat:completion", {"selected_model_id": model_id})
+        if self._stored:
+            await turns.save_message(
+                self._s.db, self.request.chat_id, self.message_id, {"selectedModelId": model_id}, touch=False
+            )
+
+    async def _whole(self, upstream: Upstream, answer: Answer) -> None:
+        """An answer that did not stream."""
+        found = await upstream.json()
+        if isinstance(found, dict) and found.get("error"):
+            raise ProviderError(found["error"])
+        try:
+            choice = found["choices"][0]
+            message = choice["message"]
+        except (KeyError, IndexError, TypeError):
+            raise HttpError(502, "The provider answered without a message.") from None
+        answer.usage = normalised_usage(found.get("usage"))
+        answer.finish_reason = choice.get("finish_reason")
+        delta = {
+            key: message[key]
+            for key in ("content", "reasoning_content", "reasoning", "tool_calls")
+            if message.get(key)
+        }
+        answer.feed(msgspec.json.encode({"choices": [{"delta": delta}]}))
+        answer.take_frames()
+        if not answer.continued:
+            await self.emit("chat:completion", found)
+
+    async def _stream(self, upstream: Upstream, answer: Answer) -> None:
+        arrived = asyncio.Event()
+        reading = asyncio.get_running_loop().create_task(self._read(upstream, answer, arrived))
+        try:
+            while not reading.done():
+                await arrived.wait()
+                arrived.clear()
+                await self._send(answer)
+                if not reading.done():
+                    await asyncio.sleep(SEND_PAUSE)
+            await reading
+        finally:
+            reading.cancel()
+        answer.close()
+        await self._send(answer)
+
+    @staticmethod
+    async def _read(upstream: Upstream, answer: Answer, arrived: asyncio.Event) -> None:
+        try:
+            async for payloads in upstream.payloads():
+                for payload in payloads:
+                    if answer.feed(payload):
+                        return
+                arrived.set()
+        finally:
+            arrived.set()
+
+    async def _send(self, answer: Answer) -> None:
+        frames = answer.take_frames()
+        for frame in frames:
+            await self._s.bus.publish(
+                TurnEvent(self.user.id, self.request.chat_id, self.message_id, frame, self.request.session_id)
+            )
+        if not frames or not self._stored:
+            return
+        now = asyncio.get_running_loop().time()
+        if now - self._last_shared >= SHARE_PAUSE and self._s.watchers.others(
+            self.request.chat_id, self.request.session_id
+        ):
+            self._last_shared = now
+            await self._share({"output": answer.output()})
+        if now - self._last_saved >= SAVE_PAUSE:
+            self._last_saved = now
+            output = answer.output()
+            await turns.save_progress(self._s.db, self.request.chat_id, self.message_id, text_of(output), output)
+
+    async def _share(self, data: dict[str, Any]) -> None:
+        """Show the answer as it stands to others who have the chat open."""
+        event = {"type": "chat:completion", "data": data}
+        await self._s.bus.publish(
+            TurnEvent(
+                self.user.id,
+                self.request.chat_id,
+                self.message_id,
+                event,
+                self.request.session_id,
+                event,
+                only_shared=True,
+            )
+        )
+
+    async def _stopped(self, answer: Answer) -> None:
+        """Keep what there is of an answer that was stopped."""
+        answer.close()
+        output = answer.output("incomplete")
+        if self._stored:
+            patch = {"content": text_of(output), "output": output, "done": True}
+            await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch)
+            await self._written()
+        await self.emit("chat:tasks:cancel", {"output": output})
+
+    async def _finish(self, answer: Answer, prepared: Prepared) -> None:
+        answer.close()
+        output = answer.output("completed", strip=True)
+        if answer.usage:
+            await self.emit("chat:completion", {"usage": answer.usage})
+        if answer.finish is not None:
+            await self.emit("chat:completion", answer.finish)
+        title = ""
+        if self._stored:
+            patch: dict[str, Any] = {
+                "role": "assistant",
+                "content": text_of(output),
+                "output": output,
+                "done": True,
+            }
+            if answer.usage:
+                patch["usage"] = answer.usage
+            await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch)
+            title = await turns.title(self._s.db, self.request.chat_id)
+            await self.emit("chat:list", {"chat_id": self.request.chat_id, "folder_id": self.folder_id})
+            await self._written()
+        done: dict[str, Any] = {"done": True, "output": output, "title": title}
+        if answer.usage:
+            done["usage"] = answer.usage
+        await self.emit("chat:completion", done)
+        if self._stored and self._s.watchers.others(self.request.chat_id, self.request.session_id):
+            await self._share(done)
+        await self._tasks_after(output, prepared)
+
+    async def _tasks_after(self, output: list[dict[str, Any]], prepared: Prepared) -> None:
+        if not self.tasks_wanted:
+            return
+        if self._stored:
+            messages = await turns.conversation(self._s.db, self.request.chat_id, self.message_id)
+        else:
+            messages = [*prepared.payload["messages"], {"role": "assistant", "content": text_of(output)}]
+        await self._s.follow_ups.run(
+            self.tasks_wanted,
+            chat_id=self.request.chat_id,
+            message_id=self.message_id,
+            messages=messages,
+            model_id=self.model.id,
+            user=self.user,
+            stored=self._stored,
+            emit=self.emit,
+        )
+
+
+class TurnServices(msgspec.Struct):
+    """What a turn works with."""
+
+    db: Database
+    bus: Bus
+    tasks: Tasks
+    context: Context
+    provider: Provider
+    follow_ups: FollowUps
+    watchers: ChatWatchers

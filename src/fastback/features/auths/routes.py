@@ -1,0 +1,235 @@
+"""`/api/v1/auths`: who one is, signing up, in and out, profile, password, API key."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from starlette.requests import Request
+
+from fastback import messages
+from fastback.access.events import UserChanged
+from fastback.access.guards import AdminUser, AnyIdentity, AnyUser, HumanUser, VerifiedUser, token_of
+from fastback.access.identity import User
+from fastback.access.passwords import Passwords
+from fastback.access.permissions import Permissions
+from fastback.access.tokens import Tokens, new_api_key
+from fastback.config import Config
+from fastback.features.auths import admin_config, directory_config, schemas, store
+from fastback.features.auths.cookies import gone, session_cookie
+from fastback.features.auths.service import Accounts, valid_picture
+from fastback.features.users import store as users
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, NotFound, Router
+from fastback.settings import Settings
+
+router = Router("/api/v1/auths")
+
+
+def _set_cookies(request: Request, *cookies: bytes) -> None:
+    headers = request.scope.setdefault("fastback.headers", [])
+    headers.extend((b"set-cookie", cookie) for cookie in cookies)
+
+
+def _signed_in(request: Request, settings: Settings, session: schemas.Session) -> schemas.Session:
+    max_age = None if session.expires_at is None else session.expires_at - int(time.time())
+    _set_cookies(request, session_cookie(settings, session.token, max_age=max_age))
+    request.scope["fastback.headers"].append((b"cache-control", b"no-store"))
+    return session
+
+
+@router.get("/")
+async def session(
+    request: Request, identity: AnyIdentity, user: HumanUser, settings: Settings, db: Database, permissions: Permissions
+) -> schemas.SessionInfo:
+    expires_at = (identity.claims or {}).get("exp")
+    max_age = None if expires_at is None else expires_at - int(time.time())
+    _set_cookies(request, session_cookie(settings, identity.token, max_age=max_age, expires_at=expires_at))
+    profile = await users.profile(db, user.id)
+    if profile is None:
+        raise HttpError(401, messages.INVALID_TOKEN)
+    return schemas.SessionInfo(
+        status_emoji=profile.status_emoji,
+        status_message=profile.status_message,
+        status_expires_at=profile.status_expires_at,
+        id=user.id,
+        name=profile.name,
+        role=profile.role,
+        email=profile.email,
+        profile_image_url=profile.profile_image_url or users.default_picture(user.id),
+        token=identity.token,
+        token_type="Bearer",
+        expires_at=expires_at,
+        permissions=await permissions.of(user.id),
+        bio=profile.bio,
+        gender=profile.gender,
+        date_of_birth=profile.date_of_birth,
+    )
+
+
+@router.post("/signup")
+async def sign_up(request: Request, data: schemas.SignUp, accounts: Accounts, settings: Settings) -> schemas.Session:
+    _check_picture(data.profile_image_url)
+    made = await accounts.sign_up(
+        email=data.email, password=data.password, name=data.name, picture=data.profile_image_url
+    )
+    return _signed_in(request, settings, made)
+
+
+@router.post("/signin")
+async def sign_in(request: Request, data: schemas.SignIn, accounts: Accounts, settings: Settings) -> schemas.Session:
+    return _signed_in(request, settings, await accounts.sign_in(request, data.email, data.password))
+
+
+@router.post("/signout")
+async def sign_out(request: Request, accounts: Accounts, settings: Settings) -> dict[str, Any]:
+    await accounts.sign_out(token_of(request))
+    _set_cookies(request, gone("token"), gone("owui-session"), gone("oui-session"), gone("oauth_id_token"))
+    if settings.webui_auth_signout_redirect_url:
+        return {"status": True, "redirect_url": settings.webui_auth_signout_redirect_url}
+    return {"status": True}
+
+
+def _check_picture(url: str | None) -> None:
+    if not valid_picture(url):
+        raise Invalid.at(
+            ["body", "profile_image_url"],
+            "Value error, Invalid profile image URL: must be a known internal path, "
+            "an HTTP(S) URL with a host, or a data:image URI (png/jpeg/gif/webp).",
+            value=url,
+        )
+
+
+@router.post("/update/profile")
+async def update_profile(
+    data: schemas.UpdateProfile, user: VerifiedUser, db: Database, bus: Bus
+) -> schemas.ProfileImage:
+    _check_picture(data.profile_image_url)
+    await users.update(
+        db,
+        user.id,
+        name=data.name,
+        profile_image_url=data.profile_image_url,
+        bio=data.bio,
+        gender=data.gender,
+        date_of_birth=data.date_of_birth,
+    )
+    await bus.publish(UserChanged(user.id))
+    picture = data.profile_image_url or users.default_picture(user.id)
+    return schemas.ProfileImage(user.id, data.name, user.role, user.email, picture)
+
+
+@router.post("/update/timezone")
+async def update_timezone(data: schemas.UpdateTimezone, user: AnyUser, db: Database) -> dict[str, bool]:
+    await users.update(db, user.id, timezone=data.timezone)
+    return {"status": True}
+
+
+@router.post("/update/password")
+async def update_password(data: schemas.UpdatePassword, user: AnyUser, accounts: Accounts) -> bool:
+    return await accounts.change_password(user.id, data.password, data.new_password)
+
+
+@router.post("/add")
+async def add_user(
+    data: schemas.AddUser, user: AdminUser, accounts: Accounts, db: Database, passwords: Passwords, tokens: Tokens, bus: Bus
+) -> schemas.AddedUser:
+    _check_picture(data.profile_image_url)
+    await accounts.check_new(data.email, data.password)
+    who = await accounts.create(
+        email=data.email,
+        password=data.password,
+        name=data.name,
+        picture=data.profile_image_url,
+        role=data.role or "pending",
+    )
+    claims = {"id": who.id, "typ": "session", "session_stamp": who.session_stamp}
+    token = tokens.create(claims, lifetime=accounts.lifetime())
+    picture = users.default_picture(who.id)
+    return schemas.AddedUser(who.id, who.name, who.role, who.email, picture, token, "Bearer")
+
+
+@router.get("/admin/details")
+async def admin_details(user: AnyUser, config: Config, db: Database) -> dict[str, str | None]:
+    if not config.flag("auth.admin.show"):
+        raise BadRequest(messages.ACTION_PROHIBITED)
+    email = config.get("auth.admin.email")
+    if email:
+        return {"name": await store.name_of(db, email), "email": email}
+    first = await store.first_user(db)
+    return {"name": first.name if first else None, "email": first.email if first else None}
+
+
+@router.get("/admin/config")
+async def read_admin_config(user: AdminUser, config: Config) -> dict[str, Any]:
+    return admin_config.current(config)
+
+
+@router.post("/admin/config")
+async def save_admin_config(data: dict[str, Any], user: AdminUser, config: Config) -> dict[str, Any]:
+    await config.set_many(admin_config.updates(data))
+    return {**admin_config.current(config), "sessions_revoked": False}
+
+
+@router.get("/admin/config/ldap/server")
+async def read_ldap_server(user: AdminUser, config: Config) -> dict[str, Any]:
+    return directory_config.current(config, directory_config.LDAP)
+
+
+@router.post("/admin/config/ldap/server")
+async def save_ldap_server(data: dict[str, Any], user: AdminUser, config: Config) -> dict[str, Any]:
+    await config.set_many(directory_config.ldap_updates(data))
+    return directory_config.current(config, directory_config.LDAP)
+
+
+@router.get("/admin/config/ldap")
+async def read_ldap(user: AdminUser, config: Config) -> dict[str, Any]:
+    return {"ENABLE_LDAP": config.get("ldap.enable")}
+
+
+@router.post("/admin/config/ldap")
+async def save_ldap(data: schemas.LdapSwitch, user: AdminUser, config: Config) -> dict[str, Any]:
+    await config.set("ldap.enable", data.enable_ldap)
+    return {"ENABLE_LDAP": config.get("ldap.enable")}
+
+
+async def _may_have_key(user: User, config: Config, permissions: Permissions) -> None:
+    allowed = config.flag("auth.enable_api_keys")
+    if not allowed or not (user.is_admin or await permissions.has(user.id, "features.api_keys")):
+        raise Forbidden(messages.API_KEY_CREATION_NOT_ALLOWED)
+
+
+@router.post("/api_key")
+async def create_api_key(
+    user: AnyUser, config: Config, permissions: Permissions, db: Database, bus: Bus
+) -> schemas.ApiKey:
+    await _may_have_key(user, config, permissions)
+    key = new_api_key()
+    await store.set_api_key(db, user.id, key)
+    await bus.publish(UserChanged(user.id))
+    return schemas.ApiKey(key)
+
+
+@router.delete("/api_key")
+async def delete_api_key(user: AnyUser, config: Config, permissions: Permissions, db: Database, bus: Bus) -> bool:
+    await _may_have_key(user, config, permissions)
+    await store.set_api_key(db, user.id, None)
+    await bus.publish(UserChanged(user.id))
+    return True
+
+
+@router.get("/api_key")
+async def read_api_key(user: AnyUser, config: Config, permissions: Permissions, db: Database) -> schemas.ApiKey:
+    await _may_have_key(user, config, permissions)
+    key = await store.api_key(db, user.id)
+    if key is None:
+        raise NotFound(messages.API_KEY_NOT_FOUND)
+    return schemas.ApiKey(key)
+
+
+@router.get("/mfa/status")
+async def mfa_status(user: HumanUser, config: Config) -> dict[str, Any]:
+    return {"enabled": False, "required": config.flag("auth.mfa.enable"), "recovery_codes_remaining": 0}
+
+

@@ -1,0 +1,107 @@
+"""Requests and answers of `/api/v1/auths`."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import msgspec
+
+
+class SignIn(msgspec.Struct):
+    email: str
+    password: str
+
+
+class SignUp(msgspec.Struct):
+    name: str
+    email: str
+    password: str
+    profile_image_url: str | None = "/user.png"
+
+
+class AddUser(msgspec.Struct):
+    name: str
+    email: str
+    password: str
+    profile_image_url: str | None = "/user.png"
+    role: str | None = "pending"
+
+
+class UpdateProfile(msgspec.Struct):
+    profile_image_url: str
+    name: str
+    bio: str | None = None
+    gender: str | None = None
+    date_of_birth: datetime.date | None = None
+
+
+class UpdateTimezone(msgspec.Struct):
+    timezone: str
+
+
+class UpdatePassword(msgspec.Struct):
+    password: str
+    new_password: str
+
+
+class Session(msgspec.Struct):
+    """The answer to a sign-in."""
+
+    id: str
+    name: str
+    role: str
+    email: str
+    profile_image_url: str
+    token: str
+    token_type: str
+    expires_at: int | None
+    permissions: dict[str, Any] | None
+
+
+class SessionInfo(msgspec.Struct):
+    """The answer to who one is."""
+
+    status_emoji: str | None
+    status_message: str | None
+    status_expires_at: int | None
+    id: str
+    name: str
+    role: str
+    email: str
+    profile_image_url: str
+    token: str | None
+    token_type: str
+    expires_at: int | None
+    permissions: dict[str, Any] | None
+    bio: str | None
+    gender: str | None
+    date_of_birth: datetime.date | None
+
+
+class ProfileImage(msgspec.Struct):
+    """What a changed profile is answered with."""
+
+    id: str
+    name: str
+    role: str
+    email: str
+    profile_image_url: str
+
+
+class AddedUser(msgspec.Struct):
+    id: str
+    name: str
+    role: str
+    email: str
+    profile_image_url: str
+    token: str
+    token_type: str
+
+
+class ApiKey(msgspec.Struct):
+    api_key: str | None = None
+
+
+class LdapSwitch(msgspec.Struct):
+    enable_ldap: bool | None = None

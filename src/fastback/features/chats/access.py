@@ -1,0 +1,66 @@
+"""Who may read or write a chat that is not theirs: by a share, by a grant on its folder, as an administrator."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fastback.access.grants import Grants
+from fastback.access.identity import User
+from fastback.kit.db import Database
+from fastback.settings import Settings
+
+
+class _Place(msgspec.Struct):
+    user_id: str
+    folder_id: str | None
+    share_id: str | None
+
+
+class _Folder(msgspec.Struct):
+    id: str
+    user_id: str
+
+
+_ABOVE = """
+    WITH RECURSIVE up(id, parent_id, user_id, depth) AS (
+        SELECT id, parent_id, user_id, 0 FROM folder WHERE id = :folder_id
+        UNION ALL
+        SELECT f.id, f.parent_id, f.user_id, up.depth + 1 FROM folder f JOIN up ON f.id = up.parent_id
+        WHERE up.depth < 50
+    )
+    SELECT id, user_id FROM up ORDER BY depth"""
+
+
+class ChatAccess:
+    """Answers the question for one chat at a time."""
+
+    def __init__(self, db: Database, grants: Grants, settings: Settings) -> None:
+        self._db = db
+        self._grants = grants
+        self._settings = settings
+
+    async def may(self, chat_id: str, user: User, permission: str = "read") -> bool:
+        """Whether a user may read or write (`permission`) a chat."""
+        place = await self._db.first(
+            _Place, "chats.place", "SELECT user_id, folder_id, share_id FROM chat WHERE id = :id", id=chat_id
+        )
+        if place is None:
+            return False
+        if place.user_id == user.id:
+            return True
+        if user.is_admin and permission == "read" and self._settings.enable_admin_chat_access:
+            return True
+        if place.share_id and await self._grants.allows(user.id, "shared_chat", chat_id, permission):
+            return True
+        return place.folder_id is not None and await self._granted_folder(place.folder_id, user, permission)
+
+    async def _granted_folder(self, folder_id: str, user: User, permission: str) -> bool:
+        above = await self._db.all(_Folder, "chats.folders_above", _ABOVE, folder_id=folder_id)
+        return bool(await self._grants.accessible(user.id, "folder", [one.id for one in above], permission))
+
+    async def may_write_folder(self, folder_id: str, user: User) -> bool:
+        """Whether a user may put chats into a folder."""
+        above = await self._db.all(_Folder, "chats.folders_above", _ABOVE, folder_id=folder_id)
+        if any(one.user_id == user.id for one in above):
+            return True
+        return bool(await self._grants.accessible(user.id, "folder", [one.id for one in above], "write"))

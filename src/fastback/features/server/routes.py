@@ -1,0 +1,86 @@
+"""What the page asks of the server itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+
+from fastback import REFERENCE_VERSION
+from fastback.access.guards import VerifiedUser, token_of
+from fastback.access.identity import Identities
+from fastback.config import Config
+from fastback.features.auths import store as auths
+from fastback.features.server.page_config import page_config
+from fastback.features.server.usage import Usage
+from fastback.features.users import store as users
+from fastback.kit.db import Database
+from fastback.kit.http import HttpError, JsonBytes, Router
+from fastback.settings import Settings
+
+router = Router()
+
+
+class ConfigBodies:
+    """Ready bodies of `/api/config`, one for each role, made anew when the configuration changes."""
+
+    def __init__(self, settings: Settings, config: Config) -> None:
+        self._settings = settings
+        self._config = config
+        self._bodies: dict[str | None, tuple[int, bytes]] = {}
+
+    def body(self, role: str | None) -> bytes:
+        known = self._bodies.get(role)
+        if known is not None and known[0] == self._config.version:
+            return known[1]
+        version = self._config.version
+        body = msgspec.json.encode(page_config(self._settings, self._config, role=role, onboarding=False))
+        self._bodies[role] = (version, body)
+        return body
+
+
+@router.get("/api/config")
+async def config(
+    request: Request, identities: Identities, bodies: ConfigBodies, db: Database, settings: Settings, config: Config
+) -> JsonBytes | dict[str, Any]:
+    token = token_of(request)
+    identity = identities.recall(token) if token else None
+    if identity is None and token and not token.startswith("sk-"):
+        identity = await identities.optional(token, "/api/config")
+    if identity is not None:
+        return JsonBytes(bodies.body(identity.user.role))
+    if not await auths.has_users(db):
+        return page_config(settings, config, role=None, onboarding=True)
+    return JsonBytes(bodies.body(None))
+
+
+@router.get("/api/version")
+async def version() -> dict[str, str]:
+    return {"version": REFERENCE_VERSION, "deployment_id": ""}
+
+
+@router.get("/api/version/updates")
+async def updates(user: VerifiedUser) -> dict[str, str]:
+    """We are no Open WebUI: its newer versions are no update of ours."""
+    return {"current": REFERENCE_VERSION, "latest": REFERENCE_VERSION}
+
+
+@router.get("/api/usage")
+async def usage(user: VerifiedUser, usage: Usage, db: Database, settings: Settings) -> dict[str, Any]:
+    if not settings.enable_public_active_users_count and not user.is_admin:
+        raise HttpError(403, "Access prohibited")
+    return {"model_ids": usage.models_in_use(), "user_count": await users.active_count(db)}
+
+
+@router.get("/health", "/ready")
+async def health() -> dict[str, bool]:
+    return {"status": True}
+
+
+@router.get("/health/db")
+async def health_of_database(db: Database) -> dict[str, bool]:
+    await db.scalar("server.ping", "SELECT 1")
+    return {"status": True}
+
+

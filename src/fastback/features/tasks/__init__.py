@@ -1,0 +1,1 @@
+"""Small tasks around a chat: titles, tags, follow-up questions, search queries, completions of a sentence."""

@@ -1,0 +1,1 @@
+"""People: their rows, settings, status, pictures."""

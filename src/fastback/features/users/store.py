@@ -1,0 +1,151 @@
+"""Rows of `user`."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from typing import Any
+
+import msgspec
+
+from fastback.kit.db import Executor
+
+
+def default_picture(user_id: str) -> str:
+    """Where the picture of a user without one is asked for."""
+    return f"/api/v1/users/{user_id}/profile/image"
+
+
+class Profile(msgspec.Struct):
+    """What the page shows of oneself."""
+
+    name: str
+    email: str
+    role: str
+    profile_image_url: str | None
+    bio: str | None
+    gender: str | None
+    date_of_birth: datetime.date | None
+    status_emoji: str | None
+    status_message: str | None
+    status_expires_at: int | None
+
+
+async def profile(db: Executor, user_id: str) -> Profile | None:
+    return await db.first(
+        Profile,
+        "users.profile",
+        """SELECT name, email, role, profile_image_url, bio, gender, date_of_birth, status_emoji, status_message,
+                  status_expires_at FROM "user" WHERE id = :id""",
+        id=user_id,
+    )
+
+
+_JSON = ("settings", "info", "variables", "oauth")
+_PLAIN = (
+    "name",
+    "email",
+    "role",
+    "profile_image_url",
+    "profile_banner_image_url",
+    "bio",
+    "gender",
+    "date_of_birth",
+    "timezone",
+    "status_emoji",
+    "status_message",
+    "status_expires_at",
+)
+
+
+async def update(db: Executor, user_id: str, **fields: Any) -> bool:
+    """Change columns of a user's row (JSON columns take objects); False when there is no such user."""
+    unknown = set(fields) - set(_PLAIN) - set(_JSON)
+    if unknown:
+        raise ValueError(f"not columns of user: {unknown}")
+    values = {
+        name: msgspec.json.encode(value).decode() if name in _JSON and value is not None else value
+        for name, value in fields.items()
+    }
+    assignments = ", ".join(f"{name} = :{name}" for name in fields)
+    changed = await db.execute(
+        f"users.update.{'+'.join(fields)}",
+        f'UPDATE "user" SET {assignments}, updated_at = :updated_at WHERE id = :id',
+        id=user_id,
+        updated_at=int(time.time()),
+        **values,
+    )
+    return changed > 0
+
+
+class Json(msgspec.Struct):
+    value: msgspec.Raw
+
+
+async def json_column(db: Executor, user_id: str, column: str) -> msgspec.Raw | None:
+    """A JSON column (`settings`, `info`, `variables`), undecoded; None when there is no such user."""
+    if column not in _JSON:
+        raise ValueError(f"not a JSON column of user: {column}")
+    row = await db.first(Json, f"users.{column}", f'SELECT {column} FROM "user" WHERE id = :id', id=user_id)
+    return None if row is None else row.value
+
+
+class Picture(msgspec.Struct):
+    profile_image_url: str | None
+    name: str
+
+
+async def picture(db: Executor, user_id: str) -> Picture | None:
+    return await db.first(
+        Picture, "users.picture", 'SELECT profile_image_url, name FROM "user" WHERE id = :id', id=user_id
+    )
+
+
+class Listed(msgspec.Struct):
+    """A user as lists show them, all columns but the secret ones."""
+
+    id: str
+    email: str
+    username: str | None
+    role: str
+    name: str
+    profile_image_url: str | None
+    profile_banner_image_url: str | None
+    bio: str | None
+    gender: str | None
+    date_of_birth: datetime.date | None
+    timezone: str | None
+    presence_state: str | None
+    status_emoji: str | None
+    status_message: str | None
+    status_expires_at: int | None
+    info: msgspec.Raw
+    settings: msgspec.Raw
+    oauth: msgspec.Raw
+    scim: msgspec.Raw
+    last_active_at: int
+    updated_at: int
+    created_at: int
+
+
+COLUMNS = """u.id, u.email, u.username, u.role, u.name, u.profile_image_url, u.profile_banner_image_url, u.bio, u.gender,
+    u.date_of_birth, u.timezone, u.presence_state, u.status_emoji, u.status_message, u.status_expires_at, u.info,
+    u.settings, u.oauth, u.scim, u.last_active_at, u.updated_at, u.created_at"""
+
+
+async def get(db: Executor, user_id: str) -> Listed | None:
+    return await db.first(Listed, "users.get", f'SELECT {COLUMNS} FROM "user" u WHERE u.id = :id', id=user_id)
+
+
+#: Users seen within this many seconds count as active, as in the reference.
+ACTIVE = 180
+
+
+async def active_count(db: Executor) -> int:
+    text = 'SELECT count(*) FROM "user" WHERE last_active_at >= :since'
+    return int(await db.scalar("users.active_count", text, since=int(time.time()) - ACTIVE) or 0)
+
+
+async def is_active(db: Executor, user_id: str) -> bool:
+    seen = await db.scalar("users.seen", 'SELECT last_active_at FROM "user" WHERE id = :id', id=user_id)
+    return seen is not None and int(time.time()) - int(seen) <= ACTIVE

@@ -1,0 +1,1 @@
+"""Model servers: connections, their protocols, the registry of models."""

@@ -1,0 +1,84 @@
+"""Connections to model servers, as the stored configuration holds them.
+
+`openai.api_base_urls` and `openai.api_keys` are lists side by side; `openai.api_configs` holds a configuration by the
+index in that list (or, in old installations, by URL): `enable`, `prefix_id`, `model_ids`, `tags`, `connection_type`,
+`auth_type`, `headers`, `azure`, `api_type`, `api_version`, `provider`. Ollama's keys stand in its configurations.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from fastback.config import Config
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """One model server."""
+
+    kind: Literal["openai", "ollama"]
+    index: int
+    url: str
+    key: str
+    options: dict[str, Any]
+
+    @property
+    def enabled(self) -> bool:
+        return self.options.get("enable", True) is not False
+
+    @property
+    def prefix(self) -> str:
+        return str(self.options.get("prefix_id") or "")
+
+    @property
+    def model_ids(self) -> list[str]:
+        found = self.options.get("model_ids")
+        return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+
+    @property
+    def tags(self) -> list[Any]:
+        found = self.options.get("tags")
+        return found if isinstance(found, list) else []
+
+    @property
+    def is_azure(self) -> bool:
+        return bool(self.options.get("azure")) or "openai.azure.com" in self.url
+
+
+def options_of(configs: Any, index: int, url: str) -> dict[str, Any]:
+    """The configuration of a connection, by its index or (old) its URL."""
+    if not isinstance(configs, dict):
+        return {}
+    found = configs.get(str(index), configs.get(url, {}))
+    return found if isinstance(found, dict) else {}
+
+
+def openai_connections(config: Config) -> list[Connection]:
+    """The OpenAI-compatible connections, disabled ones included; none where the API is switched off."""
+    if not config.flag("openai.enable"):
+        return []
+    keys = config.items("openai.api_keys")
+    configs = config.get("openai.api_configs")
+    return [
+        Connection(
+            "openai",
+            index,
+            str(url).rstrip("/"),
+            str(keys[index]) if index < len(keys) and keys[index] else "",
+            options_of(configs, index, str(url)),
+        )
+        for index, url in enumerate(config.items("openai.api_base_urls"))
+    ]
+
+
+def ollama_connections(config: Config) -> list[Connection]:
+    """The Ollama connections, disabled ones included; none where the API is switched off."""
+    if not config.flag("ollama.enable"):
+        return []
+    configs = config.get("ollama.api_configs")
+    found: list[Connection] = []
+    for index, url in enumerate(config.items("ollama.base_urls")):
+        options = options_of(configs, index, str(url))
+        found.append(Connection("ollama", index, str(url).rstrip("/"), str(options.get("key") or ""), options))
+    return found

@@ -1,0 +1,69 @@
+"""Rows of `model`: workspace models, and what an administrator said about a base model (same id, no base)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fastback.access.grants import Grant
+from fastback.kit.db import Executor
+
+#: Fields of a model's `meta` that every answer shows, null where nothing was said.
+META_FIELDS = (
+    "profile_image_url",
+    "background_image_url",
+    "description",
+    "i18n",
+    "capabilities",
+    "knowledge",
+    "voice",
+    "voice_avatar",
+)
+
+
+class ModelRow(msgspec.Struct):
+    """A row as it is stored."""
+
+    id: str
+    version_id: str | None
+    user_id: str | None
+    base_model_id: str | None
+    name: str | None
+    params: dict[str, Any] | None
+    meta: dict[str, Any] | None
+    is_active: bool
+    updated_at: int | None
+    created_at: int | None
+
+    def full_meta(self) -> dict[str, Any]:
+        """The meta with every known field, known ones first, others behind them."""
+        own = self.meta or {}
+        return {**{name: own.get(name) for name in META_FIELDS}, **own}
+
+    def dump(self, grants: list[Grant]) -> dict[str, Any]:
+        """The model as answers show it, in the reference's order of fields."""
+        return {
+            "version_id": self.version_id,
+            "id": self.id,
+            "user_id": self.user_id,
+            "base_model_id": self.base_model_id,
+            "name": self.name,
+            "params": self.params or {},
+            "meta": self.full_meta(),
+            "access_grants": [msgspec.structs.asdict(grant) for grant in grants],
+            "is_active": self.is_active,
+            "updated_at": self.updated_at,
+            "created_at": self.created_at,
+        }
+
+
+COLUMNS = "id, version_id, user_id, base_model_id, name, params, meta, is_active, updated_at, created_at"
+
+
+async def all_rows(db: Executor) -> list[ModelRow]:
+    return await db.all(ModelRow, "models.all", f"SELECT {COLUMNS} FROM model")
+
+
+async def get(db: Executor, model_id: str) -> ModelRow | None:
+    return await db.first(ModelRow, "models.get", f"SELECT {COLUMNS} FROM model WHERE id = :id", id=model_id)

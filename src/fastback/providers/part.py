@@ -1,0 +1,34 @@
+"""Starts the registry: a first round in the background, then one every few minutes."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from fastback.access.grants import Grants
+from fastback.access.permissions import Permissions
+from fastback.config import Config
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
+from fastback.providers.registry import ModelRegistry
+from fastback.settings import Settings
+
+
+async def start(services: Services) -> None:
+    """Add `ModelRegistry`."""
+    settings: Settings = services.get(Settings)
+    tasks: Tasks = services.get(Tasks)
+    registry = ModelRegistry(
+        services.get(Database),
+        services.get(Config),
+        settings,
+        services.get(aiohttp.ClientSession),
+        services.get(Permissions),
+        services.get(Grants),
+        tasks,
+        services.get(Bus),
+    )
+    services.add(ModelRegistry, registry)
+    registry.refresh_soon()
+    tasks.every(max(settings.models_cache_ttl, 60), registry.refresh)

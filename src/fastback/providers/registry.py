@@ -1,0 +1,383 @@
+"""The models people can choose: base models of every connection, workspace models, arenas, merged and kept ready.
+
+Lists are asked for in the background and kept per connection: a dead connection delays nobody, its last known list
+serves and the log says since when. What `/api/models` answers is kept as bytes for each view of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from copy import deepcopy
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from fastback.access.events import GrantsChanged, GroupsChanged
+from fastback.access.grants import Grants
+from fastback.access.identity import User
+from fastback.access.permissions import Permissions
+from fastback.config import Config, ConfigChanged
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http.errors import Forbidden
+from fastback.kit.tasks import Tasks
+from fastback.providers import model_rows
+from fastback.providers.connections import Connection, ollama_connections, openai_connections
+from fastback.providers.listing import ListingError, ollama_entries, openai_entries
+from fastback.providers.model_rows import ModelRow
+from fastback.settings import Settings
+
+log = logging.getLogger("fastback.providers")
+
+Entry = dict[str, Any]
+
+
+class ModelsChanged(msgspec.Struct, frozen=True):
+    """Workspace models were written."""
+
+
+class Model(msgspec.Struct):
+    """A model people can choose."""
+
+    id: str
+    name: str
+    #: The entry as `/api/models` shows it.
+    entry: Entry
+    owned_by: str
+    connection: Connection | None
+    #: Its id at its server, without our prefix.
+    upstream_id: str
+    base_model_id: str | None = None
+    info: ModelRow | None = None
+    arena: bool = False
+
+
+class _Known(msgspec.Struct):
+    """What is known of a connection."""
+
+    connection: Connection
+    entries: list[Entry]
+    failing_since: float | None = None
+
+
+_DEFAULT_ARENA: Entry = {
+    "id": "arena-model",
+    "name": "Arena Model",
+    "meta": {
+        "profile_image_url": "/favicon.png",
+        "description": "A model you do not know answers; say which answer was better.",
+        "model_ids": None,
+    },
+}
+
+
+def _tags(value: Any) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = []
+    for one in value if isinstance(value, list) else []:
+        name = one.get("name") if isinstance(one, dict) else one
+        if isinstance(name, str) and name:
+            found.append({"name": name})
+    return found
+
+
+def _public_params(params: dict[str, Any]) -> dict[str, Any]:
+    """What of a model's parameters the page may see: the controls it offers, without what they set."""
+    found: dict[str, Any] = {}
+    controls = params.get("model_controls")
+    if isinstance(controls, dict) and controls:
+        found["model_controls"] = {
+            key: {
+                **{name: one[name] for name in ("label", "description", "default", "display") if name in one},
+                "options": {name: {"label": option.get("label")} for name, option in one.get("options", {}).items()},
+            }
+            for key, one in controls.items()
+        }
+    if "compact_token_threshold" in params:
+        found["compact_token_threshold"] = params["compact_token_threshold"]
+    return found
+
+
+class ModelRegistry:
+    """Keeps the list; the whole process shares one."""
+
+    def __init__(
+        self,
+        db: Database,
+        config: Config,
+        settings: Settings,
+        client: aiohttp.ClientSession,
+        permissions: Permissions,
+        grants: Grants,
+        tasks: Tasks,
+        bus: Bus,
+    ) -> None:
+        self._db = db
+        self._config = config
+        self._settings = settings
+        self._client = client
+        self._permissions = permissions
+        self._grants = grants
+        self._tasks = tasks
+        self._known: dict[tuple[str, str, int], _Known] = {}
+        self._merged: dict[str, Model] | None = None
+        self._bytes: dict[str, bytes] = {}
+        self._refreshing: asyncio.Task[None] | None = None
+        self._loaded = False
+        bus.subscribe(ConfigChanged, self._config_changed)
+        bus.subscribe(ModelsChanged, lambda _: self._forget())
+        bus.subscribe(GrantsChanged, lambda event: self._forget() if event.resource_type == "model" else None)
+        bus.subscribe(GroupsChanged, lambda _: self._bytes.clear())
+
+    async def _config_changed(self, event: ConfigChanged) -> None:
+        self._forget()
+        if any(key.startswith(("openai.", "ollama.")) for key in event.keys):
+            self._loaded = False
+            self.refresh_soon()
+
+    def _forget(self) -> None:
+        self._merged = None
+        self._bytes.clear()
+
+    # -- lists of connections -------------------------------------------------------------------------------------
+
+    def connections(self) -> list[Connection]:
+        """The connections in use."""
+        both = [*openai_connections(self._config), *ollama_connections(self._config)]
+        return [one for one in both if one.enabled and one.url]
+
+    def refresh_soon(self) -> asyncio.Task[None]:
+        """Ask all connections for their lists, in the background; one round at a time."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
+        return self._refreshing
+
+    async def refresh(self) -> None:
+        """Ask all connections, and wait for their answers."""
+        running = self.refresh_soon()
+        await asyncio.shield(running)
+
+    async def _refresh(self) -> None:
+        wanted = self.connections()
+        keys = {(one.kind, one.url, one.index) for one in wanted}
+        for gone in [key for key in self._known if key not in keys]:
+            del self._known[gone]
+        await asyncio.gather(*(self._ask(one) for one in wanted))
+        self._loaded = True
+        self._forget()
+
+    async def _ask(self, connection: Connection) -> None:
+        key = (connection.kind, connection.url, connection.index)
+        known = self._known.get(key)
+        ask = openai_entries if connection.kind == "openai" else ollama_entries
+        try:
+            entries = await ask(self._client, connection, self._settings)
+        except ListingError as error:
+            if known is None:
+                known = self._known[key] = _Known(connection, [])
+            known.connection = connection
+            if known.failing_since is None:
+                known.failing_since = time.time()
+                # Ollama's address is a guess until somebody sets it up: its absence is no news.
+                level = logging.INFO if connection.kind == "ollama" else logging.WARNING
+                log.log(level, "no models from %s: %s", connection.url, error)
+            return
+        if known is not None and known.failing_since is not None:
+            log.info("%s is back after %.0f s", connection.url, time.time() - known.failing_since)
+        self._known[key] = _Known(connection, entries)
+
+    # -- the merged list ------------------------------------------------------------------------------------------
+
+    async def all(self) -> dict[str, Model]:
+        """Every model by id, in the order of the list. The entries are shared: change a copy."""
+        if not self._loaded:
+            await self.refresh()
+        if self._merged is None:
+            self._merged = await self._merge()
+        return self._merged
+
+    async def find(self, model_id: str) -> Model | None:
+        return (await self.all()).get(model_id)
+
+    def _base(self) -> dict[str, Model]:
+        found: dict[str, Model] = {}
+        for known in sorted(self._known.values(), key=lambda one: (one.connection.kind != "openai", one.connection.index)):
+            for entry in known.entries:
+                prefix = known.connection.prefix
+                upstream = entry["id"].removeprefix(f"{prefix}.") if prefix else entry["id"]
+                if entry["owned_by"] == "ollama" and entry["id"] in found:
+                    urls = found[entry["id"]].entry.get("ollama", {}).get("urls")
+                    if isinstance(urls, list):
+                        urls.append(known.connection.index)
+                        continue
+                found[entry["id"]] = Model(
+                    entry["id"], entry["name"], deepcopy(entry), entry["owned_by"], known.connection, upstream
+                )
+        return found
+
+    async def base_entries(self) -> list[Entry]:
+        """The base models, as `/api/models/base` shows them."""
+        if not self._loaded:
+            await self.refresh()
+        return [model.entry for model in self._base().values()]
+
+    async def _merge(self) -> dict[str, Model]:
+        found = self._base()
+        if found and self._config.flag("evaluation.arena.enable"):
+            for arena in self._config.items("evaluation.arena.models") or [_DEFAULT_ARENA]:
+                entry: Entry = {
+                    "id": arena["id"],
+                    "name": arena["name"],
+                    "info": {"meta": deepcopy(arena.get("meta") or {})},
+                    "object": "model",
+                    "created": 0,
+                    "owned_by": "arena",
+                    "arena": True,
+                }
+                found[arena["id"]] = Model(arena["id"], arena["name"], entry, "arena", None, arena["id"], arena=True)
+        rows = await model_rows.all_rows(self._db)
+        grants = await self._grants.of_many("model", [row.id for row in rows])
+        for row in rows:
+            self._apply(found, row, row.dump(grants[row.id]))
+        self._finish(found)
+        order = {model_id: place for place, model_id in enumerate(self._config.items("ui.model_order_list"))}
+        if order:
+            last = len(order)
+            ranked = sorted(found.values(), key=lambda one: (order.get(one.id, last), one.name or ""))
+            found = {one.id: one for one in ranked}
+        return found
+
+    def _apply(self, found: dict[str, Model], row: ModelRow, info: Entry) -> None:
+        info["params"] = _public_params(row.params or {})
+        if row.base_model_id is None:
+            model = found.get(row.id)
+            if model is None:
+                return
+            if not row.is_active:
+                del found[row.id]
+                return
+            if model.arena:
+                kept = model.entry["info"]["meta"]
+                own = {name: kept[name] for name in ("access_grants", "model_ids", "filter_mode") if name in kept}
+                info["meta"] = {**info["meta"], **own}
+            model.entry["name"] = model.name = row.name or model.name
+            model.entry["info"] = info
+            model.info = row
+            return
+        if not row.is_active or row.id in found:
+            return
+        base = found.get(row.base_model_id) or self._untagged(found, row.base_model_id)
+        entry: Entry = {
+            "id": row.id,
+            "name": row.name,
+            "object": "model",
+            "created": row.created_at,
+            "owned_by": base.owned_by if base else "openai",
+            "connection_type": base.entry.get("connection_type") if base else None,
+            "preset": True,
+        }
+        if base and base.entry.get("provider"):
+            entry["provider"] = base.entry["provider"]
+        if base and base.entry.get("loaded") is not None:
+            entry["loaded"] = base.entry["loaded"]
+        entry["info"] = info
+        found[row.id] = Model(
+            row.id, row.name or row.id, entry, entry["owned_by"], None, row.id, base.id if base else row.base_model_id, row
+        )
+
+    @staticmethod
+    def _untagged(found: dict[str, Model], model_id: str) -> Model | None:
+        """Ollama's models are also known by their name without the tag."""
+        name = model_id.split(":")[0]
+        return next((one for one in found.values() if one.owned_by == "ollama" and one.id.split(":")[0] == name), None)
+
+    def _finish(self, found: dict[str, Model]) -> None:
+        defaults = self._config.table("models.default_metadata")
+        for model in found.values():
+            entry = model.entry
+            info = entry.get("info")
+            if defaults:
+                if info is None:
+                    info = entry["info"] = {"meta": {}}
+                meta = info.setdefault("meta", {})
+                for key, value in defaults.items():
+                    if key == "capabilities":
+                        meta[key] = {**value, **(meta.get(key) or {})}
+                    elif meta.get(key) is None:
+                        meta[key] = deepcopy(value)
+            meta = (info or {}).get("meta") or {}
+            meta.pop("profile_image_url", None)
+            if "tags" in meta:
+                meta["tags"] = _tags(meta["tags"])
+            both = [*_tags(meta.get("tags")), *_tags(entry.get("tags"))]
+            entry["actions"] = []
+            entry["filters"] = []
+            entry.pop("tags", None)
+            entry["tags"] = list({tag["name"]: tag for tag in both}.values())
+
+    # -- who may see what -----------------------------------------------------------------------------------------
+
+    def _sees_all(self, user: User) -> bool:
+        if self._settings.bypass_model_access_control:
+            return True
+        return user.is_admin and self._settings.bypass_admin_access_control
+
+    async def visible(self, user: User) -> list[Model]:
+        """The models a user may choose."""
+        found = await self.all()
+        if self._sees_all(user):
+            return list(found.values())
+        groups = set(await self._permissions.group_ids(user.id))
+        readable = await self._grants.accessible(user.id, "model", [one.id for one in found.values() if one.info])
+        return [one for one in found.values() if self._may(one, user, found, readable, groups)]
+
+    def _may(
+        self, model: Model, user: User, found: dict[str, Model], readable: set[str], groups: set[str]
+    ) -> bool:
+        if model.arena:
+            given = ((model.entry.get("info") or {}).get("meta") or {}).get("access_grants") or []
+            return user.is_admin or any(
+                one.get("permission") == "read"
+                and (
+                    (one.get("principal_type") == "user" and one.get("principal_id") in ("*", user.id))
+                    or (one.get("principal_type") == "group" and one.get("principal_id") in groups)
+                )
+                for one in given
+                if isinstance(one, dict)
+            )
+        seen: set[str] = set()
+        current: Model | None = model
+        while current is not None and current.id not in seen:
+            seen.add(current.id)
+            if current.info is None:
+                return user.is_admin
+            if user.id != current.info.user_id and current.id not in readable:
+                return False
+            if current.base_model_id is None:
+                return True
+            base = found.get(current.base_model_id)
+            if base is None:
+                return user.is_admin
+            current = base
+        return True
+
+    async def check_access(self, user: User, model: Model) -> None:
+        """Raises: Forbidden, when the user may not use the model."""
+        if self._sees_all(user):
+            return
+        if model.id not in {one.id for one in await self.visible(user)}:
+            raise Forbidden("Model not found")
+
+    async def bytes_for(self, user: User) -> bytes:
+        """The answer of `/api/models` for a user, ready."""
+        view = "*" if self._sees_all(user) else user.id
+        known = self._bytes.get(view)
+        if known is None or not self._loaded:
+            entries = [one.entry for one in await self.visible(user)]
+            known = msgspec.json.encode({"data": entries})
+            if len(self._bytes) > 1000:
+                self._bytes.clear()
+            self._bytes[view] = known
+        return known

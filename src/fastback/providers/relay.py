@@ -1,0 +1,84 @@
+"""A provider's answer passed on as it comes: bytes in, bytes out, nothing parsed.
+
+A client that hangs up ends the provider's work: the connection is closed instead of being read to its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import aiohttp
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+_PASSED = ("content-type", "x-request-id", "retry-after", "openai-processing-ms")
+
+
+class RelayResponse(Response):
+    """Relays `upstream`; with `convert`, each piece goes through it first."""
+
+    def __init__(
+        self,
+        upstream: aiohttp.ClientResponse,
+        *,
+        convert: Callable[[bytes], bytes] | None = None,
+        content_type: str | None = None,
+    ) -> None:
+        self.upstream = upstream
+        self._convert = convert
+        self.status_code = upstream.status
+        self.background = None
+        self._headers = [
+            (name.encode(), upstream.headers[name].encode("latin-1")) for name in _PASSED if name in upstream.headers
+        ]
+        if content_type is not None:
+            self._headers = [(b"content-type", content_type.encode())]
+        kind = content_type or upstream.headers.get("content-type", "")
+        if "event-stream" in kind or "ndjson" in kind:
+            self._headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gone = asyncio.ensure_future(self._gone(receive))
+        try:
+            await self._pass_on(send, gone, scope.get("fastback.headers", []))
+        finally:
+            gone.cancel()
+            self.upstream.close()
+
+    @staticmethod
+    async def _gone(receive: Receive) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+
+    async def _pass_on(self, send: Send, gone: asyncio.Future[None], extra: list[tuple[bytes, bytes]]) -> None:
+        await send(
+            {"type": "http.response.start", "status": self.status_code, "headers": [*self._headers, *extra]}
+        )
+        gone.add_done_callback(lambda _: self.upstream.close())
+        try:
+            async for piece in self.upstream.content.iter_any():
+                if gone.done():
+                    return
+                if self._convert is not None:
+                    piece = self._convert(piece)
+                    if not piece:
+                        continue
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
+            if gone.done():
+                return
+            # The provider broke off; the client sees the end of the stream where it broke.
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def read_all(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body, and the connection given back."""
+    try:
+        return await response.read()
+    finally:
+        response.release()
+
+

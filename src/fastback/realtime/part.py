@@ -1,0 +1,27 @@
+"""Starts the sockets."""
+
+from __future__ import annotations
+
+from fastback.access.identity import Identities
+from fastback.completions.events import ChatWatchers
+from fastback.features.chats.access import ChatAccess
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http.binding import Services
+from fastback.realtime.server import Realtime
+from fastback.settings import Settings
+
+
+async def start(services: Services) -> None:
+    """Add `Realtime`."""
+    services.add(
+        Realtime,
+        Realtime(
+            services.get(Settings),
+            services.get(Database),
+            services.get(Identities),
+            services.get(ChatAccess),
+            services.get(Bus),
+            services.get(ChatWatchers),
+        ),
+    )

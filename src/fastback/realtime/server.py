@@ -1,0 +1,244 @@
+"""The Socket.IO server at `/ws/socket.io`: what pages say, and how they are told.
+
+Rooms: `user:{id}` holds every socket of a user, `chat:{id}` those that have a chat open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import socketio
+
+from fastback.access.events import SessionsRevoked, TokenRevoked, UserDeleted
+from fastback.access.identity import Identities, User
+from fastback.completions.events import ChatWatchers, TurnEvent
+from fastback.completions.request import is_stored
+from fastback.features.chats import reading
+from fastback.features.chats.access import ChatAccess
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.realtime.packets import Json, JsonPacket
+from fastback.realtime.sessions import Session, Sessions
+from fastback.settings import Settings
+
+log = logging.getLogger("fastback.realtime")
+
+PATH = "/ws/socket.io"
+_BUFFER = 16 * 1024 * 1024
+
+
+class Realtime:
+    """Sockets of this process. With `WEBSOCKET_MANAGER=redis` rooms span processes."""
+
+    def __init__(
+        self, settings: Settings, db: Database, identities: Identities, rights: ChatAccess, bus: Bus, watchers: ChatWatchers
+    ) -> None:
+        self._db = db
+        self._identities = identities
+        self._rights = rights
+        self.sessions = Sessions()
+        self._spans = settings.websocket_manager == "redis"
+        self._ask_timeout = settings.websocket_event_caller_timeout or 300
+        origins: Any = "*" if settings.cors_allow_origin == "*" else settings.cors_allow_origin.split(";")
+        manager = None
+        if self._spans:
+            manager = socketio.AsyncRedisManager(settings.websocket_redis_url, json=Json)
+        self.io = socketio.AsyncServer(
+            async_mode="asgi",
+            cors_allowed_origins=origins,
+            json=Json,
+            serializer=JsonPacket,
+            transports=["websocket", "polling"] if settings.enable_websocket_support else ["polling"],
+            allow_upgrades=settings.enable_websocket_support,
+            always_connect=True,
+            client_manager=manager,
+            ping_interval=settings.websocket_server_ping_interval,
+            ping_timeout=settings.websocket_server_ping_timeout,
+            max_http_buffer_size=_BUFFER,
+            logger=False,
+            engineio_logger=False,
+        )
+        self.asgi = socketio.ASGIApp(self.io, socketio_path=PATH)
+        self._listen()
+        bus.subscribe(TurnEvent, self._turn_event)
+        bus.subscribe(SessionsRevoked, lambda event: self.disconnect_user(event.user_id))
+        bus.subscribe(UserDeleted, lambda event: self.disconnect_user(event.user_id))
+        bus.subscribe(TokenRevoked, lambda event: self._disconnect_token(event.user_id))
+        watchers.others = self._others  # type: ignore[method-assign]
+
+    # -- out -------------------------------------------------------------------------------------------------------
+
+    def _room(self, room: str) -> Any:
+        return self.io.manager.rooms.get("/", {}).get(room)
+
+    def _others(self, chat_id: str, session_id: str | None) -> bool:
+        if self._spans:
+            return True
+        members = self._room(f"chat:{chat_id}")
+        return bool(members) and any(sid != session_id for sid in members)
+
+    async def emit(self, event: str, data: Any, *, room: str, skip: str | None = None) -> None:
+        """Send an event to a room; nothing is even encoded when nobody is there."""
+        if not self._spans and not self._room(room):
+            return
+        await self.io.emit(event, data, room=room, skip_sid=skip)
+
+    async def _turn_event(self, event: TurnEvent) -> None:
+        if not event.only_shared:
+            data = {"chat_id": event.chat_id, "message_id": event.message_id, "data": event.data}
+            await self.emit("events", data, room=f"user:{event.user_id}")
+        if event.shared is not None:
+            data = {
+                "chat_id": event.chat_id,
+                "message_id": event.message_id,
+                "user_id": event.user_id,
+                "shared": True,
+                "data": event.shared,
+            }
+            await self.emit("events", data, room=f"chat:{event.chat_id}", skip=event.session_id)
+
+    async def to_user(self, user_id: str, data: dict[str, Any]) -> None:
+        """Send an `events` event to every socket of a user."""
+        await self.emit("events", data, room=f"user:{user_id}")
+
+    async def ask(self, session_id: str, user_id: str, data: dict[str, Any]) -> Any:
+        """Ask a page, and wait for its answer; `{"error": …}` when it is gone or silent."""
+        session = self.sessions.get(session_id)
+        if session is None or session.user.id != user_id:
+            return {"error": "Client session disconnected."}
+        try:
+            return await self.io.call("events", data, to=session_id, timeout=self._ask_timeout)
+        except (TimeoutError, socketio.exceptions.TimeoutError):
+            return {"error": "Event call timed out. The browser tab may be inactive or closed."}
+
+    async def disconnect_user(self, user_id: str) -> None:
+        """End every socket of a user."""
+        for sid in self.sessions.of_user(user_id):
+            await self.io.disconnect(sid)
+
+    async def _disconnect_token(self, user_id: str) -> None:
+        """End the sockets of a user whose token is worth nothing any more."""
+        for sid in self.sessions.of_user(user_id):
+            session = self.sessions.get(sid)
+            if session and await self._identities.optional(session.token, PATH) is None:
+                await self.io.disconnect(sid)
+
+    # -- in --------------------------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        self.io.on("connect", self._connect)
+        self.io.on("disconnect", self._disconnect)
+        self.io.on("user-join", self._user_join)
+        self.io.on("heartbeat", self._heartbeat)
+        self.io.on("usage", self._usage)
+        self.io.on("events:chat", self._chat_event)
+        self.io.on("join-channels", self._nothing)
+        self.io.on("join-note", self._nothing)
+
+    async def _nothing(self, sid: str, data: Any = None) -> None:
+        """Channels and notes join their rooms when they are built."""
+
+    async def _sign_in(self, sid: str, auth: Any) -> User | None:
+        token = auth.get("token") if isinstance(auth, dict) else None
+        identity = await self._identities.optional(token if isinstance(token, str) else None, PATH)
+        if identity is None or not identity.user.is_verified:
+            return None
+        self.sessions.put(sid, identity.user, identity.token)
+        await self.io.enter_room(sid, f"user:{identity.user.id}")
+        return identity.user
+
+    async def _connect(self, sid: str, environ: Any, auth: Any = None) -> None:
+        await self._sign_in(sid, auth)
+
+    async def _user_join(self, sid: str, data: Any = None) -> dict[str, str] | None:
+        user = await self._sign_in(sid, data.get("auth") if isinstance(data, dict) else None)
+        return None if user is None else {"id": user.id, "name": user.name}
+
+    async def _session(self, sid: str) -> Session | None:
+        """The signed-in session of a socket; one whose session has ended is disconnected."""
+        session = self.sessions.get(sid)
+        if session is not None:
+            identity = await self._identities.optional(session.token, PATH)
+            if identity is not None and identity.user.is_verified:
+                return session
+        await self.io.disconnect(sid)
+        return None
+
+    async def _heartbeat(self, sid: str, data: Any = None) -> None:
+        session = await self._session(sid)
+        if session is not None:
+            session.seen_at = asyncio.get_running_loop().time()
+
+    async def _usage(self, sid: str, data: Any = None) -> None:
+        if isinstance(data, dict) and isinstance(data.get("model"), str) and await self._session(sid):
+            self.sessions.use_model(sid, data["model"])
+
+    async def _disconnect(self, sid: str, reason: Any = None) -> None:
+        session = self.sessions.drop(sid)
+        for chat_id in session.chat_ids if session else ():
+            await self._presence(chat_id)
+
+    async def _presence(self, chat_id: str) -> None:
+        data = {
+            "chat_id": chat_id,
+            "shared": True,
+            "data": {"type": "chat:presence", "data": {"users": self.sessions.people_in(chat_id)}},
+        }
+        await self.emit("events", data, room=f"chat:{chat_id}")
+
+    async def _chat_event(self, sid: str, data: Any = None) -> bool | None:
+        session = await self._session(sid)
+        if session is None or not isinstance(data, dict):
+            return None
+        event, chat_id = data.get("data"), data.get("chat_id")
+        kind = event.get("type") if isinstance(event, dict) else None
+        if not isinstance(chat_id, str) or not is_stored(chat_id):
+            return False if kind in ("typing", "join", "leave") else None
+        if kind == "join":
+            return await self._join(sid, session, chat_id)
+        if kind == "leave":
+            session.chat_ids.discard(chat_id)
+            await self.io.leave_room(sid, f"chat:{chat_id}")
+            await self._presence(chat_id)
+            return True
+        if kind == "typing":
+            return await self._typing(sid, session.user, chat_id, event)
+        if kind == "last_read_at":
+            await self._read(session.user, chat_id)
+        return None
+
+    async def _join(self, sid: str, session: Session, chat_id: str) -> bool:
+        if not await self._rights.may(chat_id, session.user):
+            return False
+        await self.io.enter_room(sid, f"chat:{chat_id}")
+        session.chat_ids.add(chat_id)
+        await self._presence(chat_id)
+        return True
+
+    async def _typing(self, sid: str, user: User, chat_id: str, event: Any) -> bool:
+        told = event.get("data")
+        typing = told.get("typing") if isinstance(told, dict) else None
+        if not isinstance(typing, bool) or sid not in (self._room(f"chat:{chat_id}") or ()):
+            return False
+        if not await self._rights.may(chat_id, user, "write"):
+            return False
+        data = {
+            "chat_id": chat_id,
+            "user_id": user.id,
+            "user": {"id": user.id, "name": user.name},
+            "shared": True,
+            "data": {"type": "typing", "data": {"typing": typing}},
+        }
+        await self.emit("events", data, room=f"chat:{chat_id}", skip=sid)
+        return True
+
+    async def _read(self, user: User, chat_id: str) -> None:
+        read = await reading.mark_read(self._db, chat_id, user.id)
+        if read is None:
+            return
+        told: dict[str, Any] = {"chat_id": chat_id, "last_read_at": read.at}
+        if read.was_unread:
+            told["folder_unread_counts"] = await reading.unread_by_folder(self._db, user.id)
+        await self.to_user(user.id, {"chat_id": chat_id, "data": {"type": "chat:list", "data": told}})
