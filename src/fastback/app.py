@@ -20,15 +20,42 @@ from fastback.config import Config
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, schema
 from fastback.kit.db.connect import connect
+from fastback.frontend.static import StaticFiles
 from fastback.kit.http import Application, Router
+from fastback.kit.http.application import Asgi
 from fastback.kit.http.binding import Services
+from fastback.kit.http.gateway import Gateway
 from fastback.kit.tasks import Tasks
+from fastback.realtime.server import PATH as REALTIME_PATH
+from fastback.realtime.server import Realtime
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback")
 
 #: Packages whose `routes` module holds `router`, or `routers` where a feature answers under several prefixes.
 FEATURES: list[str] = [
+    "completions",
+    "features.models",
+    "features.connections",
+    "features.chats",
+    "features.folders",
+    "features.auths",
+    "features.users",
+    "features.groups",
+    "features.configs",
+    "features.tasks",
+    "features.tools",
+    "features.functions",
+    "features.skills",
+    "features.prompts",
+    "features.knowledge",
+    "features.notes",
+    "features.channels",
+    "features.terminals",
+    "features.memories",
+    "features.automations",
+    "features.notifications",
+    "features.server",
 ]
 
 #: Modules with `OWN_TABLES`: idempotent statements for tables of our own, all named `fastback_…`.
@@ -36,6 +63,16 @@ OWN_TABLES = [identity]
 
 #: Modules with `async def start(services: Services) -> None`: they make their services and add them, in this order.
 PARTS: list[str] = [
+    "providers.part",
+    "features.catalog",
+    "features.chats.part",
+    "features.folders.routes",
+    "features.models.part",
+    "frontend.part",
+    "features.auths.part",
+    "features.server.part",
+    "completions.part",
+    "realtime.part",
 ]
 
 
@@ -121,9 +158,15 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
         await db.close()
 
 
-def build(services: Services, fallback: Any = None) -> Application:
-    """The HTTP application over running services."""
-    application = Application(services, fallback=fallback)
+def build(services: Services) -> Application:
+    """The HTTP application over running services; paths it does not know are the frontend's."""
+    application = Application(services, fallback=services.get(StaticFiles))
     for router in routers():
         application.include(router)
     return application
+
+
+def asgi(services: Services) -> Asgi:
+    """Everything the server answers: HTTP, and the sockets."""
+    realtime: Realtime = services.get(Realtime)
+    return Gateway(build(services), realtime.asgi, prefix=REALTIME_PATH)

@@ -52,12 +52,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_locale: Annotated[str, _about("Language of the page before a user chose one.")] = ""
     external_pwa_manifest_url: Annotated[str, _about("Where `/manifest.json` is taken from instead.")] = ""
 
-    database_url: Annotated[str, _about("`sqlite:///path` or `postgresql://…`; SQLite in the data directory when empty.")] = ""
+    database_url: Annotated[
+        str, _about("`sqlite:///path` or `postgresql://…`; SQLite in the data directory when empty.")
+    ] = ""
     database_schema: Annotated[str | None, _about("Schema of PostgreSQL to use.")] = None
     database_pool_size: Annotated[int | None, _about("Connections to PostgreSQL kept (10).")] = None
     database_pool_max_overflow: Annotated[int | None, _about("Connections beyond that under load.")] = None
     database_pool_timeout: Annotated[int | None, _about("Seconds to wait for a connection (30).")] = None
-    database_pool_recycle: Annotated[int | None, _about("Seconds after which an idle connection is renewed (3600).")] = None
+    database_pool_recycle: Annotated[
+        int | None, _about("Seconds after which an idle connection is renewed (3600).")
+    ] = None
     database_enable_sqlite_wal: Annotated[bool, _about("Write-ahead log of SQLite.")] = True
 
     enable_redis: Annotated[bool, _about("Use Redis where `REDIS_URL` is set.")] = True
@@ -69,7 +73,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     websocket_server_ping_interval: Annotated[int, _about("Seconds between pings of a socket.")] = 25
     websocket_server_ping_timeout: Annotated[int, _about("Seconds a socket may stay silent after a ping.")] = 20
     websocket_heartbeat_interval: Annotated[int | None, _about("Seconds between heartbeats of the page.")] = None
-    websocket_event_caller_timeout: Annotated[int | None, _about("Seconds a page has to answer a question (300).")] = None
+    websocket_event_caller_timeout: Annotated[int | None, _about("Seconds a page has to answer a question (300).")] = (
+        None
+    )
 
     cors_allow_origin: Annotated[str, _about("Origins that may call, separated by `;`; `*` for all.")] = "*"
     enable_compression_middleware: Annotated[bool, _about("Compress large answers.")] = True
@@ -85,21 +91,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reporting_endpoints: Annotated[str, _about("Value of `Reporting-Endpoints`.")] = ""
 
     webui_auth: Annotated[bool, _about("Ask people to sign in; off only for a fresh installation of one user.")] = True
-    enable_initial_admin_signup: Annotated[bool, _about("Let the first user sign up even where sign-up is off.")] = False
+    enable_initial_admin_signup: Annotated[bool, _about("Let the first user sign up even where sign-up is off.")] = (
+        False
+    )
     enable_password_auth: Annotated[bool, _about("Sign in with a password.")] = True
     enable_signup_password_confirmation: Annotated[bool, _about("Ask for the password twice on sign-up.")] = False
     webui_admin_email: Annotated[str, _about("Makes this administrator at the first start.")] = ""
     webui_admin_password: Annotated[str, _about("Password of that administrator.")] = ""
     webui_admin_name: Annotated[str, _about("Name of that administrator.")] = "Admin"
-    webui_auth_trusted_email_header: Annotated[str | None, _about("Header with which a proxy vouches for an address.")] = None
+    webui_auth_trusted_email_header: Annotated[
+        str | None, _about("Header with which a proxy vouches for an address.")
+    ] = None
     webui_auth_trusted_name_header: Annotated[str | None, _about("Header with the user's name.")] = None
-    webui_auth_trusted_groups_header: Annotated[str | None, _about("Header with the user's groups, separated by `,`.")] = None
+    webui_auth_trusted_groups_header: Annotated[
+        str | None, _about("Header with the user's groups, separated by `,`.")
+    ] = None
     webui_auth_trusted_role_header: Annotated[str | None, _about("Header with the user's role.")] = None
     webui_auth_signout_redirect_url: Annotated[str | None, _about("Where the page goes after a sign-out.")] = None
     webui_session_cookie_same_site: Annotated[str, _about("SameSite of cookies.")] = "lax"
     webui_session_cookie_secure: Annotated[bool, _about("Cookies only over HTTPS.")] = False
     webui_auth_cookie_same_site: Annotated[str, _about("SameSite of the session's cookie; as above when empty.")] = ""
-    webui_auth_cookie_secure: Annotated[bool | None, _about("Session's cookie only over HTTPS; as above when unset.")] = None
+    webui_auth_cookie_secure: Annotated[
+        bool | None, _about("Session's cookie only over HTTPS; as above when unset.")
+    ] = None
     custom_api_key_header: Annotated[str, _about("Header that may carry an API key.")] = "x-api-key"
     password_hash_algorithm: Annotated[str, _about("`bcrypt` or `argon2`, for new passwords.")] = "bcrypt"
     enable_password_validation: Annotated[bool, _about("Check new passwords against the pattern.")] = False
@@ -134,8 +148,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     forward_user_info_header_user_email: Annotated[str, _about("Header with the address.")] = "X-OpenWebUI-User-Email"
     forward_user_info_header_user_role: Annotated[str, _about("Header with the role.")] = "X-OpenWebUI-User-Role"
     forward_session_info_header_chat_id: Annotated[str, _about("Header with the chat.")] = "X-OpenWebUI-Chat-Id"
-    forward_session_info_header_message_id: Annotated[str, _about("Header with the message.")] = "X-OpenWebUI-Message-Id"
-    aiohttp_client_timeout: Annotated[float | None, _about("Seconds a model's answer may take in all; none: no limit.")] = 300
+    forward_session_info_header_message_id: Annotated[str, _about("Header with the message.")] = (
+        "X-OpenWebUI-Message-Id"
+    )
+    aiohttp_client_timeout: Annotated[
+        float | None, _about("Seconds a model's answer may take in all; none: no limit.")
+    ] = 300
     aiohttp_client_timeout_model_list: Annotated[float | None, _about("Seconds a list of models may take.")] = 10
     models_cache_ttl: Annotated[float, _about("Seconds between refreshes of the lists of models, at least 60.")] = 300
     profile_image_allowed_mime_types: Annotated[str, _about("Pictures of users that are served, separated by `,`.")] = (
@@ -195,7 +213,9 @@ class Environment(Mapping[str, str]):
 
 
 def read_environment(
-    options: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")
+    options: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    dotenv: Path | None = Path(".env"),
 ) -> Environment:
     """The variables of this process."""
     from_file: dict[str, str] = {}
@@ -251,7 +271,9 @@ def load_settings(env: Mapping[str, str]) -> Settings:
     if not 0 <= settings.port <= 65535:
         raise SettingsError(f"PORT: {settings.port} is not a port")
     if settings.password_hash_algorithm not in ("bcrypt", "argon2"):
-        raise SettingsError(f"PASSWORD_HASH_ALGORITHM: {settings.password_hash_algorithm!r} is neither bcrypt nor argon2")
+        raise SettingsError(
+            f"PASSWORD_HASH_ALGORITHM: {settings.password_hash_algorithm!r} is neither bcrypt nor argon2"
+        )
     name = settings.webui_name
     return msgspec.structs.replace(
         settings,

@@ -46,9 +46,7 @@ class Guard:
                 raise Unauthorized(messages.ACCESS_PROHIBITED)
             if allow == "admin" and role != "admin":
                 raise Unauthorized(messages.ACCESS_PROHIBITED)
-            if allow == "human" and (
-                identity.claims is None or identity.claims.get("typ", "session") != "session"
-            ):
+            if allow == "human" and (identity.claims is None or identity.claims.get("typ", "session") != "session"):
                 raise Forbidden("A human session is required.")
             return identity.user if answer == "user" else identity
 

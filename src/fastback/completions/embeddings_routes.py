@@ -20,7 +20,11 @@ router = Router("/api")
 
 @router.post("/embeddings", "/v1/embeddings")
 async def embeddings(
-    data: dict[str, Any], user: VerifiedUser, completions: Completions, client: aiohttp.ClientSession, settings: Settings
+    data: dict[str, Any],
+    user: VerifiedUser,
+    completions: Completions,
+    client: aiohttp.ClientSession,
+    settings: Settings,
 ) -> Any:
     model_id = data.get("model")
     if not isinstance(model_id, str) or not model_id:

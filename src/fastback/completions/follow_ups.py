@@ -49,7 +49,9 @@ class FollowUps:
             log.warning("%s failed: %s", task, error)
             return ""
 
-    async def title(self, chat_id: str, messages: list[Message], model_id: str, user: User, emit: Emit, *, ask: bool) -> None:
+    async def title(
+        self, chat_id: str, messages: list[Message], model_id: str, user: User, emit: Emit, *, ask: bool
+    ) -> None:
         """Name the chat, by a model or by its first question."""
         found: str | None = None
         if ask and self._config.flag("task.title.enable"):

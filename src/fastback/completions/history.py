@@ -100,9 +100,7 @@ def _from_items(output: list[Any], reasoning: str | None) -> list[Message]:
 
     for item in items:
         kind = item.get("type")
-        text = "".join(
-            str(part.get("text") or "") for part in item.get("content") or [] if isinstance(part, dict)
-        )
+        text = "".join(str(part.get("text") or "") for part in item.get("content") or [] if isinstance(part, dict))
         if kind == "message" and text.strip():
             if calls:
                 flush()

@@ -28,7 +28,7 @@ log = logging.getLogger("fastback.completions")
 
 
 async def start(services: Services) -> None:
-    """Add `Completions`, `Provider`, `FollowUps` and `ChatAccess`."""
+    """Add `Completions`, `Provider` and `FollowUps`."""
     db: Database = services.get(Database)
     config: Config = services.get(Config)
     settings: Settings = services.get(Settings)
@@ -36,7 +36,7 @@ async def start(services: Services) -> None:
     grants: Grants = services.get(Grants)
     provider = Provider(services.get(aiohttp.ClientSession), settings)
     follow_ups = FollowUps(db, config, registry, provider)
-    rights = ChatAccess(db, grants, settings)
+    rights: ChatAccess = services.get(ChatAccess)
     watchers = ChatWatchers()
     turn_services = TurnServices(
         db,
@@ -50,7 +50,6 @@ async def start(services: Services) -> None:
     services.add(ChatWatchers, watchers)
     services.add(Provider, provider)
     services.add(FollowUps, follow_ups)
-    services.add(ChatAccess, rights)
     services.add(Completions, Completions(turn_services, registry, services.get(Permissions), rights))
     if settings.websocket_manager != "redis":  # other processes may be in the middle of an answer
         recovered = await turns.recover(db)

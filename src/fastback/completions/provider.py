@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -142,7 +141,7 @@ class Provider:
                 headers={**headers, "content-type": "application/json"},
                 timeout=aiohttp.ClientTimeout(total=self._settings.aiohttp_client_timeout, sock_connect=30),
             )
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             raise HttpError(504, messages.SERVER_CONNECTION_ERROR) from error
         except (aiohttp.ClientError, OSError) as error:
             raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error

@@ -24,7 +24,11 @@ def pairs_of(setting: Any) -> tuple[tuple[str, str], ...]:
     """The tags a model's `reasoning_tags` parameter asks for: None the usual ones, False none, `[open, close]` its own."""
     if setting is False:
         return ()
-    if isinstance(setting, (list, tuple)) and len(setting) == 2 and all(isinstance(one, str) and one for one in setting):
+    if (
+        isinstance(setting, (list, tuple))
+        and len(setting) == 2
+        and all(isinstance(one, str) and one for one in setting)
+    ):
         return ((setting[0], setting[1]),)
     return PAIRS
 

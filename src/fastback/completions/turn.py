@@ -88,9 +88,7 @@ class Turn:
         event: dict[str, Any] = {"type": kind} if data is None else {"type": kind, "data": data}
         shared = event if self._stored and kind in _SHARED else None
         await self._s.bus.publish(
-            TurnEvent(
-                self.user.id, self.request.chat_id, self.message_id, event, self.request.session_id, shared
-            )
+            TurnEvent(self.user.id, self.request.chat_id, self.message_id, event, self.request.session_id, shared)
         )
 
     async def run(self) -> None:
@@ -169,9 +167,7 @@ class Turn:
         answer.usage = normalised_usage(found.get("usage"))
         answer.finish_reason = choice.get("finish_reason")
         delta = {
-            key: message[key]
-            for key in ("content", "reasoning_content", "reasoning", "tool_calls")
-            if message.get(key)
+            key: message[key] for key in ("content", "reasoning_content", "reasoning", "tool_calls") if message.get(key)
         }
         answer.feed(msgspec.json.encode({"choices": [{"delta": delta}]}))
         answer.take_frames()

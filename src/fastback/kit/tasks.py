@@ -19,9 +19,7 @@ class Tasks:
         self._groups: dict[str, list[str]] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
-    def start(
-        self, work: Coroutine[Any, Any, Any], *, group: str | None = None, task_id: str | None = None
-    ) -> str:
+    def start(self, work: Coroutine[Any, Any, Any], *, group: str | None = None, task_id: str | None = None) -> str:
         """Run `work` as a task; its id."""
         task_id = task_id or str(uuid.uuid4())
         task = asyncio.get_running_loop().create_task(work)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import aiohttp
@@ -29,7 +28,7 @@ async def _get(client: aiohttp.ClientSession, url: str, headers: dict[str, str],
             if response.status != 200:
                 raise ListingError(f"HTTP {response.status}")
             return msgspec.json.decode(body)
-    except asyncio.TimeoutError as error:
+    except TimeoutError as error:
         raise ListingError("it did not answer in time") from error
     except (aiohttp.ClientError, OSError) as error:
         raise ListingError(str(error) or type(error).__name__) from error
@@ -47,9 +46,7 @@ async def openai_entries(client: aiohttp.ClientSession, connection: Connection, 
         found = [{"id": one, "name": one, "owned_by": "openai"} for one in connection.model_ids]
     else:
         headers = openai.request_headers(connection, None, settings)
-        answer = await _get(
-            client, openai.models_url(connection), headers, settings.aiohttp_client_timeout_model_list
-        )
+        answer = await _get(client, openai.models_url(connection), headers, settings.aiohttp_client_timeout_model_list)
         found = answer.get("data") if isinstance(answer, dict) else answer
         if not isinstance(found, list):
             raise ListingError("it answered no list of models")

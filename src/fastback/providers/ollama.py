@@ -17,9 +17,30 @@ Payload = dict[str, Any]
 
 #: Parameters that Ollama takes among `options`.
 _OPTIONS = frozenset(
-    """temperature top_p seed mirostat mirostat_eta mirostat_tau num_ctx num_batch num_keep num_predict repeat_last_n
-    top_k min_p repeat_penalty presence_penalty frequency_penalty stop num_gpu use_mmap use_mlock num_thread
-    tfs_z""".split()
+    [
+        "temperature",
+        "top_p",
+        "seed",
+        "mirostat",
+        "mirostat_eta",
+        "mirostat_tau",
+        "num_ctx",
+        "num_batch",
+        "num_keep",
+        "num_predict",
+        "repeat_last_n",
+        "top_k",
+        "min_p",
+        "repeat_penalty",
+        "presence_penalty",
+        "frequency_penalty",
+        "stop",
+        "num_gpu",
+        "use_mmap",
+        "use_mlock",
+        "num_thread",
+        "tfs_z",
+    ]
 )
 _ROOT = ("format", "keep_alive", "think")
 
@@ -176,7 +197,10 @@ class OllamaToOpenAI:
         self._called = False
 
     def _chunk(self, delta: Payload, finish: str | None = None, usage: Payload | None = None) -> bytes:
-        chunk: Payload = {**self._head, "choices": [{"index": 0, "logprobs": None, "finish_reason": finish, "delta": delta}]}
+        chunk: Payload = {
+            **self._head,
+            "choices": [{"index": 0, "logprobs": None, "finish_reason": finish, "delta": delta}],
+        }
         if usage:
             chunk["usage"] = usage
         return b"data: " + msgspec.json.encode(chunk) + b"\n\n"

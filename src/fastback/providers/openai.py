@@ -13,9 +13,37 @@ Payload = dict[str, Any]
 
 #: Parameters that Azure's deployments take.
 _AZURE = frozenset(
-    """model messages temperature role content contentPart contentPartImage enhancements dataSources n stream stop
-    max_tokens presence_penalty frequency_penalty logit_bias user function_call functions tools tool_choice top_p
-    log_probs top_logprobs response_format seed max_completion_tokens reasoning_effort stream_options""".split()
+    [
+        "model",
+        "messages",
+        "temperature",
+        "role",
+        "content",
+        "contentPart",
+        "contentPartImage",
+        "enhancements",
+        "dataSources",
+        "n",
+        "stream",
+        "stop",
+        "max_tokens",
+        "presence_penalty",
+        "frequency_penalty",
+        "logit_bias",
+        "user",
+        "function_call",
+        "functions",
+        "tools",
+        "tool_choice",
+        "top_p",
+        "log_probs",
+        "top_logprobs",
+        "response_format",
+        "seed",
+        "max_completion_tokens",
+        "reasoning_effort",
+        "stream_options",
+    ]
 )
 
 

@@ -203,7 +203,9 @@ class ModelRegistry:
 
     def _base(self) -> dict[str, Model]:
         found: dict[str, Model] = {}
-        for known in sorted(self._known.values(), key=lambda one: (one.connection.kind != "openai", one.connection.index)):
+        for known in sorted(
+            self._known.values(), key=lambda one: (one.connection.kind != "openai", one.connection.index)
+        ):
             for entry in known.entries:
                 prefix = known.connection.prefix
                 upstream = entry["id"].removeprefix(f"{prefix}.") if prefix else entry["id"]
@@ -284,7 +286,14 @@ class ModelRegistry:
             entry["loaded"] = base.entry["loaded"]
         entry["info"] = info
         found[row.id] = Model(
-            row.id, row.name or row.id, entry, entry["owned_by"], None, row.id, base.id if base else row.base_model_id, row
+            row.id,
+            row.name or row.id,
+            entry,
+            entry["owned_by"],
+            None,
+            row.id,
+            base.id if base else row.base_model_id,
+            row,
         )
 
     @staticmethod
@@ -333,9 +342,7 @@ class ModelRegistry:
         readable = await self._grants.accessible(user.id, "model", [one.id for one in found.values() if one.info])
         return [one for one in found.values() if self._may(one, user, found, readable, groups)]
 
-    def _may(
-        self, model: Model, user: User, found: dict[str, Model], readable: set[str], groups: set[str]
-    ) -> bool:
+    def _may(self, model: Model, user: User, found: dict[str, Model], readable: set[str], groups: set[str]) -> bool:
         if model.arena:
             given = ((model.entry.get("info") or {}).get("meta") or {}).get("access_grants") or []
             return user.is_admin or any(

@@ -29,14 +29,14 @@ class RelayResponse(Response):
         self._convert = convert
         self.status_code = upstream.status
         self.background = None
-        self._headers = [
+        self._relayed = [
             (name.encode(), upstream.headers[name].encode("latin-1")) for name in _PASSED if name in upstream.headers
         ]
         if content_type is not None:
-            self._headers = [(b"content-type", content_type.encode())]
-        kind = content_type or upstream.headers.get("content-type", "")
+            self._relayed = [(b"content-type", content_type.encode())]
+        kind = content_type or upstream.headers.get("content-type") or ""
         if "event-stream" in kind or "ndjson" in kind:
-            self._headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+            self._relayed += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gone = asyncio.ensure_future(self._gone(receive))
@@ -54,9 +54,7 @@ class RelayResponse(Response):
                 return
 
     async def _pass_on(self, send: Send, gone: asyncio.Future[None], extra: list[tuple[bytes, bytes]]) -> None:
-        await send(
-            {"type": "http.response.start", "status": self.status_code, "headers": [*self._headers, *extra]}
-        )
+        await send({"type": "http.response.start", "status": self.status_code, "headers": [*self._relayed, *extra]})
         gone.add_done_callback(lambda _: self.upstream.close())
         try:
             async for piece in self.upstream.content.iter_any():
@@ -67,7 +65,7 @@ class RelayResponse(Response):
                     if not piece:
                         continue
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
+        except (TimeoutError, aiohttp.ClientError, OSError):
             if gone.done():
                 return
             # The provider broke off; the client sees the end of the stream where it broke.
@@ -80,5 +78,3 @@ async def read_all(response: aiohttp.ClientResponse) -> bytes:
         return await response.read()
     finally:
         response.release()
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastback.access.identity import Identities
 from fastback.completions.events import ChatWatchers
 from fastback.features.chats.access import ChatAccess
+from fastback.features.server.usage import Usage
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
@@ -14,14 +15,14 @@ from fastback.settings import Settings
 
 async def start(services: Services) -> None:
     """Add `Realtime`."""
-    services.add(
-        Realtime,
-        Realtime(
-            services.get(Settings),
-            services.get(Database),
-            services.get(Identities),
-            services.get(ChatAccess),
-            services.get(Bus),
-            services.get(ChatWatchers),
-        ),
+    realtime = Realtime(
+        services.get(Settings),
+        services.get(Database),
+        services.get(Identities),
+        services.get(ChatAccess),
+        services.get(Bus),
+        services.get(ChatWatchers),
     )
+    services.add(Realtime, realtime)
+    usage: Usage = services.get(Usage)
+    usage.models_in_use = realtime.sessions.models_in_use

@@ -33,7 +33,13 @@ class Realtime:
     """Sockets of this process. With `WEBSOCKET_MANAGER=redis` rooms span processes."""
 
     def __init__(
-        self, settings: Settings, db: Database, identities: Identities, rights: ChatAccess, bus: Bus, watchers: ChatWatchers
+        self,
+        settings: Settings,
+        db: Database,
+        identities: Identities,
+        rights: ChatAccess,
+        bus: Bus,
+        watchers: ChatWatchers,
     ) -> None:
         self._db = db
         self._identities = identities

@@ -103,7 +103,9 @@ def updates(data: dict[str, Any]) -> dict[str, Any]:
         try:
             found[FIELDS[field]] = int(value) if value else ""
         except (TypeError, ValueError):
-            raise Invalid.at(["body", field], "Input should be a valid integer", kind="int_parsing", value=value) from None
+            raise Invalid.at(
+                ["body", field], "Input should be a valid integer", kind="int_parsing", value=value
+            ) from None
     if data["DEFAULT_USER_ROLE"] not in ("pending", "user", "admin"):
         del found["ui.default_user_role"]
     if data.get("CHANNEL_MODEL_RESPONSE_MODE", "thread") not in ("thread", "channel"):

@@ -6,7 +6,7 @@ import datetime
 
 from fastback.settings import Settings
 
-_GONE = 'expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=lax'
+_GONE = "expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=lax"
 
 
 def session_cookie(settings: Settings, token: str, *, max_age: int | None, expires_at: int | None = None) -> bytes:

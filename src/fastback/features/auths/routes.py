@@ -133,7 +133,13 @@ async def update_password(data: schemas.UpdatePassword, user: AnyUser, accounts:
 
 @router.post("/add")
 async def add_user(
-    data: schemas.AddUser, user: AdminUser, accounts: Accounts, db: Database, passwords: Passwords, tokens: Tokens, bus: Bus
+    data: schemas.AddUser,
+    user: AdminUser,
+    accounts: Accounts,
+    db: Database,
+    passwords: Passwords,
+    tokens: Tokens,
+    bus: Bus,
 ) -> schemas.AddedUser:
     _check_picture(data.profile_image_url)
     await accounts.check_new(data.email, data.password)
@@ -231,5 +237,3 @@ async def read_api_key(user: AnyUser, config: Config, permissions: Permissions, 
 @router.get("/mfa/status")
 async def mfa_status(user: HumanUser, config: Config) -> dict[str, Any]:
     return {"enabled": False, "required": config.flag("auth.mfa.enable"), "recovery_codes_remaining": 0}
-
-

@@ -47,7 +47,14 @@ async def has_users(db: Executor) -> bool:
 
 
 async def insert(
-    db: Database, *, email: str, password: str, name: str, picture: str | None, role: str, only_if_empty_admin: bool = True
+    db: Database,
+    *,
+    email: str,
+    password: str,
+    name: str,
+    picture: str | None,
+    role: str,
+    only_if_empty_admin: bool = True,
 ) -> Credential:
     """Create an account; the first one of an installation becomes its administrator.
 
@@ -111,7 +118,9 @@ async def set_email(db: Executor, user_id: str, email: str) -> None:
 async def revoke_token(db: Database, jti: str, expires_at: int) -> None:
     """Remember that one token is worth nothing any more, until it would have expired anyhow."""
     async with db.transaction() as tx:
-        await tx.execute("auths.forget", "DELETE FROM fastback_revoked_token WHERE expires_at < :now", now=int(time.time()))
+        await tx.execute(
+            "auths.forget", "DELETE FROM fastback_revoked_token WHERE expires_at < :now", now=int(time.time())
+        )
         await tx.execute(
             "auths.revoke_token",
             """INSERT INTO fastback_revoked_token (jti, expires_at) VALUES (:jti, :expires_at)

@@ -50,13 +50,31 @@ class ChatAccess:
             return True
         if user.is_admin and permission == "read" and self._settings.enable_admin_chat_access:
             return True
-        if place.share_id and await self._grants.allows(user.id, "shared_chat", chat_id, permission):
+        if place.share_id and await self._continued_by_share(chat_id, user):
             return True
         return place.folder_id is not None and await self._granted_folder(place.folder_id, user, permission)
 
+    async def _continued_by_share(self, chat_id: str, user: User) -> bool:
+        """A share that lets others go on opens the chat itself, not its snapshot alone."""
+        mode = await self._db.scalar(
+            "chats.share_mode",
+            "SELECT chat ->> 'share_mode' FROM shared_chat WHERE chat_id = :id ORDER BY updated_at DESC LIMIT 1",
+            id=chat_id,
+        )
+        return mode == "continue" and await self._grants.allows(user.id, "shared_chat", chat_id)
+
     async def _granted_folder(self, folder_id: str, user: User, permission: str) -> bool:
+        """A folder's readers read its chats; they write them where the folder says so."""
+        if permission == "write":
+            mode = await self._db.scalar(
+                "chats.folder_mode", "SELECT data ->> 'share_mode' FROM folder WHERE id = :id", id=folder_id
+            )
+            if mode != "continue":
+                return False
         above = await self._db.all(_Folder, "chats.folders_above", _ABOVE, folder_id=folder_id)
-        return bool(await self._grants.accessible(user.id, "folder", [one.id for one in above], permission))
+        if any(one.user_id == user.id for one in above):
+            return True
+        return bool(await self._grants.accessible(user.id, "folder", [one.id for one in above]))
 
     async def may_write_folder(self, folder_id: str, user: User) -> bool:
         """Whether a user may put chats into a folder."""

@@ -33,7 +33,9 @@ class Document:
 
     def __init__(self, content: bytes) -> None:
         try:
-            self.fields: dict[str, msgspec.Raw] = _outer.decode(content) if content.strip() not in (b"", b"null") else {}
+            self.fields: dict[str, msgspec.Raw] = (
+                _outer.decode(content) if content.strip() not in (b"", b"null") else {}
+            )
         except msgspec.ValidationError:
             self.fields = {}
         self.history = self._open(self.fields.get("history"))

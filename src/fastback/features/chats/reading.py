@@ -31,9 +31,7 @@ async def mark_read(db: Database, chat_id: str, user_id: str) -> Read | None:
     if row is None:
         return None
     now = int(time.time())
-    await db.execute(
-        "chats.mark_read", "UPDATE chat SET last_read_at = :now WHERE id = :id", id=chat_id, now=now
-    )
+    await db.execute("chats.mark_read", "UPDATE chat SET last_read_at = :now WHERE id = :id", id=chat_id, now=now)
     return Read(now, row.updated_at > (row.last_read_at or 0))
 
 

@@ -86,7 +86,10 @@ def _verified(config: Config, default_models: str | None) -> dict[str, Any]:
         "default_pinned_models": config.get("ui.default_pinned_models"),
         "default_prompt_suggestions": config.get("ui.prompt_suggestions"),
         "default_prompt_suggestions_i18n": config.get("ui.prompt_suggestions_i18n"),
-        "code": {"engine": config.get("code_execution.engine"), "interpreter_engine": config.get("code_interpreter.engine")},
+        "code": {
+            "engine": config.get("code_execution.engine"),
+            "interpreter_engine": config.get("code_interpreter.engine"),
+        },
         "audio": {
             "realtime": {
                 "enabled": config.get("audio.realtime.enabled"),

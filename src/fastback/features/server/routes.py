@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import mimetypes
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
+from starlette.responses import FileResponse, Response
 
 from fastback import REFERENCE_VERSION
 from fastback.access.guards import VerifiedUser, token_of
 from fastback.access.identity import Identities
 from fastback.config import Config
 from fastback.features.auths import store as auths
+from fastback.features.server import documents
 from fastback.features.server.page_config import page_config
 from fastback.features.server.usage import Usage
 from fastback.features.users import store as users
@@ -29,6 +33,8 @@ class ConfigBodies:
         self._settings = settings
         self._config = config
         self._bodies: dict[str | None, tuple[int, bytes]] = {}
+        #: What is new, as the page shows it.
+        self.changelog: dict[str, Any] = {}
 
     def body(self, role: str | None) -> bytes:
         known = self._bodies.get(role)
@@ -84,3 +90,29 @@ async def health_of_database(db: Database) -> dict[str, bool]:
     return {"status": True}
 
 
+@router.get("/manifest.json")
+async def page_manifest(settings: Settings) -> dict[str, Any]:
+    return documents.manifest(settings.webui_name)
+
+
+@router.get("/opensearch.xml")
+async def page_search(settings: Settings, config: Config) -> Response:
+    text = documents.opensearch(settings.webui_name, config.text("webui.url"))
+    return Response(text, media_type="application/xml")
+
+
+@router.get("/api/changelog")
+async def changelog(bodies: ConfigBodies) -> dict[str, Any]:
+    return bodies.changelog
+
+
+@router.get("/cache/{path:path}")
+async def cached_file(path: str, user: VerifiedUser, settings: Settings) -> Response:
+    root = Path(settings.cache_dir or settings.data_path / "cache").resolve()
+    found = (root / path).resolve()
+    if not found.is_relative_to(root) or not found.is_file():
+        raise HttpError(404, "File not found")
+    kind = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
+    inline = kind.split("/", 1)[0] in ("image", "audio", "video")
+    headers = {"x-content-type-options": "nosniff"}
+    return FileResponse(found, headers=headers, filename=None if inline else found.name)

@@ -15,7 +15,9 @@ Message = dict[str, Any]
 
 _PROMPT = re.compile(r"{{prompt(?::(start|end|middletruncate):(\d+))?}}", re.IGNORECASE)
 _MESSAGES = re.compile(r"{{MESSAGES(?::(START|END|MIDDLETRUNCATE):(\d+))?(?:\|middletruncate:(\d+))?}}")
-_DETAILS = re.compile(r"<details\b[^<>]*>(?:(?!<details\b).)*?</details>|!\[[^\[\]]*\]\([^()]*\)", re.DOTALL | re.IGNORECASE)
+_DETAILS = re.compile(
+    r"<details\b[^<>]*>(?:(?!<details\b).)*?</details>|!\[[^\[\]]*\]\([^()]*\)", re.DOTALL | re.IGNORECASE
+)
 
 
 def middle(text: str, most: int) -> str:
@@ -23,7 +25,7 @@ def middle(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     half = most // 2
-    return f"{text[:half]}...{text[-(most - half):] if most - half else ''}"
+    return f"{text[:half]}...{text[-(most - half) :] if most - half else ''}"
 
 
 def plain(message: Message) -> str:

@@ -42,9 +42,7 @@ async def page(
     page: int | None = 1,
 ) -> UserPage:
     skip = (max(page or 1, 1) - 1) * PAGE
-    rows, total = await admin_store.page(
-        db, query=query, order_by=order_by, direction=direction, limit=PAGE, skip=skip
-    )
+    rows, total = await admin_store.page(db, query=query, order_by=order_by, direction=direction, limit=PAGE, skip=skip)
     groups = await admin_store.group_ids(db, [row.id for row in rows])
     return UserPage([WithGroups(**_fields(row), group_ids=groups[row.id]) for row in rows], total)
 
@@ -110,9 +108,7 @@ async def search(
     page: int | None = 1,
 ) -> InfoPage:
     skip = (max(page or 1, 1) - 1) * PAGE
-    rows, total = await admin_store.page(
-        db, query=query, order_by=order_by, direction=direction, limit=PAGE, skip=skip
-    )
+    rows, total = await admin_store.page(db, query=query, order_by=order_by, direction=direction, limit=PAGE, skip=skip)
     return InfoPage([_info(row, now=int(time.time())) for row in rows], total)
 
 

@@ -14,7 +14,7 @@ class Executor(Protocol):
     """Runs named statements. `name` is what a slow statement is called in the log and the metrics.
 
     Parameters are named; a list stands for `= ANY(:ids)`; JSON goes in as text. Rows come back as `row` structs whose
-    fields stand in the order of the selected columns (see `rows.reader`).
+    fields stand in the order of the selected columns (see `rows.read_all`).
     """
 
     dialect: Dialect

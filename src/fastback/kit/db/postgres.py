@@ -11,7 +11,7 @@ import asyncpg
 
 from fastback.kit.db.errors import DatabaseError, IntegrityError
 from fastback.kit.db.query import compile_statement
-from fastback.kit.db.rows import reader
+from fastback.kit.db.rows import read_all
 from fastback.kit.db.timing import record
 
 R = TypeVar("R")
@@ -49,12 +49,11 @@ class _Runner:
             record(name, perf_counter() - started)
 
     async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        read = reader(row)
-        return [read(one) for one in await self._fetch(name, text, params)]
+        return read_all(row, await self._fetch(name, text, params))
 
     async def first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
         found = await self._fetch(name, text, params)
-        return reader(row)(found[0]) if found else None
+        return read_all(row, found[:1])[0] if found else None
 
     async def scalar(self, name: str, text: str, /, **params: Any) -> Any:
         found = await self._fetch(name, text, params)

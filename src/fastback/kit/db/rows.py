@@ -70,30 +70,34 @@ def _converter(kind: Any) -> Callable[[Any], Any] | None:
     return None
 
 
-_readers: dict[Any, Callable[[Sequence[Any]], Any]] = {}
+_readers: dict[tuple[Any, int], Callable[[Sequence[Any]], Any]] = {}
 
 
-def reader(kind: type[R]) -> Callable[[Sequence[Any]], R]:
-    """A function that makes a `kind` out of a row whose columns stand in the order of its fields.
+def read_all(kind: type[R], rows: Sequence[Sequence[Any]]) -> list[R]:
+    """The rows as `kind`, their columns standing in the order of its fields; fields beyond them keep their defaults.
 
     A `kind` that is no struct (`str`, `int`, …) stands for the first column alone.
     """
-    known = _readers.get(kind)
-    if known is None:
-        known = _readers[kind] = _build(kind)
-    return known
+    if not rows:
+        return []
+    key = (kind, len(rows[0]))
+    read = _readers.get(key)
+    if read is None:
+        read = _readers[key] = _build(kind, len(rows[0]))
+    return [read(row) for row in rows]
 
 
-def _build(kind: Any) -> Callable[[Sequence[Any]], Any]:
+def _build(kind: Any, width: int) -> Callable[[Sequence[Any]], Any]:
     if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
         convert = _converter(kind)
         if convert is None:
             return lambda row: row[0]
-        return lambda row: None if row[0] is None else convert(row[0])
+        found = convert
+        return lambda row: None if row[0] is None else found(row[0])
     hints = typing.get_type_hints(kind, include_extras=False)
     scope: dict[str, Any] = {"kind": kind}
     parts: list[str] = []
-    for place, field in enumerate(msgspec.structs.fields(kind)):
+    for place, field in enumerate(msgspec.structs.fields(kind)[:width]):
         convert = _converter(hints[field.name])
         value = f"row[{place}]"
         if convert is not None:

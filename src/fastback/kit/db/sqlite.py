@@ -22,7 +22,7 @@ import msgspec
 
 from fastback.kit.db.errors import DatabaseError, IntegrityError
 from fastback.kit.db.query import compile_statement
-from fastback.kit.db.rows import reader
+from fastback.kit.db.rows import read_all
 from fastback.kit.db.timing import record
 
 log = logging.getLogger("fastback.db")
@@ -95,12 +95,11 @@ class SqliteTransaction:
         self._statements = statements
 
     async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        read = reader(row)
-        return [read(one) for one in self._statements.rows(name, compile_statement(text).sqlite, params)]
+        return read_all(row, self._statements.rows(name, compile_statement(text).sqlite, params))
 
     async def first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
         found = self._statements.rows(name, compile_statement(text).sqlite, params)
-        return reader(row)(found[0]) if found else None
+        return read_all(row, found[:1])[0] if found else None
 
     async def scalar(self, name: str, text: str, /, **params: Any) -> Any:
         found = self._statements.rows(name, compile_statement(text).sqlite, params)
@@ -202,12 +201,11 @@ class SqliteDatabase:
             return await self._patiently(name, lambda: self._writer.rows(name, compiled.sqlite, params))
 
     async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        read = reader(row)
-        return [read(one) for one in await self._rows(name, text, params)]
+        return read_all(row, await self._rows(name, text, params))
 
     async def first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
         found = await self._rows(name, text, params)
-        return reader(row)(found[0]) if found else None
+        return read_all(row, found[:1])[0] if found else None
 
     async def scalar(self, name: str, text: str, /, **params: Any) -> Any:
         found = await self._rows(name, text, params)
@@ -223,11 +221,10 @@ class SqliteDatabase:
             await tx.execute_many(name, text, rows)
 
     async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        read = reader(row)
         sqlite = compile_statement(text).sqlite
 
         def work() -> list[R]:
-            return [read(one) for one in self._thread_statements().rows(name, sqlite, params)]
+            return read_all(row, self._thread_statements().rows(name, sqlite, params))
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 

@@ -48,9 +48,7 @@ class Application:
     def include(self, router: Router) -> None:
         """Add the operations of a router; what was added first wins."""
         for route in router.routes:
-            names = tuple(
-                part[1:-1].removesuffix(":path") for part in route.path.split("/") if part.startswith("{")
-            )
+            names = tuple(part[1:-1].removesuffix(":path") for part in route.path.split("/") if part.startswith("{"))
             self._trie.add(route.method, route.path, bind(route.handler, names, self.services))
             self.routes.append(route)
 

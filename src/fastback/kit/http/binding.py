@@ -70,14 +70,20 @@ def _convert(kind: Any, text: str, loc: list[str | int]) -> Any:
             return int(text)
         except ValueError:
             raise Invalid.at(
-                loc, "Input should be a valid integer, unable to parse string as an integer", kind="int_parsing", value=text
+                loc,
+                "Input should be a valid integer, unable to parse string as an integer",
+                kind="int_parsing",
+                value=text,
             ) from None
     if kind is float:
         try:
             return float(text)
         except ValueError:
             raise Invalid.at(
-                loc, "Input should be a valid number, unable to parse string as a number", kind="float_parsing", value=text
+                loc,
+                "Input should be a valid number, unable to parse string as a number",
+                kind="float_parsing",
+                value=text,
             ) from None
     if kind is bool:
         folded = text.lower()
@@ -147,7 +153,9 @@ def _problem(error: msgspec.ValidationError, body: Any) -> Invalid:
         name = names.get(wanted, "dictionary" if wanted in ("object", "dict") else wanted)
         kinds = {"string": "string_type", "integer": "int_type", "number": "float_type", "boolean": "bool_type"}
         kinds |= {"list": "list_type", "dictionary": "dict_type"}
-        return Invalid.at(loc, f"Input should be a valid {name}", kind=kinds.get(name, "value_error"), value=_at(body, loc))
+        return Invalid.at(
+            loc, f"Input should be a valid {name}", kind=kinds.get(name, "value_error"), value=_at(body, loc)
+        )
     return Invalid.at(loc, text, value=_at(body, loc))
 
 
@@ -181,7 +189,15 @@ def body_reader(kind: Any, *, optional: bool) -> Callable[[Request], Awaitable[A
             raise _problem(error, msgspec.json.decode(content)) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Invalid(
-                [{"type": "json_invalid", "loc": ["body", 0], "msg": "JSON decode error", "input": {}, "ctx": {"error": str(error)}}]
+                [
+                    {
+                        "type": "json_invalid",
+                        "loc": ["body", 0],
+                        "msg": "JSON decode error",
+                        "input": {},
+                        "ctx": {"error": str(error)},
+                    }
+                ]
             ) from None
 
     return read

@@ -1,0 +1,7 @@
+"""`python -m fastback`."""
+
+import sys
+
+from fastback.cli import main
+
+sys.exit(main())

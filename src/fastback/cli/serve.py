@@ -1,0 +1,70 @@
+"""`fastback serve` and `fastback demo`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+from fastback.cli import fail
+from fastback.kit import log
+from fastback.kit.db.errors import DatabaseError, RevisionError
+from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment, with_secret_key
+
+
+def options(arguments: argparse.Namespace) -> dict[str, str]:
+    """The command line's options under their variables' names."""
+    given = {
+        "HOST": getattr(arguments, "host", None),
+        "PORT": getattr(arguments, "port", None),
+        "DATA_DIR": getattr(arguments, "data_dir", None),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        env = read_environment(options(arguments))
+        settings = load_settings(env)
+        log.set_up(settings.global_log_level, settings.log_format)
+        given_key = settings.webui_secret_key
+        settings = with_secret_key(settings)
+    except SettingsError as error:
+        return fail(str(error))
+    if given_key and len(given_key) < 32:
+        logging.getLogger("fastback").warning("WEBUI_SECRET_KEY is shorter than 32 characters: sessions are easier to forge")
+    if arguments.command == "demo":
+        return _demo(settings, env, arguments.rate)
+    return _serve(settings, env)
+
+
+def _serve(settings: Settings, env: Environment) -> int:
+    from fastback import server
+
+    try:
+        server.run(settings, env)
+    except (server.StartError, DatabaseError, RevisionError) as error:
+        return fail(str(error))
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _demo(settings: Settings, env: Environment, rate: float) -> int:
+    """Serve beside the built-in model server; its connection is this run's alone, nothing of it is stored."""
+    from fastback.demo.process import running
+
+    with running(rate=rate) as url:
+        here = {
+            "OPENAI_API_BASE_URLS": f"{url}/v1",
+            "OPENAI_API_KEYS": "demo",
+            "ENABLE_OLLAMA_API": "false",
+            "ENABLE_PERSISTENT_CONFIG": "false",
+        }
+        print(f"The built-in model server answers on {url}; open the page, sign up, and chat with demo-small.")
+        return _serve(load_with(settings, here), Environment(here, env))
+
+
+def load_with(settings: Settings, more: dict[str, str]) -> Settings:
+    import msgspec
+
+    return msgspec.structs.replace(settings, enable_persistent_config=more["ENABLE_PERSISTENT_CONFIG"] == "true")

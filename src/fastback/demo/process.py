@@ -1,0 +1,47 @@
+"""Running the demo model server: in a process of its own, on a free port of this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def free_port() -> int:
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        return int(made.getsockname()[1])
+
+
+@contextmanager
+def running(*, rate: float = 0.0, port: int | None = None) -> Iterator[str]:
+    """The server's address, while it runs.
+
+    Raises:
+        RuntimeError: it did not start.
+    """
+    port = port or free_port()
+    command = [sys.executable, "-m", "fastback.demo", "--port", str(port), "--rate", str(rate)]
+    process = subprocess.Popen(command, env=os.environ.copy())
+    try:
+        for _ in range(200):
+            if process.poll() is not None:
+                raise RuntimeError("the demo model server ended at once")
+            try:
+                socket.create_connection(("127.0.0.1", port), 0.2).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        else:
+            raise RuntimeError("the demo model server did not start")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()

@@ -1,0 +1,1 @@
+"""Automations: what the page reads of them."""

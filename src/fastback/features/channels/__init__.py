@@ -1,0 +1,1 @@
+"""Channels: what the page reads of them."""

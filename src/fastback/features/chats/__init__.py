@@ -1,0 +1,1 @@
+"""Chats: their lists, their documents and messages, sharing, tags, archive."""

@@ -1,0 +1,129 @@
+"""The tree of messages in a chat's document: `{currentId, messages: {id: {parentId, childrenIds, …}}}`."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+Message = dict[str, Any]
+Messages = dict[str, Message]
+History = dict[str, Any]
+
+
+def current_message_id(chat: dict[str, Any]) -> str | None:
+    """The message a chat's document is opened at."""
+    history = chat.get("history")
+    current = history.get("currentId") if isinstance(history, dict) else None
+    current = current or chat.get("currentId") or chat.get("branchPointMessageId")
+    if isinstance(current, str):
+        return current
+    for message in reversed(chat.get("messages") or []):
+        if isinstance(message, dict) and message.get("id"):
+            return str(message["id"])
+    return None
+
+
+def messages_of(chat: dict[str, Any]) -> Messages:
+    """The messages of a document by id, from its history or (old chats) its list."""
+    history = chat.get("history")
+    found = history.get("messages") if isinstance(history, dict) else None
+    if isinstance(found, dict) and found:
+        return {key: one for key, one in found.items() if isinstance(one, dict)}
+    listed = chat.get("messages")
+    return {
+        str(one["id"]): one
+        for one in (listed if isinstance(listed, list) else [])
+        if isinstance(one, dict) and one.get("id")
+    }
+
+
+def merge(existing: History | None, incoming: History | None) -> History:
+    """Both histories together: messages saved since the incoming one was read survive it; children follow parents."""
+    existing, incoming = existing or {}, incoming or {}
+    both = {**(existing.get("messages") or {}), **(incoming.get("messages") or {})}
+    merged: Messages = {key: {**one, "childrenIds": []} for key, one in both.items() if isinstance(one, dict)}
+    for message_id, message in merged.items():
+        parent = merged.get(message.get("parentId") or "")
+        if parent is not None:
+            parent["childrenIds"].append(message_id)
+    current = incoming.get("currentId")
+    if current not in merged:
+        current = existing.get("currentId")
+    return {**existing, **incoming, "messages": merged, "currentId": current if current in merged else None}
+
+
+def remove(history: History, message_id: str) -> set[str]:
+    """Take out a message and its answers; what followed them hangs on its parent. The ids that are gone."""
+    messages: Messages = history.get("messages") or {}
+    message = messages.get(message_id)
+    if not isinstance(message, dict):
+        return set()
+    parent_id = message.get("parentId")
+    children = [one for one in message.get("childrenIds") or [] if one in messages]
+    grandchildren = [one for child in children for one in messages[child].get("childrenIds") or [] if one in messages]
+    parent = messages.get(parent_id or "")
+    if parent is not None:
+        parent["childrenIds"] = [one for one in parent.get("childrenIds") or [] if one != message_id] + grandchildren
+    for one in grandchildren:
+        messages[one]["parentId"] = parent_id
+    gone = {message_id, *children}
+    for one in gone:
+        messages.pop(one, None)
+    history["currentId"] = _last_below(messages, parent_id)
+    return gone
+
+
+def _last_below(messages: Messages, start: str | None) -> str | None:
+    """The end of the newest branch below a message, or of the newest root."""
+    current = start
+    below = (
+        [key for key, one in messages.items() if one.get("parentId") is None]
+        if current is None
+        else (messages.get(current) or {}).get("childrenIds") or []
+    )
+    seen: set[str] = set()
+    while below and below[-1] not in seen:
+        current = below[-1]
+        seen.add(str(current))
+        below = (messages.get(str(current)) or {}).get("childrenIds") or []
+    return current if current in messages else None
+
+
+def branch(messages: Messages, last_id: str) -> tuple[History, list[Message]]:
+    """The one branch that ends at a message, as a history of its own, and its messages in order.
+
+    Raises:
+        ValueError: nothing to fork, no such message, or a circle; the text is what a client reads.
+    """
+    if not messages:
+        raise ValueError("chat has no messages to fork")
+    path: list[str] = []
+    current: Any = last_id
+    while current:
+        if current in path:
+            raise ValueError("message branch contains a cycle")
+        if not isinstance(messages.get(current), dict):
+            raise ValueError("message not found")
+        path.append(current)
+        current = messages[current].get("parentId")
+    found: Messages = {}
+    parent: str | None = None
+    for message_id in reversed(path):
+        copied = deepcopy(messages[message_id])
+        copied |= {"id": message_id, "parentId": parent, "childrenIds": []}
+        if parent:
+            found[parent]["childrenIds"] = [message_id]
+        found[message_id] = copied
+        parent = message_id
+    return {"messages": found, "currentId": last_id}, list(found.values())
+
+
+def attribute(chat: dict[str, Any], user_id: str, user_name: str) -> None:
+    """Say of every message in a client's document that the client's user wrote it."""
+    listed = chat.get("messages")
+    for message in [*messages_of(chat).values(), *(listed if isinstance(listed, list) else [])]:
+        if not isinstance(message, dict):
+            continue
+        message["user_id"] = user_id
+        if message.get("role") == "user":
+            message["user"] = {"id": user_id, "name": user_name}

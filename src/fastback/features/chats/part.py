@@ -1,0 +1,25 @@
+"""Starts what the operations on chats share."""
+
+from __future__ import annotations
+
+from fastback.access.grants import Grants
+from fastback.access.permissions import Permissions
+from fastback.features.chats.access import ChatAccess
+from fastback.features.chats.service import Chats
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
+from fastback.settings import Settings
+
+
+async def start(services: Services) -> None:
+    """Add `ChatAccess` and `Chats`."""
+    db: Database = services.get(Database)
+    grants: Grants = services.get(Grants)
+    rights = ChatAccess(db, grants, services.get(Settings))
+    services.add(ChatAccess, rights)
+    services.add(
+        Chats,
+        Chats(db, services.get(Permissions), grants, rights, services.get(Tasks), services.get(Bus)),
+    )

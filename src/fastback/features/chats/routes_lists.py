@@ -1,0 +1,191 @@
+"""Lists of chats: the hottest reads of all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from fastback import messages
+from fastback.access.guards import AdminUser, VerifiedUser
+from fastback.features.chats import reading, schemas, search, sharing, store, tags
+from fastback.features.chats.store import ChatPage, ChatTitle
+from fastback.kit.db import Database
+from fastback.kit.http import HttpError, Router
+from fastback.kit.http.body import encoder
+from fastback.kit.tasks import Tasks
+from fastback.settings import Settings
+
+router = Router("/api/v1/chats")
+
+
+def _with_active(chats: list[ChatTitle], tasks: Tasks) -> list[ChatTitle]:
+    running = tasks.groups()
+    if running:
+        for chat in chats:
+            chat.active = chat.id in running
+    return chats
+
+
+@router.get("/", "/list")
+async def page(
+    user: VerifiedUser,
+    db: Database,
+    tasks: Tasks,
+    page: int | None = None,
+    include_pinned: bool | None = False,
+    include_folders: bool | None = False,
+    sort_by: str = "updated_at",
+    sort_dir: str = "desc",
+) -> list[ChatTitle]:
+    chats = await store.page_of(
+        db,
+        user.id,
+        page=page,
+        with_folders=bool(include_folders),
+        with_pinned=bool(include_pinned),
+        sort_by=sort_by,
+        direction=sort_dir,
+    )
+    return _with_active(chats, tasks)
+
+
+@router.get("/pinned")
+async def pinned(user: VerifiedUser, db: Database, tasks: Tasks) -> list[ChatTitle]:
+    return _with_active(await store.pinned_of(db, user.id), tasks)
+
+
+@router.get("/archived")
+async def archived(
+    user: VerifiedUser,
+    db: Database,
+    page: int | None = None,
+    query: str | None = None,
+    order_by: str | None = None,
+    direction: str | None = None,
+) -> list[ChatTitle]:
+    found = await store.archived_of(db, user.id, query=query, sort_by=order_by, direction=direction, page=page)
+    for chat in found:
+        chat.archived = True
+    return found
+
+
+@router.get("/archived/count")
+async def archived_count(user: VerifiedUser, db: Database) -> int:
+    return await store.archived_count(db, user.id)
+
+
+@router.get("/shared")
+async def shared(
+    user: VerifiedUser,
+    db: Database,
+    page: int | None = None,
+    query: str | None = None,
+    order_by: str | None = None,
+    direction: str | None = None,
+) -> list[sharing.Listed]:
+    column = {"title": "s.title", "created_at": "s.created_at"}.get(order_by or "", "s.updated_at")
+    order = f"{column} {'ASC' if direction == 'asc' else 'DESC'}, s.id"
+    return await sharing.of_user(db, user.id, query=query, order=order, page=page)
+
+
+@router.get("/search")
+async def find(user: VerifiedUser, db: Database, tasks: Tasks, text: str, page: int | None = 1) -> list[ChatTitle]:
+    return _with_active(await search.find(db, user.id, text, page=page or 1), tasks)
+
+
+@router.get("/folder/{folder_id}")
+async def in_folder(folder_id: str, user: VerifiedUser, db: Database) -> list[ChatPage]:
+    ids = await _below(db, folder_id, user.id)
+    return await store.in_folders(db, user.id, ids)
+
+
+async def _below(db: Database, folder_id: str, user_id: str) -> list[str]:
+    return await db.all(
+        str,
+        "chats.folders_below",
+        """WITH RECURSIVE down(id) AS (
+               SELECT id FROM folder WHERE id = :folder_id AND user_id = :user_id
+               UNION
+               SELECT f.id FROM folder f JOIN down d ON f.parent_id = d.id WHERE f.user_id = :user_id)
+           SELECT id FROM down""",
+        folder_id=folder_id,
+        user_id=user_id,
+    )
+
+
+@router.get("/folder/{folder_id}/list")
+async def folder_list(
+    folder_id: str,
+    user: VerifiedUser,
+    db: Database,
+    tasks: Tasks,
+    page: int | None = 1,
+    sort_by: str = "updated_at",
+    sort_dir: str = "desc",
+) -> list[ChatTitle]:
+    found = await store.folder_page(db, user.id, folder_id, page=page or 1, sort_by=sort_by, direction=sort_dir)
+    return _with_active(found, tasks)
+
+
+@router.get("/all/tags")
+async def all_tags(user: VerifiedUser, db: Database) -> list[tags.Tag]:
+    return await tags.of_user(db, user.id)
+
+
+@router.post("/tags")
+async def with_tag(data: schemas.TagFilter, user: VerifiedUser, db: Database) -> list[ChatTitle]:
+    return await store.with_tag(
+        db, user.id, tags.tag_id(data.name), skip=data.skip or 0, limit=50 if data.limit is None else data.limit
+    )
+
+
+def _lines(chats: list[ChatPage]) -> Response:
+    """Whole chats, one JSON object a line: a page reads them as they come."""
+    return Response(b"\n".join(encoder.encode(chat) for chat in chats) + b"\n", media_type="application/x-ndjson")
+
+
+@router.get("/all")
+async def everything(user: VerifiedUser, db: Database) -> Response:
+    return _lines(await store.everything(db, user.id))
+
+
+@router.get("/all/archived")
+async def everything_archived(user: VerifiedUser, db: Database) -> list[ChatPage]:
+    return await store.everything(db, user.id, archived=True)
+
+
+@router.get("/all/db")
+async def everybodys(user: AdminUser, db: Database, settings: Settings) -> list[ChatPage]:
+    if not settings.enable_admin_export:
+        raise HttpError(401, messages.ACCESS_PROHIBITED)
+    return await store.everything(db, None)
+
+
+@router.get("/list/user/{user_id}")
+async def of_user(
+    user_id: str,
+    user: AdminUser,
+    db: Database,
+    settings: Settings,
+    page: int | None = None,
+    order_by: str | None = None,
+    direction: str | None = None,
+) -> list[ChatTitle]:
+    if not settings.enable_admin_chat_access:
+        raise HttpError(401, messages.ACCESS_PROHIBITED)
+    return await store.page_of(
+        db,
+        user_id,
+        page=page or 1,
+        with_folders=True,
+        with_pinned=True,
+        sort_by=order_by or "updated_at",
+        direction=direction or "desc",
+    )
+
+
+@router.post("/read")
+async def read_all(user: VerifiedUser, db: Database) -> dict[str, Any]:
+    count = await store.mark_all_read(db, user.id)
+    return {"updated_count": count, "folder_unread_counts": await reading.unread_by_folder(db, user.id)}

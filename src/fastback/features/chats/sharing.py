@@ -1,0 +1,120 @@
+"""Shares: a snapshot of a chat under an id of its own, and who may see it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+import msgspec
+
+from fastback.kit.db import Database, Executor
+
+MODES = ("continue",)
+
+
+class Shared(msgspec.Struct):
+    """A row of `shared_chat`."""
+
+    id: str
+    chat_id: str
+    user_id: str
+    title: str | None
+    chat: msgspec.Raw
+    created_at: int | None
+    updated_at: int | None
+
+
+_COLUMNS = "id, chat_id, user_id, title, chat, created_at, updated_at"
+
+
+async def get(db: Executor, share_id: str) -> Shared | None:
+    return await db.first(Shared, "shares.get", f"SELECT {_COLUMNS} FROM shared_chat WHERE id = :id", id=share_id)
+
+
+class Listed(msgspec.Struct):
+    id: str
+    title: str
+    share_id: str | None
+    updated_at: int
+    created_at: int
+
+
+async def of_user(db: Executor, user_id: str, *, query: str | None, order: str, page: int | None) -> list[Listed]:
+    return await db.all(
+        Listed,
+        "shares.of_user",
+        f"""SELECT s.chat_id AS id, s.title, s.id, s.updated_at, s.created_at FROM shared_chat s
+            WHERE s.user_id = :user_id AND (CAST(:query AS TEXT) IS NULL OR lower(s.title) LIKE :query)
+            ORDER BY {order} LIMIT 60 OFFSET :skip""",
+        user_id=user_id,
+        query=f"%{query.lower()}%" if query else None,
+        skip=(max(page or 1, 1) - 1) * 60,
+    )
+
+
+def _snapshot(chat: msgspec.Raw, mode: str | None) -> str:
+    document: dict[str, Any] = msgspec.json.decode(chat) or {}
+    document["share_mode"] = mode
+    return msgspec.json.encode(document).decode()
+
+
+async def share(
+    db: Database, *, chat_id: str, user_id: str, title: str, chat: msgspec.Raw, share_id: str | None, mode: str | None
+) -> str:
+    """Take a snapshot, into the share that exists or a new one; the share's id."""
+    now = int(time.time())
+    share_id = share_id or str(uuid.uuid4())
+    async with db.transaction() as tx:
+        await tx.execute(
+            "shares.upsert",
+            """INSERT INTO shared_chat (id, chat_id, user_id, title, chat, created_at, updated_at)
+               VALUES (:id, :chat_id, :user_id, :title, :chat, :now, :now)
+               ON CONFLICT (id) DO UPDATE SET title = excluded.title, chat = excluded.chat,
+                   updated_at = excluded.updated_at""",
+            id=share_id,
+            chat_id=chat_id,
+            user_id=user_id,
+            title=title,
+            chat=_snapshot(chat, mode),
+            now=now,
+        )
+        await tx.execute(
+            "shares.mark", "UPDATE chat SET share_id = :share_id WHERE id = :id", id=chat_id, share_id=share_id
+        )
+    return share_id
+
+
+async def mode_of(db: Executor, share_id: str) -> str | None:
+    found = await db.scalar("shares.mode", "SELECT chat ->> 'share_mode' FROM shared_chat WHERE id = :id", id=share_id)
+    return None if found is None else str(found)
+
+
+async def set_mode(db: Database, share_id: str, mode: str | None) -> None:
+    shared = await get(db, share_id)
+    if shared is not None:
+        text = "UPDATE shared_chat SET chat = :chat WHERE id = :id"
+        await db.execute("shares.set_mode", text, id=share_id, chat=_snapshot(shared.chat, mode))
+
+
+async def unshare(db: Database, chat_ids: list[str]) -> None:
+    """Take back the shares of chats, with everything granted on them."""
+    async with db.transaction() as tx:
+        await tx.execute("shares.delete", "DELETE FROM shared_chat WHERE chat_id = ANY(:ids)", ids=chat_ids)
+        await tx.execute(
+            "shares.delete_grants",
+            "DELETE FROM access_grant WHERE resource_type = 'shared_chat' AND resource_id = ANY(:ids)",
+            ids=chat_ids,
+        )
+        await tx.execute("shares.unmark", "UPDATE chat SET share_id = NULL WHERE id = ANY(:ids)", ids=chat_ids)
+
+
+async def shared_ids(db: Executor, user_id: str) -> list[str]:
+    return await db.all(str, "shares.ids", "SELECT chat_id FROM shared_chat WHERE user_id = :user_id", user_id=user_id)
+
+
+async def open_to_anyone(db: Executor, chat_id: str) -> bool:
+    """Whether strangers may read a share."""
+    text = """SELECT 1 FROM access_grant WHERE resource_type = 'shared_chat' AND resource_id = :id
+              AND principal_type = 'anyone' AND permission = 'read'"""
+    return bool(await db.scalar("shares.open", text, id=chat_id))

@@ -1,0 +1,259 @@
+"""Rows of `chat` as lists and pages show them, and changes of single columns."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from fastback.kit.db import Database, Executor
+
+
+class ChatTitle(msgspec.Struct):
+    """An entry of a list."""
+
+    id: str
+    title: str
+    updated_at: int
+    created_at: int
+    last_read_at: int | None
+    snippet: str | None = None
+    active: bool = False
+    archived: bool = False
+
+
+class ChatPage(msgspec.Struct):
+    """A chat as a page opens it; the document goes out as it is stored."""
+
+    id: str
+    user_id: str
+    title: str
+    chat: msgspec.Raw
+    updated_at: int
+    created_at: int
+    share_id: str | None
+    archived: bool
+    pinned: bool | None
+    meta: msgspec.Raw
+    variables: msgspec.Raw
+    folder_id: str | None
+    tasks: msgspec.Raw
+    summary: str | None
+    current_message_id: str | None
+    context_usage: None = None
+
+
+_PAGE = """id, user_id, title, chat, updated_at, created_at, share_id, archived, pinned, meta,
+    COALESCE(variables, '{}'), folder_id, tasks, summary, current_message_id"""
+
+_TITLE = "id, title, updated_at, created_at, last_read_at"
+
+#: Chats that belong to a note or a subagent are no chats of the list.
+_VISIBLE = {
+    "sqlite": "COALESCE(json_extract(meta, '$.internal'), 0) <> 1",
+    "postgres": "COALESCE(meta ->> 'internal', 'false') <> 'true'",
+}
+
+_ORDERS = {"title": "title", "updated_at": "updated_at", "created_at": "created_at"}
+
+
+def order(sort_by: str | None, direction: str | None) -> str:
+    column = _ORDERS.get(sort_by or "", "updated_at")
+    return f"{column} {'ASC' if direction == 'asc' else 'DESC'}, id"
+
+
+async def page_of(
+    db: Executor,
+    user_id: str,
+    *,
+    page: int | None,
+    with_folders: bool = False,
+    with_pinned: bool = False,
+    sort_by: str = "updated_at",
+    direction: str = "desc",
+    size: int = 60,
+) -> list[ChatTitle]:
+    """Titles of a user's chats, `size` a page, pages counted from 1; all of them without a page."""
+    where = [_VISIBLE[db.dialect], "archived = FALSE"]
+    if not with_folders:
+        where.append("folder_id IS NULL")
+    if not with_pinned:
+        where.append("(pinned = FALSE OR pinned IS NULL)")
+    limit = "" if page is None else "LIMIT :size OFFSET :skip"
+    bounds = {} if page is None else {"size": size, "skip": (max(page, 1) - 1) * size}
+    return await db.all(
+        ChatTitle,
+        "chats.page",
+        f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {' AND '.join(where)} "
+        f"ORDER BY {order(sort_by, direction)} {limit}",
+        user_id=user_id,
+        **bounds,
+    )
+
+
+async def pinned_of(db: Executor, user_id: str) -> list[ChatTitle]:
+    return await db.all(
+        ChatTitle,
+        "chats.pinned",
+        f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND pinned = TRUE AND archived = FALSE "
+        f"AND {_VISIBLE[db.dialect]} ORDER BY updated_at DESC",
+        user_id=user_id,
+    )
+
+
+async def archived_of(
+    db: Executor, user_id: str, *, query: str | None, sort_by: str | None, direction: str | None, page: int | None
+) -> list[ChatTitle]:
+    like = f"%{query.lower()}%" if query else None
+    skip = (max(page or 1, 1) - 1) * 60
+    return await db.all(
+        ChatTitle,
+        "chats.archived",
+        f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND archived = TRUE AND {_VISIBLE[db.dialect]} "
+        "AND (CAST(:query AS TEXT) IS NULL OR lower(title) LIKE :query) "
+        f"ORDER BY {order(sort_by, direction)} LIMIT 60 OFFSET :skip",
+        user_id=user_id,
+        query=like,
+        skip=skip,
+    )
+
+
+async def archived_count(db: Executor, user_id: str) -> int:
+    text = f"SELECT count(*) FROM chat WHERE user_id = :user_id AND archived = TRUE AND {_VISIBLE[db.dialect]}"
+    return int(await db.scalar("chats.archived_count", text, user_id=user_id) or 0)
+
+
+async def in_folders(db: Database, user_id: str, folder_ids: list[str]) -> list[ChatPage]:
+    """Whole chats of a user in these folders, newest first."""
+    return await db.all_long(
+        ChatPage,
+        "chats.in_folders",
+        f"SELECT {_PAGE} FROM chat WHERE user_id = :user_id AND folder_id = ANY(:ids) AND archived = FALSE "
+        f"AND (pinned = FALSE OR pinned IS NULL) AND {_VISIBLE[db.dialect]} ORDER BY updated_at DESC, id",
+        user_id=user_id,
+        ids=folder_ids,
+    )
+
+
+async def folder_page(
+    db: Executor, user_id: str, folder_id: str, *, page: int, sort_by: str, direction: str, size: int = 60
+) -> list[ChatTitle]:
+    return await db.all(
+        ChatTitle,
+        "chats.folder_page",
+        f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND folder_id = :folder_id AND archived = FALSE "
+        f"AND (pinned = FALSE OR pinned IS NULL) AND {_VISIBLE[db.dialect]} "
+        f"ORDER BY {order(sort_by, direction)} LIMIT :size OFFSET :skip",
+        user_id=user_id,
+        folder_id=folder_id,
+        size=size,
+        skip=(max(page, 1) - 1) * size,
+    )
+
+
+async def with_tag(db: Executor, user_id: str, tag: str, *, skip: int, limit: int) -> list[ChatTitle]:
+    condition = {
+        "sqlite": "EXISTS (SELECT 1 FROM json_each(meta, '$.tags') t WHERE t.value = :tag)",
+        "postgres": "json_typeof(meta -> 'tags') = 'array' AND EXISTS "
+        "(SELECT 1 FROM json_array_elements_text(meta -> 'tags') t WHERE t = :tag)",
+    }[db.dialect]
+    return await db.all(
+        ChatTitle,
+        "chats.with_tag",
+        f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {condition} AND {_VISIBLE[db.dialect]} "
+        "ORDER BY updated_at DESC, id LIMIT :limit OFFSET :skip",
+        user_id=user_id,
+        tag=tag,
+        skip=skip,
+        limit=limit,
+    )
+
+
+async def get(db: Executor, chat_id: str) -> ChatPage | None:
+    return await db.first(ChatPage, "chats.get", f"SELECT {_PAGE} FROM chat WHERE id = :id", id=chat_id)
+
+
+async def owned(db: Executor, chat_id: str, user_id: str) -> ChatPage | None:
+    text = f"SELECT {_PAGE} FROM chat WHERE id = :id AND user_id = :user_id"
+    return await db.first(ChatPage, "chats.owned", text, id=chat_id, user_id=user_id)
+
+
+async def everything(db: Database, user_id: str | None, *, archived: bool | None = None) -> list[ChatPage]:
+    """Whole chats of a user, or of everybody."""
+    where = ["(CAST(:user_id AS TEXT) IS NULL OR user_id = :user_id)"]
+    if archived is not None:
+        where.append(f"archived = {'TRUE' if archived else 'FALSE'}")
+    text = f"SELECT {_PAGE} FROM chat WHERE {' AND '.join(where)} ORDER BY updated_at DESC, id"
+    return await db.all_long(ChatPage, "chats.everything", text, user_id=user_id)
+
+
+async def toggle(db: Executor, chat_id: str, column: str) -> None:
+    """Turn `pinned` or `archived` over; an archived chat is no longer pinned to its folder's list."""
+    if column not in ("pinned", "archived"):
+        raise ValueError(column)
+    await db.execute(
+        f"chats.toggle.{column}",
+        f"UPDATE chat SET {column} = NOT COALESCE({column}, FALSE), updated_at = :now WHERE id = :id",
+        id=chat_id,
+        now=int(time.time()),
+    )
+
+
+async def set_archived(db: Executor, user_id: str, archived: bool) -> None:
+    text = f"UPDATE chat SET archived = {'TRUE' if archived else 'FALSE'} WHERE user_id = :user_id"
+    await db.execute("chats.set_archived", text, user_id=user_id)
+
+
+async def move(db: Executor, chat_id: str, folder_id: str | None) -> None:
+    await db.execute(
+        "chats.move",
+        "UPDATE chat SET folder_id = :folder_id, updated_at = :now, pinned = FALSE WHERE id = :id",
+        id=chat_id,
+        folder_id=folder_id,
+        now=int(time.time()),
+    )
+
+
+async def set_variables(db: Executor, chat_id: str, variables: dict[str, object]) -> None:
+    text = "UPDATE chat SET variables = :variables WHERE id = :id"
+    await db.execute("chats.set_variables", text, id=chat_id, variables=msgspec.json.encode(variables).decode())
+
+
+async def mark_unread(db: Executor, chat_id: str, user_id: str) -> int | None:
+    """Mark a chat as unread: read before it was last written. The mark, or None when it is not theirs."""
+    found = await db.scalar(
+        "chats.mark_unread",
+        "UPDATE chat SET last_read_at = updated_at - 1 WHERE id = :id AND user_id = :user_id RETURNING last_read_at",
+        id=chat_id,
+        user_id=user_id,
+    )
+    return None if found is None else int(found)
+
+
+async def mark_all_read(db: Executor, user_id: str) -> int:
+    return await db.execute(
+        "chats.mark_all_read",
+        "UPDATE chat SET last_read_at = :now WHERE user_id = :user_id AND updated_at > COALESCE(last_read_at, 0)",
+        user_id=user_id,
+        now=int(time.time()),
+    )
+
+
+_BELONGING = ("chat_message", "chat_file", "shared_chat")
+
+
+async def delete(db: Database, chat_ids: list[str]) -> None:
+    """Remove chats with everything that belongs to them."""
+    async with db.transaction() as tx:
+        for table in _BELONGING:
+            await tx.execute(f"chats.delete.{table}", f"DELETE FROM {table} WHERE chat_id = ANY(:ids)", ids=chat_ids)
+        await tx.execute(
+            "chats.delete_grants",
+            "DELETE FROM access_grant WHERE resource_type = 'shared_chat' AND resource_id = ANY(:ids)",
+            ids=chat_ids,
+        )
+        await tx.execute("chats.delete", "DELETE FROM chat WHERE id = ANY(:ids)", ids=chat_ids)
+
+
+async def ids_of(db: Executor, user_id: str) -> list[str]:
+    return await db.all(str, "chats.ids_of", "SELECT id FROM chat WHERE user_id = :user_id", user_id=user_id)

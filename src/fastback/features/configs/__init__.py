@@ -1,0 +1,1 @@
+"""Settings an administrator saves, by page."""

@@ -1,0 +1,1 @@
+"""The administrator's connections to model servers, and passing requests on to them."""

@@ -1,0 +1,1 @@
+"""Functions: what the page reads of them."""

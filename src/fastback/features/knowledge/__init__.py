@@ -1,0 +1,1 @@
+"""Knowledge: what the page reads of them."""

@@ -1,0 +1,1 @@
+"""Memories: what the page reads of them."""

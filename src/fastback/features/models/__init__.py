@@ -1,0 +1,1 @@
+"""Models: the list people choose from, and workspace models."""

@@ -1,0 +1,1 @@
+"""Notes: what the page reads of them."""

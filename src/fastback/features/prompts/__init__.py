@@ -1,0 +1,1 @@
+"""Prompts: what the page reads of them."""

@@ -1,0 +1,1 @@
+"""Skills: what the page reads of them."""

@@ -1,0 +1,1 @@
+"""Terminals: what the page reads of them."""

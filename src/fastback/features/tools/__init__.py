@@ -1,0 +1,1 @@
+"""Tools: what the page reads of them."""

@@ -1,0 +1,78 @@
+"""Running the server: services first, then uvicorn over them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import socket
+from collections.abc import Mapping
+
+import uvicorn
+
+from fastback import app
+from fastback.settings import Settings
+
+log = logging.getLogger("fastback")
+
+
+class StartError(Exception):
+    """The server cannot start; the text is one line that says why."""
+
+
+def _listening(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((settings.host, settings.port))
+    except OSError as error:
+        made.close()
+        raise StartError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+    made.listen(2048)
+    return made
+
+
+async def serve(settings: Settings, env: Mapping[str, str], *, ready: asyncio.Event | None = None) -> None:
+    """Serve until told to stop.
+
+    Raises:
+        StartError: the address cannot be had. DatabaseError, RevisionError: as `app.open_database`.
+    """
+    listening = _listening(settings)
+    async with app.running(settings, env) as services:
+        config = uvicorn.Config(
+            app.asgi(services),
+            loop="none",
+            http="httptools",
+            ws="websockets-sansio",
+            ws_max_size=16 * 1024 * 1024,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=10,
+            proxy_headers=True,
+        )
+        server = uvicorn.Server(config)
+        # What was made to start with stays for good: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
+        log.info("ready on http://%s:%d", host, settings.port)
+        if ready is not None:
+            ready.set()
+        await server.serve(sockets=[listening])
+
+
+def run(settings: Settings, env: Mapping[str, str]) -> None:
+    """Serve on uvloop where it can be had."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(serve(settings, env))
+    else:
+        uvloop.run(serve(settings, env))
