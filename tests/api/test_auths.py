@@ -1,0 +1,172 @@
+"""Signing up, in and out, and what one may change about oneself."""
+
+from __future__ import annotations
+
+import asyncio
+
+import jwt
+import pytest
+from conftest import PASSWORD, Person, Server
+
+WRONG = "The email or password provided is incorrect. Please check for typos and try logging in again."
+
+
+async def test_the_first_to_sign_up_is_the_administrator_and_closes_the_door(server: Server) -> None:
+    anonymous = server.stranger()
+    assert (await anonymous.get("/api/config")).ok()["onboarding"] is True
+    ada = await server.sign_up("Ada")
+    assert ada.account["role"] == "admin"
+    config = (await anonymous.get("/api/config")).ok()
+    assert "onboarding" not in config
+    assert config["features"]["enable_signup"] is False
+    body = {"name": "Eve", "email": "eve@example.com", "password": PASSWORD}
+    (await anonymous.post("/api/v1/auths/signup", body)).refused(403)
+
+
+async def test_two_first_sign_ups_at_once_make_one_administrator(server: Server) -> None:
+    bodies = [{"name": f"P{n}", "email": f"p{n}@example.com", "password": PASSWORD} for n in range(4)]
+    stranger = server.stranger()
+    replies = await asyncio.gather(*(stranger.post("/api/v1/auths/signup", one) for one in bodies))
+    roles = [reply.json["role"] for reply in replies if reply.status == 200]
+    assert roles.count("admin") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ({"email": "nonsense"}, "The email format you entered is invalid"),
+        ({"password": "x" * 73}, "Uh-oh! The password you entered is too long"),
+    ],
+)
+async def test_what_cannot_be_an_account_is_refused(server: Server, change: dict[str, str], detail: str) -> None:
+    body = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD, **change}
+    assert (await server.stranger().post("/api/v1/auths/signup", body)).refused(400).startswith(detail)
+
+
+async def test_a_taken_address_is_refused_whatever_its_capitals(server: Server, ada: Person) -> None:
+    body = {"name": "Ada", "email": "ADA@example.com", "password": PASSWORD, "role": "user"}
+    assert (await ada.post("/api/v1/auths/add", body)).refused(400).startswith("Uh-oh! This email is already")
+
+
+async def test_malformed_requests_say_where(server: Server) -> None:
+    anonymous = server.stranger()
+    detail = (await anonymous.post("/api/v1/auths/signin", {"email": "a@b.c"})).refused(422)
+    assert detail[0]["loc"] == ["body", "password"] and detail[0]["type"] == "missing"
+    reply = await anonymous.post("/api/v1/auths/signin", data=b"{nonsense", headers={"content-type": "application/json"})
+    assert reply.refused(422)[0]["type"] == "json_invalid"
+    assert (await anonymous.post("/api/v1/auths/signin", {"email": 5, "password": []})).status == 422
+
+
+async def test_signing_in_sets_a_cookie_that_carries_the_session(server: Server, ada: Person) -> None:
+    anonymous = server.stranger()
+    reply = await anonymous.post("/api/v1/auths/signin", {"email": "ada@example.com", "password": PASSWORD})
+    session = reply.ok()
+    cookie = reply.headers["set-cookie"]
+    assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Path=/" in cookie
+    assert session["expires_at"] > 0 and session["permissions"]["chat"]["delete"] is True
+    with_cookie = await anonymous.get("/api/v1/auths/", headers={"cookie": f"token={session['token']}"})
+    assert with_cookie.ok()["email"] == "ada@example.com"
+
+
+async def test_a_wrong_password_and_an_unknown_address_read_the_same(server: Server, ada: Person) -> None:
+    anonymous = server.stranger()
+    for body in ({"email": "ada@example.com", "password": "no"}, {"email": "x@example.com", "password": "no"}):
+        (await anonymous.post("/api/v1/auths/signin", body)).refused(400, WRONG)
+
+
+async def test_too_many_attempts_are_refused(server: Server, ada: Person) -> None:
+    anonymous = server.stranger()
+    body = {"email": "nobody@example.com", "password": "no"}
+    statuses = [(await anonymous.post("/api/v1/auths/signin", body)).status for _ in range(16)]
+    assert statuses[:15] == [400] * 15 and statuses[15] == 429
+
+
+async def test_signing_out_ends_the_session(server: Server, ada: Person) -> None:
+    (await ada.get("/api/v1/auths/")).ok()
+    assert (await ada.post("/api/v1/auths/signout")).ok() == {"status": True}
+    (await ada.get("/api/v1/auths/")).refused(401)
+
+
+async def test_forged_expired_and_missing_tokens_are_refused(server: Server, ada: Person) -> None:
+    forged = jwt.encode({"id": ada.id}, "another-secret-of-sufficient-length-123", algorithm="HS256")
+    for token in (forged, "nonsense", jwt.encode({"id": ada.id, "exp": 1}, "tests-secret-key-of-at-least-32-chars")):
+        person = Person(server.url, token)
+        server.people.append(person)
+        (await person.get("/api/v1/auths/")).refused(401)
+    (await server.stranger().get("/api/v1/auths/")).refused(401, "Not authenticated")
+
+
+async def test_a_new_password_ends_every_session(server: Server, ada: Person, bob: Person) -> None:
+    wrong = {"password": "no", "new_password": "another good one"}
+    (await bob.post("/api/v1/auths/update/password", wrong)).refused(400)
+    right = {"password": PASSWORD, "new_password": "another good one"}
+    assert (await bob.post("/api/v1/auths/update/password", right)).ok() is True
+    (await bob.get("/api/v1/auths/")).refused(401)
+    body = {"email": "bob@example.com", "password": "another good one"}
+    (await server.stranger().post("/api/v1/auths/signin", body)).ok()
+
+
+async def test_a_profile_can_be_changed(server: Server, bob: Person) -> None:
+    body = {"name": "Robert", "profile_image_url": "/user.png", "bio": "hi", "date_of_birth": "1990-01-02"}
+    assert (await bob.post("/api/v1/auths/update/profile", body)).ok()["name"] == "Robert"
+    session = (await bob.get("/api/v1/auths/")).ok()
+    assert (session["name"], session["bio"], session["date_of_birth"]) == ("Robert", "hi", "1990-01-02")
+    bad = {"name": "Robert", "profile_image_url": "javascript:alert(1)"}
+    assert (await bob.post("/api/v1/auths/update/profile", bad)).status == 422
+
+
+async def test_api_keys_open_what_they_may(server: Server, ada: Person, bob: Person) -> None:
+    (await ada.get("/api/v1/auths/api_key")).refused(403)
+    config = (await ada.get("/api/v1/auths/admin/config")).ok()
+    (await ada.post("/api/v1/auths/admin/config", {**config, "ENABLE_API_KEYS": True})).ok()
+    (await ada.get("/api/v1/auths/api_key")).refused(404)
+    key = (await ada.post("/api/v1/auths/api_key")).ok()["api_key"]
+    assert key.startswith("sk-") and len(key) == 35
+    machine = Person(server.url, key)
+    server.people.append(machine)
+    (await machine.get("/api/models")).ok()
+    (await machine.get("/api/v1/auths/")).refused(403)
+    (await bob.post("/api/v1/auths/api_key")).refused(403)
+    assert (await ada.delete("/api/v1/auths/api_key")).ok() is True
+    (await machine.get("/api/models")).refused(401)
+
+
+async def test_settings_of_sign_in_are_the_administrators(ada: Person, bob: Person) -> None:
+    (await bob.get("/api/v1/auths/admin/config")).refused(401)
+    config = (await ada.get("/api/v1/auths/admin/config")).ok()
+    assert config["DEFAULT_USER_ROLE"] == "pending"
+    saved = (await ada.post("/api/v1/auths/admin/config", {**config, "DEFAULT_USER_ROLE": "user"})).ok()
+    assert saved["DEFAULT_USER_ROLE"] == "user"
+    assert (await ada.post("/api/v1/auths/admin/config", {})).status == 422
+
+
+class TestTrustedHeader:
+    @pytest.fixture
+    def environment(self) -> dict[str, str]:
+        return {
+            "WEBUI_AUTH_TRUSTED_EMAIL_HEADER": "X-Email",
+            "WEBUI_AUTH_TRUSTED_NAME_HEADER": "X-Name",
+            "WEBUI_AUTH_TRUSTED_ROLE_HEADER": "X-Role",
+        }
+
+    async def test_a_proxy_vouches_for_people(self, server: Server) -> None:
+        anonymous = server.stranger()
+        body = {"email": "", "password": ""}
+        (await anonymous.post("/api/v1/auths/signin", body)).refused(400)
+        headers = {"x-email": "Ada@example.com", "x-name": "Ada%20L"}
+        session = (await anonymous.post("/api/v1/auths/signin", body, headers=headers)).ok()
+        assert (session["name"], session["email"], session["role"]) == ("Ada L", "ada@example.com", "admin")
+        person = Person(server.url, session["token"])
+        server.people.append(person)
+        (await person.get("/api/v1/auths/", headers={"x-email": "eve@example.com"})).refused(401)
+
+
+class TestNobody:
+    @pytest.fixture
+    def environment(self) -> dict[str, str]:
+        return {"WEBUI_AUTH": "false"}
+
+    async def test_without_sign_in_there_is_one_user(self, server: Server) -> None:
+        anonymous = server.stranger()
+        session = (await anonymous.post("/api/v1/auths/signin", {"email": "", "password": ""})).ok()
+        assert (session["email"], session["role"]) == ("admin@localhost", "admin")

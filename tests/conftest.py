@@ -1,0 +1,258 @@
+"""A running server on a real socket, on each database; people who use it; a model server behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+import uvicorn
+
+from fastback import app
+from fastback.demo.process import running as running_upstream
+from fastback.settings import Environment, load_settings, with_secret_key
+
+POSTGRES = os.environ.get("FASTBACK_TEST_POSTGRES", "")
+REDIS = os.environ.get("FASTBACK_TEST_REDIS", "")
+PASSWORD = "correct horse battery"
+
+
+class Reply:
+    """An answer, read whole."""
+
+    def __init__(self, status: int, headers: Any, body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+    def ok(self) -> Any:
+        """The JSON of an answer that went well."""
+        assert self.status == 200, f"{self.status}: {self.text[:500]}"
+        return self.json
+
+    def refused(self, status: int, detail: Any = None) -> Any:
+        """The `detail` of an answer that did not."""
+        assert self.status == status, f"{self.status} instead of {status}: {self.text[:500]}"
+        found = self.json["detail"]
+        if detail is not None:
+            assert found == detail
+        return found
+
+
+class Person:
+    """Somebody with a browser's session; `token` is None for strangers."""
+
+    def __init__(self, url: str, token: str | None = None, account: Any = None) -> None:
+        self.url = url
+        self.token = token
+        self.account = account or {}
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def id(self) -> str:
+        return str(self.account["id"])
+
+    def http(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
+            self._session = aiohttp.ClientSession(headers=headers, cookie_jar=aiohttp.DummyCookieJar())
+        return self._session
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        data: Any = None,
+        headers: dict[str, str] | None = None,
+        **query: Any,
+    ) -> Reply:
+        params = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in query.items()}
+        async with self.http().request(
+            method, self.url + path, json=json, data=data, params=params, headers=headers, allow_redirects=False
+        ) as response:
+            return Reply(response.status, response.headers, await response.read())
+
+    async def get(self, path: str, **more: Any) -> Reply:
+        return await self.ask("GET", path, **more)
+
+    async def post(self, path: str, json: Any = None, **more: Any) -> Reply:
+        return await self.ask("POST", path, json=json, **more)
+
+    async def put(self, path: str, json: Any = None, **more: Any) -> Reply:
+        return await self.ask("PUT", path, json=json, **more)
+
+    async def patch(self, path: str, json: Any = None, **more: Any) -> Reply:
+        return await self.ask("PATCH", path, json=json, **more)
+
+    async def delete(self, path: str, json: Any = None, **more: Any) -> Reply:
+        return await self.ask("DELETE", path, json=json, **more)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+class Server:
+    """A running Fastback."""
+
+    def __init__(self, url: str, services: Any, database: str, data_dir: Path) -> None:
+        self.url = url
+        self.services = services
+        self.database = database
+        self.data_dir = data_dir
+        self.people: list[Person] = []
+
+    def stranger(self) -> Person:
+        person = Person(self.url)
+        self.people.append(person)
+        return person
+
+    async def sign_up(self, name: str, email: str | None = None) -> Person:
+        """Sign somebody up; after the first, an administrator must let them in."""
+        body = {"name": name, "email": email or f"{name.lower()}@example.com", "password": PASSWORD}
+        account = (await self.stranger().post("/api/v1/auths/signup", body)).ok()
+        person = Person(self.url, account["token"], account)
+        self.people.append(person)
+        return person
+
+    async def add(self, admin: Person, name: str, role: str = "user") -> Person:
+        """Let an administrator make an account."""
+        body = {"name": name, "email": f"{name.lower()}@example.com", "password": PASSWORD, "role": role}
+        account = (await admin.post("/api/v1/auths/add", body)).ok()
+        person = Person(self.url, account["token"], account)
+        self.people.append(person)
+        return person
+
+
+def _listening() -> socket.socket:
+    made = socket.socket()
+    made.bind(("127.0.0.1", 0))
+    made.listen(256)
+    return made
+
+
+@asynccontextmanager
+async def serving(env: dict[str, str], data_dir: Path, database: str) -> AsyncIterator[Server]:
+    """A server with these variables, stopped at the end."""
+    given = {"DATA_DIR": str(data_dir), "WEBUI_SECRET_KEY": "tests-secret-key-of-at-least-32-chars", **env}
+    environment = Environment(given)
+    settings = with_secret_key(load_settings(environment))
+    listening = _listening()
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    async with app.running(settings, environment) as services:
+        config = uvicorn.Config(
+            app.asgi(services), lifespan="off", log_config=None, access_log=False, ws="websockets-sansio", loop="none"
+        )
+        running = uvicorn.Server(config)
+        running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        task = asyncio.create_task(running.serve(sockets=[listening]))
+        while not running.started:
+            await asyncio.sleep(0.005)
+        server = Server(url, services, database, data_dir)
+        try:
+            yield server
+        finally:
+            for person in server.people:
+                await person.close()
+            running.should_exit = True
+            running.force_exit = True
+            await task
+
+
+@asynccontextmanager
+async def postgres_database() -> AsyncIterator[str]:
+    """A database of its own on the PostgreSQL server of the tests, dropped at the end."""
+    import asyncpg
+
+    name = f"fastback_{uuid.uuid4().hex[:12]}"
+    admin = await asyncpg.connect(POSTGRES)
+    try:
+        await admin.execute(f"CREATE DATABASE {name}")
+        try:
+            yield POSTGRES.rsplit("/", 1)[0] + f"/{name}"
+        finally:
+            await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await admin.close()
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[str]:
+    """The address of a model server (OpenAI's protocol below /v1, Ollama's at its root)."""
+    with running_upstream() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> str:
+    """Each test runs on both databases."""
+    if request.param == "postgres" and not POSTGRES:
+        pytest.skip("FASTBACK_TEST_POSTGRES names no server")
+    return str(request.param)
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """Variables of the server under test; a test module may say more."""
+    return {}
+
+
+@pytest.fixture
+async def server(
+    database: str, upstream: str, environment: dict[str, str], tmp_path: Path
+) -> AsyncIterator[Server]:
+    """A fresh server with nobody in it, connected to the model server."""
+    env = {
+        "OPENAI_API_BASE_URLS": f"{upstream}/v1",
+        "OPENAI_API_KEYS": "upstream-key",
+        "ENABLE_OLLAMA_API": "false",
+        **environment,
+    }
+    if database == "postgres":
+        async with postgres_database() as url, serving({"DATABASE_URL": url, **env}, tmp_path, database) as running:
+            yield running
+    else:
+        async with serving(env, tmp_path, database) as running:
+            yield running
+
+
+@pytest.fixture
+async def ada(server: Server) -> Person:
+    """The administrator: the first who signed up."""
+    return await server.sign_up("Ada")
+
+
+@pytest.fixture
+async def bob(server: Server, ada: Person) -> Person:
+    """A user."""
+    return await server.add(ada, "Bob")
+
+
+@pytest.fixture
+async def cy(server: Server, ada: Person) -> Person:
+    """Another user."""
+    return await server.add(ada, "Cy")
+
+
+@pytest.fixture
+def anonymous(server: Server) -> Person:
+    """Nobody in particular."""
+    return server.stranger()
