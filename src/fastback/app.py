@@ -16,6 +16,7 @@ from fastback.access.identity import Identities
 from fastback.access.passwords import Passwords
 from fastback.access.permissions import Permissions
 from fastback.access.tokens import Tokens
+from fastback.compatibility.operations import not_built
 from fastback.config import Config
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, schema
@@ -163,6 +164,7 @@ def build(services: Services) -> Application:
     application = Application(services, fallback=services.get(StaticFiles))
     for router in routers():
         application.include(router)
+    application.include(not_built(application.routes))
     return application
 
 

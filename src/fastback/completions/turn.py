@@ -112,8 +112,8 @@ class Turn:
             await asyncio.shield(self._ended())
 
     async def _ended(self) -> None:
-        running = [one for one in self._s.tasks.of(self.request.chat_id) if one != self.task_id]
-        if not running:
+        self._s.tasks.leave(self.task_id)
+        if not self._s.tasks.of(self.request.chat_id):
             await self.emit("chat:active", {"active": False, "folder_id": self.folder_id})
 
     async def _failed(self, detail: str) -> None:

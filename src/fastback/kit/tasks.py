@@ -50,6 +50,15 @@ class Tasks:
         """The groups that have a running task."""
         return set(self._groups)
 
+    def leave(self, task_id: str) -> None:
+        """Take a task out of its group, as the last thing it does: whoever looks next must not wait for it."""
+        _, group = self._running.get(task_id, (None, None))
+        ids = self._groups.get(group) if group is not None else None
+        if group is not None and ids is not None and task_id in ids:
+            ids.remove(task_id)
+            if not ids:
+                del self._groups[group]
+
     async def stop(self, task_id: str) -> bool:
         """Cancel a task and wait until it has cleaned up; whether it was running."""
         known = self._running.get(task_id)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from socketio.packet import Packet
+
+from fastback.realtime.library import socketio
 
 
 class Json:
@@ -23,7 +24,7 @@ class Json:
             raise ValueError(str(error)) from error
 
 
-class JsonPacket(Packet):  # type: ignore[misc]
+class JsonPacket(socketio.packet.Packet):  # type: ignore[misc]
     """A packet that holds JSON alone."""
 
     uses_binary_events = False

@@ -9,8 +9,6 @@ import asyncio
 import logging
 from typing import Any
 
-import socketio
-
 from fastback.access.events import SessionsRevoked, TokenRevoked, UserDeleted
 from fastback.access.identity import Identities, User
 from fastback.completions.events import ChatWatchers, TurnEvent
@@ -19,6 +17,7 @@ from fastback.features.chats import reading
 from fastback.features.chats.access import ChatAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.realtime.library import redis_manager, socketio
 from fastback.realtime.packets import Json, JsonPacket
 from fastback.realtime.sessions import Session, Sessions
 from fastback.settings import Settings
@@ -50,7 +49,7 @@ class Realtime:
         origins: Any = "*" if settings.cors_allow_origin == "*" else settings.cors_allow_origin.split(";")
         manager = None
         if self._spans:
-            manager = socketio.AsyncRedisManager(settings.websocket_redis_url, json=Json)
+            manager = redis_manager(settings.websocket_redis_url, Json)
         self.io = socketio.AsyncServer(
             async_mode="asgi",
             cors_allowed_origins=origins,

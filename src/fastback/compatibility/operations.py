@@ -1,0 +1,65 @@
+"""The 597 operations of the reference; those nobody answers yet say so themselves, with 501."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from importlib import resources
+
+import msgspec
+
+from fastback.kit.http.errors import NotBuilt
+from fastback.kit.http.routing import Route, Router, Trie
+
+_NAME = re.compile(r"{[^}]*}")
+
+
+class Operation(msgspec.Struct, frozen=True):
+    method: str
+    path: str
+
+    @property
+    def shape(self) -> tuple[str, str]:
+        """The operation without the names of its parameters and without a slash at its end."""
+        path = _NAME.sub("{}", self.path)
+        return self.method, path.rstrip("/") or "/"
+
+
+def contract() -> list[Operation]:
+    """Every operation, by path."""
+    text = resources.files("fastback.compatibility").joinpath("operations.tsv").read_text()
+    return [Operation(*line.split("\t")) for line in text.splitlines() if line]
+
+
+def built(routes: list[Route]) -> set[Operation]:
+    """The operations of the contract that these routes answer."""
+    trie = Trie()
+    for route in routes:
+        trie.add(route.method, route.path, route)
+    found = set()
+    for operation in contract():
+        match = trie.find(_NAME.sub("x", operation.path))
+        if match is not None and operation.method in match.targets:
+            route, _ = match.targets[operation.method]
+            # A parameter may swallow a fixed path of the contract: that operation is not answered.
+            if Operation(route.method, route.path.replace(":path}", "}")).shape == operation.shape:
+                found.add(operation)
+    return found
+
+
+def not_built(routes: list[Route]) -> Router:
+    """A router that answers 501 to what these routes leave out."""
+    router = Router()
+    done = built(routes)
+    for operation in contract():
+        if operation in done:
+            continue
+        router.routes.append(Route(operation.method, operation.path, _refusal(operation)))
+    return router
+
+
+def _refusal(operation: Operation) -> Callable[[], Awaitable[None]]:
+    async def refuse() -> None:
+        raise NotBuilt(f"{operation.method} {operation.path}")
+
+    return refuse

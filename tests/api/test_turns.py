@@ -1,0 +1,219 @@
+"""A chat turn as the page sees it: events over the socket, the chat in the database."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from conftest import Person, Server
+from page import open_page
+
+
+def answer_of(chat: Any, message_id: str) -> Any:
+    return chat["chat"]["history"]["messages"][message_id]
+
+
+async def test_a_new_chat_streams_is_named_and_kept(ada: Person) -> None:
+    async with open_page(ada) as page:
+        tasks = {"title_generation": True, "tags_generation": True, "follow_up_generation": True}
+        done = await page.ask("Hello [[tokens 12]]", background_tasks=tasks)
+        kinds = [one["data"]["type"] for one in page.events]
+        assert kinds[0] == "chat:list"
+        assert kinds.index("chat:active") < kinds.index("response:completion")
+        first = page.of("response:completion")[0]
+        assert first["object"] == "chat.completion.chunk" and first["choices"][0]["delta"]["role"] == "assistant"
+        deltas = [one for one in page.of("response:completion") if one.get("type") == "response.output_text.delta"]
+        assert "".join(one["delta"] for one in deltas) == "".join(f"word{n} " for n in range(12))
+        last = page.of("chat:completion")[-1]
+        assert last["done"] is True and last["output"][0]["content"][0]["text"].endswith("word11")
+        assert page.of("chat:title") == ["💬 A Conversation"]
+        assert page.of("chat:tags") == [["General", "Demo"]]
+        assert len(page.of("chat:message:follow_ups")[0]["follow_ups"]) == 3
+        assert page.of("chat:active")[-1] == {"active": False, "folder_id": None}
+
+        chat = await page.chat(done["chat_id"])
+        answer = answer_of(chat, done["answer"])
+        assert answer["done"] is True and answer["content"].startswith("word0 word1")
+        assert len(answer["followUps"]) == 3
+        assert answer_of(chat, done["question"])["childrenIds"] == [done["answer"]]
+        assert chat["title"] == "💬 A Conversation" and chat["current_message_id"] == done["answer"]
+        listed = (await ada.get("/api/v1/chats/", page=1)).ok()
+        assert [(one["id"], one["title"], one["active"]) for one in listed] == [
+            (done["chat_id"], "💬 A Conversation", False)
+        ]
+        tags = (await ada.get(f"/api/v1/chats/{done['chat_id']}/tags")).ok()
+        assert [tag["id"] for tag in tags] == ["general", "demo"]
+
+
+async def test_the_model_is_shown_the_whole_conversation(ada: Person, upstream: str) -> None:
+    async with open_page(ada) as page:
+        first = await page.ask("My name is Ada [[tokens 3]]")
+        page.events.clear()
+        await page.ask("What is my name? [[tokens 2]]", chat_id=first["chat_id"], parent_id=first["answer"])
+    stranger = Person(upstream)
+    asked = (await stranger.get("/_requests")).ok()[-1]["body"]
+    await stranger.close()
+    assert [one["content"] for one in asked["messages"]] == [
+        "My name is Ada [[tokens 3]]",
+        "word0 word1 word2",
+        "What is my name? [[tokens 2]]",
+    ]
+    assert set(asked) <= {"model", "messages", "stream", "stream_options"}
+
+
+async def test_regenerating_makes_a_sibling(ada: Person) -> None:
+    async with open_page(ada) as page:
+        first = await page.ask("Again? [[tokens 3]]")
+        page.events.clear()
+        body = page.body("", chat_id=first["chat_id"])
+        body["user_message"] = {"id": first["question"], "parentId": None, "role": "user", "content": "Again? [[tokens 3]]"}
+        (await ada.post("/api/chat/completions", body)).ok()
+        await page.quiet()
+        chat = await page.chat(first["chat_id"])
+        assert answer_of(chat, first["question"])["childrenIds"] == [first["answer"], body["id"]]
+        assert chat["chat"]["history"]["currentId"] == body["id"]
+
+
+async def test_several_models_answer_side_by_side(ada: Person) -> None:
+    async with open_page(ada) as page:
+        body = page.body("Both of you [[tokens 4]]", models=["demo-small", "demo-large"])
+        started = (await ada.post("/api/chat/completions", body)).ok()
+        assert len(started["task_ids"]) == 2
+        await page.quiet()
+        chat = await page.chat(started["chat_id"])
+        for place in body["message_ids"]:
+            answer = answer_of(chat, place["message_id"])
+            assert answer["model"] == place["model_id"] and answer["modelIdx"] == place["modelIdx"]
+            assert answer["content"] == "word0 word1 word2 word3"
+
+
+async def test_stopping_keeps_what_came_so_far(ada: Person, upstream: str) -> None:
+    async with open_page(ada) as page:
+        body = page.body("Long [[tokens 200000]]")
+        started = (await ada.post("/api/chat/completions", body)).ok()
+        await page.until("response:completion", lambda data: data.get("type", "").endswith(".delta"))
+        assert (await ada.get(f"/api/tasks/chat/{started['chat_id']}")).ok() == {"task_ids": started["task_ids"]}
+        stopped = (await ada.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
+        assert stopped == {"status": True, "message": f"Task {started['task_ids'][0]} successfully stopped."}
+        await page.quiet()
+        cancelled = page.of("chat:tasks:cancel")
+        assert cancelled[0]["output"][0]["status"] == "incomplete" and cancelled[1] is None
+        answer = answer_of(await page.chat(started["chat_id"]), body["id"])
+        assert answer["done"] is True and answer["content"].startswith("word0")
+        assert (await ada.get(f"/api/tasks/chat/{started['chat_id']}")).ok() == {"task_ids": []}
+    stranger = Person(upstream)
+    for _ in range(50):
+        if (await stranger.get("/_requests")).ok()[-1]["gone"]:
+            break
+        await asyncio.sleep(0.05)
+    else:
+        pytest.fail("the provider was not told to stop")
+    await stranger.close()
+
+
+async def test_continuing_adds_to_the_answer(ada: Person) -> None:
+    async with open_page(ada) as page:
+        first = await page.ask("Start [[tokens 2]]")
+        page.events.clear()
+        body = page.body("", chat_id=first["chat_id"])
+        body |= {"assistant_message_id": first["answer"], "id": first["answer"], "parent_id": first["question"]}
+        del body["message_ids"], body["user_message"]
+        (await ada.post("/api/chat/completions", body)).ok()
+        await page.quiet()
+        answer = answer_of(await page.chat(first["chat_id"]), first["answer"])
+        texts = [part["text"] for part in answer["output"][0]["content"]]
+        assert texts[0] == "word0 word1" and len(texts) == 2
+
+
+async def test_reasoning_is_told_apart(ada: Person) -> None:
+    async with open_page(ada) as page:
+        done = await page.ask("Think [[tokens 2]]", models=["demo-reasoner"])
+        output = answer_of(await page.chat(done["chat_id"]), done["answer"])["output"]
+        assert [item["type"] for item in output] == ["reasoning", "message"]
+        assert output[0]["status"] == "completed" and output[0]["content"][0]["text"].startswith("First I look")
+        kinds = [one.get("type") for one in page.of("response:completion")]
+        assert kinds.index("response.output_item.added") < kinds.index("response.output_item.done")
+
+
+async def test_reasoning_between_tags_is_told_apart_too(ada: Person) -> None:
+    async with open_page(ada) as page:
+        done = await page.ask("[[think]] [[tokens 2]]")
+        output = answer_of(await page.chat(done["chat_id"]), done["answer"])["output"]
+        assert output[0]["content"][0]["text"] == "I think a little."
+        assert output[1]["content"][0]["text"] == "word0 word1"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("[[error]]", "demo failure in the stream"), ("[[garbage]]", ""), ("[[break]] [[tokens 50]]", "")],
+)
+async def test_a_provider_that_fails_is_told_in_the_chat(ada: Person, text: str, says: str) -> None:
+    async with open_page(ada) as page:
+        body = page.body(text)
+        started = (await ada.post("/api/chat/completions", body)).ok()
+        await page.quiet()
+        error = page.of("chat:message:error")[0]
+        assert error["done"] is True and says in error["error"]["content"] and error["error"]["content"]
+        assert answer_of(await page.chat(started["chat_id"]), body["id"])["error"] == error["error"]
+
+
+async def test_a_temporary_chat_leaves_nothing_behind(ada: Person) -> None:
+    async with open_page(ada) as page:
+        chat_id = f"temporary:{page.socket.get_sid()}"
+        body = page.body("Psst [[tokens 3]]", chat_id=chat_id)
+        body["messages"] = [{"role": "user", "content": "Psst [[tokens 3]]"}]
+        assert (await ada.post("/api/chat/completions", body)).ok()["chat_id"] == chat_id
+        await page.quiet()
+        assert page.of("chat:completion")[-1]["done"] is True
+        assert (await ada.get("/api/v1/chats/", page=1)).ok() == []
+
+
+async def test_nobody_writes_into_a_strangers_chat(ada: Person, bob: Person) -> None:
+    async with open_page(ada) as page:
+        done = await page.ask("Mine [[tokens 1]]")
+    async with open_page(bob) as other:
+        body = other.body("Yours?", chat_id=done["chat_id"], parent_id=done["answer"])
+        reply = await bob.post("/api/chat/completions", body)
+        assert reply.status in (400, 403, 404)
+        joined = await other.socket.call("events:chat", {"chat_id": done["chat_id"], "data": {"type": "join"}})
+        assert joined is False
+
+
+async def test_every_tab_of_a_user_sees_the_answer_and_reading_is_marked(ada: Person) -> None:
+    async with open_page(ada) as page, open_page(ada, "polling") as other:
+        done = await page.ask("Hi [[tokens 3]]")
+        await other.quiet()
+        assert other.of("chat:completion")[-1]["done"] is True
+        assert await page.socket.call("events:chat", {"chat_id": done["chat_id"], "data": {"type": "join"}}) is True
+        await page.until("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
+        await page.socket.emit("events:chat", {"chat_id": done["chat_id"], "data": {"type": "last_read_at"}})
+        await page.until("chat:list", lambda data: "last_read_at" in data)
+
+
+async def test_a_socket_without_a_valid_token_hears_nothing(server: Server, ada: Person) -> None:
+    eve = Person(server.url, "forged")
+    server.people.append(eve)
+    async with open_page(ada) as page:
+        async with open_page(eve) as silent:
+            await page.ask("Secret [[tokens 1]]")
+            assert silent.events == []
+
+
+async def test_a_system_prompt_with_variables_reaches_the_model(ada: Person, upstream: str) -> None:
+    model = {
+        "id": "helper",
+        "name": "Helper",
+        "base_model_id": "demo-small",
+        "meta": {},
+        "params": {"system": "You help {{USER_NAME}}.", "temperature": 0.5, "max_tokens": 7},
+    }
+    (await ada.post("/api/v1/models/create", model)).ok()
+    async with open_page(ada) as page:
+        done = await page.ask("Hi [[tokens 2]]", models=["helper"])
+        assert answer_of(await page.chat(done["chat_id"]), done["answer"])["model"] == "helper"
+    stranger = Person(upstream)
+    asked = (await stranger.get("/_requests")).ok()[-1]["body"]
+    await stranger.close()
+    assert asked["model"] == "demo-small" and asked["temperature"] == 0.5 and asked["max_tokens"] == 7
+    assert asked["messages"][0] == {"role": "system", "content": "You help Ada."}
