@@ -56,6 +56,7 @@ FEATURES: list[str] = [
     "features.memories",
     "features.automations",
     "features.notifications",
+    "features.search",
     "features.server",
 ]
 
