@@ -81,7 +81,7 @@ class Turn:
         #: Its id among the running tasks.
         self.task_id = ""
         self._last_shared = 0.0
-        self._last_saved = 0.0
+        self._save_again = 0.0
 
     async def emit(self, kind: str, data: Any = None) -> None:
         """Tell the asker's sessions; and others who have the chat open, what concerns them."""
@@ -215,10 +215,12 @@ class Turn:
         ):
             self._last_shared = now
             await self._share({"output": answer.output()})
-        if now - self._last_saved >= SAVE_PAUSE:
-            self._last_saved = now
+        if now >= self._save_again:
             output = answer.output()
             await turns.save_progress(self._s.db, self.request.chat_id, self.message_id, text_of(output), output)
+            # A very long answer is written less often, so that writing stays a hundredth of the work.
+            spent = asyncio.get_running_loop().time() - now
+            self._save_again = now + max(SAVE_PAUSE, spent * 100)
 
     async def _share(self, data: dict[str, Any]) -> None:
         """Show the answer as it stands to others who have the chat open."""

@@ -1,0 +1,149 @@
+"""The first day of a newcomer, in the real frontend."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from browser.conftest import Tab
+from conftest import Server
+from playwright.async_api import Page, expect
+from playwright.async_api import TimeoutError as PageTimeout
+
+pytestmark = pytest.mark.browser
+
+PASSWORD = "correct horse battery"
+
+
+async def sign_up(page: Page, url: str) -> None:
+    """Make the first account, through the page that greets a newcomer."""
+    await page.goto(url)
+    email = page.locator("input[type=email]")
+    start = page.get_by_text("Get started")
+    await email.or_(start).first.wait_for()
+    if await start.count():
+        await start.first.click()
+    await email.wait_for()
+    await page.locator("#name").or_(page.locator("input[autocomplete=name]")).first.fill("Ada Lovelace")
+    await email.fill("ada@example.com")
+    await page.locator("input[type=password]").first.fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await ready(page)
+
+
+async def sign_in(page: Page) -> None:
+    await page.locator("input[type=email]").fill("ada@example.com")
+    await page.locator("input[type=password]").first.fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await ready(page)
+
+
+async def ready(page: Page) -> None:
+    """The page is there, and the news of the release are closed."""
+    await page.locator("#chat-input").wait_for()
+    try:
+        await page.get_by_text("Okay, Let's Go!").click(timeout=2_500)
+    except PageTimeout:
+        pass
+
+
+async def ask(page: Page, text: str) -> None:
+    await page.locator("#chat-input").click()
+    await page.keyboard.type(text)
+    await page.keyboard.press("Enter")
+
+
+async def answered(page: Page) -> None:
+    """The answer is complete: it can be regenerated."""
+    await page.get_by_label("Regenerate", exact=True).last.wait_for()
+
+
+async def open_sidebar(page: Page) -> None:
+    button = page.get_by_label("Open Sidebar").first
+    if await button.is_visible():
+        await button.click()
+    await page.get_by_label("Close Sidebar").first.wait_for()
+
+
+async def test_chat_regenerate_and_reload(site: Server, tab: Tab) -> None:
+    page = tab.page
+    await sign_up(page, site.url)
+    await ask(page, "Tell me something [[tokens 40]]")
+    await expect(page.get_by_text("word39")).to_be_visible()
+    await answered(page)
+    await expect(page).to_have_url(re.compile(r"/c/[0-9a-f-]{36}$"))
+    await expect(page).to_have_title(re.compile("A Conversation"))
+    await expect(page.get_by_text("What comes next?").first).to_be_visible()
+
+    await page.get_by_label("Regenerate", exact=True).last.click()
+    again = page.get_by_text("Try Again", exact=True)
+    try:
+        await again.click(timeout=2_000)
+    except PageTimeout:
+        pass
+    await expect(page.get_by_text("2/2")).to_be_visible()
+    await answered(page)
+
+    await page.reload()
+    await expect(page.get_by_text("word39")).to_be_visible()
+    await expect(page.get_by_text("2/2")).to_be_visible()
+    assert tab.wrong == []
+
+
+async def test_stop(site: Server, tab: Tab) -> None:
+    page = tab.page
+    await sign_up(page, site.url)
+    await ask(page, "Go on for ever [[tokens 100000]]")
+    await page.get_by_label("Stop").first.click()
+    await answered(page)
+    await page.reload()
+    await answered(page)
+    await expect(page.get_by_text("word0", exact=False).first).to_be_visible()
+    await expect(page.get_by_text("word99999")).to_have_count(0)
+    assert tab.wrong == []
+
+
+async def test_rename_search_folder_and_share(site: Server, tab: Tab) -> None:
+    page = tab.page
+    await sign_up(page, site.url)
+    await ask(page, "A question about herons [[tokens 5]]")
+    await answered(page)
+    await open_sidebar(page)
+
+    await page.get_by_label("Chat Menu").first.click()
+    await page.get_by_role("menuitem", name="Rename").click()
+    title = page.locator("input[id^=chat-title-input]")
+    await title.fill("Birds of the river")
+    await title.press("Enter")
+    await expect(page.get_by_text("Birds of the river").first).to_be_visible()
+
+    await page.locator("#sidebar-search-button").click()
+    await page.get_by_placeholder(re.compile("Search", re.IGNORECASE)).last.fill("herons")
+    await expect(page.get_by_role("dialog").get_by_text("Birds of the river").first).to_be_visible()
+    await page.keyboard.press("Escape")
+
+    await page.get_by_label("New Folder").first.click()
+    name = page.get_by_placeholder(re.compile("folder name", re.IGNORECASE))
+    await name.fill("Nature")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Nature").first).to_be_visible()
+
+    await page.get_by_label("Chat Menu").first.click()
+    await page.get_by_role("menuitem", name="Share").click()
+    await page.get_by_role("button", name=re.compile("Copy Link|Share", re.IGNORECASE)).last.click()
+    await page.keyboard.press("Escape")
+    assert tab.wrong == []
+
+
+async def test_sign_out_and_in(site: Server, tab: Tab) -> None:
+    page = tab.page
+    await sign_up(page, site.url)
+    await ask(page, "Remember me [[tokens 3]]")
+    await answered(page)
+    await page.get_by_label("User menu").first.click()
+    await page.get_by_role("menuitem", name="Sign Out").click()
+    await page.locator("input[type=email]").wait_for()
+    await sign_in(page)
+    await open_sidebar(page)
+    await expect(page.get_by_text("A Conversation").first).to_be_visible()
+    assert tab.wrong == []
