@@ -1,5 +1,7 @@
 """Speech: keys, variables, defaults."""
 
+from fastback.config import read
+from fastback.config.derived import OFFICIAL_KEY
 from fastback.config.key import Key
 
 KEYS = [
@@ -7,29 +9,19 @@ KEYS = [
     Key("audio.stt.deepgram.api_key", ("DEEPGRAM_API_KEY",), ""),
     Key(
         "audio.stt.openai.api_base_url",
-        ("AUDIO_STT_OPENAI_API_BASE_URL", "OPENAI_API_BASE_URL"),
+        ("AUDIO_STT_OPENAI_API_BASE_URL",),
         "https://api.openai.com/v1",
     ),
-    Key(
-        "audio.stt.openai.api_key",
-        (
-            "AUDIO_STT_OPENAI_API_KEY",
-            "OPENAI_API_KEY",
-            "OPENAI_API_KEYS",
-            "OPENAI_API_BASE_URLS",
-            "OPENAI_API_BASE_URL",
-        ),
-        "",
-    ),
+    Key("audio.stt.openai.api_key", ("AUDIO_STT_OPENAI_API_KEY",), OFFICIAL_KEY),
     Key("audio.stt.openai.api_request_format", ("AUDIO_STT_OPENAI_API_REQUEST_FORMAT",), "multipart"),
     Key("audio.stt.engine", ("AUDIO_STT_ENGINE", "STT_ENGINE"), ""),
     Key("audio.stt.model", ("AUDIO_STT_MODEL",), ""),
-    Key("audio.stt.supported_content_types", ("AUDIO_STT_SUPPORTED_CONTENT_TYPES",), [], separator=","),
+    Key("audio.stt.supported_content_types", ("AUDIO_STT_SUPPORTED_CONTENT_TYPES",), [], read.COMMAS),
     Key(
         "audio.stt.allowed_extensions",
         ("AUDIO_STT_ALLOWED_EXTENSIONS",),
         ["mp3", "wav", "m4a", "webm", "ogg", "flac", "mp4", "mpga", "mpeg"],
-        separator=",",
+        read.COMMAS,
     ),
     Key("audio.stt.azure.api_key", ("AUDIO_STT_AZURE_API_KEY",), ""),
     Key("audio.stt.azure.region", ("AUDIO_STT_AZURE_REGION",), ""),
@@ -41,20 +33,10 @@ KEYS = [
     Key("audio.stt.mistral.use_chat_completions", ("AUDIO_STT_MISTRAL_USE_CHAT_COMPLETIONS",), False),
     Key(
         "audio.tts.openai.api_base_url",
-        ("AUDIO_TTS_OPENAI_API_BASE_URL", "OPENAI_API_BASE_URL"),
+        ("AUDIO_TTS_OPENAI_API_BASE_URL",),
         "https://api.openai.com/v1",
     ),
-    Key(
-        "audio.tts.openai.api_key",
-        (
-            "AUDIO_TTS_OPENAI_API_KEY",
-            "OPENAI_API_KEY",
-            "OPENAI_API_KEYS",
-            "OPENAI_API_BASE_URLS",
-            "OPENAI_API_BASE_URL",
-        ),
-        "",
-    ),
+    Key("audio.tts.openai.api_key", ("AUDIO_TTS_OPENAI_API_KEY",), OFFICIAL_KEY),
     Key("audio.tts.openai.params", ("AUDIO_TTS_OPENAI_PARAMS",), {}),
     Key("audio.tts.api_key", ("AUDIO_TTS_API_KEY",), ""),
     Key("audio.realtime.enabled", ("AUDIO_REALTIME_ENABLED",), False),
@@ -65,12 +47,12 @@ KEYS = [
     Key("audio.realtime.model", ("AUDIO_REALTIME_MODEL",), "gpt-realtime-2.1-mini"),
     Key("audio.realtime.voice", ("AUDIO_REALTIME_VOICE",), "marin"),
     Key("audio.realtime.transcription_model", ("AUDIO_REALTIME_TRANSCRIPTION_MODEL",), "gpt-transcribe"),
-    Key("audio.realtime.input_params", ("AUDIO_REALTIME_INPUT_PARAMS",), None),
-    Key("audio.realtime.prompt_template", ("REALTIME_CALL_PROMPT_TEMPLATE",), None),
+    Key("audio.realtime.input_params", ("AUDIO_REALTIME_INPUT_PARAMS",), None, read.OBJECT),
+    Key("audio.realtime.prompt_template", ("REALTIME_CALL_PROMPT_TEMPLATE",), None, read.TEXT),
     Key("audio.tts.engine", ("AUDIO_TTS_ENGINE", "TTS_ENGINE"), ""),
     Key("audio.tts.model", ("AUDIO_TTS_MODEL",), "tts-1"),
     Key("audio.tts.voice", ("AUDIO_TTS_VOICE",), "alloy"),
-    Key("audio.tts.realtime.prompt_template", ("REALTIME_TTS_PROMPT_TEMPLATE",), None),
+    Key("audio.tts.realtime.prompt_template", ("REALTIME_TTS_PROMPT_TEMPLATE",), None, read.TEXT),
     Key("audio.tts.split_on", ("AUDIO_TTS_SPLIT_ON",), "punctuation"),
     Key("audio.tts.azure.speech_region", ("AUDIO_TTS_AZURE_SPEECH_REGION",), ""),
     Key("audio.tts.azure.speech_base_url", ("AUDIO_TTS_AZURE_SPEECH_BASE_URL",), ""),

@@ -1,11 +1,14 @@
 """Capabilities switched on and off: keys, variables, defaults."""
 
+from typing import Any
+
+from fastback.config import read
 from fastback.config.key import Key
 
 KEYS = [
     Key("skills.lazy_loading.enable", ("ENABLE_SKILL_LAZY_LOADING",), False),
-    Key("skills.content_max_chars", ("SKILL_CONTENT_MAX_CHARS",), None),
-    Key("skills.preview_max_chars", ("SKILL_PREVIEW_MAX_CHARS",), None),
+    Key("skills.content_max_chars", ("SKILL_CONTENT_MAX_CHARS",), None, read.POSITIVE),
+    Key("skills.preview_max_chars", ("SKILL_PREVIEW_MAX_CHARS",), None, read.POSITIVE),
     Key("memories.enable", ("ENABLE_MEMORIES",), True),
     Key("memories.system_context.enable", ("ENABLE_MEMORY_SYSTEM_CONTEXT",), True),
     Key("memories.background_review.enable", ("ENABLE_MEMORY_BACKGROUND_REVIEW",), False),
@@ -32,5 +35,10 @@ KEYS = [
     Key("notes.enable", ("ENABLE_NOTES",), True),
     Key("users.enable_status", ("ENABLE_USER_STATUS",), True),
     Key("evaluation.arena.enable", ("ENABLE_EVALUATION_ARENA_MODELS",), False),
-    Key("evaluation.arena.models", ("EVALUATION_ARENA_MODELS",), []),
+    Key(
+        "evaluation.arena.models",
+        ("EVALUATION_ARENA_MODELS",),
+        [],
+        read.typed(list[dict[str, Any]], "a JSON list of objects"),
+    ),
 ]

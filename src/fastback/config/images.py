@@ -1,6 +1,24 @@
 """Pictures: keys, variables, defaults."""
 
+from fastback.config.derived import OFFICIAL_KEY
 from fastback.config.key import Key
+
+#: A picture from a prompt, in the API format of ComfyUI: nodes by id, a link is `[id of a node, number of its output]`.
+COMFYUI_WORKFLOW = """{
+  "checkpoint": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "model.safetensors"}},
+  "size": {"class_type": "EmptyLatentImage", "inputs": {"width": 512, "height": 512, "batch_size": 1}},
+  "prompt": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["checkpoint", 1]}},
+  "negative": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["checkpoint", 1]}},
+  "sampler": {
+    "class_type": "KSampler",
+    "inputs": {
+      "model": ["checkpoint", 0], "positive": ["prompt", 0], "negative": ["negative", 0], "latent_image": ["size", 0],
+      "seed": 0, "steps": 20, "cfg": 8, "sampler_name": "euler", "scheduler": "normal", "denoise": 1
+    }
+  },
+  "decode": {"class_type": "VAEDecode", "inputs": {"samples": ["sampler", 0], "vae": ["checkpoint", 2]}},
+  "save": {"class_type": "SaveImage", "inputs": {"images": ["decode", 0], "filename_prefix": "ComfyUI"}}
+}"""
 
 KEYS = [
     Key("image_generation.enable", ("ENABLE_IMAGE_GENERATION",), False),
@@ -14,19 +32,15 @@ KEYS = [
     Key("image_generation.automatic1111.api_params", ("AUTOMATIC1111_PARAMS",), {}),
     Key("image_generation.comfyui.base_url", ("COMFYUI_BASE_URL",), ""),
     Key("image_generation.comfyui.api_key", ("COMFYUI_API_KEY",), ""),
-    Key("image_generation.comfyui.workflow", ("COMFYUI_WORKFLOW",), "<text of 1653 characters: write our own>"),
+    Key("image_generation.comfyui.workflow", ("COMFYUI_WORKFLOW",), COMFYUI_WORKFLOW),
     Key("image_generation.comfyui.nodes", ("COMFYUI_WORKFLOW_NODES",), []),
     Key(
         "image_generation.openai.api_base_url",
-        ("IMAGES_OPENAI_API_BASE_URL", "OPENAI_API_BASE_URL"),
+        ("IMAGES_OPENAI_API_BASE_URL",),
         "https://api.openai.com/v1",
     ),
     Key("image_generation.openai.api_version", ("IMAGES_OPENAI_API_VERSION",), ""),
-    Key(
-        "image_generation.openai.api_key",
-        ("IMAGES_OPENAI_API_KEY", "OPENAI_API_KEY", "OPENAI_API_KEYS", "OPENAI_API_BASE_URLS", "OPENAI_API_BASE_URL"),
-        "",
-    ),
+    Key("image_generation.openai.api_key", ("IMAGES_OPENAI_API_KEY",), OFFICIAL_KEY),
     Key("image_generation.openai.params", ("IMAGES_OPENAI_PARAMS",), {}),
     Key("image_generation.gemini.api_base_url", ("IMAGES_GEMINI_API_BASE_URL", "GEMINI_API_BASE_URL"), ""),
     Key("image_generation.gemini.api_key", ("IMAGES_GEMINI_API_KEY", "GEMINI_API_KEY"), ""),
@@ -37,21 +51,11 @@ KEYS = [
     Key("images.edit.size", ("IMAGE_EDIT_SIZE",), ""),
     Key(
         "images.edit.openai.api_base_url",
-        ("IMAGES_EDIT_OPENAI_API_BASE_URL", "OPENAI_API_BASE_URL"),
+        ("IMAGES_EDIT_OPENAI_API_BASE_URL",),
         "https://api.openai.com/v1",
     ),
     Key("images.edit.openai.api_version", ("IMAGES_EDIT_OPENAI_API_VERSION",), ""),
-    Key(
-        "images.edit.openai.api_key",
-        (
-            "IMAGES_EDIT_OPENAI_API_KEY",
-            "OPENAI_API_KEY",
-            "OPENAI_API_KEYS",
-            "OPENAI_API_BASE_URLS",
-            "OPENAI_API_BASE_URL",
-        ),
-        "",
-    ),
+    Key("images.edit.openai.api_key", ("IMAGES_EDIT_OPENAI_API_KEY",), OFFICIAL_KEY),
     Key("images.edit.gemini.api_base_url", ("IMAGES_EDIT_GEMINI_API_BASE_URL", "GEMINI_API_BASE_URL"), ""),
     Key("images.edit.gemini.api_key", ("IMAGES_EDIT_GEMINI_API_KEY", "GEMINI_API_KEY"), ""),
     Key("images.edit.comfyui.base_url", ("IMAGES_EDIT_COMFYUI_BASE_URL",), ""),

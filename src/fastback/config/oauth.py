@@ -1,6 +1,19 @@
 """OAuth sign-in: keys, variables, defaults."""
 
+from fastback.config import read
+from fastback.config.derived import roles
 from fastback.config.key import Key
+
+#: Domains between commas; an empty one is kept, as Open WebUI keeps it.
+DOMAINS = read.Reader(lambda text: [one.strip() for one in text.split(",")], "items separated by `,`", empty=True)
+
+
+def _share(text: str) -> str | bool:
+    text = text.strip().lower()
+    return text if text == "members" else text == "true"
+
+
+SHARE = read.Reader(_share, "`members`, `true` or `false`", empty=True)
 
 KEYS = [
     Key("oauth.client.timeout", ("OAUTH_CLIENT_TIMEOUT",), ""),
@@ -35,10 +48,10 @@ KEYS = [
     Key("oauth.redirect_uri", ("OPENID_REDIRECT_URI",), ""),
     Key("oauth.scopes", ("OAUTH_SCOPES",), "openid email profile"),
     Key("oauth.timeout", ("OAUTH_TIMEOUT",), ""),
-    Key("oauth.token_endpoint_auth_method", ("OAUTH_TOKEN_ENDPOINT_AUTH_METHOD",), None),
-    Key("oauth.code_challenge_method", ("OAUTH_CODE_CHALLENGE_METHOD",), None),
+    Key("oauth.token_endpoint_auth_method", ("OAUTH_TOKEN_ENDPOINT_AUTH_METHOD",), None, read.TEXT),
+    Key("oauth.code_challenge_method", ("OAUTH_CODE_CHALLENGE_METHOD",), None, read.TEXT),
     Key("oauth.provider_name", ("OAUTH_PROVIDER_NAME",), "SSO"),
-    Key("oauth.sub_claim", ("OAUTH_SUB_CLAIM",), None),
+    Key("oauth.sub_claim", ("OAUTH_SUB_CLAIM",), None, read.TEXT),
     Key("oauth.username_claim", ("OAUTH_USERNAME_CLAIM",), "name"),
     Key("oauth.picture_claim", ("OAUTH_PICTURE_CLAIM",), "picture"),
     Key("oauth.email_claim", ("OAUTH_EMAIL_CLAIM",), "email"),
@@ -50,12 +63,12 @@ KEYS = [
     Key("oauth.enable_role_mapping", ("ENABLE_OAUTH_ROLE_MANAGEMENT",), False),
     Key("oauth.enable_group_mapping", ("ENABLE_OAUTH_GROUP_MANAGEMENT",), False),
     Key("oauth.enable_group_creation", ("ENABLE_OAUTH_GROUP_CREATION",), False),
-    Key("oauth.group_default_share", ("OAUTH_GROUP_DEFAULT_SHARE",), True),
+    Key("oauth.group_default_share", ("OAUTH_GROUP_DEFAULT_SHARE",), True, SHARE),
     Key("oauth.blocked_groups", ("OAUTH_BLOCKED_GROUPS",), "[]"),
     Key("oauth.roles_claim", ("OAUTH_ROLES_CLAIM",), "roles"),
-    Key("oauth.allowed_roles", ("OAUTH_ALLOWED_ROLES",), ["user", "admin"], separator=","),
-    Key("oauth.admin_roles", ("OAUTH_ADMIN_ROLES",), ["admin"], separator=","),
-    Key("oauth.allowed_domains", ("OAUTH_ALLOWED_DOMAINS",), ["*"], separator=","),
+    Key("oauth.allowed_roles", (), roles("OAUTH_ALLOWED_ROLES", "user", "admin")),
+    Key("oauth.admin_roles", (), roles("OAUTH_ADMIN_ROLES", "admin")),
+    Key("oauth.allowed_domains", ("OAUTH_ALLOWED_DOMAINS",), ["*"], DOMAINS),
     Key("oauth.update_picture_on_login", ("OAUTH_UPDATE_PICTURE_ON_LOGIN",), False),
     Key("oauth.update_name_on_login", ("OAUTH_UPDATE_NAME_ON_LOGIN",), False),
     Key("oauth.update_email_on_login", ("OAUTH_UPDATE_EMAIL_ON_LOGIN",), False),

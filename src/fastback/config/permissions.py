@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fastback.config import read
+from fastback.config.key import Derived, Key
+
 #: (leaf, variable, default)
 LEAVES: list[tuple[str, str, bool]] = [
     ("workspace.models", "USER_PERMISSIONS_WORKSPACE_MODELS_ACCESS", False),
@@ -83,6 +86,14 @@ def default_permissions(env: Mapping[str, str]) -> dict[str, Any]:
     for leaf, variable, fallback in LEAVES:
         section, _, name = leaf.partition(".")
         text = env.get(variable)
-        given = fallback if text is None else text.strip().lower() == "true"
-        tree.setdefault(section, {})[name] = given
+        tree.setdefault(section, {})[name] = fallback if text is None else read.flag(text)
     return tree
+
+
+KEYS = [
+    Key(
+        "user.permissions",
+        (),
+        Derived(default_permissions, tuple(variable for _, variable, _ in LEAVES), "the tree of permissions"),
+    ),
+]

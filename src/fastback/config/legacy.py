@@ -1,0 +1,38 @@
+"""`config.json` in the data directory: where very old installations of Open WebUI kept their configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastback.config.keys import KEYS
+
+#: Names that changed since.
+_RENAMED = {
+    "oauth.refresh_token_include_scope": "oauth.refresh_token.include_scope",
+    "rag.openai_api_base_url": "rag.openai.api_base_url",
+    "rag.openai_api_key": "rag.openai.api_key",
+    "rag.ollama.url": "rag.ollama.base_url",
+    "rag.ollama.key": "rag.ollama.api_key",
+    "oauth.oidc.avatar_claim": "oauth.picture_claim",
+    "oauth.oidc.oauth_timeout": "oauth.timeout",
+}
+
+
+def flatten(found: dict[str, Any]) -> dict[str, Any]:
+    """The nested objects of the file as keys and values; what no key is known for is kept under its path."""
+    flat: dict[str, Any] = {}
+    _walk(found, "", flat)
+    flat.pop("version", None)  # of the file itself
+    return flat
+
+
+def _walk(value: dict[str, Any], prefix: str, flat: dict[str, Any]) -> None:
+    for part, below in value.items():
+        path = f"{prefix}.{part}" if prefix else part
+        key = _RENAMED.get(path, path)
+        if key.startswith("oauth.oidc."):
+            key = key.replace("oauth.oidc.", "oauth.", 1)
+        if isinstance(below, dict) and key not in KEYS and key.replace("rag.web.", "web.", 1) not in KEYS:
+            _walk(below, path, flat)
+        else:
+            flat.setdefault(key, below)
