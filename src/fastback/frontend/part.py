@@ -22,9 +22,9 @@ def directories(settings: Settings) -> tuple[Path | None, list[Path]]:
     if build is not None and not (build / "index.html").is_file():
         build = None
     static = [Path(settings.static_dir)] if settings.static_dir else []
-    static.append(fetched / "static")
     if build is not None:
         static.append(build / "static")
+    static.append(fetched / "static")
     return build, static
 
 

@@ -9,19 +9,31 @@ import asyncio
 import mimetypes
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
+from fastback.frontend import negotiation
+
 Scope = MutableMapping[str, Any]
 Send = Callable[[Any], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
 
 _PIECE = 128 * 1024
 #: Files up to this size are kept in memory once asked for, up to so much in all (bytes).
 _KEPT_FILE = 64 * 1024
 _KEPT_ALL = 2 * 1024 * 1024
+#: The suffix of a compressed twin, by encoding; the better one first.
+_TWINS = {"br": ".br", "gzip": ".gz"}
+#: A twin may be so much older than its file (ns): copying a directory does not keep the order of times.
+_TWIN_AGE = 60_000_000_000
+
+#: Below these an unknown path is a missing file and no page.
+_NO_PAGES = ("/api/", "/static/", "/ollama/", "/openai/", "/_app/", "/assets/", "/pyodide/")
+_NO_PAGE_SUFFIXES = (".js", ".mjs", ".css", ".map")
 
 for _suffix, _kind in (
     (".js", "text/javascript"),
@@ -36,46 +48,77 @@ for _suffix, _kind in (
     mimetypes.add_type(_kind, _suffix)
 
 
-class Entry(msgspec.Struct):
-    """A file that may be asked for."""
+class Entry(msgspec.Struct, gc=False):
+    """A file that may be asked for. There are thousands, so it holds little: the path is `root` and `name` together."""
 
-    path: str
+    root: str
+    name: str
     size: int
-    modified: float
+    modified_ns: int
     content_type: str
     immutable: bool
-    #: Encoding to (path, size) of its compressed twins.
-    packed: dict[str, tuple[str, int]]
+    #: Sizes of the compressed twins; 0: there is none.
+    br: int = 0
+    gzip: int = 0
+
+    @property
+    def path(self) -> str:
+        return self.root + self.name
+
+    @property
+    def modified(self) -> int:
+        return self.modified_ns // 1_000_000_000
+
+    def encodings(self) -> list[str]:
+        return [name for name, size in (("br", self.br), ("gzip", self.gzip)) if size]
 
     def tag(self, encoding: str | None) -> str:
-        return f'"{int(self.modified):x}-{self.size:x}{"-" + encoding if encoding else ""}"'
+        return f'"{self.modified_ns:x}-{self.size:x}{"-" + encoding if encoding else ""}"'
 
 
-def _content_type(name: str) -> str:
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+@lru_cache(maxsize=256)
+def _content_type(suffix: str) -> str:
+    kind = mimetypes.guess_type("file" + suffix)[0] or "application/octet-stream"
     return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+
+
+def _files(root: str, below: str = "") -> list[tuple[str, tuple[int, int]]]:
+    """Every file below `root`: its path from there, size and time (ns). What cannot be read is left out."""
+    found = []
+    try:
+        with os.scandir(root + below) as listed:
+            for one in listed:
+                name = f"{below}/{one.name}"
+                try:
+                    if one.is_dir():
+                        if not one.is_symlink():  # it could lead in a circle
+                            found += _files(root, name)
+                    elif one.is_file():
+                        status = one.stat()
+                        found.append((name, (status.st_size, status.st_mtime_ns)))
+                except OSError:
+                    continue
+    except OSError:
+        pass
+    return found
 
 
 def scan(root: Path, prefix: str = "") -> dict[str, Entry]:
     """The files below `root` by the path they are asked for at."""
-    found: dict[str, Entry] = {}
-    twins: list[tuple[str, str, str, int]] = []
     base = str(root)
-    for folder, _, names in os.walk(base):
-        for name in names:
-            path = os.path.join(folder, name)
-            status = os.stat(path)
-            url = prefix + "/" + os.path.relpath(path, base).replace(os.sep, "/")
-            stem, suffix = os.path.splitext(url)
-            if suffix in (".br", ".gz"):
-                twins.append((stem, suffix[1:], path, status.st_size))
-                continue
-            found[url] = Entry(
-                path, status.st_size, status.st_mtime, _content_type(name), "/_app/immutable/" in url, {}
-            )
-    for stem, suffix, path, size in twins:
-        if stem in found:
-            found[stem].packed["br" if suffix == "br" else "gzip"] = (path, size)
+    files = dict(_files(base))
+    found: dict[str, Entry] = {}
+    for name, (size, modified) in files.items():
+        stem, suffix = os.path.splitext(name)
+        if suffix in (".br", ".gz") and stem in files:
+            continue  # a twin
+        url = prefix + name if prefix else name
+        entry = Entry(base, name, size, modified, _content_type(suffix), url.startswith("/_app/immutable/"))
+        for encoding, twin_suffix in _TWINS.items():
+            twin = files.get(name + twin_suffix)
+            if twin is not None and twin[1] + _TWIN_AGE >= modified:
+                setattr(entry, encoding, twin[0])
+        found[url] = entry
     return found
 
 
@@ -85,6 +128,7 @@ class StaticFiles:
     def __init__(self, entries: dict[str, Entry], *, missing: bytes) -> None:
         self._entries = entries
         self._missing = missing
+        #: Contents by path, the one asked for last at the end.
         self._kept: dict[str, bytes] = {}
         self._kept_size = 0
 
@@ -94,135 +138,141 @@ class StaticFiles:
         return entry.path if entry else None
 
     async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
-        if scope["method"] not in ("GET", "HEAD"):
-            await _whole(send, 405, b'{"detail":"Method Not Allowed"}', "application/json")
+        head = scope["method"] == "HEAD"
+        if not head and scope["method"] != "GET":
+            await _whole(send, 405, b'{"detail":"Method Not Allowed"}', "application/json", [(b"allow", b"GET, HEAD")])
             return
         url: str = scope["path"]
-        entry = self._entries.get(url) or (self._entries.get(url.rstrip("/") + "/index.html") if url != "/" else None)
+        entry = self._current(url) or (self._current(url.rstrip("/") + "/index.html") if url != "/" else None)
         if entry is None:
-            last = url.rsplit("/", 1)[-1]
-            if last.endswith((".js", ".css", ".map")) or url.startswith(("/api/", "/static/", "/ollama/", "/openai/")):
-                await _whole(send, 404, b'{"detail":"Not Found"}', "application/json")
+            if url.endswith(_NO_PAGE_SUFFIXES) or url.startswith(_NO_PAGES):
+                await _not_found(send, head=head)
                 return
-            entry = self._entries.get("/index.html")
+            entry = self._current("/index.html")
         if entry is None:
-            await _whole(send, 200 if url == "/" else 404, self._missing, "text/html; charset=utf-8")
+            status = 200 if url == "/" else 404
+            await _whole(send, status, self._missing, "text/html; charset=utf-8", [_AGAIN], head=head)
             return
-        await self._send(entry, scope, send)
+        try:
+            await self._send(entry, url, scope, send, head=head)
+        except FileNotFoundError:  # gone since the table was made; nothing has been sent yet
+            await _not_found(send, head=head)
 
-    async def _send(self, entry: Entry, scope: Scope, send: Send) -> None:
-        asked = {name: value for name, value in scope["headers"]}
-        encoding = _encoding(entry, asked.get(b"accept-encoding", b""))
-        wanted_range = asked.get(b"range")
-        if wanted_range is not None:
-            encoding = None
-        path, size = entry.packed[encoding] if encoding else (entry.path, entry.size)
-        tag = entry.tag(encoding)
-        headers = [
-            (b"content-type", entry.content_type.encode()),
-            (b"etag", tag.encode()),
+    def _current(self, url: str) -> Entry | None:
+        """The entry of a path. A file that somebody edited since is looked at anew; hashed assets never change."""
+        entry = self._entries.get(url)
+        if entry is None or entry.immutable:
+            return entry
+        try:
+            status = os.stat(entry.path)
+        except OSError:
+            return None
+        if (status.st_mtime_ns, status.st_size) != (entry.modified_ns, entry.size):
+            self._forget(entry)
+            entry = msgspec.structs.replace(entry, size=status.st_size, modified_ns=status.st_mtime_ns, br=0, gzip=0)
+            self._entries[url] = entry
+        return entry
+
+    async def _send(self, entry: Entry, url: str, scope: Scope, send: Send, *, head: bool) -> None:
+        asked: dict[bytes, bytes] = dict(scope["headers"])
+        headers: Headers = [
             (b"last-modified", formatdate(entry.modified, usegmt=True).encode()),
             (b"cache-control", b"public, max-age=31536000, immutable" if entry.immutable else b"no-cache"),
-            (b"accept-ranges", b"bytes"),
         ]
-        if entry.packed:
+        offered = entry.encodings()
+        if offered:
             headers.append((b"vary", b"Accept-Encoding"))
-        if _unchanged(asked, tag, entry.modified):
+        if url.startswith("/pyodide/"):
+            # Python runs in a frame without an origin, which loads its packages from here.
+            headers.append((b"access-control-allow-origin", b"*"))
+        try:
+            part = negotiation.part(asked, entry.tag(None), entry.modified, entry.size)
+        except negotiation.Unsatisfiable:
+            await _whole(send, 416, b"", "text/plain", [*headers, (b"content-range", f"bytes */{entry.size}".encode())])
+            return
+        encoding = negotiation.encoding(offered, asked.get(b"accept-encoding", b"")) if part is None else None
+        tag = entry.tag(encoding)
+        headers.append((b"etag", tag.encode()))
+        if negotiation.unchanged(asked, tag, entry.modified):
             await send({"type": "http.response.start", "status": 304, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
             return
+        path, size = entry.path, entry.size
         if encoding:
+            path += _TWINS[encoding]
+            size = entry.br if encoding == "br" else entry.gzip
             headers.append((b"content-encoding", encoding.encode()))
-        start, end, status = 0, size, 200
-        if wanted_range is not None:
-            bounds = _bounds(wanted_range.decode("latin-1"), size)
-            if bounds is None:
-                headers.append((b"content-range", f"bytes */{size}".encode()))
-                await send({"type": "http.response.start", "status": 416, "headers": headers})
-                await send({"type": "http.response.body", "body": b""})
-                return
-            start, end = bounds
-            status = 206
-            headers.append((b"content-range", f"bytes {start}-{end - 1}/{size}".encode()))
-        headers.append((b"content-length", str(end - start).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        if scope["method"] == "HEAD":
+        else:
+            headers.append((b"accept-ranges", b"bytes"))
+        headers.append((b"content-type", entry.content_type.encode()))
+
+        def begin(size: int) -> tuple[dict[str, Any], int, int]:
+            """The first message of the answer for a file of this size, and what is to be sent of it."""
+            start, end = part or (0, size)
+            if part is not None:
+                headers.append((b"content-range", f"bytes {start}-{end - 1}/{size}".encode()))
+            headers.append((b"content-length", str(end - start).encode()))
+            status = 200 if part is None else 206
+            return {"type": "http.response.start", "status": status, "headers": headers}, start, end
+
+        # A file is opened before anything is sent, and its size taken from there: it may have been replaced.
+        if head:
+            await send(begin(size)[0])
             await send({"type": "http.response.body", "body": b""})
         elif size <= _KEPT_FILE:
-            await send({"type": "http.response.body", "body": self._small(path, size)[start:end]})
+            content = self._small(path)
+            first, start, end = begin(len(content))
+            await send(first)
+            await send({"type": "http.response.body", "body": content[start:end]})
         else:
-            await _stream(path, start, end, send)
+            file = await asyncio.to_thread(open, path, "rb")
+            try:
+                first, start, end = begin(os.fstat(file.fileno()).st_size)
+                await send(first)
+                await _stream(file, start, end, send)
+            finally:
+                file.close()
 
-    def _small(self, path: str, size: int) -> bytes:
-        known = self._kept.get(path)
-        if known is None:
+    def _small(self, path: str) -> bytes:
+        content = self._kept.pop(path, None)
+        if content is None:
             with open(path, "rb") as file:
-                known = file.read()
-            if self._kept_size + size <= _KEPT_ALL:
-                self._kept[path] = known
-                self._kept_size += size
-        return known
-
-
-async def _stream(path: str, start: int, end: int, send: Send) -> None:
-    def piece(file: Any, left: int) -> bytes:
-        content: bytes = file.read(min(_PIECE, left))
+                content = file.read()
+            self._kept_size += len(content)
+        self._kept[path] = content
+        while self._kept_size > _KEPT_ALL:
+            self._kept_size -= len(self._kept.pop(next(iter(self._kept))))
         return content
 
-    file = await asyncio.to_thread(open, path, "rb")
-    try:
-        file.seek(start)
-        left = end - start
-        while left > 0:
-            content = await asyncio.to_thread(piece, file, left)
-            if not content:
-                break
-            left -= len(content)
-            await send({"type": "http.response.body", "body": content, "more_body": left > 0})
-    finally:
-        file.close()
+    def _forget(self, entry: Entry) -> None:
+        for suffix in ("", *_TWINS.values()):
+            self._kept_size -= len(self._kept.pop(entry.path + suffix, b""))
 
 
-def _encoding(entry: Entry, accepted: bytes) -> str | None:
-    for name in ("br", "gzip"):
-        if name in entry.packed and name.encode() in accepted:
-            return name
-    return None
+async def _stream(file: BinaryIO, start: int, end: int, send: Send) -> None:
+    file.seek(start)
+    left = end - start
+    while left > 0:
+        content = await asyncio.to_thread(file.read, min(_PIECE, left))
+        if not content:
+            break
+        left -= len(content)
+        await send({"type": "http.response.body", "body": content, "more_body": left > 0})
 
 
-def _unchanged(asked: dict[bytes, bytes], tag: str, modified: float) -> bool:
-    tags = asked.get(b"if-none-match")
-    if tags is not None:
-        return tag in tags.decode("latin-1") or tags == b"*"
-    since = asked.get(b"if-modified-since")
-    if since is None:
-        return False
-    try:
-        return int(modified) <= parsedate_to_datetime(since.decode("latin-1")).timestamp()
-    except (TypeError, ValueError):
-        return False
+_AGAIN = (b"cache-control", b"no-cache")
 
 
-def _bounds(text: str, size: int) -> tuple[int, int] | None:
-    """The first range of a `Range` header as (start, end); None when it cannot be given."""
-    unit, _, ranges = text.partition("=")
-    first, dash, last = ranges.split(",")[0].strip().partition("-")
-    if unit.strip() != "bytes" or not dash:
-        return None
-    try:
-        if not first:
-            start, end = max(size - int(last), 0), size
-        else:
-            start, end = int(first), min(int(last) + 1, size) if last else size
-    except ValueError:
-        return None
-    return (start, end) if 0 <= start < end else None
+async def _not_found(send: Send, *, head: bool) -> None:
+    await _whole(send, 404, b'{"detail":"Not Found"}', "application/json", head=head)
 
 
-async def _whole(send: Send, status: int, body: bytes, kind: str) -> None:
-    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+async def _whole(
+    send: Send, status: int, body: bytes, kind: str, more: Headers | None = None, *, head: bool = False
+) -> None:
+    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode()), *(more or ())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": b"" if head else body})
 
 
 MISSING = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Fastback</title>
