@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from conftest import Server, serving
 from playwright.async_api import Browser, Page, async_playwright
 
+from fastback.demo.process import running as running_upstream
 from fastback.frontend import fetch
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -38,13 +39,20 @@ async def browser() -> AsyncIterator[Browser]:
         await found.close()
 
 
+@pytest.fixture(scope="session")
+def calm_upstream() -> Iterator[str]:
+    """A model server at the speed of a real one: a page that draws each word must keep up."""
+    with running_upstream(rate=150) as url:
+        yield url
+
+
 @pytest.fixture
-async def site(upstream: str, tmp_path: Path) -> AsyncIterator[Server]:
+async def site(calm_upstream: str, tmp_path: Path) -> AsyncIterator[Server]:
     """A fresh server with the frontend, on SQLite."""
     if not fetch.is_complete(fetch.location()):
         pytest.skip("the frontend was not fetched (fastback frontend)")
     env = {
-        "OPENAI_API_BASE_URLS": f"{upstream}/v1",
+        "OPENAI_API_BASE_URLS": f"{calm_upstream}/v1",
         "OPENAI_API_KEYS": "key",
         "ENABLE_OLLAMA_API": "false",
         "ENABLE_VERSION_UPDATE_CHECK": "false",
