@@ -17,6 +17,9 @@ from fastback.access.passwords import Passwords
 from fastback.access.permissions import Permissions
 from fastback.access.tokens import Tokens
 from fastback.compatibility.operations import not_built
+from fastback.completions.service import Completions
+from fastback.completions.websocket import PATH as CHAT_SOCKET
+from fastback.completions.websocket import ChatSocket
 from fastback.config import Config
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, schema
@@ -172,4 +175,6 @@ def build(services: Services) -> Application:
 def asgi(services: Services) -> Asgi:
     """Everything the server answers: HTTP, and the sockets."""
     realtime: Realtime = services.get(Realtime)
-    return Gateway(build(services), realtime.asgi, prefix=REALTIME_PATH)
+    gateway = Gateway(build(services), realtime.asgi, prefix=REALTIME_PATH)
+    gateway.websockets[CHAT_SOCKET] = ChatSocket(services.get(Identities), services.get(Completions))
+    return gateway

@@ -1,4 +1,4 @@
-"""Parameters of a request: defaults, what the workspace model says, what the request says; and what a provider may see."""
+"""Parameters of a request: defaults, the workspace model's, the request's own; and what a provider may see."""
 
 from __future__ import annotations
 

@@ -51,6 +51,10 @@ class Completions:
         await self.registry.check_access(user, model)
         return model
 
+    async def may_write(self, chat_id: str, user: User) -> bool:
+        """Whether a user may put answers into a chat."""
+        return await self._rights.may(chat_id, user, "write")
+
     def read(self, body: dict[str, Any]) -> TurnRequest:
         return requests.read(body, str(uuid.uuid4()))
 

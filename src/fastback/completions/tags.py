@@ -21,7 +21,7 @@ PAIRS: tuple[tuple[str, str], ...] = (
 
 
 def pairs_of(setting: Any) -> tuple[tuple[str, str], ...]:
-    """The tags a model's `reasoning_tags` parameter asks for: None the usual ones, False none, `[open, close]` its own."""
+    """The tags that `reasoning_tags` asks for: None the usual ones, False none, `[open, close]` its own."""
     if setting is False:
         return ()
     if (
