@@ -1,0 +1,66 @@
+"""The changelog in the shape that the page shows."""
+
+from __future__ import annotations
+
+from fastback.frontend.changelog import changelog
+
+TEXT = """# Changelog
+
+All notable changes are told here.
+
+## [2.1.0] - 2026-10-25
+
+### Added
+
+- 🎯 **Load on demand.** Set "A_B" under Settings > General. [Commit](https://example.com/a), [#12](https://example.com/b)
+- **Tables**: shown with `a < b` & more.
+
+### Fixed
+
+- A pattern such as github\\_\\* and an entity &quot; and a "<tag>" in the text
+  that goes on in the next line.
+
+## [2.0.0] - 2026-09-01
+
+### Changed
+
+- Everything
+  - and a little more
+
+## [1.0.0] - 2026-01-01
+"""
+
+
+def test_the_shape_is_the_pages() -> None:
+    found = changelog(TEXT)
+    assert [(version, list(one)) for version, one in found.items()] == [
+        ("2.1.0", ["date", "added", "fixed"]),
+        ("2.0.0", ["date", "changed"]),
+        ("1.0.0", ["date"]),
+    ]
+    assert found["2.1.0"]["date"] == "2026-10-25"
+    assert found["2.1.0"]["added"] == [
+        {
+            "title": "",
+            "content": '🎯 Load on demand. Set "A_B" under Settings > General. Commit , #12',
+            "raw": '<li>🎯 <strong>Load on demand.</strong> Set "A_B" under Settings &gt; General. '
+            '<a href="https://example.com/a">Commit</a>, <a href="https://example.com/b">#12</a></li>',
+        },
+        {
+            "title": "Tables",
+            "content": "shown with a < b & more.",
+            "raw": "<li><strong>Tables</strong>: shown with <code>a &lt; b</code> &amp; more.</li>",
+        },
+    ]
+    assert [one["content"] for one in found["2.0.0"]["changed"]] == ["Everything", "and a little more"]
+
+
+def test_no_html_of_the_file_reaches_the_page() -> None:
+    (item,) = changelog(TEXT)["2.1.0"]["fixed"]
+    assert item["content"].startswith('A pattern such as github_* and an entity " and a "<tag>" in the text\nthat')
+    assert "&lt;tag&gt;" in item["raw"]
+
+
+def test_only_the_newest_are_told() -> None:
+    assert list(changelog(TEXT, most=2)) == ["2.1.0", "2.0.0"]
+    assert changelog("nothing of the kind") == {}
