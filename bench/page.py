@@ -1,0 +1,130 @@
+"""The page's path: a socket that hears a turn's events. Measured: the first token, and tokens a second."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from typing import Any
+
+import aiohttp
+import msgspec
+import socketio
+from bench.servers import Running
+
+
+class _Json:
+    """The fastest JSON there is on the client's side: it shares the machine with what it measures."""
+
+    @staticmethod
+    def dumps(value: Any, *args: Any, **kwargs: Any) -> str:
+        return msgspec.json.encode(value).decode()
+
+    @staticmethod
+    def loads(text: Any, *args: Any, **kwargs: Any) -> Any:
+        return msgspec.json.decode(text)
+
+
+class Tab:
+    """One open page."""
+
+    def __init__(self, server: Running) -> None:
+        self._server = server
+        self._socket = socketio.AsyncClient(reconnection=False, json=_Json)
+        self._waiting: dict[str, tuple[asyncio.Event, list[float]]] = {}
+        self._socket.on("events", self._heard)
+
+    async def open(self) -> None:
+        await self._socket.connect(
+            self._server.url, socketio_path="/ws/socket.io", transports=["websocket"], auth={"token": self._server.token}
+        )
+        await self._socket.emit("user-join", {"auth": {"token": self._server.token}})
+        await asyncio.sleep(0.3)
+
+    async def close(self) -> None:
+        await self._socket.disconnect()
+
+    def _heard(self, event: dict[str, Any]) -> None:
+        known = self._waiting.get(event.get("message_id") or "")
+        if known is None:
+            return
+        done, times = known
+        data = event["data"].get("data")
+        kind = event["data"]["type"]
+        if kind == "response:completion" and isinstance(data, dict) and str(data.get("type", "")).endswith(".delta"):
+            if not times:
+                times.append(time.perf_counter())
+        elif (kind == "chat:completion" and isinstance(data, dict) and data.get("done")) or kind == "chat:message:error":
+            times.append(time.perf_counter())
+            done.set()
+
+    async def ask(self, session: aiohttp.ClientSession, tokens: int) -> tuple[float, float]:
+        """Ask for so many tokens; seconds to the first and to the end."""
+        question, answer = str(uuid.uuid4()), str(uuid.uuid4())
+        body = {
+            "stream": True,
+            "model": "demo-small",
+            "params": {},
+            "session_id": self._socket.get_sid(),
+            "message_ids": [{"model_id": "demo-small", "message_id": answer, "modelIdx": 0}],
+            "parent_id": None,
+            "user_message": {
+                "id": question,
+                "parentId": None,
+                "childrenIds": [answer],
+                "role": "user",
+                "content": f"Go [[tokens {tokens}]]",
+                "timestamp": int(time.time()),
+                "models": ["demo-small"],
+            },
+            "background_tasks": {},
+        }
+        done, times = asyncio.Event(), []
+        self._waiting[answer] = (done, times)
+        started = time.perf_counter()
+        headers = {"authorization": f"Bearer {self._server.token}"}
+        async with session.post(f"{self._server.url}/api/chat/completions", json=body, headers=headers) as response:
+            await response.read()
+        await asyncio.wait_for(done.wait(), 300)
+        del self._waiting[answer]
+        return times[0] - started, times[-1] - started
+
+
+async def first_token(server: Running, times: int) -> list[float]:
+    """Seconds to the first token, of short answers one after the other."""
+    tab = Tab(server)
+    await tab.open()
+    async with aiohttp.ClientSession() as session:
+        await tab.ask(session, 5)
+        found = [(await tab.ask(session, 5))[0] for _ in range(times)]
+    await tab.close()
+    return found
+
+
+async def throughput(server: Running, streams: int, tokens: int) -> float:
+    """Tokens a second, all streams together."""
+    tabs = [Tab(server) for _ in range(streams)]
+    for tab in tabs:
+        await tab.open()
+    async with aiohttp.ClientSession() as session:
+        started = time.perf_counter()
+        await asyncio.gather(*(tab.ask(session, tokens) for tab in tabs))
+        spent = time.perf_counter() - started
+    for tab in tabs:
+        await tab.close()
+    return streams * tokens / spent
+
+
+async def direct_first_token(upstream: str, times: int) -> list[float]:
+    """Seconds to the first token straight from the model server."""
+    found = []
+    body = {"model": "demo-small", "stream": True, "messages": [{"role": "user", "content": "Go [[tokens 5]]"}]}
+    async with aiohttp.ClientSession() as session:
+        for _ in range(times + 1):
+            started = time.perf_counter()
+            async with session.post(f"{upstream}/v1/chat/completions", json=body) as response:
+                while b"word0" not in await response.content.readany():
+                    pass
+                found.append(time.perf_counter() - started)
+                await response.read()
+    return found[1:]
