@@ -1,0 +1,196 @@
+"""`fastback settings`: every variable and every stored key, as `docs/configuration.md`."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fastback
+from fastback.config.key import Derived, Key
+from fastback.config.keys import AREAS
+from fastback.config.permissions import LEAVES
+from fastback.settings import Settings
+from fastback.settings.field import Field
+from fastback.settings.table import areas, fields
+
+_KINDS: dict[type, str] = {bool: "true/false", int: "whole number", float: "number", str: "text"}
+
+_TOP = """# Configuration
+
+Made by `fastback settings`; don't edit it by hand.
+
+Fastback takes the variables of Open WebUI under their names. There are two kinds. **Process settings** are read
+once, at start. **Stored keys** are what administrators set in the page: a variable gives a key its default, which is
+written to the table `config` of the database at the first start; from then on the database counts, and the variable
+does not. With `ENABLE_PERSISTENT_CONFIG=false` the variable counts at every start, and what administrators change
+lasts until the next. Keys of OAuth are always like that unless `ENABLE_OAUTH_PERSISTENT_CONFIG=true`.
+`RESET_CONFIG_ON_START=true` writes every key anew.
+
+- Options of the command line (`--host`, `--port`, `--data-dir`) win over the environment, the environment over a
+  file `.env` in the working directory.
+- `NAME_FILE` names a file that holds the value of `NAME`, for any variable:
+  `DATABASE_PASSWORD_FILE=/run/secrets/db`.
+- To switch something on, write `true`, in any case of letters; everything else is off.
+- A process setting that makes no sense (`PORT=abc`) ends the start with one line that names it. A variable of a
+  stored key that makes no sense is logged, and its default stays.
+- Data lives in `./data` of the working directory unless `DATA_DIR` says otherwise. The secret key is
+  `WEBUI_SECRET_KEY`; without one, a file `.webui_secret_key` in the working directory counts, where Open WebUI keeps
+  its own; without that, one is made at the first start and kept in the data directory, for its owner's eyes only.
+- A database is named by `DATABASE_URL`, or by `DATABASE_TYPE` and the five beside it, which win where all are given.
+
+## Process settings
+"""
+
+_WAITS = "Read, but without effect yet."
+
+_END = """## Without effect
+
+Fastback does not read these variables of Open WebUI, because what they belong to is not built or works in another
+way: storage in the cloud (`STORAGE_PROVIDER`, `S3_…`, `GCS_…`, `AZURE_STORAGE_…`), vector databases (`VECTOR_DB`,
+`CHROMA_…`, `QDRANT_…`, `PGVECTOR_…` and their like), models run in the process (`SENTENCE_TRANSFORMERS_…`,
+`WHISPER_…` besides `WHISPER_MODEL`), telemetry (`ENABLE_OTEL`, `OTEL_…`), SCIM (`ENABLE_SCIM`, `SCIM_…`), exchange
+of OAuth tokens (`OAUTH_TOKEN_EXCHANGE_…`), the licence (`LICENSE_…`), migrations of the database
+(`ENABLE_DB_MIGRATIONS`: Fastback makes a new database at the revision it knows and leaves others alone), and
+`DATABASE_ENABLE_IAM_TOKEN_AUTH`, which ends the start.
+"""
+
+
+def run(_: argparse.Namespace) -> int:
+    print(markdown(), end="")
+    return 0
+
+
+def markdown() -> str:
+    """The page `docs/configuration.md`."""
+    return "\n".join([_TOP, *_settings(), *_stored(), *_permissions(), _END])
+
+
+def _settings() -> Iterator[str]:
+    every = fields()
+    waiting = set(every) - used_settings()
+    standard = Settings()
+    for title, names in areas():
+        yield f"### {title}\n"
+        yield "| Variable | Value | Default | Meaning |"
+        yield "|---|---|---|---|"
+        for name in names:
+            field = every[name]
+            text = f"{field.about.text} *{_WAITS}*" if name in waiting else field.about.text
+            value = _KINDS[field.kind]
+            yield _row(_names(field.variables), value, _default(field, getattr(standard, name)), text)
+        yield ""
+
+
+def _default(field: Field, value: Any) -> str:
+    if value is None or value == "":
+        return ""
+    return _code(str(value).lower() if field.kind is bool else str(value))
+
+
+def _stored() -> Iterator[str]:
+    yield "## Stored keys\n"
+    for area in AREAS:
+        if area.__name__.endswith(".permissions"):
+            continue
+        title = (area.__doc__ or "").partition(": keys")[0]
+        yield f"### {title}\n"
+        yield "| Key | Variable | Value | Default |"
+        yield "|---|---|---|---|"
+        for key in area.KEYS:
+            yield _row(_code(key.name), _names(_variables(key)), _value(key), _fallback(key))
+        yield ""
+
+
+def _permissions() -> Iterator[str]:
+    yield "### What users may do by default\n"
+    yield "The key `user.permissions` is one object; each of its leaves has a variable.\n"
+    yield "| Leaf | Variable | Default |"
+    yield "|---|---|---|"
+    for leaf, variable, fallback in LEAVES:
+        yield _row(_code(leaf), _code(variable), _code(str(fallback).lower()))
+    yield ""
+
+
+def _variables(key: Key) -> tuple[str, ...]:
+    made_of = key.fallback.variables if isinstance(key.fallback, Derived) else ()
+    return (*key.variables, *made_of)
+
+
+def _value(key: Key) -> str:
+    if isinstance(key.fallback, Derived) and not key.variables:
+        value = key.fallback.make({})
+        return "true/false" if isinstance(value, bool) else "a list"
+    return key.read().about
+
+
+def _fallback(key: Key) -> str:
+    value = key.fallback
+    if isinstance(value, Derived):
+        return value.about
+    if value is None or value == "":
+        return ""
+    if isinstance(value, str) and len(value) > 120:
+        return "a text of our own"
+    return _code(value if isinstance(value, str) else json.dumps(value))
+
+
+def _names(variables: tuple[str, ...]) -> str:
+    first, *others = [_code(one) for one in variables] or [""]
+    return f"{first} (or {', '.join(others)})" if others else first
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def used_settings() -> set[str]:
+    """The settings that some code asks for, read off the package's own source: the page cannot promise too much."""
+    package = Path(fastback.__file__).parent
+    # These three work by their variables, or through another setting.
+    asked = {"env", "offline_mode", "webui_url"}
+    helpers: dict[str, set[str]] = {}
+    for path in sorted(package.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if path.parent != package / "settings":
+            asked |= _mentions(tree)
+        else:
+            for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef):
+                    helpers[node.name] = _mentions(node)
+    del helpers["_joined"]  # puts values right and uses none
+    for name in ("database_url", "_check", *helpers):
+        if name in asked or name in ("database_url", "_check"):  # these two are called while loading
+            asked |= helpers[name]
+    found = set()
+    for name in fields():
+        # A helper may take all settings whose names begin alike.
+        if name in asked or any(one.endswith("_") and len(one) > 8 and name.startswith(one) for one in asked):
+            found.add(name)
+    return found
+
+
+def _mentions(tree: ast.AST) -> set[str]:
+    """Attributes of what is called settings, functions that are called; texts, where somebody asks by name."""
+    found: set[str] = set()
+    texts: set[str] = set()
+    by_name = False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+            if owner.lstrip("_") in ("settings", "self"):
+                found.add(node.attr)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            found.add(node.func.id)
+            by_name = by_name or (node.func.id == "getattr" and "settings" in ast.unparse(node.args[0]))
+            by_name = by_name or (node.func.id == "getattr" and ast.unparse(node.args[0]) == "self")
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts.add(node.value)
+    return found | texts if by_name else found
