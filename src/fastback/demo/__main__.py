@@ -7,16 +7,20 @@ import argparse
 import uvicorn
 
 from fastback.demo.server import DemoServer
+from fastback.demo.upstream import configured
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fastback.demo")
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--rate", type=float, default=0.0, help="tokens a second; 0: as fast as it goes")
     arguments = parser.parse_args()
-    uvicorn.run(
-        DemoServer(arguments.rate), host="127.0.0.1", port=arguments.port, lifespan="off", access_log=False, log_level="error"
-    )
+    try:
+        uvicorn.Server(configured(DemoServer(arguments.rate), arguments.host, arguments.port)).run()
+    except KeyboardInterrupt:
+        pass
 
 
-main()
+if __name__ == "__main__":
+    main()

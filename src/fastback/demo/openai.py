@@ -1,171 +1,215 @@
-"""The OpenAI protocol: models, chat completions streamed and whole, embeddings.
+"""The OpenAI protocol: models, chat completions and older completions, streamed and whole, and embeddings.
 
-Words in the last question steer it, for tests: `[[tokens N]]` an answer of N tokens, `[[slow]]` thirty seconds of
-silence first, `[[break]]` the connection breaks off in the middle, `[[garbage]]` no JSON, `[[error]]` an error inside
-the stream, `[[think]]` reasoning between tags. The models `demo-error-401`, `-429` and `-500` refuse.
+`demo-large` counts its tokens in a chunk of its own behind the last one, as OpenAI does, the others in the last one, as
+many servers do.
 """
 
 from __future__ import annotations
 
-import asyncio
+import base64
 import hashlib
 import math
+import struct
 from typing import Any
 
 import msgspec
 
 from fastback.demo import texts
-from fastback.demo.asgi import Receive, Send, Stream, send_json
+from fastback.demo.answers import Answer, Asked, Call, count_of, strings, text_of, tools_of
+from fastback.demo.asgi import Exchange
 
-Body = dict[str, Any]
+Json = dict[str, Any]
 
-MODELS = ("demo-small", "demo-large", "demo-reasoner")
-_HEAD = {"id": "chatcmpl-demo", "object": "chat.completion.chunk", "created": 1700000000}
+MODELS = ("demo-small", "demo-large", "demo-reasoner", "demo-embedding")
+#: Numbers in an embedding, unless fewer are asked for.
+DIMENSIONS = 64
 
-
-def listed() -> Body:
-    found = [{"id": name, "object": "model", "created": 1700000000, "owned_by": "demo"} for name in MODELS]
-    found.append({"id": "demo-embedding", "object": "model", "created": 1700000000, "owned_by": "demo"})
-    return {"object": "list", "data": found}
-
-
-def question_of(body: Body) -> str:
-    for message in reversed(body.get("messages") or []):
-        if message.get("role") == "user":
-            content = message.get("content")
-            if isinstance(content, list):
-                return " ".join(part.get("text", "") for part in content if isinstance(part, dict))
-            return str(content or "")
-    return ""
+_CREATED = 1700000000
+_HEAD = {"id": "chatcmpl-demo", "object": "chat.completion.chunk", "created": _CREATED}
+_DONE = b"data: [DONE]\n\n"
+EVENTS = "text/event-stream; charset=utf-8"
 
 
-def wanted_call(body: Body, question: str) -> Body | None:
-    """A call of one of the offered tools, when the question names it; answered calls are not repeated."""
-    messages = body.get("messages") or []
-    if messages and messages[-1].get("role") == "tool":
-        return None
-    for tool in body.get("tools") or []:
-        function = tool.get("function") or {}
-        name = str(function.get("name") or "")
-        if name and (name in question or "call the tool" in question.lower()):
-            fields = (function.get("parameters") or {}).get("properties") or {}
-            values = {key: 2 if one.get("type") in ("integer", "number") else "demo" for key, one in fields.items()}
-            return {"name": name, "arguments": msgspec.json.encode(values).decode()}
-    return None
+def model(name: str) -> Json | None:
+    """What is said of a model; None for an unknown one."""
+    return {"id": name, "object": "model", "created": _CREATED, "owned_by": "demo"} if name in MODELS else None
 
 
-def _usage(body: Body, count: int) -> Body:
-    asked = sum(len(texts.tokens(str(one.get("content") or ""))) for one in body.get("messages") or [])
-    return {"prompt_tokens": asked, "completion_tokens": count, "total_tokens": asked + count}
+def listed() -> Json:
+    return {"object": "list", "data": [model(name) for name in MODELS]}
 
 
-def _pieces(body: Body, question: str) -> list[str]:
-    task = texts.task_answer(question)
-    pieces = [task] if task is not None else texts.answer(question)
-    messages = body.get("messages") or []
-    if messages and messages[-1].get("role") == "tool":
-        pieces = texts.tokens(f"The tool answered: {messages[-1].get('content')}")
-    most = body.get("max_tokens") or body.get("max_completion_tokens")
-    return pieces[: int(most)] if most else pieces
+def error(message: str, code: Any = None, kind: str = "demo_error") -> Json:
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
-async def chat(body: Body, send: Send, receive: Receive, rate: float) -> bool:
-    """Answer a chat completion; whether the client went away before its end."""
-    model = str(body.get("model") or "")
-    if model.startswith("demo-error-"):
-        status = int(model.rsplit("-", 1)[1])
-        error = {"message": f"demo refusal {status}", "type": "demo_error", "code": status}
-        await send_json(send, {"error": error}, status)
-        return False
-    question = question_of(body)
-    if "[[slow]]" in question:
-        await asyncio.sleep(30)
-    if "[[garbage]]" in question:
-        await send_json(send, b"this is <no> JSON")
-        return False
-    if body.get("stream"):
-        return await _streamed(body, model, question, send, receive, rate)
-    await _whole(body, model, question, send)
-    return False
+async def refused(exchange: Exchange, status: int) -> None:
+    """Refuse with a status, as the question asked."""
+    headers = [(b"retry-after", b"1")] if status == 429 else None
+    await exchange.json(error(f"demo refusal {status}", status), status, headers)
 
 
-async def _whole(body: Body, model: str, question: str, send: Send) -> None:
-    call = wanted_call(body, question)
-    pieces = [] if call else _pieces(body, question)
-    message: Body = {"role": "assistant", "content": "".join(pieces) if not call else None}
-    if call:
-        message["tool_calls"] = [{"id": "call_demo", "type": "function", "function": call}]
-    if model == "demo-reasoner":
-        message["reasoning_content"] = "".join(texts.REASONING)
-    choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if call else "stop"}
-    await send_json(
-        send,
-        {**_HEAD, "object": "chat.completion", "model": model, "choices": [choice], "usage": _usage(body, len(pieces))},
+def asked(body: Json) -> Asked:
+    """A chat completion's question."""
+    messages = [(str(one.get("role")), text_of(one.get("content"))) for one in body.get("messages") or []]
+    name = str(body.get("model") or "")
+    return Asked(
+        name,
+        messages,
+        [] if body.get("tool_choice") == "none" else tools_of(body.get("tools")),
+        count_of(body.get("max_completion_tokens"), body.get("max_tokens")),
+        count_of(body.get("n_tokens")),
+        strings(body.get("stop")),
+        name == "demo-reasoner",
     )
 
 
-async def _streamed(body: Body, model: str, question: str, send: Send, receive: Receive, rate: float) -> bool:
-    stream = Stream(send, receive, rate=rate, kind="text/event-stream; charset=utf-8")
-    head = msgspec.json.encode({**_HEAD, "model": model})[:-1]
+def usage(question: Asked, answer: Answer) -> Json:
+    count = len(answer.pieces)
+    return {
+        "prompt_tokens": question.prompt_tokens,
+        "completion_tokens": count,
+        "total_tokens": question.prompt_tokens + count,
+    }
 
-    def chunk(delta: Body, finish: str | None = None, usage: Body | None = None) -> bytes:
-        rest: Body = {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
-        if usage is not None:
-            rest["usage"] = usage
-        return b"data: " + head + b"," + msgspec.json.encode(rest)[1:] + b"\n\n"
 
-    await stream.start()
-    await stream.raw(chunk({"role": "assistant", "content": ""}))
-    if "[[error]]" in question:
-        await stream.raw(b'data: {"error": {"message": "demo failure in the stream"}}\n\n')
-        await stream.end()
-        return False
-    if model == "demo-reasoner":
-        for piece in texts.REASONING:
-            await stream.piece(chunk({"reasoning_content": piece}))
-    call = wanted_call(body, question)
-    count = 0
-    if call:
-        await _call(stream, chunk, call)
-    else:
-        pieces = _pieces(body, question)
-        if "[[think]]" in question:
-            pieces = ["<thi", "nk>", "I think ", "a little.", "</thin", "k>", "\n\n", *pieces]
-        prefix, suffix = chunk({"content": "@"}).split(b'"@"')
-        for piece in pieces:
-            if stream.gone:
-                return True
-            if "[[break]]" in question and count >= 5:
-                stream.stop()
-                raise ConnectionAbortedError("asked to break off")
-            await stream.piece(prefix + msgspec.json.encode(piece) + suffix)
-            count += 1
-    usage = _usage(body, count)
-    with_usage = (body.get("stream_options") or {}).get("include_usage")
-    await stream.raw(chunk({}, "tool_calls" if call else "stop", usage if with_usage else None))
-    await stream.raw(b"data: [DONE]\n\n")
-    await stream.end()
+async def steered(exchange: Exchange, question: Asked) -> bool:
+    """Do what the question's words ask before there is an answer; whether that was all."""
+    if question.status is not None:
+        await refused(exchange, question.status)
+        return True
+    await exchange.wait(question.delay)
+    if question.wants("garbage"):
+        await exchange.json(b"this is <no> JSON")
+        return True
     return False
 
 
-async def _call(stream: Stream, chunk: Any, call: Body) -> None:
-    first = {"index": 0, "id": "call_demo", "type": "function", "function": {"name": call["name"], "arguments": ""}}
-    await stream.piece(chunk({"tool_calls": [first]}))
-    text = call["arguments"]
-    for part in (text[: len(text) // 2], text[len(text) // 2 :]):
-        await stream.piece(chunk({"tool_calls": [{"index": 0, "function": {"arguments": part}}]}))
+async def chat(exchange: Exchange) -> None:
+    """Answer a chat completion."""
+    question = asked(exchange.body)
+    if await steered(exchange, question):
+        return
+    if exchange.body.get("stream"):
+        await _streamed(exchange, question)
+        return
+    if question.wants("break"):
+        await exchange.break_off()
+    await exchange.wait(question.silence)
+    answer = question.answer()
+    message: Json = {"role": "assistant", "content": None if answer.calls else answer.text}
+    if answer.calls:
+        message["tool_calls"] = [_call(call) for call in answer.calls]
+    if answer.reasoning:
+        message["reasoning_content"] = "".join(answer.reasoning)
+    choice = {"index": 0, "message": message, "finish_reason": answer.finish}
+    head = {**_HEAD, "object": "chat.completion", "model": question.model}
+    await exchange.json({**head, "choices": [choice], "usage": usage(question, answer)})
 
 
-def embeddings(body: Body) -> Body:
-    """Unit vectors that depend on the text alone."""
-    texts_in = body.get("input")
+def _call(call: Call) -> Json:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+async def _streamed(exchange: Exchange, question: Asked) -> None:
+    head = msgspec.json.encode({**_HEAD, "model": question.model})[:-1]
+
+    def chunk(delta: Json, finish: str | None = None, **more: Any) -> bytes:
+        rest = {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
+        return b"data: " + head + b"," + msgspec.json.encode(rest)[1:] + b"\n\n"
+
+    async with exchange.stream(EVENTS) as stream:
+        await stream.raw(chunk({"role": "assistant", "content": ""}))
+        if question.wants("error"):
+            await stream.raw(b'data: {"error": {"message": "demo failure in the stream"}}\n\n')
+            return
+        answer = question.answer()
+        await stream.say(chunk({"reasoning_content": piece}) for piece in answer.reasoning)
+        for place, call in enumerate(answer.calls):
+            begun = {"index": place, **_call(call), "function": {"name": call.name, "arguments": ""}}
+            await stream.say([chunk({"tool_calls": [begun]})])
+            await stream.say(
+                chunk({"tool_calls": [{"index": place, "function": {"arguments": part}}]}) for part in call.fragments()
+            )
+        # All but the text of a chunk is made once: this must not be what a benchmark measures.
+        before, after = chunk({"content": "@"}).split(b'"@"')
+        encode = msgspec.json.Encoder().encode
+        await stream.say(
+            (before + encode(piece) + after for piece in answer.pieces),
+            silence=question.silence,
+            breaks=question.wants("break"),
+        )
+        counted = (
+            {"usage": usage(question, answer)}
+            if (exchange.body.get("stream_options") or {}).get("include_usage")
+            else {}
+        )
+        if counted and question.model == "demo-large":
+            await stream.raw(chunk({}, answer.finish))
+            await stream.raw(b"data: " + head + b"," + msgspec.json.encode({"choices": [], **counted})[1:] + b"\n\n")
+        else:
+            await stream.raw(chunk({}, answer.finish, **counted))
+        await stream.raw(_DONE)
+
+
+async def complete(exchange: Exchange) -> None:
+    """Answer a completion of a text (the older protocol)."""
+    body = exchange.body
+    prompt = body.get("prompt")
+    text = " ".join(strings(prompt))
+    name = str(body.get("model") or "")
+    question = Asked(
+        name,
+        [("user", text)],
+        most=count_of(body.get("max_tokens")),
+        exact=count_of(body.get("n_tokens")),
+        stop=strings(body.get("stop")),
+    )
+    if await steered(exchange, question):
+        return
+    answer = question.answer()
+    head = {"id": "cmpl-demo", "object": "text_completion", "created": _CREATED, "model": name}
+
+    def part(piece: str, finish: str | None) -> Json:
+        return {**head, "choices": [{"index": 0, "text": piece, "logprobs": None, "finish_reason": finish}]}
+
+    if not body.get("stream"):
+        await exchange.json({**part(answer.text, answer.finish), "usage": usage(question, answer)})
+        return
+    async with exchange.stream(EVENTS) as stream:
+        await stream.say(
+            (b"data: " + msgspec.json.encode(part(piece, None)) + b"\n\n" for piece in answer.pieces),
+            silence=question.silence,
+            breaks=question.wants("break"),
+        )
+        await stream.raw(b"data: " + msgspec.json.encode(part("", answer.finish)) + b"\n\n" + _DONE)
+
+
+def vector(text: Any, dimensions: int = DIMENSIONS) -> list[float]:
+    """A unit vector that depends on the text alone."""
+    seed = hashlib.shake_256(str(text).encode()).digest(dimensions)
+    raw = [(byte - 127.5) / 127.5 for byte in seed]
+    size = math.sqrt(sum(one * one for one in raw)) or 1.0
+    return [one / size for one in raw]
+
+
+async def embed(exchange: Exchange) -> None:
+    """Answer with embeddings: of a text, of several, or of tokens."""
+    body = exchange.body
+    name = str(body.get("model") or "demo-embedding")
+    if (question := Asked(name, [])).status is not None:
+        await refused(exchange, question.status or 500)
+        return
+    given = body.get("input")
+    inputs = given if isinstance(given, list) and not (given and isinstance(given[0], int)) else [given]
+    dimensions = count_of(body.get("dimensions"), DIMENSIONS) or DIMENSIONS
+    packed = body.get("encoding_format") == "base64"
     found = []
-    for place, text in enumerate(texts_in if isinstance(texts_in, list) else [texts_in]):
-        seed = hashlib.sha512(str(text).encode()).digest()
-        raw = [(byte - 127.5) / 127.5 for byte in seed]
-        size = math.sqrt(sum(one * one for one in raw)) or 1.0
-        found.append({"object": "embedding", "index": place, "embedding": [one / size for one in raw]})
-    model = body.get("model", "demo-embedding")
-    return {"object": "list", "data": found, "model": model, "usage": {"prompt_tokens": 1, "total_tokens": 1}}
-
-
+    for place, text in enumerate(inputs):
+        numbers = vector(text, dimensions)
+        value = base64.b64encode(struct.pack(f"<{dimensions}f", *numbers)).decode() if packed else numbers
+        found.append({"object": "embedding", "index": place, "embedding": value})
+    count = sum(len(one) if isinstance(one, list) else len(texts.tokens(str(one))) for one in inputs)
+    await exchange.json(
+        {"object": "list", "data": found, "model": name, "usage": {"prompt_tokens": count, "total_tokens": count}}
+    )

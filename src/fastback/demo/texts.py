@@ -10,8 +10,8 @@ _ESSAYS = (
     "the first version should do one thing well, and every later one should be allowed to change its mind. ",
     "Here is how I would go about it:\n\n1. Write down what must be true at the end.\n2. Find the smallest step that "
     "shows whether you are right.\n3. Take it, look, and only then plan the next one.\n\n",
-    "A small example makes it concrete:\n\n```python\ndef greet(name: str) -> str:\n    return f\"Hello, {name}!\"\n\n\n"
-    "print(greet(\"world\"))\n```\n\nThe function does nothing clever, and that is its strength. ",
+    'A small example makes it concrete:\n\n```python\ndef greet(name: str) -> str:\n    return f"Hello, {name}!"\n\n\n'
+    'print(greet("world"))\n```\n\nThe function does nothing clever, and that is its strength. ',
     "| Choice | Good for | Costs |\n|---|---|---|\n| Small steps | learning early | patience |\n| One big leap | "
     "speed, with luck | surprises |\n\nMost of the time the first row wins. ",
     "It also helps to remember **why** you started. Notes from the first week are worth more than plans for the last "
@@ -32,11 +32,16 @@ def wanted_length(question: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
+def words(count: int) -> list[str]:
+    """An answer of exactly so many tokens."""
+    return [f"word{place} " for place in range(count)]
+
+
 def answer(question: str) -> list[str]:
     """The pieces of the answer to a question."""
     exact = wanted_length(question)
     if exact is not None:
-        return [f"word{place} " for place in range(exact)]
+        return words(exact)
     start = int(hashlib.sha256(question.encode()).hexdigest(), 16)
     first = question.strip().splitlines()[0][:80] if question.strip() else "nothing at all"
     parts = [f"You asked: *{first}*\n\n"]
