@@ -43,7 +43,11 @@ class Connection(msgspec.Struct, frozen=True):
 
     @property
     def is_azure(self) -> bool:
-        return bool(self.options.get("azure")) or "openai.azure.com" in self.url
+        return bool(self.options.get("azure")) or self.options.get("provider") == "azure"
+
+    @property
+    def is_anthropic(self) -> bool:
+        return "api.anthropic.com" in self.url
 
 
 def options_of(configs: Any, index: int, url: str) -> dict[str, Any]:

@@ -58,6 +58,23 @@ class ModelRow(msgspec.Struct):
         }
 
 
+def public_params(params: dict[str, Any]) -> dict[str, Any]:
+    """What of a model's parameters the page may see: the controls it offers, without what they set."""
+    found: dict[str, Any] = {}
+    controls = params.get("model_controls")
+    if isinstance(controls, dict) and controls:
+        found["model_controls"] = {
+            key: {
+                **{name: one[name] for name in ("label", "description", "default", "display") if name in one},
+                "options": {name: {"label": option.get("label")} for name, option in one.get("options", {}).items()},
+            }
+            for key, one in controls.items()
+        }
+    if "compact_token_threshold" in params:
+        found["compact_token_threshold"] = params["compact_token_threshold"]
+    return found
+
+
 COLUMNS = "id, version_id, user_id, base_model_id, name, params, meta, is_active, updated_at, created_at"
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
+import time
+from string import punctuation
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
+
+import jwt
 
 from fastback.access.identity import User
+from fastback.kit.http.errors import BadRequest
 from fastback.providers.connections import Connection
 from fastback.settings import Settings
 
 Payload = dict[str, Any]
 
+ANTHROPIC_VERSION = "2023-06-01"
+
 #: Parameters that Azure's deployments take.
 _AZURE = frozenset(
     [
-        "model",
         "messages",
         "temperature",
         "role",
@@ -42,25 +49,53 @@ _AZURE = frozenset(
         "seed",
         "max_completion_tokens",
         "reasoning_effort",
-        "stream_options",
     ]
 )
+#: The first version of Azure's API that knows `stream_options`.
+_AZURE_STREAM_OPTIONS = "2024-09-01-preview"
+_ENTRA = ("azure_ad", "microsoft_entra_id")
+#: Amazon's names of OpenAI's models: `us.openai.gpt-6`.
+_BEDROCK = re.compile(r"^(?:[a-z-]+\.)?openai\.")
+_NEW = re.compile(r"(?:o\d|gpt-(?:[5-9]|\d\d))")
 
 
-def _is_reasoning(model_id: str) -> bool:
-    """Models that call their limit `max_completion_tokens` and their system message `developer`."""
-    name = model_id.rsplit("/", 1)[-1].lower()
-    return name.startswith(("o1", "o3", "o4", "gpt-5"))
+def is_reasoning(model_id: str) -> bool:
+    """Models that name their limit `max_completion_tokens` and their system message `developer`: o1, gpt-5, later."""
+    return _NEW.match(_BEDROCK.sub("", model_id.lower())) is not None
 
 
-def auth_headers(connection: Connection) -> dict[str, str]:
-    """The header that carries the connection's key."""
+def auth_headers(connection: Connection, token: str | None = None) -> dict[str, str]:
+    """The headers that carry the connection's key, or, where it says so, `token`: the caller's own credential."""
     kind = connection.options.get("auth_type") or "bearer"
-    if not connection.key or kind == "none":
-        return {}
-    if connection.is_azure and kind not in ("azure_ad", "microsoft_entra_id"):
-        return {"api-key": connection.key}
-    return {"authorization": f"Bearer {connection.key}"}
+    key = connection.key.strip()
+    bearer = {"bearer": key, "session": token}.get(kind)
+    found = {"authorization": f"Bearer {bearer}"} if bearer else {}
+    if connection.is_azure and kind not in _ENTRA:
+        found["api-key"] = key
+    return found
+
+
+def _user_headers(user: User, settings: Settings) -> dict[str, str]:
+    """Who asks: signed, where there is a secret to sign with, else in plain words."""
+    if settings.forward_user_info_header_jwt_secret:
+        now = int(time.time())
+        claims = {
+            "sub": user.id,
+            "email": user.email,
+            "name": user.name,
+            "role": user.role,
+            "iss": "open-webui",
+            "iat": now,
+            "exp": now + settings.forward_user_info_header_jwt_expires_seconds,
+        }
+        signed = jwt.encode(claims, settings.forward_user_info_header_jwt_secret, algorithm="HS256")
+        return {settings.forward_user_info_header_jwt: signed}
+    return {
+        settings.forward_user_info_header_user_name: quote(user.name.strip(), safe=" "),
+        settings.forward_user_info_header_user_id: user.id,
+        settings.forward_user_info_header_user_email: user.email.strip(),
+        settings.forward_user_info_header_user_role: user.role,
+    }
 
 
 def request_headers(
@@ -70,52 +105,73 @@ def request_headers(
     *,
     chat_id: str | None = None,
     message_id: str | None = None,
+    token: str | None = None,
+    known: dict[str, str] | None = None,
 ) -> dict[str, str]:
     """Headers of a request: the key, what OpenRouter asks for, who asks (where switched on), the connection's own.
 
-    The connection's own headers may name `{{USER_ID}}`, `{{USER_NAME}}`, `{{USER_EMAIL}}`, `{{USER_ROLE}}` and
-    `{{CHAT_ID}}`.
+    The connection's own headers may name `{{USER_ID}}`, `{{USER_NAME}}`, `{{USER_EMAIL}}`, `{{USER_ROLE}}`,
+    `{{CHAT_ID}}`, `{{MESSAGE_ID}}` and what `known` adds; any other name of that kind stays as it is.
     """
-    found = auth_headers(connection)
+    found = auth_headers(connection, token)
+    if connection.is_anthropic:
+        found["anthropic-version"] = ANTHROPIC_VERSION
     if "openrouter.ai" in connection.url:
         found["HTTP-Referer"] = "https://openwebui.com/"
         found["X-Title"] = "Open WebUI"
     if user is not None and settings.enable_forward_user_info_headers:
-        found[settings.forward_user_info_header_user_name] = quote(user.name, safe=" ")
-        found[settings.forward_user_info_header_user_id] = user.id
-        found[settings.forward_user_info_header_user_email] = user.email
-        found[settings.forward_user_info_header_user_role] = user.role
+        found |= _user_headers(user, settings)
         if chat_id:
             found[settings.forward_session_info_header_chat_id] = chat_id
         if message_id:
             found[settings.forward_session_info_header_message_id] = message_id
     own = connection.options.get("headers")
-    if isinstance(own, dict):
-        known = {
-            "{{USER_ID}}": user.id if user else "",
-            "{{USER_NAME}}": quote(user.name, safe=" ") if user else "",
-            "{{USER_EMAIL}}": user.email if user else "",
-            "{{USER_ROLE}}": user.role if user else "",
-            "{{CHAT_ID}}": chat_id or "",
+    if isinstance(own, dict) and own:
+        variables = {
+            "USER_ID": user.id if user else "",
+            "USER_NAME": user.name.strip() if user else "",
+            "USER_EMAIL": user.email.strip() if user else "",
+            "USER_ROLE": user.role if user else "",
+            "CHAT_ID": chat_id or "",
+            "MESSAGE_ID": message_id or "",
+            **(known or {}),
         }
         for name, value in own.items():
             text = str(value)
-            for variable, stands_for in known.items():
-                text = text.replace(variable, stands_for)
-            found[str(name)] = text
+            for variable, stands_for in variables.items():
+                text = text.replace("{{" + variable + "}}", stands_for)
+            for double in [one for one in found if one.lower() == str(name).lower()]:
+                del found[double]
+            found[str(name)] = quote(text, safe=punctuation + " \t")
+    if connection.is_azure and not is_azure_v1(connection):
+        found["api-version"] = azure_version(connection)
     return found
 
 
+def is_azure_v1(connection: Connection) -> bool:
+    """Whether the address is of Azure's newer API, which needs neither deployments nor versions in addresses."""
+    return re.search(r"/openai/v1(?:/|$)", connection.url) is not None
+
+
+def azure_version(connection: Connection) -> str:
+    return str(connection.options.get("api_version") or "2023-03-15-preview")
+
+
 def _azure_url(connection: Connection, model_id: str, operation: str) -> str:
-    version = connection.options.get("api_version") or "2023-03-15-preview"
-    base = connection.url
-    if urlsplit(base).path.rstrip("/").endswith("/openai/v1"):
-        return f"{base}/{operation}"
-    return f"{base}/openai/deployments/{quote(model_id, safe='')}/{operation}?api-version={version}"
+    if is_azure_v1(connection):
+        return f"{connection.url}/{operation}"
+    if not model_id or ".." in model_id or "/" in model_id or "\\" in model_id:
+        raise BadRequest("Invalid model name: must not be empty or contain path separators or traversal sequences")
+    deployment = quote(model_id, safe="")
+    return f"{connection.url}/openai/deployments/{deployment}/{operation}?api-version={azure_version(connection)}"
 
 
 def operation_url(connection: Connection, model_id: str, operation: str) -> str:
-    """The address of an operation such as `chat/completions` or `embeddings`."""
+    """The address of an operation such as `chat/completions` or `embeddings`.
+
+    Raises:
+        BadRequest: the name of the model cannot be part of an address.
+    """
     if connection.is_azure:
         return _azure_url(connection, model_id, operation)
     return f"{connection.url}/{operation}"
@@ -126,20 +182,47 @@ def chat_url(connection: Connection, model_id: str) -> str:
 
 
 def models_url(connection: Connection) -> str:
+    if connection.is_azure and not is_azure_v1(connection):
+        return f"{connection.url}/openai/models?api-version={azure_version(connection)}"
     return f"{connection.url}/models"
+
+
+def _limits(found: Payload, connection: Connection, *, reasoning: bool) -> None:
+    """Name the limit of the answer as the model knows it."""
+    if reasoning:
+        if "max_tokens" in found:
+            found["max_completion_tokens"] = found.pop("max_tokens")
+    elif "api.openai.com" not in connection.url and "max_completion_tokens" in found:
+        found["max_tokens"] = found.pop("max_completion_tokens")
+    if "max_completion_tokens" in found:
+        found.pop("max_tokens", None)
+
+
+def _plain_tool_message(message: Any) -> Any:
+    """A tool's answer without pictures, which chat completions do not take there."""
+    if not isinstance(message, dict) or message.get("role") != "tool" or not isinstance(message.get("content"), list):
+        return message
+    texts = [part.get("text", "") for part in message["content"] if part.get("type") in ("input_text", "text")]
+    return {**message, "content": "".join(texts)}
 
 
 def prepare_payload(connection: Connection, payload: Payload) -> Payload:
     """The payload as this connection takes it: names of reasoning models, the fields that Azure knows."""
     found = dict(payload)
     model_id = str(found.get("model") or "")
-    if _is_reasoning(model_id) and ("api.openai.com" in connection.url or connection.is_azure):
-        if "max_tokens" in found:
-            found["max_completion_tokens"] = found.pop("max_tokens")
-        messages = found.get("messages")
-        if isinstance(messages, list) and messages and messages[0].get("role") == "system":
+    reasoning = is_reasoning(model_id)
+    _limits(found, connection, reasoning=reasoning)
+    messages = found.get("messages")
+    if isinstance(messages, list):
+        messages = found["messages"] = [_plain_tool_message(one) for one in messages]
+        if reasoning and messages and isinstance(messages[0], dict) and messages[0].get("role") == "system":
             role = "user" if model_id.lower().startswith(("o1-mini", "o1-preview")) else "developer"
-            found["messages"] = [{**messages[0], "role": role}, *messages[1:]]
-    if connection.is_azure:
-        found = {key: value for key, value in found.items() if key in _AZURE}
+            messages[0] = {**messages[0], "role": role}
+    if not found.get("stream"):
+        found.pop("stream_options", None)
+    if connection.is_azure and not is_azure_v1(connection):
+        if reasoning and found.get("temperature", 1) != 1:
+            del found["temperature"]
+        options = azure_version(connection) >= _AZURE_STREAM_OPTIONS
+        found = {key: one for key, one in found.items() if key in _AZURE or (options and key == "stream_options")}
     return found

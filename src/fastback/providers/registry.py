@@ -25,9 +25,10 @@ from fastback.kit.db import Database
 from fastback.kit.http.errors import Forbidden
 from fastback.kit.tasks import Tasks
 from fastback.providers import model_rows
+from fastback.providers.chat_variables import schema_of
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
 from fastback.providers.listing import ListingError, ollama_entries, openai_entries
-from fastback.providers.model_rows import ModelRow
+from fastback.providers.model_rows import ModelRow, public_params
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.providers")
@@ -83,21 +84,17 @@ def _tags(value: Any) -> list[dict[str, str]]:
     return found
 
 
-def _public_params(params: dict[str, Any]) -> dict[str, Any]:
-    """What of a model's parameters the page may see: the controls it offers, without what they set."""
-    found: dict[str, Any] = {}
-    controls = params.get("model_controls")
-    if isinstance(controls, dict) and controls:
-        found["model_controls"] = {
-            key: {
-                **{name: one[name] for name in ("label", "description", "default", "display") if name in one},
-                "options": {name: {"label": option.get("label")} for name, option in one.get("options", {}).items()},
-            }
-            for key, one in controls.items()
-        }
-    if "compact_token_threshold" in params:
-        found["compact_token_threshold"] = params["compact_token_threshold"]
-    return found
+class _Rights(msgspec.Struct):
+    """What a user was given."""
+
+    user_id: str
+    readable: set[str]
+    groups: set[str]
+
+    def opened_by(self, grant: Entry) -> bool:
+        kind, principal = grant.get("principal_type"), grant.get("principal_id")
+        mine = principal in ("*", self.user_id) if kind == "user" else kind == "group" and principal in self.groups
+        return mine and grant.get("permission") == "read"
 
 
 class ModelRegistry:
@@ -209,11 +206,12 @@ class ModelRegistry:
             for entry in known.entries:
                 prefix = known.connection.prefix
                 upstream = entry["id"].removeprefix(f"{prefix}.") if prefix else entry["id"]
-                if entry["owned_by"] == "ollama" and entry["id"] in found:
-                    urls = found[entry["id"]].entry.get("ollama", {}).get("urls")
-                    if isinstance(urls, list):
-                        urls.append(known.connection.index)
-                        continue
+                double = found.get(entry["id"])
+                if double is not None and double.owned_by == entry["owned_by"]:
+                    # The first server that has it answers; Ollama's are all known.
+                    if double.owned_by == "ollama":
+                        double.entry["ollama"]["urls"].append(known.connection.index)
+                    continue
                 found[entry["id"]] = Model(
                     entry["id"], entry["name"], deepcopy(entry), entry["owned_by"], known.connection, upstream
                 )
@@ -227,7 +225,10 @@ class ModelRegistry:
 
     async def _merge(self) -> dict[str, Model]:
         found = self._base()
-        if found and self._config.flag("evaluation.arena.enable"):
+        if not found:
+            # Nothing can answer; what is made of base models is not offered either.
+            return {}
+        if self._config.flag("evaluation.arena.enable"):
             for arena in self._config.items("evaluation.arena.models") or [_DEFAULT_ARENA]:
                 entry: Entry = {
                     "id": arena["id"],
@@ -252,13 +253,17 @@ class ModelRegistry:
         return found
 
     def _apply(self, found: dict[str, Model], row: ModelRow, info: Entry) -> None:
-        info["params"] = _public_params(row.params or {})
+        info["params"] = public_params(row.params or {})
+        schema = schema_of((row.params or {}).get("system"))
+        info["meta"].pop("chat_variables_schema", None)
+        if schema:
+            info["meta"]["chat_variables_schema"] = schema
         if row.base_model_id is None:
-            model = found.get(row.id)
+            model = found.get(row.id) or self._untagged(found, row.id)
             if model is None:
                 return
             if not row.is_active:
-                del found[row.id]
+                del found[model.id]
                 return
             if model.arena:
                 kept = model.entry["info"]["meta"]
@@ -300,10 +305,12 @@ class ModelRegistry:
     def _untagged(found: dict[str, Model], model_id: str) -> Model | None:
         """Ollama's models are also known by their name without the tag."""
         name = model_id.split(":")[0]
-        return next((one for one in found.values() if one.owned_by == "ollama" and one.id.split(":")[0] == name), None)
+        with_tags = (one for one in found.values() if one.connection is not None and one.owned_by == "ollama")
+        return next((one for one in with_tags if one.id.split(":")[0] == name), None)
 
     def _finish(self, found: dict[str, Model]) -> None:
         defaults = self._config.table("models.default_metadata")
+        threshold = self._config.table("models.default_params").get("compact_token_threshold")
         for model in found.values():
             entry = model.entry
             info = entry.get("info")
@@ -316,6 +323,9 @@ class ModelRegistry:
                         meta[key] = {**value, **(meta.get(key) or {})}
                     elif meta.get(key) is None:
                         meta[key] = deepcopy(value)
+            if threshold is not None:
+                params = {"compact_token_threshold": threshold, **((info or {}).get("params") or {})}
+                info = entry["info"] = {**(info or {}), "params": params}
             meta = (info or {}).get("meta") or {}
             meta.pop("profile_image_url", None)
             if "tags" in meta:
@@ -338,43 +348,40 @@ class ModelRegistry:
         found = await self.all()
         if self._sees_all(user):
             return list(found.values())
-        groups = set(await self._permissions.group_ids(user.id))
-        readable = await self._grants.accessible(user.id, "model", [one.id for one in found.values() if one.info])
-        return [one for one in found.values() if self._may(one, user, found, readable, groups)]
+        rights = await self._rights(user, [one.id for one in found.values() if one.info])
+        return [one for one in found.values() if self._direct(one, user, rights)]
 
-    def _may(self, model: Model, user: User, found: dict[str, Model], readable: set[str], groups: set[str]) -> bool:
+    async def _rights(self, user: User, model_ids: list[str]) -> _Rights:
+        readable = await self._grants.accessible(user.id, "model", model_ids)
+        return _Rights(user.id, readable, set(await self._permissions.group_ids(user.id)))
+
+    @staticmethod
+    def _direct(model: Model, user: User, rights: _Rights) -> bool:
+        """Whether a user may see a model; what it is based on is not asked."""
         if model.arena:
             given = ((model.entry.get("info") or {}).get("meta") or {}).get("access_grants") or []
-            return user.is_admin or any(
-                one.get("permission") == "read"
-                and (
-                    (one.get("principal_type") == "user" and one.get("principal_id") in ("*", user.id))
-                    or (one.get("principal_type") == "group" and one.get("principal_id") in groups)
-                )
-                for one in given
-                if isinstance(one, dict)
-            )
-        seen: set[str] = set()
-        current: Model | None = model
-        while current is not None and current.id not in seen:
-            seen.add(current.id)
-            if current.info is None:
-                return user.is_admin
-            if user.id != current.info.user_id and current.id not in readable:
-                return False
-            if current.base_model_id is None:
-                return True
-            base = found.get(current.base_model_id)
-            if base is None:
-                return user.is_admin
-            current = base
-        return True
+            return (not given and user.is_admin) or any(rights.opened_by(one) for one in given if isinstance(one, dict))
+        if model.info is None:
+            return user.is_admin
+        return user.id == model.info.user_id or model.id in rights.readable
 
     async def check_access(self, user: User, model: Model) -> None:
-        """Raises: Forbidden, when the user may not use the model."""
+        """A user may use a model who may see it and every model below it.
+
+        Raises:
+            Forbidden: they may not.
+        """
         if self._sees_all(user):
             return
-        if model.id not in {one.id for one in await self.visible(user)}:
+        found = await self.all()
+        chain = [model]
+        while (base_id := chain[-1].base_model_id) is not None and (base := found.get(base_id)) is not None:
+            if any(base is one for one in chain):
+                break
+            chain.append(base)
+        rights = await self._rights(user, [one.id for one in chain])
+        missing = chain[-1].base_model_id is not None and chain[-1].base_model_id not in found
+        if (missing and not user.is_admin) or not all(self._direct(one, user, rights) for one in chain):
             raise Forbidden("Model not found")
 
     async def bytes_for(self, user: User) -> bytes:

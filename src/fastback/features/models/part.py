@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
-from fastback.features.models.routes import Workspace
+from fastback.config import Config
+from fastback.features.models.references import References
+from fastback.features.models.service import Workspace
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
@@ -14,14 +16,11 @@ from fastback.settings import Settings
 
 async def start(services: Services) -> None:
     """Add `Workspace`."""
-    services.add(
-        Workspace,
-        Workspace(
-            services.get(Database),
-            services.get(Grants),
-            services.get(Permissions),
-            services.get(ModelRegistry),
-            services.get(Settings),
-            services.get(Bus),
-        ),
-    )
+    db: Database = services.get(Database)
+    settings: Settings = services.get(Settings)
+    grants: Grants = services.get(Grants)
+    permissions: Permissions = services.get(Permissions)
+    bypass = settings.bypass_admin_access_control
+    references = References(db, services.get(Config), grants, permissions, bypass=bypass)
+    registry: ModelRegistry = services.get(ModelRegistry)
+    services.add(Workspace, Workspace(db, grants, permissions, registry, settings, references, services.get(Bus)))

@@ -6,25 +6,20 @@ import time
 from typing import Any
 
 import msgspec
-from starlette.responses import RedirectResponse, Response
 
 from fastback import messages
-from fastback.access.events import GrantsChanged
-from fastback.access.grants import Grants
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.access.identity import User
-from fastback.access.permissions import Permissions
-from fastback.features.models import store
-from fastback.features.users.pictures import DefaultPictures, stored_picture
-from fastback.kit.bus import Bus
-from fastback.kit.db import Database
-from fastback.kit.http import BadRequest, JsonBytes, NotFound, Router, Unauthorized
+from fastback.features.models import history_routes, picture_routes, store, transfer_routes
+from fastback.features.models.schemas import AccessForm, ModelForm, ModelId, check_id
+from fastback.features.models.service import Draft, Workspace, with_variables
+from fastback.kit.http import BadRequest, Forbidden, JsonBytes, NotFound, Router, Unauthorized
 from fastback.providers import model_rows
 from fastback.providers.model_rows import ModelRow
-from fastback.providers.registry import ModelRegistry, ModelsChanged
-from fastback.settings import Settings
+from fastback.providers.registry import ModelRegistry
 
 router = Router("/api")
+
+Answer = dict[str, Any]
 
 
 @router.get("/models", "/v1/models")
@@ -35,85 +30,8 @@ async def models(user: VerifiedUser, registry: ModelRegistry, refresh: bool = Fa
 
 
 @router.get("/models/base")
-async def base_models(user: AdminUser, registry: ModelRegistry) -> dict[str, Any]:
+async def base_models(user: AdminUser, registry: ModelRegistry) -> Answer:
     return {"data": await registry.base_entries()}
-
-
-class ModelForm(msgspec.Struct):
-    id: str
-    name: str
-    meta: dict[str, Any]
-    params: dict[str, Any]
-    base_model_id: str | None = None
-    access_grants: list[dict[str, Any]] | None = None
-    is_active: bool = True
-
-
-class ModelId(msgspec.Struct):
-    id: str
-
-
-class AccessForm(msgspec.Struct):
-    id: str
-    access_grants: list[dict[str, Any]]
-    name: str | None = None
-
-
-Answer = dict[str, Any]
-
-
-class Workspace:
-    """What the operations on workspace models share."""
-
-    def __init__(
-        self,
-        db: Database,
-        grants: Grants,
-        permissions: Permissions,
-        registry: ModelRegistry,
-        settings: Settings,
-        bus: Bus,
-    ) -> None:
-        self.db = db
-        self.grants = grants
-        self.permissions = permissions
-        self.registry = registry
-        self.bus = bus
-        self._bypass = settings.bypass_admin_access_control
-
-    def sees_all(self, user: User) -> bool:
-        return user.is_admin and self._bypass
-
-    async def may_write(self, row: ModelRow, user: User) -> bool:
-        if row.user_id == user.id or user.is_admin:
-            return True
-        return await self.grants.allows(user.id, "model", row.id, "write")
-
-    async def writable(self, model_id: str, user: User) -> ModelRow:
-        """Raises: NotFound, or Unauthorized when the user may not change it."""
-        row = await model_rows.get(self.db, model_id)
-        if row is None:
-            raise NotFound(messages.NOT_FOUND)
-        if not await self.may_write(row, user):
-            raise Unauthorized(messages.ACCESS_PROHIBITED)
-        return row
-
-    async def shown(self, row: ModelRow) -> Answer:
-        return row.dump(await self.grants.of("model", row.id))
-
-    async def save(self, row: ModelRow, user: User, wanted: list[Any] | None, *, new: bool) -> Answer:
-        async with self.db.transaction() as tx:
-            if wanted is not None:
-                allowed = await self.grants.filter_allowed(user.id, user.role, wanted, "model")
-                grants = await self.grants.replace(tx, "model", row.id, allowed)
-            else:
-                grants = await self.grants.of("model", row.id)
-            snapshot = {key: value for key, value in row.dump(grants).items() if key != "version_id"}
-            row.version_id = await store.remember(tx, row, user.id, parent_id=row.version_id, snapshot=snapshot)
-            await (store.insert if new else store.update)(tx, row)
-        await self.bus.publish(ModelsChanged())
-        await self.bus.publish(GrantsChanged("model", row.id))
-        return row.dump(grants)
 
 
 @router.get("/v1/models/list")
@@ -139,30 +57,33 @@ async def page(
         direction=direction,
         page=page or 1,
     )
-    grants = await workspace.grants.of_many("model", [row.id for row in rows])
     owners = await store.owners(workspace.db, [row.user_id for row in rows if row.user_id])
     writable = await workspace.grants.accessible(user.id, "model", [row.id for row in rows], "write")
     items = []
-    for row in rows:
-        owner = owners.get(row.user_id or "")
-        items.append(
-            {
-                **row.dump(grants[row.id]),
-                "user": msgspec.structs.asdict(owner) if owner else None,
-                "write_access": user.is_admin or row.user_id == user.id or row.id in writable,
-            }
-        )
+    for row, item in zip(rows, await workspace.all_shown(rows), strict=True):
+        may_write = workspace.sees_all(user) or row.user_id == user.id or row.id in writable
+        items.append(_listed(item, owners.get(row.user_id or ""), may_write=may_write))
     return {"items": items, "total": total}
 
 
+def _listed(item: Answer, owner: store.Owner | None, *, may_write: bool) -> Answer:
+    """An item of the list: pictures are fetched by themselves, parameters are for those who may change them."""
+    item = with_variables(item)
+    item["meta"].pop("profile_image_url", None)
+    if not may_write:
+        item["params"] = {}
+    return {**item, "user": msgspec.structs.asdict(owner) if owner else None, "write_access": may_write}
+
+
 @router.get("/v1/models/base")
-async def base(user: AdminUser, workspace: Workspace) -> list[Answer]:
-    return [await workspace.shown(row) for row in await store.of_kind(workspace.db, base=True)]
+async def base(user: AdminUser, workspace: Workspace, tag: str | None = None) -> list[Answer]:
+    rows = await store.of_kind(workspace.db, base=True)
+    return await workspace.all_shown([row for row in rows if not tag or tag in _tags_of([row])])
 
 
 @router.get("/v1/models/all")
 async def everything(user: AdminUser, workspace: Workspace) -> list[Answer]:
-    return [await workspace.shown(row) for row in await model_rows.all_rows(workspace.db)]
+    return await workspace.all_shown(await model_rows.all_rows(workspace.db))
 
 
 def _tags_of(rows: list[ModelRow]) -> list[str]:
@@ -189,108 +110,119 @@ async def base_tags(user: AdminUser, workspace: Workspace) -> list[str]:
     return _tags_of(await store.of_kind(workspace.db, base=True))
 
 
-@router.get("/v1/models/export")
-async def export(user: VerifiedUser, workspace: Workspace, ids: list[str] | None = None) -> list[Answer]:
-    if not user.is_admin and not await workspace.permissions.has(user.id, "workspace.models_export"):
-        raise Unauthorized(messages.ACCESS_PROHIBITED)
-    rows = await store.of_kind(workspace.db, base=False)
-    if not workspace.sees_all(user):
-        readable = await workspace.grants.accessible(user.id, "model", [row.id for row in rows])
-        rows = [row for row in rows if row.user_id == user.id or row.id in readable]
-    return [await workspace.shown(row) for row in rows if not ids or row.id in ids]
-
-
 @router.post("/v1/models/create", "/v1/models")
 async def create(data: ModelForm, user: VerifiedUser, workspace: Workspace) -> Answer:
-    if not user.is_admin and not await workspace.permissions.has(user.id, "workspace.models"):
-        raise Unauthorized(messages.UNAUTHORIZED)
+    check_id(data.id)
+    await workspace.permitted(user, "workspace.models")
     if len(data.id) > 256:
         raise BadRequest(messages.MODEL_ID_TOO_LONG)
     if await model_rows.get(workspace.db, data.id) is not None:
         raise Unauthorized(messages.MODEL_ID_TAKEN)
+    draft = await workspace.draft(data, None)
     if not user.is_admin:
-        if data.base_model_id is None:
-            raise Unauthorized(messages.ACCESS_PROHIBITED)
-        base = await workspace.registry.find(data.base_model_id)
-        if base is None or base.id not in {one.id for one in await workspace.registry.visible(user)}:
-            raise Unauthorized(messages.ACCESS_PROHIBITED)
-    now = int(time.time())
-    row = ModelRow(
-        data.id, None, user.id, data.base_model_id, data.name, data.params, data.meta, data.is_active, now, now
-    )
-    return await workspace.save(row, user, data.access_grants or [], new=True)
+        if not draft.base_model_id:
+            raise Unauthorized(messages.UNAUTHORIZED)
+        await workspace.check_not_base(data.id)
+    await workspace.references.check_knowledge(draft.meta, user)
+    await workspace.references.check_pictures(draft.meta, user)
+    grants = await workspace.given_grants(user, data.access_grants)
+    return await workspace.save(draft, user, None, grants=grants)
+
+
+async def _one(model_id: str, user: VerifiedUser, workspace: Workspace) -> Answer:
+    row = await model_rows.get(workspace.db, model_id)
+    if row is None:
+        raise NotFound(messages.NOT_FOUND)
+    may_write = await workspace.may(row, user, "write")
+    if not may_write and not await workspace.may(row, user, "read"):
+        raise Unauthorized(messages.ACCESS_PROHIBITED)
+    shown = with_variables(await workspace.shown(row))
+    if not may_write:
+        shown["params"] = {}
+    return {**shown, "user": None, "write_access": may_write}
 
 
 @router.get("/v1/models/model")
 async def one(id: str, user: VerifiedUser, workspace: Workspace) -> Answer:
-    row = await model_rows.get(workspace.db, id)
-    if row is None:
-        raise NotFound(messages.NOT_FOUND)
-    writable = await workspace.may_write(row, user)
-    if not writable and not await workspace.grants.allows(user.id, "model", row.id):
-        raise Unauthorized(messages.NOT_FOUND)
-    return {**await workspace.shown(row), "write_access": writable}
+    return await _one(id, user, workspace)
+
+
+@router.get("/v1/models/{model_id:path}")
+async def one_by_path(model_id: str, user: VerifiedUser, workspace: Workspace) -> Answer:
+    """Our own: the same by its path, for clients that expect it there."""
+    return await _one(model_id, user, workspace)
 
 
 @router.post("/v1/models/model/update")
 async def update(data: ModelForm, user: VerifiedUser, workspace: Workspace) -> Answer:
-    row = await workspace.writable(data.id, user)
-    row.name, row.meta, row.params = data.name, data.meta, data.params
-    row.base_model_id, row.is_active, row.updated_at = data.base_model_id, data.is_active, int(time.time())
-    return await workspace.save(row, user, data.access_grants, new=False)
+    check_id(data.id)
+    row = await model_rows.get(workspace.db, data.id)
+    if row is None:
+        raise Unauthorized(messages.NOT_FOUND)
+    if not await workspace.may_change(row, user):
+        raise BadRequest(messages.ACCESS_PROHIBITED)
+    draft = await workspace.draft(data, row)
+    await workspace.references.check_knowledge(draft.meta, user)
+    if not user.is_admin and row.base_model_id and not draft.base_model_id:
+        raise Unauthorized(messages.UNAUTHORIZED)
+    await workspace.references.check_pictures(draft.meta, user, row.meta)
+    return await workspace.save(draft, user, row)
 
 
 @router.post("/v1/models/model/toggle")
 async def toggle(id: str, user: VerifiedUser, workspace: Workspace) -> Answer:
-    row = await workspace.writable(id, user)
-    row.is_active, row.updated_at = not row.is_active, int(time.time())
-    await store.update(workspace.db, row)
-    await workspace.bus.publish(ModelsChanged())
-    return await workspace.shown(row)
+    row = await model_rows.get(workspace.db, id)
+    if row is None:
+        raise Unauthorized(messages.NOT_FOUND)
+    if not await workspace.may_change(row, user):
+        raise Unauthorized(messages.UNAUTHORIZED)
+    await store.toggle(workspace.db, id)
+    await workspace.changed()
+    return await workspace.shown(await model_rows.get(workspace.db, id) or row)
 
 
 @router.post("/v1/models/model/access/update")
 async def set_access(data: AccessForm, user: VerifiedUser, workspace: Workspace) -> Answer:
+    check_id(data.id)
     row = await model_rows.get(workspace.db, data.id)
     if row is None:
+        # A model of a server that nobody has said anything about yet.
         if not user.is_admin:
-            raise NotFound(messages.NOT_FOUND)
-        now = int(time.time())
-        row = ModelRow(data.id, None, user.id, None, data.name or data.id, {}, {}, True, now, now)
-        return await workspace.save(row, user, data.access_grants, new=True)
-    if not await workspace.may_write(row, user):
-        raise Unauthorized(messages.ACCESS_PROHIBITED)
+            raise Forbidden(messages.ACCESS_PROHIBITED)
+    elif not await workspace.may_change(row, user):
+        raise BadRequest(messages.ACCESS_PROHIBITED)
     wanted = await workspace.grants.validate(user.id, user.role, data.access_grants, "model")
     async with workspace.db.transaction() as tx:
-        await workspace.grants.replace(tx, "model", row.id, wanted)
-    await workspace.bus.publish(GrantsChanged("model", row.id))
+        if row is None:
+            draft = Draft(data.id, data.name or data.id, None, {}, workspace.meta({}))
+            row = await workspace.write(tx, draft, user.id, None, grants=wanted)
+        else:
+            await workspace.grants.replace(tx, "model", row.id, wanted)
+            await store.touch(tx, row.id)
+            row.updated_at = int(time.time())
+    await workspace.changed(row.id)
     return await workspace.shown(row)
 
 
 @router.post("/v1/models/model/delete")
 async def delete(data: ModelId, user: VerifiedUser, workspace: Workspace) -> bool:
-    row = await workspace.writable(data.id, user)
+    row = await model_rows.get(workspace.db, data.id)
+    if row is None:
+        raise Unauthorized(messages.NOT_FOUND)
+    if not await workspace.may_change(row, user):
+        raise Unauthorized(messages.UNAUTHORIZED)
     async with workspace.db.transaction() as tx:
         await store.delete(tx, row.id)
-    await workspace.bus.publish(ModelsChanged())
+    await workspace.changed(row.id)
     return True
 
 
 @router.delete("/v1/models/delete/all")
 async def delete_all(user: AdminUser, workspace: Workspace) -> bool:
     async with workspace.db.transaction() as tx:
-        for row in await model_rows.all_rows(tx):
-            await store.delete(tx, row.id)
-    await workspace.bus.publish(ModelsChanged())
+        await store.delete_all(tx)
+    await workspace.changed()
     return True
 
 
-@router.get("/v1/models/model/profile/image")
-async def picture(id: str, user: VerifiedUser, db: Database, settings: Settings, pictures: DefaultPictures) -> Response:
-    row = await model_rows.get(db, id)
-    url = (row.meta or {}).get("profile_image_url") if row is not None else None
-    allowed = frozenset(one.strip() for one in settings.profile_image_allowed_mime_types.split(","))
-    if isinstance(url, str) and url.startswith("/") and not url.startswith("//"):
-        return RedirectResponse(url, 302)
-    found = stored_picture(url, allowed=allowed, forward=settings.enable_profile_image_url_forwarding)
-    return found or RedirectResponse("/static/favicon.png", 302)
+routers = [router, history_routes.router, transfer_routes.router, picture_routes.router]

@@ -1,9 +1,9 @@
-"""Workspace models: rows of `model`, their history and lists."""
+"""Workspace models: rows of `model` and their lists."""
 
 from __future__ import annotations
 
+import json
 import time
-import uuid
 from typing import Any
 
 import msgspec
@@ -13,11 +13,20 @@ from fastback.kit.db import Executor
 from fastback.providers.model_rows import COLUMNS, ModelRow
 
 PAGE = 30
-_ORDERS = {"name": "lower(m.name)", "created_at": "m.created_at", "updated_at": "m.updated_at"}
+_ORDERS = {"name": "m.name", "created_at": "m.created_at", "updated_at": "m.updated_at"}
+_FOUND = " OR ".join(
+    f"lower({column}) LIKE lower(:query)" for column in ("m.name", "m.base_model_id", "u.name", "u.email", "u.username")
+)
 
 
 def _prefixed() -> str:
     return ", ".join(f"m.{one.strip()}" for one in COLUMNS.split(","))
+
+
+def _escaped(text: str) -> str:
+    for char in "!%_":
+        text = text.replace(char, f"!{char}")
+    return text
 
 
 async def page(
@@ -33,29 +42,32 @@ async def page(
     direction: str | None,
     page: int,
 ) -> tuple[list[ModelRow], int]:
-    """Workspace models a user may read, 30 a page, and how many there are."""
+    """Workspace models a user may read, 30 a page, and how many there are; newest first unless said otherwise."""
     where = ["m.base_model_id IS NOT NULL"]
     params: dict[str, Any] = {}
     if not sees_all:
         where.append(f"(m.user_id = :user_id OR {granted('model', 'm.id')})")
         params |= {"user_id": user_id, "group_ids": group_ids, "permission": "read"}
     if query:
-        where.append("(lower(m.name) LIKE :query OR lower(m.base_model_id) LIKE :query OR lower(m.id) LIKE :query)")
-        params["query"] = f"%{query.lower()}%"
+        where.append(f"({_FOUND})")
+        params["query"] = f"%{query}%"
     if tag:
-        where.append("lower(m.meta) LIKE :tag")
-        params["tag"] = f'%"name":%"{tag.lower()}"%'
+        # Open WebUI writes what is not ASCII as escapes, we as it is.
+        plain = msgspec.json.encode(tag.lower()).decode()
+        where.append("(lower(m.meta) LIKE :tag ESCAPE '!' OR lower(m.meta) LIKE :tag_ascii ESCAPE '!')")
+        params["tag"] = f"%{_escaped(plain)}%"
+        params["tag_ascii"] = f"%{_escaped(json.dumps(tag.lower()))}%"
     if view in ("created", "shared"):
         where.append("m.user_id = :owner" if view == "created" else "m.user_id <> :owner")
         params["owner"] = user_id
-    condition = " AND ".join(where)
-    total = await db.scalar("models.count", f"SELECT count(*) FROM model m WHERE {condition}", **params)
+    source = f'FROM model m LEFT JOIN "user" u ON u.id = m.user_id WHERE {" AND ".join(where)}'
+    total = await db.scalar("models.count", f"SELECT count(*) {source}", **params)
     column = _ORDERS.get(order_by or "", "m.created_at")
-    way = "ASC" if direction == "asc" else "DESC"
+    way = "ASC" if direction == "asc" and order_by in _ORDERS else "DESC"
     rows = await db.all(
         ModelRow,
         "models.page",
-        f"SELECT {_prefixed()} FROM model m WHERE {condition} ORDER BY {column} {way}, m.id LIMIT {PAGE} OFFSET :skip",
+        f"SELECT {_prefixed()} {source} ORDER BY {column} {way}, m.id LIMIT {PAGE} OFFSET :skip",
         skip=(max(page, 1) - 1) * PAGE,
         **params,
     )
@@ -70,21 +82,68 @@ async def of_kind(db: Executor, *, base: bool) -> list[ModelRow]:
     )
 
 
+async def by_ids(db: Executor, ids: list[str]) -> list[ModelRow]:
+    return await db.all(ModelRow, "models.by_ids", f"SELECT {COLUMNS} FROM model WHERE id = ANY(:ids)", ids=ids)
+
+
+class Face(msgspec.Struct):
+    """What a model's picture needs."""
+
+    meta: dict[str, Any] | None
+    user_id: str | None
+    updated_at: int | None
+
+
+async def face(db: Executor, model_id: str) -> Face | None:
+    return await db.first(
+        Face, "models.face", "SELECT meta, user_id, updated_at FROM model WHERE id = :id", id=model_id
+    )
+
+
 async def insert(tx: Executor, row: ModelRow) -> None:
     await tx.execute(
         "models.insert",
-        """INSERT INTO model (id, version_id, user_id, base_model_id, name, params, meta, is_active, updated_at, created_at)
-           VALUES (:id, :version_id, :user_id, :base_model_id, :name, :params, :meta, :is_active, :updated_at, :created_at)""",
+        """INSERT INTO model
+               (id, version_id, user_id, base_model_id, name, params, meta, is_active, updated_at, created_at)
+           VALUES (:id, :version_id, :user_id, :base_model_id, :name, :params, :meta, :is_active, :updated_at,
+               :created_at)""",
         **_values(row),
     )
 
 
-async def update(tx: Executor, row: ModelRow) -> None:
-    await tx.execute(
+async def update(tx: Executor, row: ModelRow, *, version: str | None) -> bool:
+    """Write a row whose version is still `version`; whether it was."""
+    values = {key: value for key, value in _values(row).items() if key not in ("user_id", "created_at")}
+    changed = await tx.execute(
         "models.update",
         """UPDATE model SET version_id = :version_id, base_model_id = :base_model_id, name = :name, params = :params,
-               meta = :meta, is_active = :is_active, updated_at = :updated_at WHERE id = :id""",
-        **{key: value for key, value in _values(row).items() if key not in ("user_id", "created_at")},
+               meta = :meta, is_active = :is_active, updated_at = :updated_at
+           WHERE id = :id AND (version_id = :version OR (version_id IS NULL AND CAST(:version AS TEXT) IS NULL))""",
+        version=version,
+        **values,
+    )
+    return changed == 1
+
+
+async def lock_version(tx: Executor, model_id: str) -> str | None:
+    """The version in use; it stays so until the transaction ends."""
+    await tx.execute("models.lock", "UPDATE model SET version_id = version_id WHERE id = :id", id=model_id)
+    found: str | None = await tx.scalar("models.version", "SELECT version_id FROM model WHERE id = :id", id=model_id)
+    return found
+
+
+async def toggle(db: Executor, model_id: str) -> None:
+    await db.execute(
+        "models.toggle",
+        "UPDATE model SET is_active = NOT is_active, updated_at = :now WHERE id = :id",
+        id=model_id,
+        now=int(time.time()),
+    )
+
+
+async def touch(tx: Executor, model_id: str) -> None:
+    await tx.execute(
+        "models.touch", "UPDATE model SET updated_at = :now WHERE id = :id", id=model_id, now=int(time.time())
     )
 
 
@@ -93,25 +152,6 @@ def _values(row: ModelRow) -> dict[str, Any]:
     values["params"] = msgspec.json.encode(row.params or {}).decode()
     values["meta"] = msgspec.json.encode(row.meta or {}).decode()
     return values
-
-
-async def remember(
-    tx: Executor, row: ModelRow, user_id: str, *, parent_id: str | None, snapshot: dict[str, Any]
-) -> str:
-    """Write a version into the history; its id."""
-    version = str(uuid.uuid4())
-    await tx.execute(
-        "models.remember",
-        """INSERT INTO model_history (id, model_id, parent_id, snapshot, user_id, commit_message, created_at)
-           VALUES (:id, :model_id, :parent_id, :snapshot, :user_id, NULL, :now)""",
-        id=version,
-        model_id=row.id,
-        parent_id=parent_id,
-        snapshot=msgspec.json.encode(snapshot).decode(),
-        user_id=user_id,
-        now=int(time.time()),
-    )
-    return version
 
 
 async def delete(tx: Executor, model_id: str) -> None:
@@ -124,21 +164,26 @@ async def delete(tx: Executor, model_id: str) -> None:
     await tx.execute("models.delete", "DELETE FROM model WHERE id = :id", id=model_id)
 
 
+async def delete_all(tx: Executor) -> None:
+    await tx.execute("models.delete_all_history", "DELETE FROM model_history")
+    await tx.execute("models.delete_all_grants", "DELETE FROM access_grant WHERE resource_type = 'model'")
+    await tx.execute("models.delete_all", "DELETE FROM model")
+
+
 class Owner(msgspec.Struct):
     """Who made a model, as lists show them."""
 
     id: str
     name: str
-    email: str
     role: str
-    profile_image_url: str | None
+    email: str
 
 
 async def owners(db: Executor, user_ids: list[str]) -> dict[str, Owner]:
     rows = await db.all(
         Owner,
         "models.owners",
-        'SELECT id, name, email, role, profile_image_url FROM "user" WHERE id = ANY(:ids)',
+        'SELECT id, name, role, email FROM "user" WHERE id = ANY(:ids)',
         ids=list(set(user_ids)),
     )
     return {row.id: row for row in rows}

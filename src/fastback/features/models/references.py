@@ -1,0 +1,186 @@
+"""What a model refers to, files, knowledge, tools, and whether its author may use it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fastback import messages
+from fastback.access.grants import Grants, granted
+from fastback.access.identity import User
+from fastback.access.permissions import Permissions
+from fastback.config import Config
+from fastback.features.models.schemas import avatar_files, background_file
+from fastback.kit.db import Database
+from fastback.kit.http import BadRequest, Forbidden, NotBuilt
+
+Fields = dict[str, Any]
+
+_MOST = 5 * 1024 * 1024
+#: Pictures by their first bytes.
+_MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
+
+
+class _File(msgspec.Struct):
+    user_id: str | None
+    path: str | None
+
+
+class _Resource(msgspec.Struct):
+    user_id: str | None
+    is_active: bool
+
+
+_READABLE = f"""
+    SELECT 1 FROM knowledge_file kf JOIN knowledge k ON k.id = kf.knowledge_id
+    WHERE kf.file_id = :file_id AND (k.user_id = :user_id OR {granted("knowledge", "k.id")})
+    UNION ALL
+    SELECT 1 FROM model m
+    WHERE m.meta LIKE :mention AND (m.user_id = :user_id OR {granted("model", "m.id")})
+    LIMIT 1"""
+
+#: Tables of what a version may refer to; some rows can be switched off.
+_TABLES = {
+    "note": "SELECT user_id, TRUE AS is_active FROM note WHERE id = :id",
+    "knowledge": "SELECT user_id, TRUE AS is_active FROM knowledge WHERE id = :id",
+    "skill": "SELECT user_id, is_active FROM skill WHERE id = :id",
+    "tool": "SELECT user_id, TRUE AS is_active FROM tool WHERE id = :id",
+    "function": "SELECT user_id, is_active FROM function WHERE id = :id",
+}
+
+
+def picture_type(content: bytes) -> str | None:
+    """The media type of a picture that may stand behind a chat, or None."""
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for magic, kind in _MAGIC if content.startswith(magic)), None)
+
+
+def _head(path: str) -> tuple[bytes, int]:
+    file = Path(path)
+    with file.open("rb") as opened:
+        return opened.read(16), file.stat().st_size
+
+
+class References:
+    """Checks what models refer to."""
+
+    def __init__(self, db: Database, config: Config, grants: Grants, permissions: Permissions, *, bypass: bool) -> None:
+        self._db = db
+        self._config = config
+        self._grants = grants
+        self._permissions = permissions
+        self._bypass = bypass
+
+    async def _file(self, file_id: str) -> _File | None:
+        return await self._db.first(_File, "models.file", "SELECT user_id, path FROM file WHERE id = :id", id=file_id)
+
+    async def path_of(self, file_id: str) -> str | None:
+        """Where a file lies; None where nobody knows it."""
+        file = await self._file(file_id)
+        return file.path if file is not None else None
+
+    async def may_read_file(self, file_id: str, user: User) -> bool:
+        """Whether a user may read a file: their own, or one in knowledge or a model that is shared with them."""
+        file = await self._file(file_id)
+        if file is None:
+            return False
+        if user.is_admin or file.user_id == user.id:
+            return True
+        found = await self._db.scalar(
+            "models.may_read_file",
+            _READABLE,
+            file_id=file_id,
+            mention=f"%{file_id}%",
+            user_id=user.id,
+            group_ids=await self._permissions.group_ids(user.id),
+            permission="read",
+        )
+        return bool(found)
+
+    async def check_knowledge(self, meta: Fields, user: User) -> None:
+        """Raises: Forbidden, for a file that the author may not read."""
+        if user.is_admin:
+            return
+        items = [item for item in meta.get("knowledge") or [] if isinstance(item, dict)]
+        for file_id in [item.get("id") for item in items if item.get("type") == "file"]:
+            if file_id and not await self.may_read_file(str(file_id), user):
+                raise Forbidden(messages.ACCESS_PROHIBITED)
+
+    async def check_pictures(self, meta: Fields, user: User, previous: Fields | None = None) -> None:
+        """The background picture and the voice avatar, where they are not those of before.
+
+        Raises:
+            Forbidden: a file the author may not read. BadRequest: no picture. NotBuilt: another voice avatar.
+        """
+        previous = previous or {}
+        background = meta.get("background_image_url")
+        if background and background != previous.get("background_image_url"):
+            await self._check_background(background_file(background) or "", user)
+        if avatar_files(meta.get("voice_avatar")) - avatar_files(previous.get("voice_avatar")):
+            raise NotBuilt("Checking the files of a voice avatar")
+
+    async def _check_background(self, file_id: str, user: User) -> None:
+        file = await self._file(file_id)
+        if file is None or not await self.may_read_file(file_id, user):
+            raise Forbidden("Background image is not accessible.")
+        try:
+            head, size = await asyncio.to_thread(_head, file.path or "")
+        except OSError as error:
+            raise BadRequest(str(error)) from error
+        if size > _MOST:
+            raise BadRequest("Background image must be at most 5 MiB.")
+        if picture_type(head) is None:
+            raise BadRequest("Background image must be PNG, JPEG, WebP, or GIF.")
+
+    async def check_version(self, meta: Fields, user: User) -> None:
+        """Everything an old version refers to: it may be gone since.
+
+        Raises:
+            BadRequest: gone or switched off. Forbidden: not the user's to use.
+        """
+        for item in meta.get("knowledge") or []:
+            if not isinstance(item, dict) or not item.get("id") or item.get("legacy"):
+                continue
+            if item.get("type") == "file":
+                if not await self.may_read_file(str(item["id"]), user):
+                    raise BadRequest("A referenced knowledge file is missing or inaccessible.")
+            else:
+                await self._require("note" if item.get("type") == "note" else "knowledge", str(item["id"]), user)
+        for skill_id in meta.get("skillIds") or []:
+            await self._require("skill", str(skill_id), user)
+        for tool_id in meta.get("toolIds") or []:
+            # Tools of servers come and go with them.
+            if not str(tool_id).startswith("server:") and not await self._usable("tool", str(tool_id), user):
+                raise BadRequest("A referenced tool is missing or inaccessible.")
+        for name in ("filterIds", "defaultFilterIds", "actionIds"):
+            for function_id in meta.get(name) or []:
+                found = await self._resource("function", str(function_id))
+                if found is None or not found.is_active:
+                    raise BadRequest(f"A referenced function is unavailable: {function_id}")
+        terminal = meta.get("terminalId")
+        known = [one.get("id") for one in self._config.items("terminal_server.connections") if isinstance(one, dict)]
+        if terminal and terminal not in known:
+            raise BadRequest("The referenced terminal is missing or inaccessible.")
+
+    async def _resource(self, kind: str, resource_id: str) -> _Resource | None:
+        return await self._db.first(_Resource, f"models.{kind}", _TABLES[kind], id=resource_id)
+
+    async def _mine(self, kind: str, resource_id: str, found: _Resource, user: User) -> bool:
+        if found.user_id == user.id or (user.is_admin and self._bypass):
+            return True
+        return await self._grants.allows(user.id, kind, resource_id)
+
+    async def _usable(self, kind: str, resource_id: str, user: User) -> bool:
+        found = await self._resource(kind, resource_id)
+        return found is not None and await self._mine(kind, resource_id, found, user)
+
+    async def _require(self, kind: str, resource_id: str, user: User) -> None:
+        found = await self._resource(kind, resource_id)
+        if found is None or not found.is_active:
+            raise BadRequest(f"Referenced {kind} is unavailable: {resource_id}")
+        if not await self._mine(kind, resource_id, found, user):
+            raise Forbidden(f"Referenced {kind} is not accessible: {resource_id}")

@@ -1,0 +1,174 @@
+"""Carrying workspace models elsewhere and back: export, import, and a copy that replaces everything."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from pathlib import Path
+
+import msgspec
+
+from fastback import messages
+from fastback.access.grants import WantedGrant
+from fastback.access.guards import AdminUser, VerifiedUser
+from fastback.access.identity import User
+from fastback.features.models import store
+from fastback.features.models.references import picture_type
+from fastback.features.models.schemas import ImportForm, ModelForm, SyncForm, background_file
+from fastback.features.models.service import Answer, Draft, Workspace
+from fastback.kit.http import BadRequest, Forbidden, HttpError, NotBuilt, Router, Unauthorized
+from fastback.providers import model_rows
+from fastback.providers.model_rows import ModelRow
+
+log = logging.getLogger("fastback.models")
+
+router = Router("/api/v1/models")
+
+
+@router.get("/export")
+async def export(user: VerifiedUser, workspace: Workspace, ids: list[str] | None = None) -> list[Answer]:
+    await workspace.permitted(user, "workspace.models_export")
+    rows = await store.of_kind(workspace.db, base=False)
+    if ids is not None:
+        rows = [row for row in rows if row.id in ids]
+    if not workspace.sees_all(user):
+        writable = await workspace.grants.accessible(user.id, "model", [row.id for row in rows], "write")
+        rows = [row for row in rows if row.user_id == user.id or row.id in writable]
+    if ids is not None and {row.id for row in rows} != set(ids):
+        raise Forbidden(messages.ACCESS_PROHIBITED)
+    return [await _with_background(one, workspace) for one in await workspace.all_shown(rows)]
+
+
+async def _with_background(shown: Answer, workspace: Workspace) -> Answer:
+    """The model with its background picture inside, instead of the address of a file it leaves behind."""
+    shown["background_image_data"] = None
+    file_id = background_file(shown["meta"].get("background_image_url"))
+    if file_id is None:
+        return shown
+    path = await workspace.references.path_of(file_id)
+    try:
+        content = await asyncio.to_thread(Path(path or "").read_bytes)
+    except OSError:
+        content = b""
+    kind = picture_type(content)
+    if kind is None:
+        raise BadRequest(f"Could not export background for model {shown['id']}.")
+    shown["meta"]["background_image_url"] = None
+    shown["background_image_data"] = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return shown
+
+
+def _form(data: Answer) -> ModelForm:
+    try:
+        return msgspec.convert(data, ModelForm)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"Model {data.get('id')}: {error}") from None
+
+
+class _Import:
+    """One import: what there is already is known before the first model is written."""
+
+    def __init__(self, workspace: Workspace, user: User, existing: dict[str, ModelRow], writable: set[str]) -> None:
+        self._workspace = workspace
+        self._user = user
+        self._existing = existing
+        self._writable = writable
+
+    async def take(self, data: Answer) -> tuple[Draft, ModelRow | None, list[WantedGrant]] | None:
+        """What to write for one model of the file; None for one that is passed over.
+
+        Raises:
+            HttpError: the import ends here.
+        """
+        model_id = data["id"]
+        if data.get("base_model_id") == model_id:
+            data["base_model_id"] = None
+        if data.get("background_image_data") is not None:
+            raise NotBuilt("Importing a background picture")
+        try:
+            await self._workspace.references.check_knowledge(data.get("meta") or {}, self._user)
+        except Forbidden:
+            log.warning("model %s was not imported: it refers to files of others", model_id)
+            return None
+        row = self._existing.get(model_id)
+        form = await (self._anew(data) if row is None else self._over(row, data))
+        if form is None:
+            return None
+        try:
+            draft = await self._workspace.draft(form, row)
+        except HttpError as error:
+            raise BadRequest(error.detail) from error
+        await self._workspace.references.check_pictures(draft.meta, self._user, row.meta if row else None)
+        grants = await self._workspace.given_grants(self._user, form.access_grants) if row is None else []
+        return draft, row, grants
+
+    async def _over(self, row: ModelRow, data: Answer) -> ModelForm | None:
+        if not self._user.is_admin:
+            if row.user_id != self._user.id and row.id not in self._writable:
+                raise Unauthorized(messages.MODEL_ID_TAKEN)
+            if row.base_model_id and not data.get("base_model_id", row.base_model_id):
+                log.warning("model %s was not imported: it would lose its base model", row.id)
+                return None
+        old = {
+            "name": row.name,
+            "base_model_id": row.base_model_id,
+            "is_active": row.is_active,
+        }
+        meta = {**row.full_meta(), **(data.get("meta") or {})}
+        return _form({**old, **data, "meta": meta, "params": data.get("params") or {}})
+
+    async def _anew(self, data: Answer) -> ModelForm | None:
+        form = _form({**data, "meta": data.get("meta") or {}, "params": data.get("params") or {}})
+        if not self._user.is_admin:
+            if not isinstance(form.base_model_id, str) or not form.base_model_id:
+                log.warning("model %s was not imported: it has no base model", form.id)
+                return None
+            await self._workspace.check_not_base(form.id)
+        return form
+
+
+def _named(data: Answer) -> bool:
+    model_id = data.get("id")
+    return isinstance(model_id, str) and 0 < len(model_id) <= 256 and not any(char.isspace() for char in model_id)
+
+
+@router.post("/import")
+async def take_in(data: ImportForm, user: VerifiedUser, workspace: Workspace) -> bool:
+    await workspace.permitted(user, "workspace.models_import")
+    found = [one for one in data.models if _named(one)]
+    existing = {row.id: row for row in await store.by_ids(workspace.db, [one["id"] for one in found])}
+    writable = await workspace.grants.accessible(user.id, "model", list(existing), "write")
+    importing = _Import(workspace, user, existing, writable)
+    for one in found:
+        taken = await importing.take(one)
+        if taken is not None:
+            draft, row, grants = taken
+            await workspace.save(draft, user, row, grants=grants)
+    return True
+
+
+@router.post("/sync")
+async def replace_all(data: SyncForm, user: AdminUser, workspace: Workspace) -> list[Answer]:
+    """Write these models and delete all others, together or not at all."""
+    existing = {row.id: row for row in await model_rows.all_rows(workspace.db)}
+    drafts: list[tuple[Draft, ModelRow | None, list[WantedGrant]]] = []
+    for model in data.models:
+        row = existing.get(model.id)
+        form = ModelForm(
+            model.id, model.name, model.meta, model.params, model.base_model_id, model.access_grants, model.is_active
+        )
+        draft = await workspace.draft(form, row)
+        await workspace.references.check_pictures(draft.meta, user, row.meta if row else None)
+        drafts.append((draft, row, await workspace.given_grants(user, model.access_grants)))
+    written: dict[str, ModelRow] = {}
+    async with workspace.db.transaction() as tx:
+        for draft, row, grants in drafts:
+            # A model named twice is written twice, as two requests would.
+            current = written.get(draft.id, row)
+            written[draft.id] = await workspace.write(tx, draft, user.id, current, grants=grants)
+        for model_id in existing.keys() - written.keys():
+            await store.delete(tx, model_id)
+    await workspace.changed()
+    shown = dict(zip(written, await workspace.all_shown([*written.values()]), strict=True))
+    return [shown[model.id] for model in data.models]
