@@ -323,6 +323,11 @@ class Answer:
         return found
 
     @property
+    def speaks(self) -> bool:
+        """Whether any text has come yet: nobody must wait for the first of it."""
+        return self._open is not None and bool(self._open.pieces)
+
+    @property
     def empty(self) -> bool:
         return not self._items
 

@@ -182,7 +182,7 @@ class Turn:
                 await arrived.wait()
                 arrived.clear()
                 await self._send(answer)
-                if not reading.done():
+                if answer.speaks and not reading.done():
                     await asyncio.sleep(SEND_PAUSE)
             await reading
         finally:

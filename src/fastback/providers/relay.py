@@ -39,12 +39,28 @@ class RelayResponse(Response):
             self._relayed += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._convert is None and self.upstream.content_length is not None:
+            await self._whole(send, scope.get("fastback.headers", []))
+            return
         gone = asyncio.ensure_future(self._gone(receive))
         try:
             await self._pass_on(send, gone, scope.get("fastback.headers", []))
         finally:
             gone.cancel()
             self.upstream.close()
+
+    async def _whole(self, send: Send, extra: list[tuple[bytes, bytes]]) -> None:
+        """An answer of known length is no stream: it is read and sent at once."""
+        try:
+            body = await self.upstream.read()
+        except (aiohttp.ClientError, OSError):
+            body = b'{"detail":"Open WebUI: Server Connection Error"}'
+            self.status_code, self._relayed = 502, [(b"content-type", b"application/json")]
+        finally:
+            self.upstream.release()
+        headers = [*self._relayed, (b"content-length", str(len(body)).encode()), *extra]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     @staticmethod
     async def _gone(receive: Receive) -> None:

@@ -22,9 +22,14 @@ from fastback.features.users import store as users
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, NotFound, Router
+from fastback.kit.http.body import JsonBytes, encoder
+from fastback.kit.ready import ReadyBytes
 from fastback.settings import Settings
 
 router = Router("/api/v1/auths")
+
+#: Answers to "who am I": every page asks on loading, and again whenever its tab comes back.
+_ready = ReadyBytes()
 
 
 def _set_cookies(request: Request, *cookies: bytes) -> None:
@@ -41,11 +46,29 @@ def _signed_in(request: Request, settings: Settings, session: schemas.Session) -
 
 @router.get("/")
 async def session(
-    request: Request, identity: AnyIdentity, user: HumanUser, settings: Settings, db: Database, permissions: Permissions
-) -> schemas.SessionInfo:
+    request: Request,
+    identity: AnyIdentity,
+    user: HumanUser,
+    settings: Settings,
+    config: Config,
+    db: Database,
+    permissions: Permissions,
+) -> JsonBytes:
     expires_at = (identity.claims or {}).get("exp")
     max_age = None if expires_at is None else expires_at - int(time.time())
     _set_cookies(request, session_cookie(settings, identity.token, max_age=max_age, expires_at=expires_at))
+    key, rows = (id(db), identity.token), db.stamp()
+    stamp = None if rows is None else (rows, config.version)
+    body = _ready.get(key, stamp)
+    if body is None:
+        body = encoder.encode(await _session_of(user, identity.token, expires_at, db, permissions))
+        _ready.put(key, stamp, body)
+    return JsonBytes(body)
+
+
+async def _session_of(
+    user: User, token: str, expires_at: int | None, db: Database, permissions: Permissions
+) -> schemas.SessionInfo:
     profile = await users.profile(db, user.id)
     if profile is None:
         raise HttpError(401, messages.INVALID_TOKEN)
@@ -58,7 +81,7 @@ async def session(
         role=profile.role,
         email=profile.email,
         profile_image_url=profile.profile_image_url or users.default_picture(user.id),
-        token=identity.token,
+        token=token,
         token_type="Bearer",
         expires_at=expires_at,
         permissions=await permissions.of(user.id),

@@ -12,11 +12,22 @@ from fastback.features.chats import reading, schemas, search, sharing, store, ta
 from fastback.features.chats.store import ChatPage, ChatTitle
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError, Router
-from fastback.kit.http.body import encoder
+from fastback.kit.http.body import JsonBytes, encoder
+from fastback.kit.ready import ReadyBytes
 from fastback.kit.tasks import Tasks
 from fastback.settings import Settings
 
 router = Router("/api/v1/chats")
+
+
+#: First pages of lists: a browser asks for them again and again, and between two asks nothing has changed.
+_ready = ReadyBytes()
+
+
+def _stamp(db: Database, tasks: Tasks) -> tuple[int, frozenset[str]] | None:
+    """What a list was made of: the rows, and which chats are being answered."""
+    stamp = db.stamp()
+    return None if stamp is None else (stamp, frozenset(tasks.groups()))
 
 
 def _with_active(chats: list[ChatTitle], tasks: Tasks) -> list[ChatTitle]:
@@ -37,17 +48,23 @@ async def page(
     include_folders: bool | None = False,
     sort_by: str = "updated_at",
     sort_dir: str = "desc",
-) -> list[ChatTitle]:
-    chats = await store.page_of(
-        db,
-        user.id,
-        page=page,
-        with_folders=bool(include_folders),
-        with_pinned=bool(include_pinned),
-        sort_by=sort_by,
-        direction=sort_dir,
-    )
-    return _with_active(chats, tasks)
+) -> JsonBytes:
+    key = ("page", id(db), user.id, page, include_pinned, include_folders, sort_by, sort_dir)
+    stamp = _stamp(db, tasks)
+    body = _ready.get(key, stamp)
+    if body is None:
+        chats = await store.page_of(
+            db,
+            user.id,
+            page=page,
+            with_folders=bool(include_folders),
+            with_pinned=bool(include_pinned),
+            sort_by=sort_by,
+            direction=sort_dir,
+        )
+        body = encoder.encode(_with_active(chats, tasks))
+        _ready.put(key, stamp, body)
+    return JsonBytes(body)
 
 
 @router.get("/pinned")

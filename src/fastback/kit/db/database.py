@@ -47,6 +47,13 @@ class Database(Executor, Protocol):
         """Like `all`, for a statement that may take long: it never holds up the event loop."""
         ...
 
+    def stamp(self) -> int | None:
+        """A number that changes whenever anybody, also another process, changes the database; None where there is none.
+
+        What was made out of the database is fresh while it stands still.
+        """
+        ...
+
     async def script(self, text: str) -> None:
         """Run several statements, separated by `;` at the end of a line, in one transaction."""
         ...

@@ -121,6 +121,9 @@ class PostgresDatabase(_Runner):
         async with self._pool.acquire() as connection, connection.transaction():
             yield _Runner(connection)
 
+    def stamp(self) -> int | None:
+        return None
+
     async def script(self, text: str) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             try:

@@ -240,6 +240,14 @@ class SqliteDatabase:
                     self._writer.connection.execute("ROLLBACK")
                 raise
 
+    def stamp(self) -> int | None:
+        # The pragma looks at the file; apsw's own data_version() only at what the connection has read so far.
+        try:
+            found = self._reader.connection.execute("PRAGMA data_version").fetchall()
+        except apsw.Error:
+            return None
+        return int(found[0][0])
+
     async def script(self, text: str) -> None:
         async with self.transaction():
             try:
