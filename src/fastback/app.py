@@ -58,6 +58,8 @@ FEATURES: list[str] = [
     "features.terminals",
     "features.memories",
     "features.automations",
+    "features.calendars",
+    "features.gravatar",
     "features.notifications",
     "features.search",
     "features.server",
@@ -70,6 +72,7 @@ OWN_TABLES = [identity]
 PARTS: list[str] = [
     "providers.part",
     "features.catalog",
+    "features.tools.servers",
     "features.chats.part",
     "features.folders.routes",
     "features.models.part",

@@ -10,6 +10,7 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.features.catalog import json_spellings, like_exactly
 from fastback.kit.db import Database
 from fastback.kit.http import Forbidden, Router
 
@@ -32,6 +33,29 @@ class _Automation(msgspec.Struct):
     updated_at: int
 
 
+class _Run(msgspec.Struct):
+    id: str
+    automation_id: str
+    chat_id: str | None
+    status: str
+    error: str | None
+    created_at: int
+
+
+_LAST_RUNS = """SELECT r.id, r.automation_id, r.chat_id, r.status, r.error, r.created_at FROM automation_run r
+    WHERE r.automation_id = ANY(:ids) AND r.created_at = (
+        SELECT max(l.created_at) FROM automation_run l WHERE l.automation_id = r.automation_id)"""
+
+
+def _found(query: str) -> tuple[str, dict[str, str]]:
+    """The condition for a searched text, in the name or the stored JSON, and its parameters."""
+    conditions, params = ["lower(name) LIKE lower(:query)"], {"query": f"%{query}%"}
+    for place, spelling in enumerate(json_spellings(query)):
+        conditions.append(f"lower(CAST(data AS TEXT)) LIKE lower(:data_{place}) ESCAPE '\\'")
+        params[f"data_{place}"] = f"%{like_exactly(spelling)}%"
+    return f"({' OR '.join(conditions)})", params
+
+
 @router.get("/list")
 async def page(
     user: VerifiedUser,
@@ -39,21 +63,31 @@ async def page(
     config: Config,
     permissions: Permissions,
     query: str | None = None,
+    status: str | None = None,
+    folder_id: str | None = None,
     page: int | None = 1,
 ) -> dict[str, Any]:
     allowed = config.flag("automations.enable")
     if not allowed or not (user.is_admin or await permissions.has(user.id, "features.automations")):
-        raise Forbidden(messages.ACCESS_PROHIBITED)
-    where = "user_id = :user_id AND (CAST(:query AS TEXT) IS NULL OR lower(name) LIKE :query)"
-    params = {"user_id": user.id, "query": f"%{query.lower()}%" if query else None}
+        raise Forbidden(messages.UNAUTHORIZED)
+    where, params = "user_id = :user_id", {"user_id": user.id}
+    if folder_id:
+        where, params["folder_id"] = f"{where} AND folder_id = :folder_id", folder_id
+    if query:
+        condition, more = _found(query)
+        where, params = f"{where} AND {condition}", params | more
+    if status in ("active", "paused"):
+        where += f" AND is_active = {'TRUE' if status == 'active' else 'FALSE'}"
     total = await db.scalar("automations.count", f"SELECT count(*) FROM automation WHERE {where}", **params)
     rows = await db.all(
         _Automation,
         "automations.page",
         f"""SELECT id, user_id, folder_id, name, data, meta, is_active, last_run_at, next_run_at, created_at, updated_at
-            FROM automation WHERE {where} ORDER BY created_at DESC, id LIMIT {PAGE} OFFSET :skip""",
-        skip=(max(page or 1, 1) - 1) * PAGE,
+            FROM automation WHERE {where} ORDER BY created_at DESC, id
+            LIMIT {PAGE} OFFSET {(max(page or 1, 1) - 1) * PAGE}""",
         **params,
     )
-    items = [{**msgspec.structs.asdict(row), "last_run": None, "next_runs": None} for row in rows]
+    runs = await db.all(_Run, "automations.last_runs", _LAST_RUNS, ids=[row.id for row in rows]) if rows else []
+    last = {run.automation_id: run for run in runs}
+    items = [{**msgspec.structs.asdict(row), "last_run": last.get(row.id), "next_runs": None} for row in rows]
     return {"items": items, "total": int(total or 0)}

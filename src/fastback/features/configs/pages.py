@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+from msgspec import UNSET
+
 from fastback.config import Config
-from fastback.kit.http.errors import Invalid
 
 Fields = dict[str, str]
 
@@ -14,10 +16,6 @@ CONNECTIONS: Fields = {
     "ENABLE_DIRECT_INTEGRATIONS": "direct.integrations.enable",
     "ENABLE_BASE_MODELS_CACHE": "models.base_models_cache",
 }
-
-TOOL_SERVERS: Fields = {"TOOL_SERVER_CONNECTIONS": "tool_server.connections"}
-
-TERMINAL_SERVERS: Fields = {"TERMINAL_SERVER_CONNECTIONS": "terminal_server.connections"}
 
 CODE: Fields = {
     "ENABLE_CODE_EXECUTION": "code_execution.enable",
@@ -63,6 +61,7 @@ TASKS: Fields = {
     "IMAGE_PROMPT_GENERATION_PROMPT_TEMPLATE": "task.image.prompt_template",
     "ENABLE_AUTOCOMPLETE_GENERATION": "task.autocomplete.enable",
     "AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH": "task.autocomplete.input_max_length",
+    "AUTOCOMPLETE_GENERATION_PROMPT_TEMPLATE": "task.autocomplete.prompt_template",
     "TAGS_GENERATION_PROMPT_TEMPLATE": "task.tags.prompt_template",
     "FOLLOW_UP_GENERATION_PROMPT_TEMPLATE": "task.follow_up.prompt_template",
     "ENABLE_FOLLOW_UP_GENERATION": "task.follow_up.enable",
@@ -76,35 +75,33 @@ TASKS: Fields = {
     "VOICE_MODE_PROMPT_TEMPLATE": "task.voice.prompt_template",
 }
 
+CHATS: Fields = {
+    "CONTEXT_COMPACTION_MODEL": "chat.context_compaction.model",
+    "ENABLE_CONTEXT_COMPACTION": "chat.context_compaction.enable",
+    "CONTEXT_COMPACTION_TOKEN_THRESHOLD": "chat.context_compaction.token_threshold",
+    "CONTEXT_COMPACTION_TOKEN_CAP": "chat.context_compaction.token_cap",
+    "CONTEXT_COMPACTION_RETENTION_PERCENTAGE": "chat.context_compaction.retention_percentage",
+    "CONTEXT_COMPACTION_PROMPT_TEMPLATE": "chat.context_compaction.prompt_template",
+    "ENABLE_TOOL_PERMISSIONS": "chat.tool_permissions.enable",
+    "ENABLE_TOOL_SEARCH": "chat.tool_search.enable",
+    "TOOL_SEARCH_DEFER_THRESHOLD": "chat.tool_search.defer_threshold",
+    "TOOL_SEARCH_ALWAYS_LOADED": "chat.tool_search.always_loaded",
+    "TOOL_SEARCH_DEFER_BUILTIN_TOOLS": "chat.tool_search.defer_builtin_tools",
+}
+
+ARENA: Fields = {
+    "ENABLE_EVALUATION_ARENA_MODELS": "evaluation.arena.enable",
+    "EVALUATION_ARENA_MODELS": "evaluation.arena.models",
+}
+
 
 def current(config: Config, fields: Fields) -> dict[str, Any]:
     """A page as it stands."""
     return {field: config.get(key) for field, key in fields.items()}
 
 
-async def save(config: Config, fields: Fields, data: dict[str, Any]) -> dict[str, Any]:
-    """Save the fields that were sent; the page as it then stands.
-
-    Raises:
-        Invalid: a field whose type does not fit what the key holds.
-    """
-    problems = []
-    for field, value in data.items():
-        key = fields.get(field)
-        if key is None or value is None:
-            continue
-        default = config.default(key)
-        if isinstance(default, bool) and not isinstance(value, bool):
-            problems.append(_problem(field, "boolean", "bool_parsing", value))
-        elif isinstance(default, list) and not isinstance(value, list):
-            problems.append(_problem(field, "list", "list_type", value))
-        elif isinstance(default, dict) and not isinstance(value, dict):
-            problems.append(_problem(field, "dictionary", "dict_type", value))
-    if problems:
-        raise Invalid(problems)
-    await config.set_many({fields[field]: value for field, value in data.items() if field in fields})
+async def save(config: Config, fields: Fields, data: msgspec.Struct) -> dict[str, Any]:
+    """Save a page, all of its fields or none, but those that were not sent where that may be; the page as it stands."""
+    values = msgspec.structs.asdict(data)
+    await config.set_many({fields[field]: value for field, value in values.items() if value is not UNSET})
     return current(config, fields)
-
-
-def _problem(field: str, word: str, kind: str, value: Any) -> dict[str, Any]:
-    return {"type": kind, "loc": ["body", field], "msg": f"Input should be a valid {word}", "input": value}

@@ -6,20 +6,15 @@ from typing import Any
 
 import msgspec
 
-from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
-from fastback.features.configs import pages
-from fastback.kit.http import HttpError, NotFound, Router
-from fastback.settings import Settings
+from fastback.features.configs import chat_routes, pages, schemas, server_routes
+from fastback.kit.http import NotBuilt, Router
 
 router = Router("/api/v1/configs")
+routers = [router, server_routes.router, chat_routes.router]
 
 Answer = dict[str, Any]
-
-
-class ImportForm(msgspec.Struct):
-    config: dict[str, Any]
 
 
 @router.get("/export")
@@ -28,27 +23,24 @@ async def export(user: AdminUser, config: Config) -> Answer:
 
 
 @router.post("/import")
-async def import_config(data: ImportForm, user: AdminUser, config: Config) -> Answer:
-    known = config.all()
-    await config.set_many({key: value for key, value in data.config.items() if key in known})
+async def import_config(data: schemas.ImportForm, user: AdminUser, config: Config) -> Answer:
+    """Keys of other releases and of plugins are taken over too."""
+    if data.config.get("auth.mfa.enable") is True:
+        raise NotBuilt("Signing in with a second factor")
+    await config.set_many(data.config)
     return config.all()
 
 
 @router.get("/namespace/{namespace}")
 async def namespace(namespace: str, user: AdminUser, config: Config) -> Answer:
-    found = {key: value for key, value in config.all().items() if key.startswith(f"{namespace}.")}
-    if not found:
-        raise NotFound(messages.NOT_FOUND)
-    return found
+    return config.namespace(namespace)
 
 
 @router.post("/interface/visibility")
-async def visibility(data: Answer, user: AdminUser, config: Config) -> Answer:
-    wanted = data.get("visibility", data)
-    if not isinstance(wanted, dict):
-        raise HttpError(422, messages.default("visibility"))
-    await config.set("ui.visibility", wanted)
-    return {"visibility": config.get("ui.visibility")} if "visibility" in data else config.table("ui.visibility")
+async def visibility(data: schemas.VisibilityForm, user: AdminUser, config: Config) -> schemas.VisibilityForm:
+    data.check()
+    await config.set("ui.visibility", data.visibility)
+    return data
 
 
 @router.get("/connections")
@@ -57,28 +49,8 @@ async def connections(user: AdminUser, config: Config) -> Answer:
 
 
 @router.post("/connections")
-async def save_connections(data: Answer, user: AdminUser, config: Config) -> Answer:
+async def save_connections(data: schemas.ConnectionsForm, user: AdminUser, config: Config) -> Answer:
     return await pages.save(config, pages.CONNECTIONS, data)
-
-
-@router.get("/tool_servers")
-async def tool_servers(user: AdminUser, config: Config) -> Answer:
-    return pages.current(config, pages.TOOL_SERVERS)
-
-
-@router.post("/tool_servers")
-async def save_tool_servers(data: Answer, user: AdminUser, config: Config) -> Answer:
-    return await pages.save(config, pages.TOOL_SERVERS, data)
-
-
-@router.get("/terminal_servers")
-async def terminal_servers(user: AdminUser, config: Config) -> Answer:
-    return pages.current(config, pages.TERMINAL_SERVERS)
-
-
-@router.post("/terminal_servers")
-async def save_terminal_servers(data: Answer, user: AdminUser, config: Config) -> Answer:
-    return await pages.save(config, pages.TERMINAL_SERVERS, data)
 
 
 @router.get("/code_execution")
@@ -87,7 +59,7 @@ async def code(user: AdminUser, config: Config) -> Answer:
 
 
 @router.post("/code_execution")
-async def save_code(data: Answer, user: AdminUser, config: Config) -> Answer:
+async def save_code(data: schemas.CodeForm, user: AdminUser, config: Config) -> Answer:
     return await pages.save(config, pages.CODE, data)
 
 
@@ -102,7 +74,7 @@ async def models(user: AdminUser, config: Config) -> Answer:
 
 
 @router.post("/models")
-async def save_models(data: Answer, user: AdminUser, config: Config) -> Answer:
+async def save_models(data: schemas.ModelsForm, user: AdminUser, config: Config) -> Answer:
     return await pages.save(config, pages.MODELS, data)
 
 
@@ -112,50 +84,23 @@ async def subagents(user: AdminUser, config: Config) -> Answer:
 
 
 @router.post("/subagents")
-async def save_subagents(data: Answer, user: AdminUser, config: Config) -> Answer:
+async def save_subagents(data: schemas.SubagentsForm, user: AdminUser, config: Config) -> Answer:
     return await pages.save(config, pages.SUBAGENTS, data)
 
 
-class SuggestionsForm(msgspec.Struct):
-    suggestions: list[dict[str, Any]]
-
-
 @router.post("/suggestions")
-async def save_suggestions(data: SuggestionsForm, user: AdminUser, config: Config) -> Answer:
-    await config.set("ui.prompt_suggestions", data.suggestions)
-    return {"suggestions": config.get("ui.prompt_suggestions")}
-
-
-class Banner(msgspec.Struct):
-    id: str
-    type: str
-    content: str
-    dismissible: bool
-    timestamp: int
-    title: str | None = None
-
-
-class BannersForm(msgspec.Struct):
-    banners: list[Banner]
+async def save_suggestions(data: schemas.SuggestionsForm, user: AdminUser, config: Config) -> Answer:
+    await config.set_many({"ui.prompt_suggestions": data.suggestions, "ui.prompt_suggestions_i18n": data.i18n or {}})
+    return {"suggestions": config.get("ui.prompt_suggestions"), "i18n": config.get("ui.prompt_suggestions_i18n")}
 
 
 @router.post("/banners")
-async def save_banners(data: BannersForm, user: AdminUser, config: Config) -> list[Answer]:
-    await config.set("ui.banners", [_banner(one) for one in data.banners])
-    return config.items("ui.banners")
-
-
-def _banner(one: Banner) -> Answer:
-    return {
-        "id": one.id,
-        "type": one.type,
-        "title": one.title,
-        "content": one.content,
-        "dismissible": one.dismissible,
-        "timestamp": one.timestamp,
-    }
+async def save_banners(data: schemas.BannersForm, user: AdminUser, config: Config) -> list[schemas.Banner]:
+    await config.set("ui.banners", data.banners)
+    return data.banners
 
 
 @router.get("/banners")
-async def banners(user: VerifiedUser, config: Config, settings: Settings) -> list[Answer]:
-    return config.items("ui.banners")
+async def banners(user: VerifiedUser, config: Config) -> list[schemas.Banner]:
+    """Stored ones may come from a release that knew fewer fields."""
+    return msgspec.convert(config.items("ui.banners"), list[schemas.Banner], strict=False)

@@ -10,6 +10,7 @@ from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.catalog import people
 from fastback.kit.db import Database
 from fastback.kit.http import Router
+from fastback.settings import Settings
 
 router = Router("/api/v1/functions")
 
@@ -32,12 +33,16 @@ _ALL = """SELECT version_id, id, user_id, type, name, meta, COALESCE(is_active, 
 
 
 @router.get("/")
-async def functions(user: VerifiedUser, db: Database) -> list[Function]:
+async def functions(user: VerifiedUser, db: Database, settings: Settings) -> list[Function]:
+    if not settings.enable_functions:
+        return []
     return await db.all(Function, "functions.all", _ALL)
 
 
 @router.get("/list")
-async def page(user: AdminUser, db: Database) -> list[dict[str, Any]]:
+async def page(user: AdminUser, db: Database, settings: Settings) -> list[dict[str, Any]]:
+    if not settings.enable_functions:
+        return []
     rows = await db.all(Function, "functions.list", f"{_ALL} ORDER BY updated_at DESC")
     owners = await people(db, [row.user_id for row in rows])
     return [{**msgspec.structs.asdict(row), "user": owners.get(row.user_id)} for row in rows]

@@ -35,6 +35,6 @@ async def mine(user: VerifiedUser, db: Database, config: Config, permissions: Pe
         Memory,
         "memories.mine",
         """SELECT id, user_id, type, path, content, meta, updated_at, created_at FROM memory
-           WHERE user_id = :user_id ORDER BY updated_at DESC, id""",
+           WHERE user_id = :user_id ORDER BY created_at, id""",
         user_id=user.id,
     )

@@ -8,7 +8,7 @@ import msgspec
 
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
-from fastback.features.catalog import Catalog
+from fastback.features.catalog import OWNER_LIKE, Catalog, json_spellings, like_exactly, listing
 from fastback.kit.http import Router
 
 router = Router("/api/v1/skills")
@@ -41,21 +41,47 @@ async def _shown(rows: list[_Skill], user: User, catalog: Catalog, *, writable: 
 
 
 @router.get("/")
-async def usable(user: VerifiedUser, catalog: Catalog) -> list[dict[str, Any]]:
+async def usable(user: VerifiedUser, catalog: Catalog, query: str | None = None) -> list[dict[str, Any]]:
     rows, _ = await catalog.rows(_Skill, user, resource="skill", columns=_COLUMNS, table="skill")
+    if query:
+        rows = [row for row in rows if query.casefold() in (row.name or "").casefold()]
     return await _shown(rows, user, catalog, writable=False)
 
 
 @router.get("/list")
-async def page(user: VerifiedUser, catalog: Catalog, query: str | None = None, page: int | None = 1) -> dict[str, Any]:
+async def page(
+    user: VerifiedUser,
+    catalog: Catalog,
+    query: str | None = None,
+    view_option: str | None = None,
+    order_by: str | None = None,
+    direction: str | None = None,
+    page: int | None = 1,
+) -> dict[str, Any]:
+    listed = listing(
+        user,
+        ["t.name", "t.description", "t.id"],
+        query=query,
+        view_option=view_option,
+        order_by=order_by,
+        direction=direction,
+    )
+    if query:
+        # A tag is found as it stands in the JSON of the skill's meta.
+        conditions = []
+        for place, spelling in enumerate(json_spellings(query)):
+            conditions.append(f"lower(CAST(t.meta AS TEXT)) LIKE lower(:meta_{place}) ESCAPE '\\'")
+            listed.params[f"meta_{place}"] = f"%{like_exactly(spelling)}%"
+        listed.where = listed.where.replace(OWNER_LIKE, f"{OWNER_LIKE} OR {' OR '.join(conditions)}")
     rows, total = await catalog.rows(
         _Skill,
         user,
         resource="skill",
         columns=_COLUMNS,
         table="skill",
-        where="CAST(:query AS TEXT) IS NULL OR lower(t.name) LIKE :query OR lower(t.description) LIKE :query",
+        where=listed.where,
+        order=listed.order,
         page=(PAGE, (max(page or 1, 1) - 1) * PAGE),
-        query=f"%{query.lower()}%" if query else None,
+        **listed.params,
     )
     return {"items": await _shown(rows, user, catalog, writable=True), "total": total}

@@ -37,7 +37,7 @@ def build(
 
 
 def task_model(config: Config, model_id: str, known: dict[str, Any]) -> str:
-    """The model that does tasks: the administrator's choice for local or other models where it exists, or the chat's own.
+    """The model that does tasks: the administrator's choice for local or other models, where it exists; or the chat's.
 
     `known` maps ids to models with `entry` and `owned_by`.
     """

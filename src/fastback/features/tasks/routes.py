@@ -13,6 +13,7 @@ from fastback.completions.routes import refusal
 from fastback.completions.service import Completions
 from fastback.config import Config
 from fastback.features.configs import pages
+from fastback.features.configs.schemas import TasksForm
 from fastback.features.tasks import requests
 from fastback.kit.http import BadRequest, Json, Router
 from fastback.providers.relay import RelayResponse
@@ -28,7 +29,9 @@ async def settings(user: VerifiedUser, config: Config) -> Answer:
 
 
 @router.post("/config/update")
-async def save(data: Answer, user: AdminUser, config: Config) -> Answer:
+async def save(data: TasksForm, user: AdminUser, config: Config) -> Answer:
+    if data.AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH is None:
+        data.AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH = config.default("task.autocomplete.input_max_length")
     return await pages.save(config, pages.TASKS, data)
 
 

@@ -1,0 +1,1 @@
+"""Calendars: what the page reads of them."""

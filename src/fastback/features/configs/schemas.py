@@ -1,0 +1,216 @@
+"""What administrators send to each page of settings. Fields in capitals, as the page names them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from fastback.kit.http.errors import Invalid
+
+
+class ImportForm(msgspec.Struct):
+    config: dict[str, Any]
+
+
+class VisibilityForm(msgspec.Struct):
+    visibility: dict[str, Any]
+
+    def check(self) -> None:
+        """Raises: Invalid for a value that is no boolean; texts and numbers do not stand for one here."""
+        for name, value in self.visibility.items():
+            if not isinstance(value, bool):
+                raise Invalid.at(
+                    ["body", "visibility", name], "Input should be a valid boolean", kind="bool_type", value=value
+                )
+
+
+class ConnectionsForm(msgspec.Struct):
+    ENABLE_DIRECT_CONNECTIONS: bool
+    ENABLE_BASE_MODELS_CACHE: bool
+    ENABLE_DIRECT_INTEGRATIONS: bool | UnsetType = UNSET
+
+
+class CodeForm(msgspec.Struct):
+    ENABLE_CODE_EXECUTION: bool
+    CODE_EXECUTION_ENGINE: str
+    CODE_EXECUTION_JUPYTER_URL: str | None
+    CODE_EXECUTION_JUPYTER_AUTH: str | None
+    CODE_EXECUTION_JUPYTER_AUTH_TOKEN: str | None
+    CODE_EXECUTION_JUPYTER_AUTH_PASSWORD: str | None
+    CODE_EXECUTION_JUPYTER_TIMEOUT: int | None
+    ENABLE_CODE_INTERPRETER: bool
+    CODE_INTERPRETER_ENGINE: str
+    CODE_INTERPRETER_PROMPT_TEMPLATE: str | None
+    CODE_INTERPRETER_JUPYTER_URL: str | None
+    CODE_INTERPRETER_JUPYTER_AUTH: str | None
+    CODE_INTERPRETER_JUPYTER_AUTH_TOKEN: str | None
+    CODE_INTERPRETER_JUPYTER_AUTH_PASSWORD: str | None
+    CODE_INTERPRETER_JUPYTER_TIMEOUT: int | None
+
+
+class ModelsForm(msgspec.Struct):
+    DEFAULT_MODELS: str | None
+    DEFAULT_PINNED_MODELS: str | None
+    MODEL_ORDER_LIST: list[str] | None
+    DEFAULT_MODEL_METADATA: dict[str, Any] | None = None
+    DEFAULT_MODEL_PARAMS: dict[str, Any] | None = None
+
+
+class SubagentsForm(msgspec.Struct):
+    ENABLE_SUBAGENTS: bool
+    SUBAGENTS_BACKGROUND_ENABLED: bool
+    SUBAGENTS_MAX_CONCURRENT: int
+    SUBAGENTS_MAX_ASYNC: int
+    SUBAGENTS_MAX_ITERATIONS: int
+    SUBAGENTS_MAX_OUTPUT: int
+    SUBAGENTS_SYSTEM_PROMPT: str
+
+
+class TasksForm(msgspec.Struct):
+    TASK_MODEL: str | None
+    TASK_MODEL_EXTERNAL: str | None
+    ENABLE_TITLE_GENERATION: bool
+    TITLE_GENERATION_PROMPT_TEMPLATE: str
+    IMAGE_PROMPT_GENERATION_PROMPT_TEMPLATE: str
+    ENABLE_AUTOCOMPLETE_GENERATION: bool
+    AUTOCOMPLETE_GENERATION_PROMPT_TEMPLATE: str
+    TAGS_GENERATION_PROMPT_TEMPLATE: str
+    FOLLOW_UP_GENERATION_PROMPT_TEMPLATE: str
+    ENABLE_FOLLOW_UP_GENERATION: bool
+    ENABLE_TAGS_GENERATION: bool
+    ENABLE_SEARCH_QUERY_GENERATION: bool
+    ENABLE_RETRIEVAL_QUERY_GENERATION: bool
+    QUERY_GENERATION_PROMPT_TEMPLATE: str
+    TOOLS_FUNCTION_CALLING_PROMPT_TEMPLATE: str
+    ENABLE_VOICE_MODE_PROMPT: bool
+    VOICE_MODE_PROMPT_TEMPLATE: str | None
+    TASK_MODEL_PARAMS: dict[str, Any] | None = None
+    AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH: int | None = None
+
+
+class ChatsForm(msgspec.Struct):
+    ENABLE_CONTEXT_COMPACTION: bool
+    CONTEXT_COMPACTION_PROMPT_TEMPLATE: str
+    CONTEXT_COMPACTION_MODEL: str | None = ""
+    CONTEXT_COMPACTION_TOKEN_THRESHOLD: int | None = None
+    CONTEXT_COMPACTION_TOKEN_CAP: int | None = None
+    CONTEXT_COMPACTION_RETENTION_PERCENTAGE: int | None = None
+    ENABLE_TOOL_PERMISSIONS: bool = False
+    ENABLE_TOOL_SEARCH: bool = False
+    TOOL_SEARCH_DEFER_THRESHOLD: int = 400
+    TOOL_SEARCH_ALWAYS_LOADED: list[str] = []
+    TOOL_SEARCH_DEFER_BUILTIN_TOOLS: bool = True
+
+
+class ArenaForm(msgspec.Struct):
+    ENABLE_EVALUATION_ARENA_MODELS: bool | None = None
+    EVALUATION_ARENA_MODELS: list[dict[str, Any]] | None = None
+
+
+class Suggestion(msgspec.Struct):
+    title: list[str]
+    content: str
+
+
+class SuggestionsForm(msgspec.Struct):
+    suggestions: list[Suggestion] | None
+    i18n: dict[str, Any] | None = None
+
+
+class Banner(msgspec.Struct, kw_only=True):
+    """A banner, in the order in which answers show it."""
+
+    i18n: dict[str, dict[str, str]] | None = None
+    id: str
+    type: str
+    title: str | None = None
+    content: str
+    dismissible: bool
+    timestamp: int
+
+
+class BannersForm(msgspec.Struct):
+    banners: list[Banner]
+
+
+class ToolServer(msgspec.Struct, kw_only=True):
+    """A connection to a tool server; it may have further fields."""
+
+    url: str
+    path: str
+    type: str | None = "openapi"
+    auth_type: str | None
+    forward_cookies: bool = False
+    headers: dict[str, Any] | str | None = None
+    key: str | None
+    config: dict[str, Any] | None
+    info: dict[str, Any] | None = None
+
+
+class ToolServersForm(msgspec.Struct):
+    TOOL_SERVER_CONNECTIONS: list[dict[str, Any]]
+
+
+class TerminalServer(msgspec.Struct, kw_only=True):
+    """A connection to a terminal server; it may have further fields."""
+
+    id: str | None = ""
+    name: str | None = ""
+    enabled: bool | None = True
+    url: str
+    path: str | None = "/openapi.json"
+    key: str | None = ""
+    auth_type: str | None = "bearer"
+    forward_cookies: bool = False
+    config: dict[str, Any] | None = None
+    server_type: str | None = None
+    policy_id: str | None = None
+
+
+class TerminalServersForm(msgspec.Struct):
+    TERMINAL_SERVER_CONNECTIONS: list[dict[str, Any]]
+
+
+class PolicyForm(msgspec.Struct):
+    url: str
+    policy_id: str
+    key: str | None = ""
+    auth_type: str | None = "bearer"
+    policy_data: dict[str, Any] | None = None
+
+
+class LifecycleForm(msgspec.Struct):
+    url: str
+    policy_id: str
+    key: str | None = ""
+    auth_type: str | None = "bearer"
+    lifecycle_data: dict[str, Any] | None = None
+
+
+class RefreshForm(msgspec.Struct):
+    url: str
+    key: str | None = ""
+    auth_type: str | None = "bearer"
+    user_id: str | None = None
+    policy_id: str | None = None
+    only_idle: bool = True
+    reset: bool = False
+
+
+def filled(kind: type[msgspec.Struct], given: Any, loc: list[str | int]) -> dict[str, Any]:
+    """A connection with the fields of its kind, defaults filled in, and then whatever else was sent.
+
+    Raises:
+        Invalid: fields are missing or of another type.
+    """
+    try:
+        known = msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        text, _, where = str(error).partition(" - at `$.")
+        if "missing required field" in text:
+            raise Invalid.at([*loc, text.rsplit("`", 2)[1]], "Field required", kind="missing", value=given) from None
+        raise Invalid.at([*loc, where.rstrip("`")], text, value=given) from None
+    fields = {name: getattr(known, name) for name in kind.__struct_fields__}
+    return fields | {name: value for name, value in given.items() if name not in fields}
