@@ -76,6 +76,7 @@ PARTS: list[str] = [
     "features.chats.part",
     "features.folders.routes",
     "features.models.part",
+    "features.connections.part",
     "frontend.part",
     "features.auths.part",
     "features.server.part",

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from fastback.access.events import GrantsChanged, GroupsChanged
+from fastback.access.events import GrantsChanged, GroupsChanged, UserChanged
 from fastback.access.grants import Grants
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
@@ -24,7 +24,8 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import Forbidden
 from fastback.kit.tasks import Tasks
-from fastback.providers import model_rows
+from fastback.providers import arenas, model_rows
+from fastback.providers.arenas import Rights
 from fastback.providers.chat_variables import schema_of
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
 from fastback.providers.listing import ListingError, ollama_entries, openai_entries
@@ -34,6 +35,9 @@ from fastback.settings import Settings
 log = logging.getLogger("fastback.providers")
 
 Entry = dict[str, Any]
+
+#: Seconds somebody waits for connections that do not answer.
+_PATIENCE = 4.0
 
 
 class ModelsChanged(msgspec.Struct, frozen=True):
@@ -64,17 +68,6 @@ class _Known(msgspec.Struct):
     failing_since: float | None = None
 
 
-_DEFAULT_ARENA: Entry = {
-    "id": "arena-model",
-    "name": "Arena Model",
-    "meta": {
-        "profile_image_url": "/favicon.png",
-        "description": "A model you do not know answers; say which answer was better.",
-        "model_ids": None,
-    },
-}
-
-
 def _tags(value: Any) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for one in value if isinstance(value, list) else []:
@@ -82,19 +75,6 @@ def _tags(value: Any) -> list[dict[str, str]]:
         if isinstance(name, str) and name:
             found.append({"name": name})
     return found
-
-
-class _Rights(msgspec.Struct):
-    """What a user was given."""
-
-    user_id: str
-    readable: set[str]
-    groups: set[str]
-
-    def opened_by(self, grant: Entry) -> bool:
-        kind, principal = grant.get("principal_type"), grant.get("principal_id")
-        mine = principal in ("*", self.user_id) if kind == "user" else kind == "group" and principal in self.groups
-        return mine and grant.get("permission") == "read"
 
 
 class ModelRegistry:
@@ -123,18 +103,29 @@ class ModelRegistry:
         self._bytes: dict[str, bytes] = {}
         self._refreshing: asyncio.Task[None] | None = None
         self._loaded = False
+        #: Counts what the merged list depends on; a list made while it moved is not kept.
+        self._version = 0
         bus.subscribe(ConfigChanged, self._config_changed)
         bus.subscribe(ModelsChanged, lambda _: self._forget())
         bus.subscribe(GrantsChanged, lambda event: self._forget() if event.resource_type == "model" else None)
-        bus.subscribe(GroupsChanged, lambda _: self._bytes.clear())
+        bus.subscribe(GroupsChanged, lambda _: self._forget())
+        bus.subscribe(UserChanged, self._user_changed)
 
     async def _config_changed(self, event: ConfigChanged) -> None:
         self._forget()
         if any(key.startswith(("openai.", "ollama.")) for key in event.keys):
             self._loaded = False
+            if self._refreshing is not None:
+                # A round under way asks the connections of before.
+                self._refreshing.cancel()
+                self._refreshing = None
             self.refresh_soon()
 
+    def _user_changed(self, event: UserChanged) -> None:
+        self._bytes.pop(event.user_id, None)
+
     def _forget(self) -> None:
+        self._version += 1
         self._merged = None
         self._bytes.clear()
 
@@ -152,18 +143,22 @@ class ModelRegistry:
         return self._refreshing
 
     async def refresh(self) -> None:
-        """Ask all connections, and wait for their answers."""
+        """Ask all connections, and wait for their answers, but not for long: who is late is added when it answers."""
         running = self.refresh_soon()
-        await asyncio.shield(running)
+        await asyncio.wait([running], timeout=_PATIENCE)
+        if self._refreshing is not None and self._refreshing is not running:
+            # The configuration changed meanwhile.
+            await asyncio.wait([self._refreshing], timeout=_PATIENCE)
+        self._loaded = True
 
     async def _refresh(self) -> None:
         wanted = self.connections()
         keys = {(one.kind, one.url, one.index) for one in wanted}
         for gone in [key for key in self._known if key not in keys]:
             del self._known[gone]
+            self._forget()
         await asyncio.gather(*(self._ask(one) for one in wanted))
         self._loaded = True
-        self._forget()
 
     async def _ask(self, connection: Connection) -> None:
         key = (connection.kind, connection.url, connection.index)
@@ -174,7 +169,9 @@ class ModelRegistry:
         except ListingError as error:
             if known is None:
                 known = self._known[key] = _Known(connection, [])
-            known.connection = connection
+            if known.connection != connection:
+                known.connection = connection
+                self._forget()
             if known.failing_since is None:
                 known.failing_since = time.time()
                 # Ollama's address is a guess until somebody sets it up: its absence is no news.
@@ -183,6 +180,8 @@ class ModelRegistry:
             return
         if known is not None and known.failing_since is not None:
             log.info("%s is back after %.0f s", connection.url, time.time() - known.failing_since)
+        if known is None or known.entries != entries or known.connection != connection:
+            self._forget()
         self._known[key] = _Known(connection, entries)
 
     # -- the merged list ------------------------------------------------------------------------------------------
@@ -191,9 +190,13 @@ class ModelRegistry:
         """Every model by id, in the order of the list. The entries are shared: change a copy."""
         if not self._loaded:
             await self.refresh()
-        if self._merged is None:
-            self._merged = await self._merge()
-        return self._merged
+        if self._merged is not None:
+            return self._merged
+        version = self._version
+        found = await self._merge()
+        if version == self._version:
+            self._merged = found
+        return found
 
     async def find(self, model_id: str) -> Model | None:
         return (await self.all()).get(model_id)
@@ -229,17 +232,8 @@ class ModelRegistry:
             # Nothing can answer; what is made of base models is not offered either.
             return {}
         if self._config.flag("evaluation.arena.enable"):
-            for arena in self._config.items("evaluation.arena.models") or [_DEFAULT_ARENA]:
-                entry: Entry = {
-                    "id": arena["id"],
-                    "name": arena["name"],
-                    "info": {"meta": deepcopy(arena.get("meta") or {})},
-                    "object": "model",
-                    "created": 0,
-                    "owned_by": "arena",
-                    "arena": True,
-                }
-                found[arena["id"]] = Model(arena["id"], arena["name"], entry, "arena", None, arena["id"], arena=True)
+            for entry in arenas.entries(self._config.items("evaluation.arena.models")):
+                found[entry["id"]] = Model(entry["id"], entry["name"], entry, "arena", None, entry["id"], arena=True)
         rows = await model_rows.all_rows(self._db)
         grants = await self._grants.of_many("model", [row.id for row in rows])
         for row in rows:
@@ -351,16 +345,15 @@ class ModelRegistry:
         rights = await self._rights(user, [one.id for one in found.values() if one.info])
         return [one for one in found.values() if self._direct(one, user, rights)]
 
-    async def _rights(self, user: User, model_ids: list[str]) -> _Rights:
+    async def _rights(self, user: User, model_ids: list[str]) -> Rights:
         readable = await self._grants.accessible(user.id, "model", model_ids)
-        return _Rights(user.id, readable, set(await self._permissions.group_ids(user.id)))
+        return Rights(user.id, readable, set(await self._permissions.group_ids(user.id)))
 
     @staticmethod
-    def _direct(model: Model, user: User, rights: _Rights) -> bool:
+    def _direct(model: Model, user: User, rights: Rights) -> bool:
         """Whether a user may see a model; what it is based on is not asked."""
         if model.arena:
-            given = ((model.entry.get("info") or {}).get("meta") or {}).get("access_grants") or []
-            return (not given and user.is_admin) or any(rights.opened_by(one) for one in given if isinstance(one, dict))
+            return arenas.may_see(model.entry, user, rights)
         if model.info is None:
             return user.is_admin
         return user.id == model.info.user_id or model.id in rights.readable
@@ -389,9 +382,11 @@ class ModelRegistry:
         view = "*" if self._sees_all(user) else user.id
         known = self._bytes.get(view)
         if known is None or not self._loaded:
+            version = self._version
             entries = [one.entry for one in await self.visible(user)]
             known = msgspec.json.encode({"data": entries})
             if len(self._bytes) > 1000:
                 self._bytes.clear()
-            self._bytes[view] = known
+            if version == self._version:
+                self._bytes[view] = known
         return known

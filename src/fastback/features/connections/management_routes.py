@@ -1,0 +1,171 @@
+"""Models on servers that load them by need: llama.cpp and LM Studio."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fastback.access.guards import AdminUser
+from fastback.access.identity import User
+from fastback.features.connections.forwarding import Forwarding
+from fastback.kit.http import BadRequest, HttpError, NotFound, Router
+from fastback.providers.connections import Connection
+from fastback.providers.relay import RelayResponse
+
+router = Router("/openai/models/{url_idx}")
+
+#: Paths of each server's own API, below its root.
+_PATHS = {
+    "llama.cpp": {
+        "list": "/models",
+        "download": "/models",
+        "delete": "/models",
+        "load": "/models/load",
+        "unload": "/models/unload",
+        "sse": "/models/sse",
+    },
+    "lmstudio": {
+        "list": "/api/v1/models",
+        "download": "/api/v1/models/download",
+        "download_status": "/api/v1/models/download/status/{job_id}",
+        "load": "/api/v1/models/load",
+        "unload": "/api/v1/models/unload",
+    },
+}
+
+
+class ModelName(msgspec.Struct):
+    """The model of an operation; what else the server wants to know is passed on unread."""
+
+    model: str
+
+
+def root_of(connection: Connection) -> str:
+    """The address above the server's OpenAI-compatible API."""
+    for suffix in ("/api/v1", "/api/v0", "/v1"):
+        if connection.url.endswith(suffix):
+            return connection.url.removesuffix(suffix)
+    return connection.url
+
+
+def _connection(forwarding: Forwarding, index: int) -> tuple[Connection, str]:
+    connections = forwarding.openai_connections()
+    if not 0 <= index < len(connections):
+        raise NotFound("Connection not found")
+    provider = str(connections[index].options.get("provider") or "")
+    if provider not in _PATHS:
+        raise BadRequest(f'Provider "{provider or "default"}" does not support model management')
+    return connections[index], provider
+
+
+async def manage(
+    forwarding: Forwarding,
+    connection: Connection,
+    operation: str,
+    user: User,
+    request: Request,
+    *,
+    method: str = "GET",
+    body: Any = None,
+    params: dict[str, str] | None = None,
+    job_id: str = "",
+) -> aiohttp.ClientResponse:
+    """Ask a server to do something with its models; its answer, which is none of an error.
+
+    Raises:
+        BadRequest: the server cannot do that. HttpError: its refusal, or 500: it cannot be reached.
+    """
+    provider = str(connection.options.get("provider") or "")
+    path = _PATHS[provider].get(operation)
+    if path is None:
+        raise BadRequest(f'Provider "{provider}" does not support {operation}')
+    if provider == "lmstudio" and operation == "unload" and body:
+        body = {"instance_id": body.get("instance_id") or body.get("model")}
+    url = root_of(connection) + path.replace("{job_id}", job_id)
+    try:
+        response = await forwarding.send(connection, method, url, user, request, body=body, params=params)
+        if response.status < 400:
+            return response
+        content = await response.read()
+        response.release()
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        raise HttpError(500, str(error)) from error
+    try:
+        detail = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        detail = content.decode("utf-8", "replace")
+    raise HttpError(response.status, detail)
+
+
+async def answer_of(response: aiohttp.ClientResponse) -> Any:
+    """The JSON of an answer; one without any went well."""
+    try:
+        return msgspec.json.decode(await response.read())
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {"success": True}
+    except (aiohttp.ClientError, OSError) as error:
+        raise HttpError(500, str(error)) from error
+    finally:
+        response.release()
+
+
+async def _changing(
+    forwarding: Forwarding, index: int, operation: str, data: ModelName, user: User, request: Request
+) -> Any:
+    connection, _ = _connection(forwarding, index)
+    given = msgspec.json.decode(await request.body())
+    body = {key: value for key, value in given.items() if value is not None}
+    body["model"] = data.model.removeprefix(f"{connection.prefix}.") if connection.prefix else data.model
+    response = await manage(forwarding, connection, operation, user, request, method="POST", body=body)
+    found = await answer_of(response)
+    forwarding.registry.refresh_soon()
+    return found
+
+
+@router.get("/catalog")
+async def catalog(url_idx: int, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+    connection, _ = _connection(forwarding, url_idx)
+    return await answer_of(await manage(forwarding, connection, "list", user, request))
+
+
+@router.post("/download")
+async def download(url_idx: int, data: ModelName, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+    return await _changing(forwarding, url_idx, "download", data, user, request)
+
+
+@router.get("/download/status/{job_id}")
+async def download_status(url_idx: int, job_id: str, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+    connection, _ = _connection(forwarding, url_idx)
+    safe = quote(job_id, safe="")
+    return await answer_of(await manage(forwarding, connection, "download_status", user, request, job_id=safe))
+
+
+@router.post("/load")
+async def load(url_idx: int, data: ModelName, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+    return await _changing(forwarding, url_idx, "load", data, user, request)
+
+
+@router.post("/unload")
+async def unload(url_idx: int, data: ModelName, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+    return await _changing(forwarding, url_idx, "unload", data, user, request)
+
+
+@router.get("/sse")
+async def events(url_idx: int, request: Request, user: AdminUser, forwarding: Forwarding) -> Response:
+    connection, _ = _connection(forwarding, url_idx)
+    return RelayResponse(await manage(forwarding, connection, "sse", user, request))
+
+
+@router.delete("")
+async def delete(url_idx: int, model: str, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+    connection, _ = _connection(forwarding, url_idx)
+    name = model.removeprefix(f"{connection.prefix}.") if connection.prefix else model
+    response = await manage(forwarding, connection, "delete", user, request, method="DELETE", params={"model": name})
+    found = await answer_of(response)
+    forwarding.registry.refresh_soon()
+    return found

@@ -1,0 +1,112 @@
+"""`/ollama/models`: a model from a file, fetched from where models are published, or uploaded."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+import msgspec
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from fastback.access.guards import AdminUser, token_of
+from fastback.access.identity import User
+from fastback.features.connections import ollama_blobs
+from fastback.features.connections.forwarding import Forwarding, at
+from fastback.features.connections.ollama_blobs import BlobError, event
+from fastback.kit.http import BadRequest, Invalid, Router
+from fastback.providers import openai
+from fastback.providers.connections import Connection
+
+router = Router("/ollama/models")
+
+_SOURCES = ("https://huggingface.co/", "https://github.com/")
+
+
+class UrlForm(msgspec.Struct):
+    url: str
+
+
+def _place(forwarding: Forwarding, name: str) -> Path:
+    """Where a file lies on its way: a name of its own, so that two at once do not meet."""
+    return forwarding.settings.upload_path / f"{uuid.uuid4()}_{name}"
+
+
+def _headers(connection: Connection, user: User, request: Request, forwarding: Forwarding) -> dict[str, str]:
+    return openai.request_headers(connection, user, forwarding.settings, token=token_of(request))
+
+
+@router.post("/download", "/download/{url_idx}")
+async def download(
+    data: UrlForm, request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int | None = None
+) -> Response | None:
+    if not data.url.startswith(_SOURCES):
+        raise BadRequest("Invalid file_url. Only URLs from allowed hosts are permitted.")
+    connection = at(forwarding.ollama_connections(), url_idx or 0)
+    name = PurePosixPath(unquote(urlsplit(data.url).path)).name
+    if not name:
+        return None
+    headers = _headers(connection, user, request, forwarding)
+    return StreamingResponse(_downloading(forwarding, connection, headers, data.url, name))
+
+
+async def _downloading(
+    forwarding: Forwarding, connection: Connection, headers: dict[str, str], url: str, name: str
+) -> AsyncIterator[bytes]:
+    path = _place(forwarding, name)
+    try:
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        async with forwarding.client.get(url, timeout=aiohttp.ClientTimeout(sock_read=60)) as response:
+            response.raise_for_status()
+            total = response.content_length or 0
+            done = 0
+            with path.open("wb") as file:
+                async for piece in response.content.iter_chunked(ollama_blobs.CHUNK):
+                    await asyncio.to_thread(file.write, piece)
+                    done += len(piece)
+                    progress = round(done / (total or done) * 100, 2)
+                    yield event({"progress": progress, "completed": done, "total": total})
+        yield await ollama_blobs.make_model(forwarding.client, connection.url, headers, path, name)
+        forwarding.registry.refresh_soon()
+    except (BlobError, aiohttp.ClientError, OSError) as error:
+        yield event({"error": str(error)})
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@router.post("/upload", "/upload/{url_idx}")
+async def upload(request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int | None = None) -> Response:
+    connection = at(forwarding.ollama_connections(), url_idx or 0)
+    form = await request.form()
+    file: Any = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise Invalid.at(["body", "file"], "Field required", kind="missing")
+    name = PurePosixPath((file.filename or "model").replace("\\", "/")).name
+    path = _place(forwarding, name)
+    await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+    with path.open("wb") as kept:
+        while piece := await file.read(ollama_blobs.CHUNK):
+            await asyncio.to_thread(kept.write, piece)
+    await form.close()
+    headers = _headers(connection, user, request, forwarding)
+    return StreamingResponse(_making(forwarding, connection, headers, path, name), media_type="text/event-stream")
+
+
+async def _making(
+    forwarding: Forwarding, connection: Connection, headers: dict[str, str], path: Path, name: str
+) -> AsyncIterator[bytes]:
+    try:
+        total = (await asyncio.to_thread(path.stat)).st_size
+        yield event({"progress": 100.0, "total": total, "completed": total})
+        yield await ollama_blobs.make_model(forwarding.client, connection.url, headers, path, name)
+        forwarding.registry.refresh_soon()
+    except (BlobError, OSError) as error:
+        yield event({"error": str(error)})
+    finally:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,73 @@
+"""Carrying a model's file into Ollama: hashed, sent as a blob, made into a model.
+
+Format: Ollama's API documentation, `POST /api/blobs/sha256:<digest>` with the file as its body, then
+`POST /api/create` with `{"model", "files": {name: "sha256:<digest>"}}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from fastback.kit.http import HttpError
+
+CHUNK = 1024 * 1024
+
+Headers = dict[str, str]
+
+
+class BlobError(Exception):
+    """The model was not made; the text says why."""
+
+
+def event(content: dict[str, Any]) -> bytes:
+    """A progress event of the stream the page reads."""
+    return b"data: " + msgspec.json.encode(content) + b"\n\n"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+async def pieces(path: Path) -> AsyncIterator[bytes]:
+    """A file in pieces, read beside the event loop."""
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        while piece := await asyncio.to_thread(file.read, CHUNK):
+            yield piece
+    finally:
+        await asyncio.to_thread(file.close)
+
+
+async def make_model(client: aiohttp.ClientSession, url: str, headers: Headers, path: Path, name: str) -> bytes:
+    """Send a file to the server at `url` and make a model of it; the last event.
+
+    Raises:
+        BlobError: the server did not take it.
+    """
+    digest = await asyncio.to_thread(_digest, path)
+    size = (await asyncio.to_thread(path.stat)).st_size
+    others = {key: value for key, value in headers.items() if key.lower() not in ("content-type", "content-length")}
+    blob_headers = {**others, "content-type": "application/octet-stream", "content-length": str(size)}
+    model = Path(name).stem
+    try:
+        async with client.post(f"{url}/api/blobs/sha256:{digest}", data=pieces(path), headers=blob_headers) as response:
+            if not response.ok:
+                raise BlobError("Ollama: Could not create blob, Please try again.")
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+        body = msgspec.json.encode({"model": model, "files": {name: f"sha256:{digest}"}, "stream": False})
+        async with client.post(
+            f"{url}/api/create", data=body, headers={**others, "content-type": "application/json"}
+        ) as response:
+            if not response.ok:
+                raise BlobError(f"Failed to create model in Ollama. {await response.text()}")
+    except (aiohttp.ClientError, OSError, HttpError) as error:
+        raise BlobError(f"Ollama: {error}") from error
+    return event({"done": True, "blob": f"sha256:{digest}", "name": name, "model_created": model})

@@ -1,0 +1,189 @@
+"""`/ollama/api`: an administrator's work on the models of Ollama's servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from fastback import messages
+from fastback.access.guards import AdminUser, VerifiedUser
+from fastback.access.identity import User
+from fastback.features.connections import management_routes
+from fastback.features.connections.forwarding import Forwarding, at
+from fastback.kit.http import BadRequest, HttpError, NotFound, Router
+from fastback.providers.connections import Connection
+from fastback.providers.registry import ModelRegistry
+from fastback.providers.relay import RelayResponse
+
+router = Router()
+
+Payload = dict[str, Any]
+
+
+class _Changing(RelayResponse):
+    """Relays work that changes what a server has; afterwards the lists are fetched anew."""
+
+    registry: ModelRegistry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.registry.refresh_soon()
+
+
+def _named(data: Payload) -> Payload:
+    """A payload without nulls, whose model is `model` even if it was called `name`."""
+    found = {key: value for key, value in data.items() if value is not None}
+    if "model" not in found and "name" in found:
+        found["model"] = found["name"]
+    return found
+
+
+async def _stream(
+    forwarding: Forwarding, connection: Connection, path: str, user: User, request: Request, body: Payload
+) -> Response:
+    relay = _Changing(await forwarding.ollama(connection, "POST", path, user, request, body))
+    relay.registry = forwarding.registry
+    return relay
+
+
+async def _host_of(forwarding: Forwarding, name: Any, index: int | None) -> Connection:
+    """The server asked for, or the first that has a model."""
+    connections = forwarding.ollama_connections()
+    if index is None:
+        hosts = await forwarding.ollama_hosts(name) if isinstance(name, str) else []
+        if not hosts:
+            raise BadRequest(messages.model_not_found(str(name)))
+        index = hosts[0]
+    return at(connections, index)
+
+
+@router.post("/ollama/api/pull", "/ollama/api/pull/{url_idx}")
+async def pull(data: Payload, request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int = 0) -> Response:
+    connection = at(forwarding.ollama_connections(), url_idx)
+    return await _stream(forwarding, connection, "/api/pull", user, request, {**_named(data), "insecure": True})
+
+
+class PushForm(msgspec.Struct, omit_defaults=True):
+    model: str
+    insecure: bool | None = None
+    stream: bool | None = None
+
+
+@router.delete("/ollama/api/push", "/ollama/api/push/{url_idx}")
+async def push(
+    data: PushForm, request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int | None = None
+) -> Response:
+    connection = await _host_of(forwarding, data.model, url_idx)
+    return await _stream(forwarding, connection, "/api/push", user, request, msgspec.to_builtins(data))
+
+
+@router.post("/ollama/api/create", "/ollama/api/create/{url_idx}")
+async def create(
+    data: Payload, request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int = 0
+) -> Response:
+    connection = at(forwarding.ollama_connections(), url_idx)
+    body = {key: value for key, value in data.items() if value is not None}
+    return await _stream(forwarding, connection, "/api/create", user, request, body)
+
+
+class CopyForm(msgspec.Struct):
+    source: str
+    destination: str
+
+
+@router.post("/ollama/api/copy", "/ollama/api/copy/{url_idx}")
+async def copy(
+    data: CopyForm, request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int | None = None
+) -> bool:
+    connection = await _host_of(forwarding, data.source, url_idx)
+    await forwarding.ollama_json(connection, "POST", "/api/copy", user, request, data)
+    forwarding.registry.refresh_soon()
+    return True
+
+
+@router.delete("/ollama/api/delete", "/ollama/api/delete/{url_idx}")
+async def delete(
+    data: Payload, request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int | None = None
+) -> bool:
+    body = _named(data)
+    connection = await _host_of(forwarding, body.get("model"), url_idx)
+    await forwarding.ollama_json(connection, "DELETE", "/api/delete", user, request, body)
+    forwarding.registry.refresh_soon()
+    return True
+
+
+@router.post("/ollama/api/show")
+async def show(data: Payload, request: Request, user: VerifiedUser, forwarding: Forwarding) -> Any:
+    body = _named(data)
+    name = str(body.get("model") or "")
+    forwarding.ollama_connections()
+    await forwarding.admit(user, name)
+    connection = await forwarding.ollama_place(name, user, None)
+    return await forwarding.ollama_json(connection, "POST", "/api/show", user, request, body)
+
+
+async def _unload(forwarding: Forwarding, name: str, user: User, request: Request) -> list[Payload]:
+    """Let every server forget a model; who did not, and why."""
+    connections = forwarding.ollama_connections()
+    failed: list[Payload] = []
+    for index in await forwarding.ollama_hosts(name):
+        connection = at(connections, index)
+        upstream = name.removeprefix(f"{connection.prefix}.") if connection.prefix else name
+        body = {"model": upstream, "keep_alive": 0, "prompt": ""}
+        try:
+            await forwarding.ollama_json(connection, "POST", "/api/generate", user, request, body)
+        except HttpError as error:
+            failed.append({"url_idx": index, "success": False, "error": str(error.detail)})
+    forwarding.registry.refresh_soon()
+    return failed
+
+
+@router.post("/ollama/api/unload")
+async def unload(data: Payload, request: Request, user: AdminUser, forwarding: Forwarding) -> Payload:
+    name = _named(data).get("model")
+    if not isinstance(name, str) or not name:
+        raise BadRequest("Missing name of the model to unload.")
+    if not await forwarding.ollama_hosts(name):
+        raise BadRequest(messages.model_not_found(name))
+    failed = await _unload(forwarding, name, user, request)
+    if failed:
+        raise HttpError(500, f"Failed to unload model on {len(failed)} nodes: {failed}")
+    return {"status": True}
+
+
+class UnloadForm(msgspec.Struct):
+    model: str
+
+
+@router.post("/api/models/unload")
+async def unload_anywhere(data: UnloadForm, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+    """Let the server of a model, or of the model below a workspace model, take it out of memory."""
+    name, seen = data.model, set()
+    model = await forwarding.registry.find(name)
+    while model is not None and model.connection is None and model.base_model_id and name not in seen:
+        seen.add(name)
+        name = model.base_model_id
+        model = await forwarding.registry.find(name)
+    if await forwarding.ollama_hosts(name):
+        failed = await _unload(forwarding, name, user, request)
+        if failed:
+            raise HttpError(500, f"Failed to unload model on {len(failed)} node(s): {failed}")
+        return {"status": True}
+    if model is None or model.connection is None:
+        raise NotFound(f'Model "{name}" not found')
+    provider = str(model.connection.options.get("provider") or "")
+    if provider != "llama.cpp":
+        raise BadRequest(f'Provider "{provider or "default"}" does not support model unloading')
+    body = {"model": model.upstream_id}
+    response = await management_routes.manage(
+        forwarding, model.connection, "unload", user, request, method="POST", body=body
+    )
+    found = await management_routes.answer_of(response)
+    forwarding.registry.refresh_soon()
+    return found

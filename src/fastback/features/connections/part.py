@@ -1,0 +1,19 @@
+"""Starts what passes requests on to model servers."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from fastback.config import Config
+from fastback.features.connections.forwarding import Forwarding
+from fastback.kit.http.binding import Services
+from fastback.providers.registry import ModelRegistry
+from fastback.settings import Settings
+
+
+async def start(services: Services) -> None:
+    """Add `Forwarding`."""
+    forwarding = Forwarding(
+        services.get(Config), services.get(Settings), services.get(aiohttp.ClientSession), services.get(ModelRegistry)
+    )
+    services.add(Forwarding, forwarding)
