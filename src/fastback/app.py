@@ -6,9 +6,10 @@ import importlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
+from starlette.middleware.cors import CORSMiddleware
 
 from fastback.access import identity
 from fastback.access.grants import Grants
@@ -21,18 +22,21 @@ from fastback.completions.service import Completions
 from fastback.completions.websocket import PATH as CHAT_SOCKET
 from fastback.completions.websocket import ChatSocket
 from fastback.config import Config
+from fastback.frontend.static import StaticFiles
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, schema
 from fastback.kit.db.connect import connect
-from fastback.frontend.static import StaticFiles
 from fastback.kit.http import Application, Router
 from fastback.kit.http.application import Asgi
 from fastback.kit.http.binding import Services
+from fastback.kit.http.compression import Compression
+from fastback.kit.http.fixed_headers import FixedHeaders
 from fastback.kit.http.gateway import Gateway
 from fastback.kit.tasks import Tasks
 from fastback.realtime.server import PATH as REALTIME_PATH
 from fastback.realtime.server import Realtime
 from fastback.settings import Settings
+from fastback.settings.headers import security_headers
 
 log = logging.getLogger("fastback")
 
@@ -176,9 +180,23 @@ def build(services: Services) -> Application:
     return application
 
 
+def _dressed(http: Asgi, settings: Settings) -> Asgi:
+    """What the settings lay around every answer; a layer that has nothing to do is not there."""
+    origins = settings.cors_allow_origin.split(";")
+    http = cast(
+        Asgi,
+        CORSMiddleware(
+            cast(Any, http), allow_origins=origins, allow_credentials=True, allow_methods=["*"], allow_headers=["*"]
+        ),
+    )
+    if headers := security_headers(settings):
+        http = FixedHeaders(http, headers)
+    return Compression(http) if settings.enable_compression_middleware else http
+
+
 def asgi(services: Services) -> Asgi:
     """Everything the server answers: HTTP, and the sockets."""
     realtime: Realtime = services.get(Realtime)
-    gateway = Gateway(build(services), realtime.asgi, prefix=REALTIME_PATH)
+    gateway = Gateway(_dressed(build(services), services.get(Settings)), realtime.asgi, prefix=REALTIME_PATH)
     gateway.websockets[CHAT_SOCKET] = ChatSocket(services.get(Identities), services.get(Completions))
     return gateway

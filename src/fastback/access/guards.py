@@ -106,3 +106,4 @@ MaybeUser = Annotated[User | None, _Optional()]
 #: Like `AnyUser` and `VerifiedUser`, with the token and its claims.
 AnyIdentity = Annotated[Identity, Guard("any", answer="identity")]
 VerifiedIdentity = Annotated[Identity, Guard("verified", answer="identity")]
+HumanIdentity = Annotated[Identity, Guard("human", answer="identity")]

@@ -141,7 +141,7 @@ class MessageStream:
         self._usage: Any = None
 
     def start(self) -> bytes:
-        message = {
+        message: dict[str, Any] = {
             "id": f"msg_{uuid.uuid4().hex[:24]}",
             "type": "message",
             "role": "assistant",

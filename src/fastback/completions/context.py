@@ -150,9 +150,9 @@ class Context:
         folder_prompt = await self._folder_prompt(request, user)
         if folder_prompt:
             messages = prompt.with_system(messages, await prompt.resolve(self._db, folder_prompt, user, **known))
-        text = merged.get("system")
-        if isinstance(text, str) and text:
-            messages = prompt.with_system(messages, await prompt.resolve(self._db, text, user, **known))
+        chosen = merged.get("system")
+        if isinstance(chosen, str) and chosen:
+            messages = prompt.with_system(messages, await prompt.resolve(self._db, chosen, user, **known))
         return messages
 
     async def _folder_prompt(self, request: TurnRequest, user: User) -> str | None:

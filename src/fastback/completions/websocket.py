@@ -68,8 +68,8 @@ class ChatSocket:
 def _token(scope: Scope) -> str | None:
     asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token")
     if asked:
-        return asked[0]
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        return str(asked[0])
+    headers: dict[bytes, str] = {name: value.decode("latin-1") for name, value in scope["headers"]}
     scheme, _, credential = headers.get(b"authorization", "").partition(" ")
     if scheme.lower() == "bearer" and credential:
         return credential.strip()

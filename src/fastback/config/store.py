@@ -82,6 +82,13 @@ class Config:
             log.warning("JWT_EXPIRES_IN is -1: sessions never end, and a stolen one stays good for ever")
         return config
 
+    @classmethod
+    async def peek(cls, db: Database, settings: Settings, env: Mapping[str, str]) -> Config:
+        """Read the table as it is: nothing is put in order, nothing written."""
+        config = cls(db, settings, Bus(), known.defaults(env))
+        await config.reload()
+        return config
+
     def persistent(self, key: str) -> bool:
         """Whether the key is kept in the database."""
         if not self._settings.enable_persistent_config:

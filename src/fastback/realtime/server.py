@@ -92,7 +92,7 @@ class Realtime:
 
     async def _turn_event(self, event: TurnEvent) -> None:
         if not event.only_shared:
-            data = {"chat_id": event.chat_id, "message_id": event.message_id, "data": event.data}
+            data: dict[str, Any] = {"chat_id": event.chat_id, "message_id": event.message_id, "data": event.data}
             await self.emit("events", data, room=f"user:{event.user_id}")
         if event.shared is not None:
             data = {

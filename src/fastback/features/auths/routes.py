@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from fastback import messages
 from fastback.access.events import UserChanged
-from fastback.access.guards import AdminUser, AnyIdentity, AnyUser, HumanUser, VerifiedUser, token_of
+from fastback.access.guards import AdminUser, AnyUser, HumanIdentity, HumanUser, VerifiedUser, token_of
 from fastback.access.identity import User
 from fastback.access.passwords import Passwords
 from fastback.access.permissions import Permissions
@@ -47,8 +47,7 @@ def _signed_in(request: Request, settings: Settings, session: schemas.Session) -
 @router.get("/")
 async def session(
     request: Request,
-    identity: AnyIdentity,
-    user: HumanUser,
+    identity: HumanIdentity,
     settings: Settings,
     config: Config,
     db: Database,
@@ -61,7 +60,7 @@ async def session(
     stamp = None if rows is None else (rows, config.version)
     body = _ready.get(key, stamp)
     if body is None:
-        body = encoder.encode(await _session_of(user, identity.token, expires_at, db, permissions))
+        body = encoder.encode(await _session_of(identity.user, identity.token, expires_at, db, permissions))
         _ready.put(key, stamp, body)
     return JsonBytes(body)
 

@@ -171,11 +171,11 @@ async def shared(user: VerifiedUser, folders: Folders) -> list[Answer]:
         if root is None:
             continue
         strongest = "write" if root.user_id == user.id else permission
-        for one in await store.subtree(folders.db, folder_id, root.user_id):
-            folder = await store.get(folders.db, one)
+        for below in await store.subtree(folders.db, folder_id, root.user_id):
+            folder = await store.get(folders.db, below)
             if folder is None:
                 continue
-            known = found.setdefault(one, {**msgspec.structs.asdict(folder), "owner_name": "", "permission": strongest})
+            known = found.setdefault(below, {**msgspec.structs.asdict(folder), "owner_name": "", "permission": strongest})
             if strongest == "write":
                 known["permission"] = "write"
     owners = await people(folders.db, [one["user_id"] for one in found.values()])

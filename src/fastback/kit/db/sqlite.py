@@ -50,7 +50,8 @@ def _translate(error: apsw.Error, name: str) -> DatabaseError:
     return DatabaseError(f"{name}: {error}")
 
 
-def _lower(text: Any) -> Any:
+def _lower(*given: Any) -> Any:
+    (text,) = given
     return text.lower() if isinstance(text, str) else text
 
 
@@ -246,7 +247,8 @@ class SqliteDatabase:
             found = self._reader.connection.execute("PRAGMA data_version").fetchall()
         except apsw.Error:
             return None
-        return int(found[0][0])
+        stamp: int = found[0][0]  # type: ignore[assignment]
+        return stamp
 
     async def script(self, text: str) -> None:
         async with self.transaction():

@@ -1,0 +1,150 @@
+"""`fastback doctor`: what the server needs, checked one by one without changing anything."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+
+from fastback.cli import fail
+from fastback.cli.serve import options
+from fastback.config import Config
+from fastback.frontend.part import directories
+from fastback.kit.db import Database, schema
+from fastback.kit.db.connect import connect
+from fastback.kit.db.errors import DatabaseError
+from fastback.providers.connections import Connection, ollama_connections, openai_connections
+from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment
+
+#: How long a server may take to answer (seconds).
+PATIENCE = 5.0
+
+Finding = tuple[str, str, str]
+"""`ok`, `warn` or `fail`; what was looked at; what was found."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line a check; 1 when one of them failed."""
+    try:
+        env = read_environment(options(arguments))
+        settings = load_settings(env)
+    except SettingsError as error:
+        return fail(str(error))
+    return asyncio.run(_examine(settings, env))
+
+
+async def _examine(settings: Settings, env: Environment) -> int:
+    worst = 0
+    async for state, what, found in _findings(settings, env):
+        print(f"{state:<5} {what:<16} {found}", flush=True)
+        worst = max(worst, state == "fail")
+    return worst
+
+
+async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Finding]:
+    yield _data_directory(settings)
+    yield _secret_key(settings)
+    yield _frontend(settings)
+    yield await _redis(settings)
+    if _is_missing(settings):
+        yield "ok", "database", "none yet: `fastback serve` makes it"
+        return
+    try:
+        db = await connect(settings.database_url, schema=settings.database_schema, wal=False, pool_size=1)
+    except DatabaseError as error:
+        yield "fail", "database", str(error)
+        return
+    try:
+        state, what, found = await _schema(db)
+        yield state, what, found
+        if state == "fail" or await schema.revision(db) is None:
+            return
+        config = await Config.peek(db, settings, env)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE), trust_env=True) as client:
+            for connection in (*openai_connections(config), *ollama_connections(config)):
+                if connection.enabled:
+                    yield await _model_server(client, connection)
+    finally:
+        await db.close()
+
+
+def _data_directory(settings: Settings) -> Finding:
+    path = settings.data_path
+    nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
+    if os.access(nearest, os.W_OK | os.X_OK):
+        return "ok", "data directory", str(path)
+    return "fail", "data directory", f"{path}: cannot be written"
+
+
+def _secret_key(settings: Settings) -> Finding:
+    key = settings.webui_secret_key
+    if not key:
+        return "ok", "secret key", "kept in the data directory, or made at the first start"
+    if len(key) < 32:
+        return "warn", "secret key", "shorter than 32 characters: sessions are easier to forge"
+    return "ok", "secret key", "set"
+
+
+def _frontend(settings: Settings) -> Finding:
+    build, _ = directories(settings)
+    if build is None:
+        return "fail", "frontend", "not there: run `fastback frontend`"
+    return "ok", "frontend", str(build)
+
+
+async def _redis(settings: Settings) -> Finding:
+    if not settings.redis_url:
+        return "ok", "redis", "not set: one process needs none"
+    from redis.asyncio import Redis
+    from redis.exceptions import RedisError
+
+    client = Redis.from_url(settings.redis_url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
+    ping: Callable[[], Awaitable[object]] = client.ping
+    try:
+        await ping()
+    except (RedisError, OSError) as error:
+        return "fail", "redis", f"does not answer: {error}"
+    finally:
+        await client.aclose()
+    return "ok", "redis", "answers"
+
+
+def _sqlite_path(settings: Settings) -> Path | None:
+    scheme, _, path = settings.database_url.partition("///")
+    return Path(path) if scheme.startswith("sqlite") else None
+
+
+def _is_missing(settings: Settings) -> bool:
+    """Whether there is no SQLite file yet: looking must not make one."""
+    path = _sqlite_path(settings)
+    return path is not None and not path.exists()
+
+
+async def _schema(db: Database) -> Finding:
+    try:
+        found = await schema.revision(db)
+        users = 0 if found is None else await db.scalar("doctor.users", 'SELECT count(*) FROM "user"')
+    except DatabaseError as error:
+        return "fail", "database", str(error)
+    if found is None:
+        return "ok", "database", f"{db.dialect}, empty: `fastback serve` fills it"
+    if found != schema.REVISION:
+        return "fail", "database", f"{db.dialect} at revision {found}, this version speaks {schema.REVISION}"
+    return "ok", "database", f"{db.dialect} at revision {found}, {users} users"
+
+
+async def _model_server(client: aiohttp.ClientSession, connection: Connection) -> Finding:
+    path = "/models" if connection.kind == "openai" else "/api/tags"
+    headers = {"authorization": f"Bearer {connection.key}"} if connection.key else {}
+    try:
+        async with client.get(connection.url + path, headers=headers) as response:
+            status = response.status
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        return "warn", connection.kind, f"{connection.url} does not answer: {error or 'timed out'}"
+    if status >= 400:
+        return "warn", connection.kind, f"{connection.url} answers {status}"
+    return "ok", connection.kind, f"{connection.url} answers"

@@ -1,0 +1,105 @@
+"""What lies around every answer: compression, origins, security headers; and what one command says about it all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import aiohttp
+
+from conftest import Person, Server, serving
+
+#: Enough folders that their list is worth compressing.
+MANY = 40
+
+
+async def _raw(person: Person, path: str, **headers: str) -> tuple[bytes, aiohttp.ClientResponse]:
+    """An answer as it came over the wire."""
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with (
+        aiohttp.ClientSession(auto_decompress=False) as session,
+        session.get(person.url + path, headers={"authorization": f"Bearer {person.token}", **given}) as response,
+    ):
+        return await response.read(), response
+
+
+async def test_large_answers_are_compressed_for_those_who_ask(server: Server, ada: Person) -> None:
+    for number in range(MANY):
+        (await ada.post("/api/v1/folders/", {"name": f"Folder {number}"})).ok()
+    plain, response = await _raw(ada, "/api/v1/folders/", accept_encoding="identity")
+    assert "content-encoding" not in response.headers
+    packed, response = await _raw(ada, "/api/v1/folders/", accept_encoding="gzip, br")
+    assert response.headers["content-encoding"] == "gzip"
+    assert response.headers["content-length"] == str(len(packed))
+    assert len(packed) < len(plain) / 2
+    assert zlib.decompress(packed, 31) == plain
+
+
+async def test_small_answers_and_streams_stay_as_they_are(server: Server, ada: Person, upstream: str) -> None:
+    _, response = await _raw(ada, "/health", accept_encoding="gzip")
+    assert "content-encoding" not in response.headers
+
+
+async def test_other_origins_may_ask_unless_the_administrator_names_some(server: Server, ada: Person) -> None:
+    _, response = await _raw(ada, "/api/version", origin="https://elsewhere.example")
+    assert response.headers["access-control-allow-origin"] in ("*", "https://elsewhere.example")
+    asking = {"origin": "https://elsewhere.example", "access-control-request-method": "POST"}
+    reply = await ada.ask("OPTIONS", "/api/chat/completions", headers=asking)
+    assert reply.status == 200
+    assert "POST" in reply.headers["access-control-allow-methods"]
+
+
+async def test_named_origins_alone_may_ask(tmp_path: Path) -> None:
+    env = {"CORS_ALLOW_ORIGIN": "https://chat.example;https://desk.example", "DATABASE_URL": ""}
+    async with serving(env, tmp_path, "sqlite") as server:
+        stranger = server.stranger()
+        for origin, expected in (("https://desk.example", "https://desk.example"), ("https://else.example", None)):
+            reply = await stranger.get("/api/version", headers={"origin": origin})
+            assert reply.headers.get("access-control-allow-origin") == expected
+
+
+async def test_security_headers_stand_on_every_answer(tmp_path: Path) -> None:
+    env = {
+        "XFRAME_OPTIONS": "sometimes",  # not a value: the strict one stands in
+        "REFERRER_POLICY": "same-origin",
+        "CONTENT_SECURITY_POLICY": "default-src 'self'",
+        "CACHE_CONTROL": "no-store",
+        "HSTS": "max-age=60;includeSubDomains",
+    }
+    async with serving(env, tmp_path, "sqlite") as server:
+        for path in ("/api/version", "/api/v1/chats/", "/nowhere/at/all"):
+            headers = (await server.stranger().get(path)).headers
+            assert headers["x-frame-options"] == "DENY"
+            assert headers["referrer-policy"] == "same-origin"
+            assert headers["content-security-policy"] == "default-src 'self'"
+            assert headers.getall("cache-control") == ["no-store"]
+            assert headers["strict-transport-security"] == "max-age=60;includeSubDomains"
+
+
+def _doctor(data_dir: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from fastback.cli import main; raise SystemExit(main())", "doctor"]
+    given = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **env}
+    return subprocess.run(
+        [*command, "--data-dir", str(data_dir)], capture_output=True, text=True, env=given, check=False, timeout=60
+    )
+
+
+async def test_doctor_looks_at_everything_and_changes_nothing(tmp_path: Path, upstream: str) -> None:
+    missing = _doctor(tmp_path / "none", FASTBACK_CACHE_DIR=str(tmp_path / "empty"))
+    assert missing.returncode == 1
+    assert "fastback frontend" in missing.stdout
+    assert not (tmp_path / "none").exists()
+    home = tmp_path / "home"
+    connections = {"OPENAI_API_BASE_URLS": f"{upstream}/v1;http://127.0.0.1:9/v1", "ENABLE_OLLAMA_API": "false"}
+    async with serving(connections, home, "sqlite"):
+        pass
+    before = (home / "webui.db").read_bytes()
+    found = _doctor(home, REDIS_URL="redis://127.0.0.1:9/0", **connections).stdout.splitlines()
+    states = [(line.split()[0], line) for line in found]
+    assert any(state == "ok" and "0bd252b206fb" in line for state, line in states)
+    assert any(state == "ok" and f"{upstream}/v1 answers" in line for state, line in states)
+    assert any(state == "warn" and "127.0.0.1:9/v1 does not answer" in line for state, line in states)
+    assert any(state == "fail" and "redis" in line for state, line in states)
+    assert (home / "webui.db").read_bytes() == before
