@@ -127,41 +127,55 @@ def to_ollama(payload: Payload) -> Payload:
     return found
 
 
+_NO_DETAILS = {"reasoning_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}
+
+
 def _usage(answer: Payload) -> Payload:
-    """Token counts in OpenAI's names, beside Ollama's own timings."""
-    asked, given = int(answer.get("prompt_eval_count") or 0), int(answer.get("eval_count") or 0)
-    found: Payload = {}
-    for name, count, duration in (
-        ("response_token/s", given, answer.get("eval_duration")),
-        ("prompt_token/s", asked, answer.get("prompt_eval_duration")),
-    ):
-        found[name] = round(count / (duration / 1e9), 2) if duration else "N/A"
-    for name in (
-        "total_duration",
-        "load_duration",
-        "prompt_eval_count",
-        "prompt_eval_duration",
-        "eval_count",
-        "eval_duration",
-    ):
-        found[name] = answer.get(name, 0)
-    found |= {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given}
+    """Token counts in OpenAI's names, beside Ollama's own counts and durations (nanoseconds)."""
+
+    def number(name: str) -> int:
+        return int(answer.get(name) or 0)
+
+    def rate(what: str) -> float | str:
+        duration = number(f"{what}_duration")
+        return round(number(f"{what}_count") / (duration / 1e9), 2) if duration > 0 else "N/A"
+
+    asked, given = number("prompt_eval_count"), number("eval_count")
+    seconds = number("total_duration") // 1_000_000_000
+    return {
+        "input_tokens": asked,
+        "output_tokens": given,
+        "total_tokens": asked + given,
+        "prompt_tokens": asked,
+        "completion_tokens": given,
+        "response_token/s": rate("eval"),
+        "prompt_token/s": rate("prompt_eval"),
+        "total_duration": number("total_duration"),
+        "load_duration": number("load_duration"),
+        "prompt_eval_count": asked,
+        "prompt_eval_duration": number("prompt_eval_duration"),
+        "eval_count": given,
+        "eval_duration": number("eval_duration"),
+        "approximate_total": f"{seconds // 3600}h{seconds % 3600 // 60}m{seconds % 60}s",
+        "completion_tokens_details": _NO_DETAILS,
+    }
+
+
+def _calls(message: Payload, first: int = 0) -> list[Payload]:
+    """The calls of a message; those without an index are counted from `first`."""
+    found = []
+    for place, call in enumerate(message.get("tool_calls") or [], first):
+        function = call.get("function") or {}
+        arguments = msgspec.json.encode(function.get("arguments") or {}).decode()
+        found.append(
+            {
+                "index": call.get("index", function.get("index", place)),
+                "id": call.get("id") or f"call_{uuid.uuid4()}",
+                "type": "function",
+                "function": {"name": function.get("name", ""), "arguments": arguments},
+            }
+        )
     return found
-
-
-def _calls(message: Payload) -> list[Payload]:
-    return [
-        {
-            "index": call.get("index", call.get("function", {}).get("index", place)),
-            "id": call.get("id") or f"call_{uuid.uuid4()}",
-            "type": "function",
-            "function": {
-                "name": call.get("function", {}).get("name", ""),
-                "arguments": msgspec.json.encode(call.get("function", {}).get("arguments") or {}).decode(),
-            },
-        }
-        for place, call in enumerate(message.get("tool_calls") or [])
-    ]
 
 
 def to_openai_completion(answer: Payload, model_id: str) -> Payload:
@@ -189,12 +203,13 @@ class OllamaToOpenAI:
 
     def __init__(self, model_id: str) -> None:
         self._head = {
-            "id": f"{model_id}-{uuid.uuid4()}",
+            "id": f"chatcmpl-{uuid.uuid4()}",
             "object": "chat.completion.chunk",
             "created": int(time.time()),
             "model": model_id,
         }
-        self._called = False
+        self._called = 0
+        self._begun = False
 
     def _chunk(self, delta: Payload, finish: str | None = None, usage: Payload | None = None) -> bytes:
         chunk: Payload = {
@@ -222,12 +237,15 @@ class OllamaToOpenAI:
             delta["reasoning_content"] = message["thinking"]
         if message.get("content"):
             delta["content"] = message["content"]
-        calls = _calls(message)
+        # Calls may come one a line, each of them the first of its line.
+        calls = _calls(message, self._called)
         if calls:
-            self._called = True
+            self._called += len(calls)
             delta["tool_calls"] = calls
         if delta:
-            found.append(self._chunk({"role": "assistant", **delta}))
+            role = {} if self._begun else {"role": "assistant"}
+            self._begun = True
+            found.append(self._chunk({**role, **delta}))
         if answer.get("done"):
             finish = "tool_calls" if self._called else (answer.get("done_reason") or "stop")
             found.append(self._chunk({}, finish, _usage(answer)))
