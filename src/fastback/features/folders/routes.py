@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from fastback import messages
 from fastback.access.events import GrantsChanged
 from fastback.access.grants import Grants
 from fastback.access.guards import VerifiedUser
-from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.catalog import people
 from fastback.features.chats import reading
-from fastback.features.chats import store as chats
-from fastback.features.folders import store
+from fastback.features.chats.access import ChatAccess
+from fastback.features.folders import chats, store
+from fastback.features.folders.service import Folders, below, dumped
 from fastback.features.folders.store import Folder
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http import BadRequest, Forbidden, NotFound, Router
+from fastback.kit.http import BadRequest, Forbidden, Invalid, Router
 from fastback.kit.http.binding import Services
 from fastback.kit.tasks import Tasks
 
@@ -28,51 +29,8 @@ router = Router("/api/v1/folders")
 
 Answer = dict[str, Any]
 
-
-class Folders:
-    """Who may do what with folders."""
-
-    def __init__(
-        self, db: Database, config: Config, permissions: Permissions, grants: Grants, tasks: Tasks, bus: Bus
-    ) -> None:
-        self.db = db
-        self.permissions = permissions
-        self.grants = grants
-        self.tasks = tasks
-        self.bus = bus
-        self._config = config
-
-    async def check(self, user: User) -> None:
-        """Raises: Forbidden where folders are switched off or not for this user."""
-        if self._config.get("folders.enable") is False:
-            raise Forbidden(messages.ACCESS_PROHIBITED)
-        if not user.is_admin and not await self.permissions.has(user.id, "features.folders"):
-            raise Forbidden(messages.ACCESS_PROHIBITED)
-
-    async def allows(self, folder: Folder, user: User, permission: str) -> bool:
-        """Whether a user owns the folder or one above it, or was granted one of them."""
-        seen: set[str] = set()
-        current: Folder | None = folder
-        while current is not None and current.id not in seen:
-            seen.add(current.id)
-            if current.user_id == user.id or await self.grants.allows(user.id, "folder", current.id, permission):
-                return True
-            current = await store.get(self.db, current.parent_id) if current.parent_id else None
-        return False
-
-    async def found(self, folder_id: str, user: User, permission: str) -> Folder:
-        """Raises: NotFound, also for what the user may not do."""
-        await self.check(user)
-        folder = await store.get(self.db, folder_id)
-        if folder is None or not (user.is_admin or await self.allows(folder, user, permission)):
-            raise NotFound(messages.NOT_FOUND)
-        return folder
-
-    async def again(self, folder_id: str) -> Folder:
-        folder = await store.get(self.db, folder_id)
-        if folder is None:
-            raise NotFound(messages.NOT_FOUND)
-        return folder
+#: Chats of a shared folder on a page, and without paging.
+PAGE, ALL = 10, 60
 
 
 async def start(services: Services) -> None:
@@ -86,6 +44,7 @@ async def start(services: Services) -> None:
             services.get(Grants),
             services.get(Tasks),
             services.get(Bus),
+            services.get(ChatAccess),
         ),
     )
 
@@ -98,17 +57,16 @@ def _icon(folder: Folder) -> Answer | None:
 @router.get("/")
 async def mine(user: VerifiedUser, folders: Folders) -> list[Answer]:
     await folders.check(user)
-    rows = await store.of_user(folders.db, user.id)
+    rows = await folders.put_in_order(await store.of_user(folders.db, user.id))
     if not rows:
         return []
-    known = {row.id for row in rows}
     unread = await reading.unread_by_folder(folders.db, user.id)
     return [
         {
             "id": row.id,
             "name": row.name,
             "meta": _icon(row),
-            "parent_id": row.parent_id if row.parent_id in known else None,
+            "parent_id": row.parent_id,
             "is_expanded": row.is_expanded,
             "unread_count": unread.get(row.id, 0),
             "created_at": row.created_at,
@@ -118,17 +76,17 @@ async def mine(user: VerifiedUser, folders: Folders) -> list[Answer]:
     ]
 
 
-class FolderForm(msgspec.Struct):
+class FolderForm(msgspec.Struct, forbid_unknown_fields=True):
     name: str
-    meta: dict[str, Any] | None = None
     data: dict[str, Any] | None = None
+    meta: dict[str, Any] | None = None
     parent_id: str | None = None
 
 
-class FolderChange(msgspec.Struct):
+class FolderChange(msgspec.Struct, forbid_unknown_fields=True):
     name: str | None = None
-    meta: dict[str, Any] | None = None
     data: dict[str, Any] | None = None
+    meta: dict[str, Any] | None = None
 
 
 class ParentForm(msgspec.Struct):
@@ -141,47 +99,60 @@ class ExpandedForm(msgspec.Struct):
 
 class AccessForm(msgspec.Struct):
     access_grants: list[dict[str, Any]]
+    share_mode: Literal["continue"] | UnsetType | None = UNSET
 
 
 @router.post("/")
 async def create(data: FolderForm, user: VerifiedUser, folders: Folders) -> Folder:
+    """A folder in somebody else's shared one is theirs too, so that the tree stays one."""
     await folders.check(user)
+    await folders.check_name(user.id, data.parent_id, data.name)
+    await folders.check_files(data.data, user)
     owner_id = user.id
-    if data.parent_id:
-        parent = await store.get(folders.db, data.parent_id)
-        if parent is not None and parent.user_id != user.id:
-            if not user.is_admin and not await folders.allows(parent, user, "write"):
-                raise Forbidden(messages.ACCESS_PROHIBITED)
-            owner_id = parent.user_id
-    if await store.name_taken(folders.db, owner_id, data.parent_id, data.name):
-        raise BadRequest(messages.default("Folder already exists"))
+    parent = await store.get(folders.db, data.parent_id) if data.parent_id else None
+    if parent is not None and parent.user_id != user.id:
+        if not user.is_admin and not await folders.allows(parent, user, "write"):
+            raise Forbidden(messages.ACCESS_PROHIBITED)
+        owner_id = parent.user_id
+        await folders.check_owner_files(data.data, owner_id)
     return await store.insert(
-        folders.db, owner_id, name=data.name.strip(), parent_id=data.parent_id, meta=data.meta, data=data.data
+        folders.db, owner_id, name=data.name, parent_id=data.parent_id, meta=data.meta, data=data.data
     )
 
 
 @router.get("/shared")
 async def shared(user: VerifiedUser, folders: Folders) -> list[Answer]:
+    """Folders shared with or by the user, then all that lie below them."""
     await folders.check(user)
     groups = await folders.permissions.group_ids(user.id)
     granted = await store.granted_to(folders.db, user.id, groups)
+    if not granted:
+        return []
+    owner_ids = await store.owners(folders.db, list(granted))
+    rows = await store.of_users(folders.db, owner_ids)
+    owners = await people(folders.db, owner_ids)
+    sisters: dict[str, dict[str | None, list[Folder]]] = {one: {} for one in owner_ids}
+    for row in rows:
+        sisters[row.user_id].setdefault(row.parent_id, []).append(row)
     found: dict[str, Answer] = {}
-    for folder_id, permission in granted.items():
-        root = await store.get(folders.db, folder_id)
-        if root is None:
-            continue
-        strongest = "write" if root.user_id == user.id else permission
-        for below in await store.subtree(folders.db, folder_id, root.user_id):
-            folder = await store.get(folders.db, below)
-            if folder is None:
-                continue
-            known = found.setdefault(below, {**msgspec.structs.asdict(folder), "owner_name": "", "permission": strongest})
-            if strongest == "write":
-                known["permission"] = "write"
-    owners = await people(folders.db, [one["user_id"] for one in found.values()])
-    for one in found.values():
-        owner = owners.get(one["user_id"])
-        one["owner_name"] = owner.name if owner else "Unknown"
+
+    def add(folder: Folder, permission: str) -> None:
+        owner = owners.get(folder.user_id)
+        one = found.setdefault(
+            folder.id,
+            {**dumped(folder), "owner_name": owner.name if owner else "Unknown", "permission": permission},
+        )
+        # A weaker grant of its own does not take away what the folder above gives.
+        if permission == "write":
+            one["permission"] = "write"
+
+    roots = [row for row in rows if row.id in granted]
+    strongest = {row.id: "write" if row.user_id == user.id else granted[row.id] for row in roots}
+    for root in roots:
+        add(root, strongest[root.id])
+    for root in roots:
+        for child in below(root.id, sisters[root.user_id]):
+            add(child, strongest[root.id])
     return list(found.values())
 
 
@@ -189,9 +160,9 @@ async def shared(user: VerifiedUser, folders: Folders) -> list[Answer]:
 async def open_folder(folder_id: str, user: VerifiedUser, folders: Folders) -> Answer:
     folder = await folders.found(folder_id, user, "read")
     grants = await folders.grants.of("folder", folder_id)
-    write = user.is_admin or folder.user_id == user.id or await folders.allows(folder, user, "write")
+    write = user.is_admin or await folders.allows(folder, user, "write")
     return {
-        **msgspec.structs.asdict(folder),
+        **dumped(folder),
         "access_grants": [msgspec.structs.asdict(one) for one in grants],
         "write_access": write,
     }
@@ -205,52 +176,60 @@ async def update(folder_id: str, data: FolderChange, user: VerifiedUser, folders
     if mode != known.get("share_mode") and not user.is_admin and folder.user_id != user.id:
         raise Forbidden(messages.ACCESS_PROHIBITED)
     if data.name is not None:
-        taken = await store.name_taken(folders.db, folder.user_id, folder.parent_id, data.name, besides=folder_id)
-        if taken:
-            raise BadRequest(messages.default("Folder already exists"))
+        await folders.check_name(folder.user_id, folder.parent_id, data.name, besides=folder_id)
+    if data.data and "files" in data.data:
+        await folders.check_owner_files(data.data, folder.user_id)
+        # Whoever changes the folder sends back what the owner put there; only what is new must be theirs to read.
+        before = known.get("files") or []
+        added = [one for one in data.data["files"] or [] if one not in before]
+        await folders.check_files({"files": added}, user)
     await store.update(folders.db, folder, name=data.name, meta=data.meta, data=data.data)
     return await folders.again(folder_id)
 
 
 @router.post("/{folder_id}/update/parent")
 async def move(folder_id: str, data: ParentForm, user: VerifiedUser, folders: Folders) -> Folder:
-    folder = await folders.found(folder_id, user, "write")
-    if folder.user_id != user.id and not user.is_admin:
-        raise NotFound(messages.NOT_FOUND)
-    if data.parent_id is not None:
-        below = await store.subtree(folders.db, folder_id, folder.user_id)
-        parent = await store.get(folders.db, data.parent_id)
-        if parent is None or parent.user_id != folder.user_id:
-            raise NotFound(messages.NOT_FOUND)
-        if data.parent_id in below:
-            raise BadRequest(messages.default("A folder cannot be moved into itself"))
-    if await store.name_taken(folders.db, folder.user_id, data.parent_id, folder.name, besides=folder_id):
-        raise BadRequest(messages.default("Folder already exists"))
-    await store.set_parent(folders.db, folder_id, data.parent_id)
+    folder = await folders.owned(folder_id, user)
+    parent_id = data.parent_id or None
+    await folders.check_name(user.id, parent_id, folder.name, besides=folder_id)
+    if parent_id in await store.subtree(folders.db, folder_id, user.id):
+        raise BadRequest(messages.default("Cannot move a folder into itself or one of its subfolders"))
+    await store.set_parent(folders.db, folder_id, parent_id)
+    await folders.bus.publish(GrantsChanged("folder", folder_id))
     return await folders.again(folder_id)
 
 
 @router.post("/{folder_id}/update/expanded")
 async def expand(folder_id: str, data: ExpandedForm, user: VerifiedUser, folders: Folders) -> Folder:
-    await folders.found(folder_id, user, "read")
+    """Whether it is open is the owner's: others get the folder as it is."""
+    folder = await folders.found(folder_id, user, "read")
+    if folder.user_id != user.id:
+        return folder
     await store.set_expanded(folders.db, folder_id, data.is_expanded)
     return await folders.again(folder_id)
 
 
 @router.post("/{folder_id}/access/update")
 async def set_access(folder_id: str, data: AccessForm, user: VerifiedUser, folders: Folders) -> Answer:
-    folder = await folders.found(folder_id, user, "write")
+    folder = await folders.existing(folder_id, user)
     if folder.user_id != user.id and not user.is_admin:
         raise Forbidden(messages.ACCESS_PROHIBITED)
     wanted = await folders.grants.validate(user.id, user.role, data.access_grants, "folder")
     async with folders.db.transaction() as tx:
         grants = await folders.grants.replace(tx, "folder", folder_id, wanted)
+        if data.share_mode is not UNSET:
+            await store.update(tx, folder, data={"share_mode": data.share_mode})
     await folders.bus.publish(GrantsChanged("folder", folder_id))
     return {
-        **msgspec.structs.asdict(folder),
+        **dumped(await folders.again(folder_id)),
         "access_grants": [msgspec.structs.asdict(one) for one in grants],
-        "write_access": True,
     }
+
+
+def _person(user_id: str, owner_id: str, names: dict[str, str]) -> tuple[Any, Answer]:
+    """Somebody who takes part in a chat, and where they stand: the owner first, then by name."""
+    name = names.get(user_id)
+    return (user_id != owner_id, not name, (name or "").casefold(), user_id), {"id": user_id, "name": name}
 
 
 @router.get("/{folder_id}/shared/chats")
@@ -262,46 +241,61 @@ async def chats_in(
     sort_by: str = "unread_updated_at",
     sort_dir: str = "desc",
 ) -> Answer:
-    await folders.check(user)
-    folder = await store.get(folders.db, folder_id)
-    if folder is None:
-        raise NotFound(messages.NOT_FOUND)
+    if page is not None and page < 1:
+        raise Invalid(
+            [
+                {
+                    "type": "greater_than_equal",
+                    "loc": ["query", "page"],
+                    "msg": "Input should be greater than or equal to 1",
+                    "input": str(page),
+                    "ctx": {"ge": 1},
+                }
+            ]
+        )
+    folder = await folders.existing(folder_id, user)
     write = user.is_admin or await folders.allows(folder, user, "write")
     if not write and not await folders.allows(folder, user, "read"):
         raise Forbidden(messages.ACCESS_PROHIBITED)
-    size = 10 if page is not None else 60
-    skip = (max(page or 1, 1) - 1) * size
-    rows = await store.chats_in(
-        folders.db, folder_id, user.id, skip=skip, limit=size, sort_by=sort_by, direction=sort_dir
+    skip = ((page or 1) - 1) * PAGE
+    rows = await chats.page(
+        folders.db,
+        folder_id,
+        user.id,
+        skip=skip,
+        limit=ALL if page is None else PAGE,
+        sort_by=sort_by,
+        direction=sort_dir,
     )
-    owners = await people(folders.db, [row.user_id for row in rows])
-    running = folders.tasks.groups()
-    shown = []
-    for row in rows:
-        owner = owners.get(row.user_id)
-        fields = msgspec.structs.asdict(row)
-        if row.user_id != user.id:
-            fields["last_read_at"] = row.updated_at
-        shown.append(
-            {
-                **fields,
-                "owner_name": owner.name if owner else "Unknown",
-                "participants": [{"id": row.user_id, "name": owner.name if owner else None}],
-                "active": row.id in running,
-                "readonly": row.user_id != user.id,
-            }
-        )
+    authors = await chats.authors(folders.db, [row.id for row in rows])
+    running = folders.tasks.groups().intersection(authors)
+    active = await chats.unfinished(folders.db, list(running))
+    known = await people(folders.db, [row.user_id for row in rows] + [one for ids in authors.values() for one in ids])
+    names = {one.id: one.name for one in known.values()}
+    shown = [
+        {
+            **msgspec.structs.asdict(row),
+            "last_read_at": row.last_read_at if row.user_id == user.id else row.updated_at,
+            "owner_name": names.get(row.user_id, "Unknown"),
+            "participants": [one for _, one in sorted(_person(who, row.user_id, names) for who in authors[row.id])],
+            "active": row.id in active,
+            "readonly": row.user_id != user.id,
+        }
+        for row in rows
+    ]
     answer: Answer = {"chats": shown, "folder_permission": "write" if write else "read"}
     if page is not None:
-        total = await store.count_in(folders.db, folder_id)
-        answer |= {"total": total, "has_more": skip + size < total}
+        total = await chats.count(folders.db, folder_id)
+        answer |= {"total": total, "has_more": skip + PAGE < total}
     return answer
 
 
 @router.post("/{folder_id}/read")
 async def read(folder_id: str, user: VerifiedUser, folders: Folders) -> Answer:
-    folder = await folders.found(folder_id, user, "read")
+    folder = await folders.existing(folder_id, user)
     own = user.is_admin or folder.user_id == user.id
+    if not own and not await folders.allows(folder, user, "read"):
+        raise Forbidden(messages.ACCESS_PROHIBITED)
     ids = await store.subtree(folders.db, folder_id, folder.user_id) if own else [folder_id]
     return {
         "folder_id": folder_id,
@@ -313,20 +307,8 @@ async def read(folder_id: str, user: VerifiedUser, folders: Folders) -> Answer:
 
 @router.delete("/{folder_id}")
 async def delete(folder_id: str, user: VerifiedUser, folders: Folders, delete_contents: bool | None = True) -> bool:
-    await folders.check(user)
-    folder = await store.get(folders.db, folder_id)
-    if folder is None:
-        raise NotFound(messages.NOT_FOUND)
+    folder = await folders.existing(folder_id, user)
     if folder.user_id != user.id and not user.is_admin:
         raise Forbidden(messages.ACCESS_PROHIBITED)
-    ids = await store.subtree(folders.db, folder_id, folder.user_id)
-    if delete_contents:
-        inside = await store.with_chats(folders.db, ids)
-        if inside and not user.is_admin and not await folders.permissions.has(user.id, "chat.delete"):
-            raise Forbidden(messages.ACCESS_PROHIBITED)
-        for chat_id in inside:
-            for task_id in folders.tasks.of(chat_id):
-                await folders.tasks.stop(task_id)
-        await chats.delete(folders.db, inside)
-    await store.delete(folders.db, ids)
+    await folders.delete(folder, user, with_contents=bool(delete_contents))
     return True

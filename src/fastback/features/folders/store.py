@@ -28,6 +28,12 @@ class Folder(msgspec.Struct):
 
 COLUMNS = "f.id, f.parent_id, f.user_id, f.name, f.items, f.meta, f.data, f.is_expanded, f.created_at, f.updated_at"
 
+#: Chats that belong to a note or a subagent are no chats of a folder.
+_VISIBLE = {
+    "sqlite": "COALESCE(json_extract(meta, '$.internal'), 0) <> 1",
+    "postgres": "COALESCE(meta ->> 'internal', 'false') <> 'true'",
+}
+
 #: A folder and all below it, of one owner.
 _DOWN = """
     WITH RECURSIVE down(id) AS (
@@ -78,20 +84,21 @@ async def insert(db: Executor, user_id: str, *, name: str, parent_id: str | None
     return found
 
 
-async def update(db: Executor, folder: Folder, *, name: str | None, meta: Any, data: Any) -> None:
+async def update(db: Executor, folder: Folder, *, name: str | None = None, meta: Any = None, data: Any = None) -> None:
     """Rename a folder and lay new fields over its meta and data."""
     values = {
         column: msgspec.json.encode({**(msgspec.json.decode(known) or {}), **new}).decode() if new is not None else None
         for column, known, new in (("meta", folder.meta, meta), ("data", folder.data, data))
     }
+    sets = [f"{column} = :{column}" for column, value in values.items() if value is not None]
     await db.execute(
         "folders.update",
-        """UPDATE folder SET name = COALESCE(:name, name), meta = COALESCE(:meta, meta), data = COALESCE(:data, data),
-               updated_at = :now WHERE id = :id""",
+        f"UPDATE folder SET {', '.join([*sets, 'name = COALESCE(CAST(:name AS TEXT), name)', 'updated_at = :now'])} "
+        "WHERE id = :id",
         id=folder.id,
         name=name,
         now=int(time.time()),
-        **values,
+        **{column: value for column, value in values.items() if value is not None},
     )
 
 
@@ -110,14 +117,35 @@ async def subtree(db: Executor, folder_id: str, user_id: str) -> list[str]:
     return await db.all(str, "folders.subtree", text, id=folder_id, user_id=user_id)
 
 
-async def with_chats(db: Executor, folder_ids: list[str]) -> list[str]:
-    """The chats that lie in these folders."""
-    return await db.all(str, "folders.chats", "SELECT id FROM chat WHERE folder_id = ANY(:ids)", ids=folder_ids)
+async def unparent(db: Executor, folder_ids: list[str]) -> None:
+    """Put folders whose parent is gone, or who lie in a circle, back to the top."""
+    text = "UPDATE folder SET parent_id = NULL, updated_at = :now WHERE id = ANY(:ids)"
+    await db.execute("folders.unparent", text, ids=folder_ids, now=int(time.time()))
 
 
-async def delete(db: Database, folder_ids: list[str]) -> None:
-    """Remove folders; chats that still lie in them come out."""
+async def of_users(db: Executor, user_ids: list[str]) -> list[Folder]:
+    """The folders of several owners, last changed first."""
+    text = f"SELECT {COLUMNS} FROM folder f WHERE f.user_id = ANY(:ids) ORDER BY f.updated_at DESC, f.id"
+    return await db.all(Folder, "folders.of_users", text, ids=user_ids)
+
+
+async def owners(db: Executor, folder_ids: list[str]) -> list[str]:
+    text = "SELECT DISTINCT user_id FROM folder WHERE id = ANY(:ids)"
+    return await db.all(str, "folders.owners", text, ids=folder_ids)
+
+
+async def with_chats(db: Executor, folder_ids: list[str], user_id: str) -> list[str]:
+    """The chats of a user that lie in these folders."""
+    text = "SELECT id FROM chat WHERE folder_id = ANY(:ids) AND user_id = :user_id"
+    return await db.all(str, "folders.chats", text, ids=folder_ids, user_id=user_id)
+
+
+async def delete(db: Database, folder_ids: list[str], chat_ids: list[str]) -> None:
+    """Remove folders; chats that still lie in them come out. Runs of automations let go of `chat_ids`."""
     async with db.transaction() as tx:
+        await tx.execute(
+            "folders.runs", "UPDATE automation_run SET chat_id = NULL WHERE chat_id = ANY(:ids)", ids=chat_ids
+        )
         await tx.execute(
             "folders.empty", "UPDATE chat SET folder_id = NULL WHERE folder_id = ANY(:ids)", ids=folder_ids
         )
@@ -133,13 +161,13 @@ async def delete(db: Database, folder_ids: list[str]) -> None:
 
 
 async def mark_read(db: Executor, user_id: str, folder_ids: list[str]) -> int:
+    """Mark a user's chats in these folders as read up to their last change; how many there are."""
     return await db.execute(
         "folders.mark_read",
-        """UPDATE chat SET last_read_at = :now WHERE user_id = :user_id AND folder_id = ANY(:ids)
-           AND updated_at > COALESCE(last_read_at, 0)""",
+        f"""UPDATE chat SET last_read_at = updated_at WHERE user_id = :user_id AND folder_id = ANY(:ids)
+            AND archived = FALSE AND {_VISIBLE[db.dialect]}""",
         user_id=user_id,
         ids=folder_ids,
-        now=int(time.time()),
     )
 
 
@@ -165,41 +193,3 @@ async def granted_to(db: Executor, user_id: str, group_ids: list[str]) -> dict[s
         if found.get(row.resource_id) != "write":
             found[row.resource_id] = row.permission
     return found
-
-
-class InFolder(msgspec.Struct):
-    """A chat in a shared folder."""
-
-    id: str
-    title: str
-    user_id: str
-    updated_at: int
-    created_at: int
-    last_read_at: int | None
-
-
-async def chats_in(
-    db: Executor, folder_id: str, user_id: str, *, skip: int, limit: int, sort_by: str, direction: str
-) -> list[InFolder]:
-    """Everybody's chats in a folder: the reader's unread ones first, unless another order is asked for."""
-    unread = """CASE WHEN c.user_id = :user_id AND c.updated_at > COALESCE(c.last_read_at, 0) AND NOT EXISTS (
-        SELECT 1 FROM chat_message m WHERE m.chat_id = c.id AND m.role = 'assistant' AND m.done = FALSE)
-        THEN 1 ELSE 0 END DESC, c.updated_at DESC, c.id"""
-    column = {"title": "c.title", "updated_at": "c.updated_at"}.get(sort_by)
-    order = unread if column is None else f"{column} {'ASC' if direction == 'asc' else 'DESC'}, c.id"
-    return await db.all(
-        InFolder,
-        "folders.chats_in",
-        f"""SELECT c.id, c.title, c.user_id, c.updated_at, c.created_at, c.last_read_at FROM chat c
-            WHERE c.folder_id = :folder_id AND c.archived = FALSE AND CAST(:user_id AS TEXT) IS NOT NULL
-            ORDER BY {order} LIMIT :limit OFFSET :skip""",
-        folder_id=folder_id,
-        user_id=user_id,
-        limit=limit,
-        skip=skip,
-    )
-
-
-async def count_in(db: Executor, folder_id: str) -> int:
-    text = "SELECT count(*) FROM chat WHERE folder_id = :id AND archived = FALSE"
-    return int(await db.scalar("folders.count_in", text, id=folder_id) or 0)

@@ -1,0 +1,173 @@
+"""Who may do what with folders, and what happens to what lies in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fastback import messages
+from fastback.access.events import GrantsChanged
+from fastback.access.grants import Grants
+from fastback.access.identity import User
+from fastback.access.permissions import Permissions
+from fastback.config import Config
+from fastback.features.chats import store as chats
+from fastback.features.chats.access import ChatAccess
+from fastback.features.chats.events import ChatDeleted
+from fastback.features.folders import store
+from fastback.features.folders.files import Readable
+from fastback.features.folders.store import Folder
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http import BadRequest, Forbidden, NotFound
+from fastback.kit.tasks import Tasks
+
+
+class Folders:
+    """The rules that span folders, grants and chats."""
+
+    def __init__(
+        self,
+        db: Database,
+        config: Config,
+        permissions: Permissions,
+        grants: Grants,
+        tasks: Tasks,
+        bus: Bus,
+        chat_access: ChatAccess,
+    ) -> None:
+        self.db = db
+        self.permissions = permissions
+        self.grants = grants
+        self.tasks = tasks
+        self.bus = bus
+        self.readable = Readable(db, permissions, grants, chat_access)
+        self._config = config
+
+    async def check(self, user: User) -> None:
+        """Raises: Forbidden where folders are switched off or not for this user."""
+        if self._config.get("folders.enable") is False:
+            raise Forbidden(messages.ACCESS_PROHIBITED)
+        if not user.is_admin and not await self.permissions.has(user.id, "features.folders"):
+            raise Forbidden(messages.ACCESS_PROHIBITED)
+
+    async def allows(self, folder: Folder, user: User, permission: str) -> bool:
+        """Whether a user owns the folder or one above it, or was granted one of them."""
+        seen: set[str] = set()
+        current: Folder | None = folder
+        while current is not None and current.id not in seen:
+            seen.add(current.id)
+            if current.user_id == user.id or await self.grants.allows(user.id, "folder", current.id, permission):
+                return True
+            current = await store.get(self.db, current.parent_id) if current.parent_id else None
+        return False
+
+    async def existing(self, folder_id: str, user: User) -> Folder:
+        """Raises: Forbidden where folders are none of the user's, NotFound for a folder that is not there."""
+        await self.check(user)
+        folder = await store.get(self.db, folder_id)
+        if folder is None:
+            raise NotFound(messages.NOT_FOUND)
+        return folder
+
+    async def found(self, folder_id: str, user: User, permission: str) -> Folder:
+        """Raises: NotFound, also for what the user may not do."""
+        folder = await self.existing(folder_id, user)
+        if not (user.is_admin or await self.allows(folder, user, permission)):
+            raise NotFound(messages.NOT_FOUND)
+        return folder
+
+    async def owned(self, folder_id: str, user: User) -> Folder:
+        """Raises: NotFound, also for what is somebody else's."""
+        folder = await self.existing(folder_id, user)
+        if folder.user_id != user.id:
+            raise NotFound(messages.NOT_FOUND)
+        return folder
+
+    async def again(self, folder_id: str) -> Folder:
+        folder = await store.get(self.db, folder_id)
+        if folder is None:
+            raise NotFound(messages.NOT_FOUND)
+        return folder
+
+    async def check_name(self, user_id: str, parent_id: str | None, name: str, *, besides: str | None = None) -> None:
+        """Raises: BadRequest where a sister has this name."""
+        if await store.name_taken(self.db, user_id, parent_id, name, besides=besides):
+            raise BadRequest(messages.default("Folder already exists"))
+
+    async def check_files(self, data: dict[str, Any] | None, user: User) -> None:
+        """Raises: Forbidden where `data.files` names what the user may not read."""
+        if data and "files" in data and not await self.readable.all(data["files"], user):
+            raise Forbidden(messages.ACCESS_PROHIBITED)
+
+    async def check_owner_files(self, data: dict[str, Any] | None, owner_id: str) -> None:
+        """Raises: Forbidden where `data.files` names what the folder's owner may not read: they would pass it on."""
+        if data and "files" in data:
+            text = 'SELECT id, email, name, role FROM "user" WHERE id = :id'
+            owner = await self.db.first(User, "folders.owner", text, id=owner_id)
+            if owner is None:
+                raise NotFound(messages.NOT_FOUND)
+            await self.check_files(data, owner)
+
+    async def put_in_order(self, rows: list[Folder]) -> list[Folder]:
+        """Folders of one owner; those no tree would show (their parent is gone, they lie in a circle) come on top."""
+        parents = {row.id: row.parent_id for row in rows}
+        lost: list[str] = []
+        for row in rows:
+            if row.parent_id and (row.parent_id not in parents or _circles(row.id, parents)):
+                parents[row.id] = row.parent_id = None
+                lost.append(row.id)
+        if lost:
+            await store.unparent(self.db, lost)
+        return rows
+
+    async def delete(self, folder: Folder, user: User, *, with_contents: bool) -> None:
+        """Remove a folder and all below it; the owner's chats in them too, others' chats come out.
+
+        Raises:
+            Forbidden: there are chats to delete, and the user may not.
+        """
+        ids = await store.subtree(self.db, folder.id, folder.user_id)
+        inside = await store.with_chats(self.db, ids, folder.user_id) if with_contents else []
+        if inside and not user.is_admin and not await self.permissions.has(user.id, "chat.delete"):
+            raise Forbidden(messages.ACCESS_PROHIBITED)
+        for chat_id in inside:
+            for task_id in self.tasks.of(chat_id):
+                await self.tasks.stop(task_id)
+        await chats.delete(self.db, inside)
+        await store.delete(self.db, ids, inside)
+        for chat_id in inside:
+            await self.bus.publish(ChatDeleted(chat_id, folder.user_id))
+        for one in ids:
+            await self.bus.publish(GrantsChanged("folder", one))
+
+
+def _circles(folder_id: str, parents: dict[str, str | None]) -> bool:
+    """Whether the way up from a folder comes back to it."""
+    seen = {folder_id}
+    current = parents.get(folder_id)
+    while current and current not in seen:
+        seen.add(current)
+        current = parents.get(current)
+    return current == folder_id
+
+
+def below(folder_id: str, sisters: dict[str | None, list[Folder]]) -> list[Folder]:
+    """All folders below one, the deepest first; `sisters` holds the owner's folders by parent."""
+    found: list[Folder] = []
+    seen = {folder_id}
+
+    def visit(parent_id: str) -> None:
+        for child in sisters.get(parent_id, []):
+            if child.id not in seen:
+                seen.add(child.id)
+                visit(child.id)
+                found.append(child)
+
+    visit(folder_id)
+    return found
+
+
+def dumped(folder: Folder) -> dict[str, Any]:
+    return msgspec.structs.asdict(folder)
