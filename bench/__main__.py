@@ -75,7 +75,9 @@ def api_chat(table: Table, ours: Running, theirs: Running | None, seconds: float
     for connections in (1, 8):
         pairs = []
         for _ in range(3):
-            mine = load(ours.url + "/api/chat/completions", ours.token, seconds=seconds, connections=connections, body=body)
+            mine = load(
+                ours.url + "/api/chat/completions", ours.token, seconds=seconds, connections=connections, body=body
+            )
             other = None
             if theirs:
                 url = theirs.url + "/api/chat/completions"
@@ -92,7 +94,9 @@ async def ui(table: Table, ours: Running, theirs: Running | None, upstream: str)
     mine = statistics.median(await page.first_token(ours, 30)) - direct
     other = statistics.median(await page.first_token(theirs, 15)) - direct if theirs else 0.0
     ratio = f"1/{other / mine:.0f}" if theirs else ""
-    table.add("added to the first token, page (ms)", f"{mine * 1000:.1f}", f"{other * 1000:.1f}" if theirs else "", ratio)
+    table.add(
+        "added to the first token, page (ms)", f"{mine * 1000:.1f}", f"{other * 1000:.1f}" if theirs else "", ratio
+    )
     for streams, tokens in ((1, 1000), (8, 500), (1, 5000)):
         pairs = []
         for _ in range(3):
@@ -107,11 +111,16 @@ async def ui(table: Table, ours: Running, theirs: Running | None, upstream: str)
 
 def machine() -> str:
     model = next(
-        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         platform.machine(),
     )
     memory = int(Path("/proc/meminfo").read_text().split()[1]) / 1024 / 1024
-    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GB, Linux {platform.release()}, Python {platform.python_version()}"
+    system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GB, {system}"
 
 
 def main() -> None:
@@ -125,16 +134,25 @@ def main() -> None:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         upstream = stack.enter_context(upstream_running())
         ours = stack.enter_context(servers.fastback(upstream, work))
-        theirs = stack.enter_context(servers.reference(arguments.reference, upstream, work)) if arguments.reference else None
+        theirs = (
+            stack.enter_context(servers.reference(arguments.reference, upstream, work)) if arguments.reference else None
+        )
         for one in (ours, theirs):
             if one is not None:
                 one.prepare()
         other = theirs.ready if theirs else 0.0
-        table.add("ready after (s)", f"{ours.ready:.2f}", f"{other:.1f}" if theirs else "", f"1/{other / ours.ready:.0f}" if theirs else "")
+        table.add(
+            "ready after (s)",
+            f"{ours.ready:.2f}",
+            f"{other:.1f}" if theirs else "",
+            f"1/{other / ours.ready:.0f}" if theirs else "",
+        )
         endpoints(table, ours, theirs, work, arguments.seconds)
         api_chat(table, ours, theirs, arguments.seconds)
         asyncio.run(ui(table, ours, theirs, upstream))
-        table.add("resident memory, idle (MB)", f"{ours.idle_memory:.0f}", f"{theirs.idle_memory:.0f}" if theirs else "")
+        table.add(
+            "resident memory, idle (MB)", f"{ours.idle_memory:.0f}", f"{theirs.idle_memory:.0f}" if theirs else ""
+        )
         mine, other = servers.memory(ours.pid), servers.memory(theirs.pid) if theirs else 0.0
         table.add("resident memory, after the load (MB)", f"{mine:.0f}", f"{other:.0f}" if theirs else "")
     if arguments.write:
@@ -144,8 +162,9 @@ def main() -> None:
 def write(table: Table) -> None:
     text = f"""# Performance
 
-Made by `python -m bench --reference … --write`: both programs, the model server and the load generator on one machine, in
-one run, measurements in turn, medians of three. Rates and times depend on the machine; the ratios are what to look at.
+Made by `python -m bench --reference … --write`: both programs, the model server and the load generator on one machine,
+in one run, measurements in turn, medians of three. Rates and times depend on the machine; the ratios are what to
+look at.
 
 Machine: {machine()}. Fastback {__version__}, Open WebUI {REFERENCE_VERSION}, SQLite, one process each.
 

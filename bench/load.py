@@ -68,7 +68,10 @@ async def main() -> None:
     seconds, count = float(sys.argv[2]), int(sys.argv[3])
     spec = json.loads(sys.stdin.read() or "{}")
     body = spec.get("body", "").encode()
-    lines = [f"{spec.get('method', 'GET')} {url.path or '/'}{'?' + url.query if url.query else ''} HTTP/1.1", f"host: {url.netloc}"]
+    lines = [
+        f"{spec.get('method', 'GET')} {url.path or '/'}{'?' + url.query if url.query else ''} HTTP/1.1",
+        f"host: {url.netloc}",
+    ]
     lines += [f"{name}: {value}" for name, value in spec.get("headers", {}).items()]
     if body:
         lines += ["content-type: application/json", f"content-length: {len(body)}"]

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import socketio
+
 from bench.servers import Running
 
 
@@ -36,7 +37,10 @@ class Tab:
 
     async def open(self) -> None:
         await self._socket.connect(
-            self._server.url, socketio_path="/ws/socket.io", transports=["websocket"], auth={"token": self._server.token}
+            self._server.url,
+            socketio_path="/ws/socket.io",
+            transports=["websocket"],
+            auth={"token": self._server.token},
         )
         await self._socket.emit("user-join", {"auth": {"token": self._server.token}})
         await asyncio.sleep(0.3)
@@ -54,7 +58,9 @@ class Tab:
         if kind == "response:completion" and isinstance(data, dict) and str(data.get("type", "")).endswith(".delta"):
             if not times:
                 times.append(time.perf_counter())
-        elif (kind == "chat:completion" and isinstance(data, dict) and data.get("done")) or kind == "chat:message:error":
+        elif (
+            kind == "chat:completion" and isinstance(data, dict) and data.get("done")
+        ) or kind == "chat:message:error":
             times.append(time.perf_counter())
             done.set()
 

@@ -71,13 +71,17 @@ class Running:
 
 
 @contextmanager
-def process(name: str, command: list[str], env: dict[str, str], port: int, *, patience: float = 180) -> Iterator[Running]:
+def process(
+    name: str, command: list[str], env: dict[str, str], port: int, *, patience: float = 180
+) -> Iterator[Running]:
     """A server that answers `/health`, stopped at the end."""
     url = f"http://127.0.0.1:{port}"
     started = time.perf_counter()
     log = Path(env["DATA_DIR"]).parent / f"{name.replace(' ', '-').lower()}.log"
     with log.open("wb") as output:
-        running = subprocess.Popen(command, env={**os.environ, **env}, stdout=output, stderr=output, cwd=env["DATA_DIR"])
+        running = subprocess.Popen(
+            command, env={**os.environ, **env}, stdout=output, stderr=output, cwd=env["DATA_DIR"]
+        )
     try:
         while True:
             if running.poll() is not None:

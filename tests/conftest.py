@@ -164,7 +164,7 @@ async def serving(env: dict[str, str], data_dir: Path, database: str) -> AsyncIt
         running = uvicorn.Server(config)
         running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         task = asyncio.create_task(running.serve(sockets=[listening]))
-        while not running.started:
+        while not running.started:  # noqa: ASYNC110 (uvicorn offers nothing to wait for)
             await asyncio.sleep(0.005)
         server = Server(url, services, database, data_dir)
         try:
@@ -216,9 +216,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture
-async def server(
-    database: str, upstream: str, environment: dict[str, str], tmp_path: Path
-) -> AsyncIterator[Server]:
+async def server(database: str, upstream: str, environment: dict[str, str], tmp_path: Path) -> AsyncIterator[Server]:
     """A fresh server with nobody in it, connected to the model server."""
     env = {
         "OPENAI_API_BASE_URLS": f"{upstream}/v1",

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import socketio
+
 from conftest import Person
 
 

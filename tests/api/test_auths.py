@@ -6,6 +6,7 @@ import asyncio
 
 import jwt
 import pytest
+
 from conftest import PASSWORD, Person, Server
 
 WRONG = "The email or password provided is incorrect. Please check for typos and try logging in again."
@@ -52,7 +53,9 @@ async def test_malformed_requests_say_where(server: Server) -> None:
     anonymous = server.stranger()
     detail = (await anonymous.post("/api/v1/auths/signin", {"email": "a@b.c"})).refused(422)
     assert detail[0]["loc"] == ["body", "password"] and detail[0]["type"] == "missing"
-    reply = await anonymous.post("/api/v1/auths/signin", data=b"{nonsense", headers={"content-type": "application/json"})
+    reply = await anonymous.post(
+        "/api/v1/auths/signin", data=b"{nonsense", headers={"content-type": "application/json"}
+    )
     assert reply.refused(422)[0]["type"] == "json_invalid"
     assert (await anonymous.post("/api/v1/auths/signin", {"email": 5, "password": []})).status == 422
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from conftest import Person, Server
 
 CHAT = "/api/chat/completions"

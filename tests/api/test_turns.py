@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from conftest import Person, Server
 from page import open_page
 
@@ -67,7 +68,12 @@ async def test_regenerating_makes_a_sibling(ada: Person) -> None:
         first = await page.ask("Again? [[tokens 3]]")
         page.events.clear()
         body = page.body("", chat_id=first["chat_id"])
-        body["user_message"] = {"id": first["question"], "parentId": None, "role": "user", "content": "Again? [[tokens 3]]"}
+        body["user_message"] = {
+            "id": first["question"],
+            "parentId": None,
+            "role": "user",
+            "content": "Again? [[tokens 3]]",
+        }
         (await ada.post("/api/chat/completions", body)).ok()
         await page.quiet()
         chat = await page.chat(first["chat_id"])
@@ -194,10 +200,9 @@ async def test_every_tab_of_a_user_sees_the_answer_and_reading_is_marked(ada: Pe
 async def test_a_socket_without_a_valid_token_hears_nothing(server: Server, ada: Person) -> None:
     eve = Person(server.url, "forged")
     server.people.append(eve)
-    async with open_page(ada) as page:
-        async with open_page(eve) as silent:
-            await page.ask("Secret [[tokens 1]]")
-            assert silent.events == []
+    async with open_page(ada) as page, open_page(eve) as silent:
+        await page.ask("Secret [[tokens 1]]")
+        assert silent.events == []
 
 
 async def test_a_system_prompt_with_variables_reaches_the_model(ada: Person, upstream: str) -> None:

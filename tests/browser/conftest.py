@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Server, serving
 from playwright.async_api import Browser, Page, async_playwright
 
+from conftest import Server, serving
 from fastback.demo.process import running as running_upstream
 from fastback.frontend import fetch
 

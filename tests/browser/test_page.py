@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from browser.conftest import Tab
-from conftest import Server
 from playwright.async_api import Page, expect
 from playwright.async_api import TimeoutError as PageTimeout
+
+from browser.conftest import Tab
+from conftest import Server
 
 pytestmark = pytest.mark.browser
 

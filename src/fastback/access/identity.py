@@ -1,4 +1,4 @@
-"""From a token or an API key to a user: one statement, remembered for a few seconds, forgotten when something changes."""
+"""From a token or an API key to a user: one statement, remembered for seconds, forgotten when something changes."""
 
 from __future__ import annotations
 

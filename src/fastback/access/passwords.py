@@ -57,7 +57,7 @@ class Passwords:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._hash, password)
 
     async def verify(self, password: str, hashed: str | None) -> bool:
-        """Whether the password fits; as slow without a hash, so that the time tells nobody whether an account exists."""
+        """Whether the password fits; as slow without a hash, so that the time does not tell who has an account."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._verify, password, hashed)
 
     def _hash(self, password: str) -> str:

@@ -20,7 +20,9 @@ def _serving(parser: argparse.ArgumentParser) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fastback", description="A fast and light backend for the Open WebUI frontend.")
+    parser = argparse.ArgumentParser(
+        prog="fastback", description="A fast and light backend for the Open WebUI frontend."
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _serving(commands.add_parser("serve", help="serve until stopped"))
     demo = commands.add_parser("demo", help="serve with a built-in model server, to look around")

@@ -29,8 +29,8 @@ def markdown() -> str:
         "Made by `fastback routes --markdown`. An operation that is not built answers `501` with "
         '`{"detail": "… is not built in this release of Fastback …"}`; it never pretends.',
         "",
-        f"**{len(done)} of {len(everything)} operations are built.** WebSockets beside them: `/ws/socket.io` (Socket.IO, "
-        "both transports) and `/api/ws/chat`.",
+        f"**{len(done)} of {len(everything)} operations are built.** WebSockets beside them: `/ws/socket.io` "
+        "(Socket.IO, both transports) and `/api/ws/chat`.",
         "",
         "What waits: running tools and functions, retrieval and files, channels, notes, memories, automations and "
         "calendars beyond their lists, speech, pictures, LDAP, OAuth, SCIM and second factors. A chat that refers to "

@@ -31,7 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
     except SettingsError as error:
         return fail(str(error))
     if given_key and len(given_key) < 32:
-        logging.getLogger("fastback").warning("WEBUI_SECRET_KEY is shorter than 32 characters: sessions are easier to forge")
+        logging.getLogger("fastback").warning(
+            "WEBUI_SECRET_KEY is shorter than 32 characters: sessions are easier to forge"
+        )
     if arguments.command == "demo":
         return _demo(settings, env, arguments.rate)
     return _serve(settings, env)

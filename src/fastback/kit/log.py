@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from typing import ClassVar
 
 import msgspec
 
@@ -12,7 +13,7 @@ import msgspec
 class Lines(logging.Formatter):
     """`12:34:56 WARNING providers  text`, coloured on a terminal."""
 
-    _COLOURS = {"DEBUG": "\x1b[2m", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31;1m"}
+    _COLOURS: ClassVar = {"DEBUG": "\x1b[2m", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31;1m"}
 
     def __init__(self, *, colour: bool) -> None:
         super().__init__()

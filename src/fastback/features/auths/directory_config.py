@@ -1,4 +1,4 @@
-"""The administrator's settings of LDAP: fields of the page, keys of the configuration. Signing in with it comes later."""
+"""The administrator's settings of LDAP: fields of the page, keys of the configuration. Signing in comes later."""
 
 from __future__ import annotations
 

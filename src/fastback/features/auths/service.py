@@ -146,7 +146,7 @@ class Accounts:
         self._passwords.check(password)
 
     async def sign_in(self, request: Request, email: str, password: str) -> Session:
-        """Raises: BadRequest for wrong credentials, TooManyRequests for too many attempts, Forbidden without passwords."""
+        """Raises: BadRequest: wrong credentials; TooManyRequests: too many attempts; Forbidden: no passwords here."""
         if not self._settings.enable_password_auth:
             raise Forbidden(messages.ACTION_PROHIBITED)
         if self._settings.webui_auth_trusted_email_header:

@@ -100,7 +100,7 @@ class Document:
 
     @staticmethod
     def _merged_meta(known: Message, patch: Message) -> Message:
-        """What speech and task say about a message must not wipe out what else is known of it, nor the other way round."""
+        """What speech and task say about a message must not wipe out what else is known of it, nor the reverse."""
         incoming = patch.get("meta")
         if not isinstance(incoming, dict):
             return patch

@@ -1,4 +1,4 @@
-"""Rows of `chat_message`: each message of a chat once more, by columns, as the reference keeps them beside the document.
+"""Rows of `chat_message`: each message of a chat once more, by columns, as the reference keeps them.
 
 A row's id is `{chat_id}-{message_id}`; absent fields stay as they were when a row is written again.
 """
@@ -99,7 +99,8 @@ _CHAIN = """
         SELECT m.id, m.parent_id, c.depth + 1 FROM chat_message m JOIN chain c ON m.id = :prefix || c.parent_id
         WHERE c.depth < 10000
     )
-    SELECT m.id, m.parent_id, m.role, m.user_id, m.content, m.output, m.model_id, m.files, m.meta, m.usage, m.error, m.done
+    SELECT m.id, m.parent_id, m.role, m.user_id, m.content, m.output, m.model_id, m.files, m.meta, m.usage, m.error,
+        m.done
     FROM chain c JOIN chat_message m ON m.id = c.id ORDER BY c.depth DESC"""
 
 

@@ -76,10 +76,10 @@ class Chats:
         async with self.db.transaction() as tx:
             await tx.execute(
                 "chats.insert",
-                """INSERT INTO chat (id, user_id, title, chat, created_at, updated_at, archived, pinned, meta, variables,
-                       folder_id, current_message_id, last_read_at)
-                   VALUES (:id, :user_id, :title, :chat, :created_at, :updated_at, :archived, :pinned, :meta, :variables,
-                       :folder_id, :current_id, :now)""",
+                """INSERT INTO chat (id, user_id, title, chat, created_at, updated_at, archived, pinned, meta,
+                    variables, folder_id, current_message_id, last_read_at)
+                   VALUES (:id, :user_id, :title, :chat, :created_at, :updated_at, :archived, :pinned, :meta,
+                    :variables, :folder_id, :current_id, :now)""",
                 id=chat_id,
                 user_id=user.id,
                 title=str(document.get("title") or "New Chat"),

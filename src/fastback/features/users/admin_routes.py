@@ -24,7 +24,7 @@ PAGE = 30
 
 
 class WithGroups(store.Listed):
-    group_ids: list[str] = []
+    group_ids: list[str] = msgspec.field(default_factory=list)
 
 
 class UserPage(msgspec.Struct):

@@ -32,7 +32,8 @@ async def page(
     rows = await db.all(
         Listed,
         "users.page",
-        f'SELECT {COLUMNS} FROM "user" u WHERE {where} ORDER BY {_order(order_by, direction)} LIMIT :limit OFFSET :skip',
+        f'SELECT {COLUMNS} FROM "user" u WHERE {where} '
+        f"ORDER BY {_order(order_by, direction)} LIMIT :limit OFFSET :skip",
         query=like,
         limit=limit,
         skip=skip,

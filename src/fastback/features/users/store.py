@@ -128,7 +128,8 @@ class Listed(msgspec.Struct):
     created_at: int
 
 
-COLUMNS = """u.id, u.email, u.username, u.role, u.name, u.profile_image_url, u.profile_banner_image_url, u.bio, u.gender,
+COLUMNS = """u.id, u.email, u.username, u.role, u.name, u.profile_image_url, u.profile_banner_image_url, u.bio,
+    u.gender,
     u.date_of_birth, u.timezone, u.presence_state, u.status_emoji, u.status_message, u.status_expires_at, u.info,
     u.settings, u.oauth, u.scim, u.last_active_at, u.updated_at, u.created_at"""
 

@@ -1,7 +1,7 @@
 """From a row of columns to a struct, by position, with a reader compiled once per struct.
 
 A column becomes what the field's type says: `bool` (SQLite keeps 0 and 1), `msgspec.Raw` (a JSON column that goes
-out as it came in), any `dict`, `list` or struct type (a JSON column, decoded), `date`; everything else is left as it is.
+out as it came in), any `dict`, `list` or struct type (a JSON column, decoded), `date`; the rest is left as it is.
 """
 
 from __future__ import annotations

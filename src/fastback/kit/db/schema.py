@@ -34,7 +34,8 @@ async def revision(db: Database) -> str | None:
 async def ensure(db: Database, *, own: list[str] | None = None) -> bool:
     """Create the schema in an empty database, or check that it is the one we speak; whether it was created.
 
-    `own` holds idempotent statements for tables and indexes of our own, all named `fastback_…`, which the reference ignores.
+    `own` holds idempotent statements for tables and indexes of our own, all named `fastback_…`, which
+    the reference ignores.
 
     Raises:
         RevisionError: the database is at another revision; nothing was touched.

@@ -137,8 +137,8 @@ class SqliteDatabase:
         except apsw.Error as error:
             raise DatabaseError(f"cannot open the SQLite database {self.path}: {error}") from error
         connection.create_scalar_function("lower", _lower, 1, deterministic=True)
-        # Setting the journal mode needs the file for itself for a moment; afterwards nobody waits inside SQLite, because
-        # waiting there would hold up the event loop.
+        # Setting the journal mode needs the file for itself for a moment; afterwards nobody waits inside SQLite,
+        # because waiting there would hold up the event loop.
         connection.set_busy_timeout(5000)
         try:
             if write and self._wal:
