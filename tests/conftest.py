@@ -143,7 +143,7 @@ class Server:
 
 
 def _listening() -> socket.socket:
-    made = socket.socket()
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY then
     made.bind(("127.0.0.1", 0))
     made.listen(256)
     return made

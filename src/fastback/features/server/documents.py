@@ -1,8 +1,7 @@
-"""`/manifest.json`, `/opensearch.xml` and the changelog: what a browser asks of the site."""
+"""`/manifest.json` and `/opensearch.xml`: what a browser asks of the site."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -35,41 +34,3 @@ def opensearch(name: str, url: str) -> str:
     <moz:SearchForm>{site}</moz:SearchForm>
     </OpenSearchDescription>
     """
-
-
-_VERSION = re.compile(r"^## \[([^\]]+)\](?:\s*-\s*(\S+))?", re.MULTILINE)
-_SECTION = re.compile(r"^### (.+)$", re.MULTILINE)
-
-
-def changelog(text: str, *, most: int = 5) -> dict[str, Any]:
-    """The newest versions of a changelog in Markdown: `{version: {date, section: [{title, content, raw}]}}`."""
-    found: dict[str, Any] = {}
-    heads = list(_VERSION.finditer(text))
-    for place, head in enumerate(heads[:most]):
-        end = heads[place + 1].start() if place + 1 < len(heads) else len(text)
-        body = text[head.end() : end]
-        version: dict[str, Any] = {"date": head.group(2) or ""}
-        sections = list(_SECTION.finditer(body))
-        for number, section in enumerate(sections):
-            stop = sections[number + 1].start() if number + 1 < len(sections) else len(body)
-            version[section.group(1).strip().lower()] = _items(body[section.end() : stop])
-        found[head.group(1)] = version
-    return found
-
-
-def _items(text: str) -> list[dict[str, str]]:
-    items = []
-    for line in text.splitlines():
-        if not line.startswith(("- ", "* ")):
-            continue
-        line = line[2:].strip()
-        title, colon, content = line.partition(":")
-        plain = re.sub(r"\*\*|\[([^\]]*)\]\([^)]*\)", lambda m: m.group(1) or "", title)
-        items.append(
-            {
-                "title": plain.strip() if colon else "",
-                "content": (content if colon else line).replace("**", "").strip(),
-                "raw": f"<li>{escape(line)}</li>",
-            }
-        )
-    return items

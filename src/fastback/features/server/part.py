@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastback.config import Config
-from fastback.features.server import documents
 from fastback.features.server.routes import ConfigBodies
 from fastback.features.server.usage import Usage
 from fastback.frontend import fetch
+from fastback.frontend.changelog import changelog
 from fastback.kit.http.binding import Services
+from fastback.kit.http.body import encoder
 from fastback.settings import Settings
 
 
@@ -19,8 +20,8 @@ async def start(services: Services) -> None:
     bodies = ConfigBodies(settings, services.get(Config))
     path = fetch.location(cache=Path(settings.fastback_cache_dir) if settings.fastback_cache_dir else None)
     try:
-        bodies.changelog = documents.changelog((path / "CHANGELOG.md").read_text())
+        bodies.changelog = encoder.encode(changelog((path / "CHANGELOG.md").read_text(encoding="utf-8")))
     except OSError:
-        bodies.changelog = {}  # no frontend was fetched
+        bodies.changelog = b"{}"  # no frontend was fetched
     services.add(ConfigBodies, bodies)
     services.add(Usage, Usage())

@@ -34,7 +34,7 @@ class ConfigBodies:
         self._config = config
         self._bodies: dict[str | None, tuple[int, bytes]] = {}
         #: What is new, as the page shows it.
-        self.changelog: dict[str, Any] = {}
+        self.changelog = b"{}"
 
     def body(self, role: str | None) -> bytes:
         known = self._bodies.get(role)
@@ -102,8 +102,8 @@ async def page_search(settings: Settings, config: Config) -> Response:
 
 
 @router.get("/api/changelog")
-async def changelog(bodies: ConfigBodies) -> dict[str, Any]:
-    return bodies.changelog
+async def changelog(bodies: ConfigBodies) -> JsonBytes:
+    return JsonBytes(bodies.changelog)
 
 
 @router.get("/cache/{path:path}")
