@@ -102,7 +102,10 @@ async def _redis(settings: Settings) -> Finding:
     from redis.asyncio import Redis
     from redis.exceptions import RedisError
 
-    client = Redis.from_url(settings.redis_url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
+    try:
+        client = Redis.from_url(settings.redis_url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
+    except ValueError as error:
+        return "fail", "redis", f"REDIS_URL: {error}"
     ping: Callable[[], Awaitable[object]] = client.ping
     try:
         await ping()
@@ -127,7 +130,8 @@ def _is_missing(settings: Settings) -> bool:
 async def _schema(db: Database) -> Finding:
     try:
         found = await schema.revision(db)
-        users = 0 if found is None else await db.scalar("doctor.users", 'SELECT count(*) FROM "user"')
+        # Of a schema that is not ours nothing but its revision can be relied upon.
+        users = 0 if found != schema.REVISION else await db.scalar("doctor.users", 'SELECT count(*) FROM "user"')
     except DatabaseError as error:
         return "fail", "database", str(error)
     if found is None:

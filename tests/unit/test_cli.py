@@ -1,0 +1,252 @@
+"""The commands as a shell sees them: what they print, where, and the code they end with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fastback import REFERENCE_VERSION, __version__
+from fastback.cli import main
+from fastback.kit.db.schema import REVISION
+
+ROOT = Path(__file__).parents[2]
+
+
+def _environment(home: Path, **more: str) -> dict[str, str]:
+    """Variables of a shell that has nothing set; its frontend is looked for in an empty folder."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT / "src"),
+        "FASTBACK_CACHE_DIR": str(home / "cache"),
+        "ENABLE_OLLAMA_API": "false",
+        "OPENAI_API_BASE_URLS": "",
+        **more,
+    }
+
+
+def run(home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fastback", *words],
+        cwd=home,
+        env=_environment(home, **env),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """One line on stderr that names the trouble, nothing of a traceback, code 1."""
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("fastback: ")
+    for part in parts:
+        assert part in lines[0]
+
+
+@pytest.fixture
+def taken() -> Iterator[str]:
+    """A port on which somebody listens already."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield str(listening.getsockname()[1])
+
+
+def _free_port() -> str:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return str(one.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "COMMAND"),
+        (("dance",), "invalid choice: 'dance'"),
+        (("serve", "--colour", "red"), "unrecognized arguments: --colour red"),
+        (("serve", "--port", "99999"), "'99999' is not a port"),
+        (("serve", "--port", "http"), "'http' is not a port"),
+        (("demo", "--rate", "fast"), "invalid float value: 'fast'"),
+    ],
+)
+def test_words_that_make_no_sense_are_usage_errors(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    done = run(tmp_path, *words)
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_version_names_both_programs(tmp_path: Path) -> None:
+    done = run(tmp_path, "version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"fastback {__version__} (Open WebUI {REFERENCE_VERSION})\n"
+
+
+def test_version_loads_nothing_of_the_server(tmp_path: Path) -> None:
+    program = "import sys; from fastback.cli import main; main(['version']); print(sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    for heavy in ("aiohttp", "uvicorn", "starlette", "socketio", "asyncpg", "redis"):
+        assert f"'{heavy}'" not in done.stdout
+
+
+def test_a_port_in_use_is_named(tmp_path: Path, taken: str) -> None:
+    refused(
+        run(tmp_path, "serve", "--host", "127.0.0.1", "--port", taken, "--data-dir", "home"),
+        f"cannot listen on 127.0.0.1:{taken}",
+        "in use",
+    )
+
+
+@pytest.mark.parametrize(("variable", "value"), [("PORT", "abc"), ("PORT", "70000"), ("DATABASE_URL", "mysql://x/y")])
+def test_a_variable_that_makes_no_sense_is_named(tmp_path: Path, variable: str, value: str) -> None:
+    refused(run(tmp_path, "serve", "--data-dir", "home", **{variable: value}), variable)
+
+
+def test_an_option_wins_over_its_variable(tmp_path: Path, taken: str) -> None:
+    (tmp_path / ".env").write_text("PORT=1\nHOST=127.0.0.1\n")
+    refused(run(tmp_path, "serve", "--port", taken, "--data-dir", "home", PORT="2"), f"127.0.0.1:{taken}")
+    refused(run(tmp_path, "serve", "--data-dir", "home", PORT=taken), f"127.0.0.1:{taken}")
+
+
+def test_a_data_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    refused(run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home"), str(tmp_path / "home"))
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a place where even root makes no directory")
+def test_a_data_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    refused(run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "/proc/fastback"), "/proc/fastback")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_data_directory_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o555)
+    refused(run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home"), str(home))
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "webui.db").write_bytes(b"a shopping list, and not a database" * 100)
+    before = (home / "webui.db").read_bytes()
+    refused(run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home"), "webui.db", "not a database")
+    assert (home / "webui.db").read_bytes() == before
+
+
+def _other_revision(home: Path) -> Path:
+    home.mkdir()
+    path = home / "webui.db"
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        db.execute("INSERT INTO alembic_version VALUES ('feedfacecafe')")
+    db.close()
+    return path
+
+
+def test_a_database_at_another_revision_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = _other_revision(tmp_path / "home")
+    refused(
+        run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home"),
+        "feedfacecafe",
+        REVISION,
+        "start Open WebUI 0.12.4 on it once",
+    )
+    with sqlite3.connect(path) as db:
+        tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    db.close()
+    assert tables == [("alembic_version",)]
+
+
+def test_a_postgres_that_does_not_answer_is_refused(tmp_path: Path) -> None:
+    url = f"postgresql://somebody:secret-word@127.0.0.1:{_free_port()}/chats"
+    done = run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home", DATABASE_URL=url)
+    refused(done, "cannot connect to PostgreSQL")
+    assert "secret-word" not in done.stderr
+
+
+def test_serve_answers_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    port = _free_port()
+    words = ["serve", "--host", "127.0.0.1", "--port", port, "--data-dir", "home"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastback", *words],
+        cwd=tmp_path,
+        env=_environment(tmp_path, LOG_FORMAT="json"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for _ in range(200):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+                    assert answer.status == 200
+                break
+            except OSError:
+                if process.poll() is not None:
+                    pytest.fail(f"it ended by itself: {process.communicate()[1]}")
+                time.sleep(0.1)
+        else:
+            pytest.fail("it never answered")
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=20)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    assert process.returncode in (0, -signal.SIGTERM)  # uvicorn hands the signal on when it has stopped
+    assert "Traceback" not in log
+    assert '"message":"ready on' in log
+    assert (tmp_path / "home" / ".webui_secret_key").stat().st_mode & 0o077 == 0
+
+
+def test_doctor_fails_where_something_is_missing(tmp_path: Path) -> None:
+    done = run(tmp_path, "doctor", "--data-dir", "home")
+    assert done.returncode == 1
+    assert "fail  frontend         not there: run `fastback frontend`" in done.stdout.splitlines()
+    assert not (tmp_path / "home").exists()
+
+
+def test_doctor_names_the_revision_of_a_foreign_database(tmp_path: Path) -> None:
+    _other_revision(tmp_path / "home")
+    done = run(tmp_path, "doctor", "--data-dir", "home")
+    assert done.returncode == 1
+    found = [line for line in done.stdout.splitlines() if line.startswith("fail  database")]
+    assert len(found) == 1
+    assert "feedfacecafe" in found[0]
+    assert REVISION in found[0]
+
+
+def test_doctor_takes_a_bad_address_of_redis_for_a_finding(tmp_path: Path) -> None:
+    done = run(tmp_path, "doctor", "--data-dir", "home", REDIS_URL="nonsense")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert any(line.startswith("fail  redis            REDIS_URL: ") for line in done.stdout.splitlines())
+    assert any(line.startswith("ok    database") for line in done.stdout.splitlines())  # it goes on
+
+
+def test_routes_lists_every_operation_with_its_handler(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["routes"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("POST    /api/chat/completions  fastback.completions.routes.") for line in lines)
