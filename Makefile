@@ -14,7 +14,7 @@ demo: $(VENV)/.runtime frontend
 	$(BIN)/fastback demo --port $(PORT)
 
 test: $(VENV)/.dev frontend
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests bench
