@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.completions.params import for_provider
 from fastback.config import Config
 from fastback.features.tasks import prompts
 from fastback.features.tasks.templates import Message, render
@@ -25,24 +26,58 @@ TEMPLATES: dict[str, tuple[str, str]] = {
 }
 
 
-def build(
-    task: str, config: Config, messages: list[Message], model_id: str, *, user_name: str = "", **more: str
-) -> Payload:
-    """The payload that asks a model to do a task; not streamed."""
+#: Tokens a title, and an emoji, may take where the administrator sets no parameters.
+TITLE_TOKENS, EMOJI_TOKENS = 1000, 16
+
+
+def template_of(task: str, config: Config) -> str:
+    """The administrator's template of a task, or ours."""
     key, ours = TEMPLATES[task]
-    template = (config.text(key) if key else "").strip() or ours
-    content = render(template, messages, user_name=user_name, **more)
+    return (config.text(key) if key else "").strip() or ours
+
+
+def build(
+    task: str,
+    config: Config,
+    messages: list[Message],
+    model_id: str,
+    *,
+    user_name: str = "",
+    template: str | None = None,
+    prompt: str | None = None,
+    params: dict[str, Any] | None = None,
+    **more: str,
+) -> Payload:
+    """The payload that asks a model to do a task; not streamed.
+
+    `template` stands for the administrator's or ours, `prompt` for the last question of `messages`; `params` are those
+    of the model whose task it is.
+    """
+    template = template_of(task, config) if template is None else template
+    content = render(template, messages, prompt=prompt, user_name=user_name, **more)
     payload: Payload = {"model": model_id, "messages": [{"role": "user", "content": content}], "stream": False}
-    return {**config.table("task.model.params"), **payload}
+    return {**_limits(task, config, params or {}), **payload}
+
+
+def _limits(task: str, config: Config, model_params: dict[str, Any]) -> Payload:
+    """The administrator's parameters for tasks; without any a title is kept short. An emoji always is."""
+    if task == "emoji_generation":
+        return {"max_tokens": EMOJI_TOKENS}
+    if task == "moa_response_generation":
+        return {}
+    given = {key: value for key, value in config.table("task.model.params").items() if value not in (None, "")}
+    if not given and task == "title_generation":
+        return {"max_tokens": model_params.get("max_tokens") or TITLE_TOKENS}
+    return for_provider(given)
 
 
 def task_model(config: Config, model_id: str, known: dict[str, Any]) -> str:
     """The model that does tasks: the administrator's choice for local or other models, where it exists; or the chat's.
 
-    `known` maps ids to models with `entry` and `owned_by`.
+    `known` maps ids to models with `entry`.
     """
     model = known.get(model_id)
-    local = model is not None and (model.owned_by == "ollama" or model.entry.get("connection_type") == "local")
+    local = model is not None and model.entry.get("connection_type") == "local"
     chosen = config.text("task.model.default" if local else "task.model.external")
     return chosen if chosen and chosen in known else model_id
 
@@ -72,5 +107,14 @@ def tags_in(text: str) -> list[str]:
     return _texts(answered(text).get("tags"))
 
 
+#: Follow-up questions that are shown at most, and the characters of one.
+FOLLOW_UPS, FOLLOW_UP_LENGTH = 5, 400
+
+
 def follow_ups_in(text: str) -> list[str]:
-    return _texts(answered(text).get("follow_ups"))
+    """Different questions of bearable length; none at all where the list holds anything but texts."""
+    found = answered(text).get("follow_ups")
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        return []
+    kept = dict.fromkeys(one.strip() for one in found)
+    return [one for one in kept if one and len(one) <= FOLLOW_UP_LENGTH][:FOLLOW_UPS]

@@ -1,8 +1,10 @@
 """Filling in a task's prompt.
 
 `{{MESSAGES}}`, `{{MESSAGES:START:n}}`, `{{MESSAGES:END:n}}` and `{{MESSAGES:MIDDLETRUNCATE:n}}` stand for the
-conversation (`|middletruncate:n` inside cuts each message to n characters), `{{prompt}}`, `{{prompt:start:n}}`,
-`{{prompt:end:n}}`, `{{prompt:middletruncate:n}}` for the last question.
+conversation: all of it, its first, its last, its first and last messages. `|start:n`, `|end:n` or `|middletruncate:n`
+before the closing braces cuts each message to n characters. `{{prompt}}`, `{{prompt:start:n}}`, `{{prompt:end:n}}` and
+`{{prompt:middletruncate:n}}` stand for the last question. Dates, names and whatever else a caller names are filled in
+too; any other pair of braces stays. Everything is filled in at once: what people wrote is never read as a template.
 """
 
 from __future__ import annotations
@@ -13,80 +15,107 @@ from typing import Any
 
 Message = dict[str, Any]
 
-_PROMPT = re.compile(r"{{prompt(?::(start|end|middletruncate):(\d+))?}}", re.IGNORECASE)
-_MESSAGES = re.compile(r"{{MESSAGES(?::(START|END|MIDDLETRUNCATE):(\d+))?(?:\|middletruncate:(\d+))?}}")
+_VARIABLE = re.compile(
+    r"""{{(?:
+          (?P<prompt>prompt)(?::(?P<cut>start|end|middletruncate):(?P<most>\d+))?
+        | MESSAGES(?::(?P<which>START|END|MIDDLETRUNCATE):(?P<count>\d+))?(?:\|(?P<way>\w+):(?P<each>\d+))?
+        | (?P<name>\w+)
+    )}}""",
+    re.VERBOSE,
+)
 _DETAILS = re.compile(
     r"<details\b[^<>]*>(?:(?!<details\b).)*?</details>|!\[[^\[\]]*\]\([^()]*\)", re.DOTALL | re.IGNORECASE
 )
 
 
-def middle(text: str, most: int) -> str:
-    """The text with its middle left out, so that `most` characters remain."""
+def middle(text: str, most: int, *, longer_start: bool = False) -> str:
+    """The text with its middle left out, so that `most` characters of it remain, of an odd one more at the end."""
     if len(text) <= most:
         return text
-    half = most // 2
-    return f"{text[:half]}...{text[-(most - half) :] if most - half else ''}"
+    first = (most + 1) // 2 if longer_start else most // 2
+    return f"{text[:first]}...{text[len(text) - (most - first) :]}"
 
 
 def plain(message: Message) -> str:
-    """A message's text without pictures and folded details."""
+    """A message's text without pictures and folded details; where it has none, that of its output items."""
     content = message.get("content")
     if isinstance(content, list):
         content = "\n".join(
             part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
         )
+    if not content:
+        content = _output(message.get("output"))
     return _DETAILS.sub("", content).strip() if isinstance(content, str) else ""
+
+
+def _output(items: Any) -> str:
+    """The text of the messages among output items in the shape of the OpenAI Responses API."""
+    found = []
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and item.get("type") == "message" and isinstance(item.get("content"), list):
+            parts = item["content"]
+            found.append("".join(str(one["text"]) for one in parts if isinstance(one, dict) and one.get("text")))
+    return "\n".join(one for one in found if one.strip())
 
 
 def last_question(messages: list[Message]) -> str:
     return next((plain(one) for one in reversed(messages) if one.get("role") == "user"), "")
 
 
-def _conversation(messages: list[Message], each: int | None) -> str:
-    lines = []
-    for message in messages:
-        text = plain(message)
-        lines.append(f"{str(message.get('role', 'user')).upper()}: {middle(text, each) if each else text}")
-    return "\n".join(lines)
+def _cut(text: str, way: str | None, most: int, *, longer_start: bool = False) -> str:
+    if way == "start":
+        return text[:most]
+    if way == "end":
+        return text[max(0, len(text) - most) :]
+    if way == "middletruncate":
+        return middle(text, most, longer_start=longer_start) if most else ""
+    return text
 
 
-def render(template: str, messages: list[Message], *, user_name: str = "", **more: str) -> str:
-    """The prompt; `more` names further variables, as they stand in the template."""
-    question = last_question(messages)
+def _chosen(messages: list[Message], which: str | None, count: int) -> list[Message]:
+    if which == "START":
+        return messages[:count]
+    if which == "END":
+        return messages[max(0, len(messages) - count) :]
+    if which == "MIDDLETRUNCATE" and len(messages) > count:
+        first = count // 2
+        return messages[:first] + messages[len(messages) - (count - first) :]
+    return messages
 
-    def prompt(match: re.Match[str]) -> str:
-        way, size = (match.group(1) or "").lower(), int(match.group(2) or 0)
-        if way == "start":
-            return question[:size]
-        if way == "end":
-            return question[-size:] if size else ""
-        return middle(question, size) if way else question
 
-    def conversation(match: re.Match[str]) -> str:
-        way, size = match.group(1), int(match.group(2) or 0)
-        each = int(match.group(3)) if match.group(3) else None
-        if way == "START":
-            return _conversation(messages[:size], each)
-        if way == "END":
-            return _conversation(messages[-size:] if size else [], each)
-        if way == "MIDDLETRUNCATE" and len(messages) > size:
-            half = size // 2
-            return "\n".join(
-                [_conversation(messages[: size - half], each), "...", _conversation(messages[-half:], each)]
-                if half
-                else [_conversation(messages[:size], each)]
-            )
-        return _conversation(messages, each)
+def _conversation(messages: list[Message], way: str | None, each: int) -> str:
+    return "\n".join(
+        f"{str(message.get('role', 'user')).upper()}: {_cut(plain(message), way, each)}" for message in messages
+    )
 
+
+def render(
+    template: str, messages: list[Message], *, prompt: str | None = None, user_name: str = "", **more: str
+) -> str:
+    """The prompt; `prompt` stands for the last question of `messages`, `more` names further variables."""
+    question = last_question(messages) if prompt is None else prompt
     now = datetime.datetime.now()
+    date, clock = now.strftime("%Y-%m-%d"), now.strftime("%I:%M:%S %p")
     known = {
-        "CURRENT_DATE": now.strftime("%Y-%m-%d"),
-        "CURRENT_TIME": now.strftime("%I:%M:%S %p"),
+        "CURRENT_DATE": date,
+        "CURRENT_TIME": clock,
+        "CURRENT_DATETIME": f"{date} {clock}",
         "CURRENT_WEEKDAY": now.strftime("%A"),
         "USER_NAME": user_name or "Unknown",
-        "USER_LOCATION": "Unknown",
+        **{f"USER_{name}": "Unknown" for name in ("EMAIL", "BIO", "GENDER", "BIRTH_DATE", "AGE", "LOCATION")},
+        "USER_GROUPS": "",
         **more,
     }
-    for name, value in known.items():
-        template = template.replace("{{" + name + "}}", value)
-    return _MESSAGES.sub(conversation, _PROMPT.sub(prompt, template))
+
+    def value(match: re.Match[str]) -> str:
+        if match["prompt"] is not None:
+            return _cut(question, match["cut"], int(match["most"] or 0), longer_start=True)
+        if match["name"] is None:
+            way = (match["way"] or "").lower()
+            chosen = _chosen(messages, match["which"], int(match["count"] or 0))
+            return _conversation(chosen, way, int(match["each"] or 0))
+        return known.get(match["name"], match[0])
+
+    # The question is asked for in any capitals, its ways of cutting too.
+    template = re.sub(r"{{prompt(?::\w+:\d+)?}}", lambda found: found[0].lower(), template, flags=re.IGNORECASE)
+    return _VARIABLE.sub(value, template)

@@ -1,0 +1,164 @@
+"""Prompts of the small tasks, the models that do them, and what is read out of their answers."""
+
+from __future__ import annotations
+
+import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fastback.features.tasks import prompts, requests
+from fastback.features.tasks.templates import last_question, middle, plain, render
+
+TALK = [
+    {"role": "system", "content": "Be brief"},
+    {"role": "user", "content": "What is bread?"},
+    {"role": "assistant", "content": "Baked dough."},
+    {"role": "user", "content": [{"type": "text", "text": "How is it baked?"}, {"type": "image_url"}]},
+]
+WHOLE = "SYSTEM: Be brief\nUSER: What is bread?\nASSISTANT: Baked dough.\nUSER: How is it baked?"
+
+
+class Config:
+    """The stored configuration, as far as tasks read it."""
+
+    def __init__(self, **values: Any) -> None:
+        self.values = {name.replace("__", "."): value for name, value in values.items()}
+
+    def text(self, key: str) -> str:
+        return str(self.values.get(key) or "")
+
+    def table(self, key: str) -> dict[str, Any]:
+        return self.values.get(key) or {}
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{{MESSAGES}}", WHOLE),
+        ("<{{MESSAGES:START:2}}>", "<SYSTEM: Be brief\nUSER: What is bread?>"),
+        ("{{MESSAGES:END:1}}", "USER: How is it baked?"),
+        ("{{MESSAGES:END:0}}|{{MESSAGES:START:0}}", "|"),
+        ("{{MESSAGES:END:9}}", WHOLE),
+        ("{{MESSAGES:MIDDLETRUNCATE:2}}", "SYSTEM: Be brief\nUSER: How is it baked?"),
+        (
+            "{{MESSAGES:MIDDLETRUNCATE:3}}",
+            "SYSTEM: Be brief\nASSISTANT: Baked dough.\nUSER: How is it baked?",
+        ),
+        ("{{MESSAGES:MIDDLETRUNCATE:9}}", WHOLE),
+        ("{{MESSAGES:END:1|middletruncate:5}}", "USER: Ho...ed?"),
+        ("{{MESSAGES:END:1|start:3}}", "USER: How"),
+        ("{{MESSAGES:END:1|END:6}}", "USER: baked?"),
+        ("{{MESSAGES:END:1|unknown:3}}", "USER: How is it baked?"),
+        ("{{MESSAGES|middletruncate:0}}", "SYSTEM: \nUSER: \nASSISTANT: \nUSER: "),
+        ("{{prompt}}", "How is it baked?"),
+        ("{{PROMPT}}", "How is it baked?"),
+        ("{{prompt:start:3}}", "How"),
+        ("{{Prompt:End:6}}", "baked?"),
+        ("{{prompt:middletruncate:5}}", "How...d?"),
+        ("{{prompt:middletruncate:99}}", "How is it baked?"),
+        ("{{USER_NAME}} {{USER_EMAIL}}", "Ada Unknown"),
+        ("{{UNKNOWN}} {{messages}} {{}} {", "{{UNKNOWN}} {{messages}} {{}} {"),
+        ("{{TYPE}}", "search"),
+    ],
+)
+def test_variables(template: str, expected: str) -> None:
+    assert render(template, TALK, user_name="Ada", TYPE="search") == expected
+
+
+def test_dates_are_todays() -> None:
+    now = datetime.datetime.now()
+    assert render("{{CURRENT_DATE}}/{{CURRENT_WEEKDAY}}", []) == now.strftime("%Y-%m-%d/%A")
+    assert render("{{CURRENT_DATETIME}}", []).startswith(now.strftime("%Y-%m-%d "))
+
+
+def test_what_people_write_is_no_template() -> None:
+    talk = [{"role": "user", "content": "{{USER_NAME}} {{MESSAGES}} {{prompt}}"}]
+    assert render("{{MESSAGES}}", talk, user_name="Ada") == "USER: {{USER_NAME}} {{MESSAGES}} {{prompt}}"
+    assert render("{{prompt}} {{TYPE}}", [], prompt="{{TYPE}}", TYPE="{{prompt}}") == "{{TYPE}} {{prompt}}"
+
+
+def test_text_of_messages() -> None:
+    assert plain({"content": "a <details open>x</details>![p](u) b"}) == "a  b"
+    output = [
+        {"type": "reasoning", "content": [{"text": "hm"}]},
+        {"type": "message", "content": [{"text": "said"}, {"text": " so"}, {"refusal": "x"}]},
+        {"type": "message", "content": [{"text": " "}]},
+        {"type": "message", "content": None},
+    ]
+    assert plain({"content": "", "output": output}) == "said so"
+    assert plain({}) == plain({"content": None, "output": "x"}) == ""
+    assert last_question([]) == last_question([{"role": "assistant", "content": "x"}]) == ""
+
+
+def test_middle() -> None:
+    assert [middle("abcdef", most) for most in (6, 5, 4, 1)] == ["abcdef", "ab...def", "ab...ef", "...f"]
+    assert middle("abcdef", 5, longer_start=True) == "abc...ef"
+
+
+@pytest.mark.parametrize("task", requests.TEMPLATES)
+def test_a_request_is_made_of_our_prompts(task: str) -> None:
+    payload = requests.build(task, Config(), TALK, "m", TYPE="general", responses='"""one"""')
+    assert (payload["model"], payload["stream"], len(payload["messages"])) == ("m", False, 1)
+    content = payload["messages"][0]["content"]
+    assert payload["messages"][0]["role"] == "user"
+    assert "{{" not in content and "How is it baked?" in content
+
+
+def test_the_administrators_prompt_wins_unless_blank() -> None:
+    config = Config(task__title__prompt_template="Title of {{prompt:start:4}}")
+    assert requests.build("title_generation", config, TALK, "m")["messages"][0]["content"] == "Title of How "
+    config = Config(task__title__prompt_template=" \n")
+    assert requests.template_of("title_generation", config) == prompts.TITLE
+
+
+def test_parameters_of_tasks() -> None:
+    assert requests.build("title_generation", Config(), TALK, "m")["max_tokens"] == 1000
+    assert requests.build("title_generation", Config(), TALK, "m", params={"max_tokens": 50})["max_tokens"] == 50
+    assert "max_tokens" not in requests.build("tags_generation", Config(), TALK, "m")
+    given = {
+        "temperature": "0.1",
+        "top_p": None,
+        "stop": "",
+        "model": "other",
+        "system": "x",
+        "custom_params": {"a": "[1]"},
+    }
+    payload = requests.build("title_generation", Config(task__model__params=given), TALK, "m")
+    assert payload["temperature"] == 0.1 and payload["a"] == [1] and payload["model"] == "m"
+    assert not {"top_p", "stop", "system", "custom_params", "max_tokens"} & set(payload)
+    assert requests.build("emoji_generation", Config(task__model__params=given), TALK, "m")["max_tokens"] == 16
+
+
+def test_the_model_that_does_tasks() -> None:
+    known = {
+        "cloud": SimpleNamespace(entry={"connection_type": "external"}),
+        "home": SimpleNamespace(entry={"connection_type": "local"}),
+        "small": SimpleNamespace(entry={}),
+        "tiny": SimpleNamespace(entry={}),
+    }
+    config = Config(task__model__default="tiny", task__model__external="small")
+    assert requests.task_model(config, "cloud", known) == "small"
+    assert requests.task_model(config, "home", known) == "tiny"
+    gone = Config(task__model__default="gone", task__model__external="gone")
+    assert requests.task_model(gone, "cloud", known) == "cloud"
+    assert requests.task_model(Config(), "home", known) == "home"
+
+
+def test_titles() -> None:
+    assert requests.title_in('Sure! {"title": " 🍞 Bread "} Done.') == "🍞 Bread"
+    for text in ("", "Bread", '{"title": ""}', '{"title": 3}', "{broken", "}{", "[1]"):
+        assert requests.title_in(text) is None
+
+
+def test_tags() -> None:
+    assert requests.tags_in('```json\n{"tags": ["Food", "", 3, "Bread"]}\n```') == ["Food", "Bread"]
+    assert requests.tags_in('{"tags": "Food"}') == []
+
+
+def test_follow_ups() -> None:
+    several = '{"follow_ups": [" a ", "b", "a", "", "c", "d", "e", "f", "%s"]}' % ("x" * 401)
+    assert requests.follow_ups_in(several) == ["a", "b", "c", "d", "e"]
+    assert requests.follow_ups_in('{"follow_ups": ["a", 1]}') == []
+    assert requests.follow_ups_in("none") == []
