@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -76,6 +77,26 @@ async def test_security_headers_stand_on_every_answer(tmp_path: Path) -> None:
             assert headers["content-security-policy"] == "default-src 'self'"
             assert headers.getall("cache-control") == ["no-store"]
             assert headers["strict-transport-security"] == "max-age=60;includeSubDomains"
+
+
+async def test_a_stranger_cannot_fill_the_memory(server: Server, ada: Person) -> None:
+    large = {"email": "ada@example.com", "password": "x" * 2_000_000}
+    assert "too large" in (await server.stranger().post("/api/v1/auths/signin", large)).refused(413)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b"x" * 65536
+
+    url = f"{server.url}/api/v1/auths/signin"
+    async with aiohttp.ClientSession() as session:
+        try:
+            async with session.post(url, data=pieces(), headers={"content-type": "application/json"}) as response:
+                assert response.status == 413
+        except aiohttp.ClientError:
+            pass  # the server hung up while the rest was on its way: refused as well
+    note = "y" * 2_000_000
+    kept = (await ada.post("/api/v1/chats/new", {"chat": {"title": "Long", "note": note}})).ok()
+    assert kept["chat"]["note"] == note
 
 
 def _doctor(data_dir: Path, **env: str) -> subprocess.CompletedProcess[str]:

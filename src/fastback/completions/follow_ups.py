@@ -31,7 +31,7 @@ class FollowUps:
         self._registry = registry
         self._provider = provider
 
-    async def ask(self, task: str, messages: list[Message], model_id: str, user: User, **more: str) -> str:
+    async def ask(self, task: str, messages: list[Message], model_id: str, user: User, **more: Any) -> str:
         """What a model answers to a task; empty when it cannot be asked."""
         known = await self._registry.all()
         chosen = requests.task_model(self._config, model_id, known)

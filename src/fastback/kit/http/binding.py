@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.requests import Request
 
-from fastback.kit.http.errors import Invalid
+from fastback.kit.http.errors import HttpError, Invalid
 
 _MISSING: Any = object()
 
@@ -168,17 +168,39 @@ def _at(body: Any, loc: list[str | int]) -> Any:
     return body
 
 
-def body_reader(kind: Any, *, optional: bool) -> Callable[[Request], Awaitable[Any]]:
+#: The largest JSON body (bytes): of somebody whose identity was resolved first (a chat holds pictures), and of anybody.
+LARGEST_BODY, LARGEST_OF_STRANGERS = 128 * 1024 * 1024, 1024 * 1024
+
+
+async def _content(request: Request, most: int) -> bytes:
+    """The body; refused before it is read where its length is said, otherwise as soon as it is too long."""
+    length = request.headers.get("content-length")
+    if length is not None:
+        if int(length) > most:
+            raise HttpError(413, f"Request body is too large: {most} bytes at most", {"connection": "close"})
+        return await request.body()
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise HttpError(413, f"Request body is too large: {most} bytes at most", {"connection": "close"})
+        parts.append(part)
+    return b"".join(parts)
+
+
+def body_reader(kind: Any, *, optional: bool, most: int = LARGEST_BODY) -> Callable[[Request], Awaitable[Any]]:
     """A function that reads the JSON body of a request as `kind`.
 
     Raises (when called):
         Invalid: no body, malformed JSON, or JSON of another shape.
+        HttpError: 413 for a body of more than `most` bytes.
     """
     # strict=False would also let "1" stand for 1, as pydantic's lax mode does.
     decoder = msgspec.json.Decoder(kind, strict=False)
 
     async def read(request: Request) -> Any:
-        content = await request.body()
+        content = await _content(request, most)
         if not content:
             if optional:
                 return None
@@ -228,6 +250,8 @@ def bind(handler: Callable[..., Any], path_names: tuple[str, ...], services: Ser
     resolvers: list[tuple[str, Callable[[Request], Any]]] = []
     request_name: str | None = None
     body: tuple[str, Callable[[Request], Awaitable[Any]]] | None = None
+    known = any(hasattr(one, "bind") for kind in hints.values() for one in getattr(kind, "__metadata__", ()))
+    most = LARGEST_BODY if known else LARGEST_OF_STRANGERS
     for name, parameter in inspect.signature(handler).parameters.items():
         kind = hints[name]
         default = _MISSING if parameter.default is inspect.Parameter.empty else parameter.default
@@ -241,7 +265,8 @@ def bind(handler: Callable[..., Any], path_names: tuple[str, ...], services: Ser
             request_name = name
         elif _is_body(name, kind):
             bare, optional = _bare(kind)
-            body = (name, body_reader(bare, optional=optional or default is not _MISSING))
+            needed = not optional and default is _MISSING
+            body = (name, body_reader(bare, optional=not needed, most=most))
         elif services.has(kind):
             constants[name] = services.get(kind)
         elif isinstance(_bare(kind)[0], type) and _bare(kind)[0] not in (str, int, float, bool, object):
