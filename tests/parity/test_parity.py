@@ -1,0 +1,92 @@
+"""Every recorded scenario, replayed here: each answer must be the one that the reference gave.
+
+A step that is not built (501) is skipped and counted, with those that hang on it. `known_differences.json` lists what
+is known to differ; anything else fails, and so does nothing that has been mended since: the report names it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import postgres_database, serving
+from parity import stored
+from parity.compare import Comparison, Difference
+from parity.player import SECRET_KEY, playing, variables
+from parity.steps import MissingValue, Scenario, Step, scenarios
+
+NOT_BUILT = 501
+
+
+@dataclass
+class Outcome:
+    """What became of a scenario."""
+
+    differences: list[tuple[Step, Difference]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def report(self, name: str) -> str:
+        lines = [f"{name}: {len(self.differences)} differences; {dict(self.counts)}"]
+        label = ""
+        for step, difference in self.differences:
+            if step.label != label:
+                label = step.label
+                lines.append(f"\n  {label}")
+            lines.append(f"    {difference}")
+        return "\n".join(lines)
+
+
+async def replayed(scenario: Scenario, url: str, upstream: str, data_dir: Path) -> Outcome:
+    """All steps, each compared with what is recorded."""
+    outcome, comparison = Outcome(), Comparison()
+    answers = stored.read_answers(scenario.name)
+    known = stored.known_differences(scenario.name)
+    labels = [one["step"] for one in answers]
+    assert labels == [step.label for step in scenario.steps], f"{scenario.name} has changed: record it again"
+    async with playing(scenario, url, upstream, str(data_dir)) as player:
+        if scenario.opens:
+            player.known.update(stored.credentials())
+        for place, (step, expected) in enumerate(zip(scenario.steps, answers, strict=True)):
+            try:
+                got = await player.play(step)
+            except MissingValue:
+                outcome.counts["hangs on another"] += 1
+                continue
+            if got["status"] == NOT_BUILT != expected["status"]:
+                outcome.counts["not built"] += 1
+                continue
+            found = comparison.of(expected, got, step.ignore)
+            excused = known.get(f"{place} {step.label}", [])
+            left = [one for one in found if one.path not in excused]
+            outcome.counts["known to differ"] += len(found) - len(left)
+            outcome.counts["compared"] += 1
+            outcome.differences += [(step, one) for one in left]
+    return outcome
+
+
+@pytest.mark.parametrize("scenario", scenarios(), ids=lambda one: one.name)
+async def test_answers_are_those_of_the_reference(
+    scenario: Scenario, database: str, upstream: str, tmp_path: Path, record_property: Any
+) -> None:
+    if not stored.read_answers(scenario.name):
+        pytest.skip("not recorded")
+    env = {**variables(upstream), "WEBUI_SECRET_KEY": SECRET_KEY}
+    if scenario.opens:
+        if database != "sqlite":
+            pytest.skip("the stored database is SQLite's")
+        stored.restore(tmp_path / "webui.db")
+    if database == "postgres":
+        async with postgres_database() as address, serving({"DATABASE_URL": address, **env}, tmp_path, database) as one:
+            outcome = await replayed(scenario, one.url, upstream, tmp_path)
+    else:
+        async with serving(env, tmp_path, database) as one:
+            outcome = await replayed(scenario, one.url, upstream, tmp_path)
+    for name, count in outcome.counts.items():
+        record_property(name, count)
+    print(f"{scenario.name}: {dict(outcome.counts)}")
+    if outcome.differences:
+        pytest.fail(outcome.report(scenario.name), pytrace=False)
