@@ -44,7 +44,9 @@ _DOWN = """
 
 
 async def of_user(db: Executor, user_id: str) -> list[Folder]:
-    text = f"SELECT {COLUMNS} FROM folder f WHERE f.user_id = :user_id ORDER BY f.created_at, f.id"
+    """The folders of an owner, in the order in which they were made; times are seconds, so SQLite tells by its rows."""
+    order = {"sqlite": "f.rowid", "postgres": "f.created_at, f.id"}[db.dialect]
+    text = f"SELECT {COLUMNS} FROM folder f WHERE f.user_id = :user_id ORDER BY {order}"
     return await db.all(Folder, "folders.of_user", text, user_id=user_id)
 
 

@@ -1,0 +1,96 @@
+"""The small tasks asked for on their own: a title, tags, a continuation, one answer out of several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from conftest import Person
+
+TALK = [{"role": "user", "content": "What is bread?"}, {"role": "assistant", "content": "Baked dough."}]
+
+
+async def last_asked(upstream: str) -> Any:
+    async with aiohttp.ClientSession() as session, session.get(f"{upstream}/_requests") as reply:
+        return (await reply.json())[-1]["body"]
+
+
+async def a_model(admin: Person) -> str:
+    found = (await admin.get("/api/models")).ok()["data"]
+    return str(found[0]["id"])
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_each_task_asks_the_model(ada: Person, upstream: str) -> None:
+    model = await a_model(ada)
+    (await ada.post("/api/v1/configs/import", {"config": {"task.autocomplete.enable": True}})).ok()
+    for task, field in (
+        ("title", '"title"'),
+        ("tags", '"tags"'),
+        ("follow_up", '"follow_ups"'),
+        ("queries", '"queries"'),
+        ("image_prompt", '"prompt"'),
+        ("auto", '"text"'),
+        ("emoji", "emoji"),
+        ("moa", "joins"),
+    ):
+        body = {"model": model, "messages": TALK, "type": "web_search", "responses": ["one", "two"], "stream": False}
+        if task in ("auto", "emoji", "moa"):
+            body |= {"messages": None, "prompt": "What is bread?"}
+        answer = (await ada.post(f"/api/v1/tasks/{task}/completions", body)).ok()
+        assert isinstance(answer["choices"][0]["message"]["content"], str)
+        asked = await last_asked(upstream)
+        content = asked["messages"][-1]["content"]
+        assert field in content and "What is bread?" in content and "{{" not in content
+        assert not asked.get("stream")
+        if task == "moa":
+            assert '"""one"""\n\n"""two"""' in content
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_the_administrators_choices(ada: Person, upstream: str) -> None:
+    models = [one["id"] for one in (await ada.get("/api/models")).ok()["data"]]
+    changed = {
+        "task.model.external": models[-1],
+        "task.model.params": {"temperature": "0.5", "top_p": ""},
+        "task.title.prompt_template": "For {{USER_NAME}} <{{USER_EMAIL}}>: {{prompt:start:4}}",
+    }
+    (await ada.post("/api/v1/configs/import", {"config": changed})).ok()
+    (await ada.post("/api/v1/tasks/title/completions", {"model": models[0], "messages": TALK})).ok()
+    asked = await last_asked(upstream)
+    assert asked["model"] == models[-1] and asked["temperature"] == 0.5
+    assert "top_p" not in asked and "max_tokens" not in asked
+    assert asked["messages"] == [{"role": "user", "content": "For Ada <ada@example.com>: What"}]
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_one_answer_out_of_several_can_stream(ada: Person) -> None:
+    body = {"model": await a_model(ada), "prompt": "?", "responses": ["one"], "stream": True}
+    reply = await ada.post("/api/v1/tasks/moa/completions", body)
+    assert reply.status == 200 and reply.headers["content-type"].startswith("text/event-stream")
+    assert reply.text.rstrip().endswith("data: [DONE]")
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_tasks_that_are_off_or_make_no_sense(ada: Person, bob: Person, anonymous: Person) -> None:
+    path = "/api/v1/tasks/{}/completions"
+    keys = ["title.enable", "tags.enable", "follow_up.enable", "query.search.enable", "query.retrieval.enable"]
+    body: dict[str, Any] = {"model": "nothing", "messages": [], "prompt": "x" * 9}
+    not_found = "Model '' was not found"
+    (await bob.post(path.format("title"), {**body, "model": ""})).refused(400)
+    for task in ("title", "tags", "follow_up", "queries", "emoji", "image_prompt", "moa"):
+        (await bob.post(path.format(task), body)).refused(404, not_found)
+        (await anonymous.post(path.format(task), body)).refused(401, "Not authenticated")
+    (await bob.post(path.format("auto"), body)).refused(400, "Autocompletion generation is disabled")
+    config = {f"task.{key}": False for key in keys}
+    config |= {"task.autocomplete.enable": True, "task.autocomplete.input_max_length": 8}
+    (await ada.post("/api/v1/configs/import", {"config": config})).ok()
+    (await bob.post(path.format("auto"), body)).refused(400, "Input prompt exceeds maximum length of 8")
+    for task, name in (("title", "Title"), ("tags", "Tags"), ("follow_up", "Follow-up")):
+        assert (await bob.post(path.format(task), body)).ok() == {"detail": f"{name} generation is disabled"}
+    for kind, name in (("web_search", "Search query"), ("retrieval", "Query")):
+        reply = await bob.post(path.format("queries"), {**body, "type": kind})
+        reply.refused(400, f"{name} generation is disabled")
+    (await bob.post(path.format("queries"), body)).refused(404, not_found)
