@@ -21,7 +21,7 @@ DATABASE = _HERE / "reference_db" / "webui.sql.gz"
 KNOWN = _HERE / "known_differences.json"
 CREDENTIALS = _HERE / "reference_db" / "credentials.json"
 KEPT = ("ada.id", "ada.token", "ada.key", "bob.id", "bob.token", "bob.key")
-_WIDTH = 160
+_WIDTH = 200
 _USUAL = {"content-type": "application/json"}
 
 

@@ -1,0 +1,33 @@
+"""Permissions that everybody has by default, and those which a group adds."""
+
+from parity.steps import Merged, flat, get, post, refused
+
+_DEFAULT = "/api/v1/users/default/permissions"
+
+STEPS = flat(
+    get("ada", _DEFAULT, save={"permissions": "$", "chat": "$.chat"}),
+    get("ada", f"{_DEFAULT}/defaults"),
+    refused("anonymous pending bob", "GET", _DEFAULT),
+    refused("anonymous bob", "GET", f"{_DEFAULT}/defaults"),
+    post("ada", _DEFAULT, {}),
+    post("ada", _DEFAULT, {"workspace": {"models": "perhaps"}}),
+    refused("anonymous pending bob", "POST", _DEFAULT, {}),
+    post("ada", _DEFAULT, Merged("${permissions}", {"chat": Merged("${chat}", {"delete": False, "import": False})})),
+    get("bob", "/api/v1/users/permissions"),
+    post("bob", "/api/v1/chats/new", {"chat": {"title": "One"}}, save={"chat.id": "$.id"}),
+    refused("bob", "DELETE", "/api/v1/chats/${chat.id}"),
+    refused("bob", "DELETE", "/api/v1/chats/"),
+    refused("bob", "POST", "/api/v1/chats/import", {"chats": []}),
+    refused("bob", "POST", "/api/v1/chats/${chat.id}/clone", {}),
+    post(
+        "ada",
+        "/api/v1/groups/create",
+        {"name": "Cleaners", "description": "", "permissions": {"chat": {"delete": True}}},
+        save={"group": "$.id"},
+    ),
+    post("ada", "/api/v1/groups/id/${group}/users/add", {"user_ids": ["${bob.id}"]}),
+    get("bob", "/api/v1/users/permissions"),
+    get("bob", "/api/v1/users/groups"),
+    get("ada", "/api/v1/users/${bob.id}/groups"),
+    get("ada", "/api/v1/users/", query={"query": "bob"}),
+)
