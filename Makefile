@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 
-.PHONY: serve demo test check lock bench clean frontend
+.PHONY: serve demo test parity check lock bench clean frontend
 
 serve: $(VENV)/.runtime frontend
 	$(BIN)/fastback serve --port $(PORT)
@@ -15,6 +15,10 @@ demo: $(VENV)/.runtime frontend
 
 test: $(VENV)/.dev frontend
 	$(BIN)/python -m pytest -q -n auto
+
+# Answers recorded from Open WebUI, replayed here; what differs is printed.
+parity: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -n auto -m parity tests/parity
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests bench
