@@ -61,7 +61,8 @@ class Normaliser:
         else:
             text = body.decode("utf-8", "replace")
             try:
-                parsed = json.loads(text)
+                lines = kind.startswith("application/x-ndjson")
+                parsed = [json.loads(line) for line in text.splitlines()] if lines else json.loads(text)
             except ValueError:
                 made["body"] = self.value(text)
             else:

@@ -60,12 +60,12 @@ class Player:
         body = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
         self._meet("ada", await self._asked("POST", "/api/v1/auths/signup", body))
         for name, role in (("bob", "user"), ("cy", "user"), ("pending", "pending")):
+            # Accounts are ordered by the second in which they were made.
+            await asyncio.sleep(1.05)
             email = f"{name}@example.com"
             body = {"name": name.title(), "email": email, "password": PASSWORD, "role": role}
             made = await self._asked("POST", "/api/v1/auths/add", body, self.known["ada.token"])
-            # Accounts are told apart by the second in which they were made.
             self._meet(name, made)
-            await asyncio.sleep(1.05)
         # Ids of the cast come first, so that what an answer leaves out does not shift them.
         self.normaliser.value([self.known[f"{name}.id"] for name in ("ada", "bob", "cy", "pending")])
 
@@ -138,7 +138,9 @@ async def playing(scenario: Scenario, url: str, upstream: str, data_dir: str) ->
     places = [(url, "<server>"), (upstream, "<upstream>"), (data_dir, "<data>")]
     places.append((upstream.partition("://")[2], "<upstream>"))
     jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=jar) as session:
+    # A connection for each request, as a server that closes one after an error must not spoil the next.
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=jar, connector=connector) as session:
         player = Player(url, upstream, Normaliser(places), {"upstream": upstream}, session)
         if scenario.cast:
             await player.cast()

@@ -17,6 +17,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import aiohttp
+
 from fastback.demo.process import running as running_upstream
 from parity import reference, stored
 from parity.player import playing
@@ -38,6 +40,8 @@ async def recorded(scenario: Scenario, served: reference.Reference, upstream: st
                 answer = await player.play(step)
             except MissingValue as missing:
                 raise SystemExit(f"{scenario.name}: {step.label} needs {missing}, which nobody gave") from None
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise SystemExit(f"{scenario.name}: {step.label}: {error!r}\n{served.log_tail()}") from error
             answers.append({"step": step.label, **answer})
             if answer["status"] >= 500:
                 print(f"  {answer['status']} {step.label}")

@@ -5,6 +5,7 @@ Its stored configuration lives in the database alone, so that deleting every row
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -58,10 +59,12 @@ class Reference:
         finally:
             connection.close()
 
+    def log_tail(self) -> str:
+        """The last lines that it wrote."""
+        return (self.data_dir / "reference.log").read_text(errors="replace")[-3000:]
+
     def version(self) -> str:
         with urllib.request.urlopen(f"{self.url}/api/version", timeout=10) as answer:
-            import json
-
             return str(json.load(answer)["version"])
 
 

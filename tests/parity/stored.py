@@ -20,7 +20,7 @@ RECORDED = _HERE / "recorded"
 DATABASE = _HERE / "reference_db" / "webui.sql.gz"
 KNOWN = _HERE / "known_differences.json"
 CREDENTIALS = _HERE / "reference_db" / "credentials.json"
-KEPT = ("ada.id", "ada.token", "ada.key", "bob.id", "bob.token", "bob.key")
+KEPT = ("ada.id", "ada.token", "ada.key", "bob.id", "bob.token")
 _WIDTH = 200
 _USUAL = {"content-type": "application/json"}
 

@@ -46,7 +46,6 @@ STEPS = flat(
     get("bob", f"{_CHATS}/search", query={"text": "pinned:true"}),
     get("bob", f"{_CHATS}/search", query={"text": "archived:true"}),
     get("bob", f"{_CHATS}/search", query={"text": "rye", "page": 2}),
-    get("bob", f"{_CHATS}/search", query={"text": ""}),
     get("bob", f"{_CHATS}/search", query={"text": "'; DROP TABLE chat; --"}),
     get("bob", f"{_CHATS}/search"),
     get("cy", f"{_CHATS}/search", query={"text": "rye"}),

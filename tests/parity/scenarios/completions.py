@@ -1,0 +1,89 @@
+"""Completions asked for by programs: whole, streamed, refused; embeddings; Anthropic's words."""
+
+from parity.steps import delete, flat, get, post, refused
+
+_ASK = "/api/chat/completions"
+_HI = {"model": "demo-small", "messages": [{"role": "user", "content": "[[tokens 3]]"}]}
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+_CLAUDE = {"model": "demo-small", "max_tokens": 50, "messages": [{"role": "user", "content": "[[tokens 3]]"}]}
+
+STEPS = flat(
+    post("ada", _ASK, _HI),
+    post("bob", _ASK, _HI),
+    post("ada", "/api/v1/chat/completions", _HI),
+    post("ada", _ASK, {**_HI, "stream": False, "temperature": 0.1, "max_tokens": 5}),
+    post("ada", _ASK, {**_HI, "stream": True}),
+    post("ada", _ASK, {**_HI, "stream": True, "stream_options": {"include_usage": True}}),
+    post("ada", _ASK, {**_HI, "tools": [_TOOL]}),
+    post("ada", _ASK, {"model": "demo-reasoner", "messages": [{"role": "user", "content": "[[tokens 2]]"}]}),
+    refused("anonymous pending", "POST", _ASK, _HI),
+    post("ada", _ASK, {**_HI, "model": "nothing"}),
+    post("bob", _ASK, {**_HI, "model": "nothing"}),
+    post("ada", _ASK, {"messages": _HI["messages"]}),
+    post("ada", _ASK, {"model": "demo-small"}),
+    post("ada", _ASK, {}),
+    post("ada", _ASK, raw=b"{", headers={"content-type": "application/json"}),
+    post("ada", _ASK, [1]),
+    post("ada", _ASK, {**_HI, "messages": [{"role": "user", "content": "demo-error-429"}]}),
+    post("ada", _ASK, {**_HI, "messages": [{"role": "user", "content": "demo-error-500"}]}),
+    post("ada", _ASK, {**_HI, "stream": True, "messages": [{"role": "user", "content": "demo-error-400"}]}),
+    # With the administrator's key and a model of the workspace.
+    post("ada", "/api/v1/auths/api_key", save={"ada.key": "$.api_key"}),
+    post("key:ada.key", _ASK, _HI),
+    post(
+        "ada",
+        "/api/v1/models/create",
+        {
+            "id": "short",
+            "base_model_id": "demo-small",
+            "name": "Short",
+            "meta": {},
+            "params": {"system": "Be short.", "temperature": 0},
+            "access_grants": [{"principal_type": "user", "principal_id": "*", "permission": "read"}],
+        },
+    ),
+    get("ada", "/api/models", query={"refresh": True}),
+    post("key:ada.key", _ASK, {**_HI, "model": "short"}),
+    post("bob", _ASK, {**_HI, "model": "short", "stream": True}),
+    # Embeddings.
+    post("ada", "/api/embeddings", {"model": "demo-embedding", "input": "one"}, ignore=("$.data",), why="long numbers"),
+    post(
+        "ada",
+        "/api/v1/embeddings",
+        {"model": "demo-embedding", "input": ["one", "two"]},
+        ignore=("$.data",),
+        why="long",
+    ),
+    post("ada", "/api/embeddings", {"model": "nothing", "input": "one"}),
+    post("ada", "/api/embeddings", {}),
+    refused("anonymous pending bob", "POST", "/api/embeddings", {"model": "demo-embedding", "input": "one"}),
+    # Messages.
+    post("ada", "/api/message", _CLAUDE),
+    post("ada", "/api/v1/messages", _CLAUDE),
+    post("ada", "/api/v1/messages", {**_CLAUDE, "stream": True}),
+    post("ada", "/api/v1/messages", {**_CLAUDE, "model": "nothing"}),
+    post("ada", "/api/v1/messages", {}),
+    refused("anonymous pending", "POST", "/api/v1/messages", _CLAUDE),
+    post("ada", "/api/v1/messages/count_tokens", _CLAUDE),
+    post("ada", "/api/message/count_tokens", {}),
+    refused("anonymous", "POST", "/api/v1/messages/count_tokens", _CLAUDE),
+    # Running work.
+    get("ada", "/api/tasks"),
+    refused("anonymous bob", "GET", "/api/tasks"),
+    get("bob", "/api/tasks/chat/nothing"),
+    post("bob", "/api/tasks/chat/nothing/stop"),
+    post("ada", "/api/tasks/stop/nothing"),
+    refused("anonymous bob", "POST", "/api/tasks/stop/nothing"),
+    refused("anonymous pending", "GET", "/api/tasks/chat/nothing"),
+    post("ada", "/api/chat/completed", {"model": "nothing", "messages": []}),
+    post("ada", "/api/chat/actions/nothing", {"model": "demo-small"}),
+    refused("anonymous", "POST", "/api/chat/completed", {}),
+    delete("anonymous", _ASK),
+)

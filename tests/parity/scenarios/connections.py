@@ -1,0 +1,78 @@
+"""Model servers: their settings, checks of addresses, and calls passed on to them."""
+
+from parity.steps import Merged, delete, flat, get, post, refused
+
+_OPENAI = "/openai/config"
+_OLLAMA = "/ollama/config"
+_HI = {"model": "demo-small", "messages": [{"role": "user", "content": "[[tokens 3]]"}]}
+
+STEPS = flat(
+    get("ada", _OPENAI, save={"openai": "$"}),
+    get("ada", _OLLAMA, save={"ollama": "$"}),
+    refused("anonymous pending bob", "GET", _OPENAI),
+    refused("anonymous pending bob", "GET", _OLLAMA),
+    refused("anonymous bob", "POST", f"{_OPENAI}/update", {}),
+    refused("anonymous bob", "POST", f"{_OLLAMA}/update", {}),
+    post("ada", f"{_OPENAI}/update", {}),
+    post("ada", f"{_OLLAMA}/update", {}),
+    post("ada", "/openai/verify", {"url": "${upstream}/v1", "key": "upstream-key"}),
+    post("ada", "/openai/verify", {"url": "${upstream}/nothing", "key": "upstream-key"}),
+    post("ada", "/openai/verify", {"url": "http://127.0.0.1:9/v1", "key": ""}),
+    post("ada", "/openai/verify", {}),
+    refused("anonymous bob", "POST", "/openai/verify", {"url": "${upstream}/v1", "key": ""}),
+    post("ada", "/ollama/verify", {"url": "${upstream}"}),
+    post("ada", "/ollama/verify", {"url": "http://127.0.0.1:9"}),
+    post("ada", "/ollama/verify", {}),
+    refused("anonymous bob", "POST", "/ollama/verify", {"url": "${upstream}"}),
+    get("ada", "/openai/models"),
+    get("bob", "/openai/models"),
+    get("ada", "/openai/models/0"),
+    get("ada", "/openai/models/7"),
+    refused("anonymous pending", "GET", "/openai/models"),
+    post("bob", "/openai/chat/completions", _HI),
+    post("ada", "/openai/chat/completions", _HI),
+    post("ada", "/openai/chat/completions", {**_HI, "stream": True}),
+    post("ada", "/openai/chat/completions", {**_HI, "model": "nothing"}),
+    post("ada", "/openai/chat/completions", {}),
+    refused("anonymous pending", "POST", "/openai/chat/completions", _HI),
+    post("ada", "/openai/responses", {"model": "demo-small", "input": "[[tokens 3]]"}),
+    post("ada", "/openai/responses", {}),
+    get("ada", "/openai/nothing/there"),
+    refused("anonymous pending", "GET", "/openai/nothing/there"),
+    post("ada", "/openai/audio/speech", {"input": "x"}),
+    # Several servers, a dead one, a prefix, chosen names.
+    post(
+        "ada",
+        f"{_OPENAI}/update",
+        Merged(
+            "${openai}",
+            {
+                "OPENAI_API_BASE_URLS": ["${upstream}/v1", "http://127.0.0.1:9/v1", "${upstream}/v1/"],
+                "OPENAI_API_KEYS": ["upstream-key"],
+                "OPENAI_API_CONFIGS": {
+                    "2": {"enable": True, "prefix_id": "two", "model_ids": ["demo-large"], "tags": [{"name": "Far"}]}
+                },
+            },
+        ),
+    ),
+    get("ada", _OPENAI),
+    get("ada", "/api/models", query={"refresh": True}),
+    post("ada", "/api/chat/completions", {**_HI, "model": "two.demo-large"}),
+    post("ada", f"{_OPENAI}/update", Merged("${openai}", {"ENABLE_OPENAI_API": False})),
+    get("ada", "/api/models", query={"refresh": True}),
+    get("ada", "/openai/models"),
+    # The same server as an Ollama.
+    get("ada", "/ollama/api/tags"),
+    post("ada", f"{_OLLAMA}/update", Merged("${ollama}", {"ENABLE_OLLAMA_API": True})),
+    get("ada", "/api/models", query={"refresh": True}),
+    get("ada", "/ollama/api/tags"),
+    get("bob", "/ollama/api/tags"),
+    get("ada", "/ollama/api/version"),
+    get("ada", "/ollama/api/ps"),
+    get("ada", "/ollama/"),
+    get("ada", "/ollama/v1/models"),
+    refused("anonymous pending", "GET", "/ollama/api/tags"),
+    refused("anonymous", "GET", "/ollama/api/version"),
+    post("ada", f"{_OPENAI}/update", "${openai}"),
+    delete("bob", "/ollama/api/delete", {"model": "nothing"}),
+)

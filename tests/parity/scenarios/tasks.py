@@ -1,0 +1,70 @@
+"""Small tasks beside a chat: titles, tags, follow-ups, queries, and their settings."""
+
+from parity.steps import Merged, flat, get, post, refused
+
+_TASKS = "/api/v1/tasks"
+_PROSE = {
+    "TITLE_GENERATION_PROMPT_TEMPLATE": "t",
+    "IMAGE_PROMPT_GENERATION_PROMPT_TEMPLATE": "i",
+    "AUTOCOMPLETE_GENERATION_PROMPT_TEMPLATE": "a",
+    "TAGS_GENERATION_PROMPT_TEMPLATE": "g",
+    "FOLLOW_UP_GENERATION_PROMPT_TEMPLATE": "f",
+    "QUERY_GENERATION_PROMPT_TEMPLATE": "q",
+    "TOOLS_FUNCTION_CALLING_PROMPT_TEMPLATE": "c",
+    "VOICE_MODE_PROMPT_TEMPLATE": "v",
+}
+_CHAT = {
+    "model": "demo-small",
+    "messages": [{"role": "user", "content": "What is tea?"}, {"role": "assistant", "content": "Leaves in water."}],
+}
+_NO_MODEL = {**_CHAT, "model": "nothing"}
+
+
+def _each(name: str, body: dict[str, object]) -> list[object]:
+    path = f"{_TASKS}/{name}/completions"
+    return [
+        post("bob", path, body),
+        post("bob", path, {**body, "model": "nothing"}),
+        *refused("anonymous", "POST", path, body),
+    ]
+
+
+STEPS = flat(
+    get("ada", f"{_TASKS}/config", save={"config": "$"}),
+    get("bob", f"{_TASKS}/config"),
+    refused("anonymous pending", "GET", f"{_TASKS}/config"),
+    refused("anonymous pending bob", "POST", f"{_TASKS}/config/update", {}),
+    post("ada", f"{_TASKS}/config/update", {}),
+    _each("title", _CHAT),
+    _each("follow_up", _CHAT),
+    _each("tags", _CHAT),
+    _each("image_prompt", _CHAT),
+    _each("queries", {**_CHAT, "type": "web_search"}),
+    _each("auto", {**_CHAT, "prompt": "What is", "type": "search query"}),
+    _each("emoji", {"model": "demo-small", "prompt": "Tea!"}),
+    _each("moa", {"model": "demo-small", "prompt": "Tea?", "responses": ["Yes.", "No."], "stream": False}),
+    post("bob", f"{_TASKS}/title/completions", {**_CHAT, "model": None}),
+    post("ada", f"{_TASKS}/config/update", Merged("${config}", {**_PROSE, "ENABLE_TITLE_GENERATION": False})),
+    post("bob", f"{_TASKS}/title/completions", _CHAT),
+    post(
+        "ada",
+        f"{_TASKS}/config/update",
+        Merged(
+            "${config}",
+            {
+                "ENABLE_TAGS_GENERATION": False,
+                "ENABLE_FOLLOW_UP_GENERATION": False,
+                "ENABLE_AUTOCOMPLETE_GENERATION": True,
+                "AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH": 3,
+                "ENABLE_SEARCH_QUERY_GENERATION": False,
+                "ENABLE_RETRIEVAL_QUERY_GENERATION": False,
+                "TASK_MODEL": "demo-large",
+            },
+        ),
+    ),
+    post("bob", f"{_TASKS}/tags/completions", _CHAT),
+    post("bob", f"{_TASKS}/follow_up/completions", _CHAT),
+    post("bob", f"{_TASKS}/queries/completions", {**_CHAT, "type": "web_search"}),
+    post("bob", f"{_TASKS}/queries/completions", {**_CHAT, "type": "retrieval"}),
+    post("bob", f"{_TASKS}/auto/completions", {**_CHAT, "prompt": "What is tea", "type": "general"}),
+)
