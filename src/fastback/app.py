@@ -33,6 +33,7 @@ from fastback.kit.http.compression import Compression
 from fastback.kit.http.fixed_headers import FixedHeaders
 from fastback.kit.http.gateway import Gateway
 from fastback.kit.tasks import Tasks
+from fastback.providers.http_client import make_client
 from fastback.realtime.server import PATH as REALTIME_PATH
 from fastback.realtime.server import Realtime
 from fastback.settings import Settings
@@ -137,13 +138,7 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
             pattern=settings.password_validation_regex_pattern if settings.enable_password_validation else None,
             hint=settings.password_validation_hint,
         )
-        # Relaying streams: no limit of our own on connections, no total timeout; a request says its own.
-        client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=30),
-            auto_decompress=True,
-            trust_env=True,
-        )
+        client = make_client()
         for kind, service in (
             (Bus, bus),
             (Tasks, tasks),
