@@ -176,7 +176,9 @@ class Turn:
 
     async def _stream(self, upstream: Upstream, answer: Answer) -> None:
         arrived = asyncio.Event()
-        reading = asyncio.get_running_loop().create_task(self._read(upstream, answer, arrived))
+        loop = asyncio.get_running_loop()
+        self._save_again = loop.time() + SAVE_PAUSE  # the first token waits for no write
+        reading = loop.create_task(self._read(upstream, answer, arrived))
         try:
             while not reading.done():
                 await arrived.wait()
