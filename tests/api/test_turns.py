@@ -19,6 +19,7 @@ async def test_a_new_chat_streams_is_named_and_kept(ada: Person) -> None:
     async with open_page(ada) as page:
         tasks = {"title_generation": True, "tags_generation": True, "follow_up_generation": True}
         done = await page.ask("Hello [[tokens 12]]", background_tasks=tasks)
+        await page.until("chat:title")  # a new chat is named beside its answer
         kinds = [one["data"]["type"] for one in page.events]
         assert kinds[0] == "chat:list"
         assert kinds.index("chat:active") < kinds.index("response:completion")
