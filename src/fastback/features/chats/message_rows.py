@@ -63,33 +63,42 @@ def _usage_of(message: Message) -> dict[str, Any] | None:
     return normalised_usage(message.get("usage") or (info.get("usage") if isinstance(info, dict) else None))
 
 
-async def upsert(db: Executor, chat_id: str, message_id: str, user_id: str, message: Message) -> None:
-    """Write the row of a message as the document now holds it."""
+def _row(chat_id: str, message_id: str, user_id: str, message: Message) -> dict[str, Any]:
     now = int(time.time())
     created = message.get("timestamp")
-    await db.execute(
-        "chat_message.upsert",
-        _UPSERT,
-        id=f"{chat_id}-{message_id}",
-        chat_id=chat_id,
-        user_id=message.get("user_id") or user_id,
-        role=str(message.get("role") or "user"),
-        parent_id=message.get("parentId") or message.get("parent_id"),
-        content=_json(message.get("content")),
-        output=_json(message.get("output")),
-        model_id=message.get("model") or message.get("model_id"),
-        files=_json(message.get("files")),
-        sources=_json(message.get("sources")),
-        embeds=_json(message.get("embeds")),
-        meta=_json(message.get("meta")),
-        done=bool(message.get("done", True)),
-        status_history=_json(message.get("statusHistory")),
-        error=_json(message.get("error")),
-        usage=_json(_usage_of(message)),
-        context_summary=message.get("contextSummary"),
-        created_at=int(created) if isinstance(created, (int, float)) else now,
-        updated_at=now,
-    )
+    return {
+        "id": f"{chat_id}-{message_id}",
+        "chat_id": chat_id,
+        "user_id": message.get("user_id") or user_id,
+        "role": str(message.get("role") or "user"),
+        "parent_id": message.get("parentId") or message.get("parent_id"),
+        "content": _json(message.get("content")),
+        "output": _json(message.get("output")),
+        "model_id": message.get("model") or message.get("model_id"),
+        "files": _json(message.get("files")),
+        "sources": _json(message.get("sources")),
+        "embeds": _json(message.get("embeds")),
+        "meta": _json(message.get("meta")),
+        "done": bool(message.get("done", True)),
+        "status_history": _json(message.get("statusHistory")),
+        "error": _json(message.get("error")),
+        "usage": _json(_usage_of(message)),
+        "context_summary": message.get("contextSummary"),
+        "created_at": int(created) if isinstance(created, (int, float)) else now,
+        "updated_at": now,
+    }
+
+
+async def upsert(db: Executor, chat_id: str, message_id: str, user_id: str, message: Message) -> None:
+    """Write the row of a message as the document now holds it."""
+    await db.execute("chat_message.upsert", _UPSERT, **_row(chat_id, message_id, user_id, message))
+
+
+async def upsert_many(db: Executor, chat_id: str, user_id: str, messages: dict[str, Message]) -> None:
+    """As `upsert`, for several messages of a chat by their ids."""
+    rows = [_row(chat_id, message_id, user_id, message) for message_id, message in messages.items()]
+    if rows:
+        await db.execute_many("chat_message.upsert", _UPSERT, rows)
 
 
 _CHAIN = """

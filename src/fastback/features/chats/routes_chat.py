@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -39,7 +40,11 @@ async def import_chats(data: schemas.ImportForm, user: VerifiedUser, chats: Chat
     await chats.may_keep(user)
     for one in data.chats:
         history.attribute(one.chat, user.id, user.name)
-    return [await chats.again(await chats.insert(user, one)) for one in data.chats]
+    made = []
+    for one in data.chats:
+        made.append(await chats.again(await chats.insert(user, one)))
+        await asyncio.sleep(0)  # thousands may come at once; others must not wait for all of them
+    return made
 
 
 @router.get("/{chat_id}")

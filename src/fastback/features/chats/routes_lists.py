@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.chats import reading, schemas, search, sharing, store, tags
+from fastback.features.chats import export, reading, schemas, search, sharing, store, tags
 from fastback.features.chats.store import ChatPage, ChatTitle
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError, Router
@@ -157,26 +157,21 @@ async def with_tag(data: schemas.TagFilter, user: VerifiedUser, db: Database) ->
     )
 
 
-def _lines(chats: list[ChatPage]) -> Response:
-    """Whole chats, one JSON object a line: a page reads them as they come."""
-    return Response(b"\n".join(encoder.encode(chat) for chat in chats) + b"\n", media_type="application/x-ndjson")
-
-
 @router.get("/all")
 async def everything(user: VerifiedUser, db: Database) -> Response:
-    return _lines(await store.everything(db, user.id))
+    return await export.lines(db, await store.every_id(db, user.id))
 
 
 @router.get("/all/archived")
-async def everything_archived(user: VerifiedUser, db: Database) -> list[ChatPage]:
-    return await store.everything(db, user.id, archived=True)
+async def everything_archived(user: VerifiedUser, db: Database) -> Response:
+    return await export.array(db, await store.every_id(db, user.id, archived=True))
 
 
 @router.get("/all/db")
-async def everybodys(user: AdminUser, db: Database, settings: Settings) -> list[ChatPage]:
+async def everybodys(user: AdminUser, db: Database, settings: Settings) -> Response:
     if not settings.enable_admin_export:
         raise HttpError(401, messages.ACCESS_PROHIBITED)
-    return await store.everything(db, None)
+    return await export.array(db, await store.every_id(db, None))
 
 
 @router.get("/list/user/{user_id}")

@@ -25,6 +25,9 @@ from fastback.kit.tasks import Tasks
 
 Document = dict[str, Any]
 
+#: A document of more characters, or a change of more messages, is written by a thread.
+LARGE, MANY = 128 * 1024, 20
+
 
 class Chats:
     """What the operations on chats share."""
@@ -69,11 +72,12 @@ class Chats:
         """Create a chat from a document; its id."""
         chat_id = str(uuid.uuid4())
         document = without_nulls(wanted.chat)
+        content = msgspec.json.encode(document).decode()
         now = int(time.time())
         folder_id = wanted.folder_id
         if folder_id is not None and not await self.rights.may_write_folder(folder_id, user):
             folder_id = None
-        async with self.db.transaction() as tx:
+        async with self.db.transaction(long=len(content) > LARGE) as tx:
             await tx.execute(
                 "chats.insert",
                 """INSERT INTO chat (id, user_id, title, chat, created_at, updated_at, archived, pinned, meta,
@@ -83,7 +87,7 @@ class Chats:
                 id=chat_id,
                 user_id=user.id,
                 title=str(document.get("title") or "New Chat"),
-                chat=msgspec.json.encode(document).decode(),
+                chat=content,
                 created_at=wanted.created_at or now,
                 updated_at=wanted.updated_at or now,
                 archived=bool(wanted.archived),
@@ -94,9 +98,8 @@ class Chats:
                 current_id=wanted.current_message_id or history.current_message_id(document),
                 now=now,
             )
-            for message_id, message in history.messages_of(document).items():
-                if message.get("role"):
-                    await message_rows.upsert(tx, chat_id, message_id, user.id, message)
+            said = {key: one for key, one in history.messages_of(document).items() if one.get("role")}
+            await message_rows.upsert_many(tx, chat_id, user.id, said)
         await self.bus.publish(ChatWritten(chat_id, user.id))
         return chat_id
 
@@ -105,7 +108,8 @@ class Chats:
         is still being written is the server's."""
         changes = without_nulls(changes)
         touch = "history" in changes or "messages" in changes
-        async with self.db.transaction() as tx:
+        many = len((changes.get("history") or {}).get("messages") or ()) > MANY
+        async with self.db.transaction(long=many) as tx:
             chat = await store.get(tx, chat_id)
             if chat is None:
                 raise Unauthorized(texts.ACCESS_PROHIBITED)
@@ -128,10 +132,12 @@ class Chats:
                 now=int(time.time()),
             )
             before = (known.get("history") or {}).get("messages") or {}
+            new = {}
             for message_id in (changes.get("history") or {}).get("messages") or {}:
                 message = updated["history"]["messages"].get(message_id)
                 if message and message.get("role") and message != before.get(message_id):
-                    await message_rows.upsert(tx, chat_id, message_id, chat.user_id, message)
+                    new[message_id] = message
+            await message_rows.upsert_many(tx, chat_id, chat.user_id, new)
         await self.bus.publish(ChatWritten(chat_id, user.id))
 
     @staticmethod

@@ -63,7 +63,7 @@ def order(sort_by: str | None, direction: str | None) -> str:
 
 
 async def page_of(
-    db: Executor,
+    db: Database,
     user_id: str,
     *,
     page: int | None,
@@ -81,7 +81,9 @@ async def page_of(
         where.append("(pinned = FALSE OR pinned IS NULL)")
     limit = "" if page is None else "LIMIT :size OFFSET :skip"
     bounds = {} if page is None else {"size": size, "skip": (max(page, 1) - 1) * size}
-    return await db.all(
+    # The sidebar asks for a page at a time; who asks for all of them may have many thousands.
+    read = db.all_long if page is None else db.all
+    return await read(
         ChatTitle,
         "chats.page",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {' AND '.join(where)} "
@@ -178,13 +180,18 @@ async def owned(db: Executor, chat_id: str, user_id: str) -> ChatPage | None:
     return await db.first(ChatPage, "chats.owned", text, id=chat_id, user_id=user_id)
 
 
-async def everything(db: Database, user_id: str | None, *, archived: bool | None = None) -> list[ChatPage]:
-    """Whole chats of a user, or of everybody."""
+async def every_id(db: Database, user_id: str | None, *, archived: bool | None = None) -> list[str]:
+    """Ids of a user's chats, or of everybody's, newest first."""
     where = ["(CAST(:user_id AS TEXT) IS NULL OR user_id = :user_id)"]
     if archived is not None:
         where.append(f"archived = {'TRUE' if archived else 'FALSE'}")
-    text = f"SELECT {_PAGE} FROM chat WHERE {' AND '.join(where)} ORDER BY updated_at DESC, id"
-    return await db.all_long(ChatPage, "chats.everything", text, user_id=user_id)
+    text = f"SELECT id FROM chat WHERE {' AND '.join(where)} ORDER BY updated_at DESC, id"
+    return await db.all_long(str, "chats.every_id", text, user_id=user_id)
+
+
+async def whole(db: Database, ids: list[str]) -> list[ChatPage]:
+    """These chats, in no order."""
+    return await db.all_long(ChatPage, "chats.whole", f"SELECT {_PAGE} FROM chat WHERE id = ANY(:ids)", ids=ids)
 
 
 async def toggle(db: Executor, chat_id: str, column: str) -> None:
@@ -199,9 +206,10 @@ async def toggle(db: Executor, chat_id: str, column: str) -> None:
     )
 
 
-async def set_archived(db: Executor, user_id: str, archived: bool) -> None:
+async def set_archived(db: Database, user_id: str, archived: bool) -> None:
     text = f"UPDATE chat SET archived = {'TRUE' if archived else 'FALSE'} WHERE user_id = :user_id"
-    await db.execute("chats.set_archived", text, user_id=user_id)
+    async with db.transaction(long=True) as tx:
+        await tx.execute("chats.set_archived", text, user_id=user_id)
 
 
 async def move(db: Executor, chat_id: str, folder_id: str | None) -> None:
@@ -230,13 +238,10 @@ async def mark_unread(db: Executor, chat_id: str, user_id: str) -> int | None:
     return None if found is None else int(found)
 
 
-async def mark_all_read(db: Executor, user_id: str) -> int:
-    return await db.execute(
-        "chats.mark_all_read",
-        "UPDATE chat SET last_read_at = :now WHERE user_id = :user_id AND updated_at > COALESCE(last_read_at, 0)",
-        user_id=user_id,
-        now=int(time.time()),
-    )
+async def mark_all_read(db: Database, user_id: str) -> int:
+    text = "UPDATE chat SET last_read_at = :now WHERE user_id = :user_id AND updated_at > COALESCE(last_read_at, 0)"
+    async with db.transaction(long=True) as tx:
+        return await tx.execute("chats.mark_all_read", text, user_id=user_id, now=int(time.time()))
 
 
 _BELONGING = ("chat_message", "chat_file", "shared_chat")
@@ -244,7 +249,7 @@ _BELONGING = ("chat_message", "chat_file", "shared_chat")
 
 async def delete(db: Database, chat_ids: list[str]) -> None:
     """Remove chats with everything that belongs to them."""
-    async with db.transaction() as tx:
+    async with db.transaction(long=len(chat_ids) > 1) as tx:
         for table in _BELONGING:
             await tx.execute(f"chats.delete.{table}", f"DELETE FROM {table} WHERE chat_id = ANY(:ids)", ids=chat_ids)
         await tx.execute(

@@ -84,8 +84,7 @@ async def insert_chat(
             folder_id=folder_id,
             current_id=history.get("currentId"),
         )
-        for message_id, message in (history.get("messages") or {}).items():
-            await message_rows.upsert(tx, chat_id, message_id, user_id, message)
+        await message_rows.upsert_many(tx, chat_id, user_id, history.get("messages") or {})
 
 
 async def _locked(tx: Executor, chat_id: str) -> _Locked | None:
@@ -196,8 +195,7 @@ async def insert_turn(
                 chat_id=chat_id,
                 variables=msgspec.json.encode(variables).decode(),
             )
-        for message_id, message in turn.messages.items():
-            await message_rows.upsert(tx, chat_id, message_id, row.user_id, message)
+        await message_rows.upsert_many(tx, chat_id, row.user_id, turn.messages)
     parent_id = (turn.messages.get(str(user_message.get("id"))) or {}).get("parentId")
     if parent_id and (parent := document.message(parent_id)) is not None:
         turn.messages[parent_id] = parent

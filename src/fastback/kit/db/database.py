@@ -41,7 +41,10 @@ class Transaction(Executor, Protocol):
 class Database(Executor, Protocol):
     """A database with its connections."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+    def transaction(self, *, long: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction. A `long` one changes many rows or large ones: no statement of it holds up the event loop, but
+        each costs a thread's turn."""
+        ...
 
     async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         """Like `all`, for a statement that may take long: it never holds up the event loop."""

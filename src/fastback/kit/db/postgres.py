@@ -117,7 +117,7 @@ class PostgresDatabase(_Runner):
         return await self.all(row, name, text, **params)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[_Runner]:
+    async def transaction(self, *, long: bool = False) -> AsyncIterator[_Runner]:
         async with self._pool.acquire() as connection, connection.transaction():
             yield _Runner(connection)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import functools
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import apsw
 import msgspec
@@ -28,6 +29,14 @@ from fastback.kit.db.timing import record
 log = logging.getLogger("fastback.db")
 
 R = TypeVar("R")
+P = ParamSpec("P")
+
+
+class Thread(Protocol):
+    """Does something in a thread."""
+
+    async def __call__(self, act: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
 
 #: How long a statement waits for another process to let go of the file (seconds).
 BUSY_TIMEOUT = 30.0
@@ -111,6 +120,36 @@ class SqliteTransaction:
 
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
         self._statements.change_many(name, compile_statement(text).sqlite, rows)
+
+
+class SqliteLongTransaction:
+    """As `SqliteTransaction`, each statement in a thread."""
+
+    dialect: Any = "sqlite"
+
+    def __init__(self, statements: _Statements, thread: Thread) -> None:
+        self._statements = statements
+        self._thread = thread
+
+    async def _rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+        return await self._thread(self._statements.rows, name, compile_statement(text).sqlite, params)
+
+    async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+        return read_all(row, await self._rows(name, text, params))
+
+    async def first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
+        found = await self._rows(name, text, params)
+        return read_all(row, found[:1])[0] if found else None
+
+    async def scalar(self, name: str, text: str, /, **params: Any) -> Any:
+        found = await self._rows(name, text, params)
+        return found[0][0] if found else None
+
+    async def execute(self, name: str, text: str, /, **params: Any) -> int:
+        return await self._thread(self._statements.change, name, compile_statement(text).sqlite, params)
+
+    async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
+        await self._thread(self._statements.change_many, name, compile_statement(text).sqlite, rows)
 
 
 class SqliteDatabase:
@@ -229,16 +268,31 @@ class SqliteDatabase:
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
+    async def _in_thread(self, act: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        work = functools.partial(act, *args, **kwargs)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # The thread still holds the connection: nobody may have it before the statement has ended.
+            await asyncio.wait([running])
+            raise
+
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[SqliteTransaction]:
+    async def transaction(self, *, long: bool = False) -> AsyncIterator[SqliteTransaction | SqliteLongTransaction]:
+        connection = self._writer.connection
         async with self._lock:
-            await self._patiently("begin", lambda: self._writer.connection.execute("BEGIN IMMEDIATE"))
+            await self._patiently("begin", lambda: connection.execute("BEGIN IMMEDIATE"))
             try:
-                yield SqliteTransaction(self._writer)
-                self._writer.connection.execute("COMMIT")
+                if long:
+                    yield SqliteLongTransaction(self._writer, self._in_thread)
+                    await self._in_thread(connection.execute, "COMMIT")
+                else:
+                    yield SqliteTransaction(self._writer)
+                    connection.execute("COMMIT")
             except BaseException:
-                if self._writer.connection.in_transaction:
-                    self._writer.connection.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
 
     def stamp(self) -> int | None:

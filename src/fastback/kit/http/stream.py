@@ -1,0 +1,42 @@
+"""An answer that is made while it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+
+class Stream(Response):
+    """Sends the pieces as they come; a client that hangs up ends the making of them."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], media_type: str) -> None:
+        self._pieces = pieces
+        self.status_code = 200
+        self.media_type = media_type
+        self.background = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sending = asyncio.ensure_future(self._send(send, scope.get("fastback.headers", [])))
+        gone = asyncio.ensure_future(_hung_up(receive))
+        try:
+            await asyncio.wait([sending, gone], return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+        finally:
+            sending.cancel()
+            gone.cancel()
+
+    async def _send(self, send: Send, extra: list[tuple[bytes, bytes]]) -> None:
+        headers = [(b"content-type", str(self.media_type).encode()), *extra]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+        async for piece in self._pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _hung_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
