@@ -1,0 +1,71 @@
+"""Which operations the scenarios ask: `python tests/parity/coverage.py` lists what no scenario asks of what is built.
+
+`answers()` gives for each operation of the contract how often the reference gave which status.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from fastback import app
+from fastback.compatibility.operations import Operation, built, contract
+from fastback.kit.http.routing import Route, Trie
+from parity import stored
+from parity.steps import scenarios
+
+_PLACE = re.compile(r"\$\{[^}]*\}")
+
+
+async def _nothing() -> None: ...
+
+
+def _by_path() -> Trie:
+    trie = Trie()
+    for one in contract():
+        # Only paths that end so may hold slashes; the contract does not say which parameters do.
+        path = re.sub(r"{(path|file_path)}$", r"{\1:path}", one.path)
+        trie.add(one.method, path, Route(one.method, one.path, _nothing))
+    return trie
+
+
+def answers() -> dict[Operation, Counter[int]]:
+    """Statuses that the reference gave, by operation."""
+    trie = _by_path()
+    found: dict[Operation, Counter[int]] = {}
+    for scenario in scenarios():
+        for step, answer in zip(scenario.steps, stored.read_answers(scenario.name), strict=False):
+            match = trie.find(_PLACE.sub("x", step.path.partition("?")[0]))
+            if match is not None and step.method in match.targets:
+                route, _ = match.targets[step.method]
+                found.setdefault(Operation(route.method, route.path), Counter())[answer["status"]] += 1
+    return found
+
+
+def operations_built() -> set[Operation]:
+    return built([route for router in app.routers() for route in router.routes])
+
+
+def main() -> None:
+    asked = answers()
+    for one in sorted(operations_built(), key=lambda one: (one.path, one.method)):
+        statuses = asked.get(one, Counter())
+        lacks = [
+            word
+            for word, enough in (
+                ("success", any(status < 400 for status in statuses)),
+                ("refusal", any(status >= 400 for status in statuses)),
+            )
+            if not enough
+        ]
+        if lacks:
+            print(f"{one.method:7}{one.path:60} {dict(statuses) or ''} no {', no '.join(lacks)}")
+    print(f"{len(asked)} operations are asked")
+
+
+if __name__ == "__main__":
+    main()
