@@ -185,7 +185,8 @@ class Turn:
                 arrived.clear()
                 await self._send(answer)
                 if answer.speaks and not reading.done():
-                    await asyncio.sleep(SEND_PAUSE)
+                    # The pause ends with the answer: what is left must not wait.
+                    await asyncio.wait((reading,), timeout=SEND_PAUSE)
             await reading
         finally:
             reading.cancel()
