@@ -9,7 +9,7 @@ import msgspec
 
 from fastback.access.grants import Grants
 from fastback.access.identity import User
-from fastback.completions import history, params, prompt
+from fastback.completions import history, params, prompt, unread
 from fastback.completions.request import TurnRequest, is_stored
 from fastback.config import Config
 from fastback.features.chats import turns
@@ -32,6 +32,8 @@ class Prepared(msgspec.Struct):
     selected_model_id: str | None = None
     #: Items of the answer that is continued.
     previous: list[dict[str, Any]] = []
+    #: What the asker should know of it.
+    note: str | None = None
 
 
 _FOLDER = """
@@ -64,6 +66,7 @@ class Context:
         Raises:
             BadRequest: parameters that make no sense, a base model that is gone.
         """
+        note = unread.note(request, model)
         selected = None
         if model.arena:
             model = await self._chosen(model, user)
@@ -83,7 +86,7 @@ class Context:
             stream = payload["stream"] = bool(merged["stream_response"])
         if stream and _reports_usage(model):
             payload["stream_options"] = {**(payload.get("stream_options") or {}), "include_usage": True}
-        return Prepared(target, payload, stream, merged.get("reasoning_tags"), selected, previous)
+        return Prepared(target, payload, stream, merged.get("reasoning_tags"), selected, previous, note)
 
     async def _chosen(self, arena: Model, user: User) -> Model:
         meta = (arena.entry.get("info") or {}).get("meta") or {}

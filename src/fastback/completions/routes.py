@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
-from fastback.completions import anthropic_routes, embeddings_routes
+from fastback.completions import anthropic_routes, embeddings_routes, unread
 from fastback.completions.provider import ProviderFailed
 from fastback.completions.service import Completions, Started
 from fastback.features.chats.access import ChatAccess
@@ -26,11 +27,16 @@ def refusal(error: ProviderFailed) -> Response:
     return Response(error.body, status_code=error.status, media_type=error.content_type or "application/json")
 
 
-async def complete(body: dict[str, Any], user: User, completions: Completions) -> Any:
-    """A completion for an API client: the provider's bytes, or a stream of them, passed on."""
+async def complete(body: dict[str, Any], user: User, completions: Completions, http: Request | None = None) -> Any:
+    """A completion for an API client: the provider's bytes, or a stream of them, passed on.
+
+    `http` is told in a header what the answer does without.
+    """
     request = completions.read(body)
     model = await completions.model(request.model_id, user)
     prepared = await completions.services.context.prepare(request, model, user)
+    if prepared.note and http is not None:
+        http.scope.setdefault("fastback.headers", []).append((unread.HEADER, prepared.note.encode()))
     try:
         upstream = await completions.services.provider.open(prepared.model, prepared.payload, user)
     except ProviderFailed as error:
@@ -54,11 +60,11 @@ async def complete(body: dict[str, Any], user: User, completions: Completions) -
 
 
 @router.post("/chat/completions", "/v1/chat/completions")
-async def chat_completions(data: dict[str, Any], user: VerifiedUser, completions: Completions) -> Any:
+async def chat_completions(request: Request, data: dict[str, Any], user: VerifiedUser, completions: Completions) -> Any:
     if data.get("session_id") and (data.get("chat_id") or "parent_id" in data):
         started: Started = await completions.start(completions.read(data), user)
         return started
-    return await complete(data, user, completions)
+    return await complete(data, user, completions, request)
 
 
 @router.post("/chat/completed")

@@ -130,6 +130,8 @@ class Turn:
         prepared = await self._s.context.prepare(self.request, self.model, self.user)
         answer = Answer(TagSplitter(pairs_of(prepared.reasoning_tags)), prepared.previous)
         answer.selected_model_id = prepared.selected_model_id
+        if prepared.note:
+            await self._status({"action": "note", "description": prepared.note, "done": True})
         upstream = await self._s.provider.open(
             prepared.model, prepared.payload, self.user, chat_id=self.request.chat_id
         )
@@ -146,6 +148,13 @@ class Turn:
         finally:
             upstream.close()
         await self._finish(answer, prepared)
+
+    async def _status(self, status: dict[str, Any]) -> None:
+        """Say above the answer what was done for it."""
+        await self.emit("status", status)
+        if self._stored:
+            patch = {"statusHistory": [status]}
+            await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch, touch=False)
 
     async def _selected(self, model_id: str) -> None:
         await self.emit("chat:completion", {"selected_model_id": model_id})

@@ -68,9 +68,11 @@ async def _models_of(index: int, user: VerifiedUser, forwarding: Forwarding) -> 
 
 
 @router.post("/chat/completions", "/v1/chat/completions")
-async def chat(data: dict[str, Any], user: VerifiedUser, completions: Completions, forwarding: Forwarding) -> Any:
+async def chat(
+    request: Request, data: dict[str, Any], user: VerifiedUser, completions: Completions, forwarding: Forwarding
+) -> Any:
     forwarding.openai_connections()
-    return await complete(data, user, completions)
+    return await complete(data, user, completions, request)
 
 
 class ResponsesForm(msgspec.Struct):
