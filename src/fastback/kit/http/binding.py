@@ -1,13 +1,13 @@
 """From a handler's signature to a function that calls it: read once at start, nothing looked up per request.
 
-Errors of the request are reported as the reference's framework reports them: 422 with a list of
-`{"type", "loc", "msg", "input"}`.
+What is wrong with a request is reported as the reference's framework reports it: 422 with a list of
+`{"type", "loc", "msg", "input"}`, path and query parameters first, then the body.
 """
 
 from __future__ import annotations
 
 import inspect
-import types
+import json
 import typing
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -16,9 +16,12 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.requests import Request
 
-from fastback.kit.http.errors import HttpError, Invalid
+from fastback.kit.http.errors import BadRequest, HttpError, Invalid
+from fastback.kit.http.scalars import Loc, Problem, missing, problem
+from fastback.kit.http.validation import bare, check
 
 _MISSING: Any = object()
+_BODY: Loc = ("body",)
 
 
 class Resolver(Protocol):
@@ -46,126 +49,47 @@ class Services:
         return kind in self._known
 
 
-Extract = Callable[[Request, dict[str, str], dict[str, list[str]]], Any]
+Extract = Callable[[dict[str, str], dict[str, list[str]], list[Problem]], Any]
+ReadBody = Callable[[Request, list[Problem]], Awaitable[Any]]
 Call = Callable[[Request, dict[str, str]], Awaitable[Any]]
 
 
-def _bare(kind: Any) -> tuple[Any, bool]:
-    """The type without `None`, and whether None is allowed."""
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        rest = [one for one in typing.get_args(kind) if one is not type(None)]
-        return (rest[0] if len(rest) == 1 else kind), len(rest) < len(typing.get_args(kind))
-    return kind, False
-
-
-_TRUE = {"true", "1", "yes", "on", "t", "y"}
-_FALSE = {"false", "0", "no", "off", "f", "n"}
-
-
-def _convert(kind: Any, text: str, loc: list[str | int]) -> Any:
-    if kind is str or kind is Any:
-        return text
-    if kind is int:
-        try:
-            return int(text)
-        except ValueError:
-            raise Invalid.at(
-                loc,
-                "Input should be a valid integer, unable to parse string as an integer",
-                kind="int_parsing",
-                value=text,
-            ) from None
-    if kind is float:
-        try:
-            return float(text)
-        except ValueError:
-            raise Invalid.at(
-                loc,
-                "Input should be a valid number, unable to parse string as a number",
-                kind="float_parsing",
-                value=text,
-            ) from None
-    if kind is bool:
-        folded = text.lower()
-        if folded in _TRUE:
-            return True
-        if folded in _FALSE:
-            return False
-        raise Invalid.at(
-            loc, "Input should be a valid boolean, unable to interpret input", kind="bool_parsing", value=text
-        )
-    if typing.get_origin(kind) is typing.Literal:
-        choices = typing.get_args(kind)
-        if text in choices:
-            return text
-        wanted = [f"'{one}'" for one in choices]
-        words = wanted[0] if len(wanted) == 1 else ", ".join(wanted[:-1]) + " or " + wanted[-1]
-        raise Invalid.at(loc, f"Input should be {words}", kind="literal_error", value=text)
-    try:
-        return msgspec.convert(text, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise Invalid.at(loc, str(error), value=text) from None
-
-
 def _from_path(name: str, kind: Any) -> Extract:
-    bare, _ = _bare(kind)
+    kind, _ = bare(kind)
+    loc = ("path", name)
 
-    def extract(request: Request, path: dict[str, str], query: dict[str, list[str]]) -> Any:
-        return _convert(bare, path[name], ["path", name])
+    def extract(path: dict[str, str], query: dict[str, list[str]], problems: list[Problem]) -> Any:
+        return path[name] if kind is str else _converted(kind, path[name], loc, problems)
 
     return extract
 
 
 def _from_query(name: str, kind: Any, default: Any) -> Extract:
-    bare, _ = _bare(kind)
-    many = typing.get_origin(bare) is list
-    item = typing.get_args(bare)[0] if many else bare
+    kind, _ = bare(kind)
+    many = typing.get_origin(kind) is list
+    loc = ("query", name)
 
-    def extract(request: Request, path: dict[str, str], query: dict[str, list[str]]) -> Any:
+    def extract(path: dict[str, str], query: dict[str, list[str]], problems: list[Problem]) -> Any:
         texts = query.get(name)
         if texts is None:
             if default is _MISSING:
-                raise Invalid.at(["query", name], "Field required", kind="missing")
+                problems.append(missing(loc))
             return default
-        if many:
-            return [_convert(item, text, ["query", name]) for text in texts]
-        return _convert(bare, texts[-1], ["query", name])
+        return _converted(kind, texts if many else texts[-1], loc, problems)
 
     return extract
 
 
-def _problem(error: msgspec.ValidationError, body: Any) -> Invalid:
-    """A msgspec error in the words and the place FastAPI would give it."""
-    text, _, where = str(error).partition(" - at `$")
-    loc: list[str | int] = ["body"]
-    for part in where.rstrip("`").replace("[", ".[").split("."):
-        if part.startswith("["):
-            index = part.strip("[]")
-            loc.append(int(index) if index.isdigit() else index)
-        elif part:
-            loc.append(part)
-    if "missing required field" in text:
-        loc.append(text.rsplit("`", 2)[1])
-        return Invalid.at(loc, "Field required", kind="missing", value=body)
-    if text.startswith("Expected `") and ", got `" in text:
-        wanted = text.split("`")[1].split(" | ")[0]
-        names = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "array": "list"}
-        name = names.get(wanted, "dictionary" if wanted in ("object", "dict") else wanted)
-        kinds = {"string": "string_type", "integer": "int_type", "number": "float_type", "boolean": "bool_type"}
-        kinds |= {"list": "list_type", "dictionary": "dict_type"}
-        return Invalid.at(
-            loc, f"Input should be a valid {name}", kind=kinds.get(name, "value_error"), value=_at(body, loc)
-        )
-    return Invalid.at(loc, text, value=_at(body, loc))
-
-
-def _at(body: Any, loc: list[str | int]) -> Any:
-    for part in loc[1:]:
-        try:
-            body = body[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return body
+def _converted(kind: Any, value: Any, loc: Loc, problems: list[Problem]) -> Any:
+    before = len(problems)
+    value = check(kind, value, loc, problems)
+    if len(problems) > before or kind in (str, int, float, bool):
+        return value
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        problems.append(problem("value_error", loc, f"Value error, {error}", value, {"error": {}}))
+        return None
 
 
 #: The largest JSON body (bytes): of somebody whose identity was resolved first (a chat holds pictures), and of anybody.
@@ -189,38 +113,72 @@ async def _content(request: Request, most: int) -> bytes:
     return b"".join(parts)
 
 
-def body_reader(kind: Any, *, optional: bool, most: int = LARGEST_BODY) -> Callable[[Request], Awaitable[Any]]:
-    """A function that reads the JSON body of a request as `kind`.
+def _is_json(request: Request) -> bool:
+    """Whether the body says that it is JSON: a page elsewhere can send a text to us, but no JSON."""
+    for name, value in request.scope["headers"]:
+        if name == b"content-type":
+            kind: bytes = value.partition(b";")[0].strip().lower()
+            return kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json"))
+    return False
+
+
+def _parsed(content: bytes) -> Any:
+    """The body as plain objects. Raises: Invalid, alone and with the place of the flaw; BadRequest."""
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as error:
+        raise Invalid(
+            [problem("json_invalid", ("body", error.pos), "JSON decode error", {}, {"error": error.msg})]
+        ) from None
+    except (ValueError, RecursionError):
+        raise BadRequest("There was an error parsing the body") from None
+
+
+def body_reader(kind: Any, *, default: Any = _MISSING, most: int = LARGEST_BODY) -> ReadBody:
+    """A function that reads the JSON body of a request as `kind` and tells what is wrong with it.
+
+    Where there is no body, `default` is answered; without one that is a problem.
 
     Raises (when called):
-        Invalid: no body, malformed JSON, or JSON of another shape.
+        Invalid: malformed JSON.
+        BadRequest: text in no known encoding.
         HttpError: 413 for a body of more than `most` bytes.
     """
-    # strict=False would also let "1" stand for 1, as pydantic's lax mode does.
-    decoder = msgspec.json.Decoder(kind, strict=False)
+    decoder = msgspec.json.Decoder(kind)
 
-    async def read(request: Request) -> Any:
+    async def read(request: Request, problems: list[Problem]) -> Any:
         content = await _content(request, most)
         if not content:
-            if optional:
-                return None
-            raise Invalid.at(["body"], "Field required", kind="missing")
+            return absent(problems)
+        if not _is_json(request):
+            return _slowly(content.decode(errors="replace"), problems)
+        if not problems:
+            try:
+                return decoder.decode(content)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                pass
+        value = _parsed(content)
+        return absent(problems) if value is None else _slowly(value, problems)
+
+    def absent(problems: list[Problem]) -> Any:
+        if default is _MISSING:
+            problems.append(missing(_BODY))
+        return default
+
+    def _slowly(value: Any, problems: list[Problem]) -> Any:
+        """What the decoder refused: taken as pydantic would take it, or told in pydantic's words."""
+        before = len(problems)
+        converted = check(kind, value, _BODY, problems)
+        if len(problems) > before:
+            return None
         try:
-            return decoder.decode(content)
-        except msgspec.ValidationError as error:
-            raise _problem(error, msgspec.json.decode(content)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Invalid(
-                [
-                    {
-                        "type": "json_invalid",
-                        "loc": ["body", 0],
-                        "msg": "JSON decode error",
-                        "input": {},
-                        "ctx": {"error": str(error)},
-                    }
-                ]
-            ) from None
+            return decoder.decode(msgspec.json.encode(converted))
+        except UnicodeEncodeError:
+            words = "Input should be a valid string, unable to parse raw data as a unicode string"
+            problems.append(problem("string_unicode", _BODY, words, None))
+        except msgspec.MsgspecError as error:
+            problems.append(problem("value_error", _BODY, f"Value error, {error}", value, {"error": {}}))
+        return None
 
     return read
 
@@ -245,11 +203,12 @@ def bind(handler: Callable[..., Any], path_names: tuple[str, ...], services: Ser
         TypeError: a parameter is no path or query parameter, no body, no resolver and no known service.
     """
     hints = typing.get_type_hints(handler, include_extras=True)
-    plain: list[tuple[str, Extract]] = []
+    from_path: list[tuple[str, Extract]] = []
+    from_query: list[tuple[str, Extract]] = []
     constants: dict[str, Any] = {}
     resolvers: list[tuple[str, Callable[[Request], Any]]] = []
     request_name: str | None = None
-    body: tuple[str, Callable[[Request], Awaitable[Any]]] | None = None
+    body: tuple[str, ReadBody] | None = None
     known = any(hasattr(one, "bind") for kind in hints.values() for one in getattr(kind, "__metadata__", ()))
     most = LARGEST_BODY if known else LARGEST_OF_STRANGERS
     for name, parameter in inspect.signature(handler).parameters.items():
@@ -260,20 +219,21 @@ def bind(handler: Callable[..., Any], path_names: tuple[str, ...], services: Ser
         if resolver is not None:
             resolvers.append((name, resolver.bind(services)))
         elif name in path_names:
-            plain.append((name, _from_path(name, kind)))
+            from_path.append((name, _from_path(name, kind)))
         elif kind is Request:
             request_name = name
         elif _is_body(name, kind):
-            bare, optional = _bare(kind)
-            needed = not optional and default is _MISSING
-            body = (name, body_reader(bare, optional=not needed, most=most))
+            kind, optional = bare(kind)
+            if optional and default is _MISSING:
+                default = None
+            body = (name, body_reader(kind, default=default, most=most))
         elif services.has(kind):
             constants[name] = services.get(kind)
-        elif isinstance(_bare(kind)[0], type) and _bare(kind)[0] not in (str, int, float, bool, object):
+        elif isinstance(bare(kind)[0], type) and bare(kind)[0] not in (str, int, float, bool, object):
             raise TypeError(f"{handler.__module__}.{handler.__name__}: nobody provides {name}: {kind}")
         else:
-            plain.append((name, _from_query(name, kind, default)))
-    return _caller(handler, plain, constants, resolvers, request_name, body)
+            from_query.append((name, _from_query(name, kind, default)))
+    return _caller(handler, from_path + from_query, constants, resolvers, request_name, body)
 
 
 def _caller(
@@ -282,7 +242,7 @@ def _caller(
     constants: dict[str, Any],
     resolvers: list[tuple[str, Callable[[Request], Any]]],
     request_name: str | None,
-    body: tuple[str, Callable[[Request], Awaitable[Any]]] | None,
+    body: tuple[str, ReadBody] | None,
 ) -> Call:
     async def call(request: Request, path: dict[str, str]) -> Any:
         arguments = constants.copy()
@@ -292,12 +252,15 @@ def _caller(
             if inspect.isawaitable(value):
                 value = await value
             arguments[name] = value
+        problems: list[Problem] = []
         if plain:
             query = _query(request)
             for name, extract in plain:
-                arguments[name] = extract(request, path, query)
+                arguments[name] = extract(path, query, problems)
         if body is not None:
-            arguments[body[0]] = await body[1](request)
+            arguments[body[0]] = await body[1](request, problems)
+        if problems:
+            raise Invalid(problems)
         if request_name is not None:
             arguments[request_name] = request
         return await handler(**arguments)

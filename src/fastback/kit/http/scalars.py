@@ -1,0 +1,222 @@
+"""Lax conversion of single values, with the answers pydantic gives.
+
+A reader takes a value (out of JSON, or the text of a path or query parameter), its place and a list; it returns the
+converted value, or adds a problem to the list and returns None. A problem is `{"type", "loc", "msg", "input"}`, with
+`ctx` where the kind of problem has one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+Loc = tuple[str | int, ...]
+Problem = dict[str, Any]
+Reader = Callable[[Any, Loc, list[Problem]], Any]
+
+
+def problem(kind: str, loc: Loc, msg: str, value: Any, ctx: dict[str, Any] | None = None) -> Problem:
+    found: Problem = {"type": kind, "loc": loc, "msg": msg, "input": value}
+    if ctx is not None:
+        found["ctx"] = ctx
+    return found
+
+
+def missing(loc: Loc, value: Any = None) -> Problem:
+    """`value` is the object that lacks the field."""
+    return problem("missing", loc, "Field required", value)
+
+
+def read_str(value: Any, loc: Loc, problems: list[Problem]) -> Any:
+    if not isinstance(value, str):
+        problems.append(problem("string_type", loc, "Input should be a valid string", value))
+        return None
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # half of a surrogate pair
+            words = "Input should be a valid string, unable to parse raw data as a unicode string"
+            problems.append(problem("string_unicode", loc, words, value.encode("utf-8", "replace").decode()))
+            return None
+    return value
+
+
+# Underscores between digits, and a fraction of noughts, may stand in a text that means a whole number.
+_WHOLE = re.compile(r"[+-]?\d+(?:_\d+)*(?:\.0+)?")
+#: More digits than this take time that grows with their square.
+_DIGITS = 4300
+
+
+def read_int(value: Any, loc: Loc, problems: list[Problem]) -> Any:
+    kind, words = "int_type", "Input should be a valid integer"
+    if isinstance(value, bool | int):
+        return int(value)
+    if isinstance(value, str):
+        text = value.strip()
+        if _WHOLE.fullmatch(text):
+            digits = text.partition(".")[0]
+            if len(digits) <= _DIGITS:
+                return int(digits)
+            kind, words = "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size"
+        else:
+            kind, words = "int_parsing", f"{words}, unable to parse string as an integer"
+    elif isinstance(value, float):
+        if math.isfinite(value):
+            if value.is_integer():
+                return int(value)
+            kind, words = "int_from_float", f"{words}, got a number with a fractional part"
+        else:
+            kind, words = "finite_number", "Input should be a finite number"
+    problems.append(problem(kind, loc, words, value))
+    return None
+
+
+def read_float(value: Any, loc: Loc, problems: list[Problem]) -> Any:
+    kind, words = "float_type", "Input should be a valid number"
+    if isinstance(value, bool | int | float):
+        return float(value)
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            kind, words = "float_parsing", f"{words}, unable to parse string as a number"
+    problems.append(problem(kind, loc, words, value))
+    return None
+
+
+_TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
+_FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
+
+
+def read_bool(value: Any, loc: Loc, problems: list[Problem]) -> Any:
+    if isinstance(value, bool):
+        return value
+    kind, words = "bool_type", "Input should be a valid boolean"
+    if isinstance(value, str):
+        text = value.lower()
+        if text in _TRUE or text in _FALSE:
+            return text in _TRUE
+    elif isinstance(value, int | float) and value in (0, 1):
+        return value == 1
+    if isinstance(value, str | int) or (isinstance(value, float) and value.is_integer()):
+        kind, words = "bool_parsing", f"{words}, unable to interpret input"
+    problems.append(problem(kind, loc, words, value))
+    return None
+
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATED = re.compile(r"(\d{4})-(\d{2})-(\d{2})[Tt _]\d{2}:\d{2}")
+
+
+def _flaw(text: str) -> str:
+    """What hinders this text from being a date or a time, in the words of pydantic's parser."""
+    if len(text) < 10:
+        return "input is too short"
+    for start, end, name in ((0, 4, "year"), (5, 7, "month"), (8, 10, "day")):
+        if not (text[start:end].isascii() and text[start:end].isdigit()):
+            return f"invalid character in {name}"
+        if start and text[start - 1] != "-":
+            return "invalid date separator, expected `-`"
+    if not 1 <= int(text[5:7]) <= 12:
+        return "month value is outside expected range of 1-12"
+    try:
+        datetime.date.fromisoformat(text[:10])
+    except ValueError:
+        return "day value is outside expected range"
+    if len(text) == 10:
+        return "input is too short"
+    if text[10] not in "Tt _":
+        return "invalid datetime separator, expected `T`, `t`, `_` or space"
+    return "input is too short" if len(text) < 16 else "unexpected extra characters at the end of the input"
+
+
+#: Numbers beyond this are milliseconds since 1970, others seconds.
+_SECONDS = 20_000_000_000
+_INEXACT = "Datetimes provided to dates should have zero time - e.g. be exact dates"
+
+
+_NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d*)?")
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str):
+        return float(value) if _NUMBER.fullmatch(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _of_number(number: float) -> datetime.date | str:
+    """The day that begins at this time, or what hinders it."""
+    if math.isnan(number):
+        return "NaN values not permitted"
+    seconds = number / 1000 if abs(number) > _SECONDS else number
+    try:
+        days, rest = divmod(seconds, 86400)
+        day = datetime.date(1970, 1, 1) + datetime.timedelta(days)
+    except (OverflowError, ValueError):
+        return f"dates {'after 9999' if number > 0 else 'before 0000'} are not supported as unix timestamps"
+    return _INEXACT if rest else day
+
+
+def _of_text(text: str) -> datetime.date | str:
+    """The day a text names, or what hinders it."""
+    try:
+        if _DATE.fullmatch(text):
+            return datetime.date.fromisoformat(text)
+        if _DATED.match(text):
+            moment = datetime.datetime.fromisoformat(text[:10] + "T" + text[11:])
+            return _INEXACT if moment.time() != datetime.time() else moment.date()
+    except ValueError:
+        pass
+    return _flaw(text)
+
+
+def read_date(value: Any, loc: Loc, problems: list[Problem]) -> Any:
+    """A date as text, or a time that is midnight, also as a number. The converted value is `YYYY-MM-DD`."""
+    number = _number(value)
+    if number is not None:
+        found = _of_number(number)
+    elif isinstance(value, str):
+        found = _of_text(value.strip())
+    else:
+        problems.append(problem("date_type", loc, "Input should be a valid date", value))
+        return None
+    if isinstance(found, datetime.date):
+        return found.isoformat()
+    if found is _INEXACT:
+        problems.append(problem("date_from_datetime_inexact", loc, _INEXACT, value))
+    else:
+        words = f"Input should be a valid date or datetime, {found}"
+        problems.append(problem("date_from_datetime_parsing", loc, words, value, {"error": found}))
+    return None
+
+
+def one_of(choices: tuple[Any, ...]) -> Reader:
+    """A reader of a Literal: one of these values, of the same type."""
+    wanted = [repr(one) for one in choices]
+    expected = wanted[0] if len(wanted) == 1 else ", ".join(wanted[:-1]) + " or " + wanted[-1]
+
+    def read(value: Any, loc: Loc, problems: list[Problem]) -> Any:
+        for one in choices:
+            if type(one) is type(value) and one == value:
+                return value
+        problems.append(problem("literal_error", loc, f"Input should be {expected}", value, {"expected": expected}))
+        return None
+
+    return read
+
+
+READERS: dict[Any, Reader] = {
+    str: read_str,
+    int: read_int,
+    float: read_float,
+    bool: read_bool,
+    datetime.date: read_date,
+}
