@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import logging
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -13,15 +15,18 @@ from starlette.middleware.cors import CORSMiddleware
 
 from fastback.access import identity
 from fastback.access.grants import Grants
+from fastback.access.guards import API_KEY_HEADER
 from fastback.access.identity import Identities
 from fastback.access.passwords import Passwords
 from fastback.access.permissions import Permissions
+from fastback.access.revocations import Revocations
 from fastback.access.tokens import Tokens
 from fastback.compatibility.operations import not_built
 from fastback.completions.service import Completions
 from fastback.completions.websocket import PATH as CHAT_SOCKET
 from fastback.completions.websocket import ChatSocket
 from fastback.config import Config
+from fastback.frontend.redirects import Redirects
 from fastback.frontend.static import StaticFiles
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, schema
@@ -30,13 +35,15 @@ from fastback.kit.http import Application, Router
 from fastback.kit.http.application import Asgi
 from fastback.kit.http.binding import Services
 from fastback.kit.http.compression import Compression
-from fastback.kit.http.fixed_headers import FixedHeaders
+from fastback.kit.http.exchange import Exchange
 from fastback.kit.http.gateway import Gateway
+from fastback.kit.http.renamed_header import RenamedHeader
+from fastback.kit.redis import Redis, RedisError, sentinel_hosts
 from fastback.kit.tasks import Tasks
 from fastback.providers.http_client import make_client
 from fastback.realtime.server import PATH as REALTIME_PATH
 from fastback.realtime.server import Realtime
-from fastback.settings import Settings
+from fastback.settings import Settings, SettingsError
 from fastback.settings.headers import security_headers
 
 log = logging.getLogger("fastback")
@@ -81,6 +88,7 @@ PARTS: list[str] = [
     "features.chats.part",
     "features.folders.routes",
     "features.models.part",
+    "features.functions.safe_mode",
     "features.connections.part",
     "frontend.part",
     "features.auths.part",
@@ -105,6 +113,7 @@ async def open_database(settings: Settings) -> Database:
         settings.database_url,
         schema=settings.database_schema,
         wal=settings.database_enable_sqlite_wal,
+        pragmas=settings.database_sqlite_pragmas,
         pool_size=(settings.database_pool_size or 10) + (settings.database_pool_max_overflow or 0),
         pool_timeout=float(settings.database_pool_timeout or 30),
         pool_recycle=float(settings.database_pool_recycle or 3600),
@@ -119,6 +128,28 @@ async def open_database(settings: Settings) -> Database:
     return db
 
 
+def open_redis(settings: Settings) -> Redis | None:
+    """Redis, where the settings name one; it is connected to when it is first asked.
+
+    Raises:
+        SettingsError: an address that makes no sense.
+    """
+    if not settings.uses_redis:
+        return None
+    try:
+        return Redis(
+            settings.redis_url,
+            prefix=settings.redis_key_prefix,
+            cluster=settings.redis_cluster,
+            sentinels=sentinel_hosts(settings.redis_sentinel_hosts, settings.redis_sentinel_port),
+            attempts=settings.redis_sentinel_max_retry_count,
+            pause=(settings.redis_reconnect_delay or 0) / 1000,
+            options=settings.redis_options,
+        )
+    except RedisError as error:
+        raise SettingsError(f"REDIS_URL: {error}") from error
+
+
 @asynccontextmanager
 async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Services]:
     """Every service, started; stopped in order at the end."""
@@ -127,18 +158,30 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
     services.add(Settings, settings)
     bus = Bus()
     tasks = Tasks()
+    if settings.thread_pool_size:
+        threads = ThreadPoolExecutor(settings.thread_pool_size, thread_name_prefix="worker")
+        asyncio.get_running_loop().set_default_executor(threads)
+    redis = open_redis(settings)
     db = await open_database(settings)
     try:
         config = await Config.load(db, settings, bus, env)
         permissions = Permissions(db, config, bus)
         tokens = Tokens(settings.webui_secret_key)
-        identities = Identities(db, tokens, config, permissions, bus)
+        identities = Identities(
+            db,
+            tokens,
+            config,
+            permissions,
+            bus,
+            revocations=Revocations(redis, bus) if redis is not None else None,
+            seen_every=settings.database_user_active_status_update_interval,
+        )
         passwords = Passwords(
             settings.password_hash_algorithm,
             pattern=settings.password_validation_regex_pattern if settings.enable_password_validation else None,
             hint=settings.password_validation_hint,
         )
-        client = make_client()
+        client = make_client(settings)
         for kind, service in (
             (Bus, bus),
             (Tasks, tasks),
@@ -152,6 +195,9 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
             (aiohttp.ClientSession, client),
         ):
             services.add(kind, service)
+        if redis is not None:
+            services.add(Redis, redis)
+            tasks.background(redis.ping())
         for name in PARTS:
             await importlib.import_module(f"fastback.{name}").start(services)
         tasks.every(10, identities.write_seen)
@@ -164,11 +210,13 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
             passwords.close()
     finally:
         await db.close()
+        if redis is not None:
+            await redis.close()
 
 
 def build(services: Services) -> Application:
     """The HTTP application over running services; paths it does not know are the frontend's."""
-    application = Application(services, fallback=services.get(StaticFiles))
+    application = Application(services, fallback=Redirects(services.get(StaticFiles)))
     for router in routers():
         application.include(router)
     application.include(not_built(application.routes))
@@ -177,16 +225,18 @@ def build(services: Services) -> Application:
 
 def _dressed(http: Asgi, settings: Settings) -> Asgi:
     """What the settings lay around every answer; a layer that has nothing to do is not there."""
-    origins = settings.cors_allow_origin.split(";")
-    http = cast(
-        Asgi,
-        CORSMiddleware(
-            cast(Any, http), allow_origins=origins, allow_credentials=True, allow_methods=["*"], allow_headers=["*"]
-        ),
+    if settings.enable_compression_middleware:
+        http = Compression(http)
+    if settings.custom_api_key_header.lower() != API_KEY_HEADER:
+        http = RenamedHeader(http, settings.custom_api_key_header, API_KEY_HEADER)
+    cors = CORSMiddleware(
+        cast(Any, http),
+        allow_origins=settings.cors_allow_origin.split(";"),
+        allow_credentials=True,
+        allow_methods=["*"],
+        allow_headers=["*"],
     )
-    if headers := security_headers(settings):
-        http = FixedHeaders(http, headers)
-    return Compression(http) if settings.enable_compression_middleware else http
+    return Exchange(http, cors=cast(Asgi, cors), headers=security_headers(settings))
 
 
 def asgi(services: Services) -> Asgi:

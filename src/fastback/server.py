@@ -34,6 +34,17 @@ def _listening(settings: Settings) -> socket.socket:
     return made
 
 
+def _truths(settings: Settings) -> None:
+    """Say what was asked for and is not built: nobody should count on it."""
+    if settings.uvicorn_workers > 1:
+        log.warning("UVICORN_WORKERS=%d counts as 1: several processes are not built yet", settings.uvicorn_workers)
+    elif settings.websocket_manager == "redis":
+        log.warning(
+            "WEBSOCKET_MANAGER=redis passes socket events on; who is online and which answers are under way is still "
+            "known to each process alone: serve with one"
+        )
+
+
 async def serve(settings: Settings, env: Mapping[str, str], *, ready: asyncio.Event | None = None) -> None:
     """Serve until told to stop.
 
@@ -48,7 +59,7 @@ async def serve(settings: Settings, env: Mapping[str, str], *, ready: asyncio.Ev
             http="httptools",
             ws="websockets-sansio",
             ws_max_size=16 * 1024 * 1024,
-            ws_per_message_deflate=False,
+            ws_per_message_deflate=settings.uvicorn_ws_per_message_deflate,
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -57,8 +68,10 @@ async def serve(settings: Settings, env: Mapping[str, str], *, ready: asyncio.Ev
             timeout_keep_alive=75,
             timeout_graceful_shutdown=10,
             proxy_headers=True,
+            forwarded_allow_ips=settings.forwarded_allow_ips,
         )
         server = uvicorn.Server(config)
+        _truths(settings)
         # What was made to start with stays for good: the collector need not look at it again.
         gc.collect()
         gc.freeze()

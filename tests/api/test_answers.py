@@ -1,19 +1,15 @@
-"""What lies around every answer: compression, origins, security headers; and what one command says about it all."""
+"""What lies around every answer: origins and security headers; and what one command says about it all."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 
 from conftest import Person, Server, serving
-
-#: Enough folders that their list is worth compressing.
-MANY = 40
 
 
 async def _raw(person: Person, path: str, **headers: str) -> tuple[bytes, aiohttp.ClientResponse]:
@@ -24,23 +20,6 @@ async def _raw(person: Person, path: str, **headers: str) -> tuple[bytes, aiohtt
         session.get(person.url + path, headers={"authorization": f"Bearer {person.token}", **given}) as response,
     ):
         return await response.read(), response
-
-
-async def test_large_answers_are_compressed_for_those_who_ask(server: Server, ada: Person) -> None:
-    for number in range(MANY):
-        (await ada.post("/api/v1/folders/", {"name": f"Folder {number}"})).ok()
-    plain, response = await _raw(ada, "/api/v1/folders/", accept_encoding="identity")
-    assert "content-encoding" not in response.headers
-    packed, response = await _raw(ada, "/api/v1/folders/", accept_encoding="gzip, br")
-    assert response.headers["content-encoding"] == "gzip"
-    assert response.headers["content-length"] == str(len(packed))
-    assert len(packed) < len(plain) / 2
-    assert zlib.decompress(packed, 31) == plain
-
-
-async def test_small_answers_and_streams_stay_as_they_are(server: Server, ada: Person, upstream: str) -> None:
-    _, response = await _raw(ada, "/health", accept_encoding="gzip")
-    assert "content-encoding" not in response.headers
 
 
 async def test_other_origins_may_ask_unless_the_administrator_names_some(server: Server, ada: Person) -> None:

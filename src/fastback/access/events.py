@@ -26,6 +26,8 @@ class TokenRevoked(msgspec.Struct, frozen=True):
 
     user_id: str
     jti: str
+    #: When the token would have expired (Unix time).
+    expires_at: int
 
 
 class GroupsChanged(msgspec.Struct, frozen=True):

@@ -13,15 +13,18 @@ from fastback.kit.http.binding import Services
 from fastback.kit.http.errors import Forbidden, HttpError, Unauthorized
 from fastback.settings import Settings
 
+#: The header of an API key, when nothing else is given; `CUSTOM_API_KEY_HEADER` is renamed to it.
+API_KEY_HEADER = "x-api-key"
+
 
 def token_of(request: Request) -> str | None:
-    """The credential of a request: the bearer token, else the cookie `token`, else the `x-api-key` header."""
+    """The credential of a request: the bearer token, else the cookie `token`, else the header of API keys."""
     authorization = request.headers.get("authorization")
     if authorization:
         scheme, _, credential = authorization.partition(" ")
         if credential and scheme.lower() == "bearer":
             return credential.strip()
-    return request.cookies.get("token") or request.headers.get("x-api-key")
+    return request.cookies.get("token") or request.headers.get(API_KEY_HEADER)
 
 
 _GONE = "; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=lax"

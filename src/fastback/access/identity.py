@@ -10,6 +10,7 @@ import msgspec
 from fastback import messages
 from fastback.access.events import SessionsRevoked, TokenRevoked, UserChanged, UserDeleted
 from fastback.access.permissions import Permissions
+from fastback.access.revocations import Revocations
 from fastback.access.tokens import Tokens
 from fastback.config import Config
 from fastback.kit.bus import Bus
@@ -33,6 +34,8 @@ class User(msgspec.Struct, frozen=True):
     email: str
     name: str
     role: str
+    #: How they showed who they are: `jwt` or `api_key`.
+    auth_type: str = ""
 
     @property
     def is_admin(self) -> bool:
@@ -78,13 +81,27 @@ _BY_KEY = """
 class Identities:
     """Resolves credentials; the whole process shares one."""
 
-    def __init__(self, db: Database, tokens: Tokens, config: Config, permissions: Permissions, bus: Bus) -> None:
+    def __init__(
+        self,
+        db: Database,
+        tokens: Tokens,
+        config: Config,
+        permissions: Permissions,
+        bus: Bus,
+        *,
+        revocations: Revocations | None = None,
+        seen_every: float = 0.0,
+    ) -> None:
         self._db = db
         self._tokens = tokens
         self._config = config
         self._permissions = permissions
         self._remembered: dict[str, tuple[float, Identity]] = {}
         self._seen: dict[str, int] = {}
+        #: When it was last written that a user was seen, for those of whom it was within `seen_every` seconds.
+        self._noted: dict[str, int] = {}
+        self._seen_every = seen_every
+        self._revocations = revocations
         bus.subscribe(UserChanged, lambda event: self.forget(event.user_id))
         bus.subscribe(UserDeleted, lambda event: self.forget(event.user_id))
         bus.subscribe(SessionsRevoked, lambda event: self.forget(event.user_id))
@@ -142,7 +159,9 @@ class Identities:
             "identity.revoked", "SELECT 1 FROM fastback_revoked_token WHERE jti = :jti", jti=jti
         ):
             raise Unauthorized("Invalid token")
-        identity = Identity(User(known.id, known.email, known.name, known.role), token, claims)
+        if self._revocations is not None and await self._revocations.revoked(claims):
+            raise Unauthorized("Invalid token")
+        identity = Identity(User(known.id, known.email, known.name, known.role, "jwt"), token, claims)
         return self._remember(token, identity, until=claims.get("exp"))
 
     async def _by_key(self, key: str, path: str) -> Identity:
@@ -151,7 +170,9 @@ class Identities:
             known = await self._db.first(_Known, "identity.by_key", _BY_KEY, key=key)
             if known is None:
                 raise Unauthorized(messages.INVALID_TOKEN)
-            identity = self._remember(key, Identity(User(known.id, known.email, known.name, known.role), key))
+            identity = self._remember(
+                key, Identity(User(known.id, known.email, known.name, known.role, "api_key"), key)
+            )
         if not self._config.get("auth.enable_api_keys"):
             raise Forbidden(messages.API_KEY_NOT_ALLOWED)
         user = identity.user
@@ -188,7 +209,13 @@ class Identities:
         """Write when users were last seen; called every few seconds instead of once per request."""
         if not self._seen:
             return
-        seen, self._seen = self._seen, {}
+        now = time.time()
+        self._noted = {user_id: at for user_id, at in self._noted.items() if now - at < self._seen_every}
+        seen = {user_id: at for user_id, at in self._seen.items() if user_id not in self._noted}
+        self._seen = {}
+        if not seen:
+            return
+        self._noted |= seen
         await self._db.execute_many(
             "identity.seen",
             'UPDATE "user" SET last_active_at = :at WHERE id = :user_id',

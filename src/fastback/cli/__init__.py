@@ -72,5 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def fail(text: str) -> int:
     """Say in one line why a command failed."""
-    print(f"fastback: {text}", file=sys.stderr)
+    from fastback.kit.log import without_secrets
+
+    print(f"fastback: {without_secrets(text)}", file=sys.stderr)
     return 1

@@ -44,7 +44,7 @@ def _serve(settings: Settings, env: Environment) -> int:
 
     try:
         server.run(settings, env)
-    except (server.StartError, DatabaseError, RevisionError) as error:
+    except (server.StartError, DatabaseError, RevisionError, SettingsError) as error:
         return fail(str(error))
     except KeyboardInterrupt:
         pass

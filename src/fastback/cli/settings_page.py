@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import fastback
 from fastback.config.key import Derived, Key
 from fastback.config.keys import AREAS
 from fastback.config.permissions import LEAVES
@@ -45,8 +42,6 @@ lasts until the next. Keys of OAuth are always like that unless `ENABLE_OAUTH_PE
 ## Process settings
 """
 
-_WAITS = "Read, but without effect yet."
-
 _END = """## Without effect
 
 Fastback does not read these variables of Open WebUI, because what they belong to is not built or works in another
@@ -71,7 +66,6 @@ def markdown() -> str:
 
 def _settings() -> Iterator[str]:
     every = fields()
-    waiting = set(every) - used_settings()
     standard = Settings()
     for title, names in areas():
         yield f"### {title}\n"
@@ -79,7 +73,8 @@ def _settings() -> Iterator[str]:
         yield "|---|---|---|---|"
         for name in names:
             field = every[name]
-            text = f"{field.about.text} *{_WAITS}*" if name in waiting else field.about.text
+            idle = field.about.idle
+            text = f"{field.about.text} *Without effect: {idle}.*" if idle else field.about.text
             value = _KINDS[field.kind]
             yield _row(_names(field.variables), value, _default(field, getattr(standard, name)), text)
         yield ""
@@ -149,48 +144,3 @@ def _code(text: str) -> str:
 
 def _row(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def used_settings() -> set[str]:
-    """The settings that some code asks for, read off the package's own source: the page cannot promise too much."""
-    package = Path(fastback.__file__).parent
-    # These three work by their variables, or through another setting.
-    asked = {"env", "offline_mode", "webui_url"}
-    helpers: dict[str, set[str]] = {}
-    for path in sorted(package.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        if path.parent != package / "settings":
-            asked |= _mentions(tree)
-        else:
-            for node in ast.walk(tree):
-                if isinstance(node, ast.FunctionDef):
-                    helpers[node.name] = _mentions(node)
-    del helpers["_joined"]  # puts values right and uses none
-    for name in ("database_url", "_check", *helpers):
-        if name in asked or name in ("database_url", "_check"):  # these two are called while loading
-            asked |= helpers[name]
-    found = set()
-    for name in fields():
-        # A helper may take all settings whose names begin alike.
-        if name in asked or any(one.endswith("_") and len(one) > 8 and name.startswith(one) for one in asked):
-            found.add(name)
-    return found
-
-
-def _mentions(tree: ast.AST) -> set[str]:
-    """Attributes of what is called settings, functions that are called; texts, where somebody asks by name."""
-    found: set[str] = set()
-    texts: set[str] = set()
-    by_name = False
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
-            if owner.lstrip("_") in ("settings", "self"):
-                found.add(node.attr)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            found.add(node.func.id)
-            by_name = by_name or (node.func.id == "getattr" and "settings" in ast.unparse(node.args[0]))
-            by_name = by_name or (node.func.id == "getattr" and ast.unparse(node.args[0]) == "self")
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            texts.add(node.value)
-    return found | texts if by_name else found

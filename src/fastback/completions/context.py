@@ -16,6 +16,7 @@ from fastback.features.chats import turns
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest
 from fastback.providers.registry import Model, ModelRegistry
+from fastback.settings import Settings
 
 Message = dict[str, Any]
 
@@ -30,6 +31,8 @@ class Prepared(msgspec.Struct):
     reasoning_tags: Any = None
     #: What an arena chose.
     selected_model_id: str | None = None
+    #: Pieces of the answer that are sent together at least, as the model's parameters say it.
+    pieces: int = 1
     #: Items of the answer that is continued.
     previous: list[dict[str, Any]] = []
     #: What the asker should know of it.
@@ -54,7 +57,10 @@ class _FolderRow(msgspec.Struct):
 class Context:
     """Prepares requests."""
 
-    def __init__(self, db: Database, config: Config, registry: ModelRegistry, grants: Grants) -> None:
+    def __init__(
+        self, db: Database, config: Config, registry: ModelRegistry, grants: Grants, settings: Settings
+    ) -> None:
+        self._settings = settings
         self._db = db
         self._config = config
         self._registry = registry
@@ -76,7 +82,7 @@ class Context:
         controls = merged.pop("model_controls", {})
         merged = params.merge(merged, request.params)
         merged = params.apply_controls(merged, controls, request.model_controls.get(model.id, {}))
-        target = await self._base(model)
+        target = await self._base(model, user, request.model_controls.get(model.id))
         messages, previous = await self._messages(request, target)
         messages = await self._with_prompts(messages, request, merged, user)
         payload = params.body_for_provider(request.body, merged)
@@ -86,7 +92,8 @@ class Context:
             stream = payload["stream"] = bool(merged["stream_response"])
         if stream and _reports_usage(model):
             payload["stream_options"] = {**(payload.get("stream_options") or {}), "include_usage": True}
-        return Prepared(target, payload, stream, merged.get("reasoning_tags"), selected, previous, note)
+        reasoning = merged.get("reasoning_tags")
+        return Prepared(target, payload, stream, reasoning, selected, _pieces(merged), previous, note)
 
     async def _chosen(self, arena: Model, user: User) -> Model:
         meta = (arena.entry.get("info") or {}).get("meta") or {}
@@ -108,10 +115,25 @@ class Context:
         found = info.params
         return dict(found) if isinstance(found, dict) else {}
 
-    async def _base(self, model: Model) -> Model:
+    async def fallback(self, model: Model) -> Model | None:
+        """The model that answers in place of a workspace model whose base is gone; None where there is none."""
+        if not self._settings.enable_custom_model_fallback or not model.base_model_id:
+            return None
+        if await self._registry.find(model.base_model_id) is not None:
+            return None
+        names = str(self._config.get("ui.default_models") or "").split(",")
+        first = next((name.strip() for name in names if name.strip()), None)
+        return await self._registry.find(first) if first else None
+
+    async def _base(self, model: Model, user: User, controls: Any) -> Model:
         seen = {model.id}
         while model.base_model_id and model.connection is None:
             base = await self._registry.find(model.base_model_id)
+            if base is None and (fallback := await self.fallback(model)) is not None:
+                if controls:
+                    raise BadRequest("Model control options cannot be applied to the fallback model.")
+                await self._registry.check_access(user, fallback)
+                return fallback
             if base is None or base.id in seen:
                 raise BadRequest("Model not found")
             seen.add(base.id)
@@ -203,6 +225,13 @@ def _items_of(message: Message) -> list[dict[str, Any]]:
         "content": [{"type": "output_text", "text": content if isinstance(content, str) else ""}],
     }
     return [item]
+
+
+def _pieces(merged: dict[str, Any]) -> int:
+    try:
+        return int(merged.get("stream_delta_chunk_size") or 1)
+    except (TypeError, ValueError):
+        return 1
 
 
 def _reports_usage(model: Model) -> bool:

@@ -42,10 +42,11 @@ async def start(services: Services) -> None:
         db,
         services.get(Bus),
         services.get(Tasks),
-        Context(db, config, registry, grants),
+        Context(db, config, registry, grants, settings),
         provider,
         follow_ups,
         watchers,
+        settings.chat_response_stream_delta_chunk_size,
     )
     services.add(ChatWatchers, watchers)
     services.add(Provider, provider)

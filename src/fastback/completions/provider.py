@@ -13,6 +13,7 @@ from fastback.access.identity import User
 from fastback.completions.sse import EventParser
 from fastback.kit.http.errors import HttpError, NotFound
 from fastback.providers import ollama, openai
+from fastback.providers.http_client import answer_timeout
 from fastback.providers.registry import Model
 from fastback.settings import Settings
 
@@ -55,10 +56,13 @@ def detail_of(error: Any) -> str:
 class Upstream:
     """A provider's answer under way: read it once, then close it."""
 
-    def __init__(self, response: aiohttp.ClientResponse, *, is_ollama: bool, model_id: str) -> None:
+    def __init__(
+        self, response: aiohttp.ClientResponse, *, is_ollama: bool, model_id: str, longest: int | None = None
+    ) -> None:
         self.response = response
         self.is_ollama = is_ollama
         self._model_id = model_id
+        self._longest = longest
 
     @property
     def is_stream(self) -> bool:
@@ -76,7 +80,7 @@ class Upstream:
                 if found:
                     yield [payload for one in found for payload in _bare(one)]
             return
-        parser = EventParser()
+        parser = EventParser(self._longest)
         async for piece in self.response.content.iter_any():
             found = parser.feed(piece)
             if found:
@@ -139,7 +143,7 @@ class Provider:
                 url,
                 data=msgspec.json.encode(payload),
                 headers={**headers, "content-type": "application/json"},
-                timeout=aiohttp.ClientTimeout(total=self._settings.aiohttp_client_timeout, sock_connect=30),
+                timeout=answer_timeout(self._settings, stream=bool(payload.get("stream"))),
             )
         except TimeoutError as error:
             raise HttpError(504, messages.SERVER_CONNECTION_ERROR) from error
@@ -153,7 +157,8 @@ class Provider:
             finally:
                 response.release()
             raise ProviderFailed(response.status, body, response.headers.get("content-type", ""))
-        return Upstream(response, is_ollama=is_ollama, model_id=model.id)
+        longest = self._settings.chat_stream_response_chunk_max_buffer_size
+        return Upstream(response, is_ollama=is_ollama, model_id=model.id, longest=longest)
 
     async def complete(self, model: Model, payload: Payload, user: User) -> Any:
         """A whole answer at once, in OpenAI's form.

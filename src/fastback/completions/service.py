@@ -48,7 +48,8 @@ class Completions:
         model = await self.registry.find(model_id)
         if model is None:
             raise BadRequest("Model not found")
-        await self.registry.check_access(user, model)
+        replaced = await self.services.context.fallback(model) is not None
+        await self.registry.check_access(user, model, without_base=replaced)
         return model
 
     async def may_write(self, chat_id: str, user: User) -> bool:

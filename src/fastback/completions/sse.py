@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
+log = logging.getLogger("fastback.completions")
+
 
 class EventParser:
     """Collects bytes and gives the payloads of `data:` lines, without comments and field names.
@@ -10,23 +14,33 @@ class EventParser:
     each line counts for itself. Lines that are bare JSON (no `data:`) are given too: some providers answer errors so.
     """
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_dropping", "_longest", "_rest")
 
-    #: A line longer than this is no event (bytes).
+    #: A line longer than this is no event (bytes), unless the settings allow less.
     LONGEST = 64 * 1024 * 1024
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int | None = None) -> None:
         self._rest = b""
+        self._longest = min(longest, self.LONGEST) if longest and longest > 0 else self.LONGEST
+        #: Whether a line that is too long still goes on.
+        self._dropping = False
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The payloads that are complete with this piece."""
         content = self._rest + piece if self._rest else piece
         lines = content.split(b"\n")
         self._rest = lines.pop()
-        if len(self._rest) > self.LONGEST:
-            raise ValueError("a line of the stream is too long")
+        if self._dropping and lines:
+            del lines[0]
+            self._dropping = False
+        if len(self._rest) > self._longest:
+            log.info("a line of a stream is longer than %d bytes and is left out", self._longest)
+            self._rest, self._dropping = b"", True
         found: list[bytes] = []
         for line in lines:
+            if len(line) > self._longest:
+                log.info("a line of a stream of %d bytes is left out", len(line))
+                continue
             if line[:5] == b"data:":
                 found.append(line[5:].strip())
             elif line[:1] == b"{":

@@ -139,7 +139,7 @@ class Turn:
             if prepared.selected_model_id:
                 await self._selected(prepared.selected_model_id)
             if prepared.stream and upstream.is_stream:
-                await self._stream(upstream, answer)
+                await self._stream(upstream, answer, max(self._s.pieces, prepared.pieces))
             else:
                 await self._whole(upstream, answer)
         except asyncio.CancelledError:
@@ -183,11 +183,11 @@ class Turn:
         if not answer.continued:
             await self.emit("chat:completion", found)
 
-    async def _stream(self, upstream: Upstream, answer: Answer) -> None:
+    async def _stream(self, upstream: Upstream, answer: Answer, pieces: int) -> None:
         arrived = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._save_again = loop.time() + SAVE_PAUSE  # the first token waits for no write
-        reading = loop.create_task(self._read(upstream, answer, arrived))
+        reading = loop.create_task(self._read(upstream, answer, arrived, pieces))
         try:
             while not reading.done():
                 await arrived.wait()
@@ -203,13 +203,17 @@ class Turn:
         await self._send(answer)
 
     @staticmethod
-    async def _read(upstream: Upstream, answer: Answer, arrived: asyncio.Event) -> None:
+    async def _read(upstream: Upstream, answer: Answer, arrived: asyncio.Event, pieces: int) -> None:
+        held = 0
         try:
             async for payloads in upstream.payloads():
                 for payload in payloads:
                     if answer.feed(payload):
                         return
-                arrived.set()
+                held += len(payloads)
+                if held >= pieces:
+                    held = 0
+                    arrived.set()
         finally:
             arrived.set()
 
@@ -317,3 +321,5 @@ class TurnServices(msgspec.Struct):
     provider: Provider
     follow_ups: FollowUps
     watchers: ChatWatchers
+    #: Pieces of an answer that are sent together at least.
+    pieces: int = 1

@@ -176,7 +176,7 @@ def _unpack(wheel: Path, target: Path, report: Report) -> None:
 
 def compress_file(path: str) -> None:
     """Write `path.gz` and `path.br` where they are smaller."""
-    import brotli  # type: ignore[import-untyped]
+    import brotli
 
     content = Path(path).read_bytes()
     quality = _QUICK if len(content) > _LARGE or path.endswith(".map") else _BEST

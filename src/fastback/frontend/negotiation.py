@@ -1,11 +1,10 @@
-"""What a request for a file asks for: an encoding, only what is new, or a part (RFC 9110: 12.5.3, 13, 14)."""
+"""What a request for a file asks for: only what is new, or a part (RFC 9110: 13, 14)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 
 #: Header names, in lower case, to their values.
 Asked = Mapping[bytes, bytes]
@@ -15,28 +14,6 @@ _RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.ASCII |
 
 class Unsatisfiable(Exception):
     """The part that is asked for lies outside the file: 416."""
-
-
-@lru_cache(maxsize=64)
-def _weights(accepted: bytes) -> dict[str, float]:
-    weights: dict[str, float] = {}
-    for part in accepted.decode("latin-1").lower().split(","):
-        name, _, rest = part.partition(";")
-        key, _, value = rest.partition("=")
-        try:
-            weights[name.strip()] = float(value) if key.strip() == "q" else 1.0
-        except ValueError:
-            weights[name.strip()] = 0.0
-    return weights
-
-
-def encoding(offered: Iterable[str], accepted: bytes) -> str | None:
-    """The first of the offered encodings that `Accept-Encoding` allows; None for the file as it is."""
-    if not accepted:
-        return None
-    weights = _weights(accepted)
-    others = weights.get("*", 0.0)
-    return next((name for name in offered if weights.get(name, others) > 0), None)
 
 
 def unchanged(asked: Asked, tag: str, modified: int) -> bool:

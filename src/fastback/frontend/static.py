@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from fastback.frontend import negotiation
+from fastback.kit.http import encodings
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Any], Awaitable[None]]
@@ -190,7 +191,7 @@ class StaticFiles:
         except negotiation.Unsatisfiable:
             await _whole(send, 416, b"", "text/plain", [*headers, (b"content-range", f"bytes */{entry.size}".encode())])
             return
-        encoding = negotiation.encoding(offered, asked.get(b"accept-encoding", b"")) if part is None else None
+        encoding = encodings.encoding(offered, asked.get(b"accept-encoding", b"")) if part is None else None
         tag = entry.tag(encoding)
         headers.append((b"etag", tag.encode()))
         if negotiation.unchanged(asked, tag, entry.modified):

@@ -1,17 +1,53 @@
-"""Logs: lines for people, or a JSON object a line; never a secret."""
+"""Logs: lines for people, or a JSON object a line; never a secret, and the request each line belongs to."""
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
+from contextvars import ContextVar
 from typing import ClassVar
 
 import msgspec
 
+#: The id of the HTTP request that runs now, and in what it started; empty outside of requests.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+#: What must not be read in a log, whoever wrote the line: session tokens, API keys, credentials in headers and URLs.
+_SECRETS: list[tuple[re.Pattern[str], str]] = [
+    (re.compile(r"(?i)\b((?:set-)?cookie:\s*)[^\n]+"), r"\1[secret]"),
+    (
+        re.compile(
+            r"(?i)((?:api[-_]?key|password|secret|token|authorization)['\"]?\s*[:=]\s*)"
+            r"(\"[^\"]*\"|'[^']*'|(?:(?:bearer|basic)\s+)?[^\s,;&'\"}\])]+)"
+        ),
+        r"\1[secret]",
+    ),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), "[token]"),
+    (re.compile(r"\b(sk|gsk|xai|hf|AIza)([-_][\w-]{8,}|[\w-]{30,})"), r"\1-[key]"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 [credential]"),
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@'\"\[]*):[^\s@/'\"]+@"), r"\1:[password]@"),
+]
+#: Characters that would end a line or move the cursor.
+_CONTROLS = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if code not in (9, 10)}
+_CONTROLS[10] = "\\n"
+
+
+def without_secrets(text: str) -> str:
+    """The text with whatever looks like a credential taken out."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The message on one line, whatever a client made part of it."""
+    return without_secrets(record.getMessage()).translate(_CONTROLS)
+
 
 class Lines(logging.Formatter):
-    """`12:34:56 WARNING providers  text`, coloured on a terminal."""
+    """`12:34:56 WARNING providers: text [request id]`, coloured on a terminal."""
 
     _COLOURS: ClassVar = {"DEBUG": "\x1b[2m", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31;1m"}
 
@@ -22,25 +58,29 @@ class Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         name = record.name.removeprefix("fastback.").removeprefix("fastback")
         moment = time.strftime("%H:%M:%S", time.localtime(record.created))
-        text = f"{moment} {record.levelname:<7} {name + ': ' if name else ''}{record.getMessage()}"
+        text = f"{moment} {record.levelname:<7} {name + ': ' if name else ''}{_message(record)}"
+        if known := request_id.get():
+            text += f" [{known}]"
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
+            text += "\n" + without_secrets(self.formatException(record.exc_info))
         colour = self._COLOURS.get(record.levelname) if self._colour else None
         return f"{colour}{text}\x1b[0m" if colour else text
 
 
 class JsonLines(logging.Formatter):
-    """`{"time", "level", "logger", "message", "exception"?}`."""
+    """`{"time", "level", "logger", "message", "request_id"?, "exception"?}`."""
 
     def format(self, record: logging.LogRecord) -> str:
         found = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
+        if known := request_id.get():
+            found["request_id"] = known
         if record.exc_info:
-            found["exception"] = self.formatException(record.exc_info)
+            found["exception"] = without_secrets(self.formatException(record.exc_info))
         return msgspec.json.encode(found).decode()
 
 
@@ -50,8 +90,7 @@ def set_up(level: str, form: str) -> None:
     handler.setFormatter(JsonLines() if form == "json" else Lines(colour=sys.stderr.isatty()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
-    known = logging.getLevelNamesMapping()
-    logging.getLogger("fastback").setLevel(known.get(level.upper(), logging.INFO))
-    if level.upper() == "DEBUG":
-        root.setLevel(logging.INFO)
+    known = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    logging.getLogger("fastback").setLevel(known)
+    # Libraries speak where something is wrong; at DEBUG they may tell more, but never packets and headers.
+    root.setLevel(logging.INFO if known <= logging.DEBUG else max(known, logging.WARNING))

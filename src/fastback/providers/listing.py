@@ -33,10 +33,10 @@ async def _get(client: aiohttp.ClientSession, url: str, headers: dict[str, str],
             return msgspec.json.decode(body)
     except TimeoutError as error:
         raise ListingError("it did not answer in time") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise ListingError(str(error) or type(error).__name__) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ListingError("it answered something that is no JSON") from error
+    except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that aiohttp does not take
+        raise ListingError(str(error) or type(error).__name__) from error
 
 
 async def _anthropic(client: aiohttp.ClientSession, connection: Connection, timeout: float | None) -> list[Entry]:

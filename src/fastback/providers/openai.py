@@ -76,7 +76,8 @@ def auth_headers(connection: Connection, token: str | None = None) -> dict[str, 
 
 
 def _user_headers(user: User, settings: Settings) -> dict[str, str]:
-    """Who asks: signed, where there is a secret to sign with, else in plain words."""
+    """Who asks: signed, where there is a secret to sign with, else in plain words; and how they signed in."""
+    found = {settings.forward_user_info_header_auth_type: user.auth_type} if user.auth_type else {}
     if settings.forward_user_info_header_jwt_secret:
         now = int(time.time())
         claims = {
@@ -89,8 +90,9 @@ def _user_headers(user: User, settings: Settings) -> dict[str, str]:
             "exp": now + settings.forward_user_info_header_jwt_expires_seconds,
         }
         signed = jwt.encode(claims, settings.forward_user_info_header_jwt_secret, algorithm="HS256")
-        return {settings.forward_user_info_header_jwt: signed}
+        return {**found, settings.forward_user_info_header_jwt: signed}
     return {
+        **found,
         settings.forward_user_info_header_user_name: quote(user.name.strip(), safe=" "),
         settings.forward_user_info_header_user_id: user.id,
         settings.forward_user_info_header_user_email: user.email.strip(),

@@ -358,8 +358,8 @@ class ModelRegistry:
             return user.is_admin
         return user.id == model.info.user_id or model.id in rights.readable
 
-    async def check_access(self, user: User, model: Model) -> None:
-        """A user may use a model who may see it and every model below it.
+    async def check_access(self, user: User, model: Model, *, without_base: bool = False) -> None:
+        """A user may use a model who may see it and every model below it. `without_base`: the base is replaced.
 
         Raises:
             Forbidden: they may not.
@@ -373,7 +373,7 @@ class ModelRegistry:
                 break
             chain.append(base)
         rights = await self._rights(user, [one.id for one in chain])
-        missing = chain[-1].base_model_id is not None and chain[-1].base_model_id not in found
+        missing = not without_base and chain[-1].base_model_id is not None and chain[-1].base_model_id not in found
         if (missing and not user.is_admin) or not all(self._direct(one, user, rights) for one in chain):
             raise Forbidden("Model not found")
 

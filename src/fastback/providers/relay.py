@@ -12,7 +12,12 @@ import aiohttp
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-_PASSED = ("content-type", "x-request-id", "retry-after", "openai-processing-ms")
+_PASSED = {
+    "content-type": "content-type",
+    "retry-after": "retry-after",
+    "openai-processing-ms": "openai-processing-ms",
+    "x-request-id": "x-upstream-request-id",  # `x-request-id` is our own
+}
 
 
 class RelayResponse(Response):
@@ -30,7 +35,9 @@ class RelayResponse(Response):
         self.status_code = upstream.status
         self.background = None
         self._relayed = [
-            (name.encode(), upstream.headers[name].encode("latin-1")) for name in _PASSED if name in upstream.headers
+            (ours.encode(), upstream.headers[theirs].encode("latin-1"))
+            for theirs, ours in _PASSED.items()
+            if theirs in upstream.headers
         ]
         if content_type is not None:
             self._relayed = [(b"content-type", content_type.encode())]

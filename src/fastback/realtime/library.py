@@ -19,8 +19,8 @@ finally:
 __all__ = ["redis_manager", "socketio"]
 
 
-def redis_manager(url: str, json: Any) -> Any:
+def redis_manager(url: str, options: dict[str, Any], json: Any) -> Any:
     """The manager whose rooms span processes; now the Redis client is needed."""
     importlib.reload(sys.modules["socketio.redis_manager"])
     module = importlib.reload(sys.modules["socketio.async_redis_manager"])
-    return module.AsyncRedisManager(url, json=json)
+    return module.AsyncRedisManager(url, redis_options=options, json=json)

@@ -18,7 +18,9 @@ from fastback.features.chats.access import ChatAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.realtime.library import redis_manager, socketio
+from fastback.realtime.logs import logger
 from fastback.realtime.packets import Json, JsonPacket
+from fastback.realtime.redis_address import redis_address
 from fastback.realtime.sessions import Session, Sessions
 from fastback.settings import Settings
 
@@ -46,10 +48,13 @@ class Realtime:
         self.sessions = Sessions()
         self._spans = settings.websocket_manager == "redis"
         self._ask_timeout = settings.websocket_event_caller_timeout or 300
+        engine = settings.websocket_server_engineio_logging
+        if engine is None:
+            engine = settings.websocket_server_logging
         origins: Any = "*" if settings.cors_allow_origin == "*" else settings.cors_allow_origin.split(";")
         manager = None
         if self._spans:
-            manager = redis_manager(settings.websocket_redis_url, Json)
+            manager = redis_manager(*redis_address(settings), Json)
         self.io = socketio.AsyncServer(
             async_mode="asgi",
             cors_allowed_origins=origins,
@@ -62,8 +67,8 @@ class Realtime:
             ping_interval=settings.websocket_server_ping_interval,
             ping_timeout=settings.websocket_server_ping_timeout,
             max_http_buffer_size=_BUFFER,
-            logger=False,
-            engineio_logger=False,
+            logger=logger("fastback.sockets", wanted=settings.websocket_server_logging),
+            engineio_logger=logger("fastback.sockets.connections", wanted=engine),
         )
         self.asgi = socketio.ASGIApp(self.io, socketio_path=PATH)
         self._listen()

@@ -11,31 +11,55 @@ from fastback.settings.field import about
 class Chats(Audit, frozen=True, kw_only=True):
     """Chats and models"""
 
-    enable_realtime_chat_save: Annotated[bool, about("Write an answer to the database with every piece of it.")] = False
-    chat_response_stream_delta_chunk_size: Annotated[int, about("Pieces of an answer sent together.")] = 1
-    chat_stream_response_chunk_max_buffer_size: Annotated[int | None, about("Longest line of a stream, in bytes.")] = (
-        None
-    )
+    enable_realtime_chat_save: Annotated[
+        bool, about("Write an answer with every piece of it.", idle="Open WebUI 0.12.4 has no use for it either")
+    ] = False
+    chat_response_stream_delta_chunk_size: Annotated[
+        int, about("Pieces of an answer that are sent together at least; a model's parameters may say more.")
+    ] = 1
+    chat_stream_response_chunk_max_buffer_size: Annotated[
+        int | None, about("Longest line of a stream, in bytes; a longer one is left out.")
+    ] = None
     chat_response_max_tool_call_iterations: Annotated[
         int | None,
-        about("Rounds of tool calls in an answer; -1: any number.", "CHAT_RESPONSE_MAX_TOOL_CALL_RETRIES"),
+        about(
+            "Rounds of tool calls in an answer; -1: any number.",
+            "CHAT_RESPONSE_MAX_TOOL_CALL_RETRIES",
+            idle="waits for tools",
+        ),
     ] = 256
     enable_chat_response_base64_image_url_conversion: Annotated[bool, about("Keep pictures in answers as files.")] = (
         False
     )
-    enable_api_outlet_filters: Annotated[bool, about("Run outlet filters for answers over the API, too.")] = True
-    enable_responses_api_stateful: Annotated[bool, about("Let servers of the Responses API keep the history.")] = False
+    enable_api_outlet_filters: Annotated[
+        bool, about("Run outlet filters for answers over the API, too.", idle="waits for functions")
+    ] = True
+    enable_responses_api_stateful: Annotated[
+        bool, about("Let servers of the Responses API keep the history.", idle="waits for the Responses API")
+    ] = False
     enable_custom_model_fallback: Annotated[bool, about("Use the default model where a base model is gone.")] = False
     enable_openai_api_passthrough: Annotated[bool, about("Pass unknown paths below `/openai` on to the server.")] = (
         False
     )
-    enable_queries_cache: Annotated[bool, about("Reuse the search queries of a turn.")] = False
+    enable_queries_cache: Annotated[bool, about("Reuse the search queries of a turn.", idle="waits for web search")] = (
+        False
+    )
     models_cache_ttl: Annotated[float, about("Seconds between refreshes of the lists of models, at least 60.")] = 300
     scheduler_poll_interval: Annotated[
-        int, about("Seconds between looks for automations that are due.", "AUTOMATION_POLL_INTERVAL", least=1)
+        int,
+        about(
+            "Seconds between looks for automations that are due.",
+            "AUTOMATION_POLL_INTERVAL",
+            least=1,
+            idle="waits for automations",
+        ),
     ] = 10
-    timer_poll_interval: Annotated[int, about("Seconds between looks for timers that are due.", least=1)] = 1
-    calendar_alert_lookahead_minutes: Annotated[int, about("Minutes before an event that its alert is sent.")] = 10
+    timer_poll_interval: Annotated[
+        int, about("Seconds between looks for timers that are due.", least=1, idle="waits for timers")
+    ] = 1
+    calendar_alert_lookahead_minutes: Annotated[
+        int, about("Minutes before an event that its alert is sent.", idle="waits for calendars")
+    ] = 10
 
 
 class Plugins(Chats, frozen=True, kw_only=True):
@@ -46,10 +70,16 @@ class Plugins(Chats, frozen=True, kw_only=True):
     enable_functions: Annotated[bool, about("Functions.")] = True
     enable_tool_servers: Annotated[bool, about("Tool and terminal servers.")] = True
     safe_mode: Annotated[bool, about("Start with every function switched off.")] = False
-    enable_valve_encryption: Annotated[bool, about("Encrypt secret valves in the database.")] = False
-    enable_pip_install_frontmatter_requirements: Annotated[bool, about("Install what plugins ask for.")] = True
-    pip_options: Annotated[str, about("Options for that.")] = ""
-    pip_package_index_options: Annotated[str, about("Options that say from where.")] = ""
+    enable_valve_encryption: Annotated[
+        bool, about("Encrypt secret valves in the database.", idle="waits for tools and functions")
+    ] = False
+    enable_pip_install_frontmatter_requirements: Annotated[
+        bool, about("Install what plugins ask for.", idle="waits for tools and functions")
+    ] = True
+    pip_options: Annotated[str, about("Options for that.", idle="waits for tools and functions")] = ""
+    pip_package_index_options: Annotated[
+        str, about("Options that say from where.", idle="waits for tools and functions")
+    ] = ""
 
 
 class Calls(Plugins, frozen=True, kw_only=True):
@@ -67,20 +97,31 @@ class Calls(Plugins, frozen=True, kw_only=True):
         float | None, about("Seconds a tool server may take to describe itself.", least=0)
     ] = 10
     aiohttp_client_timeout_tool_server: Annotated[
-        float | None, about("Seconds a call of a tool may take; as `AIOHTTP_CLIENT_TIMEOUT` when unset.", least=0)
+        float | None,
+        about(
+            "Seconds a call of a tool may take; as `AIOHTTP_CLIENT_TIMEOUT` when unset.",
+            least=0,
+            idle="waits for tools",
+        ),
     ] = None
-    mcp_initialize_timeout: Annotated[float, about("Seconds an MCP server may take to begin.", least=0)] = 10
+    mcp_initialize_timeout: Annotated[
+        float, about("Seconds an MCP server may take to begin.", least=0, idle="waits for tools")
+    ] = 10
     aiohttp_client_session_ssl: Annotated[
         str, about("Check certificates: `true`, `false`, or a file of authorities.")
     ] = "true"
     aiohttp_client_session_tool_server_ssl: Annotated[str, about("The same for tool servers.")] = "true"
     aiohttp_client_ssl_cert_file: Annotated[str, about("File of authorities for both.")] = ""
-    requests_verify: Annotated[bool, about("Check certificates when fetching documents.")] = True
-    aiohttp_client_allow_redirects: Annotated[bool, about("Follow redirects of other servers.")] = False
+    requests_verify: Annotated[
+        bool, about("Check certificates when fetching documents.", idle="waits for retrieval")
+    ] = True
+    aiohttp_client_allow_redirects: Annotated[
+        bool, about("Follow redirects of other servers.", idle="waits for tools and webhooks")
+    ] = False
     aiohttp_pool_connections: Annotated[int | None, about("Connections at once; any number when unset.")] = None
     aiohttp_pool_connections_per_host: Annotated[int | None, about("Connections at once to one server.")] = None
     aiohttp_pool_dns_ttl: Annotated[int, about("Seconds an address is remembered.", least=0)] = 300
-    user_agent: Annotated[str, about("What we call ourselves when fetching pages.")] = ""
+    user_agent: Annotated[str, about("What we call ourselves when fetching pages.", idle="waits for retrieval")] = ""
 
 
 class Forwarding(Calls, frozen=True, kw_only=True):

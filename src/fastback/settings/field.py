@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import types
 import typing
 from typing import Annotated, Any, NamedTuple
@@ -15,7 +16,10 @@ _FALSE = ("false", "0", "no", "off")
 
 
 class About(NamedTuple):
-    """What stands beside a setting's type: its line in the documentation, its other names, what it may be."""
+    """What stands beside a setting's type: its line in the documentation, its other names, what it may be.
+
+    `idle` says why a setting is read and has no effect; `pattern` is what a text must look like.
+    """
 
     text: str
     #: Names besides the field's own in capitals; the field's own counts first.
@@ -23,6 +27,8 @@ class About(NamedTuple):
     choices: tuple[str, ...] = ()
     least: float | None = None
     most: float | None = None
+    idle: str = ""
+    pattern: str = ""
 
 
 def about(
@@ -31,9 +37,11 @@ def about(
     choices: tuple[str, ...] = (),
     least: float | None = None,
     most: float | None = None,
+    idle: str = "",
+    pattern: str = "",
 ) -> About:
     """Describe a setting: `Annotated[int, about("Port to listen on.", least=0, most=65535)]`."""
-    return About(text, names, choices, least, most)
+    return About(text, names, choices, least, most, idle, pattern)
 
 
 class Field(NamedTuple):
@@ -84,6 +92,8 @@ def parse(field: Field, variable: str, text: str) -> Any:
         return _number(field, variable, text)
     if field.about.choices:
         return _choice(field, variable, text)
+    if field.about.pattern and not re.fullmatch(field.about.pattern, text.strip()):
+        raise SettingsError(f"{variable}: {text!r} makes no sense here")
     return text
 
 

@@ -116,8 +116,11 @@ def database_url(settings: Settings) -> str:
         url = f"{kind}://{credentials}@{host}:{port}/{name}"
     else:
         url = settings.database_url or f"sqlite:///{settings.data_path / 'webui.db'}"
-    scheme = url.partition("://")[0].lower()
+    scheme, there, _ = url.partition("://")
+    scheme = scheme.lower()
     variable = "DATABASE_URL" if settings.database_url == url else "DATABASE_TYPE"
+    if not there:  # what stands there instead may be a password
+        raise SettingsError(f"{variable}: this is no URL; use sqlite:///… or postgresql://…")
     if scheme.partition("+")[0] not in ("sqlite", "postgresql", "postgres") or scheme == "sqlite+sqlcipher":
         raise SettingsError(f"{variable}: {scheme!r} is not supported; use sqlite:///… or postgresql://…")
     return _plain(url)

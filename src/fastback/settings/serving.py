@@ -15,11 +15,17 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, about("Address to listen on.")] = "0.0.0.0"
     port: Annotated[int, about("Port to listen on.", least=0, most=65535)] = 8080
     env: Annotated[str, about("`prod` inside a container; there `OLLAMA_BASE_URL=/ollama` means the host.")] = "dev"
-    uvicorn_workers: Annotated[int, about("Processes that serve; more than one need Redis.")] = 1
-    uvicorn_ws_per_message_deflate: Annotated[bool, about("Let clients compress what goes over a WebSocket.")] = True
+    uvicorn_workers: Annotated[int, about("Processes that serve.", idle="waits for several processes")] = 1
+    uvicorn_ws_per_message_deflate: Annotated[
+        bool, about("Compress what goes over a WebSocket, at a third of a megabyte for each that is open.")
+    ] = False
     forwarded_allow_ips: Annotated[str, about("Proxies whose `X-Forwarded-*` headers are believed; `*`: all.")] = "*"
-    thread_pool_size: Annotated[int | None, about("Threads for work that would hold up the event loop.")] = None
-    instance_id: Annotated[str, about("Name of this process among several; made up when empty.")] = ""
+    thread_pool_size: Annotated[
+        int | None, about("Threads for work that would hold up the event loop; Python's own choice when unset.")
+    ] = None
+    instance_id: Annotated[
+        str, about("Name of this process among several; made up when empty.", idle="waits for several processes")
+    ] = ""
     deployment_id: Annotated[str, about("Name of this deployment, told by `/api/version`.")] = ""
     global_log_level: Annotated[
         str,
@@ -29,7 +35,7 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "INFO"
     log_format: Annotated[str, about("`json` writes a JSON object a line; anything else, lines for people.")] = ""
-    enable_compression_middleware: Annotated[bool, about("Compress large answers.")] = True
+    enable_compression_middleware: Annotated[bool, about("Compress large answers with brotli or gzip.")] = True
 
 
 class Files(Serving, frozen=True, kw_only=True):
@@ -73,7 +79,7 @@ class Headers(Page, frozen=True, kw_only=True):
     hsts: Annotated[str, about("Value of `Strict-Transport-Security`.")] = ""
     permissions_policy: Annotated[str, about("Value of `Permissions-Policy`.")] = ""
     referrer_policy: Annotated[str, about("Value of `Referrer-Policy`.")] = ""
-    cache_control: Annotated[str, about("Value of `Cache-Control` on every answer that has none.")] = ""
+    cache_control: Annotated[str, about("Value of `Cache-Control` on every answer, whatever it says itself.")] = ""
     xcontent_type: Annotated[str, about("Value of `X-Content-Type-Options`.")] = ""
     xdownload_options: Annotated[str, about("Value of `X-Download-Options`.")] = ""
     xframe_options: Annotated[str, about("Value of `X-Frame-Options`.")] = ""

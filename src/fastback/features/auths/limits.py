@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from typing import Any
 
-log = logging.getLogger("fastback.auths")
+from fastback.kit.redis import Redis
 
 
 class RateLimiter:
     """Counts attempts by key in buckets of a minute: in Redis when there is one, else in memory."""
 
-    def __init__(self, redis: Any = None, *, prefix: str = "open-webui", limit: int = 15, window: int = 180) -> None:
+    def __init__(self, redis: Redis | None = None, *, limit: int = 15, window: int = 180) -> None:
         self._redis = redis
-        self._prefix = prefix
         self._limit = limit
         self._buckets = window // 60
         self._window = window
@@ -25,18 +22,18 @@ class RateLimiter:
         bucket = int(time.time()) // 60
         if self._redis is not None:
             try:
-                return await self._in_redis(key, bucket)
-            except Exception as error:  # without Redis the limit is each process's own
-                log.warning("sign-in limits fall back to memory: %s", error)
+                return await self._in_redis(self._redis, key, bucket)
+            except self._redis.errors as error:  # without Redis the limit is each process's own
+                self._redis.complain(error)
         for old in [one for one in self._memory if one < bucket - self._buckets]:
             del self._memory[old]
         hits = self._memory.setdefault(bucket, {})
         hits[key] = hits.get(key, 0) + 1
         return sum(one.get(key, 0) for one in self._memory.values()) > self._limit
 
-    async def _in_redis(self, key: str, bucket: int) -> bool:
-        names = [f"{self._prefix}:ratelimit:{key.lower()}:{bucket - back}" for back in range(self._buckets + 1)]
-        if await self._redis.incr(names[0]) == 1:
-            await self._redis.expire(names[0], self._window + 60)
-        counts = await self._redis.mget(names)
+    async def _in_redis(self, redis: Redis, key: str, bucket: int) -> bool:
+        names = [redis.key(f"ratelimit:{key.lower()}:{bucket - back}") for back in range(self._buckets + 1)]
+        if await redis.client.incr(names[0]) == 1:
+            await redis.client.expire(names[0], self._window + 60)
+        counts = [await redis.client.get(name) for name in names]  # in a cluster they lie in several places
         return sum(int(one) for one in counts if one) > self._limit

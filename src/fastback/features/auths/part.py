@@ -11,17 +11,13 @@ from fastback.features.auths.service import Accounts
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
+from fastback.kit.redis import Redis
 from fastback.settings import Settings
 
 
 async def start(services: Services) -> None:
     """Add `Accounts`."""
     settings: Settings = services.get(Settings)
-    redis = None
-    if settings.uses_redis:
-        from redis.asyncio import Redis
-
-        redis = Redis.from_url(settings.redis_url)
     accounts = Accounts(
         services.get(Database),
         settings,
@@ -30,7 +26,7 @@ async def start(services: Services) -> None:
         services.get(Passwords),
         services.get(Permissions),
         services.get(Bus),
-        RateLimiter(redis, prefix=settings.redis_key_prefix),
+        RateLimiter(services.get(Redis) if services.has(Redis) else None),
     )
     services.add(Accounts, accounts)
     await accounts.first_administrator()

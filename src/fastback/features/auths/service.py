@@ -235,7 +235,7 @@ class Accounts:
             return
         expires = claims.get("exp") or int(time.time()) + 10 * 365 * 86400
         await store.revoke_token(self._db, claims["jti"], int(expires))
-        await self._bus.publish(TokenRevoked(claims["id"], claims["jti"]))
+        await self._bus.publish(TokenRevoked(claims["id"], claims["jti"], int(expires)))
 
     async def change_password(self, user_id: str, password: str, new_password: str) -> bool:
         """Raises: BadRequest for a wrong old or a bad new one; HttpError 409 when it changed meanwhile."""

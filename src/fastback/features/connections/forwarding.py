@@ -20,6 +20,7 @@ from fastback.config import Config
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound
 from fastback.providers import openai
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
+from fastback.providers.http_client import answer_timeout
 from fastback.providers.registry import Model, ModelRegistry
 from fastback.providers.relay import RelayResponse
 from fastback.settings import Settings
@@ -173,7 +174,7 @@ class Forwarding:
             headers=headers,
             params=params,
             cookies=request.cookies if connection.options.get("forward_cookies") else None,
-            timeout=aiohttp.ClientTimeout(total=self.settings.aiohttp_client_timeout, sock_connect=30),
+            timeout=answer_timeout(self.settings, stream=isinstance(body, dict) and bool(body.get("stream"))),
         )
         return await _while_connected(request, sending)
 

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from xml.sax.saxutils import escape
+
+import aiohttp
+import msgspec
+
+from fastback.kit.http import HttpError
+
+log = logging.getLogger("fastback.server")
+
+#: How long the other server may take (seconds).
+_PATIENCE = 10
 
 
 def manifest(name: str) -> dict[str, Any]:
@@ -19,6 +30,21 @@ def manifest(name: str) -> dict[str, Any]:
         "icons": [{**icon, "purpose": "any"}, {**icon, "purpose": "maskable"}],
         "share_target": {"action": "/", "method": "GET", "params": {"text": "shared"}},
     }
+
+
+async def external_manifest(client: aiohttp.ClientSession, url: str) -> msgspec.Raw:
+    """The manifest that lies somewhere else, as it is.
+
+    Raises:
+        HttpError: it cannot be had, or is no JSON.
+    """
+    try:
+        async with client.get(url, timeout=aiohttp.ClientTimeout(total=_PATIENCE)) as response:
+            response.raise_for_status()
+            return msgspec.json.decode(await response.read(), type=msgspec.Raw)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        log.warning("EXTERNAL_PWA_MANIFEST_URL: %s", error or type(error).__name__)
+        raise HttpError(502, "The manifest cannot be fetched.") from error
 
 
 def opensearch(name: str, url: str) -> str:

@@ -80,7 +80,7 @@ def _signed_in(settings: Settings, config: Config) -> dict[str, Any]:
     return found
 
 
-def _verified(config: Config, default_models: str | None) -> dict[str, Any]:
+def _verified(settings: Settings, config: Config, default_models: str | None) -> dict[str, Any]:
     return {
         "default_models": default_models,
         "default_pinned_models": config.get("ui.default_pinned_models"),
@@ -128,7 +128,7 @@ def _verified(config: Config, default_models: str | None) -> dict[str, Any]:
             "pending_user_overlay_title": config.get("ui.pending_user_overlay_title"),
             "pending_user_overlay_content": config.get("ui.pending_user_overlay_content"),
             "response_watermark": config.get("ui.watermark"),
-            "iframe_csp": "",
+            "iframe_csp": settings.iframe_csp,
         },
         "license_metadata": None,
     }
@@ -151,7 +151,7 @@ def page_config(
     if role is not None:
         found["features"] |= _signed_in(settings, config)
     if role in ("admin", "user"):
-        found |= _verified(config, default_models or config.get("ui.default_models"))
+        found |= _verified(settings, config, default_models or config.get("ui.default_models"))
     elif role == "pending":
         found["ui"] = {
             "pending_user_overlay_title": config.get("ui.pending_user_overlay_title"),

@@ -6,6 +6,7 @@ import mimetypes
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -62,8 +63,8 @@ async def config(
 
 
 @router.get("/api/version")
-async def version() -> dict[str, str]:
-    return {"version": REFERENCE_VERSION, "deployment_id": ""}
+async def version(settings: Settings) -> dict[str, str]:
+    return {"version": REFERENCE_VERSION, "deployment_id": settings.deployment_id}
 
 
 @router.get("/api/version/updates")
@@ -91,7 +92,9 @@ async def health_of_database(db: Database) -> dict[str, bool]:
 
 
 @router.get("/manifest.json")
-async def page_manifest(settings: Settings) -> dict[str, Any]:
+async def page_manifest(settings: Settings, client: aiohttp.ClientSession) -> Any:
+    if settings.external_pwa_manifest_url:
+        return await documents.external_manifest(client, settings.external_pwa_manifest_url)
     return documents.manifest(settings.webui_name)
 
 

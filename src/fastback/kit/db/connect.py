@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from fastback.kit.db.database import Database
@@ -16,8 +17,11 @@ async def connect(
     pool_timeout: float = 30.0,
     pool_recycle: float = 3600.0,
     wal: bool = True,
+    pragmas: Mapping[str, str] | None = None,
 ) -> Database:
     """Open the database behind `sqlite:///path` or `postgresql://…`; only the chosen driver is loaded.
+
+    `pragmas` are those of SQLite, by name.
 
     Raises:
         DatabaseError: an unknown scheme, or a database that cannot be opened.
@@ -32,7 +36,7 @@ async def connect(
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DatabaseError(f"cannot make the data directory {path.parent}: {error.strerror}") from error
-        return SqliteDatabase(path, wal=wal)
+        return SqliteDatabase(path, wal=wal, pragmas=pragmas)
     if scheme in ("postgres", "postgresql"):
         from fastback.kit.db.postgres import PostgresDatabase
 

@@ -11,7 +11,7 @@ import datetime
 import functools
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,8 +38,9 @@ class Thread(Protocol):
     async def __call__(self, act: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 
-#: How long a statement waits for another process to let go of the file (seconds).
-BUSY_TIMEOUT = 30.0
+#: How long a statement waits for another process to let go of the file (milliseconds), and the other pragmas, unless
+#: others are chosen.
+PRAGMAS = {"busy_timeout": "30000", "synchronous": "NORMAL", "temp_store": "MEMORY", "cache_size": "-4096"}
 #: Pages in the write-ahead log before a thread folds it back into the database.
 CHECKPOINT_PAGES = 1000
 
@@ -157,9 +158,11 @@ class SqliteDatabase:
 
     dialect: Any = "sqlite"
 
-    def __init__(self, path: Path | str, *, wal: bool = True) -> None:
+    def __init__(self, path: Path | str, *, wal: bool = True, pragmas: Mapping[str, str] | None = None) -> None:
         self.path = str(path)
         self._wal = wal
+        self._pragmas = {**PRAGMAS, **(pragmas or {})}
+        self._patience = int(self._pragmas.pop("busy_timeout")) / 1000
         self._writer = _Statements(self._connect(write=True))
         self._reader = _Statements(self._connect())
         self._lock = asyncio.Lock()
@@ -183,10 +186,9 @@ class SqliteDatabase:
             if write and self._wal:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.wal_autocheckpoint(0)
-            connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA foreign_keys=OFF")  # as the reference keeps it
-            connection.execute("PRAGMA temp_store=MEMORY")
-            connection.execute("PRAGMA cache_size=-4096")
+            for name, value in self._pragmas.items():
+                connection.execute(f"PRAGMA {name}={value}")
         except apsw.Error as error:
             raise DatabaseError(f"cannot use the SQLite database {self.path}: {error}") from error
         connection.set_busy_timeout(0)
@@ -210,7 +212,7 @@ class SqliteDatabase:
         statements: _Statements | None = getattr(self._local, "statements", None)
         if statements is None:
             connection = self._connect()
-            connection.set_busy_timeout(int(BUSY_TIMEOUT * 1000))
+            connection.set_busy_timeout(int(self._patience * 1000))
             self._thread_connections.append(connection)
             statements = self._local.statements = _Statements(connection)
         return statements
@@ -224,7 +226,7 @@ class SqliteDatabase:
                 return act()
             except apsw.BusyError as error:
                 now = perf_counter()
-                deadline = deadline or now + BUSY_TIMEOUT
+                deadline = deadline or now + self._patience
                 if now > deadline:
                     raise DatabaseError(f"{name}: the database is locked by another process") from error
                 await asyncio.sleep(pause)

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Callable
 from typing import Any
 
+import brotli
+
 from fastback.kit.http.application import Asgi, Receive, Scope, Send
+from fastback.kit.http.encodings import encoding
 
 #: Answers below this many bytes fit into two packets anyway.
 SMALLEST = 2048
-#: Answers above this many bytes are compressed by a thread: in the event loop they would hold up everybody.
-LARGEST_INLINE = 128 * 1024
+#: Answers above this many bytes are compressed by a thread, which costs a tenth of a millisecond: in the event loop
+#: they would hold up everybody. So much JSON takes brotli a quarter of a millisecond, gzip more than half of one.
+LARGEST_INLINE = 64 * 1024
 
-_TYPES = (b"text/", b"application/json", b"application/x-ndjson", b"image/svg+xml")
+_TYPES = (b"text/", b"application/json", b"application/x-ndjson", b"application/xml", b"image/svg+xml")
+#: A client takes what comes as soon as it is there; nobody waits for the end of such an answer.
+_STREAMS = (b"text/event-stream",)
+
+Pack = Callable[[bytes], bytes]
+
+
+def _brotli(content: bytes) -> bytes:
+    # Twice as fast as gzip at its fastest, and smaller.
+    packed: bytes = brotli.compress(content, mode=brotli.MODE_TEXT, quality=1)
+    return packed
 
 
 def _gzip(content: bytes) -> bytes:
@@ -21,11 +36,13 @@ def _gzip(content: bytes) -> bytes:
     return packer.compress(content) + packer.flush()
 
 
-def _asks(scope: Scope) -> bool:
-    for name, value in scope["headers"]:
-        if name == b"accept-encoding":
-            return b"gzip" in value and b"gzip;q=0" not in value.replace(b" ", b"")
-    return False
+#: The better one first.
+_PACKERS: dict[str, Pack] = {"br": _brotli, "gzip": _gzip}
+
+
+def _encoding(scope: Scope) -> str | None:
+    accepted = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+    return encoding(_PACKERS, accepted)
 
 
 def _header(message: dict[str, Any], wanted: bytes) -> bytes:
@@ -33,18 +50,20 @@ def _header(message: dict[str, Any], wanted: bytes) -> bytes:
 
 
 class Compression:
-    """ASGI middleware; gzip at its fastest level, which takes JSON to a fifth."""
+    """ASGI middleware; brotli, or gzip, at the fastest level, which takes JSON to a fifth."""
 
     def __init__(self, app: Asgi) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _asks(scope):
+        chosen = _encoding(scope)
+        if chosen is None:
             await self._app(scope, receive, send)
             return
+        pack = _PACKERS[chosen]
         held: dict[str, Any] | None = None
 
-        async def pack(message: dict[str, Any]) -> None:
+        async def packing(message: dict[str, Any]) -> None:
             nonlocal held
             if message["type"] == "http.response.start" and _fits(message):
                 held = message
@@ -58,23 +77,20 @@ class Compression:
                 await send(start)
                 await send(message)
                 return
-            packed = _gzip(content) if len(content) <= LARGEST_INLINE else await asyncio.to_thread(_gzip, content)
+            packed = pack(content) if len(content) <= LARGEST_INLINE else await asyncio.to_thread(pack, content)
             kept = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]
             length = str(len(packed)).encode()
-            more = [(b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding"), (b"content-length", length)]
+            more = [(b"content-encoding", chosen.encode()), (b"vary", b"Accept-Encoding"), (b"content-length", length)]
             await send({**start, "headers": [*kept, *more]})
             await send({"type": "http.response.body", "body": packed})
 
-        await self._app(scope, receive, pack)
+        await self._app(scope, receive, packing)
 
 
 def _fits(start: dict[str, Any]) -> bool:
     """Whether an answer is text of known length that is large enough and not packed yet."""
     length = _header(start, b"content-length")
-    return (
-        length.isdigit()
-        and int(length) >= SMALLEST
-        and start["status"] != 206
-        and not _header(start, b"content-encoding")
-        and _header(start, b"content-type").startswith(_TYPES)
-    )
+    if not length.isdigit() or int(length) < SMALLEST or start["status"] == 206:
+        return False
+    kind = _header(start, b"content-type")
+    return kind.startswith(_TYPES) and not kind.startswith(_STREAMS) and not _header(start, b"content-encoding")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastback.kit.http.application import Asgi, Receive, Scope, Send
+from fastback.kit.http.application import Asgi, Receive, Scope, Send, send_json
 
 
 class Gateway:
@@ -19,7 +19,10 @@ class Gateway:
         kind = scope["type"]
         if kind == "http":
             if scope["path"].startswith(self._prefix):
-                await self._sockets(scope, receive, send)
+                if b"transport=websocket" in scope["query_string"]:  # the server would have made it a WebSocket
+                    await send_json(send, 400, b'{"detail":"Invalid WebSocket upgrade request"}')
+                else:
+                    await self._sockets(scope, receive, send)
             else:
                 await self._http(scope, receive, send)
         elif kind == "websocket":

@@ -1,0 +1,28 @@
+"""Which encoding of a content a client takes (RFC 9110: 12.5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+
+@lru_cache(maxsize=64)
+def _weights(accepted: bytes) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    for part in accepted.decode("latin-1").lower().split(","):
+        name, _, rest = part.partition(";")
+        key, _, value = rest.partition("=")
+        try:
+            weights[name.strip()] = float(value) if key.strip() == "q" else 1.0
+        except ValueError:
+            weights[name.strip()] = 0.0
+    return weights
+
+
+def encoding(offered: Iterable[str], accepted: bytes) -> str | None:
+    """The first of the offered encodings that `Accept-Encoding` allows; None for the content as it is."""
+    if not accepted:
+        return None
+    weights = _weights(accepted)
+    others = weights.get("*", 0.0)
+    return next((name for name in offered if weights.get(name, others) > 0), None)

@@ -1,0 +1,84 @@
+"""What surrounds every exchange over HTTP: its id, the time it took, the headers of every answer, a line in the log.
+
+An id that a proxy or client gave in `X-Request-Id` is kept, so that one search finds an exchange in the logs of both.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from itertools import count
+from time import perf_counter
+from typing import Any
+
+from fastback.kit import log as logs
+from fastback.kit.http.application import Asgi, Receive, Scope, Send, send_json
+
+log = logging.getLogger("fastback.http")
+access = logging.getLogger("fastback.access")
+
+#: Ids that are taken over: nothing in them could break a line of the log.
+_SANE = re.compile(rb"[\x21-\x7e]{1,128}")
+_VARY = (b"vary", b"Origin")
+
+
+class Exchange:
+    """ASGI middleware, the outermost one of HTTP.
+
+    `cors` is the same application with the rules for other origins around it; it is asked only where the request comes
+    from one. `headers` take the place of an answer's own.
+    """
+
+    def __init__(self, app: Asgi, *, cors: Asgi, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+        self._app = app
+        self._cors = cors
+        self._headers = headers or []
+        self._names = {name for name, _ in self._headers}
+        self._ids = map((secrets.token_hex(5) + "{:06x}").format, count(1))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        asked = dict(scope["headers"])
+        given = asked.get(b"x-request-id")
+        request_id = given.decode("ascii") if given is not None and _SANE.fullmatch(given) else next(self._ids)
+        logs.request_id.set(request_id)
+        foreign = b"origin" in asked
+        status = 0
+
+        # No coroutine of its own: it is called for every piece of a stream.
+        def stamped(message: Any) -> Any:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = message["headers"]
+                if self._names:
+                    headers = [pair for pair in headers if pair[0].lower() not in self._names]
+                headers = [
+                    *headers,
+                    *self._headers,
+                    (b"x-request-id", request_id.encode()),
+                    (b"x-process-time", b"%.6f" % (perf_counter() - started)),
+                ]
+                if not foreign:
+                    headers.append(_VARY)  # where the request names an origin the rules for origins say it
+                message = {**message, "headers": headers}
+            return send(message)
+
+        try:
+            await (self._cors if foreign else self._app)(scope, receive, stamped)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], _path(scope))
+            if status:
+                raise  # the answer has begun: the server breaks it off
+            await send_json(stamped, 500, b'{"detail":"Internal Server Error"}')
+        finally:
+            if access.isEnabledFor(logging.DEBUG):
+                spent = (perf_counter() - started) * 1000
+                access.debug("%s %s %d in %.1f ms", scope["method"], _path(scope), status, spent)
+
+
+def _path(scope: Scope) -> str:
+    """The path as it came, without the query, which may hold a credential."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.partition(b"?")[0].decode("latin-1")

@@ -1,0 +1,46 @@
+"""Where socket events are exchanged with other processes: the address and the options of its connections."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from fastback.kit.redis import sentinel_hosts
+from fastback.settings import Settings
+
+log = logging.getLogger("fastback.realtime")
+
+
+def redis_address(settings: Settings) -> tuple[str, dict[str, Any]]:
+    """The address as python-socketio takes it, `redis+sentinel://…` where sentinels are named, and the options."""
+    options = _options(settings)
+    url = settings.websocket_redis_url
+    hosts = sentinel_hosts(settings.websocket_sentinel_hosts, settings.websocket_sentinel_port)
+    if not hosts:
+        return url, options
+    parts = urlsplit(url)
+    credentials, at, place = parts.netloc.rpartition("@")
+    service = place.partition(":")[0] or "mymaster"
+    nodes = ",".join(f"{host}:{port}" for host, port in hosts)
+    known = {"username": parts.username or None, "password": parts.password or None}
+    sockets = {name: value for name, value in options.items() if name.startswith("socket_")}
+    address = f"redis+sentinel://{credentials}{at}{nodes}/{parts.path.lstrip('/') or 0}/{service}"
+    return address, {"sentinel_kwargs": {**known, **sockets}, **options}
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    # A listener waits as long as nothing happens: no time limit unless one is asked for.
+    options: dict[str, Any] = {"socket_timeout": None}
+    text = settings.websocket_redis_options
+    if not text:
+        if settings.redis_socket_connect_timeout:
+            options["socket_connect_timeout"] = settings.redis_socket_connect_timeout
+        return options
+    try:
+        return options | msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        log.warning("WEBSOCKET_REDIS_OPTIONS is no JSON object: it is left out")
+        return options

@@ -1,0 +1,337 @@
+"""What surrounds every exchange: its id, its time, its line in the log, compression, redirects of the page."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import socket
+import threading
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import brotli
+import pytest
+
+from conftest import Person, Server, serving
+from fastback.kit import log
+from fastback.kit.http import compression
+
+
+@pytest.fixture
+def database() -> str:
+    """Nothing of this depends on the database."""
+    return "sqlite"
+
+
+async def _packed(person: Person, path: str, accepted: str) -> tuple[bytes, str | None]:
+    headers = {"authorization": f"Bearer {person.token}", "accept-encoding": accepted}
+    async with (
+        aiohttp.ClientSession(auto_decompress=False) as session,
+        session.get(person.url + path, headers=headers) as response,
+    ):
+        return await response.read(), response.headers.get("content-encoding")
+
+
+# Ids and times
+
+
+async def test_an_answer_tells_how_long_it_took_and_by_which_id(server: Server, ada: Person) -> None:
+    ids = set()
+    for path, status in (
+        ("/api/version", 200),
+        ("/api/v1/chats/no", 401),
+        ("/api/nowhere", 404),
+        ("/api/v1/auths/", 200),
+    ):
+        reply = await ada.get(path)
+        assert reply.status == status
+        assert re.fullmatch(r"\d+\.\d{6}", reply.headers["x-process-time"])
+        ids.add(reply.headers["x-request-id"])
+    assert len(ids) == 4
+
+
+async def test_an_id_that_comes_with_a_request_is_kept_where_it_is_sane(server: Server, ada: Person) -> None:
+    for sane in ("7", "0a1b-2c3d", "Root=1-67891233-abcdef012345678912345678", "x" * 128):
+        assert (await ada.get("/api/version", headers={"x-request-id": sane})).headers["x-request-id"] == sane
+    for other in ("", "x" * 129, "two words", "caf\u00e9"):
+        given = (await ada.get("/api/version", headers={"x-request-id": other})).headers["x-request-id"]
+        assert given != other
+        assert re.fullmatch(r"[0-9a-f]{16,}", given)
+
+
+async def test_the_id_stands_where_other_origins_ask_and_once_alone(server: Server, ada: Person) -> None:
+    headers = {"origin": "https://elsewhere.example", "x-request-id": "mine"}
+    reply = await ada.get("/api/version", headers=headers)
+    assert reply.headers.getall("x-request-id") == ["mine"]
+    assert reply.headers["access-control-allow-origin"]
+    assert "origin" in ", ".join((await ada.get("/api/version")).headers.getall("vary")).lower()
+
+
+async def test_a_relayed_answer_carries_our_id(server: Server, ada: Person) -> None:
+    body = {"model": "demo-small", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+    reply = await ada.post("/api/chat/completions", body, headers={"x-request-id": "mine"})
+    assert reply.status == 200
+    assert reply.headers.getall("x-request-id") == ["mine"]
+
+
+# Logs
+
+
+@pytest.fixture
+def written() -> Iterator[Any]:
+    """A function that sets logging up as the server does and gives what was written."""
+    root, ours = logging.getLogger(), logging.getLogger("fastback")
+    before = root.handlers[:], root.level, ours.level
+
+    class Sheet:
+        text = ""
+
+        def write(self, text: str) -> None:
+            self.text += text
+
+        def flush(self) -> None: ...
+
+    sheet = Sheet()
+
+    def set_up(level: str, form: str = "") -> Sheet:
+        log.set_up(level, form)
+        (handler,) = root.handlers
+        handler.setStream(sheet)  # type: ignore[attr-defined]
+        return sheet
+
+    yield set_up
+    root.handlers[:], level, own = before
+    root.setLevel(level)
+    ours.setLevel(own)
+
+
+async def test_each_line_of_a_request_bears_its_id(server: Server, ada: Person, written: Any) -> None:
+    sheet = written("DEBUG", "json")
+    reply = await ada.get("/api/v1/chats/", headers={"x-request-id": "find-me"}, page=1)
+    assert reply.status == 200
+    lines = [json.loads(line) for line in sheet.text.splitlines()]
+    found = [line for line in lines if line.get("request_id") == "find-me"]
+    assert [line["message"].partition(" in ")[0] for line in found if line["logger"] == "fastback.access"] == [
+        "GET /api/v1/chats/ 200"
+    ]
+
+
+async def test_requests_are_logged_at_debug_alone(server: Server, ada: Person, written: Any) -> None:
+    sheet = written("INFO")
+    await ada.get("/api/version")
+    assert sheet.text == ""
+
+
+SECRETS = ("correct horse battery", "Zx81-very-secret", "sk-0123456789abcdef0123456789abcdef", "hunter2")
+
+
+async def test_no_secret_is_written_at_any_level(tmp_path: Path, upstream: str, written: Any) -> None:
+    """Sign-in, keys, sockets, a model server that is gone: nothing of what is secret reaches the log."""
+    sheet = written("DEBUG")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        gone = f"http://user:hunter2@127.0.0.1:{closed.getsockname()[1]}/v1"
+        env = {
+            "OPENAI_API_BASE_URLS": f"{upstream}/v1;{gone}",
+            "OPENAI_API_KEYS": "Zx81-very-secret;Zx81-very-secret",
+            "ENABLE_OLLAMA_API": "false",
+            "WEBSOCKET_SERVER_LOGGING": "true",
+            "ENABLE_API_KEYS": "true",
+        }
+        async with serving(env, tmp_path, "sqlite") as server:
+            ada = await server.sign_up("Ada")
+            body = {"email": "ada@example.com", "password": "correct horse battery"}
+            await server.stranger().post("/api/v1/auths/signin", body)
+            key = (await ada.post("/api/v1/auths/api_key")).ok()["api_key"]
+            await server.stranger().get("/api/models", headers={"x-api-key": key})
+            await server.stranger().get("/api/models?token=Zx81-very-secret", headers={"cookie": f"token={ada.token}"})
+            await ada.post("/openai/verify", {"url": gone, "key": "Zx81-very-secret"})
+            await ada.post("/api/chat/completions", {"model": "demo-small", "messages": [], "stream": True})
+            await _socket_sign_in(server, ada)
+            try:
+                raise RuntimeError(f"GET {gone} with Authorization: Bearer {ada.token}")
+            except RuntimeError:
+                logging.getLogger("fastback.http").exception("failed with api_key=%s", key)
+        token, name = str(ada.token), key
+    assert "fastback.access" not in sheet.text
+    assert "access: POST /api/v1/auths/signin 200" in sheet.text
+    assert "sockets" in sheet.text
+    for secret in (*SECRETS[:2], SECRETS[3], token, token.rpartition(".")[2], name):
+        assert secret not in sheet.text
+
+
+async def _socket_sign_in(server: Server, person: Person) -> None:
+    import socketio
+
+    client = socketio.AsyncClient()
+    await client.connect(
+        server.url, socketio_path="/ws/socket.io", transports=["websocket"], auth={"token": person.token}
+    )
+    await client.call("user-join", {"auth": {"token": person.token}}, timeout=5)
+    await client.disconnect()
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Authorization: Basic YWRhOnNlY3JldA==", "Authorization: "),
+        ("cookie: theme=dark; token=eyJhbGciOiJIUzI1NiJ9.eyJpZCI6MX0.c2lnbmF0dXJl", "cookie: "),
+        ("https://api.example/v1?api_key=abcdefgh&x=1", "https://api.example/v1?api_key="),
+        ('{"password": "s3cret, with a comma", "email": "a@b.c"}', '"email": "a@b.c"}'),
+        ("cannot connect to postgresql://fastback:p4ss%40word@db/chats", "postgresql://fastback:"),
+        ("redis://:p4ssword@cache:6379/0 refused", "@cache:6379/0 refused"),
+        ("key sk-proj-AbCdEf0123456789 is wrong", "key sk-"),
+        ("JWT eyJhbGciOiJIUzI1NiJ9.eyJpZCI6MX0.c2lnbmF0dXJl ended", "JWT "),
+    ],
+)
+def test_what_looks_like_a_credential_is_taken_out(text: str, kept: str) -> None:
+    found = log.without_secrets(text)
+    assert kept in found
+    for secret in ("YWRh", "c2lnbmF0dXJl", "abcdefgh", "s3cret", "p4ss", "AbCdEf"):
+        assert secret not in found
+
+
+def test_ordinary_lines_are_left_alone() -> None:
+    for text in (
+        "ready on http://localhost:8080",
+        "max_tokens: 100, prompt_tokens=7",
+        "no models from https://api.example/v1: it did not answer in time",
+        "made a new database at revision 0bd252b206fb",
+        "http://[::1]:8080/a@b",
+    ):
+        assert log.without_secrets(text) == text
+
+
+def test_nobody_writes_lines_of_their_own_into_the_log() -> None:
+    record = logging.LogRecord("fastback", 30, "", 0, "GET %s failed", ("/a\n12:00:00 ERROR forged\x1b[2J",), None)
+    text = log.Lines(colour=False).format(record)
+    assert "\n" not in text
+    assert "\x1b" not in text
+
+
+# Compression
+
+
+async def test_large_answers_are_compressed_as_the_client_likes_it(server: Server, ada: Person) -> None:
+    for number in range(40):
+        (await ada.post("/api/v1/folders/", {"name": f"Folder {number}"})).ok()
+    plain, encoding = await _packed(ada, "/api/v1/folders/", "identity")
+    assert encoding is None
+    for accepted, expected in (
+        ("gzip, deflate, br, zstd", "br"),
+        ("br;q=0, gzip", "gzip"),
+        ("gzip", "gzip"),
+        ("*", "br"),
+        ("deflate", None),
+        ("br;q=0.0, gzip;q=0", None),
+    ):
+        content, encoding = await _packed(ada, "/api/v1/folders/", accepted)
+        assert encoding == expected, accepted
+        if expected == "br":
+            content = brotli.decompress(content)
+        elif expected == "gzip":
+            content = zlib.decompress(content, 31)
+        assert content == plain
+
+
+async def test_very_large_answers_are_compressed_beside_the_event_loop(
+    server: Server, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[bool] = []
+    real = compression._PACKERS["br"]
+
+    def pack(content: bytes) -> bytes:
+        used.append(threading.current_thread() is threading.main_thread())
+        return real(content)
+
+    monkeypatch.setitem(compression._PACKERS, "br", pack)
+    for length in (compression.LARGEST_INLINE // 2, compression.LARGEST_INLINE * 2):
+        chat = (await ada.post("/api/v1/chats/new", {"chat": {"title": "Long", "note": "n" * length}})).ok()
+        used.clear()
+        await _packed(ada, f"/api/v1/chats/{chat['id']}", "br")
+        assert used == [length < compression.LARGEST_INLINE]
+
+
+async def test_streams_are_never_compressed(server: Server, ada: Person) -> None:
+    body = {"model": "demo-small", "messages": [{"role": "user", "content": "Go [[tokens 900]]"}], "stream": True}
+    reply = await ada.post("/api/chat/completions", body, headers={"accept-encoding": "br, gzip"})
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    assert "content-encoding" not in reply.headers
+    assert b"[DONE]" in reply.body
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"text/event-stream"), (b"content-length", b"8000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"data: x\n" * 1000})
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "headers": [(b"accept-encoding", b"br")]}
+    await compression.Compression(app)(scope, None, send)  # type: ignore[arg-type]
+    assert sent[1]["body"] == b"data: x\n" * 1000
+
+
+async def test_compression_can_be_switched_off(tmp_path: Path) -> None:
+    async with serving({"ENABLE_COMPRESSION_MIDDLEWARE": "false"}, tmp_path, "sqlite") as server:
+        ada = await server.sign_up("Ada")
+        assert (await _packed(ada, "/api/config", "br, gzip"))[1] is None
+
+
+# Addresses of the page
+
+
+ADDRESSES = {
+    "/watch?v=dQw4w9WgXcQ": "/?youtube=dQw4w9WgXcQ",
+    "/watch?v=short&t=3": "/?youtube=short",
+    "/?shared=what+is+new": "/?q=what+is+new",
+    "/?shared=https://youtu.be/dQw4w9WgXcQ": "/?youtube=dQw4w9WgXcQ",
+    "/?shared=https://www.youtube.com/watch?v%3DdQw4w9WgXcQ%26t%3D3": "/?youtube=dQw4w9WgXcQ",
+    "/?shared=https://news.example/a?b%3D1+and+more": "/?load-url=https%3A%2F%2Fnews.example%2Fa%3Fb%3D1",
+    "/watch": None,
+    "/?shared=": None,
+    "/api/version?shared=x": None,
+}
+
+
+async def test_addresses_that_lead_to_a_question(server: Server) -> None:
+    async with aiohttp.ClientSession() as session:
+        for address, target in ADDRESSES.items():
+            async with session.get(f"{server.url}{address}", allow_redirects=False) as response:
+                assert response.headers.get("location") == target
+                assert (response.status == 307) == (target is not None)
+
+
+async def test_a_manifest_may_lie_elsewhere(tmp_path: Path, manifest_elsewhere: str) -> None:
+    async with serving({"EXTERNAL_PWA_MANIFEST_URL": manifest_elsewhere}, tmp_path, "sqlite") as server:
+        assert (await server.stranger().get("/manifest.json")).ok() == {"name": "Elsewhere"}
+    async with serving({"EXTERNAL_PWA_MANIFEST_URL": "http://127.0.0.1:9/m"}, tmp_path / "b", "sqlite") as server:
+        (await server.stranger().get("/manifest.json")).refused(502)
+
+
+@pytest.fixture
+async def manifest_elsewhere() -> AsyncIterator[str]:
+    from aiohttp import web
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"name": "Elsewhere"})
+
+    app = web.Application()
+    app.router.add_get("/m.json", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/m.json"
+    await runner.cleanup()
+
+
+async def test_a_socket_that_is_no_websocket_is_told_so(server: Server) -> None:
+    reply = await server.stranger().get("/ws/socket.io/", EIO=4, transport="websocket")
+    reply.refused(400, "Invalid WebSocket upgrade request")
