@@ -1,6 +1,7 @@
 """The reference, run for recording: one process, emptied between scenarios.
 
-Its stored configuration lives in the database alone, so that deleting every row brings back the state after the start.
+Its stored configuration lives in the database alone, so that deleting every row but those of the configuration, and
+putting these back as they were, brings back the state after the start.
 """
 
 from __future__ import annotations
@@ -32,21 +33,25 @@ _LEFT_ALONE = ("alembic_version", "migratehistory")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
+    """Attributes: `seeded`: the rows of `config` after the start."""
+
     url: str
     data_dir: Path
+    seeded: list[tuple[object, ...]]
 
     @property
     def database(self) -> Path:
         return self.data_dir / "webui.db"
 
     def empty(self) -> None:
-        """Delete every row but the mark of the schema's version."""
+        """Delete every row but the mark of the schema's version; the configuration is that after the start."""
         connection = sqlite3.connect(self.database, timeout=30)
         try:
             connection.execute("PRAGMA foreign_keys = OFF")
             for name in _tables(connection):
                 if name not in _LEFT_ALONE:
                     connection.execute(f'DELETE FROM "{name}"')
+            connection.executemany('INSERT INTO config ("key", value, updated_at) VALUES (?, ?, ?)', self.seeded)
             connection.commit()
         finally:
             connection.close()
@@ -66,6 +71,14 @@ class Reference:
     def version(self) -> str:
         with urllib.request.urlopen(f"{self.url}/api/version", timeout=10) as answer:
             return str(json.load(answer)["version"])
+
+
+def _configuration(database: Path) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(database, timeout=30)
+    try:
+        return connection.execute('SELECT "key", value, updated_at FROM config ORDER BY rowid').fetchall()
+    finally:
+        connection.close()
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:
@@ -95,7 +108,7 @@ def running(executable: str, data_dir: Path, upstream: str) -> Iterator[Referenc
         )
         try:
             _wait(process, url)
-            yield Reference(url, data_dir)
+            yield Reference(url, data_dir, _configuration(data_dir / "webui.db"))
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ RECORDED = _HERE / "recorded"
 DATABASE = _HERE / "reference_db" / "webui.sql.gz"
 KNOWN = _HERE / "known_differences.json"
 CREDENTIALS = _HERE / "reference_db" / "credentials.json"
+UPSTREAM = "http://upstream.invalid"
 KEPT = ("ada.id", "ada.token", "ada.key", "bob.id", "bob.token")
 _WIDTH = 200
 _USUAL = {"content-type": "application/json"}
@@ -56,13 +58,63 @@ def known_differences(scenario: str) -> dict[str, list[str]]:
     return everything.get(scenario, {})
 
 
-def restore(path: Path) -> None:
-    """Build the stored database at this path."""
+def keep_database(sql: str, upstream: str) -> None:
+    """Keep a database given as SQL; the address of the model server is left open."""
+    DATABASE.write_bytes(gzip.compress(sql.replace(upstream, UPSTREAM).encode(), 9, mtime=0))
+
+
+def restore(path: Path, upstream: str) -> None:
+    """Build the stored database at this path, connected to this model server."""
+    _opened(str(path), upstream).close()
+
+
+def _opened(path: str, upstream: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path)
+    connection.executescript(gzip.decompress(DATABASE.read_bytes()).decode().replace(UPSTREAM, upstream))
+    return connection
+
+
+async def restore_in_postgres(address: str, upstream: str) -> None:
+    """Put the rows of the stored database into one of PostgreSQL that has its tables, in place of what they hold."""
+    import asyncpg
+
+    source, target = _opened(":memory:", upstream), await asyncpg.connect(address)
     try:
-        connection.executescript(gzip.decompress(DATABASE.read_bytes()).decode())
+        # Rows come table by table, not in the order in which they hang on each other.
+        await target.execute("SET session_replication_role = replica")
+        kinds: dict[str, dict[str, str]] = {}
+        for table, column, kind in await target.fetch(_COLUMNS):
+            kinds.setdefault(table, {})[column] = kind
+        for table, columns in kinds.items():
+            if table in _LEFT_ALONE or not source.execute(_HAS_TABLE, [table]).fetchone():
+                continue
+            await target.execute(f'DELETE FROM "{table}"')
+            names = ", ".join(f'"{column}"' for column in columns)
+            rows = source.execute(f'SELECT {names} FROM "{table}"').fetchall()
+            made = [[_typed(*pair) for pair in zip(row, columns.values(), strict=True)] for row in rows]
+            holes = ", ".join(f"${place + 1}" for place in range(len(columns)))
+            await target.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({holes})', made)
     finally:
-        connection.close()
+        source.close()
+        await target.close()
+
+
+_LEFT_ALONE = ("alembic_version",)
+_HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+_COLUMNS = """SELECT table_name, column_name, data_type FROM information_schema.columns
+    WHERE table_schema = current_schema() ORDER BY table_name, ordinal_position"""
+
+
+def _typed(value: Any, kind: str) -> Any:
+    """A value of SQLite as PostgreSQL's type wants it."""
+    if value is None:
+        return None
+    if kind == "boolean":
+        return bool(value)
+    if kind.startswith("json"):
+        # A column of SQLite keeps a bare number as a number.
+        return value if isinstance(value, str) else json.dumps(value)
+    return datetime.fromisoformat(value) if kind.startswith("timestamp") else value
 
 
 def _laid_out(value: Any, indent: int = 0) -> str:

@@ -78,14 +78,18 @@ async def test_answers_are_those_of_the_reference(
     if not stored.read_answers(scenario.name):
         pytest.skip("not recorded")
     env = {**variables(upstream), "WEBUI_SECRET_KEY": SECRET_KEY}
-    if scenario.opens:
-        if database != "sqlite":
-            pytest.skip("the stored database is SQLite's")
-        stored.restore(tmp_path / "webui.db")
     if database == "postgres":
-        async with postgres_database() as address, serving({"DATABASE_URL": address, **env}, tmp_path, database) as one:
-            outcome = await replayed(scenario, one.url, upstream, tmp_path)
+        async with postgres_database() as address:
+            env["DATABASE_URL"] = address
+            if scenario.opens:
+                async with serving(env, tmp_path, database):
+                    pass  # makes the tables
+                await stored.restore_in_postgres(address, upstream)
+            async with serving(env, tmp_path, database) as one:
+                outcome = await replayed(scenario, one.url, upstream, tmp_path)
     else:
+        if scenario.opens:
+            stored.restore(tmp_path / "webui.db", upstream)
         async with serving(env, tmp_path, database) as one:
             outcome = await replayed(scenario, one.url, upstream, tmp_path)
     for name, count in outcome.counts.items():

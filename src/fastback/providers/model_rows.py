@@ -79,7 +79,7 @@ COLUMNS = "id, version_id, user_id, base_model_id, name, params, meta, is_active
 
 
 async def all_rows(db: Executor) -> list[ModelRow]:
-    return await db.all(ModelRow, "models.all", f"SELECT {COLUMNS} FROM model")
+    return await db.all(ModelRow, "models.all", f"SELECT {COLUMNS} FROM model ORDER BY created_at, id")
 
 
 async def get(db: Executor, model_id: str) -> ModelRow | None:

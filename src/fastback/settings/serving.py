@@ -59,6 +59,12 @@ class Page(Files, frozen=True, kw_only=True):
     default_locale: Annotated[str, about("Language of the page before a user chose one, such as `en-US`.")] = ""
     external_pwa_manifest_url: Annotated[str, about("Where `/manifest.json` is taken from instead.")] = ""
     iframe_csp: Annotated[str, about("Content security policy of what the page shows in frames.")] = ""
+    onedrive_client_id_personal: Annotated[
+        str, about("Id at Microsoft for choosing files of private accounts.", "ONEDRIVE_CLIENT_ID")
+    ] = ""
+    onedrive_client_id_business: Annotated[str, about("The same for a business's accounts.", "ONEDRIVE_CLIENT_ID")] = ""
+    enable_onedrive_personal: Annotated[bool, about("Offer private accounts where there is an id for them.")] = True
+    enable_onedrive_business: Annotated[bool, about("Offer a business's accounts likewise.")] = True
     enable_easter_eggs: Annotated[bool, about("Surprises of the page.")] = True
     enable_pyodide_file_persistence: Annotated[bool, about("Keep files of code run in the page.")] = False
     enable_public_active_users_count: Annotated[bool, about("Everybody sees how many users are active.")] = True

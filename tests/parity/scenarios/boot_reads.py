@@ -1,6 +1,6 @@
 """What the page asks for when it opens, of a user and of the administrator, with nothing there yet."""
 
-from parity.steps import flat, get, refused
+from parity.steps import Merged, Step, flat, get, post, refused
 
 _ALL = (
     "/api/changelog",
@@ -42,7 +42,42 @@ _ALL = (
     "/api/v1/chats/config",
 )
 
-_PROSE = ("$",)
+_PAGED = (
+    "/api/v1/skills/list",
+    "/api/v1/prompts/list",
+    "/api/v1/knowledge/",
+    "/api/v1/knowledge/search",
+    "/api/v1/knowledge/search/files",
+    "/api/v1/notes/",
+    "/api/v1/notes/search",
+    "/api/v1/automations/list",
+)
+_PERMISSIONS = "/api/v1/users/default/permissions"
+_OFF = dict.fromkeys(("notes", "channels", "memories", "automations", "calendar", "webhooks"), False)
+_ON = dict.fromkeys(_OFF, True)
+_SWITCHES = ("notes", "channels", "memories", "automations", "calendar")
+_GATED = (
+    "/api/v1/notes/",
+    "/api/v1/notes/pinned",
+    "/api/v1/notes/search",
+    "/api/v1/channels/",
+    "/api/v1/channels/list",
+    "/api/v1/memories/",
+    "/api/v1/automations/list",
+    "/api/v1/calendars/",
+    "/api/v1/notifications/events",
+    "/api/v1/notifications/targets",
+)
+
+
+def _switch(*, on: bool) -> Step:
+    config = {**{f"{name}.enable": on for name in _SWITCHES}, "ui.enable_user_webhooks": on}
+    return post("ada", "/api/v1/configs/import", {"config": config}, ignore=("$",), why="the whole configuration")
+
+
+def _permit(features: dict[str, bool]) -> Step:
+    return post("ada", _PERMISSIONS, Merged("${permissions}", {"features": Merged("${features}", features)}))
+
 
 STEPS = flat(
     [get("bob", path) for path in _ALL if path != "/api/changelog"],
@@ -63,4 +98,17 @@ STEPS = flat(
     get("bob", "/api/v1/files/nothing"),
     get("bob", "/api/v1/automations/nothing"),
     get("bob", "/api/v1/calendars/nothing"),
+    [get("ada", path, query={"page": page}) for path in _PAGED for page in (0, 2, "x")],
+    # Switched on, for everybody, for administrators alone, and off.
+    get("ada", _PERMISSIONS, save={"permissions": "$", "features": "$.features"}),
+    _switch(on=True),
+    _permit(_ON),
+    [get(who, path) for path in _GATED for who in ("bob", "ada")],
+    _permit(_OFF),
+    [get(who, path) for path in _GATED for who in ("bob", "ada")],
+    _switch(on=False),
+    [get(who, path) for path in _GATED for who in ("bob", "ada")],
+    get("bob", "/api/v1/utils/gravatar", query={"email": " Ada@Example.com "}),
+    get("bob", "/api/v1/utils/gravatar"),
+    refused("anonymous pending", "GET", "/api/v1/utils/gravatar", query={"email": "x"}),
 )

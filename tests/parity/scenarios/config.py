@@ -1,6 +1,8 @@
 """What anybody may ask: settings of the page before and after signing in, version, health, manifest."""
 
-from parity.steps import flat, get, refused
+from parity.steps import flat, get, post, refused
+
+_IMPORT = "/api/v1/configs/import"
 
 STEPS = flat(
     get("anonymous", "/api/config"),
@@ -25,4 +27,34 @@ STEPS = flat(
     refused("anonymous bob", "GET", "/api/events"),
     get("ada", "/api/events/webhooks"),
     refused("anonymous bob", "GET", "/api/events/webhooks"),
+    # Files of the cache.
+    get("bob", "/cache/nothing.png"),
+    get("bob", "/cache/"),
+    get("bob", "/cache/..%2fwebui.db"),
+    refused("anonymous pending", "GET", "/cache/nothing.png"),
+    # What settings change of it.
+    post(
+        "ada",
+        _IMPORT,
+        {
+            "config": {
+                "webui.url": "https://chat.example.com",
+                "onedrive.enable": True,
+                "ui.watermark": "Draft",
+                "ui.pending_user_overlay_title": "Wait",
+                "ui.pending_user_overlay_content": "a day",
+                "ui.default_models": "demo-small",
+                "ui.default_pinned_models": "demo-small,demo-large",
+                "ui.i18n": {"de": {"Hello": "Hallo"}},
+                "folders.max_file_count": 3,
+                "terminal_server.connections": [{"id": "t", "url": "http://x", "enabled": False}],
+            }
+        },
+        ignore=("$",),
+        why="the whole configuration, compared elsewhere",
+    ),
+    get("anonymous", "/opensearch.xml"),
+    get("anonymous", "/api/config"),
+    get("pending", "/api/config"),
+    get("bob", "/api/config"),
 )

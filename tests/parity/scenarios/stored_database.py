@@ -1,5 +1,6 @@
 """A database with a bit of everything, kept as SQL for the scenario that opens it."""
 
+from parity import house
 from parity.chats import brought, talk
 from parity.steps import PASSWORD, Merged, flat, get, post
 
@@ -14,6 +15,16 @@ _CHATS = [
     brought("Cake", ("And cake?", "Butter, sugar, eggs, flour."), at=_T + 300, meta={"tags": ["baking"]}),
     brought("Old", ("What was?", "It is over."), at=_T + 400, archived=True),
 ]
+_TARGET = {
+    "id": "hook",
+    "type": "webhook",
+    "enabled": True,
+    "events": ["chat.finished"],
+    "delivery": "away",
+    "config": {"url": "https://hooks.example.com/services/secret-path"},
+    "created_at": _T,
+    "updated_at": _T,
+}
 _GRANT = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 
 STEPS = flat(
@@ -36,7 +47,11 @@ STEPS = flat(
     post("anonymous", _SIGNIN, {"email": "ada@example.com", "password": PASSWORD}, save={"ada.token": "$.token"}),
     post("anonymous", _SIGNIN, {"email": "bob@example.com", "password": PASSWORD}, save={"bob.token": "$.token"}),
     post("ada", "/api/v1/auths/api_key", save={"ada.key": "$.api_key"}),
-    post("bob", "/api/v1/users/user/settings/update", {"ui": {"models": ["demo-small"]}}),
+    post(
+        "bob",
+        "/api/v1/users/user/settings/update",
+        {"ui": {"models": ["demo-small"]}, "notifications": {"targets": [_TARGET], "default_target_id": "hook"}},
+    ),
     post("bob", "/api/v1/chats/import", {"chats": _CHATS}, save={"bread": "$[0].id"}),
     post("bob", "/api/v1/folders/", {"name": "Kitchen"}, save={"kitchen": "$.id"}),
     post(
@@ -66,4 +81,5 @@ STEPS = flat(
         "/api/v1/configs/banners",
         {"banners": [{"id": "b", "type": "info", "content": "Hi", "dismissible": True, "timestamp": _T}]},
     ),
+    house.STEPS,
 )

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from fastback.access.grants import Grant
 from fastback.kit.http import Invalid
 from fastback.providers.model_rows import META_FIELDS
 
@@ -47,7 +48,7 @@ class SyncedModel(Struct):
     updated_at: int
     created_at: int
     base_model_id: str | None = None
-    access_grants: list[Fields] = []
+    access_grants: list[Grant] = []
 
 
 class SyncForm(Struct):

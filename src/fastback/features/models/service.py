@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from fastback import messages
 from fastback.access.events import GrantsChanged
-from fastback.access.grants import Grants, WantedGrant
+from fastback.access.grants import Grant, Grants, WantedGrant
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.features.models import history, store
@@ -150,9 +151,9 @@ class Workspace:
         if base is not None and (base.arena or "pipe" in base.entry):
             raise BadRequest("Model controls require a server-managed provider model.")
 
-    async def given_grants(self, user: User, wanted: list[Answer] | None) -> list[WantedGrant]:
+    async def given_grants(self, user: User, wanted: Sequence[Answer | Grant] | None) -> list[WantedGrant]:
         """Those of the wanted grants that the user may give."""
-        return await self.grants.filter_allowed(user.id, user.role, wanted, "model")
+        return await self.grants.filter_allowed(user.id, user.role, list(wanted or ()), "model")
 
     # -- writing --------------------------------------------------------------------------------------------------
 

@@ -75,8 +75,9 @@ def _signed_in(settings: Settings, config: Config) -> dict[str, Any]:
         "enable_subagents": config.get("subagents.enable"),
     }
     if config.get("onedrive.enable"):
-        found["enable_onedrive_personal"] = True
-        found["enable_onedrive_business"] = True
+        private, business = settings.onedrive_client_id_personal, settings.onedrive_client_id_business
+        found["enable_onedrive_personal"] = settings.enable_onedrive_personal and bool(private)
+        found["enable_onedrive_business"] = settings.enable_onedrive_business and bool(business)
     return found
 
 
@@ -113,12 +114,13 @@ def _verified(settings: Settings, config: Config, default_models: str | None) ->
         },
         "permissions": dict(config.table("user.permissions")),
         "google_drive": {
-            "client_id": config.get("google_drive.client_id"),
-            "api_key": config.get("google_drive.api_key"),
+            # Those of the environment, even where others are stored.
+            "client_id": config.default("google_drive.client_id"),
+            "api_key": config.default("google_drive.api_key"),
         },
         "onedrive": {
-            "client_id_personal": None,
-            "client_id_business": None,
+            "client_id_personal": settings.onedrive_client_id_personal,
+            "client_id_business": settings.onedrive_client_id_business,
             "sharepoint_url": config.get("onedrive.sharepoint_url"),
             "sharepoint_tenant_id": config.get("onedrive.sharepoint_tenant_id"),
         },

@@ -6,16 +6,18 @@ from pathlib import Path
 
 from fastback.config import Config
 from fastback.features.server.routes import ConfigBodies
+from fastback.features.server.readiness import Readiness
 from fastback.features.server.usage import Usage
 from fastback.frontend import fetch
 from fastback.frontend.changelog import changelog
+from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
 from fastback.kit.http.body import encoder
 from fastback.settings import Settings
 
 
 async def start(services: Services) -> None:
-    """Add `ConfigBodies` and `Usage`."""
+    """Add `ConfigBodies`, `Usage` and `Readiness`."""
     settings: Settings = services.get(Settings)
     bodies = ConfigBodies(settings, services.get(Config))
     path = fetch.location(cache=Path(settings.fastback_cache_dir) if settings.fastback_cache_dir else None)
@@ -25,3 +27,9 @@ async def start(services: Services) -> None:
         bodies.changelog = b"{}"  # no frontend was fetched
     services.add(ConfigBodies, bodies)
     services.add(Usage, Usage())
+    redis = None
+    if settings.uses_redis:
+        from redis.asyncio import Redis
+
+        redis = Redis.from_url(settings.redis_url)
+    services.add(Readiness, Readiness(services.get(Database), redis))

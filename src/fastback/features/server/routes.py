@@ -14,49 +14,67 @@ from starlette.responses import FileResponse, Response
 from fastback import REFERENCE_VERSION
 from fastback.access.guards import VerifiedUser, token_of
 from fastback.access.identity import Identities
+from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.auths import store as auths
 from fastback.features.server import documents
 from fastback.features.server.page_config import page_config
+from fastback.features.server.group_defaults import group_default_models
+from fastback.features.server.readiness import Readiness
 from fastback.features.server.usage import Usage
 from fastback.features.users import store as users
 from fastback.kit.db import Database
-from fastback.kit.http import HttpError, JsonBytes, Router
+from fastback.kit.http import Forbidden, HttpError, JsonBytes, NotFound, Router
+from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
 router = Router()
 
 
 class ConfigBodies:
-    """Ready bodies of `/api/config`, one for each role, made anew when the configuration changes."""
+    """Ready bodies of `/api/config`, one for each role and choice of models, until the configuration changes."""
 
     def __init__(self, settings: Settings, config: Config) -> None:
         self._settings = settings
         self._config = config
-        self._bodies: dict[str | None, tuple[int, bytes]] = {}
+        self._bodies: dict[tuple[str | None, str | None], tuple[int, bytes]] = {}
         #: What is new, as the page shows it.
         self.changelog = b"{}"
 
-    def body(self, role: str | None) -> bytes:
-        known = self._bodies.get(role)
+    def body(self, role: str | None, default_models: str | None = None) -> bytes:
+        known = self._bodies.get((role, default_models))
         if known is not None and known[0] == self._config.version:
             return known[1]
         version = self._config.version
-        body = msgspec.json.encode(page_config(self._settings, self._config, role=role, onboarding=False))
-        self._bodies[role] = (version, body)
+        made = page_config(self._settings, self._config, role=role, onboarding=False, default_models=default_models)
+        body = msgspec.json.encode(made)
+        if len(self._bodies) > 1000:
+            self._bodies.clear()
+        self._bodies[(role, default_models)] = (version, body)
         return body
 
 
 @router.get("/api/config")
 async def config(
-    request: Request, identities: Identities, bodies: ConfigBodies, db: Database, settings: Settings, config: Config
+    request: Request,
+    identities: Identities,
+    bodies: ConfigBodies,
+    db: Database,
+    settings: Settings,
+    config: Config,
+    permissions: Permissions,
+    registry: ModelRegistry,
 ) -> JsonBytes | dict[str, Any]:
     token = token_of(request)
     identity = identities.recall(token) if token else None
     if identity is None and token and not token.startswith("sk-"):
         identity = await identities.optional(token, "/api/config")
     if identity is not None:
-        return JsonBytes(bodies.body(identity.user.role))
+        user = identity.user
+        chosen = None
+        if user.role in ("admin", "user"):
+            chosen = await group_default_models(user, permissions, db, registry)
+        return JsonBytes(bodies.body(user.role, chosen))
     if not await auths.has_users(db):
         return page_config(settings, config, role=None, onboarding=True)
     return JsonBytes(bodies.body(None))
@@ -76,18 +94,24 @@ async def updates(user: VerifiedUser) -> dict[str, str]:
 @router.get("/api/usage")
 async def usage(user: VerifiedUser, usage: Usage, db: Database, settings: Settings) -> dict[str, Any]:
     if not settings.enable_public_active_users_count and not user.is_admin:
-        raise HttpError(403, "Access prohibited")
+        raise Forbidden("Access denied. Only administrators can view usage statistics.")
     return {"model_ids": usage.models_in_use(), "user_count": await users.active_count(db)}
 
 
-@router.get("/health", "/ready")
+@router.get("/health")
 async def health() -> dict[str, bool]:
     return {"status": True}
 
 
+@router.get("/ready")
+async def ready(readiness: Readiness) -> dict[str, bool]:
+    await readiness.everything()
+    return {"status": True}
+
+
 @router.get("/health/db")
-async def health_of_database(db: Database) -> dict[str, bool]:
-    await db.scalar("server.ping", "SELECT 1")
+async def health_of_database(readiness: Readiness) -> dict[str, bool]:
+    await readiness.database()
     return {"status": True}
 
 
@@ -109,12 +133,17 @@ async def changelog(bodies: ConfigBodies) -> JsonBytes:
     return JsonBytes(bodies.changelog)
 
 
+@router.get("/cache/")
+async def cache_itself(user: VerifiedUser) -> Response:
+    raise NotFound("File not found")
+
+
 @router.get("/cache/{path:path}")
 async def cached_file(path: str, user: VerifiedUser, settings: Settings) -> Response:
     root = Path(settings.cache_dir or settings.data_path / "cache").resolve()
     found = (root / path).resolve()
     if not found.is_relative_to(root) or not found.is_file():
-        raise HttpError(404, "File not found")
+        raise NotFound("File not found")
     kind = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
     inline = kind.split("/", 1)[0] in ("image", "audio", "video")
     headers = {"x-content-type-options": "nosniff"}

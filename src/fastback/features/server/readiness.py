@@ -1,0 +1,42 @@
+"""Whether what the server hangs on answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from fastback.kit.db import Database
+from fastback.kit.http import HttpError
+
+log = logging.getLogger("fastback.server")
+
+#: Seconds that Redis may take.
+_PATIENCE = 5.0
+
+
+class Readiness:
+    """Asks the database, and Redis where it is used (`redis` is a client of it, or None)."""
+
+    def __init__(self, db: Database, redis: Any = None) -> None:
+        self._db = db
+        self._redis = redis
+
+    async def database(self) -> None:
+        """Raises: whatever the database says."""
+        await self._db.scalar("server.ping", "SELECT 1")
+
+    async def everything(self) -> None:
+        """Raises: HttpError, 503, for the first that does not answer."""
+        try:
+            await self.database()
+        except Exception as error:
+            log.warning("the database does not answer: %r", error)
+            raise HttpError(503, "Database not ready") from error
+        if self._redis is None:
+            return
+        try:
+            await asyncio.wait_for(self._redis.ping(), _PATIENCE)
+        except Exception as error:
+            log.warning("Redis does not answer: %r", error)
+            raise HttpError(503, "Redis not ready") from error

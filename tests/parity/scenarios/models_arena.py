@@ -1,0 +1,58 @@
+"""Arenas: switched on, set up, seen by whom they are for; their pictures; who may set them up."""
+
+from parity.steps import flat, get, post, refused
+
+_CONFIG = "/api/v1/evaluations/config"
+_PICTURE = "/api/v1/models/model/profile/image"
+_GRANT = {"principal_type": "user", "principal_id": "${bob.id}", "permission": "read"}
+_ARENA = {
+    "id": "arena-bob",
+    "name": "Bob's arena",
+    "meta": {
+        "profile_image_url": "/static/user.png",
+        "description": "For Bob",
+        "model_ids": ["demo-small"],
+        "filter_mode": "include",
+        "access_grants": [_GRANT],
+    },
+}
+_CLOSED = {"id": "arena-ada", "name": "Ada's arena", "meta": {"model_ids": None, "access_grants": []}}
+
+STEPS = flat(
+    get("ada", _CONFIG),
+    refused("anonymous pending bob", "GET", _CONFIG),
+    refused("anonymous pending bob", "POST", _CONFIG, {}),
+    post("ada", _CONFIG, {}),
+    post("ada", _CONFIG, {"ENABLE_EVALUATION_ARENA_MODELS": "perhaps"}),
+    post("ada", _CONFIG, {"EVALUATION_ARENA_MODELS": {}}),
+    post("ada", _CONFIG, {"ENABLE_EVALUATION_ARENA_MODELS": True}),
+    get(
+        "ada",
+        "/api/models",
+        query={"refresh": True},
+        ignore=("$.data[*].info.meta.description",),
+        why="prose",
+    ),
+    get("bob", "/api/models"),
+    post("ada", _CONFIG, {"EVALUATION_ARENA_MODELS": [_ARENA, _CLOSED]}),
+    get("ada", _CONFIG),
+    get("ada", "/api/models"),
+    get("bob", "/api/models"),
+    get("cy", "/api/models"),
+    get("ada", "/api/models/base"),
+    get("bob", _PICTURE, query={"id": "arena-bob"}),
+    get("cy", _PICTURE, query={"id": "arena-bob"}),
+    get("ada", _PICTURE, query={"id": "arena-bob"}),
+    get("ada", _PICTURE, query={"id": "arena-ada"}),
+    # What an administrator says of an arena in the workspace.
+    post(
+        "ada",
+        "/api/v1/models/create",
+        {"id": "arena-bob", "name": "The arena", "meta": {"description": "Named"}, "params": {}},
+    ),
+    get("bob", "/api/models"),
+    post("ada", "/api/v1/models/model/toggle", query={"id": "arena-bob"}),
+    get("bob", "/api/models"),
+    post("ada", _CONFIG, {"ENABLE_EVALUATION_ARENA_MODELS": False}),
+    get("ada", "/api/models"),
+)

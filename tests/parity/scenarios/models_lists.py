@@ -1,0 +1,92 @@
+"""The list of models in the order that an administrator gave it, with tags and defaults; the workspace by pages."""
+
+from parity.steps import flat, get, post
+
+_MODELS = "/api/v1/models"
+_EVERYBODY = {"principal_type": "user", "principal_id": "*", "permission": "read"}
+
+
+def _model(place: int) -> dict[str, object]:
+    return {
+        "id": f"m-{place:02}",
+        "base_model_id": "demo-small" if place % 2 else "demo-large",
+        "name": f"Model {(place * 7) % 34:02}",
+        "meta": {"tags": [{"name": "Odd" if place % 2 else "even"}, {"name": "Äpfel"}]},
+        "params": {"system": "You serve {{ who }}."} if place == 3 else {},
+    }
+
+
+_ROWS = [
+    {**_model(place), "user_id": "x", "is_active": place != 5, "updated_at": 1, "created_at": 1} for place in range(34)
+]
+_NAMES = {"order_by": "name", "direction": "asc"}
+
+STEPS = flat(
+    post("ada", f"{_MODELS}/sync", {"models": [{**_ROWS[0], "access_grants": [_EVERYBODY]}]}),
+    post("ada", f"{_MODELS}/sync", {"models": _ROWS}),
+    [
+        post("ada", f"{_MODELS}/model/access/update", {"id": f"m-{place:02}", "access_grants": [_EVERYBODY]})
+        for place in range(3)
+    ],
+    get("ada", f"{_MODELS}/list", query=_NAMES),
+    get("ada", f"{_MODELS}/list", query={**_NAMES, "page": 2}),
+    get("ada", f"{_MODELS}/list", query={**_NAMES, "page": 3}),
+    get("ada", f"{_MODELS}/list", query={**_NAMES, "page": 0}),
+    get("ada", f"{_MODELS}/list", query={**_NAMES, "page": -4}),
+    get("ada", f"{_MODELS}/list", query={**_NAMES, "page": "x"}),
+    get("ada", f"{_MODELS}/list", query={"order_by": "name", "direction": "desc", "query": "MODEL 1"}),
+    get("ada", f"{_MODELS}/list", query={**_NAMES, "tag": "odd"}),
+    get("ada", f"{_MODELS}/list", query={**_NAMES, "tag": "äpfel", "query": "Model 2"}),
+    get("ada", f"{_MODELS}/list", query={**_NAMES, "tag": "o%"}),
+    get("ada", f"{_MODELS}/list", query={**_NAMES, "query": "demo-large", "page": 1}),
+    get("ada", f"{_MODELS}/list", query={**_NAMES, "query": "100%"}),
+    get("ada", f"{_MODELS}/list", query={**_NAMES, "query": "Model_0"}),
+    get("ada", f"{_MODELS}/list", query={**_NAMES, "view_option": "created", "query": "Model 0"}),
+    get("ada", f"{_MODELS}/list", query={**_NAMES, "view_option": "shared"}),
+    get("bob", f"{_MODELS}/list", query=_NAMES),
+    get("bob", f"{_MODELS}/list", query={**_NAMES, "view_option": "shared", "query": "ada@"}),
+    get("bob", f"{_MODELS}/tags"),
+    get("bob", f"{_MODELS}/model", query={"id": "m-01"}),
+    get("ada", f"{_MODELS}/model", query={"id": "m-03"}),
+    get("ada", f"{_MODELS}/base"),
+    # Names and tags of a model of a server.
+    post(
+        "ada",
+        f"{_MODELS}/create",
+        {
+            "id": "demo-small",
+            "name": "Little one",
+            "meta": {"tags": [{"name": "Quick"}], "capabilities": {"vision": True}, "description": "Small"},
+            "params": {"temperature": 0.3},
+            "access_grants": [_EVERYBODY],
+        },
+    ),
+    get("ada", f"{_MODELS}/base"),
+    get("ada", f"{_MODELS}/base", query={"tag": "Quick"}),
+    get("ada", f"{_MODELS}/base", query={"tag": "quick"}),
+    get("ada", f"{_MODELS}/base/tags"),
+    post(
+        "ada",
+        "/api/v1/configs/models",
+        {
+            "DEFAULT_MODELS": "m-02,demo-small",
+            "DEFAULT_PINNED_MODELS": "m-01",
+            "MODEL_ORDER_LIST": ["m-02", "demo-small", "gone", "m-00"],
+            "DEFAULT_MODEL_METADATA": {"capabilities": {"vision": False, "citations": True}, "description": "Any"},
+            "DEFAULT_MODEL_PARAMS": {"temperature": 0.5, "compact_token_threshold": 900},
+        },
+    ),
+    get("bob", "/api/models"),
+    get("bob", "/api/v1/models"),
+    get("ada", "/api/models"),
+    get("bob", "/api/config"),
+    get("bob", "/api/v1/configs/models/defaults"),
+    post("ada", "/api/v1/configs/models", {"DEFAULT_MODELS": None}),
+    post(
+        "ada",
+        "/api/v1/configs/models",
+        {"DEFAULT_MODELS": None, "DEFAULT_PINNED_MODELS": None, "MODEL_ORDER_LIST": None},
+    ),
+    get("bob", "/api/models"),
+    get("ada", "/api/v1/configs/models"),
+)
