@@ -153,7 +153,6 @@ _ALL = (
     "/api/v1/notes/",
     "/api/v1/notes/pinned",
     "/api/v1/notes/search",
-    "/api/v1/channels/",
     "/api/v1/channels/list",
     "/api/v1/groups/",
     "/api/v1/terminals/",
@@ -167,6 +166,10 @@ _ALL = (
 #: What both see of it.
 READS = flat(
     [get(who, path) for path in _ALL for who in ("bob", "ada")],
+    [
+        get(who, "/api/v1/channels/", ignore=("$[*].users[*].is_active",), why="who was there a moment ago")
+        for who in ("bob", "ada")
+    ],
     get("ada", "/api/v1/functions/list"),
     get("bob", "/api/v1/tools/", query={"query": "DIC"}),
     get("bob", "/api/v1/skills/list", query={"query": "knife"}),

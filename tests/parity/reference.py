@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +74,8 @@ class Reference:
 
 
 def _configuration(database: Path) -> list[tuple[object, ...]]:
+    if not database.exists():
+        return []  # it has another database
     connection = sqlite3.connect(database, timeout=30)
     try:
         return connection.execute('SELECT "key", value, updated_at FROM config ORDER BY rowid').fetchall()
@@ -87,8 +89,10 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 
 @contextmanager
-def running(executable: str, data_dir: Path, upstream: str) -> Iterator[Reference]:
-    """The reference on a free port, with a data folder of its own.
+def running(
+    executable: str, data_dir: Path, upstream: str, more: Mapping[str, str] | None = None
+) -> Iterator[Reference]:
+    """The reference on a free port, with a data folder of its own; `more` are further variables.
 
     Raises:
         RuntimeError: it did not start; its log lies in the data folder.
@@ -96,7 +100,7 @@ def running(executable: str, data_dir: Path, upstream: str) -> Iterator[Referenc
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    env = {**kept, **_QUIET, **variables(upstream), "DATA_DIR": str(data_dir)}
+    env = {**kept, **_QUIET, **variables(upstream), "DATA_DIR": str(data_dir), **(more or {})}
     with (data_dir / "reference.log").open("wb") as log:
         process = subprocess.Popen(
             [executable, "serve", "--host", "127.0.0.1", "--port", str(port)],

@@ -37,6 +37,7 @@ STEPS = flat(
         "ada",
         f"{_MODELS}/create",
         {"id": "orphan", "base_model_id": "gone", "name": "Orphan", "meta": {}, "params": {}},
+        pause=1.1,
     ),
     get("ada", "/api/models", query={"refresh": True}),
     get("bob", "/api/models"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastback.config import Config
-from fastback.features.server.routes import ConfigBodies
 from fastback.features.server.readiness import Readiness
+from fastback.features.server.routes import ConfigBodies
 from fastback.features.server.usage import Usage
 from fastback.frontend import fetch
 from fastback.frontend.changelog import changelog

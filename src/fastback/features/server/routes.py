@@ -18,13 +18,13 @@ from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.auths import store as auths
 from fastback.features.server import documents
-from fastback.features.server.page_config import page_config
 from fastback.features.server.group_defaults import group_default_models
+from fastback.features.server.page_config import page_config
 from fastback.features.server.readiness import Readiness
 from fastback.features.server.usage import Usage
 from fastback.features.users import store as users
 from fastback.kit.db import Database
-from fastback.kit.http import Forbidden, HttpError, JsonBytes, NotFound, Router
+from fastback.kit.http import Forbidden, JsonBytes, NotFound, Router
 from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
