@@ -115,8 +115,8 @@ async def open_database(settings: Settings) -> Database:
         wal=settings.database_enable_sqlite_wal,
         pragmas=settings.database_sqlite_pragmas,
         pool_size=(settings.database_pool_size or 10) + (settings.database_pool_max_overflow or 0),
-        pool_timeout=float(settings.database_pool_timeout or 30),
-        pool_recycle=float(settings.database_pool_recycle or 3600),
+        pool_timeout=float(30 if settings.database_pool_timeout is None else settings.database_pool_timeout),
+        pool_recycle=float(3600 if settings.database_pool_recycle is None else settings.database_pool_recycle),
     )
     try:
         own = [statement for module in OWN_TABLES for statement in module.OWN_TABLES]

@@ -49,7 +49,9 @@ class SignIn(Sessions, frozen=True, kw_only=True):
     webui_admin_email: Annotated[str, about("Makes this administrator where there are no users.")] = ""
     webui_admin_password: Annotated[str, about("Password of that administrator.")] = ""
     webui_admin_name: Annotated[str, about("Name of that administrator.")] = "Admin"
-    enable_initial_admin_signup: Annotated[bool, about("Let the first user sign up even where sign-up is off.")] = False
+    enable_initial_admin_signup: Annotated[bool, about("Let the first user sign up even where the form is off.")] = (
+        False
+    )
     enable_password_auth: Annotated[bool, about("Sign in with a password.")] = True
     enable_signup_password_confirmation: Annotated[bool, about("Ask for the password twice on sign-up.")] = False
     webui_auth_trusted_email_header: Annotated[str | None, about("Header in which a proxy vouches for an address.")] = (

@@ -28,9 +28,9 @@ class Chats(Audit, frozen=True, kw_only=True):
             idle="waits for tools",
         ),
     ] = 256
-    enable_chat_response_base64_image_url_conversion: Annotated[bool, about("Keep pictures in answers as files.")] = (
-        False
-    )
+    enable_chat_response_base64_image_url_conversion: Annotated[
+        bool, about("Keep pictures in answers as files.", idle="waits for files")
+    ] = False
     enable_api_outlet_filters: Annotated[
         bool, about("Run outlet filters for answers over the API, too.", idle="waits for functions")
     ] = True

@@ -16,6 +16,9 @@ from fastback.kit.db.timing import record
 
 R = TypeVar("R")
 
+#: How long the server may take to accept a connection (seconds).
+CONNECTING = 30.0
+
 
 def _changed(status: str) -> int:
     """The row count at the end of a command tag such as `UPDATE 3`."""
@@ -81,10 +84,47 @@ class _Runner:
             raise DatabaseError(f"{name}: {error}") from error
 
 
+class _Patient:
+    """A pool that a statement waits for no longer than it should."""
+
+    def __init__(self, pool: Any, patience: float) -> None:
+        self.pool = pool
+        self._patience = max(patience, 0.05)
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Any]:
+        """A connection, given back at the end.
+
+        Raises:
+            DatabaseError: none became free in time.
+        """
+        try:
+            connection = await self.pool.acquire(timeout=self._patience)
+        except TimeoutError as error:
+            text = f"no connection to PostgreSQL became free within {self._patience:g} seconds (DATABASE_POOL_TIMEOUT)"
+            raise DatabaseError(text) from error
+        try:
+            yield connection
+        finally:
+            await self.pool.release(connection)
+
+    async def fetch(self, *given: Any) -> Any:
+        async with self.acquire() as connection:
+            return await connection.fetch(*given)
+
+    async def execute(self, *given: Any) -> Any:
+        async with self.acquire() as connection:
+            return await connection.execute(*given)
+
+    async def executemany(self, *given: Any) -> Any:
+        async with self.acquire() as connection:
+            return await connection.executemany(*given)
+
+
 class PostgresDatabase(_Runner):
     """See `fastback.kit.db.database.Database`."""
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: _Patient) -> None:
         super().__init__(pool)
         self._pool = pool
 
@@ -92,7 +132,10 @@ class PostgresDatabase(_Runner):
     async def connect(
         cls, url: str, *, schema: str | None = None, size: int = 10, timeout: float = 30.0, recycle: float = 3600.0
     ) -> PostgresDatabase:
-        """Open a pool of at most `size` connections; `recycle` is how long an idle one is kept (seconds).
+        """Open a pool of at most `size` connections.
+
+        `timeout` is how long a statement waits for one of them, `recycle` how long an idle one is kept (both in seconds;
+        a `recycle` of 0 or less: for good).
 
         Raises:
             DatabaseError: the server cannot be reached or refuses.
@@ -105,13 +148,13 @@ class PostgresDatabase(_Runner):
                 url,
                 min_size=1,
                 max_size=max(size, 1),
-                timeout=timeout,
-                max_inactive_connection_lifetime=recycle,
+                timeout=CONNECTING,
+                max_inactive_connection_lifetime=max(recycle, 0.0),
                 server_settings=settings,
             )
         except (asyncpg.PostgresError, OSError, ValueError, TimeoutError) as error:
             raise DatabaseError(f"cannot connect to PostgreSQL: {error}") from error
-        return cls(pool)
+        return cls(_Patient(pool, timeout))
 
     async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         return await self.all(row, name, text, **params)
@@ -132,4 +175,4 @@ class PostgresDatabase(_Runner):
                 raise DatabaseError(f"script: {error}") from error
 
     async def close(self) -> None:
-        await self._pool.close()
+        await self._pool.pool.close()
