@@ -8,6 +8,7 @@ import logging
 from fastback.cli import fail
 from fastback.kit import log
 from fastback.kit.db.errors import DatabaseError, RevisionError
+from fastback.kit.memory import be_thrifty
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment, with_secret_key
 
 
@@ -22,6 +23,7 @@ def options(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    be_thrifty()
     try:
         env = read_environment(options(arguments))
         settings = load_settings(env)
