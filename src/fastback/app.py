@@ -128,14 +128,12 @@ async def open_database(settings: Settings) -> Database:
     return db
 
 
-def open_redis(settings: Settings) -> Redis | None:
-    """Redis, where the settings name one; it is connected to when it is first asked.
+def open_redis(settings: Settings, options: Mapping[str, Any] | None = None) -> Redis:
+    """The Redis of the settings; it is connected to when it is first asked. `options` are those of connections.
 
     Raises:
         SettingsError: an address that makes no sense.
     """
-    if not settings.uses_redis:
-        return None
     try:
         return Redis(
             settings.redis_url,
@@ -144,7 +142,7 @@ def open_redis(settings: Settings) -> Redis | None:
             sentinels=sentinel_hosts(settings.redis_sentinel_hosts, settings.redis_sentinel_port),
             attempts=settings.redis_sentinel_max_retry_count,
             pause=(settings.redis_reconnect_delay or 0) / 1000,
-            options=settings.redis_options,
+            options=settings.redis_options if options is None else options,
         )
     except RedisError as error:
         raise SettingsError(f"REDIS_URL: {error}") from error
@@ -161,7 +159,7 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
     if settings.thread_pool_size:
         threads = ThreadPoolExecutor(settings.thread_pool_size, thread_name_prefix="worker")
         asyncio.get_running_loop().set_default_executor(threads)
-    redis = open_redis(settings)
+    redis = open_redis(settings) if settings.uses_redis else None
     db = await open_database(settings)
     try:
         config = await Config.load(db, settings, bus, env)

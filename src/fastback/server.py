@@ -7,10 +7,12 @@ import gc
 import logging
 import socket
 from collections.abc import Mapping
+from typing import Any, cast
 
 import uvicorn
 
 from fastback import app
+from fastback.kit.http.application import Asgi
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback")
@@ -45,6 +47,27 @@ def _truths(settings: Settings) -> None:
         )
 
 
+def configured(application: Asgi, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves."""
+    return uvicorn.Config(
+        cast(Any, application),
+        loop="none",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=16 * 1024 * 1024,
+        ws_per_message_deflate=settings.uvicorn_ws_per_message_deflate,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=10,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+    )
+
+
 async def serve(settings: Settings, env: Mapping[str, str], *, ready: asyncio.Event | None = None) -> None:
     """Serve until told to stop.
 
@@ -53,24 +76,7 @@ async def serve(settings: Settings, env: Mapping[str, str], *, ready: asyncio.Ev
     """
     listening = _listening(settings)
     async with app.running(settings, env) as services:
-        config = uvicorn.Config(
-            app.asgi(services),
-            loop="none",
-            http="httptools",
-            ws="websockets-sansio",
-            ws_max_size=16 * 1024 * 1024,
-            ws_per_message_deflate=settings.uvicorn_ws_per_message_deflate,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=10,
-            proxy_headers=True,
-            forwarded_allow_ips=settings.forwarded_allow_ips,
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(configured(app.asgi(services), settings))
         _truths(settings)
         # What was made to start with stays for good: the collector need not look at it again.
         gc.collect()

@@ -187,6 +187,71 @@ def test_a_postgres_that_does_not_answer_is_refused(tmp_path: Path) -> None:
     assert "secret-word" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("variables", "parts"),
+    [
+        ({"DATABASE_URL": "fastback:hush@db/chats"}, ["DATABASE_URL", "no URL"]),
+        ({"DATABASE_URL": "postgresql://fastback:hush@db:port/chats"}, ["cannot connect to PostgreSQL"]),
+        ({"DATABASE_URL": "postgresql://fastback:hush@nowhere.invalid/chats"}, ["cannot connect to PostgreSQL"]),
+        ({"DATABASE_URL": "sqlite:////"}, ["SQLite"]),
+        ({"REDIS_URL": "hush"}, ["REDIS_URL"]),
+        ({"AIOHTTP_CLIENT_SSL_CERT_FILE": "none.pem"}, ["AIOHTTP_CLIENT_SSL_CERT_FILE", "none.pem"]),
+        ({"DATABASE_SQLITE_PRAGMA_SYNCHRONOUS": "hush"}, ["DATABASE_SQLITE_PRAGMA_SYNCHRONOUS"]),
+        ({"HOST": "nowhere.invalid"}, ["cannot listen on nowhere.invalid"]),
+        ({"HOST": "203.0.113.7"}, ["cannot listen on 203.0.113.7"]),
+    ],
+)
+def test_what_cannot_work_is_one_line_without_a_secret(
+    tmp_path: Path, variables: dict[str, str], parts: list[str]
+) -> None:
+    done = run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home", **variables)
+    refused(done, *parts)
+    if "hush" in str(variables.get("DATABASE_URL")):
+        assert "hush" not in done.stderr
+
+
+def test_a_database_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
+    run(tmp_path, "doctor", "--data-dir", "home")
+    _other_revision(tmp_path / "home")
+    (tmp_path / "home" / "webui.db").unlink()
+    (tmp_path / "home" / "webui.db").mkdir()
+    refused(run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home"), "webui.db")
+
+
+def test_several_processes_are_not_promised(tmp_path: Path, taken: str) -> None:
+    said = _said_at_start(tmp_path, UVICORN_WORKERS="4")
+    assert "UVICORN_WORKERS=4 counts as 1" in said
+    said = _said_at_start(tmp_path, WEBSOCKET_MANAGER="redis", REDIS_URL="redis://127.0.0.1:9")
+    assert "WEBSOCKET_MANAGER=redis passes socket events on" in said
+    assert "not built" not in _said_at_start(tmp_path)
+
+
+def _said_at_start(home: Path, **env: str) -> str:
+    """The log of a server from its start until it is ready."""
+    port = _free_port()
+    words = ["serve", "--host", "127.0.0.1", "--port", port, "--data-dir", "home"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastback", *words],
+        cwd=home,
+        env=_environment(home, **env),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said = ""
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            said += line
+            if "ready on" in line:
+                break
+    finally:
+        process.terminate()
+        process.wait(20)
+        if process.stderr is not None:
+            process.stderr.close()
+    return said
+
+
 def test_serve_answers_until_it_is_told_to_stop(tmp_path: Path) -> None:
     port = _free_port()
     words = ["serve", "--host", "127.0.0.1", "--port", port, "--data-dir", "home"]
@@ -227,6 +292,30 @@ def test_doctor_fails_where_something_is_missing(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "fail  frontend         not there: run `fastback frontend`" in done.stdout.splitlines()
     assert not (tmp_path / "home").exists()
+
+
+def test_doctor_looks_at_every_directory_and_the_key(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "home").mkdir()
+    key = tmp_path / "home" / ".webui_secret_key"
+    key.touch(mode=0o600)
+    more = {"UPLOAD_DIR": str(tmp_path / "file" / "x"), "CACHE_DIR": str(tmp_path / "c"), "STATIC_DIR": "none"}
+    found = run(tmp_path, "doctor", "--data-dir", "home", **more).stdout.splitlines()
+    assert [(line[:6].strip(), line[6:22].strip()) for line in found[:5]] == [
+        ("ok", "data directory"),
+        ("fail", "uploads"),
+        ("ok", "cache"),
+        ("warn", "static files"),
+        ("fail", "secret key"),
+    ]
+    key.write_text("k" * 40)
+    found = run(tmp_path, "doctor", "--data-dir", "home").stdout.splitlines()
+    assert f"ok    secret key       kept in {key}" in found
+    key.chmod(0o644)
+    found = run(tmp_path, "doctor", "--data-dir", "home").stdout.splitlines()
+    assert any(line.startswith("warn  secret key") and "can be read by others" in line for line in found)
+    found = run(tmp_path, "doctor", "--data-dir", "home", WEBUI_SECRET_KEY="short").stdout.splitlines()
+    assert any(line.startswith("warn  secret key") and "shorter" in line for line in found)
 
 
 def test_doctor_names_the_revision_of_a_foreign_database(tmp_path: Path) -> None:

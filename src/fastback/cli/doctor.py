@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
 
+from fastback.app import open_redis
 from fastback.cli import fail
 from fastback.cli.serve import options
 from fastback.config import Config
@@ -17,8 +18,11 @@ from fastback.frontend.part import directories
 from fastback.kit.db import Database, schema
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
+from fastback.kit.log import without_secrets
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
+from fastback.providers.http_client import make_client
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment
+from fastback.settings.load import key_files
 
 #: How long a server may take to answer (seconds).
 PATIENCE = 5.0
@@ -46,7 +50,8 @@ async def _examine(settings: Settings, env: Environment) -> int:
 
 
 async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Finding]:
-    yield _data_directory(settings)
+    for finding in _directories(settings):
+        yield finding
     yield _secret_key(settings)
     yield _frontend(settings)
     yield await _redis(settings)
@@ -64,7 +69,12 @@ async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Findi
         if state == "fail" or await schema.revision(db) is None:
             return
         config = await Config.peek(db, settings, env)
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE), trust_env=True) as client:
+        try:
+            client = make_client(settings)
+        except SettingsError as error:
+            yield "fail", "certificates", str(error)
+            return
+        async with client:
             for connection in (*openai_connections(config), *ollama_connections(config)):
                 if connection.enabled:
                     yield await _model_server(client, connection)
@@ -72,21 +82,43 @@ async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Findi
         await db.close()
 
 
-def _data_directory(settings: Settings) -> Finding:
-    path = settings.data_path
-    nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
-    if os.access(nearest, os.W_OK | os.X_OK):
-        return "ok", "data directory", str(path)
-    return "fail", "data directory", f"{path}: cannot be written"
+def _directories(settings: Settings) -> Iterator[Finding]:
+    found = {"data directory": settings.data_path, "uploads": settings.upload_path, "cache": settings.cache_path}
+    for what, path in found.items():
+        nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
+        if not nearest.is_dir():
+            yield "fail", what, f"{path}: {nearest} is no directory"
+        elif os.access(nearest, os.W_OK | os.X_OK):
+            yield "ok", what, str(path)
+        else:
+            yield "fail", what, f"{path}: cannot be written"
+    if settings.static_dir and not Path(settings.static_dir).expanduser().is_dir():
+        yield "warn", "static files", f"{settings.static_dir}: there is no such directory"
 
 
 def _secret_key(settings: Settings) -> Finding:
     key = settings.webui_secret_key
     if not key:
-        return "ok", "secret key", "kept in the data directory, or made at the first start"
+        return _kept_key(settings)
     if len(key) < 32:
         return "warn", "secret key", "shorter than 32 characters: sessions are easier to forge"
     return "ok", "secret key", "set"
+
+
+def _kept_key(settings: Settings) -> Finding:
+    """The key that lies in a file; looking must not make one."""
+    path = next((one for one in key_files(settings) if one.exists()), None)
+    if path is None:
+        return "ok", "secret key", "none yet: made at the first start"
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return "fail", "secret key", f"{path}: cannot be read"
+    if not key:
+        return "fail", "secret key", f"{path} is empty; remove it, or write a key into it"
+    if path.stat().st_mode & 0o077:
+        return "warn", "secret key", f"{path} can be read by others; `chmod 600` it"
+    return "ok", "secret key", f"kept in {path}"
 
 
 def _frontend(settings: Settings) -> Finding:
@@ -99,20 +131,19 @@ def _frontend(settings: Settings) -> Finding:
 async def _redis(settings: Settings) -> Finding:
     if not settings.redis_url:
         return "ok", "redis", "not set: one process needs none"
-    from redis.asyncio import Redis
-    from redis.exceptions import RedisError
-
+    if not settings.uses_redis:
+        return "ok", "redis", "switched off by ENABLE_REDIS"
+    patient = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
     try:
-        client = Redis.from_url(settings.redis_url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
-    except ValueError as error:
-        return "fail", "redis", f"REDIS_URL: {error}"
-    ping: Callable[[], Awaitable[object]] = client.ping
+        redis = open_redis(settings, patient)
+    except SettingsError as error:
+        return "fail", "redis", without_secrets(str(error))
     try:
-        await ping()
-    except (RedisError, OSError) as error:
-        return "fail", "redis", f"does not answer: {error}"
+        await redis.client.ping()
+    except redis.errors as error:
+        return "fail", "redis", f"does not answer: {without_secrets(str(error))}"
     finally:
-        await client.aclose()
+        await redis.close()
     return "ok", "redis", "answers"
 
 
@@ -145,10 +176,12 @@ async def _model_server(client: aiohttp.ClientSession, connection: Connection) -
     path = "/models" if connection.kind == "openai" else "/api/tags"
     headers = {"authorization": f"Bearer {connection.key}"} if connection.key else {}
     try:
-        async with client.get(connection.url + path, headers=headers) as response:
+        patience = aiohttp.ClientTimeout(total=PATIENCE)
+        async with client.get(connection.url + path, headers=headers, timeout=patience) as response:
             status = response.status
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        return "warn", connection.kind, f"{connection.url} does not answer: {error or 'timed out'}"
+        text = f"{connection.url} does not answer: {error or 'timed out'}"
+        return "warn", connection.kind, without_secrets(text)
     if status >= 400:
-        return "warn", connection.kind, f"{connection.url} answers {status}"
-    return "ok", connection.kind, f"{connection.url} answers"
+        return "warn", connection.kind, without_secrets(f"{connection.url} answers {status}")
+    return "ok", connection.kind, without_secrets(f"{connection.url} answers")

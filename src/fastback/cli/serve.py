@@ -10,6 +10,7 @@ from fastback.kit import log
 from fastback.kit.db.errors import DatabaseError, RevisionError
 from fastback.kit.memory import be_thrifty
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment, with_secret_key
+from fastback.settings.tls import client_ssl
 
 
 def options(arguments: argparse.Namespace) -> dict[str, str]:
@@ -29,6 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
         settings = load_settings(env)
         log.set_up(settings.global_log_level, settings.log_format)
         given_key = settings.webui_secret_key
+        for tool_server in (False, True):
+            client_ssl(settings, tool_server=tool_server)
         settings = with_secret_key(settings)
     except SettingsError as error:
         return fail(str(error))

@@ -1,8 +1,8 @@
 """Giving memory back: glibc's allocator keeps what it was given once, unless it is told not to.
 
 Measured under eight clients that read chats of 80 kB, search, and stream (MB resident): idle 68 → 62, at most 110 → 89,
-afterwards 105 → 80; requests cost what they did. Lower thresholds save no more and make large answers five times dearer,
-because their buffers are mapped anew for each.
+afterwards 105 → 80; requests cost what they did. Lower thresholds save no more and make large answers five times
+dearer, because their buffers are mapped anew for each.
 """
 
 from __future__ import annotations

@@ -139,6 +139,14 @@ def _plain(url: str) -> str:
     return f"{scheme}://{credentials}@{rest}"
 
 
+def key_files(settings: Settings) -> list[Path]:
+    """Where a secret key may lie, the first one that is there counts; a new one is kept in the last."""
+    chosen = settings.webui_secret_key_file
+    if chosen:
+        return [Path(chosen).expanduser()]
+    return [Path(".webui_secret_key"), settings.data_path / ".webui_secret_key"]
+
+
 def with_secret_key(settings: Settings) -> Settings:
     """The settings with a secret key: the given one, the kept one, or a new one, kept with mode 0600.
 
@@ -151,8 +159,9 @@ def with_secret_key(settings: Settings) -> Settings:
     if settings.webui_secret_key:
         return settings
     chosen = settings.webui_secret_key_file
-    home = Path(chosen).expanduser() if chosen else settings.data_path / ".webui_secret_key"
-    for path in (home,) if chosen else (Path(".webui_secret_key"), home):
+    files = key_files(settings)
+    home = files[-1]
+    for path in files:
         kept = _kept_key(path)
         if kept:
             return msgspec.structs.replace(settings, webui_secret_key=kept)

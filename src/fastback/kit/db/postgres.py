@@ -134,8 +134,8 @@ class PostgresDatabase(_Runner):
     ) -> PostgresDatabase:
         """Open a pool of at most `size` connections.
 
-        `timeout` is how long a statement waits for one of them, `recycle` how long an idle one is kept, for good at 0 or
-        less (both in seconds).
+        `timeout` is how long a statement waits for one of them, `recycle` how long an idle one is kept (seconds); for
+        good at 0 or less.
 
         Raises:
             DatabaseError: the server cannot be reached or refuses.
