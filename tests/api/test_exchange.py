@@ -19,6 +19,7 @@ import pytest
 from conftest import Person, Server, serving
 from fastback.kit import log
 from fastback.kit.http import compression
+from fastback.kit.http.exchange import Exchange
 
 
 @pytest.fixture
@@ -78,6 +79,31 @@ async def test_a_relayed_answer_carries_our_id(server: Server, ada: Person) -> N
     assert reply.headers.getall("x-request-id") == ["mine"]
 
 
+async def test_a_failure_nobody_expected_is_an_answer_with_an_id(caplog: pytest.LogCaptureFixture) -> None:
+    started = False
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if started:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("what now?")
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    exchange = Exchange(app, cors=app, headers=[(b"x-frame-options", b"DENY")])
+    scope = {"type": "http", "method": "GET", "path": "/a b", "raw_path": b"/a%20b?token=hush", "headers": []}
+    await exchange(scope, None, send)  # type: ignore[arg-type]
+    assert sent[0]["status"] == 500
+    assert {b"x-request-id", b"x-frame-options"} <= {name for name, _ in sent[0]["headers"]}
+    assert sent[1]["body"] == b'{"detail":"Internal Server Error"}'
+    assert caplog.messages == ["GET /a%20b failed"]
+    started = True
+    with pytest.raises(RuntimeError):  # half an answer cannot be taken back: the connection is broken off
+        await exchange(scope, None, send)  # type: ignore[arg-type]
+
+
 # Logs
 
 
@@ -111,13 +137,13 @@ def written() -> Iterator[Any]:
 
 async def test_each_line_of_a_request_bears_its_id(server: Server, ada: Person, written: Any) -> None:
     sheet = written("DEBUG", "json")
-    reply = await ada.get("/api/v1/chats/", headers={"x-request-id": "find-me"}, page=1)
+    headers = {"x-request-id": "find-me", "x-forwarded-for": "198.51.100.7"}
+    reply = await ada.get("/api/v1/chats/", headers=headers, page=1)
     assert reply.status == 200
     lines = [json.loads(line) for line in sheet.text.splitlines()]
     found = [line for line in lines if line.get("request_id") == "find-me"]
-    assert [line["message"].partition(" in ")[0] for line in found if line["logger"] == "fastback.access"] == [
-        "GET /api/v1/chats/ 200"
-    ]
+    (line,) = [line["message"] for line in found if line["logger"] == "fastback.access"]
+    assert re.fullmatch(r"GET /api/v1/chats/ 200 in \d+\.\d ms for 198\.51\.100\.7", line)
 
 
 async def test_requests_are_logged_at_debug_alone(server: Server, ada: Person, written: Any) -> None:

@@ -75,7 +75,8 @@ class Exchange:
         finally:
             if access.isEnabledFor(logging.DEBUG):
                 spent = (perf_counter() - started) * 1000
-                access.debug("%s %s %d in %.1f ms", scope["method"], _path(scope), status, spent)
+                who = (scope.get("client") or ("somebody",))[0]
+                access.debug("%s %s %d in %.1f ms for %s", scope["method"], _path(scope), status, spent, who)
 
 
 def _path(scope: Scope) -> str:
