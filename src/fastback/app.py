@@ -94,6 +94,7 @@ PARTS: list[str] = [
     "features.auths.part",
     "features.server.part",
     "completions.part",
+    "completions.compaction",
     "realtime.part",
 ]
 

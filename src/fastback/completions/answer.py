@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from fastback.completions.tags import TagSplitter
-from fastback.features.chats.message_rows import normalised_usage
+from fastback.features.chats.usage import normalised_usage
 
 Frame = dict[str, Any]
 

@@ -23,7 +23,7 @@ from fastback.completions.request import TurnRequest, is_stored
 from fastback.completions.tags import TagSplitter, pairs_of
 from fastback.features.chats import turns
 from fastback.features.chats.events import ChatWritten
-from fastback.features.chats.message_rows import normalised_usage
+from fastback.features.chats.usage import normalised_usage
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError

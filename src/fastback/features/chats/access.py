@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from fastback.access.grants import Grants
@@ -13,7 +15,7 @@ from fastback.settings import Settings
 class _Place(msgspec.Struct):
     user_id: str
     folder_id: str | None
-    share_id: str | None
+    meta: dict[str, Any] | None
 
 
 class _Folder(msgspec.Struct):
@@ -42,17 +44,23 @@ class ChatAccess:
     async def may(self, chat_id: str, user: User, permission: str = "read") -> bool:
         """Whether a user may read or write (`permission`) a chat."""
         place = await self._db.first(
-            _Place, "chats.place", "SELECT user_id, folder_id, share_id FROM chat WHERE id = :id", id=chat_id
+            _Place, "chats.place", "SELECT user_id, folder_id, meta FROM chat WHERE id = :id", id=chat_id
         )
         if place is None:
             return False
         if place.user_id == user.id:
             return True
-        if user.is_admin and permission == "read" and self._settings.enable_admin_chat_access:
+        # Chats of notes and subagents are part of what administrators see anyway.
+        open_to_admins = self._settings.enable_admin_chat_access or (place.meta or {}).get("internal") is True
+        if user.is_admin and permission == "read" and open_to_admins:
             return True
-        if place.share_id and await self._continued_by_share(chat_id, user):
+        if await self._continued_by_share(chat_id, user):
             return True
         return place.folder_id is not None and await self._granted_folder(place.folder_id, user, permission)
+
+    def governs(self, owner_id: str, user: User) -> bool:
+        """Whether a user may do with a chat what its owner may: administrators, unless they are kept out of chats."""
+        return owner_id == user.id or (user.is_admin and self._settings.enable_admin_chat_access)
 
     async def _continued_by_share(self, chat_id: str, user: User) -> bool:
         """A share that lets others go on opens the chat itself, not its snapshot alone."""
@@ -82,3 +90,19 @@ class ChatAccess:
         if any(one.user_id == user.id for one in above):
             return True
         return bool(await self._grants.accessible(user.id, "folder", [one.id for one in above], "write"))
+
+    async def may_move(self, folder_id: str | None, target_id: str | None, user: User) -> bool:
+        """Whether a user may put somebody else's chat from one folder into another: within a tree of their own."""
+        root = await self._own_root(folder_id, user)
+        return root is not None and root == await self._own_root(target_id, user)
+
+    async def _own_root(self, folder_id: str | None, user: User) -> str | None:
+        """The top of the user's tree that a folder lies in; of a shared part of it, its own top."""
+        if folder_id is None:
+            return None
+        above = await self._db.all(_Folder, "chats.folders_above", _ABOVE, folder_id=folder_id)
+        if not above or any(one.user_id != user.id for one in above):
+            return None
+        shared = await self._grants.of_many("folder", [one.id for one in above])
+        tops = [one.id for one in above if shared.get(one.id)]
+        return tops[-1] if tops else above[-1].id

@@ -7,11 +7,29 @@ every turn. A change of one message decodes that message alone: everything else 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
+from fastback.features.chats import history
+
 Message = dict[str, Any]
+
+
+class Outline(TypedDict, total=False):
+    """What of a message says where it stands and whose it is."""
+
+    id: Any
+    role: Any
+    parentId: Any
+    childrenIds: Any
+    timestamp: Any
+    user_id: Any
+    user: Any
+    meta: msgspec.Raw
+
+
+_outlines = msgspec.json.Decoder(dict[str, Outline])
 
 _outer = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.encode
@@ -63,6 +81,42 @@ class Document:
         found = {key: msgspec.json.decode(raw) for key, raw in self.messages.items()}
         return {key: one for key, one in found.items() if isinstance(one, dict)}
 
+    def outlines(self) -> dict[str, Outline]:
+        """Every message's place and author; what is no message is left out."""
+        if not self.messages:
+            return {}
+        try:
+            return _outlines.decode(_encode(self.messages))
+        except msgspec.ValidationError:
+            found: dict[str, Any] = {}
+            for message_id, raw in self.messages.items():
+                try:
+                    found[message_id] = msgspec.json.decode(raw, type=Outline)
+                except msgspec.ValidationError:
+                    continue
+            return found
+
+    def repair(self, outlines: dict[str, Outline] | None = None) -> bool:
+        """Mend links and the place where the chat opens (see `history.repair`); whether anything changed.
+
+        `outlines`, where given, are those of the messages as they stand.
+        """
+        known: Any = self.outlines() if outlines is None else outlines
+        if not known:
+            return False
+        changed, current_id = history.repair(known, self.current_id, self._output)
+        for message_id in changed:
+            message = self.message(message_id)
+            if message is not None:
+                self.put(message_id, {**message, "childrenIds": known[message_id]["childrenIds"]})
+        moved = current_id != self.current_id
+        if moved:
+            self.current_id = current_id
+        return moved or bool(changed)
+
+    def _output(self, message_id: str) -> Any:
+        return (self.message(message_id) or {}).get("output")
+
     def put(self, message_id: str, message: Message) -> None:
         self.messages[message_id] = msgspec.Raw(_encode(message))
 
@@ -82,6 +136,20 @@ class Document:
     @current_id.setter
     def current_id(self, message_id: str | None) -> None:
         self.history["currentId"] = msgspec.Raw(_encode(message_id))
+
+    @property
+    def opens_at(self) -> str | None:
+        """The message a chat is opened at: the current one, or what older chats and copies say in its place."""
+        if self.current_id:
+            return self.current_id
+        for name in ("currentId", "branchPointMessageId"):
+            found = self.field(name)
+            if isinstance(found, str) and found:
+                return found
+        raw = self.fields.get("messages")
+        listed = msgspec.json.decode(raw) if raw is not None and len(bytes(raw)) > 2 else []
+        ids = [one["id"] for one in listed if isinstance(one, dict) and one.get("id")] if listed else []
+        return ids[-1] if ids and isinstance(ids[-1], str) else None
 
     def upsert(self, message_id: str, patch: Message) -> Message:
         """Add or change a message, link it to its parent; the whole message as it now stands.
@@ -114,11 +182,13 @@ class Document:
     def _placed(self, message_id: str, patch: Message) -> Message:
         parent_id = patch.get("parentId")
         if parent_id is None:
-            for other_id, other in self.all_messages().items():
+            for other_id, other in self.outlines().items():
                 if message_id in (other.get("childrenIds") or []):
                     parent_id = other_id
                     break
-        role = patch.get("role")
+        items = patch.get("output")
+        said = [one["role"] for one in items if isinstance(one, dict) and one.get("role")] if items else []
+        role = patch.get("role") or (said[0] if said else None)
         if not role:
             parent = self.message(parent_id) if parent_id else None
             role = "user" if parent is not None and parent.get("role") == "assistant" else "assistant"
@@ -144,7 +214,9 @@ class Document:
             self.put(parent_id, parent)
 
     def encode(self) -> bytes:
-        """The document as JSON."""
-        self.history["messages"] = msgspec.Raw(_encode(self.messages))
-        self.fields["history"] = msgspec.Raw(_encode(self.history))
+        """The document as JSON; one without a history gets none."""
+        if self.messages or "messages" in self.history:
+            self.history["messages"] = msgspec.Raw(_encode(self.messages))
+        if self.history:
+            self.fields["history"] = msgspec.Raw(_encode(self.history))
         return _encode(self.fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -50,6 +51,66 @@ def merge(existing: History | None, incoming: History | None) -> History:
     if current not in merged:
         current = existing.get("currentId")
     return {**existing, **incoming, "messages": merged, "currentId": current if current in merged else None}
+
+
+def _children(message: Any) -> list[Any]:
+    found = message.get("childrenIds") if isinstance(message, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def repair(messages: Messages, current_id: Any, output_of: Callable[[str], Any]) -> tuple[set[str], Any]:
+    """Mend what half-written chats look like: parents learn of their children, the chat opens at the end of a branch.
+
+    `messages` are changed in place: their fields id, role, parentId, childrenIds and timestamp count; `output_of` gives
+    a message's items. Answers with the ids of the messages that were changed, and where the chat opens.
+    """
+    changed: set[str] = set()
+    for message_id, message in messages.items():
+        parent_id = message.get("parentId") if isinstance(message, dict) else None
+        parent = messages.get(parent_id) if isinstance(parent_id, str) and parent_id else None
+        if isinstance(parent, dict) and message_id not in _children(parent):
+            parent["childrenIds"] = [*_children(parent), message_id]
+            changed.add(str(parent_id))
+    current = messages.get(current_id) if isinstance(current_id, str) else None
+    sound = isinstance(current, dict) and current.get("id") and current.get("role")
+    if current is not None and sound and not _stray(current, len(messages), lambda: output_of(current_id)):
+        return changed, _last_descendant(messages, current_id)
+    leaf: str | None = None
+    newest: float = -1
+    for message_id, message in messages.items():
+        if isinstance(message, dict) and message.get("role") and not _children(message):
+            at = message.get("timestamp") or 0
+            if isinstance(at, (int, float)) and at > newest:
+                leaf, newest = message_id, at
+    return changed, leaf or current_id
+
+
+def _stray(message: Message, count: int, output: Callable[[], Any]) -> bool:
+    """Whether this is an answer that lost its place: without parent and time, beside other messages."""
+    if message.get("parentId") is not None or message.get("timestamp") or count < 2:
+        return False
+    items = output()
+    roles = [one["role"] for one in items if isinstance(one, dict) and one.get("role")] if items else []
+    return bool(roles) and roles[0] == "assistant"
+
+
+def _last_descendant(messages: Messages, start: str) -> str:
+    """The end of the newest branch below a message, as far as its links hold."""
+    current, seen = start, {start}
+    while True:
+        for child_id in reversed(_children(messages[current])):
+            child = messages.get(child_id) if isinstance(child_id, str) and child_id not in seen else None
+            if (
+                isinstance(child, dict)
+                and child.get("id") == child_id
+                and child.get("role")
+                and child.get("parentId") == current
+            ):
+                current = child_id
+                seen.add(child_id)
+                break
+        else:
+            return current
 
 
 def remove(history: History, message_id: str) -> set[str]:

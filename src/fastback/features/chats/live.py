@@ -5,7 +5,27 @@ from __future__ import annotations
 import msgspec
 
 from fastback.features.chats.document import Document
+from fastback.features.chats.store import ChatTitle
 from fastback.kit.db import Executor
+from fastback.kit.tasks import Tasks
+
+
+async def active(db: Executor, chat_ids: list[str], tasks: Tasks) -> set[str]:
+    """Those of the chats in which an answer is being written: something runs, and an answer is not finished."""
+    running = tasks.groups().intersection(chat_ids)
+    if not running:
+        return set()
+    text = """SELECT DISTINCT chat_id FROM chat_message
+        WHERE chat_id = ANY(:ids) AND role = 'assistant' AND done = FALSE"""
+    return set(await db.all(str, "chats.unfinished", text, ids=list(running)))
+
+
+async def marked(db: Executor, chats: list[ChatTitle], tasks: Tasks) -> list[ChatTitle]:
+    """The same entries, told which of them are active."""
+    found = await active(db, [chat.id for chat in chats], tasks)
+    for chat in chats:
+        chat.active = chat.id in found
+    return chats
 
 
 class _Growing(msgspec.Struct):

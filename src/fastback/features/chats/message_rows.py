@@ -6,56 +6,52 @@ A row's id is `{chat_id}-{message_id}`; absent fields stay as they were when a r
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import Any
 
 import msgspec
 
+from fastback.features.chats.usage import added_usage, normalised_usage
 from fastback.kit.db import Executor
 
 Message = dict[str, Any]
 
-_UPSERT = """
+#: Column, and the fields of a message that are kept in it.
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "role": ("role",),
+    "parent_id": ("parent_id", "parentId"),
+    "content": ("content",),
+    "output": ("output",),
+    "model_id": ("model_id", "model"),
+    "files": ("files",),
+    "sources": ("sources",),
+    "embeds": ("embeds",),
+    "meta": ("meta",),
+    "done": ("done",),
+    "status_history": ("status_history", "statusHistory"),
+    "error": ("error",),
+    "context_summary": ("context_summary", "contextSummary"),
+}
+
+
+@cache
+def _upsert(said: frozenset[str]) -> str:
+    """The statement for messages that say these columns: what they do not mention stays as it was."""
+    return f"""
     INSERT INTO chat_message (id, chat_id, user_id, role, parent_id, content, output, model_id, files, sources, embeds,
         meta, done, status_history, error, usage, context_summary, created_at, updated_at)
     VALUES (:id, :chat_id, :user_id, :role, :parent_id, :content, :output, :model_id, :files, :sources, :embeds,
         :meta, :done, :status_history, :error, :usage, :context_summary, :created_at, :updated_at)
-    ON CONFLICT (id) DO UPDATE SET
-        role = excluded.role,
-        parent_id = COALESCE(excluded.parent_id, chat_message.parent_id),
-        content = COALESCE(excluded.content, chat_message.content),
-        output = COALESCE(excluded.output, chat_message.output),
-        model_id = COALESCE(excluded.model_id, chat_message.model_id),
-        files = COALESCE(excluded.files, chat_message.files),
-        sources = COALESCE(excluded.sources, chat_message.sources),
-        embeds = COALESCE(excluded.embeds, chat_message.embeds),
-        meta = COALESCE(excluded.meta, chat_message.meta),
-        done = excluded.done,
-        status_history = COALESCE(excluded.status_history, chat_message.status_history),
-        error = COALESCE(excluded.error, chat_message.error),
-        usage = COALESCE(excluded.usage, chat_message.usage),
-        context_summary = COALESCE(excluded.context_summary, chat_message.context_summary),
-        updated_at = excluded.updated_at"""
+    ON CONFLICT (id) DO UPDATE SET {"".join(f"{one} = excluded.{one}, " for one in sorted(said))}
+        usage = COALESCE(excluded.usage, chat_message.usage), updated_at = excluded.updated_at"""
+
+
+def _said(message: Message) -> frozenset[str]:
+    return frozenset(column for column, names in _FIELDS.items() if any(name in message for name in names))
 
 
 def _json(value: Any) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
-
-
-def normalised_usage(usage: Any) -> dict[str, Any] | None:
-    """Token counts under both spellings: `input_tokens`/`output_tokens` beside whatever the provider reported."""
-    if not isinstance(usage, dict) or not usage:
-        return None
-    found = dict(usage)
-    given_in = usage.get("input_tokens") or usage.get("prompt_tokens") or usage.get("prompt_eval_count") or 0
-    given_out = usage.get("output_tokens") or usage.get("completion_tokens") or usage.get("eval_count") or 0
-    if given_in:
-        found["input_tokens"] = int(given_in)
-    if given_out:
-        found["output_tokens"] = int(given_out)
-    total = usage.get("total_tokens") or (int(given_in) + int(given_out))
-    if total:
-        found["total_tokens"] = int(total)
-    return found
 
 
 def _usage_of(message: Message) -> dict[str, Any] | None:
@@ -80,25 +76,47 @@ def _row(chat_id: str, message_id: str, user_id: str, message: Message) -> dict[
         "embeds": _json(message.get("embeds")),
         "meta": _json(message.get("meta")),
         "done": bool(message.get("done", True)),
-        "status_history": _json(message.get("statusHistory")),
+        "status_history": _json(message.get("status_history") or message.get("statusHistory")),
         "error": _json(message.get("error")),
         "usage": _json(_usage_of(message)),
-        "context_summary": message.get("contextSummary"),
+        "context_summary": message.get("context_summary") or message.get("contextSummary"),
         "created_at": int(created) if isinstance(created, (int, float)) else now,
         "updated_at": now,
     }
 
 
+class _Usage(msgspec.Struct):
+    id: str
+    usage: dict[str, Any] | None
+
+
+async def _add_up(db: Executor, rows: list[dict[str, Any]]) -> None:
+    """Let the usage of rows be that of all answers a message has had: a new one is added to the known."""
+    counted = {row["id"]: row for row in rows if row["usage"] is not None}
+    if not counted:
+        return
+    text = "SELECT id, usage FROM chat_message WHERE id = ANY(:ids) AND usage IS NOT NULL"
+    for known in await db.all(_Usage, "chat_message.usage", text, ids=list(counted)):
+        before, new = normalised_usage(known.usage), msgspec.json.decode(counted[known.id]["usage"])
+        if before and before != new:
+            counted[known.id]["usage"] = _json(added_usage(before, new))
+
+
 async def upsert(db: Executor, chat_id: str, message_id: str, user_id: str, message: Message) -> None:
     """Write the row of a message as the document now holds it."""
-    await db.execute("chat_message.upsert", _UPSERT, **_row(chat_id, message_id, user_id, message))
+    row = _row(chat_id, message_id, user_id, message)
+    await _add_up(db, [row])
+    await db.execute("chat_message.upsert", _upsert(_said(message)), **row)
 
 
 async def upsert_many(db: Executor, chat_id: str, user_id: str, messages: dict[str, Message]) -> None:
     """As `upsert`, for several messages of a chat by their ids."""
-    rows = [_row(chat_id, message_id, user_id, message) for message_id, message in messages.items()]
-    if rows:
-        await db.execute_many("chat_message.upsert", _UPSERT, rows)
+    alike: dict[frozenset[str], list[dict[str, Any]]] = {}
+    for message_id, message in messages.items():
+        alike.setdefault(_said(message), []).append(_row(chat_id, message_id, user_id, message))
+    await _add_up(db, [row for rows in alike.values() for row in rows])
+    for said, rows in alike.items():
+        await db.execute_many("chat_message.upsert", _upsert(said), rows)
 
 
 _CHAIN = """
@@ -154,4 +172,63 @@ async def chain(db: Executor, chat_id: str, message_id: str) -> list[Message] | 
             if value is not None:
                 message[key] = value
         found.append(message)
+    return found
+
+
+_MAP = """
+    SELECT id, user_id, role, parent_id, content, output, model_id, files, sources, embeds, meta, done, status_history,
+        error, usage, context_summary, created_at
+    FROM chat_message WHERE chat_id = :chat_id"""
+
+
+Json = dict[str, Any] | list[Any] | str | int | float | bool | None
+
+
+class _Row(msgspec.Struct):
+    id: str
+    user_id: str | None
+    role: str
+    parent_id: str | None
+    content: Json
+    output: Json
+    model_id: str | None
+    files: Json
+    sources: Json
+    embeds: Json
+    meta: Json
+    done: bool | None
+    status_history: Json
+    error: Json
+    usage: Json
+    context_summary: str | None
+    created_at: int | None
+
+
+#: Columns that messages call otherwise.
+_NAMES = {
+    "parent_id": "parentId",
+    "model_id": "model",
+    "status_history": "statusHistory",
+    "context_summary": "contextSummary",
+    "created_at": "timestamp",
+}
+
+
+async def of_chat(db: Executor, chat_id: str) -> dict[str, Message]:
+    """The messages of a chat by their ids, as its document would hold them; empty where there are no rows."""
+    prefix = f"{chat_id}-"
+    found: dict[str, Message] = {}
+    for row in await db.all(_Row, "chat_message.of_chat", _MAP, chat_id=chat_id):
+        message_id = row.id.removeprefix(prefix)
+        fields = {_NAMES.get(key, key): one for key, one in msgspec.structs.asdict(row).items() if one is not None}
+        message = {**fields, "id": message_id}
+        message.setdefault("content", "")
+        if "usage" in message:
+            message["info"] = {"usage": message["usage"]}
+        found[message_id] = message
+    for message_id, message in found.items():
+        message.setdefault("childrenIds", [])
+        parent = found.get(message.get("parentId") or "")
+        if parent is not None:
+            parent.setdefault("childrenIds", []).append(message_id)
     return found

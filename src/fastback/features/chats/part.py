@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
+from fastback.config import Config
 from fastback.features.chats.access import ChatAccess
+from fastback.features.chats.context_usage import ContextUsage
+from fastback.features.chats.opening import Opening
 from fastback.features.chats.service import Chats
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -14,12 +17,12 @@ from fastback.settings import Settings
 
 
 async def start(services: Services) -> None:
-    """Add `ChatAccess` and `Chats`."""
+    """Add `ChatAccess`, `Chats`, `Opening` and `ContextUsage`."""
     db: Database = services.get(Database)
     grants: Grants = services.get(Grants)
     rights = ChatAccess(db, grants, services.get(Settings))
     services.add(ChatAccess, rights)
-    services.add(
-        Chats,
-        Chats(db, services.get(Permissions), grants, rights, services.get(Tasks), services.get(Bus)),
-    )
+    chats = Chats(db, services.get(Permissions), grants, rights, services.get(Tasks), services.get(Bus))
+    services.add(Chats, chats)
+    services.add(Opening, Opening(chats))
+    services.add(ContextUsage, ContextUsage(services.get(Config)))

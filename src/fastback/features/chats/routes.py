@@ -1,5 +1,24 @@
 """`/api/v1/chats`."""
 
-from fastback.features.chats import routes_chat, routes_lists, routes_sharing
+from fastback.features.chats import (
+    routes_chat,
+    routes_copies,
+    routes_lists,
+    routes_messages,
+    routes_sharing,
+    routes_stats,
+    routes_tags,
+)
 
-routers = [routes_lists.router, routes_sharing.router, routes_chat.router]
+routers = [
+    one.router
+    for one in (
+        routes_lists,
+        routes_stats,
+        routes_tags,
+        routes_sharing,
+        routes_copies,
+        routes_messages,
+        routes_chat,
+    )
+]

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.chats import export, reading, schemas, search, sharing, store, tags
+from fastback.features.chats import export, live, reading, search, store
 from fastback.features.chats.store import ChatPage, ChatTitle
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError, Router
@@ -28,14 +28,6 @@ def _stamp(db: Database, tasks: Tasks) -> tuple[int, frozenset[str]] | None:
     """What a list was made of: the rows, and which chats are being answered."""
     stamp = db.stamp()
     return None if stamp is None else (stamp, frozenset(tasks.groups()))
-
-
-def _with_active(chats: list[ChatTitle], tasks: Tasks) -> list[ChatTitle]:
-    running = tasks.groups()
-    if running:
-        for chat in chats:
-            chat.active = chat.id in running
-    return chats
 
 
 @router.get("/", "/list")
@@ -62,29 +54,28 @@ async def page(
             sort_by=sort_by,
             direction=sort_dir,
         )
-        body = encoder.encode(_with_active(chats, tasks))
+        body = encoder.encode(await live.marked(db, chats, tasks))
         _ready.put(key, stamp, body)
     return JsonBytes(body)
 
 
 @router.get("/pinned")
 async def pinned(user: VerifiedUser, db: Database, tasks: Tasks) -> list[ChatTitle]:
-    return _with_active(await store.pinned_of(db, user.id), tasks)
+    return await live.marked(db, await store.pinned_of(db, user.id), tasks)
 
 
 @router.get("/archived")
 async def archived(
     user: VerifiedUser,
     db: Database,
+    tasks: Tasks,
     page: int | None = None,
     query: str | None = None,
     order_by: str | None = None,
     direction: str | None = None,
 ) -> list[ChatTitle]:
     found = await store.archived_of(db, user.id, query=query, sort_by=order_by, direction=direction, page=page)
-    for chat in found:
-        chat.archived = True
-    return found
+    return await live.marked(db, found, tasks)
 
 
 @router.get("/archived/count")
@@ -92,23 +83,9 @@ async def archived_count(user: VerifiedUser, db: Database) -> int:
     return await store.archived_count(db, user.id)
 
 
-@router.get("/shared")
-async def shared(
-    user: VerifiedUser,
-    db: Database,
-    page: int | None = None,
-    query: str | None = None,
-    order_by: str | None = None,
-    direction: str | None = None,
-) -> list[sharing.Listed]:
-    column = {"title": "s.title", "created_at": "s.created_at"}.get(order_by or "", "s.updated_at")
-    order = f"{column} {'ASC' if direction == 'asc' else 'DESC'}, s.id"
-    return await sharing.of_user(db, user.id, query=query, order=order, page=page)
-
-
 @router.get("/search")
 async def find(user: VerifiedUser, db: Database, tasks: Tasks, text: str, page: int | None = 1) -> list[ChatTitle]:
-    return _with_active(await search.find(db, user.id, text, page=page or 1), tasks)
+    return await live.marked(db, await search.find(db, user.id, text, page=page or 1), tasks)
 
 
 @router.get("/folder/{folder_id}")
@@ -138,23 +115,11 @@ async def folder_list(
     db: Database,
     tasks: Tasks,
     page: int | None = 1,
-    sort_by: str = "updated_at",
+    sort_by: str = "unread_updated_at",
     sort_dir: str = "desc",
 ) -> list[ChatTitle]:
     found = await store.folder_page(db, user.id, folder_id, page=page or 1, sort_by=sort_by, direction=sort_dir)
-    return _with_active(found, tasks)
-
-
-@router.get("/all/tags")
-async def all_tags(user: VerifiedUser, db: Database) -> list[tags.Tag]:
-    return await tags.of_user(db, user.id)
-
-
-@router.post("/tags")
-async def with_tag(data: schemas.TagFilter, user: VerifiedUser, db: Database) -> list[ChatTitle]:
-    return await store.with_tag(
-        db, user.id, tags.tag_id(data.name), skip=data.skip or 0, limit=50 if data.limit is None else data.limit
-    )
+    return await live.marked(db, found, tasks)
 
 
 @router.get("/all")
@@ -179,22 +144,17 @@ async def of_user(
     user_id: str,
     user: AdminUser,
     db: Database,
+    tasks: Tasks,
     settings: Settings,
     page: int | None = None,
+    query: str | None = None,
     order_by: str | None = None,
     direction: str | None = None,
 ) -> list[ChatTitle]:
     if not settings.enable_admin_chat_access:
         raise HttpError(401, messages.ACCESS_PROHIBITED)
-    return await store.page_of(
-        db,
-        user_id,
-        page=page or 1,
-        with_folders=True,
-        with_pinned=True,
-        sort_by=order_by or "updated_at",
-        direction=direction or "desc",
-    )
+    found = await store.of_user(db, user_id, query=query, sort_by=order_by, direction=direction, page=page)
+    return await live.marked(db, found, tasks)
 
 
 @router.post("/read")

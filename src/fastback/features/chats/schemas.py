@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -58,13 +58,26 @@ class ForkForm(msgspec.Struct):
 
 
 class ShareForm(msgspec.Struct):
-    share_mode: str | None = None
+    share_mode: Literal["continue"] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class AccessForm(msgspec.Struct):
     access_grants: list[dict[str, Any]]
-    share_mode: str | msgspec.UnsetType | None = msgspec.UNSET
+    share_mode: Literal["continue"] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class FolderForm(msgspec.Struct):
     folder_id: str | None = None
+
+
+class ResolveForm(msgspec.Struct):
+    """A decision on a tool call that waits for one."""
+
+    call_id: str
+    action: Literal["approve", "reject", "answer"]
+    answers: Any = None
+    timed_out: bool = False
+
+
+class CompactForm(msgspec.Struct):
+    model: str | None = None

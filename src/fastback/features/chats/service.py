@@ -12,21 +12,30 @@ from fastback import messages as texts
 from fastback.access.grants import Grants
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions, given
-from fastback.features.chats import history, message_rows, store, turns
+from fastback.features.chats import history, message_rows, store, tags, turns
 from fastback.features.chats.access import ChatAccess
+from fastback.features.chats.document import Document as OpenDocument
 from fastback.features.chats.document import without_nulls
 from fastback.features.chats.events import ChatDeleted, ChatWritten
 from fastback.features.chats.schemas import ImportedChat
 from fastback.features.chats.store import ChatPage
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http.errors import Forbidden, HttpError, Unauthorized
+from fastback.kit.http.errors import BadRequest, Forbidden, Unauthorized
 from fastback.kit.tasks import Tasks
 
 Document = dict[str, Any]
 
 #: A document of more characters, or a change of more messages, is written by a thread.
 LARGE, MANY = 128 * 1024, 20
+
+
+def title_of(document: Document) -> str:
+    """The title a document gives its chat. Raises: BadRequest where that is no text."""
+    title = document.get("title", "New Chat")
+    if not isinstance(title, str):
+        raise BadRequest(texts.default())
+    return title
 
 
 class Chats:
@@ -55,12 +64,21 @@ class Chats:
         if not user.is_admin and not await self.permissions.has(user.id, permission):
             raise Unauthorized(texts.ACCESS_PROHIBITED)
 
-    async def owned(self, chat_id: str, user: User) -> ChatPage:
-        """Raises: Unauthorized for a stranger's chat, as the reference answers."""
-        chat = await store.owned(self.db, chat_id, user.id)
-        if chat is None:
+    async def may_import(self, user: User) -> None:
+        """Raises: Forbidden where the user may bring no chats in, copies among them."""
+        if not user.is_admin and not await self.permissions.has(user.id, "chat.import"):
+            raise Forbidden(texts.ACCESS_PROHIBITED)
+
+    async def changeable(self, chat_id: str, user: User) -> store.Head:
+        """A chat whose messages the user may change: their own, or anybody's for administrators.
+
+        Raises:
+            Unauthorized: it is not there, or not theirs.
+        """
+        head = await store.head(self.db, chat_id)
+        if head is None or not self.rights.governs(head.user_id, user):
             raise Unauthorized(texts.ACCESS_PROHIBITED)
-        return chat
+        return head
 
     async def again(self, chat_id: str) -> ChatPage:
         chat = await store.get(self.db, chat_id)
@@ -68,8 +86,13 @@ class Chats:
             raise Unauthorized(texts.NOT_FOUND)
         return chat
 
-    async def insert(self, user: User, wanted: ImportedChat, *, meta: Document | None = None) -> str:
-        """Create a chat from a document; its id."""
+    async def insert(self, user: User, wanted: ImportedChat) -> str:
+        """Create a chat from a document; its id.
+
+        Raises:
+            Forbidden: the user's chats must be temporary. BadRequest: its title is no text.
+        """
+        await self.may_keep(user)
         chat_id = str(uuid.uuid4())
         document = without_nulls(wanted.chat)
         content = msgspec.json.encode(document).decode()
@@ -86,13 +109,13 @@ class Chats:
                     :variables, :folder_id, :current_id, :now)""",
                 id=chat_id,
                 user_id=user.id,
-                title=str(document.get("title") or "New Chat"),
+                title=title_of(document),
                 chat=content,
                 created_at=wanted.created_at or now,
                 updated_at=wanted.updated_at or now,
                 archived=bool(wanted.archived),
                 pinned=bool(wanted.pinned),
-                meta=msgspec.json.encode(meta if meta is not None else wanted.meta or {}).decode(),
+                meta=msgspec.json.encode(wanted.meta or {}).decode(),
                 variables=msgspec.json.encode(wanted.variables or {}).decode(),
                 folder_id=folder_id,
                 current_id=wanted.current_message_id or history.current_message_id(document),
@@ -110,7 +133,7 @@ class Chats:
         touch = "history" in changes or "messages" in changes
         many = len((changes.get("history") or {}).get("messages") or ()) > MANY
         async with self.db.transaction(long=many) as tx:
-            chat = await store.get(tx, chat_id)
+            chat = await store.locked(tx, chat_id)
             if chat is None:
                 raise Unauthorized(texts.ACCESS_PROHIBITED)
             known: Document = msgspec.json.decode(chat.chat) or {}
@@ -126,7 +149,7 @@ class Chats:
                        updated_at = CASE WHEN :touch THEN :now ELSE updated_at END WHERE id = :id""",
                 id=chat_id,
                 chat=msgspec.json.encode(updated).decode(),
-                title=str(updated.get("title") or "New Chat"),
+                title=title_of(updated),
                 current_id=current,
                 touch=touch,
                 now=int(time.time()),
@@ -155,30 +178,42 @@ class Chats:
 
     async def remove_message(self, chat_id: str, message_id: str, user: User) -> None:
         async with self.db.transaction() as tx:
-            chat = await store.get(tx, chat_id)
+            chat = await store.locked(tx, chat_id)
             if chat is None:
                 raise Unauthorized(texts.ACCESS_PROHIBITED)
-            document: Document = msgspec.json.decode(chat.chat) or {}
+            opened = OpenDocument(bytes(chat.chat))
+            opened.repair()
+            document: Document = msgspec.json.decode(opened.encode())
             tree = document.get("history") or {}
             parent_id = ((tree.get("messages") or {}).get(message_id) or {}).get("parentId")
             gone = history.remove(tree, message_id)
-            document["history"] = tree
             await tx.execute(
                 "chats.remove_message",
-                "UPDATE chat SET chat = :chat, current_message_id = :current_id, updated_at = :now WHERE id = :id",
+                """UPDATE chat SET chat = :chat, current_message_id = :current_id,
+                       updated_at = CASE WHEN :touch THEN :now ELSE updated_at END WHERE id = :id""",
                 id=chat_id,
                 chat=msgspec.json.encode(document).decode(),
                 current_id=history.current_message_id(document),
+                touch=bool(gone),
                 now=int(time.time()),
             )
-            rows = [f"{chat_id}-{one}" for one in gone]
-            await tx.execute("chats.remove_rows", "DELETE FROM chat_message WHERE id = ANY(:ids)", ids=rows)
-            for one, message in (tree.get("messages") or {}).items():
-                if message.get("parentId") == parent_id and gone:
-                    await message_rows.upsert(tx, chat_id, one, chat.user_id, message)
+            if gone:
+                rows = [f"{chat_id}-{one}" for one in gone]
+                await tx.execute("chats.remove_rows", "DELETE FROM chat_message WHERE id = ANY(:ids)", ids=rows)
+                moved = {
+                    one: message
+                    for one, message in (tree.get("messages") or {}).items()
+                    if isinstance(message, dict) and message.get("parentId") == parent_id
+                }
+                await message_rows.upsert_many(tx, chat_id, chat.user_id, moved)
         await self.bus.publish(ChatWritten(chat_id, user.id))
 
-    async def delete(self, chat: ChatPage) -> None:
+    async def stop(self, chat_id: str) -> None:
+        """Stop what runs in a chat."""
+        for task_id in self.tasks.of(chat_id):
+            await self.tasks.stop(task_id)
+
+    async def delete(self, head: store.Head) -> None:
         """Stop what runs in a chat, then remove it, and the chats of subagents it started."""
         children = {
             "sqlite": "json_extract(meta, '$.internal') = 1 AND json_extract(meta, '$.parent_chat_id') = :id",
@@ -188,57 +223,27 @@ class Chats:
             str,
             "chats.children",
             f"SELECT id FROM chat WHERE user_id = :user_id AND {children}",
-            user_id=chat.user_id,
-            id=chat.id,
+            user_id=head.user_id,
+            id=head.id,
         )
-        for one in (chat.id, *ids):
-            for task_id in self.tasks.of(one):
-                await self.tasks.stop(task_id)
-        await store.delete(self.db, [chat.id, *ids])
-        await self.bus.publish(ChatDeleted(chat.id, chat.user_id))
+        await self._remove([head.id, *ids], head.user_id)
+        await tags.drop_unused(self.db, head.user_id, tags.ids_in(head.meta))
 
-    async def fork(self, chat: ChatPage, user: User, message_id: str | None) -> str:
-        """A new chat of the one branch that ends at a message; its id.
+    async def delete_all(self, user: User) -> None:
+        """Remove every chat of a user."""
+        await self._remove(await store.ids_of(self.db, user.id), user.id)
+        await tags.drop_unused(self.db, user.id, [one.id for one in await tags.of_user(self.db, user.id)])
 
-        Raises:
-            HttpError: an answer is still being written, or there is nothing to fork.
-        """
-        if self.tasks.of(chat.id):
-            raise HttpError(409, "Wait for the current response to finish before forking.")
-        document: Document = msgspec.json.decode(chat.chat) or {}
-        source = message_id or chat.current_message_id or (document.get("history") or {}).get("currentId")
-        if not source:
-            raise HttpError(400, "chat has no messages to fork")
-        try:
-            tree, listed = history.branch(history.messages_of(document), source)
-        except ValueError as error:
-            raise HttpError(404 if str(error) == "message not found" else 400, str(error)) from None
-        for message in listed:
-            if message.get("role") == "assistant" and message.get("done") is False:
-                message["done"] = True
-        for key in ("currentId", "share_mode"):
-            document.pop(key, None)
-        document |= {
-            "originalChatId": chat.id,
-            "branchPointMessageId": source,
-            "title": f"{chat.title} (fork)",
-            "history": tree,
-            "messages": listed,
-        }
-        own = chat.user_id == user.id
-        if not own:
-            for key in ("params", "tool_servers", "tool_ids", "filter_ids", "variables"):
-                document.pop(key, None)
-        meta = (msgspec.json.decode(chat.meta) or {}) if own else {}
-        meta |= {"forked_from": chat.id, "forked_from_message_id": source}
-        variables = msgspec.json.decode(chat.variables) if own else {}
-        wanted = ImportedChat(
-            document,
-            variables=variables,
-            folder_id=chat.folder_id if own else None,
-            pinned=chat.pinned if own else False,
-        )
-        return await self.insert(user, wanted, meta=meta)
+    async def _remove(self, ids: list[str], owner_id: str) -> None:
+        for one in ids:
+            await self.stop(one)
+        await store.delete(self.db, ids)
+        for one in ids:
+            await self.bus.publish(ChatDeleted(one, owner_id))
+
+    async def written(self, chat_id: str, user_id: str) -> None:
+        """Tell who cares that a chat has changed."""
+        await self.bus.publish(ChatWritten(chat_id, user_id))
 
     async def save_message(self, chat_id: str, message_id: str, patch: Document, user: User) -> None:
         await turns.save_message(self.db, chat_id, message_id, patch)

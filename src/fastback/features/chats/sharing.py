@@ -10,8 +10,6 @@ import msgspec
 
 from fastback.kit.db import Database, Executor
 
-MODES = ("continue",)
-
 
 class Shared(msgspec.Struct):
     """A row of `shared_chat`."""
@@ -33,6 +31,8 @@ async def get(db: Executor, share_id: str) -> Shared | None:
 
 
 class Listed(msgspec.Struct):
+    """An entry of the list of shares; it goes by the id of its chat."""
+
     id: str
     title: str
     share_id: str | None
@@ -90,11 +90,28 @@ async def mode_of(db: Executor, share_id: str) -> str | None:
     return None if found is None else str(found)
 
 
+class _Source(msgspec.Struct):
+    title: str
+    chat: msgspec.Raw
+
+
 async def set_mode(db: Database, share_id: str, mode: str | None) -> None:
-    shared = await get(db, share_id)
-    if shared is not None:
-        text = "UPDATE shared_chat SET chat = :chat WHERE id = :id"
-        await db.execute("shares.set_mode", text, id=share_id, chat=_snapshot(shared.chat, mode))
+    """Say whether readers may go on with the chat. Where they no longer may, the share shows it as they left it."""
+    async with db.transaction() as tx:
+        shared = await get(tx, share_id)
+        if shared is None:
+            return
+        source = _Source(shared.title or "New Chat", shared.chat)
+        if mode is None and await mode_of(tx, share_id) == "continue":
+            text = "SELECT title, chat FROM chat WHERE id = :id"
+            source = await tx.first(_Source, "shares.source", text, id=shared.chat_id) or source
+        await tx.execute(
+            "shares.set_mode",
+            "UPDATE shared_chat SET chat = :chat, title = :title WHERE id = :id",
+            id=share_id,
+            chat=_snapshot(source.chat, mode),
+            title=source.title,
+        )
 
 
 async def unshare(db: Database, chat_ids: list[str]) -> None:

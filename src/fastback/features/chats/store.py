@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import msgspec
 
@@ -40,7 +41,7 @@ class ChatPage(msgspec.Struct):
     tasks: msgspec.Raw
     summary: str | None
     current_message_id: str | None
-    context_usage: None = None
+    context_usage: dict[str, Any] | None = None
 
 
 _PAGE = """id, user_id, title, chat, updated_at, created_at, share_id, archived, pinned, meta,
@@ -49,17 +50,33 @@ _PAGE = """id, user_id, title, chat, updated_at, created_at, share_id, archived,
 _TITLE = "id, title, updated_at, created_at, last_read_at"
 
 #: Chats that belong to a note or a subagent are no chats of the list.
-_VISIBLE = {
+VISIBLE = {
     "sqlite": "COALESCE(json_extract(meta, '$.internal'), 0) <> 1",
     "postgres": "COALESCE(meta ->> 'internal', 'false') <> 'true'",
 }
 
-_ORDERS = {"title": "title", "updated_at": "updated_at", "created_at": "created_at"}
+#: Unread chats first, unless an answer in them is still being written; then the last changed.
+_UNREAD_FIRST = """CASE WHEN updated_at > COALESCE(last_read_at, 0) AND NOT EXISTS (
+    SELECT 1 FROM chat_message m WHERE m.chat_id = chat.id AND m.role = 'assistant' AND m.done = FALSE)
+    THEN 1 ELSE 0 END DESC, updated_at DESC, id"""
 
 
-def order(sort_by: str | None, direction: str | None) -> str:
-    column = _ORDERS.get(sort_by or "", "updated_at")
+def _page_order(sort_by: str, direction: str) -> str:
+    """The order of the sidebar: by title, by what is unread, or by the last change whatever else is named."""
+    if sort_by == "unread_updated_at":
+        return _UNREAD_FIRST
+    column = "title" if sort_by == "title" else "updated_at"
     return f"{column} {'ASC' if direction == 'asc' else 'DESC'}, id"
+
+
+_COLUMNS = frozenset({"id", "title", "created_at", "updated_at", "last_read_at", "folder_id", "share_id", "pinned"})
+
+
+def _column_order(column: str | None, direction: str | None) -> str:
+    """The order of the tables of chats: by any column, where a direction is named too."""
+    if column in _COLUMNS and direction:
+        return f"{column} {'ASC' if direction.lower() == 'asc' else 'DESC'}, id"
+    return "updated_at DESC, id"
 
 
 async def page_of(
@@ -74,7 +91,7 @@ async def page_of(
     size: int = 60,
 ) -> list[ChatTitle]:
     """Titles of a user's chats, `size` a page, pages counted from 1; all of them without a page."""
-    where = [_VISIBLE[db.dialect], "archived = FALSE"]
+    where = [VISIBLE[db.dialect], "archived = FALSE"]
     if not with_folders:
         where.append("folder_id IS NULL")
     if not with_pinned:
@@ -87,7 +104,7 @@ async def page_of(
         ChatTitle,
         "chats.page",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {' AND '.join(where)} "
-        f"ORDER BY {order(sort_by, direction)} {limit}",
+        f"ORDER BY {_page_order(sort_by, direction)} {limit}",
         user_id=user_id,
         **bounds,
     )
@@ -98,30 +115,51 @@ async def pinned_of(db: Executor, user_id: str) -> list[ChatTitle]:
         ChatTitle,
         "chats.pinned",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND pinned = TRUE AND archived = FALSE "
-        f"AND {_VISIBLE[db.dialect]} ORDER BY updated_at DESC",
+        f"AND {VISIBLE[db.dialect]} ORDER BY updated_at DESC",
         user_id=user_id,
     )
+
+
+_TITLE_HAS = "(CAST(:query AS TEXT) IS NULL OR lower(title) LIKE :query)"
+
+
+def _like(query: str | None) -> str | None:
+    return f"%{query.lower()}%" if query else None
 
 
 async def archived_of(
     db: Executor, user_id: str, *, query: str | None, sort_by: str | None, direction: str | None, page: int | None
 ) -> list[ChatTitle]:
-    like = f"%{query.lower()}%" if query else None
-    skip = (max(page or 1, 1) - 1) * 60
+    """Titles of archived chats, 60 a page; when they were read is not told."""
     return await db.all(
         ChatTitle,
         "chats.archived",
-        f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND archived = TRUE AND {_VISIBLE[db.dialect]} "
-        "AND (CAST(:query AS TEXT) IS NULL OR lower(title) LIKE :query) "
-        f"ORDER BY {order(sort_by, direction)} LIMIT 60 OFFSET :skip",
+        "SELECT id, title, updated_at, created_at, CAST(NULL AS BIGINT) FROM chat "
+        f"WHERE user_id = :user_id AND archived = TRUE AND {VISIBLE[db.dialect]} AND {_TITLE_HAS} "
+        f"ORDER BY {_column_order(sort_by, direction)} LIMIT 60 OFFSET :skip",
         user_id=user_id,
-        query=like,
-        skip=skip,
+        query=_like(query),
+        skip=(max(page or 1, 1) - 1) * 60,
+    )
+
+
+async def of_user(
+    db: Executor, user_id: str, *, query: str | None, sort_by: str | None, direction: str | None, page: int | None
+) -> list[ChatTitle]:
+    """Titles of all chats of a user, archived ones too, 60 a page."""
+    return await db.all(
+        ChatTitle,
+        "chats.of_user",
+        f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {VISIBLE[db.dialect]} AND {_TITLE_HAS} "
+        f"ORDER BY {_column_order(sort_by, direction)} LIMIT 60 OFFSET :skip",
+        user_id=user_id,
+        query=_like(query),
+        skip=(max(page or 1, 1) - 1) * 60,
     )
 
 
 async def archived_count(db: Executor, user_id: str) -> int:
-    text = f"SELECT count(*) FROM chat WHERE user_id = :user_id AND archived = TRUE AND {_VISIBLE[db.dialect]}"
+    text = f"SELECT count(*) FROM chat WHERE user_id = :user_id AND archived = TRUE AND {VISIBLE[db.dialect]}"
     return int(await db.scalar("chats.archived_count", text, user_id=user_id) or 0)
 
 
@@ -131,26 +169,30 @@ async def in_folders(db: Database, user_id: str, folder_ids: list[str]) -> list[
         ChatPage,
         "chats.in_folders",
         f"SELECT {_PAGE} FROM chat WHERE user_id = :user_id AND folder_id = ANY(:ids) AND archived = FALSE "
-        f"AND (pinned = FALSE OR pinned IS NULL) AND {_VISIBLE[db.dialect]} ORDER BY updated_at DESC, id",
+        f"AND (pinned = FALSE OR pinned IS NULL) AND {VISIBLE[db.dialect]} ORDER BY updated_at DESC, id",
         user_id=user_id,
         ids=folder_ids,
     )
 
 
 async def folder_page(
-    db: Executor, user_id: str, folder_id: str, *, page: int, sort_by: str, direction: str, size: int = 60
+    db: Executor, user_id: str, folder_id: str, *, page: int, sort_by: str, direction: str, size: int = 10
 ) -> list[ChatTitle]:
     return await db.all(
         ChatTitle,
         "chats.folder_page",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND folder_id = :folder_id AND archived = FALSE "
-        f"AND (pinned = FALSE OR pinned IS NULL) AND {_VISIBLE[db.dialect]} "
-        f"ORDER BY {order(sort_by, direction)} LIMIT :size OFFSET :skip",
+        f"AND (pinned = FALSE OR pinned IS NULL) AND {VISIBLE[db.dialect]} "
+        f"ORDER BY {_page_order(sort_by, direction)} LIMIT :size OFFSET :skip",
         user_id=user_id,
         folder_id=folder_id,
         size=size,
         skip=(max(page, 1) - 1) * size,
     )
+
+
+#: As a limit: more than there can be.
+NO_LIMIT = 2**62
 
 
 async def with_tag(db: Executor, user_id: str, tag: str, *, skip: int, limit: int) -> list[ChatTitle]:
@@ -162,17 +204,38 @@ async def with_tag(db: Executor, user_id: str, tag: str, *, skip: int, limit: in
     return await db.all(
         ChatTitle,
         "chats.with_tag",
-        f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {condition} AND {_VISIBLE[db.dialect]} "
+        f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {condition} AND {VISIBLE[db.dialect]} "
         "ORDER BY updated_at DESC, id LIMIT :limit OFFSET :skip",
         user_id=user_id,
         tag=tag,
-        skip=skip,
-        limit=limit,
+        skip=max(skip, 0),
+        limit=limit if limit > 0 else NO_LIMIT,
     )
 
 
 async def get(db: Executor, chat_id: str) -> ChatPage | None:
     return await db.first(ChatPage, "chats.get", f"SELECT {_PAGE} FROM chat WHERE id = :id", id=chat_id)
+
+
+async def locked(tx: Executor, chat_id: str) -> ChatPage | None:
+    """A chat that nobody else changes until the transaction ends."""
+    lock = " FOR UPDATE" if tx.dialect == "postgres" else ""
+    return await tx.first(ChatPage, "chats.locked", f"SELECT {_PAGE} FROM chat WHERE id = :id{lock}", id=chat_id)
+
+
+class Head(msgspec.Struct):
+    """Whose a chat is, and what belongs to it besides its document."""
+
+    id: str
+    user_id: str
+    share_id: str | None
+    folder_id: str | None
+    meta: msgspec.Raw
+
+
+async def head(db: Executor, chat_id: str) -> Head | None:
+    text = "SELECT id, user_id, share_id, folder_id, meta FROM chat WHERE id = :id"
+    return await db.first(Head, "chats.head", text, id=chat_id)
 
 
 async def owned(db: Executor, chat_id: str, user_id: str) -> ChatPage | None:
@@ -182,7 +245,7 @@ async def owned(db: Executor, chat_id: str, user_id: str) -> ChatPage | None:
 
 async def every_id(db: Database, user_id: str | None, *, archived: bool | None = None) -> list[str]:
     """Ids of a user's chats, or of everybody's, newest first."""
-    where = ["(CAST(:user_id AS TEXT) IS NULL OR user_id = :user_id)"]
+    where = ["(CAST(:user_id AS TEXT) IS NULL OR user_id = :user_id)", VISIBLE[db.dialect]]
     if archived is not None:
         where.append(f"archived = {'TRUE' if archived else 'FALSE'}")
     text = f"SELECT id FROM chat WHERE {' AND '.join(where)} ORDER BY updated_at DESC, id"
@@ -194,30 +257,57 @@ async def whole(db: Database, ids: list[str]) -> list[ChatPage]:
     return await db.all_long(ChatPage, "chats.whole", f"SELECT {_PAGE} FROM chat WHERE id = ANY(:ids)", ids=ids)
 
 
-async def toggle(db: Executor, chat_id: str, column: str) -> None:
-    """Turn `pinned` or `archived` over; an archived chat is no longer pinned to its folder's list."""
-    if column not in ("pinned", "archived"):
-        raise ValueError(column)
+async def is_pinned(db: Executor, chat_id: str) -> bool | None:
+    found = await db.scalar("chats.is_pinned", "SELECT pinned FROM chat WHERE id = :id", id=chat_id)
+    return None if found is None else bool(found)
+
+
+async def toggle_pinned(db: Executor, chat_id: str) -> None:
     await db.execute(
-        f"chats.toggle.{column}",
-        f"UPDATE chat SET {column} = NOT COALESCE({column}, FALSE), updated_at = :now WHERE id = :id",
+        "chats.toggle_pinned",
+        """UPDATE chat SET pinned = NOT COALESCE(pinned, FALSE), updated_at = :now, last_read_at = :now
+           WHERE id = :id""",
         id=chat_id,
         now=int(time.time()),
     )
 
 
-async def set_archived(db: Database, user_id: str, archived: bool) -> None:
-    text = f"UPDATE chat SET archived = {'TRUE' if archived else 'FALSE'} WHERE user_id = :user_id"
+async def toggle_archived(db: Executor, chat_id: str) -> None:
+    """Put a chat away or bring it back; either way it leaves its folder."""
+    await db.execute(
+        "chats.toggle_archived",
+        """UPDATE chat SET archived = NOT COALESCE(archived, FALSE), folder_id = NULL, updated_at = :now,
+               last_read_at = :now
+           WHERE id = :id""",
+        id=chat_id,
+        now=int(time.time()),
+    )
+
+
+async def archive_all(db: Database, user_id: str) -> None:
+    """Put all chats of a user away, out of their folders."""
+    text = "UPDATE chat SET archived = TRUE, folder_id = NULL WHERE user_id = :user_id"
     async with db.transaction(long=True) as tx:
-        await tx.execute("chats.set_archived", text, user_id=user_id)
+        await tx.execute("chats.archive_all", text, user_id=user_id)
 
 
-async def move(db: Executor, chat_id: str, folder_id: str | None) -> None:
+async def unarchive_all(db: Database, user_id: str) -> None:
+    text = "UPDATE chat SET archived = FALSE WHERE user_id = :user_id"
+    async with db.transaction(long=True) as tx:
+        await tx.execute("chats.unarchive_all", text, user_id=user_id)
+
+
+async def move(db: Executor, chat_id: str, folder_id: str | None, *, own: bool) -> None:
+    """Put a chat into a folder, which brings it back from the archive, or out of any; `own`: its owner does it."""
     await db.execute(
         "chats.move",
-        "UPDATE chat SET folder_id = :folder_id, updated_at = :now, pinned = FALSE WHERE id = :id",
+        """UPDATE chat SET folder_id = :folder_id, updated_at = :now, pinned = FALSE,
+               archived = CASE WHEN CAST(:folder_id AS TEXT) IS NULL THEN archived ELSE FALSE END,
+               last_read_at = CASE WHEN :own THEN :now ELSE last_read_at END
+           WHERE id = :id""",
         id=chat_id,
         folder_id=folder_id,
+        own=own,
         now=int(time.time()),
     )
 
@@ -227,21 +317,18 @@ async def set_variables(db: Executor, chat_id: str, variables: dict[str, object]
     await db.execute("chats.set_variables", text, id=chat_id, variables=msgspec.json.encode(variables).decode())
 
 
-async def mark_unread(db: Executor, chat_id: str, user_id: str) -> int | None:
-    """Mark a chat as unread: read before it was last written. The mark, or None when it is not theirs."""
-    found = await db.scalar(
-        "chats.mark_unread",
-        "UPDATE chat SET last_read_at = updated_at - 1 WHERE id = :id AND user_id = :user_id RETURNING last_read_at",
-        id=chat_id,
-        user_id=user_id,
-    )
-    return None if found is None else int(found)
+async def mark_unread(db: Executor, chat_id: str, user_id: str) -> bool:
+    """Mark a chat as never read; False when it is not theirs."""
+    text = "UPDATE chat SET last_read_at = 0 WHERE id = :id AND user_id = :user_id"
+    return await db.execute("chats.mark_unread", text, id=chat_id, user_id=user_id) > 0
 
 
 async def mark_all_read(db: Database, user_id: str) -> int:
-    text = "UPDATE chat SET last_read_at = :now WHERE user_id = :user_id AND updated_at > COALESCE(last_read_at, 0)"
+    """Mark a user's chats as read up to their last change; how many there are."""
+    text = f"""UPDATE chat SET last_read_at = updated_at
+        WHERE user_id = :user_id AND archived = FALSE AND {VISIBLE[db.dialect]}"""
     async with db.transaction(long=True) as tx:
-        return await tx.execute("chats.mark_all_read", text, user_id=user_id, now=int(time.time()))
+        return await tx.execute("chats.mark_all_read", text, user_id=user_id)
 
 
 _BELONGING = ("chat_message", "chat_file", "shared_chat")
@@ -250,6 +337,8 @@ _BELONGING = ("chat_message", "chat_file", "shared_chat")
 async def delete(db: Database, chat_ids: list[str]) -> None:
     """Remove chats with everything that belongs to them."""
     async with db.transaction(long=len(chat_ids) > 1) as tx:
+        text = "UPDATE automation_run SET chat_id = NULL WHERE chat_id = ANY(:ids)"
+        await tx.execute("chats.leave_runs", text, ids=chat_ids)
         for table in _BELONGING:
             await tx.execute(f"chats.delete.{table}", f"DELETE FROM {table} WHERE chat_id = ANY(:ids)", ids=chat_ids)
         await tx.execute(

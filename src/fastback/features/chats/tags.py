@@ -21,6 +21,10 @@ def tag_id(name: str) -> str:
     return name.replace(" ", "_").lower()
 
 
+class _Tagged(msgspec.Struct):
+    meta: msgspec.Raw
+
+
 class _Meta(msgspec.Struct):
     user_id: str
     meta: dict[str, Any] | None
@@ -51,8 +55,7 @@ async def _drop_orphans(tx: Executor, user_id: str, ids: list[str]) -> None:
     for one in ids:
         used = await tx.scalar("tags.used", _USES[tx.dialect], user_id=user_id, tag=one)
         if not used:
-            text = "DELETE FROM tag WHERE id = :id AND user_id = :user_id"
-            await tx.execute("tags.drop", text, id=one, user_id=user_id)
+            await drop(tx, user_id, one)
 
 
 _USES = {
@@ -61,6 +64,40 @@ _USES = {
     "postgres": """SELECT 1 FROM chat c WHERE c.user_id = :user_id AND json_typeof(c.meta -> 'tags') = 'array'
         AND EXISTS (SELECT 1 FROM json_array_elements_text(c.meta -> 'tags') t WHERE t = :tag) LIMIT 1""",
 }
+
+
+def ids_in(meta: msgspec.Raw) -> list[str]:
+    """Ids of the tags that a chat's `meta` names."""
+    found = msgspec.json.decode(meta)
+    ids = found.get("tags") if isinstance(found, dict) else None
+    return [one for one in ids if isinstance(one, str)] if isinstance(ids, list) else []
+
+
+async def drop_unused(db: Database, user_id: str, ids: list[str]) -> None:
+    """Forget those of a user's tags that none of their chats carries."""
+    if ids:
+        async with db.transaction() as tx:
+            await _drop_orphans(tx, user_id, ids)
+
+
+async def drop(db: Executor, user_id: str, tag: str) -> None:
+    text = "DELETE FROM tag WHERE id = :id AND user_id = :user_id"
+    await db.execute("tags.drop", text, id=tag, user_id=user_id)
+
+
+async def ensure(db: Database, user_id: str, names: list[str]) -> None:
+    """Give a user the tags that they have not."""
+    if names:
+        async with db.transaction() as tx:
+            await _ensure(tx, user_id, names)
+
+
+async def archived_ids(db: Database, user_id: str) -> list[str]:
+    """Ids of the tags that a user's archived chats carry."""
+    metas = await db.all_long(
+        _Tagged, "tags.archived", "SELECT meta FROM chat WHERE user_id = :user_id AND archived = TRUE", user_id=user_id
+    )
+    return sorted({one for row in metas for one in ids_in(row.meta)})
 
 
 async def of_chat(db: Executor, chat_id: str, user_id: str) -> list[Tag]:

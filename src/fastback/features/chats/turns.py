@@ -103,7 +103,7 @@ async def _store(tx: Executor, chat_id: str, document: Document, *, touch: bool)
            WHERE id = :chat_id""",
         chat_id=chat_id,
         chat=document.encode().decode(),
-        current_id=document.current_id,
+        current_id=document.opens_at,
         touch=touch,
         now=now,
     )
@@ -124,20 +124,32 @@ async def change(db: Database, chat_id: str, act: Callable[[Document], R], *, to
         return result
 
 
-async def save_message(
-    db: Database, chat_id: str, message_id: str, patch: Message, *, touch: bool = True
+async def edit_message(
+    db: Database, chat_id: str, message_id: str, act: Callable[[Document], Message | None], *, touch: bool = True
 ) -> Message | None:
-    """Add or change one message in both stores; the whole message, or None when the chat is gone."""
-    patch = without_nulls(patch)
+    """Change one message in both stores; the whole message, or None when the chat is gone or `act` finds none.
+
+    `act` changes the document and answers with the message as it then stands; inside, nothing may be awaited.
+    """
     async with db.transaction() as tx:
         row = await _locked(tx, chat_id)
         if row is None:
             return None
         document = Document(bytes(row.chat))
-        message = document.upsert(message_id, patch)
-        await _store(tx, chat_id, document, touch=touch)
-        await message_rows.upsert(tx, chat_id, message_id, row.user_id, message)
+        document.repair()
+        message = act(document)
+        if message is not None:
+            await _store(tx, chat_id, document, touch=touch)
+            await message_rows.upsert(tx, chat_id, message_id, row.user_id, message)
         return message
+
+
+async def save_message(
+    db: Database, chat_id: str, message_id: str, patch: Message, *, touch: bool = True
+) -> Message | None:
+    """Add or change one message in both stores; the whole message, or None when the chat is gone."""
+    patch = without_nulls(patch)
+    return await edit_message(db, chat_id, message_id, lambda document: document.upsert(message_id, patch), touch=touch)
 
 
 async def save_progress(

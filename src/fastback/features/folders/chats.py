@@ -57,13 +57,6 @@ async def count(db: Executor, folder_id: str) -> int:
     return int(await db.scalar("folders.count_in", text, folder_id=folder_id) or 0)
 
 
-async def unfinished(db: Executor, chat_ids: list[str]) -> set[str]:
-    """Those of the chats in which an answer is not finished."""
-    text = """SELECT DISTINCT chat_id FROM chat_message
-        WHERE chat_id = ANY(:ids) AND role = 'assistant' AND done = FALSE"""
-    return set(await db.all(str, "folders.unfinished", text, ids=chat_ids)) if chat_ids else set()
-
-
 class _Author(msgspec.Struct):
     chat_id: str
     user_id: str

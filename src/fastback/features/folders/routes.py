@@ -14,7 +14,7 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.catalog import people
-from fastback.features.chats import reading
+from fastback.features.chats import live, reading
 from fastback.features.chats.access import ChatAccess
 from fastback.features.folders import chats, store
 from fastback.features.folders.service import Folders, below, dumped
@@ -200,11 +200,11 @@ async def move(folder_id: str, data: ParentForm, user: VerifiedUser, folders: Fo
 
 
 @router.post("/{folder_id}/update/expanded")
-async def expand(folder_id: str, data: ExpandedForm, user: VerifiedUser, folders: Folders) -> Folder:
-    """Whether it is open is the owner's: others get the folder as it is."""
-    folder = await folders.found(folder_id, user, "read")
+async def expand(folder_id: str, data: ExpandedForm, user: VerifiedUser, folders: Folders) -> Folder | None:
+    """Whether it is open is the owner's: others get the folder as it is, those who may not see it nothing."""
+    folder = await folders.existing(folder_id, user)
     if folder.user_id != user.id:
-        return folder
+        return folder if user.is_admin or await folders.allows(folder, user, "read") else None
     await store.set_expanded(folders.db, folder_id, data.is_expanded)
     return await folders.again(folder_id)
 
@@ -268,8 +268,7 @@ async def chats_in(
         direction=sort_dir,
     )
     authors = await chats.authors(folders.db, [row.id for row in rows])
-    running = folders.tasks.groups().intersection(authors)
-    active = await chats.unfinished(folders.db, list(running))
+    active = await live.active(folders.db, list(authors), folders.tasks)
     known = await people(folders.db, [row.user_id for row in rows] + [one for ids in authors.values() for one in ids])
     names = {one.id: one.name for one in known.values()}
     shown = [

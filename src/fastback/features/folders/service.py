@@ -136,7 +136,7 @@ class Folders:
             for task_id in self.tasks.of(chat_id):
                 await self.tasks.stop(task_id)
         await chats.delete(self.db, inside)
-        await store.delete(self.db, ids, inside)
+        await store.delete(self.db, ids)
         for chat_id in inside:
             await self.bus.publish(ChatDeleted(chat_id, folder.user_id))
         for one in ids:

@@ -142,12 +142,9 @@ async def with_chats(db: Executor, folder_ids: list[str], user_id: str) -> list[
     return await db.all(str, "folders.chats", text, ids=folder_ids, user_id=user_id)
 
 
-async def delete(db: Database, folder_ids: list[str], chat_ids: list[str]) -> None:
-    """Remove folders; chats that still lie in them come out. Runs of automations let go of `chat_ids`."""
+async def delete(db: Database, folder_ids: list[str]) -> None:
+    """Remove folders; chats that still lie in them come out."""
     async with db.transaction() as tx:
-        await tx.execute(
-            "folders.runs", "UPDATE automation_run SET chat_id = NULL WHERE chat_id = ANY(:ids)", ids=chat_ids
-        )
         await tx.execute(
             "folders.empty", "UPDATE chat SET folder_id = NULL WHERE folder_id = ANY(:ids)", ids=folder_ids
         )

@@ -58,3 +58,18 @@ The question: {{prompt}}
 
 Their answers:
 {{responses}}"""
+
+COMPACTION = """A conversation has become too long for its model: its older part is going to be replaced by your summary,
+and the assistant goes on from there. Write down whatever it then still needs: what was decided and what is preferred or
+ruled out, facts, names, numbers and files in their exact words, what tools brought to light, where the work stands, what
+is open and what comes next. Take in what the earlier summary holds and still matters. Add nothing of your own, leave out
+what leads nowhere, and write in the language of the conversation. Answer with the summary alone.
+
+Earlier summary:
+{{PREVIOUS_SUMMARY}}
+
+Messages that are going to be replaced:
+{{COMPACTED_MESSAGES}}
+
+Messages that stay:
+{{RECENT_MESSAGES}}"""

@@ -23,10 +23,11 @@ TEMPLATES: dict[str, tuple[str, str]] = {
     "image_prompt_generation": ("task.image.prompt_template", prompts.IMAGE_PROMPT),
     "emoji_generation": ("", prompts.EMOJI),
     "moa_response_generation": ("", prompts.MERGE),
+    "context_compaction": ("chat.context_compaction.prompt_template", prompts.COMPACTION),
 }
 
 
-#: Tokens a title, and an emoji, may take where the administrator sets no parameters.
+#: Tokens a title or a summary, and an emoji, may take where the administrator sets no parameters.
 TITLE_TOKENS, EMOJI_TOKENS = 1000, 16
 
 
@@ -46,27 +47,28 @@ def build(
     template: str | None = None,
     prompt: str | None = None,
     params: dict[str, Any] | None = None,
+    lists: dict[str, list[Message]] | None = None,
     **more: str,
 ) -> Payload:
     """The payload that asks a model to do a task; not streamed.
 
     `template` stands for the administrator's or ours, `prompt` for the last question of `messages`; `params` are those
-    of the model whose task it is.
+    of the model whose task it is, `lists` parts of the conversation that the template may name.
     """
     template = template_of(task, config) if template is None else template
-    content = render(template, messages, prompt=prompt, user_name=user_name, **more)
+    content = render(template, messages, prompt=prompt, user_name=user_name, lists=lists, **more)
     payload: Payload = {"model": model_id, "messages": [{"role": "user", "content": content}], "stream": False}
     return {**_limits(task, config, params or {}), **payload}
 
 
 def _limits(task: str, config: Config, model_params: dict[str, Any]) -> Payload:
-    """The administrator's parameters for tasks; without any a title is kept short. An emoji always is."""
+    """The administrator's parameters for tasks; without any titles and summaries are kept short, emojis always."""
     if task == "emoji_generation":
         return {"max_tokens": EMOJI_TOKENS}
     if task == "moa_response_generation":
         return {}
     given = {key: value for key, value in config.table("task.model.params").items() if value not in (None, "")}
-    if not given and task == "title_generation":
+    if not given and task in ("title_generation", "context_compaction"):
         return {"max_tokens": model_params.get("max_tokens") or TITLE_TOKENS}
     return for_provider(given)
 

@@ -87,6 +87,7 @@ async def _ask(task: str, data: TaskForm, user: User, completions: Completions, 
         template=await _template(task, user, completions, config),
         prompt=data.prompt,
         params=(everything[chosen_id].entry.get("info") or {}).get("params") or {},
+        lists=None,
         **more,
     )
     try:

@@ -2,7 +2,8 @@
 
 `{{MESSAGES}}`, `{{MESSAGES:START:n}}`, `{{MESSAGES:END:n}}` and `{{MESSAGES:MIDDLETRUNCATE:n}}` stand for the
 conversation: all of it, its first, its last, its first and last messages. `|start:n`, `|end:n` or `|middletruncate:n`
-before the closing braces cuts each message to n characters. `{{prompt}}`, `{{prompt:start:n}}`, `{{prompt:end:n}}` and
+before the closing braces cuts each message to n characters; `{{COMPACTED_MESSAGES}}` and `{{RECENT_MESSAGES}}` name
+parts of the conversation alike. `{{prompt}}`, `{{prompt:start:n}}`, `{{prompt:end:n}}` and
 `{{prompt:middletruncate:n}}` stand for the last question. Dates, names and whatever else a caller names are filled in
 too; any other pair of braces stays. Everything is filled in at once: what people wrote is never read as a template.
 """
@@ -18,7 +19,8 @@ Message = dict[str, Any]
 _VARIABLE = re.compile(
     r"""{{(?:
           (?P<prompt>prompt)(?::(?P<cut>start|end|middletruncate):(?P<most>\d+))?
-        | MESSAGES(?::(?P<which>START|END|MIDDLETRUNCATE):(?P<count>\d+))?(?:\|(?P<way>\w+):(?P<each>\d+))?
+        | (?P<list>(?:COMPACTED_|RECENT_)?MESSAGES)
+          (?::(?P<which>START|END|MIDDLETRUNCATE):(?P<count>\d+))?(?:\|(?P<way>\w+):(?P<each>\d+))?
         | (?P<name>\w+)
     )}}""",
     re.VERBOSE,
@@ -90,9 +92,17 @@ def _conversation(messages: list[Message], way: str | None, each: int) -> str:
 
 
 def render(
-    template: str, messages: list[Message], *, prompt: str | None = None, user_name: str = "", **more: str
+    template: str,
+    messages: list[Message],
+    *,
+    prompt: str | None = None,
+    user_name: str = "",
+    lists: dict[str, list[Message]] | None = None,
+    **more: str,
 ) -> str:
-    """The prompt; `prompt` stands for the last question of `messages`, `more` names further variables."""
+    """The prompt; `prompt` stands for the last question of `messages`, `lists` names parts of the conversation, `more`
+    further variables."""
+    conversations = {"MESSAGES": messages, **(lists or {})}
     question = last_question(messages) if prompt is None else prompt
     now = datetime.datetime.now()
     date, clock = now.strftime("%Y-%m-%d"), now.strftime("%I:%M:%S %p")
@@ -110,10 +120,12 @@ def render(
     def value(match: re.Match[str]) -> str:
         if match["prompt"] is not None:
             return _cut(question, match["cut"], int(match["most"] or 0), longer_start=True)
-        if match["name"] is None:
+        if match["list"] is not None and match["list"] in conversations:
             way = (match["way"] or "").lower()
-            chosen = _chosen(messages, match["which"], int(match["count"] or 0))
+            chosen = _chosen(conversations[match["list"]], match["which"], int(match["count"] or 0))
             return _conversation(chosen, way, int(match["each"] or 0))
+        if match["name"] is None:
+            return match[0]
         return known.get(match["name"], match[0])
 
     # The question is asked for in any capitals, its ways of cutting too.

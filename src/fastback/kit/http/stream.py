@@ -12,8 +12,9 @@ from starlette.types import Receive, Scope, Send
 class Stream(Response):
     """Sends the pieces as they come; a client that hangs up ends the making of them."""
 
-    def __init__(self, pieces: AsyncIterator[bytes], media_type: str) -> None:
+    def __init__(self, pieces: AsyncIterator[bytes], media_type: str, headers: dict[str, str] | None = None) -> None:
         self._pieces = pieces
+        self._more = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
         self.status_code = 200
         self.media_type = media_type
         self.background = None
@@ -30,7 +31,7 @@ class Stream(Response):
             gone.cancel()
 
     async def _send(self, send: Send, extra: list[tuple[bytes, bytes]]) -> None:
-        headers = [(b"content-type", str(self.media_type).encode()), *extra]
+        headers = [(b"content-type", str(self.media_type).encode()), *self._more, *extra]
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         async for piece in self._pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})

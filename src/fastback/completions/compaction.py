@@ -1,0 +1,156 @@
+"""Compacting a chat: a model sums up what was said, and from then on the summary stands for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fastback.access.identity import User
+from fastback.completions.prompt import resolve
+from fastback.completions.provider import Provider, ProviderFailed, content_of
+from fastback.config import Config
+from fastback.features.chats import message_rows, turns
+from fastback.features.chats.context_usage import ContextUsage, since_summary
+from fastback.features.chats.document import Document, Message
+from fastback.features.chats.store import ChatPage
+from fastback.features.tasks import requests
+from fastback.features.tasks.templates import plain
+from fastback.kit.db import Database
+from fastback.kit.http.binding import Services
+from fastback.kit.http.errors import BadRequest
+from fastback.providers.registry import Model, ModelRegistry
+
+TASK = "context_compaction"
+#: Characters of a message, and of all, where a model summed up nothing.
+EXCERPT, EXCERPTS = 500, 4000
+
+
+class Compacted(msgspec.Struct, omit_defaults=True):
+    """What became of it: `reason` says why nothing did; the counts are of messages, and of characters."""
+
+    ok: bool
+    compacted: bool
+    reason: str | None = None
+    dropped_messages: int | None = None
+    kept_messages: int | None = None
+    summary_chars: int | None = None
+
+
+class Compactor:
+    """Compacts branches of chats."""
+
+    def __init__(
+        self, db: Database, config: Config, registry: ModelRegistry, provider: Provider, context: ContextUsage
+    ) -> None:
+        self._db = db
+        self._config = config
+        self._registry = registry
+        self._provider = provider
+        self._context = context
+
+    async def compact(self, chat: ChatPage, user: User, model_id: str | None) -> dict[str, Any]:
+        """Compact the branch at which a chat opens, all but its last message.
+
+        Raises:
+            BadRequest: no model is named, nor used in the chat; or there is none that could do it.
+            HttpError: the user may not use it.
+        """
+        document = Document(bytes(chat.chat))
+        document.repair()
+        current_id = chat.current_message_id or document.opens_at
+        branch = await self._branch(chat, document, current_id)
+        model_id = model_id or next((one["model"] for one in reversed(branch) if one.get("model")), None)
+        model_id = model_id or next(iter(document.field("models") or []), None)
+        if not model_id:
+            raise BadRequest("No model found for context compaction.")
+        result = await self._compacted(chat.id, current_id, branch, model_id, user)
+        answer = {key: value for key, value in msgspec.structs.asdict(result).items() if value is not None}
+        return {**answer, "context_usage": await self._usage(chat.id)}
+
+    async def _usage(self, chat_id: str) -> dict[str, Any] | None:
+        if not self._context.enabled:
+            return None
+        text = "SELECT chat FROM chat WHERE id = :id"
+        content = await self._db.scalar("compaction.document", text, id=chat_id)
+        return None if content is None else self._context.of(Document(content.encode()), None)
+
+    async def _branch(self, chat: ChatPage, document: Document, current_id: str | None) -> list[Message]:
+        known = await message_rows.of_chat(self._db, chat.id) or document.all_messages()
+        found: list[Message] = []
+        seen: set[Any] = set()
+        current: Any = current_id
+        while current in known and current not in seen:
+            seen.add(current)
+            found.append(known[current])
+            current = known[current].get("parentId")
+        return found[::-1]
+
+    async def _compacted(
+        self, chat_id: str, current_id: str | None, branch: list[Message], model_id: str, user: User
+    ) -> Compacted:
+        if not self._context.enabled:
+            return Compacted(True, False, "disabled")
+        if not current_id:
+            return Compacted(True, False, "empty")
+        branch, previous = since_summary(branch)
+        dropped, kept = branch[:-1], branch[-1:]
+        if not dropped or not kept:
+            return Compacted(True, False, "too_short")
+        summary = await self._summary(dropped, kept, previous, model_id, user)
+        await turns.save_message(self._db, chat_id, current_id, {"contextSummary": summary}, touch=False)
+        return Compacted(True, True, None, len(dropped), len(kept), len(summary))
+
+    async def _model(self, model_id: str, user: User) -> tuple[Model, Model]:
+        """The model that is asked, and the one behind it that has a connection."""
+        known = await self._registry.all()
+        chosen = self._config.text("chat.context_compaction.model")
+        model = known.get(chosen) or known.get(model_id)
+        if model is None:
+            raise BadRequest("No available model for context compaction")
+        await self._registry.check_access(user, model)
+        behind, seen = model, {model.id}
+        while behind.connection is None and behind.base_model_id in known and behind.base_model_id not in seen:
+            seen.add(str(behind.base_model_id))
+            behind = known[str(behind.base_model_id)]
+        return model, behind
+
+    async def _summary(
+        self, dropped: list[Message], kept: list[Message], previous: str | None, model_id: str, user: User
+    ) -> str:
+        """The summary by a model; the beginnings of the messages where it says nothing."""
+        model, behind = await self._model(model_id, user)
+        payload = requests.build(
+            TASK,
+            self._config,
+            [*dropped, *kept],
+            model.id,
+            user_name=user.name,
+            template=await resolve(self._db, requests.template_of(TASK, self._config), user),
+            params=(model.entry.get("info") or {}).get("params") or {},
+            lists={"COMPACTED_MESSAGES": dropped, "RECENT_MESSAGES": kept},
+            PREVIOUS_SUMMARY=previous or "",
+        )
+        try:
+            summary = content_of(await self._provider.complete(behind, payload, user)).strip()
+        except ProviderFailed as error:
+            raise BadRequest(error.detail()) from None
+        if summary:
+            return summary
+        parts = [previous] if previous else []
+        parts += [f"- {one.get('role', 'unknown')}: {plain(one)[:EXCERPT]}" for one in dropped if plain(one)]
+        return "\n".join(parts)[:EXCERPTS]
+
+
+async def start(services: Services) -> None:
+    """Add `Compactor`."""
+    services.add(
+        Compactor,
+        Compactor(
+            services.get(Database),
+            services.get(Config),
+            services.get(ModelRegistry),
+            services.get(Provider),
+            services.get(ContextUsage),
+        ),
+    )

@@ -1,0 +1,107 @@
+"""Messages of a chat one by one, and compacting what they fill."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fastback import messages
+from fastback.access.guards import VerifiedUser
+from fastback.completions.compaction import Compactor
+from fastback.completions.service import Completions
+from fastback.features.chats import message_events, schemas, store, tool_calls, turns
+from fastback.features.chats.service import Chats
+from fastback.features.chats.store import ChatPage
+from fastback.kit.http import BadRequest, Conflict, NotFound, Router, Unauthorized
+
+router = Router("/api/v1/chats")
+
+#: Bytes that what was said aloud of a message may take.
+LARGEST_VOICE = 100_000
+
+
+@router.post("/{chat_id}/messages/{message_id}")
+async def update(
+    chat_id: str, message_id: str, data: schemas.MessageForm, user: VerifiedUser, chats: Chats
+) -> ChatPage:
+    head = await chats.changeable(chat_id, user)
+    patch: dict[str, Any] = {}
+    if data.content is not None:
+        patch["content"] = data.content
+    if data.voice is not None:
+        if len(msgspec.json.encode(data.voice)) > LARGEST_VOICE:
+            raise BadRequest("Voice metadata is too large")
+        if not await turns.message(chats.db, chat_id, message_id):
+            raise NotFound(messages.NOT_FOUND)
+        patch["meta"] = {"voice": data.voice}
+    if not patch:
+        raise BadRequest("No message changes supplied")
+    await chats.save_message(chat_id, message_id, patch, user)
+    said = {"content": data.content} if data.content is not None else {"voice": data.voice}
+    kind = "chat:message" if data.content is not None else "chat:message:voice"
+    event = {"type": kind, "data": {"chat_id": chat_id, "message_id": message_id, **said}}
+    await message_events.tell(chats.bus, head.user_id, chat_id, message_id, event)
+    return await chats.again(chat_id)
+
+
+@router.delete("/{chat_id}/messages/{message_id}")
+async def delete(chat_id: str, message_id: str, user: VerifiedUser, chats: Chats) -> ChatPage:
+    await chats.changeable(chat_id, user)
+    await chats.remove_message(chat_id, message_id, user)
+    return await chats.again(chat_id)
+
+
+@router.post("/{chat_id}/messages/{message_id}/event")
+async def event(chat_id: str, message_id: str, data: schemas.EventForm, user: VerifiedUser, chats: Chats) -> bool:
+    """Tell pages, and keep, what a program says about a message; False where its data make no sense."""
+    head = await chats.changeable(chat_id, user)
+    said = {"type": data.type, "data": data.data}
+    await message_events.tell(chats.bus, head.user_id, chat_id, message_id, said)
+    try:
+        await message_events.keep(chats.db, chat_id, message_id, said)
+    except TypeError:
+        return False
+    await chats.written(chat_id, head.user_id)
+    return True
+
+
+@router.post("/{chat_id}/messages/{message_id}/resolve")
+async def resolve(
+    chat_id: str,
+    message_id: str,
+    data: schemas.ResolveForm,
+    user: VerifiedUser,
+    chats: Chats,
+    completions: Completions,
+) -> dict[str, Any]:
+    """Decide on a tool call that waits; once none does, the model goes on."""
+    head = await store.head(chats.db, chat_id) if await chats.rights.may(chat_id, user, "write") else None
+    if head is None:
+        raise Unauthorized(messages.ACCESS_PROHIBITED)
+    resolved = await tool_calls.resolve(chats.db, chat_id, message_id, head.user_id, user, data)
+    shown = {"type": "chat:completion", "data": {"output": resolved.output}}
+    await message_events.tell(chats.bus, user.id, chat_id, message_id, shown)
+    answer: dict[str, Any] = {"status": True, "chat_id": chat_id, "message_id": message_id}
+    if not resolved.goes_on:
+        return {**answer, "task_ids": []}
+    request = completions.read(await tool_calls.continuation(chats.db, chat_id, message_id, user))
+    started = await completions.start(request, user)
+    return {**answer, **msgspec.structs.asdict(started)}
+
+
+@router.post("/{chat_id}/compact")
+async def compact(
+    chat_id: str,
+    user: VerifiedUser,
+    chats: Chats,
+    compactor: Compactor,
+    data: schemas.CompactForm | None = None,
+) -> dict[str, Any]:
+    """Let a summary stand for all of the current branch but its last message."""
+    chat = await store.owned(chats.db, chat_id, user.id)
+    if chat is None:
+        raise Unauthorized(messages.NOT_FOUND)
+    if chats.tasks.of(chat_id):
+        raise Conflict("Wait for the current response to finish before compacting.")
+    return await compactor.compact(chat, user, data.model if data else None)
