@@ -37,7 +37,7 @@ STEPS = flat(
     get("bob", f"{_CHATS}/archived/count"),
     get("bob", f"{_CHATS}/all/archived"),
     post("bob", f"{_ONE}/archive"),
-    post("bob", f"{_ONE}/clone", {}),
+    post("bob", f"{_ONE}/clone", {}, pause=1.1),
     post("bob", f"{_ONE}/clone", {"title": "Second tea"}, save={"copy": "$.id"}, pause=1.1),
     post("bob", f"{_ONE}/fork", {"message_id": "a1"}, pause=1.1),
     post("bob", f"{_ONE}/fork", {"message_id": "nothing"}),
@@ -53,12 +53,12 @@ STEPS = flat(
     get("bob", f"{_CHATS}/"),
     # Odd shapes.
     post("bob", f"{_CHATS}/new", {"chat": {}}),
-    post("bob", f"{_CHATS}/new", {"chat": {"title": ""}}),
+    post("bob", f"{_CHATS}/new", {"chat": {"title": ""}}, pause=1.1),
     post("bob", f"{_CHATS}/new", {}),
     post("bob", f"{_CHATS}/new", {"chat": []}),
     post("bob", f"{_CHATS}/new", {"chat": {"title": "Folderless"}, "folder_id": "nowhere"}),
     post("bob", f"{_CHATS}/new", raw=b"{", headers={"content-type": "application/json"}),
-    post("bob", f"{_CHATS}/new", {"chat": {"title": "Nul \u0000 here", "history": {"messages": {}}}}),
+    post("bob", f"{_CHATS}/new", {"chat": {"title": "Nul \u0000 here", "history": {"messages": {}}}}, pause=1.1),
     get("bob", f"{_CHATS}/", query={"page": 0}),
     get("bob", f"{_CHATS}/", query={"page": "x"}),
 )

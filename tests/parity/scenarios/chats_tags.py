@@ -27,7 +27,7 @@ STEPS = flat(
     delete("bob", f"{_ONE}/tags", {"name": "Late Night"}),
     delete("bob", f"{_ONE}/tags", {}),
     get("bob", f"{_CHATS}/all/tags"),
-    post("bob", f"{_ONE}/archive"),
+    post("bob", f"{_ONE}/archive", pause=1.1),
     get("bob", f"{_CHATS}/all/tags"),
     post("bob", f"{_CHATS}/tags", {"name": "Work"}),
     delete("bob", f"{_CHATS}/${{other}}"),

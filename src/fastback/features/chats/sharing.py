@@ -34,6 +34,7 @@ class Listed(msgspec.Struct):
     """An entry of the list of shares; it goes by the id of its chat."""
 
     id: str
+    chat_id: str
     title: str
     share_id: str | None
     updated_at: int
@@ -44,7 +45,7 @@ async def of_user(db: Executor, user_id: str, *, query: str | None, order: str, 
     return await db.all(
         Listed,
         "shares.of_user",
-        f"""SELECT s.chat_id AS id, s.title, s.id, s.updated_at, s.created_at FROM shared_chat s
+        f"""SELECT s.chat_id, s.chat_id, s.title, s.id, s.updated_at, s.created_at FROM shared_chat s
             WHERE s.user_id = :user_id AND (CAST(:query AS TEXT) IS NULL OR lower(s.title) LIKE :query)
             ORDER BY {order} LIMIT 60 OFFSET :skip""",
         user_id=user_id,

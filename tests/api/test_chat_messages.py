@@ -1,0 +1,207 @@
+"""Messages of chats: both stores (the chat's document, a row each) say the same after every change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from conftest import Person, Server
+from fastback.features.chats import message_rows
+from fastback.kit.db import Database
+from talks import made, talk
+
+PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
+NOT_FOUND = "We could not find what you're looking for :/"
+#: Fields of a message that both stores hold.
+KEPT = (
+    "role",
+    "parentId",
+    "content",
+    "output",
+    "model",
+    "files",
+    "sources",
+    "embeds",
+    "meta",
+    "statusHistory",
+    "error",
+)
+
+
+class _Chat(msgspec.Struct):
+    chat: dict[str, Any]
+    current_message_id: str | None
+
+
+async def in_step(server: Server, chat_id: str) -> dict[str, Any]:
+    """The messages of a chat, which both stores must hold alike."""
+    db = server.services.get(Database)
+    chat = await db.first(_Chat, "test.chat", "SELECT chat, current_message_id FROM chat WHERE id = :id", id=chat_id)
+    assert chat is not None
+    history = chat.chat["history"]
+    rows = await message_rows.of_chat(db, chat_id)
+    assert set(rows) == set(history["messages"])
+    for message_id, message in history["messages"].items():
+        row = rows[message_id]
+        for name in KEPT:
+            assert row.get(name) == message.get(name), (message_id, name)
+        assert sorted(row["childrenIds"]) == sorted(message["childrenIds"])
+        assert row["done"] == message.get("done", True)
+    assert chat.current_message_id == history["currentId"]
+    found: dict[str, Any] = history["messages"]
+    return found
+
+
+async def test_a_new_chat_stands_in_both_stores(server: Server, ada: Person) -> None:
+    assert set(await in_step(server, await made(ada))) == {"u1", "a1", "u2", "a2", "u3", "a3"}
+
+
+async def test_a_changed_message_stands_in_both_stores(server: Server, ada: Person) -> None:
+    chat = await made(ada)
+    path = f"/api/v1/chats/{chat}/messages"
+    (await ada.post(f"{path}/a1", {"content": "Better."})).ok()
+    (await ada.post(f"{path}/a1", {"voice": {"id": "v"}})).ok()
+    (await ada.post(f"{path}/new", {"content": "Out of nowhere"})).ok()
+    messages = await in_step(server, chat)
+    assert messages["a1"]["content"] == "Better." and messages["a1"]["meta"] == {"voice": {"id": "v"}}
+    assert messages["new"]["role"] == "assistant" and messages["new"]["parentId"] is None
+
+
+@pytest.mark.parametrize(
+    ("gone", "left", "parents"),
+    [
+        ("u1", {"u2", "a2", "u3", "a3"}, {"u2": None}),
+        ("u2", {"u1", "a1", "u3", "a3"}, {"u3": "a1"}),
+        ("a2", {"u1", "a1", "u2", "a3"}, {"a3": "u2"}),
+        ("a3", {"u1", "a1", "u2", "a2", "u3"}, {}),
+    ],
+)
+async def test_what_hung_on_a_deleted_message_moves_up_in_both_stores(
+    server: Server, ada: Person, gone: str, left: set[str], parents: dict[str, str | None]
+) -> None:
+    chat = await made(ada)
+    (await ada.delete(f"/api/v1/chats/{chat}/messages/{gone}")).ok()
+    messages = await in_step(server, chat)
+    assert set(messages) == left
+    assert {key: messages[key]["parentId"] for key in parents} == parents
+
+
+async def test_a_saved_history_stands_in_both_stores(server: Server, ada: Person) -> None:
+    chat = await made(ada)
+    new = {"id": "u4", "parentId": "a3", "childrenIds": [], "role": "user", "content": "More?", "timestamp": 1}
+    changed = {**talk()["history"]["messages"]["u1"], "content": "Changed"}
+    history = {"messages": {"u1": changed, "u4": new}, "currentId": "u4"}
+    (await ada.post(f"/api/v1/chats/{chat}", {"chat": {"history": history}})).ok()
+    messages = await in_step(server, chat)
+    assert messages["u1"]["content"] == "Changed" and messages["a3"]["childrenIds"] == ["u4"]
+
+
+async def test_events_are_kept_in_both_stores(server: Server, ada: Person) -> None:
+    chat = await made(ada)
+    path = f"/api/v1/chats/{chat}/messages/a1/event"
+    for kind, data in (
+        ("status", {"description": "One"}),
+        ("status", {"description": "Two"}),
+        ("message", {"content": "!"}),
+        ("files", {"files": [{"id": "f1"}]}),
+        ("files", {"files": [{"id": "f2"}]}),
+        ("embeds", {"embeds": ["<a>"]}),
+        ("embeds", {"embeds": ["<b>"], "replace": True}),
+        ("source", {"source": {"name": "s"}}),
+        ("notification", {"content": "not kept"}),
+    ):
+        assert (await ada.post(path, {"type": kind, "data": data})).ok() is True
+    message = (await in_step(server, chat))["a1"]
+    assert [one["description"] for one in message["statusHistory"]] == ["One", "Two"]
+    assert message["content"] == "assistant 1!"
+    assert [one["id"] for one in message["files"]] == ["f2", "f1"]
+    assert message["embeds"] == ["<b>"] and message["sources"] == [{"source": {"name": "s"}}]
+    for kind, data in (("files", {"files": "x"}), ("embeds", {"embeds": 1}), ("message", {"content": 1})):
+        assert (await ada.post(path, {"type": kind, "data": data})).ok() is False
+    assert (await in_step(server, chat))["a1"] == message
+
+
+async def test_copies_stand_in_both_stores(server: Server, ada: Person) -> None:
+    chat = await made(ada)
+    (await ada.post(f"/api/v1/chats/{chat}/messages/a2", {"content": "Newer."})).ok()
+    clone = (await ada.post(f"/api/v1/chats/{chat}/clone", {})).ok()["id"]
+    fork = (await ada.post(f"/api/v1/chats/{chat}/fork", {"message_id": "a2"})).ok()["id"]
+    assert set(await in_step(server, clone)) == {"u1", "a1", "u2", "a2", "u3", "a3"}
+    messages = await in_step(server, fork)
+    assert set(messages) == {"u1", "a1", "u2", "a2"} and messages["a2"]["content"] == "Newer."
+
+
+async def test_only_owners_and_administrators_change_messages(ada: Person, bob: Person, cy: Person) -> None:
+    chat = await made(bob)
+    path = f"/api/v1/chats/{chat}/messages/a1"
+    (await cy.post(path, {"content": "x"})).refused(401, PROHIBITED)
+    (await cy.delete(path)).refused(401, PROHIBITED)
+    (await cy.post(f"{path}/event", {"type": "status", "data": {}})).refused(401, PROHIBITED)
+    (await cy.post(f"{path}/resolve", {"call_id": "c", "action": "reject"})).refused(401, PROHIBITED)
+    (await ada.post(path, {"content": "By Ada"})).ok()
+    messages = (await bob.get(f"/api/v1/chats/{chat}")).ok()["chat"]["history"]["messages"]
+    assert messages["a1"]["content"] == "By Ada"
+
+
+async def test_voices_are_for_messages_that_are_there_and_of_bearable_size(ada: Person) -> None:
+    chat = await made(ada)
+    path = f"/api/v1/chats/{chat}/messages"
+    (await ada.post(f"{path}/none", {"voice": {"id": "v"}})).refused(404, NOT_FOUND)
+    (await ada.post(f"{path}/a1", {"voice": {"id": "v" * 100_001}})).refused(400, "Voice metadata is too large")
+    (await ada.post(f"{path}/a1", {})).refused(400, "No message changes supplied")
+
+
+async def test_a_chat_written_by_halves_opens_at_the_end_of_its_branch(ada: Person) -> None:
+    document = talk()
+    for message in document["history"]["messages"].values():
+        message["childrenIds"] = []
+    document["history"]["currentId"] = "u1"
+    opened = (await ada.get(f"/api/v1/chats/{await made(ada, document)}")).ok()["chat"]["history"]
+    assert opened["currentId"] == "a3" and opened["messages"]["a1"]["childrenIds"] == ["u2"]
+
+
+def call(call_id: str, name: str, status: str = "pending") -> dict[str, Any]:
+    return {"type": "function_call", "call_id": call_id, "name": name, "arguments": "{}", "status": status}
+
+
+def waiting(*calls: dict[str, Any]) -> dict[str, Any]:
+    document = talk(1)
+    document["history"]["messages"]["a1"] |= {"output": list(calls), "done": False}
+    return document
+
+
+async def test_a_decision_on_a_tool_call_stands_in_both_stores(server: Server, ada: Person) -> None:
+    chat = await made(ada, waiting(call("c1", "search"), call("c2", "ask_user", "queued"), call("c3", "search")))
+    path = f"/api/v1/chats/{chat}/messages/a1/resolve"
+    answer = (await ada.post(path, {"call_id": "c1", "action": "reject"})).ok()
+    assert answer == {"status": True, "chat_id": chat, "message_id": "a1", "task_ids": []}
+    output = (await in_step(server, chat))["a1"]["output"]
+    assert [one.get("status") for one in output] == ["rejected", "pending", "pending", "rejected"]
+    (await ada.post(path, {"call_id": "c1", "action": "reject"})).refused(409, "Tool call has already been resolved.")
+    (await ada.post(path, {"call_id": "c2", "action": "answer"})).refused(400, "Answers are required for ask_user.")
+    (await ada.post(path, {"call_id": "c2", "action": "approve"})).refused(400, "ask_user requires an answer or deny.")
+    (await ada.post(path, {"call_id": "c3", "action": "answer", "answers": {}})).refused(
+        400, "Tool call does not accept answers."
+    )
+    (await ada.post(path, {"call_id": "c9", "action": "reject"})).refused(404, "Tool call not found.")
+    (await ada.post(path, {"call_id": "c3", "action": "approve"})).refused(501)
+    assert (await in_step(server, chat))["a1"]["output"] == output
+
+
+async def test_the_model_goes_on_when_nothing_waits_any_more(server: Server, ada: Person) -> None:
+    document = waiting(call("c1", "ask_user"))
+    document["history"]["messages"]["a1"]["meta"] = {"session_id": "s1"}
+    chat = await made(ada, document)
+    path = f"/api/v1/chats/{chat}/messages/a1/resolve"
+    answer = (await ada.post(path, {"call_id": "c1", "action": "answer", "answers": {"q": "Blue"}})).ok()
+    assert answer["status"] is True and len(answer["task_ids"]) == 1
+    for _ in range(200):
+        message = (await ada.get(f"/api/v1/chats/{chat}")).ok()["chat"]["history"]["messages"]["a1"]
+        if message["done"]:
+            break
+    kinds = [one["type"] for one in message["output"]]
+    assert kinds[:2] == ["function_call", "function_call_output"] and kinds[-1] == "message"
+    assert message["content"]
+    await in_step(server, chat)
