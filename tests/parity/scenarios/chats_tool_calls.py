@@ -39,6 +39,6 @@ STEPS = flat(
     post("bob", _CALL, {"call_id": "c2", "action": "answer", "answers": {"q": "Blue"}}),
     get("bob", f"{_CHATS}/${{chat}}"),
     post("bob", f"{_CHATS}/${{chat}}/fork", {}),
-    post("bob", f"{_CHATS}/new", {"chat": _talk("odd", {"type": "message"})}, save={"chat": "$.id"}),
+    post("bob", f"{_CHATS}/new", {"chat": _talk({"type": "message"})}, save={"chat": "$.id"}),
     post("bob", _CALL, {"call_id": "c1", "action": "reject"}),
 )

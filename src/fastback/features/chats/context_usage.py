@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -147,11 +146,15 @@ def _cut(messages: list[Message], last: int, marker: dict[str, Any]) -> list[Mes
     return None
 
 
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
 def length(value: Any) -> int:
     """Tokens that a text, or JSON, is taken for."""
     if value is None:
         return 0
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else _json(value)
     return max(1, len(text) // CHARACTERS) if text else 0
 
 
@@ -172,5 +175,5 @@ def _estimated(message: Message) -> int:
             total += length(part.get("text") or part.get("content") or part)
     files = message.get("files")
     if files:
-        total += length(_INLINE.sub("", json.dumps(files, ensure_ascii=False)))
+        total += length(_INLINE.sub("", _json(files)))
     return total

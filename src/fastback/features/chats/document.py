@@ -161,6 +161,7 @@ class Document:
             message = {**known, **self._merged_meta(known, patch)}
         else:
             message = self._placed(message_id, patch)
+            self.history.setdefault("messages", msgspec.Raw(b"{}"))
             self.current_id = message_id
         self.put(message_id, message)
         self._link(message.get("parentId"), message_id)

@@ -71,7 +71,7 @@ async def export_one(chat_id: str, user: VerifiedUser, chats: Chats, config: Con
         raise NotFound(messages.NOT_FOUND)
     if not chats.rights.governs(head.user_id, user):
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    found = await stats.exports(chats.db, [chat_id])
-    if not found:
+    found = await stats.export_one(chats.db, chat_id)
+    if found is None:
         raise BadRequest("Failed to process chat stats")
-    return found[0]
+    return found

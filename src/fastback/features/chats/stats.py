@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.features.chats.document import Document
 from fastback.features.chats.store import NO_LIMIT, VISIBLE
 from fastback.kit.db import Database
 
@@ -276,6 +277,16 @@ async def exports(db: Database, chat_ids: list[str]) -> list[Exported]:
     """As `usages`, with the figures of each message."""
     counted = [await asyncio.to_thread(exported, chat) for chat in await _some(db, chat_ids)]
     return [one for one in counted if one is not None]
+
+
+async def export_one(db: Database, chat_id: str) -> Exported | None:
+    """One chat, mended as it is when it is opened (see `history.repair`)."""
+    for chat in await _some(db, [chat_id]):
+        document = Document(bytes(chat.chat))
+        if document.repair():
+            chat.chat = msgspec.Raw(document.encode())
+        return exported(chat)
+    return None
 
 
 async def _some(db: Database, chat_ids: list[str]) -> list[_Chat]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any
 
@@ -72,8 +71,8 @@ def _result(form: ResolveForm, text: str, status: str) -> Item:
 
 def _answer(form: ResolveForm) -> str:
     if form.timed_out:
-        return json.dumps({"status": "cancelled", "answers": {}, "timed_out": True})
-    return json.dumps({"status": "answered", "answers": form.answers or {}})
+        return msgspec.json.encode({"status": "cancelled", "answers": {}, "timed_out": True}).decode()
+    return msgspec.json.encode({"status": "answered", "answers": form.answers or {}}).decode()
 
 
 def decide(output: list[Item], form: ResolveForm) -> bool:

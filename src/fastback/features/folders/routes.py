@@ -60,6 +60,7 @@ async def mine(user: VerifiedUser, folders: Folders) -> list[Answer]:
     rows = await folders.put_in_order(await store.of_user(folders.db, user.id))
     if not rows:
         return []
+    await folders.drop_unreadable_files(rows, user)
     unread = await reading.unread_by_folder(folders.db, user.id)
     return [
         {
@@ -84,9 +85,9 @@ class FolderForm(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class FolderChange(msgspec.Struct, forbid_unknown_fields=True):
-    name: str | None = None
-    data: dict[str, Any] | None = None
-    meta: dict[str, Any] | None = None
+    name: str | UnsetType | None = UNSET
+    data: dict[str, Any] | UnsetType | None = UNSET
+    meta: dict[str, Any] | UnsetType | None = UNSET
 
 
 class ParentForm(msgspec.Struct):
@@ -171,19 +172,24 @@ async def open_folder(folder_id: str, user: VerifiedUser, folders: Folders) -> A
 @router.post("/{folder_id}/update")
 async def update(folder_id: str, data: FolderChange, user: VerifiedUser, folders: Folders) -> Folder:
     folder = await folders.found(folder_id, user, "write")
+    if data.name is None or data.data is None or data.meta is None:
+        raise BadRequest(messages.default("Error updating folder"))
     known = msgspec.json.decode(folder.data) or {}
-    mode = (data.data or {}).get("share_mode", known.get("share_mode"))
+    name = None if data.name is UNSET else data.name
+    meta = None if data.meta is UNSET else data.meta
+    new = None if data.data is UNSET else data.data
+    mode = (new or {}).get("share_mode", known.get("share_mode"))
     if mode != known.get("share_mode") and not user.is_admin and folder.user_id != user.id:
         raise Forbidden(messages.ACCESS_PROHIBITED)
-    if data.name is not None:
-        await folders.check_name(folder.user_id, folder.parent_id, data.name, besides=folder_id)
-    if data.data and "files" in data.data:
-        await folders.check_owner_files(data.data, folder.user_id)
+    if name is not None:
+        await folders.check_name(folder.user_id, folder.parent_id, name, besides=folder_id)
+    if new and "files" in new:
+        await folders.check_owner_files(new, folder.user_id)
         # Whoever changes the folder sends back what the owner put there; only what is new must be theirs to read.
         before = known.get("files") or []
-        added = [one for one in data.data["files"] or [] if one not in before]
+        added = [one for one in new["files"] or [] if one not in before]
         await folders.check_files({"files": added}, user)
-    await store.update(folders.db, folder, name=data.name, meta=data.meta, data=data.data)
+    await store.update(folders.db, folder, name=name, meta=meta, data=new)
     return await folders.again(folder_id)
 
 

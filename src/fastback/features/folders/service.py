@@ -122,6 +122,17 @@ class Folders:
             await store.unparent(self.db, lost)
         return rows
 
+    async def drop_unreadable_files(self, rows: list[Folder], user: User) -> None:
+        """Take out of a user's folders what they may not read any more, or nobody can as it is gone."""
+        for row in rows:
+            if b'"files"' not in bytes(row.data):
+                continue
+            files = (msgspec.json.decode(row.data) or {}).get("files")
+            if isinstance(files, list) and files:
+                left = await self.readable.of(files, user)
+                if len(left) != len(files):
+                    await store.update(self.db, row, data={"files": left})
+
     async def delete(self, folder: Folder, user: User, *, with_contents: bool) -> None:
         """Remove a folder and all below it; the owner's chats in them too, others' chats come out.
 
