@@ -101,10 +101,10 @@ async def test_figures_of_many_chats_read_some_at_a_time(
     assert max(counts) <= stats.SLICE and sum(counts) == 120
 
 
+#: `#` becomes another number each time, so that no answer is one that is kept ready.
 LISTS = (
-    "/api/v1/chats/?page=1&sort_by=title",
-    "/api/v1/chats/?page=1&sort_by=unread_updated_at",
-    "/api/v1/chats/?include_pinned=true",
+    "/api/v1/chats/?page=1&sort_by=#",
+    "/api/v1/chats/?include_pinned=true&sort_by=#",
     "/api/v1/chats/pinned",
     "/api/v1/chats/archived",
     "/api/v1/chats/folder/none/list",
@@ -116,8 +116,9 @@ async def _quickest(person: Person, path: str) -> float:
     """Seconds of the quickest of some answers."""
     times = []
     for _ in range(5):
+        address = path.replace("#", str(time.perf_counter_ns()))
         began = time.perf_counter()
-        (await person.get(path)).ok()
+        (await person.get(address)).ok()
         times.append(time.perf_counter() - began)
         await asyncio.sleep(0)
     return min(times)
@@ -132,5 +133,7 @@ async def test_lists_do_not_read_the_chats_they_show(ada: Person) -> None:
     assert len((await ada.get(f"/api/v1/chats/{huge}")).body) > 30_000_000
     for path in LISTS:
         # Thirty megabytes take far longer to read than these milliseconds.
-        assert await _quickest(ada, path) < before[path] * 3 + 0.01, path
+        after = await _quickest(ada, path)
+        print(path, before[path], after)
+        assert after < before[path] * 3 + 0.01, path
     assert {one["id"] for one in (await ada.get("/api/v1/chats/")).ok()} == {small, huge}

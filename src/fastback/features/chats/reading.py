@@ -48,12 +48,15 @@ _UNREAD = """
           AND c.updated_at > COALESCE(c.last_read_at, 0)
           AND NOT EXISTS (SELECT 1 FROM chat_message m
                           WHERE m.chat_id = c.id AND m.role = 'assistant' AND m.done = FALSE))
-    FROM folder f WHERE f.user_id = :user_id"""
+    FROM folder f WHERE f.user_id = :user_id ORDER BY {order}"""
+
+#: The order in which they were made; times are seconds, so SQLite tells by its rows.
+_MADE = {"sqlite": "f.rowid", "postgres": "f.created_at, f.id"}
 
 
 async def unread_by_folder(db: Executor, user_id: str) -> dict[str, int]:
     """Unread chats in each folder of a user, those in folders below it included."""
-    rows = await db.all(_Folder, "chats.unread_by_folder", _UNREAD, user_id=user_id)
+    rows = await db.all(_Folder, "chats.unread_by_folder", _UNREAD.format(order=_MADE[db.dialect]), user_id=user_id)
     parents = {row.id: row.parent_id for row in rows}
     counts = {row.id: 0 for row in rows}
     for row in rows:

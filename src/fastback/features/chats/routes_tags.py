@@ -27,7 +27,7 @@ async def with_tag(data: schemas.TagFilter, user: VerifiedUser, db: Database, ta
     # Zero or nothing stands for all of them.
     found = await store.with_tag(db, user.id, tag_id, skip=data.skip or 0, limit=data.limit or -1)
     if not found:
-        await tags.drop(db, user.id, tag_id)
+        await tags.drop_unused(db, user.id, [tag_id])
     return await live.marked(db, found, tasks)
 
 
@@ -51,6 +51,7 @@ async def add_tag(chat_id: str, data: schemas.TagForm, user: VerifiedUser, chats
     if tags.tag_id(data.name) == "none":
         raise BadRequest(messages.default("Tag name cannot be 'None'"))
     await tags.add(chats.db, chat_id, user.id, data.name)
+    await chats.written(chat_id, user.id)
     return await tags.of_chat(chats.db, chat_id, user.id)
 
 
@@ -58,4 +59,5 @@ async def add_tag(chat_id: str, data: schemas.TagForm, user: VerifiedUser, chats
 async def remove_tag(chat_id: str, data: schemas.TagForm, user: VerifiedUser, chats: Chats) -> list[tags.Tag]:
     await _check_owned(chat_id, user, chats, messages.NOT_FOUND)
     await tags.remove(chats.db, chat_id, user.id, data.name)
+    await chats.written(chat_id, user.id)
     return await tags.of_chat(chats.db, chat_id, user.id)

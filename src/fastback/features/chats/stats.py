@@ -246,7 +246,7 @@ async def ids(
     """
     where = f"user_id = :user_id AND {VISIBLE[db.dialect]} AND updated_at > :since"
     known = {"user_id": user_id, "since": since or -1}
-    total = await db.scalar("stats.total", f"SELECT count(*) FROM chat WHERE {where}", **known)
+    (total,) = await db.all_long(int, "stats.total", f"SELECT count(*) FROM chat WHERE {where}", **known)
     found = await db.all_long(
         str,
         "stats.ids",
@@ -256,7 +256,7 @@ async def ids(
         skip=max(skip, 0),
         **known,
     )
-    return found, int(total or 0)
+    return found, total
 
 
 _CHATS = "SELECT id, user_id, created_at, updated_at, meta, chat FROM chat WHERE id = ANY(:ids)"

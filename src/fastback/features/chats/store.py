@@ -111,11 +111,12 @@ async def page_of(
 
 
 async def pinned_of(db: Executor, user_id: str) -> list[ChatTitle]:
+    # The plus keeps SQLite from walking through all chats in their order: few of them are pinned.
     return await db.all(
         ChatTitle,
         "chats.pinned",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND pinned = TRUE AND archived = FALSE "
-        f"AND {VISIBLE[db.dialect]} ORDER BY updated_at DESC",
+        f"AND {VISIBLE[db.dialect]} ORDER BY +updated_at DESC",
         user_id=user_id,
     )
 
@@ -128,10 +129,10 @@ def _like(query: str | None) -> str | None:
 
 
 async def archived_of(
-    db: Executor, user_id: str, *, query: str | None, sort_by: str | None, direction: str | None, page: int | None
+    db: Database, user_id: str, *, query: str | None, sort_by: str | None, direction: str | None, page: int | None
 ) -> list[ChatTitle]:
     """Titles of archived chats, 60 a page; when they were read is not told."""
-    return await db.all(
+    return await db.all_long(
         ChatTitle,
         "chats.archived",
         "SELECT id, title, updated_at, created_at, CAST(NULL AS BIGINT) FROM chat "
@@ -144,10 +145,10 @@ async def archived_of(
 
 
 async def of_user(
-    db: Executor, user_id: str, *, query: str | None, sort_by: str | None, direction: str | None, page: int | None
+    db: Database, user_id: str, *, query: str | None, sort_by: str | None, direction: str | None, page: int | None
 ) -> list[ChatTitle]:
     """Titles of all chats of a user, archived ones too, 60 a page."""
-    return await db.all(
+    return await db.all_long(
         ChatTitle,
         "chats.of_user",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {VISIBLE[db.dialect]} AND {_TITLE_HAS} "
@@ -158,9 +159,9 @@ async def of_user(
     )
 
 
-async def archived_count(db: Executor, user_id: str) -> int:
+async def archived_count(db: Database, user_id: str) -> int:
     text = f"SELECT count(*) FROM chat WHERE user_id = :user_id AND archived = TRUE AND {VISIBLE[db.dialect]}"
-    return int(await db.scalar("chats.archived_count", text, user_id=user_id) or 0)
+    return (await db.all_long(int, "chats.archived_count", text, user_id=user_id))[0]
 
 
 async def in_folders(db: Database, user_id: str, folder_ids: list[str]) -> list[ChatPage]:
@@ -195,13 +196,13 @@ async def folder_page(
 NO_LIMIT = 2**62
 
 
-async def with_tag(db: Executor, user_id: str, tag: str, *, skip: int, limit: int) -> list[ChatTitle]:
+async def with_tag(db: Database, user_id: str, tag: str, *, skip: int, limit: int) -> list[ChatTitle]:
     condition = {
         "sqlite": "EXISTS (SELECT 1 FROM json_each(meta, '$.tags') t WHERE t.value = :tag)",
         "postgres": "json_typeof(meta -> 'tags') = 'array' AND EXISTS "
         "(SELECT 1 FROM json_array_elements_text(meta -> 'tags') t WHERE t = :tag)",
     }[db.dialect]
-    return await db.all(
+    return await db.all_long(
         ChatTitle,
         "chats.with_tag",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {condition} AND {VISIBLE[db.dialect]} "

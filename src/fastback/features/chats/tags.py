@@ -30,8 +30,11 @@ class _Meta(msgspec.Struct):
     meta: dict[str, Any] | None
 
 
-async def _meta(db: Executor, chat_id: str) -> _Meta | None:
-    return await db.first(_Meta, "tags.meta", "SELECT user_id, meta FROM chat WHERE id = :id", id=chat_id)
+async def _meta(db: Executor, chat_id: str, *, lock: bool = False) -> _Meta | None:
+    """`lock`: within a transaction, so that nobody else changes it until that has ended."""
+    locking = " FOR UPDATE" if lock and db.dialect == "postgres" else ""
+    text = f"SELECT user_id, meta FROM chat WHERE id = :id{locking}"
+    return await db.first(_Meta, "tags.meta", text, id=chat_id)
 
 
 async def _write(tx: Executor, chat_id: str, meta: dict[str, Any]) -> None:
@@ -50,20 +53,28 @@ async def _ensure(tx: Executor, user_id: str, names: list[str]) -> None:
         )
 
 
-async def _drop_orphans(tx: Executor, user_id: str, ids: list[str]) -> None:
-    """Forget tags that no chat of the user carries any more."""
-    for one in ids:
-        used = await tx.scalar("tags.used", _USES[tx.dialect], user_id=user_id, tag=one)
-        if not used:
-            await drop(tx, user_id, one)
-
-
-_USES = {
-    "sqlite": """SELECT 1 FROM chat c WHERE c.user_id = :user_id
-        AND EXISTS (SELECT 1 FROM json_each(c.meta, '$.tags') t WHERE t.value = :tag) LIMIT 1""",
-    "postgres": """SELECT 1 FROM chat c WHERE c.user_id = :user_id AND json_typeof(c.meta -> 'tags') = 'array'
-        AND EXISTS (SELECT 1 FROM json_array_elements_text(c.meta -> 'tags') t WHERE t = :tag) LIMIT 1""",
+#: Which tags of some a user's chats carry. All their chats are looked at.
+_USED = {
+    "sqlite": """SELECT DISTINCT t.value FROM chat c, json_each(c.meta, '$.tags') t
+        WHERE c.user_id = :user_id AND t.value = ANY(:ids)""",
+    "postgres": """SELECT DISTINCT t FROM chat c CROSS JOIN LATERAL json_array_elements_text(
+            CASE WHEN json_typeof(c.meta -> 'tags') = 'array' THEN c.meta -> 'tags' ELSE CAST('[]' AS JSON) END) t
+        WHERE c.user_id = :user_id AND t = ANY(:ids)""",
 }
+
+
+async def drop_unused(db: Database, user_id: str, ids: list[str]) -> None:
+    """Forget those of a user's tags that none of their chats carries any more."""
+    if not ids:
+        return
+    async with db.transaction(long=True) as tx:
+        used = await tx.all(str, "tags.used", _USED[tx.dialect], user_id=user_id, ids=ids)
+        await tx.execute(
+            "tags.drop",
+            "DELETE FROM tag WHERE user_id = :user_id AND id = ANY(:ids)",
+            user_id=user_id,
+            ids=[one for one in ids if one not in used],
+        )
 
 
 def ids_in(meta: msgspec.Raw) -> list[str]:
@@ -71,18 +82,6 @@ def ids_in(meta: msgspec.Raw) -> list[str]:
     found = msgspec.json.decode(meta)
     ids = found.get("tags") if isinstance(found, dict) else None
     return [one for one in ids if isinstance(one, str)] if isinstance(ids, list) else []
-
-
-async def drop_unused(db: Database, user_id: str, ids: list[str]) -> None:
-    """Forget those of a user's tags that none of their chats carries."""
-    if ids:
-        async with db.transaction() as tx:
-            await _drop_orphans(tx, user_id, ids)
-
-
-async def drop(db: Executor, user_id: str, tag: str) -> None:
-    text = "DELETE FROM tag WHERE id = :id AND user_id = :user_id"
-    await db.execute("tags.drop", text, id=tag, user_id=user_id)
 
 
 async def ensure(db: Database, user_id: str, names: list[str]) -> None:
@@ -126,7 +125,7 @@ async def set_all(db: Database, chat_id: str, user_id: str, names: list[str]) ->
     """Give a chat exactly these tags."""
     names = [name for name in names if tag_id(name) != "none"]
     async with db.transaction() as tx:
-        row = await _meta(tx, chat_id)
+        row = await _meta(tx, chat_id, lock=True)
         if row is None:
             return
         meta = row.meta or {}
@@ -134,12 +133,12 @@ async def set_all(db: Database, chat_id: str, user_id: str, names: list[str]) ->
         new = list(dict.fromkeys(tag_id(name) for name in names))
         await _ensure(tx, user_id, names)
         await _write(tx, chat_id, {**meta, "tags": new})
-        await _drop_orphans(tx, user_id, [one for one in old if one not in new])
+    await drop_unused(db, user_id, [one for one in old if one not in new])
 
 
 async def add(db: Database, chat_id: str, user_id: str, name: str) -> None:
     async with db.transaction() as tx:
-        row = await _meta(tx, chat_id)
+        row = await _meta(tx, chat_id, lock=True)
         if row is None:
             return
         meta = row.meta or {}
@@ -150,10 +149,10 @@ async def add(db: Database, chat_id: str, user_id: str, name: str) -> None:
 
 async def remove(db: Database, chat_id: str, user_id: str, name: str) -> None:
     async with db.transaction() as tx:
-        row = await _meta(tx, chat_id)
+        row = await _meta(tx, chat_id, lock=True)
         if row is None:
             return
         meta = row.meta or {}
         gone = tag_id(name)
         await _write(tx, chat_id, {**meta, "tags": [one for one in meta.get("tags") or [] if one != gone]})
-        await _drop_orphans(tx, user_id, [gone])
+    await drop_unused(db, user_id, [gone])
