@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from parity import house
 from parity.chats import brought, talk
 from parity.steps import Merged, flat, get, post
@@ -9,7 +11,10 @@ from parity.steps import Merged, flat, get, post
 _T = 1_700_000_000
 _EVERYBODY = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 _BOB = {"principal_type": "user", "principal_id": "${bob.id}", "permission": "write"}
-_PNG = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+_PNG = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
+    "AAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+)
 _ADMIN = "/api/v1/auths/admin/config"
 _UPDATE = "/api/v1/users/user/settings/update"
 
@@ -18,11 +23,11 @@ def _banner(name: str) -> dict[str, object]:
     return {"id": name, "type": "info", "title": name, "content": "Hi ☕", "dismissible": True, "timestamp": _T}
 
 
-def _model(name: str, **more: object) -> dict[str, object]:
+def _model(model_id: str, **more: object) -> dict[str, object]:
     return {
-        "id": name,
+        "id": model_id,
         "base_model_id": "demo-small",
-        "name": f"Model {name}",
+        "name": f"Model {model_id}",
         "meta": {"description": "Kocht Äpfel", "tags": [{"name": "Küche"}], "profile_image_url": _PNG},
         "params": {"system": "Cook for {{ guest }}.", "temperature": 0.5},
         "access_grants": [_EVERYBODY, _BOB],
@@ -116,7 +121,6 @@ _LISTS = (
     "/api/v1/chats/pinned",
     "/api/v1/chats/archived",
     "/api/v1/chats/shared",
-    "/api/v1/folders/",
     "/api/v1/users/user/settings",
     "/api/v1/users/user/info",
     "/api/v1/users/groups",
@@ -131,8 +135,6 @@ _LISTS = (
 )
 _CHATS = ("bread", "apples", "cake", "soup", "wine", "clone", "turn.one", "turn.two")
 _ADMINS = (
-    "/api/v1/users/",
-    "/api/v1/users/all",
     "/api/v1/users/default/permissions",
     "/api/v1/auths/admin/config",
     "/api/v1/configs/models",
@@ -146,28 +148,34 @@ _ADMINS = (
     "/openai/config",
     "/ollama/config",
 )
+_NOW = "it tells of the moment of asking"
+_SEEN = ("$.users[*].is_active", "$.users[*].last_active_at")
+_CALENDARS = ("$[*].created_at", "$[*].updated_at")
 _PROSE = ("$.rag.template", "$.image_generation.comfyui.workflow", "$.order")
 
 #: Everything of it, in the eyes of whom it concerns; what was not written is not asked for.
 READS = flat(
     [get("bob", path) for path in _LISTS],
+    get("bob", "/api/v1/folders/", unordered=("$",)),
     get("bob", "/api/v1/chats/all/tags", unordered=("$",)),
     [get("bob", f"/api/v1/chats/${{{name}}}") for name in _CHATS],
     [get("bob", f"/api/v1/chats/${{{name}}}/tags", unordered=("$",)) for name in _CHATS],
-    get("cy", "/api/v1/chats/share/${share}"),
-    get("cy", "/api/v1/chats/share/${share.two}"),
+    get("ada", "/api/v1/chats/share/${share}"),
+    get("bob", "/api/v1/chats/share/${share.two}"),
     [get("bob", f"/api/v1/folders/${{{name}}}") for name in ("kitchen", "shelf", "cellar")],
     [get("bob", f"/api/v1/chats/folder/${{{name}}}/list") for name in ("kitchen", "shelf", "cellar")],
     get("bob", "/api/v1/chats/search", query={"text": "rye"}),
     get("bob", "/api/v1/chats/search", query={"text": "tag:drinks"}),
+    get("ada", "/api/v1/users/", ignore=_SEEN, why=_NOW),
+    get("ada", "/api/v1/users/all", ignore=_SEEN, why=_NOW),
     [get("ada", path, ignore=_PROSE, why="prose, and the order of rows") for path in _ADMINS],
     get("ada", "/api/v1/models/all", unordered=("$",)),
     get("ada", "/api/v1/models/model", query={"id": "cook"}),
     get("ada", "/api/v1/models/model/history", query={"id": "cook"}),
     get("bob", "/api/v1/models/model/profile/image", query={"id": "cook"}),
     get("bob", "/api/v1/users/${bob.id}/profile/image"),
-    get("key:ada.key", "/api/v1/auths/"),
+    get("key:ada.key", "/api/v1/chats/"),
     get("cy", "/api/v1/chats/"),
     get("pending", "/api/config"),
-    house.READS,
+    [replace(step, ignore=_CALENDARS, why=_NOW) if step.path == "/api/v1/calendars/" else step for step in house.READS],
 )

@@ -1,7 +1,8 @@
 """A database goes from Fastback to the reference and back: each shows what the other wrote.
 
-Needs the reference itself: `FASTBACK_REFERENCE=…/bin/open-webui pytest tests/both_ways`; takes some minutes. Without it
-`tests/api/test_both_ways.py` opens databases that were kept.
+Needs the reference itself: `FASTBACK_REFERENCE=…/bin/open-webui pytest tests/both_ways`, with its drivers of PostgreSQL
+(`open-webui[postgres]`) for that database; takes some minutes. Without it `tests/api/test_both_ways.py` opens databases
+that were kept.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from conftest import Person, postgres_database, serving
 from page import open_page
 from parity import reference
 from parity.compare import Comparison
+from parity.normalise import Normaliser
 from parity.player import SECRET_KEY, Player, playing, variables
 from parity.steps import MissingValue, Scenario, Step
 
@@ -33,6 +35,20 @@ pytestmark = [
 ]
 
 Answers = dict[str, dict[str, Any]]
+
+
+class AsTheyAre(Normaliser):
+    """Answers with ids, times and texts as they are: both programs read the same rows. Only places are replaced."""
+
+    def value(self, value: Any, name: str = "") -> Any:
+        if isinstance(value, dict):
+            return {key: self.value(one, key) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self.value(one, name) for one in value]
+        if isinstance(value, str):
+            for found, word in self.places:
+                value = value.replace(found, word)
+        return value
 
 
 class House:
@@ -64,6 +80,7 @@ class House:
         scenario = Scenario("both_ways", "", (), cast=cast)
         async with playing(scenario, url, self.upstream, str(self.data_dir)) as player:
             player.known.update(self.known)
+            player.normaliser = AsTheyAre(player.normaliser.places)
             yield player
             self.known.update(player.known)
 
@@ -103,7 +120,7 @@ def differences(expected: Answers, got: Answers) -> list[str]:
     for step, (label, answer) in zip(READS, expected.items(), strict=True):
         if NOT_BUILT in (answer["status"], got[label]["status"]):
             continue
-        assert answer["status"] in (200, 302), f"{label}: {answer['status']} {answer.get('body')}"
+        assert answer["status"] < 500, f"{label}: {answer['status']} {answer.get('body')}"
         found += [f"{label} {one}" for one in comparison.of(answer, got[label], step.ignore)]
     return found
 
@@ -131,13 +148,15 @@ async def test_each_sees_what_the_other_wrote(
             seen = {first: await read(player)}
         async with house.opened_by(second) as player:
             seen[second] = await read(player)
-            assert differences(seen["reference"], seen["fastback"]) == []
+            found = differences(seen["reference"], seen["fastback"])
             left_out += await write(player, SECOND)
             await turn(player, "turn.two")
             seen[second] = await read(player)
         async with house.opened_by(first) as player:
             seen[first] = await read(player)
-        assert differences(seen["reference"], seen["fastback"]) == []
+        found += differences(seen["reference"], seen["fastback"])
+        if found:
+            pytest.fail("\n".join(found), pytrace=False)
         compared = sum(one["status"] != NOT_BUILT for one in seen["fastback"].values())
         print(f"{first} → {second} → {first} on {database}: {compared} answers compared; not built: {left_out}")
 

@@ -114,12 +114,13 @@ def running(
             _wait(process, url)
             yield Reference(url, data_dir, _configuration(data_dir / "webui.db"))
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
 
 
 def _wait(process: subprocess.Popen[bytes], url: str) -> None:

@@ -27,7 +27,7 @@ _PICTURES = (
 
 def _model(place: int, picture: str) -> dict[str, object]:
     return {
-        "id": f"face-{place}",
+        "id": f"face-{place:02}",
         "base_model_id": "demo-small",
         "name": f"Face {place}",
         "meta": {"profile_image_url": picture},
@@ -38,7 +38,7 @@ def _model(place: int, picture: str) -> dict[str, object]:
 
 STEPS = flat(
     [post("ada", f"{_MODELS}/create", _model(place, one)) for place, one in enumerate(_PICTURES)],
-    [get("bob", _PICTURE, query={"id": f"face-{place}"}) for place, _ in enumerate(_PICTURES)],
+    [get("bob", _PICTURE, query={"id": f"face-{place:02}"}) for place, _ in enumerate(_PICTURES)],
     post("ada", f"{_MODELS}/create", {**_model(99, f"data:image/png;base64,{_PNG}"), "access_grants": []}),
     get("ada", _PICTURE, query={"id": "face-99"}),
     get("bob", _PICTURE, query={"id": "face-99"}),

@@ -8,6 +8,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from fastback.kit.http.errors import Invalid
+from fastback.kit.http.scalars import Loc, Problem, problem
+from fastback.kit.http.validation import check
 
 
 class ImportForm(msgspec.Struct):
@@ -18,12 +20,14 @@ class VisibilityForm(msgspec.Struct):
     visibility: dict[str, Any]
 
     def check(self) -> None:
-        """Raises: Invalid for a value that is no boolean; texts and numbers do not stand for one here."""
-        for name, value in self.visibility.items():
-            if not isinstance(value, bool):
-                raise Invalid.at(
-                    ["body", "visibility", name], "Input should be a valid boolean", kind="bool_type", value=value
-                )
+        """Raises: Invalid for values that are no boolean; texts and numbers do not stand for one here."""
+        problems = [
+            problem("bool_type", ("body", "visibility", name), "Input should be a valid boolean", value)
+            for name, value in self.visibility.items()
+            if not isinstance(value, bool)
+        ]
+        if problems:
+            raise Invalid(problems)
 
 
 class ConnectionsForm(msgspec.Struct):
@@ -199,18 +203,32 @@ class RefreshForm(msgspec.Struct):
     reset: bool = False
 
 
-def filled(kind: type[msgspec.Struct], given: Any, loc: list[str | int]) -> dict[str, Any]:
-    """A connection with the fields of its kind, defaults filled in, and then whatever else was sent.
+def filled(kind: type[msgspec.Struct], given: dict[str, Any]) -> dict[str, Any]:
+    """The connection that is a body: with the fields of its kind, defaults filled in, then whatever else was sent.
 
     Raises:
-        Invalid: fields are missing or of another type.
+        Invalid: fields are missing or of another type; all of them are told.
     """
-    try:
-        known = msgspec.convert(given, kind, strict=False)
-    except msgspec.ValidationError as error:
-        text, _, where = str(error).partition(" - at `$.")
-        if "missing required field" in text:
-            raise Invalid.at([*loc, text.rsplit("`", 2)[1]], "Field required", kind="missing", value=given) from None
-        raise Invalid.at([*loc, where.rstrip("`")], text, value=given) from None
-    fields = {name: getattr(known, name) for name in kind.__struct_fields__}
-    return fields | {name: value for name, value in given.items() if name not in fields}
+    return _filled(kind, [(("body",), given)])[0]
+
+
+def all_filled(kind: type[msgspec.Struct], given: list[dict[str, Any]], field: str) -> list[dict[str, Any]]:
+    """The connections in a field of the body, likewise.
+
+    Raises:
+        Invalid: as `filled`.
+    """
+    return _filled(kind, [(("body", field, place), one) for place, one in enumerate(given)])
+
+
+def _filled(kind: type[msgspec.Struct], given: list[tuple[Loc, dict[str, Any]]]) -> list[dict[str, Any]]:
+    problems: list[Problem] = []
+    known = [check(kind, one, loc, problems) for loc, one in given]
+    if problems:
+        raise Invalid(problems)
+    # What is missing is none of the required fields, so it has a default.
+    return [
+        {field.name: fields.get(field.name, field.default) for field in msgspec.structs.fields(kind)}
+        | {name: value for name, value in one.items() if name not in kind.__struct_fields__}
+        for (_, one), fields in zip(given, known, strict=True)
+    ]

@@ -20,6 +20,7 @@ from fastback.features.configs.schemas import (
     TerminalServersForm,
     ToolServer,
     ToolServersForm,
+    all_filled,
     filled,
 )
 from fastback.features.connected import custom_headers
@@ -61,10 +62,7 @@ def _lenient(kind: type[msgspec.Struct], stored: Answer) -> Answer:
 
 @router.post("/tool_servers")
 async def save_tool_servers(data: ToolServersForm, user: AdminUser, config: Config) -> Answer:
-    found = [
-        filled(ToolServer, one, ["body", "TOOL_SERVER_CONNECTIONS", place])
-        for place, one in enumerate(data.TOOL_SERVER_CONNECTIONS)
-    ]
+    found = all_filled(ToolServer, data.TOOL_SERVER_CONNECTIONS, "TOOL_SERVER_CONNECTIONS")
     await config.set(TOOLS, found)
     return {"TOOL_SERVER_CONNECTIONS": found}
 
@@ -74,7 +72,7 @@ async def verify_tool_server(
     data: Answer, request: Request, user: AdminUser, settings: Settings, servers: ToolServers
 ) -> Any:
     """What the server says of itself."""
-    connection = msgspec.convert(filled(ToolServer, data, ["body"]), ToolServer)
+    connection = msgspec.convert(filled(ToolServer, data), ToolServer)
     _check(settings)
     if connection.type == "mcp":
         raise NotBuilt("Connecting to MCP servers")
@@ -97,10 +95,7 @@ async def terminal_servers(user: AdminUser, config: Config) -> Answer:
 @router.post("/terminal_servers")
 async def save_terminal_servers(data: TerminalServersForm, user: AdminUser, config: Config) -> Answer:
     """What a server itself keeps (its policy, its lifecycle) is not stored here."""
-    found = [
-        filled(TerminalServer, one, ["body", "TERMINAL_SERVER_CONNECTIONS", place])
-        for place, one in enumerate(data.TERMINAL_SERVER_CONNECTIONS)
-    ]
+    found = all_filled(TerminalServer, data.TERMINAL_SERVER_CONNECTIONS, "TERMINAL_SERVER_CONNECTIONS")
     for one in found:
         one.pop("policy", None)
         one.pop("lifecycle", None)
@@ -162,7 +157,7 @@ async def verify_terminal_server(
     data: Answer, user: AdminUser, settings: Settings, client: aiohttp.ClientSession
 ) -> Answer:
     """Servers that run a terminal for each user know policies, plain ones do not."""
-    one = filled(TerminalServer, data, ["body"])
+    one = filled(TerminalServer, data)
     server = _Terminal(client, settings, one["url"], one["key"], one["auth_type"])
     if await server.answers("api/v1/policies"):
         return {"status": True, "type": "orchestrator"}

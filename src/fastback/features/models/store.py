@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 
 from fastback.access.grants import granted
-from fastback.kit.db import Executor
+from fastback.kit.db import Database, Executor
 from fastback.providers.model_rows import COLUMNS, ModelRow
 
 PAGE = 30
 _ORDERS = {"name": "m.name", "created_at": "m.created_at", "updated_at": "m.updated_at"}
+#: SQLite knows the order within a second, too.
+_AS_MADE = {"sqlite": "m.rowid", "postgres": "m.created_at, m.id"}
 _FOUND = " OR ".join(
     f"lower({column}) LIKE lower(:query)" for column in ("m.name", "m.base_model_id", "u.name", "u.email", "u.username")
 )
@@ -30,7 +32,7 @@ def _escaped(text: str) -> str:
 
 
 async def page(
-    db: Executor,
+    db: Database,
     *,
     user_id: str,
     group_ids: list[str],
@@ -42,7 +44,11 @@ async def page(
     direction: str | None,
     page: int,
 ) -> tuple[list[ModelRow], int]:
-    """Workspace models a user may read, 30 a page, and how many there are; newest first unless said otherwise."""
+    """Workspace models a user may read, 30 a page, and how many there are.
+
+    Sorted by `order_by`; without it the whole list comes newest first, a part of it in the order in which models were
+    made, as in the reference.
+    """
     where = ["m.base_model_id IS NOT NULL"]
     params: dict[str, Any] = {}
     if not sees_all:
@@ -62,12 +68,15 @@ async def page(
         params["owner"] = user_id
     source = f'FROM model m LEFT JOIN "user" u ON u.id = m.user_id WHERE {" AND ".join(where)}'
     total = await db.scalar("models.count", f"SELECT count(*) {source}", **params)
-    column = _ORDERS.get(order_by or "", "m.created_at")
-    way = "ASC" if direction == "asc" and order_by in _ORDERS else "DESC"
+    whole = sees_all and not (query or tag or view or order_by or direction)
+    if order_by in _ORDERS:
+        order = f"{_ORDERS[order_by]} {'ASC' if direction == 'asc' else 'DESC'}, m.id"
+    else:
+        order = "m.created_at DESC, m.id" if whole else _AS_MADE[db.dialect]
     rows = await db.all(
         ModelRow,
         "models.page",
-        f"SELECT {_prefixed()} {source} ORDER BY {column} {way}, m.id LIMIT {PAGE} OFFSET :skip",
+        f"SELECT {_prefixed()} {source} ORDER BY {order} LIMIT {PAGE} OFFSET :skip",
         skip=(max(page, 1) - 1) * PAGE,
         **params,
     )
