@@ -141,7 +141,7 @@ async def playing(scenario: Scenario, url: str, upstream: str, data_dir: str) ->
     # A connection for each request, as a server that closes one after an error must not spoil the next.
     connector = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=jar, connector=connector) as session:
-        player = Player(url, upstream, Normaliser(places), {"upstream": upstream}, session)
+        player = Player(url, upstream, Normaliser(places), {"upstream": upstream, "server": url}, session)
         if scenario.cast:
             await player.cast()
         yield player

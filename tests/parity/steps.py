@@ -1,7 +1,7 @@
 """What a scenario is made of: requests by people, in order, with what a later one needs from an earlier answer.
 
 Strings may hold `${name}`: a value that a step has saved, or one of those which the cast brings: `${ada.id}`,
-`${ada.token}` (likewise `bob`, `cy` and `pending`), `${upstream}` (the address of the model server).
+`${ada.token}` (likewise `bob`, `cy` and `pending`), the addresses `${upstream}` (of the model server) and `${server}`.
 """
 
 from __future__ import annotations

@@ -54,6 +54,13 @@ STEPS = flat(
     refused("pending", "GET", f"{_C}/terminal_servers"),
     post("ada", f"{_C}/terminal_servers/verify", _TERMINAL),
     post("ada", f"{_C}/terminal_servers/verify", {"url": "${upstream}"}),
+    post(
+        "ada",
+        f"{_C}/terminal_servers/verify",
+        {"url": "${server}/"},
+        ignore=("$.type",),
+        why="the server that is asked is the program itself, and they answer unknown paths unlike",
+    ),
     post("ada", f"{_C}/terminal_servers/verify", {}),
     refused("anonymous bob", "POST", f"{_C}/terminal_servers/verify", _TERMINAL),
     post("ada", f"{_C}/terminal_servers/policy", {"url": "http://127.0.0.1:9", "policy_id": "p"}),

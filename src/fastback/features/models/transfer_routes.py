@@ -155,9 +155,7 @@ async def replace_all(data: SyncForm, user: AdminUser, workspace: Workspace) -> 
     drafts: list[tuple[Draft, ModelRow | None, list[WantedGrant]]] = []
     for model in data.models:
         row = existing.get(model.id)
-        form = ModelForm(
-            model.id, model.name, model.meta, model.params, model.base_model_id, model.access_grants, model.is_active
-        )
+        form = ModelForm(model.id, model.name, model.meta, model.params, model.base_model_id, None, model.is_active)
         draft = await workspace.draft(form, row)
         await workspace.references.check_pictures(draft.meta, user, row.meta if row else None)
         drafts.append((draft, row, await workspace.given_grants(user, model.access_grants)))
