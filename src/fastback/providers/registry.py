@@ -327,7 +327,6 @@ class ModelRegistry:
             both = [*_tags(meta.get("tags")), *_tags(entry.get("tags"))]
             entry["actions"] = []
             entry["filters"] = []
-            entry.pop("tags", None)
             entry["tags"] = list({tag["name"]: tag for tag in both}.values())
 
     # -- who may see what -----------------------------------------------------------------------------------------
