@@ -7,8 +7,9 @@ from typing import Any
 from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.features.models import history, store
-from fastback.features.models.schemas import ModelForm, VersionForm
+from fastback.features.models.schemas import VersionForm
 from fastback.features.models.service import Workspace
+from fastback.features.models.shapes import ModelForm
 from fastback.kit.http import BadRequest, Forbidden, NotFound, Router
 
 router = Router("/api/v1/models/model")

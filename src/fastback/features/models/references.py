@@ -13,7 +13,8 @@ from fastback.access.grants import Grants, granted
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
-from fastback.features.models.schemas import avatar_files, background_file
+from fastback.features.models.schemas import avatar_files
+from fastback.features.models.shapes import background_file
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, NotBuilt
 

@@ -10,8 +10,9 @@ import msgspec
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.models import history_routes, picture_routes, store, transfer_routes
-from fastback.features.models.schemas import AccessForm, ModelForm, ModelId, check_id
+from fastback.features.models.schemas import AccessForm, ModelId
 from fastback.features.models.service import Draft, Workspace, with_variables
+from fastback.features.models.shapes import read_model
 from fastback.kit.http import BadRequest, Forbidden, JsonBytes, NotFound, Router, Unauthorized
 from fastback.providers import model_rows
 from fastback.providers.model_rows import ModelRow
@@ -111,21 +112,21 @@ async def base_tags(user: AdminUser, workspace: Workspace) -> list[str]:
 
 
 @router.post("/v1/models/create", "/v1/models")
-async def create(data: ModelForm, user: VerifiedUser, workspace: Workspace) -> Answer:
-    check_id(data.id)
+async def create(data: Any, user: VerifiedUser, workspace: Workspace) -> Answer:
+    form = read_model(data)
     await workspace.permitted(user, "workspace.models")
-    if len(data.id) > 256:
+    if len(form.id) > 256:
         raise BadRequest(messages.MODEL_ID_TOO_LONG)
-    if await model_rows.get(workspace.db, data.id) is not None:
+    if await model_rows.get(workspace.db, form.id) is not None:
         raise Unauthorized(messages.MODEL_ID_TAKEN)
-    draft = await workspace.draft(data, None)
+    draft = await workspace.draft(form, None)
     if not user.is_admin:
         if not draft.base_model_id:
             raise Unauthorized(messages.UNAUTHORIZED)
-        await workspace.check_not_base(data.id)
+        await workspace.check_not_base(form.id)
     await workspace.references.check_knowledge(draft.meta, user)
     await workspace.references.check_pictures(draft.meta, user)
-    grants = await workspace.given_grants(user, data.access_grants)
+    grants = await workspace.given_grants(user, form.access_grants)
     return await workspace.save(draft, user, None, grants=grants)
 
 
@@ -154,14 +155,14 @@ async def one_by_path(model_id: str, user: VerifiedUser, workspace: Workspace) -
 
 
 @router.post("/v1/models/model/update")
-async def update(data: ModelForm, user: VerifiedUser, workspace: Workspace) -> Answer:
-    check_id(data.id)
-    row = await model_rows.get(workspace.db, data.id)
+async def update(data: Any, user: VerifiedUser, workspace: Workspace) -> Answer:
+    form = read_model(data)
+    row = await model_rows.get(workspace.db, form.id)
     if row is None:
         raise Unauthorized(messages.NOT_FOUND)
     if not await workspace.may_change(row, user):
         raise BadRequest(messages.ACCESS_PROHIBITED)
-    draft = await workspace.draft(data, row)
+    draft = await workspace.draft(form, row)
     await workspace.references.check_knowledge(draft.meta, user)
     if not user.is_admin and row.base_model_id and not draft.base_model_id:
         raise Unauthorized(messages.UNAUTHORIZED)
@@ -183,7 +184,6 @@ async def toggle(id: str, user: VerifiedUser, workspace: Workspace) -> Answer:
 
 @router.post("/v1/models/model/access/update")
 async def set_access(data: AccessForm, user: VerifiedUser, workspace: Workspace) -> Answer:
-    check_id(data.id)
     row = await model_rows.get(workspace.db, data.id)
     if row is None:
         # A model of a server that nobody has said anything about yet.

@@ -16,7 +16,8 @@ from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.features.models import history, store
 from fastback.features.models.references import References
-from fastback.features.models.schemas import ModelForm, check_id, clean_meta, clean_params
+from fastback.features.models.schemas import clean
+from fastback.features.models.shapes import ModelForm
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Transaction
 from fastback.kit.http import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
@@ -70,10 +71,8 @@ class Workspace:
         self.references = references
         self._bus = bus
         self._bypass = settings.bypass_admin_access_control
-        self._pictures = {
-            "allowed": frozenset(one.strip() for one in settings.profile_image_allowed_mime_types.split(",")),
-            "most": settings.profile_image_max_data_uri_size,
-        }
+        self._allowed = frozenset(one.strip() for one in settings.profile_image_allowed_mime_types.split(","))
+        self._most = settings.profile_image_max_data_uri_size
 
     # -- who may --------------------------------------------------------------------------------------------------
 
@@ -119,7 +118,7 @@ class Workspace:
 
     def meta(self, meta: Answer) -> Answer:
         """A meta as it is kept. Raises: Invalid."""
-        return clean_meta(meta, **self._pictures)  # type: ignore[arg-type]
+        return clean(meta, {}, allowed=self._allowed, most=self._most)[0]
 
     async def draft(self, form: ModelForm, current: ModelRow | None) -> Draft:
         """What a form asks of a model; what it does not mention of an existing one stays.
@@ -127,7 +126,6 @@ class Workspace:
         Raises:
             Invalid: the form; BadRequest: controls on a model that takes none.
         """
-        check_id(form.id)
         meta, params = dict(form.meta), dict(form.params)
         base = None if form.base_model_id is UNSET else form.base_model_id
         if current is not None:
@@ -141,10 +139,10 @@ class Workspace:
         if base == form.id:
             # No model is based on itself.
             base = None
-        params = clean_params(params)
+        meta, params = clean(meta, params, allowed=self._allowed, most=self._most)
         if params.get("model_controls") and "model_controls" in form.params:
             await self._check_controls(base or form.id)
-        return Draft(form.id, form.name, base, params, self.meta(meta), form.is_active, form.commit_message)
+        return Draft(form.id, form.name, base, params, meta, form.is_active, form.commit_message)
 
     async def _check_controls(self, model_id: str) -> None:
         base = await self.registry.find(model_id)

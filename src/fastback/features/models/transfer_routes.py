@@ -6,8 +6,7 @@ import asyncio
 import base64
 import logging
 from pathlib import Path
-
-import msgspec
+from typing import Any
 
 from fastback import messages
 from fastback.access.grants import WantedGrant
@@ -15,9 +14,10 @@ from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
 from fastback.features.models import store
 from fastback.features.models.references import picture_type
-from fastback.features.models.schemas import ImportForm, ModelForm, SyncForm, background_file
+from fastback.features.models.schemas import ImportForm
 from fastback.features.models.service import Answer, Draft, Workspace
-from fastback.kit.http import BadRequest, Forbidden, HttpError, NotBuilt, Router, Unauthorized
+from fastback.features.models.shapes import ModelForm, background_file, read_copy, read_model
+from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, NotBuilt, Router, Unauthorized
 from fastback.providers import model_rows
 from fastback.providers.model_rows import ModelRow
 
@@ -61,9 +61,10 @@ async def _with_background(shown: Answer, workspace: Workspace) -> Answer:
 
 def _form(data: Answer) -> ModelForm:
     try:
-        return msgspec.convert(data, ModelForm)
-    except msgspec.ValidationError as error:
-        raise BadRequest(f"Model {data.get('id')}: {error}") from None
+        return read_model(data)
+    except Invalid as error:
+        found = [f"{'.'.join(str(part) for part in one['loc'][1:])}: {one['msg']}" for one in error.detail]
+        raise BadRequest(f"Model {data.get('id')}: {'; '.join(found)}") from None
 
 
 class _Import:
@@ -149,11 +150,12 @@ async def take_in(data: ImportForm, user: VerifiedUser, workspace: Workspace) ->
 
 
 @router.post("/sync")
-async def replace_all(data: SyncForm, user: AdminUser, workspace: Workspace) -> list[Answer]:
+async def replace_all(data: Any, user: AdminUser, workspace: Workspace) -> list[Answer]:
     """Write these models and delete all others, together or not at all."""
+    models = read_copy(data)
     existing = {row.id: row for row in await model_rows.all_rows(workspace.db)}
     drafts: list[tuple[Draft, ModelRow | None, list[WantedGrant]]] = []
-    for model in data.models:
+    for model in models:
         row = existing.get(model.id)
         form = ModelForm(model.id, model.name, model.meta, model.params, model.base_model_id, None, model.is_active)
         draft = await workspace.draft(form, row)
@@ -169,4 +171,4 @@ async def replace_all(data: SyncForm, user: AdminUser, workspace: Workspace) -> 
             await store.delete(tx, model_id)
     await workspace.changed()
     shown = dict(zip(written, await workspace.all_shown([*written.values()]), strict=True))
-    return [shown[model.id] for model in data.models]
+    return [shown[model.id] for model in models]
