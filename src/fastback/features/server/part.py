@@ -13,6 +13,7 @@ from fastback.frontend.changelog import changelog
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
 from fastback.kit.http.body import encoder
+from fastback.kit.redis import Redis
 from fastback.settings import Settings
 
 
@@ -27,9 +28,5 @@ async def start(services: Services) -> None:
         bodies.changelog = b"{}"  # no frontend was fetched
     services.add(ConfigBodies, bodies)
     services.add(Usage, Usage())
-    redis = None
-    if settings.uses_redis:
-        from redis.asyncio import Redis
-
-        redis = Redis.from_url(settings.redis_url)
+    redis = services.get(Redis) if services.has(Redis) else None
     services.add(Readiness, Readiness(services.get(Database), redis))

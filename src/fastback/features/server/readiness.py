@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
 
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError
+from fastback.kit.redis import Redis
 
 log = logging.getLogger("fastback.server")
 
@@ -16,9 +16,9 @@ _PATIENCE = 5.0
 
 
 class Readiness:
-    """Asks the database, and Redis where it is used (`redis` is a client of it, or None)."""
+    """Asks the database, and Redis where it is used."""
 
-    def __init__(self, db: Database, redis: Any = None) -> None:
+    def __init__(self, db: Database, redis: Redis | None = None) -> None:
         self._db = db
         self._redis = redis
 
@@ -33,10 +33,12 @@ class Readiness:
         except Exception as error:
             log.warning("the database does not answer: %r", error)
             raise HttpError(503, "Database not ready") from error
-        if self._redis is None:
-            return
+        if self._redis is not None and not await self._answers(self._redis):
+            raise HttpError(503, "Redis not ready")
+
+    @staticmethod
+    async def _answers(redis: Redis) -> bool:
         try:
-            await asyncio.wait_for(self._redis.ping(), _PATIENCE)
-        except Exception as error:
-            log.warning("Redis does not answer: %r", error)
-            raise HttpError(503, "Redis not ready") from error
+            return await asyncio.wait_for(redis.ping(), _PATIENCE)
+        except TimeoutError:
+            return False
