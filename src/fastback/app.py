@@ -91,6 +91,7 @@ PARTS: list[str] = [
     "features.functions.safe_mode",
     "features.connections.part",
     "frontend.part",
+    "features.groups.part",
     "features.auths.part",
     "features.server.part",
     "completions.part",

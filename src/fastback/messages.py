@@ -23,6 +23,7 @@ EXISTING_USERS = (
     "You can't turn off authentication because there are existing users. If you want to disable WEBUI_AUTH, make sure "
     "your web interface doesn't have any existing users and is a fresh installation."
 )
+INVALID_AUTHENTICATION = "Invalid authentication request."
 NOT_AUTHENTICATED = "Not authenticated"
 UNAUTHORIZED = "401 Unauthorized"
 ACCESS_PROHIBITED = (

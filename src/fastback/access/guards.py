@@ -18,13 +18,14 @@ API_KEY_HEADER = "x-api-key"
 
 
 def token_of(request: Request) -> str | None:
-    """The credential of a request: the bearer token, else the cookie `token`, else the header of API keys."""
-    authorization = request.headers.get("authorization")
-    if authorization:
-        scheme, _, credential = authorization.partition(" ")
-        if credential and scheme.lower() == "bearer":
-            return credential.strip()
-    return request.cookies.get("token") or request.headers.get(API_KEY_HEADER)
+    """The credential of a request: the bearer token, else the cookie `token`, else the header of API keys.
+
+    What stands behind another scheme than `Bearer` counts last: it is no token, but somebody claims to be somebody.
+    """
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    if credential and scheme.lower() == "bearer":
+        return credential.strip()
+    return request.cookies.get("token") or request.headers.get(API_KEY_HEADER) or credential.strip() or None
 
 
 _GONE = "; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=lax"
@@ -49,7 +50,7 @@ class Guard:
                 raise Unauthorized(messages.ACCESS_PROHIBITED)
             if allow == "admin" and role != "admin":
                 raise Unauthorized(messages.ACCESS_PROHIBITED)
-            if allow == "human" and (identity.claims is None or identity.claims.get("typ", "session") != "session"):
+            if allow == "human" and not identity.is_human:
                 raise Forbidden("A human session is required.")
             return identity.user if answer == "user" else identity
 
@@ -109,4 +110,5 @@ MaybeUser = Annotated[User | None, _Optional()]
 #: Like `AnyUser` and `VerifiedUser`, with the token and its claims.
 AnyIdentity = Annotated[Identity, Guard("any", answer="identity")]
 VerifiedIdentity = Annotated[Identity, Guard("verified", answer="identity")]
+AdminIdentity = Annotated[Identity, Guard("admin", answer="identity")]
 HumanIdentity = Annotated[Identity, Guard("human", answer="identity")]

@@ -47,11 +47,13 @@ class User(msgspec.Struct, frozen=True):
 
 
 class _Known(msgspec.Struct, frozen=True):
-    id: str
+    #: None where a credential is left, but no user.
+    id: str | None
     email: str
     name: str
     role: str
     stamp: str | None
+    active: bool
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -66,14 +68,19 @@ class Identity(msgspec.Struct, frozen=True):
     def is_session(self) -> bool:
         return self.claims is not None
 
+    @property
+    def is_human(self) -> bool:
+        """Whether somebody signed in: no API key, no token of an automation."""
+        return self.claims is not None and self.claims.get("typ", "session") == "session"
+
 
 _BY_ID = """
-    SELECT u.id, u.email, u.name, u.role, a.session_stamp
-    FROM "user" u LEFT JOIN auth a ON a.id = u.id
-    WHERE u.id = :user_id"""
+    SELECT u.id, u.email, u.name, u.role, a.session_stamp, a.active
+    FROM auth a LEFT JOIN "user" u ON u.id = a.id
+    WHERE a.id = :user_id"""
 
 _BY_KEY = """
-    SELECT u.id, u.email, u.name, u.role, NULL
+    SELECT u.id, u.email, u.name, u.role, NULL, TRUE
     FROM api_key k JOIN "user" u ON u.id = k.user_id
     WHERE k."key" = :key"""
 
@@ -145,14 +152,15 @@ class Identities:
         if claims is None or "id" not in claims:
             raise Unauthorized(messages.UNAUTHORIZED)
         known = await self._db.first(_Known, "identity.by_id", _BY_ID, user_id=claims["id"])
-        stamp = known.stamp if known is not None else None
-        if claims.get("session_stamp") != stamp or claims.get("typ", "session") not in (
+        if known is None or not known.active:
+            raise Unauthorized(messages.INVALID_AUTHENTICATION)
+        if claims.get("session_stamp") != known.stamp or claims.get("typ", "session") not in (
             "session",
             "automation",
             "subagent",
         ):
             raise Unauthorized("Invalid token")
-        if known is None:
+        if known.id is None:
             raise Unauthorized(messages.INVALID_TOKEN)
         jti = claims.get("jti")
         if jti and await self._db.scalar(
@@ -168,7 +176,7 @@ class Identities:
         identity = self.recall(key)
         if identity is None:
             known = await self._db.first(_Known, "identity.by_key", _BY_KEY, key=key)
-            if known is None:
+            if known is None or known.id is None:
                 raise Unauthorized(messages.INVALID_TOKEN)
             identity = self._remember(
                 key, Identity(User(known.id, known.email, known.name, known.role, "api_key"), key)

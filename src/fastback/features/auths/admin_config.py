@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from fastback.config import Config
 from fastback.kit.http.errors import Invalid
@@ -50,26 +53,53 @@ FIELDS: dict[str, str] = {
     "RESPONSE_WATERMARK": "ui.watermark",
 }
 
+_MFA = ("ENABLE_MFA", "MFA_ALLOW_OAUTH_BYPASS", "MFA_ALLOW_TRUSTED_HEADER_BYPASS")
 _DURATION = re.compile(r"^(-1|0|(-?\d+(\.\d+)?)(ms|s|m|h|d|w))$")
 _COUNTS = ("FOLDER_MAX_FILE_COUNT", "AUTOMATION_MAX_COUNT", "AUTOMATION_MIN_INTERVAL")
-_REQUIRED_TEXTS = ("WEBUI_URL", "API_KEYS_ALLOWED_ENDPOINTS", "DEFAULT_USER_ROLE", "DEFAULT_GROUP_ID", "JWT_EXPIRES_IN")
-_REQUIRED_FLAGS = (
-    "SHOW_ADMIN_DETAILS",
-    "ENABLE_SIGNUP",
-    "ENABLE_API_KEYS",
-    "ENABLE_API_KEYS_ENDPOINT_RESTRICTIONS",
-    "ENABLE_COMMUNITY_SHARING",
-    "ENABLE_MESSAGE_RATING",
-    "ENABLE_FOLDERS",
-    "ENABLE_AUTOMATIONS",
-    "ENABLE_CHANNELS",
-    "ENABLE_CALENDAR",
-    "ENABLE_MEMORIES",
-    "ENABLE_MEMORY_SYSTEM_CONTEXT",
-    "ENABLE_NOTES",
-    "ENABLE_USER_WEBHOOKS",
-    "ENABLE_USER_STATUS",
-)
+
+
+class AdminConfigForm(msgspec.Struct, kw_only=True):
+    """The page as it is saved; fields that are left out stay as they were."""
+
+    ENABLE_MFA: bool | UnsetType = UNSET
+    MFA_ALLOW_OAUTH_BYPASS: bool | UnsetType = UNSET
+    MFA_ALLOW_TRUSTED_HEADER_BYPASS: bool | UnsetType = UNSET
+    SHOW_ADMIN_DETAILS: bool
+    ADMIN_EMAIL: str | None = None
+    WEBUI_URL: str
+    ENABLE_LOGIN_FORM: bool | UnsetType = UNSET
+    ENABLE_SIGNUP: bool
+    ENABLE_API_KEYS: bool
+    ENABLE_API_KEYS_ENDPOINT_RESTRICTIONS: bool
+    API_KEYS_ALLOWED_ENDPOINTS: str
+    DEFAULT_USER_ROLE: str
+    DEFAULT_GROUP_ID: str
+    DEFAULT_INTERFACE_SETTINGS: dict[str, Any] | None = None
+    I18N: dict[str, dict[str, str]] | UnsetType = UNSET
+    JWT_EXPIRES_IN: str
+    ENABLE_COMMUNITY_SHARING: bool
+    ENABLE_MESSAGE_RATING: bool
+    ENABLE_FOLDERS: bool
+    FOLDER_MAX_FILE_COUNT: int | str | None = None
+    AUTOMATION_MAX_COUNT: int | str | None = None
+    AUTOMATION_MIN_INTERVAL: int | str | None = None
+    ENABLE_AUTOMATIONS: bool
+    ENABLE_CHANNELS: bool
+    ENABLE_ENCRYPTED_CHANNELS: bool | UnsetType = UNSET
+    ENABLE_APPS: bool | UnsetType = UNSET
+    CHANNEL_MODEL_RESPONSE_MODE: str = "thread"
+    ENABLE_CALENDAR: bool
+    ENABLE_MEMORIES: bool
+    ENABLE_MEMORY_SYSTEM_CONTEXT: bool
+    ENABLE_SKILL_LAZY_LOADING: bool | UnsetType = UNSET
+    SKILL_CONTENT_MAX_CHARS: Annotated[int, Meta(gt=0)] | UnsetType | None = UNSET
+    SKILL_PREVIEW_MAX_CHARS: Annotated[int, Meta(gt=0)] | UnsetType | None = UNSET
+    ENABLE_NOTES: bool
+    ENABLE_USER_WEBHOOKS: bool
+    ENABLE_USER_STATUS: bool
+    PENDING_USER_OVERLAY_TITLE: str | None = None
+    PENDING_USER_OVERLAY_CONTENT: str | None = None
+    RESPONSE_WATERMARK: str | None = None
 
 
 def current(config: Config) -> dict[str, Any]:
@@ -77,41 +107,73 @@ def current(config: Config) -> dict[str, Any]:
     return {field: config.get(key) for field, key in FIELDS.items()}
 
 
-def updates(data: dict[str, Any]) -> dict[str, Any]:
+def touches_mfa(form: AdminConfigForm) -> bool:
+    return any(getattr(form, field) is not UNSET for field in _MFA)
+
+
+def changes_mfa(form: AdminConfigForm, config: Config) -> bool:
+    """Whether the policy on second factors becomes another: sessions made under the old one end then."""
+    return any(getattr(form, field) not in (UNSET, config.flag(FIELDS[field])) for field in _MFA)
+
+
+def updates(form: AdminConfigForm) -> dict[str, Any]:
     """The changes that a saved page asks for; values that make no sense are left as they were, as in the reference.
 
     Raises:
-        Invalid: a required field is missing or of another type.
+        Invalid: a count that is none, or a translation that the page could not use.
     """
-    problems: list[dict[str, Any]] = []
-    for field, kind, word in (
-        *((one, str, "string") for one in _REQUIRED_TEXTS),
-        *((one, bool, "boolean") for one in _REQUIRED_FLAGS),
-    ):
-        if field not in data:
-            problems.append({"type": "missing", "loc": ["body", field], "msg": "Field required", "input": data})
-        elif not isinstance(data[field], kind):
-            message = f"Input should be a valid {word}"
-            kind_name = "bool_parsing" if kind is bool else "string_type"
-            problems.append({"type": kind_name, "loc": ["body", field], "msg": message, "input": data[field]})
-    if problems:
-        raise Invalid(problems)
-    found = {FIELDS[field]: value for field, value in data.items() if field in FIELDS and field != "ENABLE_MFA"}
-    found["ui.default_interface_settings"] = data.get("DEFAULT_INTERFACE_SETTINGS") or {}
+    found = {FIELDS[name]: value for name, value in msgspec.structs.asdict(form).items() if value is not UNSET}
+    found["ui.default_interface_settings"] = form.DEFAULT_INTERFACE_SETTINGS or {}
+    if form.I18N is not UNSET:
+        found["ui.i18n"] = _translations(form.I18N)
     for field in _COUNTS:
-        value = data.get(field)
-        try:
-            found[FIELDS[field]] = int(value) if value else ""
-        except (TypeError, ValueError):
-            raise Invalid.at(
-                ["body", field], "Input should be a valid integer", kind="int_parsing", value=value
-            ) from None
-    if data["DEFAULT_USER_ROLE"] not in ("pending", "user", "admin"):
+        found[FIELDS[field]] = _count(field, getattr(form, field))
+    if form.DEFAULT_USER_ROLE not in ("pending", "user", "admin"):
         del found["ui.default_user_role"]
-    if data.get("CHANNEL_MODEL_RESPONSE_MODE", "thread") not in ("thread", "channel"):
-        found.pop("channels.model_response_mode", None)
-    if not _DURATION.match(data["JWT_EXPIRES_IN"]):
+    if form.CHANNEL_MODEL_RESPONSE_MODE not in ("thread", "channel"):
+        del found["channels.model_response_mode"]
+    if not _DURATION.match(form.JWT_EXPIRES_IN):
         del found["auth.jwt_expiry"]
-    if not isinstance(data.get("I18N", {}), dict):
-        raise Invalid.at(["body", "I18N"], "Input should be a valid dictionary", kind="dict_type", value=data["I18N"])
     return found
+
+
+def _count(field: str, value: int | str | None) -> int | str:
+    """A number, or the empty text that stands for none."""
+    try:
+        return int(value) if value else ""
+    except ValueError:
+        words = "Input should be a valid integer, unable to parse string as an integer"
+        raise Invalid.at(["body", field], words, kind="int_parsing", value=value) from None
+
+
+_UNSAFE = frozenset({"__proto__", "prototype", "constructor"})
+_PLACEHOLDER = re.compile(r"\{\{\s*-?\s*([^},]+)(?:,[^}]+)?\s*\}\}")
+
+
+def _placeholders(text: str) -> set[str]:
+    return {name.strip() for name in _PLACEHOLDER.findall(text)}
+
+
+def _translations(given: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """The texts by language that are there; each keeps the placeholders of the text it stands for.
+
+    Raises:
+        Invalid: a name that JavaScript would trip over, or other placeholders.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for language, entries in given.items():
+        if not language.strip() or language in _UNSAFE:
+            raise _no_translation(f"Invalid language: {language}", given)
+        for key, text in entries.items():
+            if not key.strip() or key in _UNSAFE:
+                raise _no_translation(f"Invalid translation key: {key}", given)
+            if not text.strip():
+                continue
+            if _placeholders(key) != _placeholders(text):
+                raise _no_translation(f"Interpolation placeholders do not match: {language}: {key}", given)
+            found.setdefault(language, {})[key] = text
+    return found
+
+
+def _no_translation(words: str, given: Any) -> Invalid:
+    return Invalid.at(["body", "I18N"], f"Value error, {words}", value=given)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from fastback.config import Config
-from fastback.kit.http.errors import BadRequest, Invalid
+from fastback.kit.http.errors import BadRequest
 
 LDAP: dict[str, str] = {
     "label": "ldap.server.label",
@@ -28,7 +30,26 @@ LDAP: dict[str, str] = {
 }
 
 _REQUIRED = ("label", "host", "attribute_for_mail", "attribute_for_username", "search_base")
-_PRESENT = ("label", "host", "app_dn", "app_dn_password", "search_base")
+
+
+class LdapServerForm(msgspec.Struct):
+    label: str
+    host: str
+    app_dn: str
+    app_dn_password: str
+    search_base: str
+    port: int | None = None
+    attribute_for_mail: str = "mail"
+    default_email_domain: str = ""
+    attribute_for_username: str = "uid"
+    search_filters: str = ""
+    use_tls: bool = True
+    certificate_path: str | None = None
+    validate_cert: bool = True
+    ciphers: str | None = "ALL"
+    enable_group_management: bool = False
+    enable_group_creation: bool = False
+    attribute_for_groups: str = "memberOf"
 
 
 def current(config: Config, fields: dict[str, str]) -> dict[str, Any]:
@@ -36,20 +57,15 @@ def current(config: Config, fields: dict[str, str]) -> dict[str, Any]:
     return {field: config.get(key) for field, key in fields.items()}
 
 
-def ldap_updates(data: dict[str, Any]) -> dict[str, Any]:
+def ldap_updates(form: LdapServerForm) -> dict[str, Any]:
     """The changes that a saved page asks for.
 
     Raises:
-        Invalid: a field is missing. BadRequest: a required one is empty.
+        BadRequest: a required field is empty.
     """
-    missing = [
-        {"type": "missing", "loc": ["body", field], "msg": "Field required", "input": data}
-        for field in _PRESENT
-        if field not in data
-    ]
-    if missing:
-        raise Invalid(missing)
     for field in _REQUIRED:
-        if field in data and not data[field]:
+        if not getattr(form, field):
             raise BadRequest(f"Required field {field} is empty")
-    return {LDAP[field]: value for field, value in data.items() if field in LDAP}
+    if form.enable_group_management and not form.attribute_for_groups.strip():
+        raise BadRequest("Required field attribute_for_groups is empty")
+    return {LDAP[field]: value for field, value in msgspec.structs.asdict(form).items()}

@@ -9,24 +9,47 @@ from starlette.requests import Request
 
 from fastback import messages
 from fastback.access.events import UserChanged
-from fastback.access.guards import AdminUser, AnyUser, HumanIdentity, HumanUser, VerifiedUser, token_of
+from fastback.access.guards import (
+    AdminIdentity,
+    AdminUser,
+    AnyUser,
+    HumanIdentity,
+    HumanUser,
+    VerifiedUser,
+    token_of,
+)
 from fastback.access.identity import User
-from fastback.access.passwords import Passwords
 from fastback.access.permissions import Permissions
 from fastback.access.tokens import Tokens, new_api_key
 from fastback.config import Config
 from fastback.features.auths import admin_config, directory_config, schemas, store
 from fastback.features.auths.cookies import gone, session_cookie
-from fastback.features.auths.service import Accounts, valid_picture
+from fastback.features.auths.service import Accounts
 from fastback.features.users import store as users
+from fastback.features.users.pictures import check_picture
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, NotFound, Router
+from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, NotBuilt, NotFound, Router
 from fastback.kit.http.body import JsonBytes, encoder
+from fastback.kit.http.routing import Call
 from fastback.kit.ready import ReadyBytes
 from fastback.settings import Settings
 
-router = Router("/api/v1/auths")
+
+def _guarded(call: Call) -> Call:
+    """Nothing of an answer is kept, and a wrong request is not told what is wrong with it: it may hold a password."""
+
+    async def guarded(request: Request, values: dict[str, str]) -> Any:
+        request.scope.setdefault("fastback.headers", []).append((b"cache-control", b"no-store"))
+        try:
+            return await call(request, values)
+        except Invalid:
+            raise HttpError(422, messages.INVALID_AUTHENTICATION) from None
+
+    return guarded
+
+
+router = Router("/api/v1/auths", around=_guarded)
 
 #: Answers to "who am I": every page asks on loading, and again whenever its tab comes back.
 _ready = ReadyBytes()
@@ -40,7 +63,6 @@ def _set_cookies(request: Request, *cookies: bytes) -> None:
 def _signed_in(request: Request, settings: Settings, session: schemas.Session) -> schemas.Session:
     max_age = None if session.expires_at is None else session.expires_at - int(time.time())
     _set_cookies(request, session_cookie(settings, session.token, max_age=max_age))
-    request.scope["fastback.headers"].append((b"cache-control", b"no-store"))
     return session
 
 
@@ -92,7 +114,7 @@ async def _session_of(
 
 @router.post("/signup")
 async def sign_up(request: Request, data: schemas.SignUp, accounts: Accounts, settings: Settings) -> schemas.Session:
-    _check_picture(data.profile_image_url)
+    check_picture(data.profile_image_url, settings)
     made = await accounts.sign_up(
         email=data.email, password=data.password, name=data.name, picture=data.profile_image_url
     )
@@ -113,21 +135,11 @@ async def sign_out(request: Request, accounts: Accounts, settings: Settings) -> 
     return {"status": True}
 
 
-def _check_picture(url: str | None) -> None:
-    if not valid_picture(url):
-        raise Invalid.at(
-            ["body", "profile_image_url"],
-            "Value error, Invalid profile image URL: must be a known internal path, "
-            "an HTTP(S) URL with a host, or a data:image URI (png/jpeg/gif/webp).",
-            value=url,
-        )
-
-
 @router.post("/update/profile")
 async def update_profile(
-    data: schemas.UpdateProfile, user: VerifiedUser, db: Database, bus: Bus
+    data: schemas.UpdateProfile, user: VerifiedUser, db: Database, bus: Bus, settings: Settings
 ) -> schemas.ProfileImage:
-    _check_picture(data.profile_image_url)
+    check_picture(data.profile_image_url, settings)
     await users.update(
         db,
         user.id,
@@ -158,12 +170,10 @@ async def add_user(
     data: schemas.AddUser,
     user: AdminUser,
     accounts: Accounts,
-    db: Database,
-    passwords: Passwords,
     tokens: Tokens,
-    bus: Bus,
+    settings: Settings,
 ) -> schemas.AddedUser:
-    _check_picture(data.profile_image_url)
+    check_picture(data.profile_image_url, settings)
     await accounts.check_new(data.email, data.password)
     who = await accounts.create(
         email=data.email,
@@ -195,9 +205,19 @@ async def read_admin_config(user: AdminUser, config: Config) -> dict[str, Any]:
 
 
 @router.post("/admin/config")
-async def save_admin_config(data: dict[str, Any], user: AdminUser, config: Config) -> dict[str, Any]:
-    await config.set_many(admin_config.updates(data))
-    return {**admin_config.current(config), "sessions_revoked": False}
+async def save_admin_config(
+    data: admin_config.AdminConfigForm, identity: AdminIdentity, config: Config, accounts: Accounts
+) -> dict[str, Any]:
+    values = admin_config.updates(data)
+    if admin_config.touches_mfa(data) and not identity.is_human:
+        raise Forbidden("A human administrator session is required to change MFA settings.")
+    if data.ENABLE_MFA is True:
+        raise NotBuilt("A second factor")
+    revoked = admin_config.changes_mfa(data, config)
+    await config.set_many(values)
+    if revoked:
+        await accounts.end_all_sessions()
+    return {**admin_config.current(config), "sessions_revoked": revoked}
 
 
 @router.get("/admin/config/ldap/server")
@@ -206,7 +226,7 @@ async def read_ldap_server(user: AdminUser, config: Config) -> dict[str, Any]:
 
 
 @router.post("/admin/config/ldap/server")
-async def save_ldap_server(data: dict[str, Any], user: AdminUser, config: Config) -> dict[str, Any]:
+async def save_ldap_server(data: directory_config.LdapServerForm, user: AdminUser, config: Config) -> dict[str, Any]:
     await config.set_many(directory_config.ldap_updates(data))
     return directory_config.current(config, directory_config.LDAP)
 

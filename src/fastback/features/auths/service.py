@@ -28,23 +28,10 @@ from fastback.settings import Settings
 log = logging.getLogger("fastback.auths")
 
 _EMAIL = re.compile(r"[^@]+@[^@]+\.[^@]+")
-_PICTURES = ("/user.png", "/favicon.png", "/static/favicon.png", "/static/user.png")
-_PICTURE_ROUTE = re.compile(r"^/api/v1/users/[^/?#]+/profile/image$")
-_PICTURE_DATA = re.compile(r"^data:image/(png|jpeg|jpg|gif|webp);base64,", re.IGNORECASE)
 
 
 def valid_email(email: str) -> bool:
     return email.endswith("@localhost") or bool(_EMAIL.match(email))
-
-
-def valid_picture(url: str | None) -> bool:
-    """Whether a profile picture may be stored: a known path, a web address with a host, a raster image as data."""
-    if not url or url in _PICTURES or _PICTURE_ROUTE.match(url):
-        return True
-    parsed = urllib.parse.urlparse(url)
-    if parsed.scheme in ("http", "https"):
-        return bool(parsed.hostname)
-    return bool(_PICTURE_DATA.match(url))
 
 
 class Accounts:
@@ -250,6 +237,11 @@ class Accounts:
             raise HttpError(409, "Authentication changed. Please sign in again.")
         await self._bus.publish(SessionsRevoked(user_id))
         return True
+
+    async def end_all_sessions(self) -> None:
+        """Sign everybody out."""
+        for user_id in await store.revoke_all_sessions(self._db):
+            await self._bus.publish(SessionsRevoked(user_id))
 
     async def first_administrator(self) -> None:
         """The administrator named by the environment, at the first start."""

@@ -111,6 +111,13 @@ async def revoke_sessions(db: Executor, user_id: str) -> None:
     await db.execute("auths.revoke_sessions", text, id=user_id, stamp=str(uuid.uuid4()))
 
 
+async def revoke_all_sessions(db: Database) -> list[str]:
+    """End every session; whose there were. One stamp for all does: what counts is that it is another."""
+    stamp = str(uuid.uuid4())
+    await db.execute("auths.revoke_all", "UPDATE auth SET session_stamp = :stamp", stamp=stamp)
+    return await db.all(str, "auths.ids", "SELECT id FROM auth")
+
+
 async def set_email(db: Executor, user_id: str, email: str) -> None:
     await db.execute("auths.set_email", "UPDATE auth SET email = :email WHERE id = :id", id=user_id, email=email)
 
@@ -167,13 +174,17 @@ async def join_group(db: Executor, group_id: str, user_id: str) -> None:
     )
 
 
+#: The first who signed up; of several in one second the administrator. Fill in the columns.
+FIRST_USER = """SELECT {} FROM "user" ORDER BY created_at, CASE WHEN role = 'admin' THEN 0 ELSE 1 END, id LIMIT 1"""
+
+
 class Contact(msgspec.Struct):
     name: str | None
     email: str | None
 
 
 async def first_user(db: Executor) -> Contact | None:
-    return await db.first(Contact, "auths.first_user", 'SELECT name, email FROM "user" ORDER BY created_at, id LIMIT 1')
+    return await db.first(Contact, "auths.first_user", FIRST_USER.format("name, email"))
 
 
 async def name_of(db: Executor, email: str) -> str | None:

@@ -5,9 +5,44 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
+import urllib.parse
 from pathlib import Path
 
 from starlette.responses import FileResponse, RedirectResponse, Response
+
+from fastback.kit.http.errors import Invalid
+from fastback.settings import Settings
+
+_PATHS = ("/user.png", "/favicon.png", "/static/favicon.png")
+_ROUTE = re.compile(r"/api/v1/users/[^/?#]+/profile/image")
+_DATA = re.compile(r"data:image/([a-z]+);base64,", re.IGNORECASE)
+
+
+def allowed_types(settings: Settings) -> frozenset[str]:
+    """Media types of pictures that are kept and served."""
+    return frozenset(one.strip() for one in settings.profile_image_allowed_mime_types.split(","))
+
+
+def _flaw(url: str, settings: Settings) -> str | None:
+    if not url or url in _PATHS or _ROUTE.fullmatch(url):
+        return None
+    parsed = urllib.parse.urlparse(url)
+    if parsed.scheme in ("http", "https"):
+        return None if parsed.hostname else "HTTP(S) URLs must include a host."
+    data = _DATA.match(url)
+    if data and f"image/{data[1].lower()}" in allowed_types(settings):
+        most = settings.profile_image_max_data_uri_size
+        return f"data URI exceeds the {most}-byte limit." if most and len(url) > most else None
+    return "must be a known internal path, an HTTP(S) URL with a host, or a data:image URI (png/jpeg/gif/webp)."
+
+
+def check_picture(url: str | None, settings: Settings) -> None:
+    """Raises: Invalid for a picture that may not be kept: another path, another scheme, no raster image, too large."""
+    flaw = _flaw(url, settings) if url else None
+    if flaw is not None:
+        words = f"Value error, Invalid profile image URL: {flaw}"
+        raise Invalid.at(["body", "profile_image_url"], words, value=url)
 
 
 class DefaultPictures:

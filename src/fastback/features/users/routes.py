@@ -11,7 +11,7 @@ from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.users import admin_routes, own_routes, store
-from fastback.features.users.pictures import DefaultPictures, stored_picture
+from fastback.features.users.pictures import DefaultPictures, allowed_types, stored_picture
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Router
 from fastback.settings import Settings
@@ -42,9 +42,10 @@ async def picture(
     found = await store.picture(db, user_id)
     if found is None:
         raise BadRequest(messages.USER_NOT_FOUND)
-    allowed = frozenset(one.strip() for one in settings.profile_image_allowed_mime_types.split(","))
     stored = stored_picture(
-        found.profile_image_url, allowed=allowed, forward=settings.enable_profile_image_url_forwarding
+        found.profile_image_url,
+        allowed=allowed_types(settings),
+        forward=settings.enable_profile_image_url_forwarding,
     )
     return stored or pictures.response("user.png")
 

@@ -9,10 +9,10 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from fastback.kit.http.binding import Call, Services, bind
+from fastback.kit.http.binding import Services, bind
 from fastback.kit.http.body import JsonBytes, encoder
 from fastback.kit.http.errors import HttpError
-from fastback.kit.http.routing import Route, Router, Trie
+from fastback.kit.http.routing import Call, Route, Router, Trie
 
 log = logging.getLogger("fastback.http")
 
@@ -49,7 +49,8 @@ class Application:
         """Add the operations of a router; what was added first wins."""
         for route in router.routes:
             names = tuple(part[1:-1].removesuffix(":path") for part in route.path.split("/") if part.startswith("{"))
-            self._trie.add(route.method, route.path, bind(route.handler, names, self.services))
+            call = bind(route.handler, names, self.services)
+            self._trie.add(route.method, route.path, route.around(call) if route.around else call)
             self.routes.append(route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -17,8 +17,9 @@ import msgspec
 from starlette.requests import Request
 
 from fastback.kit.http.errors import BadRequest, HttpError, Invalid
+from fastback.kit.http.routing import Call
 from fastback.kit.http.scalars import Loc, Problem, missing, problem
-from fastback.kit.http.validation import bare, check
+from fastback.kit.http.validation import bare, check, likeness
 
 _MISSING: Any = object()
 _BODY: Loc = ("body",)
@@ -51,7 +52,6 @@ class Services:
 
 Extract = Callable[[dict[str, str], dict[str, list[str]], list[Problem]], Any]
 ReadBody = Callable[[Request, list[Problem]], Awaitable[Any]]
-Call = Callable[[Request, dict[str, str]], Awaitable[Any]]
 
 
 def _from_path(name: str, kind: Any) -> Extract:
@@ -145,6 +145,7 @@ def body_reader(kind: Any, *, default: Any = _MISSING, most: int = LARGEST_BODY)
         HttpError: 413 for a body of more than `most` bytes.
     """
     decoder = msgspec.json.Decoder(kind)
+    strict = likeness(kind) is None
 
     async def read(request: Request, problems: list[Problem]) -> Any:
         content = await _content(request, most)
@@ -152,7 +153,7 @@ def body_reader(kind: Any, *, default: Any = _MISSING, most: int = LARGEST_BODY)
             return absent(problems)
         if not _is_json(request):
             return _slowly(content.decode(errors="replace"), problems)
-        if not problems:
+        if strict and not problems:
             try:
                 return decoder.decode(content)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

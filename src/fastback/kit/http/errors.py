@@ -59,5 +59,17 @@ class Invalid(HttpError):
         super().__init__(422, problems)
 
     @classmethod
-    def at(cls, loc: list[str | int], msg: str, *, kind: str = "value_error", value: Any = None) -> Invalid:
-        return cls([{"type": kind, "loc": loc, "msg": msg, "input": value}])
+    def at(
+        cls,
+        loc: list[str | int],
+        msg: str,
+        *,
+        kind: str = "value_error",
+        value: Any = None,
+        ctx: dict[str, Any] | None = None,
+    ) -> Invalid:
+        """One problem. A value that a rule beyond its type refuses is reported with the context `{"error": {}}`."""
+        problem = {"type": kind, "loc": loc, "msg": msg, "input": value}
+        if ctx is None and kind == "value_error" and msg.startswith("Value error, "):
+            ctx = {"error": {}}
+        return cls([problem if ctx is None else {**problem, "ctx": ctx}])

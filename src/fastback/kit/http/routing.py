@@ -6,13 +6,16 @@ of a route. Fixed segments win over parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import msgspec
+from starlette.requests import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
+#: Answers a request, given the values of its path.
+Call = Callable[[Request, dict[str, str]], Awaitable[Any]]
 
 
 class Route(msgspec.Struct):
@@ -23,13 +26,19 @@ class Route(msgspec.Struct):
     handler: Callable[..., Any]
     #: The largest body it takes, in bytes; None: no limit (it streams).
     max_body: int | None = None
+    #: What is done to the call of each operation of the router, if anything.
+    around: Callable[[Call], Call] | None = None
 
 
 class Router:
-    """Collects the operations of one feature under a common prefix."""
+    """Collects the operations of one feature under a common prefix.
 
-    def __init__(self, prefix: str = "") -> None:
+    `around` is given each operation's call when it is bound, and makes the one that is used.
+    """
+
+    def __init__(self, prefix: str = "", *, around: Callable[[Call], Call] | None = None) -> None:
         self.prefix = prefix.rstrip("/")
+        self.around = around
         self.routes: list[Route] = []
 
     def route(self, method: str, *paths: str) -> Callable[[F], F]:
@@ -37,7 +46,7 @@ class Router:
 
         def register(handler: F) -> F:
             for path in paths:
-                self.routes.append(Route(method, self.prefix + path, handler))
+                self.routes.append(Route(method, self.prefix + path, handler, around=self.around))
             return handler
 
         return register

@@ -12,11 +12,26 @@ import re
 import types
 import typing
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from fastback.kit.http.scalars import READERS, Loc, Problem, missing, one_of, problem
+
+
+class Like(NamedTuple):
+    """Makes a body checked as a struct, and handed over whole: `data: Annotated[dict[str, Any], Like(Form)]`.
+
+    For forms that keep fields nobody declared. It counts for a body, not for a field within one.
+    """
+
+    form: type[msgspec.Struct]
+
+
+def likeness(kind: Any) -> Like | None:
+    """What a body's type is to be checked as, if anything."""
+    return next((one for one in getattr(kind, "__metadata__", ()) if isinstance(one, Like)), None)
+
 
 _UNIONS = (typing.Union, types.UnionType)
 _LISTS = (list, tuple, set, frozenset)
@@ -150,14 +165,18 @@ def _limits(meta: Any) -> bool:
 
 def _check_annotated(kind: Any, value: Any, loc: Loc, problems: list[Problem]) -> Any:
     inner, *metas = typing.get_args(kind)
+    like = likeness(kind)
+    if like is not None:
+        found = _check_struct(like.form, value, loc, problems)
+        return {**value, **found} if isinstance(value, dict) else None
     before = len(problems)
     converted = check(inner, value, loc, problems)
     if len(problems) == before and converted is not None:
         for meta in metas:
             if isinstance(meta, msgspec.Meta):
-                found = _beyond(meta, converted, loc, value)
-                if found is not None:
-                    problems.append(found)
+                flaw = _beyond(meta, converted, loc, value)
+                if flaw is not None:
+                    problems.append(flaw)
                     break
     return converted
 
