@@ -9,7 +9,7 @@ import asyncio
 import logging
 from typing import Any
 
-from fastback.access.events import SessionsRevoked, TokenRevoked, UserDeleted
+from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
 from fastback.access.identity import Identities, User
 from fastback.completions.events import ChatWatchers, TurnEvent
 from fastback.completions.request import is_stored
@@ -75,6 +75,7 @@ class Realtime:
         bus.subscribe(TurnEvent, self._turn_event)
         bus.subscribe(SessionsRevoked, lambda event: self.disconnect_user(event.user_id))
         bus.subscribe(UserDeleted, lambda event: self.disconnect_user(event.user_id))
+        bus.subscribe(GroupsChanged, self._access_changed)
         bus.subscribe(TokenRevoked, lambda event: self._disconnect_token(event.user_id))
         watchers.others = self._others  # type: ignore[method-assign]
 
@@ -127,6 +128,13 @@ class Realtime:
         """End every socket of a user."""
         for sid in self.sessions.of_user(user_id):
             await self.io.disconnect(sid)
+
+    async def _access_changed(self, event: GroupsChanged) -> None:
+        """Tell the pages of these users that they may do other things now; each comes back with a new socket."""
+        for user_id in event.user_ids:
+            for sid in self.sessions.of_user(user_id):
+                await self.io.emit("access:updated", {}, to=sid)
+            await self.disconnect_user(user_id)
 
     async def _disconnect_token(self, user_id: str) -> None:
         """End the sockets of a user whose token is worth nothing any more."""

@@ -4,6 +4,15 @@ from parity.steps import Merged, delete, flat, get, post, refused
 
 _KEY = "/api/v1/auths/api_key"
 _CONFIG = "/api/v1/auths/admin/config"
+_LDAP = {
+    "label": "Directory",
+    "host": "ldap.example.com",
+    "port": "389",
+    "app_dn": "",
+    "app_dn_password": "",
+    "search_base": "dc=example,dc=com",
+    "use_tls": "no",
+}
 
 STEPS = flat(
     get("ada", _KEY),
@@ -23,9 +32,15 @@ STEPS = flat(
     delete("bob", _KEY),
     refused("anonymous pending", "GET", _KEY),
     refused("anonymous pending", "POST", _KEY),
+    refused("anonymous pending", "DELETE", _KEY),
+    get("anonymous", "/api/v1/users/user/settings", headers={"x-api-key": "sk-nonsense"}),
     # Keys for some paths only, and no keys at all.
     post("ada", _KEY, save={"ada.key": "$.api_key"}),
+    get("anonymous", "/api/v1/users/user/settings", headers={"x-api-key": "${ada.key}"}),
+    get("key:ada.key", "/api/v1/auths/mfa/status"),
+    post("key:ada.key", "/api/v1/auths/update/timezone", {"timezone": "UTC"}),
     get("ada", _CONFIG, save={"config": "$"}),
+    post("key:ada.key", _CONFIG, Merged("${config}", {"MFA_ALLOW_OAUTH_BYPASS": False})),
     post(
         "ada",
         _CONFIG,
@@ -49,8 +64,22 @@ STEPS = flat(
     refused("anonymous bob", "GET", "/api/v1/auths/admin/config/oauth"),
     post("ada", "/api/v1/auths/admin/config/ldap", {"enable_ldap": False}),
     post("ada", "/api/v1/auths/admin/config/ldap", {}),
+    post("ada", "/api/v1/auths/admin/config/ldap", {"enable_ldap": "perhaps"}),
+    refused("anonymous pending bob", "POST", "/api/v1/auths/admin/config/ldap", {"enable_ldap": False}),
     post("ada", "/api/v1/auths/admin/config/ldap/server", {"label": "x"}),
+    post("ada", "/api/v1/auths/admin/config/ldap/server", _LDAP),
+    get("ada", "/api/v1/auths/admin/config/ldap/server"),
+    post("ada", "/api/v1/auths/admin/config/ldap/server", {**_LDAP, "host": ""}),
+    post("ada", "/api/v1/auths/admin/config/ldap/server", {**_LDAP, "port": "many"}),
+    post(
+        "ada",
+        "/api/v1/auths/admin/config/ldap/server",
+        {**_LDAP, "enable_group_management": True, "attribute_for_groups": " "},
+    ),
+    refused("anonymous pending bob", "POST", "/api/v1/auths/admin/config/ldap/server", _LDAP),
     post("anonymous", "/api/v1/auths/ldap", {"user": "u", "password": "p"}),
     post("anonymous", "/api/v1/auths/oauth/github/token/exchange", {"token": "x"}),
     delete("ada", "/api/v1/auths/oauth/sessions/github"),
+    delete("ada", "/api/v1/auths/oauth/sessions/mcp:one/two"),
+    refused("anonymous pending", "DELETE", "/api/v1/auths/oauth/sessions/github"),
 )

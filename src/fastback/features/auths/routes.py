@@ -279,3 +279,10 @@ async def read_api_key(user: AnyUser, config: Config, permissions: Permissions, 
 @router.get("/mfa/status")
 async def mfa_status(user: HumanUser, config: Config) -> dict[str, Any]:
     return {"enabled": False, "required": config.flag("auth.mfa.enable"), "recovery_codes_remaining": 0}
+
+
+@router.delete("/oauth/sessions/{provider:path}")
+async def delete_oauth_session(provider: str, user: VerifiedUser, db: Database) -> bool:
+    if not await store.delete_oauth_sessions(db, user.id, provider):
+        raise NotFound("No OAuth session found for this provider")
+    return True

@@ -203,17 +203,20 @@ class Accounts:
     async def _set_groups(self, user_id: str, names: list[str]) -> None:
         """Make the user a member of exactly the groups with these names."""
         async with self._db.transaction() as tx:
+            text = 'SELECT id FROM "group" WHERE name = ANY(:names)'
+            wanted = set(await tx.all(str, "auths.groups_named", text, names=names))
+            text = "SELECT group_id FROM group_member WHERE user_id = :user_id"
+            present = set(await tx.all(str, "auths.groups_of", text, user_id=user_id))
             await tx.execute(
                 "auths.leave_groups",
-                """DELETE FROM group_member WHERE user_id = :user_id AND group_id NOT IN (
-                       SELECT id FROM "group" WHERE name = ANY(:names))""",
+                "DELETE FROM group_member WHERE user_id = :user_id AND group_id = ANY(:left)",
                 user_id=user_id,
-                names=names,
+                left=list(present - wanted),
             )
-            text = 'SELECT id FROM "group" WHERE name = ANY(:names)'
-            for group_id in await tx.all(str, "auths.groups_named", text, names=names):
+            for group_id in wanted - present:
                 await store.join_group(tx, group_id, user_id)
-        await self._bus.publish(GroupsChanged((user_id,)))
+        if wanted != present:
+            await self._bus.publish(GroupsChanged((user_id,)))
 
     async def sign_out(self, token: str | None) -> None:
         """End the session of a token; an invalid one has nothing to end."""

@@ -159,6 +159,12 @@ async def set_api_key(db: Database, user_id: str, key: str | None) -> None:
             )
 
 
+async def delete_oauth_sessions(db: Executor, user_id: str, provider: str) -> bool:
+    """Forget what another provider gave for this user; False when there was nothing."""
+    text = "DELETE FROM oauth_session WHERE user_id = :id AND provider = :provider"
+    return await db.execute("auths.delete_oauth_sessions", text, id=user_id, provider=provider) > 0
+
+
 async def join_group(db: Executor, group_id: str, user_id: str) -> None:
     """Put a user into a group that exists; nothing happens when they are in it already."""
     now = int(time.time())

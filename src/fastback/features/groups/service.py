@@ -62,7 +62,8 @@ class Groups:
     async def create(self, user_id: str, form: GroupForm) -> store.CountedGroup:
         """Raises: Invalid for data that make no sense; NotFound, BadRequest for a parent that cannot be one."""
         data = dict(form.checked_data() or {})
-        data["config"] = {"share": self._share, **(data.get("config") or {})}
+        config = data.get("config") or {}
+        data["config"] = config if "share" in config else {**config, "share": self._share}
         parent = None if form.parent_group_id is UNSET else form.parent_group_id
         async with self._change() as tx:
             await self._check_parent(tx, None, parent)

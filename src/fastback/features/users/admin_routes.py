@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from typing import Any
 
@@ -12,11 +13,16 @@ from fastback.access.events import SessionsRevoked, UserChanged, UserDeleted
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.passwords import Passwords
 from fastback.features.auths import store as auths
-from fastback.features.auths.service import valid_email
+from fastback.features.groups import store as groups
+from fastback.features.groups.reach import Part, reach
+from fastback.features.groups.schemas import Named
 from fastback.features.users import admin_store, store
+from fastback.features.users.admin_store import Info, NamedGroup, Question
+from fastback.features.users.pictures import check_picture
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http import BadRequest, Forbidden, HttpError, Router
+from fastback.kit.http import BadRequest, Forbidden, NotFound, Router
+from fastback.settings import Settings
 
 router = Router("/api/v1/users")
 
@@ -24,12 +30,16 @@ PAGE = 30
 
 
 class WithGroups(store.Listed):
-    group_ids: list[str] = msgspec.field(default_factory=list)
+    group_ids: list[str]
 
 
 class UserPage(msgspec.Struct):
     users: list[WithGroups]
     total: int
+
+
+def _question(query: str | None, order_by: str | None, direction: str | None, page: int | None) -> Question:
+    return Question(query, order_by, direction, PAGE, (max(page or 1, 1) - 1) * PAGE)
 
 
 @router.get("/")
@@ -41,33 +51,13 @@ async def page(
     direction: str | None = None,
     page: int | None = 1,
 ) -> UserPage:
-    skip = (max(page or 1, 1) - 1) * PAGE
-    rows, total = await admin_store.page(db, query=query, order_by=order_by, direction=direction, limit=PAGE, skip=skip)
+    rows, total = await admin_store.page(db, _question(query, order_by, direction, page))
     groups = await admin_store.group_ids(db, [row.id for row in rows])
     return UserPage([WithGroups(**_fields(row), group_ids=groups[row.id]) for row in rows], total)
 
 
 def _fields(row: store.Listed) -> dict[str, Any]:
-    fields = msgspec.structs.asdict(row)
-    fields["profile_image_url"] = row.profile_image_url or store.default_picture(row.id)
-    return fields
-
-
-class Info(msgspec.Struct):
-    """A user as other users see them."""
-
-    status_emoji: str | None
-    status_message: str | None
-    status_expires_at: int | None
-    id: str
-    name: str
-    email: str
-    role: str
-    bio: str | None
-    last_active_at: int | None
-    timezone: str | None
-    groups: list[Any]
-    is_active: bool
+    return {name: getattr(row, name) for name in store.Listed.__struct_fields__}
 
 
 class InfoPage(msgspec.Struct):
@@ -75,27 +65,10 @@ class InfoPage(msgspec.Struct):
     total: int
 
 
-def _info(row: store.Listed, *, now: int) -> Info:
-    return Info(
-        row.status_emoji,
-        row.status_message,
-        row.status_expires_at,
-        row.id,
-        row.name,
-        row.email,
-        row.role,
-        row.bio,
-        row.last_active_at,
-        row.timezone,
-        [],
-        now - row.last_active_at <= store.ACTIVE,
-    )
-
-
 @router.get("/all")
 async def everybody(user: AdminUser, db: Database) -> InfoPage:
     rows = await admin_store.everybody(db)
-    return InfoPage([_info(row, now=int(time.time())) for row in rows], len(rows))
+    return InfoPage(rows, len(rows))
 
 
 @router.get("/search")
@@ -107,55 +80,106 @@ async def search(
     direction: str | None = None,
     page: int | None = 1,
 ) -> InfoPage:
-    skip = (max(page or 1, 1) - 1) * PAGE
-    rows, total = await admin_store.page(db, query=query, order_by=order_by, direction=direction, limit=PAGE, skip=skip)
-    return InfoPage([_info(row, now=int(time.time())) for row in rows], total)
+    return InfoPage(*await admin_store.infos(db, _question(query, order_by, direction, page)))
 
 
 @router.get("/{user_id}/info")
 async def info(user_id: str, user: VerifiedUser, db: Database) -> Info:
-    row = await store.get(db, user_id)
-    if row is None:
+    found = await admin_store.info(db, user_id)
+    if found is None:
         raise BadRequest(messages.USER_NOT_FOUND)
-    return _info(row, now=int(time.time()))
+    found.groups = await admin_store.groups(db, user_id)
+    found.is_active = _active(found.last_active_at)
+    return found
+
+
+def _active(last_active_at: int | None) -> bool:
+    return last_active_at is not None and int(time.time()) - last_active_at <= store.ACTIVE
+
+
+class Whole(msgspec.Struct):
+    """All that an administrator may know of one user."""
+
+    status_emoji: str | None
+    status_message: str | None
+    status_expires_at: int | None
+    name: str
+    profile_image_url: str | None
+    groups: list[NamedGroup]
+    is_active: bool
+    id: str
+    email: str
+    username: str | None
+    role: str
+    profile_banner_image_url: str | None
+    bio: str | None
+    gender: str | None
+    date_of_birth: datetime.date | None
+    timezone: str | None
+    presence_state: str | None
+    info: msgspec.Raw
+    settings: msgspec.Raw
+    oauth: msgspec.Raw
+    scim: msgspec.Raw
+    last_active_at: int
+    updated_at: int
+    created_at: int
+
+
+@router.get("/{user_id}")
+async def whole(user_id: str, user: AdminUser, db: Database) -> Whole:
+    found = await store.get(db, user_id)
+    if found is None:
+        raise BadRequest(messages.USER_NOT_FOUND)
+    return Whole(
+        **_fields(found), groups=await admin_store.groups(db, user_id), is_active=_active(found.last_active_at)
+    )
 
 
 class UpdateUser(msgspec.Struct):
-    role: str
-    name: str
-    email: str
-    profile_image_url: str
+    """What is left out, or null, stays as it was."""
+
+    role: str | None = None
+    name: str | None = None
+    email: str | None = None
+    profile_image_url: str | None = None
     password: str | None = None
 
 
 @router.post("/{user_id}/update")
 async def update(
-    user_id: str, data: UpdateUser, user: AdminUser, db: Database, passwords: Passwords, bus: Bus
+    user_id: str,
+    data: UpdateUser,
+    user: AdminUser,
+    db: Database,
+    passwords: Passwords,
+    settings: Settings,
+    bus: Bus,
 ) -> store.Listed:
-    known = await store.get(db, user_id)
-    if known is None:
-        raise BadRequest(messages.USER_NOT_FOUND)
-    if data.role not in ("pending", "user", "admin"):
-        raise BadRequest(messages.default("role"))
-    first = await admin_store.first_admin(db)
-    if first == user_id and (user.id != user_id or data.role != "admin"):
+    check_picture(data.profile_image_url, settings)
+    if await admin_store.first_admin(db) == user_id and (user.id != user_id or data.role not in (None, "admin")):
         raise Forbidden(messages.ACTION_PROHIBITED)
-    email = data.email.lower()
-    if email != known.email:
-        if not valid_email(email):
-            raise BadRequest(messages.INVALID_EMAIL)
-        if await auths.email_taken(db, email):
-            raise BadRequest(messages.EMAIL_TAKEN)
+    known = await _user(db, user_id)
+    email = None if data.email is None else data.email.lower()
+    if email not in (None, known.email) and await auths.email_taken(db, email or ""):
+        raise BadRequest(messages.EMAIL_TAKEN)
     if data.password:
         passwords.check(data.password)
         await auths.set_password(db, user_id, await passwords.hash(data.password))
-    await auths.set_email(db, user_id, email)
-    await store.update(
-        db, user_id, role=data.role, name=data.name, email=email, profile_image_url=data.profile_image_url
-    )
-    if data.role != known.role or data.password:
+    if email is not None:
+        await auths.set_email(db, user_id, email)
+    wanted = {"role": data.role, "name": data.name, "email": email, "profile_image_url": data.profile_image_url}
+    fields = {name: value for name, value in wanted.items() if value is not None}
+    if fields:
+        await store.update(db, user_id, **fields)
+    if data.password or fields.get("role", known.role) != known.role:
+        # After a change of role the token counts on, but what stands open is opened anew.
         await bus.publish(SessionsRevoked(user_id))
     await bus.publish(UserChanged(user_id))
+    return await _user(db, user_id)
+
+
+async def _user(db: Database, user_id: str) -> store.Listed:
     found = await store.get(db, user_id)
     if found is None:
         raise BadRequest(messages.USER_NOT_FOUND)
@@ -164,8 +188,10 @@ async def update(
 
 @router.post("/{user_id}/sessions/revoke")
 async def revoke(user_id: str, user: AdminUser, db: Database, bus: Bus) -> bool:
-    if await store.get(db, user_id) is None:
-        raise BadRequest(messages.USER_NOT_FOUND)
+    if not await store.exists(db, user_id):
+        raise NotFound("User not found.")
+    if await admin_store.first_admin(db) == user_id and user.id != user_id:
+        raise Forbidden(messages.ACTION_PROHIBITED)
     await auths.revoke_sessions(db, user_id)
     await bus.publish(SessionsRevoked(user_id))
     return True
@@ -173,11 +199,59 @@ async def revoke(user_id: str, user: AdminUser, db: Database, bus: Bus) -> bool:
 
 @router.delete("/{user_id}")
 async def delete(user_id: str, user: AdminUser, db: Database, bus: Bus) -> bool:
-    first = await admin_store.first_admin(db)
-    if user_id == first or user_id == user.id:
+    if user_id in (user.id, await admin_store.first_admin(db)):
         raise Forbidden(messages.ACTION_PROHIBITED)
-    if await store.get(db, user_id) is None:
-        raise HttpError(500, messages.DELETE_USER_ERROR)
     await admin_store.delete(db, user_id)
     await bus.publish(UserDeleted(user_id))
     return True
+
+
+@router.get("/{user_id}/groups")
+async def groups_of(
+    user_id: str, user: AdminUser, db: Database, include_inherited: bool = False
+) -> list[groups.Group] | list[JoinedGroup]:
+    return await joined_groups(db, user_id, include_inherited=include_inherited)
+
+
+class JoinedGroup(groups.Group):
+    """A group with the way the user came in."""
+
+    membership_type: str
+
+
+async def joined_groups(
+    db: Database, user_id: str, *, include_inherited: bool
+) -> list[groups.Group] | list[JoinedGroup]:
+    """The groups of a user; those above them, too, each with the way in, where that is asked for."""
+    found = await groups.of_user(db, user_id, inherited=include_inherited)
+    if not include_inherited:
+        return found
+    direct = await groups.direct_ids(db, user_id)
+    return [
+        JoinedGroup(
+            **{name: getattr(group, name) for name in groups.Group.__struct_fields__},
+            membership_type="direct" if group.id in direct else "inherited",
+        )
+        for group in found
+    ]
+
+
+class UserPreview(msgspec.Struct):
+    """What a user may use."""
+
+    user: Named
+    groups: list[Named]
+    models: Part
+    knowledge: Part
+    tools: Part
+
+
+@router.get("/{user_id}/preview")
+async def preview(user_id: str, user: AdminUser, db: Database) -> UserPreview:
+    found = await admin_store.info(db, user_id)
+    if found is None:
+        raise NotFound(messages.USER_NOT_FOUND)
+    member_of = await groups.of_user(db, user_id, inherited=True)
+    open_to = await reach(db, user_id=user_id, group_ids=[group.id for group in member_of])
+    named = [Named(group.id, group.name) for group in member_of]
+    return UserPreview(Named(found.id, found.name), named, open_to.models, open_to.knowledge, open_to.tools)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import re
+from typing import Annotated, Any
 
 import msgspec
 
@@ -15,7 +17,8 @@ from fastback.features.users import store
 from fastback.features.users.interface_fields import INTERFACE_FIELDS
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http import BadRequest, Forbidden, Invalid, JsonBytes, Router
+from fastback.kit.http import BadRequest, Forbidden, JsonBytes, Router
+from fastback.kit.http.validation import Like
 
 router = Router("/api/v1/users/user")
 
@@ -25,24 +28,40 @@ def _decoded(raw: msgspec.Raw | None) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def merged_ui(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """The administrator's defaults with one's own settings over them, at every depth."""
+    """The administrator's defaults with one's own settings over them, at every depth; null is no setting."""
     found = dict(defaults)
     for key, value in own.items():
+        if value is None:
+            continue
         below = found.get(key)
         found[key] = merged_ui(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
     return found
 
 
 @router.get("/settings")
-async def settings(user: VerifiedUser, db: Database, config: Config, raw: bool = False) -> JsonBytes | dict[str, Any]:
+async def settings(
+    user: VerifiedUser, db: Database, config: Config, raw: bool = False
+) -> JsonBytes | dict[str, Any] | None:
     stored = await store.json_column(db, user.id, "settings")
     defaults = config.table("ui.default_interface_settings")
     if raw or not defaults:
-        return JsonBytes(bytes(stored) if stored is not None else b"null")
+        if stored is not None and b'"ui"' in bytes(stored):
+            return JsonBytes(bytes(stored))
+        own = _decoded(stored)
+        return None if own is None else {"ui": {}, **own}
     own = _decoded(stored) or {}
-    ui = own.get("ui")
-    return {**own, "ui": merged_ui(defaults, ui if isinstance(ui, dict) else {})}
+    return {"ui": merged_ui(defaults, _object(own.pop("ui", None))), **own}
+
+
+class SettingsForm(msgspec.Struct):
+    """What is declared of settings; everything else is kept, too."""
+
+    ui: dict[str, Any] | None = None
 
 
 async def _allowed(data: dict[str, Any], user_id: str, permissions: Permissions) -> dict[str, Any]:
@@ -67,19 +86,33 @@ async def _allowed(data: dict[str, Any], user_id: str, permissions: Permissions)
     return data
 
 
+def _patched(ui: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The page's settings with changes: what is left out stays, what is null goes."""
+    found = {**ui, **changes}
+    return {key: value for key, value in found.items() if changes.get(key, value) is not None}
+
+
 @router.post("/settings/update")
 async def update_settings(
-    data: dict[str, Any], user: VerifiedUser, db: Database, permissions: Permissions, bus: Bus
+    data: Annotated[dict[str, Any], Like(SettingsForm)],
+    user: VerifiedUser,
+    db: Database,
+    permissions: Permissions,
+    bus: Bus,
 ) -> dict[str, Any]:
-    if data.get("ui") is not None and not isinstance(data.get("ui"), dict):
-        raise Invalid.at(["body", "ui"], "Input should be a valid dictionary", kind="dict_type", value=data["ui"])
     if not user.is_admin:
         data = await _allowed(data, user.id, permissions)
-    own = _decoded(await store.json_column(db, user.id, "settings")) or {}
-    own.update(data)
-    await store.update(db, user.id, settings=own)
+    changes = data.pop("ui", None)
+    async with db.transaction() as tx:
+        stored = _decoded(await store.json_column(tx, user.id, "settings")) or {}
+        known = stored.pop("ui", None)
+        if changes is not None:
+            own = {"ui": _patched(_object(known), changes), **stored, **data}
+        else:
+            own = {**({} if known is None else {"ui": known}), **stored, **data}
+        await store.update(tx, user.id, settings=own)
     await bus.publish(UserChanged(user.id))
-    return {"ui": own.get("ui", {}), **{key: value for key, value in own.items() if key != "ui"}}
+    return {"ui": {}, **own}
 
 
 @router.get("/info")
@@ -90,12 +123,15 @@ async def info(user: VerifiedUser, db: Database) -> JsonBytes:
 
 @router.post("/info/update")
 async def update_info(data: dict[str, Any], user: VerifiedUser, db: Database) -> dict[str, Any]:
-    own = {**(_decoded(await store.json_column(db, user.id, "info")) or {}), **data}
-    await store.update(db, user.id, info=own)
+    async with db.transaction() as tx:
+        own = {**(_decoded(await store.json_column(tx, user.id, "info")) or {}), **data}
+        await store.update(tx, user.id, info=own)
     return own
 
 
 class Status(msgspec.Struct):
+    """What is left out, or null, stays as it was."""
+
     status_emoji: str | None = None
     status_message: str | None = None
     status_expires_at: int | None = None
@@ -115,30 +151,53 @@ async def status(user: VerifiedUser, db: Database, config: Config) -> store.List
 @router.post("/status/update")
 async def update_status(data: Status, user: VerifiedUser, db: Database, config: Config, bus: Bus) -> store.Listed:
     _need_status(config)
-    await store.update(
-        db,
-        user.id,
-        status_emoji=data.status_emoji,
-        status_message=data.status_message,
-        status_expires_at=data.status_expires_at,
-    )
-    await bus.publish(UserChanged(user.id))
+    fields = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not None}
+    if fields:
+        await store.update(db, user.id, **fields)
+        await bus.publish(UserChanged(user.id))
     found = await store.get(db, user.id)
     if found is None:
         raise BadRequest(messages.USER_NOT_FOUND)
     return found
 
 
-class Variables(msgspec.Struct):
+class VariablesForm(msgspec.Struct):
     variables: dict[str, Any] = {}
+
+
+class Variables(msgspec.Struct):
+    variables: dict[str, str]
+
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: Characters of one value, and of all as JSON.
+_LONGEST, _LONGEST_IN_ALL = 20_000, 100_000
+
+
+def _checked(given: dict[str, Any]) -> dict[str, str]:
+    """Variables as they are kept. Raises: BadRequest for a name or a value that cannot be one."""
+    if len(json.dumps(given, ensure_ascii=False)) > _LONGEST_IN_ALL:
+        raise BadRequest("User variables are too large.")
+    found: dict[str, str] = {}
+    for name, value in given.items():
+        if not _NAME.fullmatch(name):
+            raise BadRequest(f"Invalid user variable key: {name}")
+        if not isinstance(value, str):
+            raise BadRequest(f"User variable must be a string: {name}")
+        found[name] = value.replace("\r\n", "\n")
+        if len(found[name]) > _LONGEST:
+            raise BadRequest(f"User variable is too long: {name}")
+    return found
 
 
 @router.get("/variables")
 async def variables(user: VerifiedUser, db: Database) -> Variables:
-    return Variables(_decoded(await store.json_column(db, user.id, "variables")) or {})
+    stored = _decoded(await store.json_column(db, user.id, "variables")) or {}
+    return Variables({name: value for name, value in stored.items() if isinstance(value, str)})
 
 
 @router.post("/variables/update")
-async def update_variables(data: Variables, user: VerifiedUser, db: Database) -> Variables:
-    await store.update(db, user.id, variables=data.variables)
-    return data
+async def update_variables(data: VariablesForm, user: VerifiedUser, db: Database) -> Variables:
+    found = _checked(data.variables)
+    await store.update(db, user.id, variables=found)
+    return Variables(found)

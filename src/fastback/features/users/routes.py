@@ -1,38 +1,35 @@
-"""`/api/v1/users`: what anybody may know of a user; what administrators do comes with their pages."""
+"""`/api/v1/users`: what anybody may know of a user, and one's own groups."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from starlette.responses import Response
 
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.access.permissions import Permissions
-from fastback.config import Config
-from fastback.features.users import admin_routes, own_routes, store
+from fastback.features.groups.store import Group
+from fastback.features.users import admin_routes, own_routes, permission_routes, store, usage_routes
+from fastback.features.users.admin_routes import JoinedGroup, joined_groups
 from fastback.features.users.pictures import DefaultPictures, allowed_types, stored_picture
 from fastback.kit.db import Database
-from fastback.kit.http import BadRequest, Router
+from fastback.kit.http import BadRequest, NotBuilt, Router
 from fastback.settings import Settings
 
 router = Router("/api/v1/users")
 
 
-@router.get("/permissions")
-async def permissions(user: VerifiedUser, permissions: Permissions) -> dict[str, Any]:
-    return await permissions.of(user.id)
+@router.get("/groups")
+async def my_groups(
+    user: VerifiedUser, db: Database, include_inherited: bool = False
+) -> list[Group] | list[JoinedGroup]:
+    return await joined_groups(db, user.id, include_inherited=include_inherited)
 
 
-@router.get("/default/permissions")
-async def default_permissions(user: AdminUser, permissions: Permissions) -> dict[str, Any]:
-    return permissions.defaults()
-
-
-@router.post("/default/permissions")
-async def save_default_permissions(data: dict[str, Any], user: AdminUser, config: Config) -> dict[str, Any]:
-    await config.set("user.permissions", data)
-    return data
+@router.get("/{user_id}/oauth/sessions")
+async def oauth_sessions(user_id: str, user: AdminUser, db: Database) -> None:
+    """Sessions come of signing in through others, which is not built; those the reference has left are encrypted."""
+    if await store.has_oauth_session(db, user_id):
+        raise NotBuilt("Reading sessions of other providers")
+    raise BadRequest(messages.USER_NOT_FOUND)
 
 
 @router.get("/{user_id}/profile/image")
@@ -55,4 +52,4 @@ async def active(user_id: str, user: VerifiedUser, db: Database) -> dict[str, bo
     return {"active": await store.is_active(db, user_id)}
 
 
-routers = [own_routes.router, admin_routes.router, router]
+routers = [own_routes.router, permission_routes.router, usage_routes.router, admin_routes.router, router]

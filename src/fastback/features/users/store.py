@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -102,7 +102,7 @@ async def picture(db: Executor, user_id: str) -> Picture | None:
 
 
 class Listed(msgspec.Struct):
-    """A user as lists show them, all columns but the secret ones."""
+    """A user as administrators see them, all columns but the secret ones."""
 
     id: str
     email: str
@@ -128,6 +128,18 @@ class Listed(msgspec.Struct):
     created_at: int
 
 
+L = TypeVar("L", bound=Listed)
+
+
+def shown(row: L) -> L:
+    """A row as answers show it: never without a picture, settings never without the part of the page."""
+    row.profile_image_url = row.profile_image_url or default_picture(row.id)
+    if bytes(row.settings) != b"null" and b'"ui"' not in bytes(row.settings):
+        settings = msgspec.json.decode(row.settings)
+        row.settings = msgspec.Raw(msgspec.json.encode({"ui": {}, **settings}))
+    return row
+
+
 COLUMNS = """u.id, u.email, u.username, u.role, u.name, u.profile_image_url, u.profile_banner_image_url, u.bio,
     u.gender,
     u.date_of_birth, u.timezone, u.presence_state, u.status_emoji, u.status_message, u.status_expires_at, u.info,
@@ -135,7 +147,22 @@ COLUMNS = """u.id, u.email, u.username, u.role, u.name, u.profile_image_url, u.p
 
 
 async def get(db: Executor, user_id: str) -> Listed | None:
-    return await db.first(Listed, "users.get", f'SELECT {COLUMNS} FROM "user" u WHERE u.id = :id', id=user_id)
+    found = await db.first(Listed, "users.get", f'SELECT {COLUMNS} FROM "user" u WHERE u.id = :id', id=user_id)
+    return None if found is None else shown(found)
+
+
+async def exists(db: Executor, user_id: str) -> bool:
+    return bool(await db.scalar("users.exists", 'SELECT 1 FROM "user" WHERE id = :id', id=user_id))
+
+
+async def timezone(db: Executor, user_id: str) -> str | None:
+    found = await db.scalar("users.timezone", 'SELECT timezone FROM "user" WHERE id = :id', id=user_id)
+    return None if found is None else str(found)
+
+
+async def has_oauth_session(db: Executor, user_id: str) -> bool:
+    text = "SELECT 1 FROM oauth_session WHERE user_id = :id LIMIT 1"
+    return bool(await db.scalar("users.oauth_session", text, id=user_id))
 
 
 #: Users seen within this many seconds count as active, as in the reference.
