@@ -104,7 +104,7 @@ async def update_settings(
         data = await _allowed(data, user.id, permissions)
     changes = data.pop("ui", None)
     async with db.transaction() as tx:
-        stored = _decoded(await store.json_column(tx, user.id, "settings")) or {}
+        stored = _decoded(await store.json_column(tx, user.id, "settings", lock=True)) or {}
         known = stored.pop("ui", None)
         if changes is not None:
             own = {"ui": _patched(_object(known), changes), **stored, **data}
@@ -124,7 +124,7 @@ async def info(user: VerifiedUser, db: Database) -> JsonBytes:
 @router.post("/info/update")
 async def update_info(data: dict[str, Any], user: VerifiedUser, db: Database) -> dict[str, Any]:
     async with db.transaction() as tx:
-        own = {**(_decoded(await store.json_column(tx, user.id, "info")) or {}), **data}
+        own = {**(_decoded(await store.json_column(tx, user.id, "info", lock=True)) or {}), **data}
         await store.update(tx, user.id, info=own)
     return own
 

@@ -82,11 +82,17 @@ class Json(msgspec.Struct):
     value: msgspec.Raw
 
 
-async def json_column(db: Executor, user_id: str, column: str) -> msgspec.Raw | None:
-    """A JSON column (`settings`, `info`, `variables`), undecoded; None when there is no such user."""
+async def json_column(db: Executor, user_id: str, column: str, *, lock: bool = False) -> msgspec.Raw | None:
+    """A JSON column (`settings`, `info`, `variables`), undecoded; None when there is no such user.
+
+    `lock`: in a transaction, nobody else changes the row before its end (SQLite has one writer at a time anyway).
+    """
     if column not in _JSON:
         raise ValueError(f"not a JSON column of user: {column}")
-    row = await db.first(Json, f"users.{column}", f'SELECT {column} FROM "user" WHERE id = :id', id=user_id)
+    text = f'SELECT {column} FROM "user" WHERE id = :id'
+    if lock and db.dialect == "postgres":
+        text += " FOR UPDATE"
+    row = await db.first(Json, f"users.{column}", text, id=user_id)
     return None if row is None else row.value
 
 

@@ -12,8 +12,9 @@ from fastback.kit.db import Database
 SLOT = 900
 
 _TOKENS = "CAST(COALESCE(CAST(m.usage ->> '{0}' AS NUMERIC), CAST(m.usage ->> '{1}' AS NUMERIC)) AS BIGINT)"
-_INPUT = f"COALESCE(SUM({_TOKENS.format('input_tokens', 'prompt_tokens')}), 0)"
-_OUTPUT = f"COALESCE(SUM({_TOKENS.format('output_tokens', 'completion_tokens')}), 0)"
+# PostgreSQL's sums are decimal numbers.
+_INPUT = f"CAST(COALESCE(SUM({_TOKENS.format('input_tokens', 'prompt_tokens')}), 0) AS BIGINT)"
+_OUTPUT = f"CAST(COALESCE(SUM({_TOKENS.format('output_tokens', 'completion_tokens')}), 0) AS BIGINT)"
 
 
 class Slot(msgspec.Struct):
@@ -86,7 +87,7 @@ async def chat_times(db: Database, user_id: str) -> ChatTimes:
                 FROM chat_message m JOIN mine ON mine.id = m.chat_id WHERE m.created_at IS NOT NULL),
             gaps AS (SELECT chat_id, at - LAG(at) OVER (PARTITION BY chat_id ORDER BY at) AS gap FROM said),
             spent AS (SELECT sum(gap) AS seconds FROM gaps WHERE gap > 0 AND gap <= {_PAUSE} GROUP BY chat_id)
-            SELECT (SELECT count(*) FROM mine), (SELECT COALESCE(max(seconds), 0) FROM spent)""",
+            SELECT (SELECT count(*) FROM mine), (SELECT CAST(COALESCE(max(seconds), 0) AS BIGINT) FROM spent)""",
         id=user_id,
     )
     return rows[0]
