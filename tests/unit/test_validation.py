@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from fastback.kit.http import Application, Router
 from fastback.kit.http.binding import Services
 from fastback.kit.http.scalars import Problem
-from fastback.kit.http.validation import check, label
+from fastback.kit.http.validation import Like, check, label
 
 
 class Item(msgspec.Struct):
@@ -179,6 +179,11 @@ async def raw(data: dict[str, Any]) -> Any:
     return data
 
 
+@router.post("/loose")
+async def loose(data: Annotated[dict[str, Any], Like(Item)]) -> Any:
+    return data
+
+
 @router.get("/many")
 async def many(ids: list[int], mode: Literal["a", "b"] = "a") -> Any:
     return {"ids": ids, "mode": mode}
@@ -262,3 +267,41 @@ async def test_lists_and_choices_in_a_query() -> None:
         ("int_parsing", ["query", "ids", 1]),
         ("literal_error", ["query", "mode"]),
     ]
+
+
+async def test_a_form_that_keeps_what_it_does_not_know() -> None:
+    assert await _ask("POST", "/loose", b'{"name": "n", "size": "1", "more": [1]}') == (
+        200,
+        {"name": "n", "size": 1, "more": [1]},
+    )
+    status, found = await _ask("POST", "/loose", b'{"more": 1}')
+    assert (status, [one["loc"] for one in found]) == (422, [["body", "name"]])
+    assert (await _ask("POST", "/loose", b"[1]"))[1][0]["type"] == "model_attributes_type"
+
+
+async def test_a_large_body_does_not_come_back() -> None:
+    body = json.dumps({"items": ["x"] * 2000, "mode": "x" * 1024 * 1024}).encode()
+    status, found = await _ask("POST", "/form/1?limit=1", body)
+    assert status == 422
+    assert len(found) == 1000
+    assert all(one["input"] is None for one in found)
+
+
+async def test_a_router_may_lay_something_around_its_operations() -> None:
+    def louder(call: Any) -> Any:
+        async def called(request: Any, values: Any) -> Any:
+            return [await call(request, values)]
+
+        return called
+
+    around = Router("/a", around=louder)
+    around.get("/b")(_b)
+    application = Application(Services())
+    application.include(around)
+    transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+        assert (await client.get("/a/b")).json() == ["b"]
+
+
+async def _b() -> str:
+    return "b"

@@ -96,6 +96,10 @@ def _converted(kind: Any, value: Any, loc: Loc, problems: list[Problem]) -> Any:
 LARGEST_BODY, LARGEST_OF_STRANGERS = 128 * 1024 * 1024, 1024 * 1024
 
 
+#: Of a body larger than this (bytes) nothing is sent back with its problems, and of many problems only the first.
+_ECHOED, _TOLD = 1024 * 1024, 1000
+
+
 async def _content(request: Request, most: int) -> bytes:
     """The body; refused before it is read where its length is said, otherwise as soon as it is too long."""
     length = request.headers.get("content-length")
@@ -159,7 +163,14 @@ def body_reader(kind: Any, *, default: Any = _MISSING, most: int = LARGEST_BODY)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 pass
         value = _parsed(content)
-        return absent(problems) if value is None else _slowly(value, problems)
+        if value is None:
+            return absent(problems)
+        found: list[Problem] = []
+        converted = _slowly(value, found)
+        if len(content) > _ECHOED:
+            found = [{**one, "input": None} for one in found]
+        problems += found[:_TOLD]
+        return converted
 
     def absent(problems: list[Problem]) -> Any:
         if default is _MISSING:
