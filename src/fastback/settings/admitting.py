@@ -85,7 +85,6 @@ class Powers(SignIn, frozen=True, kw_only=True):
         about(
             "Who may share with a new group: `members`, `true` (anyone) or `false` (nobody).",
             choices=("members", "true", "false"),
-            idle="waits for making groups",
         ),
     ] = "members"
 
