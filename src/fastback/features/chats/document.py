@@ -7,6 +7,7 @@ every turn. A change of one message decodes that message alone: everything else 
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from typing import Any, TypedDict
 
 import msgspec
@@ -29,8 +30,7 @@ class Outline(TypedDict, total=False):
     meta: msgspec.Raw
 
 
-_outlines = msgspec.json.Decoder(dict[str, Outline])
-
+_outline = msgspec.json.Decoder(Outline)
 _outer = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.encode
 
@@ -56,8 +56,14 @@ class Document:
             )
         except msgspec.ValidationError:
             self.fields = {}
-        self.history = self._open(self.fields.get("history"))
-        self.messages = self._open(self.history.get("messages"))
+
+    @cached_property
+    def history(self) -> dict[str, msgspec.Raw]:
+        return self._open(self.fields.get("history"))
+
+    @cached_property
+    def messages(self) -> dict[str, msgspec.Raw]:
+        return self._open(self.history.get("messages"))
 
     @staticmethod
     def _open(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
@@ -83,18 +89,13 @@ class Document:
 
     def outlines(self) -> dict[str, Outline]:
         """Every message's place and author; what is no message is left out."""
-        if not self.messages:
-            return {}
-        try:
-            return _outlines.decode(_encode(self.messages))
-        except msgspec.ValidationError:
-            found: dict[str, Any] = {}
-            for message_id, raw in self.messages.items():
-                try:
-                    found[message_id] = msgspec.json.decode(raw, type=Outline)
-                except msgspec.ValidationError:
-                    continue
-            return found
+        found: dict[str, Outline] = {}
+        for message_id, raw in self.messages.items():
+            try:
+                found[message_id] = _outline.decode(raw)
+            except msgspec.ValidationError:
+                continue
+        return found
 
     def repair(self, outlines: dict[str, Outline] | None = None) -> bool:
         """Mend links and the place where the chat opens (see `history.repair`); whether anything changed.
@@ -216,8 +217,22 @@ class Document:
 
     def encode(self) -> bytes:
         """The document as JSON; one without a history gets none."""
-        if self.messages or "messages" in self.history:
-            self.history["messages"] = msgspec.Raw(_encode(self.messages))
-        if self.history:
-            self.fields["history"] = msgspec.Raw(_encode(self.history))
-        return _encode(self.fields)
+        fields: dict[str, list[_Part]] = {name: [raw] for name, raw in self.fields.items()}
+        if self.messages or self.history:
+            tree: dict[str, list[_Part]] = {name: [raw] for name, raw in self.history.items()}
+            if self.messages or "messages" in tree:
+                tree["messages"] = _object({key: [raw] for key, raw in self.messages.items()})
+            fields["history"] = _object(tree)
+        return b"".join(_object(fields))
+
+
+_Part = bytes | msgspec.Raw
+
+
+def _object(fields: dict[str, list[_Part]]) -> list[_Part]:
+    """A JSON object in pieces, so that a large document is put together once, not once for each level."""
+    parts: list[_Part] = []
+    for name, value in fields.items():
+        parts += (b"," if parts else b"{", _encode(name), b":", *value)
+    parts.append(b"}" if parts else b"{}")
+    return parts

@@ -51,16 +51,16 @@ async def open_chat(chat_id: str, user: VerifiedUser, chats: Chats, context: Con
         raise Unauthorized(messages.NOT_FOUND)
     own = chat.user_id == user.id
     mode = "continue" if own or await chats.rights.may(chat_id, user, "write") else None
+    running = bool(chats.tasks.of(chat_id))
     content = bytes(chat.chat)
-    document = Document(content)
-    changed = await shown.prepare(chats.db, chat, user, document)
-    if chats.tasks.of(chat_id):
-        await live.overlay(chats.db, chat_id, document)
-        changed = True
-    chat.context_usage = context.of(document, chat.current_message_id)
-    if not changed and "share_mode" not in document.fields:
-        chat.chat = _ending(chat.chat, mode)  # as it is stored, which is nearly always
+    if own and not running and not context.enabled and shown.as_stored(content, user):
+        chat.chat = _ending(chat.chat, mode)
         return chat
+    document = Document(content)
+    await shown.prepare(chats.db, chat, user, document)
+    if running:
+        await live.overlay(chats.db, chat_id, document)
+    chat.context_usage = context.of(document, chat.current_message_id)
     document.set_field("share_mode", mode)
     chat.chat = msgspec.Raw(document.encode())
     return chat

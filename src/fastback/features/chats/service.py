@@ -246,5 +246,5 @@ class Chats:
         await self.bus.publish(ChatWritten(chat_id, user_id))
 
     async def save_message(self, chat_id: str, message_id: str, patch: Document, user: User) -> None:
-        await turns.save_message(self.db, chat_id, message_id, patch)
+        await turns.save_message(self.db, chat_id, message_id, patch, repair=True)
         await self.bus.publish(ChatWritten(chat_id, user.id))

@@ -8,7 +8,8 @@ import msgspec
 
 from fastback.access.identity import User
 from fastback.features.catalog import people
-from fastback.features.chats.document import Document, Message
+from fastback.features.chats import history
+from fastback.features.chats.document import Document, Message, Outline
 from fastback.features.chats.store import ChatPage
 from fastback.kit.db import Executor
 
@@ -51,6 +52,52 @@ async def prepare(db: Executor, chat: ChatPage, user: User | None, document: Doc
         for name in PRIVATE:
             changed = document.fields.pop(name, None) is not None or changed
     return changed
+
+
+class _History(msgspec.Struct):
+    messages: dict[str, Outline] = {}
+    currentId: Any = None  # noqa: N815 (as the document spells it)
+
+
+class _Glance(msgspec.Struct):
+    """What of a document says whether it must be changed before it is shown."""
+
+    history: _History = msgspec.field(default_factory=_History)
+    messages: list[Outline] = []
+    share_mode: Any = msgspec.UNSET
+
+
+_glance = msgspec.json.Decoder(_Glance)
+
+
+def as_stored(content: bytes, user: User) -> bool:
+    """Whether the document of the user's own chat may be shown as it is stored, which is nearly always so.
+
+    It is read once, its texts skipped.
+    """
+    try:
+        seen = _glance.decode(content)
+    except msgspec.MsgspecError:
+        return False
+    if seen.share_mode is not msgspec.UNSET:
+        return False
+    messages: Any = seen.history.messages
+    authors: dict[str, Any] = {}
+    for message in [*messages.values(), *seen.messages]:
+        author_id = message.get("user_id") or user.id
+        if message.get("role") == "user":
+            author = message.get("user")
+            if not isinstance(author, dict) or not message.get("user_id") or author.get("id") != author_id:
+                return False
+            if len(author) != 2 or not author.get("name") or authors.setdefault(author_id, author) != author:
+                return False
+        if "meta" in message and author_id != user.id:
+            return False
+    if not messages:
+        return True
+    # Where a message that lost its place might be current, the slow way decides.
+    changed, current_id = history.repair(messages, seen.history.currentId, lambda _: [{"role": "assistant"}])
+    return not changed and current_id == seen.history.currentId
 
 
 def _listed(document: Document) -> list[Message]:
@@ -104,8 +151,8 @@ def _applied(message: Message, new: Message) -> Message:
 
 def hand_over(document: Message, owner_id: str, user: User) -> None:
     """Make what the owner of a chat wrote in it the user's, in a copy that is going to be theirs."""
-    history = document.get("history")
-    messages = list((history.get("messages") or {}).values()) if isinstance(history, dict) else []
+    tree = document.get("history")
+    messages = list((tree.get("messages") or {}).values()) if isinstance(tree, dict) else []
     for message in [*messages, *(document.get("messages") or [])]:
         if isinstance(message, dict) and (message.get("user_id") or owner_id) == owner_id:
             message["user_id"] = user.id

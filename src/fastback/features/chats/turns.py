@@ -125,18 +125,26 @@ async def change(db: Database, chat_id: str, act: Callable[[Document], R], *, to
 
 
 async def edit_message(
-    db: Database, chat_id: str, message_id: str, act: Callable[[Document], Message | None], *, touch: bool = True
+    db: Database,
+    chat_id: str,
+    message_id: str,
+    act: Callable[[Document], Message | None],
+    *,
+    touch: bool = True,
+    repair: bool = True,
 ) -> Message | None:
     """Change one message in both stores; the whole message, or None when the chat is gone or `act` finds none.
 
-    `act` changes the document and answers with the message as it then stands; inside, nothing may be awaited.
+    `act` changes the document and answers with the message as it then stands; inside, nothing may be awaited. `repair`
+    mends the chat's links before, which looks at every message.
     """
     async with db.transaction() as tx:
         row = await _locked(tx, chat_id)
         if row is None:
             return None
         document = Document(bytes(row.chat))
-        document.repair()
+        if repair:
+            document.repair()
         message = act(document)
         if message is not None:
             await _store(tx, chat_id, document, touch=touch)
@@ -145,11 +153,15 @@ async def edit_message(
 
 
 async def save_message(
-    db: Database, chat_id: str, message_id: str, patch: Message, *, touch: bool = True
+    db: Database, chat_id: str, message_id: str, patch: Message, *, touch: bool = True, repair: bool = False
 ) -> Message | None:
     """Add or change one message in both stores; the whole message, or None when the chat is gone."""
     patch = without_nulls(patch)
-    return await edit_message(db, chat_id, message_id, lambda document: document.upsert(message_id, patch), touch=touch)
+
+    def act(document: Document) -> Message:
+        return document.upsert(message_id, patch)
+
+    return await edit_message(db, chat_id, message_id, act, touch=touch, repair=repair)
 
 
 async def save_progress(
