@@ -196,5 +196,4 @@ READS = flat(
     get("bob", "/api/v1/notes/", query={"page": 2}),
     get("bob", "/api/v1/automations/list", query={"query": "lunch", "status": "paused"}),
     get("bob", "/api/v1/automations/list", query={"status": "active"}),
-    get("bob", "/api/v1/search", query={"q": "leek", "kind": "note"}),
 )
