@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -254,3 +254,14 @@ async def cy(server: Server, ada: Person) -> Person:
 def anonymous(server: Server) -> Person:
     """Nobody in particular."""
     return server.stranger()
+
+
+@pytest.fixture
+def started(tmp_path: Path, upstream: str) -> Callable[..., Any]:
+    """Starts a server with some variables, connected to the model server."""
+
+    def start(**env: str) -> Any:
+        given = {"OPENAI_API_BASE_URLS": f"{upstream}/v1", "OPENAI_API_KEYS": "k", "ENABLE_OLLAMA_API": "false", **env}
+        return serving(given, tmp_path, "sqlite")
+
+    return start
