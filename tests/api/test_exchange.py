@@ -152,6 +152,24 @@ async def test_requests_are_logged_at_debug_alone(server: Server, ada: Person, w
     assert sheet.text == ""
 
 
+def test_levels_of_the_log(written: Any) -> None:
+    ours, others = logging.getLogger("fastback.tests"), logging.getLogger("library")
+    for level, expected in (
+        ("DEBUG", ["debug", "info", "warning", "other info"]),
+        ("INFO", ["info", "warning"]),
+        ("WARNING", ["warning"]),
+        ("CRITICAL", []),
+    ):
+        sheet = written(level, "json")
+        sheet.text = ""
+        ours.debug("debug")
+        ours.info("info")
+        ours.warning("warning")
+        others.debug("other debug")
+        others.info("other info")
+        assert [json.loads(line)["message"] for line in sheet.text.splitlines()] == expected
+
+
 SECRETS = ("correct horse battery", "Zx81-very-secret", "sk-0123456789abcdef0123456789abcdef", "hunter2")
 
 

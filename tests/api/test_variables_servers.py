@@ -38,6 +38,32 @@ async def answering(handler: Any, *, tls: ssl.SSLContext | None = None) -> Async
 # Model servers
 
 
+async def test_connections_are_those_of_the_variables(tmp_path: Path, upstream: str) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("from-a-file\n")
+    one = {"OPENAI_API_BASE_URL": f"{upstream}/v1", "OPENAI_API_KEY_FILE": str(secret)}
+    many = {"OPENAI_API_BASE_URLS": f"http://127.0.0.1:9/v1;{upstream}/v1", "OPENAI_API_KEYS": "a;second"}
+    for number, (env, owner, bearer) in enumerate(
+        [
+            ({**one, "ENABLE_OLLAMA_API": "false"}, "openai", "Bearer from-a-file"),
+            ({**many, "ENABLE_OLLAMA_API": "false"}, "openai", "Bearer second"),
+            ({"OLLAMA_BASE_URL": upstream, **one, "ENABLE_OPENAI_API": "false"}, "ollama", None),
+            ({"OLLAMA_BASE_URLS": f"http://127.0.0.1:9;{upstream}", "ENABLE_OPENAI_API": "false"}, "ollama", None),
+        ]
+    ):
+        async with serving(env, tmp_path / str(number), "sqlite") as server:
+            ada = await server.sign_up("Ada")
+            model_server = server.stranger()
+            model_server.url = upstream
+            listed = [model for model in (await ada.get("/api/models")).ok()["data"] if model["owned_by"] != "arena"]
+            assert {model["owned_by"] for model in listed} == {owner}
+            body = {"model": listed[0]["id"], "messages": [{"role": "user", "content": "Hi"}]}
+            assert (await ada.post("/api/chat/completions", body)).status == 200
+            asked = (await model_server.get("/_requests")).ok()[-1]
+            assert asked["headers"].get("authorization") == bearer
+            assert asked["path"] == ("/v1/chat/completions" if owner == "openai" else "/api/chat")
+
+
 async def test_a_stream_may_pause_for_so_long(started: Any) -> None:
     async with started(AIOHTTP_CLIENT_STREAM_IDLE_TIMEOUT="0.5") as server:
         ada = await server.sign_up("Ada")
