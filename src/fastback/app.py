@@ -97,6 +97,7 @@ PARTS: list[str] = [
     "completions.part",
     "completions.compaction",
     "realtime.part",
+    "features.chats.search.part",
 ]
 
 

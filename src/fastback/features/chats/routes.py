@@ -5,6 +5,7 @@ from fastback.features.chats import (
     routes_copies,
     routes_lists,
     routes_messages,
+    routes_search,
     routes_sharing,
     routes_stats,
     routes_tags,
@@ -14,6 +15,7 @@ routers = [
     one.router
     for one in (
         routes_lists,
+        routes_search,
         routes_stats,
         routes_tags,
         routes_sharing,

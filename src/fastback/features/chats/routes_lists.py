@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.chats import export, live, reading, search, store
+from fastback.features.chats import export, live, reading, store
 from fastback.features.chats.store import ChatPage, ChatTitle
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError, Router
@@ -81,11 +81,6 @@ async def archived(
 @router.get("/archived/count")
 async def archived_count(user: VerifiedUser, db: Database) -> int:
     return await store.archived_count(db, user.id)
-
-
-@router.get("/search")
-async def find(user: VerifiedUser, db: Database, tasks: Tasks, text: str, page: int | None = 1) -> list[ChatTitle]:
-    return await live.marked(db, await search.find(db, user.id, text, page=page or 1), tasks)
 
 
 @router.get("/folder/{folder_id}")

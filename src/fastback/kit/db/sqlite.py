@@ -65,7 +65,7 @@ def _lower(*given: Any) -> Any:
     return text.lower() if isinstance(text, str) else text
 
 
-class _Statements:
+class Statements:
     """The statements of one connection; each runs at once, in the thread that calls."""
 
     dialect = "sqlite"
@@ -102,7 +102,7 @@ class SqliteTransaction:
 
     dialect: Any = "sqlite"
 
-    def __init__(self, statements: _Statements) -> None:
+    def __init__(self, statements: Statements) -> None:
         self._statements = statements
 
     async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
@@ -128,7 +128,7 @@ class SqliteLongTransaction:
 
     dialect: Any = "sqlite"
 
-    def __init__(self, statements: _Statements, thread: Thread) -> None:
+    def __init__(self, statements: Statements, thread: Thread) -> None:
         self._statements = statements
         self._thread = thread
 
@@ -163,8 +163,8 @@ class SqliteDatabase:
         self._wal = wal
         self._pragmas = {**PRAGMAS, **(pragmas or {})}
         self._patience = int(self._pragmas.pop("busy_timeout")) / 1000
-        self._writer = _Statements(self._connect(write=True))
-        self._reader = _Statements(self._connect())
+        self._writer = Statements(self._connect(write=True))
+        self._reader = Statements(self._connect())
         self._lock = asyncio.Lock()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="sqlite")
         self._local = threading.local()
@@ -208,13 +208,13 @@ class SqliteDatabase:
         finally:
             self._checkpointing = False
 
-    def _thread_statements(self) -> _Statements:
-        statements: _Statements | None = getattr(self._local, "statements", None)
+    def _thread_statements(self) -> Statements:
+        statements: Statements | None = getattr(self._local, "statements", None)
         if statements is None:
             connection = self._connect()
             connection.set_busy_timeout(int(self._patience * 1000))
             self._thread_connections.append(connection)
-            statements = self._local.statements = _Statements(connection)
+            statements = self._local.statements = Statements(connection)
         return statements
 
     async def _patiently(self, name: str, act: Callable[[], R]) -> R:

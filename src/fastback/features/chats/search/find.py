@@ -1,0 +1,161 @@
+"""A search from its text to a page of chats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fastback.features.chats.search import query, snippets, statements
+from fastback.features.chats.search.index import SearchIndex
+from fastback.features.chats.search.indexer import Indexer
+from fastback.features.chats.search.statements import Statement, Wanted
+from fastback.features.chats.store import ChatTitle
+from fastback.kit.db import Database, DatabaseError
+
+PAGE = 60
+#: So many of the newest chats are looked through before the whole index is asked, and more for later pages.
+WINDOW = 2000
+
+
+class _Folder(msgspec.Struct):
+    id: str
+    name: str
+    parent_id: str | None
+
+
+class _Hit(msgspec.Struct):
+    """A chat of the index that fits; `fresh` says whether it still is what the index knows."""
+
+    id: str
+    title: str
+    updated_at: int
+    created_at: int
+    last_read_at: int | None
+    archived: bool
+    fresh: bool
+
+    def chat(self) -> ChatTitle:
+        return ChatTitle(
+            self.id, self.title, self.updated_at, self.created_at, self.last_read_at, archived=self.archived
+        )
+
+
+class ChatSearch:
+    """Searches of chats; what the index does not know yet is read from the chats."""
+
+    def __init__(self, db: Database, index: SearchIndex, indexer: Indexer) -> None:
+        self._db = db
+        self._index = index
+        self._indexer = indexer
+
+    async def find(self, user_id: str, text: str, *, page: int) -> list[ChatTitle]:
+        """A page of the user's chats that a search finds, pages counted from 1.
+
+        First the chats that hold the phrase, then those that hold its words, either newest first.
+        """
+        asked = query.read(text)
+        where, params = await self._conditions(user_id, asked)
+        wanted = Wanted(user_id, tags=["none"] if "none" in asked.tags else asked.tags, where=where, params=params)
+        skip = (max(page, 1) - 1) * PAGE
+        if asked.phrase is None and not wanted.tags:
+            found = await self._chats(
+                statements.directly(wanted, self._db.dialect, most=skip + PAGE, ids=None, indexed=False)
+            )
+            return found[skip:]
+        found = await self._ranked(wanted, asked, skip + PAGE)
+        found = found[skip : skip + PAGE]
+        if asked.phrase is not None:
+            needles = list(dict.fromkeys([asked.text, *query.words_of(asked.text)]))
+            pieces = await snippets.of_chats(self._index.tables, [chat.id for chat in found], needles)
+            for chat in found:
+                chat.snippet = pieces.get(chat.id)
+        return found
+
+    async def _ranked(self, wanted: Wanted, asked: query.Query, most: int) -> list[ChatTitle]:
+        if asked.phrase is None:
+            return await self.newest(wanted, most)
+        wanted.needles = [asked.phrase]
+        found = await self.newest(wanted, most)
+        if asked.terms and len(found) < most:
+            known = {chat.id for chat in found}
+            wanted.needles = asked.terms
+            more = await self.newest(wanted, most + len(known))
+            found += [chat for chat in more if chat.id not in known]
+        return found
+
+    async def newest(self, wanted: Wanted, most: int) -> list[ChatTitle]:
+        """The `most` newest chats with what is wanted."""
+        hits = await self._indexed(wanted, most) if self._index.ready else []
+        found = {hit.id: hit.chat() for hit in hits if hit.fresh}
+        for chat in await self._unindexed(wanted, most, [hit.id for hit in hits if not hit.fresh]):
+            found[chat.id] = chat
+        return sorted(found.values(), key=lambda chat: (-chat.updated_at, chat.id))[:most]
+
+    async def _indexed(self, wanted: Wanted, most: int) -> list[_Hit]:
+        dialect = self._db.dialect
+        window = max(WINDOW, 4 * most)
+        found = await self._hits(statements.among_newest(wanted, dialect, window=window, most=most))
+        old = sum(not hit.fresh for hit in found)
+        if len(found) - old >= most:
+            return found
+        seen = await self._index.tables.all_long(
+            int,
+            "search.size",
+            """SELECT count(*) FROM (SELECT 1 FROM fastback_search_chat s WHERE s.user_id = :user_id
+                LIMIT :most) counted""",
+            user_id=wanted.user_id,
+            most=window + 1,
+        )
+        if seen[0] <= window:
+            return found
+        return await self._hits(statements.among_all(wanted, dialect, most=most + old))
+
+    async def _unindexed(self, wanted: Wanted, most: int, met: list[str]) -> list[ChatTitle]:
+        """Among chats that the index does not know as they are now; `met` are some that it is known to be behind of."""
+        index = self._index
+        ids = None
+        if index.ready and index.compared_at is not None:
+            known = index.touched()
+            late = {*met, *await index.changed_since(wanted.user_id, index.compared_at)}.difference(known)
+            for chat_id in late:
+                self._indexer.touch(chat_id)
+            ids = [*known, *late]
+            if not ids:
+                return []
+        dialect = self._db.dialect
+        try:
+            return await self._chats(statements.directly(wanted, dialect, most=most, ids=ids, indexed=index.ready))
+        except DatabaseError:
+            # A document that the database cannot read must not spoil the search.
+            return await self._chats(
+                statements.directly(wanted, dialect, most=most, ids=ids, indexed=index.ready, titles=True)
+            )
+
+    async def _hits(self, statement: Statement) -> list[_Hit]:
+        return await self._index.tables.all_long(_Hit, "search.hits", statement.text, **statement.params)
+
+    async def _chats(self, statement: Statement) -> list[ChatTitle]:
+        return await self._index.tables.all_long(ChatTitle, "search.chats", statement.text, **statement.params)
+
+    async def _conditions(self, user_id: str, asked: query.Query) -> tuple[list[str], dict[str, Any]]:
+        # `IS TRUE` is answered from the row: no index on a flag may keep the one on the time from being taken.
+        where = ["c.archived IS TRUE" if asked.archived else "c.archived IS FALSE"]
+        params: dict[str, Any] = {}
+        if asked.pinned is not None:
+            where.append(f"c.pinned = {'TRUE' if asked.pinned else 'FALSE'}")
+        if asked.shared is not None:
+            where.append(f"c.share_id IS {'NOT ' if asked.shared else ''}NULL")
+        if asked.folders is not None:
+            where.append("c.folder_id = ANY(:folders)")
+            params["folders"] = await self._folders(user_id, asked.folders)
+        return where, params
+
+    async def _folders(self, user_id: str, names: list[str]) -> list[str]:
+        """The user's folders of these names, and the folders inside them."""
+        text = "SELECT f.id, f.name, f.parent_id FROM folder f WHERE f.user_id = :user_id"
+        folders = await self._db.all(_Folder, "search.folders_of", text, user_id=user_id)
+        found = {one.id for one in folders if query.folder_name(one.name) in names}
+        while more := {one.id for one in folders if one.parent_id in found} - found:
+            found |= more
+        return list(found)

@@ -1,0 +1,122 @@
+"""Keeps the index of chats up to date in the background, in small steps."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from fastback.access.events import UserDeleted
+from fastback.features.chats.events import ChatDeleted, ChatWritten
+from fastback.features.chats.search.index import SearchIndex
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database, DatabaseError
+
+log = logging.getLogger("fastback.search")
+
+#: Seconds after a change before the index follows: a chat that is being worked on changes several times in a row.
+PATIENCE = 1.0
+#: Seconds between comparisons of the whole index with the chats, for what another program did without leaving a time.
+COMPARE_EVERY = 3600.0
+#: Chats compared in one statement, and written down in one transaction.
+COMPARED, WRITTEN = 500, 32
+#: Seconds of rest after each transaction while there is much to do: others want the processor too.
+REST = 0.005
+#: Seconds by which clocks and open transactions of other programs may be behind.
+SLACK = 30
+
+
+class Indexer:
+    """Follows what the bus tells, and compares everything when it starts."""
+
+    def __init__(self, index: SearchIndex, db: Database, bus: Bus) -> None:
+        self._index = index
+        self._db = db
+        self._wake = asyncio.Event()
+        self._sweep: set[str] = set()
+        self._stamp: int | None = None
+        bus.subscribe(ChatWritten, lambda event: self.touch(event.chat_id))
+        bus.subscribe(ChatDeleted, self._deleted)
+        bus.subscribe(UserDeleted, self._user_deleted)
+
+    def touch(self, chat_id: str) -> None:
+        """Let the index follow a chat that changed."""
+        self._index.touch(chat_id)
+        self._wake.set()
+
+    def _deleted(self, event: ChatDeleted) -> None:
+        # More than the one chat may have gone with it.
+        self._sweep.add(event.user_id)
+        self._wake.set()
+
+    def _user_deleted(self, event: UserDeleted) -> None:
+        self._sweep.add(event.user_id)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            await self._index.open()
+            if self._index.ready:
+                await self._work()
+        finally:
+            await self._index.tables.close()
+
+    async def _work(self) -> None:
+        compare_at = 0.0
+        while True:
+            try:
+                if time.monotonic() >= compare_at:
+                    await self._compare()
+                    compare_at = time.monotonic() + COMPARE_EVERY
+                await self._follow()
+            except DatabaseError:
+                log.exception("the index of chats could not follow; searches go on without what it lacks")
+                await asyncio.sleep(30)
+            try:
+                await asyncio.wait_for(self._wake.wait(), max(compare_at - time.monotonic(), 1.0))
+            except TimeoutError:
+                continue
+            await asyncio.sleep(PATIENCE)
+            self._wake.clear()
+
+    async def _compare(self) -> None:
+        """Bring the whole index to where the chats are."""
+        stamp = self._db.stamp()
+        if self._index.compared_at is not None and stamp is not None and stamp == self._stamp:
+            return
+        began = int(time.time()) - SLACK
+        started = time.monotonic()
+        written = 0
+        after = ""
+        while steps := await self._index.step(after, COMPARED):
+            after = steps[-1].id
+            stale = [step.id for step in steps if step.stale]
+            for start in range(0, len(stale), WRITTEN):
+                await self._index.follow(stale[start : start + WRITTEN])
+                await asyncio.sleep(REST)
+            written += len(stale)
+        await self._clear(None)
+        self._index.compared_at = began
+        self._stamp = stamp
+        if written:
+            log.info("the index of chats followed %d chats in %.1f s", written, time.monotonic() - started)
+
+    async def _follow(self) -> None:
+        while waiting := self._index.waiting(WRITTEN):
+            await self._index.follow([chat_id for chat_id, _ in waiting])
+            self._index.followed(waiting)
+            await asyncio.sleep(REST)
+        while self._sweep:
+            await self._clear(self._sweep.pop())
+
+    async def _clear(self, user_id: str | None) -> None:
+        while gone := await self._index.left_over(user_id, COMPARED):
+            await self._index.forget(gone)
+            await asyncio.sleep(REST)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the index has followed everything that it was told."""
+        idle = not self._index.waiting(1) and not self._sweep
+        return self._index.compared_at is not None and idle

@@ -1,0 +1,155 @@
+"""The statements of a search: over the newest chats of the index, over all of it, over chats themselves.
+
+Each finds a person's chats that hold all needles, newest first, `:most` of them. `c` is the chat, `s` its row of the
+index; `s.body` stands for the searched text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fastback.features.chats.search.query import Needle, grams
+from fastback.features.chats.search.text import FRESH, SEARCHED, TITLE_ALONE, VISIBLE
+from fastback.kit.db.database import Dialect
+
+_CHAT = "c.id, c.title, c.updated_at, c.created_at, c.last_read_at, NULL, FALSE, c.archived"
+_HIT = "c.id, c.title, c.updated_at, c.created_at, c.last_read_at, c.archived"
+
+_INDEXED = {"sqlite": "s.number, s.chat_id, s.user_id, s.updated_at, s.title, s.size, s.tags"}
+_INDEXED["postgres"] = "s.chat_id, s.user_id, s.updated_at, s.title, s.size, s.tags, s.body"
+#: SQLite takes the tables in the order given: the text decides before the chat is looked at.
+_JOINED = {
+    "sqlite": """CROSS JOIN fastback_search_text b ON b.number = s.number CROSS JOIN chat c ON c.id = s.chat_id""",
+    "postgres": "JOIN chat c ON c.id = s.chat_id",
+}
+_BODY = {"sqlite": "b.body", "postgres": "s.body"}
+
+_TAGGED = {
+    "sqlite": "EXISTS (SELECT 1 FROM json_each(c.meta, '$.tags') t WHERE t.value = :{name})",
+    "postgres": """EXISTS (SELECT 1 FROM json_array_elements_text(CASE WHEN json_typeof(c.meta -> 'tags') = 'array'
+        THEN c.meta -> 'tags' ELSE '[]'::json END) t WHERE t = :{name})""",
+}
+_UNTAGGED = {
+    "sqlite": "NOT EXISTS (SELECT 1 FROM json_each(c.meta, '$.tags'))",
+    "postgres": "CASE WHEN json_typeof(c.meta -> 'tags') = 'array' THEN json_array_length(c.meta -> 'tags') = 0 "
+    "ELSE TRUE END",
+}
+
+
+class Statement(msgspec.Struct):
+    """A statement and its parameters."""
+
+    text: str
+    params: dict[str, Any]
+
+
+class Wanted(msgspec.Struct):
+    """Chats of one person.
+
+    Attributes:
+        needles: what the text of each must hold. tags: what each must carry; `none` says no tag at all.
+        where: further conditions on `c`, with `params`.
+    """
+
+    user_id: str
+    needles: list[Needle] = []
+    tags: list[str] = []
+    where: list[str] = []
+    params: dict[str, Any] = {}
+
+
+def _holds(dialect: Dialect, body: str, needles: list[Needle]) -> tuple[list[str], dict[str, Any]]:
+    found, params = [], {}
+    for place, needle in enumerate(needles):
+        name = f"needle{place}"
+        if dialect == "sqlite" and not needle.wild:
+            found.append(f"instr({body}, :{name}) > 0")
+            params[name] = needle.text
+        else:
+            found.append(f"{body} LIKE :{name}")
+            params[name] = needle.pattern(dialect)
+    return found, params
+
+
+def _own(wanted: Wanted, dialect: Dialect) -> list[str]:
+    return ["c.user_id = :user_id", *wanted.where, VISIBLE[dialect]]
+
+
+def _finished(
+    select: str, where: list[str], wanted: Wanted, order: str, params: dict[str, Any], most: int
+) -> Statement:
+    text = f"{select} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :most"
+    return Statement(text, {"user_id": wanted.user_id, "most": most, **wanted.params, **params})
+
+
+def _tags(wanted: Wanted) -> tuple[list[str], dict[str, Any]]:
+    where = [
+        f"""EXISTS (SELECT 1 FROM fastback_search_tag t{place} WHERE t{place}.user_id = :user_id
+            AND t{place}.tag = :tag{place} AND t{place}.chat_id = s.chat_id)"""
+        for place in range(len(wanted.tags))
+    ]
+    return where, {f"tag{place}": tag for place, tag in enumerate(wanted.tags)}
+
+
+def among_newest(wanted: Wanted, dialect: Dialect, *, window: int, most: int) -> Statement:
+    """Over the `window` newest chats of the index: words that stand in many chats are found there."""
+    start = f"""SELECT {_HIT}, {FRESH[dialect]}
+        FROM (SELECT {_INDEXED[dialect]} FROM fastback_search_chat s WHERE s.user_id = :user_id
+            ORDER BY s.updated_at DESC, s.chat_id LIMIT :window) s {_JOINED[dialect]}"""
+    holds, params = _holds(dialect, _BODY[dialect], wanted.needles)
+    tagged, tags = _tags(wanted)
+    where = [*tagged, *holds, *_own(wanted, dialect)]
+    params |= {**tags, "window": window}
+    return _finished(start, where, wanted, "s.updated_at DESC, s.chat_id", params, most)
+
+
+def among_all(wanted: Wanted, dialect: Dialect, *, most: int) -> Statement:
+    """Over all of the index, by tag or by runs of three characters where there are any."""
+    holds, params = _holds(dialect, _BODY[dialect], wanted.needles)
+    tagged, tags = _tags(wanted)
+    where = [*tagged, *holds, *_own(wanted, dialect)]
+    params |= tags
+    start = "FROM fastback_search_chat s"
+    if wanted.tags:
+        cross = "CROSS JOIN" if dialect == "sqlite" else "JOIN"
+        start = f"FROM fastback_search_tag t {cross} fastback_search_chat s ON s.chat_id = t.chat_id"
+        where = ["t.user_id = :user_id AND t.tag = :tag0", *where[1:]]
+    elif dialect == "sqlite" and (runs := grams(wanted.needles)):
+        start = "FROM fastback_search_grams CROSS JOIN fastback_search_chat s ON s.number = fastback_search_grams.rowid"
+        where = ["fastback_search_grams MATCH :grams", "s.user_id = :user_id", *where]
+        params["grams"] = " AND ".join('"' + run.replace('"', '""') + '"' for run in runs)
+    else:
+        where = ["s.user_id = :user_id", *where]
+    # The sum keeps PostgreSQL from walking through all chats in their order, in hope of early hits.
+    return _finished(f"{start} {_JOINED[dialect]}", where, wanted, "s.updated_at + 0 DESC, s.chat_id", params, most)
+
+
+def directly(
+    wanted: Wanted, dialect: Dialect, *, most: int, ids: list[str] | None, indexed: bool, titles: bool = False
+) -> Statement:
+    """Over chats themselves: all that the index does not know as they are, or those of them among `ids`.
+
+    `indexed` says whether there is an index at all; `titles`: leave messages out, where documents cannot be read.
+    """
+    body = (TITLE_ALONE if titles else SEARCHED)[dialect]
+    holds, params = _holds(dialect, body, wanted.needles)
+    where = _own(wanted, dialect)
+    start = f"SELECT {_CHAT} FROM chat c"
+    for place, tag in enumerate(wanted.tags):
+        if tag == "none":
+            where.append(_UNTAGGED[dialect])
+        else:
+            where.append(_TAGGED[dialect].format(name=f"tag{place}"))
+            params[f"tag{place}"] = tag
+    if ids is not None:
+        where.insert(0, "c.id = ANY(:ids)")
+        params["ids"] = ids
+    match = " AND ".join(holds) or "TRUE"
+    if indexed:
+        start += " LEFT JOIN fastback_search_chat s ON s.chat_id = c.id"
+        unknown = f"(s.chat_id IS NULL OR NOT {FRESH[dialect]})"
+        # Reading a document costs more than all the rest: the order of the conditions is kept.
+        match = f"CASE WHEN {unknown} THEN {match} ELSE FALSE END"
+    return _finished(start, [*where, match], wanted, "c.updated_at DESC, c.id", params, most)

@@ -1,0 +1,114 @@
+"""Tables made out of the database, which may be thrown away and made again: an index, say.
+
+PostgreSQL keeps them beside the others. SQLite keeps them in a file of their own beside the database, which stands
+attached for reading: filling them never takes the lock that writers of the database wait for, and a program that knows
+nothing of them never meets them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
+
+import msgspec
+
+from fastback.kit.db.database import Database, Dialect
+from fastback.kit.db.errors import DatabaseError
+
+R = TypeVar("R")
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A statement that changes derived tables, with its parameters."""
+
+    name: str
+    text: str
+    params: dict[str, Any]
+
+
+class Design(msgspec.Struct, frozen=True):
+    """What derived tables look like.
+
+    Attributes:
+        name: names the file of SQLite.
+        version: of the tables; a file of another version is made anew.
+        tables: idempotent statements, by dialect.
+        helpful: statements of PostgreSQL that may be refused (an extension): all of them count, or none.
+        functions: functions of one argument that statements may call on SQLite.
+    """
+
+    name: str
+    version: int
+    tables: Mapping[str, Sequence[str]]
+    helpful: Sequence[str] = ()
+    functions: Mapping[str, Callable[[Any], Any]] = {}
+
+
+class Derived(Protocol):
+    """Derived tables, and the database they are made of, in one statement's reach; nothing holds up the event loop."""
+
+    dialect: Dialect
+    #: Whether the helpful statements were carried out.
+    helped: bool
+
+    async def open(self) -> None:
+        """Make the tables where they are missing.
+
+        Raises:
+            DatabaseError: they cannot be made; statements over the database alone still can be read.
+        """
+        ...
+
+    async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+        """Read, from `open` on; whoever comes earlier waits."""
+        ...
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Change derived tables in one transaction, which may read the database."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class DerivedTables:
+    """Derived tables in the database itself, for PostgreSQL."""
+
+    dialect: Dialect = "postgres"
+
+    def __init__(self, db: Database, design: Design) -> None:
+        self._db = db
+        self._design = design
+        self.helped = False
+
+    async def open(self) -> None:
+        for statement in self._design.tables[self.dialect]:
+            await self._db.script(statement)
+        try:
+            for statement in self._design.helpful:
+                await self._db.script(statement)
+            self.helped = True
+        except DatabaseError:
+            self.helped = False
+
+    async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+        return await self._db.all_long(row, name, text, **params)
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        async with self._db.transaction() as tx:
+            for change in changes:
+                await tx.execute(change.name, change.text, **change.params)
+
+    async def close(self) -> None:
+        pass
+
+
+def derived(db: Database, design: Design) -> Derived:
+    """Derived tables for a database, not yet opened."""
+    if db.dialect == "postgres":
+        return DerivedTables(db, design)
+    from fastback.kit.db.derived_file import DerivedFile
+    from fastback.kit.db.sqlite import SqliteDatabase
+
+    path = Path(cast(SqliteDatabase, db).path)
+    return DerivedFile(path, path.with_name(f"{path.stem}.fastback_{design.name}.db"), design)
