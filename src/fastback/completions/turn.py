@@ -309,6 +309,8 @@ class Turn:
             stored=self._stored,
             emit=self.emit,
         )
+        if self._stored:
+            await self._written()
 
 
 class TurnServices(msgspec.Struct):
