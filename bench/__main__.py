@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench import page, servers
+from bench.machine import machine
 from bench.servers import Running
 from fastback import REFERENCE_VERSION, __version__
 from fastback.demo.process import running as upstream_running
@@ -109,20 +109,6 @@ async def ui(table: Table, ours: Running, theirs: Running | None, upstream: str)
         table.add(name, f"{a:,.0f}", f"{b:,.0f}" if theirs else "", ratio)
 
 
-def machine() -> str:
-    model = next(
-        (
-            line.split(":", 1)[1].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in line
-        ),
-        platform.machine(),
-    )
-    memory = int(Path("/proc/meminfo").read_text().split()[1]) / 1024 / 1024
-    system = f"Linux {platform.release()}, Python {platform.python_version()}"
-    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GB, {system}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--reference", default=os.environ.get("FASTBACK_REFERENCE"), help="the open-webui executable")
@@ -172,7 +158,9 @@ Machine: {machine()}. Fastback {__version__}, Open WebUI {REFERENCE_VERSION}, SQ
 
 The bare limit is a handler on the same HTTP server that answers the same bytes and does nothing else.
 """
-    PAGE.write_text(text)
+    # What follows the table is written by others (`python -m bench.search`).
+    _, mark, rest = (PAGE.read_text() if PAGE.exists() else "").partition("\n## ")
+    PAGE.write_text(text + mark + rest)
 
 
 main()

@@ -19,14 +19,14 @@ from fastback.demo.process import free_port
 PASSWORD = "bench password 1"
 
 
-def call(url: str, body: Any = None, token: str | None = None, method: str | None = None) -> Any:
+def call(url: str, body: Any = None, token: str | None = None, method: str | None = None, patience: float = 60) -> Any:
     """A JSON request, and its answer."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, method=method)
     request.add_header("content-type", "application/json")
     if token:
         request.add_header("authorization", f"Bearer {token}")
-    with urllib.request.urlopen(request, timeout=60) as response:
+    with urllib.request.urlopen(request, timeout=patience) as response:
         return json.loads(response.read() or b"null")
 
 
@@ -102,7 +102,8 @@ def process(
             running.kill()
 
 
-def _environment(upstream: str, data: Path, port: int) -> dict[str, str]:
+def environment(upstream: str, data: Path, port: int) -> dict[str, str]:
+    """What either program is told."""
     data.mkdir(parents=True, exist_ok=True)
     return {
         "DATA_DIR": str(data),
@@ -120,7 +121,7 @@ def _environment(upstream: str, data: Path, port: int) -> dict[str, str]:
 @contextmanager
 def fastback(upstream: str, work: Path) -> Iterator[Running]:
     port = free_port()
-    env = _environment(upstream, work / "fastback", port)
+    env = environment(upstream, work / "fastback", port)
     command = [sys.executable, "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
     with process("Fastback", command, env, port) as running:
         yield running
@@ -129,7 +130,7 @@ def fastback(upstream: str, work: Path) -> Iterator[Running]:
 @contextmanager
 def reference(executable: str, upstream: str, work: Path) -> Iterator[Running]:
     port = free_port()
-    env = _environment(upstream, work / "reference", port)
+    env = environment(upstream, work / "reference", port)
     env |= {"OFFLINE_MODE": "true", "HF_HUB_OFFLINE": "1", "RAG_EMBEDDING_ENGINE": "openai", "ENV": "prod"}
     command = [executable, "serve", "--host", "127.0.0.1", "--port", str(port)]
     with process("Open WebUI", command, env, port) as running:

@@ -1,4 +1,4 @@
-"""Finding chats and notes by words that must all stand in them, newest first."""
+"""Folders, notes and snapshots that a person may search, and what results show of chats."""
 
 from __future__ import annotations
 
@@ -7,39 +7,43 @@ from typing import Any
 import msgspec
 
 from fastback.access.grants import granted
+from fastback.features.chats.search.text import SEARCHED
+from fastback.features.search.words import like, terms_of
 from fastback.kit.db import Database, Executor
-
-
-class Found(msgspec.Struct):
-    """A chat or a note that fits."""
-
-    id: str
-    title: str
-    updated_at: int
-    shared: bool
-    pinned: bool
-    folder_id: str | None
-    current_id: str | None
-    rank: int
+from fastback.kit.db.derived import Derived
 
 
 class Folder(msgspec.Struct):
+    """A folder somebody may look into. `shared`: somebody was granted it."""
+
     id: str
     name: str
+    parent_id: str | None
+    shared: bool
 
 
-def terms_of(query: str) -> list[str]:
-    """The words of a query, each once, twelve at most."""
-    return list(dict.fromkeys(query.lower().split()))[:12]
+class Match(msgspec.Struct):
+    """What fits a search; the lower the rank, the earlier it comes."""
+
+    id: str
+    rank: int
+    updated_at: int
 
 
-def like(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+#: A condition on an id of a shared chat: it was granted to the person or a group, not to everybody.
+_GRANTED_SHARE = """EXISTS (SELECT 1 FROM access_grant ag WHERE ag.resource_type = 'shared_chat'
+    AND ag.resource_id = {id} AND ag.permission = 'read'
+    AND ((ag.principal_type = 'user' AND ag.principal_id = :user_id)
+      OR (ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids))))"""
+
+#: Chats of others that a person may open as they are: in a folder they see, or shared to go on with.
+VISIBLE_CHAT = f"""(c.folder_id = ANY(:seen_folders) OR c.id IN (
+    SELECT sc.chat_id FROM shared_chat sc WHERE sc.chat ->> 'share_mode' = 'continue'
+        AND {_GRANTED_SHARE.format(id="sc.chat_id")}))"""
 
 
 async def folders(db: Executor, user_id: str, group_ids: list[str]) -> list[Folder]:
-    """The folders a user may look into: their own, granted ones, and what lies below them."""
+    """The folders a person may look into: their own, granted ones, and what lies below them."""
     return await db.all(
         Folder,
         "search.folders",
@@ -47,119 +51,141 @@ async def folders(db: Executor, user_id: str, group_ids: list[str]) -> list[Fold
                 SELECT f.id FROM folder f WHERE f.user_id = :user_id OR {granted("folder", "f.id")}
                 UNION
                 SELECT f.id FROM folder f JOIN seen s ON f.parent_id = s.id)
-            SELECT f.id, f.name FROM folder f JOIN seen s ON s.id = f.id ORDER BY lower(f.name), f.id""",
+            SELECT f.id, f.name, f.parent_id, EXISTS (SELECT 1 FROM access_grant g WHERE g.resource_type = 'folder'
+                AND g.resource_id = f.id AND g.permission = 'read')
+            FROM folder f JOIN seen s ON s.id = f.id""",
         user_id=user_id,
         group_ids=group_ids,
         permission="read",
     )
 
 
-_INTERNAL = {
-    "sqlite": "COALESCE(json_extract(c.meta, '$.internal'), 0) <> 1",
-    "postgres": "COALESCE(c.meta ->> 'internal', 'false') <> 'true'",
-}
+class Chat(msgspec.Struct):
+    """What a result shows of a chat or a snapshot."""
+
+    id: str
+    user_id: str
+    title: str | None
+    updated_at: int
+    share_id: str | None
+    pinned: bool
+    folder_id: str | None
 
 
-def _words(terms: list[str], title: str, inside: str) -> tuple[list[str], dict[str, Any]]:
-    where, params = [], {}
-    for place, term in enumerate(terms):
-        name = f"term{place}"
-        where.append(f"(lower({title}) LIKE :{name} ESCAPE '\\' OR {inside.format(name=name)})")
-        params[name] = like(term)
-    return where, params
+async def chats(db: Executor, ids: list[str]) -> list[Chat]:
+    text = """SELECT c.id, c.user_id, c.title, c.updated_at, c.share_id, COALESCE(c.pinned, FALSE), c.folder_id
+        FROM chat c WHERE c.id = ANY(:ids)"""
+    return await db.all(Chat, "search.chats", text, ids=ids)
 
 
-async def chats(
-    db: Database, user_id: str, query: str, *, sharing: str, folder_id: str | None, limit: int
-) -> list[Found]:
-    """A user's own chats, archived ones left out; those named like the query first."""
-    inside = """EXISTS (SELECT 1 FROM chat_message m WHERE m.chat_id = c.id
-        AND lower(CAST(m.content AS TEXT)) LIKE :{name} ESCAPE '\\')"""
-    where, params = _words(terms_of(query), "c.title", inside)
-    where += ["c.user_id = :user_id", "c.archived = FALSE", _INTERNAL[db.dialect]]
-    if sharing != "all":
-        where.append(f"c.share_id IS {'NOT ' if sharing == 'shared' else ''}NULL")
-    if folder_id is not None:
-        where.append(
-            """c.folder_id IN (WITH RECURSIVE down(id) AS (
-                   SELECT :folder_id UNION SELECT f.id FROM folder f JOIN down d ON f.parent_id = d.id)
-               SELECT id FROM down)"""
-        )
-        params["folder_id"] = folder_id
-    return await db.all_long(
-        Found,
-        "search.chats",
-        f"""SELECT c.id, c.title, c.updated_at, c.share_id IS NOT NULL, COALESCE(c.pinned, FALSE), c.folder_id,
-                   c.current_message_id,
-                   CASE WHEN CAST(:whole AS TEXT) = '' THEN 3 WHEN lower(c.title) = :whole THEN 0
-                        WHEN lower(c.title) LIKE :whole_like ESCAPE '\\' THEN 1 ELSE 3 END AS rank
-            FROM chat c WHERE {" AND ".join(where)} ORDER BY rank, c.updated_at DESC, c.id LIMIT :limit""",
+async def pinned(db: Executor, user_id: str, where: list[str], params: dict[str, Any]) -> list[str]:
+    """The person's pinned chats."""
+    text = f"SELECT c.id FROM chat c WHERE c.user_id = :user_id AND c.pinned = TRUE AND {' AND '.join(where)}"
+    return await db.all(str, "search.pinned", text, user_id=user_id, **params)
+
+
+def _title_rank(title: str) -> str:
+    return f"""CASE WHEN CAST(:whole AS TEXT) = '' THEN 3 WHEN lower({title}) = :whole THEN 0
+        WHEN lower({title}) LIKE :whole_like ESCAPE '\\' THEN 1 ELSE 3 END"""
+
+
+def _whole(query: str) -> dict[str, str]:
+    return {"whole": query.lower(), "whole_like": like(query.lower())}
+
+
+class Snapshot(msgspec.Struct):
+    """A snapshot of a chat that was shared with the person."""
+
+    id: str
+    rank: int
+    updated_at: int
+    user_id: str
+    title: str | None
+
+
+async def snapshots(
+    tables: Derived,
+    user_id: str,
+    group_ids: list[str],
+    seen_folders: list[str],
+    query: str,
+    *,
+    others: bool,
+    limit: int,
+) -> list[Snapshot]:
+    """Snapshots granted to the person, of chats that they cannot open as they are; of `others` alone."""
+    dialect = tables.dialect
+    live = VISIBLE_CHAT.replace("c.folder_id", "l.folder_id").replace("c.id", "l.id")
+    where = [
+        _GRANTED_SHARE.format(id="c.chat_id"),
+        f"""NOT EXISTS (SELECT 1 FROM chat l WHERE l.id = c.chat_id
+            AND (l.user_id = :user_id OR {live}))""",
+    ]
+    params: dict[str, Any] = {"seen_folders": seen_folders}
+    if others:
+        where.append("c.user_id <> :user_id")
+    for place, term in enumerate(terms_of(query)):
+        where.append(f"{SEARCHED[dialect]} LIKE :term{place} ESCAPE '\\'")
+        params[f"term{place}"] = like(term)
+    lower = "fastback_fold" if dialect == "sqlite" else "lower"
+    rank = _title_rank("c.title").replace("lower(", f"{lower}(")
+    return await tables.all_long(
+        Snapshot,
+        "search.snapshots",
+        f"""SELECT c.id, {rank} AS rank, c.updated_at, c.user_id, c.title FROM shared_chat c
+            WHERE {" AND ".join(where)} ORDER BY rank, c.updated_at DESC, c.id LIMIT :limit""",
         user_id=user_id,
-        whole=query.lower().strip(),
-        whole_like=like(query.lower().strip()),
+        group_ids=group_ids,
         limit=limit,
+        **_whole(query),
         **params,
     )
 
 
-class Passage(msgspec.Struct):
-    row_id: str
-    content: msgspec.Raw
-
-
-async def passage(db: Database, chat_id: str, query: str, current_id: str | None) -> tuple[str, str | None]:
-    """What of a chat to show: the first message with all words of the query, else with one of them, else where the chat
-    stands; and the message's id when it was found by its words."""
-    terms = terms_of(query)
-    for joint in (" AND ", " OR ") if terms else ():
-        where = joint.join(f"lower(CAST(m.content AS TEXT)) LIKE :t{n} ESCAPE '\\'" for n in range(len(terms)))
-        row = await db.first(
-            Passage,
-            "search.passage",
-            f"""SELECT m.id, m.content FROM chat_message m WHERE m.chat_id = :chat_id AND ({where})
-                ORDER BY m.created_at, m.id LIMIT 1""",
-            chat_id=chat_id,
-            **{f"t{n}": like(term) for n, term in enumerate(terms)},
-        )
-        if row is not None:
-            return _text(row.content), row.row_id.removeprefix(f"{chat_id}-")
-    text = "SELECT m.id, m.content FROM chat_message m WHERE m.id = :id"
-    row = await db.first(Passage, "search.current", text, id=f"{chat_id}-{current_id}")
-    return (_text(row.content) if row is not None else ""), None
-
-
-def _text(raw: msgspec.Raw) -> str:
-    found = msgspec.json.decode(raw)
-    return found if isinstance(found, str) else ""
-
-
 class Note(msgspec.Struct):
+    """A note; `updated_at` in seconds."""
+
     id: str
-    title: str
+    rank: int
     updated_at: int
+    user_id: str
+    title: str
     shared: bool
     pinned: bool
-    data: dict[str, Any] | None
+    content: str | None
+
+
+_CONTENT = {"sqlite": "json_extract(t.data, '$.content.md')", "postgres": "t.data #>> '{content,md}'"}
+_SECONDS = "CAST(t.updated_at / 1000000000 AS BIGINT)"
 
 
 async def notes(
     db: Database, user_id: str, group_ids: list[str], query: str, *, sharing: str, limit: int
 ) -> list[Note]:
-    """Notes a user wrote or was granted."""
-    where, params = _words(terms_of(query), "t.title", "lower(CAST(t.data AS TEXT)) LIKE :{name} ESCAPE '\\'")
-    where.append(f"(t.user_id = :user_id OR {granted('note', 't.id')})")
-    shared = "EXISTS (SELECT 1 FROM access_grant g WHERE g.resource_type = 'note' AND g.resource_id = t.id)"
+    """Notes a person wrote or was granted."""
+    content = _CONTENT[db.dialect]
+    where = [f"(t.user_id = :user_id OR {granted('note', 't.id')})"]
+    params: dict[str, Any] = {}
+    for place, term in enumerate(terms_of(query)):
+        holds = "lower({text}) LIKE :{name} ESCAPE '\\'"
+        name = f"term{place}"
+        where.append(f"({holds.format(text='t.title', name=name)} OR {holds.format(text=content, name=name)})")
+        params[name] = like(term)
     if sharing != "all":
-        where.append(shared if sharing == "shared" else f"NOT {shared}")
+        where.append(f"t.user_id {'=' if sharing == 'mine' else '<>'} :user_id")
+    shared = """EXISTS (SELECT 1 FROM access_grant g WHERE g.resource_type = 'note' AND g.resource_id = t.id
+        AND g.permission = 'read')"""
+    pinned = "EXISTS (SELECT 1 FROM pinned_note p WHERE p.note_id = t.id AND p.user_id = :user_id)"
+    rank = _title_rank("t.title") if query else f"CASE WHEN {pinned} THEN 0 ELSE 3 END"
     return await db.all_long(
         Note,
         "search.notes",
-        f"""SELECT t.id, t.title, t.updated_at, {shared},
-                   EXISTS (SELECT 1 FROM pinned_note p WHERE p.note_id = t.id AND p.user_id = :user_id), t.data
-            FROM note t WHERE {" AND ".join(where)} ORDER BY t.updated_at DESC, t.id LIMIT :limit""",
+        f"""SELECT t.id, {rank} AS rank, {_SECONDS}, t.user_id, t.title, {shared}, {pinned}, {content}
+            FROM note t WHERE {" AND ".join(where)} ORDER BY rank, {_SECONDS} DESC, t.id LIMIT :limit""",
         user_id=user_id,
         group_ids=group_ids,
         permission="read",
         limit=limit,
+        **(_whole(query) if query else {}),
         **params,
     )

@@ -6,16 +6,17 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.chats.search import query, snippets, statements
+from fastback.features.chats.search import passages, query, statements
 from fastback.features.chats.search.index import SearchIndex
 from fastback.features.chats.search.indexer import Indexer
 from fastback.features.chats.search.statements import Statement, Wanted
 from fastback.features.chats.store import ChatTitle
 from fastback.kit.db import Database, DatabaseError
+from fastback.kit.db.derived import Derived
 
 PAGE = 60
 #: So many of the newest chats are looked through before the whole index is asked, and more for later pages.
-WINDOW = 2000
+WINDOW = 500
 
 
 class _Folder(msgspec.Struct):
@@ -67,7 +68,7 @@ class ChatSearch:
         found = found[skip : skip + PAGE]
         if asked.phrase is not None:
             needles = list(dict.fromkeys([asked.text, *query.words_of(asked.text)]))
-            pieces = await snippets.of_chats(self._index.tables, [chat.id for chat in found], needles)
+            pieces = await passages.snippets(self._index.tables, [chat.id for chat in found], needles)
             for chat in found:
                 chat.snippet = pieces.get(chat.id)
         return found
@@ -84,6 +85,15 @@ class ChatSearch:
             found += [chat for chat in more if chat.id not in known]
         return found
 
+    @property
+    def tables(self) -> Derived:
+        """Where statements over chats and what is made of them can be read."""
+        return self._index.tables
+
+    async def unindexed(self, wanted: Wanted, most: int) -> list[ChatTitle]:
+        """As `newest`, over chats themselves, for those that are not the person's own."""
+        return await self._chats(statements.directly(wanted, self._db.dialect, most=most, ids=None, indexed=False))
+
     async def newest(self, wanted: Wanted, most: int) -> list[ChatTitle]:
         """The `most` newest chats with what is wanted."""
         hits = await self._indexed(wanted, most) if self._index.ready else []
@@ -94,7 +104,7 @@ class ChatSearch:
 
     async def _indexed(self, wanted: Wanted, most: int) -> list[_Hit]:
         dialect = self._db.dialect
-        window = max(WINDOW, 4 * most)
+        window = max(WINDOW, 2 * most)
         found = await self._hits(statements.among_newest(wanted, dialect, window=window, most=most))
         old = sum(not hit.fresh for hit in found)
         if len(found) - old >= most:
@@ -109,7 +119,8 @@ class ChatSearch:
         )
         if seen[0] <= window:
             return found
-        return await self._hits(statements.among_all(wanted, dialect, most=most + old))
+        expression = await self._index.expression(wanted.needles)
+        return await self._hits(statements.among_all(wanted, dialect, expression=expression, most=most + old))
 
     async def _unindexed(self, wanted: Wanted, most: int, met: list[str]) -> list[ChatTitle]:
         """Among chats that the index does not know as they are now; `met` are some that it is known to be behind of."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 from typing import Any
 
 import msgspec
 
+from fastback.features.chats.search.query import Needle, grams, longest
 from fastback.features.chats.search.text import FOLD, FRESH, SEARCHED, SIZE, TAGS, TITLE_ALONE, fold
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.db.derived import Change, Derived, Design, derived
@@ -26,6 +28,7 @@ _SQLITE = (
     "CREATE TABLE IF NOT EXISTS fastback_search_text (number INTEGER PRIMARY KEY, body TEXT)",
     """CREATE VIRTUAL TABLE IF NOT EXISTS fastback_search_grams USING fts5(body, content='', contentless_delete=1,
         detail=none, tokenize='trigram case_sensitive 1')""",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS fastback_search_terms USING fts5vocab(fastback_search_grams, 'row')",
     """CREATE TABLE IF NOT EXISTS fastback_search_tag (user_id TEXT NOT NULL, tag TEXT NOT NULL,
         chat_id TEXT NOT NULL, PRIMARY KEY (user_id, tag, chat_id)) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS fastback_search_tagged ON fastback_search_tag (chat_id)",
@@ -33,6 +36,8 @@ _SQLITE = (
 _POSTGRES = (
     """CREATE TABLE IF NOT EXISTS fastback_search_chat (chat_id TEXT PRIMARY KEY, user_id TEXT NOT NULL,
         updated_at BIGINT, title TEXT, size BIGINT, tags TEXT, body TEXT)""",
+    # Kept within the row, as far as it fits: fetching it from elsewhere costs more than looking through it.
+    "ALTER TABLE fastback_search_chat ALTER COLUMN body SET STORAGE MAIN",
     """CREATE INDEX IF NOT EXISTS fastback_search_recent
         ON fastback_search_chat (user_id, updated_at DESC, chat_id)""",
     """CREATE TABLE IF NOT EXISTS fastback_search_tag (user_id TEXT NOT NULL, tag TEXT NOT NULL,
@@ -97,6 +102,16 @@ _FORGET = {
     ),
     "postgres": ("DELETE FROM fastback_search_chat WHERE chat_id = ANY(:ids)", _FORGET_TAGS),
 }
+
+
+#: What pg_trgm makes runs of, whatever the locale of the database is.
+_WORD = re.compile("[a-z0-9]{3}")
+#: A short word that begins more runs than that is too frequent for the index to be of help.
+_MOST_TERMS = 400
+
+
+def _quoted(run: str) -> str:
+    return '"' + run.replace('"', '""') + '"'
 
 
 class Step(msgspec.Struct):
@@ -207,6 +222,34 @@ class SearchIndex:
             most=most,
             **params,
         )
+
+    async def expression(self, needles: list[Needle]) -> str:
+        """What a text with all the needles must hold, for SQLite's index; for PostgreSQL's the needles themselves.
+
+        Empty where an index is of no help.
+        """
+        if self.dialect != "sqlite":
+            helps = self.tables.helped and any(_WORD.search(needle.text) for needle in needles)
+            return needles[0].text if helps else ""
+        parts = []
+        for needle in needles:
+            if runs := grams(needle):
+                parts += [_quoted(run) for run in runs]
+            elif start := longest(needle):
+                # Each text ends in two line ends: whatever stands in it, a run of three begins there.
+                found = await self.tables.all_long(
+                    str,
+                    "search.terms",
+                    "SELECT term FROM fastback_search_terms WHERE term >= :start AND term <= :end LIMIT :most",
+                    start=start,
+                    end=f"{start}\U0010ffff",
+                    most=_MOST_TERMS + 1,
+                )
+                if not found:
+                    parts.append(_quoted(f"{start}\n\n\n"[:3]))
+                elif len(found) <= _MOST_TERMS:
+                    parts.append(f"({' OR '.join(map(_quoted, found))})")
+        return " AND ".join(parts)
 
     async def changed_since(self, user_id: str, second: int) -> list[str]:
         """A user's chats that were changed since then by their time, and that the index does not know so."""

@@ -87,10 +87,18 @@ def _flag(words: list[str], name: str) -> bool | None:
     return False if f"{name}:false" in words else None
 
 
-def grams(needles: list[Needle]) -> list[str]:
-    """Runs of three characters that a text with all the needles must hold; none where the needles are too short."""
+def grams(needle: Needle) -> list[str]:
+    """Runs of three characters that a text with the needle must hold; none where it is too short."""
     found: dict[str, None] = {}
-    for needle in needles:
-        for run in _WILD.split(needle.text) if needle.wild else [needle.text]:
-            found.update(dict.fromkeys(run[start : start + 3] for start in range(len(run) - 2)))
+    for run in _runs(needle):
+        found.update(dict.fromkeys(run[start : start + 3] for start in range(len(run) - 2)))
     return list(found)[:_MOST_GRAMS]
+
+
+def longest(needle: Needle) -> str:
+    """The longest piece of a needle without wild characters."""
+    return max(_runs(needle), key=len)
+
+
+def _runs(needle: Needle) -> list[str]:
+    return _WILD.split(needle.text) if needle.wild else [needle.text]

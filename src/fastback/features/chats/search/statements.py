@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.chats.search.query import Needle, grams
+from fastback.features.chats.search.query import Needle
 from fastback.features.chats.search.text import FRESH, SEARCHED, TITLE_ALONE, VISIBLE
 from fastback.kit.db.database import Dialect
 
@@ -51,6 +51,8 @@ class Wanted(msgspec.Struct):
     Attributes:
         needles: what the text of each must hold. tags: what each must carry; `none` says no tag at all.
         where: further conditions on `c`, with `params`.
+        early: conditions on `{row}`, which has the columns `user_id`, `updated_at` and `title` alone.
+        owned: the condition on `c` that makes it the person's.
     """
 
     user_id: str
@@ -58,23 +60,32 @@ class Wanted(msgspec.Struct):
     tags: list[str] = []
     where: list[str] = []
     params: dict[str, Any] = {}
+    early: list[str] = []
+    owned: str = "c.user_id = :user_id"
 
 
-def _holds(dialect: Dialect, body: str, needles: list[Needle]) -> tuple[list[str], dict[str, Any]]:
+def _holds(
+    dialect: Dialect, body: str, needles: list[Needle], *, by_index: bool = False
+) -> tuple[list[str], dict[str, Any]]:
+    """Conditions that a text holds the needles; `by_index`: such as PostgreSQL's index answers."""
     found, params = [], {}
     for place, needle in enumerate(needles):
         name = f"needle{place}"
-        if dialect == "sqlite" and not needle.wild:
-            found.append(f"instr({body}, :{name}) > 0")
-            params[name] = needle.text
-        else:
+        if needle.wild or (by_index and dialect == "postgres"):
             found.append(f"{body} LIKE :{name}")
             params[name] = needle.pattern(dialect)
+        else:
+            found.append(f"{'instr' if dialect == 'sqlite' else 'strpos'}({body}, :{name}) > 0")
+            params[name] = needle.text
     return found, params
 
 
 def _own(wanted: Wanted, dialect: Dialect) -> list[str]:
-    return ["c.user_id = :user_id", *wanted.where, VISIBLE[dialect]]
+    return [wanted.owned, *wanted.where, VISIBLE[dialect]]
+
+
+def _early(wanted: Wanted, row: str) -> list[str]:
+    return [condition.format(row=row) for condition in wanted.early]
 
 
 def _finished(
@@ -100,30 +111,40 @@ def among_newest(wanted: Wanted, dialect: Dialect, *, window: int, most: int) ->
             ORDER BY s.updated_at DESC, s.chat_id LIMIT :window) s {_JOINED[dialect]}"""
     holds, params = _holds(dialect, _BODY[dialect], wanted.needles)
     tagged, tags = _tags(wanted)
-    where = [*tagged, *holds, *_own(wanted, dialect)]
+    where = [*_early(wanted, "s"), *tagged, *holds, *_own(wanted, dialect)]
     params |= {**tags, "window": window}
     return _finished(start, where, wanted, "s.updated_at DESC, s.chat_id", params, most)
 
 
-def among_all(wanted: Wanted, dialect: Dialect, *, most: int) -> Statement:
-    """Over all of the index, by tag or by runs of three characters where there are any."""
-    holds, params = _holds(dialect, _BODY[dialect], wanted.needles)
+def among_all(wanted: Wanted, dialect: Dialect, *, expression: str, most: int) -> Statement:
+    """Over all of the index: by tag, by the `expression` of `SearchIndex.expression`, or else one by one."""
+    by_index = bool(expression) and not wanted.tags
+    holds, params = _holds(dialect, _BODY[dialect], wanted.needles, by_index=by_index)
     tagged, tags = _tags(wanted)
-    where = [*tagged, *holds, *_own(wanted, dialect)]
     params |= tags
-    start = "FROM fastback_search_chat s"
+    start = "fastback_search_chat s"
+    which = ["s.user_id = :user_id", *_early(wanted, "s")]
     if wanted.tags:
         cross = "CROSS JOIN" if dialect == "sqlite" else "JOIN"
-        start = f"FROM fastback_search_tag t {cross} fastback_search_chat s ON s.chat_id = t.chat_id"
-        where = ["t.user_id = :user_id AND t.tag = :tag0", *where[1:]]
-    elif dialect == "sqlite" and (runs := grams(wanted.needles)):
-        start = "FROM fastback_search_grams CROSS JOIN fastback_search_chat s ON s.number = fastback_search_grams.rowid"
-        where = ["fastback_search_grams MATCH :grams", "s.user_id = :user_id", *where]
-        params["grams"] = " AND ".join('"' + run.replace('"', '""') + '"' for run in runs)
-    else:
-        where = ["s.user_id = :user_id", *where]
-    # The sum keeps PostgreSQL from walking through all chats in their order, in hope of early hits.
-    return _finished(f"{start} {_JOINED[dialect]}", where, wanted, "s.updated_at + 0 DESC, s.chat_id", params, most)
+        start = f"fastback_search_tag t {cross} fastback_search_chat s ON s.chat_id = t.chat_id"
+        which = ["t.user_id = :user_id", "t.tag = :tag0", *which, *tagged[1:]]
+    elif by_index and dialect == "sqlite":
+        start = "fastback_search_grams CROSS JOIN fastback_search_chat s ON s.number = fastback_search_grams.rowid"
+        which = ["fastback_search_grams MATCH :expression", *which]
+        params["expression"] = expression
+    elif by_index:
+        # PostgreSQL does not know what reading long texts costs: no other index may offer itself.
+        which[0] = "s.user_id || '' = :user_id"
+    select = f"SELECT {_HIT}, {FRESH[dialect]}"
+    if dialect == "sqlite":
+        # Put in order first: texts and chats are looked at one by one, until there are enough.
+        select += f""" FROM (SELECT {_INDEXED[dialect]} FROM {start} WHERE {" AND ".join(which)}
+            ORDER BY s.updated_at DESC, s.chat_id LIMIT -1) s {_JOINED[dialect]}"""
+        return _finished(select, [*holds, *_own(wanted, dialect)], wanted, "s.updated_at DESC, s.chat_id", params, most)
+    # The sum keeps it from walking through all chats in their order, in hope of early hits.
+    order = "s.updated_at + 0 DESC, s.chat_id" if by_index else "s.updated_at DESC, s.chat_id"
+    where = [*which, *holds, *_own(wanted, dialect)]
+    return _finished(f"{select} FROM {start} {_JOINED[dialect]}", where, wanted, order, params, most)
 
 
 def directly(
@@ -135,7 +156,7 @@ def directly(
     """
     body = (TITLE_ALONE if titles else SEARCHED)[dialect]
     holds, params = _holds(dialect, body, wanted.needles)
-    where = _own(wanted, dialect)
+    where = [*_own(wanted, dialect), *_early(wanted, "c")]
     start = f"SELECT {_CHAT} FROM chat c"
     for place, tag in enumerate(wanted.tags):
         if tag == "none":

@@ -83,6 +83,9 @@ SIZE = {
     "postgres": "COALESCE(pg_column_size(c.chat), 0)",
 }
 
+#: What makes small letters of a title.
+LOWER = {"sqlite": FOLD, "postgres": "lower"}
+
 #: Whether what the index (`s`) knows of a chat is what the chat now says.
 FRESH = {
     dialect: f"""(s.updated_at IS NOT DISTINCT FROM c.updated_at AND s.title IS NOT DISTINCT FROM c.title
