@@ -135,6 +135,7 @@ class DerivedFile:
         await self._run(self._writing, lambda: self._apply(changes))
 
     async def close(self) -> None:
+        self._opened.set()
         self._writing.shutdown(wait=True)
         self._reading.shutdown(wait=True)
         for connection in self._connections:

@@ -19,7 +19,7 @@ PATIENCE = 1.0
 #: Seconds between comparisons of the whole index with the chats, for what another program did without leaving a time.
 COMPARE_EVERY = 3600.0
 #: Chats compared in one statement, and written down in one transaction.
-COMPARED, WRITTEN = 500, 32
+COMPARED, WRITTEN = 500, 16
 #: Seconds of rest after each transaction while there is much to do: others want the processor too.
 REST = 0.005
 #: Seconds by which clocks and open transactions of other programs may be behind.
@@ -59,6 +59,7 @@ class Indexer:
             await self._index.open()
             if self._index.ready:
                 await self._work()
+            await asyncio.Event().wait()
         finally:
             await self._index.tables.close()
 

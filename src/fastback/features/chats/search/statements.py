@@ -17,12 +17,9 @@ from fastback.kit.db.database import Dialect
 _CHAT = "c.id, c.title, c.updated_at, c.created_at, c.last_read_at, NULL, FALSE, c.archived"
 _HIT = "c.id, c.title, c.updated_at, c.created_at, c.last_read_at, c.archived"
 
-_INDEXED = {"sqlite": "s.number, s.chat_id, s.user_id, s.updated_at, s.title, s.size, s.tags"}
-_INDEXED["postgres"] = "s.chat_id, s.user_id, s.updated_at, s.title, s.size, s.tags, s.body"
-#: SQLite takes the tables in the order given: the text decides before the chat is looked at.
-_JOINED = {
-    "sqlite": """CROSS JOIN fastback_search_text b ON b.number = s.number CROSS JOIN chat c ON c.id = s.chat_id""",
-    "postgres": "JOIN chat c ON c.id = s.chat_id",
+_INDEXED = {
+    "sqlite": "s.number, s.chat_id, s.user_id, s.updated_at, s.title, s.size, s.tags",
+    "postgres": "s.chat_id, s.user_id, s.updated_at, s.title, s.size, s.tags",
 }
 _BODY = {"sqlite": "b.body", "postgres": "s.body"}
 
@@ -96,24 +93,44 @@ def _finished(
 
 
 def _tags(wanted: Wanted) -> tuple[list[str], dict[str, Any]]:
+    # The offset keeps PostgreSQL from turning the question around.
     where = [
         f"""EXISTS (SELECT 1 FROM fastback_search_tag t{place} WHERE t{place}.user_id = :user_id
-            AND t{place}.tag = :tag{place} AND t{place}.chat_id = s.chat_id)"""
+            AND t{place}.tag = :tag{place} AND t{place}.chat_id = s.chat_id LIMIT 1 OFFSET 0)"""
         for place in range(len(wanted.tags))
     ]
     return where, {f"tag{place}": tag for place, tag in enumerate(wanted.tags)}
 
 
+_ORDER = "s.updated_at DESC, s.chat_id"
+
+
+def _hits(
+    rows: str, where: list[str], wanted: Wanted, dialect: Dialect, params: dict[str, Any], most: int
+) -> Statement:
+    """Out of `rows` of the index, which come in order, those whose chats fit, read one by one until it is enough."""
+    own = _own(wanted, dialect)
+    if dialect == "sqlite":
+        # SQLite takes the tables in the order given: the text decides before the chat is looked at.
+        body = "CROSS JOIN fastback_search_text b ON b.number = s.number" if wanted.needles else ""
+        chat = "CROSS JOIN chat c ON c.id = s.chat_id"
+        where = [*where, *own]
+    else:
+        body = ""
+        chat = f"CROSS JOIN LATERAL (SELECT c.* FROM chat c WHERE c.id = s.chat_id AND {' AND '.join(own)} OFFSET 0) c"
+    select = f"SELECT {_HIT}, {FRESH[dialect]} FROM ({rows}) s {body} {chat}"
+    return _finished(select, where or ["TRUE"], wanted, _ORDER, params, most)
+
+
 def among_newest(wanted: Wanted, dialect: Dialect, *, window: int, most: int) -> Statement:
     """Over the `window` newest chats of the index: words that stand in many chats are found there."""
-    start = f"""SELECT {_HIT}, {FRESH[dialect]}
-        FROM (SELECT {_INDEXED[dialect]} FROM fastback_search_chat s WHERE s.user_id = :user_id
-            ORDER BY s.updated_at DESC, s.chat_id LIMIT :window) s {_JOINED[dialect]}"""
+    body = ", s.body" if dialect == "postgres" else ""
+    rows = f"""SELECT {_INDEXED[dialect]}{body} FROM fastback_search_chat s WHERE s.user_id = :user_id
+        ORDER BY {_ORDER} LIMIT :window"""
     holds, params = _holds(dialect, _BODY[dialect], wanted.needles)
     tagged, tags = _tags(wanted)
-    where = [*_early(wanted, "s"), *tagged, *holds, *_own(wanted, dialect)]
     params |= {**tags, "window": window}
-    return _finished(start, where, wanted, "s.updated_at DESC, s.chat_id", params, most)
+    return _hits(rows, [*_early(wanted, "s"), *tagged, *holds], wanted, dialect, params, most)
 
 
 def among_all(wanted: Wanted, dialect: Dialect, *, expression: str, most: int) -> Statement:
@@ -135,16 +152,12 @@ def among_all(wanted: Wanted, dialect: Dialect, *, expression: str, most: int) -
     elif by_index:
         # PostgreSQL does not know what reading long texts costs: no other index may offer itself.
         which[0] = "s.user_id || '' = :user_id"
-    select = f"SELECT {_HIT}, {FRESH[dialect]}"
-    if dialect == "sqlite":
-        # Put in order first: texts and chats are looked at one by one, until there are enough.
-        select += f""" FROM (SELECT {_INDEXED[dialect]} FROM {start} WHERE {" AND ".join(which)}
-            ORDER BY s.updated_at DESC, s.chat_id LIMIT -1) s {_JOINED[dialect]}"""
-        return _finished(select, [*holds, *_own(wanted, dialect)], wanted, "s.updated_at DESC, s.chat_id", params, most)
-    # The sum keeps it from walking through all chats in their order, in hope of early hits.
-    order = "s.updated_at + 0 DESC, s.chat_id" if by_index else "s.updated_at DESC, s.chat_id"
-    where = [*which, *holds, *_own(wanted, dialect)]
-    return _finished(f"{select} FROM {start} {_JOINED[dialect]}", where, wanted, order, params, most)
+    if dialect == "postgres":
+        which += holds
+        holds = []
+    every = "LIMIT -1" if dialect == "sqlite" else "OFFSET 0"
+    rows = f"SELECT {_INDEXED[dialect]} FROM {start} WHERE {' AND '.join(which)} ORDER BY {_ORDER} {every}"
+    return _hits(rows, holds, wanted, dialect, params, most)
 
 
 def directly(
