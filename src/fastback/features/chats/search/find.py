@@ -96,10 +96,17 @@ class ChatSearch:
 
     async def newest(self, wanted: Wanted, most: int) -> list[ChatTitle]:
         """The `most` newest chats with what is wanted."""
-        hits = await self._indexed(wanted, most) if self._index.ready else []
-        found = {hit.id: hit.chat() for hit in hits if hit.fresh}
-        for chat in await self._unindexed(wanted, most, [hit.id for hit in hits if not hit.fresh]):
-            found[chat.id] = chat
+        # Chats first, then the index: what it follows meanwhile is found twice, not never.
+        found = {chat.id: chat for chat in await self._unindexed(wanted, most)}
+        if self._index.ready:
+            hits = await self._indexed(wanted, most)
+            for hit in hits:
+                if hit.fresh:
+                    found.setdefault(hit.id, hit.chat())
+            if met := [hit.id for hit in hits if not hit.fresh and hit.id not in found]:
+                for chat_id in met:
+                    self._indexer.touch(chat_id)
+                found |= {chat.id: chat for chat in await self._directly(wanted, most, met)}
         return sorted(found.values(), key=lambda chat: (-chat.updated_at, chat.id))[:most]
 
     async def _indexed(self, wanted: Wanted, most: int) -> list[_Hit]:
@@ -122,26 +129,27 @@ class ChatSearch:
         expression = await self._index.expression(wanted.needles)
         return await self._hits(statements.among_all(wanted, dialect, expression=expression, most=most + old))
 
-    async def _unindexed(self, wanted: Wanted, most: int, met: list[str]) -> list[ChatTitle]:
-        """Among chats that the index does not know as they are now; `met` are some that it is known to be behind of."""
+    async def _unindexed(self, wanted: Wanted, most: int) -> list[ChatTitle]:
+        """Among chats that the index does not know as they are now."""
         index = self._index
-        ids = None
-        if index.ready and index.compared_at is not None:
-            known = index.touched()
-            late = {*met, *await index.changed_since(wanted.user_id, index.compared_at)}.difference(known)
-            for chat_id in late:
-                self._indexer.touch(chat_id)
-            ids = [*known, *late]
-            if not ids:
-                return []
+        if not index.ready or index.compared_at is None:
+            return await self._directly(wanted, most, None)
+        known = index.touched()
+        late = set(await index.changed_since(wanted.user_id, index.compared_at)).difference(known)
+        for chat_id in late:
+            self._indexer.touch(chat_id)
+        ids = [*known, *late]
+        return await self._directly(wanted, most, ids) if ids else []
+
+    async def _directly(self, wanted: Wanted, most: int, ids: list[str] | None) -> list[ChatTitle]:
+        indexed = self._index.ready and ids is None
         dialect = self._db.dialect
         try:
-            return await self._chats(statements.directly(wanted, dialect, most=most, ids=ids, indexed=index.ready))
+            return await self._chats(statements.directly(wanted, dialect, most=most, ids=ids, indexed=indexed))
         except DatabaseError:
             # A document that the database cannot read must not spoil the search.
-            return await self._chats(
-                statements.directly(wanted, dialect, most=most, ids=ids, indexed=index.ready, titles=True)
-            )
+            statement = statements.directly(wanted, dialect, most=most, ids=ids, indexed=indexed, titles=True)
+            return await self._chats(statement)
 
     async def _hits(self, statement: Statement) -> list[_Hit]:
         return await self._index.tables.all_long(_Hit, "search.hits", statement.text, **statement.params)

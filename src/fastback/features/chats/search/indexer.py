@@ -34,6 +34,7 @@ class Indexer:
         self._db = db
         self._wake = asyncio.Event()
         self._sweep: set[str] = set()
+        self._sweeping: set[str] = set()
         self._stamp: int | None = None
         bus.subscribe(ChatWritten, lambda event: self.touch(event.chat_id))
         bus.subscribe(ChatDeleted, self._deleted)
@@ -108,8 +109,12 @@ class Indexer:
             await self._index.follow([chat_id for chat_id, _ in waiting])
             self._index.followed(waiting)
             await asyncio.sleep(REST)
-        while self._sweep:
-            await self._clear(self._sweep.pop())
+        self._sweeping |= self._sweep
+        self._sweep.clear()
+        while self._sweeping:
+            user_id = next(iter(self._sweeping))
+            await self._clear(user_id)
+            self._sweeping.discard(user_id)
 
     async def _clear(self, user_id: str | None) -> None:
         while gone := await self._index.left_over(user_id, COMPARED):
@@ -119,5 +124,5 @@ class Indexer:
     @property
     def settled(self) -> bool:
         """Whether the index has followed everything that it was told."""
-        idle = not self._index.waiting(1) and not self._sweep
+        idle = not (self._index.waiting(1) or self._sweep or self._sweeping)
         return self._index.compared_at is not None and idle

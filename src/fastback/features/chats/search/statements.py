@@ -163,9 +163,9 @@ def among_all(wanted: Wanted, dialect: Dialect, *, expression: str, most: int) -
 def directly(
     wanted: Wanted, dialect: Dialect, *, most: int, ids: list[str] | None, indexed: bool, titles: bool = False
 ) -> Statement:
-    """Over chats themselves: all that the index does not know as they are, or those of them among `ids`.
+    """Over chats themselves: all, those among `ids`, or those that the index does not know as they are (`indexed`).
 
-    `indexed` says whether there is an index at all; `titles`: leave messages out, where documents cannot be read.
+    `titles`: leave messages out, where documents cannot be read.
     """
     body = (TITLE_ALONE if titles else SEARCHED)[dialect]
     holds, params = _holds(dialect, body, wanted.needles)
