@@ -161,6 +161,7 @@ async def test_pages_hold_sixty_and_old_chats_are_found_too(server: Server, ada:
         assert await titles(ada, "rare quetzal a") == ["Chat 003"]
         assert await titles(ada, "q") == ["Chat 003"]
         await settled(server)
+    assert await titles(ada, " ".join(f"word{n}" for n in range(3000))) == []
     (await ada.get(SEARCH, text="x", page="one")).refused(422)
     (await ada.get(SEARCH)).refused(422)
 
@@ -344,6 +345,14 @@ async def test_what_another_program_wrote_meanwhile_is_found(database: str, tmp_
             )
             assert await titles(again, "named anew") == []
             assert await titles(again, "latest") == ["Latest"]
+
+
+async def test_the_index_is_as_private_as_the_database(tmp_path: Path) -> None:
+    (tmp_path / "webui.db").touch(mode=0o600)
+    async with serving({"ENABLE_OPENAI_API": "false", "ENABLE_OLLAMA_API": "false"}, tmp_path, "sqlite") as server:
+        await server.sign_up("Ada")
+        await settled(server)
+        assert (tmp_path / "webui.fastback_search.db").stat().st_mode & 0o777 == 0o600
 
 
 async def test_a_damaged_index_is_made_anew(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ nothing of them never meets them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -87,14 +88,21 @@ class DerivedTables:
         self.helped = False
 
     async def open(self) -> None:
-        for statement in self._design.tables[self.dialect]:
-            await self._db.script(statement)
+        await self._make(self._design.tables[self.dialect])
         try:
-            for statement in self._design.helpful:
-                await self._db.script(statement)
+            await self._make(self._design.helpful)
             self.helped = True
         except DatabaseError:
             self.helped = False
+
+    async def _make(self, statements: Sequence[str]) -> None:
+        for statement in statements:
+            try:
+                await self._db.script(statement)
+            except DatabaseError:
+                # Another instance may have made the same in this moment.
+                await asyncio.sleep(0.2)
+                await self._db.script(statement)
 
     async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         async with self._db.transaction() as tx:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -77,11 +78,17 @@ class DerivedFile:
             self._make()
 
     def _make(self) -> None:
+        if not self.path.exists():
+            # Whoever may not read the database must not read what is made of it.
+            mode = self._main.stat().st_mode & 0o777
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, mode))
+            self.path.chmod(mode)
         connection = self._statements().connection
         found = connection.execute("PRAGMA user_version").fetchall()[0][0]
         if found not in (0, self._design.version):
             self._discard()
-            connection = self._statements().connection
+            self._make()
+            return
         with connection:
             for statement in self._design.tables[self.dialect]:
                 connection.execute(statement)

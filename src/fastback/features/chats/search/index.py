@@ -37,7 +37,12 @@ _POSTGRES = (
     """CREATE TABLE IF NOT EXISTS fastback_search_chat (chat_id TEXT PRIMARY KEY, user_id TEXT NOT NULL,
         updated_at BIGINT, title TEXT, size BIGINT, tags TEXT, body TEXT)""",
     # Kept within the row, as far as it fits: fetching it from elsewhere costs more than looking through it.
-    "ALTER TABLE fastback_search_chat ALTER COLUMN body SET STORAGE MAIN",
+    """DO $$ BEGIN
+        IF EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = 'fastback_search_chat'::regclass
+            AND attname = 'body' AND attstorage <> 'm') THEN
+            ALTER TABLE fastback_search_chat ALTER COLUMN body SET STORAGE MAIN;
+        END IF;
+    END $$""",
     """CREATE INDEX IF NOT EXISTS fastback_search_recent
         ON fastback_search_chat (user_id, updated_at DESC, chat_id)""",
     """CREATE TABLE IF NOT EXISTS fastback_search_tag (user_id TEXT NOT NULL, tag TEXT NOT NULL,

@@ -20,6 +20,8 @@ _WILD = re.compile(r"[%_]")
 _UNSTORED = re.compile("[\x00\ud800-\udfff]")
 #: A longer search is judged by so many pieces of it; the text itself decides in the end.
 _MOST_GRAMS = 48
+#: Words beyond that are found in the phrase alone.
+_MOST_TERMS = 48
 
 
 class Needle(msgspec.Struct, frozen=True):
@@ -72,7 +74,7 @@ def read(text: str) -> Query:
     query.shared = _flag(words, "shared")
     if query.text:
         query.phrase = Needle(query.text, wild=_WILD.search(query.text) is not None)
-        query.terms = [Needle(word) for word in words_of(query.text) if word != query.text]
+        query.terms = [Needle(word) for word in words_of(query.text)[:_MOST_TERMS] if word != query.text]
     return query
 
 
