@@ -23,12 +23,15 @@ _GROUPS = """
         UNION
         SELECT g.parent_group_id FROM "group" g JOIN chain c ON g.id = c.group_id WHERE g.parent_group_id IS NOT NULL
     )
-    SELECT g.id, g.permissions FROM "group" g JOIN chain c ON c.group_id = g.id
+    SELECT g.id, g.name, g.permissions FROM "group" g JOIN chain c ON c.group_id = g.id
     ORDER BY g.updated_at DESC, g.id"""
 
 
-class _Group(msgspec.Struct):
+class Group(msgspec.Struct):
+    """A group, as far as its members' rights go."""
+
     id: str
+    name: str
     permissions: dict[str, Any] | None
 
 
@@ -68,7 +71,7 @@ class Permissions:
     def __init__(self, db: Database, config: Config, bus: Bus) -> None:
         self._db = db
         self._config = config
-        self._groups: dict[str, list[_Group]] = {}
+        self._groups: dict[str, list[Group]] = {}
         self._trees: dict[str, tuple[int, Tree]] = {}
         bus.subscribe(GroupsChanged, lambda event: self._forget(event.user_ids))
         bus.subscribe(UserDeleted, lambda event: self._forget((event.user_id,)))
@@ -86,11 +89,15 @@ class Permissions:
         stored = deepcopy(self._config.get("user.permissions") or {})
         return fill(stored, self._config.default("user.permissions"))
 
-    async def _groups_of(self, user_id: str) -> list[_Group]:
+    async def _groups_of(self, user_id: str) -> list[Group]:
         known = self._groups.get(user_id)
         if known is None:
-            known = self._groups[user_id] = await self._db.all(_Group, "permissions.groups", _GROUPS, user_id=user_id)
+            known = self._groups[user_id] = await self._db.all(Group, "permissions.groups", _GROUPS, user_id=user_id)
         return known
+
+    async def groups(self, user_id: str) -> list[Group]:
+        """The groups a user belongs to, inherited ones included, the one changed last first. Shared: change none."""
+        return await self._groups_of(user_id)
 
     async def group_ids(self, user_id: str) -> list[str]:
         """The groups a user belongs to, inherited ones included."""

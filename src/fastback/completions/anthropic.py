@@ -1,220 +1,214 @@
-"""Anthropic's Messages API in terms of a chat completion, and back.
+"""A request of Anthropic's Messages API in terms of a chat completion.
 
 Format: Anthropic's API reference, `POST /v1/messages`: `system` (text or blocks), `messages` with blocks `text`,
-`image`, `tool_use`, `tool_result`; streamed as `message_start`, `content_block_start/_delta/_stop`, `message_delta`,
-`message_stop`.
+`image`, `thinking`, `tool_use`, `tool_result`; any block may carry `cache_control`, which is kept.
 """
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import msgspec
 
 Body = dict[str, Any]
 
-_STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "end_turn"}
+#: Fields that are converted; any other goes to a provider only if its connection names it among `passthrough_params`.
+_CONVERTED = frozenset(
+    {
+        "model",
+        "messages",
+        "system",
+        "max_tokens",
+        "temperature",
+        "top_p",
+        "top_k",
+        "stop_sequences",
+        "stream",
+        "metadata",
+        "service_tier",
+        "tools",
+        "tool_choice",
+        "reasoning_effort",
+    }
+)
+_SAME = ("temperature", "top_p", "top_k", "stream", "metadata", "service_tier")
 
 
-def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(str(one.get("text") or "") for one in content or [] if isinstance(one, dict) and "text" in one)
+def _cached(block: Body, converted: Body) -> Body:
+    return {**converted, "cache_control": block["cache_control"]} if "cache_control" in block else converted
 
 
-def _image(block: Body) -> Body:
+def _shortest(parts: list[Body]) -> str | list[Body]:
+    """Content in its shortest form: one plain text is no list."""
+    if not parts:
+        return ""
+    if len(parts) == 1 and parts[0].get("type") == "text" and "cache_control" not in parts[0]:
+        return str(parts[0].get("text") or "")
+    return parts
+
+
+def _image(block: Body) -> Body | None:
     source = block.get("source") or {}
-    url = source.get("url") or f"data:{source.get('media_type')};base64,{source.get('data')}"
-    return {"type": "image_url", "image_url": {"url": url}}
+    if source.get("type") == "base64":
+        url = f"data:{source.get('media_type') or 'image/png'};base64,{source.get('data') or ''}"
+    elif source.get("type") == "url":
+        url = source.get("url") or ""
+    else:
+        return None
+    return _cached(block, {"type": "image_url", "image_url": {"url": url}})
+
+
+def _document(block: Body) -> str:
+    source = block.get("source") or {}
+    lines = [f"[Document: {block.get('title') or 'Document'}]", block.get("context")]
+    lines.append(source.get("data") if source.get("type") == "text" else None)
+    return "\n".join(str(line) for line in lines if line)
+
+
+def _search_result(block: Body) -> str:
+    source = block.get("source")
+    found = [one for one in block.get("content") or [] if isinstance(one, dict) and one.get("type") == "text"]
+    body = "\n".join(str(one.get("text") or "") for one in found)
+    lines = [f"[Search Result: {block.get('title') or ''}]", f"Source: {source}" if source else "", body]
+    return "\n".join(line for line in lines if line)
+
+
+def _part(block: Any) -> Body | None:
+    """A block as a part of a message's content; None for what has no place there."""
+    if not isinstance(block, dict):
+        return None
+    kind = block.get("type", "text")
+    if kind == "text":
+        return _cached(block, {"type": "text", "text": block.get("text") or ""})
+    if kind == "image":
+        return _image(block)
+    # Thoughts without a signature cannot be shown to a provider again.
+    if kind == "redacted_thinking" or (kind == "thinking" and block.get("signature")):
+        return dict(block)
+    return None
+
+
+def _tool_part(block: Any) -> Body | None:
+    kind = block.get("type", "text") if isinstance(block, dict) else None
+    if kind == "document":
+        return {"type": "text", "text": _document(block)}
+    if kind == "search_result":
+        return {"type": "text", "text": _search_result(block)}
+    return _part(block) if kind in ("text", "image") else None
+
+
+def _tool_result(block: Body) -> Body:
+    given = block.get("content") or ""
+    content: str | list[Body] = ""
+    if isinstance(given, str):
+        content = given
+    elif isinstance(given, list):
+        parts = [part for one in given if (part := _tool_part(one)) is not None]
+        if all(part["type"] == "text" and "cache_control" not in part for part in parts):
+            content = "\n".join(part["text"] for part in parts)
+        else:
+            content = parts
+    if block.get("is_error"):
+        error = {"type": "text", "text": "Error: "}
+        content = f"Error: {content}" if isinstance(content, str) else [error, *content]
+    return {"role": "tool", "tool_call_id": block.get("tool_use_id") or "", "content": content}
+
+
+def _call(block: Body) -> Body:
+    given = block.get("input", {})
+    arguments = msgspec.json.encode(given).decode() if isinstance(given, dict) else str(given)
+    function = {"name": block.get("name") or "", "arguments": arguments}
+    return {"id": block.get("id") or "", "type": "function", "function": function}
 
 
 def _messages(message: Body) -> list[Body]:
-    role, content = message.get("role"), message.get("content")
-    if isinstance(content, str) or not isinstance(content, list):
-        return [{"role": role, "content": content or ""}]
-    found: list[Body] = []
-    parts: list[Body] = []
-    calls: list[Body] = []
-    for block in content:
-        kind = block.get("type")
-        if kind == "text":
-            parts.append({"type": "text", "text": block.get("text") or ""})
-        elif kind == "image":
-            parts.append(_image(block))
-        elif kind == "tool_use":
-            arguments = msgspec.json.encode(block.get("input") or {}).decode()
-            function = {"name": block.get("name"), "arguments": arguments}
-            calls.append({"id": block.get("id"), "type": "function", "function": function})
-        elif kind == "tool_result":
-            found.append(
-                {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": _text(block.get("content"))}
-            )
-    if parts or calls:
-        plain = all(part["type"] == "text" for part in parts)
-        said: Body = {"role": role, "content": "\n".join(part["text"] for part in parts) if plain else parts}
-        if calls:
-            said["tool_calls"] = calls
-        found.append(said)
+    role, content = message.get("role", "user"), message.get("content")
+    if not isinstance(content, list):
+        return [{"role": role, "content": str(content) if content else ""}]
+    blocks = [one for one in content if isinstance(one, dict)]
+    found = [_tool_result(one) for one in blocks if one.get("type") == "tool_result"]
+    parts = [part for one in blocks if (part := _part(one)) is not None]
+    calls = [_call(one) for one in blocks if one.get("type") == "tool_use"]
+    if calls:
+        found.append({"role": role, "content": _shortest(parts), "tool_calls": calls})
+    elif parts or role == "assistant":
+        found.append({"role": role, "content": _shortest(parts)})
     return found
 
 
-def to_completion(body: Body) -> Body:
-    """A request of the Messages API as a chat completion."""
-    messages: list[Body] = []
-    if body.get("system"):
-        messages.append({"role": "system", "content": _text(body["system"])})
-    for message in body.get("messages") or []:
-        messages.extend(_messages(message))
-    found: Body = {"model": body.get("model"), "messages": messages, "stream": bool(body.get("stream"))}
-    for name in ("max_tokens", "temperature", "top_p"):
-        if body.get(name) is not None:
-            found[name] = body[name]
-    if body.get("stop_sequences"):
-        found["stop"] = body["stop_sequences"]
-    if body.get("tools"):
-        found["tools"] = [
-            {
-                "type": "function",
-                "function": {
-                    "name": tool.get("name"),
-                    "description": tool.get("description") or "",
-                    "parameters": tool.get("input_schema") or {},
-                },
-            }
-            for tool in body["tools"]
-        ]
-    choice = body.get("tool_choice")
-    if isinstance(choice, dict):
-        named = {"type": "function", "function": {"name": choice.get("name")}}
-        found["tool_choice"] = {"auto": "auto", "any": "required", "none": "none"}.get(str(choice.get("type")), named)
-    if found["stream"]:
-        found["stream_options"] = {"include_usage": True}
-    return found
+def _system(system: Any) -> list[Body]:
+    if isinstance(system, str) and system:
+        return [{"role": "system", "content": system}]
+    if not isinstance(system, list) or not system:
+        return []
+    parts = [
+        _cached(one, {"type": "text", "text": one.get("text") or ""})
+        if isinstance(one, dict)
+        else {"type": "text", "text": one}
+        for one in system
+        if isinstance(one, str) or (isinstance(one, dict) and one.get("type") == "text")
+    ]
+    return [{"role": "system", "content": _shortest(parts)}]
 
 
-def _usage(usage: Any) -> Body:
-    usage = usage if isinstance(usage, dict) else {}
-    return {"input_tokens": usage.get("prompt_tokens") or 0, "output_tokens": usage.get("completion_tokens") or 0}
+def _passed_on(body: Body, names: Any) -> Body:
+    """What of the fields we do not know a connection wants: their names, as a list or a text, or `*`."""
+    if isinstance(names, str):
+        names = names.split(",")
+    wanted = {str(one).strip() for one in names} if isinstance(names, list) else set()
+    return {key: one for key, one in body.items() if key not in _CONVERTED and ("*" in wanted or key in wanted)}
 
 
-def from_completion(answer: Body, model_id: str) -> Body:
-    """A whole answer in Anthropic's form."""
-    choice = (answer.get("choices") or [{}])[0]
-    message = choice.get("message") or {}
-    content: list[Body] = []
-    if message.get("reasoning_content"):
-        content.append({"type": "thinking", "thinking": message["reasoning_content"], "signature": ""})
-    if message.get("content"):
-        content.append({"type": "text", "text": message["content"]})
-    for call in message.get("tool_calls") or []:
-        function = call.get("function") or {}
-        try:
-            arguments = msgspec.json.decode(function.get("arguments") or "{}")
-        except msgspec.DecodeError:
-            arguments = {}
-        content.append({"type": "tool_use", "id": call.get("id"), "name": function.get("name"), "input": arguments})
-    return {
-        "id": f"msg_{uuid.uuid4().hex[:24]}",
-        "type": "message",
-        "role": "assistant",
-        "content": content,
-        "model": model_id,
-        "stop_reason": _STOPS.get(str(choice.get("finish_reason")), "end_turn"),
-        "stop_sequence": None,
-        "usage": _usage(answer.get("usage")),
-    }
-
-
-def _event(kind: str, **fields: Any) -> bytes:
-    return f"event: {kind}\ndata: ".encode() + msgspec.json.encode({"type": kind, **fields}) + b"\n\n"
-
-
-class MessageStream:
-    """Converts the payloads of a chat completion's stream into Anthropic's events."""
-
-    def __init__(self, model_id: str) -> None:
-        self._model_id = model_id
-        self._index = -1
-        self._open: str | None = None
-        self._stop = "end_turn"
-        self._usage: Any = None
-
-    def start(self) -> bytes:
-        message: dict[str, Any] = {
-            "id": f"msg_{uuid.uuid4().hex[:24]}",
-            "type": "message",
-            "role": "assistant",
-            "content": [],
-            "model": self._model_id,
-            "stop_reason": None,
-            "stop_sequence": None,
-            "usage": {"input_tokens": 0, "output_tokens": 0},
-        }
-        return _event("message_start", message=message)
-
-    def _begin(self, kind: str, block: Body) -> bytes:
-        ended = self._finish_block()
-        self._index += 1
-        self._open = kind
-        return ended + _event("content_block_start", index=self._index, content_block=block)
-
-    def _finish_block(self) -> bytes:
-        if self._open is None:
-            return b""
-        self._open = None
-        return _event("content_block_stop", index=self._index)
-
-    def _delta(self, delta: Body) -> bytes:
-        return _event("content_block_delta", index=self._index, delta=delta)
-
-    def feed(self, payload: bytes) -> bytes:
-        """The events of one payload."""
-        try:
-            chunk = msgspec.json.decode(payload)
-        except msgspec.DecodeError:
-            return b""
-        if not isinstance(chunk, dict):
-            return b""
-        if chunk.get("error"):
-            return _event("error", error={"type": "api_error", "message": str(chunk["error"])})
-        self._usage = chunk.get("usage") or self._usage
-        found = b""
-        for choice in (chunk.get("choices") or [])[:1]:
-            delta = choice.get("delta") or {}
-            if delta.get("reasoning_content"):
-                if self._open != "thinking":
-                    found += self._begin("thinking", {"type": "thinking", "thinking": "", "signature": ""})
-                found += self._delta({"type": "thinking_delta", "thinking": delta["reasoning_content"]})
-            if delta.get("content"):
-                if self._open != "text":
-                    found += self._begin("text", {"type": "text", "text": ""})
-                found += self._delta({"type": "text_delta", "text": delta["content"]})
-            for call in delta.get("tool_calls") or []:
-                function = call.get("function") or {}
-                if call.get("id") or self._open != "tool_use":
-                    block = {"type": "tool_use", "id": call.get("id"), "name": function.get("name"), "input": {}}
-                    found += self._begin("tool_use", block)
-                if function.get("arguments"):
-                    found += self._delta({"type": "input_json_delta", "partial_json": function["arguments"]})
-            if choice.get("finish_reason"):
-                self._stop = _STOPS.get(choice["finish_reason"], "end_turn")
+def _output_config(config: Any) -> Body:
+    found: Body = {}
+    if not isinstance(config, dict):
         return found
+    if "effort" in config:
+        found["reasoning_effort"] = config["effort"]
+    wanted = config.get("format")
+    wanted = wanted if isinstance(wanted, dict) else {}
+    kind = wanted.get("type")
+    if kind == "json_object":
+        found["response_format"] = {"type": kind}
+    elif kind == "json_schema":
+        schema = {"name": wanted.get("name", "response_schema"), "schema": wanted.get("schema", {})}
+        schema |= {name: wanted[name] for name in ("description", "strict") if name in wanted}
+        found["response_format"] = {"type": kind, "json_schema": schema}
+    return found
 
-    def end(self) -> bytes:
-        delta = {"stop_reason": self._stop, "stop_sequence": None}
-        return (
-            self._finish_block()
-            + _event("message_delta", delta=delta, usage=_usage(self._usage))
-            + _event("message_stop")
-        )
+
+def _tools(body: Body) -> Body:
+    tools = body.get("tools")
+    if not isinstance(tools, list) or not tools:
+        return {}  # providers refuse an empty list
+    found: Body = {"tools": []}
+    for tool in tools:
+        function = {"name": tool.get("name") or "", "description": tool.get("description") or ""}
+        function["parameters"] = tool.get("input_schema") or {}
+        found["tools"].append(_cached(tool, {"type": "function", "function": function}))
+    choice = body.get("tool_choice")
+    if not isinstance(choice, dict):
+        return found
+    kind = choice.get("type", "auto")
+    if kind == "tool":
+        found["tool_choice"] = {"type": "function", "function": {"name": choice.get("name") or ""}}
+    elif kind in ("auto", "any"):
+        found["tool_choice"] = "auto" if kind == "auto" else "required"
+    return found
 
 
-def count_tokens(body: Body) -> int:
-    """About how many tokens a request is: a token is some four characters, a message costs some more."""
-    text = _text(body.get("system") or "")
-    messages = body.get("messages") or []
-    for message in messages:
-        text += _text(message.get("content"))
-    text += msgspec.json.encode(body.get("tools")).decode() if body.get("tools") else ""
-    return max(1, len(text) // 4 + 4 * len(messages))
+def to_completion(body: Body, passthrough: Any = None) -> Body:
+    """A request of the Messages API as a chat completion; `passthrough` names further fields to pass on."""
+    messages = _system(body.get("system"))
+    for message in body.get("messages") or []:
+        if isinstance(message, dict):
+            messages.extend(_messages(message))
+    found: Body = {"model": body.get("model") or "", "messages": messages}
+    if "max_tokens" in body:
+        found["max_tokens"] = body["max_tokens"]
+    found |= _passed_on(body, passthrough)
+    found |= _output_config(body.get("output_config"))
+    found |= {name: body[name] for name in (*_SAME, "reasoning_effort") if name in body}
+    if "stop_sequences" in body:
+        found["stop"] = body["stop_sequences"]
+    return found | _tools(body)

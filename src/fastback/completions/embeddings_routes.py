@@ -6,12 +6,16 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from starlette.requests import Request
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
+from fastback.access.permissions import Permissions
 from fastback.completions.service import Completions
 from fastback.kit.http import BadRequest, HttpError, Router
+from fastback.kit.http.waiting import while_connected
 from fastback.providers import openai
+from fastback.providers.asking import asking_of, with_groups
 from fastback.providers.relay import RelayResponse
 from fastback.settings import Settings
 
@@ -21,8 +25,10 @@ router = Router("/api")
 @router.post("/embeddings", "/v1/embeddings")
 async def embeddings(
     data: dict[str, Any],
+    request: Request,
     user: VerifiedUser,
     completions: Completions,
+    permissions: Permissions,
     client: aiohttp.ClientSession,
     settings: Settings,
 ) -> Any:
@@ -30,24 +36,24 @@ async def embeddings(
     if not isinstance(model_id, str) or not model_id:
         raise BadRequest("Model not found")
     model = await completions.model(model_id, user)
-    while model.connection is None and model.base_model_id:
-        base = await completions.registry.find(model.base_model_id)
-        if base is None:
-            raise BadRequest("Model not found")
-        model = base
-    connection = model.connection
-    if connection is None:
+    target = await completions.server_of(model)
+    if target is None or (connection := target.connection) is None:
         raise BadRequest("Model not found")
     # Ollama answers the same question under /v1.
     url = (
         f"{connection.url}/v1/embeddings"
         if connection.kind == "ollama"
-        else openai.operation_url(connection, model.upstream_id, "embeddings")
+        else openai.operation_url(connection, target.upstream_id, "embeddings")
     )
-    headers = {**openai.request_headers(connection, user, settings), "content-type": "application/json"}
-    body = msgspec.json.encode({**data, "model": model.upstream_id})
+    asking = await with_groups(connection, asking_of(request, user), permissions)
+    sending = client.post(
+        url,
+        data=msgspec.json.encode({**data, "model": target.upstream_id}),
+        headers={"content-type": "application/json", **openai.request_headers(connection, asking, settings)},
+        cookies=asking.cookies if connection.options.get("forward_cookies") else None,
+        timeout=aiohttp.ClientTimeout(total=settings.aiohttp_client_timeout, sock_connect=30),
+    )
     try:
-        response = await client.post(url, data=body, headers=headers)
-    except (aiohttp.ClientError, OSError) as error:
+        return RelayResponse(await while_connected(request, sending))
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
-    return RelayResponse(response)

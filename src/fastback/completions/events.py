@@ -25,7 +25,12 @@ class TurnEvent(msgspec.Struct, frozen=True):
 
 
 class ChatWatchers:
-    """Asks whether anybody besides the asker has a chat open; `realtime` replaces the answer with the truth."""
+    """Asks who is there; `realtime` replaces the answers with the truth."""
 
     def others(self, chat_id: str, session_id: str | None) -> bool:
+        """Whether anybody besides the asker has a chat open."""
         return False
+
+    def user_of(self, session_id: str) -> str | None:
+        """The user behind a socket."""
+        return None

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastback.access.identity import User
+import msgspec
+
+from fastback.completions.prompt import resolve
 from fastback.completions.provider import Provider, ProviderFailed, content_of
 from fastback.config import Config
 from fastback.features.chats import tags, turns
@@ -14,6 +16,7 @@ from fastback.features.tasks import requests
 from fastback.features.tasks.templates import plain
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
+from fastback.providers.asking import Asking
 from fastback.providers.registry import ModelRegistry
 
 log = logging.getLogger("fastback.completions")
@@ -31,7 +34,7 @@ class FollowUps:
         self._registry = registry
         self._provider = provider
 
-    async def ask(self, task: str, messages: list[Message], model_id: str, user: User, **more: Any) -> str:
+    async def ask(self, task: str, messages: list[Message], model_id: str, asking: Asking) -> str:
         """What a model answers to a task; empty when it cannot be asked."""
         known = await self._registry.all()
         chosen = requests.task_model(self._config, model_id, known)
@@ -42,20 +45,30 @@ class FollowUps:
             model = known.get(model.base_model_id)
         if model is None:
             return ""
-        payload = requests.build(task, self._config, messages, chosen, user_name=user.name, **more)
+        assert asking.user is not None
         try:
-            return content_of(await self._provider.complete(model, payload, user))
+            await self._registry.check_access(asking.user, known[chosen])
+        except HttpError as error:
+            log.warning("%s is not for %s: %s", chosen, asking.user.id, error)
+            return ""
+        template = await resolve(self._db, requests.template_of(task, self._config), asking.user)
+        info = known[chosen].entry.get("info") or {}
+        params = info.get("params") or {}
+        payload = requests.build(task, self._config, messages, chosen, template=template, params=params)
+        asking = msgspec.structs.replace(asking, task=task, continues=False)
+        try:
+            return content_of(await self._provider.complete(model, payload, asking))
         except (ProviderFailed, HttpError) as error:
             log.warning("%s failed: %s", task, error)
             return ""
 
     async def title(
-        self, chat_id: str, messages: list[Message], model_id: str, user: User, emit: Emit, *, ask: bool
+        self, chat_id: str, messages: list[Message], model_id: str, asking: Asking, emit: Emit, *, ask: bool
     ) -> None:
         """Name the chat, by a model or by its first question."""
         found: str | None = None
         if ask and self._config.flag("task.title.enable"):
-            found = requests.title_in(await self.ask("title_generation", messages, model_id, user))
+            found = requests.title_in(await self.ask("title_generation", messages, model_id, asking))
         if not found:
             first = next((plain(one) for one in messages if one.get("role") == "user"), "")
             found = first[:100] or "New Chat"
@@ -70,22 +83,23 @@ class FollowUps:
         message_id: str,
         messages: list[Message],
         model_id: str,
-        user: User,
+        asking: Asking,
         stored: bool,
         emit: Emit,
     ) -> None:
         """The tasks after an answer, in the order in which the page shows them."""
         if wanted.get("follow_up_generation") and self._config.flag("task.follow_up.enable"):
-            found = requests.follow_ups_in(await self.ask("follow_up_generation", messages, model_id, user))
+            found = requests.follow_ups_in(await self.ask("follow_up_generation", messages, model_id, asking))
             await emit("chat:message:follow_ups", {"follow_ups": found})
             if stored:
                 await turns.save_message(self._db, chat_id, message_id, {"followUps": found}, touch=False)
         if not stored:
             return
         if "title_generation" in wanted:
-            await self.title(chat_id, messages, model_id, user, emit, ask=bool(wanted["title_generation"]))
+            await self.title(chat_id, messages, model_id, asking, emit, ask=bool(wanted["title_generation"]))
         if wanted.get("tags_generation") and self._config.flag("task.tags.enable"):
-            named = requests.tags_in(await self.ask("tags_generation", messages, model_id, user))
+            named = requests.tags_in(await self.ask("tags_generation", messages, model_id, asking))
             if named:
-                await tags.set_all(self._db, chat_id, user.id, named)
+                assert asking.user is not None
+                await tags.set_all(self._db, chat_id, asking.user.id, named)
                 await emit("chat:tags", named)

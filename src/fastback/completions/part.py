@@ -34,7 +34,7 @@ async def start(services: Services) -> None:
     settings: Settings = services.get(Settings)
     registry: ModelRegistry = services.get(ModelRegistry)
     grants: Grants = services.get(Grants)
-    provider = Provider(services.get(aiohttp.ClientSession), settings)
+    provider = Provider(services.get(aiohttp.ClientSession), settings, services.get(Permissions))
     follow_ups = FollowUps(db, config, registry, provider)
     rights: ChatAccess = services.get(ChatAccess)
     watchers = ChatWatchers()
@@ -51,8 +51,10 @@ async def start(services: Services) -> None:
     services.add(ChatWatchers, watchers)
     services.add(Provider, provider)
     services.add(FollowUps, follow_ups)
-    services.add(Completions, Completions(turn_services, registry, services.get(Permissions), rights))
-    if settings.websocket_manager != "redis":  # other processes may be in the middle of an answer
+    alone = settings.websocket_manager != "redis"
+    permissions: Permissions = services.get(Permissions)
+    services.add(Completions, Completions(turn_services, registry, permissions, rights, alone=alone))
+    if alone:  # else other processes may be in the middle of an answer
         recovered = await turns.recover(db)
         if recovered:
             log.info("kept %d answers that were unfinished when the server last stopped", recovered)

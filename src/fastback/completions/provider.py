@@ -9,10 +9,12 @@ import aiohttp
 import msgspec
 
 from fastback import messages
-from fastback.access.identity import User
+from fastback.access.permissions import Permissions
 from fastback.completions.sse import EventParser
 from fastback.kit.http.errors import HttpError, NotFound
-from fastback.providers import ollama, openai
+from fastback.providers import ollama, openai, responses
+from fastback.providers.asking import Asking, with_groups
+from fastback.providers.connections import Connection
 from fastback.providers.http_client import answer_timeout
 from fastback.providers.registry import Model
 from fastback.settings import Settings
@@ -21,22 +23,27 @@ Payload = dict[str, Any]
 
 
 class ProviderFailed(Exception):
-    """The provider refused: its status, and the body it answered with."""
+    """The provider refused: its status, the body it answered with, and the headers that say when to come back."""
 
-    def __init__(self, status: int, body: bytes, content_type: str) -> None:
+    def __init__(self, status: int, body: bytes, content_type: str, headers: dict[str, str]) -> None:
         super().__init__(f"HTTP {status}")
         self.status = status
         self.body = body
         self.content_type = content_type
+        self.headers = headers
+
+    def content(self) -> Any:
+        """The body as JSON, or as a text where it is none."""
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self.body.decode("utf-8", "replace")
 
     def detail(self) -> str:
         """What a person should read of it: the innermost message of the error."""
-        fallback = f"Provider returned HTTP {self.status}"
-        try:
-            found: Any = msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return self.body.decode("utf-8", "replace").strip()[:2000] or fallback
-        return detail_of(found) or fallback
+        found = self.content()
+        text = found.strip()[:2000] if isinstance(found, str) else detail_of(found)
+        return text or f"Provider returned HTTP {self.status}"
 
 
 def detail_of(error: Any) -> str:
@@ -54,13 +61,16 @@ def detail_of(error: Any) -> str:
 
 
 class Upstream:
-    """A provider's answer under way: read it once, then close it."""
+    """A provider's answer under way: read it once, then close it.
+
+    `protocol` is what the provider speaks: `openai` (chat completions), `responses` or `ollama`.
+    """
 
     def __init__(
-        self, response: aiohttp.ClientResponse, *, is_ollama: bool, model_id: str, longest: int | None = None
+        self, response: aiohttp.ClientResponse, *, protocol: str, model_id: str, longest: int | None = None
     ) -> None:
         self.response = response
-        self.is_ollama = is_ollama
+        self.protocol = protocol
         self._model_id = model_id
         self._longest = longest
 
@@ -71,7 +81,7 @@ class Upstream:
 
     async def payloads(self) -> AsyncIterator[list[bytes]]:
         """The payloads of the stream, as many at once as have arrived: chat-completion chunks, then `[DONE]`."""
-        if self.is_ollama:
+        if self.protocol == "ollama":
             converter = ollama.OllamaToOpenAI(self._model_id)
             rest = b""
             async for piece in self.response.content.iter_any():
@@ -81,6 +91,13 @@ class Upstream:
                     yield [payload for one in found for payload in _bare(one)]
             return
         parser = EventParser(self._longest)
+        if self.protocol == "responses":
+            events = responses.ResponsesToOpenAI(self._model_id)
+            async for piece in self.response.content.iter_any():
+                found = [one for payload in parser.feed(piece) for one in events.feed(payload)]
+                if found:
+                    yield found
+            return
         async for piece in self.response.content.iter_any():
             found = parser.feed(piece)
             if found:
@@ -99,13 +116,37 @@ class Upstream:
             found = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise HttpError(502, "The provider answered with something that is not JSON.") from None
-        if self.is_ollama and isinstance(found, dict):
-            return ollama.to_openai_completion(found, self._model_id)
-        return found
+        if not isinstance(found, dict) or self.protocol == "openai":
+            return found
+        if self.protocol == "responses":
+            return responses.to_openai_completion(found)
+        return ollama.to_openai_completion(found, self._model_id)
 
     def close(self) -> None:
         """Let go; an answer that was not read to its end is broken off, which tells the provider to stop."""
         self.response.close()
+
+
+_RETRY = ("retry-after", "retry-after-ms")
+
+
+async def _refusal(response: aiohttp.ClientResponse, protocol: str) -> Exception:
+    """What a refusal is to those who asked: Ollama's is told in our words, any other in the provider's."""
+    headers = {name: response.headers[name] for name in _RETRY if name in response.headers}
+    try:
+        body = await response.read()
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        body = b""
+    finally:
+        response.release()
+    if protocol != "ollama":
+        return ProviderFailed(response.status, body, response.headers.get("content-type", ""), headers)
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = None
+    detail = found.get("error") if isinstance(found, dict) else None
+    return HttpError(response.status, detail or messages.SERVER_CONNECTION_ERROR, headers)
 
 
 def _bare(line: bytes) -> list[bytes]:
@@ -116,57 +157,73 @@ def _bare(line: bytes) -> list[bytes]:
 class Provider:
     """Sends payloads to the connection behind a model."""
 
-    def __init__(self, client: aiohttp.ClientSession, settings: Settings) -> None:
+    def __init__(self, client: aiohttp.ClientSession, settings: Settings, permissions: Permissions) -> None:
         self._client = client
         self._settings = settings
+        self._permissions = permissions
 
-    async def open(self, model: Model, payload: Payload, user: User, *, chat_id: str | None = None) -> Upstream:
+    async def open(self, model: Model, payload: Payload, asking: Asking) -> Upstream:
         """Send a chat completion; the answer once its head is there.
 
         Raises:
-            ProviderFailed: the provider refused. HttpError: it cannot be reached.
+            ProviderFailed: the provider refused. HttpError: it cannot be reached, or not be signed in to.
         """
         connection = model.connection
         if connection is None:
             raise NotFound(messages.model_not_found(model.id))
-        is_ollama = connection.kind == "ollama"
         payload = {**payload, "model": model.upstream_id}
-        if is_ollama:
-            url = f"{connection.url}/api/chat"
+        if connection.kind == "ollama":
+            protocol, url = "ollama", f"{connection.url}/api/chat"
             payload = ollama.to_ollama(payload)
         else:
+            protocol = "responses" if connection.speaks_responses else "openai"
             url = openai.chat_url(connection, model.upstream_id)
-            payload = openai.prepare_payload(connection, payload)
-        headers = openai.request_headers(connection, user, self._settings, chat_id=chat_id)
-        try:
-            response = await self._client.post(
-                url,
-                data=msgspec.json.encode(payload),
-                headers={**headers, "content-type": "application/json"},
-                timeout=answer_timeout(self._settings, stream=bool(payload.get("stream"))),
-            )
-        except TimeoutError as error:
-            raise HttpError(504, messages.SERVER_CONNECTION_ERROR) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
+            payload = openai.prepare_payload(connection, payload, continues=asking.continues)
+        response = await self._post(connection, url, payload, asking)
         if response.status >= 400:
-            try:
-                body = await response.read()
-            except aiohttp.ClientError:
-                body = b""
-            finally:
-                response.release()
-            raise ProviderFailed(response.status, body, response.headers.get("content-type", ""))
+            raise await _refusal(response, protocol)
         longest = self._settings.chat_stream_response_chunk_max_buffer_size
-        return Upstream(response, is_ollama=is_ollama, model_id=model.id, longest=longest)
+        return Upstream(response, protocol=protocol, model_id=model.id, longest=longest)
 
-    async def complete(self, model: Model, payload: Payload, user: User) -> Any:
+    async def native(self, model: Model, path: str, body: Payload, asking: Asking) -> aiohttp.ClientResponse:
+        """The head of the answer to a request in Anthropic's own words, which a server passed on or understands.
+
+        Raises:
+            ProviderFailed, HttpError: as `open`.
+        """
+        connection = model.connection
+        if connection is None:
+            raise NotFound(messages.model_not_found(model.id))
+        response = await self._post(connection, f"{connection.url}/{path}", body, asking, native=True)
+        if response.status >= 400:
+            raise await _refusal(response, "openai")
+        return response
+
+    async def _post(
+        self, connection: Connection, url: str, body: Payload, asking: Asking, *, native: bool = False
+    ) -> aiohttp.ClientResponse:
+        asking = await with_groups(connection, asking, self._permissions)
+        headers = openai.request_headers(connection, asking, self._settings)
+        if native:
+            headers = openai.anthropic_headers(connection, headers)
+        try:
+            return await self._client.post(
+                url,
+                data=msgspec.json.encode(body),
+                headers={"content-type": "application/json", **headers},
+                cookies=asking.cookies if connection.options.get("forward_cookies") else None,
+                timeout=answer_timeout(self._settings, stream=bool(body.get("stream"))),
+            )
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
+
+    async def complete(self, model: Model, payload: Payload, asking: Asking) -> Any:
         """A whole answer at once, in OpenAI's form.
 
         Raises:
             ProviderFailed, HttpError: as `open`.
         """
-        upstream = await self.open(model, {**payload, "stream": False}, user)
+        upstream = await self.open(model, {**payload, "stream": False}, asking)
         try:
             return await upstream.json()
         except aiohttp.ClientError as error:

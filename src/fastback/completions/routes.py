@@ -1,51 +1,59 @@
-"""Chat completions over HTTP, and the tasks that run."""
+"""Chat completions over HTTP."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import aiohttp
 from starlette.requests import Request
-from starlette.responses import Response
 
 from fastback import messages
-from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.access.identity import User
-from fastback.completions import anthropic_routes, embeddings_routes, unread
+from fastback.access.guards import VerifiedUser
+from fastback.completions import after_routes, anthropic_routes, embeddings_routes, running_routes, unread
+from fastback.completions.context import Prepared
 from fastback.completions.provider import ProviderFailed
+from fastback.completions.refusal import refusal
 from fastback.completions.service import Completions, Started
-from fastback.features.chats.access import ChatAccess
-from fastback.kit.http import HttpError, NotFound, Router
-from fastback.kit.tasks import Tasks
+from fastback.kit.http import HttpError, Router
+from fastback.kit.http.waiting import while_connected
 from fastback.providers import ollama
+from fastback.providers.asking import Asking, asking_of
+from fastback.providers.registry import Model
 from fastback.providers.relay import RelayResponse
 
 router = Router("/api")
 
 
-def refusal(error: ProviderFailed) -> Response:
-    """A provider's refusal as the client gets it: its status, its words."""
-    return Response(error.body, status_code=error.status, media_type=error.content_type or "application/json")
-
-
-async def complete(body: dict[str, Any], user: User, completions: Completions, http: Request | None = None) -> Any:
-    """A completion for an API client: the provider's bytes, or a stream of them, passed on.
-
-    `http` is told in a header what the answer does without.
-    """
+async def complete(body: dict[str, Any], asking: Asking, http: Request, completions: Completions) -> Any:
+    """A completion for an API client: the provider's bytes, or a stream of them, passed on."""
+    assert asking.user is not None
     request = completions.read(body)
-    model = await completions.model(request.model_id, user)
-    prepared = await completions.services.context.prepare(request, model, user)
-    if prepared.note and http is not None:
+    model = await completions.model(request.model_id, asking.user)
+    prepared = await completions.services.context.prepare(request, model, asking.user)
+    if prepared.note:
+        # What the answer does without is told in a header.
         http.scope.setdefault("fastback.headers", []).append((unread.HEADER, prepared.note.encode()))
+    return await answer(prepared, model, asking, http, completions)
+
+
+async def answer(prepared: Prepared, model: Model, asking: Asking, http: Request, completions: Completions) -> Any:
+    """The provider's answer to a prepared request; the provider stops when the client hangs up.
+
+    Raises:
+        HttpError: the provider cannot be reached, or answered what cannot be passed on.
+    """
+    opening = completions.services.provider.open(prepared.model, prepared.payload, asking)
     try:
-        upstream = await completions.services.provider.open(prepared.model, prepared.payload, user)
+        upstream = await while_connected(http, opening)
     except ProviderFailed as error:
         return refusal(error)
-    if not upstream.is_ollama:
+    if upstream.protocol == "openai" or (upstream.protocol == "responses" and upstream.is_stream):
         return RelayResponse(upstream.response)
-    if not prepared.stream:
+    if not upstream.is_stream:
         try:
-            return await upstream.json()
+            return await while_connected(http, upstream.json())
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise HttpError(502, messages.SERVER_CONNECTION_ERROR) from error
         finally:
             upstream.close()
     converter = ollama.OllamaToOpenAI(model.id)
@@ -60,57 +68,12 @@ async def complete(body: dict[str, Any], user: User, completions: Completions, h
 
 
 @router.post("/chat/completions", "/v1/chat/completions")
-async def chat_completions(request: Request, data: dict[str, Any], user: VerifiedUser, completions: Completions) -> Any:
+async def chat_completions(data: dict[str, Any], request: Request, user: VerifiedUser, completions: Completions) -> Any:
+    asking = asking_of(request, user)
     if data.get("session_id") and (data.get("chat_id") or "parent_id" in data):
-        started: Started = await completions.start(completions.read(data), user)
+        started: Started = await completions.start(completions.read(data), asking)
         return started
-    return await complete(data, user, completions, request)
+    return await complete(data, asking, request, completions)
 
 
-@router.post("/chat/completed")
-async def chat_completed(data: dict[str, Any], user: VerifiedUser) -> dict[str, Any]:
-    """Filters run inside the turn; a client that still asks gets its messages back as they are."""
-    return data
-
-
-@router.get("/tasks")
-async def list_tasks(user: AdminUser, tasks: Tasks) -> dict[str, list[str]]:
-    return {"tasks": tasks.ids()}
-
-
-@router.get("/tasks/chat/{chat_id:path}")
-async def tasks_of_chat(chat_id: str, user: VerifiedUser, tasks: Tasks, rights: ChatAccess) -> dict[str, list[str]]:
-    if not await _may_see(chat_id, user, rights):
-        return {"task_ids": []}
-    return {"task_ids": tasks.of(chat_id)}
-
-
-@router.post("/tasks/chat/{chat_id:path}/stop")
-async def stop_chat(chat_id: str, user: VerifiedUser, tasks: Tasks, rights: ChatAccess) -> dict[str, Any]:
-    if not await _may_see(chat_id, user, rights):
-        raise NotFound(messages.NOT_FOUND)
-    running = tasks.of(chat_id)
-    if not running:
-        return {"status": True, "message": f"No tasks found for {chat_id}."}
-    for task_id in running:
-        await tasks.stop(task_id)
-    last = running[-1]
-    if len(running) == 1:
-        return {"status": True, "message": f"Task {last} successfully stopped."}
-    return {"status": True, "message": f"All tasks for {chat_id} stopped."}
-
-
-async def _may_see(chat_id: str, user: User, rights: ChatAccess) -> bool:
-    if chat_id.startswith(("temporary:", "local:")):
-        return True
-    return await rights.may(chat_id, user, "write")
-
-
-@router.post("/tasks/stop/{task_id}")
-async def stop_task(task_id: str, user: AdminUser, tasks: Tasks) -> dict[str, Any]:
-    if not await tasks.stop(task_id):
-        raise HttpError(404, f"Task with ID {task_id} not found.")
-    return {"status": True, "message": f"Task {task_id} successfully stopped."}
-
-
-routers = [router, anthropic_routes.router, embeddings_routes.router]
+routers = [router, running_routes.router, after_routes.router, anthropic_routes.router, embeddings_routes.router]

@@ -16,9 +16,10 @@ from fastback.completions import request as requests
 from fastback.completions.events import TurnEvent
 from fastback.completions.request import TurnRequest, is_stored
 from fastback.completions.turn import Turn, TurnServices
-from fastback.features.chats import access, turns
+from fastback.features.chats import access, message_rows, turns
 from fastback.features.chats.events import ChatWritten
 from fastback.kit.http.errors import BadRequest, Forbidden, NotFound
+from fastback.providers.asking import Asking
 from fastback.providers.registry import Model, ModelRegistry
 
 log = logging.getLogger("fastback.completions")
@@ -36,21 +37,83 @@ class Completions:
     """Starts turns for the page, prepares answers for API clients."""
 
     def __init__(
-        self, services: TurnServices, registry: ModelRegistry, permissions: Permissions, rights: access.ChatAccess
+        self,
+        services: TurnServices,
+        registry: ModelRegistry,
+        permissions: Permissions,
+        rights: access.ChatAccess,
+        *,
+        alone: bool,
     ) -> None:
+        """`alone`: no other process writes answers into this database."""
         self.services = services
         self.registry = registry
         self._permissions = permissions
         self._rights = rights
+        self._alone = alone
+        #: Who started a running task, by its id.
+        self._asker_of: dict[str, str] = {}
 
     async def model(self, model_id: str, user: User) -> Model:
-        """Raises: BadRequest for an unknown model, Forbidden for one the user may not use."""
+        """Raises: BadRequest for an unknown model, and for one the user may not use."""
         model = await self.registry.find(model_id)
         if model is None:
             raise BadRequest("Model not found")
         replaced = await self.services.context.fallback(model) is not None
-        await self.registry.check_access(user, model, without_base=replaced)
+        try:
+            await self.registry.check_access(user, model, without_base=replaced)
+        except Forbidden as error:
+            raise BadRequest(error.detail) from error
         return model
+
+    async def openai_model(self, model_id: str, user: User) -> Model | None:
+        """The model of an OpenAI-compatible server behind a name; None where no such server has it.
+
+        Raises:
+            Forbidden: the user may not use it, or must not learn whether there is one.
+        """
+        model = await self.registry.find(model_id)
+        if model is None:
+            if not user.is_admin:
+                raise Forbidden("Model not found")
+            return None
+        await self.registry.check_access(user, model)
+        target = await self.server_of(model)
+        return target if target is not None and target.owned_by == "openai" else None
+
+    async def server_of(self, model: Model) -> Model | None:
+        """The model that a server knows: for one of the workspace the one below it, however many stand between."""
+        seen = {model.id}
+        while model.connection is None and model.base_model_id and model.base_model_id not in seen:
+            seen.add(model.base_model_id)
+            base = await self.registry.find(model.base_model_id)
+            if base is None:
+                return None
+            model = base
+        return model if model.connection is not None else None
+
+    def running(self, chat_id: str, user: User) -> list[str]:
+        """Ids of a user's own tasks in a chat, oldest first."""
+        return [one for one in self.services.tasks.of(chat_id) if self._asker_of.get(one, user.id) == user.id]
+
+    def owns_session(self, session_id: str, user: User) -> bool:
+        """Whether a socket is this user's."""
+        return self.services.watchers.user_of(session_id) == user.id
+
+    async def finish_left_over(self, chat_id: str, user: User) -> bool:
+        """Mark a user's answers as done that nobody writes any more; whether there were any."""
+        if not self._alone:
+            return False  # another process may be writing them
+        left = await message_rows.unfinished(self.services.db, chat_id, user.id)
+        for message_id, output in left:
+            patch: dict[str, Any] = {"done": True}
+            if output is not None:
+                patch["output"] = [_rejected(item) for item in output]
+            await turns.save_message(self.services.db, chat_id, message_id, patch, touch=False)
+            done = {"type": "chat:completion", "data": {"done": True, "output": patch.get("output")}}
+            for data in (done, {"type": "chat:tasks:cancel"}):
+                await self.services.bus.publish(TurnEvent(user.id, chat_id, message_id, data))
+        return bool(left)
 
     async def may_write(self, chat_id: str, user: User) -> bool:
         """Whether a user may put answers into a chat."""
@@ -59,12 +122,15 @@ class Completions:
     def read(self, body: dict[str, Any]) -> TurnRequest:
         return requests.read(body, str(uuid.uuid4()))
 
-    async def start(self, request: TurnRequest, user: User) -> Started:
+    async def start(self, request: TurnRequest, asking: Asking) -> Started:
         """Put question and answers into the chat and start a task for each answer.
 
         Raises:
             HttpError: what the request asks cannot be done; nothing was written.
         """
+        user = asking.user
+        assert user is not None
+        asking = _in_chat(asking, request)
         model = await self.model(request.model_id, user)
         places = [place for place in request.places if place.message_id]
         models = {place.model_id: await self._model_of(place.model_id, model, user) for place in places}
@@ -82,20 +148,21 @@ class Completions:
             turn = Turn(
                 request,
                 models[place.model_id],
-                user,
+                msgspec.structs.replace(asking, message_id=str(place.message_id)),
                 str(place.message_id),
                 folder_id=folder_id,
                 tasks_wanted=self._tasks_of(request, first=number == 0),
                 services=self.services,
             )
             turn.task_id = task_ids[str(place.message_id)]
-            self.services.tasks.start(turn.run(), group=request.chat_id, task_id=turn.task_id)
+            self._asker_of[turn.task_id] = user.id
+            self.services.tasks.start(turn.run(), group=request.chat_id, task_id=turn.task_id, ended=self._forget_asker)
             started.append(turn.task_id)
         if places:
             active = {"type": "chat:active", "data": {"active": True, "folder_id": folder_id}}
             await self._tell(request, user, places[0].message_id, active, shared=is_stored(request.chat_id))
             if request.is_new and "title_generation" in request.tasks:
-                self._title_soon(request, user, models[places[0].model_id], str(places[0].message_id))
+                self._title_soon(request, asking, models[places[0].model_id], str(places[0].message_id))
         return Started(True, started, request.chat_id)
 
     async def _model_of(self, model_id: str, first: Model, user: User) -> Model:
@@ -111,14 +178,20 @@ class Completions:
             found.pop("tags_generation", None)
         return found
 
-    def _title_soon(self, request: TurnRequest, user: User, model: Model, message_id: str) -> None:
+    def _forget_asker(self, task_id: str) -> None:
+        self._asker_of.pop(task_id, None)
+
+    def _title_soon(self, request: TurnRequest, asking: Asking, model: Model, message_id: str) -> None:
+        user = asking.user
+        assert user is not None
+
         async def emit(kind: str, data: Any) -> None:
             await self._tell(request, user, message_id, {"type": kind, "data": data})
 
         question = {"role": "user", "content": request.user_message.get("content") or ""}
         ask = bool(request.tasks.get("title_generation"))
         self.services.tasks.background(
-            self.services.follow_ups.title(request.chat_id, [question], model.id, user, emit, ask=ask)
+            self.services.follow_ups.title(request.chat_id, [question], model.id, asking, emit, ask=ask)
         )
 
     async def _tell(
@@ -201,6 +274,25 @@ class Completions:
         event = {"type": "chat:list", "data": {"chat_id": request.chat_id, "folder_id": folder_id}}
         await self._tell(request, user, message_id, event)
         await self.services.bus.publish(ChatWritten(request.chat_id, user.id))
+
+
+def _rejected(item: dict[str, Any]) -> dict[str, Any]:
+    """A call of a tool that waits for leave does so in vain once the answer is stopped."""
+    if item.get("type") != "function_call" or item.get("status") not in ("pending", "queued", "requires_approval"):
+        return item
+    return {**{key: value for key, value in item.items() if key != "approved"}, "status": "rejected"}
+
+
+def _in_chat(asking: Asking, request: TurnRequest) -> Asking:
+    """The circumstances with the chat that is asked in."""
+    question = request.user_message
+    return msgspec.structs.replace(
+        asking,
+        chat_id=request.chat_id,
+        user_message_id=str(question.get("id") or ""),
+        user_message_parent_id=str(question.get("parentId") or ""),
+        continues=request.assistant_message_id is not None,
+    )
 
 
 def _new_document(request: TurnRequest, user: User, task_ids: dict[str, str]) -> dict[str, Any]:

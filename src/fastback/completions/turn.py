@@ -28,6 +28,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
 from fastback.kit.tasks import Tasks
+from fastback.providers.asking import Asking
 from fastback.providers.registry import Model
 
 log = logging.getLogger("fastback.completions")
@@ -63,7 +64,7 @@ class Turn:
         self,
         request: TurnRequest,
         model: Model,
-        user: User,
+        asking: Asking,
         message_id: str,
         *,
         folder_id: str | None,
@@ -72,7 +73,9 @@ class Turn:
     ) -> None:
         self.request = request
         self.model = model
-        self.user = user
+        assert asking.user is not None
+        self.asking = asking
+        self.user: User = asking.user
         self.message_id = message_id
         self.folder_id = folder_id
         self.tasks_wanted = tasks_wanted
@@ -132,9 +135,7 @@ class Turn:
         answer.selected_model_id = prepared.selected_model_id
         if prepared.note:
             await self._status({"action": "note", "description": prepared.note, "done": True})
-        upstream = await self._s.provider.open(
-            prepared.model, prepared.payload, self.user, chat_id=self.request.chat_id
-        )
+        upstream = await self._s.provider.open(prepared.model, prepared.payload, self.asking)
         try:
             if prepared.selected_model_id:
                 await self._selected(prepared.selected_model_id)
@@ -305,7 +306,7 @@ class Turn:
             message_id=self.message_id,
             messages=messages,
             model_id=self.model.id,
-            user=self.user,
+            asking=self.asking,
             stored=self._stored,
             emit=self.emit,
         )

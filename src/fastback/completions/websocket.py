@@ -24,6 +24,7 @@ from fastback.completions.tags import TagSplitter
 from fastback.features.chats import turns
 from fastback.kit.http.application import Receive, Scope, Send
 from fastback.kit.http.errors import HttpError
+from fastback.providers.asking import Asking
 
 PATH = "/api/ws/chat"
 
@@ -46,7 +47,8 @@ class ChatSocket:
             await send({"type": "websocket.close", "code": 4401, "reason": "Unauthorized"})
             return
         await send({"type": "websocket.accept"})
-        talk = _Talk(self._completions, receive, send)
+        headers = dict(scope["headers"])
+        talk = _Talk(self._completions, headers.get(b"user-agent", b"").decode("latin-1"), receive, send)
         if identity is None:
             identity = await self._introduced(talk)
             if identity is None:
@@ -84,10 +86,15 @@ class _Gone(Exception):
 class _Talk:
     """One connection: reads while a turn runs, so that it can be cancelled."""
 
-    def __init__(self, completions: Completions, receive: Receive, send: Send) -> None:
+    def __init__(self, completions: Completions, user_agent: str, receive: Receive, send: Send) -> None:
         self._completions = completions
+        self._user_agent = user_agent
         self._receive = receive
         self._send = send
+
+    def _asking(self, identity: Identity) -> Asking:
+        kind = "jwt" if identity.is_session else "api_key"
+        return Asking(user=identity.user, token=identity.token, auth_type=kind, user_agent=self._user_agent)
 
     async def next(self) -> Any:
         """The next message, decoded; what is no JSON is answered with an error and passed over."""
@@ -153,7 +160,7 @@ class _Talk:
         model = await self._completions.model(request.model_id, user)
         services = self._completions.services
         prepared = await services.context.prepare(request, model, user)
-        upstream = await services.provider.open(prepared.model, prepared.payload, user)
+        upstream = await services.provider.open(prepared.model, prepared.payload, self._asking(identity))
         answer = Answer(TagSplitter())
         try:
             if not upstream.is_stream:

@@ -19,14 +19,23 @@ class Tasks:
         self._groups: dict[str, list[str]] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
-    def start(self, work: Coroutine[Any, Any, Any], *, group: str | None = None, task_id: str | None = None) -> str:
-        """Run `work` as a task; its id."""
+    def start(
+        self,
+        work: Coroutine[Any, Any, Any],
+        *,
+        group: str | None = None,
+        task_id: str | None = None,
+        ended: Callable[[str], None] | None = None,
+    ) -> str:
+        """Run `work` as a task; its id. `ended` is told the id when it has ended, however it did."""
         task_id = task_id or str(uuid.uuid4())
         task = asyncio.get_running_loop().create_task(work)
         self._running[task_id] = (task, group)
         if group is not None:
             self._groups.setdefault(group, []).append(task_id)
         task.add_done_callback(lambda done: self._ended(task_id, group, done))
+        if ended is not None:
+            task.add_done_callback(lambda _: ended(task_id))
         return task_id
 
     def _ended(self, task_id: str, group: str | None, task: asyncio.Task[Any]) -> None:

@@ -46,8 +46,18 @@ class Connection(msgspec.Struct, frozen=True):
         return bool(self.options.get("azure")) or self.options.get("provider") == "azure"
 
     @property
+    def speaks_responses(self) -> bool:
+        """Whether chats go to OpenAI's Responses API."""
+        return self.kind == "openai" and self.options.get("api_type") == "responses"
+
+    @property
     def is_anthropic(self) -> bool:
         return "api.anthropic.com" in self.url
+
+    @property
+    def takes_messages(self) -> bool:
+        """Whether the server understands Anthropic's Messages API itself."""
+        return self.is_anthropic or str(self.options.get("provider") or "").lower() == "litellm"
 
 
 def options_of(configs: Any, index: int, url: str) -> dict[str, Any]:

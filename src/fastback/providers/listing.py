@@ -9,8 +9,9 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 import msgspec
 
-from fastback.access.identity import User
+from fastback.kit.http.errors import NotBuilt
 from fastback.providers import openai
+from fastback.providers.asking import Asking
 from fastback.providers.connections import Connection
 from fastback.settings import Settings
 
@@ -59,7 +60,7 @@ async def _anthropic(client: aiohttp.ClientSession, connection: Connection, time
 
 
 async def openai_list(
-    client: aiohttp.ClientSession, connection: Connection, settings: Settings, user: User | None = None
+    client: aiohttp.ClientSession, connection: Connection, settings: Settings, asking: Asking | None = None
 ) -> Any:
     """What an OpenAI-compatible server answers when asked for its models.
 
@@ -69,9 +70,14 @@ async def openai_list(
     timeout = settings.aiohttp_client_timeout_model_list
     if connection.is_anthropic:
         return {"object": "list", "data": await _anthropic(client, connection, timeout)}
-    return await _get(
-        client, openai.models_url(connection), openai.request_headers(connection, user, settings), timeout
-    )
+    return await _get(client, openai.models_url(connection), _headers(connection, settings, asking), timeout)
+
+
+def _headers(connection: Connection, settings: Settings, asking: Asking | None = None) -> dict[str, str]:
+    try:
+        return openai.request_headers(connection, asking or Asking(), settings)
+    except NotBuilt as error:
+        raise ListingError(str(error.detail)) from error
 
 
 async def openai_entries(client: aiohttp.ClientSession, connection: Connection, settings: Settings) -> list[Entry]:
@@ -160,7 +166,7 @@ async def ollama_entries(client: aiohttp.ClientSession, connection: Connection, 
     Raises:
         ListingError: the connection did not answer as it should.
     """
-    headers = openai.request_headers(connection, None, settings)
+    headers = _headers(connection, settings)
     timeout = settings.aiohttp_client_timeout_model_list
     answer = await _get(client, f"{connection.url}/api/tags", headers, timeout)
     models = answer.get("models") if isinstance(answer, dict) else None

@@ -11,7 +11,9 @@ from urllib.parse import quote
 import jwt
 
 from fastback.access.identity import User
-from fastback.kit.http.errors import BadRequest
+from fastback.kit.http.errors import BadRequest, NotBuilt
+from fastback.providers import responses
+from fastback.providers.asking import Asking
 from fastback.providers.connections import Connection
 from fastback.settings import Settings
 
@@ -64,13 +66,21 @@ def is_reasoning(model_id: str) -> bool:
     return _NEW.match(_BEDROCK.sub("", model_id.lower())) is not None
 
 
-def auth_headers(connection: Connection, token: str | None = None) -> dict[str, str]:
-    """The headers that carry the connection's key, or, where it says so, `token`: the caller's own credential."""
+def auth_headers(connection: Connection, token: str = "") -> dict[str, str]:
+    """The headers that carry the connection's key, or, where it says so, `token`: the caller's own credential.
+
+    Raises:
+        NotBuilt: the connection wants a credential that somebody else must issue first.
+    """
     kind = connection.options.get("auth_type") or "bearer"
+    if kind in _ENTRA:
+        raise NotBuilt("Signing in to a model server with Microsoft Entra ID")
+    if kind == "system_oauth":
+        raise NotBuilt("Signing in to a model server with the user's OAuth token")
     key = connection.key.strip()
     bearer = {"bearer": key, "session": token}.get(kind)
     found = {"authorization": f"Bearer {bearer}"} if bearer else {}
-    if connection.is_azure and kind not in _ENTRA:
+    if connection.is_azure:
         found["api-key"] = key
     return found
 
@@ -100,44 +110,29 @@ def _user_headers(user: User, settings: Settings) -> dict[str, str]:
     }
 
 
-def request_headers(
-    connection: Connection,
-    user: User | None,
-    settings: Settings,
-    *,
-    chat_id: str | None = None,
-    message_id: str | None = None,
-    token: str | None = None,
-    known: dict[str, str] | None = None,
-) -> dict[str, str]:
+def request_headers(connection: Connection, asking: Asking, settings: Settings) -> dict[str, str]:
     """Headers of a request: the key, what OpenRouter asks for, who asks (where switched on), the connection's own.
 
-    The connection's own headers may name `{{USER_ID}}`, `{{USER_NAME}}`, `{{USER_EMAIL}}`, `{{USER_ROLE}}`,
-    `{{CHAT_ID}}`, `{{MESSAGE_ID}}` and what `known` adds; any other name of that kind stays as it is.
+    The connection's own headers may name what `Asking.variables` lists; any other name of that kind stays as it is.
+
+    Raises:
+        NotBuilt: as `auth_headers`.
     """
-    found = auth_headers(connection, token)
+    found = auth_headers(connection, asking.token)
     if connection.is_anthropic:
         found["anthropic-version"] = ANTHROPIC_VERSION
     if "openrouter.ai" in connection.url:
         found["HTTP-Referer"] = "https://openwebui.com/"
         found["X-Title"] = "Open WebUI"
-    if user is not None and settings.enable_forward_user_info_headers:
-        found |= _user_headers(user, settings)
-        if chat_id:
-            found[settings.forward_session_info_header_chat_id] = chat_id
-        if message_id:
-            found[settings.forward_session_info_header_message_id] = message_id
+    if asking.user is not None and settings.enable_forward_user_info_headers:
+        if asking.auth_type:
+            found[settings.forward_user_info_header_auth_type] = asking.auth_type
+        found |= _user_headers(asking.user, settings)
+        if asking.chat_id:
+            found[settings.forward_session_info_header_chat_id] = asking.chat_id
     own = connection.options.get("headers")
     if isinstance(own, dict) and own:
-        variables = {
-            "USER_ID": user.id if user else "",
-            "USER_NAME": user.name.strip() if user else "",
-            "USER_EMAIL": user.email.strip() if user else "",
-            "USER_ROLE": user.role if user else "",
-            "CHAT_ID": chat_id or "",
-            "MESSAGE_ID": message_id or "",
-            **(known or {}),
-        }
+        variables = asking.variables()
         for name, value in own.items():
             text = str(value)
             for variable, stands_for in variables.items():
@@ -148,6 +143,14 @@ def request_headers(
     if connection.is_azure and not is_azure_v1(connection):
         found["api-version"] = azure_version(connection)
     return found
+
+
+def anthropic_headers(connection: Connection, headers: dict[str, str]) -> dict[str, str]:
+    """The headers for a request in Anthropic's own words: Anthropic itself takes its key under another name."""
+    if not connection.is_anthropic or connection.options.get("auth_type") not in (None, "bearer"):
+        return headers
+    found = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+    return {"x-api-key": connection.key, **found}
 
 
 def is_azure_v1(connection: Connection) -> bool:
@@ -180,7 +183,7 @@ def operation_url(connection: Connection, model_id: str, operation: str) -> str:
 
 
 def chat_url(connection: Connection, model_id: str) -> str:
-    return operation_url(connection, model_id, "chat/completions")
+    return operation_url(connection, model_id, "responses" if connection.speaks_responses else "chat/completions")
 
 
 def models_url(connection: Connection) -> str:
@@ -208,23 +211,49 @@ def _plain_tool_message(message: Any) -> Any:
     return {**message, "content": "".join(texts)}
 
 
-def prepare_payload(connection: Connection, payload: Payload) -> Payload:
-    """The payload as this connection takes it: names of reasoning models, the fields that Azure knows."""
+def _continued(found: Payload, connection: Connection) -> None:
+    """Tell llama.cpp to go on with the last answer; it would answer it otherwise."""
+    messages = found.get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    if connection.options.get("provider") == "llama.cpp" and isinstance(last, dict) and last.get("role") == "assistant":
+        found["continue_final_message"] = True
+        found["add_generation_prompt"] = False
+
+
+def azure_payload(connection: Connection, payload: Payload) -> Payload:
+    """The payload with no other fields than Azure's deployments know; that of any other server as it is."""
+    if not connection.is_azure or is_azure_v1(connection):
+        return payload
+    found = dict(payload)
+    if is_reasoning(str(found.get("model") or "")):
+        _limits(found, connection, reasoning=True)
+        if found.get("temperature", 1) != 1:
+            del found["temperature"]
+    options = azure_version(connection) >= _AZURE_STREAM_OPTIONS
+    return {key: one for key, one in found.items() if key in _AZURE or (options and key == "stream_options")}
+
+
+def prepare_payload(connection: Connection, payload: Payload, *, continues: bool = False) -> Payload:
+    """The payload as this connection takes it: names of reasoning models, the fields that Azure knows, another API.
+
+    `continues` says that the last message is an answer to go on with.
+    """
     found = dict(payload)
     model_id = str(found.get("model") or "")
     reasoning = is_reasoning(model_id)
     _limits(found, connection, reasoning=reasoning)
     messages = found.get("messages")
     if isinstance(messages, list):
-        messages = found["messages"] = [_plain_tool_message(one) for one in messages]
+        messages = list(messages) if connection.speaks_responses else [_plain_tool_message(one) for one in messages]
+        found["messages"] = messages
         if reasoning and messages and isinstance(messages[0], dict) and messages[0].get("role") == "system":
             role = "user" if model_id.lower().startswith(("o1-mini", "o1-preview")) else "developer"
             messages[0] = {**messages[0], "role": role}
     if not found.get("stream"):
         found.pop("stream_options", None)
-    if connection.is_azure and not is_azure_v1(connection):
-        if reasoning and found.get("temperature", 1) != 1:
-            del found["temperature"]
-        options = azure_version(connection) >= _AZURE_STREAM_OPTIONS
-        found = {key: one for key, one in found.items() if key in _AZURE or (options and key == "stream_options")}
+    found = azure_payload(connection, found)
+    if connection.speaks_responses:
+        return responses.to_responses(found)
+    if continues:
+        _continued(found, connection)
     return found

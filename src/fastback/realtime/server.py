@@ -78,6 +78,7 @@ class Realtime:
         bus.subscribe(GroupsChanged, self._access_changed)
         bus.subscribe(TokenRevoked, lambda event: self._disconnect_token(event.user_id))
         watchers.others = self._others  # type: ignore[method-assign]
+        watchers.user_of = self._user_of  # type: ignore[method-assign]
 
     # -- out -------------------------------------------------------------------------------------------------------
 
@@ -89,6 +90,10 @@ class Realtime:
             return True
         members = self._room(f"chat:{chat_id}")
         return bool(members) and any(sid != session_id for sid in members)
+
+    def _user_of(self, session_id: str) -> str | None:
+        session = self.sessions.get(session_id)
+        return session.user.id if session is not None else None
 
     async def emit(self, event: str, data: Any, *, room: str, skip: str | None = None) -> None:
         """Send an event to a room; nothing is even encoded when nobody is there."""

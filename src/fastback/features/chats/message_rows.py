@@ -232,3 +232,22 @@ async def of_chat(db: Executor, chat_id: str) -> dict[str, Message]:
         if parent is not None:
             parent.setdefault("childrenIds", []).append(message_id)
     return found
+
+
+class _Unfinished(msgspec.Struct):
+    id: str
+    output: Any
+
+
+async def unfinished(db: Executor, chat_id: str, user_id: str) -> list[tuple[str, list[dict[str, Any]] | None]]:
+    """A user's answers in a chat that are not done: their ids, and their items where they have any."""
+    rows = await db.all(
+        _Unfinished,
+        "message_rows.unfinished",
+        """SELECT m.id, m.output FROM chat_message m JOIN chat c ON c.id = m.chat_id
+           WHERE m.chat_id = :chat_id AND m.role = 'assistant' AND m.done = FALSE
+             AND COALESCE(m.user_id, c.user_id) = :user_id""",
+        chat_id=chat_id,
+        user_id=user_id,
+    )
+    return [(row.id.removeprefix(f"{chat_id}-"), row.output if isinstance(row.output, list) else None) for row in rows]

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
-from collections.abc import Awaitable
 from typing import Any
 
 import aiohttp
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from fastback import messages
-from fastback.access.guards import token_of
 from fastback.access.identity import User
+from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound
+from fastback.kit.http.waiting import while_connected
 from fastback.providers import openai
+from fastback.providers.asking import Asking, asking_of, with_groups
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
 from fastback.providers.http_client import answer_timeout
 from fastback.providers.registry import Model, ModelRegistry
@@ -44,40 +44,22 @@ def retry_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     return {name: response.headers[name] for name in _RETRY if name in response.headers}
 
 
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _while_connected(request: Request, sending: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
-    """The answer's head, awaited no longer than the client waits. The request's body has been read before.
-
-    Raises:
-        ClientDisconnect: the client has gone; what was sent is broken off.
-    """
-    work = asyncio.ensure_future(sending)
-    gone = asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait([work, gone], return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            raise ClientDisconnect
-        return work.result()
-    finally:
-        gone.cancel()
-        if not work.done():
-            work.cancel()
-
-
 class Forwarding:
     """What the operations that pass requests on share."""
 
     def __init__(
-        self, config: Config, settings: Settings, client: aiohttp.ClientSession, registry: ModelRegistry
+        self,
+        config: Config,
+        settings: Settings,
+        client: aiohttp.ClientSession,
+        registry: ModelRegistry,
+        permissions: Permissions,
     ) -> None:
         self.config = config
         self.settings = settings
         self.client = client
         self.registry = registry
+        self.permissions = permissions
 
     # -- which server ---------------------------------------------------------------------------------------------
 
@@ -147,6 +129,10 @@ class Forwarding:
 
     # -- sending --------------------------------------------------------------------------------------------------
 
+    async def asking(self, connection: Connection, request: Request, user: User) -> Asking:
+        """The circumstances of a request, as far as a connection wants to know them."""
+        return await with_groups(connection, asking_of(request, user), self.permissions)
+
     async def send(
         self,
         connection: Connection,
@@ -163,7 +149,7 @@ class Forwarding:
         Raises:
             aiohttp.ClientError, TimeoutError, OSError: the server cannot be reached.
         """
-        headers = openai.request_headers(connection, user, self.settings, token=token_of(request))
+        headers = openai.request_headers(connection, await self.asking(connection, request, user), self.settings)
         if not any(name.lower() == "content-type" for name in headers):
             headers["content-type"] = "application/json"
         content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
@@ -176,7 +162,7 @@ class Forwarding:
             cookies=request.cookies if connection.options.get("forward_cookies") else None,
             timeout=answer_timeout(self.settings, stream=isinstance(body, dict) and bool(body.get("stream"))),
         )
-        return await _while_connected(request, sending)
+        return await while_connected(request, sending)
 
     async def relay(
         self, connection: Connection, method: str, url: str, user: User, request: Request, *, body: Any = None

@@ -15,13 +15,14 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from fastback.access.guards import AdminUser, token_of
+from fastback.access.guards import AdminUser
 from fastback.access.identity import User
 from fastback.features.connections import ollama_blobs
 from fastback.features.connections.forwarding import Forwarding, at
 from fastback.features.connections.ollama_blobs import BlobError, event
 from fastback.kit.http import BadRequest, Invalid, Router
 from fastback.providers import openai
+from fastback.providers.asking import asking_of
 from fastback.providers.connections import Connection
 
 router = Router("/ollama/models")
@@ -39,7 +40,7 @@ def _place(forwarding: Forwarding, name: str) -> Path:
 
 
 def _headers(connection: Connection, user: User, request: Request, forwarding: Forwarding) -> dict[str, str]:
-    return openai.request_headers(connection, user, forwarding.settings, token=token_of(request))
+    return openai.request_headers(connection, asking_of(request, user), forwarding.settings)
 
 
 @router.post("/download", "/download/{url_idx}")

@@ -19,8 +19,9 @@ from fastback.access.permissions import Permissions
 from fastback.completions.routes import complete
 from fastback.completions.service import Completions
 from fastback.features.connections.forwarding import Forwarding, at
-from fastback.kit.http import Forbidden, HttpError, Router, Unauthorized
+from fastback.kit.http import Forbidden, HttpError, NotFound, Router, Unauthorized
 from fastback.providers import openai
+from fastback.providers.asking import asking_of
 from fastback.providers.listing import ListingError, can_chat, openai_list
 
 log = logging.getLogger("fastback.connections")
@@ -36,7 +37,7 @@ async def models(
 ) -> dict[str, Any]:
     """The models of all servers, or for an administrator what one of them answers right now."""
     if url_idx is not None:
-        return await _models_of(url_idx, user, forwarding)
+        return await _models_of(url_idx, request, user, forwarding)
     forwarding.openai_connections()
     entries = [one for one in await forwarding.registry.base_entries() if "urlIdx" in one]
     if not user.is_admin and not forwarding.settings.bypass_model_access_control:
@@ -45,14 +46,15 @@ async def models(
     return {"data": entries}
 
 
-async def _models_of(index: int, user: VerifiedUser, forwarding: Forwarding) -> dict[str, Any]:
+async def _models_of(index: int, request: Request, user: VerifiedUser, forwarding: Forwarding) -> dict[str, Any]:
     if not user.is_admin:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     connection = at(forwarding.openai_connections(), index)
     if connection.is_azure:
         return {"data": connection.model_ids, "object": "list"}
     try:
-        found = await openai_list(forwarding.client, connection, forwarding.settings, user)
+        asking = await forwarding.asking(connection, request, user)
+        found = await openai_list(forwarding.client, connection, forwarding.settings, asking)
     except ListingError as error:
         if isinstance(error.__cause__, (aiohttp.ClientError, OSError)):
             raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
@@ -69,10 +71,14 @@ async def _models_of(index: int, user: VerifiedUser, forwarding: Forwarding) -> 
 
 @router.post("/chat/completions", "/v1/chat/completions")
 async def chat(
-    request: Request, data: dict[str, Any], user: VerifiedUser, completions: Completions, forwarding: Forwarding
+    data: dict[str, Any], request: Request, user: VerifiedUser, completions: Completions, forwarding: Forwarding
 ) -> Any:
+    """A chat with a model of an OpenAI-compatible server, or with one of the workspace that stands on such."""
     forwarding.openai_connections()
-    return await complete(data, user, completions, request)
+    name = data.get("model")
+    if await completions.openai_model(name if isinstance(name, str) else "", user) is None:
+        raise NotFound(messages.model_not_found())
+    return await complete(data, asking_of(request, user), request, completions)
 
 
 class ResponsesForm(msgspec.Struct):
@@ -168,7 +174,7 @@ async def _pass_through(path: str, request: Request, user: VerifiedUser, forward
         if openai.is_azure_v1(connection):
             url += f"?{request.url.query}" if request.url.query else ""
         elif isinstance(payload, dict):
-            body = msgspec.json.encode(openai.prepare_payload(connection, {**payload, "model": name}))
+            body = msgspec.json.encode(openai.azure_payload(connection, {**payload, "model": name}))
     return await forwarding.relay(connection, request.method, url, user, request, body=body)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 
+from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.connections.forwarding import Forwarding
 from fastback.kit.http.binding import Services
@@ -14,6 +15,10 @@ from fastback.settings import Settings
 async def start(services: Services) -> None:
     """Add `Forwarding`."""
     forwarding = Forwarding(
-        services.get(Config), services.get(Settings), services.get(aiohttp.ClientSession), services.get(ModelRegistry)
+        services.get(Config),
+        services.get(Settings),
+        services.get(aiohttp.ClientSession),
+        services.get(ModelRegistry),
+        services.get(Permissions),
     )
     services.add(Forwarding, forwarding)
