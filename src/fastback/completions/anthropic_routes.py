@@ -152,3 +152,5 @@ async def count_tokens(data: Body, request: Request, user: VerifiedUser, complet
         return {"input_tokens": await while_connected(request, counting)}
     except ProviderFailed as error:
         raise HttpError(error.status, error.content()) from error
+    except HttpError as error:
+        raise HttpError(502 if error.status == 500 else error.status, error.detail) from error

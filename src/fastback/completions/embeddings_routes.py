@@ -14,12 +14,15 @@ from fastback.access.permissions import Permissions
 from fastback.completions.service import Completions
 from fastback.kit.http import BadRequest, HttpError, Router
 from fastback.kit.http.waiting import while_connected
-from fastback.providers import openai
+from fastback.providers import ollama, openai
 from fastback.providers.asking import asking_of, with_groups
 from fastback.providers.relay import RelayResponse
 from fastback.settings import Settings
 
 router = Router("/api")
+
+#: What Ollama is told of a request.
+_OLLAMA = ("model", "input", "truncate", "options", "keep_alive")
 
 
 @router.post("/embeddings", "/v1/embeddings")
@@ -39,21 +42,38 @@ async def embeddings(
     target = await completions.server_of(model)
     if target is None or (connection := target.connection) is None:
         raise BadRequest("Model not found")
-    # Ollama answers the same question under /v1.
-    url = (
-        f"{connection.url}/v1/embeddings"
-        if connection.kind == "ollama"
-        else openai.operation_url(connection, target.upstream_id, "embeddings")
-    )
+    body = {**data, "model": target.upstream_id}
+    if connection.kind == "ollama":
+        url = f"{connection.url}/api/embed"
+        body = {name: body[name] for name in _OLLAMA if name in body}
+    else:
+        url = openai.operation_url(connection, target.upstream_id, "embeddings")
     asking = await with_groups(connection, asking_of(request, user), permissions)
     sending = client.post(
         url,
-        data=msgspec.json.encode({**data, "model": target.upstream_id}),
+        data=msgspec.json.encode(body),
         headers={"content-type": "application/json", **openai.request_headers(connection, asking, settings)},
         cookies=asking.cookies if connection.options.get("forward_cookies") else None,
         timeout=aiohttp.ClientTimeout(total=settings.aiohttp_client_timeout, sock_connect=30),
     )
     try:
-        return RelayResponse(await while_connected(request, sending))
+        response = await while_connected(request, sending)
+        if connection.kind == "ollama":
+            return await _from_ollama(response)
+        return RelayResponse(response)
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
+
+
+async def _from_ollama(response: aiohttp.ClientResponse) -> Any:
+    """Raises: HttpError: the server's refusal in its own words."""
+    try:
+        found = msgspec.json.decode(await response.read())
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = None
+    finally:
+        response.release()
+    if response.status >= 400:
+        detail = found.get("error") if isinstance(found, dict) else None
+        raise HttpError(response.status, detail or messages.SERVER_CONNECTION_ERROR)
+    return ollama.to_openai_embeddings(found) if isinstance(found, dict) else found

@@ -179,8 +179,9 @@ def _calls(message: Payload, first: int = 0) -> list[Payload]:
 
 
 def to_openai_completion(answer: Payload, model_id: str) -> Payload:
-    """A whole answer of Ollama in OpenAI's form."""
+    """A whole answer of Ollama in OpenAI's form; `model_id` stands in where it names no model."""
     message = answer.get("message") or {}
+    model_id = answer.get("model") or model_id
     found: Payload = {"role": "assistant", "content": message.get("content") or ""}
     if message.get("thinking"):
         found["reasoning_content"] = message["thinking"]
@@ -190,32 +191,37 @@ def to_openai_completion(answer: Payload, model_id: str) -> Payload:
     finish = "tool_calls" if calls else (answer.get("done_reason") or "stop")
     return {
         "id": f"{model_id}-{uuid.uuid4()}",
-        "object": "chat.completion",
         "created": int(time.time()),
         "model": model_id,
-        "choices": [{"index": 0, "message": found, "logprobs": None, "finish_reason": finish}],
+        "choices": [{"index": 0, "logprobs": None, "finish_reason": finish, "message": found}],
+        "object": "chat.completion",
         "usage": _usage(answer),
     }
+
+
+def to_openai_embeddings(answer: Payload) -> Payload:
+    """The embeddings of a text or of several (`/api/embed`) in OpenAI's form."""
+    data = [
+        {"object": "embedding", "embedding": one, "index": place}
+        for place, one in enumerate(answer.get("embeddings") or [])
+    ]
+    return {"object": "list", "data": data, "model": answer.get("model")}
 
 
 class OllamaToOpenAI:
     """Converts the lines of one streamed answer."""
 
     def __init__(self, model_id: str) -> None:
-        self._head = {
-            "id": f"chatcmpl-{uuid.uuid4()}",
-            "object": "chat.completion.chunk",
-            "created": int(time.time()),
-            "model": model_id,
-        }
+        self._head: Payload = {"id": f"chatcmpl-{uuid.uuid4()}", "created": int(time.time()), "model": model_id}
         self._called = 0
         self._begun = False
 
     def _chunk(self, delta: Payload, finish: str | None = None, usage: Payload | None = None) -> bytes:
-        chunk: Payload = {
-            **self._head,
-            "choices": [{"index": 0, "logprobs": None, "finish_reason": finish, "delta": delta}],
-        }
+        if not self._begun:
+            self._begun = True
+            delta = {**delta, "role": "assistant"}
+        choice = {"index": 0, "logprobs": None, "finish_reason": finish, "delta": delta}
+        chunk: Payload = {**self._head, "choices": [choice], "object": "chat.completion.chunk"}
         if usage:
             chunk["usage"] = usage
         return b"data: " + msgspec.json.encode(chunk) + b"\n\n"
@@ -242,10 +248,10 @@ class OllamaToOpenAI:
         if calls:
             self._called += len(calls)
             delta["tool_calls"] = calls
+        if answer.get("model"):
+            self._head["model"] = answer["model"]
         if delta:
-            role = {} if self._begun else {"role": "assistant"}
-            self._begun = True
-            found.append(self._chunk({**role, **delta}))
+            found.append(self._chunk(delta))
         if answer.get("done"):
             finish = "tool_calls" if self._called else (answer.get("done_reason") or "stop")
             found.append(self._chunk({}, finish, _usage(answer)))

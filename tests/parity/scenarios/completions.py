@@ -12,7 +12,15 @@ _TOOL = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     },
 }
+_CLAUDE_TOOL = {
+    "name": "weather",
+    "description": "The weather",
+    "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+}
+_WEATHER = [{"role": "user", "content": "What is the weather?"}]
+_CRASH = "the reference does not catch its own exception for a model that cannot be had"
 _CLAUDE = {"model": "demo-small", "max_tokens": 50, "messages": [{"role": "user", "content": "[[tokens 3]]"}]}
+_COMPLETED = {"id": "a", "chat_id": "temporary:x", "session_id": "x", "model": "demo-small", "messages": []}
 
 STEPS = flat(
     post("ada", _ASK, _HI),
@@ -61,19 +69,29 @@ STEPS = flat(
         ignore=("$.data",),
         why="long",
     ),
-    post("ada", "/api/embeddings", {"model": "nothing", "input": "one"}),
-    post("ada", "/api/embeddings", {}),
-    refused("anonymous pending bob", "POST", "/api/embeddings", {"model": "demo-embedding", "input": "one"}),
+    post("ada", "/api/embeddings", {"model": "nothing", "input": "one"}, ignore=("status",), why=_CRASH),
+    post("ada", "/api/embeddings", {}, ignore=("status",), why=_CRASH),
+    refused("anonymous pending", "POST", "/api/embeddings", {"model": "demo-embedding", "input": "one"}),
+    post("bob", "/api/embeddings", {"model": "demo-embedding", "input": "one"}, ignore=("status",), why=_CRASH),
     # Messages.
     post("ada", "/api/message", _CLAUDE),
     post("ada", "/api/v1/messages", _CLAUDE),
     post("ada", "/api/v1/messages", {**_CLAUDE, "stream": True}),
+    post("ada", "/api/v1/messages", {**_CLAUDE, "model": "demo-reasoner", "stream": True}),
+    post("ada", "/api/v1/messages", {**_CLAUDE, "model": "demo-reasoner"}),
+    post("ada", "/api/v1/messages", {**_CLAUDE, "tools": [_CLAUDE_TOOL], "messages": _WEATHER}),
+    post("ada", "/api/v1/messages", {**_CLAUDE, "tools": [_CLAUDE_TOOL], "messages": _WEATHER, "stream": True}),
+    post("ada", "/api/v1/messages", {**_CLAUDE, "system": [{"type": "text", "text": "Be short."}], "top_k": 3}),
+    post("bob", "/api/v1/messages", _CLAUDE),
     post("ada", "/api/v1/messages", {**_CLAUDE, "model": "nothing"}),
     post("ada", "/api/v1/messages", {}),
     refused("anonymous pending", "POST", "/api/v1/messages", _CLAUDE),
     post("ada", "/api/v1/messages/count_tokens", _CLAUDE),
     post("ada", "/api/message/count_tokens", {}),
-    refused("anonymous", "POST", "/api/v1/messages/count_tokens", _CLAUDE),
+    post("ada", "/api/v1/messages/count_tokens", {**_CLAUDE, "model": "nothing"}),
+    post("bob", "/api/v1/messages/count_tokens", _CLAUDE),
+    post("bob", "/api/v1/messages/count_tokens", {**_CLAUDE, "model": "nothing"}),
+    refused("anonymous pending", "POST", "/api/v1/messages/count_tokens", _CLAUDE),
     # Running work.
     get("ada", "/api/tasks"),
     refused("anonymous bob", "GET", "/api/tasks"),
@@ -83,7 +101,26 @@ STEPS = flat(
     refused("anonymous bob", "POST", "/api/tasks/stop/nothing"),
     refused("anonymous pending", "GET", "/api/tasks/chat/nothing"),
     post("ada", "/api/chat/completed", {"model": "nothing", "messages": []}),
+    post("ada", "/api/chat/completed", {"id": "a", "model": "nothing", "messages": []}),
+    post("ada", "/api/chat/completed", {"id": "a", "messages": []}),
+    post("ada", "/api/chat/completed", {"id": "a", "model": "demo-small", "messages": []}),
+    post("ada", "/api/chat/completed", _COMPLETED),
+    post("bob", "/api/chat/completed", {**_COMPLETED, "chat_id": "nothing"}),
+    post("ada", "/api/chat/completed", {**_COMPLETED, "chat_id": "channel:x"}),
+    refused("pending", "POST", "/api/chat/completed", _COMPLETED),
     post("ada", "/api/chat/actions/nothing", {"model": "demo-small"}),
+    post("ada", "/api/chat/actions/nothing.part", {"model": "demo-small"}),
+    post("bob", "/api/chat/actions/nothing", {"model": "demo-small", "chat_id": "nothing"}),
+    post("ada", "/api/chat/actions/nothing", {"model": "demo-small", "chat_id": "channel:x"}),
+    refused("anonymous pending", "POST", "/api/chat/actions/nothing", {"model": "demo-small"}),
+    # A chat of one's own, where nothing runs.
+    post("bob", "/api/v1/chats/new", {"chat": {"title": "Mine"}}, save={"mine": "$.id"}),
+    get("bob", "/api/tasks/chat/${mine}"),
+    post("bob", "/api/tasks/chat/${mine}/stop"),
+    get("cy", "/api/tasks/chat/${mine}"),
+    post("cy", "/api/tasks/chat/${mine}/stop"),
+    get("bob", "/api/tasks/chat/temporary:x"),
+    post("bob", "/api/tasks/chat/temporary:x/stop"),
     refused("anonymous", "POST", "/api/chat/completed", {}),
     delete("anonymous", _ASK),
 )

@@ -25,11 +25,13 @@ def _each(name: str, body: dict[str, object]) -> list[object]:
     return [
         post("bob", path, body),
         post("bob", path, {**body, "model": "nothing"}),
-        *refused("anonymous", "POST", path, body),
+        *refused("anonymous pending", "POST", path, body),
+        post("ada", path, body, ignore=("$.choices[0].message.content", "$.usage"), why="our own prompts"),
     ]
 
 
 STEPS = flat(
+    get("ada", "/api/models", query={"refresh": True}),
     get("ada", f"{_TASKS}/config", save={"config": "$"}),
     get("bob", f"{_TASKS}/config"),
     refused("anonymous pending", "GET", f"{_TASKS}/config"),
