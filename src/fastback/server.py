@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import uvicorn
@@ -68,8 +68,8 @@ def configured(application: Asgi, settings: Settings) -> uvicorn.Config:
     )
 
 
-async def serve(settings: Settings, env: Mapping[str, str], *, ready: asyncio.Event | None = None) -> None:
-    """Serve until told to stop.
+async def serve(settings: Settings, env: Mapping[str, str], *, ready: Callable[[], None] | None = None) -> None:
+    """Serve until told to stop; `ready` is called when the address is ours and everything stands.
 
     Raises:
         StartError: the address cannot be had. DatabaseError, RevisionError: as `app.open_database`.
@@ -84,15 +84,15 @@ async def serve(settings: Settings, env: Mapping[str, str], *, ready: asyncio.Ev
         host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
         log.info("ready on http://%s:%d", host, settings.port)
         if ready is not None:
-            ready.set()
+            ready()
         await server.serve(sockets=[listening])
 
 
-def run(settings: Settings, env: Mapping[str, str]) -> None:
-    """Serve on uvloop where it can be had."""
+def run(settings: Settings, env: Mapping[str, str], *, ready: Callable[[], None] | None = None) -> None:
+    """Serve on uvloop where it can be had; otherwise as `serve`."""
     try:
         import uvloop
     except ImportError:
-        asyncio.run(serve(settings, env))
+        asyncio.run(serve(settings, env, ready=ready))
     else:
-        uvloop.run(serve(settings, env))
+        uvloop.run(serve(settings, env, ready=ready))

@@ -141,6 +141,8 @@ async def playing(scenario: Scenario, url: str, upstream: str, data_dir: str) ->
     # A connection for each request, as a server that closes one after an error must not spoil the next.
     connector = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=jar, connector=connector) as session:
+        # What a scenario before this one did to the model server's models must not show here.
+        await (await session.delete(f"{upstream}/_requests")).read()
         player = Player(url, upstream, Normaliser(places), {"upstream": upstream, "server": url}, session)
         if scenario.cast:
             await player.cast()

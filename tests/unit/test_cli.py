@@ -119,6 +119,11 @@ def test_a_port_in_use_is_named(tmp_path: Path, taken: str) -> None:
     )
 
 
+def test_the_demo_welcomes_nobody_to_a_port_in_use(tmp_path: Path, taken: str) -> None:
+    words = ("demo", "--host", "127.0.0.1", "--port", taken, "--data-dir", "home")
+    refused(run(tmp_path, *words), f"cannot listen on 127.0.0.1:{taken}")
+
+
 @pytest.mark.parametrize(("variable", "value"), [("PORT", "abc"), ("PORT", "70000"), ("DATABASE_URL", "mysql://x/y")])
 def test_a_variable_that_makes_no_sense_is_named(tmp_path: Path, variable: str, value: str) -> None:
     refused(run(tmp_path, "serve", "--data-dir", "home", **{variable: value}), variable)
@@ -340,3 +345,9 @@ def test_routes_lists_every_operation_with_its_handler(capsys: pytest.CaptureFix
     assert main(["routes"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("POST    /api/chat/completions  fastback.completions.routes.") for line in lines)
+
+
+def test_the_page_of_routes_ends_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["routes", "--markdown"]) == 0
+    text = capsys.readouterr().out
+    assert text.endswith("|\n") and not text.endswith("\n\n")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 
 from fastback.app import routers
-from fastback.compatibility.operations import built, contract
+from fastback.compatibility.operations import REFUSED_AT_LAST, built, contract
 
 
 def run(arguments: argparse.Namespace) -> int:
     routes = [route for router in routers() for route in router.routes]
     if arguments.markdown:
-        print(markdown())
+        print(markdown(), end="")
         return 0
     for route in sorted(routes, key=lambda one: (one.path, one.method)):
         print(f"{route.method:<7} {route.path}  {route.handler.__module__}.{route.handler.__name__}")
@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
 def markdown() -> str:
     """The page `docs/compatibility.md`."""
     routes = [route for router in routers() for route in router.routes]
-    done = built(routes)
+    done = built(routes) - REFUSED_AT_LAST
     everything = contract()
     lines = [
         "# Compatibility with Open WebUI 0.12.4",
@@ -33,7 +33,8 @@ def markdown() -> str:
         "(Socket.IO, both transports) and `/api/ws/chat`.",
         "",
         "What waits: running tools and functions, retrieval and files, channels, notes, memories, automations and "
-        "calendars beyond their lists, speech, pictures, LDAP, OAuth, SCIM and second factors. A chat that refers to "
+        "calendars beyond their lists, speech, pictures, LDAP, OAuth, SCIM and second factors. A connection that signs in "
+        "with Entra ID or with the user's OAuth token is not asked. A chat that refers to "
         "files or knowledge is answered without them.",
         "",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Callable
 
 from fastback.cli import fail
 from fastback.kit import log
@@ -44,11 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     return _serve(settings, env)
 
 
-def _serve(settings: Settings, env: Environment) -> int:
+def _serve(settings: Settings, env: Environment, ready: Callable[[], None] | None = None) -> int:
     from fastback import server
 
     try:
-        server.run(settings, env)
+        server.run(settings, env, ready=ready)
     except (server.StartError, DatabaseError, RevisionError, SettingsError) as error:
         return fail(str(error))
     except KeyboardInterrupt:
@@ -67,8 +68,12 @@ def _demo(settings: Settings, env: Environment, rate: float) -> int:
             "ENABLE_OLLAMA_API": "false",
             "ENABLE_PERSISTENT_CONFIG": "false",
         }
-        print(f"The built-in model server answers on {url}; open the page, sign up, and chat with demo-small.")
-        return _serve(load_with(settings, here), Environment(here, env))
+
+        def welcome() -> None:
+            text = f"The built-in model server answers on {url}; open the page, sign up, and chat with demo-small."
+            print(text, flush=True)
+
+        return _serve(load_with(settings, here), Environment(here, env), welcome)
 
 
 def load_with(settings: Settings, more: dict[str, str]) -> Settings:

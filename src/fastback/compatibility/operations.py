@@ -25,6 +25,10 @@ class Operation(msgspec.Struct, frozen=True):
         return self.method, path.rstrip("/") or "/"
 
 
+#: Operations that say what is wrong with a request, and 501 where nothing is: they count as not built.
+REFUSED_AT_LAST = frozenset({Operation("POST", "/api/chat/actions/{action_id}")})
+
+
 def contract() -> list[Operation]:
     """Every operation, by path."""
     text = resources.files("fastback.compatibility").joinpath("operations.tsv").read_text()

@@ -16,6 +16,7 @@ from fastback.kit.http import BadRequest, HttpError, Router
 from fastback.kit.http.waiting import while_connected
 from fastback.providers import ollama, openai
 from fastback.providers.asking import asking_of, with_groups
+from fastback.providers.http_client import answer_timeout
 from fastback.providers.relay import RelayResponse
 from fastback.settings import Settings
 
@@ -54,7 +55,7 @@ async def embeddings(
         data=msgspec.json.encode(body),
         headers={"content-type": "application/json", **openai.request_headers(connection, asking, settings)},
         cookies=asking.cookies if connection.options.get("forward_cookies") else None,
-        timeout=aiohttp.ClientTimeout(total=settings.aiohttp_client_timeout, sock_connect=30),
+        timeout=answer_timeout(settings),
     )
     try:
         response = await while_connected(request, sending)

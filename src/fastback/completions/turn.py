@@ -83,6 +83,7 @@ class Turn:
         self._stored = is_stored(request.chat_id)
         #: Its id among the running tasks.
         self.task_id = ""
+        self._answer_so_far: Answer | None = None
         self._last_shared = 0.0
         self._save_again = 0.0
 
@@ -121,7 +122,11 @@ class Turn:
 
     async def _failed(self, detail: str) -> None:
         if self._stored:
-            patch = {"error": {"content": detail}, "done": True}
+            patch: dict[str, Any] = {"error": {"content": detail}, "done": True}
+            if self._answer_so_far is not None and not self._answer_so_far.empty:
+                self._answer_so_far.close()
+                output = self._answer_so_far.output("incomplete")
+                patch |= {"content": text_of(output), "output": output}
             await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch)
             await self._written()
         await self.emit("chat:message:error", {"error": {"content": detail}, "done": True})
@@ -133,6 +138,7 @@ class Turn:
         prepared = await self._s.context.prepare(self.request, self.model, self.user)
         answer = Answer(TagSplitter(pairs_of(prepared.reasoning_tags)), prepared.previous)
         answer.selected_model_id = prepared.selected_model_id
+        self._answer_so_far = answer
         if prepared.note:
             await self._status({"action": "note", "description": prepared.note, "done": True})
         upstream = await self._s.provider.open(prepared.model, prepared.payload, self.asking)

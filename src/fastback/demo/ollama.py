@@ -44,6 +44,11 @@ class Ollama:
         self.models = [MODEL]
         self.loaded: list[str] = []
 
+    def reset(self) -> None:
+        """Have the models of the beginning, and none in memory."""
+        self.models[:] = [MODEL]
+        self.loaded.clear()
+
     def tags(self) -> Json:
         return {"models": [self._listed(name) for name in self.models]}
 

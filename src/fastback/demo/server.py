@@ -2,7 +2,7 @@
 
 `GET /_requests` tells the last hundred things it was asked to do, the latest at the end: method, path, headers, body,
 and whether the client went away before the end of the answer (`gone`); with `?all=true` what only reads, too.
-`DELETE /_requests` forgets them.
+`DELETE /_requests` forgets them, and what was done to Ollama's models.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class DemoServer:
             if method == "DELETE":
                 self.requests.clear()
                 self.reads.clear()
+                self.ollama.reset()
             both = b"all=true" in scope["query_string"]
             noted = sorted((*self.requests, *self.reads), key=lambda one: one["number"]) if both else self.requests
             await send_json(send, list(noted)[-_REMEMBERED:])

@@ -84,6 +84,11 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode(found).decode()
 
 
+def _worth_showing(record: logging.LogRecord) -> bool:
+    """Whether a line is worth showing: of an answer that breaks off we have told why, the HTTP server repeats it."""
+    return "without completing response" not in str(record.msg)
+
+
 def set_up(level: str, form: str) -> None:
     """Write logs of `level` and above to standard error."""
     handler = logging.StreamHandler(sys.stderr)
@@ -94,3 +99,4 @@ def set_up(level: str, form: str) -> None:
     logging.getLogger("fastback").setLevel(known)
     # Libraries speak where something is wrong; at DEBUG they may tell more, but never packets and headers.
     root.setLevel(logging.INFO if known <= logging.DEBUG else max(known, logging.WARNING))
+    logging.getLogger("uvicorn.error").addFilter(_worth_showing)

@@ -1,16 +1,20 @@
 """A provider's answer passed on as it comes: bytes in, bytes out, nothing parsed.
 
-A client that hangs up ends the provider's work: the connection is closed instead of being read to its end.
+A client that hangs up ends the provider's work: the connection is closed instead of being read to its end. A provider
+that breaks off breaks the client's connection: an answer without its end must not look whole.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 import aiohttp
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+log = logging.getLogger("fastback.providers")
 
 _PASSED = {
     "content-type": "content-type",
@@ -60,7 +64,7 @@ class RelayResponse(Response):
         """An answer of known length is no stream: it is read and sent at once."""
         try:
             body = await self.upstream.read()
-        except (aiohttp.ClientError, OSError):
+        except (TimeoutError, aiohttp.ClientError, OSError):
             body = b'{"detail":"Open WebUI: Server Connection Error"}'
             self.status_code, self._relayed = 502, [(b"content-type", b"application/json")]
         finally:
@@ -88,10 +92,11 @@ class RelayResponse(Response):
                     if not piece:
                         continue
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except (TimeoutError, aiohttp.ClientError, OSError):
-            if gone.done():
-                return
-            # The provider broke off; the client sees the end of the stream where it broke.
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            if not gone.done():
+                log.warning("%s broke off its answer: %s", self.upstream.url.host, error or type(error).__name__)
+            # Without an end the connection breaks here too: nobody takes half an answer for a whole one.
+            return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

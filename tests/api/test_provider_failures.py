@@ -1,0 +1,201 @@
+"""Providers that are down, slow, talk nonsense or break off: what API clients and the page see, and what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from conftest import Person
+from page import open_page
+
+#: Breaks off after five tokens, the last two of which may be lost with the connection.
+BREAKS = "[[silent 0.3]] [[break]] [[tokens 50]]"
+CHAT = "/api/chat/completions"
+LLAMA = "llama-demo:latest"
+
+
+@pytest.fixture
+def environment(upstream: str) -> dict[str, str]:
+    return {"ENABLE_OLLAMA_API": "true", "OLLAMA_BASE_URLS": upstream}
+
+
+@pytest.fixture
+async def asked(upstream: str) -> AsyncIterator[Any]:
+    """What the model server was last asked."""
+    async with aiohttp.ClientSession() as session:
+
+        async def last() -> Any:
+            async with session.get(f"{upstream}/_requests") as reply:
+                found = await reply.json()
+            return found[-1] if found else None
+
+        yield last
+
+
+def question(text: str, **more: Any) -> dict[str, Any]:
+    return {"model": "demo-small", "messages": [{"role": "user", "content": text}], **more}
+
+
+async def dead(ada: Person) -> None:
+    """Connect a server that is down, with a model that is named by hand."""
+    config = (await ada.get("/openai/config")).ok()
+    config["OPENAI_API_BASE_URLS"] = [config["OPENAI_API_BASE_URLS"][0], "http://127.0.0.1:9/v1"]
+    config["OPENAI_API_KEYS"] = ["upstream-key", "k"]
+    config["OPENAI_API_CONFIGS"] = {"1": {"enable": True, "model_ids": ["dead"]}}
+    (await ada.post("/openai/config/update", config)).ok()
+
+
+@pytest.mark.parametrize("model", ["demo-small", LLAMA])
+async def test_a_stream_that_breaks_off_does_not_look_whole(ada: Person, model: str) -> None:
+    body = question(BREAKS, model=model, stream=True)
+    came = b""
+    with pytest.raises(aiohttp.ClientPayloadError):
+        async with ada.http().post(ada.url + CHAT, json=body) as response:
+            assert response.status == 200
+            async for piece in response.content.iter_any():
+                came += piece
+    assert b"word2" in came and b"[DONE]" not in came
+
+
+@pytest.mark.parametrize("model", ["demo-small", LLAMA])
+async def test_a_whole_answer_that_breaks_off_is_an_error(ada: Person, model: str) -> None:
+    (await ada.post(CHAT, question("[[break]]", model=model))).refused(502, "Open WebUI: Server Connection Error")
+
+
+async def test_anthropics_stream_says_that_it_failed(ada: Person) -> None:
+    body = question(BREAKS, max_tokens=100, stream=True)
+    text = (await ada.post("/api/v1/messages", body)).text
+    assert "word2" in text and "event: error" in text and "message_stop" not in text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_server_that_is_down(ada: Person, stream: bool) -> None:
+    await dead(ada)
+    said = "Open WebUI: Server Connection Error"
+    (await ada.post(CHAT, question("x", model="dead", stream=stream))).refused(500, said)
+    async with ada.http().ws_connect(f"{ada.url}/api/ws/chat?token={ada.token}") as socket:
+        await socket.send_json(question("x", model="dead"))
+        assert await socket.receive_json() == {"error": {"message": said}}
+
+
+DOORS = [
+    (CHAT, question("[[slow]]")),
+    (CHAT, question("[[slow]]", stream=True)),
+    (CHAT, question("[[slow]]", model=LLAMA)),
+    ("/openai/chat/completions", question("[[slow]]")),
+    ("/api/v1/messages", question("[[slow]]", max_tokens=5)),
+    ("/api/v1/messages", question("[[slow]]", max_tokens=5, stream=True)),
+    ("/openai/responses", {"model": "demo-small", "input": "[[slow]]"}),
+]
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+@pytest.mark.parametrize(("path", "body"), DOORS, ids=lambda one: one if isinstance(one, str) else None)
+async def test_who_hangs_up_before_the_first_word_ends_the_work(
+    ada: Person, asked: Any, path: str, body: dict[str, Any]
+) -> None:
+    waiting = asyncio.create_task(ada.post(path, body))
+    for _ in range(200):
+        found = await asked()
+        if found and "[[slow]]" in str(found["body"]) and not found["path"].endswith("count_tokens"):
+            break
+        await asyncio.sleep(0.02)
+    else:
+        pytest.fail("the provider was not asked")
+    number = found["number"]
+    waiting.cancel()
+    for _ in range(100):
+        if (await asked())["number"] == number and (await asked())["gone"]:
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("the provider goes on")
+
+
+class TestSlow:
+    @pytest.fixture
+    def environment(self) -> dict[str, str]:
+        return {"AIOHTTP_CLIENT_TIMEOUT": "1", "AIOHTTP_CLIENT_STREAM_IDLE_TIMEOUT": "0.4"}
+
+    async def test_a_server_that_keeps_one_waiting(self, ada: Person) -> None:
+        (await ada.post(CHAT, question("[[slow]]"))).refused(500, "Open WebUI: Server Connection Error")
+
+    async def test_a_stream_that_falls_silent(self, ada: Person) -> None:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await ada.post(CHAT, question("[[silent 20]] [[tokens 9]]", stream=True))
+
+    async def test_a_stream_that_falls_silent_on_the_page(self, ada: Person) -> None:
+        async with open_page(ada) as page:
+            body = page.body("[[silent 20]] [[tokens 9]]")
+            started = (await ada.post(CHAT, body)).ok()
+            await page.quiet()
+            assert page.of("chat:message:error")[0]["error"]["content"]
+            answer = (await page.chat(started["chat_id"]))["chat"]["history"]["messages"][body["id"]]
+            assert answer["done"] is True and answer["content"].startswith("word0 word1 word2")
+
+
+async def failed(page: Any, text: str, **more: Any) -> tuple[Any, Any]:
+    """The error the page is told for a question, and the answer as it is kept."""
+    body = page.body(text, **more)
+    started = (await page.person.post(CHAT, body)).ok()
+    await page.quiet()
+    (error,) = page.of("chat:message:error")
+    kept = (await page.chat(started["chat_id"]))["chat"]["history"]["messages"][body["id"]]
+    assert error["done"] is True and kept["done"] is True and kept["error"] == error["error"]
+    return error["error"]["content"], kept
+
+
+@pytest.mark.parametrize("model", ["demo-small", LLAMA])
+async def test_the_page_keeps_what_came_before_it_broke(ada: Person, model: str) -> None:
+    async with open_page(ada) as page:
+        error, kept = await failed(page, BREAKS, models=[model])
+        assert error
+        assert kept["content"].startswith("word0 word1 word2")
+        assert kept["output"][0]["status"] == "incomplete"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("demo-error-429", "demo refusal 429"),
+        ("demo-error-401", "demo refusal 401"),
+        ("[[error]]", "demo failure in the stream"),
+    ],
+)
+@pytest.mark.parametrize("model", ["demo-small", LLAMA])
+async def test_the_page_is_told_in_the_providers_words(ada: Person, text: str, says: str, model: str) -> None:
+    async with open_page(ada) as page:
+        error, kept = await failed(page, text, models=[model])
+        assert error == says and kept["content"] == ""
+
+
+async def test_the_page_is_told_of_a_server_that_is_down_and_of_nonsense(ada: Person) -> None:
+    await dead(ada)
+    async with open_page(ada) as page:
+        error, _ = await failed(page, "x", models=["dead"])
+        assert error == "Open WebUI: Server Connection Error"
+        page.events.clear()
+        error, _ = await failed(page, "[[garbage]]")
+        assert error == "The provider answered with something that is not JSON."
+
+
+async def test_the_page_can_stop_waiting(ada: Person, asked: Any) -> None:
+    async with open_page(ada) as page:
+        body = page.body("[[slow]] patience")
+        started = (await ada.post(CHAT, body)).ok()
+        for _ in range(200):
+            found = await asked()
+            if found and "[[slow]] patience" in str(found["body"]):
+                break
+            await asyncio.sleep(0.02)
+        (await ada.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
+        await page.quiet()
+        assert page.of("chat:tasks:cancel")
+        for _ in range(100):
+            if (await asked())["gone"]:
+                return
+            await asyncio.sleep(0.05)
+        pytest.fail("the provider goes on")
