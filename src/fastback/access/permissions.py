@@ -23,7 +23,7 @@ _GROUPS = """
         UNION
         SELECT g.parent_group_id FROM "group" g JOIN chain c ON g.id = c.group_id WHERE g.parent_group_id IS NOT NULL
     )
-    SELECT g.id, g.name, g.permissions FROM "group" g JOIN chain c ON c.group_id = g.id
+    SELECT g.id, COALESCE(g.name, ''), g.permissions FROM "group" g JOIN chain c ON c.group_id = g.id
     ORDER BY g.updated_at DESC, g.id"""
 
 

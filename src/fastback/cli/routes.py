@@ -33,8 +33,8 @@ def markdown() -> str:
         "(Socket.IO, both transports) and `/api/ws/chat`.",
         "",
         "What waits: running tools and functions, retrieval and files, channels, notes, memories, automations and "
-        "calendars beyond their lists, speech, pictures, LDAP, OAuth, SCIM and second factors. A connection that signs in "
-        "with Entra ID or with the user's OAuth token is not asked. A chat that refers to "
+        "calendars beyond their lists, speech, pictures, LDAP, OAuth, SCIM and second factors. A connection that "
+        "signs in with Entra ID or with the user's OAuth token is not asked. A chat that refers to "
         "files or knowledge is answered without them.",
         "",
     ]
