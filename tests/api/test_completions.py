@@ -166,6 +166,12 @@ class TestAnthropic:
             "message_delta",
             "message_stop",
         ]
+        assert found[0]["message"]["usage"]["input_tokens"] == 3
+        # A provider counts what it says only where the model's capabilities ask for it.
+        assert found[-2]["usage"] == {"output_tokens": 0, "input_tokens": 3}
+        usage = {"id": "demo-small", "name": "Small", "meta": {"capabilities": {"usage": True}}, "params": {}}
+        (await ada.post("/api/v1/models/create", usage)).ok()
+        found = events((await ada.post("/api/v1/messages", body)).text)
         assert found[-2]["usage"]["output_tokens"] == 2
 
     async def test_tools_go_both_ways(self, ada: Person) -> None:

@@ -5,7 +5,6 @@ Rooms: `user:{id}` holds every socket of a user, `chat:{id}` those that have a c
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
@@ -190,9 +189,8 @@ class Realtime:
         return None
 
     async def _heartbeat(self, sid: str, data: Any = None) -> None:
-        session = await self._session(sid)
-        if session is not None:
-            session.seen_at = asyncio.get_running_loop().time()
+        # Looking the session up is all: it counts as seen, and one that has ended is disconnected.
+        await self._session(sid)
 
     async def _usage(self, sid: str, data: Any = None) -> None:
         if isinstance(data, dict) and isinstance(data.get("model"), str) and await self._session(sid):

@@ -8,16 +8,12 @@ import msgspec
 
 from fastback.access.identity import User
 
-#: A socket that sends no heartbeat for so long counts as gone (seconds).
-GONE_AFTER = 120
-
 
 class Session(msgspec.Struct):
     """A socket that signed in."""
 
     user: User
     token: str
-    seen_at: float
     chat_ids: set[str]
 
 
@@ -33,7 +29,7 @@ class Sessions:
 
     def put(self, sid: str, user: User, token: str) -> Session:
         known = self._by_sid.get(sid)
-        session = Session(user, token, time.time(), known.chat_ids if known else set())
+        session = Session(user, token, known.chat_ids if known else set())
         self._by_sid[sid] = session
         return session
 

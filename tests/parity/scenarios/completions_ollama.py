@@ -52,6 +52,7 @@ STEPS = flat(
         "ada",
         "/api/v1/models/create",
         {"id": "deep", "base_model_id": _LLAMA, "name": "Deep", "meta": {}, "params": {"think": True}},
+        pause=1.1,
     ),
     get("ada", "/api/models", query={"refresh": True}),
     post("ada", _ASK, _says("[[tokens 2]]", model="deep")),
