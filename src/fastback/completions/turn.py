@@ -154,7 +154,7 @@ class Turn:
             raise
         finally:
             upstream.close()
-        await self._finish(answer, prepared)
+        await self._finish(answer, prepared, streamed=prepared.stream and upstream.is_stream)
 
     async def _status(self, status: dict[str, Any]) -> None:
         """Say above the answer what was done for it."""
@@ -270,10 +270,10 @@ class Turn:
             await self._written()
         await self.emit("chat:tasks:cancel", {"output": output})
 
-    async def _finish(self, answer: Answer, prepared: Prepared) -> None:
+    async def _finish(self, answer: Answer, prepared: Prepared, *, streamed: bool) -> None:
         answer.close()
-        output = answer.output("completed", strip=True)
-        if answer.usage:
+        output = answer.output("completed", strip=streamed)
+        if answer.usage and streamed:
             await self.emit("chat:completion", {"usage": answer.usage})
         if answer.finish is not None:
             await self.emit("chat:completion", answer.finish)
@@ -292,7 +292,7 @@ class Turn:
             await self.emit("chat:list", {"chat_id": self.request.chat_id, "folder_id": self.folder_id})
             await self._written()
         done: dict[str, Any] = {"done": True, "output": output, "title": title}
-        if answer.usage:
+        if answer.usage and streamed:  # else the page has had it with the whole answer
             done["usage"] = answer.usage
         await self.emit("chat:completion", done)
         if self._stored and self._s.watchers.others(self.request.chat_id, self.request.session_id):
