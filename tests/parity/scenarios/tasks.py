@@ -69,4 +69,22 @@ STEPS = flat(
     post("bob", f"{_TASKS}/queries/completions", {**_CHAT, "type": "web_search"}),
     post("bob", f"{_TASKS}/queries/completions", {**_CHAT, "type": "retrieval"}),
     post("bob", f"{_TASKS}/auto/completions", {**_CHAT, "prompt": "What is tea", "type": "general"}),
+    post("ada", f"{_TASKS}/config/update", Merged("${config}", {"ENABLE_AUTOCOMPLETE_GENERATION": True})),
+    post(
+        "ada",
+        f"{_TASKS}/auto/completions",
+        {**_CHAT, "prompt": "What is", "type": "general"},
+        ignore=("$.choices[0].message.content", "$.usage"),
+        why="our own prompt",
+    ),
+    post("bob", f"{_TASKS}/auto/completions", {**_CHAT, "prompt": "What is", "type": "general"}),
+    post("ada", f"{_TASKS}/auto/completions", {**_CHAT, "model": "nothing", "prompt": "What is"}),
+    # The small tasks quote the question: its words are not the provider's.
+    post(
+        "ada",
+        f"{_TASKS}/title/completions",
+        {**_CHAT, "messages": [{"role": "user", "content": "demo-error-429"}]},
+        ignore=("$.usage",),
+        why="our own prompt",
+    ),
 )

@@ -74,8 +74,11 @@ async def manage(
     body: Any = None,
     params: dict[str, str] | None = None,
     job_id: str = "",
+    words: bool = False,
 ) -> aiohttp.ClientResponse:
     """Ask a server to do something with its models; its answer, which is none of an error.
+
+    `words`: a refusal is told as the text it came as, whatever that text holds.
 
     Raises:
         BadRequest: the server cannot do that. HttpError: its refusal, or 500: it cannot be reached.
@@ -95,10 +98,12 @@ async def manage(
         response.release()
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise HttpError(500, str(error)) from error
-    try:
-        detail = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        detail = content.decode("utf-8", "replace")
+    detail: Any = content.decode("utf-8", "replace")
+    if not words:
+        try:
+            detail = msgspec.json.decode(content)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
     raise HttpError(response.status, detail)
 
 

@@ -182,7 +182,7 @@ async def unload_anywhere(data: UnloadForm, request: Request, user: AdminUser, f
         raise BadRequest(f'Provider "{provider or "default"}" does not support model unloading')
     body = {"model": model.upstream_id}
     response = await management_routes.manage(
-        forwarding, model.connection, "unload", user, request, method="POST", body=body
+        forwarding, model.connection, "unload", user, request, method="POST", body=body, words=True
     )
     found = await management_routes.answer_of(response)
     forwarding.registry.refresh_soon()
