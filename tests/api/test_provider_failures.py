@@ -190,3 +190,35 @@ async def test_the_page_can_stop_waiting(ada: Person, asked: Any) -> None:
         await page.quiet()
         assert page.of("chat:tasks:cancel")
         await asked(word, lambda one: one["gone"])
+
+
+class TestWebSocket:
+    """`WS /api/ws/chat`."""
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            ("demo-error-429", "demo refusal 429"),
+            ("[[error]]", "demo failure in the stream"),
+            ("[[garbage]]", "The provider answered with something that is not JSON."),
+            (BREAKS, "Open WebUI: Server Connection Error"),
+        ],
+    )
+    async def test_failures_are_told_and_the_socket_goes_on(self, ada: Person, text: str, says: str) -> None:
+        async with ada.http().ws_connect(f"{ada.url}/api/ws/chat?token={ada.token}") as socket:
+            await socket.send_json(question(text))
+            while "error" not in (found := await socket.receive_json(timeout=10)):
+                pass
+            assert found == {"error": {"message": says}}
+            await socket.send_json(question("[[tokens 1]]"))
+            while (await socket.receive(timeout=10)).data != "[DONE]":
+                pass
+
+    @pytest.mark.parametrize("database", ["sqlite"])
+    @pytest.mark.parametrize("text", ["[[slow]]", "[[tokens 500000]]"])
+    async def test_who_closes_the_socket_ends_the_work(self, ada: Person, asked: Any, text: str) -> None:
+        word = uuid.uuid4().hex
+        async with ada.http().ws_connect(f"{ada.url}/api/ws/chat?token={ada.token}") as socket:
+            await socket.send_json(question(f"{text} {word}"))
+            await asked(word)
+        await asked(word, lambda one: one["gone"])

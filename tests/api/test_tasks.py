@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import aiohttp
 import pytest
 
 from conftest import Person
+from page import open_page
 
 TALK = [{"role": "user", "content": "What is bread?"}, {"role": "assistant", "content": "Baked dough."}]
 
@@ -94,3 +96,35 @@ async def test_tasks_that_are_off_or_make_no_sense(ada: Person, bob: Person, ano
         reply = await bob.post(path.format("queries"), {**body, "type": kind})
         reply.refused(400, f"{name} generation is disabled")
     (await bob.post(path.format("queries"), body)).refused(404, not_found)
+
+
+async def test_tasks_after_an_answer_know_who_asks(ada: Person, bob: Person, upstream: str) -> None:
+    templates = {
+        "task.title.prompt_template": "Title for {{USER_NAME}} <{{USER_EMAIL}}>: {{prompt}}",
+        "task.follow_up.prompt_template": "Next for <{{USER_EMAIL}}>: {{MESSAGES:END:2}}",
+        "task.model.external": "demo-large",
+    }
+    (await ada.post("/api/v1/configs/import", {"config": templates})).ok()
+    everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
+    access = {"id": "demo-small", "name": "demo-small", "access_grants": everybody}
+    (await ada.post("/api/v1/models/model/access/update", access)).ok()
+    word = uuid.uuid4().hex
+    tasks = {"title_generation": True, "follow_up_generation": True}
+
+    async def contents() -> list[tuple[str, str]]:
+        async with aiohttp.ClientSession() as session, session.get(f"{upstream}/_requests") as reply:
+            asked = [one["body"] for one in await reply.json()]
+        return [(one["model"], one["messages"][-1]["content"]) for one in asked if word in str(one)]
+
+    async with open_page(bob) as page:
+        await page.ask(f"{word} [[tokens 1]]", background_tasks=tasks, models=["demo-small"])
+        # Bob may not use the model that does tasks: his chat is named by its question.
+        assert await page.until("chat:title") == f"{word} [[tokens 1]]"
+        assert [model for model, _ in await contents()] == ["demo-small"]
+        (await ada.post("/api/v1/models/model/access/update", {**access, "id": "demo-large"})).ok()
+        page.events.clear()
+        await page.ask(f"{word} [[tokens 1]]", background_tasks=tasks, models=["demo-small"])
+        await page.until("chat:title")
+    told = {text for model, text in await contents() if model == "demo-large"}
+    assert f"Title for Bob <bob@example.com>: {word} [[tokens 1]]" in told
+    assert any(text.startswith("Next for <bob@example.com>: USER:") for text in told)

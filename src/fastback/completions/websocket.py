@@ -13,6 +13,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
 
+import aiohttp
 import msgspec
 
 from fastback import messages
@@ -145,6 +146,8 @@ class _Talk:
             await self.error(error.detail)
         except HttpError as error:
             await self.error(error.detail)
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            await self.error(messages.SERVER_CONNECTION_ERROR)
         except Exception as error:
             await self.error(str(error) or type(error).__name__)
 
