@@ -143,6 +143,27 @@ async def test_headers_say_when_a_key_asks(ada: Person, noting: Noting) -> None:
     assert noting.last["headers"]["x-kind"] == "api_key"
 
 
+class TestToldWhoAsks:
+    @pytest.fixture
+    def environment(self) -> dict[str, str]:
+        return {"ENABLE_FORWARD_USER_INFO_HEADERS": "true"}
+
+    async def test_a_server_is_told_who_asks(self, ada: Person, bob: Person, noting: Noting) -> None:
+        await connect(ada, noting.url)
+        (await bob.post(CHAT, question())).ok()
+        told = {name: value for name, value in noting.last["headers"].items() if name.startswith("x-openwebui")}
+        assert told == {
+            "x-openwebui-user-id": bob.id,
+            "x-openwebui-user-name": "Bob",
+            "x-openwebui-user-email": "bob@example.com",
+            "x-openwebui-user-role": "user",
+            "x-openwebui-auth-type": "jwt",
+        }
+        async with open_page(bob) as page:
+            started = await page.ask("Hi", models=["m"])
+        assert noting.last["headers"]["x-openwebui-chat-id"] == started["chat_id"]
+
+
 @pytest.mark.parametrize("auth_type", ["azure_ad", "microsoft_entra_id", "system_oauth"])
 async def test_a_sign_in_that_is_not_built_says_so(ada: Person, noting: Noting, auth_type: str) -> None:
     await connect(ada, noting.url, auth_type=auth_type, model_ids=["m"])
