@@ -19,6 +19,7 @@ from fastback.features.tasks.templates import plain
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
 from fastback.kit.http.errors import BadRequest
+from fastback.providers.asking import Asking
 from fastback.providers.registry import Model, ModelRegistry
 
 TASK = "context_compaction"
@@ -49,7 +50,7 @@ class Compactor:
         self._provider = provider
         self._context = context
 
-    async def compact(self, chat: ChatPage, user: User, model_id: str | None) -> dict[str, Any]:
+    async def compact(self, chat: ChatPage, asking: Asking, user: User, model_id: str | None) -> dict[str, Any]:
         """Compact the branch at which a chat opens, all but its last message.
 
         Raises:
@@ -64,7 +65,7 @@ class Compactor:
         model_id = model_id or next(iter(document.field("models") or []), None)
         if not model_id:
             raise BadRequest("No model found for context compaction.")
-        result = await self._compacted(chat.id, current_id, branch, model_id, user)
+        result = await self._compacted(chat.id, current_id, branch, model_id, asking, user)
         answer = {key: value for key, value in msgspec.structs.asdict(result).items() if value is not None}
         return {**answer, "context_usage": await self._usage(chat.id)}
 
@@ -87,7 +88,13 @@ class Compactor:
         return found[::-1]
 
     async def _compacted(
-        self, chat_id: str, current_id: str | None, branch: list[Message], model_id: str, user: User
+        self,
+        chat_id: str,
+        current_id: str | None,
+        branch: list[Message],
+        model_id: str,
+        asking: Asking,
+        user: User,
     ) -> Compacted:
         if not self._context.enabled:
             return Compacted(True, False, "disabled")
@@ -97,7 +104,7 @@ class Compactor:
         dropped, kept = branch[:-1], branch[-1:]
         if not dropped or not kept:
             return Compacted(True, False, "too_short")
-        summary = await self._summary(dropped, kept, previous, model_id, user)
+        summary = await self._summary(dropped, kept, previous, model_id, asking, user)
         await turns.save_message(self._db, chat_id, current_id, {"contextSummary": summary}, touch=False)
         return Compacted(True, True, None, len(dropped), len(kept), len(summary))
 
@@ -116,7 +123,13 @@ class Compactor:
         return model, behind
 
     async def _summary(
-        self, dropped: list[Message], kept: list[Message], previous: str | None, model_id: str, user: User
+        self,
+        dropped: list[Message],
+        kept: list[Message],
+        previous: str | None,
+        model_id: str,
+        asking: Asking,
+        user: User,
     ) -> str:
         """The summary by a model; the beginnings of the messages where it says nothing."""
         model, behind = await self._model(model_id, user)
@@ -132,7 +145,7 @@ class Compactor:
             PREVIOUS_SUMMARY=previous or "",
         )
         try:
-            summary = content_of(await self._provider.complete(behind, payload, user)).strip()
+            summary = content_of(await self._provider.complete(behind, payload, asking)).strip()
         except ProviderFailed as error:
             raise BadRequest(error.detail()) from None
         if summary:

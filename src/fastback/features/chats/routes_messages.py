@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
-from fastback.completions.compaction import Compactor
+from fastback.completions.compaction import TASK, Compactor
 from fastback.completions.service import Completions
 from fastback.features.chats import message_events, schemas, store, tool_calls, turns
 from fastback.features.chats.service import Chats
 from fastback.features.chats.store import ChatPage
 from fastback.kit.http import BadRequest, Conflict, NotFound, Router, Unauthorized
+from fastback.providers.asking import asking_of
 
 router = Router("/api/v1/chats")
 
@@ -68,6 +70,7 @@ async def event(chat_id: str, message_id: str, data: schemas.EventForm, user: Ve
 
 @router.post("/{chat_id}/messages/{message_id}/resolve")
 async def resolve(
+    request: Request,
     chat_id: str,
     message_id: str,
     data: schemas.ResolveForm,
@@ -85,13 +88,14 @@ async def resolve(
     answer: dict[str, Any] = {"status": True, "chat_id": chat_id, "message_id": message_id}
     if not resolved.goes_on:
         return {**answer, "task_ids": []}
-    request = completions.read(await tool_calls.continuation(chats.db, chat_id, message_id, user))
-    started = await completions.start(request, user)
+    turn = completions.read(await tool_calls.continuation(chats.db, chat_id, message_id, user))
+    started = await completions.start(turn, asking_of(request, user))
     return {**answer, **msgspec.structs.asdict(started)}
 
 
 @router.post("/{chat_id}/compact")
 async def compact(
+    request: Request,
     chat_id: str,
     user: VerifiedUser,
     chats: Chats,
@@ -104,4 +108,5 @@ async def compact(
         raise Unauthorized(messages.NOT_FOUND)
     if chats.tasks.of(chat_id):
         raise Conflict("Wait for the current response to finish before compacting.")
-    return await compactor.compact(chat, user, data.model if data else None)
+    asking = asking_of(request, user, chat_id=chat_id, task=TASK)
+    return await compactor.compact(chat, asking, user, data.model if data else None)
