@@ -22,7 +22,7 @@ from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.access.tokens import Tokens, new_api_key
 from fastback.config import Config
-from fastback.features.auths import admin_config, directory_config, schemas, store
+from fastback.features.auths import admin_config, directory_config, oauth_config, schemas, store
 from fastback.features.auths.cookies import gone, session_cookie
 from fastback.features.auths.service import Accounts
 from fastback.features.users import store as users
@@ -240,6 +240,17 @@ async def read_ldap(user: AdminUser, config: Config) -> dict[str, Any]:
 async def save_ldap(data: schemas.LdapSwitch, user: AdminUser, config: Config) -> dict[str, Any]:
     await config.set("ldap.enable", data.enable_ldap)
     return {"ENABLE_LDAP": config.get("ldap.enable")}
+
+
+@router.get("/admin/config/oauth")
+async def read_oauth(user: AdminUser, config: Config) -> dict[str, Any]:
+    return oauth_config.current(config)
+
+
+@router.post("/admin/config/oauth")
+async def save_oauth(data: oauth_config.OAuthForm, user: AdminUser, config: Config) -> dict[str, Any]:
+    await config.set_many(oauth_config.updates(data))
+    return oauth_config.current(config)
 
 
 async def _may_have_key(user: User, config: Config, permissions: Permissions) -> None:
