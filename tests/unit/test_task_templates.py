@@ -99,7 +99,9 @@ def test_middle() -> None:
 
 @pytest.mark.parametrize("task", requests.TEMPLATES)
 def test_a_request_is_made_of_our_prompts(task: str) -> None:
-    payload = requests.build(task, Config(), TALK, "m", TYPE="general", responses='"""one"""')
+    more = {"TYPE": "general", "responses": '"""one"""', "PREVIOUS_SUMMARY": "Bread was asked for."}
+    parts = {"COMPACTED_MESSAGES": TALK, "RECENT_MESSAGES": TALK[-1:]}
+    payload = requests.build(task, Config(), TALK, "m", lists=parts, **more)
     assert (payload["model"], payload["stream"], len(payload["messages"])) == ("m", False, 1)
     content = payload["messages"][0]["content"]
     assert payload["messages"][0]["role"] == "user"
