@@ -253,7 +253,8 @@ def markdown(results: list[dict[str, Any]], theirs: dict[str, float], chats: int
 
 Made by `python -m bench.search --write`: one person with {chats:,} chats of {MESSAGES} messages of {LENGTH} characters,
 {OTHERS} others with {OTHERS_CHATS:,} chats each; times of `GET /api/v1/chats/search` over HTTP, medians of seven, Open
-WebUI's of one.
+WebUI's of one. `/health` is asked for every four milliseconds, to see how long the server is away at worst; that hangs
+more than all else on what besides runs on the machine.
 
 Machine: {machine()}. Fastback {__version__}, Open WebUI {REFERENCE_VERSION}.
 

@@ -25,6 +25,7 @@ SEARCH = "/api/v1/chats/search"
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """The index follows at once, and what is searched first is little, so that a small library needs all ways."""
     monkeypatch.setattr(indexer, "PATIENCE", 0.05)
+    monkeypatch.setattr(indexer, "PAUSE_AT_START", 0.0)
     monkeypatch.setattr(find, "WINDOW", 5)
 
 

@@ -56,7 +56,7 @@ class DerivedFile:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA temp_store=MEMORY")
-        connection.execute("PRAGMA cache_size=-4096")
+        connection.execute("PRAGMA cache_size=-2048")
         # For reading alone: a transaction here must never lock the database.
         connection.execute("ATTACH :path AS main_database", {"path": f"file:{quote(str(self._main))}?mode=ro"})
         for name, function in self._design.functions.items():

@@ -16,6 +16,8 @@ log = logging.getLogger("fastback.search")
 
 #: Seconds after a change before the index follows: a chat that is being worked on changes several times in a row.
 PATIENCE = 1.0
+#: Seconds before the first comparison: starting to serve comes first.
+PAUSE_AT_START = 1.0
 #: Seconds between comparisons of the whole index with the chats, for what another program did without leaving a time.
 COMPARE_EVERY = 3600.0
 #: Chats compared in one statement, and written down in one transaction.
@@ -58,6 +60,7 @@ class Indexer:
         """Work until cancelled."""
         try:
             await self._index.open()
+            await asyncio.sleep(PAUSE_AT_START)
             if self._index.ready:
                 await self._work()
             await asyncio.Event().wait()
