@@ -13,6 +13,7 @@ from fastback.features.chats.search.passages import Passage, passages
 from fastback.features.chats.search.query import Needle
 from fastback.features.chats.search.statements import Wanted
 from fastback.features.chats.search.text import LOWER, VISIBLE
+from fastback.features.chats.store import ChatTitle
 from fastback.features.search import store
 from fastback.features.search.store import Folder
 from fastback.features.search.words import excerpt, like, terms_of
@@ -121,23 +122,32 @@ class WorkspaceSearch:
         alike = f"{lower}({{row}}.title) LIKE :alike ESCAPE '\\'"
         same = f"{lower}({{row}}.title) = :same"
         whole = question.query.lower()
-        ranked: dict[str, Found] = {}
-        for rank, early, params in (
-            (0, [same], {"same": whole}),
-            (1, [alike, f"NOT {same}"], {"alike": like(whole), "same": whole}),
-            (3, [f"NOT {alike}"], {"alike": like(whole)}),
-        ):
-            step = self._wanted(question)
-            # What stands in the title stands in the text: the index is asked for all of it.
-            if rank < 3:
-                step.needles = [Needle(whole)]
-            step.early = early
-            step.params |= params
-            for chat in await self._chats.newest(step, most - len(ranked)):
-                ranked.setdefault(chat.id, Found("chat", chat.id, rank, chat.updated_at))
-            if len(ranked) >= most:
-                break
+        # What stands in the title stands in the text: the index is asked for all of it.
+        params: dict[str, Any] = {"alike": like(whole)}
+        titled = await self._step(question, [alike], params, most, needles=[Needle(whole)])
+        if len(titled) >= most:
+            # Those of exactly this title come first, however old they are.
+            titled += await self._step(question, [same], {"same": whole}, most, needles=[Needle(whole)])
+        ranked = {chat.id: Found("chat", chat.id, _rank(chat.title, whole), chat.updated_at) for chat in titled}
+        if len(ranked) < most:
+            for chat in await self._step(question, [f"NOT {alike}"], params, most - len(ranked)):
+                ranked.setdefault(chat.id, Found("chat", chat.id, 3, chat.updated_at))
         return list(ranked.values())
+
+    async def _step(
+        self,
+        question: Question,
+        early: list[str],
+        params: dict[str, Any],
+        most: int,
+        *,
+        needles: list[Needle] | None = None,
+    ) -> list[ChatTitle]:
+        wanted = self._wanted(question)
+        wanted.needles = needles or wanted.needles
+        wanted.early = early
+        wanted.params |= params
+        return await self._chats.newest(wanted, most)
 
     async def _of_others(self, question: Question, most: int) -> list[Found]:
         wanted = self._wanted(question)
