@@ -45,13 +45,12 @@ class FollowUps:
             model = known.get(model.base_model_id)
         if model is None:
             return ""
-        assert asking.user is not None
         try:
-            await self._registry.check_access(asking.user, known[chosen])
+            await self._registry.check_access(asking.asker, known[chosen])
         except HttpError as error:
-            log.warning("%s is not for %s: %s", chosen, asking.user.id, error)
+            log.warning("%s is not for %s: %s", chosen, asking.asker.id, error)
             return ""
-        template = await resolve(self._db, requests.template_of(task, self._config), asking.user)
+        template = await resolve(self._db, requests.template_of(task, self._config), asking.asker)
         info = known[chosen].entry.get("info") or {}
         params = info.get("params") or {}
         payload = requests.build(task, self._config, messages, chosen, template=template, params=params)
@@ -100,6 +99,5 @@ class FollowUps:
         if wanted.get("tags_generation") and self._config.flag("task.tags.enable"):
             named = requests.tags_in(await self.ask("tags_generation", messages, model_id, asking))
             if named:
-                assert asking.user is not None
-                await tags.set_all(self._db, chat_id, asking.user.id, named)
+                await tags.set_all(self._db, chat_id, asking.asker.id, named)
                 await emit("chat:tags", named)

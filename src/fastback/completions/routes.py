@@ -26,10 +26,9 @@ router = Router("/api")
 
 async def complete(body: dict[str, Any], asking: Asking, http: Request, completions: Completions) -> Any:
     """A completion for an API client: the provider's bytes, or a stream of them, passed on."""
-    assert asking.user is not None
     request = completions.read(body)
-    model = await completions.model(request.model_id, asking.user)
-    prepared = await completions.services.context.prepare(request, model, asking.user)
+    model = await completions.model(request.model_id, asking.asker)
+    prepared = await completions.services.context.prepare(request, model, asking.asker)
     if prepared.note:
         # What the answer does without is told in a header.
         http.scope.setdefault("fastback.headers", []).append((unread.HEADER, prepared.note.encode()))

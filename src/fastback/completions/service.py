@@ -128,8 +128,7 @@ class Completions:
         Raises:
             HttpError: what the request asks cannot be done; nothing was written.
         """
-        user = asking.user
-        assert user is not None
+        user = asking.asker
         asking = _in_chat(asking, request)
         model = await self.model(request.model_id, user)
         places = [place for place in request.places if place.message_id]
@@ -182,8 +181,7 @@ class Completions:
         self._asker_of.pop(task_id, None)
 
     def _title_soon(self, request: TurnRequest, asking: Asking, model: Model, message_id: str) -> None:
-        user = asking.user
-        assert user is not None
+        user = asking.asker
 
         async def emit(kind: str, data: Any) -> None:
             await self._tell(request, user, message_id, {"type": kind, "data": data})

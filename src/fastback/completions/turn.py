@@ -73,9 +73,8 @@ class Turn:
     ) -> None:
         self.request = request
         self.model = model
-        assert asking.user is not None
         self.asking = asking
-        self.user: User = asking.user
+        self.user: User = asking.asker
         self.message_id = message_id
         self.folder_id = folder_id
         self.tasks_wanted = tasks_wanted

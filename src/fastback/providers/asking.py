@@ -39,6 +39,17 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether an answer is continued that stands in the chat already.
     continues: bool = False
 
+    @property
+    def asker(self) -> User:
+        """The user.
+
+        Raises:
+            LookupError: the server asks on nobody's behalf, for a list of models say.
+        """
+        if self.user is None:
+            raise LookupError("nobody asks")
+        return self.user
+
     def variables(self) -> dict[str, str]:
         """What the connection's own headers may name as `{{NAME}}`."""
         user = self.user
