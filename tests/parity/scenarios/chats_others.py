@@ -65,7 +65,7 @@ STEPS = flat(
     post("bob", f"{_FOLDERS}/${{team}}/access/update", {"access_grants": [_CY]}),
     *_BY_CY,
     # A folder to be written, in which people go on with each other's chats.
-    post("bob", f"{_FOLDERS}/${{team}}/access/update", {"access_grants": [_CY_WRITES], "share_mode": "continue"}),
+    post("bob", f"{_FOLDERS}/${{team}}/access/update", {"access_grants": [_CY, _CY_WRITES], "share_mode": "continue"}),
     post("bob", f"{_FOLDERS}/${{below}}/update", {"data": {"share_mode": "continue"}}),
     *_BY_CY,
     # Cy's chat in Bob's folder: Bob names and moves it within the tree.

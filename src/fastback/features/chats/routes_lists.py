@@ -9,7 +9,7 @@ from starlette.responses import Response
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.chats import export, live, reading, store
-from fastback.features.chats.store import ChatPage, ChatTitle
+from fastback.features.chats.store import ChatTitle
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError, Router
 from fastback.kit.http.body import JsonBytes, encoder
@@ -84,9 +84,10 @@ async def archived_count(user: VerifiedUser, db: Database) -> int:
 
 
 @router.get("/folder/{folder_id}")
-async def in_folder(folder_id: str, user: VerifiedUser, db: Database) -> list[ChatPage]:
-    ids = await _below(db, folder_id, user.id)
-    return await store.in_folders(db, user.id, ids)
+async def in_folder(folder_id: str, user: VerifiedUser, db: Database) -> Response:
+    """Whole chats, also of the folders below."""
+    folder_ids = await _below(db, folder_id, user.id)
+    return await export.array(db, await store.in_folders(db, user.id, folder_ids))
 
 
 async def _below(db: Database, folder_id: str, user_id: str) -> list[str]:

@@ -164,12 +164,12 @@ async def archived_count(db: Database, user_id: str) -> int:
     return (await db.all_long(int, "chats.archived_count", text, user_id=user_id))[0]
 
 
-async def in_folders(db: Database, user_id: str, folder_ids: list[str]) -> list[ChatPage]:
-    """Whole chats of a user in these folders, newest first."""
+async def in_folders(db: Database, user_id: str, folder_ids: list[str]) -> list[str]:
+    """Ids of a user's chats in these folders, newest first."""
     return await db.all_long(
-        ChatPage,
+        str,
         "chats.in_folders",
-        f"SELECT {_PAGE} FROM chat WHERE user_id = :user_id AND folder_id = ANY(:ids) AND archived = FALSE "
+        "SELECT id FROM chat WHERE user_id = :user_id AND folder_id = ANY(:ids) AND archived = FALSE "
         f"AND (pinned = FALSE OR pinned IS NULL) AND {VISIBLE[db.dialect]} ORDER BY updated_at DESC, id",
         user_id=user_id,
         ids=folder_ids,

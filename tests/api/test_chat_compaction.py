@@ -1,0 +1,57 @@
+"""Compacting chats: a model's summary stands for what was said, and how much of its context a chat fills."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conftest import Person
+from talks import made, talk
+
+
+async def switched_on(admin: Person, **more: Any) -> None:
+    config = (await admin.get("/api/v1/chats/config")).ok()
+    (await admin.post("/api/v1/chats/config", {**config, "ENABLE_CONTEXT_COMPACTION": True, **more})).ok()
+
+
+async def test_nothing_is_compacted_unless_it_is_switched_on(ada: Person) -> None:
+    chat = await made(ada)
+    answer = (await ada.post(f"/api/v1/chats/{chat}/compact", {})).ok()
+    assert answer == {"ok": True, "compacted": False, "reason": "disabled", "context_usage": None}
+    assert (await ada.get(f"/api/v1/chats/{chat}")).ok()["context_usage"] is None
+
+
+async def test_a_summary_stands_for_all_but_the_last_message(ada: Person) -> None:
+    await switched_on(ada)
+    chat = await made(ada)
+    answer = (await ada.post(f"/api/v1/chats/{chat}/compact", {})).ok()
+    assert answer["compacted"] is True and answer["dropped_messages"] == 5 and answer["kept_messages"] == 1
+    opened = (await ada.get(f"/api/v1/chats/{chat}")).ok()
+    summary = opened["chat"]["history"]["messages"]["a3"]["contextSummary"]
+    assert len(summary) == answer["summary_chars"] > 0
+    assert opened["context_usage"] == answer["context_usage"]
+    again = (await ada.post(f"/api/v1/chats/{chat}/compact", {})).ok()
+    assert again["compacted"] is False and again["reason"] == "too_short"
+
+
+async def test_usage_is_what_the_provider_counted_and_what_came_since(ada: Person) -> None:
+    await switched_on(ada, CONTEXT_COMPACTION_TOKEN_THRESHOLD=1000, CONTEXT_COMPACTION_TOKEN_CAP=500)
+    document = talk(2, params={"compact_token_threshold": 200})
+    document["history"]["messages"]["a1"]["usage"] = {"prompt_tokens": 60, "completion_tokens": 20}
+    chat = await made(ada, document)
+    usage = (await ada.get(f"/api/v1/chats/{chat}")).ok()["context_usage"]
+    # Two messages since, of six and eleven characters.
+    assert usage == {"tokens": 91, "estimated_tokens": 91, "threshold": 200, "percent": 46, "source": "estimated"}
+
+
+async def test_what_cannot_be_compacted_says_why(ada: Person, bob: Person) -> None:
+    await switched_on(ada)
+    empty = (await ada.post("/api/v1/chats/new", {"chat": {"title": "Empty"}})).ok()["id"]
+    (await ada.post(f"/api/v1/chats/{empty}/compact", {})).refused(400, "No model found for context compaction.")
+    answer = (await ada.post(f"/api/v1/chats/{empty}/compact", {"model": "demo-small"})).ok()
+    assert answer["reason"] == "empty"
+    chat = await made(ada)
+    for model, status in (("none", 400), ("", 200)):
+        assert (await ada.post(f"/api/v1/chats/{chat}/compact", {"model": model})).status == status
+    # Bob may not use the model.
+    (await bob.post(f"/api/v1/chats/{await made(bob)}/compact", {})).refused(403)
+    (await bob.post(f"/api/v1/chats/{chat}/compact", {})).refused(401)
