@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 
-.PHONY: serve demo test parity check lock bench clean frontend
+.PHONY: serve demo test parity both-ways check lock bench clean frontend
 
 serve: $(VENV)/.runtime frontend
 	$(BIN)/fastback serve --port $(PORT)
@@ -19,6 +19,10 @@ test: $(VENV)/.dev frontend
 # Answers recorded from Open WebUI, replayed here; what differs is printed.
 parity: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n auto -m parity tests/parity
+
+# With FASTBACK_REFERENCE=…/bin/open-webui: a database goes to Open WebUI and back.
+both-ways: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -s tests/both_ways
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests bench
