@@ -23,8 +23,9 @@ log = logging.getLogger("fastback.search")
 _SQLITE = (
     """CREATE TABLE IF NOT EXISTS fastback_search_chat (number INTEGER PRIMARY KEY, chat_id TEXT NOT NULL UNIQUE,
         user_id TEXT NOT NULL, updated_at BIGINT, title TEXT, size BIGINT, tags TEXT)""",
+    # Title and size stand in it, so that chats can be compared with it alone.
     """CREATE INDEX IF NOT EXISTS fastback_search_recent
-        ON fastback_search_chat (user_id, updated_at DESC, chat_id)""",
+        ON fastback_search_chat (user_id, updated_at DESC, chat_id, size, title)""",
     "CREATE TABLE IF NOT EXISTS fastback_search_text (number INTEGER PRIMARY KEY, body TEXT)",
     """CREATE VIRTUAL TABLE IF NOT EXISTS fastback_search_grams USING fts5(body, content='', contentless_delete=1,
         detail=none, tokenize='trigram case_sensitive 1')""",

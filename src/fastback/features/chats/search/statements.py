@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from fastback.features.chats.search.query import Needle
-from fastback.features.chats.search.text import FRESH, SEARCHED, TITLE_ALONE, VISIBLE
+from fastback.features.chats.search.text import FRESH, SAME_TEXT, SEARCHED, TITLE_ALONE, VISIBLE
 from fastback.kit.db.database import Dialect
 
 _CHAT = "c.id, c.title, c.updated_at, c.created_at, c.last_read_at, NULL, FALSE, c.archived"
@@ -81,6 +81,10 @@ def _own(wanted: Wanted, dialect: Dialect) -> list[str]:
     return [wanted.owned, *wanted.where, VISIBLE[dialect]]
 
 
+def _fresh(wanted: Wanted, dialect: Dialect) -> str:
+    return (FRESH if wanted.tags else SAME_TEXT)[dialect]
+
+
 def _early(wanted: Wanted, row: str) -> list[str]:
     return [condition.format(row=row) for condition in wanted.early]
 
@@ -118,7 +122,7 @@ def _hits(
     else:
         body = ""
         chat = f"CROSS JOIN LATERAL (SELECT c.* FROM chat c WHERE c.id = s.chat_id AND {' AND '.join(own)} OFFSET 0) c"
-    select = f"SELECT {_HIT}, {FRESH[dialect]} FROM ({rows}) s {body} {chat}"
+    select = f"SELECT {_HIT}, {_fresh(wanted, dialect)} FROM ({rows}) s {body} {chat}"
     return _finished(select, where or ["TRUE"], wanted, _ORDER, params, most)
 
 
@@ -169,21 +173,24 @@ def directly(
     """
     body = (TITLE_ALONE if titles else SEARCHED)[dialect]
     holds, params = _holds(dialect, body, wanted.needles)
-    where = [*_own(wanted, dialect), *_early(wanted, "c")]
-    start = f"SELECT {_CHAT} FROM chat c"
+    fits = [VISIBLE[dialect]]
     for place, tag in enumerate(wanted.tags):
         if tag == "none":
-            where.append(_UNTAGGED[dialect])
+            fits.append(_UNTAGGED[dialect])
         else:
-            where.append(_TAGGED[dialect].format(name=f"tag{place}"))
+            fits.append(_TAGGED[dialect].format(name=f"tag{place}"))
             params[f"tag{place}"] = tag
+    match = " AND ".join([*fits, *holds])
+    where = [wanted.owned, *wanted.where, *_early(wanted, "c")]
+    start = f"SELECT {_CHAT} FROM chat c"
     if ids is not None:
         where.insert(0, "c.id = ANY(:ids)")
         params["ids"] = ids
-    match = " AND ".join(holds) or "TRUE"
     if indexed:
-        start += " LEFT JOIN fastback_search_chat s ON s.chat_id = c.id"
-        unknown = f"(s.chat_id IS NULL OR NOT {FRESH[dialect]})"
+        # Along an index of either table in the same order: there may be very many.
+        start += """ LEFT JOIN fastback_search_chat s
+            ON s.user_id = c.user_id AND s.updated_at = c.updated_at AND s.chat_id = c.id"""
+        unknown = f"(s.chat_id IS NULL OR NOT {_fresh(wanted, dialect)})"
         # Reading a document costs more than all the rest: the order of the conditions is kept.
         match = f"CASE WHEN {unknown} THEN {match} ELSE FALSE END"
     return _finished(start, [*where, match], wanted, "c.updated_at DESC, c.id", params, most)

@@ -86,12 +86,15 @@ SIZE = {
 #: What makes small letters of a title.
 LOWER = {"sqlite": FOLD, "postgres": "lower"}
 
-#: Whether what the index (`s`) knows of a chat is what the chat now says.
-FRESH = {
+#: Whether the text that the index (`s`) knows of a chat is what the chat says; asked without reading far into a row.
+SAME_TEXT = {
     dialect: f"""(s.updated_at IS NOT DISTINCT FROM c.updated_at AND s.title IS NOT DISTINCT FROM c.title
-        AND s.size = {size} AND s.tags = {TAGS})"""
+        AND s.size = {size})"""
     for dialect, size in SIZE.items()
 }
+
+#: Whether its tags are the same as well.
+FRESH = {dialect: f"({same} AND s.tags = {TAGS})" for dialect, same in SAME_TEXT.items()}
 
 #: Chats that belong to a note or a subagent are no chats of a person.
 VISIBLE = {
