@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -18,6 +19,8 @@ R = TypeVar("R")
 
 #: How long the server may take to accept a connection (seconds).
 CONNECTING = 30.0
+#: So many rows of a long statement are read in a thread.
+MANY = 1000
 
 
 def _changed(status: str) -> int:
@@ -157,7 +160,8 @@ class PostgresDatabase(_Runner):
         return cls(_Patient(pool, timeout))
 
     async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        return await self.all(row, name, text, **params)
+        found = await self._fetch(name, text, params)
+        return read_all(row, found) if len(found) < MANY else await asyncio.to_thread(read_all, row, found)
 
     @asynccontextmanager
     async def transaction(self, *, long: bool = False) -> AsyncIterator[_Runner]:

@@ -1,0 +1,39 @@
+"""How often a model won and lost, day by day, in the server's time zone."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+
+import msgspec
+
+from fastback.features.evaluations.store import Verdict
+
+
+class Day(msgspec.Struct):
+    """`date` is `YYYY-MM-DD`."""
+
+    date: str
+    won: int = 0
+    lost: int = 0
+
+
+def counted(verdicts: Iterable[Verdict]) -> dict[datetime.date, Day]:
+    """The days on which there was a verdict."""
+    days: dict[datetime.date, Day] = {}
+    for verdict in verdicts:
+        date = datetime.date.fromtimestamp(verdict.created_at)
+        day = days.get(date)
+        if day is None:
+            day = days[date] = Day(date.isoformat())
+        if verdict.rating == "1":
+            day.won += 1
+        else:
+            day.lost += 1
+    return days
+
+
+def filled(days: dict[datetime.date, Day], first: datetime.date, last: datetime.date) -> list[Day]:
+    """Every day from the first to the last, also those on which nobody said anything."""
+    dates = (first + datetime.timedelta(number) for number in range((last - first).days + 1))
+    return [days.get(date) or Day(date.isoformat()) for date in dates]
