@@ -73,6 +73,8 @@ FEATURES: list[str] = [
     "features.calendars",
     "features.gravatar",
     "features.notifications",
+    "features.evaluations",
+    "features.analytics",
     "features.search",
     "features.server",
 ]
@@ -94,6 +96,7 @@ PARTS: list[str] = [
     "features.groups.part",
     "features.auths.part",
     "features.server.part",
+    "features.analytics.part",
     "completions.part",
     "completions.compaction",
     "realtime.part",

@@ -1,0 +1,108 @@
+"""The chart over time: values of each model in stretches of the server's local time, perhaps beside those of before."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from typing import Literal
+
+import msgspec
+
+from fastback.features.analytics.usage import Chosen, Usage
+
+Granularity = Literal["10m", "hourly", "3h", "6h", "daily"]
+_MINUTES: dict[Granularity, int] = {"10m": 10, "hourly": 60, "3h": 180, "6h": 360, "daily": 1440}
+#: Local stretches begin at a multiple of this in any time zone (seconds): what the database sums up.
+_FINE, _COARSE = 300, 900
+#: More points than these are no chart.
+MOST_POINTS = 200_000
+
+Values = dict[str, int]
+
+
+class Before(msgspec.Struct):
+    """The same stretch of the period before."""
+
+    models: Values
+    start: str
+    end: str
+
+
+class Point(msgspec.Struct):
+    """`date` is `YYYY-MM-DD`, with ` HH:MM` where the stretches are shorter than a day."""
+
+    date: str
+    models: Values
+    start: str | None = None
+    end: str | None = None
+    previous: Before | None = None
+
+
+def _begin(moment: float, minutes: int) -> datetime.datetime:
+    date = datetime.datetime.fromtimestamp(moment)
+    passed = (date.hour * 60 + date.minute) // minutes * minutes
+    return date.replace(hour=passed // 60, minute=passed % 60, second=0, microsecond=0)
+
+
+def _sane(moment: int) -> float:
+    """A time as messages have it: in seconds; what cannot be one is now."""
+    now = time.time()
+    seconds = moment / 1000 if moment > 10_000_000_000 else moment
+    return seconds if 1_577_836_800 <= seconds <= now + 86_400 else now
+
+
+class Chart:
+    """Makes the points."""
+
+    def __init__(self, usage: Usage, granularity: Granularity, *, tokens: bool) -> None:
+        self._usage = usage
+        self._tokens = tokens
+        self._minutes = _MINUTES[granularity]
+        self._format = "%Y-%m-%d" if granularity == "daily" else "%Y-%m-%d %H:%M"
+
+    def points_between(self, start: int, end: int) -> int:
+        return max(0, end - start) // (self._minutes * 60) + 1
+
+    async def _values(self, chosen: Chosen, shift: int = 0) -> dict[datetime.datetime, Values]:
+        """The values by the beginning of their stretch, every one between start and end where both are given."""
+        width = _FINE if self._minutes < 60 else _COARSE
+        found: dict[datetime.datetime, Values] = {}
+        known: dict[int, Values] = {}
+        for slot in await self._usage.over_time(chosen, width=width, tokens=self._tokens, shift=shift):
+            values = known.get(slot.at)
+            if values is None:
+                values = known[slot.at] = found.setdefault(_begin(slot.at * width, self._minutes), {})
+            values[slot.model_id] = values.get(slot.model_id, 0) + slot.value
+        if chosen.start and chosen.end:
+            at = _begin(_sane(chosen.start) + shift, self._minutes)
+            last = datetime.datetime.fromtimestamp(_sane(chosen.end) + shift)
+            while at <= last:
+                found.setdefault(at, {})
+                at += datetime.timedelta(minutes=self._minutes)
+        return found
+
+    async def points(self, chosen: Chosen) -> list[Point]:
+        found = await self._values(chosen)
+        return [Point(at.strftime(self._format), _by_name(found[at])) for at in sorted(found)]
+
+    async def compared(self, start: int, end: int, group_id: str | None) -> list[Point]:
+        """The points between two times, each beside the one as long before as the period lasts."""
+        length = end - start + 1
+        found = await self._values(Chosen(start, end, group_id))
+        earlier = await self._values(Chosen(start - length, start - 1, group_id), length)
+        points = []
+        for at in sorted(found):
+            begin = max(start, int(at.timestamp()))
+            over = min(end + 1, int((at + datetime.timedelta(minutes=self._minutes)).timestamp()))
+            before = Before(_by_name(earlier.get(at, {})), _written(begin - length), _written(over - length))
+            date = at.strftime(self._format)
+            points.append(Point(date, _by_name(found[at]), _written(begin), _written(over), before))
+        return points
+
+
+def _by_name(values: Values) -> Values:
+    return dict(sorted(values.items()))
+
+
+def _written(moment: int) -> str:
+    return datetime.datetime.fromtimestamp(moment).isoformat()

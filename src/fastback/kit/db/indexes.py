@@ -1,0 +1,44 @@
+"""Indexes of our own on the reference's tables, made while the server answers already: on a large table they take long.
+
+All are named `fastback_…`; the reference ignores them.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from fastback.kit.db.database import Database
+
+log = logging.getLogger("fastback.db")
+
+
+class Index(msgspec.Struct, frozen=True):
+    """`name`, and what follows `CREATE INDEX name` on each database."""
+
+    name: str
+    sqlite: str
+    postgres: str
+
+
+_STATE = {
+    "sqlite": "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = :name",
+    "postgres": """SELECT CASE WHEN i.indisvalid THEN 1 ELSE 0 END FROM pg_index i JOIN pg_class c
+        ON c.oid = i.indexrelid WHERE c.relname = :name AND c.relnamespace = current_schema()::regnamespace""",
+}
+
+
+async def ensure(db: Database, index: Index) -> None:
+    """Make the index if it is not there yet. Writes of others wait meanwhile on SQLite, not on PostgreSQL."""
+    state = await db.scalar("indexes.state", _STATE[db.dialect], name=index.name)
+    if state:
+        return
+    log.info("making the index %s", index.name)
+    if db.dialect == "sqlite":
+        async with db.transaction(long=True) as tx:
+            await tx.execute("indexes.make", f"CREATE INDEX IF NOT EXISTS {index.name} {index.sqlite}")
+        return
+    if state == 0:  # its making was interrupted
+        await db.execute("indexes.drop", f"DROP INDEX CONCURRENTLY IF EXISTS {index.name}")
+    await db.execute("indexes.make", f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index.name} {index.postgres}")
