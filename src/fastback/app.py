@@ -14,6 +14,7 @@ import aiohttp
 from starlette.middleware.cors import CORSMiddleware
 
 from fastback.access import identity
+from fastback.access.audit import Audited, AuditLog
 from fastback.access.grants import Grants
 from fastback.access.guards import API_KEY_HEADER
 from fastback.access.identity import Identities
@@ -186,6 +187,9 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
             hint=settings.password_validation_hint,
         )
         client = make_client(settings)
+        audit = AuditLog.of(settings)
+        if audit is not None:
+            services.add(AuditLog, audit)
         for kind, service in (
             (Bus, bus),
             (Tasks, tasks),
@@ -212,6 +216,8 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
             await identities.write_seen()
             await client.close()
             passwords.close()
+            if audit is not None:
+                audit.close()
     finally:
         await db.close()
         if redis is not None:
@@ -227,8 +233,11 @@ def build(services: Services) -> Application:
     return application
 
 
-def _dressed(http: Asgi, settings: Settings) -> Asgi:
+def _dressed(http: Asgi, services: Services) -> Asgi:
     """What the settings lay around every answer; a layer that has nothing to do is not there."""
+    settings: Settings = services.get(Settings)
+    if services.has(AuditLog):
+        http = Audited(http, services.get(AuditLog), services.get(Identities), settings)
     if settings.enable_compression_middleware:
         http = Compression(http)
     if settings.custom_api_key_header.lower() != API_KEY_HEADER:
@@ -246,6 +255,6 @@ def _dressed(http: Asgi, settings: Settings) -> Asgi:
 def asgi(services: Services) -> Asgi:
     """Everything the server answers: HTTP, and the sockets."""
     realtime: Realtime = services.get(Realtime)
-    gateway = Gateway(_dressed(build(services), services.get(Settings)), realtime.asgi, prefix=REALTIME_PATH)
+    gateway = Gateway(_dressed(build(services), services), realtime.asgi, prefix=REALTIME_PATH)
     gateway.websockets[CHAT_SOCKET] = ChatSocket(services.get(Identities), services.get(Completions))
     return gateway

@@ -103,26 +103,15 @@ class Audit(Powers, frozen=True, kw_only=True):
         about(
             "`NONE`, `METADATA`, `REQUEST` (with what was asked) or `REQUEST_RESPONSE` (with the answer, too).",
             choices=("NONE", "METADATA", "REQUEST", "REQUEST_RESPONSE"),
-            idle="waits for the audit log",
         ),
     ] = "NONE"
-    enable_audit_stdout: Annotated[bool, about("Write it to standard output.", idle="waits for the audit log")] = False
-    enable_audit_logs_file: Annotated[bool, about("Write it to a file.", idle="waits for the audit log")] = True
-    audit_logs_file_path: Annotated[
-        str, about("That file; `audit.log` in the data directory when empty.", idle="waits for the audit log")
-    ] = ""
+    enable_audit_stdout: Annotated[bool, about("Write it to standard output.")] = False
+    enable_audit_logs_file: Annotated[bool, about("Write it to a file.")] = True
+    audit_logs_file_path: Annotated[str, about("That file; `audit.log` in the data directory when empty.")] = ""
     audit_log_file_rotation_size: Annotated[
-        str, about("Size at which a new file begins, such as `10MB`.", idle="waits for the audit log")
+        str, about("Size at which a new file begins, such as `10MB`.", pattern=r"(?i)\d+(\.\d+)?\s*[kmgt]?i?b")
     ] = "10MB"
-    max_body_log_size: Annotated[
-        int, about("Characters of a body that are kept.", least=0, idle="waits for the audit log")
-    ] = 2048
-    audit_excluded_paths: Annotated[str, about("Paths left out, separated by `,`.", idle="waits for the audit log")] = (
-        "/chats,/chat,/folders"
-    )
-    audit_included_paths: Annotated[
-        str, about("If set, the only paths that are kept, separated by `,`.", idle="waits for the audit log")
-    ] = ""
-    enable_audit_get_requests: Annotated[
-        bool, about("Keep requests that only read, too.", idle="waits for the audit log")
-    ] = False
+    max_body_log_size: Annotated[int, about("Bytes of a body that are kept.", least=0)] = 2048
+    audit_excluded_paths: Annotated[str, about("Paths left out, separated by `,`.")] = "/chats,/chat,/folders"
+    audit_included_paths: Annotated[str, about("If set, the only paths that are kept, separated by `,`.")] = ""
+    enable_audit_get_requests: Annotated[bool, about("Keep requests that only read, too.")] = False
