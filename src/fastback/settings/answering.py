@@ -115,9 +115,17 @@ class Calls(Plugins, frozen=True, kw_only=True):
     requests_verify: Annotated[
         bool, about("Check certificates when fetching documents.", idle="waits for retrieval")
     ] = True
-    aiohttp_client_allow_redirects: Annotated[
-        bool, about("Follow redirects of other servers.", idle="waits for tools and webhooks")
+    aiohttp_client_allow_redirects: Annotated[bool, about("Follow redirects of webhooks.")] = False
+    enable_local_web_fetch: Annotated[
+        bool,
+        about(
+            "Let addresses that users name lead into our own network, too (webhooks).",
+            "ENABLE_RAG_LOCAL_WEB_FETCH",
+        ),
     ] = False
+    web_fetch_filter_list: Annotated[
+        str, about("Names and networks that users may name, separated by `,`; `!` before one that they may not.")
+    ] = ""
     aiohttp_pool_connections: Annotated[int | None, about("Connections at once; any number when unset.")] = None
     aiohttp_pool_connections_per_host: Annotated[int | None, about("Connections at once to one server.")] = None
     aiohttp_pool_dns_ttl: Annotated[int, about("Seconds an address is remembered.", least=0)] = 300

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlparse
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
-from fastback.features.users import store as users
-from fastback.kit.db import Database
-from fastback.kit.http import Forbidden, NotFound, Router
+from fastback.features.events.posting import Poster
+from fastback.features.notifications.targets import EVENTS, InvalidTarget, Target, Targets, masked
+from fastback.kit.http import BadRequest, Forbidden, NotFound, Router
 
 router = Router("/api/v1/notifications")
-
-#: What one can be told of: event, label, description, in the words of the contract.
-EVENTS = (
-    ("chat.finished", "Chat finished", "A chat response finished."),
-    ("chat.failed", "Chat failed", "A chat response failed."),
-    ("channel.message", "Channel message", "A channel message was posted."),
-    ("calendar.alert", "Calendar alert", "A calendar event alert was triggered."),
-    (
-        "retrieval.content.process_failed",
-        "Retrieval Content process failed",
-        "Retrieval content processing failed.",
-    ),
-)
 
 
 async def _check(user: User, config: Config, permissions: Permissions) -> None:
@@ -45,48 +32,86 @@ async def events(user: VerifiedUser, config: Config, permissions: Permissions) -
     return {"events": [dict(zip(("event", "label", "description"), one, strict=True)) for one in EVENTS]}
 
 
-def _masked(target: dict[str, Any], default_id: str | None) -> dict[str, Any]:
-    """A target without its address, which is a secret: host and last characters alone."""
-    config = dict(target.get("config") or {})
-    url = str(config.pop("url", "") or "")
-    address = urlparse(url) if url else None
-    if address is None:
-        config["url_masked"] = ""
-    elif address.hostname:
-        config["url_masked"] = f"{address.scheme}://{address.hostname}/...{address.path[-4:]}"
-    else:
-        config["url_masked"] = "****"
-    return {**target, "config": config, "is_default": target.get("id") == default_id}
+class TargetForm(msgspec.Struct):
+    id: str | UnsetType | None = UNSET
+    type: str | UnsetType | None = UNSET
+    enabled: bool | UnsetType | None = UNSET
+    events: list[str] | UnsetType | None = UNSET
+    delivery: str | UnsetType | None = UNSET
+    config: dict[str, Any] | UnsetType | None = UNSET
 
 
 @router.get("/targets")
-async def targets(user: VerifiedUser, db: Database, config: Config, permissions: Permissions) -> dict[str, Any]:
+async def all_of_mine(
+    user: VerifiedUser, known: Targets, config: Config, permissions: Permissions
+) -> dict[str, list[Target]]:
     await _check(user, config, permissions)
-    raw = await users.json_column(db, user.id, "settings")
-    settings = (msgspec.json.decode(raw) if raw is not None else None) or {}
-    known = (settings.get("notifications") or {}) if isinstance(settings, dict) else {}
-    found = known.get("targets") or _legacy(settings, known)
-    found = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-    default_id = known.get("default_target_id") or (found[0].get("id") if found else None)
-    return {"targets": [_masked(one, default_id) for one in found]}
+    try:
+        found = await known.load(user.id)
+    except InvalidTarget as error:
+        raise BadRequest(str(error)) from None
+    return {"targets": [masked(one, found.default_id) for one in found.targets]}
 
 
-def _legacy(settings: Any, known: dict[str, Any]) -> list[dict[str, Any]]:
-    """The one address that older releases kept, as a target."""
-    interface = (settings.get("ui") or {}) if isinstance(settings, dict) else {}
-    older = interface.get("notifications") or {}
-    url = str(known.get("webhook_url") or older.get("webhook_url") or "").strip()
-    if not url:
-        return []
-    return [
-        {
-            "id": "webhook",
-            "type": "webhook",
-            "enabled": True,
-            "events": sorted(event for event, _, _ in EVENTS),
-            "delivery": "away",
-            "config": {"url": url},
-            "created_at": 0,
-            "updated_at": 0,
-        }
-    ]
+@router.post("/targets")
+async def create(
+    data: TargetForm, user: VerifiedUser, known: Targets, config: Config, permissions: Permissions
+) -> Target:
+    await _check(user, config, permissions)
+    try:
+        return await known.create(user.id, msgspec.to_builtins(data))
+    except InvalidTarget as error:
+        raise BadRequest(str(error)) from None
+
+
+@router.put("/targets/{target_id}")
+async def update(
+    target_id: str, data: TargetForm, user: VerifiedUser, known: Targets, config: Config, permissions: Permissions
+) -> Target:
+    await _check(user, config, permissions)
+    try:
+        return await known.update(user.id, target_id, msgspec.to_builtins(data))
+    except InvalidTarget as error:
+        raise BadRequest(str(error)) from None
+
+
+@router.delete("/targets/{target_id}")
+async def delete(
+    target_id: str, user: VerifiedUser, known: Targets, config: Config, permissions: Permissions
+) -> dict[str, bool]:
+    await _check(user, config, permissions)
+    if not await known.delete(user.id, target_id):
+        raise NotFound(messages.NOT_FOUND)
+    return {"ok": True}
+
+
+@router.put("/targets/{target_id}/default")
+async def make_default(
+    target_id: str, user: VerifiedUser, known: Targets, config: Config, permissions: Permissions
+) -> Target:
+    await _check(user, config, permissions)
+    try:
+        return await known.make_default(user.id, target_id)
+    except InvalidTarget as error:
+        raise BadRequest(str(error)) from None
+
+
+@router.post("/targets/{target_id}/test")
+async def try_out(
+    target_id: str, user: VerifiedUser, known: Targets, poster: Poster, config: Config, permissions: Permissions
+) -> dict[str, bool]:
+    """Send a message that says that it is one."""
+    await _check(user, config, permissions)
+    try:
+        found = await known.load(user.id)
+    except InvalidTarget as error:
+        raise BadRequest(str(error)) from None
+    place = found.place(target_id)
+    if place is None:
+        raise BadRequest("Notification target not found")
+    url = str(found.targets[place]["config"]["url"])
+    data = {"action": "test", "user_id": user.id}
+    words = "This is a test notification from Open WebUI."
+    if not await poster.post(url, "Test notification", data, words):
+        raise BadRequest("Webhook delivery failed")
+    return {"ok": True}

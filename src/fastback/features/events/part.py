@@ -1,0 +1,35 @@
+"""Starts the telling of events."""
+
+from __future__ import annotations
+
+import uuid
+
+from fastback.access.happened import Happened
+from fastback.config import Config
+from fastback.features.events.delivery import Delivery
+from fastback.features.events.posting import Poster
+from fastback.features.events.sources import Sources
+from fastback.features.events.webhooks import Webhooks
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
+from fastback.kit.web_guard import WebGuard
+from fastback.settings import Settings
+
+
+async def start(services: Services) -> None:
+    """Add `WebGuard`, `Webhooks` and `Poster`."""
+    settings: Settings = services.get(Settings)
+    config: Config = services.get(Config)
+    bus: Bus = services.get(Bus)
+    db: Database = services.get(Database)
+    guard = WebGuard(settings.web_fetch_filter_list.split(","), local=settings.enable_local_web_fetch)
+    webhooks = Webhooks(config, guard)
+    poster = Poster(guard, settings)
+    for kind, service in ((WebGuard, guard), (Webhooks, webhooks), (Poster, poster)):
+        services.add(kind, service)
+    await webhooks.take_over()
+    delivery = Delivery(webhooks, poster, db, services.get(Tasks), str(uuid.uuid4()))
+    bus.subscribe(Happened, delivery.happened)
+    Sources(bus, db, config).listen()

@@ -1,0 +1,79 @@
+"""Events of the bus that people outside know under other names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastback.access.events import SessionsRevoked, UserDeleted
+from fastback.access.happened import Happened
+from fastback.access.identity import User
+from fastback.completions.events import TurnEvent
+from fastback.config import Config
+from fastback.features.chats.events import ChatDeleted
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+
+_USER = """SELECT id, email, name, role FROM "user" WHERE id = :id"""
+
+
+class Sources:
+    """Listens to what the house tells itself, and tells it on as `Happened`."""
+
+    def __init__(self, bus: Bus, db: Database, config: Config) -> None:
+        self._bus = bus
+        self._db = db
+        self._config = config
+
+    def listen(self) -> None:
+        self._bus.subscribe(TurnEvent, self._turn)
+        self._bus.subscribe(UserDeleted, lambda one: self._bus.publish(Happened("user.deleted", None, one.user_id)))
+        self._bus.subscribe(
+            SessionsRevoked, lambda one: self._bus.publish(Happened("auth.sessions_revoked", None, one.user_id, "user"))
+        )
+        self._bus.subscribe(
+            ChatDeleted,
+            lambda one: self._bus.publish(Happened("chat.deleted", None, one.chat_id, data={"user_id": one.user_id})),
+        )
+
+    async def _turn(self, event: TurnEvent) -> None:
+        """An answer has ended, well or badly. Most events of a turn are pieces of it, so they are sorted out first."""
+        kind = event.data.get("type")
+        if event.only_shared or kind not in ("chat:completion", "chat:message:error"):
+            return
+        data: dict[str, Any] = event.data.get("data") or {}
+        if kind == "chat:message:error":
+            await self._ended(event, "chat.failed", "Chat failed", _error_text(data.get("error")))
+        elif data.get("done") and event.message_id is not None:
+            title = str(data.get("title") or "")
+            await self._ended(event, "chat.finished", title or "Chat finished", _output_text(data), title)
+
+    async def _ended(self, event: TurnEvent, name: str, words: str, message: str, title: str | None = None) -> None:
+        actor = await self._db.first(User, "events.actor", _USER, id=event.user_id)
+        model_id = await self._db.scalar(
+            "events.model", "SELECT model_id FROM chat_message WHERE id = :id", id=f"{event.chat_id}-{event.message_id}"
+        )
+        site = self._config.text("webui.url").rstrip("/")
+        data = {
+            "user_id": event.user_id,
+            "chat_id": event.chat_id,
+            "message_id": event.message_id,
+            "model_id": model_id,
+            **({"title": title} if title is not None else {}),
+            "url": f"{site}/c/{event.chat_id}",
+            "message": message,
+        }
+        await self._bus.publish(Happened(name, actor, event.chat_id, "chat", data, words))
+
+
+def _error_text(error: Any) -> str:
+    return str(error.get("content") or "") if isinstance(error, dict) else str(error or "")
+
+
+def _output_text(data: dict[str, Any]) -> str:
+    parts = [
+        str(part.get("text") or "")
+        for item in data.get("output") or ()
+        if item.get("type") == "message"
+        for part in item.get("content") or ()
+    ]
+    return "\n".join(part for part in parts if part)

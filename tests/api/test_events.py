@@ -1,0 +1,167 @@
+"""Event webhooks and notifications: what is delivered, to whom, and where nothing is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from conftest import Person, Server
+from fastback.kit.web_guard import BlockedAddress, WebGuard
+
+WEBHOOKS = "/api/events/webhooks"
+TARGETS = "/api/v1/notifications/targets"
+FEEDBACK = "/api/v1/evaluations/feedback"
+
+
+@pytest.fixture
+def environment(request: pytest.FixtureRequest) -> dict[str, str]:
+    return {"ENABLE_LOCAL_WEB_FETCH": "true", "ENABLE_USER_WEBHOOKS": "true", **getattr(request, "param", {})}
+
+
+class Hook:
+    """A server that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.heard: list[Any] = []
+        self.status = 200
+        self._arrived = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.heard.append(await request.json())
+        self._arrived.set()
+        return web.Response(status=self.status, headers={"location": "/elsewhere"})
+
+    async def next(self) -> Any:
+        await asyncio.wait_for(self._arrived.wait(), 10)
+        self._arrived.clear()
+        return self.heard[-1]
+
+
+@pytest.fixture
+async def hook() -> AsyncIterator[Hook]:
+    made = Hook()
+    application = web.Application()
+    application.router.add_post("/{path:.*}", made.answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    yield made
+    await runner.cleanup()
+
+
+async def test_a_webhook_is_told_of_what_it_asks_for(ada: Person, bob: Person, hook: Hook) -> None:
+    (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["feedback.*"]})).ok()
+    kept = (await bob.post(FEEDBACK, {"type": "rating", "data": {"rating": 1, "api_key": "hush"}})).ok()
+    told = await hook.next()
+    assert told["event"] == "feedback.created"
+    assert (told["resource"], told["operation"]) == ("feedback", "created")
+    assert told["actor"] == {"id": bob.id, "name": "Bob", "email": "bob@example.com", "role": "user", "type": "user"}
+    assert told["subject"] == {"type": "feedback", "id": kept["id"]}
+    assert told["data"] == {"rating": 1}
+    assert len(hook.heard) == 1  # its own making was not asked for
+
+
+async def test_targets_say_about_whom(ada: Person, bob: Person, cy: Person, hook: Hook) -> None:
+    targets = [{"type": "user", "id": cy.id}]
+    (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["feedback.created"], "targets": targets})).ok()
+    (await bob.post(FEEDBACK, {"type": "rating"})).ok()
+    (await cy.post(FEEDBACK, {"type": "rating"})).ok()
+    assert (await hook.next())["actor"]["name"] == "Cy"
+    assert len(hook.heard) == 1
+
+
+async def test_a_failing_or_switched_off_webhook_hinders_nobody(ada: Person, hook: Hook) -> None:
+    hook.status = 500
+    (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["feedback.created"]})).ok()
+    quiet = (await ada.post(WEBHOOKS, {"url": hook.url, "enabled": False})).ok()
+    (await ada.post(FEEDBACK, {"type": "rating"})).ok()
+    await hook.next()
+    (await ada.post(FEEDBACK, {"type": "rating"})).ok()
+    await hook.next()
+    assert len(hook.heard) == 2
+    assert quiet["enabled"] is False
+
+
+async def test_an_answer_ends_and_whoever_is_away_is_told(ada: Person, hook: Hook, server: Server) -> None:
+    from fastback.access.happened import Happened
+    from fastback.kit.bus import Bus
+
+    form = {"events": ["chat.finished"], "delivery": "always", "config": {"url": hook.url}}
+    made = (await ada.post(TARGETS, form)).ok()
+    assert hook.url not in str(made)
+    away = (await ada.post(TARGETS, {**form, "delivery": "away"})).ok()
+    bus: Bus = server.services.get(Bus)
+    data = {"user_id": ada.id, "title": "Soup", "message": "Leek.", "url": "/c/1"}
+    await bus.publish(Happened("chat.finished", None, "1", "chat", data))
+    assert await hook.next() == {"action": "chat", "message": "Leek.", "title": "Soup", "url": "/c/1"}
+    await asyncio.sleep(0.2)
+    assert len(hook.heard) == 1  # she is here, so the other one keeps silent
+    assert away["delivery"] == "away"
+
+
+async def test_a_target_can_be_tried(ada: Person, hook: Hook) -> None:
+    target = (await ada.post(TARGETS, {"id": "mine", "config": {"url": hook.url}})).ok()
+    (await ada.post(f"{TARGETS}/{target['id']}/test")).ok()
+    assert (await hook.next()) == {"action": "test", "user_id": ada.id}
+    hook.status = 302
+    assert (await ada.post(f"{TARGETS}/mine/test")).status == 200
+    hook.status = 404
+    (await ada.post(f"{TARGETS}/mine/test")).refused(400, "Webhook delivery failed")
+
+
+@pytest.mark.parametrize("environment", [{"ENABLE_LOCAL_WEB_FETCH": "false"}], indirect=True)
+async def test_nothing_is_sent_into_our_own_network(ada: Person, hook: Hook, server: Server) -> None:
+    from fastback.config import Config
+    from fastback.features.events.posting import Poster
+
+    (await ada.post(WEBHOOKS, {"url": hook.url})).refused(400)
+    (await ada.post(TARGETS, {"config": {"url": hook.url}})).refused(400)
+    config: Config = server.services.get(Config)
+    await config.set("events.webhooks", [{"id": "x", "url": hook.url, "events": ["*"]}])
+    poster: Poster = server.services.get(Poster)
+    assert await poster.post(hook.url, "x", {}) is False
+    assert hook.heard == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/",
+        "http://[::1]/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://169.254.169.254/",
+        "http://0.0.0.0/",
+        "http://2130706433/",
+        "http://localhost/",
+        "http://metadata.google.internal/",
+        "ftp://93.184.216.34/",
+        "http://93.184.216.34\\@127.0.0.1/",
+        "http://93.184.216.34:x/",
+        "http://user@/",
+        "",
+    ],
+)
+async def test_addresses_that_nobody_may_name(url: str) -> None:
+    with pytest.raises(BlockedAddress):
+        await WebGuard().check(url)
+
+
+async def test_lists_of_names() -> None:
+    await WebGuard().check("https://93.184.216.34/x")
+    await WebGuard(["93.184.216.34"]).check("https://93.184.216.34/x")
+    for entries in (["corp.com"], ["!93.184.216.0/24"]):
+        with pytest.raises(BlockedAddress):
+            await WebGuard(entries).check("https://93.184.216.34/x")
+    with pytest.raises(BlockedAddress):
+        WebGuard(["!corp.com"]).check_host("api.corp.com")
+    WebGuard(["!corp.com"]).check_host("evilcorp.com")
+    with pytest.raises(BlockedAddress):
+        await WebGuard(local=True).check("http://169.254.169.254/")
