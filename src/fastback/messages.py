@@ -55,6 +55,7 @@ OLLAMA_NOT_FOUND = "WebUI could not connect to Ollama"
 OLLAMA_API_DISABLED = "The Ollama API is disabled. Please enable it to use this feature."
 OPENAI_NOT_FOUND = "OpenAI API was not found"
 SERVER_CONNECTION_ERROR = "Open WebUI: Server Connection Error"
+DB_NOT_SQLITE = "This feature is only available with SQLite databases."
 SOMETHING_WRONG = "Something went wrong :/"
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
+from fastback.access.happened import Happened
+from fastback.kit.bus import Bus
 from page import open_page
 
 
@@ -241,3 +243,18 @@ async def test_what_is_not_read_is_said(ada: Person) -> None:
     told = await ada.post("/api/chat/completions", {**body, "files": [document]})
     assert told.status == 200 and "not read" in told.headers["x-fastback-note"]
     assert "x-fastback-note" not in (await ada.post("/api/chat/completions", body)).headers
+
+
+async def test_the_end_of_an_answer_is_told_outside(ada: Person, server: Server) -> None:
+    heard: list[Happened] = []
+    bus: Bus = server.services.get(Bus)
+    bus.subscribe(Happened, heard.append)
+    async with open_page(ada) as page:
+        done = await page.ask("Hello [[tokens 3]]")
+        await page.until("chat:active")
+    finished = [one for one in heard if one.event == "chat.finished"]
+    assert len(finished) == 1
+    assert finished[0].actor is not None and finished[0].actor.name == "Ada"
+    assert finished[0].data["chat_id"] == done["chat_id"]
+    assert finished[0].data["message"] == "word0 word1 word2"
+    assert finished[0].data["model_id"] is not None

@@ -11,7 +11,6 @@ import logging
 import os
 import re
 import sys
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from io import BufferedWriter
 from pathlib import Path
@@ -101,6 +100,8 @@ class AuditLog:
     @staticmethod
     def _pack(path: Path) -> None:
         """Move the file away into a zip beside it, named after the time."""
+        import zipfile  # seldom needed, and large
+
         moment = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S_%f")
         kept = path.with_name(f"{path.stem}.{moment}{path.suffix}")
         path.rename(kept)

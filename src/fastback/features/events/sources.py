@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from fastback.access.events import SessionsRevoked, UserDeleted
 from fastback.access.happened import Happened
 from fastback.access.identity import User
@@ -13,7 +15,12 @@ from fastback.features.chats.events import ChatDeleted
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 
+_ANSWER = "SELECT model_id FROM chat_message WHERE id = :id"
 _USER = """SELECT id, email, name, role FROM "user" WHERE id = :id"""
+
+
+class _Answer(msgspec.Struct):
+    model_id: str | None
 
 
 class Sources:
@@ -48,16 +55,16 @@ class Sources:
             await self._ended(event, "chat.finished", title or "Chat finished", _output_text(data), title)
 
     async def _ended(self, event: TurnEvent, name: str, words: str, message: str, title: str | None = None) -> None:
+        row = await self._db.first(_Answer, "events.answer", _ANSWER, id=f"{event.chat_id}-{event.message_id}")
+        if row is None:
+            return  # of a temporary chat nobody is told
         actor = await self._db.first(User, "events.actor", _USER, id=event.user_id)
-        model_id = await self._db.scalar(
-            "events.model", "SELECT model_id FROM chat_message WHERE id = :id", id=f"{event.chat_id}-{event.message_id}"
-        )
         site = self._config.text("webui.url").rstrip("/")
         data = {
             "user_id": event.user_id,
             "chat_id": event.chat_id,
             "message_id": event.message_id,
-            "model_id": model_id,
+            "model_id": row.model_id,
             **({"title": title} if title is not None else {}),
             "url": f"{site}/c/{event.chat_id}",
             "message": message,

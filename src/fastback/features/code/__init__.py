@@ -1,0 +1,1 @@
+"""Code that administrators write, put in order."""

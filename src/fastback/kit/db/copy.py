@@ -1,0 +1,41 @@
+"""A copy of an SQLite database as it was at one moment, made while others go on writing."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+
+from fastback.kit.db.database import Database
+from fastback.kit.db.errors import DatabaseError
+from fastback.kit.db.sqlite import SqliteDatabase
+
+#: Pages that are copied at once; between them the copying may be given up.
+_PAGES = 2000
+
+
+async def copy_to(db: Database, target: Path) -> None:
+    """Write the database to a new file.
+
+    Raises:
+        DatabaseError: it is no SQLite database, or the file cannot be written.
+    """
+    if not isinstance(db, SqliteDatabase):
+        raise DatabaseError("only an SQLite database can be copied")
+    await asyncio.to_thread(_copy, db.path, str(target))
+
+
+def _copy(source: str, target: str) -> None:
+    try:
+        with closing(apsw.Connection(source, flags=apsw.SQLITE_OPEN_READONLY)) as one:
+            # Inside of a transaction the copy is of one moment, whoever writes meanwhile.
+            one.set_busy_timeout(30_000)
+            one.execute("BEGIN")
+            one.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            with closing(apsw.Connection(target)) as other, other.backup("main", one, "main") as backup:
+                while not backup.done:
+                    backup.step(_PAGES)
+    except apsw.Error as error:
+        raise DatabaseError(f"the database cannot be copied: {error}") from error
