@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 import uuid
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import BinaryIO
 
-from starlette.responses import FileResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import StreamingResponse
 
 from fastback import messages
 from fastback.access.guards import AdminUser
@@ -20,18 +23,26 @@ log = logging.getLogger("fastback.backup")
 router = Router("/api/v1/utils/db")
 
 
-class _Passing(FileResponse):
-    """A file that is deleted when it is sent, or when nobody waits for its end any more."""
+#: Bytes that are read and sent at once.
+CHUNK = 256 * 1024
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            Path(self.path).unlink(missing_ok=True)
+
+def _opened(path: Path) -> BinaryIO:
+    """The file, its name gone already: whatever happens to us, no copy stays behind."""
+    try:
+        return path.open("rb")
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    with file:
+        while piece := await asyncio.to_thread(file.read, CHUNK):
+            yield piece
 
 
 @router.get("/download")
-async def download(user: AdminUser, db: Database, settings: Settings) -> FileResponse:
+async def download(user: AdminUser, db: Database, settings: Settings) -> StreamingResponse:
     """A copy of one moment, made beside the database: it takes as much room on the disk until it is sent."""
     if not settings.enable_admin_export:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
@@ -50,4 +61,9 @@ async def download(user: AdminUser, db: Database, settings: Settings) -> FileRes
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    return _Passing(path, media_type="application/octet-stream", filename="webui.db")
+    file = await asyncio.to_thread(_opened, path)
+    headers = {
+        "content-disposition": 'attachment; filename="webui.db"',
+        "content-length": str(os.fstat(file.fileno()).st_size),
+    }
+    return StreamingResponse(_pieces(file), media_type="application/octet-stream", headers=headers)

@@ -18,6 +18,7 @@ from fastback.features.connections.forwarding import Forwarding
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, HttpError, Invalid, NotFound, Router
 from fastback.kit.http.scalars import Problem, missing, problem, read_int
+from fastback.providers.asking import Asking
 from fastback.providers.connections import Connection
 from fastback.providers.listing import ListingError, openai_list
 from fastback.settings import Settings
@@ -78,7 +79,7 @@ async def servers(user: AdminUser, forwarding: Forwarding, settings: Settings) -
         if not connection.enabled or connection.model_ids:
             return False
         try:
-            answer = await openai_list(forwarding.client, connection, settings, user)
+            answer = await openai_list(forwarding.client, connection, settings, Asking(user=user))
         except ListingError:
             return False
         return isinstance(answer, dict) and "pipelines" in answer
