@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import aiohttp
 
 from fastback.access.grants import Grants
@@ -15,7 +13,7 @@ from fastback.completions.provider import Provider
 from fastback.completions.service import Completions
 from fastback.completions.turn import TurnServices
 from fastback.config import Config
-from fastback.features.chats import turns
+from fastback.features.chats import recovery
 from fastback.features.chats.access import ChatAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -23,8 +21,6 @@ from fastback.kit.http.binding import Services
 from fastback.kit.tasks import Tasks
 from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
-
-log = logging.getLogger("fastback.completions")
 
 
 async def start(services: Services) -> None:
@@ -55,6 +51,5 @@ async def start(services: Services) -> None:
     permissions: Permissions = services.get(Permissions)
     services.add(Completions, Completions(turn_services, registry, permissions, rights, alone=alone))
     if alone:  # else other processes may be in the middle of an answer
-        recovered = await turns.recover(db)
-        if recovered:
-            log.info("kept %d answers that were unfinished when the server last stopped", recovered)
+        tasks: Tasks = services.get(Tasks)
+        tasks.background(recovery.recover(db, tasks))

@@ -15,7 +15,8 @@ from fastback.kit.db.indexes import Index
 
 
 def _sqlite_tokens(*names: str) -> str:
-    found = ", ".join(f"usage ->> '{name}'" for name in names)
+    # No `->>`: an older SQLite, which another program may bring along, could not open a database with such an index.
+    found = ", ".join(f"json_extract(usage, '$.{name}')" for name in names)
     # An index must not refuse a row for what it holds.
     return f"CASE WHEN json_valid(usage) THEN CAST(COALESCE({found}) AS INTEGER) END"
 

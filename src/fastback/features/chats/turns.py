@@ -360,35 +360,3 @@ async def set_title(db: Database, chat_id: str, text: str) -> None:
             title=text,
             chat=document.encode().decode(),
         )
-
-
-class _Unfinished(msgspec.Struct):
-    id: str
-    chat_id: str
-    content: msgspec.Raw
-    output: list[Any] | None
-
-
-async def recover(db: Database) -> int:
-    """After a crash: bring what was written of unfinished answers into their documents; how many there were."""
-    rows = await db.all(
-        _Unfinished,
-        "turns.unfinished",
-        """SELECT id, chat_id, content, output FROM chat_message
-           WHERE role = 'assistant' AND done = FALSE AND output IS NOT NULL LIMIT 1000""",
-    )
-    count = 0
-    for row in rows:
-        content = msgspec.json.decode(row.content)
-        if not content and not row.output:
-            continue
-        message_id = row.id.removeprefix(f"{row.chat_id}-")
-        await save_message(
-            db,
-            row.chat_id,
-            message_id,
-            {"content": content or "", "output": row.output or [], "done": True},
-            touch=False,
-        )
-        count += 1
-    return count

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 Usage = dict[str, Any]
 
 
 def _count(usage: Usage, *names: str) -> int:
-    return int(next((usage[name] for name in names if usage.get(name)), 0))
+    """The first of these counts that is one: imported chats may hold anything."""
+    given = (usage.get(name) for name in names)
+    return int(next((one for one in given if isinstance(one, (int, float)) and one and math.isfinite(one)), 0))
 
 
 def normalised_usage(usage: Any) -> Usage | None:
