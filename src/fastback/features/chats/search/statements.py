@@ -183,14 +183,24 @@ def directly(
     match = " AND ".join([*fits, *holds])
     where = [wanted.owned, *wanted.where, *_early(wanted, "c")]
     start = f"SELECT {_CHAT} FROM chat c"
+    order = "c.updated_at DESC, c.id"
+    if dialect == "postgres" and ids is None:
+        # Put in order first: documents are read one by one, until there are enough.
+        start = f"""SELECT {_CHAT} FROM (SELECT c.* FROM chat c WHERE {" AND ".join(where)}
+            ORDER BY {order} OFFSET 0) c"""
+        where = []
     if ids is not None:
         where.insert(0, "c.id = ANY(:ids)")
         params["ids"] = ids
     if indexed:
         # Along an index of either table in the same order: there may be very many.
-        start += """ LEFT JOIN fastback_search_chat s
-            ON s.user_id = c.user_id AND s.updated_at = c.updated_at AND s.chat_id = c.id"""
+        start += {
+            "sqlite": """ LEFT JOIN fastback_search_chat s
+                ON s.user_id = c.user_id AND s.updated_at = c.updated_at AND s.chat_id = c.id""",
+            "postgres": """ LEFT JOIN LATERAL (SELECT i.* FROM fastback_search_chat i WHERE i.chat_id = c.id
+                OFFSET 0) s ON TRUE""",
+        }[dialect]
         unknown = f"(s.chat_id IS NULL OR NOT {_fresh(wanted, dialect)})"
         # Reading a document costs more than all the rest: the order of the conditions is kept.
         match = f"CASE WHEN {unknown} THEN {match} ELSE FALSE END"
-    return _finished(start, [*where, match], wanted, "c.updated_at DESC, c.id", params, most)
+    return _finished(start, [*where, match], wanted, order, params, most)
