@@ -172,7 +172,7 @@ async def test_a_preset_is_listed_though_its_base_is_closed_but_does_not_answer(
     (await ada.post(f"{MODELS}/create", form(access_grants=EVERYBODY))).ok()
     assert [one["id"] for one in (await bob.get("/api/models")).ok()["data"]] == ["pirate"]
     question = {"model": "pirate", "messages": [{"role": "user", "content": "Hi [[tokens 1]]"}]}
-    (await bob.post("/api/chat/completions", question)).refused(403, "Model not found")
+    (await bob.post("/api/chat/completions", question)).refused(400, "Model not found")
     (await ada.post(f"{MODELS}/model/access/update", {"id": "demo-small", "access_grants": EVERYBODY})).ok()
     (await bob.post("/api/chat/completions", question)).ok()
 
