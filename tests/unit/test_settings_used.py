@@ -26,7 +26,7 @@ def _used() -> set[str]:
     for path in sorted(package.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         if path.parent != package / "settings":
-            asked |= _mentions(tree)
+            asked |= _mentions(tree, ("settings",))
         else:
             for node in ast.walk(tree):
                 if isinstance(node, ast.FunctionDef):
@@ -43,7 +43,7 @@ def _used() -> set[str]:
     return found
 
 
-def _mentions(tree: ast.AST) -> set[str]:
+def _mentions(tree: ast.AST, owners: tuple[str, ...] = ("settings", "self")) -> set[str]:
     """Attributes of what is called settings, functions that are called; texts, where somebody asks by name."""
     found: set[str] = set()
     texts: set[str] = set()
@@ -51,7 +51,7 @@ def _mentions(tree: ast.AST) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
-            if owner.lstrip("_") in ("settings", "self"):
+            if owner.lstrip("_") in owners:
                 found.add(node.attr)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             found.add(node.func.id)

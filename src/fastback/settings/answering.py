@@ -35,7 +35,8 @@ class Chats(Audit, frozen=True, kw_only=True):
         bool, about("Run outlet filters for answers over the API, too.", idle="waits for functions")
     ] = True
     enable_responses_api_stateful: Annotated[
-        bool, about("Let servers of the Responses API keep the history.", idle="waits for the Responses API")
+        bool,
+        about("Let servers of the Responses API keep the history between rounds of tools.", idle="waits for tools"),
     ] = False
     enable_custom_model_fallback: Annotated[bool, about("Use the default model where a base model is gone.")] = False
     enable_openai_api_passthrough: Annotated[bool, about("Pass unknown paths below `/openai` on to the server.")] = (
@@ -144,7 +145,9 @@ class Forwarding(Calls, frozen=True, kw_only=True):
         "X-OpenWebUI-Auth-Type"
     )
     forward_session_info_header_chat_id: Annotated[str, about("Header with the chat.")] = "X-OpenWebUI-Chat-Id"
-    forward_session_info_header_message_id: Annotated[str, about("Header with the message.")] = "X-OpenWebUI-Message-Id"
+    forward_session_info_header_message_id: Annotated[
+        str, about("Header with the message.", idle="waits for tools")
+    ] = "X-OpenWebUI-Message-Id"
     forward_user_info_header_jwt_secret: Annotated[
         str | None, about("If set, one signed token is sent instead of the user's headers.")
     ] = None
