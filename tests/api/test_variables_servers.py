@@ -186,7 +186,7 @@ async def test_pieces_of_an_answer_are_sent_together(started: Any) -> None:
                 token = (await server.stranger().post("/api/v1/auths/signin", account)).ok()["token"]
                 server.people.append(ada := Person(server.url, token))
             async with open_page(ada) as page:
-                await page.ask("Go [[tokens 900]]")
+                await page.ask("Go [[tokens 900]] [[silent 0.4]]")
                 deltas = [
                     one["delta"]
                     for one in page.of("response:completion")
