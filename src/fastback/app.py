@@ -91,6 +91,7 @@ OWN_TABLES = [identity]
 PARTS: list[str] = [
     "providers.part",
     "features.catalog",
+    "features.ownership",
     "features.tools.servers",
     "features.chats.part",
     "features.folders.routes",

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
-from fastback.features.models import history, store
+from fastback.features.models.history import versions
 from fastback.features.models.schemas import VersionForm
 from fastback.features.models.service import Workspace
 from fastback.features.models.shapes import ModelForm
@@ -14,39 +14,41 @@ from fastback.kit.http import BadRequest, Forbidden, NotFound, Router
 
 router = Router("/api/v1/models/model")
 
+Answer = dict[str, Any]
+
 _NO_VERSION = "Model version not found"
 
 
 @router.get("/history")
-async def versions(id: str, user: VerifiedUser, workspace: Workspace, page: int = 1) -> list[history.Version]:
+async def history(id: str, user: VerifiedUser, workspace: Workspace, page: int = 1) -> list[Answer]:
     await workspace.with_history(id, user)
-    return await history.page(workspace.db, id, page)
+    return await versions.page(workspace.db, id, page)
 
 
 @router.get("/history/{history_id}")
-async def version(history_id: str, id: str, user: VerifiedUser, workspace: Workspace) -> history.FullVersion:
+async def version(history_id: str, id: str, user: VerifiedUser, workspace: Workspace) -> Answer:
     await workspace.with_history(id, user)
-    found = await history.get(workspace.db, id, history_id)
+    found = await versions.get(workspace.db, id, history_id)
     if found is None:
         raise NotFound(_NO_VERSION)
-    return found
+    return {**versions.shown(found), "snapshot": found.snapshot}
 
 
 @router.delete("/history/{history_id}")
 async def forget(history_id: str, id: str, user: VerifiedUser, workspace: Workspace) -> bool:
     await workspace.with_history(id, user)
     async with workspace.db.transaction() as tx:
-        if await store.lock_version(tx, id) == history_id:
+        if await versions.lock(tx, id) == history_id:
             raise BadRequest("Cannot delete the current version")
-        if not await history.remove(tx, id, history_id):
+        if not await versions.remove(tx, id, history_id):
             raise NotFound(_NO_VERSION)
     return True
 
 
 @router.post("/update/version")
-async def go_back(id: str, data: VersionForm, user: VerifiedUser, workspace: Workspace) -> dict[str, Any]:
+async def go_back(id: str, data: VersionForm, user: VerifiedUser, workspace: Workspace) -> Answer:
     row = await workspace.with_history(id, user)
-    entry = await history.get(workspace.db, id, data.version_id)
+    entry = await versions.get(workspace.db, id, data.version_id)
     if entry is None:
         raise NotFound(_NO_VERSION)
     kept = entry.snapshot
@@ -62,8 +64,8 @@ async def go_back(id: str, data: VersionForm, user: VerifiedUser, workspace: Wor
     await workspace.references.check_pictures(draft.meta, user)
     async with workspace.db.transaction() as tx:
         # Nobody forgets the version while it becomes the one in use.
-        await store.lock_version(tx, id)
-        if not await history.exists(tx, id, entry.id):
+        await versions.lock(tx, id)
+        if not await versions.exists(tx, id, entry.id):
             raise NotFound(_NO_VERSION)
         row = await workspace.write(tx, draft, user.id, row, version_id=entry.id)
     await workspace.changed(id)

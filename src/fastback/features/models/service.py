@@ -18,6 +18,7 @@ from fastback.features.models import history, store
 from fastback.features.models.references import References
 from fastback.features.models.schemas import clean
 from fastback.features.models.shapes import ModelForm
+from fastback.features.versions import Snapshot
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Transaction
 from fastback.kit.http import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
@@ -174,7 +175,7 @@ class Workspace:
         kept = history.snapshot(draft.name, draft.base_model_id, draft.params, draft.meta)
         if current is None:
             active = True if draft.is_active is UNSET else draft.is_active
-            first = await history.add(tx, draft.id, kept, user_id, parent_id=None, message=draft.message)
+            first = await history.versions.add(tx, draft.id, kept, user_id, parent_id=None, message=draft.message)
             row = ModelRow(
                 draft.id, first, user_id, draft.base_model_id, draft.name, draft.params, draft.meta, active, now, now
             )
@@ -190,7 +191,7 @@ class Workspace:
             if "hidden" in (current.meta or {}):
                 meta["hidden"] = (current.meta or {})["hidden"]
         elif kept != self._snapshot_of(current):
-            version = await history.add(
+            version = await history.versions.add(
                 tx, draft.id, kept, user_id, parent_id=current.version_id, message=draft.message
             )
         active = current.is_active if draft.is_active is UNSET or version_id is not None else draft.is_active
@@ -208,7 +209,7 @@ class Workspace:
             raise Conflict({"code": "version_conflict"})
         return row
 
-    def _snapshot_of(self, row: ModelRow) -> history.Snapshot:
+    def _snapshot_of(self, row: ModelRow) -> Snapshot:
         return history.snapshot(row.name, row.base_model_id, row.params or {}, self.meta(row.meta or {}))
 
     async def save(

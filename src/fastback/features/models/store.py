@@ -134,13 +134,6 @@ async def update(tx: Executor, row: ModelRow, *, version: str | None) -> bool:
     return changed == 1
 
 
-async def lock_version(tx: Executor, model_id: str) -> str | None:
-    """The version in use; it stays so until the transaction ends."""
-    await tx.execute("models.lock", "UPDATE model SET version_id = version_id WHERE id = :id", id=model_id)
-    found: str | None = await tx.scalar("models.version", "SELECT version_id FROM model WHERE id = :id", id=model_id)
-    return found
-
-
 async def toggle(db: Executor, model_id: str) -> None:
     await db.execute(
         "models.toggle",

@@ -1,1 +1,1 @@
-"""Prompts: what the page reads of them."""
+"""Prompts: texts that people call by a command, with their versions."""

@@ -8,6 +8,8 @@ import msgspec
 
 from fastback.access.guards import VerifiedUser
 from fastback.features.catalog import Catalog, like_exactly, listing
+from fastback.features.prompts import history_routes, record_routes
+from fastback.features.prompts.store import COLUMNS, Prompt, answer
 from fastback.kit.http import Router
 
 router = Router("/api/v1/prompts")
@@ -15,35 +17,12 @@ router = Router("/api/v1/prompts")
 PAGE = 30
 
 
-class _Prompt(msgspec.Struct):
-    id: str
-    command: str
-    user_id: str
-    name: str
-    content: str
-    data: msgspec.Raw
-    meta: msgspec.Raw
-    tags: msgspec.Raw
-    is_active: bool
-    version_id: str | None
-    created_at: int
-    updated_at: int
-
-
-_COLUMNS = """t.id, t.command, t.user_id, t.name, t.content, t.data, t.meta, COALESCE(t.tags, '[]'), t.is_active,
-    t.version_id, t.created_at, t.updated_at"""
-
-
-def _row(row: _Prompt) -> dict[str, Any]:
-    return {**msgspec.structs.asdict(row), "access_grants": []}
-
-
 @router.get("/")
 async def usable(user: VerifiedUser, catalog: Catalog) -> list[dict[str, Any]]:
     rows, _ = await catalog.rows(
-        _Prompt, user, resource="prompt", columns=_COLUMNS, table="prompt", where="t.is_active = TRUE"
+        Prompt, user, resource="prompt", columns=COLUMNS, table="prompt", where="t.is_active = TRUE"
     )
-    return await catalog.shown([_row(row) for row in rows], user, "prompt", owner=False)
+    return await catalog.shown([answer(row) for row in rows], user, "prompt", owner=False)
 
 
 def _tagged(tag: str, dialect: str) -> tuple[str, str]:
@@ -76,17 +55,17 @@ async def page(
         condition, listed.params["tag"] = _tagged(tag, catalog.db.dialect)
         listed.where += f" AND {condition}"
     rows, total = await catalog.rows(
-        _Prompt,
+        Prompt,
         user,
         resource="prompt",
-        columns=_COLUMNS,
+        columns=COLUMNS,
         table="prompt",
         where=listed.where,
         order=listed.order,
         page=(PAGE, (max(page or 1, 1) - 1) * PAGE),
         **listed.params,
     )
-    return {"items": await catalog.shown([_row(row) for row in rows], user, "prompt", writable=True), "total": total}
+    return {"items": await catalog.shown([answer(row) for row in rows], user, "prompt", writable=True), "total": total}
 
 
 class _Tags(msgspec.Struct):
@@ -99,3 +78,6 @@ async def tags(user: VerifiedUser, catalog: Catalog) -> list[str]:
         _Tags, user, resource="prompt", columns="t.tags", table="prompt", where="t.is_active = TRUE"
     )
     return sorted({one for row in rows for one in row.tags or () if one})
+
+
+routers = [router, record_routes.router, history_routes.router]

@@ -1,0 +1,77 @@
+"""`/api/v1/prompts`: making, reading, changing, sharing and deleting a prompt."""
+
+from __future__ import annotations
+
+from fastback import messages
+from fastback.access.guards import VerifiedUser
+from fastback.features.ownership import Ownership
+from fastback.features.prompts import service, store
+from fastback.features.prompts.schemas import AccessForm, MetadataForm, PromptForm
+from fastback.features.prompts.service import KIND, Answer
+from fastback.kit.db import IntegrityError
+from fastback.kit.http import BadRequest, NotFound, Router, Unauthorized
+
+router = Router("/api/v1/prompts")
+
+
+@router.post("/create")
+async def create(data: PromptForm, user: VerifiedUser, owned: Ownership) -> Answer:
+    if not await owned.permitted(user, "workspace.prompts", "workspace.prompts_import"):
+        raise Unauthorized(messages.UNAUTHORIZED)
+    if await store.holder(owned.db, data.command) is not None:
+        raise BadRequest(messages.COMMAND_TAKEN)
+    return await service.create(owned, user, data)
+
+
+@router.get("/id/{prompt_id}")
+async def one(prompt_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
+    row = await store.get(owned.db, prompt_id)
+    if row is None or not await owned.may_or_admin(user, KIND, row, "read"):
+        raise NotFound()
+    shown = store.answer(row, await owned.grants.of(KIND, prompt_id))
+    return {**shown, "user": None, "write_access": await owned.may(user, KIND, row, "write")}
+
+
+@router.post("/id/{prompt_id}/update")
+async def update(prompt_id: str, data: PromptForm, user: VerifiedUser, owned: Ownership) -> Answer:
+    row = await service.found(owned, prompt_id, user, "write")
+    await service.check_command(owned, row, data.command)
+    await service.change(owned, user, row, data)
+    return await service.shown(owned, prompt_id)
+
+
+@router.post("/id/{prompt_id}/update/meta")
+async def update_metadata(prompt_id: str, data: MetadataForm, user: VerifiedUser, owned: Ownership) -> Answer:
+    """Name, command and tags, without a version."""
+    row = await service.found(owned, prompt_id, user, "write")
+    await service.check_command(owned, row, data.command)
+    tags = {"tags": data.tags} if data.tags is not None else {}
+    try:
+        await store.update(owned.db, prompt_id, name=data.name, command=data.command, **tags)
+    except IntegrityError:
+        raise BadRequest(messages.COMMAND_TAKEN) from None
+    return await service.shown(owned, prompt_id)
+
+
+@router.post("/id/{prompt_id}/access/update")
+async def set_access(prompt_id: str, data: AccessForm, user: VerifiedUser, owned: Ownership) -> Answer:
+    row = await service.found(owned, prompt_id, user, "write")
+    return store.answer(row, await owned.share(user, KIND, prompt_id, data.access_grants))
+
+
+@router.post("/id/{prompt_id}/toggle")
+async def toggle(prompt_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
+    row = await service.found(owned, prompt_id, user, "write")
+    await store.update(owned.db, prompt_id, is_active=not row.is_active)
+    return await service.shown(owned, prompt_id)
+
+
+@router.delete("/id/{prompt_id}/delete")
+async def delete(prompt_id: str, user: VerifiedUser, owned: Ownership) -> bool:
+    await service.found(owned, prompt_id, user, "write")
+    async with owned.db.transaction() as tx:
+        await service.versions.remove_all(tx, prompt_id)
+        await owned.grants.remove(tx, KIND, prompt_id)
+        await store.delete(tx, prompt_id)
+    await owned.changed(KIND, prompt_id)
+    return True

@@ -1,0 +1,92 @@
+"""Rows of `prompt`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+
+from fastback.access.grants import Grant
+from fastback.kit.db import Executor
+
+
+class Prompt(msgspec.Struct):
+    id: str
+    command: str
+    user_id: str
+    name: str
+    content: str
+    data: msgspec.Raw
+    meta: msgspec.Raw
+    tags: msgspec.Raw
+    is_active: bool
+    version_id: str | None
+    created_at: int
+    updated_at: int
+
+
+#: The columns of `Prompt`, of a table known as `t`.
+COLUMNS = """t.id, t.command, t.user_id, t.name, t.content, t.data, t.meta, COALESCE(t.tags, '[]'), t.is_active,
+    t.version_id, t.created_at, t.updated_at"""
+#: Columns that hold JSON.
+_JSON = ("data", "meta", "tags")
+_CHANGEABLE = ("command", "name", "content", *_JSON, "is_active", "version_id")
+
+
+def answer(row: Prompt, grants: list[Grant] | None = None) -> dict[str, Any]:
+    """A prompt as answers show it."""
+    return {**msgspec.structs.asdict(row), "access_grants": grants or []}
+
+
+async def get(db: Executor, prompt_id: str) -> Prompt | None:
+    return await db.first(Prompt, "prompts.get", f"SELECT {COLUMNS} FROM prompt t WHERE t.id = :id", id=prompt_id)
+
+
+async def holder(db: Executor, command: str) -> str | None:
+    """The id of the prompt with this command."""
+    found: str | None = await db.scalar(
+        "prompts.holder", "SELECT id FROM prompt WHERE command = :command", command=command
+    )
+    return found
+
+
+async def insert(tx: Executor, prompt_id: str, user_id: str, **fields: Any) -> None:
+    """Write a new prompt; `fields` are its other columns."""
+    now = int(time.time())
+    await tx.execute(
+        "prompts.insert",
+        """INSERT INTO prompt
+               (id, command, user_id, name, content, data, meta, tags, is_active, created_at, updated_at)
+           VALUES (:id, :command, :user_id, :name, :content, :data, :meta, :tags, TRUE, :now, :now)""",
+        id=prompt_id,
+        user_id=user_id,
+        now=now,
+        **_written(fields),
+    )
+
+
+async def update(tx: Executor, prompt_id: str, **fields: Any) -> None:
+    """Change columns of a prompt; those with JSON take objects."""
+    unknown = set(fields) - set(_CHANGEABLE)
+    if unknown:
+        raise ValueError(f"not columns of prompt that change: {unknown}")
+    assignments = "".join(f"{name} = :{name}, " for name in fields)
+    await tx.execute(
+        f"prompts.update.{'+'.join(fields)}",
+        f"UPDATE prompt SET {assignments}updated_at = :now WHERE id = :id",
+        id=prompt_id,
+        now=int(time.time()),
+        **_written(fields),
+    )
+
+
+async def delete(tx: Executor, prompt_id: str) -> None:
+    await tx.execute("prompts.delete", "DELETE FROM prompt WHERE id = :id", id=prompt_id)
+
+
+def _written(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: msgspec.json.encode(value).decode() if name in _JSON and value is not None else value
+        for name, value in fields.items()
+    }
