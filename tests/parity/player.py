@@ -110,7 +110,9 @@ class Player:
             form = aiohttp.FormData()
             for name, value in filled(step.form, self.known).items():
                 if isinstance(value, list):
-                    form.add_field(name, value[1].encode(), filename=value[0], content_type=value[2])
+                    for filename, content, kind in value if isinstance(value[0], list) else [value]:
+                        body = content if isinstance(content, bytes) else content.encode()
+                        form.add_field(name, body, filename=filename, content_type=kind)
                 else:
                     form.add_field(name, value)
             return {"data": form}

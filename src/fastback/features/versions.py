@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from fastback.features.catalog import people
-from fastback.kit.db import Executor
+from fastback.kit.db import Database, Executor
+from fastback.kit.http import BadRequest, NotFound
 
 PAGE = 20
 
@@ -165,6 +166,18 @@ class Versions:
         )
         await tx.execute(f"{self.table}.remove", f"DELETE FROM {self.table} WHERE id = :id", id=version_id)
         return True
+
+    async def forget(self, db: Database, resource_id: str, version_id: str) -> None:
+        """Delete a version that is not in use.
+
+        Raises:
+            BadRequest: it is in use; NotFound: there is none.
+        """
+        async with db.transaction() as tx:
+            if await self.lock(tx, resource_id) == version_id:
+                raise BadRequest("Cannot delete the current version")
+            if not await self.remove(tx, resource_id, version_id):
+                raise NotFound("Version not found")
 
     async def remove_all(self, tx: Executor, resource_id: str) -> None:
         """Delete every version of a resource."""

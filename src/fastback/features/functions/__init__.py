@@ -1,1 +1,1 @@
-"""Functions: what the page reads of them."""
+"""Functions: filters, pipes, actions and listeners in Python, kept with versions and valves by administrators."""

@@ -8,6 +8,7 @@ import msgspec
 
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.catalog import people
+from fastback.features.functions import record_routes, valves_routes
 from fastback.kit.db import Database
 from fastback.kit.http import Router
 from fastback.settings import Settings
@@ -46,3 +47,6 @@ async def page(user: AdminUser, db: Database, settings: Settings) -> list[dict[s
     rows = await db.all(Function, "functions.list", f"{_ALL} ORDER BY updated_at DESC")
     owners = await people(db, [row.user_id for row in rows])
     return [{**msgspec.structs.asdict(row), "user": owners.get(row.user_id)} for row in rows]
+
+
+routers = [router, record_routes.router, valves_routes.router]

@@ -1,1 +1,1 @@
-"""Tools: what the page reads of them."""
+"""Tools: Python that people wrote for models to call, kept with versions and valves; and tool servers."""

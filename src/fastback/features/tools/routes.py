@@ -12,7 +12,7 @@ from fastback.access.identity import User
 from fastback.config import Config
 from fastback.features.catalog import Catalog
 from fastback.features.connected import opens
-from fastback.features.tools import servers
+from fastback.features.tools import history_routes, record_routes, servers, valves_routes
 from fastback.features.tools.servers import ToolServers
 from fastback.kit.http import Router
 from fastback.settings import Settings
@@ -121,3 +121,6 @@ async def usable(
 @router.get("/list")
 async def page(user: VerifiedUser, catalog: Catalog, settings: Settings) -> list[Answer]:
     return await _tools(user, catalog, writable=True) if settings.enable_tools else []
+
+
+routers = [router, record_routes.router, history_routes.router, valves_routes.router]

@@ -1,0 +1,85 @@
+"""`/api/v1/tools`: making, reading, changing, sharing, exporting and deleting a tool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from fastback import messages
+from fastback.access.guards import AdminUser, VerifiedUser
+from fastback.features.catalog import Catalog
+from fastback.features.plugins import download
+from fastback.features.plugins.schemas import UrlForm
+from fastback.features.tools import store
+from fastback.features.tools.service import KIND, ToolForm, Tools
+from fastback.features.tools.store import COLUMNS, Tool
+from fastback.kit.http import BadRequest, NotFound, Router, Unauthorized
+from fastback.settings import Settings
+
+router = Router("/api/v1/tools")
+
+Answer = dict[str, Any]
+
+
+class AccessForm(msgspec.Struct):
+    access_grants: list[dict[str, Any]]
+
+
+@router.post("/load/url")
+async def load(data: UrlForm, user: AdminUser, client: aiohttp.ClientSession, settings: Settings) -> Answer:
+    return await download.fetched(client, settings, data.url, "tool")
+
+
+@router.get("/export")
+async def export(user: VerifiedUser, tools: Tools, catalog: Catalog) -> list[Answer]:
+    if not await tools.owned.permitted(user, "workspace.tools_export"):
+        raise Unauthorized(messages.UNAUTHORIZED)
+    rows, _ = await catalog.rows(Tool, user, resource=KIND, columns=COLUMNS, table="tool", permission="write")
+    grants = await catalog.grants.of_many(KIND, [row.id for row in rows])
+    return [store.full(row, grants[row.id]) for row in rows]
+
+
+@router.post("/create")
+async def create(data: ToolForm, user: VerifiedUser, tools: Tools) -> Answer:
+    if not await tools.may_write_code(user):
+        raise Unauthorized(messages.UNAUTHORIZED)
+    if not data.id.isidentifier():
+        raise BadRequest("Only alphanumeric characters and underscores are allowed in the id")
+    tool_id = data.id.lower()
+    if await store.get(tools.db, tool_id) is not None:
+        raise BadRequest(messages.ID_TAKEN)
+    return await tools.create(user, data, tool_id)
+
+
+@router.get("/id/{id}")
+async def one(id: str, user: VerifiedUser, tools: Tools) -> Answer:
+    row = await store.get(tools.db, id)
+    if row is None:
+        raise NotFound()
+    if not await tools.owned.may_or_admin(user, KIND, row, "read"):
+        raise Unauthorized(messages.ACCESS_PROHIBITED)
+    may_write = await tools.owned.may(user, KIND, row, "write")
+    shown = store.brief(row, await tools.owned.grants.of(KIND, id))
+    code = {"content": row.content} if may_write else {}
+    return {**shown, "user": None, "write_access": may_write, **code, "specs": row.specs}
+
+
+@router.post("/id/{id}/update")
+async def update(id: str, data: ToolForm, user: VerifiedUser, tools: Tools) -> Answer:
+    row = await tools.found(id, user, "write", refusal=messages.UNAUTHORIZED, absent=401)
+    return await tools.change(user, row, data)
+
+
+@router.post("/id/{id}/access/update")
+async def set_access(id: str, data: AccessForm, user: VerifiedUser, tools: Tools) -> Answer:
+    row = await tools.found(id, user, "write", refusal=messages.UNAUTHORIZED)
+    return store.full(row, await tools.owned.share(user, KIND, id, data.access_grants))
+
+
+@router.delete("/id/{id}/delete")
+async def delete(id: str, user: VerifiedUser, tools: Tools) -> bool:
+    await tools.found(id, user, "write", refusal=messages.UNAUTHORIZED, absent=401)
+    await tools.delete(id)
+    return True
