@@ -5,6 +5,7 @@ A version is never changed; the resource names the one in use in `version_id`.
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from typing import Any
@@ -35,6 +36,10 @@ class Version(msgspec.Struct):
 
 class FullVersion(Version):
     snapshot: Snapshot
+
+
+class _PackedVersion(Version):
+    snapshot: msgspec.Raw
 
 
 class _Parent(msgspec.Struct):
@@ -86,6 +91,21 @@ class Versions:
             resource_id=resource_id,
             id=version_id,
         )
+
+    async def get_long(self, db: Database, resource_id: str, version_id: str | None) -> FullVersion | None:
+        """Like `get`, where a version may hold much: it is read and decoded in a thread."""
+        rows = await db.all_long(
+            _PackedVersion,
+            f"{self.table}.get_long",
+            f"SELECT {self._columns}, h.snapshot {self._source} WHERE h.{self.owner} = :resource_id AND h.id = :id",
+            resource_id=resource_id,
+            id=version_id,
+        )
+        if not rows:
+            return None
+        fields = msgspec.structs.asdict(rows[0])
+        fields["snapshot"] = await asyncio.to_thread(msgspec.json.decode, fields["snapshot"])
+        return FullVersion(**fields)
 
     async def exists(self, tx: Executor, resource_id: str, version_id: str) -> bool:
         found = await tx.scalar(

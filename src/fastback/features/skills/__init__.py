@@ -1,1 +1,1 @@
-"""Skills: what the page reads of them."""
+"""Skills: instructions with files that people write for models, kept with their versions."""

@@ -9,6 +9,7 @@ import msgspec
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.catalog import OWNER_LIKE, Catalog, json_spellings, like_exactly, listing
+from fastback.features.skills import history_routes, record_routes, transfer_routes
 from fastback.kit.http import Router
 
 router = Router("/api/v1/skills")
@@ -85,3 +86,6 @@ async def page(
         **listed.params,
     )
     return {"items": await _shown(rows, user, catalog, writable=True), "total": total}
+
+
+routers = [router, record_routes.router, history_routes.router, transfer_routes.router]

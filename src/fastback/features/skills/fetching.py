@@ -1,0 +1,94 @@
+"""Fetching skills from an address: a file, an archive, or a repository or folder at GitHub."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+import aiohttp
+
+from fastback.features.skills.files import MAIN, checked_path
+from fastback.features.skills.packages import LARGEST_IMPORT, Package, parsed
+from fastback.features.web_guard import WebGuard
+
+#: How long it may take in all (seconds), and how many addresses it may be sent on to.
+SECONDS = 60
+MOST_HOPS = 6
+
+_NAME = re.compile(r"[\w.-]+")
+_KINDS = {"application/json": "skills.json", "text/markdown": MAIN}
+
+
+def source_of(url: str) -> tuple[str, str | None]:
+    """Where an address is fetched from, and the folder to look into (None: no archive of a repository).
+
+    Raises:
+        ValueError: no address that skills come from.
+    """
+    url = url.strip()
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        raise ValueError("Use an HTTP(S) URL without embedded credentials")
+    if parts.hostname.lower() != "github.com":
+        return url, None
+    steps = parts.path.strip("/").split("/")
+    if len(steps) < 2 or any(not _NAME.fullmatch(one) or one in (".", "..") for one in steps[:2]):
+        raise ValueError("Invalid GitHub repository URL")
+    owner, repository = steps[0], steps[1].removesuffix(".git")
+    if not repository:
+        raise ValueError("Invalid GitHub repository URL")
+    branch, folder = "HEAD", ""
+    if len(steps) > 2:
+        if steps[2] in ("archive", "releases", "raw"):
+            return url, None
+        if len(steps) < 4 or steps[2] not in ("tree", "blob"):
+            raise ValueError("Use a GitHub repository, folder, or SKILL.md URL")
+        branch = checked_path(unquote(steps[3]))
+        path = "/".join(unquote(one) for one in steps[4:])
+        if steps[2] == "blob":
+            if path.split("/")[-1] != MAIN:
+                raise ValueError("Select a SKILL.md file or a skill folder")
+            path = path.removesuffix(MAIN).rstrip("/")
+        folder = checked_path(path) + "/" if path else ""
+    return f"https://codeload.github.com/{owner}/{repository}/zip/{quote(branch, safe='')}", folder
+
+
+async def fetched(guard: WebGuard, url: str) -> list[Package]:
+    """The skills at an address.
+
+    Raises:
+        ValueError: it may not be fetched from, cannot be reached, or holds no skill.
+    """
+    url, folder = source_of(url)
+    try:
+        async with asyncio.timeout(SECONDS), guard.client(seconds=SECONDS) as client:
+            for _ in range(MOST_HOPS):
+                parts = urlsplit(url)
+                if parts.username or parts.password:
+                    raise ValueError("Use a URL without embedded credentials")
+                guard.check(url)
+                async with client.get(url, allow_redirects=False) as response:
+                    if response.status in (301, 302, 303, 307, 308):
+                        url = urljoin(url, response.headers.get("location", ""))
+                        continue
+                    name, content = await _read(response, parts.path)
+                return await asyncio.to_thread(parsed, content, name, discover=True, folder=folder)
+    except (TimeoutError, aiohttp.ClientError) as error:
+        raise ValueError("Could not download the skill. Please try again.") from error
+    raise ValueError("Too many redirects while downloading the skill")
+
+
+async def _read(response: aiohttp.ClientResponse, path: str) -> tuple[str, bytes]:
+    """What was answered: a name that tells what it is, and the content. Raises: ValueError."""
+    if response.status != 200:
+        raise ValueError("Could not download the skill. Check that the URL is accessible.")
+    if response.content_type == "text/html":
+        raise ValueError("The URL returned a web page. Use a raw skill file or a ZIP/.skill download link.")
+    content = bytearray()
+    async for piece in response.content.iter_chunked(64 * 1024):
+        content += piece
+        if len(content) > LARGEST_IMPORT:
+            raise ValueError("Import exceeds 200 MiB")
+    name = "skills.zip" if content.startswith(b"PK") else _KINDS.get(response.content_type, unquote(path))
+    return name, bytes(content)

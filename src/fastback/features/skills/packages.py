@@ -1,0 +1,204 @@
+"""Skills on their way: read out of JSON, archives and Markdown, and written into archives.
+
+What is wrong is a `ValueError` whose text is for the person who brought it. Large imports take long: a thread's work.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import re
+import stat
+import zipfile
+import zlib
+from typing import Any
+
+import msgspec
+
+from fastback.features.skills import files as skill_files
+from fastback.features.skills.files import LONGEST_FILE, MAIN, checked_path, content_of, file_of, main_text
+from fastback.features.skills.schemas import SkillFile
+
+#: The most that one import may hold, packed and unpacked (bytes), and how many files.
+LARGEST_IMPORT = 200 * 1024**2
+MOST_FILES = 10_000
+#: The longest head of a main file that is read (characters).
+LONGEST_HEAD = 64 * 1024
+
+_HEAD = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|$)", re.DOTALL)
+_ROOT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_TOO_LARGE = "Archive exceeds import limits"
+_LINKS = "Archives cannot contain links or special files"
+#: Ways of packing that cannot unfold without end from a few bytes.
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+class Package(msgspec.Struct):
+    """A skill that is brought in."""
+
+    id: str
+    name: str
+    description: Any
+    meta: dict[str, Any]
+    files: list[SkillFile]
+    is_active: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+def head_of(text: str) -> dict[str, Any]:
+    """The plain fields at the head of a main file: YAML between two lines of dashes."""
+    match = _HEAD.match(text)
+    if match is None or len(match[1]) > LONGEST_HEAD:
+        return {}
+    import yaml  # slow to import, and needed here alone
+
+    try:
+        found = yaml.safe_load(match[1])
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}
+    plain = (str, int, float, datetime.date, type(None))
+    if not isinstance(found, dict):
+        return {}
+    return {str(key): value for key, value in found.items() if isinstance(value, plain)}
+
+
+def parsed(content: bytes, filename: str, *, discover: bool = False, folder: str | None = None) -> list[Package]:
+    """The skills in a file, by the ending of its name.
+
+    With `discover` the skills of an archive are looked for among other files; `folder` is the only one looked into,
+    below the archive's first.
+
+    Raises:
+        ValueError.
+    """
+    if len(content) > LARGEST_IMPORT:
+        raise ValueError("Import exceeds 200 MiB")
+    name = filename.lower()
+    if name.endswith(".json"):
+        value = json.loads(content)
+        return _packages(value if isinstance(value, list) else [value])
+    if name.endswith((".zip", ".skill")):
+        entries, links = _unpacked(content, discover=discover, folder=folder)
+        roots = [""] if MAIN in entries else roots_of(list(entries))
+        if not roots:
+            raise ValueError("Archive contains no SKILL.md")
+        if any(path.startswith(root) for path in links for root in roots):
+            raise ValueError(_LINKS)
+        if not discover and any(not path.startswith(tuple(roots)) for path in entries):
+            raise ValueError("Archive contains files outside skill directories")
+        return in_folders([file_of(path, entries[path]) for path in entries], roots)
+    if name.endswith(".md"):
+        return _packages([{"files": [file_of(MAIN, content)]}])
+    raise ValueError("Use JSON, ZIP, .skill, or Markdown")
+
+
+def roots_of(paths: list[str]) -> list[str]:
+    """The folders with a main file, as beginnings of paths; those inside another such folder belong to it."""
+    roots = sorted(path.removesuffix(MAIN) for path in paths if path.endswith("/" + MAIN))
+    return [root for root in roots if not any(root != outer and root.startswith(outer) for outer in roots)]
+
+
+def in_folders(found: list[SkillFile], roots: list[str]) -> list[Package]:
+    """A skill for each folder. Raises: ValueError."""
+    return _packages(
+        {
+            "files": [
+                SkillFile(file.path.removeprefix(root), file.content, file.encoding)
+                for file in found
+                if file.path.startswith(root)
+            ]
+        }
+        for root in roots
+    )
+
+
+def _unpacked(content: bytes, *, discover: bool, folder: str | None) -> tuple[dict[str, bytes], list[str]]:
+    """The files of an archive by path, and the links in it; nothing is unpacked beyond what the limits allow."""
+    if content.count(b"PK\x01\x02") > 2 * MOST_FILES:
+        raise ValueError(_TOO_LARGE)  # before its list of files is read
+    entries: dict[str, bytes] = {}
+    links: list[str] = []
+    total = 0
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for info in archive.infolist():
+            path = checked_path(info.filename.rstrip("/"))
+            special = stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR)
+            if special and not discover:
+                raise ValueError(_LINKS)
+            if info.is_dir():
+                continue
+            if folder is not None:
+                path = path.partition("/")[2]
+                if not path.startswith(folder):
+                    continue
+            if special:
+                links.append(path)
+                continue
+            if path in entries:
+                raise ValueError(f"Duplicate archive path: {path}")
+            total += info.file_size
+            if info.file_size > LONGEST_FILE or total > LARGEST_IMPORT or len(entries) >= MOST_FILES:
+                raise ValueError(_TOO_LARGE)
+            entries[path] = _read(archive, info)
+    return entries, links
+
+
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """A file of an archive; never more than it says of itself."""
+    if info.flag_bits & 1:
+        raise ValueError("Encrypted skill archives are not supported")
+    if info.compress_type not in _PACKINGS:
+        raise ValueError("Skill archive uses an unsupported compression method")
+    try:
+        with archive.open(info) as file:
+            return file.read(info.file_size)
+    except (zlib.error, EOFError, NotImplementedError) as error:
+        raise zipfile.BadZipFile(str(error)) from error
+
+
+def _packages(found: Any) -> list[Package]:
+    result: list[Package] = []
+    total = 0
+    for one in found:
+        if not isinstance(one, dict):
+            raise ValueError("Each imported skill must be an object")
+        given = one["files"] if "files" in one else [{"path": MAIN, "content": one.get("content", "")}]
+        try:
+            files = skill_files.checked(msgspec.convert(given, list[SkillFile]))
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from None
+        total += sum(skill_files.size_of(file) for file in files)
+        if total > LARGEST_IMPORT:
+            raise ValueError("Import exceeds 200 MiB decoded")
+        head = head_of(main_text(files))
+        name = str(one.get("name") or head.get("name") or "Imported skill")
+        package = Package(
+            str(one.get("id") or re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-") or "imported-skill"),
+            name,
+            one.get("description", head.get("description", "")),
+            one.get("meta") or {},
+            files,
+        )
+        if "is_active" in one:
+            package.is_active = one["is_active"]
+        result.append(package)
+    return result
+
+
+def archived(skills: list[tuple[str, list[SkillFile]]]) -> bytes:
+    """An archive with a folder for each skill, given by id and files.
+
+    Raises:
+        ValueError: two skills would have one folder.
+    """
+    made, roots = io.BytesIO(), set()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for skill_id, files in skills:
+            name = head_of(main_text(files)).get("name")
+            root = checked_path(name if isinstance(name, str) and _ROOT.fullmatch(name) else skill_id)
+            if root in roots:
+                raise ValueError("Selected skills have duplicate export directory names")
+            roots.add(root)
+            for file in files:
+                archive.writestr(f"{root}/{checked_path(file.path)}", content_of(file))
+    return made.getvalue()
