@@ -71,9 +71,7 @@ class Plugins(Chats, frozen=True, kw_only=True):
     enable_functions: Annotated[bool, about("Functions.")] = True
     enable_tool_servers: Annotated[bool, about("Tool and terminal servers.")] = True
     safe_mode: Annotated[bool, about("Start with every function switched off.")] = False
-    enable_valve_encryption: Annotated[
-        bool, about("Encrypt secret valves in the database.", idle="waits for tools and functions")
-    ] = False
+    enable_valve_encryption: Annotated[bool, about("Encrypt what tools and functions are set with.")] = False
     enable_pip_install_frontmatter_requirements: Annotated[
         bool, about("Install what plugins ask for.", idle="waits for tools and functions")
     ] = True
