@@ -106,14 +106,6 @@ class Calls(Plugins, frozen=True, kw_only=True):
     mcp_initialize_timeout: Annotated[
         float, about("Seconds an MCP server may take to begin.", least=0, idle="waits for tools")
     ] = 10
-    enable_local_web_fetch: Annotated[
-        bool,
-        about("Fetch addresses that people name also from private networks.", "ENABLE_RAG_LOCAL_WEB_FETCH"),
-    ] = False
-    web_fetch_filter_list: Annotated[
-        str,
-        about("Hosts that may be fetched from, by commas; with `!` before them those that may not."),
-    ] = ""
     aiohttp_client_session_ssl: Annotated[
         str, about("Check certificates: `true`, `false`, or a file of authorities.")
     ] = "true"
@@ -126,7 +118,7 @@ class Calls(Plugins, frozen=True, kw_only=True):
     enable_local_web_fetch: Annotated[
         bool,
         about(
-            "Let addresses that users name lead into our own network, too (webhooks).",
+            "Let addresses that users name lead into our own network, too (webhooks, skills).",
             "ENABLE_RAG_LOCAL_WEB_FETCH",
         ),
     ] = False

@@ -8,9 +8,12 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import aiohttp
 
+from fastback import messages
 from fastback.features.skills.files import MAIN, checked_path
 from fastback.features.skills.packages import LARGEST_IMPORT, Package, parsed
-from fastback.features.web_guard import WebGuard
+from fastback.kit.web_guard import BlockedAddress, WebGuard
+from fastback.settings import Settings
+from fastback.settings.tls import client_ssl
 
 #: How long it may take in all (seconds), and how many addresses it may be sent on to.
 SECONDS = 60
@@ -54,7 +57,14 @@ def source_of(url: str) -> tuple[str, str | None]:
     return f"https://codeload.github.com/{owner}/{repository}/zip/{quote(branch, safe='')}", folder
 
 
-async def fetched(guard: WebGuard, url: str) -> list[Package]:
+def _client(guard: WebGuard, settings: Settings) -> aiohttp.ClientSession:
+    """A client for one errand, without cookies and proxies."""
+    return aiohttp.ClientSession(
+        connector=guard.connector(ssl=client_ssl(settings)), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+    )
+
+
+async def fetched(guard: WebGuard, settings: Settings, url: str) -> list[Package]:
     """The skills at an address.
 
     Raises:
@@ -62,18 +72,20 @@ async def fetched(guard: WebGuard, url: str) -> list[Package]:
     """
     url, folder = source_of(url)
     try:
-        async with asyncio.timeout(SECONDS), guard.client(seconds=SECONDS) as client:
+        async with asyncio.timeout(SECONDS), _client(guard, settings) as client:
             for _ in range(MOST_HOPS):
                 parts = urlsplit(url)
                 if parts.username or parts.password:
                     raise ValueError("Use a URL without embedded credentials")
-                guard.check(url)
+                await guard.check(url)
                 async with client.get(url, allow_redirects=False) as response:
                     if response.status in (301, 302, 303, 307, 308):
                         url = urljoin(url, response.headers.get("location", ""))
                         continue
                     name, content = await _read(response, parts.path)
                 return await asyncio.to_thread(parsed, content, name, discover=True, folder=folder)
+    except BlockedAddress:
+        raise ValueError(messages.INVALID_URL) from None
     except (TimeoutError, aiohttp.ClientError) as error:
         raise ValueError("Could not download the skill. Please try again.") from error
     raise ValueError("Too many redirects while downloading the skill")

@@ -25,8 +25,8 @@ from fastback.features.skills.packages import LARGEST_IMPORT, Package
 from fastback.features.skills.schemas import SkillFile, SkillForm
 from fastback.features.skills.service import KIND
 from fastback.features.skills.store import COLUMNS, Skill
-from fastback.features.web_guard import WebGuard
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, Router
+from fastback.kit.web_guard import WebGuard
 from fastback.settings import Settings
 
 router = Router("/api/v1/skills")
@@ -166,9 +166,9 @@ def _told(package: Package) -> Answer:
 
 
 @router.post("/load/url")
-async def load(data: UrlForm, user: AdminUser, settings: Settings) -> list[Answer]:
+async def load(data: UrlForm, user: AdminUser, guard: WebGuard, settings: Settings) -> list[Answer]:
     try:
-        found = await fetching.fetched(WebGuard(settings), http_url(data.url))
+        found = await fetching.fetched(guard, settings, http_url(data.url))
     except _UNREADABLE as error:
         raise BadRequest(str(error)) from None
     return [{**_told(one), "files": one.files} for one in found]
