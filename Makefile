@@ -16,7 +16,7 @@ demo: $(VENV)/.runtime frontend
 test: $(VENV)/.dev frontend
 	$(BIN)/python -m pytest -q -n auto
 
-# Answers recorded from Open WebUI, replayed here; what differs is printed.
+# Only the answers recorded from Open WebUI, replayed here; what differs is printed.
 parity: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n auto -m parity tests/parity
 

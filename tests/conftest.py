@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import socket
 import uuid
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import bcrypt
 import msgspec
 import pytest
 import uvicorn
@@ -192,6 +194,14 @@ async def postgres_database() -> AsyncIterator[str]:
             await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await admin.close()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cheap_hashes() -> Iterator[None]:
+    """Accounts are made by the thousand here; a hash as strong as in earnest takes a quarter of a second each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastback.access.passwords.bcrypt.gensalt", functools.partial(bcrypt.gensalt, 4))
+        yield
 
 
 @pytest.fixture(scope="session")

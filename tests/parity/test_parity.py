@@ -21,7 +21,6 @@ from parity.steps import MissingValue, Scenario, Step, scenarios
 
 NOT_BUILT = 501
 
-#: Every difference is named; the list of them is work to be done, so `make parity` asks, not `make test`.
 pytestmark = pytest.mark.parity
 
 
