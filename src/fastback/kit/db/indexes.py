@@ -5,7 +5,9 @@ All are named `fastback_…`; the reference ignores them.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -29,8 +31,17 @@ _STATE = {
 }
 
 
+#: One after the other: PostgreSQL, making two indexes of a table beside its writers, has each wait for the other.
+_making: WeakKeyDictionary[Database, asyncio.Lock] = WeakKeyDictionary()
+
+
 async def ensure(db: Database, index: Index) -> None:
     """Make the index if it is not there yet. Writes of others wait meanwhile on SQLite, not on PostgreSQL."""
+    async with _making.setdefault(db, asyncio.Lock()):
+        await _ensure(db, index)
+
+
+async def _ensure(db: Database, index: Index) -> None:
     state = await db.scalar("indexes.state", _STATE[db.dialect], name=index.name)
     if state:
         return
