@@ -17,7 +17,7 @@ def answer_of(chat: Any, message_id: str) -> Any:
     return chat["chat"]["history"]["messages"][message_id]
 
 
-async def test_a_new_chat_streams_is_named_and_kept(ada: Person) -> None:
+async def test_a_new_chat_streams_is_named_and_kept(ada: Person, caplog: pytest.LogCaptureFixture) -> None:
     async with open_page(ada) as page:
         tasks = {"title_generation": True, "tags_generation": True, "follow_up_generation": True}
         done = await page.ask("Hello [[tokens 12]]", background_tasks=tasks)
@@ -48,6 +48,7 @@ async def test_a_new_chat_streams_is_named_and_kept(ada: Person) -> None:
         ]
         tags = (await ada.get(f"/api/v1/chats/{done['chat_id']}/tags")).ok()
         assert [tag["id"] for tag in tags] == ["general", "demo"]
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
 
 
 async def test_the_model_is_shown_the_whole_conversation(ada: Person, upstream: str) -> None:

@@ -47,7 +47,9 @@ class Sources:
         kind = event.data.get("type")
         if event.only_shared or kind not in ("chat:completion", "chat:message:error"):
             return
-        data: dict[str, Any] = event.data.get("data") or {}
+        data = event.data.get("data")
+        if not isinstance(data, dict):
+            return  # a chunk of the provider's, passed on as it came
         if kind == "chat:message:error":
             await self._ended(event, "chat.failed", "Chat failed", _error_text(data.get("error")))
         elif data.get("done") and event.message_id is not None:
