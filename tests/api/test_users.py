@@ -65,6 +65,8 @@ async def test_an_account_is_changed_in_part(server: Server, ada: Person, bob: P
 
 
 async def test_the_first_administrator_is_safe(server: Server, ada: Person, bob: Person) -> None:
+    earlier = 'UPDATE "user" SET created_at = created_at - 60 WHERE id = :id'  # times are kept in whole seconds
+    await server.services.get(Database).execute("test.earlier", earlier, id=ada.id)
     (await ada.post(f"{USERS}/{bob.id}/update", {"role": "admin"})).ok()
     (await bob.post(f"{USERS}/{ada.id}/update", {"name": "x"})).refused(403, PROHIBITED)
     (await bob.delete(f"{USERS}/{ada.id}")).refused(403, PROHIBITED)
