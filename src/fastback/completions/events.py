@@ -6,6 +6,22 @@ from typing import Any
 
 import msgspec
 
+#: Events that others who have the chat open see as they are.
+SHARED = frozenset(
+    {
+        "chat:messages",
+        "chat:active",
+        "status",
+        "source",
+        "citation",
+        "files",
+        "embeds",
+        "chat:message:error",
+        "chat:tasks:cancel",
+        "chat:message:follow_ups",
+    }
+)
+
 
 class TurnEvent(msgspec.Struct, frozen=True):
     """One event of a turn: `data` is `{"type": …, "data": …}` as the page expects it.

@@ -16,7 +16,7 @@ import msgspec
 from fastback.access.identity import User
 from fastback.completions.answer import Answer, ProviderError, text_of
 from fastback.completions.context import Context, Prepared
-from fastback.completions.events import ChatWatchers, TurnEvent
+from fastback.completions.events import SHARED, ChatWatchers, TurnEvent
 from fastback.completions.follow_ups import FollowUps
 from fastback.completions.provider import Provider, ProviderFailed, Upstream, detail_of
 from fastback.completions.request import TurnRequest, is_stored
@@ -39,22 +39,6 @@ SEND_PAUSE = 0.012
 SAVE_PAUSE = 1.0
 #: Seconds between two whole answers to others who have the chat open.
 SHARE_PAUSE = 0.15
-
-#: Events that others who have the chat open see as they are.
-_SHARED = frozenset(
-    {
-        "chat:messages",
-        "chat:active",
-        "status",
-        "source",
-        "citation",
-        "files",
-        "embeds",
-        "chat:message:error",
-        "chat:tasks:cancel",
-        "chat:message:follow_ups",
-    }
-)
 
 
 class Turn:
@@ -89,7 +73,7 @@ class Turn:
     async def emit(self, kind: str, data: Any = None) -> None:
         """Tell the asker's sessions; and others who have the chat open, what concerns them."""
         event: dict[str, Any] = {"type": kind} if data is None else {"type": kind, "data": data}
-        shared = event if self._stored and kind in _SHARED else None
+        shared = event if self._stored and kind in SHARED else None
         await self._s.bus.publish(
             TurnEvent(self.user.id, self.request.chat_id, self.message_id, event, self.request.session_id, shared)
         )

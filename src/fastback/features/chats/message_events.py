@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastback.completions.events import TurnEvent
+from fastback.completions.events import SHARED, TurnEvent
 from fastback.features.chats import turns
 from fastback.features.chats.document import Document, Message, without_nulls
 from fastback.kit.bus import Bus
@@ -13,28 +13,13 @@ from fastback.kit.db import Database
 
 Event = dict[str, Any]
 
-#: Events that everybody who has the chat open sees as they are.
-_SHARED = frozenset(
-    {
-        "chat:messages",
-        "chat:active",
-        "status",
-        "source",
-        "citation",
-        "files",
-        "embeds",
-        "chat:message:error",
-        "chat:tasks:cancel",
-        "chat:message:follow_ups",
-    }
-)
 #: Fields of an answer under way that everybody sees.
 _SHOWN = ("done", "error", "usage", "finish_reason", "content", "selected_model_id", "sources", "output")
 
 
 def _for_everybody(event: Event) -> Event | None:
     kind, data = event.get("type"), event.get("data") or {}
-    if kind in _SHARED:
+    if kind in SHARED:
         return event
     if kind in ("chat:completion", "response:completion"):
         return {"type": "chat:completion", "data": {key: data[key] for key in _SHOWN if key in data}}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import TypeVar
 
 import msgspec
 
 from fastback.features.auths.store import FIRST_USER
 from fastback.features.users.store import COLUMNS, Listed, shown
 from fastback.kit.db import Database, Executor
+
+R = TypeVar("R")
 
 _ORDERS = frozenset({"name", "email", "role", "created_at", "last_active_at", "updated_at"})
 _IN_GROUP = "EXISTS (SELECT 1 FROM group_member gm WHERE gm.user_id = u.id AND gm.group_id = :group_id)"
@@ -41,22 +44,27 @@ class Question(msgspec.Struct, frozen=True):
 _WHERE = "(lower(u.name) LIKE :query OR lower(u.email) LIKE :query)"
 
 
-async def page(db: Executor, question: Question) -> tuple[list[Listed], int]:
-    """A page of users, and how many there are in all."""
+async def _page(db: Executor, row: type[R], name: str, columns: str, question: Question) -> tuple[list[R], int]:
     where = _WHERE if question.query else "TRUE"
     given = {"query": f"%{question.query.lower()}%"} if question.query else {}
     member = {} if question.group_id is None else {"group_id": question.group_id}
     rows = await db.all(
-        Listed,
-        "users.page",
-        f'SELECT {COLUMNS} FROM "user" u WHERE {where} ORDER BY {question.order} LIMIT :limit OFFSET :skip',
+        row,
+        name,
+        f'SELECT {columns} FROM "user" u WHERE {where} ORDER BY {question.order} LIMIT :limit OFFSET :skip',
         limit=question.limit,
         skip=question.skip,
         **given,
         **member,
     )
     total = await db.scalar("users.count", f'SELECT count(*) FROM "user" u WHERE {where}', **given)
-    return [shown(row) for row in rows], int(total or 0)
+    return rows, int(total or 0)
+
+
+async def page(db: Executor, question: Question) -> tuple[list[Listed], int]:
+    """A page of users, and how many there are in all."""
+    rows, total = await _page(db, Listed, "users.page", COLUMNS, question)
+    return [shown(row) for row in rows], total
 
 
 class Info(msgspec.Struct, kw_only=True):
@@ -92,20 +100,7 @@ async def info(db: Executor, user_id: str) -> Info | None:
 
 async def infos(db: Executor, question: Question) -> tuple[list[Info], int]:
     """Like `page`, as other users see them."""
-    where = _WHERE if question.query else "TRUE"
-    given = {"query": f"%{question.query.lower()}%"} if question.query else {}
-    member = {} if question.group_id is None else {"group_id": question.group_id}
-    rows = await db.all(
-        Info,
-        "users.infos",
-        f'SELECT {_INFO} FROM "user" u WHERE {where} ORDER BY {question.order} LIMIT :limit OFFSET :skip',
-        limit=question.limit,
-        skip=question.skip,
-        **given,
-        **member,
-    )
-    total = await db.scalar("users.count", f'SELECT count(*) FROM "user" u WHERE {where}', **given)
-    return rows, int(total or 0)
+    return await _page(db, Info, "users.infos", _INFO, question)
 
 
 async def everybody(db: Database) -> list[Info]:
