@@ -57,6 +57,16 @@ OPENAI_NOT_FOUND = "OpenAI API was not found"
 SERVER_CONNECTION_ERROR = "Open WebUI: Server Connection Error"
 DB_NOT_SQLITE = "This feature is only available with SQLite databases."
 SOMETHING_WRONG = "Something went wrong :/"
+EMPTY_CONTENT = "The content provided is empty. Please ensure that there is text or data present before proceeding."
+DUPLICATE_CONTENT = "Duplicate content detected. Please provide unique content to proceed."
+FILE_NOT_PROCESSED = (
+    "Extracted content is not available for this file. Please ensure that the file is processed before proceeding."
+)
+FILE_NOT_SUPPORTED = (
+    "Oops! It seems like the file format you're trying to upload is not supported. Please upload a file with a "
+    "supported format and try again."
+)
+WEB_SEARCH_ERROR = "Something went wrong while searching the web."
 
 
 def default(reason: str = "") -> str:
@@ -70,3 +80,11 @@ def model_not_found(name: str = "") -> str:
 
 def feature_disabled(name: str = "") -> str:
     return f"{name} is disabled"
+
+
+def file_too_large(size: str = "") -> str:
+    return f"Oops! The file you're trying to upload is too large. Please upload a file that is less than {size}."
+
+
+def incorrect_format(reason: str = "") -> str:
+    return f"Invalid format. Please use the correct format{reason}"

@@ -1,0 +1,83 @@
+"""The worker's side: reads jobs from standard input, answers on standard output, ends when its input does.
+
+Started as `python -m fastback.kit.workers.child MODULE`; the module's `handle(job)` does the work. What it raises as
+`JobFailed` is told as its own words; anything else by its kind. What libraries print never reaches the pipe.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, BinaryIO
+
+from fastback.kit.workers.failures import JobFailed
+from fastback.kit.workers.frames import HEAD, decode, frame
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process when the server's thread that started it ends."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def limit(memory: int | None, niceness: int) -> None:
+    """Refuse this process more than `memory` bytes of addresses, and let others go first."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if memory:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    with suppress(OSError, AttributeError):
+        os.nice(niceness)
+
+
+def _read(source: BinaryIO, size: int) -> bytes:
+    found = source.read(size)
+    if len(found) < size:
+        raise EOFError
+    return found
+
+
+def answer(handle: Callable[[Any], Any], job: Any) -> dict[str, Any]:
+    """What a job comes to: `{"found": …}`, `{"failed": text}`, or `{"broken": text, "trace": text}`."""
+    try:
+        return {"found": handle(job)}
+    except JobFailed as error:
+        return {"failed": str(error)}
+    except MemoryError:
+        return {"broken": "it needs more memory than is allowed", "trace": ""}
+    except Exception as error:
+        return {"broken": f"{type(error).__name__}: {error}"[:2000], "trace": traceback.format_exc()[-8000:]}
+
+
+def main(module: str, memory: str, niceness: str) -> None:
+    _end_with_parent()
+    source = os.fdopen(os.dup(0), "rb")
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    limit(int(memory) or None, int(niceness))
+    handle = importlib.import_module(module).handle
+    while True:
+        try:
+            (size,) = HEAD.unpack(_read(source, HEAD.size))
+            job = decode(_read(source, size))
+        except EOFError:
+            return
+        try:
+            content = frame(answer(handle, job))
+        except Exception as error:
+            content = frame({"broken": f"the answer cannot be sent: {error}", "trace": ""})
+        sink.write(content)
+        sink.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

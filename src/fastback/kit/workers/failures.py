@@ -1,0 +1,9 @@
+"""How a worker's job fails."""
+
+
+class JobFailed(Exception):
+    """A job that cannot be done, in words for whoever asked."""
+
+
+class WorkerDied(Exception):
+    """A job that took its process with it: it crashed, or took more time or memory than is allowed."""

@@ -1,0 +1,224 @@
+"""The server's side: processes that do one job at a time.
+
+A process starts when a job finds none idle, ends when it was idle for a while, and is ended when a job takes too long,
+when its asker went away, or when it has done its share (what libraries leak goes with it). A job that kills its
+process harms nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from fastback.kit.workers.failures import JobFailed, WorkerDied
+from fastback.kit.workers.frames import HEAD, decode, frame
+
+log = logging.getLogger("fastback.workers")
+
+#: Variables of the server's environment that a worker may know: where things lie, never a secret.
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What the processes of a pool may take.
+
+    Attributes:
+        processes: how many run at the same time.
+        seconds: how long a job may take.
+        memory: bytes of addresses of one process; None where the code maps more than it uses.
+        idle: seconds after which an idle process ends.
+        jobs: how many jobs one process does before another takes over.
+        niceness: how far others go first, from 0 to 19.
+    """
+
+    processes: int = 1
+    seconds: float = 60.0
+    memory: int | None = None
+    idle: float = 30.0
+    jobs: int = 1000
+    niceness: int = 10
+
+
+class _Process:
+    """A running process with its pipes."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.jobs = 0
+        self.ending: asyncio.TimerHandle | None = None
+
+    async def ask(self, content: bytes) -> Any:
+        stdin, stdout = self.process.stdin, self.process.stdout
+        assert stdin is not None and stdout is not None
+        stdin.write(content)
+        await stdin.drain()
+        (size,) = HEAD.unpack(await stdout.readexactly(HEAD.size))
+        self.jobs += 1
+        return decode(await stdout.readexactly(size))
+
+    def kill(self) -> None:
+        if self.ending is not None:
+            self.ending.cancel()
+        with suppress(ProcessLookupError):
+            self.process.kill()
+
+    async def end(self) -> None:
+        """Let it end by itself, as it does when its input ends."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            await asyncio.wait_for(self.process.wait(), 2)
+        except TimeoutError:
+            self.kill()
+            await self.process.wait()
+
+
+class Workers:
+    """Does jobs in processes that run `module`, which has `handle(job) -> answer`; both are what MessagePack knows."""
+
+    def __init__(self, module: str, limits: Limits, *, name: str, environment: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self._module = module
+        self._limits = limits
+        self._environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ} | dict(environment or {})
+        self._idle: list[_Process] = []
+        self._running: set[_Process] = set()
+        self._busy = 0
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+        self._endings: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that run now."""
+        return [one.process.pid for one in self._running]
+
+    async def ask(self, job: Any, *, urgent: bool = False, seconds: float | None = None) -> Any:
+        """Do a job, in turn; urgent ones go before others. `seconds` may grant it another time than the limit.
+
+        Raises:
+            JobFailed: it cannot be done, in words for whoever asked.
+            WorkerDied: it took its process with it.
+        """
+        await self._turn(urgent)
+        try:
+            worker = await self._worker()
+            try:
+                answer = await asyncio.wait_for(worker.ask(frame(job)), seconds or self._limits.seconds)
+            except TimeoutError:
+                self._drop(worker)
+                raise WorkerDied(f"it took longer than {seconds or self._limits.seconds:g} seconds") from None
+            except (asyncio.IncompleteReadError, ConnectionError):
+                self._drop(worker)
+                code = await worker.process.wait()
+                raise WorkerDied(f"its process ended ({_why(code)})") from None
+            except BaseException:
+                self._drop(worker)
+                raise
+            self._put_back(worker)
+        finally:
+            self._next()
+        if "found" in answer:
+            return answer["found"]
+        if "failed" in answer:
+            raise JobFailed(answer["failed"])
+        log.warning("%s: a job broke: %s\n%s", self.name, answer.get("broken"), answer.get("trace"))
+        raise WorkerDied(str(answer.get("broken")))
+
+    async def _turn(self, urgent: bool) -> None:
+        if self._busy < self._limits.processes:
+            self._busy += 1
+            return
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (0 if urgent else 1, next(self._numbers), waiting))
+        try:
+            await waiting
+        except asyncio.CancelledError:
+            if waiting.done() and not waiting.cancelled():
+                self._next()  # the turn had just come
+            raise
+
+    def _next(self) -> None:
+        while self._waiting:
+            waiting = heapq.heappop(self._waiting)[2]
+            if not waiting.done():
+                waiting.set_result(None)
+                return
+        self._busy -= 1
+
+    async def _worker(self) -> _Process:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.ending is not None:
+                worker.ending.cancel()
+            if worker.process.returncode is None:
+                return worker
+            self._running.discard(worker)
+        if self._closed:
+            raise WorkerDied("the server is stopping")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "fastback.kit.workers.child",
+            self._module,
+            str(self._limits.memory or 0),
+            str(self._limits.niceness),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=self._environment,
+            limit=1 << 20,
+        )
+        worker = _Process(process)
+        self._running.add(worker)
+        log.debug("%s: process %d started", self.name, process.pid)
+        return worker
+
+    def _put_back(self, worker: _Process) -> None:
+        if worker.jobs >= self._limits.jobs or self._closed:
+            self._retire(worker)
+            return
+        loop = asyncio.get_running_loop()
+        worker.ending = loop.call_later(self._limits.idle, self._idled, worker)
+        self._idle.append(worker)
+
+    def _idled(self, worker: _Process) -> None:
+        if worker in self._idle:
+            self._idle.remove(worker)
+            self._retire(worker)
+
+    def _retire(self, worker: _Process) -> None:
+        self._running.discard(worker)
+        task = asyncio.get_running_loop().create_task(worker.end())
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+    def _drop(self, worker: _Process) -> None:
+        self._running.discard(worker)
+        worker.kill()
+
+    async def close(self) -> None:
+        """End every process, also those at work."""
+        self._closed = True
+        for worker in list(self._running):
+            if worker in self._idle:
+                self._idle.remove(worker)
+                self._retire(worker)
+            else:
+                self._drop(worker)
+        if self._endings:
+            await asyncio.wait(list(self._endings), timeout=5)
+
+
+def _why(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,88 @@
+"""Documents into a collection: split, embed, write. A batch at a time, so that a large file costs no more memory."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from fastback import messages
+from fastback.providers.asking import Asking
+from fastback.retrieval.contracts import Document, Embedder, Item, Metadata, RetrievalError, Splitter, VectorStore
+
+#: Chunks that are embedded and written together.
+BATCH = 128
+
+
+class Indexer:
+    """Puts documents into collections."""
+
+    def __init__(self, splitter: Splitter, embedder: Embedder, store: VectorStore) -> None:
+        self._splitter = splitter
+        self._embedder = embedder
+        self._store = store
+
+    async def index(
+        self,
+        collection: str,
+        documents: Sequence[Document],
+        metadata: Metadata | None = None,
+        *,
+        overwrite: bool = False,
+        add: bool = False,
+        split: bool = True,
+        asking: Asking | None = None,
+    ) -> int:
+        """Split, embed and write; the number of chunks.
+
+        `metadata` is laid over each chunk's own. Where its `hash` is in the collection already for another file,
+        the content is refused as a duplicate. A collection that exists is written anew with `overwrite`, added to with
+        `add`, and otherwise left as it is (0).
+
+        Raises:
+            RetrievalError: nothing in it, a duplicate, or an engine that fails; nothing of it stays in the collection.
+        """
+        extra = dict(metadata or {})
+        if await self._is_duplicate(collection, extra):
+            raise RetrievalError(messages.DUPLICATE_CONTENT)
+        chunks = await self._splitter.split(documents) if split else list(documents)
+        if not chunks:
+            raise RetrievalError(messages.EMPTY_CONTENT)
+        exists = await self._store.has(collection)
+        if exists and overwrite:
+            await self._store.drop(collection)
+        elif exists and not add:
+            return 0
+        extra["embedding_config"] = self._embedder.signature
+        written: list[str] = []
+        try:
+            for start in range(0, len(chunks), BATCH):
+                batch = chunks[start : start + BATCH]
+                items = await self._items(batch, extra, asking)
+                await self._store.upsert(collection, items)
+                written += [item.id for item in items]
+        except BaseException:
+            if written:
+                await self._store.delete(collection, ids=written)
+            raise
+        return len(chunks)
+
+    async def _items(self, chunks: Sequence[Document], extra: Metadata, asking: Asking | None) -> list[Item]:
+        texts = [_clean(one.text) for one in chunks]
+        vectors = await self._embedder.content([text.replace("\n", " ") for text in texts], asking=asking)
+        return [
+            Item(str(uuid.uuid4()), text, vector, {**chunk.metadata, **extra})
+            for text, vector, chunk in zip(texts, vectors, chunks, strict=True)
+        ]
+
+    async def _is_duplicate(self, collection: str, metadata: Metadata) -> bool:
+        """Whether the same content is in the collection already, from another file."""
+        known = metadata.get("hash")
+        if not known:
+            return False
+        found = await self._store.find(collection, {"hash": known}, 1)
+        return bool(found) and found[0].metadata.get("file_id") != metadata.get("file_id")
+
+
+def _clean(text: str) -> str:
+    """Without what databases refuse: zero characters and halves of surrogate pairs."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode()

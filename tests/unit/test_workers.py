@@ -1,0 +1,137 @@
+"""Worker processes: what they answer, how they fail, when they end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastback.kit.workers.failures import JobFailed, WorkerDied
+from fastback.kit.workers.pool import Limits, Workers
+
+_MODULE = """
+import os, time
+from fastback.kit.workers.failures import JobFailed
+
+def handle(job):
+    print("noise that must not reach the pipe")
+    match job["do"]:
+        case "add": return job["a"] + job["b"]
+        case "bytes": return job["value"] * job["times"]
+        case "pid": return os.getpid()
+        case "sleep": time.sleep(job["seconds"]); return job.get("name")
+        case "fail": raise JobFailed("not like this")
+        case "break": raise ValueError("inside")
+        case "crash": os._exit(7)
+        case "eat": return len(bytearray(job["size"]))
+        case "environment": return dict(os.environ)
+"""
+
+
+@pytest.fixture
+async def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., Workers]]:
+    (tmp_path / "some_jobs.py").write_text(_MODULE)
+    known = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{known}" if known else str(tmp_path))
+    made: list[Workers] = []
+
+    def make(**limits: Any) -> Workers:
+        made.append(Workers("some_jobs", Limits(**limits), name="some"))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+def _alive(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+async def _gone(pid: int) -> bool:
+    for _ in range(200):
+        if not _alive(pid):
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
+async def test_answers_and_keeps_its_process(pool: Callable[..., Workers]) -> None:
+    workers = pool()
+    assert await workers.ask({"do": "add", "a": 1, "b": 2}) == 3
+    assert await workers.ask({"do": "bytes", "value": b"x", "times": 3_000_000}) == b"x" * 3_000_000
+    assert await workers.ask({"do": "pid"}) == workers.pids[0]
+
+
+async def test_failures_are_told_apart(pool: Callable[..., Workers]) -> None:
+    workers = pool(seconds=5)
+    with pytest.raises(JobFailed, match="not like this"):
+        await workers.ask({"do": "fail"})
+    with pytest.raises(WorkerDied, match="inside"):
+        await workers.ask({"do": "break"})
+    with pytest.raises(WorkerDied, match="exit code 7"):
+        await workers.ask({"do": "crash"})
+    with pytest.raises(WorkerDied, match=r"longer than 0\.2"):
+        await workers.ask({"do": "sleep", "seconds": 20}, seconds=0.2)
+    assert await workers.ask({"do": "add", "a": 1, "b": 1}) == 2
+
+
+async def test_memory_is_limited(pool: Callable[..., Workers]) -> None:
+    workers = pool(memory=300 * 1024 * 1024)
+    with pytest.raises(WorkerDied, match="memory"):
+        await workers.ask({"do": "eat", "size": 1024**3})
+    assert await workers.ask({"do": "eat", "size": 1024**2}) == 1024**2
+
+
+async def test_an_asker_that_leaves_takes_its_process_along(pool: Callable[..., Workers]) -> None:
+    workers = pool()
+    pid = await workers.ask({"do": "pid"})
+    asking = asyncio.create_task(workers.ask({"do": "sleep", "seconds": 20}))
+    await asyncio.sleep(0.1)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert await _gone(pid)
+    assert await workers.ask({"do": "add", "a": 2, "b": 2}) == 4
+
+
+async def test_idle_and_worn_out_processes_end(pool: Callable[..., Workers]) -> None:
+    workers = pool(idle=0.2)
+    assert await _gone(await workers.ask({"do": "pid"}))
+    assert workers.pids == []
+    worn = pool(jobs=2)
+    pids = [await worn.ask({"do": "pid"}) for _ in range(4)]
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+
+
+async def test_urgent_jobs_go_first_and_processes_share(pool: Callable[..., Workers]) -> None:
+    workers = pool()
+    order: list[str] = []
+
+    async def ask(name: str, urgent: bool) -> None:
+        order.append(await workers.ask({"do": "sleep", "seconds": 0.05, "name": name}, urgent=urgent))
+
+    first = asyncio.create_task(ask("first", False))
+    await asyncio.sleep(0)
+    late = [asyncio.create_task(ask(name, name == "urgent")) for name in ("a", "b", "urgent")]
+    await asyncio.gather(first, *late)
+    assert order == ["first", "urgent", "a", "b"]
+    pair = pool(processes=2)
+    await asyncio.gather(*(pair.ask({"do": "pid"}) for _ in range(2)))
+    began = time.monotonic()
+    await asyncio.gather(*(pair.ask({"do": "sleep", "seconds": 0.5}) for _ in range(2)))
+    assert time.monotonic() - began < 0.95
+
+
+async def test_secrets_stay_here(pool: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBUI_SECRET_KEY", "secret")
+    assert "WEBUI_SECRET_KEY" not in await pool().ask({"do": "environment"})
