@@ -1,0 +1,1 @@
+"""Documents and the web over HTTP: settings, processing, queries."""

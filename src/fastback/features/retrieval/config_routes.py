@@ -1,0 +1,142 @@
+"""`/api/v1/retrieval`: settings of documents and of the web, and of the engine that embeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fastback import messages
+from fastback.access.guards import AdminUser
+from fastback.config import Config
+from fastback.features.retrieval import pages
+from fastback.features.retrieval.part import Translation
+from fastback.kit.http import BadRequest, Router
+
+router = Router("/api/v1/retrieval")
+
+Answer = dict[str, Any]
+
+WebForm = pages.form("WebConfig", pages.WEB, **{pages.TRANSLATION: str})
+Form = pages.form("ConfigForm", pages.DOCUMENTS, web=WebForm)
+
+
+def _page(config: Config, translation: Translation, leave_out: frozenset[str] = frozenset()) -> Answer:
+    def shown(page: pages.Page) -> Answer:
+        return {field: config.get(key) for field, (key, _) in page.items() if field not in leave_out}
+
+    web = shown(pages.WEB) | {pages.TRANSLATION: translation.language}
+    return {"status": True, **shown(pages.DOCUMENTS), "web": web}
+
+
+def _reranks(config: Config, changed: Answer) -> bool:
+    """Whether a reranker can be made of these settings; a search that blends two kinds would fail without it."""
+
+    def value(key: str) -> Any:
+        return changed.get(key, config.get(key))
+
+    if not value("rag.enable_hybrid_search") or value("rag.bypass_embedding_and_retrieval"):
+        return True
+    try:
+        int(value("rag.external_reranker_timeout") or 0)
+    except ValueError:
+        return False
+    return True
+
+
+@router.get("/config")
+async def documents(user: AdminUser, config: Config, translation: Translation) -> Answer:
+    return _page(config, translation)
+
+
+@router.post("/config/update")
+async def save_documents(data: Form, user: AdminUser, config: Config, translation: Translation) -> Answer:  # type: ignore[valid-type]
+    """Of documents null leaves a field as it is, of the web it is a value; what is not sent stays."""
+    given = pages.sent(data)
+    web = given.pop("web", None)
+    changed: Answer = {}
+    for field, value in given.items():
+        if value is None:
+            continue
+        if value == "" and field in pages.CLEARED_BY_EMPTY:
+            value = None
+        elif field == "RAG_TOKENIZER_MODEL":
+            value = value.strip()
+        changed[pages.DOCUMENTS[field][0]] = value
+    if not _reranks(config, changed):
+        changed["rag.enable_hybrid_search"] = False
+    for field, value in pages.sent(web).items() if web is not None else ():
+        if field == pages.TRANSLATION:
+            translation.language = value
+        elif value is not None or field not in pages.KEPT_BY_NULL:
+            changed[pages.WEB[field][0]] = value
+    await config.set_many(changed)
+    return _page(config, translation, pages.NOT_ECHOED)
+
+
+class EngineForm(msgspec.Struct):
+    url: str | None = None
+    key: str | None = None
+
+
+class AzureForm(msgspec.Struct):
+    url: str | None = None
+    key: str | None = None
+    version: str | None = None
+
+
+class EmbeddingForm(msgspec.Struct):
+    RAG_EMBEDDING_ENGINE: str
+    RAG_EMBEDDING_MODEL: str
+    openai_config: EngineForm | None = None
+    ollama_config: EngineForm | None = None
+    azure_openai_config: AzureForm | None = None
+    RAG_EMBEDDING_BATCH_SIZE: int | None = 1
+    ENABLE_ASYNC_EMBEDDING: bool | None = True
+    RAG_EMBEDDING_CONCURRENT_REQUESTS: int | None = 0
+
+
+#: Fields of the page that hold for every engine, and those of each, with their keys.
+_EMBEDDING = {
+    "RAG_EMBEDDING_ENGINE": "rag.embedding_engine",
+    "RAG_EMBEDDING_MODEL": "rag.embedding_model",
+    "RAG_EMBEDDING_BATCH_SIZE": "rag.embedding_batch_size",
+    "ENABLE_ASYNC_EMBEDDING": "rag.enable_async_embedding",
+    "RAG_EMBEDDING_CONCURRENT_REQUESTS": "rag.embedding_concurrent_requests",
+}
+_ENGINES = {
+    "openai": {"url": "rag.openai.api_base_url", "key": "rag.openai.api_key"},
+    "ollama": {"url": "rag.ollama.base_url", "key": "rag.ollama.api_key"},
+    "azure_openai": {
+        "url": "rag.azure_openai.base_url",
+        "key": "rag.azure_openai.api_key",
+        "version": "rag.azure_openai.api_version",
+    },
+}
+
+
+def _embedding(config: Config) -> Answer:
+    page: Answer = {"status": True} | {field: config.get(key) for field, key in _EMBEDDING.items()}
+    for engine, fields in _ENGINES.items():
+        page[f"{engine}_config"] = {field: config.get(key) for field, key in fields.items()}
+    return page
+
+
+@router.get("/embedding")
+async def embedding(user: AdminUser, config: Config) -> Answer:
+    return _embedding(config)
+
+
+@router.post("/embedding/update")
+async def save_embedding(data: EmbeddingForm, user: AdminUser, config: Config) -> Answer:
+    """Where and how vectors are made; of the engines only the chosen one is saved. Nothing is embedded again."""
+    engine = data.RAG_EMBEDDING_ENGINE
+    if engine and engine not in _ENGINES:
+        raise BadRequest(messages.default("Error updating embedding configuration"))
+    changed: Answer = {key: getattr(data, field) for field, key in _EMBEDDING.items()}
+    changed["rag.embedding_model"] = data.RAG_EMBEDDING_MODEL.strip()
+    chosen: EngineForm | AzureForm | None = getattr(data, f"{engine}_config") if engine else None
+    if chosen is not None:
+        changed |= {key: getattr(chosen, field) or "" for field, key in _ENGINES[engine].items()}
+    await config.set_many(changed)
+    return _embedding(config)
