@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -24,6 +25,7 @@ _PLACE = re.compile(r"\$\{[^}]*\}")
 async def _nothing() -> None: ...
 
 
+@cache
 def _by_path() -> Trie:
     trie = Trie()
     for one in contract():
@@ -33,16 +35,33 @@ def _by_path() -> Trie:
     return trie
 
 
+def operation(method: str, path: str) -> Operation | None:
+    """The operation of the contract that a request of this method and path asks; `${…}` stands for any value."""
+    match = _by_path().find(_PLACE.sub("x", path.partition("?")[0]))
+    if match is None or method not in match.targets:
+        return None
+    route, _ = match.targets[method]
+    return Operation(route.method, route.path)
+
+
+def of_scenarios() -> dict[str, Counter[Operation]]:
+    """How often each scenario asks each operation, by its name."""
+    return {
+        scenario.name: Counter(
+            found for step in scenario.steps if (found := operation(step.method, step.path)) is not None
+        )
+        for scenario in scenarios()
+    }
+
+
 def answers() -> dict[Operation, Counter[int]]:
     """Statuses that the reference gave, by operation."""
-    trie = _by_path()
     found: dict[Operation, Counter[int]] = {}
     for scenario in scenarios():
         for step, answer in zip(scenario.steps, stored.read_answers(scenario.name), strict=False):
-            match = trie.find(_PLACE.sub("x", step.path.partition("?")[0]))
-            if match is not None and step.method in match.targets:
-                route, _ = match.targets[step.method]
-                found.setdefault(Operation(route.method, route.path), Counter())[answer["status"]] += 1
+            asked = operation(step.method, step.path)
+            if asked is not None:
+                found.setdefault(asked, Counter())[answer["status"]] += 1
     return found
 
 

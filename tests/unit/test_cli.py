@@ -345,9 +345,3 @@ def test_routes_lists_every_operation_with_its_handler(capsys: pytest.CaptureFix
     assert main(["routes"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("POST    /api/chat/completions  fastback.completions.routes.") for line in lines)
-
-
-def test_the_page_of_routes_ends_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["routes", "--markdown"]) == 0
-    text = capsys.readouterr().out
-    assert text.endswith("|\n") and not text.endswith("\n\n")

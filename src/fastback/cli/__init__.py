@@ -33,8 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     frontend.add_argument("--force", action="store_true", help="fetch it again")
     doctor = commands.add_parser("doctor", help="check database, model servers, Redis, frontend, directories")
     doctor.add_argument("--data-dir", help="data directory to check")
-    routes = commands.add_parser("routes", help="list the operations")
-    routes.add_argument("--markdown", action="store_true", help="as docs/compatibility.md")
+    commands.add_parser("routes", help="list the operations")
     commands.add_parser("settings", help="list the settings, as docs/configuration.md")
     commands.add_parser("version", help="say which version this is")
     return parser
