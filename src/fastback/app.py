@@ -99,6 +99,7 @@ PARTS: list[str] = [
     "features.tools.service",
     "features.functions.service",
     "features.chats.part",
+    "features.files.part",
     "features.folders.routes",
     "features.models.part",
     "features.functions.safe_mode",

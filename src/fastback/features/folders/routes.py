@@ -15,7 +15,7 @@ from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.catalog import people
 from fastback.features.chats import live, reading
-from fastback.features.chats.access import ChatAccess
+from fastback.features.files.access import FileAccess
 from fastback.features.folders import chats, store
 from fastback.features.folders.service import Folders, below, dumped
 from fastback.features.folders.store import Folder
@@ -44,7 +44,7 @@ async def start(services: Services) -> None:
             services.get(Grants),
             services.get(Tasks),
             services.get(Bus),
-            services.get(ChatAccess),
+            services.get(FileAccess),
         ),
     )
 

@@ -13,8 +13,8 @@ from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.chats import store as chats
-from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.events import ChatDeleted
+from fastback.features.files.access import FileAccess
 from fastback.features.folders import store
 from fastback.features.folders.files import Readable
 from fastback.features.folders.store import Folder
@@ -35,14 +35,14 @@ class Folders:
         grants: Grants,
         tasks: Tasks,
         bus: Bus,
-        chat_access: ChatAccess,
+        files: FileAccess,
     ) -> None:
         self.db = db
         self.permissions = permissions
         self.grants = grants
         self.tasks = tasks
         self.bus = bus
-        self.readable = Readable(db, permissions, grants, chat_access)
+        self.readable = Readable(db, permissions, files)
         self._config = config
 
     async def check(self, user: User) -> None:

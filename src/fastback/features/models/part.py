@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.features.files.access import FileAccess
 from fastback.features.models.references import References
 from fastback.features.models.service import Workspace
 from fastback.kit.bus import Bus
@@ -21,6 +22,6 @@ async def start(services: Services) -> None:
     grants: Grants = services.get(Grants)
     permissions: Permissions = services.get(Permissions)
     bypass = settings.bypass_admin_access_control
-    references = References(db, services.get(Config), grants, permissions, bypass=bypass)
+    references = References(db, services.get(Config), grants, services.get(FileAccess), bypass=bypass)
     registry: ModelRegistry = services.get(ModelRegistry)
     services.add(Workspace, Workspace(db, grants, permissions, registry, settings, references, services.get(Bus)))

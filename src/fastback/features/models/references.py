@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from fastback import messages
-from fastback.access.grants import Grants, granted
+from fastback.access.grants import Grants
 from fastback.access.identity import User
-from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.features.files import store as files
+from fastback.features.files.access import FileAccess
 from fastback.features.models.schemas import avatar_files
 from fastback.features.models.shapes import background_file
 from fastback.kit.db import Database
@@ -25,23 +26,10 @@ _MOST = 5 * 1024 * 1024
 _MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 
 
-class _File(msgspec.Struct):
-    user_id: str | None
-    path: str | None
-
-
 class _Resource(msgspec.Struct):
     user_id: str | None
     is_active: bool
 
-
-_READABLE = f"""
-    SELECT 1 FROM knowledge_file kf JOIN knowledge k ON k.id = kf.knowledge_id
-    WHERE kf.file_id = :file_id AND (k.user_id = :user_id OR {granted("knowledge", "k.id")})
-    UNION ALL
-    SELECT 1 FROM model m
-    WHERE m.meta LIKE :mention AND (m.user_id = :user_id OR {granted("model", "m.id")})
-    LIMIT 1"""
 
 #: Tables of what a version may refer to; some rows can be switched off.
 _TABLES = {
@@ -69,38 +57,22 @@ def _head(path: str) -> tuple[bytes, int]:
 class References:
     """Checks what models refer to."""
 
-    def __init__(self, db: Database, config: Config, grants: Grants, permissions: Permissions, *, bypass: bool) -> None:
+    def __init__(self, db: Database, config: Config, grants: Grants, files: FileAccess, *, bypass: bool) -> None:
         self._db = db
         self._config = config
         self._grants = grants
-        self._permissions = permissions
+        self._files = files
         self._bypass = bypass
-
-    async def _file(self, file_id: str) -> _File | None:
-        return await self._db.first(_File, "models.file", "SELECT user_id, path FROM file WHERE id = :id", id=file_id)
 
     async def path_of(self, file_id: str) -> str | None:
         """Where a file lies; None where nobody knows it."""
-        file = await self._file(file_id)
+        file = await files.brief(self._db, file_id)
         return file.path if file is not None else None
 
     async def may_read_file(self, file_id: str, user: User) -> bool:
-        """Whether a user may read a file: their own, or one in knowledge or a model that is shared with them."""
-        file = await self._file(file_id)
-        if file is None:
-            return False
-        if user.is_admin or file.user_id == user.id:
-            return True
-        found = await self._db.scalar(
-            "models.may_read_file",
-            _READABLE,
-            file_id=file_id,
-            mention=f"%{file_id}%",
-            user_id=user.id,
-            group_ids=await self._permissions.group_ids(user.id),
-            permission="read",
-        )
-        return bool(found)
+        """Whether there is such a file, and the user may read it."""
+        file = await files.brief(self._db, file_id)
+        return file is not None and await self._files.may(user, file, "read")
 
     async def check_knowledge(self, meta: Fields, user: User) -> None:
         """Raises: Forbidden, for a file that the author may not read."""
@@ -125,8 +97,8 @@ class References:
             raise NotBuilt("Checking the files of a voice avatar")
 
     async def _check_background(self, file_id: str, user: User) -> None:
-        file = await self._file(file_id)
-        if file is None or not await self.may_read_file(file_id, user):
+        file = await files.brief(self._db, file_id)
+        if file is None or not await self._files.may(user, file, "read"):
             raise Forbidden("Background image is not accessible.")
         try:
             head, size = await asyncio.to_thread(_head, file.path or "")

@@ -1,0 +1,239 @@
+"""The table `file`: named statements.
+
+`data` holds a file's text beside its status and may be large: it is never read where it is not shown, and what changes
+in it is changed by the database.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from fastback.kit.db import Database, Executor
+from fastback.kit.db.database import Dialect
+from fastback.kit.db.indexes import Index
+
+
+class Brief(msgspec.Struct):
+    """A file without its `data`."""
+
+    id: str
+    user_id: str | None
+    hash: str | None
+    filename: str
+    path: str | None
+    meta: dict[str, Any] | None
+    created_at: int | None
+    updated_at: int | None
+
+
+class File(msgspec.Struct):
+    """A whole row, in the order in which answers show it."""
+
+    id: str
+    user_id: str | None
+    hash: str | None
+    filename: str
+    path: str | None
+    data: msgspec.Raw
+    meta: msgspec.Raw
+    created_at: int | None
+    updated_at: int | None
+
+
+class Listed(msgspec.Struct):
+    """A row of a list; `data` is without the text unless it was asked for."""
+
+    id: str
+    user_id: str | None
+    hash: str | None
+    filename: str
+    data: msgspec.Raw
+    meta: dict[str, Any] | None
+    created_at: int | None
+    updated_at: int | None
+
+
+class Status(msgspec.Struct):
+    """How far the processing of a file has come; None where nobody says."""
+
+    status: str | None
+    error: str | None
+
+
+#: Lists of a user's files, in both orders, without a look at the rows themselves.
+INDEXES = [
+    Index(f"fastback_file_{order}", f"ON file (user_id, {order}_at, id)", f"ON file (user_id, {order}_at, id)")
+    for order in ("updated", "created")
+]
+
+BRIEF = "f.id, f.user_id, f.hash, f.filename, f.path, f.meta, f.created_at, f.updated_at"
+
+
+# SQLite reads a row up to the last column asked for, and some stand behind `data`: all of these leave the event loop.
+
+
+async def brief(db: Database, file_id: str) -> Brief | None:
+    rows = await db.all_long(Brief, "files.brief", f"SELECT {BRIEF} FROM file f WHERE f.id = :id", id=file_id)
+    return rows[0] if rows else None
+
+
+async def briefs(db: Database, ids: list[str]) -> list[Brief]:
+    """Those of the files that exist, the one changed last first."""
+    text = f"SELECT {BRIEF} FROM file f WHERE f.id = ANY(:ids) ORDER BY f.updated_at DESC"
+    return await db.all_long(Brief, "files.briefs", text, ids=ids) if ids else []
+
+
+async def whole(db: Database, file_id: str) -> File | None:
+    text = """SELECT f.id, f.user_id, f.hash, f.filename, f.path, f.data, f.meta, f.created_at, f.updated_at
+              FROM file f WHERE f.id = :id"""
+    rows = await db.all_long(File, "files.whole", text, id=file_id)
+    return rows[0] if rows else None
+
+
+async def content(db: Database, file_id: str) -> str | None:
+    """The text of a file; None where there is none."""
+    rows = await db.all_long(
+        str, "files.content", "SELECT f.data ->> 'content' FROM file f WHERE f.id = :id", id=file_id
+    )
+    return rows[0] if rows else None
+
+
+async def status(db: Database, file_id: str) -> Status | None:
+    """How far a file is; None where there is no such file."""
+    text = "SELECT f.data ->> 'status', f.data ->> 'error' FROM file f WHERE f.id = :id"
+    rows = await db.all_long(Status, "files.status", text, id=file_id)
+    return rows[0] if rows else None
+
+
+def data_without_text(dialect: Dialect) -> str:
+    """The column `data` of `file f` without what may be large in it, as JSON."""
+    if dialect == "postgres":
+        return """CASE WHEN json_typeof(f.data) = 'object' THEN COALESCE(
+            (SELECT json_object_agg(x.key, x.value) FROM json_each(f.data) x WHERE x.key <> 'content'), '{}'::json)
+            ELSE f.data END"""
+    return "json_remove(f.data, '$.content')"
+
+
+async def page(
+    db: Database, *, user_id: str | None, like: str | None = None, order: str, content: bool, limit: int, skip: int
+) -> list[Listed]:
+    """A page of the files of a user, or of everybody; `like` is a pattern of their names, `order` a column."""
+    where, params = _chosen(user_id, like)
+    data = "f.data" if content else data_without_text(db.dialect)
+    # The page is chosen before anything of a large column is read.
+    text = f"""SELECT f.id, f.user_id, f.hash, f.filename, {data}, f.meta, f.created_at, f.updated_at
+               FROM file f WHERE f.id IN (
+                   SELECT f.id FROM file f WHERE {where} ORDER BY f.{order} DESC, f.id DESC LIMIT :limit OFFSET :skip)
+               ORDER BY f.{order} DESC, f.id DESC"""
+    return await db.all_long(Listed, "files.page", text, limit=limit, skip=skip, **params)
+
+
+async def count(db: Executor, user_id: str | None) -> int:
+    """How many files a user has, or everybody."""
+    where, params = _chosen(user_id, None)
+    return int(await db.scalar("files.count", f"SELECT count(*) FROM file f WHERE {where}", **params))
+
+
+def _chosen(user_id: str | None, like: str | None) -> tuple[str, dict[str, Any]]:
+    conditions, params = ["TRUE"], {}
+    if user_id is not None:
+        conditions.append("f.user_id = :user_id")
+        params["user_id"] = user_id
+    if like is not None:
+        conditions.append("lower(f.filename) LIKE lower(:like) ESCAPE '\\'")
+        params["like"] = like
+    return " AND ".join(conditions), params
+
+
+async def insert(
+    tx: Executor,
+    file_id: str,
+    user_id: str,
+    *,
+    filename: str,
+    path: str,
+    data: dict[str, Any],
+    meta: dict[str, Any],
+    file_hash: str | None = None,
+) -> int:
+    """Add a file; the time that was written down."""
+    now = int(time.time())
+    await tx.execute(
+        "files.insert",
+        """INSERT INTO file (id, user_id, hash, filename, path, data, meta, created_at, updated_at)
+           VALUES (:id, :user_id, :hash, :filename, :path, :data, :meta, :now, :now)""",
+        id=file_id,
+        user_id=user_id,
+        hash=file_hash,
+        filename=filename,
+        path=path,
+        data=msgspec.json.encode(data).decode(),
+        meta=msgspec.json.encode(meta).decode(),
+        now=now,
+    )
+    return now
+
+
+async def change(
+    db: Database,
+    file_id: str,
+    *,
+    data: Mapping[str, str | None] | None = None,
+    meta: Mapping[str, str | None] | None = None,
+    **columns: str | None,
+) -> bool:
+    """Set texts in a file's `data` and `meta`, leaving the rest of them, and columns (`hash`, `filename`).
+
+    Returns whether there is such a file.
+
+    The texts are encoded by the database, beside the event loop; one call writes the row once.
+    """
+    unknown = columns.keys() - {"hash", "filename"}
+    if unknown:
+        raise ValueError(f"not columns of file that change: {unknown}")
+    assignments, params = [f"{name} = :{name}" for name in columns], dict[str, Any](columns)
+    for column, fields in (("data", data), ("meta", meta)):
+        if fields:
+            assignments.append(f"{column} = {_merged(db.dialect, column, list(fields))}")
+            params |= {f"{column}_{name}": value for name, value in fields.items()}
+            if db.dialect == "postgres":
+                params[f"{column}_names"] = list(fields)
+    async with db.transaction(long=True) as tx:
+        changed = await tx.execute(
+            f"files.change.{'+'.join(params)}",
+            f"UPDATE file SET {', '.join(assignments)}, updated_at = :now WHERE id = :id",
+            id=file_id,
+            now=int(time.time()),
+            **params,
+        )
+    return changed > 0
+
+
+def _merged(dialect: Dialect, column: str, names: list[str]) -> str:
+    """A JSON column with some fields set to the parameters `column_name`."""
+    if dialect == "postgres":
+        # Through json alone: what is no JSON to jsonb, a zero character in a text for one, stays as it is.
+        pairs = ", ".join(f"'{name}', :{column}_{name}::text" for name in names)
+        return f"""(SELECT json_object_agg(x.key, x.value) FROM (
+            SELECT o.key, o.value
+            FROM json_each(CASE WHEN json_typeof({column}) = 'object' THEN {column} ELSE '{{}}'::json END) o
+            WHERE o.key <> ALL(:{column}_names)
+            UNION ALL SELECT n.key, n.value FROM json_each(json_build_object({pairs})) n) x)"""
+    pairs = ", ".join(f"'$.{name}', :{column}_{name}" for name in names)
+    return f"json_set(CASE WHEN json_type({column}) = 'object' THEN {column} ELSE '{{}}' END, {pairs})"
+
+
+async def delete(tx: Executor, file_id: str) -> bool:
+    """Delete a file and what refers to it; whether there was one."""
+    for table in ("chat_file", "channel_file", "knowledge_file"):
+        await tx.execute(f"files.delete.{table}", f"DELETE FROM {table} WHERE file_id = :id", id=file_id)
+    return await tx.execute("files.delete", "DELETE FROM file WHERE id = :id", id=file_id) > 0
+
+
+async def delete_all(tx: Executor) -> None:
+    for table in ("chat_file", "channel_file", "knowledge_file", "file"):
+        await tx.execute(f"files.delete_all.{table}", f"DELETE FROM {table}")
