@@ -105,6 +105,7 @@ PARTS: list[str] = [
     "features.functions.safe_mode",
     "features.connections.part",
     "features.retrieval.part",
+    "retrieval.extraction.part",
     "frontend.part",
     "features.groups.part",
     "features.auths.part",

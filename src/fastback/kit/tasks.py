@@ -18,6 +18,7 @@ class Tasks:
         self._running: dict[str, tuple[asyncio.Task[Any], str | None]] = {}
         self._groups: dict[str, list[str]] = {}
         self._background: set[asyncio.Task[Any]] = set()
+        self._endings: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
     def start(
         self,
@@ -103,8 +104,12 @@ class Tasks:
 
         self.background(repeat())
 
+    def at_end(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `work` when the server stops, after all that runs: the close of a service. The last added runs first."""
+        self._endings.append(work)
+
     async def drain(self, seconds: float) -> None:
-        """At shutdown: let running work end by itself for a while, then cancel what is left."""
+        """At shutdown: let running work end by itself for a while, cancel what is left, close what asked for it."""
         running = [task for task, _ in self._running.values()]
         if running:
             _, pending = await asyncio.wait(running, timeout=seconds)
@@ -116,3 +121,8 @@ class Tasks:
             task.cancel()
         if self._background:
             await asyncio.wait(list(self._background), timeout=2)
+        while self._endings:
+            try:
+                await self._endings.pop()()
+            except Exception:
+                log.exception("a service did not close")

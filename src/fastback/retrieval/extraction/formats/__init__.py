@@ -1,0 +1,1 @@
+"""One reader a kind of file. They run in worker processes only."""

@@ -1,0 +1,91 @@
+"""Which encoding a text is in.
+
+UTF-8 where it fits, what a mark at the beginning says, then the East Asian encodings where what comes out is East Asian
+text, then what the frequencies of letters hint at, Latin-1 at last.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+#: Bytes around the first one that is no UTF-8, which the guess is made from.
+_WINDOW = 256 * 1024
+
+#: Guesses by the wider encoding that holds them.
+_WIDER = {
+    "gb2312": "gb18030",
+    "gb18030": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5",
+    "big5hkscs": "big5",
+    "euckr": "euc-kr",
+    "cp949": "cp949",
+    "johab": "euc-kr",
+    "eucjp": "euc-jp",
+    "iso2022jp": "iso-2022-jp",
+    "shiftjis": "cp932",
+    "shiftjis2004": "cp932",
+    "cp932": "cp932",
+}
+_EAST_ASIAN = ("gb18030", "big5", "euc-kr", "euc-jp")
+_CHARACTERS = re.compile(
+    "[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
+    "\U00020000-\U0002a6df\U0002a700-\U0002b81f]+"
+)
+
+
+def _is_east_asian(text: str) -> bool:
+    """Whether a twentieth of what is seen is Chinese, Japanese or Korean, most of it side by side.
+
+    Accents in Western texts decode to such characters, too, but to lonely ones.
+    """
+    seen = len("".join(text.split()))
+    runs = _CHARACTERS.findall(text)
+    found = sum(map(len, runs))
+    return found > 0 and found >= seen * 0.05 and sum(len(run) for run in runs if len(run) > 1) * 2 > found
+
+
+def _tried(content: bytes, encoding: str) -> str | None:
+    try:
+        return content.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return None
+
+
+def _guess(content: bytes, around: int) -> str:
+    """What the bytes around a place look like; empty for no idea."""
+    from charset_normalizer import from_bytes
+
+    start = max(0, around - _WINDOW // 2)
+    sample = content[start : start + _WINDOW]
+    best = from_bytes(sample).best()
+    return best.encoding if best is not None else ""
+
+
+def decoded(content: bytes) -> str:
+    """The text of bytes; there is always one."""
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            found = _tried(content, encoding)
+            if found is not None:
+                return found
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        first = error.start
+    guess = _guess(content, first)
+    wider = _WIDER.get(guess.replace("_", "").replace("-", "").lower())
+    for encoding in dict.fromkeys((wider, *_EAST_ASIAN) if wider else _EAST_ASIAN):
+        found = _tried(content, encoding)
+        if found is not None and found.strip() and _is_east_asian(found):
+            return found
+    found = _tried(content, guess) if guess else None
+    return found if found is not None else content.decode("latin-1")

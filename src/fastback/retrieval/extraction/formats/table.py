@@ -1,0 +1,54 @@
+"""Tables in text: a document a row, each cell named by its column."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+
+from fastback.retrieval.extraction.formats.plain import text_of
+from fastback.retrieval.extraction.formats.reading import Piece, Source, broken
+
+csv.field_size_limit(16 * 1024 * 1024)
+#: Characters that the dialect is guessed from.
+_SAMPLE = 4096
+
+
+def _cell(value: str | list[str] | None) -> str | None:
+    if isinstance(value, list):  # more cells than columns
+        return ",".join(one.strip() for one in value)
+    return value.strip() if value is not None else None
+
+
+def _summary(text: str) -> str | None:
+    """How large the table is, and what its columns are called."""
+    try:
+        dialect: type[csv.Dialect] = csv.Sniffer().sniff(text[:_SAMPLE])
+    except csv.Error:
+        dialect = csv.excel
+    rows, columns, headers = 0, 0, []
+    try:
+        for row in csv.reader(text.splitlines(keepends=True), dialect):
+            rows += 1
+            columns = max(columns, len(row))
+            if rows == 1:
+                headers = [one.lstrip("\ufeff") for one in row]
+    except csv.Error:
+        return None
+    if not rows:
+        return None
+    return f"Table: {rows} rows incl. header; {rows - 1} data rows; {columns} columns: {', '.join(headers)}."
+
+
+def read(source: Source) -> Iterator[Piece]:
+    """Between the cells stands `,`, in `.tsv` a tab. Metadata: `row`, from 0; -1 for the summary."""
+    text = text_of(source)
+    if source.csv_summary and (summary := _summary(text)):
+        yield summary, {**source.metadata, "row": -1}
+    delimiter = "\t" if source.extension == "tsv" else ","
+    rows = csv.DictReader(text.splitlines(keepends=True), delimiter=delimiter)
+    try:
+        for index, row in enumerate(rows):
+            lines = (f"{key.strip() if key is not None else key}: {_cell(value)}" for key, value in row.items())
+            yield "\n".join(lines), {**source.metadata, "row": index}
+    except csv.Error as error:
+        raise broken("a table", error) from None

@@ -1,0 +1,64 @@
+"""The server's side of extraction in processes of our own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from fastback.kit.workers import spool
+from fastback.kit.workers.failures import JobFailed, WorkerDied
+from fastback.kit.workers.pool import Limits, Workers
+from fastback.retrieval.contracts import Document, RetrievalError
+from fastback.retrieval.extraction.formats.reading import Source
+
+LIMITS = Limits(
+    processes=max(1, min(2, (os.cpu_count() or 2) - 1)),
+    seconds=180,
+    memory=1024**3,
+    idle=20,
+    jobs=200,
+    niceness=15,
+)
+
+
+class Local:
+    """Reads files in worker processes."""
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.workers = Workers("fastback.retrieval.extraction.worker", limits, name="extraction")
+
+    async def extract(self, source: Source) -> list[Document]:
+        """The documents of a file.
+
+        Raises:
+            RetrievalError: it cannot be read.
+        """
+        async with spool.spool() as path:
+            await self._ask({"source": msgspec.to_builtins(source), "spool": path})
+            return [Document(text, metadata) async for metadata, text in spool.receive(path)]
+
+    async def mend(self, documents: Sequence[Document]) -> list[Document]:
+        """The same documents, their texts put right.
+
+        Raises:
+            RetrievalError: the worker ended over it.
+        """
+        async with spool.spool() as there, spool.spool() as back:
+            await spool.send(there, ((None, one.text) for one in documents))
+            await self._ask({"mend": there, "spool": back})
+            texts = [text async for _, text in spool.receive(back)]
+        return [Document(text, one.metadata) for text, one in zip(texts, documents, strict=True)]
+
+    async def _ask(self, job: dict[str, Any]) -> Any:
+        try:
+            return await self.workers.ask(job)
+        except JobFailed as error:
+            raise RetrievalError(str(error)) from None
+        except WorkerDied as error:
+            raise RetrievalError(f"This file cannot be read: {error}.") from None
+
+    async def close(self) -> None:
+        await self.workers.close()

@@ -1,0 +1,1 @@
+"""Cutting texts into chunks, at the same places as Open WebUI."""

@@ -1,0 +1,45 @@
+"""The worker's side of splitting.
+
+A job is `{"options": …, "from": path, "to": path}`. Rows that come are `([source, file_id], text)`, rows that go
+`([number of the document, where the chunk begins], text)`; the answer is how many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from fastback.kit.workers import spool
+from fastback.retrieval.splitting import tokens
+from fastback.retrieval.splitting.chunks import Options, Text, by_characters, chunks
+from fastback.retrieval.splitting.recursive import Measure, Recursive
+
+
+def _ways(options: Options) -> tuple[Measure, Callable[[str], list[str]]]:
+    """How to measure, and how to cut."""
+    if options.splitter == "token":
+        measure = tokens.encoding_measure(options.encoding)
+        return measure, lambda text: tokens.split(text, options.encoding, options.size, options.overlap)
+    if options.splitter == "token_transformers":
+        measure = tokens.tokenizer_measure(options.tokenizer)
+        return measure, Recursive(options.size, options.overlap, measure).split
+    return len, by_characters(options)
+
+
+def handle(job: dict[str, Any]) -> int:
+    options = msgspec.convert(job["options"], Options)
+    measure, split = _ways(options)
+    count = 0
+
+    def cut() -> Iterator[spool.Row]:
+        nonlocal count
+        rows = enumerate(spool.read(job["from"]))
+        texts = (Text(number, head[0], head[1], text) for number, (head, text) in rows)
+        for chunk in chunks(texts, options, measure, split):
+            count += 1
+            yield [chunk.document, chunk.start], chunk.text
+
+    spool.write(job["to"], cut())
+    return count

@@ -1,0 +1,17 @@
+"""Settings: documents."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastback.settings.answering import Forwarding
+from fastback.settings.field import about
+
+
+class Documents(Forwarding, frozen=True, kw_only=True):
+    """Documents"""
+
+    enable_rag_csv_summary: Annotated[bool, about("Begin a table's text with its size and its columns.")] = False
+    tiktoken_cache_dir: Annotated[
+        str, about("Where token encodings are kept; `tiktoken` in the cache directory when empty.")
+    ] = ""
