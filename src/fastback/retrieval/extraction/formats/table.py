@@ -22,7 +22,7 @@ def _cell(value: str | list[str] | None) -> str | None:
 def _summary(text: str) -> str | None:
     """How large the table is, and what its columns are called."""
     try:
-        dialect: type[csv.Dialect] = csv.Sniffer().sniff(text[:_SAMPLE])
+        dialect: type[csv.Dialect] = csv.Sniffer().sniff(text[:_SAMPLE], ",;\t|")
     except csv.Error:
         dialect = csv.excel
     rows, columns, headers = 0, 0, []
@@ -39,13 +39,21 @@ def _summary(text: str) -> str | None:
     return f"Table: {rows} rows incl. header; {rows - 1} data rows; {columns} columns: {', '.join(headers)}."
 
 
+def _delimiter(source: Source, text: str) -> str:
+    """What stands between cells: a comma, unless the headings have none and something else."""
+    if source.extension == "tsv":
+        return "\t"
+    end = text.find("\n")
+    headings = text[: end if end >= 0 else len(text)]
+    return next((one for one in ",;\t|" if one in headings), ",")
+
+
 def read(source: Source) -> Iterator[Piece]:
-    """Between the cells stands `,`, in `.tsv` a tab. Metadata: `row`, from 0; -1 for the summary."""
+    """Metadata: `row`, from 0; -1 for the summary."""
     text = text_of(source)
     if source.csv_summary and (summary := _summary(text)):
         yield summary, {**source.metadata, "row": -1}
-    delimiter = "\t" if source.extension == "tsv" else ","
-    rows = csv.DictReader(text.splitlines(keepends=True), delimiter=delimiter)
+    rows = csv.DictReader(text.splitlines(keepends=True), delimiter=_delimiter(source, text))
     try:
         for index, row in enumerate(rows):
             lines = (f"{key.strip() if key is not None else key}: {_cell(value)}" for key, value in row.items())
