@@ -128,6 +128,12 @@ class Calls(Plugins, frozen=True, kw_only=True):
     aiohttp_pool_connections: Annotated[int | None, about("Connections at once; any number when unset.")] = None
     aiohttp_pool_connections_per_host: Annotated[int | None, about("Connections at once to one server.")] = None
     aiohttp_pool_dns_ttl: Annotated[int, about("Seconds an address is remembered.", least=0)] = 300
+    elevenlabs_api_base_url: Annotated[str, about("Where ElevenLabs is asked for voices.")] = (
+        "https://api.elevenlabs.io"
+    )
+    image_auto_size_models_regex_pattern: Annotated[
+        str, about("Models that may choose the size of a picture themselves.")
+    ] = "^gpt-image"
     user_agent: Annotated[str, about("What we call ourselves when fetching pages.", idle="waits for retrieval")] = ""
 
 

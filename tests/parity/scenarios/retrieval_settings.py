@@ -1,23 +1,29 @@
 """Settings of documents, of the web and of embedding."""
 
-from parity.steps import Merged, flat, get, post, refused
+from parity.steps import Merged, Step, flat, get, post, refused
 
 _R = "/api/v1/retrieval"
-_PROSE = {"ignore": ("$.RAG_TEMPLATE",), "why": "prose"}
+_FIRST = {"ignore": ("$.RAG_TEMPLATE", "$.RELEVANCE_THRESHOLD"), "why": "prose; 0.0, which SQLite keeps as 0"}
+#: A number that stays one in either database.
+_FRACTION = {"RELEVANCE_THRESHOLD": 0.25}
+
+
+def _saved(body: object, *prose: str) -> Step:
+    why = "one field stands elsewhere in the answer to saving; prose"
+    return post("ada", f"{_R}/config/update", body, ignore=("$.order", *prose), why=why)
+
 
 STEPS = flat(
-    get("ada", f"{_R}/config", save={"page": "$", "web": "$.web"}, **_PROSE),
+    get("ada", f"{_R}/config", save={"page": "$", "web": "$.web"}, **_FIRST),
     refused("anonymous pending bob", "GET", f"{_R}/config"),
     refused("anonymous pending bob", "POST", f"{_R}/config/update", {}),
-    post("ada", f"{_R}/config/update", "${page}", **_PROSE),
-    post("ada", f"{_R}/config/update", {}, **_PROSE),
-    post(
-        "ada",
-        f"{_R}/config/update",
+    _saved(Merged("${page}", _FRACTION), "$.RAG_TEMPLATE"),
+    _saved({}, "$.RAG_TEMPLATE"),
+    _saved(
         {
             "RAG_TEMPLATE": "[context] [query]",
             "TOP_K": "9",
-            "RELEVANCE_THRESHOLD": 1,
+            "HYBRID_BM25_WEIGHT": 0.75,
             "CHUNK_SIZE": None,
             "FILE_MAX_SIZE": 10,
             "FILE_MAX_COUNT": "",
@@ -27,9 +33,7 @@ STEPS = flat(
             "ALLOWED_FILE_EXTENSIONS": ["pdf"],
         },
     ),
-    post(
-        "ada",
-        f"{_R}/config/update",
+    _saved(
         {
             "web": Merged(
                 "${web}",
@@ -44,13 +48,13 @@ STEPS = flat(
             )
         },
     ),
-    post("ada", f"{_R}/config/update", {"web": None}),
-    post("ada", f"{_R}/config/update", {"web": {}}),
-    post("ada", f"{_R}/config/update", {"FILE_MAX_SIZE": ""}),
-    post("ada", f"{_R}/config/update", {"FILE_MAX_SIZE": [1], "TOP_K": "x", "web": {"SERPSTACK_HTTPS": "perhaps"}}),
-    post("ada", f"{_R}/config/update", {"web": {"EXA_MAX_CONTENT_LENGTH": 0}}),
-    post("ada", f"{_R}/config/update", {"web": []}),
-    post("ada", f"{_R}/config/update", {"ENABLE_RAG_HYBRID_SEARCH": True, "RAG_EXTERNAL_RERANKER_TIMEOUT": "soon"}),
+    _saved({"web": None}),
+    _saved({"web": {}}),
+    _saved({"FILE_MAX_SIZE": ""}),
+    _saved({"FILE_MAX_SIZE": [1], "TOP_K": "x", "web": {"SERPSTACK_HTTPS": "perhaps"}}),
+    _saved({"web": {"EXA_MAX_CONTENT_LENGTH": 0}}),
+    _saved({"web": []}),
+    _saved({"ENABLE_RAG_HYBRID_SEARCH": True, "RAG_EXTERNAL_RERANKER_TIMEOUT": "soon"}),
     get("ada", f"{_R}/config"),
     get("ada", f"{_R}/embedding", save={"embedding": "$"}),
     refused("anonymous pending bob", "GET", f"{_R}/embedding"),

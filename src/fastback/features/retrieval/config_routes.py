@@ -17,16 +17,19 @@ router = Router("/api/v1/retrieval")
 
 Answer = dict[str, Any]
 
-WebForm = pages.form("WebConfig", pages.WEB, **{pages.TRANSLATION: str})
+WebForm = pages.form("WebConfig", pages.WEB)
 Form = pages.form("ConfigForm", pages.DOCUMENTS, web=WebForm)
 
 
 def _page(config: Config, translation: Translation, leave_out: frozenset[str] = frozenset()) -> Answer:
     def shown(page: pages.Page) -> Answer:
-        return {field: config.get(key) for field, (key, _) in page.items() if field not in leave_out}
+        return {
+            field: config.get(key) if key else translation.language
+            for field, (key, _) in page.items()
+            if field not in leave_out
+        }
 
-    web = shown(pages.WEB) | {pages.TRANSLATION: translation.language}
-    return {"status": True, **shown(pages.DOCUMENTS), "web": web}
+    return {"status": True, **shown(pages.DOCUMENTS), "web": shown(pages.WEB)}
 
 
 def _reranks(config: Config, changed: Answer) -> bool:

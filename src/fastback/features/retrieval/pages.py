@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+#: The key is empty where the configuration has none.
 Page = dict[str, tuple[str, Any]]
 
 DOCUMENTS: Page = {
@@ -149,6 +150,7 @@ WEB: Page = {
     "EXTERNAL_WEB_LOADER_API_KEY": ("web.loader.external_web_loader_api_key", str),
     "YOUTUBE_LOADER_LANGUAGE": ("rag.youtube_loader_language", list[str]),
     "YOUTUBE_LOADER_PROXY_URL": ("rag.youtube_loader_proxy_url", str),
+    "YOUTUBE_LOADER_TRANSLATION": ("", str),
     "YANDEX_WEB_SEARCH_URL": ("web.search.yandex_web_search_url", str),
     "YANDEX_WEB_SEARCH_API_KEY": ("web.search.yandex_web_search_api_key", str),
     "YANDEX_WEB_SEARCH_CONFIG": ("web.search.yandex_web_search_config", str),
@@ -173,7 +175,7 @@ KEPT_BY_NULL = frozenset({"BRAVE_SEARCH_CONTEXT_TOKENS"})
 CLEARED_BY_EMPTY = frozenset(
     {"FILE_MAX_SIZE", "FILE_MAX_COUNT", "FILE_IMAGE_COMPRESSION_WIDTH", "FILE_IMAGE_COMPRESSION_HEIGHT"}
 )
-#: A language that transcripts of videos are to be translated into: asked for by the page, kept as long as the process.
+#: The language that transcripts are asked for in, kept as long as the process.
 TRANSLATION = "YOUTUBE_LOADER_TRANSLATION"
 
 

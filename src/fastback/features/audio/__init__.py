@@ -1,0 +1,1 @@
+"""Speech: settings, voices and models of its engines."""

@@ -1,0 +1,1 @@
+"""Pictures: settings and models of the engines that make them."""

@@ -1,0 +1,119 @@
+"""Settings of speech; models and voices of the engines that speak."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp.web
+import pytest
+
+from conftest import Person, Server
+from fastback.access.happened import Happened
+from fastback.kit.bus import Bus
+
+_A = "/api/v1/audio"
+PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
+
+
+async def test_a_page_is_saved_as_it_is_shown(server: Server, ada: Person, bob: Person, anonymous: Person) -> None:
+    told: list[Happened] = []
+    server.services.get(Bus).subscribe(Happened, told.append)
+    before = (await ada.get(f"{_A}/config")).ok()
+    assert list(before) == ["realtime", "tts", "stt"]
+    changed = {
+        "realtime": {"ENABLED": True, "INPUT_PARAMS": {"a": 1}},
+        "tts": before["tts"] | {"ENGINE": "openai", "OPENAI_PARAMS": None},
+        "stt": before["stt"] | {"ALLOWED_EXTENSIONS": ["wav"]},
+    }
+    saved = (await ada.post(f"{_A}/config/update", changed)).ok()
+    assert saved == {
+        "realtime": before["realtime"] | changed["realtime"],
+        "tts": changed["tts"],
+        "stt": changed["stt"],
+    }
+    assert (await ada.get(f"{_A}/config")).ok() == saved
+    assert [(one.event, one.subject_id) for one in told] == [("config.updated", "audio")]
+    del changed["realtime"], changed["tts"]["OPENAI_PARAMS"], changed["stt"]["ALLOWED_EXTENSIONS"]
+    assert (await ada.post(f"{_A}/config/update", changed)).ok() == saved, "what is not sent stays"
+
+    for person, detail in ((bob, PROHIBITED), (anonymous, "Not authenticated")):
+        (await person.get(f"{_A}/config")).refused(401, detail)
+        (await person.post(f"{_A}/config/update", {})).refused(401, detail)
+    (await anonymous.get(f"{_A}/voices")).refused(401, "Not authenticated")
+    (await anonymous.get(f"{_A}/models")).refused(401, "Not authenticated")
+
+
+async def test_wrong_fields_are_told_and_nothing_is_saved(ada: Person) -> None:
+    before = (await ada.get(f"{_A}/config")).ok()
+    for part, field, value in (
+        ("realtime", "PROVIDER", "somebody"),
+        ("realtime", "MODEL", ""),
+        ("tts", "VOICE", None),
+        ("stt", "MISTRAL_USE_CHAT_COMPLETIONS", "perhaps"),
+    ):
+        body = before | {part: before[part] | {field: value}}
+        problem = (await ada.post(f"{_A}/config/update", body)).refused(422)[0]
+        assert problem["loc"] == ["body", part, field]
+    assert (await ada.get(f"{_A}/config")).ok() == before
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[str]:
+    """An engine that speaks, of every maker."""
+
+    async def answer(request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+        known: dict[str, Any] = {
+            "/listing/audio/models": {"models": [{"id": "one"}]},
+            "/plain/models": {"data": [{"id": "two"}]},
+            "/listing/audio/voices": {"voices": [{"id": "v", "name": "Vera"}]},
+            "/odd/audio/voices": {"voices": [{"id": "v"}]},
+            "/v1/models": [{"model_id": "eleven", "name": "Eleven", "more": 1}],
+            "/v1/voices": {"voices": [{"voice_id": "e", "name": "Eva"}]},
+            "/cognitiveservices/voices/list": [{"ShortName": "de-K", "DisplayName": "Katja"}],
+            "/mistral/audio/voices": {"items": [{"id": "m", "name": "Max"}, {"voice_id": "n"}, 3, {}]},
+        }
+        if request.path not in known:
+            return aiohttp.web.Response(status=404, text="no")
+        return aiohttp.web.json_response(known[request.path])
+
+    application = aiohttp.web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    runner = aiohttp.web.AppRunner(application)
+    await runner.setup()
+    await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.fixture
+def environment(engine: str) -> dict[str, str]:
+    return {"ELEVENLABS_API_BASE_URL": engine}
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_models_and_voices_come_from_the_engine(ada: Person, bob: Person, engine: str) -> None:
+    page = (await ada.get(f"{_A}/config")).ok()
+    openai = ["alloy", "echo", "fable", "onyx", "nova", "shimmer"]
+
+    async def check(models: list[Any], voices: list[tuple[str, str]], **fields: str) -> None:
+        (await ada.post(f"{_A}/config/update", page | {"tts": page["tts"] | fields})).ok()
+        assert (await bob.get(f"{_A}/models")).ok() == {"models": models}, fields
+        found = (await bob.get(f"{_A}/voices")).ok()["voices"]
+        assert [(one["id"], one["name"]) for one in found] == voices, fields
+
+    usual = [{"id": "tts-1"}, {"id": "tts-1-hd"}]
+    await check([], [], ENGINE="")
+    await check(usual, [(one, one) for one in openai], ENGINE="openai")
+    base = "OPENAI_API_BASE_URL"
+    await check([{"id": "one"}], [("v", "Vera")], ENGINE="openai", **{base: f"{engine}/listing"})
+    await check([{"id": "two"}], [(one, one) for one in openai], ENGINE="openai", **{base: f"{engine}/plain"})
+    await check(usual, [(one, one) for one in openai], ENGINE="openai", **{base: f"{engine}/odd"})
+    await check([{"name": "Eleven", "id": "eleven"}], [("e", "Eva")], ENGINE="elevenlabs")
+    await check([], [("de-K", "Katja (de-K)")], ENGINE="azure", AZURE_SPEECH_BASE_URL=engine)
+    await check([], [], ENGINE="azure", AZURE_SPEECH_BASE_URL="http://127.0.0.1:9")
+    voxtral = [{"id": "voxtral-mini-tts-2603"}]
+    mistral = {"ENGINE": "mistral", "MISTRAL_API_BASE_URL": f"{engine}/mistral"}
+    await check(voxtral, [], **mistral)
+    await check(voxtral, [("m", "Max"), ("n", "n")], **mistral, MISTRAL_API_KEY="k")
+    assert len((await bob.get(f"{_A}/voices")).ok()["voices"]) == 2
