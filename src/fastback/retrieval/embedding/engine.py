@@ -1,0 +1,26 @@
+"""What an embedding engine is asked, and what the service needs to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from fastback.providers.asking import Asking
+from fastback.retrieval.contracts import Vector
+
+
+class Engine(Protocol):
+    """Makes vectors of the texts of one batch."""
+
+    #: What vectors depend on besides text and prefix: two engines with the same mark make the same vectors.
+    mark: str
+
+    async def embed(
+        self, texts: Sequence[str], prefix: str | None, *, urgent: bool, asking: Asking | None
+    ) -> list[Vector]:
+        """A vector for each text, in order.
+
+        Raises:
+            RetrievalError: the engine cannot be reached, refuses, or is not there.
+        """
+        ...

@@ -1,0 +1,135 @@
+"""Embedding by a server: OpenAI's protocol, Azure's, Ollama's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from fastback.config import Config
+from fastback.providers import openai
+from fastback.providers.asking import Asking
+from fastback.providers.connections import Connection
+from fastback.providers.http_client import answer_timeout
+from fastback.retrieval.contracts import RetrievalError, Vector
+from fastback.retrieval.embedding import numbers
+from fastback.settings import Settings
+
+#: How often a request is made that is refused because there were too many, and how long is waited at most (seconds).
+_ATTEMPTS, _LONGEST_WAIT = 5, 60.0
+_NOBODY = Asking()
+
+
+class _One(msgspec.Struct):
+    embedding: msgspec.Raw
+
+
+class _OpenAiAnswer(msgspec.Struct):
+    data: list[_One]
+
+
+class _OllamaAnswer(msgspec.Struct):
+    embeddings: list[msgspec.Raw]
+
+
+class Remote:
+    """An embedding server, as configured at one moment."""
+
+    def __init__(
+        self, engine: str, model: str, config: Config, settings: Settings, client: aiohttp.ClientSession
+    ) -> None:
+        prefix = f"rag.{engine}"
+        address = "api_base_url" if engine == "openai" else "base_url"
+        self._engine = engine
+        self._model = model
+        self._url = config.text(f"{prefix}.{address}").rstrip("/")
+        self._key = config.text(f"{prefix}.api_key")
+        self._version = config.text("rag.azure_openai.api_version")
+        self._settings = settings
+        self._client = client
+        self.mark = "\n".join((engine, self._url, model))
+
+    async def embed(
+        self, texts: Sequence[str], prefix: str | None, *, urgent: bool, asking: Asking | None
+    ) -> list[Vector]:
+        body: dict[str, Any] = {"input": list(texts)}
+        if self._engine != "azure_openai":
+            body["model"] = self._model
+        if self._engine == "ollama":
+            body["truncate"] = True
+        field = self._settings.rag_embedding_prefix_field_name
+        if prefix is not None and field is not None:
+            body[field] = prefix
+        elif prefix is not None:
+            body["input"] = [prefix + text for text in texts]
+        found = await self._ask(body, asking or _NOBODY)
+        if len(found) != len(texts):
+            raise RetrievalError(f"The embedding server sent {len(found)} vectors for {len(texts)} texts.")
+        return found
+
+    def _address(self) -> str:
+        if self._engine == "ollama":
+            return f"{self._url}/api/embed"
+        if self._engine == "openai":
+            return f"{self._url}/embeddings"
+        deployment = quote(self._model, safe="")
+        return f"{self._url}/openai/deployments/{deployment}/embeddings?api-version={quote(self._version)}"
+
+    def _headers(self, asking: Asking) -> dict[str, str]:
+        azure = self._engine == "azure_openai"
+        connection = Connection("openai", 0, self._url, "" if azure else self._key, {})
+        found = openai.request_headers(connection, asking, self._settings)
+        return {"content-type": "application/json", **found, **({"api-key": self._key} if azure else {})}
+
+    async def _ask(self, body: Mapping[str, Any], asking: Asking) -> list[Vector]:
+        if not self._url:
+            raise RetrievalError(f"No address of the embedding engine {self._engine} is configured.")
+        content, headers = msgspec.json.encode(body), self._headers(asking)
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                async with self._client.post(
+                    self._address(), data=content, headers=headers, timeout=answer_timeout(self._settings)
+                ) as response:
+                    if response.status == 429 and left:
+                        wait = _wait(response.headers.get("retry-after"))
+                    else:
+                        return await self._read(response)
+            except (TimeoutError, aiohttp.ClientError, OSError) as error:
+                reason = str(error) or type(error).__name__
+                raise RetrievalError(f"The embedding server {self._url} cannot be reached: {reason}") from error
+            await asyncio.sleep(wait)
+        raise AssertionError("unreachable")
+
+    async def _read(self, response: aiohttp.ClientResponse) -> list[Vector]:
+        content = await response.read()
+        if response.status != 200:
+            raise RetrievalError(f"The embedding server answered {response.status}: {_reason(content)}")
+        try:
+            if self._engine == "ollama":
+                return await numbers.read(msgspec.json.decode(content, type=_OllamaAnswer).embeddings)
+            return await numbers.read([one.embedding for one in msgspec.json.decode(content, type=_OpenAiAnswer).data])
+        except ValueError as error:
+            raise RetrievalError("The embedding server sent no embeddings.") from error
+
+
+def _wait(said: str | None) -> float:
+    try:
+        return min(max(float(said or 1), 0.0), _LONGEST_WAIT)
+    except ValueError:
+        return 1.0
+
+
+def _reason(content: bytes) -> str:
+    """What a refusal says, in the few forms that servers have for it."""
+    try:
+        found = msgspec.json.decode(content)
+    except (ValueError, UnicodeDecodeError):
+        return content[:300].decode("utf-8", "replace").strip()
+    error = found.get("error", found.get("detail", found.get("message"))) if isinstance(found, dict) else found
+    if isinstance(error, dict):
+        error = error.get("message", error)
+    return str(error)[:300]

@@ -1,0 +1,98 @@
+"""The embedder: the configured engine, asked in batches, and never twice for the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import aiohttp
+
+from fastback.config import Config
+from fastback.providers.asking import Asking
+from fastback.retrieval.contracts import Metadata, RetrievalError, Vector
+from fastback.retrieval.embedding.engine import Engine
+from fastback.retrieval.embedding.gate import Gate
+from fastback.retrieval.embedding.remote import Remote
+from fastback.settings import Settings
+
+REMOTE = ("openai", "azure_openai", "ollama")
+#: Requests at the same time where the configuration sets no limit.
+_MANY = 32
+#: Questions whose vectors are remembered, the latest ones.
+_QUESTIONS = 64
+
+
+class Embeddings:
+    """See `fastback.retrieval.contracts.Embedder`."""
+
+    def __init__(self, config: Config, settings: Settings, client: aiohttp.ClientSession) -> None:
+        self._config = config
+        self._settings = settings
+        self._client = client
+        self._gate = Gate()
+        self._engine: Engine | None = None
+        self._version = -1
+        self._questions: OrderedDict[tuple[str, str], Vector] = OrderedDict()
+
+    @property
+    def signature(self) -> Metadata:
+        return {
+            "engine": self._config.text("rag.embedding_engine"),
+            "model": self._config.text("rag.embedding_model"),
+        }
+
+    async def content(self, texts: Sequence[str], *, asking: Asking | None = None) -> list[Vector]:
+        return await self._made(texts, self._settings.rag_embedding_content_prefix, urgent=False, asking=asking)
+
+    async def queries(self, texts: Sequence[str], *, asking: Asking | None = None) -> list[Vector]:
+        mark, known = self._current().mark, self._questions
+        missing = [text for text in dict.fromkeys(texts) if (mark, text) not in known]
+        prefix = self._settings.rag_embedding_query_prefix
+        made = dict(zip(missing, await self._made(missing, prefix, urgent=True, asking=asking), strict=True))
+        found = [made[text] if text in made else known[mark, text] for text in texts]
+        for text, vector in zip(texts, found, strict=True):
+            known[mark, text] = vector
+            known.move_to_end((mark, text))
+        while len(known) > _QUESTIONS:
+            known.popitem(last=False)
+        return found
+
+    def _current(self) -> Engine:
+        """The engine of today's configuration.
+
+        Raises:
+            RetrievalError: the configuration names none that is known.
+        """
+        if self._engine is None or self._version != self._config.version:
+            name, model = self.signature["engine"], self.signature["model"]
+            if name not in REMOTE:
+                raise RetrievalError(f"Unknown embedding engine: {name}")
+            self._engine = Remote(name, model, self._config, self._settings, self._client)
+            self._version = self._config.version
+        return self._engine
+
+    async def _made(
+        self, texts: Sequence[str], prefix: str | None, *, urgent: bool, asking: Asking | None
+    ) -> list[Vector]:
+        if not texts:
+            return []
+        engine = self._current()
+        size = max(int(self._config.number("rag.embedding_batch_size") or 1), 1)
+        places = max(int(self._config.number("rag.embedding_concurrent_requests") or 0), 0) or _MANY
+        if not self._config.flag("rag.enable_async_embedding"):
+            places = 1
+
+        async def batch(start: int) -> list[Vector]:
+            async with self._gate.place(places, urgent=urgent):
+                return await engine.embed(texts[start : start + size], prefix, urgent=urgent, asking=asking)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(batch(start)) for start in range(0, len(texts), size)]
+        except* RetrievalError as failed:
+            raise failed.exceptions[0] from None
+        return [vector for task in tasks for vector in task.result()]
+
+    async def close(self) -> None:
+        pass

@@ -1,0 +1,27 @@
+"""Starts retrieval: the embedder and the vector store; their processes and files begin when they are first needed."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from fastback.config import Config
+from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
+from fastback.retrieval.contracts import Embedder, Splitter, VectorStore
+from fastback.retrieval.embedding.service import Embeddings
+from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.vectors.sqlite import SqliteStore
+from fastback.settings import Settings
+
+
+async def start(services: Services) -> None:
+    """Add `Embedder`, `VectorStore` and `Indexer`."""
+    settings: Settings = services.get(Settings)
+    tasks: Tasks = services.get(Tasks)
+    embedder = Embeddings(services.get(Config), settings, services.get(aiohttp.ClientSession))
+    store = SqliteStore(settings.data_path / "vector_db", longest=settings.rag_metadata_max_value_chars)
+    services.add(Embedder, embedder)
+    services.add(VectorStore, store)
+    services.add(Indexer, Indexer(services.get(Splitter), embedder, store))
+    tasks.at_end(store.close)
+    tasks.at_end(embedder.close)

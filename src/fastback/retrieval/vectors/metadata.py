@@ -1,0 +1,65 @@
+"""What a chunk's metadata looks like once it is stored: the same in every store, because answers show it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from fastback.retrieval.contracts import Metadata
+
+#: Parts of a document that some extractors leave in the metadata, often larger than the text itself.
+_LEFT_OUT = frozenset(
+    (
+        "languages",
+        "content",
+        "pages",
+        "tables",
+        "paragraphs",
+        "sections",
+        "figures",
+        "documents",
+        "keyValuePairs",
+        "styles",
+    )
+)
+#: What a filter says where one of several values is enough: `{"file_id": {"$in": ["a", "b"]}}`.
+ANY_OF = "$in"
+
+
+def stored(metadata: Mapping[str, Any], longest: int | None = None) -> Metadata:
+    """Metadata as stores keep it: without null and what is too large, lists and objects as Python writes them.
+
+    `longest` is the number of characters from which on lists and objects are left out.
+    """
+    found: Metadata = {}
+    for key, value in metadata.items():
+        if key in _LEFT_OUT or value is None:
+            continue
+        if isinstance(value, (list, dict)):
+            text = str(value)
+            if longest is None or len(text) <= longest:
+                found[key] = clean(text)
+        elif isinstance(value, datetime.datetime):
+            found[key] = str(value)
+        elif isinstance(value, str):
+            found[key] = clean(value)
+        else:
+            found[key] = value
+    return found
+
+
+def clean(text: str) -> str:
+    """Without what databases refuse: zero characters and halves of surrogate pairs."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode()
+
+
+def conditions(where: Mapping[str, Any] | None) -> list[tuple[str, list[Any]]]:
+    """A filter as keys with the values of which one must be there."""
+    found = []
+    for key, value in (where or {}).items():
+        if isinstance(value, Mapping):
+            found.append((key, list(value.get(ANY_OF, ()))))
+        else:
+            found.append((key, [value]))
+    return found

@@ -1,0 +1,292 @@
+"""The vector store that is built in: one SQLite file of our own, with sqlite-vec for vectors and FTS5 for words.
+
+A question's vector meets the signs of every chunk's numbers first (48 bytes a chunk instead of 1,536, so that tens of
+thousands are looked through in some milliseconds); the thousand most alike are judged exactly.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+import msgspec
+import sqlite_vec
+
+from fastback.kit.db.errors import DatabaseError
+from fastback.kit.db.own_file import Design, OwnFile
+from fastback.retrieval.contracts import Hit, Item, Metadata, RetrievalError, Vector
+from fastback.retrieval.vectors import sqlite_tables as sql
+from fastback.retrieval.vectors.metadata import clean, conditions, stored
+from fastback.retrieval.vectors.words import any_word, spaced
+
+log = logging.getLogger("fastback.vectors")
+
+R = TypeVar("R")
+Params = dict[str, Any]
+
+FILE = "fastback_vectors.db"
+#: Chunks that are judged exactly, at least, and for each that is wanted.
+_ROUGH, _ROUGH_EACH = 1000, 20
+_COLUMNS = ("file_id", "hash")
+
+
+def _prepare(connection: apsw.Connection) -> None:
+    connection.enable_load_extension(True)
+    connection.load_extension(sqlite_vec.loadable_path())
+    connection.enable_load_extension(False)
+    connection.create_scalar_function("spaced", _spaced, 1, deterministic=True)
+    connection.create_scalar_function("new_id", _new_id, 0)
+    connection.execute("CREATE TEMP TABLE gone (id INTEGER PRIMARY KEY)")
+
+
+def _spaced(*given: Any) -> Any:
+    (text,) = given
+    return spaced(text) if isinstance(text, str) else text
+
+
+def _new_id(*_given: Any) -> Any:
+    return str(uuid.uuid4())
+
+
+class SqliteStore:
+    """See `fastback.retrieval.contracts.VectorStore`. `longest` limits values of metadata, see `metadata.stored`."""
+
+    def __init__(self, directory: Path, *, longest: int | None = None) -> None:
+        self._file = OwnFile(directory / FILE, Design(sql.VERSION, sql.TABLES, _prepare))
+        self._longest = longest
+
+    async def has(self, collection: str) -> bool:
+        return await self._read(lambda db: _collection(db, collection) is not None)
+
+    async def upsert(self, collection: str, items: Sequence[Item]) -> None:
+        if not items:
+            return
+        rows = [
+            (item, msgspec.json.encode(stored(item.metadata, self._longest)).decode())
+            for item in {item.id: item for item in items}.values()
+        ]
+        await self._write(lambda db: _upsert(db, collection, rows))
+
+    async def search(
+        self, collections: Sequence[str], vector: Vector, limit: int, where: Mapping[str, Any] | None = None
+    ) -> list[Hit]:
+        condition, params = _where(where)
+        statement = sql.SEARCH.format(
+            source="sketch JOIN chunk ON chunk.id = sketch.chunk" if condition else "sketch",
+            collections=sql.OF_COLLECTIONS,
+            where=condition,
+        )
+        params |= {
+            "names": _json(collections),
+            "vector": vector,
+            "padded": _padded(vector),
+            "dimension": len(vector) // 4,
+            "limit": limit,
+            "rough": max(_ROUGH, limit * _ROUGH_EACH),
+        }
+        return await self._read(lambda db: _hits(db.execute(statement, params)))
+
+    async def lexical(
+        self,
+        collections: Sequence[str],
+        text: str,
+        limit: int,
+        where: Mapping[str, Any] | None = None,
+        *,
+        enriched: bool = False,
+    ) -> list[Hit]:
+        query = any_word(text)
+        if not query:
+            return []
+        condition, params = _where(where)
+        statement = sql.LEXICAL.format(
+            source="words JOIN chunk ON chunk.id = words.rowid" if condition else "words", where=condition
+        )
+
+        def work(db: apsw.Connection) -> list[Hit]:
+            ids = [row[0] for row in db.execute(sql.IDS, {"names": _json(collections)})]
+            if not ids:
+                return []
+            places = " OR ".join(f"c{one}" for one in ids)
+            columns = "{text about}" if enriched else "{text}"
+            asked = {"query": f"place : ({places}) AND {columns} : ({query})", "limit": limit, **params}
+            return _hits(db.execute(statement, asked))
+
+        return await self._read(work)
+
+    async def find(
+        self, collection: str, where: Mapping[str, Any] | None = None, limit: int | None = None
+    ) -> list[Hit]:
+        condition, params = _of(collection, where)
+        statement = sql.FIND.format(where=condition)
+        params["limit"] = -1 if limit is None else limit
+        return await self._read(lambda db: _hits(db.execute(statement, params)))
+
+    async def delete(
+        self, collection: str, *, ids: Sequence[str] | None = None, where: Mapping[str, Any] | None = None
+    ) -> None:
+        condition, params = _of(collection, where)
+        if ids is not None:
+            condition += " AND item IN (SELECT value FROM json_each(:ids))"
+            params["ids"] = _json(ids)
+        if ids is not None or where:
+            await self._write(lambda db: _delete(db, collection, condition, params))
+
+    async def drop(self, collection: str) -> None:
+        condition, params = _of(collection, None)
+
+        def work(db: apsw.Connection) -> None:
+            _delete(db, collection, condition, params)
+            db.execute("DELETE FROM collection WHERE name = :name", {"name": collection})
+
+        await self._write(work)
+
+    async def copy(self, source: str, target: str, where: Mapping[str, Any], extra: Metadata) -> int:
+        condition, params = _where(where)
+        laid_over = msgspec.json.encode(stored(extra, self._longest)).decode()
+        return await self._write(lambda db: _copy(db, source, target, condition, {**params, "extra": laid_over}))
+
+    async def collections(self) -> list[str]:
+        return await self._read(lambda db: [str(row[0]) for row in db.execute(sql.NAMES)])
+
+    async def reset(self) -> None:
+        def work(db: apsw.Connection) -> None:
+            db.execute("INSERT INTO words (words) VALUES ('delete-all')")
+            for table in ("sketch", "vector", "chunk", "collection"):
+                db.execute(f"DELETE FROM {table}")
+
+        await self._write(work)
+
+    async def close(self) -> None:
+        await self._file.close()
+
+    async def _read(self, work: Callable[[apsw.Connection], R]) -> R:
+        try:
+            return await self._file.read(work)
+        except DatabaseError as error:
+            raise _unusable(error) from error
+
+    async def _write(self, work: Callable[[apsw.Connection], R]) -> R:
+        try:
+            return await self._file.write(work)
+        except DatabaseError as error:
+            raise _unusable(error) from error
+
+
+def _unusable(error: DatabaseError) -> RetrievalError:
+    log.error("the vector store cannot be used: %s", error)
+    return RetrievalError("The vector store cannot be used; the server's log says why.")
+
+
+def _json(values: Iterable[Any]) -> str:
+    return msgspec.json.encode(list(values)).decode()
+
+
+def _padded(vector: Vector) -> Vector:
+    """The vector with zeros behind it, so that its signs fill whole bytes."""
+    return vector + bytes(-len(vector) % 32)
+
+
+def _hits(rows: Iterable[tuple[Any, ...]]) -> list[Hit]:
+    return [Hit(item, text, msgspec.json.decode(metadata), score) for item, text, metadata, score in rows]
+
+
+def _collection(db: apsw.Connection, name: str) -> tuple[int, int] | None:
+    """A collection's id and the length of its vectors."""
+    found: Any = db.execute(sql.COLLECTION, {"name": name}).fetchall()
+    return found[0] if found else None
+
+
+def _where(where: Mapping[str, Any] | None) -> tuple[str, Params]:
+    """A filter as conditions on `chunk`, each behind AND, with their parameters."""
+    text, params = "", {}
+    for number, (key, values) in enumerate(conditions(where)):
+        value, path = f"value_{number}", f"path_{number}"
+        if key in _COLUMNS:
+            text += f" AND chunk.{key} IN (SELECT value FROM json_each(:{value}))"
+        else:
+            text += f" AND chunk.metadata ->> :{path} IN (SELECT value FROM json_each(:{value}))"
+            params[path] = '$."' + key.replace('"', "") + '"'
+        params[value] = _json(values)
+    return text, params
+
+
+def _of(collection: str, where: Mapping[str, Any] | None) -> tuple[str, Params]:
+    """The same for the chunks of a collection."""
+    text, params = _where(where)
+    return f"chunk.collection = (SELECT id FROM collection WHERE name = :name){text}", {"name": collection, **params}
+
+
+def _made(db: apsw.Connection, name: str, dimension: int) -> int:
+    """The id of a collection, which is made when it is missing.
+
+    Raises:
+        RetrievalError: it holds vectors of another length.
+    """
+    known = _collection(db, name)
+    if known is None:
+        made: Any = db.execute(sql.MAKE_COLLECTION, {"name": name, "dimension": dimension}).fetchall()
+        return int(made[0][0])
+    if known[1] != dimension:
+        raise wrong_length(known[1], dimension)
+    return known[0]
+
+
+def wrong_length(wanted: int, got: int) -> RetrievalError:
+    """What is said when the embedding model makes other vectors than a collection holds."""
+    return RetrievalError(
+        f"Collection expecting embedding with dimension of {wanted}, got {got}. "
+        "Was the embedding model changed? Reindex the documents then."
+    )
+
+
+def _upsert(db: apsw.Connection, name: str, rows: Sequence[tuple[Item, str]]) -> None:
+    """Write chunks with their metadata as JSON; those with the same ids go."""
+    lengths = {len(item.vector) // 4 for item, _ in rows}
+    collection = _made(db, name, lengths.pop())
+    if lengths:
+        raise RetrievalError("The embedding model made vectors of different lengths.")
+    condition, params = _of(name, None)
+    params["ids"] = _json(item.id for item, _ in rows)
+    _delete(db, name, f"{condition} AND item IN (SELECT value FROM json_each(:ids))", params)
+    last: Any = db.execute(sql.LAST_CHUNK).fetchall()[0][0]
+    for item, metadata in rows:
+        db.execute(
+            sql.ADD_CHUNK,
+            {"collection": collection, "item": item.id, "metadata": metadata, "text": clean(item.text)},
+        )
+        chunk = db.last_insert_rowid()
+        db.execute(sql.ADD_VECTOR, {"chunk": chunk, "numbers": item.vector})
+        db.execute(sql.ADD_SKETCH, {"collection": collection, "chunk": chunk, "padded": _padded(item.vector)})
+    db.execute(sql.ADD_WORDS, {"last": last, "collection": collection})
+
+
+def _delete(db: apsw.Connection, name: str, condition: str, params: Params) -> None:
+    known = _collection(db, name)
+    if known is None:
+        return
+    db.execute(f"INSERT INTO gone SELECT id FROM chunk WHERE {condition}", params)
+    if db.changes():
+        for statement in sql.DELETE:
+            db.execute(statement, {"collection": known[0]} if ":collection" in statement else None)
+    db.execute("DELETE FROM gone")
+
+
+def _copy(db: apsw.Connection, source: str, target: str, condition: str, params: Params) -> int:
+    known = _collection(db, source)
+    if known is None:
+        return 0
+    made = _made(db, target, known[1])
+    last: Any = db.execute(sql.LAST_CHUNK).fetchall()[0][0]
+    params |= {"source": known[0], "target": made, "last": last}
+    condition = f"chunk.collection = :source AND chunk.id <= :last{condition}"
+    db.execute(sql.COPY_CHUNKS.format(where=condition), params)
+    count = db.changes()
+    for statement in (sql.COPY_VECTORS, sql.COPY_SKETCHES):
+        db.execute(statement.format(where=condition), params)
+    db.execute(sql.ADD_WORDS, {"last": last, "collection": made})
+    return count

@@ -1,0 +1,85 @@
+"""The tables and statements of the built-in vector store."""
+
+from __future__ import annotations
+
+VERSION = 1
+
+#: `chunk.id` grows in the order of writing. `item` is the id that others know. `sketch.bits` holds a bit a number: its
+#: sign; it is small enough to be looked through whole. `words.place` names the collection as a word (`c12`), so that
+#: a search for words meets no other collection's.
+TABLES = (
+    """CREATE TABLE collection (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, dimension INTEGER NOT NULL)""",
+    """CREATE TABLE chunk (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, collection INTEGER NOT NULL, item TEXT NOT NULL, file_id TEXT, hash TEXT,
+        metadata TEXT NOT NULL, text TEXT NOT NULL)""",
+    "CREATE UNIQUE INDEX chunk_item ON chunk (collection, item)",
+    "CREATE INDEX chunk_file ON chunk (collection, file_id) WHERE file_id IS NOT NULL",
+    "CREATE INDEX chunk_hash ON chunk (collection, hash) WHERE hash IS NOT NULL",
+    "CREATE TABLE vector (chunk INTEGER PRIMARY KEY, numbers BLOB NOT NULL)",
+    """CREATE TABLE sketch (
+        collection INTEGER NOT NULL, chunk INTEGER NOT NULL, bits BLOB NOT NULL,
+        PRIMARY KEY (collection, chunk)) WITHOUT ROWID""",
+    """CREATE VIRTUAL TABLE words USING fts5 (
+        place, text, about, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2')""",
+    "INSERT INTO words (words, rank) VALUES ('rank', 'bm25(0.0, 1.0, 1.0)')",
+)
+
+#: What the words of `about` are made of. The name counts twice more, with its parts as words of their own.
+_ABOUT = """spaced(concat_ws(' ', metadata ->> '$.name', metadata ->> '$.name', metadata ->> '$.name',
+    metadata ->> '$.title', metadata ->> '$.headings', metadata ->> '$.source', metadata ->> '$.snippet'))"""
+
+COLLECTION = "SELECT id, dimension FROM collection WHERE name = :name"
+MAKE_COLLECTION = "INSERT INTO collection (name, dimension) VALUES (:name, :dimension) RETURNING id"
+NAMES = "SELECT name FROM collection ORDER BY id"
+
+ADD_CHUNK = """INSERT INTO chunk (collection, item, file_id, hash, metadata, text)
+    VALUES (:collection, :item, :metadata ->> '$.file_id', :metadata ->> '$.hash', :metadata, :text)"""
+ADD_VECTOR = "INSERT INTO vector (chunk, numbers) VALUES (:chunk, :numbers)"
+ADD_SKETCH = "INSERT INTO sketch (collection, chunk, bits) VALUES (:collection, :chunk, vec_quantize_binary(:padded))"
+#: The words of the chunks that were written after `:last`.
+ADD_WORDS = f"""INSERT INTO words (rowid, place, text, about)
+    SELECT id, 'c' || collection, spaced(text), {_ABOUT} FROM chunk WHERE id > :last AND collection = :collection"""
+LAST_CHUNK = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'chunk'"
+
+COPY_CHUNKS = """INSERT INTO chunk (collection, item, file_id, hash, metadata, text)
+    SELECT :target, new_id(), metadata ->> '$.file_id', metadata ->> '$.hash', metadata, text
+    FROM (SELECT id, text, json_patch(metadata, :extra) AS metadata FROM chunk WHERE {where} ORDER BY id)"""
+#: The copies have consecutive ids in the order of their originals.
+COPY_VECTORS = """INSERT INTO vector (chunk, numbers)
+    SELECT :last + row_number() OVER (ORDER BY chunk.id), numbers FROM chunk JOIN vector ON vector.chunk = chunk.id
+    WHERE {where}"""
+COPY_SKETCHES = """INSERT INTO sketch (collection, chunk, bits)
+    SELECT :target, :last + row_number() OVER (ORDER BY chunk.id), bits
+    FROM chunk JOIN sketch ON sketch.collection = chunk.collection AND sketch.chunk = chunk.id WHERE {where}"""
+
+#: `:rough` chunks whose signs are most like the question's, judged exactly. Smaller collections are judged whole.
+SEARCH = """
+    SELECT item, text, metadata, (2.0 - distance) / 2 FROM (
+        SELECT chunk, coalesce(vec_distance_cosine(numbers, :vector), 2.0) AS distance FROM vector
+        WHERE chunk IN (
+            SELECT sketch.chunk FROM {source}
+            WHERE sketch.collection IN ({collections}){where}
+            ORDER BY vec_distance_hamming(vec_bit(bits), vec_quantize_binary(:padded)) LIMIT :rough)
+        ORDER BY distance, chunk LIMIT :limit)
+    JOIN chunk ON chunk.id = chunk ORDER BY distance, chunk"""
+OF_COLLECTIONS = (
+    "SELECT id FROM collection WHERE dimension = :dimension AND name IN (SELECT value FROM json_each(:names))"
+)
+IDS = "SELECT id FROM collection WHERE name IN (SELECT value FROM json_each(:names))"
+
+LEXICAL = """
+    SELECT item, chunk.text, metadata, -score FROM (
+        SELECT words.rowid AS found, rank AS score FROM {source} WHERE words MATCH :query{where}
+        ORDER BY rank LIMIT :limit)
+    JOIN chunk ON chunk.id = found ORDER BY score, chunk.id"""
+
+FIND = "SELECT item, text, metadata, 0.0 FROM chunk WHERE {where} ORDER BY id LIMIT :limit"
+
+#: How the chunks go that stand in the temporary table `gone`.
+DELETE = (
+    "DELETE FROM words WHERE rowid IN (SELECT id FROM gone)",
+    "DELETE FROM sketch WHERE collection = :collection AND chunk IN (SELECT id FROM gone)",
+    "DELETE FROM vector WHERE chunk IN (SELECT id FROM gone)",
+    "DELETE FROM chunk WHERE id IN (SELECT id FROM gone)",
+)

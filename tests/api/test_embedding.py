@@ -1,0 +1,250 @@
+"""Embedding by servers: what they are asked, in which order, how often, and how they fail."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from conftest import Server
+from fastback.access.identity import User
+from fastback.config import Config
+from fastback.providers.asking import Asking
+from fastback.retrieval.contracts import Embedder, RetrievalError
+
+Answer = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(len(text)), 1.0]
+
+
+def _vectors(*texts: str) -> list[bytes]:
+    return [array.array("f", _numbers(text)).tobytes() for text in texts]
+
+
+async def _openai(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    return web.json_response({"data": [{"embedding": _numbers(text)} for text in body["input"]]})
+
+
+class Engine:
+    """An embedding server; `seen` holds what it was asked: paths with queries, headers, bodies."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = _openai
+        self.seen: list[tuple[str, Any, dict[str, Any]]] = []
+        self.url = ""
+
+    @property
+    def inputs(self) -> list[list[str]]:
+        return [body["input"] for _, _, body in self.seen]
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = json.loads(await request.read())
+        self.seen.append((request.path_qs, request.headers, body))
+        return await self.answer(request, body)
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    made = Engine()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", made.handle)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    made.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[union-attr]
+    yield made
+    await runner.cleanup()
+
+
+@asynccontextmanager
+async def _embedder(started: Callable[..., Any], engine: Engine, **env: str) -> AsyncIterator[Embedder]:
+    given = {
+        "RAG_EMBEDDING_ENGINE": "openai",
+        "RAG_EMBEDDING_MODEL": "some-model",
+        "RAG_OPENAI_API_BASE_URL": engine.url,
+        "RAG_OPENAI_API_KEY": "the-key",
+        **env,
+    }
+    async with started(**given) as server:
+        yield server.services.get(Embedder)
+
+
+async def test_openai_in_batches(started: Callable[..., Any], engine: Engine) -> None:
+    async with _embedder(started, engine, RAG_EMBEDDING_BATCH_SIZE="2") as embedder:
+        assert await embedder.content(["a", "bb", "ccc"]) == _vectors("a", "bb", "ccc")
+        assert await embedder.content([]) == []
+        assert embedder.signature == {"engine": "openai", "model": "some-model"}
+    assert sorted(engine.inputs) == [["a", "bb"], ["ccc"]]
+    path, headers, body = engine.seen[0]
+    assert (path, headers["authorization"], body["model"]) == ("/embeddings", "Bearer the-key", "some-model")
+    assert "X-OpenWebUI-User-Id" not in headers
+
+
+async def test_says_who_asks_where_switched_on(started: Callable[..., Any], engine: Engine) -> None:
+    user = User(id="u", name="Ada", email="ada@example.com", role="user")
+    async with _embedder(started, engine, ENABLE_FORWARD_USER_INFO_HEADERS="true") as embedder:
+        await embedder.queries(["a"], asking=Asking(user=user))
+        await embedder.content(["b"])
+    assert engine.seen[0][1]["X-OpenWebUI-User-Email"] == "ada@example.com"
+    assert "X-OpenWebUI-User-Email" not in engine.seen[1][1]
+
+
+async def test_azure(started: Callable[..., Any], engine: Engine) -> None:
+    env = {
+        "RAG_EMBEDDING_ENGINE": "azure_openai",
+        "RAG_AZURE_OPENAI_BASE_URL": f"{engine.url}/",
+        "RAG_AZURE_OPENAI_API_KEY": "azure-key",
+        "RAG_AZURE_OPENAI_API_VERSION": "2024-02-01",
+    }
+    async with _embedder(started, engine, **env) as embedder:
+        assert await embedder.content(["a"]) == _vectors("a")
+    path, headers, body = engine.seen[0]
+    assert path == "/openai/deployments/some-model/embeddings?api-version=2024-02-01"
+    assert headers["api-key"] == "azure-key"
+    assert "authorization" not in headers
+    assert body == {"input": ["a"]}
+
+
+async def test_ollama(started: Callable[..., Any], engine: Engine) -> None:
+    async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        return web.json_response({"embeddings": [_numbers(text) for text in body["input"]]})
+
+    engine.answer = answer
+    env = {"RAG_EMBEDDING_ENGINE": "ollama", "RAG_OLLAMA_BASE_URL": engine.url, "RAG_OLLAMA_API_KEY": "o"}
+    async with _embedder(started, engine, **env) as embedder:
+        assert await embedder.content(["a"]) == _vectors("a")
+    path, headers, body = engine.seen[0]
+    assert (path, headers["authorization"]) == ("/api/embed", "Bearer o")
+    assert body == {"input": ["a"], "model": "some-model", "truncate": True}
+
+
+async def test_prefixes(started: Callable[..., Any], engine: Engine) -> None:
+    env = {"RAG_EMBEDDING_QUERY_PREFIX": "query: ", "RAG_EMBEDDING_CONTENT_PREFIX": "passage: "}
+    async with _embedder(started, engine, **env) as embedder:
+        await embedder.queries(["a"])
+        await embedder.content(["b"])
+    assert engine.inputs == [["query: a"], ["passage: b"]]
+    engine.seen.clear()
+    async with _embedder(started, engine, **env, RAG_EMBEDDING_PREFIX_FIELD_NAME="input_type") as embedder:
+        await embedder.queries(["c"])
+        await embedder.content(["d"])
+    assert [(body["input"], body["input_type"]) for _, _, body in engine.seen] == [
+        (["c"], "query: "),
+        (["d"], "passage: "),
+    ]
+
+
+async def test_questions_go_before_chunks(started: Callable[..., Any], engine: Engine) -> None:
+    asked, free = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        asked.set()
+        await free.wait()
+        return await _openai(request, body)
+
+    engine.answer = answer
+    async with _embedder(started, engine, RAG_EMBEDDING_CONCURRENT_REQUESTS="1") as embedder:
+        chunks = asyncio.create_task(embedder.content(["a", "b", "c"]))
+        await asked.wait()
+        question = asyncio.create_task(embedder.queries(["q"]))
+        await asyncio.sleep(0.05)
+        assert engine.inputs == [["a"]]
+        free.set()
+        await asyncio.gather(chunks, question)
+    assert engine.inputs == [["a"], ["q"], ["b"], ["c"]]
+
+
+async def test_repeated_questions_are_remembered(started: Callable[..., Any], engine: Engine) -> None:
+    async with _embedder(started, engine) as embedder:
+        assert await embedder.queries(["a", "a", "bb"]) == _vectors("a", "a", "bb")
+        assert await embedder.queries(["bb", "a"]) == _vectors("bb", "a")
+    assert sorted(engine.inputs) == [["a"], ["bb"]]
+
+
+async def test_waits_where_there_were_too_many(started: Callable[..., Any], engine: Engine) -> None:
+    async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        if len(engine.seen) < 3:
+            return web.json_response({"error": "slow down"}, status=429, headers={"retry-after": "0"})
+        return await _openai(request, body)
+
+    engine.answer = answer
+    async with _embedder(started, engine) as embedder:
+        assert await embedder.content(["a"]) == _vectors("a")
+        assert len(engine.seen) == 3
+
+        async def never(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+            return web.json_response({"error": {"message": "slow down"}}, status=429, headers={"retry-after": "0"})
+
+        engine.answer = never
+        with pytest.raises(RetrievalError, match="answered 429: slow down"):
+            await embedder.content(["b"])
+        assert len(engine.seen) == 8
+
+
+async def test_takes_numbers_in_base64(started: Callable[..., Any], engine: Engine) -> None:
+    async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        found = [{"embedding": base64.b64encode(_vectors(text)[0]).decode()} for text in body["input"]]
+        return web.json_response({"data": found})
+
+    engine.answer = answer
+    async with _embedder(started, engine) as embedder:
+        assert await embedder.content(["abc"]) == _vectors("abc")
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "said"),
+    [
+        (500, b"broken", "answered 500: broken"),
+        (400, b'{"error": {"message": "no such model"}}', "answered 400: no such model"),
+        (404, b'{"error": "model not found"}', "answered 404: model not found"),
+        (200, b"<html>", "sent no embeddings"),
+        (200, b'{"data": "x"}', "sent no embeddings"),
+        (200, b'{"data": [{"embedding": ["x"]}]}', "sent no embeddings"),
+        (200, b'{"data": [{"embedding": "?"}]}', "sent no embeddings"),
+        (200, b'{"data": []}', "sent 0 vectors for 1 texts"),
+    ],
+)
+async def test_failures(started: Callable[..., Any], engine: Engine, status: int, content: bytes, said: str) -> None:
+    async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        return web.Response(status=status, body=content)
+
+    engine.answer = answer
+    async with _embedder(started, engine) as embedder:
+        with pytest.raises(RetrievalError, match=said):
+            await embedder.content(["a"])
+        engine.answer = _openai
+        assert await embedder.content(["a"]) == _vectors("a")
+
+
+async def test_a_server_that_is_not_there(started: Callable[..., Any], engine: Engine) -> None:
+    async with started(RAG_EMBEDDING_ENGINE="openai", RAG_OPENAI_API_BASE_URL="http://127.0.0.1:9") as server:
+        embedder: Embedder = server.services.get(Embedder)
+        with pytest.raises(RetrievalError, match="cannot be reached"):
+            await embedder.queries(["a"])
+        await server.services.get(Config).set("rag.embedding_engine", "azure_openai")
+        with pytest.raises(RetrievalError, match="No address"):
+            await embedder.content(["a"])
+
+
+async def test_the_configuration_counts_from_the_next_request_on(started: Callable[..., Any], engine: Engine) -> None:
+    async with started(RAG_EMBEDDING_ENGINE="openai", RAG_OPENAI_API_BASE_URL=engine.url) as running:
+        server: Server = running
+        embedder: Embedder = server.services.get(Embedder)
+        config: Config = server.services.get(Config)
+        await embedder.content(["a"])
+        await config.set_many({"rag.embedding_model": "another", "rag.embedding_engine": "unheard-of"})
+        with pytest.raises(RetrievalError, match="Unknown embedding engine: unheard-of"):
+            await embedder.content(["a"])
+        await config.set("rag.embedding_engine", "openai")
+        await embedder.content(["b"])
+        assert engine.seen[-1][2]["model"] == "another"

@@ -1,0 +1,99 @@
+"""What only the built-in vector store does."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import apsw
+import pytest
+
+from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.vectors.sqlite import FILE, SqliteStore
+from fastback.retrieval.vectors.words import any_word, spaced
+from stores import item, vector
+
+
+async def test_large_collections_are_judged_roughly_first_and_exactly_then(tmp_path: Path) -> None:
+    chance = random.Random(7)
+
+    def anywhere() -> list[float]:
+        return [chance.gauss(0, 1) for _ in range(64)]
+
+    store = SqliteStore(tmp_path)
+    places = [anywhere() for _ in range(3000)]
+    await store.upsert("many", [item(n, str(n), vector(*place, of=64)) for n, place in enumerate(places)])
+    for n in (5, 1500, 2999):
+        near = vector(*(one + chance.gauss(0, 0.3) for one in places[n]), of=64)
+        assert (await store.search(["many"], near, 3))[0].text == str(n)
+    await store.close()
+
+
+async def test_only_its_owner_may_read_the_file(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "vector_db")
+    assert await store.collections() == []
+    assert (tmp_path / "vector_db" / FILE).stat().st_mode & 0o777 == 0o600
+    await store.close()
+
+
+async def test_says_that_it_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"no database" * 1000)
+    store = SqliteStore(tmp_path)
+    with pytest.raises(RetrievalError, match="cannot be used"):
+        await store.has("a")
+    await store.close()
+
+
+async def test_refuses_a_file_of_another_version(tmp_path: Path) -> None:
+    apsw.Connection(str(tmp_path / FILE)).execute("PRAGMA user_version=99")
+    store = SqliteStore(tmp_path)
+    with pytest.raises(RetrievalError, match="cannot be used"):
+        await store.has("a")
+    await store.close()
+
+
+async def test_two_programs_share_the_file(tmp_path: Path) -> None:
+    one, other = SqliteStore(tmp_path), SqliteStore(tmp_path)
+    await one.upsert("a", [item(1, "eins", vector(1))])
+    await other.upsert("a", [item(2, "zwei", vector(0, 1))])
+    assert [hit.text for hit in await one.find("a")] == ["eins", "zwei"]
+    await one.close()
+    await other.close()
+
+
+async def test_vectors_need_not_fill_bytes(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await store.upsert("a", [item(1, "eins", vector(1, of=5)), item(2, "zwei", vector(0, 1, of=5))])
+    assert [hit.text for hit in await store.search(["a"], vector(0, 1, of=5), 1)] == ["zwei"]
+    await store.close()
+
+
+async def test_a_vector_of_zeros_is_like_nothing(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await store.upsert("a", [item(1, "nothing", vector(0)), item(2, "east", vector(1))])
+    found = await store.search(["a"], vector(1), 2)
+    assert [hit.text for hit in found] == ["east", "nothing"]
+    assert found[1].score == 0.0
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("", ""),
+        ("Straße, café!", '"straße" OR "café"'),
+        ("東京都 is", '"東 京" OR "京 都" OR "is"'),
+        ("wind wind", '"wind"'),
+    ],
+)
+def test_words_of_a_question(text: str, query: str) -> None:
+    assert any_word(text) == query
+
+
+async def test_finds_words_without_spaces_between_them(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await store.upsert("a", [item(1, "我住在東京都新宿区", vector(1)), item(2, "Café crème", vector(1))])
+    assert [hit.text for hit in await store.lexical(["a"], "東京", 5)] == ["我住在東京都新宿区"]
+    assert [hit.text for hit in await store.lexical(["a"], "cafe", 5)] == ["Café crème"]
+    assert spaced("plain") == "plain"
+    await store.close()

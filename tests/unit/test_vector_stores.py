@@ -1,0 +1,171 @@
+"""What every vector store does, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+import stores
+from fastback.retrieval.contracts import Hit, RetrievalError, VectorStore
+from stores import item, vector
+
+EAST, NORTH, BETWEEN = vector(1, 0), vector(0, 1), vector(1, 1)
+
+
+@pytest.fixture(params=stores.KINDS)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VectorStore]:
+    async with stores.fresh(request.param, tmp_path) as made:
+        yield made
+
+
+def _texts(hits: Sequence[Hit]) -> list[str]:
+    return [hit.text for hit in hits]
+
+
+async def _filled(store: VectorStore) -> None:
+    await store.upsert(
+        "file-a",
+        [
+            item(1, "the east wind", EAST, file_id="a", hash="x", name="winds_of_may.txt", page=1),
+            item(2, "the north wind", NORTH, file_id="a", hash="x", name="winds_of_may.txt", page=2),
+        ],
+    )
+    await store.upsert("file-b", [item(3, "something between", BETWEEN, file_id="b", hash="y", draft=True)])
+
+
+async def test_finds_what_is_nearest_in_all_collections_together(store: VectorStore) -> None:
+    await _filled(store)
+    found = await store.search(["file-a", "file-b", "file-unknown"], EAST, 10)
+    assert _texts(found) == ["the east wind", "something between", "the north wind"]
+    assert [hit.score for hit in found] == pytest.approx([1.0, 0.853553, 0.5], abs=1e-3)
+    assert found[0].metadata == {"file_id": "a", "hash": "x", "name": "winds_of_may.txt", "page": 1}
+    assert _texts(await store.search(["file-a", "file-b"], NORTH, 1)) == ["the north wind"]
+    assert await store.search(["file-unknown"], EAST, 10) == []
+    assert await store.search([], EAST, 10) == []
+
+
+async def test_searches_where_metadata_say(store: VectorStore) -> None:
+    await _filled(store)
+    both = ["file-a", "file-b"]
+    assert _texts(await store.search(both, EAST, 10, {"file_id": "b"})) == ["something between"]
+    assert _texts(await store.search(both, EAST, 10, {"page": 2})) == ["the north wind"]
+    assert _texts(await store.search(both, EAST, 10, {"draft": True})) == ["something between"]
+    assert _texts(await store.search(both, EAST, 10, {"file_id": {"$in": ["a", "c"]}, "page": 1})) == ["the east wind"]
+    assert await store.search(both, EAST, 10, {"file_id": "c"}) == []
+
+
+async def test_finds_words(store: VectorStore) -> None:
+    await _filled(store)
+    both = ["file-a", "file-b"]
+    assert _texts(await store.lexical(both, "Where does the EAST wind blow?", 10))[0] == "the east wind"
+    assert _texts(await store.lexical(both, "between", 10)) == ["something between"]
+    assert _texts(await store.lexical(["file-a"], "between", 10)) == []
+    assert _texts(await store.lexical(both, "wind", 1, {"page": 2})) == ["the north wind"]
+    assert await store.lexical(both, "nothing of this", 10) == []
+    assert await store.lexical(["file-unknown"], "wind", 10) == []
+    # What could be an operator or a quote is neither.
+    for strange in ('"', "'", "AND", "wind OR NOT (", "text:wind", "*", "", "wind\x00s", "-wind ^a"):
+        await store.lexical(both, strange, 10)
+
+
+async def test_words_of_the_name_count_when_asked_for(store: VectorStore) -> None:
+    await _filled(store)
+    assert await store.lexical(["file-a"], "may", 10) == []
+    assert len(await store.lexical(["file-a"], "may", 10, enriched=True)) == 2
+
+
+async def test_finds_by_metadata_in_the_order_of_writing(store: VectorStore) -> None:
+    await _filled(store)
+    assert _texts(await store.find("file-a")) == ["the east wind", "the north wind"]
+    assert _texts(await store.find("file-a", {"page": 2})) == ["the north wind"]
+    assert _texts(await store.find("file-a", {"hash": "x"}, 1)) == ["the east wind"]
+    assert await store.find("file-a", {"hash": "z"}) == []
+    assert await store.find("file-unknown") == []
+
+
+async def test_writes_a_chunk_anew_under_its_id(store: VectorStore) -> None:
+    await _filled(store)
+    await store.upsert("file-a", [item(1, "a western gale", NORTH, file_id="a")])
+    assert sorted(_texts(await store.find("file-a"))) == ["a western gale", "the north wind"]
+    assert _texts(await store.lexical(["file-a"], "east", 10)) == []
+    assert _texts(await store.lexical(["file-a"], "gale", 10)) == ["a western gale"]
+
+
+async def test_keeps_metadata_as_others_do(store: VectorStore) -> None:
+    given = {
+        "none": None,
+        "list": ["a", 1],
+        "object": {"engine": "openai"},
+        "pages": [1],
+        "n": 0.5,
+        "t": "a\x00\ud800b",
+    }
+    await store.upsert("file-a", [item(1, "text\x00", EAST, **given)])
+    (found,) = await store.find("file-a")
+    assert found.metadata == {"list": "['a', 1]", "object": "{'engine': 'openai'}", "n": 0.5, "t": "ab"}
+    assert found.text == "text"
+
+
+async def test_deletes(store: VectorStore) -> None:
+    await _filled(store)
+    await store.delete("file-a", ids=[item(1, "", EAST).id, "00000000-0000-4000-8000-999999999999"])
+    assert _texts(await store.find("file-a")) == ["the north wind"]
+    await store.delete("file-a", where={"file_id": "b"})
+    assert _texts(await store.find("file-a")) == ["the north wind"]
+    await store.delete("file-a", where={"file_id": "a"})
+    assert await store.find("file-a") == []
+    assert await store.search(["file-a"], EAST, 10) == []
+    assert await store.lexical(["file-a"], "wind", 10) == []
+    await store.delete("file-unknown", ids=["1"])
+    assert _texts(await store.find("file-b")) == ["something between"]
+
+
+async def test_knows_its_collections(store: VectorStore) -> None:
+    await _filled(store)
+    assert await store.has("file-a")
+    assert not await store.has("file-unknown")
+    assert sorted(await store.collections()) == ["file-a", "file-b"]
+    await store.drop("file-a")
+    await store.drop("file-unknown")
+    assert not await store.has("file-a")
+    assert await store.collections() == ["file-b"]
+    await store.reset()
+    assert await store.collections() == []
+    await _filled(store)
+    assert len(await store.search(["file-a"], EAST, 10)) == 2
+
+
+async def test_copies_with_vectors_and_words(store: VectorStore) -> None:
+    await _filled(store)
+    count = await store.copy("file-a", "knowledge", {"file_id": "a"}, {"knowledge": "k", "name": "copies.txt"})
+    assert count == 2
+    assert await store.copy("file-unknown", "knowledge", {}, {}) == 0
+    found = await store.search(["knowledge"], NORTH, 1)
+    assert _texts(found) == ["the north wind"]
+    assert found[0].score == pytest.approx(1.0, abs=1e-3)
+    assert found[0].metadata == {"file_id": "a", "hash": "x", "name": "copies.txt", "page": 2, "knowledge": "k"}
+    assert found[0].id != item(2, "", NORTH).id
+    assert _texts(await store.lexical(["knowledge"], "north", 10)) == ["the north wind"]
+    assert len(await store.lexical(["knowledge"], "copies", 10, enriched=True)) == 2
+    assert _texts(await store.find("knowledge")) == ["the east wind", "the north wind"]
+    await store.drop("knowledge")
+    assert _texts(await store.find("file-a")) == ["the east wind", "the north wind"]
+
+
+async def test_refuses_vectors_of_another_length(store: VectorStore) -> None:
+    await _filled(store)
+    with pytest.raises(RetrievalError, match="dimension of 8, got 16"):
+        await store.upsert("file-a", [item(4, "longer", vector(1, of=16))])
+    assert await store.search(["file-a"], vector(1, of=16), 10) == []
+    assert len(await store.find("file-a")) == 2
+
+
+async def test_finds_the_nearest_among_many(store: VectorStore) -> None:
+    items = [item(n, f"number {n}", vector(1, n / 100, (n * 7919 % 13) / 50), n=n) for n in range(1, 400)]
+    await store.upsert("many", items)
+    found = await store.search(["many"], items[200].vector, 3)
+    assert found[0].text == "number 201"
+    assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
+    assert len(await store.find("many")) == 399
