@@ -18,6 +18,9 @@ import msgspec
 
 from fastback.kit.db.errors import DatabaseError
 
+#: A connection to such a file, in the thread it belongs to.
+Connection = apsw.Connection
+
 R = TypeVar("R")
 
 #: How long a statement waits for another process to let go of the file (milliseconds).
@@ -37,7 +40,7 @@ class Design(msgspec.Struct, frozen=True):
 
     version: int
     tables: Sequence[str]
-    prepare: Callable[[apsw.Connection], None] | None = None
+    prepare: Callable[[Connection], None] | None = None
     cache: int = 2048
     page: int = 16384
 
@@ -51,10 +54,10 @@ class OwnFile:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="own-write")
         self._reading = ThreadPoolExecutor(readers, thread_name_prefix="own-read")
         self._local = threading.local()
-        self._connections: list[apsw.Connection] = []
+        self._connections: list[Connection] = []
         self._making = threading.Lock()
 
-    async def write(self, work: Callable[[apsw.Connection], R]) -> R:
+    async def write(self, work: Callable[[Connection], R]) -> R:
         """Do `work` in a transaction, in the thread that writes.
 
         Raises:
@@ -62,7 +65,7 @@ class OwnFile:
         """
         return await self._run(self._writing, lambda: self._transaction(work))
 
-    async def read(self, work: Callable[[apsw.Connection], R]) -> R:
+    async def read(self, work: Callable[[Connection], R]) -> R:
         """Do `work` in a thread that reads.
 
         Raises:
@@ -76,7 +79,7 @@ class OwnFile:
         except (apsw.Error, OSError) as error:
             raise DatabaseError(f"{self.path}: {error}") from error
 
-    def _transaction(self, work: Callable[[apsw.Connection], R]) -> R:
+    def _transaction(self, work: Callable[[Connection], R]) -> R:
         connection = self._connection()
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -88,8 +91,8 @@ class OwnFile:
                 connection.execute("ROLLBACK")
             raise
 
-    def _connection(self) -> apsw.Connection:
-        found: apsw.Connection | None = getattr(self._local, "connection", None)
+    def _connection(self) -> Connection:
+        found: Connection | None = getattr(self._local, "connection", None)
         if found is None:
             with self._making:
                 found = self._connect()
@@ -97,7 +100,7 @@ class OwnFile:
             self._local.connection = found
         return found
 
-    def _connect(self) -> apsw.Connection:
+    def _connect(self) -> Connection:
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds what people wrote
@@ -109,7 +112,7 @@ class OwnFile:
             raise
         return connection
 
-    def _dress(self, connection: apsw.Connection) -> None:
+    def _dress(self, connection: Connection) -> None:
         connection.set_busy_timeout(_PATIENCE)
         connection.execute(f"PRAGMA page_size={self._design.page}")
         connection.execute("PRAGMA journal_mode=WAL")
@@ -138,6 +141,6 @@ class OwnFile:
             connection.close()
 
 
-def _version(connection: apsw.Connection) -> int:
+def _version(connection: Connection) -> int:
     found: int = connection.execute("PRAGMA user_version").fetchall()[0][0]  # type: ignore[assignment]
     return found

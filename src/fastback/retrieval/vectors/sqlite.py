@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import apsw
 import msgspec
 import sqlite_vec
 
 from fastback.kit.db.errors import DatabaseError
-from fastback.kit.db.own_file import Design, OwnFile
+from fastback.kit.db.own_file import Connection, Design, OwnFile
 from fastback.retrieval.contracts import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import sqlite_tables as sql
 from fastback.retrieval.vectors.metadata import clean, conditions, stored
@@ -34,7 +33,7 @@ _ROUGH, _ROUGH_EACH = 1000, 20
 _COLUMNS = ("file_id", "hash")
 
 
-def _prepare(connection: apsw.Connection) -> None:
+def _prepare(connection: Connection) -> None:
     connection.enable_load_extension(True)
     connection.load_extension(sqlite_vec.loadable_path())
     connection.enable_load_extension(False)
@@ -107,7 +106,7 @@ class SqliteStore:
             source="words JOIN chunk ON chunk.id = words.rowid" if condition else "words", where=condition
         )
 
-        def work(db: apsw.Connection) -> list[Hit]:
+        def work(db: Connection) -> list[Hit]:
             ids = [row[0] for row in db.execute(sql.IDS, {"names": _json(collections)})]
             if not ids:
                 return []
@@ -139,7 +138,7 @@ class SqliteStore:
     async def drop(self, collection: str) -> None:
         condition, params = _of(collection, None)
 
-        def work(db: apsw.Connection) -> None:
+        def work(db: Connection) -> None:
             _delete(db, collection, condition, params)
             db.execute("DELETE FROM collection WHERE name = :name", {"name": collection})
 
@@ -154,7 +153,7 @@ class SqliteStore:
         return await self._read(lambda db: [str(row[0]) for row in db.execute(sql.NAMES)])
 
     async def reset(self) -> None:
-        def work(db: apsw.Connection) -> None:
+        def work(db: Connection) -> None:
             db.execute("INSERT INTO words (words) VALUES ('delete-all')")
             for table in ("sketch", "vector", "chunk", "collection"):
                 db.execute(f"DELETE FROM {table}")
@@ -164,13 +163,13 @@ class SqliteStore:
     async def close(self) -> None:
         await self._file.close()
 
-    async def _read(self, work: Callable[[apsw.Connection], R]) -> R:
+    async def _read(self, work: Callable[[Connection], R]) -> R:
         try:
             return await self._file.read(work)
         except DatabaseError as error:
             raise _unusable(error) from error
 
-    async def _write(self, work: Callable[[apsw.Connection], R]) -> R:
+    async def _write(self, work: Callable[[Connection], R]) -> R:
         try:
             return await self._file.write(work)
         except DatabaseError as error:
@@ -195,7 +194,7 @@ def _hits(rows: Iterable[tuple[Any, ...]]) -> list[Hit]:
     return [Hit(item, text, msgspec.json.decode(metadata), score) for item, text, metadata, score in rows]
 
 
-def _collection(db: apsw.Connection, name: str) -> tuple[int, int] | None:
+def _collection(db: Connection, name: str) -> tuple[int, int] | None:
     """A collection's id and the length of its vectors."""
     found: Any = db.execute(sql.COLLECTION, {"name": name}).fetchall()
     return found[0] if found else None
@@ -221,7 +220,7 @@ def _of(collection: str, where: Mapping[str, Any] | None) -> tuple[str, Params]:
     return f"chunk.collection = (SELECT id FROM collection WHERE name = :name){text}", {"name": collection, **params}
 
 
-def _made(db: apsw.Connection, name: str, dimension: int) -> int:
+def _made(db: Connection, name: str, dimension: int) -> int:
     """The id of a collection, which is made when it is missing.
 
     Raises:
@@ -244,7 +243,7 @@ def wrong_length(wanted: int, got: int) -> RetrievalError:
     )
 
 
-def _upsert(db: apsw.Connection, name: str, rows: Sequence[tuple[Item, str]]) -> None:
+def _upsert(db: Connection, name: str, rows: Sequence[tuple[Item, str]]) -> None:
     """Write chunks with their metadata as JSON; those with the same ids go."""
     lengths = {len(item.vector) // 4 for item, _ in rows}
     collection = _made(db, name, lengths.pop())
@@ -265,7 +264,7 @@ def _upsert(db: apsw.Connection, name: str, rows: Sequence[tuple[Item, str]]) ->
     db.execute(sql.ADD_WORDS, {"last": last, "collection": collection})
 
 
-def _delete(db: apsw.Connection, name: str, condition: str, params: Params) -> None:
+def _delete(db: Connection, name: str, condition: str, params: Params) -> None:
     known = _collection(db, name)
     if known is None:
         return
@@ -276,7 +275,7 @@ def _delete(db: apsw.Connection, name: str, condition: str, params: Params) -> N
     db.execute("DELETE FROM gone")
 
 
-def _copy(db: apsw.Connection, source: str, target: str, condition: str, params: Params) -> int:
+def _copy(db: Connection, source: str, target: str, condition: str, params: Params) -> int:
     known = _collection(db, source)
     if known is None:
         return 0
