@@ -179,8 +179,9 @@ async def test_pragmas_of_sqlite(tmp_path: Path) -> None:
             if not env:
                 continue
             other = apsw.Connection(db.path)
-            other.set_busy_timeout(30_000)  # the server makes its indexes in the background just now
-            other.execute("BEGIN IMMEDIATE")
+            # The server makes its indexes in the background just now; its event loop, which is ours, must go on for it.
+            other.set_busy_timeout(30_000)
+            await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
             started = time.perf_counter()
             with pytest.raises(DatabaseError, match="locked by another process"):
                 await db.execute("tests.write", "UPDATE config SET key = key")
