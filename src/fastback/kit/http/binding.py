@@ -9,7 +9,8 @@ from __future__ import annotations
 import inspect
 import json
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -50,7 +51,7 @@ class Services:
         return kind in self._known
 
 
-Extract = Callable[[dict[str, str], dict[str, list[str]], list[Problem]], Any]
+Extract = Callable[[dict[str, str], Mapping[str, list[str]], list[Problem]], Any]
 ReadBody = Callable[[Request, list[Problem]], Awaitable[Any]]
 
 
@@ -58,7 +59,7 @@ def _from_path(name: str, kind: Any) -> Extract:
     kind, _ = bare(kind)
     loc = ("path", name)
 
-    def extract(path: dict[str, str], query: dict[str, list[str]], problems: list[Problem]) -> Any:
+    def extract(path: dict[str, str], query: Mapping[str, list[str]], problems: list[Problem]) -> Any:
         return path[name] if kind is str else _converted(kind, path[name], loc, problems)
 
     return extract
@@ -69,7 +70,7 @@ def _from_query(name: str, kind: Any, default: Any) -> Extract:
     many = typing.get_origin(kind) is list
     loc = ("query", name)
 
-    def extract(path: dict[str, str], query: dict[str, list[str]], problems: list[Problem]) -> Any:
+    def extract(path: dict[str, str], query: Mapping[str, list[str]], problems: list[Problem]) -> Any:
         texts = query.get(name)
         if texts is None:
             if default is _MISSING:
@@ -199,12 +200,23 @@ def _is_body(name: str, kind: Any) -> bool:
     return name == "data"
 
 
-def _query(request: Request) -> dict[str, list[str]]:
+#: A query longer than this (bytes) is seldom asked twice.
+_LONGEST_KEPT = 200
+
+
+def _query(request: Request) -> Mapping[str, list[str]]:
     raw: bytes = request.scope.get("query_string", b"")
+    if not raw:
+        return {}
+    return _parsed_query(raw) if len(raw) <= _LONGEST_KEPT else _parsed_query.__wrapped__(raw)
+
+
+@lru_cache(maxsize=512)
+def _parsed_query(raw: bytes) -> Mapping[str, list[str]]:
+    """Pages ask the same few queries over and over; nobody changes what was read out of one."""
     found: dict[str, list[str]] = {}
-    if raw:
-        for key, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
-            found.setdefault(key, []).append(value)
+    for key, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
+        found.setdefault(key, []).append(value)
     return found
 
 
