@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastback.settings.field import about
-from fastback.settings.storing import Keeping
+from fastback.settings.keeping import Storages
 
 
-class Sessions(Keeping, frozen=True, kw_only=True):
+class Sessions(Storages, frozen=True, kw_only=True):
     """Sessions and cookies"""
 
     webui_secret_key: Annotated[

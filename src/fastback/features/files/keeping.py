@@ -1,0 +1,57 @@
+"""The storage that is configured."""
+
+from __future__ import annotations
+
+from fastback.kit.storage import Storage
+from fastback.kit.storage.local import LocalStorage
+from fastback.settings import Settings, SettingsError
+
+
+def storage_of(settings: Settings) -> Storage:
+    """The storage of the settings; nothing is connected to yet.
+
+    Raises:
+        SettingsError: what the provider needs is missing or makes no sense.
+    """
+    directory = settings.upload_path
+    if settings.storage_provider == "local":
+        return LocalStorage(directory)
+    from fastback.kit.storage import buckets
+
+    cache = settings.storage_local_cache
+    try:
+        if settings.storage_provider == "s3":
+            return buckets.s3(
+                _needed("S3_BUCKET_NAME", settings.s3_bucket_name),
+                directory=directory,
+                cache=cache,
+                prefix=settings.s3_key_prefix,
+                region=settings.s3_region_name,
+                endpoint=settings.s3_endpoint_url,
+                key_id=settings.s3_access_key_id,
+                secret=settings.s3_secret_access_key,
+                addressing=settings.s3_addressing_style,
+                accelerate=settings.s3_use_accelerate_endpoint,
+                tagged=settings.s3_enable_tagging,
+            )
+        if settings.storage_provider == "gcs":
+            bucket = _needed("GCS_BUCKET_NAME", settings.gcs_bucket_name)
+            credentials = settings.google_application_credentials_json
+            return buckets.gcs(bucket, directory=directory, cache=cache, credentials=credentials)
+        return buckets.azure(
+            _needed("AZURE_STORAGE_ENDPOINT", settings.azure_storage_endpoint),
+            _needed("AZURE_STORAGE_CONTAINER_NAME", settings.azure_storage_container_name),
+            directory=directory,
+            cache=cache,
+            key=settings.azure_storage_key,
+        )
+    except SettingsError:
+        raise
+    except Exception as error:
+        raise SettingsError(f"STORAGE_PROVIDER={settings.storage_provider}: {error}") from error
+
+
+def _needed(variable: str, value: str) -> str:
+    if not value:
+        raise SettingsError(f"{variable} is missing")
+    return value

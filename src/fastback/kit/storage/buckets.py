@@ -1,0 +1,79 @@
+"""Storages as they are configured: the names of providers, and what each wants to know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastback.kit.storage.remote import RemoteStorage
+
+
+def _client(endpoint: str) -> Any:
+    return {"allow_http": endpoint.lower().startswith("http://"), "timeout": "30 minutes", "connect_timeout": "30s"}
+
+
+def s3(
+    bucket: str,
+    *,
+    directory: Path,
+    cache: bool,
+    prefix: str = "",
+    region: str = "",
+    endpoint: str = "",
+    key_id: str = "",
+    secret: str = "",
+    addressing: str = "",
+    accelerate: bool = False,
+    tagged: bool = False,
+) -> RemoteStorage:
+    """A bucket of S3 or of what speaks like it.
+
+    Without a key the credentials are those of the environment, of the machine or of its role. As boto does it, an
+    endpoint of one's own is asked with the bucket in the path, unless `addressing` is `virtual`; AWS itself with the
+    bucket in the name, unless it is `path`.
+    """
+    from obstore.store import S3Store
+
+    options: dict[str, Any] = {"region": region} if region else {}
+    if key_id and secret:
+        options |= {"access_key_id": key_id, "secret_access_key": secret}
+    virtual = addressing == "virtual" if endpoint else addressing != "path"
+    if accelerate:
+        virtual, endpoint = True, "https://s3-accelerate.amazonaws.com"
+    if endpoint:
+        options["endpoint"] = _with_bucket(endpoint, bucket) if virtual else endpoint.rstrip("/")
+    options["virtual_hosted_style_request"] = virtual
+    store = S3Store(bucket, client_options=_client(endpoint), **options)
+    return RemoteStorage(store, base=f"s3://{bucket}/", prefix=prefix, directory=directory, cache=cache, tagged=tagged)
+
+
+def _with_bucket(endpoint: str, bucket: str) -> str:
+    parts = urlsplit(endpoint)
+    host = parts.netloc if parts.netloc.startswith(f"{bucket}.") else f"{bucket}.{parts.netloc}"
+    return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+
+
+def gcs(bucket: str, *, directory: Path, cache: bool, credentials: str = "", endpoint: str = "") -> RemoteStorage:
+    """A bucket of Google Cloud Storage; `credentials` is a service account's JSON, else the environment's count."""
+    from obstore.store import GCSStore
+
+    options: dict[str, Any] = {"service_account_key": credentials} if credentials else {}
+    if endpoint:
+        options |= {"base_url": endpoint, "skip_signature": True}
+    store = GCSStore(bucket, client_options=_client(endpoint), **options)
+    return RemoteStorage(store, base=f"gs://{bucket}/", prefix="", directory=directory, cache=cache)
+
+
+def azure(endpoint: str, container: str, *, directory: Path, cache: bool, key: str = "") -> RemoteStorage:
+    """A container of Azure at an account's address; without the account's key the machine's identity counts."""
+    from obstore.store import AzureStore
+
+    parts = urlsplit(endpoint)
+    # In the cloud the account is the first part of the name, with an emulator the first of the path.
+    account = parts.path.strip("/").split("/")[0] or (parts.hostname or "").split(".")[0]
+    options: dict[str, Any] = {"account_name": account, "endpoint": endpoint.rstrip("/")}
+    if key:
+        options["account_key"] = key
+    store = AzureStore(container, client_options=_client(endpoint), **options)
+    return RemoteStorage(store, base=f"{endpoint}/{container}/", prefix="", directory=directory, cache=cache)

@@ -1,0 +1,214 @@
+"""Storage of files: a directory, and a bucket on a real server that speaks like S3."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from fastback.features.files.keeping import storage_of
+from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
+from fastback.kit.storage.local import LocalStorage
+from fastback.kit.storage.spool import PREFIX, remove_left
+from fastback.settings import Settings, SettingsError
+
+BUCKET = "files-of-tests"
+
+
+@pytest.fixture(scope="module")
+def s3_url() -> Iterator[str]:
+    """A server that speaks like S3, with an empty bucket."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    client(url).create_bucket(Bucket=BUCKET)
+    yield url
+    server.stop()
+
+
+def client(url: str):  # type: ignore[no-untyped-def]
+    """What Open WebUI asks S3 with."""
+    return boto3.client(
+        "s3", endpoint_url=url, aws_access_key_id="key", aws_secret_access_key="secret", region_name="us-east-1"
+    )
+
+
+def bucket(url: str, directory: Path, **more: object) -> Storage:
+    return storage_of(
+        Settings(
+            storage_provider="s3",
+            s3_bucket_name=BUCKET,
+            s3_endpoint_url=url,
+            s3_access_key_id="key",
+            s3_secret_access_key="secret",
+            s3_region_name="us-east-1",
+            upload_dir=str(directory),
+            **more,  # type: ignore[arg-type]
+        )
+    )
+
+
+@pytest.fixture(params=["local", "cached", "uncached"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    directory = tmp_path / "uploads"
+    if request.param == "local":
+        return LocalStorage(directory)
+    url = request.getfixturevalue("s3_url")
+    return bucket(url, directory, s3_key_prefix="some/where/", storage_local_cache=request.param == "cached")
+
+
+async def pieces(content: bytes, size: int = 100_000) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+async def put(storage: Storage, name: str, content: bytes, tags: dict[str, str] | None = None) -> str:
+    async with spooled(storage, pieces(content)) as spool:
+        assert spool.size == len(content)
+        return await storage.put(name, spool.path, tags or {})
+
+
+async def read(storage: Storage, path: str, start: int = 0, stop: int | None = None) -> bytes:
+    return b"".join([piece async for piece in storage.read(path, start, stop)])
+
+
+@pytest.mark.parametrize("name", ["a.txt", "ä b #1%20~*{x}?&=+.txt", "no ending"])
+async def test_files_are_kept_read_and_deleted(storage: Storage, name: str) -> None:
+    content = bytes(range(256)) * 5000
+    path = await put(storage, f"{uuid.uuid4()}_{name}", content)
+    found = await storage.open(path)
+    assert found is not None and found.size == len(content)
+    assert await read(storage, path) == content
+    assert await read(storage, path, 1000) == content[1000:]
+    assert await read(storage, path, 1000, 300_000) == content[1000:300_000]
+    assert await read(storage, path, 5, 5) == b""
+    async with storage.local(path) as place:
+        assert place.read_bytes() == content and place.suffix == Path(path).suffix
+    await storage.delete(path)
+    await storage.delete(path)
+    assert await storage.open(path) is None
+    with pytest.raises(StorageError):
+        await read(storage, path)
+    with pytest.raises(StorageError):
+        async with storage.local(path):
+            pass
+    assert list(storage.directory.iterdir()) == []
+
+
+async def test_names_that_are_too_long_are_refused_and_leave_nothing(storage: Storage) -> None:
+    with pytest.raises(NameRefused):
+        await put(storage, "ä" * 128, b"content")
+    assert list(storage.directory.iterdir()) == []
+
+
+async def test_everything_of_ours_is_deleted(storage: Storage, s3_url: str) -> None:
+    client(s3_url).put_object(Bucket=BUCKET, Key="some/where/else.txt", Body=b"not ours")
+    paths = [await put(storage, f"{uuid.uuid4()}_{number}", b"x") for number in range(3)]
+    await storage.delete_all()
+    assert [await storage.open(path) for path in paths] == [None] * 3
+    assert client(s3_url).get_object(Bucket=BUCKET, Key="some/where/else.txt")["Body"].read() == b"not ours"
+
+
+async def test_what_is_written_lies_where_open_webui_looks_for_it(s3_url: str, tmp_path: Path) -> None:
+    content = bytes(1000) * 12_000  # several parts
+    storage = bucket(s3_url, tmp_path, s3_key_prefix="pre/fix", s3_enable_tagging=True, storage_local_cache=False)
+    name = f"{uuid.uuid4()}_ä #1%20.txt"
+    path = await put(storage, name, content, {"OpenWebUI-User-Name": "Ada <L.>"})
+    assert path == f"s3://{BUCKET}/pre/fix/{name}"
+    key = f"pre/fix/{name}"
+    assert client(s3_url).get_object(Bucket=BUCKET, Key=key)["Body"].read() == content
+    tags = client(s3_url).get_object_tagging(Bucket=BUCKET, Key=key)["TagSet"]
+    assert tags == [{"Key": "OpenWebUI-User-Name", "Value": "Ada L."}]
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_open_webui_wrote_is_read(s3_url: str, tmp_path: Path) -> None:
+    name = f"{uuid.uuid4()}_a+b ä.txt"
+    client(s3_url).put_object(Bucket=BUCKET, Key=name, Body=b"written elsewhere")
+    storage = bucket(s3_url, tmp_path)
+    assert await read(storage, f"s3://{BUCKET}/{name}") == b"written elsewhere"
+
+
+async def test_a_file_from_before_the_bucket_is_read_and_one_from_another_directory(
+    s3_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "old.txt").write_bytes(b"old")
+    for storage in (LocalStorage(tmp_path), bucket(s3_url, tmp_path)):
+        assert await read(storage, "/app/backend/data/uploads/old.txt") == b"old"
+    await bucket(s3_url, tmp_path).delete("/app/backend/data/uploads/old.txt")
+    assert not (tmp_path / "old.txt").exists()
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(storage: Storage) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x" * 2_000_000
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        async with spooled(storage, broken()):
+            pass
+    assert list(storage.directory.iterdir()) == []
+
+
+async def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    left = tmp_path / f"{PREFIX}abc"
+    left.write_bytes(b"half")
+    remove_left(tmp_path, left.stat().st_mtime + 3600)
+    assert left.exists()
+    remove_left(tmp_path, left.stat().st_mtime + 25 * 3600)
+    assert not left.exists()
+
+
+async def test_a_spool_hashes_what_it_takes(tmp_path: Path) -> None:
+    from fastback.kit.storage import Spool
+
+    content = bytes(range(256)) * 10_000
+    async with Spool(tmp_path) as spool:
+        async for piece in pieces(content):
+            await spool.write(piece)
+        assert await spool.finish() == hashlib.sha256(content).hexdigest()
+        assert spool.path.read_bytes() == content
+
+
+def test_a_provider_that_is_not_told_enough_ends_the_start(tmp_path: Path) -> None:
+    for provider, variable in (
+        ("s3", "S3_BUCKET_NAME"),
+        ("gcs", "GCS_BUCKET_NAME"),
+        ("azure", "AZURE_STORAGE_ENDPOINT"),
+    ):
+        with pytest.raises(SettingsError, match=variable):
+            storage_of(Settings(storage_provider=provider, upload_dir=str(tmp_path)))
+
+
+async def test_paths_of_the_other_providers(tmp_path: Path) -> None:
+    """Nobody runs such a server here: what is asked of them goes to a stand-in of the same library."""
+    from obstore.store import MemoryStore
+
+    google = storage_of(Settings(storage_provider="gcs", gcs_bucket_name="b", upload_dir=str(tmp_path)))
+    endpoint = "https://account.blob.core.windows.net"
+    microsoft = storage_of(
+        Settings(
+            storage_provider="azure",
+            azure_storage_endpoint=endpoint,
+            azure_storage_container_name="c",
+            azure_storage_key="a2V5",
+            storage_local_cache=False,
+            upload_dir=str(tmp_path),
+        )
+    )
+    for storage, base in ((google, "gs://b/"), (microsoft, f"{endpoint}/c/")):
+        storage._store = MemoryStore()  # type: ignore[attr-defined]
+        path = await put(storage, "name.txt", b"content")
+        assert path == f"{base}name.txt"
+        assert await read(storage, path) == b"content"
+        await storage.delete(path)
+        assert await storage.open(path) is None
