@@ -108,6 +108,8 @@ PARTS: list[str] = [
     "features.connections.part",
     "retrieval.extraction.part",
     "retrieval.part",
+    "features.files.chunks",
+    "features.knowledge.part",
     "features.retrieval.part",
     "features.audio.part",
     "features.images.part",

@@ -15,3 +15,6 @@ class Documents(Forwarding, frozen=True, kw_only=True):
     tiktoken_cache_dir: Annotated[
         str, about("Where token encodings are kept; `tiktoken` in the cache directory when empty.")
     ] = ""
+    rag_file_content_search_max_chars: Annotated[
+        int, about("Characters of a file's text that searches of files look through.", least=0)
+    ] = 64 * 1024 * 1024

@@ -1,1 +1,1 @@
-"""Knowledge: what the page reads of them."""
+"""Knowledge: files in directories that chats look things up in; and knowledge that lies in databases of others."""

@@ -180,3 +180,19 @@ class PostgresDatabase(_Runner):
 
     async def close(self) -> None:
         await self._pool.pool.close()
+
+
+async def ask_once(url: str, text: str, given: list[Any], *, timeout: float) -> list[dict[str, Any]]:
+    """The rows of one statement on a database of somebody else's, over a connection of its own (`timeout` in seconds).
+
+    Raises:
+        DatabaseError: it cannot be reached, or refuses.
+    """
+    try:
+        connection = await asyncpg.connect(url, timeout=timeout, statement_cache_size=0)
+        try:
+            return [dict(row) for row in await connection.fetch(text, *given, timeout=timeout)]
+        finally:
+            await connection.close(timeout=5)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError, TimeoutError) as error:
+        raise DatabaseError(str(error) or type(error).__name__) from error

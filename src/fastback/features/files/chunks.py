@@ -1,0 +1,146 @@
+"""The chunks of a file: its own collection, and copies of them in the knowledge that it lies in.
+
+Adding a file to knowledge embeds nothing again: its vectors are copied. Only where it has none, or has those of
+another model, its text is split and embedded first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from fastback import messages
+from fastback.access.happened import Happened
+from fastback.access.identity import User
+from fastback.config import Config
+from fastback.features.files import store
+from fastback.features.files.store import Brief
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http.binding import Services
+from fastback.providers.asking import Asking
+from fastback.retrieval.contracts import Document, Embedder, Metadata, RetrievalError, VectorStore
+from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.vectors.metadata import ANY_OF, stored
+
+
+def own_collection(file_id: str) -> str:
+    """The name of the collection that holds a file alone."""
+    return f"file-{file_id}"
+
+
+def metadata_of(file: Brief) -> Metadata:
+    """What each chunk of a file says of it."""
+    about: dict[str, Any] = dict(file.meta or {})
+    told = about.pop("data", None)
+    return {
+        **(told if isinstance(told, dict) else {}),
+        **about,
+        "name": file.filename,
+        "created_by": file.user_id,
+        "file_id": file.id,
+        "source": file.filename,
+    }
+
+
+def hash_of(text: str) -> str:
+    """What a text is known by: equal texts are not put into one knowledge twice."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+class FileChunks:
+    """Puts files into collections, and takes them out."""
+
+    def __init__(
+        self, db: Database, config: Config, embedder: Embedder, vectors: VectorStore, indexer: Indexer, bus: Bus
+    ) -> None:
+        self._db = db
+        self._config = config
+        self._embedder = embedder
+        self._vectors = vectors
+        self._indexer = indexer
+        self._bus = bus
+
+    async def put(self, file: Brief, collection: str, user: User, *, asking: Asking | None = None) -> None:
+        """Put a file that has been read into a collection; chunks of it that are there already go.
+
+        Raises:
+            RetrievalError: it has no text, its text is there in another file, or it cannot be embedded.
+        """
+        bypassed = self._config.flag("rag.bypass_embedding_and_retrieval")
+        try:
+            known = file.hash or await self._hash(file.id)
+            if not bypassed:
+                await self._copied(file, collection, known, asking)
+        except RetrievalError as error:
+            failed = {"collection_name": collection, "filename": file.filename, "message": f"{file.filename}: {error}"}
+            await self._bus.publish(Happened("retrieval.content.process_failed", user, file.id, "file", failed))
+            raise
+        meta = None if bypassed else {"collection_name": collection}
+        await store.change(self._db, file.id, data={"status": "completed", "error": None}, meta=meta, hash=known)
+        told = {"collection_name": None if bypassed else collection, "filename": file.filename}
+        await self._bus.publish(Happened("retrieval.content.processed", user, file.id, "file", told))
+
+    async def _hash(self, file_id: str) -> str:
+        content = await store.content(self._db, file_id)
+        if content is None:
+            raise RetrievalError(messages.EMPTY_CONTENT)
+        return await asyncio.to_thread(hash_of, content)
+
+    async def _copied(self, file: Brief, collection: str, known: str, asking: Asking | None) -> None:
+        twin = await self._vectors.find(collection, {"hash": known}, 1)
+        if twin and twin[0].metadata.get("file_id") != file.id:
+            raise RetrievalError(messages.DUPLICATE_CONTENT)
+        own = own_collection(file.id)
+        if not await self._is_current(own, file.id):
+            await self._made_anew(file, own, known, asking)
+        before = [hit.id for hit in await self._vectors.find(collection, {"file_id": file.id})]
+        extra = {"file_id": file.id, "name": file.filename, "hash": known}
+        await self._vectors.copy(own, collection, {"file_id": file.id}, extra)
+        if before:
+            await self._vectors.delete(collection, ids=before)
+
+    async def _is_current(self, own: str, file_id: str) -> bool:
+        """Whether the file has chunks with vectors of today's model."""
+        found = await self._vectors.find(own, {"file_id": file_id}, 1)
+        if not found:
+            return False
+        embedded = found[0].metadata.get("embedding_config")
+        wanted = stored({"embedding_config": self._embedder.signature}).get("embedding_config")
+        # Chunks that do not say what made them are believed.
+        return embedded is None or embedded == wanted
+
+    async def _made_anew(self, file: Brief, own: str, known: str, asking: Asking | None) -> None:
+        content = await store.content(self._db, file.id)
+        if not content:
+            raise RetrievalError(messages.EMPTY_CONTENT)
+        extra = {"file_id": file.id, "name": file.filename, "hash": known}
+        documents = [Document(content, metadata_of(file))]
+        await self._indexer.index(own, documents, extra, overwrite=True, asking=asking)
+
+    async def take_out(self, collection: str, file_ids: Sequence[str]) -> None:
+        """Delete the chunks of files from a collection."""
+        if file_ids:
+            await self._vectors.delete(collection, where={"file_id": {ANY_OF: list(file_ids)}})
+
+    async def forget(self, file_ids: Sequence[str]) -> None:
+        """Delete the files' own collections: the next who needs their chunks makes them anew, from their texts."""
+        for file_id in file_ids:
+            await self._vectors.drop(own_collection(file_id))
+
+
+async def start(services: Services) -> None:
+    """Add `FileChunks`."""
+    services.add(
+        FileChunks,
+        FileChunks(
+            services.get(Database),
+            services.get(Config),
+            services.get(Embedder),
+            services.get(VectorStore),
+            services.get(Indexer),
+            services.get(Bus),
+        ),
+    )

@@ -1,0 +1,159 @@
+"""Connections to vector databases of others, as the stored configuration keeps them; and sources in them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any, Final
+
+from fastback.config import Config
+from fastback.features.knowledge import store
+from fastback.features.knowledge.schemas import ConnectionForm, SourceForm
+from fastback.kit.db import Database
+from fastback.kit.http import BadRequest, NotFound
+
+KEY: Final = "external_knowledge.connections"
+_PROVIDERS = ("qdrant", "milvus", "pgvector")
+#: Fields of a source's `config`, by provider.
+_FIELDS = {
+    "qdrant": {"content_field", "metadata_field", "document_id_field", "vector_field"},
+    "milvus": {"content_field", "metadata_field", "document_id_field", "vector_field"},
+    "pgvector": {
+        "content_field",
+        "metadata_field",
+        "document_id_field",
+        "vector_field",
+        "table_name",
+        "collection_field",
+    },
+}
+
+Connection = dict[str, Any]
+
+
+class Connections:
+    """The connections. Between reading and writing the list nothing is awaited, so that no change is lost."""
+
+    def __init__(self, config: Config, db: Database) -> None:
+        self._config = config
+        self._db = db
+
+    def all(self) -> list[Connection]:
+        return [dict(one) for one in self._config.items(KEY) if isinstance(one, dict)]
+
+    def get(self, connection_id: Any, detail: str | None = None) -> Connection:
+        """Raises: NotFound, with `detail` where it is said."""
+        for one in self.all():
+            if one.get("id") == connection_id:
+                return one
+        raise NotFound(detail) if detail else NotFound()
+
+    async def put(self, connection: Connection) -> None:
+        """Add a connection, or write it anew."""
+        kept = self.all()
+        for place, one in enumerate(kept):
+            if one.get("id") == connection["id"]:
+                kept[place] = connection
+                break
+        else:
+            kept.append(connection)
+        await self._config.set(KEY, kept)
+
+    async def remove(self, connection_id: str) -> None:
+        await self._config.set(KEY, [one for one in self.all() if one.get("id") != connection_id])
+
+    async def drop_unused(self, connection_id: Any) -> None:
+        """Remove a connection that no knowledge needs."""
+        if isinstance(connection_id, str) and not await store.of_connection(self._db, connection_id):
+            await self.remove(connection_id)
+
+
+def shown(connection: Connection) -> Connection:
+    """A connection without its secrets."""
+    kept = {name: value for name, value in connection.items() if name != "auth_config"}
+    return {**kept, "auth_configured": bool(connection.get("auth_config"))}
+
+
+def of_form(form: ConnectionForm, user_id: str, connection_id: str | None = None) -> Connection:
+    """A new connection. Raises: BadRequest."""
+    provider, config = _checked(form)
+    now = int(time.time())
+    return {
+        "id": connection_id or str(uuid.uuid4()),
+        "name": form.name.strip(),
+        "provider": provider,
+        "endpoint": form.endpoint.strip(),
+        "auth_config": {} if provider == "pgvector" else form.auth_config,
+        "config": config,
+        "capabilities": form.capabilities or {"retrieve": True},
+        "health": None,
+        "enabled": form.enabled,
+        "created_by": user_id,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def changed(connection: Connection, form: ConnectionForm) -> Connection:
+    """The connection as a form wants it; secrets that it does not mention stay. Raises: BadRequest."""
+    provider, config = _checked(form)
+    secrets = connection.get("auth_config") if form.auth_config is None else form.auth_config
+    return {
+        **connection,
+        "name": form.name.strip(),
+        "provider": provider,
+        "endpoint": form.endpoint.strip(),
+        # The address of a PostgreSQL holds its password.
+        "auth_config": {} if provider == "pgvector" else secrets or {},
+        "config": config,
+        "capabilities": form.capabilities or {"retrieve": True},
+        "enabled": form.enabled,
+        "updated_at": int(time.time()),
+    }
+
+
+def _checked(form: ConnectionForm) -> tuple[str, dict[str, Any]]:
+    provider = form.provider.lower().strip()
+    if provider not in _PROVIDERS:
+        raise BadRequest("Unsupported external knowledge provider.")
+    if not form.name.strip():
+        raise BadRequest("Knowledge source name is required.")
+    if not form.endpoint.strip():
+        raise BadRequest("Knowledge source endpoint is required.")
+    allowed = {"timeout", "db_name"} if provider == "milvus" else {"timeout"}
+    return provider, {name: value for name, value in (form.config or {}).items() if name in allowed}
+
+
+def checked_source(source: SourceForm, provider: Any) -> dict[str, Any]:
+    """A source as it is kept: `{"type", "name", "config"}`. Raises: BadRequest."""
+    kind, name = (source.type or "collection").strip(), source.name.strip()
+    if kind != "collection":
+        raise BadRequest("Only collection sources are supported.")
+    if not name:
+        raise BadRequest("Collection name is required.")
+    allowed = _FIELDS.get(str(provider), set())
+    config: dict[str, Any] = {}
+    for field, value in (source.config or {}).items():
+        value = value.strip() if isinstance(value, str) else value
+        if field in allowed and value is not None and value != "":
+            config[field] = value
+    if not config.get("content_field"):
+        raise BadRequest("Content field is required.")
+    if provider in ("milvus", "pgvector") and not config.get("vector_field"):
+        raise BadRequest("Vector field is required.")
+    return {"type": kind, "name": name, "config": config}
+
+
+def meta_of(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
+    """The meta of a knowledge that lies in a source."""
+    return {
+        "source": "external",
+        "read_only": True,
+        "external": {
+            "connection_id": connection.get("id"),
+            "source": source,
+            "provider": connection.get("provider"),
+            "auth_mode": "service_account",
+            "capabilities": {"retrieve": True},
+        },
+    }

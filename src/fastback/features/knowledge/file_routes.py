@@ -1,0 +1,98 @@
+"""`/api/v1/knowledge/{id}/files`: the files of a knowledge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from fastback.access.guards import AdminUser, VerifiedUser
+from fastback.features.catalog import people
+from fastback.features.knowledge import directories, export, service
+from fastback.features.knowledge.listing import FileLists, PendingFile
+from fastback.features.knowledge.service import Answer, Library
+from fastback.kit.http import Router
+from fastback.kit.http.stream import Stream
+
+router = Router("/api/v1/knowledge")
+
+PAGE = 30
+#: A stream of pending files looks again after so many seconds, and ends after so many looks (an hour).
+_EVERY, _LOOKS = 3.0, 1200
+
+
+@router.get("/{id}/files")
+async def page(
+    id: str,
+    user: VerifiedUser,
+    library: Library,
+    lists: FileLists,
+    query: str | None = None,
+    include_content: bool = False,
+    view_option: str | None = None,
+    order_by: str | None = None,
+    direction: str | None = None,
+    directory_id: str | None = None,
+    page: int | None = 1,
+    limit: int | None = None,
+) -> Answer:
+    """Files at a place of the knowledge (`directory_id`, empty for its top) or everywhere in it.
+
+    The directories are those at that place, or at the top. `limit` is for administrators.
+    """
+    await library.found(id, user, "read", service.PLAIN)
+    size = max(limit, 1) if user.is_admin and limit is not None else PAGE
+    where, params = ["kf.knowledge_id = :id"], dict[str, Any](id=id)
+    if directory_id:
+        where.append("kf.directory_id = :directory_id")
+        params["directory_id"] = directory_id
+    elif directory_id is not None:
+        where.append("kf.directory_id IS NULL")
+    if view_option in ("created", "shared"):
+        where.append(f"kf.user_id {'=' if view_option == 'created' else '<>'} :me")
+        params["me"] = user.id
+    rows, total = await lists.page(
+        " AND ".join(where),
+        limit=size,
+        skip=(max(page or 1, 1) - 1) * size,
+        query=query,
+        content=include_content,
+        order_by=order_by,
+        direction=direction,
+        **params,
+    )
+    adders = await people(library.db, [row.added_by for row in rows])
+    above = await directories.upwards(library.db, id, {directory_id, *(row.directory_id for row in rows)})
+    return {
+        "items": [row.answer(adders.get(row.added_by), above) for row in rows],
+        "directories": await directories.level(library.db, id, directory_id),
+        "breadcrumbs": directories.line(above, directory_id),
+        "total": total,
+    }
+
+
+@router.get("/{id}/files/pending")
+async def pending(
+    id: str, user: VerifiedUser, library: Library, lists: FileLists, stream: bool = False
+) -> list[PendingFile] | Stream:
+    """Files that were uploaded for the knowledge and are being read; with `stream` until there are none."""
+    await library.found(id, user, "read", service.NAMED)
+    return Stream(_until_none(lists, id), "text/event-stream; charset=utf-8") if stream else await lists.pending(id)
+
+
+async def _until_none(lists: FileLists, knowledge_id: str) -> AsyncIterator[bytes]:
+    for _ in range(_LOOKS):
+        found = await lists.pending(knowledge_id)
+        yield b"data: " + msgspec.json.encode(found) + b"\n\n"
+        if not found:
+            return
+        await asyncio.sleep(_EVERY)
+
+
+@router.get("/{id}/export")
+async def export_files(id: str, user: AdminUser, library: Library) -> Stream:
+    """The texts of all files, as an archive that is made while it is sent."""
+    row = await library.found(id, user, "read", service.SHOWN, ours=True)
+    return Stream(export.archive(library.db, id), "application/zip", export.headers(row.name))

@@ -1,0 +1,36 @@
+"""Knowledge that workspace models refer to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastback.features.models.service import Draft
+from fastback.kit.db import Database
+from fastback.providers.model_rows import COLUMNS, ModelRow
+
+
+def _items(model: ModelRow) -> list[Any]:
+    found = (model.meta or {}).get("knowledge")
+    return found if isinstance(found, list) else []
+
+
+def _is(item: Any, knowledge_id: str) -> bool:
+    return isinstance(item, dict) and item.get("id") == knowledge_id
+
+
+async def models_with(db: Database, knowledge_id: str) -> list[ModelRow]:
+    """The models that have a knowledge: the text narrows, what it says decides."""
+    rows = await db.all_long(
+        ModelRow,
+        "knowledge.models",
+        f"SELECT {COLUMNS} FROM model WHERE CAST(meta AS TEXT) LIKE :like",
+        like=f"%{knowledge_id}%",
+    )
+    return [row for row in rows if any(_is(item, knowledge_id) for item in _items(row))]
+
+
+def without(model: ModelRow, knowledge_id: str) -> Draft:
+    """The model as it is, without the knowledge."""
+    left = [item for item in _items(model) if not _is(item, knowledge_id)]
+    meta = {**(model.meta or {}), "knowledge": left}
+    return Draft(model.id, model.name or model.id, model.base_model_id, model.params or {}, meta)

@@ -1,0 +1,125 @@
+"""`/api/v1/knowledge`: finding knowledge and the files in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastback.access.grants import granted
+from fastback.access.guards import VerifiedUser
+from fastback.access.identity import User
+from fastback.features.catalog import OWNER_LIKE, Catalog, Listing, listing, people
+from fastback.features.knowledge import store
+from fastback.features.knowledge.listing import FileLists
+from fastback.features.knowledge.store import COLUMNS, Knowledge
+from fastback.kit.http import Router
+
+router = Router("/api/v1/knowledge")
+
+PAGE = 30
+
+
+class _Listed(Knowledge):
+    files: int = 0
+
+
+_COUNTED = f"{COLUMNS}, (SELECT count(*) FROM knowledge_file k WHERE k.knowledge_id = t.id)"
+_OWNER_NAMED = 't.user_id IN (SELECT u.id FROM "user" u WHERE lower(u.username) LIKE lower(:query))'
+_SOURCES = {
+    "external": "COALESCE(t.meta ->> 'source', '') = 'external'",
+    "local": "COALESCE(t.meta ->> 'source', '') <> 'external'",
+}
+_READABLE = f"""kf.knowledge_id IN (
+    SELECT k.id FROM knowledge k WHERE k.user_id = :user_id OR {granted("knowledge", "k.id")})"""
+
+
+@router.get("/")
+async def page(user: VerifiedUser, catalog: Catalog, page: int | None = 1) -> dict[str, Any]:
+    return await _page(user, catalog, listing(user, []), page)
+
+
+@router.get("/search")
+async def search(
+    user: VerifiedUser,
+    catalog: Catalog,
+    query: str | None = None,
+    view_option: str | None = None,
+    source: str | None = None,
+    page: int | None = 1,
+    order_by: str | None = None,
+    direction: str | None = None,
+) -> dict[str, Any]:
+    listed = listing(
+        user,
+        ["t.name", "t.description"],
+        query=query,
+        view_option=view_option,
+        order_by=order_by,
+        direction=direction,
+    )
+    if query:
+        listed.where = listed.where.replace(OWNER_LIKE, f"{OWNER_LIKE} OR {_OWNER_NAMED}")
+    if source in _SOURCES:
+        listed.where += f" AND {_SOURCES[source]}"
+    return await _page(user, catalog, listed, page)
+
+
+async def _page(user: User, catalog: Catalog, listed: Listing, page: int | None) -> dict[str, Any]:
+    rows, total = await catalog.rows(
+        _Listed,
+        user,
+        resource="knowledge",
+        columns=_COUNTED,
+        table="knowledge",
+        where=listed.where,
+        order=listed.order,
+        page=(PAGE, (max(page or 1, 1) - 1) * PAGE),
+        **listed.params,
+    )
+    items = await catalog.shown([store.answer(row) for row in rows], user, "knowledge", writable=True)
+    for place, row in enumerate(rows):
+        write = items[place].pop("write_access")
+        items[place] |= {"file_count": row.files, "write_access": write}
+    return {"items": items, "total": total}
+
+
+@router.get("/search/files")
+async def search_files(
+    user: VerifiedUser,
+    catalog: Catalog,
+    lists: FileLists,
+    query: str | None = None,
+    include_content: bool = False,
+    page: int | None = 1,
+) -> dict[str, Any]:
+    """Files in all knowledge that is one's own or granted; to administrators, too."""
+    rows, total = await lists.page(
+        _READABLE,
+        limit=PAGE,
+        skip=(max(page or 1, 1) - 1) * PAGE,
+        query=query,
+        content=include_content,
+        user_id=user.id,
+        group_ids=await catalog.permissions.group_ids(user.id),
+        permission="read",
+    )
+    adders = await people(catalog.db, [row.added_by for row in rows])
+    bases = await _bases(catalog, list({row.knowledge_id for row in rows}))
+    items = [
+        {
+            **row.answer(adders.get(row.added_by)),
+            # Where the file lies in it is told by the knowledge's own list.
+            "directory_id": None,
+            "has_original": True,
+            "collection": bases[row.knowledge_id],
+        }
+        for row in rows
+    ]
+    return {"items": items, "directories": [], "breadcrumbs": [], "total": total}
+
+
+async def _bases(catalog: Catalog, ids: list[str]) -> dict[str, dict[str, Any]]:
+    """The knowledge that files lie in, with its grants."""
+    text = f"SELECT {COLUMNS} FROM knowledge t WHERE t.id = ANY(:ids)"
+    rows = await catalog.db.all(Knowledge, "knowledge.bases", text, ids=ids) if ids else []
+    shown = await catalog.shown([store.answer(row) for row in rows], None, "knowledge", owner=False)
+    return {one["id"]: one for one in shown}

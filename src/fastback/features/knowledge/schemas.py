@@ -1,0 +1,107 @@
+"""Requests about knowledge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+#: `parent_id` of a directory's change that leaves it where it is.
+STAYS = "__unset__"
+
+
+class KnowledgeForm(msgspec.Struct):
+    name: str
+    description: str
+    access_grants: list[dict[str, Any]] | None = None
+
+
+class AccessForm(msgspec.Struct):
+    access_grants: list[dict[str, Any]]
+
+
+class FileForm(msgspec.Struct):
+    file_id: str
+    #: None is the top.
+    directory_id: str | None = None
+
+
+class DirectoryForm(msgspec.Struct):
+    name: str
+    parent_id: str | None = None
+
+
+class DirectoryChange(msgspec.Struct):
+    name: str | None = None
+    #: None moves the directory to the top.
+    parent_id: str | None = STAYS
+
+
+class ManifestEntry(msgspec.Struct):
+    """A file of a folder elsewhere: `path` is its directory (`docs/api`, empty at the top)."""
+
+    filename: str
+    path: str
+    checksum: str
+    size: int
+
+
+class Manifest(msgspec.Struct):
+    manifest: list[ManifestEntry]
+
+
+class Cleanup(msgspec.Struct):
+    file_ids: list[str]
+    dir_ids: list[str] = []
+
+
+class ConnectionForm(msgspec.Struct):
+    """A vector database of somebody else's: `qdrant`, `milvus` or `pgvector`."""
+
+    name: str
+    provider: str
+    endpoint: str
+    auth_config: dict[str, Any] | None = None
+    config: dict[str, Any] | None = None
+    capabilities: dict[str, Any] | None = None
+    enabled: bool = True
+
+
+class SourceForm(msgspec.Struct):
+    """A collection in one, and which of its fields hold what."""
+
+    name: str
+    type: str = "collection"
+    config: dict[str, Any] | None = None
+
+
+class RetrieveForm(msgspec.Struct):
+    query: str
+    source: SourceForm | None = None
+    count: int = 5
+
+
+class SourceTestForm(msgspec.Struct):
+    connection: ConnectionForm
+    source: SourceForm
+    query: str
+    connection_id: str | None = None
+    count: int = 5
+
+
+class ExternalKnowledgeForm(msgspec.Struct):
+    name: str
+    connection_id: str
+    source: SourceForm
+    description: str = ""
+    access_grants: list[dict[str, Any]] | None = None
+
+
+class ExternalSourceForm(msgspec.Struct):
+    name: str
+    connection: ConnectionForm
+    source: SourceForm
+    test_query: str
+    description: str = ""
+    access_grants: list[dict[str, Any]] | None = None
+    test_count: int = 5

@@ -1,0 +1,40 @@
+"""Asking a database over HTTP: JSON in, JSON out, errors in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from fastback.retrieval.contracts import RetrievalError
+
+#: The largest answer that is read, in bytes.
+_MOST = 64 * 1024 * 1024
+
+
+async def ask(
+    client: aiohttp.ClientSession, url: str, body: dict[str, Any], headers: dict[str, str], timeout: float
+) -> dict[str, Any]:
+    """Raises: RetrievalError: it cannot be reached, refuses, or answers no JSON object."""
+    if not url.startswith(("http://", "https://")):
+        raise RetrievalError("The endpoint of the external database must be an http address.")
+    try:
+        async with client.post(
+            url,
+            data=msgspec.json.encode(body),
+            headers={"content-type": "application/json", **headers},
+            timeout=aiohttp.ClientTimeout(total=timeout),
+        ) as response:
+            content = await response.content.read(_MOST)
+            status = response.status
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise RetrievalError(f"The external database cannot be reached: {error or type(error).__name__}") from error
+    try:
+        answer = msgspec.json.decode(content)
+    except msgspec.DecodeError:
+        answer = None
+    if status >= 400 or not isinstance(answer, dict):
+        words = content[:300].decode("utf-8", "replace").strip()
+        raise RetrievalError(f"The external database answered {status}: {words}")
+    return answer

@@ -1,0 +1,56 @@
+"""A PostgreSQL with the extension pgvector."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from fastback.kit.db import DatabaseError
+from fastback.kit.db.postgres import ask_once
+from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.external.results import Found, Target, found
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PATHS = {"content": "content", "metadata": "metadata", "document_id": "id"}
+
+
+def _quoted(name: str, what: str) -> str:
+    """Raises: RetrievalError, for what is no plain name."""
+    if not _NAME.fullmatch(name):
+        raise RetrievalError(f"Invalid {what}")
+    return f'"{name}"'
+
+
+def statement(target: Target) -> str:
+    """The search over a table: the vector, the collection and the limit are its parameters. Raises: RetrievalError."""
+    table = ".".join(_quoted(part, "table name") for part in target.field("table_name", "document_chunk").split("."))
+    names = {
+        "id": _quoted(target.field("document_id_field", "id"), "document id field"),
+        "content": _quoted(target.field("content_field", "text"), "content field"),
+        "metadata": _quoted(target.field("metadata_field", "vmetadata"), "metadata field"),
+    }
+    vector = _quoted(target.field("vector_field", "vector"), "vector field")
+    collection = _quoted(target.field("collection_field", "collection_name"), "collection field")
+    columns = ", ".join(f"{column} AS {name}" for name, column in names.items())
+    return f"""SELECT {columns}, {vector} <=> $1::text::vector AS distance FROM {table}
+        WHERE {collection} = $2 ORDER BY distance ASC LIMIT $3"""
+
+
+async def search(target: Target, vector: list[float], limit: int) -> list[Found]:
+    """The rows nearest to a vector. Raises: RetrievalError."""
+    text = statement(target)
+    wanted = "[" + ",".join(repr(one) for one in vector) + "]"
+    try:
+        rows = await ask_once(target.endpoint, text, [wanted, target.collection, limit], timeout=target.timeout)
+    except DatabaseError as error:
+        raise RetrievalError(f"The external database cannot be asked: {error}") from error
+    results = []
+    for result in rows:
+        if isinstance(result["metadata"], str):
+            try:
+                result["metadata"] = msgspec.json.decode(result["metadata"])
+            except msgspec.DecodeError:
+                pass
+        results.append(found(result, target, _PATHS, result["distance"]))
+    return results

@@ -1,0 +1,105 @@
+"""Knowledge for tests: who may make it, files that have been read, chunks that lie somewhere."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+import msgspec
+
+from conftest import Person, Server
+from fastback.kit.db import Database
+from fastback.retrieval.contracts import Hit, VectorStore
+
+KNOWLEDGE = "/api/v1/knowledge"
+
+
+def embedding(upstream: str) -> dict[str, str]:
+    """Variables with which the model server embeds."""
+    return {
+        "RAG_EMBEDDING_ENGINE": "openai",
+        "RAG_OPENAI_API_BASE_URL": f"{upstream}/v1",
+        "RAG_OPENAI_API_KEY": "upstream-key",
+    }
+
+
+async def allow(ada: Person, **workspace: bool) -> None:
+    """Give everybody permissions of the workspace."""
+    tree = (await ada.get("/api/v1/users/default/permissions")).ok()
+    tree["workspace"] |= workspace
+    (await ada.post("/api/v1/users/default/permissions", tree)).ok()
+
+
+async def make(person: Person, name: str = "Birds", **more: Any) -> str:
+    """A new knowledge's id."""
+    form = {"name": name, "description": f"About {name}", **more}
+    return str((await person.post(f"{KNOWLEDGE}/create", form)).ok()["id"])
+
+
+async def put_file(server: Server, owner: Person, name: str, text: str | None, **meta: Any) -> str:
+    """A file that has been read (or not: no text), written straight into the database; its id."""
+    db: Database = server.services.get(Database)
+    file_id, now = str(uuid.uuid4()), int(time.time())
+    data = {} if text is None else {"status": "completed", "content": text}
+    await db.execute(
+        "tests.file",
+        """INSERT INTO file (id, user_id, filename, meta, created_at, hash, data, updated_at, path)
+           VALUES (:id, :user_id, :name, :meta, :now, NULL, :data, :now, :path)""",
+        id=file_id,
+        user_id=owner.id,
+        name=name,
+        meta=msgspec.json.encode({"name": name, "content_type": "text/plain", **meta}).decode(),
+        data=msgspec.json.encode(data).decode(),
+        now=now,
+        path="",
+    )
+    return file_id
+
+
+async def many_files(server: Server, owner: Person, knowledge_id: str, count: int) -> list[str]:
+    """So many files with some text each in a knowledge, written straight into the database."""
+    db: Database = server.services.get(Database)
+    now = int(time.time())
+    ids = [str(uuid.uuid4()) for _ in range(count)]
+    text = "Herons stand in water and wait. " * 300
+    async with db.transaction(long=True) as tx:
+        await tx.execute_many(
+            "tests.files",
+            """INSERT INTO file (id, user_id, filename, meta, created_at, hash, data, updated_at, path)
+               VALUES (:id, :user_id, :name, :meta, :at, :hash, :data, :at, '')""",
+            [
+                {
+                    "id": file_id,
+                    "user_id": owner.id,
+                    "name": f"file-{place:05}.txt",
+                    "meta": msgspec.json.encode({"name": f"file-{place:05}.txt", "file_hash": f"sum-{place}"}).decode(),
+                    "at": now - place,
+                    "hash": f"hash-{place}",
+                    "data": msgspec.json.encode({"status": "completed", "content": text}).decode(),
+                }
+                for place, file_id in enumerate(ids)
+            ],
+        )
+        await tx.execute_many(
+            "tests.links",
+            """INSERT INTO knowledge_file (id, knowledge_id, file_id, user_id, created_at, updated_at)
+               VALUES (:id, :knowledge_id, :file_id, :user_id, :now, :now)""",
+            [
+                {
+                    "id": str(uuid.uuid4()),
+                    "knowledge_id": knowledge_id,
+                    "file_id": file_id,
+                    "user_id": owner.id,
+                    "now": now,
+                }
+                for file_id in ids
+            ],
+        )
+    return ids
+
+
+async def chunks(server: Server, collection: str) -> list[Hit]:
+    """The chunks of a collection."""
+    vectors: VectorStore = server.services.get(VectorStore)
+    return await vectors.find(collection)
