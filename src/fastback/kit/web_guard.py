@@ -50,7 +50,7 @@ class BlockedAddress(ValueError):
     """An address that is none, or that may not be called."""
 
 
-class _Entries:
+class Hosts:
     """Names and networks of a list."""
 
     def __init__(self, entries: Iterable[str]) -> None:
@@ -96,8 +96,8 @@ class WebGuard:
     def __init__(self, entries: Iterable[str] = (), *, local: bool = False) -> None:
         """With `local` addresses inside of our own network may be called, except for those always blocked."""
         known = [entry.strip() for entry in entries]
-        self._allowed = _Entries(entry for entry in known if not entry.startswith("!"))
-        self._blocked = _Entries([*ALWAYS_BLOCKED, *(entry[1:] for entry in known if entry.startswith("!"))])
+        self._allowed = Hosts(entry for entry in known if not entry.startswith("!"))
+        self._blocked = Hosts([*ALWAYS_BLOCKED, *(entry[1:] for entry in known if entry.startswith("!"))])
         self._local = local
 
     def check_host(self, host: str) -> None:

@@ -85,7 +85,7 @@ def auth_headers(connection: Connection, token: str = "") -> dict[str, str]:
     return found
 
 
-def _user_headers(user: User, settings: Settings) -> dict[str, str]:
+def user_headers(user: User, settings: Settings) -> dict[str, str]:
     """Who asks: signed, where there is a secret to sign with, else in plain words; and how they signed in."""
     found = {settings.forward_user_info_header_auth_type: user.auth_type} if user.auth_type else {}
     if settings.forward_user_info_header_jwt_secret:
@@ -127,7 +127,7 @@ def request_headers(connection: Connection, asking: Asking, settings: Settings) 
     if asking.user is not None and settings.enable_forward_user_info_headers:
         if asking.auth_type:
             found[settings.forward_user_info_header_auth_type] = asking.auth_type
-        found |= _user_headers(asking.user, settings)
+        found |= user_headers(asking.user, settings)
         if asking.chat_id:
             found[settings.forward_session_info_header_chat_id] = asking.chat_id
     own = connection.options.get("headers")

@@ -114,11 +114,11 @@ class Calls(Plugins, frozen=True, kw_only=True):
     requests_verify: Annotated[
         bool, about("Check certificates when fetching documents.", idle="waits for retrieval")
     ] = True
-    aiohttp_client_allow_redirects: Annotated[bool, about("Follow redirects of webhooks.")] = False
+    aiohttp_client_allow_redirects: Annotated[bool, about("Follow redirects of webhooks and of pages.")] = False
     enable_local_web_fetch: Annotated[
         bool,
         about(
-            "Let addresses that users name lead into our own network, too (webhooks, skills).",
+            "Let addresses that users name lead into our own network, too (pages, webhooks, skills).",
             "ENABLE_RAG_LOCAL_WEB_FETCH",
         ),
     ] = False
@@ -134,7 +134,12 @@ class Calls(Plugins, frozen=True, kw_only=True):
     image_auto_size_models_regex_pattern: Annotated[
         str, about("Models that may choose the size of a picture themselves.")
     ] = "^gpt-image"
-    user_agent: Annotated[str, about("What we call ourselves when fetching pages.", idle="waits for retrieval")] = ""
+    user_agent: Annotated[str, about("What we call ourselves when fetching pages.")] = ""
+    tavily_api_base_url: Annotated[str, about("Where Tavily is asked, for searches and for pages.")] = (
+        "https://api.tavily.com"
+    )
+    searxng_client_cert_file: Annotated[str, about("File with the certificate that a SearXNG server is shown.")] = ""
+    searxng_client_key_file: Annotated[str, about("File with its key, where it lies in another.")] = ""
 
 
 class Forwarding(Calls, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""The web: searching it, fetching pages of it, text out of what is fetched."""

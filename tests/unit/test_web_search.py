@@ -1,0 +1,368 @@
+"""Every search service: what it is asked, and what is made of an answer in the shape that it documents."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from fastback.access.identity import User
+from fastback.providers.asking import Asking
+from fastback.retrieval.web.asked import SearchFailed
+from fastback.retrieval.web.engines import ENGINES, Engine
+from fastback.retrieval.web.results import Sites
+from fastback.retrieval.web.search import WebSearch
+from fastback.retrieval.web.special import SPECIAL, signed
+from fastback.settings import Environment, load_settings
+
+A, B = "https://a.example/1", "https://b.example/2"
+_EDITED = b"""<?xml version="1.0"?><yandexsearch><response><results><grouping><group><doc><url>https://a.example/1</url>
+<title>About <hlword>A</hlword></title><passages><passage>Text of <hlword>A</hlword></passage></passages></doc></group>
+</grouping></results></response></yandexsearch>"""
+_LISTED = """<div class="result"><h2><a class="result__a" href="//duckduckgo.com/l/?uddg=https%3A%2F%2Fa.example%2F1&amp;rut=x">
+About <b>A</b></a></h2><a class="result__snippet" href="x">Text of <b>A</b></a></div>
+<div class="result"><a class="result__a" href="https://duckduckgo.com/y.js?ad=1">An advertisement</a></div>
+<div class="result"><a class="result__a" href="https://b.example/2">About B</a><a class="result__snippet">Text of B</a>"""
+
+
+def two(link: str = "url", title: str = "title", snippet: str = "snippet", **more: Any) -> list[dict[str, Any]]:
+    return [
+        {link: A, title: "About A", snippet: "Text of A", **{key: value[0] for key, value in more.items()}},
+        {link: B, title: "About B", snippet: "Text of B", **{key: value[1] for key, value in more.items()}},
+    ]
+
+
+#: Service, settings, where it is asked, the answer.
+CASES: dict[str, tuple[dict[str, Any], str, Any]] = {
+    "searxng": (
+        {"searxng_query_url": "http://searx.test/search?q=<query>", "searxng_language": "de"},
+        "searx.test/search",
+        {"results": list(reversed(two(snippet="content", score=(2.0, 1.0))))},
+    ),
+    "openserp": ({"openserp_base_url": "http://serp.test/"}, "serp.test/mega/search", {"results": two()}),
+    "yacy": (
+        {"yacy_query_url": "http://yacy.test"},
+        "yacy.test/yacysearch.json",
+        {"channels": [{"items": two("link", snippet="description", ranking=(9, 1))}]},
+    ),
+    "google_pse": (
+        {"google_pse_api_key": "k", "google_pse_engine_id": "e"},
+        "www.googleapis.com/customsearch/v1",
+        {"items": two("link")},
+    ),
+    "brave": (
+        {"brave_search_api_key": "k"},
+        "api.search.brave.com/res/v1/web/search",
+        {"web": {"results": two(snippet="description")}},
+    ),
+    "brave_llm_context": (
+        {"brave_search_api_key": "k"},
+        "api.search.brave.com/res/v1/llm/context",
+        {"grounding": {"generic": [{**one, "snippets": [one["snippet"]]} for one in two()]}},
+    ),
+    "kagi": ({"kagi_search_api_key": "k"}, "kagi.com/api/v1/search", {"data": {"search": two()}}),
+    "mojeek": ({"mojeek_search_api_key": "k"}, "api.mojeek.com/search", {"response": {"results": two(snippet="desc")}}),
+    "bocha": (
+        {"bocha_search_api_key": "k"},
+        "api.bochaai.com/v1/web-search",
+        {"data": {"webPages": {"value": two(title="name", snippet="summary")}}},
+    ),
+    "serpstack": (
+        {"serpstack_api_key": "k", "serpstack_https": False},
+        "api.serpstack.com/search",
+        {"organic_results": list(reversed(two(position=(1, 2))))},
+    ),
+    "serper": (
+        {"serper_api_key": "k"},
+        "google.serper.dev/search",
+        {"organic": list(reversed(two("link", position=(1, 2))))},
+    ),
+    "serphouse": (
+        {"serphouse_api_key": "k"},
+        "api.serphouse.com/serp/live",
+        {"results": {"results": {"organic": two("link", position=(1, 2))}}},
+    ),
+    "serply": (
+        {"serply_api_key": "k"},
+        "api.serply.io/v1/search/q=two+words&language=en&num=10&gl=US&hl=us",
+        {"results": two("link", snippet="description", realPosition=(1, 2))},
+    ),
+    "duckduckgo": ({}, "html.duckduckgo.com/html/", _LISTED),
+    "tavily": ({"tavily_api_key": "k"}, "api.tavily.com/search", {"results": two(snippet="content")}),
+    "staan": (
+        {"staan_api_key": "k", "staan_max_snippets": 2},
+        "api.staan.ai/v2/search/web",
+        {"web": {"results": two()}},
+    ),
+    "exa": ({"exa_api_key": "k"}, "api.exa.ai/search", {"results": two(snippet="text")}),
+    "searchapi": (
+        {"searchapi_api_key": "k"},
+        "www.searchapi.io/api/v1/search",
+        {"organic_results": two("link")[:1], "top_stories": two("link")[1:]},
+    ),
+    "serpapi": (
+        {"serpapi_api_key": "k"},
+        "serpapi.com/search",
+        {"organic_results": list(reversed(two("link", position=(1, 2))))},
+    ),
+    "jina": ({"jina_api_key": "k"}, "s.jina.ai/", {"data": two(snippet="content")}),
+    "bing": (
+        {"bing_search_v7_subscription_key": "k"},
+        "api.bing.microsoft.com/v7.0/search",
+        {"webPages": {"value": two(title="name")}},
+    ),
+    "azure": (
+        {
+            "azure_ai_search_api_key": "k",
+            "azure_ai_search_endpoint": "https://one.search.windows.net",
+            "azure_ai_search_index_name": "pages",
+        },
+        "one.search.windows.net/indexes/pages/docs/search",
+        {"value": two("metadata_storage_path", "name", "content")},
+    ),
+    "perplexity_search": (
+        {"perplexity_api_key": "k"},
+        "api.perplexity.ai/search",
+        {"results": two()},
+    ),
+    "microsoft_web_iq": (
+        {"microsoft_web_iq_api_key": "k"},
+        "api.microsoft.ai/v3/search/web",
+        {"webResults": two(snippet="content")},
+    ),
+    "sougou": (
+        {"sougou_api_sid": "s", "sougou_api_sk": "k"},
+        "tms.tencentcloudapi.com/",
+        {"Response": {"Pages": [json.dumps(one) for one in reversed(two(snippet="passage", scour=(0.9, 0.1)))]}},
+    ),
+    "firecrawl": ({}, "api.firecrawl.dev/v2/search", {"data": {"web": two(snippet="description")}}),
+    "external": ({"external_web_search_url": "http://house.test/find"}, "house.test/find", two("link")),
+    "youcom": (
+        {"youcom_api_key": "k"},
+        "ydc-index.io/v1/search",
+        {"results": {"web": [{**one, "description": "Text", "snippets": [one["snippet"][5:]]} for one in two()]}},
+    ),
+    "linkup": ({"linkup_api_key": "k"}, "api.linkup.so/v1/search", {"sources": two(title="name")}),
+    "ollama_cloud": ({"ollama_cloud_api_key": "k"}, "ollama.com/api/web_search", {"results": two(snippet="content")}),
+    "yandex": (
+        {"yandex_web_search_api_key": "k"},
+        "searchapi.api.cloud.yandex.net/v2/web/search",
+        {"rawData": base64.b64encode(_EDITED).decode()},
+    ),
+    "perplexity": (
+        {"perplexity_api_key": "k"},
+        "api.perplexity.ai/chat/completions",
+        {"citations": [A, B], "choices": [{"message": {"content": "Text of A"}}]},
+    ),
+}
+
+
+class Services:
+    """All search services in one server on loopback; `answers` by host, what they were asked in `seen`."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[Any]] = {}
+        self.seen: list[web.Request] = []
+        self.bodies: list[Any] = []
+        self.url = ""
+        self.session: aiohttp.ClientSession
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.seen.append(request)
+        text = await request.text()
+        self.bodies.append(json.loads(text) if text.startswith(("{", "[")) else text)
+        answers = self.answers[request.headers["x-asked-host"]]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, int):
+            return web.json_response({"error": "no"}, status=answer)
+        return web.Response(text=answer) if isinstance(answer, str) else web.json_response(answer)
+
+    def request(self, method: str, url: Any, **options: Any) -> Any:
+        """As a client's; leads here whatever the address says."""
+        parts = urlsplit(str(url))
+        options["headers"] = {**options.get("headers", {}), "x-asked-host": parts.netloc}
+        options.pop("proxy", None)
+        here = f"{self.url}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
+        return self.session.request(method, aiohttp.client.URL(here, encoded=True), **options)
+
+    def post(self, url: Any, **options: Any) -> Any:
+        return self.request("POST", url, **options)
+
+    def asked(self) -> str:
+        """The host and path of the last request."""
+        return self.seen[-1].headers["x-asked-host"] + self.seen[-1].raw_path.partition("?")[0]
+
+
+@pytest.fixture
+async def services() -> AsyncIterator[Services]:
+    found = Services()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", found.handle)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession() as found.session:
+        yield found
+    await runner.cleanup()
+
+
+class Values:
+    """Configuration out of a table, defaults behind it."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        from fastback.config.keys import defaults
+
+        self._values = {**defaults({}), **{f"web.search.{key}": value for key, value in values.items()}}
+
+    def __getattr__(self, name: str) -> Any:
+        from fastback.config.store import Config
+
+        return getattr(Config, name).__get__(self)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._values.get(key, default)
+
+
+@pytest.fixture
+def search(services: Services) -> Callable[..., WebSearch]:
+    def make(engine: str, **values: Any) -> WebSearch:
+        settings = load_settings(Environment({"WEBUI_SECRET_KEY": "x" * 32}))
+        client: Any = services
+        config: Any = Values({"engine": engine, **values})
+        return WebSearch(client, config, settings)
+
+    return make
+
+
+def test_every_service_is_tried_here() -> None:
+    assert set(CASES) == set(ENGINES) | set(SPECIAL)
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_service_is_asked_and_understood(
+    name: str, services: Services, search: Callable[..., WebSearch]
+) -> None:
+    values, address, answer = CASES[name]
+    services.answers[address.partition("/")[0]] = [answer]
+    asking = Asking(user=User(id="u1", name="Ada", email="ada@example.com", role="admin"), chat_id="c1")
+    found = await search(name, result_count=2, **values).search(["two words"], asking)
+    assert services.asked() == address
+    expected = [(A, "About A", "Text of A"), (B, "About B", "Text of B")]
+    if name == "perplexity":
+        expected = [(A, "Source 1", "Text of A"), (B, "Source 2", None)]  # type: ignore[list-item]
+    got = [(one.link, one.title, (one.snippet or "").replace("\n\n", " ") or None) for one in found]
+    assert got == (expected[:1] if name == "yandex" else expected)
+    asked = str(services.bodies[-1]) + services.seen[-1].raw_path
+    assert "two words" in asked or "two+words" in asked
+    told = services.seen[-1].headers.get("X-OpenWebUI-User-Email")
+    assert told == ("ada@example.com" if name in _TOLD else None)
+    if any(key.endswith(("_api_key", "_key")) for key in values):
+        headers = " ".join(services.seen[-1].headers.values())
+        assert "k" in headers.split() or "=k" in asked or "Signature=" in headers
+
+
+#: Services that are told who asks.
+_TOLD = ("external", "yandex", "microsoft_web_iq", "perplexity_search")
+
+
+def _engine(name: str) -> Engine:
+    return SPECIAL[name][1] if name in SPECIAL else ENGINES[name]
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if _engine(name).needs])
+async def test_a_service_that_is_not_set_up_is_not_asked(
+    name: str, services: Services, search: Callable[..., WebSearch]
+) -> None:
+    with pytest.raises(SearchFailed):
+        await search(name, openserp_base_url="").search(["words"])
+    assert not services.seen
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_refusal_is_told_or_means_nothing_found(
+    name: str, services: Services, search: Callable[..., WebSearch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastback.retrieval.web.special.PAUSE", 0)
+    monkeypatch.setattr("fastback.retrieval.web.firecrawl._pause", lambda *_: 0)
+    values, address, _ = CASES[name]
+    services.answers[address.partition("/")[0]] = [403]
+    engine = _engine(name)
+    if engine.quiet or not engine.checked:
+        assert await search(name, **values).search(["words"]) == []
+    else:
+        with pytest.raises(SearchFailed):
+            await search(name, **values).search(["words"])
+
+
+async def test_an_answer_of_another_shape_holds_nothing(services: Services, search: Callable[..., WebSearch]) -> None:
+    for answer in ({"web": None}, {"web": {"results": {"a": 1}}}, {"web": {"results": ["x", {"url": 5}, {}]}}, [], 7.5):
+        services.answers["api.search.brave.com"] = [answer]
+        assert await search("brave", brave_search_api_key="k").search(["words"]) == []
+    services.answers["api.search.brave.com"] = ["no JSON"]
+    with pytest.raises(SearchFailed):
+        await search("brave", brave_search_api_key="k").search(["words"])
+
+
+async def test_brave_is_asked_again_after_a_moment(
+    services: Services, search: Callable[..., WebSearch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastback.retrieval.web.special.PAUSE", 0)
+    services.answers["api.search.brave.com"] = [429, {"web": {"results": two(snippet="description")}}]
+    assert len(await search("brave", brave_search_api_key="k").search(["words"])) == 2
+
+
+async def test_google_is_asked_page_after_page(services: Services, search: Callable[..., WebSearch]) -> None:
+    full = [{"link": f"https://a.example/{n}", "title": "x"} for n in range(10)]
+    services.answers["www.googleapis.com"] = [{"items": full}, {"items": full[:4]}, {"items": []}]
+    values = {"google_pse_api_key": "k", "google_pse_engine_id": "e"}
+    assert len(await search("google_pse", result_count=20, **values).search(["words"])) == 14
+    assert [request.query["start"] for request in services.seen] == ["1", "11", "21"]
+
+
+async def test_the_list_of_sites_and_the_count_hold(services: Services, search: Callable[..., WebSearch]) -> None:
+    services.answers["searx.test"] = [{"results": two(snippet="content")}]
+    values = {"searxng_query_url": "http://searx.test/search"}
+
+    async def links(**more: Any) -> list[str]:
+        return [one.link for one in await search("searxng", **values, **more).search(["words"])]
+
+    assert await links(result_count=1) == [A]
+    assert await links(**{"domain.filter_list": ["b.example"]}) == [B]
+    assert await links(**{"domain.filter_list": ["!b.example"]}) == [A]
+    assert await links(**{"domain.filter_list": ["example", "!a.example"]}) == [B]
+
+
+async def test_sites_by_name_and_address() -> None:
+    assert await Sites(["10.0.0.0/8"]).hold("http://10.1.2.3/x")
+    assert not await Sites(["!127.0.0.0/8"]).hold("http://localhost/x")
+    assert not await Sites(["a.example"]).hold("https://evila.example/")
+    assert not await Sites(["a.example"]).hold("ftp://a.example/")
+    assert not await Sites(["a.example"]).hold("http://[")
+    assert not Sites(["", "!", 5])
+
+
+async def test_queries_go_out_together_or_in_turn(services: Services, search: Callable[..., WebSearch]) -> None:
+    services.answers["searx.test"] = [{"results": two(snippet="content")}]
+    values = {"searxng_query_url": "http://searx.test/search", "concurrent_requests": 1}
+    found = await search("searxng", **values).search(["one", "two", "three"])
+    assert len(found) == 6
+    assert [request.query["q"] for request in services.seen] == ["one", "two", "three"]
+
+
+def test_a_signature_names_day_service_and_headers_and_hangs_on_all_of_them() -> None:
+    one = signed("sid", "secret", b"{}", 1700000000)["authorization"]
+    assert one.startswith("TC3-HMAC-SHA256 Credential=sid/2023-11-14/tms/tc3_request, SignedHeaders=content-type;host")
+    others = [
+        signed("sid", "other", b"{}", 1700000000),
+        signed("sid", "secret", b"[]", 1700000000),
+        signed("sid", "secret", b"{}", 1700000001),
+    ]
+    assert len({one, *(other["authorization"] for other in others)}) == 4
