@@ -119,6 +119,7 @@ PARTS: list[str] = [
     "features.server.part",
     "features.analytics.part",
     "features.events.part",
+    "retrieval.web.part",
     "features.notifications.part",
     "completions.part",
     "completions.compaction",

@@ -25,10 +25,11 @@ A, B = "https://a.example/1", "https://b.example/2"
 _EDITED = b"""<?xml version="1.0"?><yandexsearch><response><results><grouping><group><doc><url>https://a.example/1</url>
 <title>About <hlword>A</hlword></title><passages><passage>Text of <hlword>A</hlword></passage></passages></doc></group>
 </grouping></results></response></yandexsearch>"""
-_LISTED = """<div class="result"><h2><a class="result__a" href="//duckduckgo.com/l/?uddg=https%3A%2F%2Fa.example%2F1&amp;rut=x">
+_DOOR = "//duckduckgo.com/l/?uddg=https%3A%2F%2Fa.example%2F1&amp;rut=x"
+_LISTED = f"""<div class="result"><h2><a class="result__a" href="{_DOOR}">
 About <b>A</b></a></h2><a class="result__snippet" href="x">Text of <b>A</b></a></div>
 <div class="result"><a class="result__a" href="https://duckduckgo.com/y.js?ad=1">An advertisement</a></div>
-<div class="result"><a class="result__a" href="https://b.example/2">About B</a><a class="result__snippet">Text of B</a>"""
+<div><a class="result__a" href="https://b.example/2">About B</a><a class="result__snippet">Text of B</a>"""
 
 
 def two(link: str = "url", title: str = "title", snippet: str = "snippet", **more: Any) -> list[dict[str, Any]]:

@@ -1,0 +1,190 @@
+"""Reading pages of the web: as documents, by our own means or by a service that the administrator has chosen."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Sequence
+
+import aiohttp
+
+from fastback import messages
+from fastback.config import Config
+from fastback.kit.http.binding import Services
+from fastback.kit.web_guard import BlockedAddress
+from fastback.kit.workers.failures import WorkerDied
+from fastback.kit.workers.pool import Workers
+from fastback.providers.asking import Asking
+from fastback.retrieval.contracts import Document, Extractor, RetrievalError
+from fastback.retrieval.web import youtube
+from fastback.retrieval.web.asked import SearchFailed
+from fastback.retrieval.web.fetching import Fetching, TooLarge, filename_of, is_text
+from fastback.retrieval.web.loaders import LOADERS
+from fastback.settings import Settings
+
+log = logging.getLogger("fastback.web")
+
+#: What is said of a page that says nothing of itself.
+NO_DESCRIPTION, NO_LANGUAGE = "No description found.", "No language found."
+#: Seconds before an address that does not answer is tried once more.
+PAUSE = 1.0
+
+_MARKUP = ("text/html", "application/xhtml+xml", "")
+
+
+class Unreadable(RetrievalError):
+    """An address that nothing could be read at; its text is for the log."""
+
+
+class Pages:
+    """Reads pages."""
+
+    def __init__(
+        self,
+        fetching: Fetching,
+        client: aiohttp.ClientSession,
+        config: Config,
+        settings: Settings,
+        workers: Workers,
+        services: Services,
+    ) -> None:
+        """`client` asks services of the administrator's choice; strangers' addresses go by `fetching`."""
+        self.fetching = fetching
+        self._client = client
+        self._config = config
+        self._settings = settings
+        self._workers = workers
+        self._services = services
+
+    # One address that somebody wants to have read
+
+    async def read(self, url: str, asking: Asking | None = None) -> list[Document]:
+        """What lies at an address: a page, the text of a file, or of a video.
+
+        Raises:
+            Unreadable: nothing can be read there.
+            TranscriptError: of a video, in words for whoever asked.
+            RetrievalError: the file cannot be read, in words for whoever asked.
+        """
+        try:
+            await self.fetching.guard.check(url)
+        except BlockedAddress as error:
+            raise Unreadable(messages.INVALID_URL) from error
+        if youtube.is_video(url):
+            return [await self._transcript(url)]
+        try:
+            return await self._probed(url, asking)
+        except (BlockedAddress, TooLarge) as error:
+            raise Unreadable(f"{url}: {error}") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if self._own:
+                raise Unreadable(f"{url}: {error or type(error).__name__}") from error
+            # Another service may get at what we do not.
+            return await self._by_service([url], asking)
+
+    @property
+    def _own(self) -> bool:
+        return self._config.text("web.loader.engine") in ("", "safe_web")
+
+    async def _probed(self, url: str, asking: Asking | None) -> list[Document]:
+        async with self.fetching.client() as client, self.fetching.opened(client, url) as response:
+            kind = response.headers.get("content-type", "")
+            if response.status < 400 and not is_text(kind):
+                return await self._of_file(url, response, asking)
+            if self._own:
+                async with asyncio.timeout(self.fetching.seconds):
+                    content = await self.fetching.page(response)
+                return [await self._document(url, content, response)]
+        return await self._by_service([url], asking)
+
+    async def _of_file(self, url: str, response: aiohttp.ClientResponse, asking: Asking | None) -> list[Document]:
+        name = filename_of(response, url)
+        kind = response.headers.get("content-type", "").partition(";")[0].strip()
+        async with self.fetching.file(response, os.path.splitext(name)[1]) as path:
+            extractor: Extractor = self._services.get(Extractor)
+            found = await extractor.extract(path, name, kind or None, asking=asking)
+        for document in found:
+            document.metadata = {**document.metadata, "source": url}
+        return found
+
+    async def _transcript(self, url: str) -> Document:
+        languages = [str(one) for one in self._config.items("rag.youtube_loader_language")]
+        proxy = self._config.text("rag.youtube_loader_proxy_url") or None
+        return await youtube.transcript(self._client, url, languages, proxy)
+
+    # Several, that a search has found
+
+    async def load(self, urls: Sequence[str], asking: Asking | None = None) -> list[Document]:
+        """Documents of pages. Those that may not be called are left out; one that does not answer is empty.
+
+        Raises:
+            Unreadable: none of them may be called.
+            SearchFailed: the chosen service cannot be asked, or there is none of this name.
+        """
+        allowed = await asyncio.gather(*(self._allowed(url) for url in urls))
+        urls = [url for url, may in zip(urls, allowed, strict=True) if may]
+        if not urls:
+            raise Unreadable(messages.INVALID_URL)
+        if not self._own:
+            return await self._by_service(urls, asking)
+        most = int(self._config.number("web.loader.concurrent_requests") or 0)
+        turn = asyncio.Semaphore(most if most > 0 else len(urls))
+        async with self.fetching.client() as client:
+
+            async def one(url: str) -> Document:
+                async with turn:
+                    return await self._loaded(client, url)
+
+            return list(await asyncio.gather(*(one(url) for url in urls)))
+
+    async def _allowed(self, url: str) -> bool:
+        try:
+            await self.fetching.guard.check(url)
+        except BlockedAddress:
+            return False
+        return True
+
+    async def _loaded(self, client: aiohttp.ClientSession, url: str) -> Document:
+        for tried in range(2):
+            try:
+                async with asyncio.timeout(self.fetching.seconds), self.fetching.opened(client, url) as response:
+                    content = await self.fetching.page(response)
+                    return await self._document(url, content, response)
+            except (BlockedAddress, TooLarge, RetrievalError) as error:
+                log.warning("%s: %s", url, error)
+                break
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                log.warning("%s: %s", url, error or type(error).__name__)
+                if tried or not isinstance(error, aiohttp.ClientConnectionError):
+                    break
+                await asyncio.sleep(PAUSE)
+        return Document("", {"source": url})
+
+    async def _document(self, url: str, content: bytes, response: aiohttp.ClientResponse) -> Document:
+        """A page's text. Raises: Unreadable, where reading it takes too much."""
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not content.strip():
+            return Document("", {"source": url})
+        markup = kind in _MARKUP or "xml" in kind or content[:200].lstrip().lower().startswith((b"<!doctype", b"<html"))
+        try:
+            job = {"content": content, "charset": response.charset, "markup": markup}
+            found = await self._workers.ask(job)
+        except WorkerDied as error:
+            raise Unreadable(f"{url}: {error}") from error
+        metadata = {"source": url}
+        if found.get("title"):
+            metadata["title"] = found["title"]
+        if found.get("description") is not None:
+            metadata["description"] = found["description"] or NO_DESCRIPTION
+        metadata["language"] = found.get("language") or NO_LANGUAGE
+        return Document(found["text"], metadata)
+
+    async def _by_service(self, urls: Sequence[str], asking: Asking | None) -> list[Document]:
+        """Raises: SearchFailed."""
+        name = self._config.text("web.loader.engine")
+        loader: Callable[..., Awaitable[list[Document]]] | None = LOADERS.get(name)
+        if loader is None:
+            known = ", ".join(f"'{one}'" for one in ("safe_web", *LOADERS))
+            raise SearchFailed(f"Invalid WEB_LOADER_ENGINE: {name}. Please set it to one of {known}.")
+        return await loader(self._client, self._config, self._settings, urls, asking)

@@ -1,0 +1,32 @@
+"""Makes the searching of the web and the reading of its pages."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from fastback.config import Config
+from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
+from fastback.kit.web_guard import WebGuard
+from fastback.kit.workers.pool import Limits, Workers
+from fastback.retrieval.web.fetching import Fetching
+from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.search import WebSearch
+from fastback.settings import Settings
+
+#: A page is read in some milliseconds; one that is made to take longer is given up.
+_LIMITS = Limits(processes=2, seconds=10, memory=768 * 1024 * 1024, idle=20, jobs=500)
+
+
+async def start(services: Services) -> None:
+    """Add `Pages` and `WebSearch`."""
+    settings: Settings = services.get(Settings)
+    config: Config = services.get(Config)
+    client: aiohttp.ClientSession = services.get(aiohttp.ClientSession)
+    guard: WebGuard = services.get(WebGuard)
+    tasks: Tasks = services.get(Tasks)
+    workers = Workers("fastback.retrieval.web.html", _LIMITS, name="pages")
+    fetching = Fetching(guard, config, settings)
+    services.add(Pages, Pages(fetching, client, config, settings, workers, services))
+    services.add(WebSearch, WebSearch(client, config, settings))
+    tasks.at_end(workers.close)
