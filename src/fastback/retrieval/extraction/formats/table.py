@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats.plain import text_of
@@ -27,7 +28,7 @@ def _summary(text: str) -> str | None:
         dialect = csv.excel
     rows, columns, headers = 0, 0, []
     try:
-        for row in csv.reader(text.splitlines(keepends=True), dialect):
+        for row in csv.reader(io.StringIO(text, newline=""), dialect):
             rows += 1
             columns = max(columns, len(row))
             if rows == 1:
@@ -53,7 +54,7 @@ def read(source: Source) -> Iterator[Piece]:
     text = text_of(source)
     if source.csv_summary and (summary := _summary(text)):
         yield summary, {**source.metadata, "row": -1}
-    rows = csv.DictReader(text.splitlines(keepends=True), delimiter=_delimiter(source, text))
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(source, text))
     try:
         for index, row in enumerate(rows):
             lines = (f"{key.strip() if key is not None else key}: {_cell(value)}" for key, value in row.items())

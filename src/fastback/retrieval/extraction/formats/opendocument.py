@@ -1,0 +1,86 @@
+"""OpenDocument texts and presentations (.odt, .odp); spreadsheets are read elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastback.retrieval.extraction.formats import archive, markup
+from fastback.retrieval.extraction.formats.flow import Flow
+from fastback.retrieval.extraction.formats.markup import Attributes, attribute
+from fastback.retrieval.extraction.formats.reading import Piece, Source
+
+#: Elements whose text is not read: what was deleted, remarks of readers, numbers of pages.
+_SILENT = frozenset(("tracked-changes", "annotation", "page-number", "forms", "date-time", "note-citation"))
+#: Most times that one element stands for.
+_MOST = 1000
+
+
+def _whole(attributes: Attributes, name: str, otherwise: int = 1) -> int:
+    text = attribute(attributes, name)
+    return min(int(text), _MOST) if text.isdigit() and len(text) < 10 else otherwise
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self.flow = Flow()
+        self._silent = 0
+        self._lists = 0
+        self._level = 0
+        self._paragraphs = 0
+        self._slides = 0
+        self._times = 1
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        if self._silent or name in _SILENT:
+            self._silent += 1
+            return
+        match name:
+            case "p" | "h":
+                self._paragraphs += 1
+                self._level = _whole(attributes, "outline-level") if name == "h" else 0
+                self.flow.begin_paragraph()
+            case "s":
+                self.flow.write(" " * _whole(attributes, "c"))
+            case "tab":
+                self.flow.write("\t")
+            case "line-break":
+                self.flow.write("\n")
+            case "list":
+                self._lists += 1
+            case "table":
+                self.flow.begin_table()
+            case "table-cell" | "covered-table-cell":
+                self._times = _whole(attributes, "number-columns-repeated")
+            case "page":
+                self._slides += 1
+                self.flow.block(f"Slide {self._slides}:")
+            case "notes":
+                self.flow.block("Notes:")
+
+    def end(self, name: str) -> None:
+        if self._silent:
+            self._silent -= 1
+            return
+        match name:
+            case "p" | "h":
+                self._paragraphs -= 1
+                self.flow.end_paragraph(level=self._level if name == "h" else 0, item=self._lists)
+            case "list":
+                self._lists -= 1
+            case "table-cell" | "covered-table-cell":
+                self.flow.end_cell(self._times)
+            case "table-row":
+                self.flow.end_row()
+            case "table":
+                self.flow.end_table()
+
+    def text(self, text: str) -> None:
+        if self._paragraphs and not self._silent:
+            self.flow.write(text)
+
+
+def read(source: Source) -> Iterator[Piece]:
+    walk = _Walk()
+    with archive.opened(source) as opened, opened.member("content.xml") as stream:
+        markup.walk(stream, start=walk.start, end=walk.end, text=walk.text)
+    yield walk.flow.text(), source.metadata
