@@ -12,6 +12,7 @@ from fastback.retrieval.extraction.formats.reading import MOST_TEXT, Piece, Sour
 _TOKEN = re.compile(
     rb"\\([a-z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-f]{2})|\\([^a-z])|([{}])|[\r\n]+|([^\\{}\r\n]+)", re.IGNORECASE
 )
+_HEADING = re.compile(rb"heading (\d);", re.IGNORECASE)
 #: Groups whose text is not the document's.
 _SILENT = frozenset(
     b"fonttbl colortbl info pict object themedata colorschememapping datastore latentstyles listtable "
@@ -112,6 +113,8 @@ class _Reading:
             content, self._left_out = content[self._left_out :], max(self._left_out - len(content), 0)
         if not self._group.silent:
             self._bytes += content
+        elif self._group.styles and self._style >= 0 and (named := _HEADING.match(content)):
+            self._levels[self._style] = int(named[1])
 
     def symbol(self, sign: bytes) -> None:
         self._ignorable = sign == b"*"
