@@ -17,6 +17,7 @@ from fastback.access import identity
 from fastback.access.audit import Audited, AuditLog
 from fastback.access.grants import Grants
 from fastback.access.guards import API_KEY_HEADER
+from fastback.access.happened import Happened
 from fastback.access.identity import Identities
 from fastback.access.passwords import Passwords
 from fastback.access.permissions import Permissions
@@ -27,6 +28,8 @@ from fastback.completions.service import Completions
 from fastback.completions.websocket import PATH as CHAT_SOCKET
 from fastback.completions.websocket import ChatSocket
 from fastback.config import Config
+from fastback.features.events.operations import TABLE
+from fastback.features.events.telling import telling
 from fastback.frontend.redirects import Redirects
 from fastback.frontend.static import StaticFiles
 from fastback.kit.bus import Bus
@@ -232,9 +235,14 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
         for name in PARTS:
             await importlib.import_module(f"fastback.{name}").start(services)
         tasks.every(10, identities.write_seen)
+        for event in ("system.startup.started", "system.startup.completed"):
+            await bus.publish(Happened(event, source="system"))
         try:
             yield services
         finally:
+            # What is told at the end goes out while there is still time.
+            for event in ("system.shutdown.started", "system.shutdown.completed"):
+                await bus.publish(Happened(event, source="system"))
             await tasks.drain(10)
             await identities.write_seen()
             await client.close()
@@ -251,7 +259,7 @@ def build(services: Services) -> Application:
     """The HTTP application over running services; paths it does not know are the frontend's."""
     application = Application(services, fallback=Redirects(services.get(StaticFiles)))
     for router in routers():
-        application.include(router)
+        application.include(telling(router, TABLE, services))
     application.include(not_built(application.routes))
     return application
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -22,3 +23,18 @@ class Happened(msgspec.Struct, frozen=True):
     data: dict[str, Any] = {}
     message: str | None = None
     source: str = "api"
+
+
+class Audience:
+    """Who may want to hear of an event: asked before anything is looked up for its telling."""
+
+    def __init__(self) -> None:
+        self._asked: list[Callable[[str], bool]] = []
+
+    def add(self, wants: Callable[[str], bool]) -> None:
+        """`wants` says of an event's name whether somebody who listens to the bus would do anything with it now."""
+        self._asked.append(wants)
+
+    def wants(self, *events: str) -> bool:
+        """Whether anybody wants to hear of one of these events."""
+        return any(wants(event) for wants in self._asked for event in events)

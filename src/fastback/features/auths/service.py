@@ -12,6 +12,8 @@ from starlette.requests import Request
 
 from fastback import messages
 from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked, UserChanged
+from fastback.access.happened import Happened
+from fastback.access.identity import User
 from fastback.access.passwords import Passwords
 from fastback.access.permissions import Permissions
 from fastback.access.tokens import Tokens, seconds_of
@@ -155,7 +157,7 @@ class Accounts:
         if who is None:
             if await store.has_users(self._db):
                 raise BadRequest(messages.EXISTING_USERS)
-            await self.create(email=email, password="admin", name="User")
+            await self._told("user.created", await self.create(email=email, password="admin", name="User"), "system")
             who = await store.by_email(self._db, email)
         if who is None:
             raise HttpError(500, messages.CREATE_USER_ERROR)
@@ -175,12 +177,18 @@ class Accounts:
                 name = urllib.parse.unquote(request.headers.get(settings.webui_auth_trusted_name_header, email))
             try:
                 who = await self.create(email=email, password=str(uuid.uuid4()), name=name)
+                await self._told("user.created", who, "trusted_header")
             except BadRequest:
                 who = await store.by_email(self._db, email)  # two requests at once: the other was faster
         if who is None or not who.active:
             raise BadRequest(messages.INVALID_CREDENTIALS)
         await self._follow_headers(request, who)
         return who
+
+    async def _told(self, event: str, who: Credential, source: str) -> None:
+        """Tell what became of an account without anybody's asking."""
+        user = User(id=who.id, email=who.email, name=who.name, role=who.role)
+        await self._bus.publish(Happened(event, user, who.id, data={"role": who.role}, source=source))
 
     async def _follow_headers(self, request: Request, who: Credential) -> None:
         settings = self._settings
@@ -197,6 +205,7 @@ class Accounts:
                     await self._db.execute("auths.set_role", text, id=who.id, role=role)
                     who.role = role
                     await self._bus.publish(UserChanged(who.id))
+                    await self._told("user.role_updated", who, "trusted_header")
             elif role:
                 log.warning("passed over a trusted role header that names no role: %r", role)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from fastback.access.happened import Happened
+from fastback.access.happened import Audience, Happened
 from fastback.config import Config
 from fastback.features.events.delivery import Delivery
 from fastback.features.events.posting import Poster
@@ -19,7 +19,7 @@ from fastback.settings import Settings
 
 
 async def start(services: Services) -> None:
-    """Add `WebGuard`, `Webhooks` and `Poster`."""
+    """Add `WebGuard`, `Webhooks`, `Poster` and `Audience`."""
     settings: Settings = services.get(Settings)
     config: Config = services.get(Config)
     bus: Bus = services.get(Bus)
@@ -27,9 +27,11 @@ async def start(services: Services) -> None:
     guard = WebGuard(settings.web_fetch_filter_list.split(","), local=settings.enable_local_web_fetch)
     webhooks = Webhooks(config, guard)
     poster = Poster(guard, settings)
-    for kind, service in ((WebGuard, guard), (Webhooks, webhooks), (Poster, poster)):
+    audience = Audience()
+    audience.add(webhooks.wanted)
+    for kind, service in ((WebGuard, guard), (Webhooks, webhooks), (Poster, poster), (Audience, audience)):
         services.add(kind, service)
     await webhooks.take_over()
     delivery = Delivery(webhooks, poster, db, services.get(Tasks), str(uuid.uuid4()))
     bus.subscribe(Happened, delivery.happened)
-    Sources(bus, db, config).listen()
+    Sources(bus, db, config, audience).listen()

@@ -6,12 +6,11 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.events import SessionsRevoked, UserDeleted
-from fastback.access.happened import Happened
+from fastback.access.events import TokenRevoked
+from fastback.access.happened import Audience, Happened
 from fastback.access.identity import User
 from fastback.completions.events import TurnEvent
 from fastback.config import Config
-from fastback.features.chats.events import ChatDeleted
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 
@@ -26,21 +25,21 @@ class _Answer(msgspec.Struct):
 class Sources:
     """Listens to what the house tells itself, and tells it on as `Happened`."""
 
-    def __init__(self, bus: Bus, db: Database, config: Config) -> None:
+    def __init__(self, bus: Bus, db: Database, config: Config, audience: Audience) -> None:
         self._bus = bus
+        self._audience = audience
         self._db = db
         self._config = config
 
     def listen(self) -> None:
         self._bus.subscribe(TurnEvent, self._turn)
-        self._bus.subscribe(UserDeleted, lambda one: self._bus.publish(Happened("user.deleted", None, one.user_id)))
-        self._bus.subscribe(
-            SessionsRevoked, lambda one: self._bus.publish(Happened("auth.sessions_revoked", None, one.user_id, "user"))
-        )
-        self._bus.subscribe(
-            ChatDeleted,
-            lambda one: self._bus.publish(Happened("chat.deleted", None, one.chat_id, data={"user_id": one.user_id})),
-        )
+        self._bus.subscribe(TokenRevoked, self._signed_out)
+
+    async def _signed_out(self, event: TokenRevoked) -> None:
+        if self._audience.wants("auth.logout"):
+            actor = await self._db.first(User, "events.actor", _USER, id=event.user_id)
+            subject, kind = (actor.id, "user") if actor is not None else (None, None)
+            await self._bus.publish(Happened("auth.logout", actor, subject, kind))
 
     async def _turn(self, event: TurnEvent) -> None:
         """An answer has ended, well or badly. Most events of a turn are pieces of it, so they are sorted out first."""
@@ -57,6 +56,8 @@ class Sources:
             await self._ended(event, "chat.finished", title or "Chat finished", _output_text(data), title)
 
     async def _ended(self, event: TurnEvent, name: str, words: str, message: str, title: str | None = None) -> None:
+        if not self._audience.wants(name):
+            return
         row = await self._db.first(_Answer, "events.answer", _ANSWER, id=f"{event.chat_id}-{event.message_id}")
         if row is None:
             return  # of a temporary chat nobody is told

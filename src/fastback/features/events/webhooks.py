@@ -99,6 +99,10 @@ class Webhooks:
                 continue
         return found
 
+    def wanted(self, event: str) -> bool:
+        """Whether any webhook asks for this event; without webhooks that costs a look into the configuration."""
+        return bool(self._config.items(_KEY)) and any(one["url"] and wants(one, event) for one in self.all())
+
     async def take_over(self) -> None:
         """Make a webhook of the one address that older releases kept."""
         url = self._config.text(_OLD_KEY)

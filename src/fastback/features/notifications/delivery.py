@@ -58,9 +58,13 @@ class Notifications:
         self._config = config
         self._tasks = tasks
 
+    def wanted(self, event: str) -> bool:
+        """Whether somebody may want to be told of this event."""
+        return event in NAMES and self._config.flag("ui.enable_user_webhooks")
+
     def happened(self, event: Happened) -> None:
         """Start telling whom it concerns."""
-        if event.event in NAMES and self._config.flag("ui.enable_user_webhooks"):
+        if self.wanted(event.event):
             self._tasks.background(self._tell(message_of(event, "")))
 
     async def _tell(self, message: Message) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastback.access.happened import Happened
+from fastback.access.happened import Audience, Happened
 from fastback.config import Config
 from fastback.features.events.posting import Poster
 from fastback.features.notifications.delivery import Notifications
@@ -22,3 +22,5 @@ async def start(services: Services) -> None:
     services.add(Targets, targets)
     telling = Notifications(targets, services.get(Poster), db, services.get(Config), services.get(Tasks))
     bus.subscribe(Happened, telling.happened)
+    audience: Audience = services.get(Audience)
+    audience.add(telling.wanted)

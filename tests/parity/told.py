@@ -1,0 +1,357 @@
+"""What event webhooks are told, step by step: recorded from the reference, to be compared with what ours are told.
+
+`python tests/parity/told.py --reference …/bin/open-webui` records `told.json`: for each step its events.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from aiohttp import web
+
+from fastback.demo.process import running as running_upstream
+from parity import reference
+from parity.player import Player, playing
+from parity.plugins import TOOL
+from parity.steps import Merged, Scenario, Step, delete, flat, get, patch, post
+
+RECORDED = Path(__file__).with_name("told.json")
+#: Webhooks on this machine are called only with this.
+VARIABLES = {"ENABLE_LOCAL_WEB_FETCH": "true", "ENABLE_OLLAMA_API": "true"}
+_BOB = {"principal_type": "user", "principal_id": "${bob.id}", "permission": "read"}
+_PUBLIC = {"principal_type": "user", "principal_id": "*", "permission": "read"}
+_FILTER = '''"""
+title: Quiet
+"""
+from pydantic import BaseModel
+
+
+class Filter:
+    class Valves(BaseModel):
+        level: int = 0
+
+    class UserValves(BaseModel):
+        loud: bool = False
+'''
+_TALK = {
+    "title": "Soup",
+    "models": ["demo-small"],
+    "history": {
+        "currentId": "a1",
+        "messages": {
+            "u1": {"id": "u1", "parentId": None, "childrenIds": ["a1"], "role": "user", "content": "Hi"},
+            "a1": {"id": "a1", "parentId": "u1", "childrenIds": [], "role": "assistant", "content": "Ho", "done": True},
+        },
+    },
+}
+_CHATS, _FOLDERS, _GROUPS, _USERS = "/api/v1/chats", "/api/v1/folders", "/api/v1/groups", "/api/v1/users"
+_AUTHS, _PROMPTS, _TOOLS, _FUNCTIONS = "/api/v1/auths", "/api/v1/prompts", "/api/v1/tools", "/api/v1/functions"
+_SKILLS, _MODELS, _CONFIGS = "/api/v1/skills", "/api/v1/models", "/api/v1/configs"
+_PROMPT = {"command": "hello", "name": "Hello", "content": "Hello {{you}}"}
+_TOOL = {"id": "weather", "name": "Weather", "content": TOOL, "meta": {}}
+_QUIET = {"id": "quiet", "name": "Quiet", "content": _FILTER, "meta": {}}
+_SKILL = {"id": "carve", "name": "Carve", "description": "d", "content": "---\nname: carve\n---\nCut."}
+_MODEL = {"id": "helper", "name": "Helper", "base_model_id": "demo-small", "params": {}, "meta": {}}
+_CHAT = f"{_CHATS}/${{chat}}"
+
+
+def _turn(question: str, answer: str, **more: Any) -> dict[str, Any]:
+    """A question, as the page sends it."""
+    return {
+        "stream": True,
+        "model": "demo-small",
+        "session_id": "nobody",
+        "id": answer,
+        "message_ids": [{"model_id": "demo-small", "message_id": answer, "modelIdx": 0}],
+        "parent_id": None,
+        "user_message": {
+            "id": question,
+            "parentId": None,
+            "childrenIds": [answer],
+            "role": "user",
+            "content": "Hello [[tokens 2]]",
+            "timestamp": 1700000000,
+            "models": ["demo-small"],
+        },
+        "background_tasks": {},
+        **more,
+    }
+
+
+_PEOPLE = flat(
+    post("anonymous", f"{_AUTHS}/signin", {"email": "bob@example.com", "password": "correct horse battery"}),
+    post("ada", f"{_AUTHS}/add", {"name": "Dan", "email": "dan@example.com", "password": "x" * 12, "role": "user"}),
+    get("ada", f"{_USERS}/search", query={"query": "dan@"}, save={"dan": "$.users[0].id"}),
+    post("bob", f"{_AUTHS}/update/profile", {"name": "Bob", "profile_image_url": "/user.png"}),
+    post("bob", f"{_AUTHS}/update/timezone", {"timezone": "Europe/Rome"}),
+    get("ada", f"{_AUTHS}/admin/config", save={"admin": "$"}),
+    post("ada", f"{_AUTHS}/admin/config", Merged("${admin}", {"ENABLE_SIGNUP": True})),
+    post(
+        "anonymous",
+        f"{_AUTHS}/signup",
+        {"name": "Eve", "email": "eve@example.com", "password": "correct horse battery"},
+        save={"eve.token": "$.token", "eve": "$.id"},
+    ),
+    post("ada", f"{_AUTHS}/api_key"),
+    delete("ada", f"{_AUTHS}/api_key"),
+    post("eve", f"{_AUTHS}/update/password", {"password": "correct horse battery", "new_password": "y" * 12}),
+    get("ada", f"{_USERS}/default/permissions", save={"permissions": "$"}),
+    get("ada", f"{_USERS}/default/permissions", save={"sharing": "$.sharing", "grants": "$.access_grants"}),
+    post(
+        "ada",
+        f"{_USERS}/default/permissions",
+        Merged(
+            "${permissions}",
+            {
+                "sharing": Merged("${sharing}", {"folders": True}),
+                "access_grants": Merged("${grants}", {"allow_users": True}),
+            },
+        ),
+    ),
+    post("bob", f"{_USERS}/user/settings/update", {"ui": {"a": 1}}),
+    post("bob", f"{_USERS}/user/status/update", {"status_emoji": "x"}),
+    post("ada", f"{_USERS}/${{dan}}/update", {"name": "Daniel", "role": "user", "email": "dan@example.com"}),
+    post("ada", f"{_USERS}/${{dan}}/update", {"role": "pending", "password": "z" * 12}),
+    post("ada", f"{_USERS}/${{dan}}/update", {"profile_image_url": "/user.png"}),
+    post("ada", f"{_USERS}/${{dan}}/sessions/revoke"),
+    delete("ada", f"{_USERS}/${{eve}}"),
+    delete("ada", f"{_USERS}/${{eve}}"),
+    # Groups.
+    post("ada", f"{_GROUPS}/create", {"name": "Staff", "description": ""}, save={"staff": "$.id"}),
+    post("ada", f"{_GROUPS}/create", {"name": "Kitchen", "description": ""}, save={"kitchen": "$.id"}),
+    post(
+        "ada",
+        f"{_GROUPS}/id/${{kitchen}}/update",
+        {"name": "Cooks", "description": "", "parent_group_id": "${staff}"},
+    ),
+    post("ada", f"{_GROUPS}/id/${{kitchen}}/update", {"name": "Cooks", "description": "All"}),
+    post("ada", f"{_GROUPS}/id/${{kitchen}}/users/add", {"user_ids": ["${bob.id}", "nobody"]}),
+    post("ada", f"{_GROUPS}/id/${{kitchen}}/users/remove", {"user_ids": ["${bob.id}"]}),
+    delete("ada", f"{_GROUPS}/id/${{staff}}/delete"),
+)
+_TALKS = flat(
+    post("ada", f"{_CHATS}/new", {"chat": _TALK}, save={"chat": "$.id"}),
+    post("ada", f"{_CHATS}/import", {"chats": [{"chat": _TALK, "meta": {}, "pinned": False}]}),
+    post("ada", _CHAT, {"chat": {"title": "Leek soup"}}),
+    patch("ada", f"{_CHAT}/params", {"params": {"seed": 1}}),
+    post("ada", f"{_CHAT}/messages/u1", {"content": "Hello"}),
+    post("ada", f"{_CHAT}/messages/a1/event", {"type": "status", "data": {"description": "x"}}),
+    post("ada", f"{_CHAT}/pin"),
+    post("ada", f"{_CHAT}/pin"),
+    post("ada", f"{_CHAT}/archive"),
+    post("ada", f"{_CHAT}/archive"),
+    post("ada", f"{_CHAT}/clone", {}),
+    post("ada", f"{_CHAT}/fork", {"message_id": "a1"}),
+    post("ada", f"{_CHAT}/fork", {}),
+    post("ada", f"{_CHAT}/share"),
+    post("ada", f"{_CHAT}/share"),
+    delete("ada", f"{_CHAT}/share"),
+    post("ada", f"{_CHAT}/share"),
+    delete("ada", f"{_CHATS}/share/all"),
+    post("ada", f"{_CHAT}/tags", {"name": "Good food"}),
+    post("ada", f"{_CHAT}/tags", {"name": "good Food"}),
+    delete("ada", f"{_CHAT}/tags", {"name": "Good food"}),
+    post("ada", f"{_CHATS}/archive/all"),
+    post("ada", f"{_CHATS}/unarchive/all"),
+    # Folders.
+    post("ada", f"{_FOLDERS}/", {"name": "Food"}, save={"folder": "$.id"}),
+    post("ada", f"{_FOLDERS}/", {"name": "Soups", "parent_id": "${folder}"}, save={"soups": "$.id"}),
+    post("ada", f"{_FOLDERS}/${{folder}}/update", {"name": "Meals"}),
+    post("ada", f"{_FOLDERS}/${{soups}}/update/parent", {"parent_id": None}),
+    post("ada", f"{_FOLDERS}/${{soups}}/update/parent", {"parent_id": "${folder}"}),
+    post("ada", f"{_FOLDERS}/${{folder}}/access/update", {"access_grants": [_BOB]}),
+    post("ada", f"{_CHAT}/folder", {"folder_id": "${folder}"}),
+    delete("ada", f"{_FOLDERS}/${{soups}}", query={"delete_contents": False}),
+    delete("ada", f"{_FOLDERS}/${{folder}}", query={"delete_contents": False}),
+    delete("ada", f"{_CHAT}/messages/a1"),
+    delete("ada", _CHAT),
+    delete("ada", _CHAT),
+    post("ada", "/api/chat/completions", _turn("q1", "r1"), save={"turn": "$.chat_id"}),
+    post("ada", "/api/chat/completions", _turn("q2", "r2", chat_id="${turn}", parent_id="r1"), pause=1.0),
+    delete("ada", f"{_CHATS}/", pause=1.0),
+)
+_WORKSPACE = flat(
+    post("ada", f"{_PROMPTS}/create", _PROMPT, save={"prompt": "$.id", "first": "$.version_id"}),
+    post("ada", f"{_PROMPTS}/id/${{prompt}}/update", {**_PROMPT, "content": "Hi"}),
+    post("ada", f"{_PROMPTS}/id/${{prompt}}/update/meta", {"name": "Hi", "command": "hi"}),
+    post("ada", f"{_PROMPTS}/id/${{prompt}}/update/version", {"version_id": "${first}"}),
+    post("ada", f"{_PROMPTS}/id/${{prompt}}/access/update", {"access_grants": [_PUBLIC]}),
+    post("ada", f"{_PROMPTS}/id/${{prompt}}/toggle"),
+    post("ada", f"{_PROMPTS}/id/${{prompt}}/toggle"),
+    delete("ada", f"{_PROMPTS}/id/${{prompt}}/delete"),
+    post("ada", f"{_TOOLS}/create", _TOOL),
+    get("ada", f"{_TOOLS}/id/weather/history", save={"old": "$[0].id"}),
+    post("ada", f"{_TOOLS}/id/weather/update", {**_TOOL, "name": "Rain", "content": TOOL + "\n#"}),
+    post("ada", f"{_TOOLS}/id/weather/update/version", {"version_id": "${old}"}),
+    post("ada", f"{_TOOLS}/id/weather/access/update", {"access_grants": [_PUBLIC]}),
+    post("ada", f"{_TOOLS}/id/weather/valves/update", {"days": 2}),
+    post("bob", f"{_TOOLS}/id/weather/valves/user/update", {"unit": "F"}),
+    delete("ada", f"{_TOOLS}/id/weather/delete"),
+    post("ada", f"{_FUNCTIONS}/create", _QUIET),
+    get("ada", f"{_FUNCTIONS}/id/quiet/history", save={"old": "$[0].id"}),
+    post("ada", f"{_FUNCTIONS}/id/quiet/toggle"),
+    post("ada", f"{_FUNCTIONS}/id/quiet/toggle/global"),
+    post("ada", f"{_FUNCTIONS}/id/quiet/update", {**_QUIET, "content": _FILTER + "\n#"}),
+    post("ada", f"{_FUNCTIONS}/id/quiet/update/version", {"version_id": "${old}"}),
+    post("ada", f"{_FUNCTIONS}/id/quiet/valves/update", {"level": 2}),
+    post("bob", f"{_FUNCTIONS}/id/quiet/valves/user/update", {"loud": True}),
+    post("ada", f"{_FUNCTIONS}/id/quiet/toggle"),
+    delete("ada", f"{_FUNCTIONS}/id/quiet/delete"),
+    post("ada", f"{_SKILLS}/create", _SKILL, save={"skill": "$.id"}),
+    get("ada", f"{_SKILLS}/id/${{skill}}/history", save={"old": "$[0].id"}),
+    post("ada", f"{_SKILLS}/id/${{skill}}/update", {**_SKILL, "name": "Cut"}, save={"new": "$.version_id"}),
+    post(
+        "ada",
+        f"{_SKILLS}/id/${{skill}}/update/version",
+        {"version_id": "${old}", "expected_version_id": "${new}"},
+    ),
+    post("ada", f"{_SKILLS}/id/${{skill}}/access/update", {"access_grants": [_PUBLIC]}),
+    post("ada", f"{_SKILLS}/id/${{skill}}/toggle"),
+    delete("ada", f"{_SKILLS}/id/${{skill}}/delete"),
+    post("ada", f"{_MODELS}/create", _MODEL),
+    get("ada", f"{_MODELS}/model/history", query={"id": "helper"}, save={"old": "$[0].id"}),
+    post("ada", f"{_MODELS}/model/update", {**_MODEL, "name": "Help"}),
+    post("ada", f"{_MODELS}/model/update/version", {"version_id": "${old}"}, query={"id": "helper"}),
+    post("ada", f"{_MODELS}/model/toggle", query={"id": "helper"}),
+    post("ada", f"{_MODELS}/model/access/update", {"id": "helper", "access_grants": [_PUBLIC]}),
+    post("ada", f"{_MODELS}/import", {"models": [{**_MODEL, "id": "other"}]}),
+    post("ada", f"{_MODELS}/model/delete", {"id": "other"}),
+    post("ada", f"{_MODELS}/model/delete", {"id": "other"}),
+    get("ada", f"{_MODELS}/export", save={"exported": "$"}),
+    post("ada", f"{_MODELS}/sync", {"models": "${exported}"}),
+    delete("ada", f"{_MODELS}/delete/all"),
+)
+_ADMINISTRATION = flat(
+    post("ada", f"{_CONFIGS}/import", {"config": {"ui.watermark": "x"}}),
+    post("ada", f"{_CONFIGS}/interface/visibility", {"visibility": {"notes": True}}),
+    get("ada", f"{_CONFIGS}/connections", save={"c": "$"}),
+    post("ada", f"{_CONFIGS}/connections", "${c}"),
+    post("ada", f"{_CONFIGS}/tool_servers", {"TOOL_SERVER_CONNECTIONS": []}),
+    post("ada", f"{_CONFIGS}/terminal_servers", {"TERMINAL_SERVER_CONNECTIONS": []}),
+    get("ada", f"{_CONFIGS}/code_execution", save={"c": "$"}),
+    post("ada", f"{_CONFIGS}/code_execution", "${c}"),
+    get("ada", f"{_CONFIGS}/models", save={"c": "$"}),
+    post("ada", f"{_CONFIGS}/models", Merged("${c}", {"MODEL_ORDER_LIST": ["demo-small"]})),
+    get("ada", f"{_CONFIGS}/subagents", save={"c": "$"}),
+    post("ada", f"{_CONFIGS}/subagents", "${c}"),
+    post("ada", f"{_CONFIGS}/suggestions", {"suggestions": [{"title": ["a", "b"], "content": "c"}]}),
+    post("ada", f"{_CONFIGS}/banners", {"banners": []}),
+    get("ada", "/openai/config", save={"c": "$"}),
+    post("ada", "/openai/config/update", "${c}"),
+    get("ada", "/ollama/config", save={"c": "$"}),
+    post("ada", "/ollama/config/update", "${c}"),
+    post("ada", "/ollama/api/copy/0", {"source": "llama-demo:latest", "destination": "mine"}),
+    delete("ada", "/ollama/api/delete/0", {"model": "mine"}),
+    post("bob", f"{_AUTHS}/signout"),
+)
+STEPS = (*_PEOPLE, *_TALKS, *_WORKSPACE, *_ADMINISTRATION)
+SCENARIO = Scenario("told", "What event webhooks are told", STEPS)
+
+
+class Hook:
+    """A webhook that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.heard: list[dict[str, Any]] = []
+        self._news = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.heard.append(await request.json())
+        self._news.set()
+        return web.Response()
+
+    async def settled(self, quiet: float, at_least: int = 0) -> None:
+        """Wait until `at_least` events have come (or three seconds have passed), and then no more for a while."""
+        deadline = asyncio.get_running_loop().time() + 3
+        while True:
+            self._news.clear()
+            enough = len(self.heard) >= at_least
+            patience = quiet if enough else max(0.0, deadline - asyncio.get_running_loop().time())
+            try:
+                await asyncio.wait_for(self._news.wait(), patience)
+            except TimeoutError:
+                return
+
+
+@asynccontextmanager
+async def hooked() -> AsyncIterator[Hook]:
+    """A webhook on this machine."""
+    hook = Hook()
+    application = web.Application()
+    application.router.add_post("/hook", hook.answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    hook.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    try:
+        yield hook
+    finally:
+        await runner.cleanup()
+
+
+def _plain(event: dict[str, Any]) -> dict[str, Any]:
+    """What is compared of an event; the text of an answer without white space at its end, which is not kept here."""
+    if event["event"] == "chat.finished":
+        event["data"]["message"] = event["data"]["message"].rstrip()
+    actor = event["actor"] or {}
+    kept = {name: event[name] for name in ("event", "resource", "operation", "source", "subject", "data", "message")}
+    return {**kept, "actor": {name: actor.get(name) for name in ("name", "role", "type")}}
+
+
+async def told(
+    url: str, upstream: str, data_dir: Path, expected: list[dict[str, Any]] | None = None
+) -> list[dict[str, Any]]:
+    """Play all steps; for each its label, its status and its events, by name.
+
+    `expected` is a recording: it says for how many events to wait after each step.
+    """
+    found: list[dict[str, Any]] = []
+    async with hooked() as hook, playing(SCENARIO, url, upstream, str(data_dir)) as player:
+        await player.play(post("ada", "/api/events/webhooks", {"url": hook.url, "events": ["*"]}))
+        await hook.settled(0.3)
+        for place, step in enumerate(STEPS):
+            hook.heard.clear()
+            answer = await player.play(step)
+            wanted = len(expected[place]["events"]) if expected is not None else 0
+            await hook.settled(0.02 if expected is not None else 0.5, wanted)
+            found.append({"step": step.label, "status": answer["status"], "events": _ordered(player, step, hook)})
+    return found
+
+
+def _ordered(player: Player, step: Step, hook: Hook) -> list[Any]:
+    events = sorted((_plain(one) for one in hook.heard), key=lambda one: (one["event"], json.dumps(one["data"])))
+    return [player.normaliser.value(one) for one in events]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--reference", default=os.environ.get("FASTBACK_REFERENCE"), help="path of open-webui")
+    arguments = parser.parse_args()
+    if not arguments.reference:
+        parser.error("say where the reference is: --reference, or FASTBACK_REFERENCE")
+    with (
+        tempfile.TemporaryDirectory(prefix="parity-") as folder,
+        running_upstream() as upstream,
+        reference.running(arguments.reference, Path(folder), upstream, VARIABLES) as served,
+    ):
+        steps = asyncio.run(told(served.url, upstream, Path(folder)))
+    lines = ",\n".join(json.dumps(one, ensure_ascii=False) for one in steps)
+    RECORDED.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    for one in steps:
+        print(one["status"], one["step"], [event["event"] for event in one["events"]])
+
+
+if __name__ == "__main__":
+    main()
