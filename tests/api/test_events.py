@@ -165,3 +165,36 @@ async def test_lists_of_names() -> None:
     WebGuard(["!corp.com"]).check_host("evilcorp.com")
     with pytest.raises(BlockedAddress):
         await WebGuard(local=True).check("http://169.254.169.254/")
+
+
+async def test_every_line_of_the_table_is_an_operation_and_tells_known_events() -> None:
+    from fastback.app import routers
+    from fastback.features.events.catalog import catalog
+    from fastback.features.events.operations import TABLE
+
+    routes = {
+        (route.method, route.path.replace(":path}", "}").rstrip("/")) for one in routers() for route in one.routes
+    }
+    assert set(TABLE) <= routes
+    assert {event for line in TABLE.values() for event in line.events} <= set(catalog())
+
+
+async def test_nothing_is_looked_up_where_nobody_wants_to_hear(
+    ada: Person, hook: Hook, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fastback.features.events.telling import Before
+
+    looked: list[str] = []
+    look = Before.look
+
+    async def counted(self: Before, *arguments: Any) -> Any:
+        looked.append(self.name)
+        return await look(self, *arguments)
+
+    monkeypatch.setattr(Before, "look", counted)
+    for events in (None, ["prompt.created"], ["prompt.deleted"]):
+        if events:
+            (await ada.post(WEBHOOKS, {"url": hook.url, "events": events})).ok()
+        made = (await ada.post("/api/v1/prompts/create", {"command": "hi", "name": "Hi", "content": "Hi"})).ok()
+        (await ada.delete(f"/api/v1/prompts/id/{made['id']}/delete")).ok()
+    assert looked == ["prompt"]

@@ -253,6 +253,11 @@ _ADMINISTRATION = flat(
     post("ada", "/ollama/config/update", "${c}"),
     post("ada", "/ollama/api/copy/0", {"source": "llama-demo:latest", "destination": "mine"}),
     delete("ada", "/ollama/api/delete/0", {"model": "mine"}),
+    post(
+        "ada",
+        "/api/chat/completions",
+        {"model": "demo-small", "messages": [{"role": "user", "content": "demo-error-500"}], "stream": False},
+    ),
     post("bob", f"{_AUTHS}/signout"),
 )
 STEPS = (*_PEOPLE, *_TALKS, *_WORKSPACE, *_ADMINISTRATION)

@@ -30,13 +30,14 @@ async def start(services: Services) -> None:
     settings: Settings = services.get(Settings)
     registry: ModelRegistry = services.get(ModelRegistry)
     grants: Grants = services.get(Grants)
-    provider = Provider(services.get(aiohttp.ClientSession), settings, services.get(Permissions))
+    bus: Bus = services.get(Bus)
+    provider = Provider(services.get(aiohttp.ClientSession), settings, services.get(Permissions), bus)
     follow_ups = FollowUps(db, config, registry, provider)
     rights: ChatAccess = services.get(ChatAccess)
     watchers = ChatWatchers()
     turn_services = TurnServices(
         db,
-        services.get(Bus),
+        bus,
         services.get(Tasks),
         Context(db, config, registry, grants, settings),
         provider,

@@ -11,10 +11,12 @@ import msgspec
 from fastback import messages
 from fastback.access.permissions import Permissions
 from fastback.completions.sse import EventParser
+from fastback.kit.bus import Bus
 from fastback.kit.http.errors import HttpError, NotFound
 from fastback.providers import ollama, openai, responses
 from fastback.providers.asking import Asking, with_groups
 from fastback.providers.connections import Connection
+from fastback.providers.failures import refused
 from fastback.providers.http_client import answer_timeout
 from fastback.providers.registry import Model
 from fastback.settings import Settings
@@ -130,25 +132,6 @@ class Upstream:
 _RETRY = ("retry-after", "retry-after-ms")
 
 
-async def _refusal(response: aiohttp.ClientResponse, protocol: str) -> Exception:
-    """What a refusal is to those who asked: Ollama's is told in our words, any other in the provider's."""
-    headers = {name: response.headers[name] for name in _RETRY if name in response.headers}
-    try:
-        body = await response.read()
-    except (TimeoutError, aiohttp.ClientError, OSError):
-        body = b""
-    finally:
-        response.release()
-    if protocol != "ollama":
-        return ProviderFailed(response.status, body, response.headers.get("content-type", ""), headers)
-    try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        found = None
-    detail = found.get("error") if isinstance(found, dict) else None
-    return HttpError(response.status, detail or messages.SERVER_CONNECTION_ERROR, headers)
-
-
 def _bare(line: bytes) -> list[bytes]:
     """The payload of a `data: …` line."""
     return [one[5:].strip() for one in line.split(b"\n") if one.startswith(b"data:")]
@@ -157,8 +140,9 @@ def _bare(line: bytes) -> list[bytes]:
 class Provider:
     """Sends payloads to the connection behind a model."""
 
-    def __init__(self, client: aiohttp.ClientSession, settings: Settings, permissions: Permissions) -> None:
+    def __init__(self, client: aiohttp.ClientSession, settings: Settings, permissions: Permissions, bus: Bus) -> None:
         self._client = client
+        self._bus = bus
         self._settings = settings
         self._permissions = permissions
 
@@ -181,7 +165,7 @@ class Provider:
             payload = openai.prepare_payload(connection, payload, continues=asking.continues)
         response = await self._post(connection, url, payload, asking)
         if response.status >= 400:
-            raise await _refusal(response, protocol)
+            raise await self._refused(response, protocol, url, model, asking)
         longest = self._settings.chat_stream_response_chunk_max_buffer_size
         return Upstream(response, protocol=protocol, model_id=model.id, longest=longest)
 
@@ -194,9 +178,10 @@ class Provider:
         connection = model.connection
         if connection is None:
             raise NotFound(messages.model_not_found(model.id))
-        response = await self._post(connection, f"{connection.url}/{path}", body, asking, native=True)
+        url = f"{connection.url}/{path}"
+        response = await self._post(connection, url, body, asking, native=True)
         if response.status >= 400:
-            raise await _refusal(response, "openai")
+            raise await self._refused(response, "openai", url, model, asking)
         return response
 
     async def _post(
@@ -216,6 +201,35 @@ class Provider:
             )
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
+
+    async def _refused(
+        self, response: aiohttp.ClientResponse, protocol: str, url: str, model: Model, asking: Asking
+    ) -> Exception:
+        """What a refusal is to those who asked: Ollama's is told in our words, any other in the provider's."""
+        headers = {name: response.headers[name] for name in _RETRY if name in response.headers}
+        try:
+            body = await response.read()
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            body = b""
+        finally:
+            response.release()
+        failed = ProviderFailed(response.status, body, response.headers.get("content-type", ""), headers)
+        content = failed.content()
+        ours = protocol == "ollama"
+        told = refused(
+            asking.user,
+            "ollama" if ours else "openai-compatible",
+            url if ours or model.connection is None else model.connection.url,
+            response.status,
+            content,
+            model=None if ours else model.id,
+            key="" if ours or model.connection is None else model.connection.key,
+        )
+        await self._bus.publish(told)
+        if not ours:
+            return failed
+        detail = content.get("error") if isinstance(content, dict) else None
+        return HttpError(response.status, detail or messages.SERVER_CONNECTION_ERROR, headers)
 
     async def complete(self, model: Model, payload: Payload, asking: Asking) -> Any:
         """A whole answer at once, in OpenAI's form.

@@ -15,11 +15,13 @@ from fastback import messages
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound
 from fastback.kit.http.waiting import while_connected
 from fastback.providers import openai
 from fastback.providers.asking import Asking, asking_of, with_groups
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
+from fastback.providers.failures import refused
 from fastback.providers.http_client import answer_timeout
 from fastback.providers.registry import Model, ModelRegistry
 from fastback.providers.relay import RelayResponse
@@ -54,12 +56,14 @@ class Forwarding:
         client: aiohttp.ClientSession,
         registry: ModelRegistry,
         permissions: Permissions,
+        bus: Bus,
     ) -> None:
         self.config = config
         self.settings = settings
         self.client = client
         self.registry = registry
         self.permissions = permissions
+        self.bus = bus
 
     # -- which server ---------------------------------------------------------------------------------------------
 
@@ -199,6 +203,7 @@ class Forwarding:
             answer = None
         finally:
             response.release()
+        await self.bus.publish(refused(user, "ollama", f"{connection.url}{path}", response.status, answer))
         detail = answer.get("error") if isinstance(answer, dict) else None
         raise HttpError(response.status, detail or messages.SERVER_CONNECTION_ERROR, retry_headers(response))
 

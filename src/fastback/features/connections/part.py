@@ -7,6 +7,7 @@ import aiohttp
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.connections.forwarding import Forwarding
+from fastback.kit.bus import Bus
 from fastback.kit.http.binding import Services
 from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
@@ -20,5 +21,6 @@ async def start(services: Services) -> None:
         services.get(aiohttp.ClientSession),
         services.get(ModelRegistry),
         services.get(Permissions),
+        services.get(Bus),
     )
     services.add(Forwarding, forwarding)
