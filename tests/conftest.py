@@ -20,6 +20,7 @@ import uvicorn
 
 from fastback import app
 from fastback.demo.process import running as running_upstream
+from fastback.frontend import fetch, static
 from fastback.settings import Environment, load_settings, with_secret_key
 
 POSTGRES = os.environ.get("FASTBACK_TEST_POSTGRES", "")
@@ -201,6 +202,17 @@ def cheap_hashes() -> Iterator[None]:
     """Accounts are made by the thousand here; a hash as strong as in earnest takes a quarter of a second each."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fastback.access.passwords.bcrypt.gensalt", functools.partial(bcrypt.gensalt, 4))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def frontend_looked_through_once() -> Iterator[None]:
+    """The fetched frontend has five thousand files and stays as it is: a thousand servers need not list them again."""
+    kept = str(fetch.location())
+    scan = static.scan
+    scan_once = functools.cache(scan)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(static, "scan", lambda root, *p: (scan_once if str(root).startswith(kept) else scan)(root, *p))
         yield
 
 

@@ -7,15 +7,39 @@ each item of a list three times: as HTML, and as text cut at its first colon.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from html import escape, unescape
+from pathlib import Path
 from typing import Any
+
+from fastback.kit.http.body import encoder
 
 _VERSION = re.compile(r"^## \[([^\]]+)\] - (.+?)[ \t]*$", re.MULTILINE)
 _SECTION = re.compile(r"^### (.+?)[ \t]*$", re.MULTILINE)
 _ITEM = re.compile(r"^([ \t]*)[-*+][ \t]+(.*)$")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!>])")
 _INLINE = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*|\[(?P<label>[^\]]*)\]\((?P<target>[^()\s]*)\)")
+
+
+class Changelog:
+    """The changelog in the file at `path`, as JSON; read when it is first asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._content: bytes | None = None
+
+    async def content(self) -> bytes:
+        """The newest versions; none where no frontend was fetched."""
+        if self._content is None:
+            self._content = await asyncio.to_thread(self._made)
+        return self._content
+
+    def _made(self) -> bytes:
+        try:
+            return encoder.encode(changelog(self._path.read_text(encoding="utf-8")))
+        except OSError:
+            return b"{}"
 
 
 def changelog(text: str, *, most: int = 5) -> dict[str, Any]:

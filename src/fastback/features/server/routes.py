@@ -23,6 +23,7 @@ from fastback.features.server.page_config import page_config
 from fastback.features.server.readiness import Readiness
 from fastback.features.server.usage import Usage
 from fastback.features.users import store as users
+from fastback.frontend.changelog import Changelog
 from fastback.kit.db import Database
 from fastback.kit.http import Forbidden, JsonBytes, NotFound, Router
 from fastback.providers.registry import ModelRegistry
@@ -39,7 +40,6 @@ class ConfigBodies:
         self._config = config
         self._bodies: dict[tuple[str | None, str | None], tuple[int, bytes]] = {}
         #: What is new, as the page shows it.
-        self.changelog = b"{}"
 
     def body(self, role: str | None, default_models: str | None = None) -> bytes:
         known = self._bodies.get((role, default_models))
@@ -129,8 +129,8 @@ async def page_search(settings: Settings, config: Config) -> Response:
 
 
 @router.get("/api/changelog")
-async def changelog(bodies: ConfigBodies) -> JsonBytes:
-    return JsonBytes(bodies.changelog)
+async def changelog(changes: Changelog) -> JsonBytes:
+    return JsonBytes(await changes.content())
 
 
 @router.get("/cache/")
