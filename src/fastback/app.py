@@ -112,6 +112,7 @@ PARTS: list[str] = [
     "retrieval.extraction.part",
     "retrieval.part",
     "features.files.chunks",
+    "features.files.removal",
     "features.knowledge.part",
     "features.retrieval.part",
     "features.audio.part",

@@ -158,6 +158,7 @@ async def test_directories(server: Server, ada: Person) -> None:
     # Another knowledge's directories are out of reach.
     other = await make(ada, "Other")
     (await ada.post(f"{KNOWLEDGE}/{other}/dirs/{docs}/update", {"name": "x"})).refused(404)
+    (await ada.delete(f"{KNOWLEDGE}/{other}/dirs/{docs}/delete")).refused(404)
 
 
 async def test_deleted_knowledge_is_taken_out_of_models(server: Server, ada: Person) -> None:

@@ -15,6 +15,9 @@ class Documents(Forwarding, frozen=True, kw_only=True):
     tiktoken_cache_dir: Annotated[
         str, about("Where token encodings are kept; `tiktoken` in the cache directory when empty.")
     ] = ""
+    enable_knowledge_file_retention: Annotated[
+        bool, about("Keep files that are taken out of the knowledge they lie in.")
+    ] = False
     rag_file_content_search_max_chars: Annotated[
         int, about("Characters of a file's text that searches of files look through.", least=0)
     ] = 64 * 1024 * 1024

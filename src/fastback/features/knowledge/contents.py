@@ -13,6 +13,7 @@ from fastback.access.identity import User
 from fastback.features.files import store as files
 from fastback.features.files.access import FileAccess
 from fastback.features.files.chunks import FileChunks
+from fastback.features.files.removal import FileRemoval
 from fastback.features.files.store import Brief
 from fastback.features.knowledge import store
 from fastback.features.knowledge.schemas import FileForm
@@ -25,6 +26,8 @@ log = logging.getLogger("fastback.knowledge")
 
 #: Files of one request that are put into a knowledge at the same time.
 AT_ONCE = 4
+#: Files whose rows are held at the same time.
+_PORTION = 200
 
 
 class _Read(msgspec.Struct):
@@ -36,11 +39,23 @@ class _Read(msgspec.Struct):
 class Contents:
     """Puts files into knowledge and takes them out."""
 
-    def __init__(self, db: Database, access: FileAccess, chunks: FileChunks, vectors: VectorStore) -> None:
+    def __init__(
+        self,
+        db: Database,
+        access: FileAccess,
+        chunks: FileChunks,
+        removal: FileRemoval,
+        vectors: VectorStore,
+        *,
+        keeps_files: bool,
+    ) -> None:
         self._db = db
         self._access = access
         self._chunks = chunks
+        self._removal = removal
         self._vectors = vectors
+        #: Whether files stay when they are taken out of the knowledge that they lie in.
+        self.keeps_files = keeps_files
 
     async def file(self, file_id: str) -> Brief:
         """Raises: BadRequest, when there is no such file."""
@@ -128,6 +143,21 @@ class Contents:
         except RetrievalError as error:
             log.warning("chunks of knowledge %s were not deleted: %s", knowledge_id, error)
 
+    async def delete(self, file_ids: Sequence[str], user: User) -> None:
+        """Delete those of the files that are the user's to delete."""
+        for start in range(0, len(file_ids), _PORTION):
+            found = await files.briefs(self._db, list(file_ids[start : start + _PORTION]))
+            await self._removal.remove([file for file in found if user.is_admin or file.user_id == user.id])
+
+    async def lost(self, knowledge_id: str, file_ids: Sequence[str], user: User) -> None:
+        """Files that have left a knowledge: their chunks go; and they, where no other knowledge has them."""
+        if not file_ids:
+            return
+        await self.take_out(knowledge_id, file_ids)
+        if not self.keeps_files:
+            needed = await store.elsewhere(self._db, file_ids)
+            await self.delete([file_id for file_id in file_ids if file_id not in needed], user)
+
     async def reindex(self, knowledge_id: str, user: User, asking: Asking) -> int:
         """Make all chunks of a knowledge anew from the texts of its files; how many files failed."""
         await self.drop(knowledge_id)
@@ -148,7 +178,3 @@ class Contents:
         for start in range(0, len(ids), _PORTION):
             await asyncio.gather(*(one(file) for file in await files.briefs(self._db, ids[start : start + _PORTION])))
         return failed
-
-
-#: Files whose rows are held at the same time while a knowledge is reindexed.
-_PORTION = 200

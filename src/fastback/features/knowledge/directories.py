@@ -28,10 +28,10 @@ class Directory(msgspec.Struct):
 
 COLUMNS = "d.id, d.knowledge_id, d.parent_id, d.name, d.user_id, d.created_at, d.updated_at"
 
-#: The ids of a directory and of all below it.
+#: The ids of directories and of all below them.
 _DOWN = """
     WITH RECURSIVE down(id) AS (
-        SELECT id FROM knowledge_directory WHERE id = :id AND knowledge_id = :knowledge_id
+        SELECT id FROM knowledge_directory WHERE id = ANY(:ids) AND knowledge_id = :knowledge_id
         UNION
         SELECT d.id FROM knowledge_directory d JOIN down ON d.parent_id = down.id
     )
@@ -159,9 +159,11 @@ async def update(tx: Executor, row: Directory) -> None:
     )
 
 
-async def below(db: Executor, knowledge_id: str, directory_id: str) -> list[str]:
-    """A directory and all below it; itself first."""
-    return await db.all(str, "directories.below", _DOWN, id=directory_id, knowledge_id=knowledge_id)
+async def below(db: Executor, knowledge_id: str, directory_ids: list[str]) -> list[str]:
+    """Those of the directories that lie in the knowledge, and all below them."""
+    if not directory_ids:
+        return []
+    return await db.all(str, "directories.below", _DOWN, ids=directory_ids, knowledge_id=knowledge_id)
 
 
 async def files_in(db: Executor, knowledge_id: str, directory_ids: list[str]) -> list[str]:

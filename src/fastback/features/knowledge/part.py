@@ -7,6 +7,7 @@ import aiohttp
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.files.chunks import FileChunks
+from fastback.features.files.removal import FileRemoval
 from fastback.features.knowledge.contents import Contents
 from fastback.features.knowledge.descriptions import Descriptions
 from fastback.features.knowledge.external import Connections
@@ -32,7 +33,14 @@ async def start(services: Services) -> None:
     tasks: Tasks = services.get(Tasks)
     embedder: Embedder = services.get(Embedder)
     vectors: VectorStore = services.get(VectorStore)
-    contents = Contents(db, services.get(FileAccess), services.get(FileChunks), vectors)
+    contents = Contents(
+        db,
+        services.get(FileAccess),
+        services.get(FileChunks),
+        services.get(FileRemoval),
+        vectors,
+        keeps_files=settings.enable_knowledge_file_retention,
+    )
     descriptions = Descriptions(db, embedder, vectors, tasks)
     services.add(Contents, contents)
     services.add(Descriptions, descriptions)

@@ -9,6 +9,7 @@ from fastback.features.knowledge import (
     file_routes,
     list_routes,
     record_routes,
+    removal_routes,
     source_routes,
     sync_routes,
 )
@@ -20,6 +21,7 @@ routers = [
     record_routes.router,
     file_routes.router,
     content_routes.router,
+    removal_routes.router,
     directory_routes.router,
     sync_routes.router,
 ]
