@@ -6,11 +6,11 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
-from fastback.settings.embedding import Embedding
 from fastback.settings.field import Field, field_of
+from fastback.settings.retrieving import Retrieving
 
 
-class Settings(Embedding, frozen=True, kw_only=True):
+class Settings(Retrieving, frozen=True, kw_only=True):
     """Process settings, read once. A field's name in capitals is its variable."""
 
     def __repr__(self) -> str:

@@ -1,0 +1,111 @@
+"""Who may search a collection, or write into it: what its name says of its owner decides.
+
+`file-…` belongs to a file, `user-memory-…` and `web-search-…` to a user, `knowledge-bases` to the server alone; any other
+name may be that of a knowledge. What is none of these is closed, unless a setting opens it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+import msgspec
+
+from fastback import messages
+from fastback.access.grants import granted
+from fastback.access.identity import User
+from fastback.access.permissions import Permissions
+from fastback.features.files.access import FileAccess
+from fastback.kit.db import Database
+from fastback.kit.http.errors import Forbidden
+from fastback.settings import Settings
+
+_SAFE = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_KNOWLEDGE = f"""SELECT k.id, CASE WHEN k.user_id = :user_id OR {granted("knowledge", "k.id")} THEN 1 ELSE 0 END
+    FROM knowledge k WHERE k.id = ANY(:ids)"""
+
+
+class _Knowledge(msgspec.Struct):
+    id: str
+    is_open: int
+
+
+def is_safe(name: object) -> bool:
+    """Whether a collection can have this name: ids and digests, with a word before them."""
+    return isinstance(name, str) and _SAFE.fullmatch(name) is not None
+
+
+def spellings(name: str) -> set[str]:
+    """The names that may mean one collection to a store that normalises names: all of them count."""
+    plain = name.lower().replace("_", "-").strip("-")
+    found = {plain}
+    if plain[:1].isdigit():  # Weaviate puts a C before a digit
+        found.add(f"c{plain}")
+    elif plain.startswith("c") and plain[1:2].isdigit():
+        found.add(plain[1:])
+    return found
+
+
+class CollectionAccess:
+    """Answers for many collections at once."""
+
+    def __init__(self, db: Database, permissions: Permissions, files: FileAccess, settings: Settings) -> None:
+        self._db = db
+        self._permissions = permissions
+        self._files = files
+        self._settings = settings
+
+    async def check(self, names: Iterable[str], user: User, permission: str = "read") -> None:
+        """Raises: Forbidden: one of the collections is not open to the user, or cannot be there."""
+        wanted = set(names)
+        if wanted - await self.those(wanted, user, permission):
+            raise Forbidden(messages.ACCESS_PROHIBITED)
+
+    async def those(self, names: Collection[str], user: User, permission: str = "read") -> set[str]:
+        """The collections that a user may read or write (`permission`); an administrator all that can be there."""
+        safe = {name for name in names if is_safe(name)}
+        if user.is_admin or not safe:
+            return safe
+        known = {name: spellings(name) for name in safe}
+        every = {one for found in known.values() for one in found}
+        files = {one.removeprefix("file-") for one in every if one.startswith("file-")}
+        open_files = await self._files.those(user, files, permission)
+        knowledge = await self._knowledge({one for one in every if not _is_marked(one)}, user, permission)
+
+        def is_open(one: str) -> bool | None:
+            if one == "knowledge-bases":
+                return False
+            if one.startswith("file-"):
+                return one.removeprefix("file-") in open_files
+            if one.startswith("user-memory-"):
+                return one == f"user-memory-{user.id}"
+            if one.startswith("web-search-"):
+                return one.startswith(f"web-search-{user.id}-")
+            return knowledge.get(one)
+
+        def allowed(found: set[str]) -> bool:
+            answers = {is_open(one) for one in found}
+            if False in answers:
+                return False
+            return True in answers or self._settings.enable_retrieval_unscoped_collections
+
+        return {name for name, found in known.items() if allowed(found)}
+
+    async def _knowledge(self, ids: set[str], user: User, permission: str) -> dict[str, bool]:
+        """Whether each knowledge that exists is open to the user."""
+        if not ids:
+            return {}
+        rows = await self._db.all(
+            _Knowledge,
+            "retrieval.knowledge",
+            _KNOWLEDGE,
+            ids=list(ids),
+            user_id=user.id,
+            group_ids=await self._permissions.group_ids(user.id),
+            permission=permission,
+        )
+        return {row.id: bool(row.is_open) for row in rows}
+
+
+def _is_marked(name: str) -> bool:
+    return name == "knowledge-bases" or name.startswith(("file-", "user-memory-", "web-search-"))

@@ -1,0 +1,117 @@
+"""`/api/v1/retrieval`: texts into collections, chunks out of them, everything gone."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+
+from fastback import messages
+from fastback.access.guards import AdminUser, VerifiedUser
+from fastback.access.happened import Happened
+from fastback.features.retrieval.access import CollectionAccess
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http import BadRequest, HttpError, NotFound, Router
+from fastback.providers.asking import asking_of
+from fastback.retrieval.contracts import Document, RetrievalError, VectorStore
+from fastback.retrieval.indexing import Indexer
+from fastback.settings import Settings
+
+log = logging.getLogger("fastback.retrieval")
+
+router = Router("/api/v1/retrieval")
+
+Answer = dict[str, Any]
+
+
+class TextForm(msgspec.Struct):
+    name: str
+    content: str
+    collection_name: str | None = None
+
+
+@router.post("/process/text")
+async def process_text(
+    data: TextForm, request: Request, user: VerifiedUser, access: CollectionAccess, indexer: Indexer, bus: Bus
+) -> Answer:
+    """Put a text into a collection, by default one that is named after it. One that exists already stays as it is."""
+    collection = data.collection_name
+    if collection is None:
+        collection = await asyncio.to_thread(lambda: hashlib.sha256(data.content.encode()).hexdigest())
+    else:
+        await access.check([collection], user, "write")
+    document = Document(data.content, {"name": data.name, "created_by": user.id})
+    try:
+        await indexer.index(collection, [document], asking=asking_of(request, user))
+    except RetrievalError as error:
+        raise HttpError(500, messages.default(str(error))) from error
+    about = {"name": data.name, "content_preview": data.content[:300]}
+    await bus.publish(Happened("retrieval.content.processed", user, collection, "retrieval.collection", about))
+    return {"status": True, "collection_name": collection, "content": data.content}
+
+
+class DeleteForm(msgspec.Struct):
+    collection_name: str
+    file_id: str
+
+
+class _Hash(msgspec.Struct):
+    value: str | None
+
+
+@router.post("/delete")
+async def delete(data: DeleteForm, user: AdminUser, db: Database, store: VectorStore, bus: Bus) -> Answer:
+    """Take what a file's content has become out of a collection."""
+    if not await store.has(data.collection_name):
+        return {"status": False}
+    file = await db.first(_Hash, "retrieval.hash", "SELECT hash FROM file WHERE id = :id", id=data.file_id)
+    if file is None:
+        raise NotFound(messages.NOT_FOUND)
+    if file.value is None:
+        raise BadRequest(messages.default("File has no hash; cannot delete vector entries by hash."))
+    try:
+        await store.delete(data.collection_name, where={"hash": file.value})
+    except RetrievalError:
+        log.exception("nothing was deleted from %s", data.collection_name)
+        return {"status": False}
+    await bus.publish(
+        Happened("retrieval.collection.deleted", user, data.collection_name, data={"file_id": data.file_id})
+    )
+    return {"status": True}
+
+
+@router.post("/reset/db")
+async def reset_store(user: AdminUser, db: Database, store: VectorStore, bus: Bus) -> None:
+    """Forget every chunk, and every knowledge with them."""
+    await store.reset()
+    async with db.transaction() as tx:
+        await tx.execute("retrieval.grants", "DELETE FROM access_grant WHERE resource_type = 'knowledge'")
+        for table in ("knowledge_file", "knowledge_directory", "knowledge"):
+            await tx.execute(f"retrieval.reset_{table}", f"DELETE FROM {table}")
+    await bus.publish(Happened("retrieval.vector_db.reset", user, "default"))
+
+
+@router.post("/reset/uploads")
+async def reset_uploads(user: AdminUser, settings: Settings, bus: Bus) -> bool:
+    """Delete what was uploaded; the records stay."""
+    await asyncio.to_thread(_empty, settings.upload_path)
+    await bus.publish(Happened("retrieval.uploads.reset", user, "all", "file.uploads"))
+    return True
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        try:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        except OSError as error:
+            log.warning("%s stays: %s", path, error)

@@ -1,0 +1,80 @@
+"""Rerankers: servers that judge passages by a question (`POST {model, query, documents, top_n}`)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import aiohttp
+import msgspec
+
+from fastback.config import Config
+from fastback.providers.asking import Asking
+from fastback.providers.openai import user_headers
+from fastback.settings import Settings
+
+log = logging.getLogger("fastback.retrieval")
+
+
+class _Result(msgspec.Struct):
+    index: int
+    relevance_score: float
+
+
+class _Answer(msgspec.Struct):
+    results: list[_Result]
+
+
+class ConfiguredReranker:
+    """The reranker of the configuration: a server (`rag.reranking_engine` external), or none.
+
+    Open WebUI can also load a model that scores pairs into its own process. Nothing here does: where one is named,
+    passages keep the order that they were found in.
+    """
+
+    def __init__(self, client: aiohttp.ClientSession, config: Config, settings: Settings) -> None:
+        self._client = client
+        self._config = config
+        self._settings = settings
+
+    async def scores(self, query: str, texts: Sequence[str], *, asking: Asking | None = None) -> list[float] | None:
+        """A score for each text; None where no reranker is configured, or it fails, which the log tells."""
+        config = self._config
+        model = config.text("rag.reranking_model")
+        if not model or config.text("rag.reranking_engine") != "external" or not texts:
+            return None
+        url = config.text("rag.external_reranker_url")
+        body = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
+        try:
+            async with self._client.post(
+                url,
+                data=msgspec.json.encode(body),
+                headers=self._headers(asking),
+                timeout=aiohttp.ClientTimeout(total=_seconds(config.get("rag.external_reranker_timeout"))),
+            ) as response:
+                response.raise_for_status()
+                answer = msgspec.json.decode(await response.read(), type=_Answer)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError, msgspec.DecodeError) as error:
+            log.warning("the reranker at %s failed: %s", url, error or type(error).__name__)
+            return None
+        found = sorted(answer.results, key=lambda one: one.index)
+        if [one.index for one in found] != list(range(len(texts))):
+            log.warning("the reranker at %s judged %d of %d passages", url, len(found), len(texts))
+            return None
+        return [one.relevance_score for one in found]
+
+    def _headers(self, asking: Asking | None) -> dict[str, str]:
+        found = {
+            "content-type": "application/json",
+            "authorization": f"Bearer {self._config.text('rag.external_reranker_api_key')}",
+        }
+        if asking is not None and asking.user is not None and self._settings.enable_forward_user_info_headers:
+            found |= user_headers(asking.user, self._settings)
+        return found
+
+
+def _seconds(value: object) -> float | None:
+    try:
+        return float(str(value or "")) or None
+    except ValueError:
+        return None
