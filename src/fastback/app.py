@@ -111,6 +111,7 @@ PARTS: list[str] = [
     "features.connections.part",
     "retrieval.extraction.part",
     "retrieval.part",
+    "retrieval.searching.part",
     "features.files.chunks",
     "features.files.removal",
     "features.knowledge.part",

@@ -7,14 +7,18 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.grants import Grants
 from fastback.access.identity import User
 from fastback.completions import history, params, prompt, unread
 from fastback.completions.request import TurnRequest, is_stored
+from fastback.completions.sources.context import Source, elements, put, rendered
+from fastback.completions.sources.found import Finder, Tell
+from fastback.completions.sources.items import Item, of_knowledge, readable
 from fastback.config import Config
 from fastback.features.chats import turns
+from fastback.features.chats.access import ChatAccess
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest
+from fastback.providers.asking import Asking
 from fastback.providers.registry import Model, ModelRegistry
 from fastback.settings import Settings
 
@@ -37,42 +41,44 @@ class Prepared(msgspec.Struct):
     previous: list[dict[str, Any]] = []
     #: What the asker should know of it.
     note: str | None = None
+    #: What the answer rests on, as the page shows it.
+    sources: list[Source] = []
 
 
-_FOLDER = """
-    WITH RECURSIVE up(id, parent_id, user_id, depth) AS (
-        SELECT id, parent_id, user_id, 0 FROM folder WHERE id = :folder_id
-        UNION ALL
-        SELECT f.id, f.parent_id, f.user_id, up.depth + 1 FROM folder f JOIN up ON f.id = up.parent_id
-        WHERE up.depth < 50
-    )
-    SELECT id, user_id FROM up ORDER BY depth"""
-
-
-class _FolderRow(msgspec.Struct):
-    id: str
-    user_id: str
+async def _untold(status: dict[str, Any]) -> None:
+    """Nobody hears how far it is."""
 
 
 class Context:
     """Prepares requests."""
 
     def __init__(
-        self, db: Database, config: Config, registry: ModelRegistry, grants: Grants, settings: Settings
+        self,
+        db: Database,
+        config: Config,
+        registry: ModelRegistry,
+        chats: ChatAccess,
+        finder: Finder,
+        settings: Settings,
     ) -> None:
         self._settings = settings
         self._db = db
         self._config = config
         self._registry = registry
-        self._grants = grants
+        self._chats = chats
+        self._finder = finder
 
-    async def prepare(self, request: TurnRequest, model: Model, user: User) -> Prepared:
+    async def prepare(
+        self, request: TurnRequest, model: Model, asking: Asking, *, tell: Tell = _untold, reads: bool = True
+    ) -> Prepared:
         """Everything a provider must be sent for one model's answer.
+
+        Files and knowledge are searched, unless `reads` is false; `tell` hears how far that is.
 
         Raises:
             BadRequest: parameters that make no sense, a base model that is gone.
         """
-        note = unread.note(request, model)
+        user = asking.asker
         selected = None
         if model.arena:
             model = await self._chosen(model, user)
@@ -84,7 +90,8 @@ class Context:
         merged = params.apply_controls(merged, controls, request.model_controls.get(model.id, {}))
         target = await self._base(model, user, request.model_controls.get(model.id))
         messages, previous = await self._messages(request, target)
-        messages = await self._with_prompts(messages, request, merged, user)
+        folder = await self._folder(request, user)
+        messages = await self._with_prompts(messages, request, folder, merged, user)
         payload = params.body_for_provider(request.body, merged)
         payload["messages"] = messages
         stream = bool(payload.get("stream"))
@@ -93,7 +100,32 @@ class Context:
         if stream and _reports_usage(model):
             payload["stream_options"] = {**(payload.get("stream_options") or {}), "include_usage": True}
         reasoning = merged.get("reasoning_tags")
-        return Prepared(target, payload, stream, reasoning, selected, _pieces(merged), previous, note)
+        prepared = Prepared(target, payload, stream, reasoning, selected, _pieces(merged), previous)
+        if reads and (items := _items(request, folder, model)):
+            await self._add_sources(prepared, items, request, model, asking, tell)
+        return prepared
+
+    async def _add_sources(
+        self, prepared: Prepared, items: list[Item], request: TurnRequest, model: Model, asking: Asking, tell: Tell
+    ) -> None:
+        """Put what the items hold on the question before it."""
+        messages = prepared.payload["messages"]
+        question = next((prompt.text_of(one) for one in reversed(messages) if one.get("role") == "user"), "")
+        by_model = bool(_knowledge(model))
+        search = {"action": "knowledge_search", "query": question}
+        if by_model:
+            await tell({**search, "done": False})
+        found = await self._finder.find(items, messages, question, request.model_id, asking, tell)
+        keys = [key for one in self._settings.rag_source_metadata_keys.split(",") if (key := one.strip())]
+        context = elements(found.sources, keys).strip()
+        if context and question:
+            text = rendered(self._config.text("rag.template"), context, question)
+            in_system = self._settings.rag_system_context
+            prepared.payload["messages"] = put(messages, text, in_system=in_system)
+        if by_model:
+            await tell({**search, "done": True, "hidden": True})
+        prepared.sources = [one for one in found.sources if one.source.get("name") or one.source.get("id")]
+        prepared.note = unread.note(found.missing)
 
     async def _chosen(self, arena: Model, user: User) -> Model:
         meta = (arena.entry.get("info") or {}).get("meta") or {}
@@ -165,23 +197,20 @@ class Context:
         return history.for_model(given, reasoning=reasoning), previous
 
     async def _with_prompts(
-        self, messages: list[Message], request: TurnRequest, merged: dict[str, Any], user: User
+        self, messages: list[Message], request: TurnRequest, folder: _Folder | None, merged: dict[str, Any], user: User
     ) -> list[Message]:
         known = {"variables": request.variables, "chat_variables": request.chat_variables}
         system = prompt.system_of(messages)
         if system is not None:
             text = await prompt.resolve(self._db, prompt.text_of(system), user, **known)
             messages = prompt.replace_system(messages, text)
-        folder_prompt = await self._folder_prompt(request, user)
-        if folder_prompt:
-            messages = prompt.with_system(messages, await prompt.resolve(self._db, folder_prompt, user, **known))
-        chosen = merged.get("system")
-        if isinstance(chosen, str) and chosen:
-            messages = prompt.with_system(messages, await prompt.resolve(self._db, chosen, user, **known))
+        for own in (folder.prompt if folder is not None else None, merged.get("system")):
+            if isinstance(own, str) and own:
+                messages = prompt.with_system(messages, await prompt.resolve(self._db, own, user, **known))
         return messages
 
-    async def _folder_prompt(self, request: TurnRequest, user: User) -> str | None:
-        """The system prompt of the folder the chat lies in, where the asker may read the folder."""
+    async def _folder(self, request: TurnRequest, user: User) -> _Folder | None:
+        """The folder the chat lies in, where the asker may read it."""
         folder_id = request.folder_id
         if folder_id is None and is_stored(request.chat_id):
             folder_id = await self._db.scalar(
@@ -189,25 +218,45 @@ class Context:
             )
         if not folder_id:
             return None
-        data = await self._db.first(
-            _FolderData, "context.folder", "SELECT data FROM folder WHERE id = :id", id=folder_id
+        folder = await self._db.first(
+            _Folder, "context.folder", "SELECT id, data FROM folder WHERE id = :id", id=folder_id
         )
-        text = (data.data or {}).get("system_prompt") if data is not None else None
-        if not isinstance(text, str) or not text:
+        if folder is None or not folder.data or not await self._chats.may_read_folder(folder_id, user):
             return None
-        if user.is_admin or await self._may_read(folder_id, user):
-            return text
-        return None
-
-    async def _may_read(self, folder_id: str, user: User) -> bool:
-        above = await self._db.all(_FolderRow, "context.folders_above", _FOLDER, folder_id=folder_id)
-        if any(one.user_id == user.id for one in above):
-            return True
-        return bool(await self._grants.accessible(user.id, "folder", [one.id for one in above]))
+        return folder
 
 
-class _FolderData(msgspec.Struct):
+class _Folder(msgspec.Struct):
+    id: str
     data: dict[str, Any] | None
+
+    @property
+    def prompt(self) -> Any:
+        return (self.data or {}).get("system_prompt")
+
+    @property
+    def holds_files(self) -> bool:
+        return bool((self.data or {}).get("files"))
+
+
+def _meta(model: Model) -> dict[str, Any]:
+    return (model.info.meta if model.info is not None else None) or {}
+
+
+def _knowledge(model: Model) -> list[Item]:
+    return of_knowledge(_meta(model).get("knowledge"))
+
+
+def _items(request: TurnRequest, folder: _Folder | None, model: Model) -> list[Item]:
+    """What the question refers to: what came with it, what the chat's folder holds, what the model knows.
+
+    Open WebUI leaves folders and models to tools that search them, unless functions are called the old way; here they
+    are read in any case, as there are no such tools yet.
+    """
+    if (_meta(model).get("capabilities") or {}).get("file_context", True) is False:
+        return []
+    of_folder = [{"type": "folder", "id": folder.id}] if folder is not None and folder.holds_files else []
+    return readable([*of_folder, *(request.files or []), *_knowledge(model)])
 
 
 def _items_of(message: Message) -> list[dict[str, Any]]:

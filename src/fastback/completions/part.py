@@ -11,15 +11,21 @@ from fastback.completions.events import ChatWatchers
 from fastback.completions.follow_ups import FollowUps
 from fastback.completions.provider import Provider
 from fastback.completions.service import Completions
+from fastback.completions.sources.found import Finder
+from fastback.completions.sources.reading import Reader
 from fastback.completions.turn import TurnServices
 from fastback.config import Config
 from fastback.features.chats import recovery
 from fastback.features.chats.access import ChatAccess
+from fastback.features.files.access import FileAccess
+from fastback.features.folders.files import Readable
+from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
 from fastback.kit.tasks import Tasks
 from fastback.providers.registry import ModelRegistry
+from fastback.retrieval.searching.retriever import Retriever
 from fastback.settings import Settings
 
 
@@ -29,17 +35,17 @@ async def start(services: Services) -> None:
     config: Config = services.get(Config)
     settings: Settings = services.get(Settings)
     registry: ModelRegistry = services.get(ModelRegistry)
-    grants: Grants = services.get(Grants)
     bus: Bus = services.get(Bus)
     provider = Provider(services.get(aiohttp.ClientSession), settings, services.get(Permissions), bus)
     follow_ups = FollowUps(db, config, registry, provider)
     rights: ChatAccess = services.get(ChatAccess)
+    finder = Finder(db, config, _reader(services), services.get(Retriever), follow_ups)
     watchers = ChatWatchers()
     turn_services = TurnServices(
         db,
         bus,
         services.get(Tasks),
-        Context(db, config, registry, grants, settings),
+        Context(db, config, registry, rights, finder, settings),
         provider,
         follow_ups,
         watchers,
@@ -54,3 +60,17 @@ async def start(services: Services) -> None:
     if alone:  # else other processes may be in the middle of an answer
         tasks: Tasks = services.get(Tasks)
         tasks.background(recovery.recover(db, tasks))
+
+
+def _reader(services: Services) -> Reader:
+    db: Database = services.get(Database)
+    files: FileAccess = services.get(FileAccess)
+    return Reader(
+        db,
+        services.get(Grants),
+        services.get(ChatAccess),
+        files,
+        Readable(db, services.get(Permissions), files),
+        services.get(CollectionAccess),
+        services.get(Settings),
+    )

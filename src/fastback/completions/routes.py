@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import aiohttp
+import msgspec
 from starlette.requests import Request
 
 from fastback import messages
@@ -24,11 +25,16 @@ from fastback.providers.relay import RelayResponse
 router = Router("/api")
 
 
-async def complete(body: dict[str, Any], asking: Asking, http: Request, completions: Completions) -> Any:
-    """A completion for an API client: the provider's bytes, or a stream of them, passed on."""
+async def complete(
+    body: dict[str, Any], asking: Asking, http: Request, completions: Completions, *, reads: bool = True
+) -> Any:
+    """A completion for an API client: the provider's bytes, or a stream of them, passed on.
+
+    What a chat completion refers to is read; `reads` is false for those that take no files.
+    """
     request = completions.read(body)
     model = await completions.model(request.model_id, asking.asker)
-    prepared = await completions.services.context.prepare(request, model, asking.asker)
+    prepared = await completions.services.context.prepare(request, model, asking, reads=reads)
     if prepared.note:
         # What the answer does without is told in a header.
         http.scope.setdefault("fastback.headers", []).append((unread.HEADER, prepared.note.encode()))
@@ -46,11 +52,17 @@ async def answer(prepared: Prepared, model: Model, asking: Asking, http: Request
         upstream = await while_connected(http, opening)
     except ProviderFailed as error:
         return refusal(error)
-    if upstream.protocol == "openai" or (upstream.protocol == "responses" and upstream.is_stream):
+    sources = [msgspec.to_builtins(one) for one in prepared.sources]
+    first = b"data: " + msgspec.json.encode({"sources": sources}) + b"\n\n" if sources else b""
+    if upstream.is_stream:
+        if upstream.protocol in ("openai", "responses"):
+            return RelayResponse(upstream.response, first=first)
+    elif upstream.protocol == "openai" and not sources:
         return RelayResponse(upstream.response)
     if not upstream.is_stream:
         try:
-            return await while_connected(http, upstream.json())
+            found = await while_connected(http, upstream.json())
+            return {"sources": sources, **found} if sources and isinstance(found, dict) else found
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise HttpError(502, messages.SERVER_CONNECTION_ERROR) from error
         finally:
@@ -63,7 +75,7 @@ async def answer(prepared: Prepared, model: Model, asking: Asking, http: Request
         *lines, rest = (rest + piece).split(b"\n")
         return b"".join(one for line in lines if line.strip() for one in converter.feed(line))
 
-    return RelayResponse(upstream.response, convert=convert, content_type="text/event-stream")
+    return RelayResponse(upstream.response, first=first, convert=convert, content_type="text/event-stream")
 
 
 @router.post("/chat/completions", "/v1/chat/completions")

@@ -20,6 +20,7 @@ from fastback.completions.events import SHARED, ChatWatchers, TurnEvent
 from fastback.completions.follow_ups import FollowUps
 from fastback.completions.provider import Provider, ProviderFailed, Upstream, detail_of
 from fastback.completions.request import TurnRequest, is_stored
+from fastback.completions.sources.context import Source
 from fastback.completions.tags import TagSplitter, pairs_of
 from fastback.features.chats import turns
 from fastback.features.chats.events import ChatWritten
@@ -118,7 +119,7 @@ class Turn:
         await self._s.bus.publish(ChatWritten(self.request.chat_id, self.user.id))
 
     async def _answer(self) -> None:
-        prepared = await self._s.context.prepare(self.request, self.model, self.user)
+        prepared = await self._s.context.prepare(self.request, self.model, self.asking, tell=self._status)
         answer = Answer(TagSplitter(pairs_of(prepared.reasoning_tags)), prepared.previous)
         answer.selected_model_id = prepared.selected_model_id
         self._answer_so_far = answer
@@ -128,6 +129,8 @@ class Turn:
         try:
             if prepared.selected_model_id:
                 await self._selected(prepared.selected_model_id)
+            if prepared.sources:
+                await self._rests_on(prepared.sources)
             if prepared.stream and upstream.is_stream:
                 await self._stream(upstream, answer, max(self._s.pieces, prepared.pieces))
             else:
@@ -143,8 +146,17 @@ class Turn:
         """Say above the answer what was done for it."""
         await self.emit("status", status)
         if self._stored:
-            patch = {"statusHistory": [status]}
-            await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch, touch=False)
+            await turns.add_status(self._s.db, self.request.chat_id, self.message_id, status)
+
+    async def _rests_on(self, sources: list[Source]) -> None:
+        """Show below the answer what it rests on."""
+        shown = [msgspec.to_builtins(one) for one in sources]
+        event = {"type": "chat:completion", "data": {"sources": shown}}
+        chat_id, session_id = self.request.chat_id, self.request.session_id
+        shared = event if self._stored and self._s.watchers.others(chat_id, session_id) else None
+        await self._s.bus.publish(TurnEvent(self.user.id, chat_id, self.message_id, event, session_id, shared))
+        if self._stored:
+            await turns.save_message(self._s.db, chat_id, self.message_id, {"sources": shown})
 
     async def _selected(self, model_id: str) -> None:
         await self.emit("chat:completion", {"selected_model_id": model_id})

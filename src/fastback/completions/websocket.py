@@ -162,10 +162,13 @@ class _Talk:
         request = self._completions.read({**{k: v for k, v in body.items() if k != "metadata"}, "stream": True})
         model = await self._completions.model(request.model_id, user)
         services = self._completions.services
-        prepared = await services.context.prepare(request, model, user)
-        upstream = await services.provider.open(prepared.model, prepared.payload, self._asking(identity))
+        asking = self._asking(identity)
+        prepared = await services.context.prepare(request, model, asking)
+        upstream = await services.provider.open(prepared.model, prepared.payload, asking)
         answer = Answer(TagSplitter())
         try:
+            if prepared.sources:
+                await self.text(msgspec.json.encode({"sources": prepared.sources}).decode())
             if not upstream.is_stream:
                 found = await upstream.json()
                 await self.text(msgspec.json.encode(found).decode())
@@ -188,4 +191,6 @@ class _Talk:
                     "done": True,
                     "model": model.id,
                 }
+                if prepared.sources:
+                    patch["sources"] = msgspec.to_builtins(prepared.sources)
                 await asyncio.shield(turns.save_message(services.db, str(chat_id), str(message_id), patch))

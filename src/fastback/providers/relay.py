@@ -25,16 +25,18 @@ _PASSED = {
 
 
 class RelayResponse(Response):
-    """Relays `upstream`; with `convert`, each piece goes through it first."""
+    """Relays `upstream`; with `convert`, each piece goes through it first. `first` goes before a stream."""
 
     def __init__(
         self,
         upstream: aiohttp.ClientResponse,
         *,
+        first: bytes = b"",
         convert: Callable[[bytes], bytes] | None = None,
         content_type: str | None = None,
     ) -> None:
         self.upstream = upstream
+        self._first = first
         self._convert = convert
         self.status_code = upstream.status
         self.background = None
@@ -50,7 +52,7 @@ class RelayResponse(Response):
             self._relayed += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._convert is None and self.upstream.content_length is not None:
+        if self._convert is None and not self._first and self.upstream.content_length is not None:
             await self._whole(send, scope.get("fastback.headers", []))
             return
         gone = asyncio.ensure_future(self._gone(receive))
@@ -83,6 +85,8 @@ class RelayResponse(Response):
     async def _pass_on(self, send: Send, gone: asyncio.Future[None], extra: list[tuple[bytes, bytes]]) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": [*self._relayed, *extra]})
         gone.add_done_callback(lambda _: self.upstream.close())
+        if self._first:
+            await send({"type": "http.response.body", "body": self._first, "more_body": True})
         try:
             async for piece in self.upstream.content.iter_any():
                 if gone.done():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastback.settings.answering import Forwarding
+from fastback.settings.embedding import Embedding
 from fastback.settings.field import about
 
 
-class Retrieving(Forwarding, frozen=True, kw_only=True):
-    """Documents"""
+class Retrieving(Embedding, frozen=True, kw_only=True):
+    """Searching documents"""
 
     rag_system_context: Annotated[
         bool, about("Put passages behind the system prompt, instead of before the question.")

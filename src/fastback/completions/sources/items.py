@@ -34,9 +34,7 @@ def of_knowledge(entries: Any) -> list[Item]:
             found.append({"id": entry["collection_name"], "name": entry.get("name"), "legacy": True})
         elif entry.get("collection_names"):
             names = entry["collection_names"]
-            found.append(
-                {"name": entry.get("name"), "type": "collection", "collection_names": names, "legacy": True}
-            )
+            found.append({"name": entry.get("name"), "type": "collection", "collection_names": names, "legacy": True})
         else:
             found.append(dict(entry))
     return found

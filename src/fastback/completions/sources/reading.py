@@ -133,14 +133,10 @@ class Reader:
         return readable(found), delegated
 
     async def _owner(self, user_id: str) -> User | None:
-        row = await self._db.first(
-            _Owner, "sources.owner", 'SELECT id, role FROM "user" WHERE id = :id', id=user_id
-        )
-        return User(id=row.id, role=row.role, name="", email="") if row is not None else None
+        row = await self._db.first(_Owner, "sources.owner", 'SELECT id, role FROM "user" WHERE id = :id', id=user_id)
+        return User(row.id, "", "", row.role) if row is not None else None
 
-    async def _known(
-        self, items: list[Item], user: User, delegated: set[tuple[str, str]], *, whole: bool
-    ) -> _Known:
+    async def _known(self, items: list[Item], user: User, delegated: set[tuple[str, str]], *, whole: bool) -> _Known:
         """Everything that the items name and the asker may read, a statement for each kind."""
         ids: dict[str, list[str]] = {}
         for item in items:
@@ -163,16 +159,12 @@ class Reader:
                 known.chats[chat_id] = chat
         return known
 
-    async def _known_files(
-        self, ids: list[str], user: User, delegated: set[tuple[str, str]]
-    ) -> dict[str, _File]:
+    async def _known_files(self, ids: list[str], user: User, delegated: set[tuple[str, str]]) -> dict[str, _File]:
         rows = await self._db.all(
             _File, "sources.files", "SELECT id, user_id, filename FROM file WHERE id = ANY(:ids)", ids=ids
         )
         foreign = [
-            row.id
-            for row in rows
-            if not (user.is_admin or self._open or row.user_id == user.id or ("file", row.id) in delegated)
+            row.id for row in rows if not (user.is_admin or row.user_id == user.id or ("file", row.id) in delegated)
         ]
         closed = set(foreign) - await self._files.those(user, foreign) if foreign else set()
         return {row.id: row for row in rows if row.id not in closed}
@@ -277,9 +269,7 @@ class Reader:
             return Reading(item, missing="external knowledge")
         if whole:
             files = known.contents.get(knowledge.id, [])
-            about: list[Metadata] = [
-                {"file_id": one.id, "name": one.filename, "source": one.filename} for one in files
-            ]
+            about: list[Metadata] = [{"file_id": one.id, "name": one.filename, "source": one.filename} for one in files]
             return Reading(item, [one.text or "" for one in files], about)
         if item.get("legacy"):
             return Reading(item, collections=await self._old_collections(item, knowledge.id))
@@ -298,15 +288,14 @@ class Reader:
 
     async def _close(self, plan: list[Reading], user: User, delegated: set[tuple[str, str]]) -> None:
         """Take away the collections that are not open to the asker, and those that an item before has named."""
-        checked = [one for one in plan if one.collections and (one.item.get("type"), one.item.get("id")) not in delegated]
-        names = {name for one in checked for name in one.collections}
+        own = [(one, (one.item.get("type"), one.item.get("id")) in delegated) for one in plan]
+        names = {name for one, is_delegated in own if not is_delegated for name in one.collections}
         allowed = await self._collections.those(names, user) if names else set()
         seen: set[str] = set()
-        for one in plan:
-            if one in checked:
-                one.collections = [name for name in one.collections if name in allowed]
-            one.collections = [name for name in dict.fromkeys(one.collections) if name not in seen]
-            seen.update(one.collections)
+        for one, is_delegated in own:
+            names = {name for name in one.collections if is_delegated or name in allowed} - seen
+            one.collections = [name for name in dict.fromkeys(one.collections) if name in names]
+            seen |= names
 
 
 class _Known(msgspec.Struct):
@@ -344,9 +333,7 @@ def _conversation(chat: _Chat) -> str:
         seen.add(current)
         chain.append(messages[current])
         current = messages[current].get("parentId")
-    return "\n".join(
-        f"#### {str(one.get('role') or 'user').capitalize()}\n{plain(one)}\n" for one in reversed(chain)
-    )
+    return "\n".join(f"#### {str(one.get('role') or 'user').capitalize()}\n{plain(one)}\n" for one in reversed(chain))
 
 
 def _names(item: Item) -> list[str]:

@@ -84,6 +84,10 @@ class ChatAccess:
             return True
         return bool(await self._grants.accessible(user.id, "folder", [one.id for one in above]))
 
+    async def may_read_folder(self, folder_id: str, user: User) -> bool:
+        """Whether a user may read what a folder holds, as its owner, by a grant, as an administrator."""
+        return user.is_admin or await self._granted_folder(folder_id, user, "read")
+
     async def may_write_folder(self, folder_id: str, user: User) -> bool:
         """Whether a user may put chats into a folder."""
         above = await self._db.all(_Folder, "chats.folders_above", _ABOVE, folder_id=folder_id)

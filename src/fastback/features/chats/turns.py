@@ -164,6 +164,17 @@ async def save_message(
     return await edit_message(db, chat_id, message_id, act, touch=touch, repair=repair)
 
 
+async def add_status(db: Database, chat_id: str, message_id: str, status: dict[str, Any]) -> None:
+    """Put a line behind those above an answer that say what was done for it."""
+    line = without_nulls(status)
+
+    def act(document: Document) -> Message:
+        known = (document.message(message_id) or {}).get("statusHistory")
+        return document.upsert(message_id, {"statusHistory": [*(known if isinstance(known, list) else []), line]})
+
+    await edit_message(db, chat_id, message_id, act, touch=False, repair=False)
+
+
 async def save_progress(
     db: Database, chat_id: str, message_id: str, content: str, output: list[dict[str, Any]]
 ) -> None:

@@ -78,7 +78,7 @@ async def chat(
     name = data.get("model")
     if await completions.openai_model(name if isinstance(name, str) else "", user) is None:
         raise NotFound(messages.model_not_found())
-    return await complete(data, asking_of(request, user), request, completions)
+    return await complete(data, asking_of(request, user), request, completions, reads=False)
 
 
 class ResponsesForm(msgspec.Struct):

@@ -1,8 +1,13 @@
-"""What the settings of retrieval keep as long as the process."""
+"""Starts what the routes of retrieval work with."""
 
 from __future__ import annotations
 
+from fastback.access.permissions import Permissions
+from fastback.features.files.access import FileAccess
+from fastback.features.retrieval.access import CollectionAccess
+from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
+from fastback.settings import Settings
 
 
 class Translation:
@@ -12,5 +17,9 @@ class Translation:
 
 
 async def start(services: Services) -> None:
-    """Add `Translation`."""
+    """Add `Translation` and `CollectionAccess`."""
     services.add(Translation, Translation())
+    db: Database = services.get(Database)
+    files: FileAccess = services.get(FileAccess)
+    access = CollectionAccess(db, services.get(Permissions), files, services.get(Settings))
+    services.add(CollectionAccess, access)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from fastback.features.retrieval import config_routes
+from fastback.features.retrieval import config_routes, content_routes, query_routes
 
 routers = [
     config_routes.router,
+    query_routes.router,
+    content_routes.router,
 ]

@@ -120,3 +120,15 @@ def follow_ups_in(text: str) -> list[str]:
         return []
     kept = dict.fromkeys(one.strip() for one in found)
     return [one for one in kept if one and len(one) <= FOLLOW_UP_LENGTH][:FOLLOW_UPS]
+
+
+def queries_in(text: str) -> list[str]:
+    """Search queries: those of the last JSON object, or the whole answer where it holds none."""
+    start, end = text.rfind("{"), text.rfind("}")
+    try:
+        found = msgspec.json.decode(text[start : end + 1]) if 0 <= start < end else None
+    except msgspec.DecodeError:
+        found = None
+    if isinstance(found, dict):
+        return _texts(found.get("queries"))
+    return _texts([text.strip()])

@@ -215,6 +215,6 @@ async def merge(data: TaskForm, request: Request, user: VerifiedUser, completion
     )
     asking = asking_of(request, user, chat_id=data.chat_id or "", task="moa_response_generation")
     try:
-        return await complete({**payload, "stream": data.stream}, asking, request, completions)
+        return await complete({**payload, "stream": data.stream}, asking, request, completions, reads=False)
     except HttpError as error:
         raise _failed("moa_response_generation", f"{error.status}: {error.detail}") from error

@@ -99,9 +99,7 @@ class Retriever:
         found = [self._found(list(group), asked, vectors, search, asking) for group in groups]
         return await asyncio.gather(*found)
 
-    async def nearest(
-        self, collection: str, query: str, limit: int, *, asking: Asking | None = None
-    ) -> list[Hit]:
+    async def nearest(self, collection: str, query: str, limit: int, *, asking: Asking | None = None) -> list[Hit]:
         """The nearest chunks of one collection as they lie there, twins too.
 
         Raises:

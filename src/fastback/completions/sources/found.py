@@ -1,0 +1,137 @@
+"""The passages that a question is answered with: its items read, its questions thought of, its collections searched."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from fastback.completions.follow_ups import FollowUps
+from fastback.completions.sources.context import Message, Source, count
+from fastback.completions.sources.items import Item, is_whole
+from fastback.completions.sources.reading import Reader, Reading
+from fastback.config import Config
+from fastback.features.tasks.requests import queries_in
+from fastback.kit.db import Database
+from fastback.providers.asking import Asking
+from fastback.retrieval.contracts import Hit, RetrievalError
+from fastback.retrieval.searching.retriever import Retriever
+
+log = logging.getLogger("fastback.completions")
+
+Status = dict[str, Any]
+Tell = Callable[[Status], Awaitable[None]]
+
+
+class Found(msgspec.Struct):
+    """Passages, and what could not be read by anybody."""
+
+    sources: list[Source] = []
+    missing: list[str] = []
+
+
+class _Name(msgspec.Struct):
+    id: str
+    name: str | None
+
+
+class Finder:
+    """Finds the sources of a question."""
+
+    def __init__(
+        self, db: Database, config: Config, reader: Reader, retriever: Retriever, follow_ups: FollowUps
+    ) -> None:
+        self._db = db
+        self._config = config
+        self._reader = reader
+        self._retriever = retriever
+        self._follow_ups = follow_ups
+
+    async def find(
+        self, items: list[Item], messages: list[Message], question: str, model_id: str, asking: Asking, tell: Tell
+    ) -> Found:
+        """What the items hold on the conversation's last question; `tell` hears how far it is.
+
+        An engine that fails leaves the answer without passages, as the log says.
+        """
+        everything = all(is_whole(item) for item in items)
+        reading = asyncio.ensure_future(
+            self._reader.plan(items, asking.asker, whole=self._config.flag("rag.bypass_embedding_and_retrieval"))
+        )
+        try:
+            queries = [] if everything else await self._queries(messages, model_id, asking)
+            if not everything:
+                await tell({"action": "queries_generated", "queries": queries, "done": False})
+            plan = await reading
+        finally:
+            reading.cancel()
+        whole = everything or self._config.flag("rag.full_context")
+        try:
+            sources = await self._sources(plan, queries or [question], asking, whole=whole)
+        except RetrievalError as error:
+            log.warning("nothing was found in files: %s", error)
+            sources = [_source(one) for one in plan if one.texts is not None]
+        await self._rename(sources)
+        await tell({"action": "sources_retrieved", "count": count(sources), "done": True})
+        return Found(sources, list(dict.fromkeys(one.missing for one in plan if one.missing)))
+
+    async def _queries(self, messages: list[Message], model_id: str, asking: Asking) -> list[str]:
+        """What a model would search for; nothing where it is not to be asked, or has no idea."""
+        if not self._config.flag("task.query.retrieval.enable"):
+            return []
+        return queries_in(await self._follow_ups.ask("query_generation", messages, model_id, asking))
+
+    async def _sources(self, plan: list[Reading], queries: list[str], asking: Asking, *, whole: bool) -> list[Source]:
+        searched = [one for one in plan if one.texts is None and one.collections]
+        groups = [one.collections for one in searched]
+        if whole:
+            hits = await asyncio.gather(*(self._retriever.everything(names) for names in groups))
+        else:
+            hits = await self._retriever.query_each(groups, queries, asking=asking)
+        found = {id(one): some for one, some in zip(searched, hits, strict=True)}
+        sources = [
+            _of_hits(one.item, found[id(one)], whole=whole) if id(one) in found else _source(one)
+            for one in plan
+            if id(one) in found or one.texts is not None
+        ]
+        return [one for one in sources if one.document]
+
+    async def _rename(self, sources: list[Source]) -> None:
+        """Show files by the names that they have now."""
+        ids = {
+            one["file_id"]
+            for source in sources
+            for one in source.metadata
+            if isinstance(one.get("file_id"), str) and not one.get("external")
+        }
+        if not ids:
+            return
+        rows = await self._db.all(
+            _Name, "sources.names", "SELECT id, meta ->> 'name' FROM file WHERE id = ANY(:ids)", ids=list(ids)
+        )
+        names = {row.id: row.name for row in rows if row.name}
+        for source in sources:
+            for one in source.metadata:
+                name = None if one.get("external") else names.get(one.get("file_id") or "")
+                if name:
+                    if one.get("source") == one.get("name"):
+                        one["source"] = name
+                    one["name"] = name
+
+
+def _shown(item: Item) -> Item:
+    return {key: value for key, value in item.items() if key != "data"}
+
+
+def _source(reading: Reading) -> Source:
+    """What is read as it stands."""
+    texts = reading.texts or []
+    return Source(_shown(reading.item), texts, [dict(one) for one in reading.metadata[: len(texts)]])
+
+
+def _of_hits(item: Item, hits: list[Hit], *, whole: bool) -> Source:
+    distances = None if whole else [hit.score for hit in hits]
+    return Source(_shown(item), [hit.text for hit in hits], [dict(hit.metadata) for hit in hits], distances)
