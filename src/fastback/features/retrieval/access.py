@@ -2,6 +2,7 @@
 
 `file-…` belongs to a file, `user-memory-…` and `web-search-…` to a user, `knowledge-bases` to the server alone; any
 other name may be that of a knowledge. What is none of these is closed, unless a setting opens it.
+"""
 
 from __future__ import annotations
 
