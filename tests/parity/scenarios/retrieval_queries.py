@@ -1,0 +1,78 @@
+"""Texts put into collections and searched, by everybody who may and may not."""
+
+from parity.steps import flat, get, post, refused
+
+_R = "/api/v1/retrieval"
+_DOC, _MANY, _TEXT = f"{_R}/query/doc", f"{_R}/query/collection", f"{_R}/process/text"
+_CONFIG, _SAVE = f"{_R}/config", f"{_R}/config/update"
+_OWN = "web-search-${bob.id}-notes"
+_GREEN = "Green tea is steeped at seventy degrees for two minutes."
+_BLACK = "Black tea is steeped with boiling water for four minutes."
+_BREAD = "Bread is baked at two hundred and thirty degrees."
+
+
+def _put(who: str, name: str, text: str, **more):
+    return post(who, _TEXT, {"name": name, "content": text, **more})
+
+
+def _each(who: str, collection: str):
+    """Every way of searching one collection."""
+    return flat(
+        post(who, _DOC, {"collection_name": collection, "query": "How hot is green tea?"}),
+        post(who, _MANY, {"collection_names": [collection], "query": "How hot is green tea?", "k": 2}),
+    )
+
+
+STEPS = flat(
+    refused("anonymous pending", "POST", _TEXT, {"name": "tea", "content": _GREEN}),
+    refused("anonymous pending", "POST", _DOC, {"collection_name": "a", "query": "b"}),
+    refused("anonymous pending", "POST", _MANY, {"collection_names": ["a"], "query": "b"}),
+    post("bob", _TEXT, {"name": "tea"}),
+    post("bob", _DOC, {"collection_name": "a"}),
+    post("bob", _MANY, {"collection_names": "a", "query": 1, "k": "many"}),
+    # Without a name the text is kept under its digest; the same text again changes nothing.
+    post("bob", _TEXT, {"name": "tea", "content": _GREEN}, save={"digest": "$.collection_name"}),
+    post("bob", _TEXT, {"name": "tea", "content": _GREEN}),
+    post("bob", _TEXT, {"name": "nothing", "content": ""}),
+    _each("ada", "${digest}"),
+    # Nobody else's collections; not even an unknown one's.
+    _each("bob", "${digest}"),
+    _each("bob", "knowledge-bases"),
+    _each("bob", "user-memory-${ada.id}"),
+    _each("bob", "file-nothing"),
+    _each("bob", "../passwd"),
+    _each("ada", "../passwd"),
+    _put("cy", "tea", _BLACK, collection_name=_OWN),
+    _put("bob", "tea", _BLACK, collection_name=_OWN),
+    _put("bob", "more", _BREAD, collection_name="web-search-${bob.id}-more"),
+    _each("bob", _OWN),
+    _each("cy", _OWN),
+    _each("ada", _OWN),
+    post("bob", _MANY, {"collection_names": [_OWN, "web-search-${bob.id}-more"], "query": "How is bread baked?"}),
+    post("bob", _MANY, {"collection_names": [_OWN, "web-search-${bob.id}-more"], "query": "Bread?", "k": 1}),
+    post("bob", _MANY, {"collection_names": [_OWN, "web-search-${ada.id}-x"], "query": "Bread?"}),
+    post("bob", _MANY, {"collection_names": [], "query": "Bread?"}),
+    post("bob", _MANY, {"collection_names": [_OWN], "query": ""}),
+    post("ada", _DOC, {"collection_name": "unknown", "query": "Anything?"}),
+    post("ada", _MANY, {"collection_names": ["unknown"], "query": "Anything?"}),
+    # Words count, too.
+    get("ada", _CONFIG, save={"config": "$"}),
+    post("ada", _SAVE, {"ENABLE_RAG_HYBRID_SEARCH": True, "TOP_K": 2, "TOP_K_RERANKER": 2}),
+    _each("bob", _OWN),
+    post("bob", _MANY, {"collection_names": [_OWN], "query": "Tea?", "hybrid": False}),
+    post("bob", _MANY, {"collection_names": [_OWN], "query": "Tea?", "r": 0.99}),
+    post("bob", _MANY, {"collection_names": [_OWN], "query": "black tea", "hybrid_bm25_weight": 1}),
+    post("bob", _MANY, {"collection_names": [_OWN], "query": "black tea", "hybrid_bm25_weight": 0}),
+    post("ada", _DOC, {"collection_name": "unknown", "query": "Anything?"}),
+    post("ada", _SAVE, {"ENABLE_RAG_HYBRID_SEARCH": False}),
+    # Taking away.
+    refused("anonymous pending bob", "POST", f"{_R}/delete", {"collection_name": _OWN, "file_id": "nothing"}),
+    post("ada", f"{_R}/delete", {"collection_name": _OWN}),
+    post("ada", f"{_R}/delete", {"collection_name": "unknown", "file_id": "nothing"}),
+    post("ada", f"{_R}/delete", {"collection_name": _OWN, "file_id": "nothing"}),
+    refused("anonymous pending bob", "POST", f"{_R}/reset/db"),
+    refused("anonymous pending bob", "POST", f"{_R}/reset/uploads"),
+    post("ada", f"{_R}/reset/uploads"),
+    post("ada", f"{_R}/reset/db"),
+    post("ada", _DOC, {"collection_name": _OWN, "query": "Tea?"}),
+)
