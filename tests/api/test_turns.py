@@ -228,24 +228,6 @@ async def test_a_system_prompt_with_variables_reaches_the_model(ada: Person, ups
     assert asked["messages"][0] == {"role": "system", "content": "You help Ada."}
 
 
-async def test_what_is_not_read_is_said(ada: Person) -> None:
-    async with open_page(ada) as page:
-        document = {"type": "file", "id": "f1", "name": "plan.pdf", "url": "f1"}
-        done = await page.ask("What does it say? [[tokens 3]]", files=[document])
-        assert [one["done"] for one in page.of("status")] == [True]
-        assert "not read" in page.of("status")[0]["description"]
-        chat = await page.chat(done["chat_id"])
-        assert "not read" in answer_of(chat, done["answer"])["statusHistory"][0]["description"]
-        picture = {"type": "image", "url": "data:image/png;base64,AA=="}
-        page.events.clear()
-        await page.ask("What does it show? [[tokens 3]]", files=[picture])
-        assert page.of("status") == []
-    body = {"model": "demo-small", "messages": [{"role": "user", "content": "Hi"}]}
-    told = await ada.post("/api/chat/completions", {**body, "files": [document]})
-    assert told.status == 200 and "not read" in told.headers["x-fastback-note"]
-    assert "x-fastback-note" not in (await ada.post("/api/chat/completions", body)).headers
-
-
 async def test_the_end_of_an_answer_is_told_outside(ada: Person, server: Server) -> None:
     heard: list[Happened] = []
     bus: Bus = server.services.get(Bus)

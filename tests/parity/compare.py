@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -63,6 +64,10 @@ class Comparison:
                 found.append(Difference(f"{path}.length", len(expected), len(got)))
         elif isinstance(expected, str) and isinstance(got, str):
             if not self._same_text(expected, got):
+                found.append(Difference(path, expected, got))
+        elif isinstance(expected, float) and isinstance(got, float):
+            # Sums of floating-point numbers depend on who adds them up.
+            if not math.isclose(expected, got, rel_tol=1e-6, abs_tol=1e-9):
                 found.append(Difference(path, expected, got))
         elif type(expected) is not type(got) or expected != got:
             found.append(Difference(path, expected, got))

@@ -14,15 +14,22 @@ _DOCS = {
         {"content": "Two.", "metadata": {"source": "https://two.example"}},
     ],
 }
+#: Both programs count the tokens of what they put before the question: it must be the same.
+_TEMPLATE = "Read this:\n[context]\n\nIt is {{CONTEXT}} and about [query] or {{QUERY}}. Today is {{CURRENT_DATE}}."
 _EVERYBODY = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
+
+
+#: Chroma gives a chunk's metadata back in any order.
+_SHUFFLED = {"ignore": ("$.sources[*].metadata[*].order",), "why": "no order in the reference, either"}
 
 
 def _ask(who: str, *files, stream: bool = False, **more):
     body = {"model": "demo-small", "messages": [{"role": "user", "content": "How hot? [[tokens 2]]"}], "files": files}
-    return post(who, _ASK, {**body, "stream": stream, **more})
+    return post(who, _ASK, {**body, "stream": stream, **more}, **_SHUFFLED)
 
 
 STEPS = flat(
+    post("ada", f"{_R}/config/update", {"RAG_TEMPLATE": _TEMPLATE}, ignore=("$",), why="compared elsewhere"),
     post("ada", "/api/v1/models/model/access/update", {"id": "demo-small", "access_grants": _EVERYBODY}),
     _ask("bob", _TEXT),
     _ask("bob", _TEXT, stream=True),

@@ -18,7 +18,7 @@ from fastback.access.happened import Happened
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http import BadRequest, HttpError, NotFound, Router
+from fastback.kit.http import BadRequest, NotFound, Router
 from fastback.providers.asking import asking_of
 from fastback.retrieval.contracts import Document, RetrievalError, VectorStore
 from fastback.retrieval.indexing import Indexer
@@ -51,7 +51,7 @@ async def process_text(
     try:
         await indexer.index(collection, [document], asking=asking_of(request, user))
     except RetrievalError as error:
-        raise HttpError(500, messages.default(str(error))) from error
+        raise BadRequest(str(error)) from error
     about = {"name": data.name, "content_preview": data.content[:300]}
     await bus.publish(Happened("retrieval.content.processed", user, collection, "retrieval.collection", about))
     return {"status": True, "collection_name": collection, "content": data.content}

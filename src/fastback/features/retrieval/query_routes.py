@@ -13,7 +13,7 @@ from fastback.access.guards import VerifiedUser
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.http import BadRequest, Router
 from fastback.providers.asking import asking_of
-from fastback.retrieval.contracts import Hit, RetrievalError
+from fastback.retrieval.contracts import Hit, RetrievalError, VectorStore
 from fastback.retrieval.searching.retriever import Retriever, Search
 
 router = Router("/api/v1/retrieval/query")
@@ -21,7 +21,8 @@ router = Router("/api/v1/retrieval/query")
 Answer = dict[str, Any]
 
 
-class QueryForm(msgspec.Struct, kw_only=True):
+class DocumentQueryForm(msgspec.Struct):
+    collection_name: str
     query: str
     k: int | None = None
     k_reranker: int | None = None
@@ -30,16 +31,18 @@ class QueryForm(msgspec.Struct, kw_only=True):
     hybrid_bm25_weight: float | None = None
 
 
-class DocumentQueryForm(QueryForm, kw_only=True):
-    collection_name: str
-
-
-class CollectionsQueryForm(QueryForm, kw_only=True):
+class CollectionsQueryForm(msgspec.Struct):
     collection_names: list[str]
+    query: str
+    k: int | None = None
+    k_reranker: int | None = None
+    r: float | None = None
+    hybrid: bool | None = None
+    hybrid_bm25_weight: float | None = None
     enable_enriched_texts: bool | None = None
 
 
-def _search(form: QueryForm, configured: Search, enriched: bool | None = None) -> Search:
+def _search(form: DocumentQueryForm | CollectionsQueryForm, configured: Search, enriched: bool | None = None) -> Search:
     """How is searched: as the form says, where it does, and within what is configured."""
     words = configured.words if form.hybrid_bm25_weight is None else form.hybrid_bm25_weight
     return Search(
@@ -70,15 +73,24 @@ async def _found(searching: Awaitable[list[Hit]]) -> list[Hit]:
 
 @router.post("/doc")
 async def of_document(
-    data: DocumentQueryForm, request: Request, user: VerifiedUser, access: CollectionAccess, retriever: Retriever
-) -> Answer:
+    data: DocumentQueryForm,
+    request: Request,
+    user: VerifiedUser,
+    access: CollectionAccess,
+    retriever: Retriever,
+    store: VectorStore,
+) -> Answer | None:
+    """The chunks of one collection; null for one that there is not."""
     await access.check([data.collection_name], user)
     search = _search(data, retriever.configured(), enriched=False)
     asking = asking_of(request, user)
     if search.hybrid:
         return shaped(await _found(retriever.query([data.collection_name], [data.query], search, asking=asking)))
+    if not await store.has(data.collection_name):
+        return None
     hits = await _found(retriever.nearest(data.collection_name, data.query, search.limit, asking=asking))
-    return {"ids": [[hit.id for hit in hits]], **shaped(hits)}
+    found = shaped(hits)
+    return {"ids": [[hit.id for hit in hits]], **{key: found[key] for key in ("documents", "metadatas", "distances")}}
 
 
 @router.post("/collection")
@@ -112,6 +124,6 @@ async def plain(
 ) -> list[Passage]:
     """For API clients: the passages of some collections (`collection`, as often as wanted) that answer a question."""
     await access.check(collection, user)
-    search = _search(QueryForm(query=q, k=k), retriever.configured())
+    search = _search(CollectionsQueryForm(collection, q, k), retriever.configured())
     hits = await _found(retriever.query(collection, [q], search, asking=asking_of(request, user)))
     return [Passage(hit.id, hit.text, hit.score, hit.metadata) for hit in hits]
