@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,13 @@ def calm_upstream() -> Iterator[str]:
 
 
 @pytest.fixture
-async def site(calm_upstream: str, tmp_path: Path) -> AsyncIterator[Server]:
+def variables() -> dict[str, str]:
+    """Further variables of the server; a test module may say some."""
+    return {}
+
+
+@pytest.fixture
+async def site(calm_upstream: str, variables: dict[str, str], tmp_path: Path) -> AsyncIterator[Server]:
     """A fresh server with the frontend, on SQLite."""
     if not fetch.is_complete(fetch.location()):
         pytest.skip("the frontend was not fetched (fastback frontend)")
@@ -58,27 +66,77 @@ async def site(calm_upstream: str, tmp_path: Path) -> AsyncIterator[Server]:
         "ENABLE_VERSION_UPDATE_CHECK": "false",
         # Switched off they answer 403, to the page's first question too, which now and then comes before it knows.
         "ENABLE_CHANNELS": "true",
+        **variables,
     }
     async with serving(env, tmp_path, "sqlite") as server:
         yield server
 
 
+#: What turns while something loads.
+_SPINNERS = ".spinner_ajPY, .animate-spin"
+
+
 class Tab:
-    """A page and what went wrong in it."""
+    """A page and what went wrong in it.
+
+    Attributes:
+        expected: ends of addresses whose refusal the reference's page meets, too.
+    """
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.wrong: list[str] = []
+        self.expected: tuple[str, ...] = ()
+        self.asked: list[str] = []
+        self._waiting: set[Any] = set()
+        self._quiet_since = time.monotonic()
+        page.on("request", self._request)
+        page.on("requestfailed", self._failed)
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         page.on("response", self._response)
 
+    async def settled(self, quiet: float = 0.2, patience: float = 15) -> None:
+        """Wait until nothing has been asked for `quiet` seconds and nothing turns any more.
+
+        Raises:
+            TimeoutError: something still does after `patience` seconds.
+        """
+        began = time.monotonic()
+        while True:
+            now = time.monotonic()
+            calm = not self._waiting and now - self._quiet_since >= quiet
+            if calm and not await self.page.locator(_SPINNERS).locator("visible=true").count():
+                return
+            if now - began > patience:
+                raise TimeoutError(f"{self.page.url} turns; waiting for {[one.url for one in self._waiting]}")
+            await asyncio.sleep(0.02)
+
+    def _request(self, request: Any) -> None:
+        if "/ws/socket.io" not in request.url:  # which stays open
+            self._waiting.add(request)
+            self.asked.append(f"{request.method} {request.url}")
+
+    def _answered(self, request: Any) -> None:
+        self._waiting.discard(request)
+        self._quiet_since = time.monotonic()
+
+    def _failed(self, request: Any) -> None:
+        """Leaving a page breaks off what it asked for; the rest is an answer that never came."""
+        self._answered(request)
+        if "ERR_ABORTED" not in (request.failure or ""):
+            self.wrong.append(f"{request.failure} {request.method} {request.url}")
+
     def _console(self, message: Any) -> None:
-        if message.type == "error" and not any(known in message.text for known in KNOWN):
+        if message.type != "error" or any(known in message.text for known in KNOWN):
+            return
+        if not str(message.location.get("url", "")).endswith(self.expected or ("\0",)):
             self.wrong.append(f"console: {message.text}")
 
     def _response(self, response: Any) -> None:
-        if response.status >= 400:
+        """What was asked counts as answered when the answer begins: nobody reads on where only the status matters."""
+        self._answered(response.request)
+        if response.status >= 400 and not response.url.endswith(self.expected or ("\0",)):
             self.wrong.append(f"{response.status} {response.request.method} {response.url}")
 
 
