@@ -125,6 +125,7 @@ PARTS: list[str] = [
     "features.analytics.part",
     "features.events.part",
     "retrieval.web.part",
+    "features.memories.part",
     "features.notifications.part",
     "completions.part",
     "completions.compaction",

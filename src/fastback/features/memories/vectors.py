@@ -1,0 +1,115 @@
+"""Memories as vectors: a collection for each user, so that one is found by what it means."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastback.config import Config
+from fastback.features.memories import store
+from fastback.features.memories.store import Memory
+from fastback.kit.db import Database
+from fastback.providers.asking import Asking
+from fastback.retrieval.contracts import Embedder, Hit, Item, RetrievalError, VectorStore
+from fastback.retrieval.indexing import BATCH
+
+log = logging.getLogger("fastback.memories")
+
+_PREFIX = "user-memory-"
+
+
+def collection(user_id: str) -> str:
+    return f"{_PREFIX}{user_id}"
+
+
+def text_of(memory: Memory) -> str:
+    """What of a memory is embedded: where it stands, and what it says."""
+    return f"{memory.path}\n{memory.content}" if memory.path else memory.content
+
+
+def _metadata(memory: Memory) -> dict[str, Any]:
+    found: dict[str, Any] = {"created_at": memory.created_at, "updated_at": memory.updated_at, "type": memory.type}
+    return found | ({"path": memory.path} if memory.path else {})
+
+
+class MemoryVectors:
+    """Keeps them in step with the rows."""
+
+    def __init__(self, db: Database, config: Config, embedder: Embedder, vectors: VectorStore) -> None:
+        self._db = db
+        self._config = config
+        self._embedder = embedder
+        self._store = vectors
+
+    async def keep(self, user_id: str, memories: Sequence[Memory], asking: Asking) -> None:
+        """Write the vectors of memories that are new or have changed.
+
+        Where they cannot be made the memories stay: they are read and searched as rows, and a reset makes the vectors.
+        """
+        try:
+            items = await self._items(memories, asking)
+            try:
+                await self._store.upsert(collection(user_id), items)
+            except RetrievalError:
+                log.warning("the vectors of %s's memories are of another model: made anew", user_id)
+                await self.remake(user_id, asking)
+        except RetrievalError as error:
+            log.warning("memories of %s stay without vectors: %s", user_id, error)
+
+    async def remake(self, user_id: str, asking: Asking) -> int:
+        """Make all of a user's vectors anew; how many. Raises: RetrievalError."""
+        await self._store.drop(collection(user_id))
+        memories = await store.of_user(self._db, user_id)
+        for start in range(0, len(memories), BATCH):
+            items = await self._items(memories[start : start + BATCH], asking)
+            await self._store.upsert(collection(user_id), items)
+        return len(memories)
+
+    async def remake_everybodys(self, asking: Asking) -> int:
+        """Make everybody's vectors anew, a batch at a time; how many. Raises: RetrievalError."""
+        for name in await self._store.collections():
+            if name.startswith(_PREFIX):
+                await self._store.drop(name)
+        count, after = 0, ""
+        while batch := await store.of_everybody(self._db, after, BATCH):
+            after = batch[-1].id
+            items = await self._items(batch, asking)
+            owned: dict[str, list[Item]] = {}
+            for memory, item in zip(batch, items, strict=True):
+                owned.setdefault(memory.user_id, []).append(item)
+            for user_id, some in owned.items():
+                await self._store.upsert(collection(user_id), some)
+            count += len(batch)
+        return count
+
+    async def forget(self, user_id: str, ids: Sequence[str]) -> None:
+        await self._store.delete(collection(user_id), ids=ids)
+
+    async def forget_all(self, user_id: str) -> None:
+        await self._store.drop(collection(user_id))
+
+    async def nearest(self, user_id: str, text: str, limit: int, asking: Asking) -> list[Hit] | None:
+        """The memories nearest to a text, of `rag.relevance_threshold` at least; None where none has a vector.
+
+        Raises:
+            RetrievalError: the text cannot be embedded.
+        """
+        if limit < 1 or not await self._store.has(collection(user_id)):
+            return None
+        (vector,) = await self._embedder.queries([text], asking=asking)
+        try:
+            hits = await self._store.search([collection(user_id)], vector, limit)
+        except RetrievalError as error:  # vectors of another model
+            log.warning("memories of %s cannot be searched: %s", user_id, error)
+            return None
+        least = self._config.number("rag.relevance_threshold") or 0.0
+        return [hit for hit in hits if least <= 0 or hit.score >= least]
+
+    async def _items(self, memories: Sequence[Memory], asking: Asking) -> list[Item]:
+        texts = [text_of(one) for one in memories]
+        vectors = await self._embedder.content(texts, asking=asking)
+        return [
+            Item(one.id, text, vector, _metadata(one))
+            for one, text, vector in zip(memories, texts, vectors, strict=True)
+        ]
