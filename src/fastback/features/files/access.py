@@ -6,6 +6,8 @@ a file that one may merely read could be put into something of one's own and cha
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Collection, Iterator
 from typing import Any, Protocol
 
@@ -31,13 +33,18 @@ class OwnedFile(Protocol):
 _KNOWLEDGE = f"""EXISTS (
     SELECT 1 FROM knowledge_file kf JOIN knowledge k ON k.id = kf.knowledge_id
     WHERE kf.file_id = f.id AND (k.user_id = :user_id OR {granted("knowledge", "k.id")}) {{more}})"""
-_CHANNELS = f"""EXISTS (
-    SELECT 1 FROM channel_file cf JOIN channel c ON c.id = cf.channel_id
-    WHERE cf.file_id = f.id AND c.deleted_at IS NULL AND c.archived_at IS NULL AND (
+_OPEN_CHANNEL = f"""c.deleted_at IS NULL AND c.archived_at IS NULL AND (
         (c.type IN ('group', 'dm') AND EXISTS (
             SELECT 1 FROM channel_member m
             WHERE m.channel_id = c.id AND m.user_id = :user_id AND m.is_active = TRUE))
-        OR (COALESCE(c.type, '') NOT IN ('group', 'dm') AND (c.user_id = :user_id OR {granted("channel", "c.id")}))))"""
+        OR (COALESCE(c.type, '') NOT IN ('group', 'dm') AND (c.user_id = :user_id OR {granted("channel", "c.id")})))"""
+_CHANNELS = f"""EXISTS (
+    SELECT 1 FROM channel_file cf JOIN channel c ON c.id = cf.channel_id
+    WHERE cf.file_id = f.id AND {_OPEN_CHANNEL})"""
+_INTO_CHANNEL = f"""
+    INSERT INTO channel_file (id, channel_id, file_id, user_id, created_at, updated_at)
+    SELECT :id, c.id, :file_id, :user_id, :now, :now FROM channel c WHERE c.id = :channel_id AND {_OPEN_CHANNEL}
+    ON CONFLICT (channel_id, file_id) DO NOTHING"""
 _READABLE = f"""SELECT f.id FROM file f WHERE f.id = ANY(:ids)
     AND (f.user_id = :user_id OR {_KNOWLEDGE.format(more="")} OR {_CHANNELS})"""
 _WRITABLE = f"""SELECT f.id FROM file f WHERE f.id = ANY(:ids)
@@ -88,6 +95,20 @@ class FileAccess:
             if open_chat or await self._attached(file_id, params, reading=reading):
                 found.add(file_id)
         return found
+
+    async def into_channel(self, channel_id: str, file_id: str, user: User) -> None:
+        """Put a file into a channel; nothing happens where the user is not in it."""
+        await self._db.execute(
+            "files.into_channel",
+            _INTO_CHANNEL,
+            id=str(uuid.uuid4()),
+            channel_id=channel_id,
+            file_id=file_id,
+            user_id=user.id,
+            group_ids=await self._permissions.group_ids(user.id),
+            permission="read",
+            now=int(time.time()),
+        )
 
     async def _through_chat(self, file_id: str, user: User) -> bool:
         """Whether a shared chat with the file, or one in a shared folder, is open to the user."""

@@ -63,8 +63,12 @@ class FileChunks:
         self._indexer = indexer
         self._bus = bus
 
-    async def put(self, file: Brief, collection: str, user: User, *, asking: Asking | None = None) -> None:
+    async def put(
+        self, file: Brief, collection: str, user: User, *, asking: Asking | None = None, complete: bool = True
+    ) -> None:
         """Put a file that has been read into a collection; chunks of it that are there already go.
+
+        With `complete` the file's row says that all is done.
 
         Raises:
             RetrievalError: it has no text, its text is there in another file, or it cannot be embedded.
@@ -79,7 +83,8 @@ class FileChunks:
             await self._bus.publish(Happened("retrieval.content.process_failed", user, file.id, "file", failed))
             raise
         meta = None if bypassed else {"collection_name": collection}
-        await store.change(self._db, file.id, data={"status": "completed", "error": None}, meta=meta, hash=known)
+        data = {"status": "completed", "error": None} if complete else None
+        await store.change(self._db, file.id, data=data, meta=meta, hash=known)
         told = {"collection_name": None if bypassed else collection, "filename": file.filename}
         await self._bus.publish(Happened("retrieval.content.processed", user, file.id, "file", told))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.access.identity import User
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.indexes import Index
@@ -70,6 +71,11 @@ INDEXES = [
     for order in ("updated", "created")
 ]
 
+
+class _Json(msgspec.Struct):
+    json: msgspec.Raw
+
+
 BRIEF = "f.id, f.user_id, f.hash, f.filename, f.path, f.meta, f.created_at, f.updated_at"
 
 
@@ -102,11 +108,61 @@ async def content(db: Database, file_id: str) -> str | None:
     return rows[0] if rows else None
 
 
+async def content_json(db: Database, file_id: str) -> msgspec.Raw:
+    """The text of a file as JSON, an empty one where there is none: it goes out as it lies there."""
+    path = "'content'" if db.dialect == "postgres" else "'$.content'"
+    text = f"SELECT f.data -> {path} FROM file f WHERE f.id = :id AND f.data ->> 'content' IS NOT NULL"
+    rows = await db.all_long(_Json, "files.content_json", text, id=file_id)
+    return rows[0].json if rows else msgspec.Raw(b'""')
+
+
+async def knowledge_of(db: Executor, file_id: str) -> list[str]:
+    """The knowledge that a file lies in."""
+    text = "SELECT k.id FROM knowledge_file kf JOIN knowledge k ON k.id = kf.knowledge_id WHERE kf.file_id = :id"
+    return await db.all(str, "files.knowledge", text, id=file_id)
+
+
+async def is_of_admin(db: Executor, file_id: str) -> bool:
+    """Whether an administrator owns the file."""
+    text = 'SELECT 1 FROM file f JOIN "user" u ON u.id = f.user_id WHERE f.id = :id AND u.role = :role'
+    return bool(await db.scalar("files.is_of_admin", text, id=file_id, role="admin"))
+
+
 async def status(db: Database, file_id: str) -> Status | None:
     """How far a file is; None where there is no such file."""
     text = "SELECT f.data ->> 'status', f.data ->> 'error' FROM file f WHERE f.id = :id"
     rows = await db.all_long(Status, "files.status", text, id=file_id)
     return rows[0] if rows else None
+
+
+class Unfinished(msgspec.Struct):
+    """A file that waits to be read, and whose it is."""
+
+    file: Brief
+    owner: User
+
+
+async def unfinished(db: Database, since: int) -> list[Unfinished]:
+    """Files whose reading began, and did not end, after a time."""
+    # The index says which are new; the others' rows are not looked at.
+    text = f"""SELECT {BRIEF}, u.id, u.email, u.name, u.role FROM file f JOIN "user" u ON u.id = f.user_id
+               WHERE f.id IN (SELECT id FROM file WHERE updated_at > :since)
+               AND f.data ->> 'status' IN ('pending', 'processing') ORDER BY f.created_at"""
+    rows = await db.all_long(_Owned, "files.unfinished", text, since=since)
+    return [
+        Unfinished(
+            Brief(row.id, row.user_id, row.hash, row.filename, row.path, row.meta, row.created_at, row.updated_at),
+            User(row.owner_id, row.email, row.name, row.role),
+        )
+        for row in rows
+    ]
+
+
+class _Owned(Brief):
+    owner_id: str
+    email: str
+    name: str
+    role: str
 
 
 def data_without_text(dialect: Dialect) -> str:

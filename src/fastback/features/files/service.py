@@ -1,0 +1,151 @@
+"""What operations on files share: whose they are, deleting them with all that hangs on them, their new texts."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from fastback import messages
+from fastback.access.happened import Happened
+from fastback.access.identity import User
+from fastback.config import Config
+from fastback.features.files import store
+from fastback.features.files.access import FileAccess
+from fastback.features.files.chunks import FileChunks, own_collection
+from fastback.features.files.processing import Processing
+from fastback.features.files.store import Brief
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http import BadRequest, HttpError, NotFound
+from fastback.kit.http.binding import Services
+from fastback.kit.storage import Storage, StorageError
+from fastback.providers.asking import Asking
+from fastback.retrieval.contracts import RetrievalError, VectorStore
+
+log = logging.getLogger("fastback.files")
+
+_NOT_INDEXED = "Failed to process indexed text. Your changes were not fully indexed."
+_PARTLY_INDEXED = (
+    "Indexed text was saved, but some knowledge collections could not be reindexed. Retry saving to complete indexing."
+)
+
+
+class Files:
+    """Changes files."""
+
+    def __init__(
+        self,
+        db: Database,
+        config: Config,
+        storage: Storage,
+        access: FileAccess,
+        processing: Processing,
+        chunks: FileChunks,
+        vectors: VectorStore,
+        bus: Bus,
+    ) -> None:
+        self.db = db
+        self.storage = storage
+        self.access = access
+        self._config = config
+        self._processing = processing
+        self._chunks = chunks
+        self._vectors = vectors
+        self._bus = bus
+
+    async def found(self, file_id: str, user: User, permission: str = "read") -> Brief:
+        """A file that a user may read or write. Raises: NotFound, also where they may not."""
+        file = await store.brief(self.db, file_id)
+        if file is None or not await self.access.may(user, file, permission):
+            raise NotFound()
+        return file
+
+    async def rename(self, file: Brief, name: str, user: User) -> None:
+        await store.change(self.db, file.id, filename=name, meta={"name": name})
+        await self._bus.publish(Happened("file.renamed", user, file.id, data={"filename": name}))
+
+    async def set_content(self, file: Brief, content: str, user: User, asking: Asking) -> msgspec.Raw:
+        """Give a file another text, wherever its chunks lie; the text as JSON.
+
+        Raises:
+            BadRequest: no text. HttpError: 413 for one that is too large, 500 where it could not be embedded.
+        """
+        if not content.strip():
+            raise BadRequest(messages.EMPTY_CONTENT)
+        megabytes = self._config.number("rag.file.max_size")
+        if megabytes and len(content.encode("utf-8", "surrogatepass")) > int(megabytes) * 1024 * 1024:
+            raise HttpError(413, messages.file_too_large(f"{int(megabytes)} MB"))
+        try:
+            await self._processing.index(file, user, content=content, asking=asking)
+        except RetrievalError as error:
+            raise HttpError(500, _NOT_INDEXED) from error
+        await self._processing.completed(file.id)
+        failed = False
+        fresh = await store.brief(self.db, file.id) or file
+        for knowledge_id in await store.knowledge_of(self.db, file.id):
+            try:
+                await self._chunks.put(fresh, knowledge_id, user, asking=asking)
+            except RetrievalError as error:
+                log.warning("the new text of file %s is not in knowledge %s: %s", file.id, knowledge_id, error)
+                failed = True
+        told = {"content_preview": content[:300]}
+        await self._bus.publish(Happened("file.content_updated", user, file.id, data=told))
+        if failed:
+            raise HttpError(500, _PARTLY_INDEXED)
+        return await store.content_json(self.db, file.id)
+
+    async def delete(self, file: Brief, user: User) -> None:
+        """Delete a file, its bytes, its chunks wherever they lie, and what refers to it.
+
+        Raises:
+            BadRequest: the storage or the store of vectors refuses; the file's row stays then.
+        """
+        await self._processing.stop(file.id)
+        for knowledge_id in await store.knowledge_of(self.db, file.id):
+            try:
+                await self._vectors.delete(knowledge_id, where={"file_id": file.id})
+                if file.hash:
+                    await self._vectors.delete(knowledge_id, where={"hash": file.hash})
+            except RetrievalError as error:
+                log.warning("chunks of file %s stay in knowledge %s: %s", file.id, knowledge_id, error)
+        try:
+            if file.path:
+                await self.storage.delete(file.path)
+            await self._vectors.drop(own_collection(file.id))
+        except (StorageError, RetrievalError) as error:
+            log.error("file %s cannot be deleted: %s", file.id, error)
+            raise BadRequest(messages.default("Error deleting files")) from error
+        async with self.db.transaction(long=True) as tx:
+            await store.delete(tx, file.id)
+        await self._bus.publish(Happened("file.deleted", user, file.id, data={"filename": file.filename}))
+
+    async def delete_all(self, user: User) -> None:
+        """Delete every file there is, and every collection of chunks. Raises: BadRequest."""
+        await self._processing.close()
+        async with self.db.transaction(long=True) as tx:
+            await store.delete_all(tx)
+        try:
+            await self.storage.delete_all()
+            await self._vectors.reset()
+        except (StorageError, RetrievalError) as error:
+            log.error("files cannot be deleted: %s", error)
+            raise BadRequest(messages.default("Error deleting files")) from error
+        await self._bus.publish(Happened("file.deleted_all", user, subject_type="file"))
+
+
+async def start(services: Services) -> None:
+    """Add `Files`."""
+    services.add(
+        Files,
+        Files(
+            services.get(Database),
+            services.get(Config),
+            services.get(Storage),
+            services.get(FileAccess),
+            services.get(Processing),
+            services.get(FileChunks),
+            services.get(VectorStore),
+            services.get(Bus),
+        ),
+    )

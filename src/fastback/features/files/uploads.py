@@ -1,0 +1,163 @@
+"""An upload, from its form to its row: checked, kept, put where it was uploaded for, and read."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import msgspec
+
+from fastback import messages
+from fastback.access.happened import Happened
+from fastback.access.identity import User
+from fastback.config import Config
+from fastback.features.files import store
+from fastback.features.files.access import FileAccess
+from fastback.features.files.processing import Processing
+from fastback.features.files.receiving import Received
+from fastback.features.files.store import Brief
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http import BadRequest, HttpError
+from fastback.kit.http.binding import Services
+from fastback.kit.storage import NameRefused, Storage, StorageError
+from fastback.providers.asking import Asking
+
+_FAILED = messages.default("Error uploading file")
+
+
+def _metadata(text: str | None) -> dict[str, Any]:
+    """What the client says of the file. Raises: BadRequest."""
+    if not text:
+        return {}
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        raise BadRequest(messages.default("Invalid metadata format")) from None
+    if not found:
+        return {}
+    if not isinstance(found, dict):
+        raise BadRequest(_FAILED)
+    return found
+
+
+class Uploads:
+    """Takes files in."""
+
+    def __init__(
+        self, db: Database, config: Config, storage: Storage, access: FileAccess, processing: Processing, bus: Bus
+    ) -> None:
+        self._db = db
+        self._config = config
+        self.storage = storage
+        self._access = access
+        self._processing = processing
+        self._bus = bus
+
+    @property
+    def most(self) -> int | None:
+        """The largest file, in bytes; None without a limit."""
+        megabytes = self._config.number("rag.file.max_size")
+        return int(megabytes) * 1024 * 1024 if megabytes else None
+
+    async def take(
+        self, form: Received, user: User, asking: Asking, *, process: bool, in_background: bool
+    ) -> dict[str, Any]:
+        """Keep what came; the file as answers show it.
+
+        Raises:
+            BadRequest: an ending that is not allowed, nothing in it, metadata that is none, no place for it.
+            HttpError: 413 for a file that is too large.
+        """
+        metadata = _metadata(form.fields.get("metadata"))
+        name = form.filename.rsplit("/", 1)[-1]
+        ending = _ending(name)
+        allowed = [one for one in self._config.items("rag.file.allowed_extensions") if one]
+        if process and allowed and ending not in allowed:
+            raise BadRequest(messages.default(f"File type {ending} is not allowed"))
+        if not form.size:
+            raise BadRequest(messages.EMPTY_CONTENT)
+        if form.too_large:
+            megabytes = self._config.number("rag.file.max_size")
+            raise HttpError(413, messages.file_too_large(f"{int(megabytes or 0)} MB"))
+        file_id = str(uuid.uuid4())
+        path = await self._kept(file_id, name, ending, form, user)
+        meta = {
+            "name": name,
+            "content_type": form.content_type,
+            "size": form.size,
+            "file_hash": metadata.get("file_hash") or form.sha256,
+            "data": metadata,
+        }
+        data = {"status": "pending"} if process else {}
+        try:
+            now = await store.insert(self._db, file_id, user.id, filename=name, path=path, data=data, meta=meta)
+        except Exception:
+            await self.storage.delete(path)  # nobody would ever find it
+            raise
+        file = Brief(file_id, user.id, None, name, path, meta, now, now)
+        if "channel_id" in metadata:
+            await self._access.into_channel(str(metadata["channel_id"]), file_id, user)
+        if process:
+            reading = self._processing.start(file, metadata, user, asking)
+            if not in_background:
+                await reading
+        told = {"filename": name, "content_type": form.content_type}
+        await self._bus.publish(Happened("file.uploaded", user, file_id, data=told))
+        return shown(file, data, process=process)
+
+    async def _kept(self, file_id: str, name: str, ending: str, form: Received, user: User) -> str:
+        """The path of the file in the storage, under a name that people can read where it takes that.
+
+        Raises:
+            BadRequest.
+        """
+        tags = {
+            "OpenWebUI-User-Email": user.email,
+            "OpenWebUI-User-Id": user.id,
+            "OpenWebUI-User-Name": user.name,
+            "OpenWebUI-File-Id": file_id,
+        }
+        try:
+            try:
+                return await self.storage.put(f"{file_id}_{name}", form.path, tags)
+            except NameRefused:
+                return await self.storage.put(f"{file_id}.{ending}" if ending else file_id, form.path, tags)
+        except StorageError as error:
+            raise BadRequest(_FAILED) from error
+
+
+def _ending(name: str) -> str:
+    """What stands behind the last dot of a name, in small letters; a name that begins with dots has none of them."""
+    stem, dot, ending = name.rpartition(".")
+    return ending.lower() if dot and stem.strip(".") else ""
+
+
+def shown(file: Brief, data: dict[str, Any], *, process: bool) -> dict[str, Any]:
+    """A file that has just come."""
+    answer: dict[str, Any] = {
+        "id": file.id,
+        "user_id": file.user_id,
+        "hash": None,
+        "filename": file.filename,
+        "data": data,
+        "meta": file.meta,
+        "created_at": file.created_at,
+        "updated_at": file.updated_at,
+    }
+    return {"status": True, **answer, "path": file.path} if process else answer
+
+
+async def start(services: Services) -> None:
+    """Add `Uploads`."""
+    services.add(
+        Uploads,
+        Uploads(
+            services.get(Database),
+            services.get(Config),
+            services.get(Storage),
+            services.get(FileAccess),
+            services.get(Processing),
+            services.get(Bus),
+        ),
+    )

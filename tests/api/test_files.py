@@ -1,0 +1,353 @@
+"""Files: uploaded, read, listed, found, served, renamed, given another text, deleted, and whom they are open to."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from conftest import Person, Reply, Server
+from fastback.access.happened import Happened
+from fastback.kit.bus import Bus
+from fastback.kit.storage import Storage, StorageError
+from libraries import KNOWLEDGE, chunks, embedding, make
+
+FILES = "/api/v1/files"
+GONE = "We could not find what you're looking for :/"
+
+
+@pytest.fixture
+def environment(upstream: str) -> dict[str, str]:
+    return embedding(upstream)
+
+
+async def send(
+    person: Person,
+    content: bytes = b"Herons stand on one leg.",
+    name: str = "herons.txt",
+    kind: str | None = "text/plain",
+    *,
+    metadata: Any = None,
+    **query: Any,
+) -> Reply:
+    form = aiohttp.FormData(quote_fields=False)  # as browsers write names
+    form.add_field("file", content, filename=name, content_type=kind)
+    if metadata is not None:
+        form.add_field("metadata", metadata if isinstance(metadata, str) else msgspec.json.encode(metadata).decode())
+    return await person.ask("POST", f"{FILES}/", data=form, **query)
+
+
+async def upload(person: Person, *given: Any, **more: Any) -> dict[str, Any]:
+    """A file that has been read."""
+    found: dict[str, Any] = (await send(person, *given, process_in_background=False, **more)).ok()
+    return found
+
+
+async def read(person: Person, file_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = (await person.get(f"{FILES}/{file_id}")).ok()
+    return found
+
+
+async def progress(person: Person, file_id: str) -> list[dict[str, Any]]:
+    """What is told of the reading of a file, until it ends."""
+    reply = await person.get(f"{FILES}/{file_id}/process/status", stream=True)
+    assert reply.status == 200 and reply.headers["content-type"].startswith("text/event-stream")
+    return [msgspec.json.decode(line.removeprefix("data: ")) for line in reply.text.split("\n\n") if line]
+
+
+async def test_a_text_is_uploaded_read_and_embedded(server: Server, ada: Person) -> None:
+    heard: list[Happened] = []
+    server.services.get(Bus).subscribe(Happened, heard.append)
+    made = (await send(ada, metadata={"from": "a test"})).ok()
+    digest = hashlib.sha256(b"Herons stand on one leg.").hexdigest()
+    assert made["status"] is True and made["data"] == {"status": "pending"} and made["hash"] is None
+    assert made["meta"] == {
+        "name": "herons.txt",
+        "content_type": "text/plain",
+        "size": 24,
+        "file_hash": digest,
+        "data": {"from": "a test"},
+    }
+    told = await progress(ada, made["id"])
+    assert told[-1] == {"status": "completed"}
+    assert (await ada.get(f"{FILES}/{made['id']}/process/status")).ok() == {"status": "completed"}
+    file = await read(ada, made["id"])
+    collection = f"file-{made['id']}"
+    assert file["data"] == {"status": "completed", "content": "Herons stand on one leg.", "error": None}
+    assert file["hash"] == digest and file["meta"]["collection_name"] == collection
+    (hit,) = await chunks(server, collection)
+    assert hit.text == "Herons stand on one leg."
+    assert hit.metadata["file_id"] == made["id"] and hit.metadata["from"] == "a test"
+    assert hit.metadata["source"] == hit.metadata["name"] == "herons.txt" and hit.metadata["created_by"] == ada.id
+    assert [one.event for one in heard] == ["file.uploaded", "retrieval.content.processed"]
+    path = server.data_dir / "uploads" / f"{made['id']}_herons.txt"
+    assert file["path"] == str(path) and path.read_bytes() == b"Herons stand on one leg."
+
+
+async def test_what_nobody_reads_is_kept(server: Server, ada: Person) -> None:
+    content = bytes(range(256)) * 20_000
+    made = (await send(ada, content, "a b ü.bin", None, process=False)).ok()
+    assert made["data"] == {} and "status" not in made and "path" not in made
+    assert made["meta"]["size"] == len(content)
+    got = await ada.get(f"{FILES}/{made['id']}/content")
+    assert got.body == content
+    assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''a%20b%20%C3%BC.bin"
+    assert (await ada.get(f"{FILES}/{made['id']}/process/status")).ok() == {"status": "pending"}
+    assert await progress(ada, made["id"]) == []
+
+
+async def test_what_cannot_be_read_says_so(ada: Person) -> None:
+    for content, name, kind, error in (
+        (b"\x89PNG\x00\x00", "a.png", "image/png", "File type image/png is not supported for processing"),
+        (b"ID3\x00", "a.mp3", "audio/mpeg", "Transcription of audio files is not built in this release of Fastback."),
+        (b"   \n", "empty.txt", "text/plain", "The content provided is empty"),
+    ):
+        made = await upload(ada, content, name, kind)
+        assert made["data"] == {"status": "pending"}
+        file = await read(ada, made["id"])
+        assert file["data"]["status"] == "failed" and error in file["data"]["error"] and file["hash"] is None
+        assert (await progress(ada, made["id"]))[-1] == {"status": "failed", "error": file["data"]["error"]}
+    film = await upload(ada, b"\x00\x00film", "a.mp4", "video/mp4")
+    assert (await read(ada, film["id"]))["data"]["status"] == "completed"
+    program = await upload(ada, b"const leg = 1;", "a.ts", "video/mp2t")
+    assert (await read(ada, program["id"]))["data"]["content"] == "const leg = 1;"
+
+
+async def test_limits_of_uploads(server: Server, ada: Person) -> None:
+    (await send(ada, b"")).refused(400)
+    (await send(ada, metadata="{no json")).refused(400, "[ERROR: Invalid metadata format]")
+    (await send(ada, metadata="[1]")).refused(400, "[ERROR: Error uploading file]")
+    missing = (await ada.post(f"{FILES}/", {"file": "text"})).refused(422)
+    assert missing == [{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": None}]
+    form = aiohttp.FormData({"file": "text"})
+    form.add_field("other", b"x", filename="other.txt")
+    text = (await ada.ask("POST", f"{FILES}/", data=form)).refused(422)
+    assert text[0]["msg"] == "Value error, Expected UploadFile, received: <class 'str'>" and text[0]["input"] == "text"
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    for body in (
+        b"",
+        b"no form",
+        b"--x\r\nnothing\r\n\r\n\r\n--x--",
+        b"--x\r\nContent-Disposition: form-data; name=a\r\n",
+    ):
+        assert (await ada.ask("POST", f"{FILES}/", data=body, headers=headers)).status == 400
+    await configure(ada, {"FILE_MAX_SIZE": 1, "ALLOWED_FILE_EXTENSIONS": ["txt"]})
+    (await send(ada, b"x" * (1024 * 1024 + 1))).refused(
+        413, "Oops! The file you're trying to upload is too large. Please upload a file that is less than 1 MB."
+    )
+    (await send(ada, b"x", "a.exe")).refused(400, "[ERROR: File type exe is not allowed]")
+    (await send(ada, b"x", "a.exe", process=False)).ok()
+    (await send(ada, b"x" * 1024 * 1024, "a.TXT", process=False)).ok()
+    assert len(list((server.data_dir / "uploads").iterdir())) == 2
+
+
+async def configure(person: Person, values: dict[str, Any]) -> None:
+    (await person.post("/api/v1/retrieval/config/update", values)).ok()
+
+
+async def test_a_name_that_no_disk_takes(ada: Person) -> None:
+    name = "ü" * 126 + ".txt"
+    made = (await send(ada, name=name, process=False)).ok()
+    assert made["filename"] == name
+    assert (await read(ada, made["id"]))["path"].endswith(f"/{made['id']}.txt")
+    assert (await ada.get(f"{FILES}/{made['id']}/content")).body == b"Herons stand on one leg."
+    odd = (await send(ada, name="../../a 'b'.txt", process=False)).ok()
+    assert odd["filename"] == "a 'b'.txt"
+
+
+async def test_lists_counts_and_searches(server: Server, ada: Person, bob: Person) -> None:
+    for person, name in ((ada, "one.txt"), (bob, "two.txt"), (bob, "100%_three.md")):
+        await upload(person, name.encode(), name)
+    listed = (await bob.get(f"{FILES}/", content=False)).ok()
+    assert listed["total"] == 2 and {one["filename"] for one in listed["items"]} == {"two.txt", "100%_three.md"}
+    assert listed["items"][0]["data"] == {"status": "completed", "error": None} and "path" not in listed["items"][0]
+    full = (await bob.get(f"{FILES}/")).ok()
+    assert {one["data"]["content"] for one in full["items"]} == {"two.txt", "100%_three.md"}
+    assert (await ada.get(f"{FILES}/")).ok()["total"] == 3
+    assert (await bob.get(f"{FILES}/", page=2)).ok() == {"items": [], "total": 2}
+    (await bob.get(f"{FILES}/", page=0)).refused(422)
+    assert [(await one.get(f"{FILES}/{path}")).ok() for one in (ada, bob) for path in ("count", "user/count")] == [
+        3,
+        1,
+        2,
+        2,
+    ]
+
+    async def names(person: Person, path: str, **query: Any) -> set[str]:
+        return {one["filename"] for one in (await person.get(f"{FILES}/{path}", **query)).ok()}
+
+    assert await names(ada, "search", filename="*.TXT", content=False) == {"one.txt", "two.txt"}
+    assert await names(bob, "search", filename="t?o*") == {"two.txt"}
+    assert await names(bob, "search", filename="*%_*") == {"100%_three.md"}
+    (await bob.get(f"{FILES}/search", filename="one*")).refused(404, "No files found matching the pattern.")
+    (await bob.get(f"{FILES}/search")).refused(422)
+    assert await names(ada, "user/search") == {"one.txt"}
+    assert await names(bob, "user/search", filename="nothing") == set()
+    assert len((await bob.get(f"{FILES}/user/search", limit=1)).ok()) == 1
+    assert "content" not in (await bob.get(f"{FILES}/user/search")).ok()[0]["data"]
+
+
+async def test_bytes_are_served_whole_and_in_part(ada: Person) -> None:
+    made = (await send(ada, bytes(range(200)), "a.txt", process=False)).ok()
+    content = f"{FILES}/{made['id']}/content"
+    whole = await ada.get(content)
+    assert whole.body == bytes(range(200)) and "content-disposition" not in whole.headers
+    assert whole.headers["content-type"] == "text/plain; charset=utf-8"
+    part = await ada.get(content, headers={"range": "bytes=10-19"})
+    assert part.status == 206 and part.body == bytes(range(10, 20))
+    assert part.headers["content-range"] == "bytes 10-19/200"
+    assert (await ada.get(content, headers={"range": "bytes=500-"})).status == 416
+    assert (await ada.get(content, attachment=True)).headers["content-disposition"].startswith("attachment")
+    named = await ada.get(f"{content}/anything.txt")
+    assert named.body == whole.body and named.headers["content-disposition"].startswith("attachment")
+    pdf = (await send(ada, b"%PDF", "a.PDF", "application/octet-stream", process=False)).ok()
+    shown = await ada.get(f"{FILES}/{pdf['id']}/content")
+    assert shown.headers["content-disposition"].startswith("inline")
+    assert shown.headers["content-type"] == "application/pdf"
+
+
+async def test_pages_are_shown_of_administrators_alone(ada: Person, bob: Person) -> None:
+    mine = (await send(ada, b"<p>hello</p>", "a.html", "text/html", process=False)).ok()
+    other = (await send(bob, b"<p>hello</p>", "a.html", "text/html", process=False)).ok()
+    shown = await ada.get(f"{FILES}/{mine['id']}/content/html")
+    assert shown.body == b"<p>hello</p>" and shown.headers["content-type"] == "text/html; charset=utf-8"
+    assert "content-disposition" not in shown.headers
+    (await bob.get(f"{FILES}/{other['id']}/content/html")).refused(404, GONE)
+    (await ada.get(f"{FILES}/{other['id']}/content/html")).refused(404, GONE)
+
+
+async def test_bytes_that_are_gone(server: Server, ada: Person) -> None:
+    made = await upload(ada)
+    (server.data_dir / "uploads" / f"{made['id']}_herons.txt").unlink()
+    (await ada.get(f"{FILES}/{made['id']}/content")).refused(404, GONE)
+    kept = await ada.get(f"{FILES}/{made['id']}/content/herons.txt")
+    assert kept.text == "Herons stand on one leg."
+
+
+async def test_a_file_is_renamed(ada: Person) -> None:
+    made = await upload(ada)
+    renamed = (await ada.post(f"{FILES}/{made['id']}/rename", {"filename": "storks.txt"})).ok()
+    assert renamed["filename"] == renamed["meta"]["name"] == "storks.txt"
+    assert renamed["meta"]["size"] == 24 and renamed["data"]["content"] == "Herons stand on one leg."
+    (await ada.post(f"{FILES}/{made['id']}/rename", {})).refused(422)
+
+
+async def test_another_text_goes_wherever_the_file_lies(server: Server, ada: Person) -> None:
+    knowledge = await make(ada, "Birds")
+    made = await upload(ada, metadata={"knowledge_id": knowledge})
+    file = f"{FILES}/{made['id']}"
+    assert [hit.text for hit in await chunks(server, knowledge)] == ["Herons stand on one leg."]
+    (await ada.post(f"{file}/data/content/update", {"content": "  "})).refused(400)
+    text = 'Storks "clap".\x00'
+    assert (await ada.post(f"{file}/data/content/update", {"content": text})).ok() == {"content": 'Storks "clap".'}
+    assert (await ada.get(f"{file}/data/content")).ok() == {"content": 'Storks "clap".'}
+    for collection in (knowledge, f"file-{made['id']}"):
+        assert [hit.text for hit in await chunks(server, collection)] == ['Storks "clap".']
+    assert (await ada.get(f"{file}/content")).body == b"Herons stand on one leg."
+    await configure(ada, {"FILE_MAX_SIZE": 1})
+    (await ada.post(f"{file}/data/content/update", {"content": "x" * (1024 * 1024 + 1)})).refused(413)
+
+
+async def test_a_file_for_knowledge_is_put_there_by_those_who_may_write_it(
+    server: Server, ada: Person, bob: Person
+) -> None:
+    knowledge = await make(ada, "Birds")
+    mine = await upload(ada, metadata={"knowledge_id": knowledge, "directory_id": "nowhere"})
+    other = await upload(bob, b"Storks clap.", "storks.txt", metadata={"knowledge_id": knowledge})
+    twin = await upload(ada, metadata={"knowledge_id": knowledge})
+    assert (await read(bob, other["id"]))["data"]["status"] == "completed"
+    failed = (await read(ada, twin["id"]))["data"]
+    assert failed["status"] == "failed" and failed["error"].startswith("Duplicate content detected.")
+    inside = (await ada.get(f"{KNOWLEDGE}/{knowledge}/files")).ok()
+    assert [one["id"] for one in inside["items"]] == [mine["id"]]
+    assert {hit.metadata["file_id"] for hit in await chunks(server, knowledge)} == {mine["id"]}
+
+
+async def test_a_file_is_deleted_with_all_that_hangs_on_it(server: Server, ada: Person) -> None:
+    knowledge = await make(ada, "Birds")
+    made = await upload(ada, metadata={"knowledge_id": knowledge})
+    (await ada.delete(f"{FILES}/{made['id']}")).ok()
+    assert await chunks(server, knowledge) == await chunks(server, f"file-{made['id']}") == []
+    assert list((server.data_dir / "uploads").iterdir()) == []
+    assert (await ada.get(f"{KNOWLEDGE}/{knowledge}/files")).ok()["total"] == 0
+    (await ada.get(f"{FILES}/{made['id']}")).refused(404, GONE)
+    (await ada.delete(f"{FILES}/{made['id']}")).refused(404, GONE)
+
+
+async def test_a_file_stays_while_its_storage_refuses(
+    server: Server, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await upload(ada)
+
+    async def refuse(path: str) -> None:
+        raise StorageError("no")
+
+    storage: Storage = server.services.get(Storage)
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "delete", refuse)
+        (await ada.delete(f"{FILES}/{made['id']}")).refused(400, "[ERROR: Error deleting files]")
+    await read(ada, made["id"])
+    (await ada.delete(f"{FILES}/{made['id']}")).ok()
+
+
+async def test_everything_is_deleted_by_administrators(server: Server, ada: Person, bob: Person) -> None:
+    made = await upload(bob)
+    (await bob.delete(f"{FILES}/all")).refused(401)
+    assert (await ada.delete(f"{FILES}/all")).ok() == {"message": "All files deleted successfully"}
+    assert (await bob.get(f"{FILES}/count")).ok() == 0
+    assert await chunks(server, f"file-{made['id']}") == []
+    assert list((server.data_dir / "uploads").iterdir()) == []
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(server: Server, ada: Person) -> None:
+    async def half() -> Any:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + b"x" * 3_000_000
+        await asyncio.sleep(0.05)
+        raise ConnectionResetError
+
+    headers = {"content-type": "multipart/form-data; boundary=x", "content-length": "9000000"}
+    with pytest.raises(aiohttp.ClientError):
+        await ada.ask("POST", f"{FILES}/", data=half(), headers=headers)
+    for _ in range(100):
+        if not list((server.data_dir / "uploads").iterdir()):
+            break
+        await asyncio.sleep(0.02)
+    assert list((server.data_dir / "uploads").iterdir()) == []
+    assert (await ada.get(f"{FILES}/count")).ok() == 0
+
+
+async def test_a_file_is_read_again_after_the_server_was_stopped(server: Server, ada: Person) -> None:
+    from fastback.features.files import store
+    from fastback.features.files.processing import Processing
+    from fastback.kit.db import Database
+
+    made = await upload(ada)
+    db: Database = server.services.get(Database)
+    await store.change(db, made["id"], data={"status": "processing", "content": None})
+    await server.services.get(Processing).resume()
+    assert (await progress(ada, made["id"]))[-1] == {"status": "completed"}
+    assert (await ada.get(f"{FILES}/{made['id']}/data/content")).ok() == {"content": "Herons stand on one leg."}
+
+
+async def test_others_find_nothing(server: Server, ada: Person, bob: Person) -> None:
+    made = await upload(ada)
+    one = f"{FILES}/{made['id']}"
+    for method, path, body in (
+        ("GET", "", None),
+        ("GET", "/process/status", None),
+        ("GET", "/data/content", None),
+        ("GET", "/content", None),
+        ("GET", "/content/html", None),
+        ("GET", "/content/a.txt", None),
+        ("POST", "/rename", {"filename": "x"}),
+        ("POST", "/data/content/update", {"content": "x"}),
+        ("DELETE", "", None),
+    ):
+        (await bob.ask(method, one + path, json=body)).refused(404, GONE)
+        (await server.stranger().ask(method, one + path, json=body)).refused(401, "Not authenticated")
+    (await server.stranger().get(f"{FILES}/")).refused(401)
+    (await send(server.stranger())).refused(401)
