@@ -8,11 +8,13 @@ import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+import embedding_models
 from conftest import Server
 from fastback.access.identity import User
 from fastback.config import Config
@@ -248,3 +250,25 @@ async def test_the_configuration_counts_from_the_next_request_on(started: Callab
         await config.set("rag.embedding_engine", "openai")
         await embedder.content(["b"])
         assert engine.seen[-1][2]["model"] == "another"
+
+
+async def test_chunks_are_embedded_once(started: Callable[..., Any], engine: Engine) -> None:
+    async with _embedder(started, engine) as embedder:
+        assert await embedder.content(["a", "bb", "a"]) == _vectors("a", "bb", "a")
+        assert await embedder.content(["bb", "ccc"]) == _vectors("bb", "ccc")
+    assert sorted(engine.inputs) == [["a"], ["bb"], ["ccc"]]
+    async with _embedder(started, engine) as embedder:  # remembered over a restart
+        await embedder.content(["a", "bb", "ccc"])
+        assert len(engine.seen) == 3
+        await embedder.queries(["a"])  # a question is another thing
+    assert len(engine.seen) == 4
+
+
+async def test_a_model_on_this_machine(started: Callable[..., Any], tmp_path: Path) -> None:
+    embedding_models.make("bert-mean", tmp_path / "model")
+    async with started(RAG_EMBEDDING_MODEL=str(tmp_path / "model")) as server:
+        embedder: Embedder = server.services.get(Embedder)
+        assert embedder.signature == {"engine": "", "model": str(tmp_path / "model")}
+        (vector,) = await embedder.queries(["The Fox."])
+        assert len(vector) == 4 * embedding_models.WIDTH
+        assert await embedder.content(["The Fox."]) == [vector]

@@ -31,6 +31,10 @@ def _parser() -> argparse.ArgumentParser:
     frontend = commands.add_parser("frontend", help="fetch the frontend")
     frontend.add_argument("--version", help="release of Open WebUI to take it from")
     frontend.add_argument("--force", action="store_true", help="fetch it again")
+    models = commands.add_parser("models", help="list embedding models that run here, fetch one")
+    models.add_argument("action", choices=("list", "fetch"), nargs="?", default="list", help="what to do (list)")
+    models.add_argument("model", nargs="?", help="which one (sentence-transformers/all-MiniLM-L6-v2)")
+    models.add_argument("--force", action="store_true", help="fetch it again")
     doctor = commands.add_parser("doctor", help="check database, model servers, Redis, frontend, directories")
     doctor.add_argument("--data-dir", help="data directory to check")
     commands.add_parser("routes", help="list the operations")
@@ -51,6 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from fastback.cli import frontend
 
         return frontend.run(arguments)
+    if arguments.command == "models":
+        from fastback.cli import models
+
+        return models.run(arguments)
     if arguments.command == "doctor":
         from fastback.cli import doctor
 

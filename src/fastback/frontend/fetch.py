@@ -1,28 +1,25 @@
 """Fetching the frontend: Open WebUI's own, unmodified, out of the package it is published in.
 
-`pip download` gets the wheel, so that pip's own configuration, mirrors and proxies count. What is needed of it is
-unpacked into the cache, and what compresses is compressed once, at this moment.
+What is needed of it is unpacked into the cache, and what compresses is compressed once, at this moment.
 """
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import re
 import shutil
-import subprocess
-import sys
-import tempfile
-import time
 import zipfile
 import zlib
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from fastback import REFERENCE_VERSION
+from fastback.kit import fetching
+from fastback.kit.fetching import FetchError, Package, Report, default_cache, is_complete
+
+__all__ = ["HASHES", "FetchError", "compress_file", "default_cache", "ensure", "is_complete", "location"]
 
 #: SHA-256 of the wheels that were looked at.
 HASHES = {"0.12.4": "02e9caba96234db3fa17a92e56163b3f7f2b8ca8227fa886b85c178d696483f6"}
@@ -39,23 +36,6 @@ _LARGE = 1_000_000
 _BEST, _QUICK = 9, 6
 
 _VERSION = re.compile(r"\d[\w.+!-]*")
-_WORK = ".fetching-"
-_ABANDONED = 86_400.0
-
-Report = Callable[[str, int, int], None]
-
-
-class FetchError(Exception):
-    """The frontend could not be had; the text is one line that says why."""
-
-
-def default_cache() -> Path:
-    """The user's cache directory."""
-    chosen = os.environ.get("FASTBACK_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "fastback"
 
 
 def location(version: str = REFERENCE_VERSION, cache: Path | None = None) -> Path:
@@ -63,16 +43,12 @@ def location(version: str = REFERENCE_VERSION, cache: Path | None = None) -> Pat
     return (cache or default_cache()) / f"frontend-{version}"
 
 
-def is_complete(path: Path) -> bool:
-    return (path / "complete").is_file()
-
-
-def _quiet(what: str, done: int, of: int) -> None:
-    pass
-
-
 def ensure(
-    version: str = REFERENCE_VERSION, *, cache: Path | None = None, force: bool = False, report: Report = _quiet
+    version: str = REFERENCE_VERSION,
+    *,
+    cache: Path | None = None,
+    force: bool = False,
+    report: Report = fetching.quiet,
 ) -> Path:
     """The directory of a version, fetched when it is not there yet. Two processes at once do no harm.
 
@@ -81,79 +57,14 @@ def ensure(
     """
     if _VERSION.fullmatch(version) is None:
         raise FetchError(f"{version!r} is no version")
-    target = location(version, cache)
-    if is_complete(target) and not force:
-        return target
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=_WORK, ignore_cleanup_errors=True) as name:
-            work = Path(name)
-            wheel = _download(version, work)
-            _check(wheel, version)
-            made = work / "made"
-            _unpack(wheel, made, report)
-            wheel.unlink()
-            _compress(made, report)
-            (made / "complete").write_text(version)
-            _put(made, target, work / "old", force=force)
-    except OSError as error:
-        raise FetchError(f"cannot keep the frontend in {target.parent}: {error.strerror or error}") from error
-    return target
 
+    def make(wheel: Path, made: Path) -> None:
+        _unpack(wheel, made, report)
+        wheel.unlink()
+        _compress(made, report)
 
-def _sweep(cache: Path) -> None:
-    """Remove what a killed process left long ago; younger work may be going on."""
-    for left in cache.glob(_WORK + "*"):
-        if time.time() - left.stat().st_mtime > _ABANDONED:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _put(made: Path, target: Path, old: Path, *, force: bool) -> None:
-    """Move what was made to its place. A complete directory of another process, which was faster, stays."""
-    if target.exists() and (force or not is_complete(target)):
-        target.rename(old)
-    try:
-        made.rename(target)
-    except OSError:
-        if not is_complete(target):
-            raise
-
-
-def _download(version: str, work: Path) -> Path:
-    command = [
-        *(sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"),
-        *("--disable-pip-version-check", "-d", str(work), f"open-webui=={version}"),
-    ]
-    # pip draws its progress on its standard output; ours is for the result.
-    shown = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL
-    done = subprocess.run(command, stdout=shown, stderr=subprocess.PIPE, check=False)
-    wheels = list(work.glob("*.whl"))
-    if done.returncode != 0 or not wheels:
-        raise FetchError(f"pip cannot get open-webui {version}: {_reason(done.stderr.decode(errors='replace'))}")
-    return wheels[0]
-
-
-def _reason(said: str) -> str:
-    """The line of pip's messages that says most."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    if any(line.endswith("No module named pip") for line in lines):
-        return "pip is not installed beside this Python"
-    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-    reason = (errors or lines or ["no wheel came"])[-1]
-    # pip ends with "nothing found" then, too; only its warnings tell why.
-    broken = any("after connection broken by" in line for line in lines)
-    return f"{reason} (the package index could not be reached)" if broken else reason
-
-
-def _check(wheel: Path, version: str) -> None:
-    wanted = HASHES.get(version)
-    if wanted is None:
-        return
-    with wheel.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != wanted:
-        raise FetchError(f"the package open-webui {version} is not the one that is known (sha256 {found})")
+    package = Package("open-webui", version, "the frontend", HASHES.get(version))
+    return fetching.ensure(package, location(version, cache), make, force=force)
 
 
 def _unpack(wheel: Path, target: Path, report: Report) -> None:

@@ -19,3 +19,9 @@ class Embedding(Documents, frozen=True, kw_only=True):
     rag_metadata_max_value_chars: Annotated[
         int | None, about("Longest list or object in a chunk's metadata, in characters; longer ones are left out.")
     ] = None
+    sentence_transformers_home: Annotated[
+        str, about("Directory with models as Hugging Face's libraries keep them; theirs is looked in, too.")
+    ] = ""
+    fastback_embedding_cache_mb: Annotated[
+        int, about("MiB of vectors that are remembered by their texts; 0: none.", least=0)
+    ] = 256

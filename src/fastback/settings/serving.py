@@ -46,7 +46,9 @@ class Files(Serving, frozen=True, kw_only=True):
     cache_dir: Annotated[str, about("Where `/cache` is served from; `cache` in the data directory when empty.")] = ""
     static_dir: Annotated[str, about("A directory whose files win over the frontend's under `/static`.")] = ""
     frontend_build_dir: Annotated[str, about("A built frontend to serve instead of the fetched one.")] = ""
-    fastback_cache_dir: Annotated[str, about("Where the fetched frontend is kept; the user's cache when empty.")] = ""
+    fastback_cache_dir: Annotated[
+        str, about("Where the frontend and models that were fetched are kept; the user's cache when empty.")
+    ] = ""
 
 
 class Page(Files, frozen=True, kw_only=True):

@@ -11,8 +11,10 @@ import aiohttp
 from fastback.config import Config
 from fastback.providers.asking import Asking
 from fastback.retrieval.contracts import Metadata, RetrievalError, Vector
+from fastback.retrieval.embedding.cache import EmbeddingCache, key_of
 from fastback.retrieval.embedding.engine import Engine
 from fastback.retrieval.embedding.gate import Gate
+from fastback.retrieval.embedding.local import Local, LocalEngine
 from fastback.retrieval.embedding.remote import Remote
 from fastback.settings import Settings
 
@@ -26,10 +28,19 @@ _QUESTIONS = 64
 class Embeddings:
     """See `fastback.retrieval.contracts.Embedder`."""
 
-    def __init__(self, config: Config, settings: Settings, client: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        config: Config,
+        settings: Settings,
+        client: aiohttp.ClientSession,
+        local: Local,
+        cache: EmbeddingCache,
+    ) -> None:
         self._config = config
         self._settings = settings
         self._client = client
+        self._local = local
+        self._cache = cache
         self._gate = Gate()
         self._engine: Engine | None = None
         self._version = -1
@@ -43,13 +54,23 @@ class Embeddings:
         }
 
     async def content(self, texts: Sequence[str], *, asking: Asking | None = None) -> list[Vector]:
-        return await self._made(texts, self._settings.rag_embedding_content_prefix, urgent=False, asking=asking)
+        engine, prefix = self._current(), self._settings.rag_embedding_content_prefix
+        keys = [key_of(engine.mark, prefix, text) for text in texts]
+        found = await self._cache.get(keys) if keys else {}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if missing:
+            vectors = await self._made(engine, list(missing.values()), prefix, urgent=False, asking=asking)
+            made = dict(zip(missing, vectors, strict=True))
+            await self._cache.put(made)
+            found |= made
+        return [found[key] for key in keys]
 
     async def queries(self, texts: Sequence[str], *, asking: Asking | None = None) -> list[Vector]:
-        mark, known = self._current().mark, self._questions
+        engine, known = self._current(), self._questions
+        mark, prefix = engine.mark, self._settings.rag_embedding_query_prefix
         missing = [text for text in dict.fromkeys(texts) if (mark, text) not in known]
-        prefix = self._settings.rag_embedding_query_prefix
-        made = dict(zip(missing, await self._made(missing, prefix, urgent=True, asking=asking), strict=True))
+        vectors = await self._made(engine, missing, prefix, urgent=True, asking=asking)
+        made = dict(zip(missing, vectors, strict=True))
         found = [made[text] if text in made else known[mark, text] for text in texts]
         for text, vector in zip(texts, found, strict=True):
             known[mark, text] = vector
@@ -66,18 +87,22 @@ class Embeddings:
         """
         if self._engine is None or self._version != self._config.version:
             name, model = self.signature["engine"], self.signature["model"]
-            if name not in REMOTE:
+            if not name:
+                self._engine = LocalEngine(self._local, model)
+            elif name in REMOTE:
+                self._engine = Remote(name, model, self._config, self._settings, self._client)
+            else:
                 raise RetrievalError(f"Unknown embedding engine: {name}")
-            self._engine = Remote(name, model, self._config, self._settings, self._client)
             self._version = self._config.version
         return self._engine
 
     async def _made(
-        self, texts: Sequence[str], prefix: str | None, *, urgent: bool, asking: Asking | None
+        self, engine: Engine, texts: Sequence[str], prefix: str | None, *, urgent: bool, asking: Asking | None
     ) -> list[Vector]:
         if not texts:
             return []
-        engine = self._current()
+        if isinstance(engine, LocalEngine):  # which knows best what to do together
+            return await engine.embed(texts, prefix, urgent=urgent, asking=asking)
         size = max(int(self._config.number("rag.embedding_batch_size") or 1), 1)
         places = max(int(self._config.number("rag.embedding_concurrent_requests") or 0), 0) or _MANY
         if not self._config.flag("rag.enable_async_embedding"):
@@ -95,4 +120,6 @@ class Embeddings:
         return [vector for task in tasks for vector in task.result()]
 
     async def close(self) -> None:
-        pass
+        """End the process of a model, and close the file of the cache."""
+        await self._local.close()
+        await self._cache.close()

@@ -1,0 +1,83 @@
+"""What was embedded before: vectors by what they were made of, in a file of our own, up to a size."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from fastback.kit.db.errors import DatabaseError
+from fastback.kit.db.own_file import Connection, Design, OwnFile
+from fastback.retrieval.contracts import Vector
+
+log = logging.getLogger("fastback.embedding")
+
+FILE = "fastback_embeddings.db"
+_DESIGN = Design(
+    version=1,
+    # The oldest entries go first: what is embedded again soon is a file that was changed a little, or tried twice.
+    tables=("CREATE TABLE entry (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL)",),
+    cache=1024,
+)
+_FIND = """SELECT entry.key, vector FROM json_each(:keys) AS wanted JOIN entry ON entry.key = unhex(wanted.value)"""
+_ADD = "INSERT INTO entry (key, vector) VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
+_OLDEST = "DELETE FROM entry WHERE id IN (SELECT id FROM entry ORDER BY id LIMIT (SELECT count(*) / 8 + 1 FROM entry))"
+
+
+def key_of(mark: str, prefix: str | None, text: str) -> bytes:
+    """What a vector is known by: the engine's mark, the prefix, the text."""
+    parts = (mark, prefix or "", text)
+    return hashlib.sha256(b"\0".join(part.encode("utf-8", "surrogatepass") for part in parts)).digest()
+
+
+class EmbeddingCache:
+    """A cache of `size` bytes at most; where its file cannot be used, everything counts as new."""
+
+    def __init__(self, directory: Path, size: int) -> None:
+        self._file = OwnFile(directory / FILE, _DESIGN, readers=1)
+        self._size = size
+
+    async def get(self, keys: Sequence[bytes]) -> dict[bytes, Vector]:
+        """The vectors that are known, by key."""
+        if not self._size:
+            return {}
+        wanted = msgspec.json.encode([key.hex() for key in keys]).decode()
+
+        def work(db: Connection) -> dict[bytes, Vector]:
+            return {bytes(key): bytes(vector) for key, vector in db.execute(_FIND, {"keys": wanted})}
+
+        try:
+            return await self._file.read(work)
+        except DatabaseError as error:
+            log.warning("vectors that were made before cannot be read: %s", error)
+            return {}
+
+    async def put(self, made: Mapping[bytes, Vector]) -> None:
+        """Remember vectors; the oldest are forgotten where it becomes too many."""
+        if not self._size or not made:
+            return
+
+        def work(db: Connection) -> None:
+            db.executemany(_ADD, made.items())
+            if _used(db) > self._size:
+                db.execute(_OLDEST)
+
+        try:
+            await self._file.write(work)
+        except DatabaseError as error:
+            log.warning("vectors cannot be remembered: %s", error)
+
+    async def close(self) -> None:
+        await self._file.close()
+
+
+def _used(db: Connection) -> int:
+    """Bytes of the file that hold something."""
+    pages, free, size = (
+        int(db.execute(f"PRAGMA {name}").fetchall()[0][0])  # type: ignore[arg-type]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * size

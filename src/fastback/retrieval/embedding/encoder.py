@@ -1,0 +1,179 @@
+"""The transformer encoders that most embedding models are: BERT and RoBERTa, computed with numpy.
+
+Texts of a batch stand one behind the other, without padding: every matrix product is taken over all of their tokens,
+and only the attention goes text by text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastback.retrieval.embedding.safetensors import Array
+
+#: Model types, and what their names of weights begin with where a head was left on them.
+KINDS = {"bert": "bert.", "roberta": "roberta.", "xlm-roberta": "roberta.", "camembert": "roberta."}
+_ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
+
+
+class UnknownModel(ValueError):
+    """A model of another architecture; what is unknown of it."""
+
+
+class _Layer:
+    """The weights of one layer."""
+
+    def __init__(self, weights: Mapping[str, Array], prefix: str) -> None:
+        def linear(name: str) -> tuple[Array, Array]:
+            return weights[f"{prefix}{name}.weight"].T, weights[f"{prefix}{name}.bias"]
+
+        self.query = linear("attention.self.query")
+        self.key = linear("attention.self.key")
+        self.value = linear("attention.self.value")
+        self.output = linear("attention.output.dense")
+        self.up = linear("intermediate.dense")
+        self.down = linear("output.dense")
+        self.after_attention = _norm(weights, f"{prefix}attention.output.LayerNorm")
+        self.after = _norm(weights, f"{prefix}output.LayerNorm")
+
+
+class Encoder:
+    """`config` is what config.json of a model holds."""
+
+    def __init__(self, config: Mapping[str, Any], weights: Mapping[str, Array]) -> None:
+        kind = str(config.get("model_type"))
+        if kind not in KINDS:
+            raise UnknownModel(f"its type is {kind!r}")
+        if config.get("position_embedding_type", "absolute") != "absolute":
+            raise UnknownModel(f"its positions are {config['position_embedding_type']!r}")
+        self._activation = str(config.get("hidden_act", "gelu"))
+        if self._activation not in _ACTIVATIONS:
+            raise UnknownModel(f"its activation is {self._activation!r}")
+        prefix = KINDS[kind] if f"{KINDS[kind]}embeddings.word_embeddings.weight" in weights else ""
+        place = f"{prefix}embeddings."
+        try:
+            self._words = weights[f"{place}word_embeddings.weight"]
+            self._positions = weights[f"{place}position_embeddings.weight"]
+            self._kind = weights[f"{place}token_type_embeddings.weight"][0]
+            self._norm = _norm(weights, f"{place}LayerNorm")
+            layers = range(int(config["num_hidden_layers"]))
+            self._layers = [_Layer(weights, f"{prefix}encoder.layer.{number}.") for number in layers]
+        except KeyError as error:
+            raise UnknownModel(f"it has no {error.args[0]}") from error
+        self._heads = int(config["num_attention_heads"])
+        self._epsilon = float(config.get("layer_norm_eps", 1e-12))
+        # RoBERTa counts positions from behind the padding token's.
+        self._first = 0 if kind == "bert" else int(config.get("pad_token_id", 1)) + 1
+        #: Tokens that a text may have.
+        self.longest = len(self._positions) - self._first
+        #: Numbers that stand for a token.
+        self.width = self._words.shape[1]
+
+    def __call__(self, texts: Sequence[Sequence[int]]) -> list[Array]:
+        """The last layer's numbers for each token of each text, given as the tokens' ids."""
+        lengths = [len(text) for text in texts]
+        ends = np.cumsum(lengths).tolist()
+        spans = [slice(end - length, end) for length, end in zip(lengths, ends, strict=True)]
+        ids = np.concatenate([np.asarray(text, np.int64) for text in texts])
+        places = np.concatenate([np.arange(self._first, self._first + length) for length in lengths])
+        x = self._words[ids] + self._positions[places]
+        x += self._kind
+        self._normalise(x, self._norm)
+        for layer in self._layers:
+            x = self._through(layer, x, spans)
+        return [x[span] for span in spans]
+
+    def _through(self, layer: _Layer, x: Array, spans: Sequence[slice]) -> Array:
+        query, key, value = _linear(x, layer.query), _linear(x, layer.key), _linear(x, layer.value)
+        query *= 1 / math.sqrt(self.width // self._heads)
+        mixed = np.empty_like(x)
+        for span in spans:
+            mixed[span] = self._attention(query[span], key[span], value[span])
+        found = _linear(mixed, layer.output)
+        found += x
+        self._normalise(found, layer.after_attention)
+        inner = _linear(found, layer.up)
+        _activate(inner, self._activation)
+        x = _linear(inner, layer.down)
+        x += found
+        self._normalise(x, layer.after)
+        return x
+
+    def _attention(self, query: Array, key: Array, value: Array) -> Array:
+        length = len(query)
+        by_head = (length, self._heads, self.width // self._heads)
+        scores = query.reshape(by_head).transpose(1, 0, 2) @ key.reshape(by_head).transpose(1, 2, 0)
+        scores -= scores.max(axis=-1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(axis=-1, keepdims=True)
+        return (scores @ value.reshape(by_head).transpose(1, 0, 2)).transpose(1, 0, 2).reshape(length, self.width)
+
+    def _normalise(self, x: Array, norm: tuple[Array, Array]) -> None:
+        x -= x.mean(axis=-1, keepdims=True)
+        spread = np.einsum("ij,ij->i", x, x)[:, None] / x.shape[-1]
+        x /= np.sqrt(spread + self._epsilon)
+        x *= norm[0]
+        x += norm[1]
+
+
+def _norm(weights: Mapping[str, Array], name: str) -> tuple[Array, Array]:
+    """Weight and bias of a normalisation; old models name them otherwise."""
+    if f"{name}.gamma" in weights:
+        return weights[f"{name}.gamma"], weights[f"{name}.beta"]
+    return weights[f"{name}.weight"], weights[f"{name}.bias"]
+
+
+def _linear(x: Array, layer: tuple[Array, Array]) -> Array:
+    found: Array = x @ layer[0]
+    found += layer[1]
+    return found
+
+
+#: Rows that are worked on together where there are many steps: as much as a processor's cache holds.
+_ROWS = 32
+
+
+def _activate(x: Array, name: str) -> None:
+    """Apply an activation in place."""
+    if name == "relu":
+        np.maximum(x, 0, out=x)
+        return
+    curve = _gelu if name == "gelu" else _gelu_tanh
+    for start in range(0, len(x), _ROWS):
+        curve(x[start : start + _ROWS])
+
+
+def _gelu(x: Array) -> None:
+    """x times the normal distribution up to x, with Abramowitz and Stegun's 7.1.26: off by 1.5e-7 at most."""
+    z = np.abs(x)
+    z *= np.float32(math.sqrt(0.5))
+    t = z * np.float32(0.3275911)
+    t += 1
+    np.reciprocal(t, out=t)
+    tail = t * np.float32(1.061405429)
+    for term in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        tail += np.float32(term)
+        tail *= t
+    np.square(z, out=z)
+    np.negative(z, out=z)
+    np.exp(z, out=z)
+    tail *= z  # 1 - erf(z)
+    tail *= np.float32(0.5)
+    # Above zero 1 - tail of it counts, below it the tail.
+    np.subtract(1, tail, out=tail, where=x > 0)
+    x *= tail
+
+
+def _gelu_tanh(x: Array) -> None:
+    inner = np.square(x)
+    inner *= np.float32(0.044715)
+    inner += 1
+    inner *= x
+    inner *= np.float32(math.sqrt(2 / math.pi))
+    np.tanh(inner, out=inner)
+    inner += 1
+    inner *= np.float32(0.5)
+    x *= inner

