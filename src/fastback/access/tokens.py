@@ -11,7 +11,7 @@ import time
 import uuid
 from typing import Any
 
-import jwt
+from fastback.kit.signing import jwt
 
 ALGORITHM = "HS256"
 

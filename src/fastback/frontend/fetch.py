@@ -11,8 +11,6 @@ import re
 import shutil
 import zipfile
 import zlib
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from fastback import REFERENCE_VERSION
@@ -102,6 +100,9 @@ def compress_file(path: str) -> None:
 
 
 def _compress(target: Path, report: Report) -> None:
+    # The server imports this module and compresses nothing.
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+
     found = (
         (path.stat().st_size, str(path)) for path in target.rglob("*") if path.suffix in _COMPRESSED and path.is_file()
     )

@@ -8,10 +8,9 @@ from string import punctuation
 from typing import Any
 from urllib.parse import quote
 
-import jwt
-
 from fastback.access.identity import User
 from fastback.kit.http.errors import BadRequest, NotBuilt
+from fastback.kit.signing import jwt
 from fastback.providers import responses
 from fastback.providers.asking import Asking
 from fastback.providers.connections import Connection

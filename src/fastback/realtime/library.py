@@ -1,5 +1,5 @@
-"""Loading python-socketio without what it loads besides: its Redis managers pull in the whole Redis client, some eight
-megabytes that one process never needs."""
+"""Loading python-socketio without what it loads besides: its Redis managers pull in the whole Redis client, its clients
+those of HTTP: some ten megabytes that one process never needs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ import importlib
 import sys
 from typing import Any
 
-_ABSENT = [name for name in ("redis", "aioredis", "valkey") if name not in sys.modules]
-for _name in _ABSENT:
-    sys.modules[_name] = None  # type: ignore[assignment]
-try:
+from fastback.kit.lean import without
+
+with without("redis", "aioredis", "valkey", "requests", "websocket"):
     import socketio
-finally:
-    for _name in _ABSENT:
-        del sys.modules[_name]
 
 __all__ = ["redis_manager", "socketio"]
 

@@ -7,7 +7,6 @@ import re
 import msgspec
 
 from fastback.kit.db import DatabaseError
-from fastback.kit.db.postgres import ask_once
 from fastback.retrieval.contracts import RetrievalError
 from fastback.retrieval.external.results import Found, Target, found
 
@@ -39,6 +38,8 @@ def statement(target: Target) -> str:
 
 async def search(target: Target, vector: list[float], limit: int) -> list[Found]:
     """The rows nearest to a vector. Raises: RetrievalError."""
+    from fastback.kit.db.postgres import ask_once  # its driver is needed by few
+
     text = statement(target)
     wanted = "[" + ",".join(repr(one) for one in vector) + "]"
     try:

@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import sqlite_vec
 
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.own_file import Connection, Design, OwnFile
+from fastback.kit.lean import without
 from fastback.retrieval.contracts import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import sqlite_tables as sql
 from fastback.retrieval.vectors.metadata import clean, conditions, stored
 from fastback.retrieval.vectors.words import any_word, spaced
+
+with without("numpy"):
+    import sqlite_vec
 
 log = logging.getLogger("fastback.vectors")
 

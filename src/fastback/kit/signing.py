@@ -1,0 +1,10 @@
+"""PyJWT for tokens signed with a shared secret; without the cryptography package, which only other signatures need."""
+
+from __future__ import annotations
+
+from fastback.kit.lean import without
+
+with without("cryptography"):
+    import jwt
+
+__all__ = ["jwt"]
