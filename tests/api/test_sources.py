@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from conftest import Person, Server
+from fastback.kit.db import Database
+from fastback.retrieval.contracts import Document, VectorStore
+from fastback.retrieval.indexing import Indexer
 from page import open_page
 
 CHAT = "/api/chat/completions"
@@ -187,10 +193,14 @@ async def test_passages_behind_the_system_prompt(started: Any, upstream: str) ->
 
 
 async def test_what_is_not_read_is_said(ada: Person) -> None:
-    page_item = {"type": "url", "url": "https://example.com", "name": "https://example.com"}
-    told = await ada.post(CHAT, question("Hi [[tokens 1]]", page_item))
-    assert told.status == 200 and "pages" in told.headers["x-fastback-note"]
+    nowhere = {"type": "url", "url": "http://127.0.0.1:9/page", "name": "a page"}
+    told = await ada.post(CHAT, question("Hi [[tokens 1]]", nowhere))
+    assert told.status == 200 and "a page" in told.headers["x-fastback-note"]
     assert "x-fastback-note" not in (await ada.post(CHAT, question("Hi [[tokens 1]]"))).headers
+    async with open_page(ada) as page:
+        done = await page.ask("Hi [[tokens 1]]", files=[nowhere])
+        answer = (await page.chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]
+        assert answer["statusHistory"][-1]["description"].startswith("Could not be read: a page.")
 
 
 async def test_passages_for_programs(ada: Person, bob: Person) -> None:
@@ -202,3 +212,214 @@ async def test_passages_for_programs(ada: Person, bob: Person) -> None:
     assert 0 < found["score"] < 1
     (await bob.get("/api/v1/retrieval/query", collection=collection, q="How hot?")).refused(403)
     assert (await ada.get("/api/v1/retrieval/query", q="How hot?")).status == 422
+
+
+async def a_file(server: Server, owner: Person, file_id: str, content: str) -> dict[str, Any]:
+    """A file that is kept and searched; as the page refers to it."""
+    name = f"{file_id}.txt"
+    await server.services.get(Database).execute(
+        "test.file",
+        """INSERT INTO file (id, user_id, filename, meta, data, hash, created_at, updated_at)
+           VALUES (:id, :user_id, :name, :meta, :data, :id, 1, 1)""",
+        id=file_id,
+        user_id=owner.id,
+        name=name,
+        meta=json.dumps({"name": f"The {name}", "content_type": "text/plain"}),
+        data=json.dumps({"content": content, "status": "completed"}),
+    )
+    about = {"file_id": file_id, "name": name, "source": name, "hash": file_id}
+    await server.services.get(Indexer).index(f"file-{file_id}", [Document(content, about)])
+    return {"type": "file", "id": file_id, "name": name, "content_type": "text/plain"}
+
+
+async def a_knowledge(server: Server, owner: Person, name: str, *files: str) -> dict[str, Any]:
+    """Knowledge with some files in it."""
+    db = server.services.get(Database)
+    await db.execute(
+        "test.knowledge",
+        """INSERT INTO knowledge (id, user_id, name, description, created_at, updated_at)
+           VALUES (:id, :user_id, :id, '', 1, 1)""",
+        id=name,
+        user_id=owner.id,
+    )
+    for file_id in files:
+        await db.execute(
+            "test.knowledge_file",
+            """INSERT INTO knowledge_file (id, user_id, knowledge_id, file_id, created_at, updated_at)
+               VALUES (:id, :user_id, :knowledge_id, :file_id, 1, 1)""",
+            id=f"{name}-{file_id}",
+            user_id=owner.id,
+            knowledge_id=name,
+            file_id=file_id,
+        )
+        await server.services.get(VectorStore).copy(f"file-{file_id}", name, {}, {"knowledge_id": name})
+    return {"type": "collection", "id": name, "name": name}
+
+
+async def granted(server: Server, kind: str, name: str, person: Person) -> None:
+    """Let somebody read something."""
+    await server.services.get(Database).execute(
+        "test.grant",
+        """INSERT INTO access_grant
+               (id, resource_type, resource_id, principal_type, principal_id, permission, created_at)
+           VALUES (:id, :kind, :id, 'user', :user_id, 'read', 1)""",
+        id=name,
+        kind=kind,
+        user_id=person.id,
+    )
+
+
+async def sources(person: Person, *files: Any, **more: Any) -> list[Any]:
+    """The texts that an answer rests on, by item."""
+    answer = (await person.post(CHAT, question("Well? [[tokens 1]]", *files, **more))).ok()
+    return [one["document"] for one in answer.get("sources", [])]
+
+
+async def test_files_and_knowledge_that_one_may_read(server: Server, ada: Person, bob: Person, cy: Person) -> None:
+    await opened(ada)
+    tea = await a_file(server, bob, "tea", "Green tea: 70 degrees.")
+    bread = await a_file(server, bob, "bread", "Bread: 230 degrees.")
+    baking = await a_knowledge(server, bob, "baking", "bread")
+    found = (await bob.post(CHAT, question("How hot? [[tokens 1]]", tea, baking))).ok()["sources"]
+    assert [one["document"] for one in found] == [["Green tea: 70 degrees."], ["Bread: 230 degrees."]]
+    # Files are shown by the names that they have now.
+    assert found[0]["metadata"][0]["name"] == "The tea.txt" == found[0]["metadata"][0]["source"]
+    assert found[1]["metadata"][0]["knowledge_id"] == "baking"
+    assert await sources(cy, tea, bread, baking) == []
+    assert await sources(ada, tea, bread) == [["Green tea: 70 degrees."], ["Bread: 230 degrees."]]
+    await granted(server, "knowledge", "baking", cy)
+    # What is shared opens its files, too; a collection that two items name is searched once.
+    assert await sources(cy, tea, bread, baking) == [["Bread: 230 degrees."], ["Bread: 230 degrees."]]
+    assert await sources(cy, baking, {**baking, "name": "again"}) == [["Bread: 230 degrees."]]
+    query = {"collection_names": ["baking", "file-bread"], "query": "Bread?"}
+    assert (await cy.post("/api/v1/retrieval/query/collection", query)).ok()["documents"] == [["Bread: 230 degrees."]]
+    (await cy.post("/api/v1/retrieval/query/doc", {"collection_name": "file-tea", "query": "a"})).refused(403)
+
+
+async def test_whole_files_and_knowledge(server: Server, ada: Person, bob: Person) -> None:
+    await opened(ada)
+    long = "\n\n".join(f"Paragraph {n} of the text on tea. " * 12 for n in range(6))
+    tea = await a_file(server, ada, "tea", long)
+    house = await a_knowledge(server, ada, "house", "tea")
+    assert await sources(ada, {**tea, "context": "full"}, {**house, "context": "full"}) == [[long], [long]]
+    assert await sources(bob, {**tea, "context": "full"}, {**house, "context": "full"}) == []
+    given = {**tea, "context": "full", "file": {"data": {"content": "As the page has it."}}}
+    assert await sources(bob, given) == [["As the page has it."]]
+    # All chunks in their order, where everything is to be shown.
+    (await ada.post("/api/v1/retrieval/config/update", {"RAG_FULL_CONTEXT": True})).ok()
+    (chunks,) = await sources(ada, tea)
+    assert len(chunks) == 3 and [one[:11] for one in chunks] == sorted(one[:11] for one in chunks)
+    (await ada.post("/api/v1/retrieval/config/update", {"BYPASS_EMBEDDING_AND_RETRIEVAL": True})).ok()
+    assert await sources(ada, tea, house) == [[long], [long]]
+
+
+async def test_a_folders_files_are_read_for_its_chats(server: Server, ada: Person, bob: Person, cy: Person) -> None:
+    await opened(ada)
+    tea = await a_file(server, bob, "tea", "Green tea: 70 degrees.")
+    theirs = await a_file(server, ada, "secret", "The key lies below the mat.")
+    data = {"files": [tea, theirs], "system_prompt": "Be brief."}
+    folder = (await bob.post("/api/v1/folders/", {"name": "Kitchen", "data": {"files": [tea]}})).ok()["id"]
+    db = server.services.get(Database)
+    # Somebody else's file in it is not read: its owner may not give it away.
+    await db.execute("test.folder", "UPDATE folder SET data = :data WHERE id = :id", data=json.dumps(data), id=folder)
+    assert await sources(bob, folder_id=folder) == [["Green tea: 70 degrees."]]
+    assert await sources(cy, folder_id=folder) == []
+    await granted(server, "folder", folder, cy)
+    assert await sources(cy, folder_id=folder) == [["Green tea: 70 degrees."]]
+
+
+async def test_a_chat_opens_its_files_to_those_it_is_shared_with(server: Server, ada: Person, bob: Person) -> None:
+    await opened(ada)
+    tea = await a_file(server, ada, "tea", "Green tea: 70 degrees.")
+    async with open_page(ada) as page:
+        body = page.body("How hot? [[tokens 1]]", files=[tea])
+        body["user_message"]["files"] = [tea, {"type": "file", "id": "nothing"}]
+        started = (await ada.post("/api/chat/completions", body)).ok()
+        await page.quiet()
+    rows = await server.services.get(Database).all(str, "test.rows", "SELECT file_id FROM chat_file")
+    assert rows == ["tea"]
+    assert await sources(bob, tea) == []
+    everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
+    (await ada.post(f"/api/v1/chats/{started['chat_id']}/share")).ok()
+    (await ada.post(f"/api/v1/chats/shared/{started['chat_id']}/access/update", {"access_grants": everybody})).ok()
+    assert await sources(bob, tea) == [["Green tea: 70 degrees."]]
+
+
+async def test_words_count_beside_vectors(server: Server, ada: Person) -> None:
+    for number in range(30):
+        await server.services.get(Indexer).index(
+            "shelf", [Document(f"Book {number} is about {'zebras' if number == 17 else 'birds'}.")], add=number > 0
+        )
+    asked_for = {"collection_names": ["shelf"], "query": "Are there zebras?", "k": 3}
+    (await ada.post("/api/v1/retrieval/config/update", {"ENABLE_RAG_HYBRID_SEARCH": True, "TOP_K_RERANKER": 3})).ok()
+    # The demo's vectors mean nothing: what the words find alone makes sense.
+    found = (await ada.post("/api/v1/retrieval/query/collection", asked_for)).ok()
+    assert "Book 17 is about zebras." in found["documents"][0] and len(found["documents"][0]) == 3
+    assert all(one["_chunk_hash"] and one["score"] <= 1 for one in found["metadatas"][0])
+    only_words = {**asked_for, "hybrid_bm25_weight": 1}
+    found = (await ada.post("/api/v1/retrieval/query/collection", only_words)).ok()
+    assert found["documents"][0][0] == "Book 17 is about zebras."
+
+
+async def test_an_external_reranker_has_the_last_word(server: Server, ada: Person) -> None:
+    texts = ["Cats purr.", "Dogs bark.", "Cows moo.", "Ducks quack."]
+    await server.services.get(Indexer).index("animals", [Document(one) for one in texts])
+    seen: list[dict[str, Any]] = []
+
+    async def rerank(request: web.Request) -> web.Response:
+        body = await request.json()
+        seen.append({**body, "key": request.headers["authorization"]})
+        if body["query"] == "fail":
+            return web.Response(status=500)
+        scores = [{"index": n, "relevance_score": len(one)} for n, one in enumerate(body["documents"])]
+        return web.json_response({"results": scores[::-1]})
+
+    application = web.Application()
+    application.router.add_post("/rerank", rerank)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    settings = {
+        "ENABLE_RAG_HYBRID_SEARCH": True,
+        "RAG_RERANKING_ENGINE": "external",
+        "RAG_RERANKING_MODEL": "judge",
+        "RAG_EXTERNAL_RERANKER_URL": f"http://127.0.0.1:{port}/rerank",
+        "RAG_EXTERNAL_RERANKER_API_KEY": "secret",
+        "TOP_K": 4,
+        "TOP_K_RERANKER": 2,
+    }
+    try:
+        (await ada.post("/api/v1/retrieval/config/update", settings)).ok()
+        query = {"collection_names": ["animals"], "query": "Who?"}
+        found = (await ada.post("/api/v1/retrieval/query/collection", query)).ok()
+        assert found["documents"][0][0] == "Ducks quack." and found["distances"][0] == [12.0, 10.0]
+        assert seen[0]["model"] == "judge" and seen[0]["top_n"] == 4 and seen[0]["key"] == "Bearer secret"
+        assert sorted(seen[0]["documents"]) == sorted(texts)
+        strict = (await ada.post("/api/v1/retrieval/query/collection", {**query, "r": 11})).ok()
+        assert strict["documents"] == [["Ducks quack."]]
+        # One that fails leaves the order as it was found.
+        failed = (await ada.post("/api/v1/retrieval/query/collection", {**query, "query": "fail"})).ok()
+        assert len(failed["documents"][0]) == 2
+    finally:
+        await runner.cleanup()
+
+
+async def test_resetting_forgets_everything(server: Server, ada: Person, tmp_path: Path) -> None:
+    await a_file(server, ada, "tea", "Green tea: 70 degrees.")
+    await a_knowledge(server, ada, "house", "tea")
+    assert (await ada.post("/api/v1/retrieval/delete", {"collection_name": "house", "file_id": "tea"})).ok() == {
+        "status": True
+    }
+    query = {"collection_name": "house", "query": "tea"}
+    assert (await ada.post("/api/v1/retrieval/query/doc", query)).ok()["documents"] == [[]]
+    uploads = tmp_path / "uploads"
+    (uploads / "below").mkdir(parents=True)
+    (uploads / "below" / "a.txt").write_text("a")
+    (uploads / "b.txt").write_text("b")
+    assert (await ada.post("/api/v1/retrieval/reset/uploads")).ok() is True
+    assert list(uploads.iterdir()) == []
+    assert (await ada.post("/api/v1/retrieval/reset/db")).ok() is None
+    assert (await ada.get("/api/v1/knowledge/")).ok()["total"] == 0
+    assert await server.services.get(VectorStore).collections() == []

@@ -11,6 +11,7 @@ from fastback.completions.events import ChatWatchers
 from fastback.completions.follow_ups import FollowUps
 from fastback.completions.provider import Provider
 from fastback.completions.service import Completions
+from fastback.completions.sources.elsewhere import Elsewhere
 from fastback.completions.sources.found import Finder
 from fastback.completions.sources.reading import Reader
 from fastback.completions.turn import TurnServices
@@ -19,13 +20,16 @@ from fastback.features.chats import recovery
 from fastback.features.chats.access import ChatAccess
 from fastback.features.files.access import FileAccess
 from fastback.features.folders.files import Readable
+from fastback.features.knowledge.external import Connections
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
 from fastback.kit.tasks import Tasks
 from fastback.providers.registry import ModelRegistry
+from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.searching.retriever import Retriever
+from fastback.retrieval.web.pages import Pages
 from fastback.settings import Settings
 
 
@@ -39,7 +43,8 @@ async def start(services: Services) -> None:
     provider = Provider(services.get(aiohttp.ClientSession), settings, services.get(Permissions), bus)
     follow_ups = FollowUps(db, config, registry, provider)
     rights: ChatAccess = services.get(ChatAccess)
-    finder = Finder(db, config, _reader(services), services.get(Retriever), follow_ups)
+    elsewhere = Elsewhere(services.get(Pages), services.get(ExternalSearch), services.get(Connections))
+    finder = Finder(db, config, _reader(services), elsewhere, services.get(Retriever), follow_ups)
     watchers = ChatWatchers()
     turn_services = TurnServices(
         db,
@@ -56,7 +61,9 @@ async def start(services: Services) -> None:
     services.add(FollowUps, follow_ups)
     alone = settings.websocket_manager != "redis"
     permissions: Permissions = services.get(Permissions)
-    services.add(Completions, Completions(turn_services, registry, permissions, rights, alone=alone))
+    services.add(
+        Completions, Completions(turn_services, registry, permissions, rights, services.get(FileAccess), alone=alone)
+    )
     if alone:  # else other processes may be in the middle of an answer
         tasks: Tasks = services.get(Tasks)
         tasks.background(recovery.recover(db, tasks))

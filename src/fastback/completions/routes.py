@@ -37,7 +37,8 @@ async def complete(
     prepared = await completions.services.context.prepare(request, model, asking, reads=reads)
     if prepared.note:
         # What the answer does without is told in a header.
-        http.scope.setdefault("fastback.headers", []).append((unread.HEADER, prepared.note.encode()))
+        told = " ".join(prepared.note.split()).encode("ascii", "replace")
+        http.scope.setdefault("fastback.headers", []).append((unread.HEADER, told))
     return await answer(prepared, model, asking, http, completions)
 
 

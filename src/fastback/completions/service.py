@@ -16,8 +16,9 @@ from fastback.completions import request as requests
 from fastback.completions.events import TurnEvent
 from fastback.completions.request import TurnRequest, is_stored
 from fastback.completions.turn import Turn, TurnServices
-from fastback.features.chats import access, message_rows, turns
+from fastback.features.chats import access, attached, message_rows, turns
 from fastback.features.chats.events import ChatWritten
+from fastback.features.files.access import FileAccess
 from fastback.kit.http.errors import BadRequest, Forbidden, NotFound
 from fastback.providers.asking import Asking
 from fastback.providers.registry import Model, ModelRegistry
@@ -42,6 +43,7 @@ class Completions:
         registry: ModelRegistry,
         permissions: Permissions,
         rights: access.ChatAccess,
+        files: FileAccess,
         *,
         alone: bool,
     ) -> None:
@@ -50,6 +52,7 @@ class Completions:
         self.registry = registry
         self._permissions = permissions
         self._rights = rights
+        self._files = files
         self._alone = alone
         #: Who started a running task, by its id.
         self._asker_of: dict[str, str] = {}
@@ -140,6 +143,9 @@ class Completions:
                 await self._new_chat(request, user, task_ids)
             else:
                 folder_id = await self._existing_chat(request, user, task_ids)
+            if file_ids := attached.named(request.user_message):
+                question_id = str(request.user_message.get("id") or "")
+                await attached.keep(self.services.db, self._files, request.chat_id, question_id, file_ids, user)
         elif request.chat_id.startswith("channel:"):
             raise NotFound(messages.NOT_FOUND)
         started = []

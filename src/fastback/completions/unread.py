@@ -1,4 +1,4 @@
-"""What a question refers to and no answer takes into account yet."""
+"""What a question refers to and its answer does without, because it could not be read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,5 @@ HEADER = b"x-fastback-note"
 
 
 def note(missing: Sequence[str]) -> str | None:
-    """What people should know before they trust the answer; None when everything is read."""
-    if not missing:
-        return None
-    return f"Not read by this release of Fastback: {', '.join(missing)}. The answer does without."
+    """What people should know before they trust the answer; None when everything was read."""
+    return f"Could not be read: {', '.join(missing)}. The answer does without." if missing else None

@@ -11,6 +11,7 @@ import msgspec
 
 from fastback.completions.follow_ups import FollowUps
 from fastback.completions.sources.context import Message, Source, count
+from fastback.completions.sources.elsewhere import Elsewhere
 from fastback.completions.sources.items import Item, is_whole
 from fastback.completions.sources.reading import Reader, Reading
 from fastback.config import Config
@@ -27,7 +28,7 @@ Tell = Callable[[Status], Awaitable[None]]
 
 
 class Found(msgspec.Struct):
-    """Passages, and what could not be read by anybody."""
+    """Passages, and the names of what could not be read."""
 
     sources: list[Source] = []
     missing: list[str] = []
@@ -42,11 +43,18 @@ class Finder:
     """Finds the sources of a question."""
 
     def __init__(
-        self, db: Database, config: Config, reader: Reader, retriever: Retriever, follow_ups: FollowUps
+        self,
+        db: Database,
+        config: Config,
+        reader: Reader,
+        elsewhere: Elsewhere,
+        retriever: Retriever,
+        follow_ups: FollowUps,
     ) -> None:
         self._db = db
         self._config = config
         self._reader = reader
+        self._elsewhere = elsewhere
         self._retriever = retriever
         self._follow_ups = follow_ups
 
@@ -55,12 +63,10 @@ class Finder:
     ) -> Found:
         """What the items hold on the conversation's last question; `tell` hears how far it is.
 
-        An engine that fails leaves the answer without passages, as the log says.
+        What fails is missing, as the log says; the answer does without.
         """
         everything = all(is_whole(item) for item in items)
-        reading = asyncio.ensure_future(
-            self._reader.plan(items, asking.asker, whole=self._config.flag("rag.bypass_embedding_and_retrieval"))
-        )
+        reading = asyncio.ensure_future(self._read(items, asking))  # while a model thinks of queries
         try:
             queries = [] if everything else await self._queries(messages, model_id, asking)
             if not everything:
@@ -69,14 +75,11 @@ class Finder:
         finally:
             reading.cancel()
         whole = everything or self._config.flag("rag.full_context")
-        try:
-            sources = await self._sources(plan, queries or [question], asking, whole=whole)
-        except RetrievalError as error:
-            log.warning("nothing was found in files: %s", error)
-            sources = [_source(one) for one in plan if one.texts is not None]
+        await self._search(plan, queries or [question], asking, whole=whole)
+        sources = [source for _, source in plan if source is not None and source.document]
         await self._rename(sources)
         await tell({"action": "sources_retrieved", "count": count(sources), "done": True})
-        return Found(sources, list(dict.fromkeys(one.missing for one in plan if one.missing)))
+        return Found(sources, list(dict.fromkeys(_named(one.item) for one, source in plan if source is None)))
 
     async def _queries(self, messages: list[Message], model_id: str, asking: Asking) -> list[str]:
         """What a model would search for; nothing where it is not to be asked, or has no idea."""
@@ -84,20 +87,48 @@ class Finder:
             return []
         return queries_in(await self._follow_ups.ask("query_generation", messages, model_id, asking))
 
-    async def _sources(self, plan: list[Reading], queries: list[str], asking: Asking, *, whole: bool) -> list[Source]:
-        searched = [one for one in plan if one.texts is None and one.collections]
-        groups = [one.collections for one in searched]
-        if whole:
-            hits = await asyncio.gather(*(self._retriever.everything(names) for names in groups))
-        else:
-            hits = await self._retriever.query_each(groups, queries, asking=asking)
-        found = {id(one): some for one, some in zip(searched, hits, strict=True)}
-        sources = [
-            _of_hits(one.item, found[id(one)], whole=whole) if id(one) in found else _source(one)
-            for one in plan
-            if id(one) in found or one.texts is not None
-        ]
-        return [one for one in sources if one.document]
+    async def _read(self, items: list[Item], asking: Asking) -> list[_Step]:
+        """How the items are read; what needs no question has been read."""
+        whole = self._config.flag("rag.bypass_embedding_and_retrieval")
+        plan = await self._reader.plan(items, asking.asker, whole=whole)
+
+        async def step(one: Reading) -> _Step:
+            if one.page:
+                return one, await self._elsewhere.page(_shown(one.item), one.page, asking)
+            return one, None if one.texts is None else _source(one)
+
+        return await asyncio.gather(*(step(one) for one in plan))
+
+    async def _search(self, plan: list[_Step], queries: list[str], asking: Asking, *, whole: bool) -> None:
+        """Put what the questions find into the plan."""
+        searched = [place for place, (one, _) in enumerate(plan) if one.collections]
+        foreign = [(place, one, one.foreign) for place, (one, _) in enumerate(plan) if one.foreign is not None]
+        limit = self._retriever.configured().limit
+        own, others = await asyncio.gather(
+            self._of_collections([plan[place][0] for place in searched], queries, asking, whole=whole),
+            asyncio.gather(
+                *(
+                    self._elsewhere.knowledge(_shown(one.item), knowledge, queries, limit, asking)
+                    for _, one, knowledge in foreign
+                )
+            ),
+        )
+        for place, source in [*zip(searched, own, strict=True), *zip([one[0] for one in foreign], others, strict=True)]:
+            plan[place] = (plan[place][0], source)
+
+    async def _of_collections(
+        self, plan: list[Reading], queries: list[str], asking: Asking, *, whole: bool
+    ) -> list[Source | None]:
+        groups = [one.collections for one in plan]
+        try:
+            if whole:
+                found = await asyncio.gather(*(self._retriever.everything(names) for names in groups))
+            else:
+                found = await self._retriever.query_each(groups, queries, asking=asking)
+        except RetrievalError as error:
+            log.warning("nothing was found in collections: %s", error)
+            return [None for _ in plan]
+        return [_of_hits(one.item, hits, whole=whole) for one, hits in zip(plan, found, strict=True)]
 
     async def _rename(self, sources: list[Source]) -> None:
         """Show files by the names that they have now."""
@@ -120,6 +151,14 @@ class Finder:
                     if one.get("source") == one.get("name"):
                         one["source"] = name
                     one["name"] = name
+
+
+#: How an item is read, with what was read of it; None: nothing, or nothing yet.
+_Step = tuple[Reading, Source | None]
+
+
+def _named(item: Item) -> str:
+    return str(item.get("name") or item.get("url") or item.get("type") or "a file")
 
 
 def _shown(item: Item) -> Item:

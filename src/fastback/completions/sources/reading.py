@@ -9,6 +9,7 @@ import msgspec
 
 from fastback.access.grants import Grants
 from fastback.access.identity import User
+from fastback.completions.sources.elsewhere import ForeignKnowledge
 from fastback.completions.sources.items import Item, inner, is_whole, readable, text_id
 from fastback.features.chats import history
 from fastback.features.chats.access import ChatAccess
@@ -23,17 +24,25 @@ Metadata = dict[str, Any]
 
 
 class Reading(msgspec.Struct):
-    """How one item is read: `texts` with `metadata` as they stand, or else `collections` that are searched.
+    """How one item is read.
 
     Attributes:
-        missing: why an item cannot be read by anybody; the asker is told.
+        texts: from beginning to end, with `metadata` beside them; None: by one of the others.
+        collections: by searching them.
+        page: by looking up the address.
+        foreign: by asking a foreign database.
     """
 
     item: Item
     texts: list[str] | None = None
     metadata: list[Metadata] = []
     collections: list[str] = []
-    missing: str = ""
+    page: str = ""
+    foreign: ForeignKnowledge | None = None
+
+    @property
+    def says_something(self) -> bool:
+        return bool(self.texts or self.collections or self.page or self.foreign)
 
 
 class _File(msgspec.Struct):
@@ -57,7 +66,8 @@ class _Content(msgspec.Struct):
 class _Knowledge(msgspec.Struct):
     id: str
     user_id: str
-    source: str | None
+    name: str
+    meta: dict[str, Any] | None
 
 
 class _Note(msgspec.Struct):
@@ -110,7 +120,7 @@ class Reader:
         known = await self._known(items, user, delegated, whole=whole)
         plan = [await self._reading(item, user, known, whole=whole) for item in items]
         await self._close(plan, user, delegated)
-        return [one for one in plan if one.texts or one.collections or one.missing]
+        return [one for one in plan if one.says_something]
 
     async def _expanded(self, items: list[Item], user: User) -> tuple[list[Item], set[tuple[str, str]]]:
         """The items, and behind them those of their folders: what a folder's owner may read its readers may, too."""
@@ -179,7 +189,7 @@ class Reader:
     async def _known_knowledge(
         self, ids: list[str], user: User, delegated: set[tuple[str, str]]
     ) -> dict[str, _Knowledge]:
-        text = "SELECT id, user_id, meta ->> 'source' FROM knowledge WHERE id = ANY(:ids)"
+        text = "SELECT id, user_id, name, meta FROM knowledge WHERE id = ANY(:ids)"
         rows = await self._db.all(_Knowledge, "sources.knowledge", text, ids=ids)
         foreign = [
             row.id
@@ -231,7 +241,8 @@ class Reader:
             told = _conversation(chat)
             return Reading(item, [told] if told else None, [{"file_id": chat.id, "name": chat.title}])
         if kind == "url":
-            return Reading(item, missing="pages")
+            url = item.get("url")
+            return Reading(item, page=url if isinstance(url, str) else "")
         if kind == "file":
             return self._file(item, item_id, known, whole=whole or is_whole(item))
         if kind == "collection":
@@ -265,8 +276,8 @@ class Reader:
         if knowledge is None:
             names = _names(item) if item.get("legacy") else []
             return Reading(item, collections=names)
-        if knowledge.source == "external":
-            return Reading(item, missing="external knowledge")
+        if knowledge.meta and knowledge.meta.get("source") == "external":
+            return Reading(item, foreign=ForeignKnowledge(knowledge.id, knowledge.name, knowledge.meta))
         if whole:
             files = known.contents.get(knowledge.id, [])
             about: list[Metadata] = [{"file_id": one.id, "name": one.filename, "source": one.filename} for one in files]
