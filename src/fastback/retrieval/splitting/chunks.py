@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from fastback.retrieval.splitting import markdown
-from fastback.retrieval.splitting.recursive import Measure, Recursive
+from fastback.retrieval.splitting.recursive import Measure, Piece, Recursive
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -46,23 +46,21 @@ class Chunk(NamedTuple):
     text: str
 
 
-def chunks(
-    texts: Iterable[Text], options: Options, measure: Measure, split: Callable[[str], list[str]]
-) -> Iterator[Chunk]:
+Split = Callable[[str], Iterable[Piece]]
+
+
+def chunks(texts: Iterable[Text], options: Options, measure: Measure, split: Split) -> Iterator[Chunk]:
     """The chunks of texts, in order."""
     if options.headings:
         texts = (one._replace(text=section) for one in texts for section in markdown.split(one.text))
         if options.minimum > 0:
             texts = merged(texts, options.minimum, options.size, measure)
     for one in texts:
-        start = length = 0
-        for chunk in split(one.text):
-            start = one.text.find(chunk, max(0, start + length - options.overlap))
-            length = len(chunk)
+        for start, chunk in split(one.text):
             yield Chunk(one.document, start, chunk)
 
 
-def by_characters(options: Options) -> Callable[[str], list[str]]:
+def by_characters(options: Options) -> Split:
     return Recursive(options.size, options.overlap).split
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastback.kit.workers.failures import JobFailed
-from fastback.retrieval.splitting.recursive import Measure
+from fastback.retrieval.splitting.recursive import Measure, Piece
+
+#: Bytes that go on with a character.
+_INSIDE = bytes(range(0x80, 0xC0))
 
 _encodings: dict[str, Any] = {}
 _tokenizers: dict[str, Any] = {}
@@ -58,8 +62,10 @@ def tokenizer_measure(path: str) -> Measure:
     return lambda text: len(found.encode(text).ids)
 
 
-def split(text: str, name: str, size: int, overlap: int) -> list[str]:
-    """Chunks of so many tokens, each beginning with the last ones of the chunk before it.
+def split(text: str, name: str, size: int, overlap: int) -> Iterator[Piece]:
+    """Chunks of so many tokens, each beginning with the last ones of the chunk before it, and where they begin.
+
+    A token may be a part of a character; a chunk that is cut there begins or ends with U+FFFD.
 
     Raises:
         JobFailed: as `encoding_measure`; chunks that would never end.
@@ -68,11 +74,13 @@ def split(text: str, name: str, size: int, overlap: int) -> list[str]:
     if size <= overlap:
         raise JobFailed("tokens_per_chunk must be greater than chunk_overlap")
     tokens = encoding.encode(text, disallowed_special=())
-    chunks: list[str] = []
-    for start in range(0, len(tokens), size - overlap):
-        chunk = encoding.decode(tokens[start : start + size])
-        if chunk:
-            chunks.append(chunk)
-        if start + size >= len(tokens):
+    step = size - overlap
+    place = 0  # how many characters begin in the tokens before
+    for first in range(0, len(tokens), step):
+        content = encoding.decode_bytes(tokens[first : first + size])
+        if content:
+            yield place - (content[0] in _INSIDE), content.decode("utf-8", "replace")
+        if first + size >= len(tokens):
             break
-    return chunks
+        begun = content if overlap == 0 else encoding.decode_bytes(tokens[first : first + step])
+        place += len(begun.translate(None, _INSIDE))

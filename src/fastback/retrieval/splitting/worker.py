@@ -6,18 +6,18 @@ A job is `{"options": …, "from": path, "to": path}`. Rows that come are `([sou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from fastback.kit.workers import spool
 from fastback.retrieval.splitting import tokens
-from fastback.retrieval.splitting.chunks import Options, Text, by_characters, chunks
+from fastback.retrieval.splitting.chunks import Options, Split, Text, by_characters, chunks
 from fastback.retrieval.splitting.recursive import Measure, Recursive
 
 
-def _ways(options: Options) -> tuple[Measure, Callable[[str], list[str]]]:
+def _ways(options: Options) -> tuple[Measure, Split]:
     """How to measure, and how to cut."""
     if options.splitter == "token":
         measure = tokens.encoding_measure(options.encoding)
