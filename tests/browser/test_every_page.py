@@ -43,7 +43,7 @@ UNSAVED_ADMIN = {"Apps", "Pipelines", "Analytics", "Database"}
 #: Pages that send nothing where nothing was changed.
 SILENT = {"Personalization"}
 #: What is asked of operations that are not there yet.
-NOT_BUILT = ("/api/v1/knowledge/external/connections", "/api/v1/apps")
+NOT_BUILT = ("/api/v1/knowledge/external/connections",)
 
 FUNCTION = """
 class Filter:

@@ -128,6 +128,9 @@ class Calls(Plugins, frozen=True, kw_only=True):
     aiohttp_pool_connections: Annotated[int | None, about("Connections at once; any number when unset.")] = None
     aiohttp_pool_connections_per_host: Annotated[int | None, about("Connections at once to one server.")] = None
     aiohttp_pool_dns_ttl: Annotated[int, about("Seconds an address is remembered.", least=0)] = 300
+    app_allowed_private_origins: Annotated[
+        str, about("Origins of apps that may lie in our own network, separated by `,`; elsewhere HTTPS is a must.")
+    ] = ""
     elevenlabs_api_base_url: Annotated[str, about("Where ElevenLabs is asked for voices.")] = (
         "https://api.elevenlabs.io"
     )
