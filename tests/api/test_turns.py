@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
-from fastback.access.happened import Happened
+from fastback.access.happened import Audience, Happened
 from fastback.kit.bus import Bus
+from fastback.kit.db import Database
 from page import open_page
 
 
@@ -232,6 +233,8 @@ async def test_the_end_of_an_answer_is_told_outside(ada: Person, server: Server)
     heard: list[Happened] = []
     bus: Bus = server.services.get(Bus)
     bus.subscribe(Happened, heard.append)
+    audience: Audience = server.services.get(Audience)
+    audience.add(lambda event: event == "chat.finished")
     async with open_page(ada) as page:
         done = await page.ask("Hello [[tokens 3]]")
         await page.until("chat:active")
@@ -241,3 +244,14 @@ async def test_the_end_of_an_answer_is_told_outside(ada: Person, server: Server)
     assert finished[0].data["chat_id"] == done["chat_id"]
     assert finished[0].data["message"] == "word0 word1 word2"
     assert finished[0].data["model_id"] is not None
+
+
+async def test_the_turn_of_somebody_who_is_deleted_is_stopped(ada: Person, bob: Person, server: Server) -> None:
+    async with open_page(bob) as page:
+        body = page.body("Wait [[silent 20]]")
+        started = (await bob.post("/api/chat/completions", body)).ok()
+        assert (await ada.get("/api/tasks")).ok() == {"tasks": started["task_ids"]}
+        (await ada.delete(f"/api/v1/users/{bob.id}")).ok()
+        assert (await ada.get("/api/tasks")).ok() == {"tasks": []}
+    db: Database = server.services.get(Database)
+    assert await db.scalar("test.left", "SELECT count(*) FROM chat_message WHERE user_id = :id", id=bob.id) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 
+from fastback.access.events import UserDeleted
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
 from fastback.completions.context import Context
@@ -61,9 +62,9 @@ async def start(services: Services) -> None:
     services.add(FollowUps, follow_ups)
     alone = settings.websocket_manager != "redis"
     permissions: Permissions = services.get(Permissions)
-    services.add(
-        Completions, Completions(turn_services, registry, permissions, rights, services.get(FileAccess), alone=alone)
-    )
+    completions = Completions(turn_services, registry, permissions, rights, services.get(FileAccess), alone=alone)
+    bus.subscribe(UserDeleted, lambda event: completions.end_of(event.user_id))
+    services.add(Completions, completions)
     if alone:  # else other processes may be in the middle of an answer
         tasks: Tasks = services.get(Tasks)
         tasks.background(recovery.recover(db, tasks))

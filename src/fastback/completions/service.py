@@ -99,6 +99,11 @@ class Completions:
         """Ids of a user's own tasks in a chat, oldest first."""
         return [one for one in self.services.tasks.of(chat_id) if self._asker_of.get(one, user.id) == user.id]
 
+    async def end_of(self, user_id: str) -> None:
+        """Stop everything that runs for a user, who is gone."""
+        for task_id in [one for one, asker in self._asker_of.items() if asker == user_id]:
+            await self.services.tasks.stop(task_id)
+
     def owns_session(self, session_id: str, user: User) -> bool:
         """Whether a socket is this user's."""
         return self.services.watchers.user_of(session_id) == user.id

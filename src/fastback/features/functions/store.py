@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.features.columns import Columns
 from fastback.kit.db import Executor
 
 
@@ -27,10 +28,10 @@ class Function(msgspec.Struct):
 
 _COLUMNS = """version_id, id, user_id, name, type, COALESCE(content, ''), COALESCE(meta, '{}'), valves,
     COALESCE(is_active, FALSE), COALESCE(is_global, FALSE), updated_at, created_at"""
-_JSON = ("meta",)
-_CHANGEABLE = (
-    *("user_id", "name", "type", "content", *_JSON, "valves", "version_id"),
-    *("is_active", "is_global", "created_at"),
+_CHANGING = Columns(
+    "function",
+    plain=("user_id", "name", "type", "content", "valves", "version_id", "is_active", "is_global", "created_at"),
+    json=("meta",),
 )
 
 
@@ -76,28 +77,14 @@ async def insert(tx: Executor, function_id: str, **fields: Any) -> None:
         f"INSERT INTO function ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})",
         id=function_id,
         updated_at=int(time.time()),
-        **_written(fields),
+        **_CHANGING.written(fields),
     )
 
 
 async def update(tx: Executor, function_id: str, **fields: Any) -> None:
     """Change columns of a function."""
-    unknown = set(fields) - set(_CHANGEABLE)
-    if unknown:
-        raise ValueError(f"not columns of function that change: {unknown}")
-    assignments = "".join(f"{name} = :{name}, " for name in fields)
-    await tx.execute(
-        f"functions.update.{'+'.join(fields)}",
-        f"UPDATE function SET {assignments}updated_at = :updated_at WHERE id = :id",
-        id=function_id,
-        updated_at=int(time.time()),
-        **_written(fields),
-    )
+    await _CHANGING.update(tx, function_id, fields)
 
 
 async def delete(tx: Executor, function_id: str) -> None:
     await tx.execute("functions.delete", "DELETE FROM function WHERE id = :id", id=function_id)
-
-
-def _written(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: msgspec.json.encode(value).decode() if name in _JSON else value for name, value in fields.items()}

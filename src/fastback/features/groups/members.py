@@ -37,30 +37,16 @@ async def direct_ids(db: Executor, group_id: str) -> list[str]:
     return await db.all(str, "groups.member_ids", text, id=group_id)
 
 
-class _Row(msgspec.Struct):
-    status_emoji: str | None
-    status_message: str | None
-    status_expires_at: int | None
-    id: str
-    name: str
-    email: str
-    role: str
-    bio: str | None
-    last_active_at: int | None
-    timezone: str | None
-
-
 async def direct(db: Executor, group_id: str) -> list[Member]:
     """The direct members, as lists of users show people."""
-    rows = await db.all(
-        _Row,
+    return await db.all(
+        Member,
         "groups.members",
         """SELECT u.status_emoji, u.status_message, u.status_expires_at, u.id, u.name, u.email, u.role, u.bio,
                   u.last_active_at, u.timezone
            FROM "user" u JOIN group_member m ON m.user_id = u.id WHERE m.group_id = :id ORDER BY u.created_at, u.id""",
         id=group_id,
     )
-    return [Member(**msgspec.structs.asdict(row)) for row in rows]
 
 
 class _Found(msgspec.Struct):

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from fastback.access.grants import Grant
+from fastback.features.columns import Columns
 from fastback.kit.db import Executor
 
 
@@ -29,9 +30,9 @@ class Prompt(msgspec.Struct):
 #: The columns of `Prompt`, of a table known as `t`.
 COLUMNS = """t.id, t.command, t.user_id, t.name, t.content, t.data, t.meta, COALESCE(t.tags, '[]'), t.is_active,
     t.version_id, t.created_at, t.updated_at"""
-#: Columns that hold JSON.
-_JSON = ("data", "meta", "tags")
-_CHANGEABLE = ("command", "name", "content", *_JSON, "is_active", "version_id")
+_CHANGING = Columns(
+    "prompt", plain=("command", "name", "content", "is_active", "version_id"), json=("data", "meta", "tags")
+)
 
 
 def answer(row: Prompt, grants: list[Grant] | None = None) -> dict[str, Any]:
@@ -62,31 +63,14 @@ async def insert(tx: Executor, prompt_id: str, user_id: str, **fields: Any) -> N
         id=prompt_id,
         user_id=user_id,
         now=now,
-        **_written(fields),
+        **_CHANGING.written(fields),
     )
 
 
 async def update(tx: Executor, prompt_id: str, **fields: Any) -> None:
     """Change columns of a prompt; those with JSON take objects."""
-    unknown = set(fields) - set(_CHANGEABLE)
-    if unknown:
-        raise ValueError(f"not columns of prompt that change: {unknown}")
-    assignments = "".join(f"{name} = :{name}, " for name in fields)
-    await tx.execute(
-        f"prompts.update.{'+'.join(fields)}",
-        f"UPDATE prompt SET {assignments}updated_at = :now WHERE id = :id",
-        id=prompt_id,
-        now=int(time.time()),
-        **_written(fields),
-    )
+    await _CHANGING.update(tx, prompt_id, fields)
 
 
 async def delete(tx: Executor, prompt_id: str) -> None:
     await tx.execute("prompts.delete", "DELETE FROM prompt WHERE id = :id", id=prompt_id)
-
-
-def _written(fields: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: msgspec.json.encode(value).decode() if name in _JSON and value is not None else value
-        for name, value in fields.items()
-    }
