@@ -246,8 +246,10 @@ async def test_the_end_of_an_answer_is_told_outside(ada: Person, server: Server)
     assert finished[0].data["model_id"] is not None
 
 
-async def test_the_turn_of_somebody_who_is_deleted_is_stopped(ada: Person, server: Server) -> None:
-    bob = await server.add(ada, "Bob", "admin")
+async def test_the_turn_of_somebody_who_is_deleted_is_stopped(ada: Person, bob: Person, server: Server) -> None:
+    everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
+    model = {"id": "demo-small", "name": "Small", "params": {}, "meta": {}}
+    (await ada.post("/api/v1/models/create", {**model, "access_grants": everybody})).ok()
     async with open_page(bob) as page:
         body = page.body("Wait [[silent 20]]")
         started = (await bob.post("/api/chat/completions", body)).ok()
