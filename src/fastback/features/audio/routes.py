@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.access.happened import Happened
 from fastback.config import Config
 from fastback.features.audio.settings import CALLING, LISTENING, SPEAKING, AudioForm, Fields, changes
 from fastback.features.audio.voices import Speakers
-from fastback.kit.bus import Bus
 from fastback.kit.http import Router
 
 router = Router("/api/v1/audio")
@@ -30,10 +28,8 @@ async def settings(user: AdminUser, config: Config) -> Answer:
 
 
 @router.post("/config/update")
-async def save_settings(data: AudioForm, user: AdminUser, config: Config, bus: Bus) -> Answer:
+async def save_settings(data: AudioForm, user: AdminUser, config: Config) -> Answer:
     await config.set_many(changes(CALLING, data.realtime) | changes(SPEAKING, data.tts) | changes(LISTENING, data.stt))
-    engines = {"tts_engine": data.tts.ENGINE, "stt_engine": data.stt.ENGINE}
-    await bus.publish(Happened("config.updated", user, "audio", data=engines))
     return _page(config)
 
 

@@ -10,12 +10,10 @@ import msgspec
 
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.access.happened import Happened
 from fastback.config import Config
 from fastback.features.engines import EngineError
 from fastback.features.images.engines import Engines, Model, UnknownEngine
 from fastback.features.images.settings import FIELDS, ImagesForm, VerifyForm
-from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Router
 from fastback.settings import Settings
 
@@ -50,7 +48,7 @@ async def settings_page(user: AdminUser, config: Config) -> Answer:
 
 @router.post("/config/update")
 async def save_settings(
-    data: ImagesForm, user: AdminUser, config: Config, settings: Settings, engines: Engines, bus: Bus
+    data: ImagesForm, user: AdminUser, config: Config, settings: Settings, engines: Engines
 ) -> Answer:
     _check(data, settings)
     changed = {FIELDS[field]: value for field, value in msgspec.structs.asdict(data).items()}
@@ -58,13 +56,6 @@ async def save_settings(
     changed["images.edit.comfyui.base_url"] = data.IMAGES_EDIT_COMFYUI_BASE_URL.strip("/")
     await config.set_many(changed)
     await engines.use(data.IMAGE_GENERATION_MODEL)
-    told = {
-        "image_generation_enabled": data.ENABLE_IMAGE_GENERATION,
-        "image_edit_enabled": data.ENABLE_IMAGE_EDIT,
-        "image_generation_engine": data.IMAGE_GENERATION_ENGINE,
-        "image_edit_engine": data.IMAGE_EDIT_ENGINE,
-    }
-    await bus.publish(Happened("config.updated", user, "images", data=told))
     return _page(config) | {"USER_PERMISSIONS": config.get("user.permissions")}
 
 

@@ -119,6 +119,21 @@ TABLE: Table = {
         "config.suggestions.updated", "ui.prompt_suggestions", _sent("suggestions")
     ),
     ("POST", f"{_CONFIGS}/banners"): _saved("config.banners.updated", "ui.banners", _sent("banners")),
+    ("POST", "/api/v1/audio/config/update"): _saved(
+        "config.updated",
+        "audio",
+        lambda done: {"tts_engine": done["data"].tts.ENGINE, "stt_engine": done["data"].stt.ENGINE},
+    ),
+    ("POST", "/api/v1/images/config/update"): _saved(
+        "config.updated",
+        "images",
+        _answered(
+            image_generation_enabled="ENABLE_IMAGE_GENERATION",
+            image_edit_enabled="ENABLE_IMAGE_EDIT",
+            image_generation_engine="IMAGE_GENERATION_ENGINE",
+            image_edit_engine="IMAGE_EDIT_ENGINE",
+        ),
+    ),
     ("POST", "/openai/config/update"): _provider("openai", "ENABLE_OPENAI_API", "OPENAI_API_BASE_URLS"),
     ("POST", "/ollama/config/update"): _provider("ollama", "ENABLE_OLLAMA_API", "OLLAMA_BASE_URLS"),
     ("POST", "/ollama/api/copy"): _COPIED,
