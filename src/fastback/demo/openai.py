@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 import struct
 from typing import Any
 
@@ -22,7 +23,7 @@ Json = dict[str, Any]
 
 MODELS = ("demo-small", "demo-large", "demo-reasoner", "demo-embedding")
 #: Numbers in an embedding, unless fewer are asked for.
-DIMENSIONS = 64
+DIMENSIONS = 256
 
 _CREATED = 1700000000
 _HEAD = {"id": "chatcmpl-demo", "object": "chat.completion.chunk", "created": _CREATED}
@@ -186,11 +187,18 @@ async def complete(exchange: Exchange) -> None:
 
 
 def vector(text: Any, dimensions: int = DIMENSIONS) -> list[float]:
-    """A unit vector that depends on the text alone."""
-    seed = hashlib.shake_256(str(text).encode()).digest(dimensions)
-    raw = [(byte - 127.5) / 127.5 for byte in seed]
-    size = math.sqrt(sum(one * one for one in raw)) or 1.0
-    return [one / size for one in raw]
+    """A unit vector that depends on the text alone; texts that share words, or beginnings of words, are near."""
+    words = dict.fromkeys(re.findall(r"\w+", str(text).lower()))
+    found = [0.0] * dimensions
+    for word in words or [str(text)]:
+        weight = 1.0 if len(word) > 3 else 0.1  # short words say little
+        for part in (word, word[:4]):
+            seed = int.from_bytes(hashlib.blake2b(part.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+            for _ in range(4):  # several numbers a word, so that words seldom fall together
+                found[seed % dimensions] += weight if seed & (1 << 15) else -weight
+                seed >>= 16
+    size = math.sqrt(sum(one * one for one in found)) or 1.0
+    return [one / size for one in found]
 
 
 async def embed(exchange: Exchange) -> None:
