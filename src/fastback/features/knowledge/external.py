@@ -9,10 +9,13 @@ from typing import Any, Final
 from fastback.config import Config
 from fastback.features.knowledge import store
 from fastback.features.knowledge.schemas import ConnectionForm, SourceForm
+from fastback.features.knowledge.store import Knowledge
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound
+from fastback.retrieval.external.results import Target
 
 KEY: Final = "external_knowledge.connections"
+NO_CONNECTION: Final = "External connection not found."
 _PROVIDERS = ("qdrant", "milvus", "pgvector")
 #: Fields of a source's `config`, by provider.
 _FIELDS = {
@@ -157,3 +160,22 @@ def meta_of(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
             "capabilities": {"retrieve": True},
         },
     }
+
+
+def target_of(row: Knowledge, connections: Connections) -> Target:
+    """Where a knowledge is searched that lies elsewhere.
+
+    Raises:
+        NotFound: its connection is gone.
+    """
+    told = row.external
+    source = told.get("source")
+    source = source if isinstance(source, dict) else {}
+    config = source.get("config")
+    return Target(
+        connections.get(told.get("connection_id"), NO_CONNECTION),
+        str(source.get("name") or ""),
+        config if isinstance(config, dict) else {},
+        row.id,
+        row.name,
+    )

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from fastback.access.guards import AdminUser
 from fastback.features.knowledge import external, store
-from fastback.features.knowledge.external import Connection, Connections
+from fastback.features.knowledge.external import NO_CONNECTION, Connection, Connections
 from fastback.features.knowledge.external_routes import NO_NAME
 from fastback.features.knowledge.schemas import ExternalSourceForm, RetrieveForm, SourceForm, SourceTestForm
 from fastback.features.knowledge.service import Answer, Library
@@ -19,8 +19,6 @@ from fastback.retrieval.external.results import Target
 from fastback.retrieval.external.search import ExternalSearch
 
 router = Router("/api/v1/knowledge/external")
-
-_NO_CONNECTION = "External connection not found."
 
 
 @router.post("/connections/{id}/retrieve-test")
@@ -37,7 +35,7 @@ async def try_source(
     data: SourceTestForm, request: Request, user: AdminUser, connections: Connections, search: ExternalSearch
 ) -> Answer:
     if data.connection_id:
-        connection = external.changed(connections.get(data.connection_id, _NO_CONNECTION), data.connection)
+        connection = external.changed(connections.get(data.connection_id, NO_CONNECTION), data.connection)
     else:
         connection = external.of_form(data.connection, user.id, "external-test")
     return await _tried(search, connection, data.source, data.query, data.count, asking_of(request, user))
@@ -105,7 +103,7 @@ async def update_source(
         raise NotFound()
     if not data.name.strip():
         raise BadRequest(NO_NAME)
-    before = connections.get(row.external.get("connection_id"), _NO_CONNECTION)
+    before = connections.get(row.external.get("connection_id"), NO_CONNECTION)
     connection = external.changed(before, data.connection)
     source = await _proved(search, connection, data, asking_of(request, user))
     meta = external.meta_of(connection, source)
