@@ -108,6 +108,7 @@ PARTS: list[str] = [
     "features.chats.part",
     "features.files.part",
     "features.folders.routes",
+    "features.notes.service",
     "features.models.part",
     "features.functions.safe_mode",
     "features.connections.part",

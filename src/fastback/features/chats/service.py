@@ -86,14 +86,14 @@ class Chats:
             raise Unauthorized(texts.NOT_FOUND)
         return chat
 
-    async def insert(self, user: User, wanted: ImportedChat) -> str:
-        """Create a chat from a document; its id.
+    async def insert(self, user: User, wanted: ImportedChat, chat_id: str | None = None) -> str:
+        """Create a chat from a document; its id, a new one unless it is said.
 
         Raises:
             Forbidden: the user's chats must be temporary. BadRequest: its title is no text.
         """
         await self.may_keep(user)
-        chat_id = str(uuid.uuid4())
+        chat_id = chat_id or str(uuid.uuid4())
         document = without_nulls(wanted.chat)
         content = msgspec.json.encode(document).decode()
         now = int(time.time())

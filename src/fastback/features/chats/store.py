@@ -44,7 +44,8 @@ class ChatPage(msgspec.Struct):
     context_usage: dict[str, Any] | None = None
 
 
-_PAGE = """id, user_id, title, chat, updated_at, created_at, share_id, archived, pinned, meta,
+#: The columns of `ChatPage`.
+PAGE = """id, user_id, title, chat, updated_at, created_at, share_id, archived, pinned, meta,
     COALESCE(variables, '{}'), folder_id, tasks, summary, current_message_id"""
 
 _TITLE = "id, title, updated_at, created_at, last_read_at"
@@ -215,13 +216,13 @@ async def with_tag(db: Database, user_id: str, tag: str, *, skip: int, limit: in
 
 
 async def get(db: Executor, chat_id: str) -> ChatPage | None:
-    return await db.first(ChatPage, "chats.get", f"SELECT {_PAGE} FROM chat WHERE id = :id", id=chat_id)
+    return await db.first(ChatPage, "chats.get", f"SELECT {PAGE} FROM chat WHERE id = :id", id=chat_id)
 
 
 async def locked(tx: Executor, chat_id: str) -> ChatPage | None:
     """A chat that nobody else changes until the transaction ends."""
     lock = " FOR UPDATE" if tx.dialect == "postgres" else ""
-    return await tx.first(ChatPage, "chats.locked", f"SELECT {_PAGE} FROM chat WHERE id = :id{lock}", id=chat_id)
+    return await tx.first(ChatPage, "chats.locked", f"SELECT {PAGE} FROM chat WHERE id = :id{lock}", id=chat_id)
 
 
 class Head(msgspec.Struct):
@@ -240,7 +241,7 @@ async def head(db: Executor, chat_id: str) -> Head | None:
 
 
 async def owned(db: Executor, chat_id: str, user_id: str) -> ChatPage | None:
-    text = f"SELECT {_PAGE} FROM chat WHERE id = :id AND user_id = :user_id"
+    text = f"SELECT {PAGE} FROM chat WHERE id = :id AND user_id = :user_id"
     return await db.first(ChatPage, "chats.owned", text, id=chat_id, user_id=user_id)
 
 
@@ -255,7 +256,7 @@ async def every_id(db: Database, user_id: str | None, *, archived: bool | None =
 
 async def whole(db: Database, ids: list[str]) -> list[ChatPage]:
     """These chats, in no order."""
-    return await db.all_long(ChatPage, "chats.whole", f"SELECT {_PAGE} FROM chat WHERE id = ANY(:ids)", ids=ids)
+    return await db.all_long(ChatPage, "chats.whole", f"SELECT {PAGE} FROM chat WHERE id = ANY(:ids)", ids=ids)
 
 
 async def is_pinned(db: Executor, chat_id: str) -> bool | None:

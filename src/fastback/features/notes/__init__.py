@@ -1,1 +1,1 @@
-"""Notes: what the page reads of them."""
+"""Notes: texts that people write, share, pin, and talk with models about."""

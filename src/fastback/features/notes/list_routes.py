@@ -1,0 +1,155 @@
+"""`/api/v1/notes`: the lists of notes, with the beginning of each text; those one pinned apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fastback.access.guards import VerifiedUser
+from fastback.access.identity import User
+from fastback.features.catalog import Catalog, listing
+from fastback.features.notes.service import Notes
+from fastback.kit.http import Router
+
+router = Router("/api/v1/notes")
+
+PAGE = 60
+#: Characters of a note's text that lists show.
+BEGINNING = 1000
+
+
+class _Note(msgspec.Struct):
+    id: str
+    user_id: str
+    title: str
+    beginning: str | None
+    meta: msgspec.Raw
+    is_pinned: bool
+    created_at: int
+    updated_at: int
+
+
+#: The beginning is NULL for a note without any data. Whole notes are never read for a list.
+_COLUMNS = f"""t.id, t.user_id, t.title,
+    CASE WHEN t.data IS NULL OR CAST(t.data AS TEXT) IN ('null', '{{}}') THEN NULL
+         ELSE substr(COALESCE(t.data -> 'content' ->> 'md', ''), 1, {BEGINNING}) END,
+    t.meta, EXISTS (SELECT 1 FROM pinned_note p WHERE p.note_id = t.id AND p.user_id = :me),
+    t.created_at, t.updated_at"""
+
+_ORDERS = {"name": "t.title", "created_at": "t.created_at", "updated_at": "t.updated_at"}
+
+
+def _data(row: _Note) -> dict[str, Any]:
+    return {} if row.beginning is None else {"content": {"md": row.beginning}}
+
+
+async def _items(rows: list[_Note], user: User, catalog: Catalog) -> list[dict[str, Any]]:
+    """Notes as the sidebar shows them; those of deleted owners left out."""
+    shown = [
+        {
+            "id": row.id,
+            "user_id": row.user_id,
+            "title": row.title,
+            "data": _data(row),
+            "is_pinned": row.is_pinned,
+            "updated_at": row.updated_at,
+            "created_at": row.created_at,
+        }
+        for row in rows
+    ]
+    found = await catalog.shown(shown, user, "note")
+    for one in found:
+        del one["user_id"]
+    return [one for one in found if one["user"] is not None]
+
+
+@router.get("/")
+async def mine(user: VerifiedUser, catalog: Catalog, notes: Notes, page: int | None = None) -> list[dict[str, Any]]:
+    await notes.check(user)
+    rows, _ = await catalog.rows(
+        _Note,
+        user,
+        resource="note",
+        columns=_COLUMNS,
+        table="note",
+        page=None if page is None else (PAGE, max(page - 1, 0) * PAGE),
+        all_to_admins=False,
+        where="CAST(:me AS TEXT) IS NOT NULL",
+        me=user.id,
+    )
+    return await _items(rows, user, catalog)
+
+
+@router.get("/pinned")
+async def pinned(user: VerifiedUser, catalog: Catalog, notes: Notes) -> list[dict[str, Any]]:
+    await notes.check(user)
+    rows, _ = await catalog.rows(
+        _Note,
+        user,
+        resource="note",
+        columns=_COLUMNS,
+        table="pinned_note pn JOIN note",
+        joined="ON t.id = pn.note_id",
+        where="pn.user_id = :me",
+        order="pn.created_at DESC, t.id",
+        all_to_admins=False,
+        me=user.id,
+    )
+    return await _items(rows, user, catalog)
+
+
+@router.get("/search")
+async def search(
+    user: VerifiedUser,
+    catalog: Catalog,
+    notes: Notes,
+    query: str | None = None,
+    view_option: str | None = None,
+    permission: str | None = None,
+    order_by: str | None = None,
+    direction: str | None = None,
+    page: int | None = 1,
+) -> dict[str, Any]:
+    await notes.check(user)
+    listed = listing(user, [], view_option=view_option, order_by=order_by, direction=direction, orders=_ORDERS)
+    # Each word must stand in the title or the text; hyphens and spaces do not count: "todo" finds "to-do".
+    for place, word in enumerate(_words(query)):
+        columns = ("t.title", "t.data -> 'content' ->> 'md'")
+        found = [f"lower(replace(replace({one}, '-', ''), ' ', '')) LIKE lower(:word_{place})" for one in columns]
+        listed.where += f" AND ({' OR '.join(found)})"
+        listed.params[f"word_{place}"] = f"%{word}%"
+    listed.params["me"] = user.id
+    rows, total = await catalog.rows(
+        _Note,
+        user,
+        resource="note",
+        columns=_COLUMNS,
+        table="note",
+        where=f"{listed.where} AND CAST(:me AS TEXT) IS NOT NULL",
+        order=listed.order,
+        page=None if page is None else (PAGE, max(page - 1, 0) * PAGE),
+        permission=permission or "write",
+        **listed.params,
+    )
+    shown = [
+        {
+            "id": row.id,
+            "user_id": row.user_id,
+            "title": row.title,
+            "data": _data(row),
+            "meta": row.meta,
+            "is_pinned": row.is_pinned,
+            "access_grants": [],
+            "created_at": row.created_at,
+            "updated_at": row.updated_at,
+        }
+        for row in rows
+    ]
+    return {"items": await catalog.shown(shown, user, "note"), "total": total}
+
+
+def _words(query: str | None) -> list[str]:
+    """The words of a query without hyphens; of an overlong one the first 32."""
+    words = [word.replace("-", "") for word in (query or "").split()]
+    return [word for word in words if word][:32]

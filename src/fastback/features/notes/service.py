@@ -1,0 +1,155 @@
+"""Notes: who may read and write them, changing them, telling the pages that show them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from fastback import messages
+from fastback.access.happened import Happened
+from fastback.access.identity import User
+from fastback.config import Config
+from fastback.features.files.access import FileAccess
+from fastback.features.notes import store
+from fastback.features.notes.events import NoteChanged, NoteDeleted
+from fastback.features.notes.schemas import NoteChange, NoteForm, clean
+from fastback.features.notes.store import Note
+from fastback.features.ownership import Ownership
+from fastback.kit.bus import Bus
+from fastback.kit.http import BadRequest, Forbidden, NotFound, Unauthorized
+from fastback.kit.http.binding import Services
+
+KIND: Final = "note"
+
+Answer = dict[str, Any]
+
+
+class Notes:
+    """Notes as records."""
+
+    def __init__(self, owned: Ownership, config: Config, files: FileAccess, bus: Bus) -> None:
+        self.owned = owned
+        self.db = owned.db
+        self._config = config
+        self._files = files
+        self._bus = bus
+
+    async def check(self, user: User) -> None:
+        """Raises: Forbidden, where notes are switched off; Unauthorized, where the user may have none."""
+        if not self._config.flag("notes.enable"):
+            raise Forbidden(messages.feature_disabled("Notes"))
+        if not await self.owned.permitted(user, "features.notes"):
+            raise Unauthorized(messages.UNAUTHORIZED)
+
+    async def found(self, note_id: str, user: User, permission: str) -> Note:
+        """A note that a user may read or write (`permission`).
+
+        Raises:
+            Forbidden, Unauthorized: as `check`, or it is not theirs. NotFound.
+        """
+        await self.check(user)
+        note = await store.get(self.db, note_id)
+        if note is None:
+            raise NotFound()
+        if not await self.owned.may_or_admin(user, KIND, note, permission):
+            raise Forbidden(messages.SOMETHING_WRONG)
+        return note
+
+    async def shown(self, note: Note, user: User) -> Answer:
+        grants = await self.owned.grants.of(KIND, note.id)
+        return store.answer(note, grants, pinned=await store.is_pinned(self.db, note.id, user.id))
+
+    async def create(self, user: User, form: NoteForm) -> Answer:
+        """Write a new note; grants that its author may not give are left out."""
+        wanted = await self.owned.grants.filter_allowed(user.id, user.role, form.access_grants, KIND)
+        async with self.db.transaction() as tx:
+            note = await store.insert(tx, user.id, form.title, clean(form.data) or {}, form.meta)
+            grants = await self.owned.grants.replace(tx, KIND, note.id, wanted)
+        await self.owned.changed(KIND, note.id)
+        await self._tell("created", user, note)
+        return store.answer(note, grants, pinned=False)
+
+    async def change(self, note: Note, user: User, form: NoteChange) -> Answer:
+        """Change a note, and show it so to everybody who has it open.
+
+        Raises:
+            BadRequest: without a title. Forbidden: with a file that the user may not read. NotFound: it is gone.
+        """
+        if form.title is None:
+            raise BadRequest(messages.SOMETHING_WRONG)
+        data = None if form.data is UNSET else clean(form.data)
+        if data and "files" in data:
+            await self._check_files(note, data["files"], user)
+        async with self.db.transaction() as tx:
+            known = await store.get(tx, note.id, lock=True)
+            if known is None:
+                raise NotFound()
+            new = msgspec.structs.replace(
+                known,
+                title=known.title if form.title is UNSET else form.title,
+                data={**known.data, **(data or {})},
+                meta=known.meta if form.meta is UNSET else {**(known.meta or {}), **(form.meta or {})},
+            )
+            if new != known:
+                new.updated_at = time.time_ns()
+                await store.update(tx, new)
+        shown = await self.shown(new, user)
+        told = shown if data is None else {**shown, "data": {key: new.data[key] for key in data}}
+        await self._bus.publish(NoteChanged(note.id, told))
+        await self._tell("updated", user, new)
+        return shown
+
+    async def _check_files(self, note: Note, files: Any, user: User) -> None:
+        """Only what is attached anew has to be the user's to read: the rest is somebody else's who edits, too."""
+        if files is not None and not isinstance(files, list):
+            raise Forbidden(messages.SOMETHING_WRONG)
+        added = _file_ids(files) - _file_ids(note.data.get("files"))
+        if added and not user.is_admin and await self._files.those(user, added) != added:
+            raise Forbidden(messages.SOMETHING_WRONG)
+
+    async def delete(self, note: Note, user: User) -> None:
+        async with self.db.transaction() as tx:
+            await self.owned.grants.remove(tx, KIND, note.id)
+            await store.delete(tx, note.id)
+        await self.owned.changed(KIND, note.id)
+        await self._bus.publish(NoteDeleted(note.id))
+        await self._bus.publish(Happened("note.deleted", user, note.id))
+
+    async def share(self, note: Note, user: User, wanted: list[dict[str, Any]]) -> Answer:
+        """Raises: Forbidden, where the user may not share with one of the audiences."""
+        await self.owned.share(user, KIND, note.id, wanted)
+        await self._bus.publish(Happened("note.access_updated", user, note.id))
+        return await self.shown(note, user)
+
+    async def pin(self, note: Note, user: User) -> Answer:
+        async with self.db.transaction() as tx:
+            pinned = await store.turn_pin(tx, note.id, user.id)
+        await self._bus.publish(Happened("note.pinned" if pinned else "note.unpinned", user, note.id))
+        return await self.shown(note, user)
+
+    async def may_watch(self, note_id: str, user: User) -> bool:
+        """Whether a page of this user may follow what happens to a note."""
+        note = await store.get(self.db, note_id)
+        if note is None or not await self.owned.permitted(user, "features.notes"):
+            return False
+        return await self.owned.may_or_admin(user, KIND, note, "read")
+
+    async def _tell(self, what: str, user: User, note: Note) -> None:
+        await self._bus.publish(Happened(f"note.{what}", user, note.id, data={"title": note.title}))
+
+
+def _file_ids(entries: Any) -> set[str]:
+    """The files among a note's attachments."""
+    if not isinstance(entries, list):
+        return set()
+    found = [one.get("id") for one in entries if isinstance(one, dict) and one.get("type") == "file"]
+    return {one for one in found if isinstance(one, str) and one}
+
+
+async def start(services: Services) -> None:
+    """Add `Notes`."""
+    owned: Ownership = services.get(Ownership)
+    services.add(Notes, Notes(owned, services.get(Config), services.get(FileAccess), services.get(Bus)))
