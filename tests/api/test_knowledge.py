@@ -81,7 +81,7 @@ async def test_adding_a_file_brings_its_vectors_along(server: Server, ada: Perso
     (await ada.post(f"{KNOWLEDGE}/{other}/files/batch/add", [{"file_id": file}])).ok()
     assert len(await chunks(server, other)) == len(first)
     shown = (await ada.get(f"/api/v1/knowledge/{one}/files")).ok()["items"][0]
-    assert shown["meta"]["collection_name"] == other and shown["has_original"] is False
+    assert shown["meta"]["collection_name"] == one and shown["has_original"] is False
 
 
 async def test_the_same_text_is_in_a_knowledge_once(server: Server, ada: Person) -> None:

@@ -64,11 +64,18 @@ class FileChunks:
         self._bus = bus
 
     async def put(
-        self, file: Brief, collection: str, user: User, *, asking: Asking | None = None, complete: bool = True
+        self,
+        file: Brief,
+        collection: str,
+        user: User,
+        *,
+        asking: Asking | None = None,
+        complete: bool = True,
+        named: bool = True,
     ) -> None:
         """Put a file that has been read into a collection; chunks of it that are there already go.
 
-        With `complete` the file's row says that all is done.
+        With `complete` the file's row says that all is done, with `named` its meta names the collection.
 
         Raises:
             RetrievalError: it has no text, its text is there in another file, or it cannot be embedded.
@@ -82,7 +89,7 @@ class FileChunks:
             failed = {"collection_name": collection, "filename": file.filename, "message": f"{file.filename}: {error}"}
             await self._bus.publish(Happened("retrieval.content.process_failed", user, file.id, "file", failed))
             raise
-        meta = None if bypassed else {"collection_name": collection}
+        meta = {"collection_name": collection} if named and not bypassed else None
         data = {"status": "completed", "error": None} if complete else None
         await store.change(self._db, file.id, data=data, meta=meta, hash=known)
         told = {"collection_name": None if bypassed else collection, "filename": file.filename}

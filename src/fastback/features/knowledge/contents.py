@@ -122,7 +122,7 @@ class Contents:
                 try:
                     if file.user_id != user.id and not user.is_admin:
                         raise RetrievalError("Permission denied: not file owner")
-                    await self._chunks.put(file, knowledge_id, user, asking=asking)
+                    await self._chunks.put(file, knowledge_id, user, asking=asking, named=False)
                     await store.link(self._db, knowledge_id, file.id, user.id, wanted[file.id].directory_id)
                 except RetrievalError as error:
                     log.warning("file %s was not put into knowledge %s: %s", file.id, knowledge_id, error)

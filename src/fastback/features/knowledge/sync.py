@@ -70,7 +70,7 @@ def difference(
 ) -> Difference:
     """Compare. Ten thousand files take some hundredths of a second: call it beside the event loop."""
     paths = directories.paths(known)
-    by_path = {path: directory_id for directory_id, path in paths.items()}
+    by_path = {paths[one.id]: one.id for one in known}
     there = {(paths.get(one.directory_id or "", ""), one.filename): one for one in files}
     coming = {(paths.get(one.directory_id or "", ""), one.filename, one.checksum) for one in pending}
     found = Difference([], [], [], [], [], 0, by_path)
