@@ -111,9 +111,7 @@ class Calls(Plugins, frozen=True, kw_only=True):
     ] = "true"
     aiohttp_client_session_tool_server_ssl: Annotated[str, about("The same for tool servers.")] = "true"
     aiohttp_client_ssl_cert_file: Annotated[str, about("File of authorities for both.")] = ""
-    requests_verify: Annotated[
-        bool, about("Check certificates when fetching documents.", idle="waits for retrieval")
-    ] = True
+    requests_verify: Annotated[bool, about("Check the certificate of Tika, too.")] = True
     aiohttp_client_allow_redirects: Annotated[bool, about("Follow redirects of webhooks and of pages.")] = False
     enable_local_web_fetch: Annotated[
         bool,

@@ -15,6 +15,9 @@ class Documents(Forwarding, frozen=True, kw_only=True):
     tiktoken_cache_dir: Annotated[
         str, about("Where token encodings are kept; `tiktoken` in the cache directory when empty.")
     ] = ""
+    mineru_max_markdown_bytes: Annotated[
+        int | None, about("Bytes of a text in an archive of MinerU's; 128 MB when unset.", least=1)
+    ] = None
     enable_knowledge_file_retention: Annotated[
         bool, about("Keep files that are taken out of the knowledge they lie in.")
     ] = False

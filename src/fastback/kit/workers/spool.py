@@ -84,6 +84,11 @@ async def send(path: str | Path, rows: Iterable[Row]) -> None:
             await asyncio.to_thread(sink.write, content)
 
 
+async def keep(path: str | Path, content: bytes) -> None:
+    """Write bytes that are no rows; for the server."""
+    await asyncio.to_thread(Path(path).write_bytes, content)
+
+
 async def receive(path: str | Path) -> AsyncIterator[Row]:
     """Every row; for the server."""
     joined = _Joined()

@@ -12,7 +12,7 @@ from fastback.kit.workers import spool
 from fastback.kit.workers.failures import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
 from fastback.retrieval.contracts import Document, RetrievalError
-from fastback.retrieval.extraction.formats.reading import Source
+from fastback.retrieval.extraction.formats.reading import MOST_TEXT, Source
 
 LIMITS = Limits(
     processes=max(1, min(2, (os.cpu_count() or 2) - 1)),
@@ -39,6 +39,24 @@ class Local:
         async with spool.spool() as path:
             await self._ask({"source": msgspec.to_builtins(source), "spool": path})
             return [Document(text, metadata) async for metadata, text in spool.receive(path)]
+
+    async def check(self, source: Source) -> None:
+        """Look at an archive that somebody else will open.
+
+        Raises:
+            RetrievalError: it is too large when unpacked.
+        """
+        await self._ask({"check": msgspec.to_builtins(source)})
+
+    async def markdown(self, path: str, most: int | None) -> str:
+        """The Markdown in an archive, of at most so many bytes.
+
+        Raises:
+            RetrievalError: there is none, it is too large, or the archive is damaged.
+        """
+        async with spool.spool() as back:
+            await self._ask({"markdown": path, "most": min(most or 4 * MOST_TEXT, 4 * MOST_TEXT), "spool": back})
+            return "".join([text async for _, text in spool.receive(back)])
 
     async def mend(self, documents: Sequence[Document]) -> list[Document]:
         """The same documents, their texts put right.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import aiohttp
+
+from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.kit.http.binding import Services
 from fastback.kit.tasks import Tasks
@@ -17,7 +20,7 @@ async def start(services: Services) -> None:
     config: Config = services.get(Config)
     settings: Settings = services.get(Settings)
     tasks: Tasks = services.get(Tasks)
-    extraction = Extraction(config, settings, Local())
+    extraction = Extraction(config, settings, services.get(aiohttp.ClientSession), services.get(Permissions), Local())
     splitting = Splitting(config, settings)
     services.add(Extractor, extraction)
     services.add(Splitter, splitting)

@@ -4,20 +4,44 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import aiohttp
+
+from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Document
-from fastback.retrieval.extraction.formats.reading import Source
+from fastback.retrieval.contracts import Document, RetrievalError
+from fastback.retrieval.extraction.engines.calling import Call, CallFailed
+from fastback.retrieval.extraction.engines.table import ENGINES
+from fastback.retrieval.extraction.formats.reading import MOST_TEXT, Source, too_much
 from fastback.retrieval.extraction.local import Local
 from fastback.settings import Settings
+
+#: What is looked at before an engine opens it.
+_ARCHIVES = ("docx", "epub", "odt", "pptx", "xlsx")
+_ARCHIVE_TYPES = (
+    "application/epub+zip",
+    "application/vnd.oasis.opendocument.text",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+)
 
 
 class Extraction:
     """Makes text out of files."""
 
-    def __init__(self, config: Config, settings: Settings, local: Local) -> None:
+    def __init__(
+        self,
+        config: Config,
+        settings: Settings,
+        client: aiohttp.ClientSession,
+        permissions: Permissions,
+        local: Local,
+    ) -> None:
         self._config = config
         self._settings = settings
+        self._client = client
+        self._permissions = permissions
         self._local = local
 
     def _source(self, path: Path, filename: str, content_type: str | None) -> Source:
@@ -38,7 +62,35 @@ class Extraction:
         self, path: Path, filename: str, content_type: str | None, *, asking: Asking | None = None
     ) -> list[Document]:
         """See `contracts.Extractor`."""
-        return await self._local.extract(self._source(path, filename, content_type))
+        source = self._source(path, filename, content_type)
+        if not self._config.text("rag.content_extraction_engine"):
+            return await self._local.extract(source)
+        return await self._by_engine(source, asking)
+
+    async def _by_engine(self, source: Source, asking: Asking | None) -> list[Document]:
+        call = Call(
+            source,
+            config=self._config,
+            settings=self._settings,
+            client=self._client,
+            permissions=self._permissions,
+            local=self._local,
+            asking=asking,
+        )
+        engine = ENGINES.get(self._config.text("rag.content_extraction_engine"))
+        if engine is None or not engine.accepts(call):
+            return await self._local.extract(source)
+        if source.extension in _ARCHIVES or source.content_type in _ARCHIVE_TYPES:
+            await self._local.check(source)
+        try:
+            documents: list[Document] = await engine.extract(call)
+        except CallFailed as error:  # an answer that makes no sense
+            raise RetrievalError(f"The document engine failed: {error.reason}") from error
+        finally:
+            call.close()
+        if sum(len(one.text) for one in documents) > MOST_TEXT:
+            raise RetrievalError(str(too_much()))
+        return await self._local.mend(documents)
 
     async def close(self) -> None:
         await self._local.close()

@@ -10,11 +10,24 @@ from fastback.kit.workers.failures import JobFailed
 from fastback.retrieval.extraction.formats.encoding import decoded
 from fastback.retrieval.extraction.formats.reading import MOST_TEXT, Piece, Source, too_much
 
+#: Names of source code and other files that hold text, whatever browsers say of them.
+SOURCES = frozenset(
+    """
+    go py java sh bat ps1 cmd js ts css cpp hpp h c cs ino sql log ini pl pm r dart dockerfile env php hs hsc lua
+    nginxconf conf m mm plsql perl rb rs db2 scala bash swift vue svelte ex exs erl tsx jsx lhs json yaml yml toml svg
+    """.split()  # noqa: SIM905
+)
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 #: Bytes that are looked at to tell texts from what is none.
 _SAMPLE = 1 << 16
 #: Control characters that texts have: bell, backspace, tab, line ends, form feed, escape, end of file.
 _IN_TEXTS = frozenset((7, 8, 9, 10, 11, 12, 13, 26, 27))
+
+
+def is_text(source: Source) -> bool:
+    """Whether a file is called a text: pages are none."""
+    kind = source.content_type
+    return source.extension in SOURCES or ("text/" in kind and "html" not in kind)
 
 
 def looks_binary(sample: bytes) -> bool:

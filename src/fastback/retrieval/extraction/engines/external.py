@@ -1,0 +1,68 @@
+"""A server of the house's own that reads documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from fastback.providers.asking import Asking, with_groups
+from fastback.providers.connections import Connection
+from fastback.providers.openai import request_headers, user_headers
+from fastback.retrieval.contracts import Document, RetrievalError
+from fastback.retrieval.extraction.engines.calling import Call, CallFailed
+
+
+class _Found(msgspec.Struct, frozen=True):
+    page_content: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+def accepts(call: Call) -> bool:
+    config = call.config
+    return bool(config.text("rag.external_document_loader_url") and config.text("rag.external_document_loader_api_key"))
+
+
+async def _headers(call: Call, url: str) -> dict[str, str]:
+    """The key, what the file is, the configured headers, and who asks."""
+    source, asking = call.source, call.asking or Asking()
+    stored = Path(source.path).name
+    variables = {
+        "{{FILE_ID}}": stored.removesuffix(f"_{source.filename}") if stored.endswith(f"_{source.filename}") else "",
+        "{{FILE_NAME}}": source.filename,
+        "{{FILE_CONTENT_TYPE}}": source.content_type,
+    }
+    own: dict[str, str] = {}
+    for name, value in call.config.table("rag.external_document_loader_headers").items():
+        own[name] = str(value)
+        for variable, stands_for in variables.items():
+            own[name] = own[name].replace(variable, stands_for)
+    key = call.config.text("rag.external_document_loader_api_key")
+    connection = Connection("openai", 0, url, key, {"headers": own})
+    asking = await with_groups(connection, asking, call.permissions)
+    described = {"Content-Type": source.content_type} if source.content_type else {}
+    named = {"X-Filename": quote(stored)}
+    who = user_headers(asking.user, call.settings) if asking.user is not None else {}
+    return {**described, **named, **request_headers(connection, asking, call.settings), **who}
+
+
+async def extract(call: Call) -> list[Document]:
+    """Its documents, with its metadata."""
+    url = call.config.text("rag.external_document_loader_url").removesuffix("/")
+    headers = await _headers(call, url)
+    try:
+        answer = await call.ask("PUT", f"{url}/process", headers=headers, data=call.file(), skip=("Content-Type",))
+    except CallFailed as error:
+        if error.status:
+            raise RetrievalError(f"Error loading document: {error.status} {error.body}") from error
+        raise RetrievalError(f"Error connecting to endpoint: {error.reason}") from error
+    try:
+        found = answer.read(list[_Found] | _Found | None)  # type: ignore[arg-type]
+    except CallFailed:
+        raise RetrievalError("Error loading document: Unable to parse content") from None
+    if not found or answer.content.strip() in (b"{}", b'""', b"0", b"false"):
+        raise RetrievalError("Error loading document: No content returned")
+    documents = found if isinstance(found, list) else [found]
+    return [Document(one.page_content or "", one.metadata or {}) for one in documents]

@@ -1,0 +1,67 @@
+"""PaddleOCR-VL."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fastback import messages
+from fastback.retrieval.contracts import Document, RetrievalError
+from fastback.retrieval.extraction.engines.calling import Call, CallFailed, refused
+
+_NAME = "PaddleOCR-VL"
+_IMAGES = ("png", "jpg", "jpeg", "bmp", "tiff", "webp")
+
+
+class _Markdown(msgspec.Struct, frozen=True):
+    text: str = ""
+
+
+class _Page(msgspec.Struct, frozen=True):
+    markdown: _Markdown | None = None
+
+
+class _Result(msgspec.Struct, frozen=True, rename={"pages": "layoutParsingResults"}):
+    pages: list[_Page] = []
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    result: _Result = _Result()
+
+
+def accepts(call: Call) -> bool:
+    config = call.config
+    known = call.source.extension == "pdf" or call.source.extension in _IMAGES
+    return known and bool(config.text("rag.paddleocr_vl_base_url") and config.text("rag.paddleocr_vl_token"))
+
+
+async def extract(call: Call) -> list[Document]:
+    """A document a page that says something, with `page` (from 0), `page_label` (from 1), `total_pages`."""
+    url = call.config.text("rag.paddleocr_vl_base_url").rstrip("/")
+    kind = 1 if call.source.extension in _IMAGES else 0
+    after = (
+        f'","fileType":{kind},"useDocOrientationClassify":false,"useDocUnwarping":false,"useChartRecognition":false}}'
+    )
+    headers = {"Authorization": f"token {call.config.text('rag.paddleocr_vl_token')}"}
+    try:
+        answer = await call.send_base64("POST", f"{url}/layout-parsing", '{"file":"', after, headers=headers)
+        pages = answer.read(_Answer).result.pages
+    except CallFailed as error:
+        raise refused(_NAME, error) from error
+    texts = [(number, (page.markdown or _Markdown()).text.strip()) for number, page in enumerate(pages)]
+    documents = [
+        Document(
+            text,
+            {
+                "page": number,
+                "page_label": number + 1,
+                "total_pages": len(pages),
+                "file_name": call.name,
+                "processing_engine": "paddleocr-vl",
+            },
+        )
+        for number, text in texts
+        if text
+    ]
+    if not documents:
+        raise RetrievalError(messages.EMPTY_CONTENT)
+    return documents

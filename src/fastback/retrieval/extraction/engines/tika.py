@@ -1,0 +1,48 @@
+"""Apache Tika."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fastback.retrieval.contracts import Document, RetrievalError
+from fastback.retrieval.extraction.engines.calling import Call, CallFailed
+from fastback.retrieval.extraction.formats.plain import is_text
+
+EMPTY = "<No text content found>"
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    old: str | None = msgspec.field(name="X-TIKA:content", default=None)
+    new: str | None = msgspec.field(name="tk:content", default=None)
+    content_type: Any = msgspec.field(name="Content-Type", default=None)
+
+
+def accepts(call: Call) -> bool:
+    """Texts are read here."""
+    return bool(call.config.text("rag.tika_server_url")) and not is_text(call.source)
+
+
+async def extract(call: Call) -> list[Document]:
+    """Metadata: `Content-Type` as Tika found it."""
+    newer = call.config.text("rag.tika_server_version") == "4"
+    url = call.config.text("rag.tika_server_url").rstrip("/") + ("/tika/json/md" if newer else "/tika/text")
+    headers = {"X-Tika-PDFextractInlineImages": "true"} if call.source.pdf_images else {}
+    try:
+        got = await call.ask(
+            "PUT",
+            url,
+            headers=headers,
+            data=call.file(),
+            skip=("Content-Type",),
+            verify=call.settings.requests_verify,
+        )
+        answer = got.read(_Answer)
+    except CallFailed as error:
+        raise RetrievalError(f"Error calling Tika: {error.reason}") from error
+    text = answer.new if newer else answer.old
+    metadata: dict[str, Any] = dict(headers)
+    if answer.content_type is not None:
+        metadata["Content-Type"] = answer.content_type
+    return [Document((EMPTY if text is None else text).strip(), metadata)]

@@ -1,0 +1,425 @@
+"""Engines of others, each against a server that speaks its protocol."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from fastback import messages
+from fastback.access.identity import User
+from fastback.config import Config, keys
+from fastback.kit.bus import Bus
+from fastback.providers.asking import Asking
+from fastback.retrieval.contracts import Document, RetrievalError
+from fastback.retrieval.extraction.engines import calling, mistral
+from fastback.retrieval.extraction.engines.table import ENGINES
+from fastback.retrieval.extraction.formats.archive import TOO_LARGE
+from fastback.retrieval.extraction.local import Local
+from fastback.retrieval.extraction.service import Extraction
+from fastback.settings import Settings
+
+CONTENT = b"%PDF-1.4 " + bytes(range(256)) * 1000
+Answer = Callable[[web.Request, bytes], Any]
+
+
+class Engine:
+    """A server that answers by `METHOD /path`, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.answers: dict[str, Any] = {}
+        self.asked: list[tuple[str, dict[str, str], bytes]] = []
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        what = f"{request.method} {request.path_qs}"
+        self.asked.append((what, dict(request.headers), body))
+        answer = self.answers.get(what)
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if answer is None:
+            return web.Response(status=404, text="no such thing")
+        if isinstance(answer, web.Response):
+            return web.Response(status=answer.status, body=answer.body, headers=answer.headers, reason=answer.reason)
+        return web.json_response(answer) if not isinstance(answer, bytes) else web.Response(body=answer)
+
+    def headers(self, number: int = 0) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.asked[number][1].items()}
+
+
+@pytest.fixture
+async def engine(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engine]:
+    monkeypatch.setattr(calling, "PAUSE", 0.01)
+    monkeypatch.setattr(mistral, "PAUSE", 0.01)
+    made = Engine()
+    application = web.Application(client_max_size=1 << 24)
+    application.router.add_route("*", "/{path:.*}", made.handle)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+Extract = Callable[..., Awaitable[list[Document]]]
+
+
+@pytest.fixture
+async def extract(engine: Engine, tmp_path: Path) -> AsyncIterator[Extract]:
+    local = Local()
+    async with aiohttp.ClientSession() as client:
+
+        async def extract(
+            chosen: str,
+            filename: str = "a.pdf",
+            content_type: str = "application/pdf",
+            *,
+            content: bytes = CONTENT,
+            asking: Asking | None = None,
+            settings: Settings | None = None,
+            **values: Any,
+        ) -> list[Document]:
+            path = tmp_path / f"0f-id_{filename}"
+            path.write_bytes(content)
+            named = {f"rag.{name}": value for name, value in values.items()}
+            settings = settings or Settings(data_dir=str(tmp_path))
+            defaults = {**keys.defaults({}), "rag.content_extraction_engine": chosen, **named}
+            config = Config(cast(Any, None), settings, Bus(), defaults)
+            made = Extraction(config, settings, client, cast(Any, None), local)
+            return await made.extract(path, filename, content_type, asking=asking)
+
+        yield extract
+    await local.close()
+
+
+def _form(body: bytes, headers: dict[str, str]) -> list[tuple[str, str, bytes]]:
+    """Name, file name and content of a form's fields."""
+    boundary = headers["content-type"].partition("boundary=")[2].strip('"').encode()
+    found = []
+    for part in body.split(b"--" + boundary)[1:-1]:
+        head, _, content = part.strip(b"\r\n").partition(b"\r\n\r\n")
+        said = head.decode()
+        name = said.partition('name="')[2].partition('"')[0]
+        found.append((name, said.partition('filename="')[2].partition('"')[0], content))
+    return found
+
+
+async def test_tika(extract: Extract, engine: Engine) -> None:
+    engine.answers["PUT /tika/text"] = {"X-TIKA:content": "\n found ﬁle \n", "Content-Type": "application/pdf"}
+    (found,) = await extract("tika", tika_server_url=engine.url + "/", pdf_extract_images=True)
+    assert found == Document("found file", {"X-Tika-PDFextractInlineImages": "true", "Content-Type": "application/pdf"})
+    assert engine.asked[0][2] == CONTENT
+    assert "content-type" not in engine.headers()
+    assert engine.headers()["content-length"] == str(len(CONTENT))
+    engine.answers["PUT /tika/json/md"] = {"tk:content": "# newer"}
+    (found,) = await extract("tika", tika_server_url=engine.url, tika_server_version="4")
+    assert found == Document("# newer", {})
+    engine.answers["PUT /tika/json/md"] = web.Response(status=422)
+    with pytest.raises(RetrievalError, match="Error calling Tika: Unprocessable"):
+        await extract("tika", tika_server_url=engine.url, tika_server_version="4")
+
+
+@pytest.mark.parametrize("chosen", ["tika", "docling"])
+async def test_texts_are_read_here(extract: Extract, engine: Engine, chosen: str) -> None:
+    values = {"tika_server_url": engine.url, "docling_server_url": engine.url}
+    (found,) = await extract(chosen, "a.py", "video/x-thing", content=b"print(1)", **values)
+    assert found.text == "print(1)"
+    assert engine.asked == []
+
+
+async def test_docling(extract: Extract, engine: Engine) -> None:
+    layout = {"texts": [{"content_layer": "body", "prov": [{"page_no": number}]} for number in (1, 3)]}
+    engine.answers["POST /v1/convert/file"] = {
+        "status": "success",
+        "document": {"md_content": "one\f two", "json_content": layout},
+    }
+    values = {"docling_server_url": engine.url, "docling_api_key": "secret"}
+    found = await extract("docling", **values, docling_params={"do_ocr": True, "pages": [1, 2], "none": None})
+    metadata = {"Content-Type": "application/pdf"}
+    assert found == [Document("one", {**metadata, "page": 0}), Document("two", {**metadata, "page": 2})]
+    assert engine.headers()["x-api-key"] == "secret"
+    form = _form(engine.asked[0][2], engine.headers())
+    assert [(name, content) for name, _, content in form[:-1]] == [
+        ("image_export_mode", b"placeholder"),
+        ("md_page_break_placeholder", b"\f"),
+        ("to_formats", b"md"),
+        ("to_formats", b"json"),
+        ("do_ocr", b"True"),
+        ("pages", b"1"),
+        ("pages", b"2"),
+    ]
+    assert form[-1] == ("files", "0f-id_a.pdf", CONTENT)
+    engine.answers["POST /v1/convert/file"] = {"status": "failure", "errors": [{"error_message": "no way"}]}
+    with pytest.raises(RetrievalError, match="conversion status failure - no way"):
+        await extract("docling", **values)
+    engine.answers["POST /v1/convert/file"] = web.Response(status=400, text='{"detail": "odd"}')
+    with pytest.raises(RetrievalError, match="Error calling Docling API: Bad Request - odd"):
+        await extract("docling", **values)
+
+
+async def test_external_server(extract: Extract, engine: Engine, tmp_path: Path) -> None:
+    engine.answers["PUT /process"] = [{"page_content": "one", "metadata": {"page": 1}}, {"page_content": "two"}]
+    user = User(id="u1", name="Ada", email="ada@example.com", role="admin")
+    values = {
+        "external_document_loader_url": engine.url + "/",
+        "external_document_loader_api_key": "secret",
+        "external_document_loader_headers": {"X-Of": "{{USER_ID}} {{FILE_ID}} {{FILE_NAME}}"},
+    }
+    engine.answers["PUT /process"] = [[{"page_content": "one", "metadata": {"page": 1}}, {"page_content": "two"}]]
+    found = await extract("external", "ä b.pdf", asking=Asking(user=user), **values)
+    assert found == [Document("one", {"page": 1}), Document("two", {})]
+    headers = engine.headers()
+    assert headers["authorization"] == "Bearer secret"
+    assert headers["content-type"] == "application/pdf"
+    assert headers["x-filename"] == "0f-id_%C3%A4%20b.pdf"
+    assert headers["x-of"] == "u1 0f-id %C3%A4 b.pdf"
+    assert headers["x-openwebui-user-name"] == "Ada"
+    assert engine.asked[0][2] == CONTENT
+    for answer, words in (
+        ([], "No content returned"),
+        ({}, "No content returned"),
+        (b'"text"', "Unable to parse content"),
+        (web.Response(status=500, text="oh"), "Error loading document: 500 oh"),
+    ):
+        engine.answers["PUT /process"] = [answer]
+        with pytest.raises(RetrievalError, match=words):
+            await extract("external", **values)
+
+
+async def test_document_intelligence(extract: Extract, engine: Engine) -> None:
+    values = {"document_intelligence_endpoint": engine.url, "document_intelligence_key": "secret"}
+    begin = (
+        "POST /documentintelligence/documentModels/prebuilt-layout:analyze"
+        "?api-version=2024-11-30&outputContentFormat=markdown"
+    )
+    engine.answers[begin] = web.Response(status=202, headers={"Operation-Location": engine.url + "/results/7"})
+    result = {"content": "# read", "modelId": "prebuilt-layout", "pages": [{"words": []}]}
+    engine.answers["GET /results/7"] = [{"status": "running"}, {"status": "succeeded", "analyzeResult": result}]
+    assert await extract("document_intelligence", **values) == [Document("# read", {"modelId": "prebuilt-layout"})]
+    assert engine.asked[0][2] == CONTENT
+    assert [one[1]["Ocp-Apim-Subscription-Key"] for one in engine.asked] == ["secret"] * 3
+    engine.answers["GET /results/7"] = [{"status": "failed", "error": {"message": "blurred"}}]
+    with pytest.raises(RetrievalError, match="Document Intelligence: blurred"):
+        await extract("document_intelligence", **values)
+    (found,) = await extract("document_intelligence", "a.txt", "text/plain", content=b"here", **values)
+    assert found.text == "here"
+
+
+async def test_mistral(extract: Extract, engine: Engine) -> None:
+    values = {"mistral_ocr_api_base_url": engine.url + "/v1", "mistral_ocr_api_key": "secret"}
+    engine.answers |= {
+        "POST /v1/files": [web.Response(status=503), {"id": "f1"}],
+        "GET /v1/files/f1/url?expiry=1": {"url": "http://signed"},
+        "POST /v1/ocr": {"pages": [{"index": 0, "markdown": " one "}, {"index": 1, "markdown": " "}]},
+        "DELETE /v1/files/f1": {},
+    }
+    (found,) = await extract("mistral_ocr", **values)
+    assert found.text == "one"
+    assert found.metadata == {
+        "page": 0,
+        "page_label": 1,
+        "total_pages": 2,
+        "file_name": "0f-id_a.pdf",
+        "file_size": len(CONTENT),
+        "processing_engine": "mistral-ocr",
+        "content_length": 3,
+    }
+    assert [one[0].split()[0] for one in engine.asked] == ["POST", "POST", "GET", "POST", "DELETE"]
+    assert _form(engine.asked[1][2], engine.headers(1)) == [
+        ("purpose", "", b"ocr"),
+        ("file", "0f-id_a.pdf", CONTENT),
+    ]
+    engine.asked.clear()
+    await extract("mistral_ocr", **values, mistral_ocr_use_base64=True)
+    sent = json.loads(engine.asked[0][2])
+    kind, _, data = sent["document"]["document_url"].partition(",")
+    assert (kind, base64.b64decode(data)) == ("data:application/pdf;base64", CONTENT)
+    engine.answers["POST /v1/ocr"] = {"pages": []}
+    with pytest.raises(RetrievalError, match=messages.EMPTY_CONTENT):
+        await extract("mistral_ocr", **values)
+    assert engine.asked[-1][0] == "DELETE /v1/files/f1"
+    engine.answers["POST /v1/files"] = web.Response(status=401, text="who are you")
+    with pytest.raises(RetrievalError, match="Mistral OCR: Unauthorized - who are you"):
+        await extract("mistral_ocr", **values)
+
+
+async def test_datalab_marker(extract: Extract, engine: Engine) -> None:
+    values = {"datalab_marker_api_key": "secret", "datalab_marker_api_base_url": engine.url + "/marker"}
+    engine.answers["POST /marker"] = {"success": True, "request_id": "r1", "request_check_url": engine.url + "/r1"}
+    done = {"status": "complete", "success": True, "markdown": "# read\n", "page_count": 2, "images": {"i.png": "x"}}
+    engine.answers["GET /r1"] = [{"status": "processing"}, done]
+    (found,) = await extract("datalab_marker", **values, datalab_marker_use_llm=True)
+    assert found == Document(
+        "# read",
+        {
+            "source": "0f-id_a.pdf",
+            "output_format": "markdown",
+            "page_count": 2,
+            "processed_with_llm": True,
+            "request_id": "r1",
+            "image_count": 1,
+            "images": '["i.png"]',
+        },
+    )
+    form = _form(engine.asked[0][2], engine.headers())
+    assert form[0] == ("use_llm", "", b"true")
+    assert form[-1] == ("file", "0f-id_a.pdf", CONTENT)
+    engine.answers["POST /marker"] = {"success": True, "output": "own"}
+    assert (await extract("datalab_marker", **values))[0].text == "own"
+    engine.answers["POST /marker"] = {"success": False, "error": "quota"}
+    with pytest.raises(RetrievalError, match="Datalab Marker request failed: quota"):
+        await extract("datalab_marker", **values)
+    engine.answers["POST /marker"] = {"success": True, "request_check_url": engine.url + "/r1"}
+    engine.answers["GET /r1"] = [{"status": "failed", "error": "blurred"}]
+    with pytest.raises(RetrievalError, match="Marker processing failed: blurred"):
+        await extract("datalab_marker", **values)
+
+
+async def test_paddleocr_vl(extract: Extract, engine: Engine) -> None:
+    values = {"paddleocr_vl_base_url": engine.url + "/", "paddleocr_vl_token": "secret"}
+    pages = [{"markdown": {"text": " one "}}, {"markdown": {"text": ""}}]
+    engine.answers["POST /layout-parsing"] = {"result": {"layoutParsingResults": pages}}
+    (found,) = await extract("paddleocr_vl", "a.png", "image/png", **values)
+    assert found.text == "one"
+    assert found.metadata == {
+        "page": 0,
+        "page_label": 1,
+        "total_pages": 2,
+        "file_name": "0f-id_a.png",
+        "processing_engine": "paddleocr-vl",
+    }
+    assert engine.headers()["authorization"] == "token secret"
+    sent = json.loads(engine.asked[0][2])
+    assert (base64.b64decode(sent.pop("file")), sent.pop("fileType")) == (CONTENT, 1)
+    assert list(sent.values()) == [False] * 3
+    engine.answers["POST /layout-parsing"] = web.Response(status=500, text="oh")
+    with pytest.raises(RetrievalError, match="PaddleOCR-VL: Internal Server Error - oh"):
+        await extract("paddleocr_vl", **values)
+
+
+async def test_mineru_as_it_was(extract: Extract, engine: Engine) -> None:
+    values: dict[str, Any] = {"mineru_api_url": engine.url, "mineru_params": {"enable_ocr": True, "page_ranges": "1-2"}}
+    engine.answers["POST /file_parse"] = {"results": {"a": {"md_content": "# read"}}, "backend": "b", "version": "3"}
+    (found,) = await extract("mineru", **values)
+    metadata = {"source": "0f-id_a.pdf", "api_mode": "local", "backend": "b", "version": "3"}
+    assert found == Document("# read", metadata)
+    assert _form(engine.asked[1][2], engine.headers(1)) == [
+        ("enable_ocr", "", b"True"),
+        ("return_md", "", b"true"),
+        ("files", "0f-id_a.pdf", CONTENT),
+    ]
+    engine.answers["POST /file_parse"] = {"results": {}}
+    with pytest.raises(RetrievalError, match="MinerU returned empty results"):
+        await extract("mineru", **values)
+
+
+async def test_mineru_as_it_is(extract: Extract, engine: Engine) -> None:
+    values: dict[str, Any] = {
+        "mineru_api_url": engine.url,
+        "mineru_api_key": "secret",
+        "mineru_params": {"page_ranges": "1-2", "tier": "standard"},
+    }
+    done = {
+        "job_id": "j1",
+        "status": "completed",
+        "tier": "standard",
+        "files": [{"output_files": {"markdown": {"file_id": "m1"}}, "parse": {"parser_version": "4.0"}}],
+    }
+    engine.answers |= {
+        "GET /v1/health": {},
+        "POST /v1/uploads": {"id": "up1"},
+        "PUT /v1/uploads/up1/content": {},
+        "POST /v1/uploads/up1/complete": {"file": {"id": "f1"}},
+        "POST /v1/parse/jobs": {"job_id": "j1", "status": "queued", "tier": "standard", "files": [{}]},
+        "GET /v1/parse/jobs/j1": [{"job_id": "j1", "status": "running"}, done],
+        "GET /v1/files/m1/content": b"# read ![pic](data:image/png;base64,AAAA) <img src='x'>.",
+    }
+    (found,) = await extract("mineru", **values)
+    metadata = {"source": "0f-id_a.pdf", "api_mode": "local", "tier": "standard", "version": "4.0"}
+    assert found == Document("# read pic .", metadata)
+    asked = {one[0]: one for one in engine.asked}
+    assert asked["PUT /v1/uploads/up1/content"][2] == CONTENT
+    assert asked["PUT /v1/uploads/up1/content"][1]["Authorization"] == "Bearer secret"
+    assert json.loads(asked["POST /v1/parse/jobs"][2]) == {
+        "files": [{"source": {"type": "file_id", "file_id": "f1"}, "page_range": "1-2"}],
+        "tier": "standard",
+        "ocr_mode": "auto",
+    }
+    failed = {"job_id": "j1", "status": "failed", "files": [{"error": {"message": "blurred"}}]}
+    engine.answers["GET /v1/parse/jobs/j1"] = [failed]
+    with pytest.raises(RetrievalError, match="MinerU processing failed: blurred"):
+        await extract("mineru", **values)
+
+
+async def test_mineru_in_the_cloud(extract: Extract, engine: Engine, tmp_path: Path) -> None:
+    values: dict[str, Any] = {"mineru_api_url": engine.url, "mineru_api_mode": "cloud", "mineru_api_key": "secret"}
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("images/a.png", b"x")
+        archive.writestr("full.md", "# read")
+    result = {"file_name": "0f-id_a.pdf", "state": "done", "full_zip_url": engine.url + "/zip"}
+    engine.answers |= {
+        "POST /file-urls/batch": {"code": 0, "data": {"batch_id": "b1", "file_urls": [engine.url + "/put?sig=1"]}},
+        "PUT /put?sig=1": {},
+        "GET /extract-results/batch/b1": [
+            {"code": 0, "data": {"extract_result": [{"file_name": "0f-id_a.pdf", "state": "running"}]}},
+            {"code": 0, "data": {"extract_result": [result]}},
+        ],
+        "GET /zip": made.getvalue(),
+    }
+    (found,) = await extract("mineru", **values)
+    assert found == Document("# read", {"source": "0f-id_a.pdf", "api_mode": "cloud", "batch_id": "b1"})
+    assert json.loads(engine.asked[0][2]) == {"files": [{"name": "0f-id_a.pdf", "is_ocr": False}]}
+    upload = next(one for one in engine.asked if one[0].startswith("PUT"))
+    assert upload[2] == CONTENT and not {"Content-Type", "Authorization"} & set(upload[1])
+    with pytest.raises(RetrievalError, match="too large: full"):
+        settings = Settings(data_dir=str(tmp_path), mineru_max_markdown_bytes=3)
+        await extract("mineru", **values, settings=settings)
+    engine.answers["POST /file-urls/batch"] = {"code": -1, "msg": "no quota"}
+    with pytest.raises(RetrievalError, match="MinerU Cloud API error: no quota"):
+        await extract("mineru", **values)
+
+
+@pytest.mark.parametrize("chosen", sorted(ENGINES))
+async def test_an_engine_that_is_not_set_up_leaves_files_to_us(extract: Extract, engine: Engine, chosen: str) -> None:
+    values = {"tika_server_url": "", "docling_server_url": "", "mineru_file_extensions": ["pdf"]}
+    (found,) = await extract(chosen, "a.md", "text/markdown", content=b"# here", **values)
+    assert found.text == "# here"
+
+
+async def test_engines_are_not_asked_to_open_bombs(extract: Extract, engine: Engine) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", bytes(30_000_000))
+    with pytest.raises(RetrievalError, match=TOO_LARGE):
+        await extract("tika", "a.docx", "", content=made.getvalue(), tika_server_url=engine.url)
+    assert engine.asked == []
+
+
+@pytest.mark.parametrize("chosen", ["tika", "docling", "mistral_ocr", "paddleocr_vl", "mineru", "datalab_marker"])
+async def test_an_engine_that_is_away_is_an_error_in_words(extract: Extract, chosen: str) -> None:
+    away = "http://127.0.0.1:9"
+    values = {
+        "tika_server_url": away,
+        "docling_server_url": away,
+        "mistral_ocr_api_base_url": away,
+        "mistral_ocr_api_key": "k",
+        "paddleocr_vl_base_url": away,
+        "paddleocr_vl_token": "k",
+        "mineru_api_url": away,
+        "datalab_marker_api_key": "k",
+        "datalab_marker_api_base_url": away,
+    }
+    with pytest.raises(RetrievalError, match="Cannot connect"):
+        await extract(chosen, **values)
