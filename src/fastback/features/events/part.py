@@ -19,17 +19,17 @@ from fastback.settings import Settings
 
 
 async def start(services: Services) -> None:
-    """Add `WebGuard`, `Webhooks`, `Poster` and `Audience`."""
+    """Add `Webhooks`, `Poster` and `Audience`."""
     settings: Settings = services.get(Settings)
     config: Config = services.get(Config)
     bus: Bus = services.get(Bus)
     db: Database = services.get(Database)
-    guard = WebGuard(settings.web_fetch_filter_list.split(","), local=settings.enable_local_web_fetch)
+    guard: WebGuard = services.get(WebGuard)
     webhooks = Webhooks(config, guard)
     poster = Poster(guard, settings)
     audience = Audience()
     audience.add(webhooks.wanted)
-    for kind, service in ((WebGuard, guard), (Webhooks, webhooks), (Poster, poster), (Audience, audience)):
+    for kind, service in ((Webhooks, webhooks), (Poster, poster), (Audience, audience)):
         services.add(kind, service)
     await webhooks.take_over()
     delivery = Delivery(webhooks, poster, db, services.get(Tasks), str(uuid.uuid4()))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from fastback.access.permissions import Permissions
+from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.web_results import WebResults
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
+from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.search import WebSearch
 from fastback.settings import Settings
 
 
@@ -17,9 +22,13 @@ class Translation:
 
 
 async def start(services: Services) -> None:
-    """Add `Translation` and `CollectionAccess`."""
+    """Add `Translation`, `CollectionAccess` and `WebResults`."""
     services.add(Translation, Translation())
     db: Database = services.get(Database)
     files: FileAccess = services.get(FileAccess)
     access = CollectionAccess(db, services.get(Permissions), files, services.get(Settings))
     services.add(CollectionAccess, access)
+    config: Config = services.get(Config)
+    search: WebSearch = services.get(WebSearch)
+    results = WebResults(config, services.get(Permissions), search, services.get(Pages), services.get(Indexer))
+    services.add(WebResults, results)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fastback.features.retrieval import config_routes, content_routes, query_routes
+from fastback.features.retrieval import config_routes, content_routes, query_routes, web_routes
 
 routers = [
     config_routes.router,
     query_routes.router,
     content_routes.router,
+    web_routes.router,
 ]

@@ -19,14 +19,15 @@ _LIMITS = Limits(processes=2, seconds=10, memory=768 * 1024 * 1024, idle=20, job
 
 
 async def start(services: Services) -> None:
-    """Add `Pages` and `WebSearch`."""
+    """Add `WebGuard`, `Pages` and `WebSearch`."""
     settings: Settings = services.get(Settings)
     config: Config = services.get(Config)
     client: aiohttp.ClientSession = services.get(aiohttp.ClientSession)
-    guard: WebGuard = services.get(WebGuard)
+    guard = WebGuard(settings.web_fetch_filter_list.split(","), local=settings.enable_local_web_fetch)
     tasks: Tasks = services.get(Tasks)
     workers = Workers("fastback.retrieval.web.html", _LIMITS, name="pages")
     fetching = Fetching(guard, config, settings)
+    services.add(WebGuard, guard)
     services.add(Pages, Pages(fetching, client, config, settings, workers, services))
     services.add(WebSearch, WebSearch(client, config, settings))
     tasks.at_end(workers.close)

@@ -1,0 +1,117 @@
+"""A search of the web as answers are made of it: pages found, read, and put where passages are looked for."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from fastback import messages
+from fastback.access.identity import User
+from fastback.access.permissions import Permissions
+from fastback.config import Config
+from fastback.kit.http.errors import BadRequest, Forbidden, HttpError, NotFound
+from fastback.providers.asking import Asking
+from fastback.retrieval.contracts import Document, RetrievalError
+from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.web.asked import SearchFailed
+from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.results import SearchResult
+from fastback.retrieval.web.search import WebSearch
+
+log = logging.getLogger("fastback.web")
+
+_NOT_STORED = "Failed to embed and store the retrieved web pages. Check the embedding configuration in Admin Settings > Documents."
+
+
+class WebResults:
+    """Searches for those who may."""
+
+    def __init__(
+        self, config: Config, permissions: Permissions, search: WebSearch, pages: Pages, indexer: Indexer
+    ) -> None:
+        self._config = config
+        self._permissions = permissions
+        self._search = search
+        self._pages = pages
+        self._indexer = indexer
+
+    async def may(self, user: User) -> bool:
+        """Whether the web may be searched at all, and by this user."""
+        if not self._config.flag("web.search.enable"):
+            return False
+        return user.is_admin or await self._permissions.has(user.id, "features.web_search")
+
+    async def gather(self, queries: Sequence[str], asking: Asking) -> dict[str, Any]:
+        """What was found, as clients are told: `items`, `filenames` (addresses), and either `collection_names`, where
+        passages lie, or the whole `docs`, where nothing is to be embedded.
+
+        Raises:
+            Forbidden: no searching for this user. NotFound: nothing was found, or none of it can be read.
+            BadRequest: the search or the reading failed. HttpError: 500, it could not be embedded.
+        """
+        user = asking.asker
+        if not await self.may(user):
+            raise Forbidden(messages.ACCESS_PROHIBITED)
+        try:
+            found = await self._search.search(queries, asking)
+        except SearchFailed as error:
+            log.warning("no search: %s", error)
+            raise BadRequest(messages.default(messages.WEB_SEARCH_ERROR)) from error
+        if not found:
+            raise NotFound(messages.default("No results found from web search"))
+        documents = await self._read(found, asking)
+        urls = [source for one in documents if (source := one.metadata.get("source"))]
+        loaded = set(urls)
+        answer: dict[str, Any] = {
+            "status": True,
+            "items": [msgspec.structs.asdict(one) for one in found if one.link in loaded],
+            "filenames": urls,
+            "loaded_count": len(documents),
+        }
+        if self._config.flag("web.search.bypass_embedding_and_retrieval"):
+            docs = [{"content": one.text, "metadata": one.metadata} for one in documents]
+            return {
+                "status": True,
+                "collection_name": None,
+                "filenames": urls,
+                "items": answer["items"],
+                "docs": docs,
+                "loaded_count": len(documents),
+            }
+        if not any(one.text.strip() for one in documents):
+            raise NotFound(messages.default("None of the web search results could be loaded"))
+        name = await self._stored(documents, queries, asking)
+        return {"status": True, "collection_names": [name], **answer}
+
+    async def _read(self, found: Sequence[SearchResult], asking: Asking) -> list[Document]:
+        """What the pages say; where they are not to be read, what the search says of them. Raises: BadRequest."""
+        if self._config.flag("web.search.bypass_web_loader"):
+            return [
+                Document(
+                    one.snippet, {"source": one.link, "title": one.title, "snippet": one.snippet, "link": one.link}
+                )
+                for one in found
+                if one.snippet is not None
+            ]
+        try:
+            return await self._pages.load(list(dict.fromkeys(one.link for one in found)), asking)
+        except (SearchFailed, RetrievalError) as error:
+            log.warning("nothing can be read of what was found: %s", error)
+            raise BadRequest(messages.default(messages.WEB_SEARCH_ERROR)) from error
+
+    async def _stored(self, documents: list[Document], queries: Sequence[str], asking: Asking) -> str:
+        """The collection that passages of the documents lie in now; it is the user's own. Raises: HttpError."""
+        words = "-".join(queries)
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(words.encode()).hexdigest())
+        name = f"web-search-{asking.asker.id}-{digest}"[:63]
+        try:
+            await self._indexer.index(name, documents, overwrite=True, asking=asking)
+        except RetrievalError as error:
+            log.warning("pages that were found cannot be embedded: %s", error)
+            raise HttpError(500, _NOT_STORED) from error
+        return name
