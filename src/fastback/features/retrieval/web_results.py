@@ -25,7 +25,10 @@ from fastback.retrieval.web.search import WebSearch
 
 log = logging.getLogger("fastback.web")
 
-_NOT_STORED = "Failed to embed and store the retrieved web pages. Check the embedding configuration in Admin Settings > Documents."
+_NOT_STORED = (
+    "Failed to embed and store the retrieved web pages. Check the embedding configuration in Admin Settings > "
+    "Documents."
+)
 
 
 class WebResults:

@@ -19,7 +19,7 @@ from fastback.providers.asking import Asking
 from fastback.retrieval.contracts import Document, Extractor, RetrievalError
 from fastback.retrieval.web import youtube
 from fastback.retrieval.web.asked import SearchFailed
-from fastback.retrieval.web.fetching import Fetching, TooLarge, filename_of, is_text
+from fastback.retrieval.web.fetching import FILE_SECONDS, Fetching, TooLarge, filename_of, is_text
 from fastback.retrieval.web.loaders import LOADERS
 from fastback.settings import Settings
 
@@ -88,13 +88,17 @@ class Pages:
         return self._config.text("web.loader.engine") in ("", "safe_web")
 
     async def _probed(self, url: str, asking: Asking | None) -> list[Document]:
-        async with self.fetching.client() as client, self.fetching.opened(client, url) as response:
+        async with (
+            asyncio.timeout(self.fetching.seconds) as limit,
+            self.fetching.client() as client,
+            self.fetching.opened(client, url) as response,
+        ):
             kind = response.headers.get("content-type", "")
             if response.status < 400 and not is_text(kind):
+                limit.reschedule(asyncio.get_running_loop().time() + FILE_SECONDS)
                 return await self._of_file(url, response, asking)
             if self._own:
-                async with asyncio.timeout(self.fetching.seconds):
-                    content = await self.fetching.page(response)
+                content = await self.fetching.page(response)
                 return [await self._document(url, content, response)]
         return await self._by_service([url], asking)
 

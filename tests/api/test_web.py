@@ -1,0 +1,313 @@
+"""Pages of the web: read, put into collections, searched for; and those that mean us harm."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from conftest import Person, Server
+from fastback.retrieval.contracts import VectorStore
+
+R = "/api/v1/retrieval"
+PAGE = """<!doctype html><html lang="en"><head><title>The garden</title><script>var hidden = 1</script>
+<meta name="description" content="On gardens"></head><body><h1>Roses</h1><p>Roses are   watered on <b>Monday</b>.</p>
+<style>p { color: red }</style></body></html>"""
+TEXT = "The garden\nRoses\nRoses are watered on Monday."
+
+
+class Web:
+    """A few pages on loopback, and a search engine."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked: list[web.Request] = []
+        self.results: Any = []
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request)
+        match request.path:
+            case "/garden":
+                return web.Response(text=PAGE, content_type="text/html")
+            case "/plain.txt":
+                return web.Response(text="a < b\n  & c", content_type="text/plain")
+            case "/latin":
+                body = "<html><title>Gärten</title><p>Rosen blühen</p>".encode("latin-1")
+                return web.Response(body=body, headers={"content-type": "text/html; charset=utf-8"})
+            case "/meta":
+                body = '<html><head><meta charset="windows-1251"></head><p>Розы</p>'.encode("windows-1251")
+                return web.Response(body=body, headers={"content-type": "text/html"})
+            case "/nowhere-known":
+                return web.Response(body=b"<p>x", headers={"content-type": "text/html; charset=klingon"})
+            case "/empty":
+                return web.Response(text="", content_type="text/html")
+            case "/missing":
+                return web.Response(text="<p>Not here", content_type="text/html", status=404)
+            case "/file":
+                disposition = {"content-disposition": 'attachment; filename="notes.csv"'}
+                return web.Response(
+                    body=b"flower,day\nrose,Monday\n", content_type="application/csv", headers=disposition
+                )
+            case "/away":
+                return web.Response(status=302, headers={"location": request.query["to"]}, text="elsewhere")
+            case "/around":
+                return web.Response(status=302, headers={"location": "/around"})
+            case "/endless":
+                return await self._endless(request, b"<p>more and more</p>" * 4096)
+            case "/slow":
+                await asyncio.sleep(30)
+                return web.Response()
+            case "/bomb":
+                body = gzip.compress(b"0" * (64 * 1024 * 1024), 9)
+                return web.Response(body=body, headers={"content-encoding": "gzip", "content-type": "text/html"})
+            case "/search":
+                return web.json_response({"results": self.results})
+        return web.Response(status=404)
+
+    async def _endless(self, request: web.Request, piece: bytes) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": request.query.get("type", "text/html")})
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(piece)
+        except ConnectionError:
+            return response
+
+    def result(self, path: str, **more: Any) -> dict[str, Any]:
+        return {"url": f"{self.url}{path}", "title": path[1:], "content": f"About {path[1:]}", **more}
+
+
+@pytest.fixture
+async def pages() -> AsyncIterator[Web]:
+    made = Web()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", made.page)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+@pytest.fixture
+def environment(upstream: str, request: pytest.FixtureRequest) -> dict[str, str]:
+    return {
+        "RAG_EMBEDDING_ENGINE": "openai",
+        "RAG_OPENAI_API_BASE_URL": f"{upstream}/v1",
+        "RAG_OPENAI_API_KEY": "upstream-key",
+        "ENABLE_LOCAL_WEB_FETCH": "true",
+        "AIOHTTP_CLIENT_ALLOW_REDIRECTS": "true",
+        **getattr(request, "param", {}),
+    }
+
+
+async def configured(ada: Person, **values: Any) -> None:
+    """Settings of the page "Web Search"."""
+    known = (await ada.get(f"{R}/config")).ok()
+    (await ada.post(f"{R}/config/update", {**known, "web": {**known["web"], **values}})).ok()
+
+
+async def searching(ada: Person, pages: Web, **values: Any) -> None:
+    settings = {"ENABLE_WEB_SEARCH": True, "WEB_SEARCH_ENGINE": "searxng", "SEARXNG_QUERY_URL": f"{pages.url}/search"}
+    await configured(ada, **settings, **values)
+
+
+async def read(person: Person, url: str, **query: Any) -> Any:
+    return (await person.post(f"{R}/process/web", {"url": url}, **query)).ok()
+
+
+async def refused(person: Person, url: str) -> None:
+    reply = await person.post(f"{R}/process/web", {"url": url})
+    reply.refused(400, f"[ERROR: Could not read content from {url}]")
+
+
+async def test_a_page_becomes_text_and_a_collection(bob: Person, server: Server, pages: Web) -> None:
+    url = f"{pages.url}/garden"
+    found = await read(bob, url)
+    assert found["content"] == TEXT
+    assert found["file"] == {"data": {"content": TEXT}, "meta": {"name": url, "source": url}}
+    assert found["filename"] == url and len(found["collection_name"]) == 63
+    store: VectorStore = server.services.get(VectorStore)
+    (chunk,) = await store.find(found["collection_name"])
+    assert chunk.text == TEXT
+    about = {"source": url, "title": "The garden", "description": "On gardens", "language": "en"}
+    assert {key: chunk.metadata[key] for key in about} == about
+    assert await read(bob, url, process=False) == {"status": True, "content": TEXT}
+
+
+async def test_a_page_is_added_or_takes_the_place_of_another(bob: Person, server: Server, pages: Web) -> None:
+    url = f"{pages.url}/garden"
+    name = (await read(bob, url))["collection_name"]
+    store: VectorStore = server.services.get(VectorStore)
+    await read(bob, url, overwrite=False)
+    assert len(await store.find(name)) == 2
+    await read(bob, url)
+    assert len(await store.find(name)) == 1
+
+
+async def test_whoever_may_not_write_into_a_collection_is_refused(bob: Person, ada: Person, pages: Web) -> None:
+    body = {"url": f"{pages.url}/garden", "collection_name": f"user-memory-{ada.id}"}
+    (await bob.post(f"{R}/process/web", body)).refused(403)
+    body["collection_name"] = f"user-memory-{bob.id}"
+    assert (await bob.post(f"{R}/process/web", body)).ok()["collection_name"] == f"user-memory-{bob.id}"
+
+
+async def test_letters_are_read_whatever_the_page_says_of_them(bob: Person, pages: Web) -> None:
+    for path, text in (
+        ("/latin", "Gärten\nRosen blühen"),
+        ("/meta", "Розы"),
+        ("/nowhere-known", "x"),
+        ("/plain.txt", "a < b\n  & c"),
+        ("/missing", "Not here"),
+    ):
+        assert (await read(bob, f"{pages.url}{path}", process=False))["content"] == text
+
+
+async def test_a_file_is_read_as_what_it_is(bob: Person, pages: Web) -> None:
+    found = await read(bob, f"{pages.url}/file", process=False)
+    assert "rose" in found["content"] and "Monday" in found["content"]
+
+
+async def test_nothing_to_embed_is_told(bob: Person, pages: Web) -> None:
+    reply = await bob.post(f"{R}/process/web", {"url": f"{pages.url}/empty"})
+    reply.refused(400, "[ERROR: Error querying knowledge base]")
+
+
+async def test_bad_requests_are_told(bob: Person, anonymous: Person) -> None:
+    assert (await bob.post(f"{R}/process/web", {})).status == 422
+    assert (await bob.post(f"{R}/process/web/search", {"queries": "x"})).status == 422
+    for path in ("web", "youtube", "web/search"):
+        (await anonymous.post(f"{R}/process/{path}", {})).refused(401)
+    for url in ("", "garden", "file:///etc/passwd", "ftp://example.com/x", "http://", "http://exa mple.com/"):
+        await refused(bob, url)
+
+
+@pytest.mark.parametrize("environment", [{"ENABLE_LOCAL_WEB_FETCH": "false"}], indirect=True)
+async def test_our_own_network_is_closed_where_it_is_not_opened(bob: Person, pages: Web) -> None:
+    for host in ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]"):
+        await refused(bob, f"http://{host}:{pages.url.rsplit(':', 1)[1]}/garden")
+    assert not pages.asked
+
+
+async def test_a_redirect_does_not_lead_where_nobody_may_go(bob: Person, pages: Web) -> None:
+    assert (await read(bob, f"{pages.url}/away?to=/garden", process=False))["content"] == TEXT
+    for target in (
+        "http://169.254.169.254/latest/meta-data/",
+        "http://metadata.google.internal/",
+        "file:///etc/passwd",
+    ):
+        await refused(bob, f"{pages.url}/away?to={target}")
+    await refused(bob, f"{pages.url}/around")
+
+
+@pytest.mark.parametrize("environment", [{"AIOHTTP_CLIENT_ALLOW_REDIRECTS": "false"}], indirect=True)
+async def test_redirects_are_followed_only_where_they_may_be(bob: Person, pages: Web) -> None:
+    found = await read(bob, f"{pages.url}/away?to=/garden", process=False)
+    assert found["content"] == "elsewhere" and len(pages.asked) == 1
+
+
+async def test_a_name_that_leads_to_a_closed_address_is_not_called(
+    bob: Person, pages: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is judged again where it is resolved for the connection: the first answer was another one."""
+    loop = asyncio.get_running_loop()
+    answers = iter(["127.0.0.1", "169.254.169.254", "169.254.169.254", "169.254.169.254"])
+    real = loop.getaddrinfo
+
+    async def turning(host: Any, port: Any, **more: Any) -> Any:
+        if host in ("turning.example", b"turning.example"):
+            return [(2, 1, 6, "", (next(answers), port or 0))]
+        return await real(host, port, **more)
+
+    monkeypatch.setattr(loop, "getaddrinfo", turning)
+    await refused(bob, f"http://turning.example:{pages.url.rsplit(':', 1)[1]}/garden")
+    assert not pages.asked and next(answers) == "169.254.169.254"
+
+
+@pytest.mark.parametrize("path", ["/endless", "/bomb"])
+async def test_a_page_without_end_is_given_up(bob: Person, pages: Web, path: str) -> None:
+    await refused(bob, f"{pages.url}{path}")
+
+
+async def test_a_file_without_end_is_given_up(ada: Person, pages: Web) -> None:
+    known = (await ada.get(f"{R}/config")).ok()
+    (await ada.post(f"{R}/config/update", {**known, "FILE_MAX_SIZE": 1})).ok()
+    await refused(ada, f"{pages.url}/endless?type=application/pdf")
+
+
+async def test_a_page_that_does_not_come_is_given_up(ada: Person, pages: Web) -> None:
+    await configured(ada, WEB_LOADER_TIMEOUT="0.3")
+    await refused(ada, f"{pages.url}/slow")
+
+
+async def test_what_a_search_finds_is_read_and_embedded(ada: Person, bob: Person, server: Server, pages: Web) -> None:
+    (await bob.post(f"{R}/process/web/search", {"queries": ["roses"]})).refused(403)
+    await searching(ada, pages)
+    pages.results = [pages.result("/garden"), pages.result("/plain.txt"), pages.result("/garden")]
+    found = (await bob.post(f"{R}/process/web/search", {"queries": ["roses", "days"]})).ok()
+    urls = [f"{pages.url}/garden", f"{pages.url}/plain.txt"]
+    assert found["filenames"] == urls and found["loaded_count"] == 2
+    assert found["items"][0] == {"link": urls[0], "title": "garden", "snippet": "About garden"}
+    assert len(found["items"]) == 6  # both queries found all three
+    (name,) = found["collection_names"]
+    assert name.startswith(f"web-search-{bob.id}-") and len(name) == 63
+    store: VectorStore = server.services.get(VectorStore)
+    assert {one.metadata["source"] for one in await store.find(name)} == set(urls)
+    hits = (await bob.post(f"{R}/query/collection", {"collection_names": [name], "query": "Monday", "k": 1})).ok()
+    assert "Monday" in hits["documents"][0][0] or hits["documents"][0]
+    (await ada.post(f"{R}/process/web/search", {"queries": ["roses"]})).ok()
+
+
+async def test_what_a_search_finds_may_stay_as_it_is(ada: Person, pages: Web) -> None:
+    await searching(ada, pages, BYPASS_WEB_SEARCH_EMBEDDING_AND_RETRIEVAL=True)
+    pages.results = [pages.result("/garden")]
+    found = (await ada.post(f"{R}/process/web/search", {"queries": ["roses"]})).ok()
+    assert list(found) == ["status", "collection_name", "filenames", "items", "docs", "loaded_count"]
+    assert found["collection_name"] is None and found["docs"][0]["content"] == TEXT
+    await configured(ada, BYPASS_WEB_SEARCH_WEB_LOADER=True)
+    pages.asked.clear()
+    found = (await ada.post(f"{R}/process/web/search", {"queries": ["roses"]})).ok()
+    assert [one.path for one in pages.asked] == ["/search"]
+    url = f"{pages.url}/garden"
+    about = {"source": url, "title": "garden", "snippet": "About garden", "link": url}
+    assert found["docs"] == [{"content": "About garden", "metadata": about}]
+
+
+async def test_a_search_that_comes_to_nothing_says_why(ada: Person, pages: Web) -> None:
+    await searching(ada, pages)
+    search = f"{R}/process/web/search"
+    (await ada.post(search, {"queries": ["x"]})).refused(404, "[ERROR: No results found from web search]")
+    (await ada.post(search, {"queries": []})).refused(404, "[ERROR: No results found from web search]")
+    pages.results = [pages.result("/empty"), {"url": "http://127.0.0.1:9/", "title": "gone"}]
+    (await ada.post(search, {"queries": ["x"]})).refused(404, "[ERROR: None of the web search results could be loaded]")
+    pages.results = [{"url": "http://169.254.169.254/", "title": "closed"}]
+    wrong = "[ERROR: Something went wrong while searching the web.]"
+    (await ada.post(search, {"queries": ["x"]})).refused(400, wrong)
+    await configured(ada, SEARXNG_QUERY_URL=f"{pages.url}/nowhere")
+    (await ada.post(search, {"queries": ["x"]})).refused(400, wrong)
+    await configured(ada, WEB_SEARCH_ENGINE="nobody")
+    (await ada.post(search, {"queries": ["x"]})).refused(400, wrong)
+
+
+async def test_pages_that_were_found_and_cannot_be_embedded(ada: Person, pages: Web) -> None:
+    await searching(ada, pages)
+    pages.results = [pages.result("/garden")]
+    known = (await ada.get(f"{R}/embedding")).ok()
+    broken = {**known, "openai_config": {"url": "http://127.0.0.1:9/v1", "key": "k"}}
+    (await ada.post(f"{R}/embedding/update", broken)).ok()
+    told = (await ada.post(f"{R}/process/web/search", {"queries": ["roses"]})).refused(500)
+    assert told.startswith("Failed to embed and store")
+
+
+async def test_searching_needs_a_permission(ada: Person, bob: Person, pages: Web) -> None:
+    await searching(ada, pages)
+    tree = (await ada.get("/api/v1/users/default/permissions")).ok()
+    tree["features"]["web_search"] = False
+    (await ada.post("/api/v1/users/default/permissions", tree)).ok()
+    (await bob.post(f"{R}/process/web/search", {"queries": ["x"]})).refused(403)
