@@ -220,8 +220,9 @@ async def a_file(server: Server, owner: Person, file_id: str, content: str) -> d
     await server.services.get(Database).execute(
         "test.file",
         """INSERT INTO file (id, user_id, filename, meta, data, hash, created_at, updated_at)
-           VALUES (:id, :user_id, :name, :meta, :data, :id, 1, 1)""",
+           VALUES (:id, :user_id, :name, :meta, :data, :hash, 1, 1)""",
         id=file_id,
+        hash=file_id,
         user_id=owner.id,
         name=name,
         meta=json.dumps({"name": f"The {name}", "content_type": "text/plain"}),
@@ -238,8 +239,9 @@ async def a_knowledge(server: Server, owner: Person, name: str, *files: str) -> 
     await db.execute(
         "test.knowledge",
         """INSERT INTO knowledge (id, user_id, name, description, created_at, updated_at)
-           VALUES (:id, :user_id, :id, '', 1, 1)""",
+           VALUES (:id, :user_id, :name, '', 1, 1)""",
         id=name,
+        name=name,
         user_id=owner.id,
     )
     for file_id in files:
@@ -262,8 +264,9 @@ async def granted(server: Server, kind: str, name: str, person: Person) -> None:
         "test.grant",
         """INSERT INTO access_grant
                (id, resource_type, resource_id, principal_type, principal_id, permission, created_at)
-           VALUES (:id, :kind, :id, 'user', :user_id, 'read', 1)""",
+           VALUES (:id, :kind, :name, 'user', :user_id, 'read', 1)""",
         id=name,
+        name=name,
         kind=kind,
         user_id=person.id,
     )
