@@ -1,33 +1,51 @@
-"""Rankings of passages made into one."""
+"""What several ways of searching have found, made into one list."""
 
 from __future__ import annotations
 
+import pytest
+
 from fastback.retrieval.contracts import Hit
-from fastback.retrieval.searching.fusion import fused, merged
+from fastback.retrieval.searching.fusion import blended, by_nearness, by_words, merged
 
 
-def hits(*texts: str, score: float = 0.5) -> list[Hit]:
-    return [Hit(text, text, {}, score) for text in texts]
+def hits(**scores: float) -> list[Hit]:
+    return [Hit(text, text, {}, score) for text, score in scores.items()]
 
 
 def texts(found: list[Hit]) -> str:
     return "".join(hit.text for hit in found)
 
 
-def test_what_both_rankings_have_comes_first() -> None:
-    assert texts(fused([(0.5, hits("a", "b", "c")), (0.5, hits("d", "b", "e"))])) == "badce"
+def test_what_both_ways_find_comes_first() -> None:
+    near = by_nearness(hits(a=0.9, b=0.8, c=0.5), 0.5)
+    words = by_words(hits(d=9, b=8, e=2), 0.5, pool=10)
+    assert texts(blended([near, words])) == "bdaec"
 
 
-def test_a_heavier_ranking_counts_more() -> None:
-    assert texts(fused([(0.2, hits("a", "b")), (0.8, hits("c", "d"))])) == "cdab"
+def test_words_that_everything_has_say_nothing() -> None:
+    near = by_nearness(hits(a=0.9, b=0.8, c=0.1), 0.5)
+    common = by_words(hits(x=5.2, y=5.1, z=5.0), 0.5, pool=3)
+    assert texts(blended([near, common]))[:2] == "ab"
+    rare = by_words(hits(x=5.2), 0.5, pool=3)
+    assert texts(blended([near, rare]))[:2] in ("ax", "xa")
+
+
+def test_a_heavier_way_counts_more() -> None:
+    near, words = by_nearness(hits(a=0.9, b=0.2), 0.2), by_words(hits(c=4, d=3), 0.8, pool=9)
+    assert texts(blended([near, words])) == "cdab"
 
 
 def test_the_same_text_is_one_passage_with_its_better_score() -> None:
     twins = [Hit("1", "a", {"of": 1}, 0.4), Hit("2", "a", {"of": 2}, 0.6), Hit("3", "b", {}, 0.5)]
-    found = fused([(1.0, twins)])
-    assert [(hit.text, hit.score, hit.metadata.get("of")) for hit in found] == [("a", 0.4, 1), ("b", 0.5, None)]
-    assert [(hit.id, hit.score) for hit in merged([twins, hits("c", score=0.1)], 2)] == [("2", 0.6), ("3", 0.5)]
+    assert [(hit.id, hit.score) for hit in blended([[(hit, 1.0) for hit in twins]])] == [("2", 0.6), ("3", 0.5)]
+    assert [(hit.id, hit.score) for hit in merged([twins, hits(c=0.1)], 2)] == [("2", 0.6), ("3", 0.5)]
 
 
-def test_nothing_fused_is_nothing() -> None:
-    assert fused([]) == [] and merged([], 3) == []
+@pytest.mark.parametrize("score", [0.0, -1.0])
+def test_scores_that_are_no_measure_are_worth_nothing(score: float) -> None:
+    assert by_words(hits(a=score), 1.0, pool=1)[0][1] == 0.0
+    assert by_nearness(hits(a=score), 1.0)[0][1] == 1.0
+
+
+def test_nothing_is_nothing() -> None:
+    assert blended([]) == [] and merged([], 3) == [] and by_words([], 1, 1) == [] and by_nearness([], 1) == []

@@ -1,4 +1,10 @@
-"""Several rankings of passages made into one."""
+"""What several ways of searching have found, made into one list.
+
+What vectors find is worth the more the nearer it is, within what they found; what words find is worth the more it
+stands out from the last that they found: of a question that shares its few common words with everything, nothing does.
+Blended by reciprocal ranks, the noise of such questions would push out what vectors alone find (docs/performance.md has
+the figures).
+"""
 
 from __future__ import annotations
 
@@ -6,25 +12,46 @@ from collections.abc import Iterable, Sequence
 
 from fastback.retrieval.contracts import Hit
 
-#: How little the first places of a ranking stand out: a place counts 1 / (this + place).
-_DAMPING = 60
+#: A hit, and what it counts in a blend.
+Worth = tuple[Hit, float]
 
 
-def fused(rankings: Iterable[tuple[float, Sequence[Hit]]]) -> list[Hit]:
-    """Weighted rankings by the sum of their reciprocal ranks, best first.
+def by_nearness(hits: Sequence[Hit], weight: float) -> list[Worth]:
+    """Hits by vectors, the nearest first, worth up to `weight`."""
+    if not hits:
+        return []
+    first, last = hits[0].score, hits[-1].score
+    span = first - last
+    return [(hit, weight * ((hit.score - last) / span if span > 0 else 1.0)) for hit in hits]
 
-    The same text found twice is one passage, as in copies of a file that lie in several collections; it keeps the
-    higher score.
+
+def by_words(hits: Sequence[Hit], weight: float, pool: int) -> list[Worth]:
+    """Hits by words, the best first, worth up to `weight`; `pool` were asked for."""
+    if not hits:
+        return []
+    best = hits[0].score
+    background = hits[-1].score if len(hits) >= pool else 0.0
+    return [(hit, weight * max(0.0, hit.score - background) / best if best > 0 else 0.0) for hit in hits]
+
+
+def blended(found: Iterable[Sequence[Worth]]) -> list[Hit]:
+    """Hits by the sum of what they are worth, best first.
+
+    The same text found twice is one passage, as in copies of a file that lie in several collections; of twins within a
+    list the first counts, and the higher score is shown.
     """
-    worth: dict[str, float] = {}
+    sums: dict[str, float] = {}
     best: dict[str, Hit] = {}
-    for weight, hits in rankings:
-        for place, hit in enumerate(_once(hits), 1):
-            worth[hit.text] = worth.get(hit.text, 0.0) + weight / (_DAMPING + place)
+    for worths in found:
+        counted: set[str] = set()
+        for hit, worth in worths:
+            if hit.text not in counted:
+                counted.add(hit.text)
+                sums[hit.text] = sums.get(hit.text, 0.0) + worth
             known = best.get(hit.text)
             if known is None or hit.score > known.score:
                 best[hit.text] = hit
-    return sorted(best.values(), key=lambda hit: worth[hit.text], reverse=True)
+    return sorted(best.values(), key=lambda hit: (sums[hit.text], hit.score), reverse=True)
 
 
 def merged(results: Iterable[Sequence[Hit]], limit: int) -> list[Hit]:
@@ -36,7 +63,3 @@ def merged(results: Iterable[Sequence[Hit]], limit: int) -> list[Hit]:
             if known is None or hit.score > known.score:
                 best[hit.text] = hit
     return sorted(best.values(), key=lambda hit: hit.score, reverse=True)[:limit]
-
-
-def _once(hits: Sequence[Hit]) -> list[Hit]:
-    return list({hit.text: hit for hit in reversed(hits)}.values())[::-1]

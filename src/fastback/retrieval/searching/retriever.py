@@ -11,10 +11,10 @@ import msgspec
 from fastback.config import Config
 from fastback.providers.asking import Asking
 from fastback.retrieval.contracts import Embedder, Hit, Reranker, VectorStore
-from fastback.retrieval.searching.fusion import fused, merged
+from fastback.retrieval.searching.fusion import Worth, blended, by_nearness, by_words, merged
 
-#: Passages that each way of searching offers to their fusion, at least, and for each one that is wanted.
-_POOL, _POOL_EACH = 40, 4
+#: Passages that each way of searching offers to the blend, at least, and for each one that is wanted.
+_POOL, _POOL_EACH = 20, 4
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,17 +125,28 @@ class Retriever:
             asyncio.gather(*(self._similar(names, vector, pool) for vector in vectors)),
             asyncio.gather(*(self._worded(names, query, pool, search) for query in queries)),
         )
-        rankings = [
-            [(1.0 - search.words, similar), (search.words, _scored(shared, similar))]
-            for similar, shared in zip(near, worded, strict=True)
-        ]
-        # What one way of searching alone has found counts for nothing where that way counts for nothing.
-        rankings = [[one for one in pair if one[0] > 0] for pair in rankings]
-        judged = await self._reranked(queries, [fused(pair) for pair in rankings], search, asking)
+        found = [self._blendable(similar, shared, search, pool) for similar, shared in zip(near, worded, strict=True)]
+        judged = await self._reranked(queries, [blended(both) for both in found], search, asking)
         if judged is None:
-            judged = [hit for hit in fused(one for pair in rankings for one in pair) if _passes(hit.score, search)]
+            judged = [hit for hit in blended(one for both in found for one in both) if _passes(hit.score, search)]
             judged = judged[: min(search.limit, search.reranked * len(queries))]
         return [_marked(hit) for hit in judged]
+
+    @staticmethod
+    def _blendable(similar: list[Hit], worded: list[Hit], search: Search, pool: int) -> list[list[Worth]]:
+        """What both ways have found for a question, with what it is worth; a way that counts for nothing is left out.
+
+        Hits by words are shown with their cosine. What is not among the nearest is at most as near as the last of them:
+        that is taken, as nothing is embedded again.
+        """
+        known = {hit.id: hit.score for hit in similar}
+        last = min(known.values(), default=0.0)
+        words = [
+            (msgspec.structs.replace(hit, score=known.get(hit.id, last)), worth)
+            for hit, worth in by_words(worded, search.words, pool)
+        ]
+        near = by_nearness(similar, 1.0 - search.words)
+        return [found for found, weight in ((near, 1.0 - search.words), (words, search.words)) if weight > 0]
 
     async def _similar(self, names: list[str], vector: bytes, pool: int) -> list[Hit]:
         """The nearest chunks with their cosine as score."""
@@ -178,16 +189,6 @@ def _share(value: float | None) -> float:
 
 def _passes(score: float, search: Search) -> bool:
     return not search.threshold or score >= search.threshold
-
-
-def _scored(worded: list[Hit], similar: list[Hit]) -> list[Hit]:
-    """Hits by words with their cosine.
-
-    What is not among the nearest is at most as near as the last of them: that is taken, as nothing is embedded again.
-    """
-    known = {(hit.id, hit.text): hit.score for hit in similar}
-    last = min(known.values(), default=0.0)
-    return [msgspec.structs.replace(hit, score=known.get((hit.id, hit.text), last)) for hit in worded]
 
 
 def _marked(hit: Hit) -> Hit:

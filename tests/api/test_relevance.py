@@ -1,0 +1,39 @@
+"""Whether the right passage is found, with the model that is used where nobody chose another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import relevance
+from fastback.retrieval.contracts import Document
+from fastback.retrieval.embedding import models
+from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.searching.retriever import Retriever, Search
+
+WANTED = 5
+
+
+@pytest.mark.skipif(models.find(models.DEFAULT) is None, reason="the model is not fetched: `fastback models fetch`")
+async def test_vectors_and_words_together_find_most(started: Any) -> None:
+    async with started() as server:
+        documents = [Document(text, {"name": name}) for name, text in relevance.passages().items()]
+        await server.services.get(Indexer).index("library", documents, split=False)
+        retriever: Retriever = server.services.get(Retriever)
+
+        async def recall(search: Search) -> float:
+            found = 0
+            for name, question in relevance.QUESTIONS:
+                hits = await retriever.query(["library"], [question], search)
+                found += name in {hit.metadata["name"] for hit in hits}
+            return found / len(relevance.QUESTIONS)
+
+        vectors = await recall(Search(limit=WANTED))
+        words = await recall(Search(limit=WANTED, hybrid=True, reranked=WANTED, words=1.0))
+        both = await recall(Search(limit=WANTED, hybrid=True, reranked=WANTED))
+    print(
+        f"of {len(relevance.QUESTIONS)} questions on {len(documents)} passages: {vectors=:.3f} {words=:.3f} {both=:.3f}"
+    )
+    assert both >= vectors >= words
+    assert vectors > 0.75 and both > 0.8
