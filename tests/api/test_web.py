@@ -19,6 +19,8 @@ PAGE = """<!doctype html><html lang="en"><head><title>The garden</title><script>
 <style>p { color: red }</style></body></html>"""
 TEXT = "The garden\nRoses\nRoses are watered on Monday."
 
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)
+
 
 class Web:
     """A few pages on loopback, and a search engine."""
@@ -52,6 +54,12 @@ class Web:
                 return web.Response(
                     body=b"flower,day\nrose,Monday\n", content_type="application/csv", headers=disposition
                 )
+            case "/rose.png":
+                return web.Response(body=PICTURE, content_type="image/png")
+            case "/no-picture":
+                return web.Response(body=b"<p>no", content_type="image/png")
+            case "/unsaid":
+                return web.Response(body=PAGE.encode(), headers={"content-type": "application/octet-stream"})
             case "/away":
                 return web.Response(status=302, headers={"location": request.query["to"]}, text="elsewhere")
             case "/around":
@@ -182,7 +190,7 @@ async def test_nothing_to_embed_is_told(bob: Person, pages: Web) -> None:
 async def test_bad_requests_are_told(bob: Person, anonymous: Person) -> None:
     assert (await bob.post(f"{R}/process/web", {})).status == 422
     assert (await bob.post(f"{R}/process/web/search", {"queries": "x"})).status == 422
-    for path in ("web", "youtube", "web/search"):
+    for path in ("web", "youtube", "url", "web/search"):
         (await anonymous.post(f"{R}/process/{path}", {})).refused(401)
     for url in ("", "garden", "file:///etc/passwd", "ftp://example.com/x", "http://", "http://exa mple.com/"):
         await refused(bob, url)
@@ -311,3 +319,41 @@ async def test_searching_needs_a_permission(ada: Person, bob: Person, pages: Web
     tree["features"]["web_search"] = False
     (await ada.post("/api/v1/users/default/permissions", tree)).ok()
     (await bob.post(f"{R}/process/web/search", {"queries": ["x"]})).refused(403)
+
+
+async def given(person: Person, url: str, **query: Any) -> Any:
+    return (await person.post(f"{R}/process/url", {"url": url}, **query)).ok()
+
+
+async def test_a_page_at_an_address_is_read_and_a_file_is_kept(bob: Person, pages: Web) -> None:
+    url = f"{pages.url}/garden"
+    found = await given(bob, url)
+    assert (found["type"], found["name"], found["content"], found["file"]) == ("web", url, TEXT, None)
+    assert len(found["collection_name"]) == 63
+    assert (await given(bob, f"{pages.url}/unsaid", process=False))["type"] == "web"
+    url = f"{pages.url}/file"
+    found = await given(bob, url)
+    assert (found["type"], found["name"], found["content"]) == ("file", "notes.csv", None)
+    file = (await bob.get(f"/api/v1/files/{found['file']['id']}")).ok()
+    assert found["collection_name"] == f"file-{file['id']}" == file["meta"]["collection_name"]
+    assert file["meta"]["data"] == {"source_url": url} and "rose" in file["data"]["content"]
+    assert (await bob.get(f"/api/v1/files/{file['id']}/content")).body == b"flower,day\nrose,Monday\n"
+
+
+async def test_a_picture_at_an_address_is_kept_and_not_read(bob: Person, pages: Web) -> None:
+    found = await given(bob, f"{pages.url}/rose.png")
+    assert (found["type"], found["name"], found["collection_name"]) == ("image", "rose.png", None)
+    assert found["file"]["meta"]["content_type"] == "image/png" and "content" not in (found["file"]["data"] or {})
+    reply = await bob.post(f"{R}/process/url", {"url": f"{pages.url}/no-picture"})
+    reply.refused(400, "[ERROR: Invalid image content]")
+
+
+async def test_a_file_that_is_too_large_or_not_there_is_not_kept(ada: Person, server: Server, pages: Web) -> None:
+    known = (await ada.get(f"{R}/config")).ok()
+    (await ada.post(f"{R}/config/update", {**known, "FILE_MAX_SIZE": 1})).ok()
+    reply = await ada.post(f"{R}/process/url", {"url": f"{pages.url}/endless?type=application/pdf"})
+    assert "less than 1 MB" in reply.refused(413)
+    url = f"{pages.url}/missing"
+    (await ada.post(f"{R}/process/url", {"url": url})).refused(400, f"[ERROR: Could not read content from {url}]")
+    assert (await ada.get("/api/v1/files/")).ok()["total"] == 0
+    assert not [one for one in (server.data_dir / "uploads").iterdir() if one.is_file()]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
+from fastback.features.files.uploads import Uploads
 from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.web_files import WebFiles
 from fastback.features.retrieval.web_results import WebResults
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
@@ -22,7 +24,7 @@ class Translation:
 
 
 async def start(services: Services) -> None:
-    """Add `Translation`, `CollectionAccess` and `WebResults`."""
+    """Add `Translation`, `CollectionAccess`, `WebResults` and `WebFiles`."""
     services.add(Translation, Translation())
     db: Database = services.get(Database)
     files: FileAccess = services.get(FileAccess)
@@ -32,3 +34,5 @@ async def start(services: Services) -> None:
     search: WebSearch = services.get(WebSearch)
     results = WebResults(config, services.get(Permissions), search, services.get(Pages), services.get(Indexer))
     services.add(WebResults, results)
+    pages: Pages = services.get(Pages)
+    services.add(WebFiles, WebFiles(db, pages.fetching, services.get(Uploads)))

@@ -15,12 +15,15 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.config import Config
+from fastback.features.files.store import File
 from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.web_files import Unreachable, WebFiles
 from fastback.features.retrieval.web_results import WebResults
 from fastback.kit.http import BadRequest, Router
 from fastback.providers.asking import Asking, asking_of
 from fastback.retrieval.contracts import Document, RetrievalError
 from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.web import youtube
 from fastback.retrieval.web.asked import SearchFailed
 from fastback.retrieval.web.pages import Pages
 from fastback.retrieval.web.youtube import TranscriptError
@@ -122,6 +125,39 @@ async def process_web(
     """Read a page, a file or a video, and put it into a collection."""
     reading = Reading(pages, access, indexer, config)
     return await _processed(data, user, asking_of(request, user), reading, process=process, overwrite=overwrite)
+
+
+@router.post("/process/url")
+async def process_url(
+    data: AddressForm,
+    request: Request,
+    user: VerifiedUser,
+    pages: Pages,
+    access: CollectionAccess,
+    indexer: Indexer,
+    config: Config,
+    files: WebFiles,
+    process: bool = True,
+) -> Answer:
+    """Read a page or a video as `process_web` does; a file is kept as an upload of the user's."""
+    asking = asking_of(request, user)
+    kept = None
+    if not youtube.is_video(data.url):
+        try:
+            kept = await files.keep(data.url, user, asking, process=process)
+        except Unreachable as error:
+            log.warning("nothing can be fetched: %s", error)
+            raise unread(data.url) from error
+    answer: Answer = {"status": True, "type": "youtube" if youtube.is_video(data.url) else "web", "name": data.url}
+    answer |= {"url": data.url, "collection_name": None, "content": None, "file": None}
+    if kept is None:
+        reading = Reading(pages, access, indexer, config)
+        found = await _processed(data, user, asking, reading, process=process, overwrite=True)
+        return answer | {"collection_name": found.get("collection_name"), "content": found["content"]}
+    file = kept["file"]
+    meta = msgspec.json.decode(file.meta) if isinstance(file, File) else file["meta"]
+    answer |= {"type": "image" if kept["image"] else "file", "name": kept["name"], "file": file}
+    return answer | {"collection_name": (meta or {}).get("collection_name")}
 
 
 @router.post("/process/web/search")

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import aiohttp
 
 from fastback.config import Config
+from fastback.kit.storage import Spool
 from fastback.kit.web_guard import WebGuard
 from fastback.settings import Settings
 from fastback.settings.tls import client_ssl
@@ -109,27 +110,22 @@ class Fetching:
         return bytes(body)
 
     @asynccontextmanager
-    async def file(self, response: aiohttp.ClientResponse, suffix: str) -> AsyncIterator[Path]:
+    async def file(self, response: aiohttp.ClientResponse) -> AsyncIterator[Path]:
         """The body in a file that lasts as long as the context.
 
         Raises:
             TooLarge; aiohttp.ClientError, TimeoutError; OSError: it cannot be kept.
         """
-        size, most = 0, self.largest
-        length = response.content_length
-        if length is not None and length > most:
+        most = self.largest
+        if (response.content_length or 0) > most:
             raise TooLarge(f"{most // 1024**2} MB")
-        handle, name = tempfile.mkstemp(suffix=suffix)
-        try:
-            with os.fdopen(handle, "wb") as target:
-                async for piece in response.content.iter_chunked(256 * 1024):
-                    size += len(piece)
-                    if size > most:
-                        raise TooLarge(f"{most // 1024**2} MB")
-                    target.write(piece)
-            yield Path(name)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        async with Spool(Path(tempfile.gettempdir())) as spool:
+            async for piece in response.content.iter_chunked(256 * 1024):
+                await spool.write(piece)
+                if spool.size > most:
+                    raise TooLarge(f"{most // 1024**2} MB")
+            await spool.finish()
+            yield spool.path
 
 
 def filename_of(response: aiohttp.ClientResponse, url: str) -> str:

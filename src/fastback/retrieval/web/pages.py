@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable, Sequence
 
 import aiohttp
@@ -105,7 +104,7 @@ class Pages:
     async def _of_file(self, url: str, response: aiohttp.ClientResponse, asking: Asking | None) -> list[Document]:
         name = filename_of(response, url)
         kind = response.headers.get("content-type", "").partition(";")[0].strip()
-        async with self.fetching.file(response, os.path.splitext(name)[1]) as path:
+        async with self.fetching.file(response) as path:
             extractor: Extractor = self._services.get(Extractor)
             found = await extractor.extract(path, name, kind or None, asking=asking)
         for document in found:
