@@ -5,10 +5,12 @@ from __future__ import annotations
 from fastback.access.identity import Identities
 from fastback.completions.events import ChatWatchers
 from fastback.features.chats.access import ChatAccess
+from fastback.features.notes.service import Notes
 from fastback.features.server.usage import Usage
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
+from fastback.realtime.notes import NoteRooms
 from fastback.realtime.server import Realtime
 from fastback.settings import Settings
 
@@ -24,5 +26,6 @@ async def start(services: Services) -> None:
         services.get(ChatWatchers),
     )
     services.add(Realtime, realtime)
+    NoteRooms(realtime, services.get(Notes), services.get(Bus))
     usage: Usage = services.get(Usage)
     usage.models_in_use = realtime.sessions.models_in_use

@@ -81,13 +81,14 @@ class Realtime:
 
     # -- out -------------------------------------------------------------------------------------------------------
 
-    def _room(self, room: str) -> Any:
+    def members(self, room: str) -> Any:
+        """The sockets of this process that are in a room."""
         return self.io.manager.rooms.get("/", {}).get(room)
 
     def _others(self, chat_id: str, session_id: str | None) -> bool:
         if self._spans:
             return True
-        members = self._room(f"chat:{chat_id}")
+        members = self.members(f"chat:{chat_id}")
         return bool(members) and any(sid != session_id for sid in members)
 
     def _user_of(self, session_id: str) -> str | None:
@@ -96,7 +97,7 @@ class Realtime:
 
     async def emit(self, event: str, data: Any, *, room: str, skip: str | None = None) -> None:
         """Send an event to a room; nothing is even encoded when nobody is there."""
-        if not self._spans and not self._room(room):
+        if not self._spans and not self.members(room):
             return
         await self.io.emit(event, data, room=room, skip_sid=skip)
 
@@ -157,12 +158,12 @@ class Realtime:
         self.io.on("usage", self._usage)
         self.io.on("events:chat", self._chat_event)
         self.io.on("join-channels", self._nothing)
-        self.io.on("join-note", self._nothing)
 
     async def _nothing(self, sid: str, data: Any = None) -> None:
-        """Channels and notes join their rooms when they are built."""
+        """Channels join their rooms when they are built."""
 
-    async def _sign_in(self, sid: str, auth: Any) -> User | None:
+    async def sign_in(self, sid: str, auth: Any) -> User | None:
+        """Who a page says that it is, if that is true."""
         token = auth.get("token") if isinstance(auth, dict) else None
         identity = await self._identities.optional(token if isinstance(token, str) else None, PATH)
         if identity is None or not identity.user.is_verified:
@@ -172,10 +173,10 @@ class Realtime:
         return identity.user
 
     async def _connect(self, sid: str, environ: Any, auth: Any = None) -> None:
-        await self._sign_in(sid, auth)
+        await self.sign_in(sid, auth)
 
     async def _user_join(self, sid: str, data: Any = None) -> dict[str, str] | None:
-        user = await self._sign_in(sid, data.get("auth") if isinstance(data, dict) else None)
+        user = await self.sign_in(sid, data.get("auth") if isinstance(data, dict) else None)
         return None if user is None else {"id": user.id, "name": user.name}
 
     async def _session(self, sid: str) -> Session | None:
@@ -241,7 +242,7 @@ class Realtime:
     async def _typing(self, sid: str, user: User, chat_id: str, event: Any) -> bool:
         told = event.get("data")
         typing = told.get("typing") if isinstance(told, dict) else None
-        if not isinstance(typing, bool) or sid not in (self._room(f"chat:{chat_id}") or ()):
+        if not isinstance(typing, bool) or sid not in (self.members(f"chat:{chat_id}") or ()):
             return False
         if not await self._rights.may(chat_id, user, "write"):
             return False
