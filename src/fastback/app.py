@@ -30,6 +30,8 @@ from fastback.completions.websocket import ChatSocket
 from fastback.config import Config
 from fastback.features.events.operations import TABLE
 from fastback.features.events.telling import telling
+from fastback.features.terminals.socket import PATH as TERMINAL_SOCKET
+from fastback.features.terminals.socket import TerminalSocket
 from fastback.frontend.redirects import Redirects
 from fastback.frontend.static import StaticFiles
 from fastback.kit.bus import Bus
@@ -126,6 +128,7 @@ PARTS: list[str] = [
     "features.audio.part",
     "features.images.part",
     "features.apps.part",
+    "features.terminals.part",
     "frontend.part",
     "features.groups.part",
     "features.auths.part",
@@ -297,5 +300,6 @@ def asgi(services: Services) -> Asgi:
     """Everything the server answers: HTTP, and the sockets."""
     realtime: Realtime = services.get(Realtime)
     gateway = Gateway(_dressed(build(services), services), realtime.asgi, prefix=REALTIME_PATH)
-    gateway.websockets[CHAT_SOCKET] = ChatSocket(services.get(Identities), services.get(Completions))
+    gateway.add(CHAT_SOCKET, ChatSocket(services.get(Identities), services.get(Completions)))
+    gateway.add(TERMINAL_SOCKET, services.get(TerminalSocket))
     return gateway

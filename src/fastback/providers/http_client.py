@@ -30,6 +30,8 @@ def make_client(settings: Settings) -> aiohttp.ClientSession:
     a thread: a third of what a relayed chat costs. Where neither says anything it is told not to look.
     """
     return aiohttp.ClientSession(
+        # What a server sets for one user's request must not go along with the next user's.
+        cookie_jar=aiohttp.DummyCookieJar(),
         connector=aiohttp.TCPConnector(
             limit=settings.aiohttp_pool_connections or 0,
             limit_per_host=settings.aiohttp_pool_connections_per_host or 0,

@@ -129,6 +129,9 @@ class Calls(Plugins, frozen=True, kw_only=True):
     app_allowed_private_origins: Annotated[
         str, about("Origins of apps that may lie in our own network, separated by `,`; elsewhere HTTPS is a must.")
     ] = ""
+    terminal_proxy_headers: Annotated[str, about("Headers added to what terminal servers answer, a JSON object.")] = (
+        "{}"
+    )
     elevenlabs_api_base_url: Annotated[str, about("Where ElevenLabs is asked for voices.")] = (
         "https://api.elevenlabs.io"
     )

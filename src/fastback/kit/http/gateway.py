@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastback.kit.http.application import Asgi, Receive, Scope, Send, send_json
+from fastback.kit.http.routing import Trie
 
 
 class Gateway:
@@ -12,8 +13,11 @@ class Gateway:
         self._http = http
         self._sockets = sockets
         self._prefix = prefix
-        #: WebSocket endpoints of our own, by path.
-        self.websockets: dict[str, Asgi] = {}
+        self._websockets = Trie()
+
+    def add(self, path: str, endpoint: Asgi) -> None:
+        """Answer WebSockets at a path of our own; the values of its parameters are in the scope's `path_params`."""
+        self._websockets.add("WS", path, endpoint)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -29,8 +33,13 @@ class Gateway:
             path = scope["path"]
             if path.startswith(self._prefix):
                 await self._sockets(scope, receive, send)
-            elif path in self.websockets:
-                await self.websockets[path](scope, receive, send)
+                return
+            raw = scope.get("raw_path")
+            match = self._websockets.find(raw.decode("latin-1") if raw and b"%" in raw else path)
+            if match is not None:
+                endpoint, names = match.targets["WS"]
+                scope["path_params"] = dict(zip(names, match.values, strict=True))
+                await endpoint(scope, receive, send)
             else:
                 await receive()
                 await send({"type": "websocket.close", "code": 4404})

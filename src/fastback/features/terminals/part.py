@@ -1,0 +1,27 @@
+"""Starts what terminals need."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from fastback.access.identity import Identities
+from fastback.access.permissions import Permissions
+from fastback.config import Config
+from fastback.features.terminals.proxy_routes import TerminalProxy
+from fastback.features.terminals.servers import Terminals
+from fastback.features.terminals.socket import TerminalSocket
+from fastback.kit.bus import Bus
+from fastback.kit.http.binding import Services
+from fastback.settings import Settings
+
+
+async def start(services: Services) -> None:
+    """Add `Terminals`, `TerminalProxy` and `TerminalSocket`."""
+    settings, client = services.get(Settings), services.get(aiohttp.ClientSession)
+    terminals = Terminals(services.get(Config), settings, services.get(Permissions))
+    services.add(Terminals, terminals)
+    services.add(TerminalProxy, TerminalProxy(terminals, client, settings))
+    services.add(
+        TerminalSocket,
+        TerminalSocket(services.get(Identities), terminals, client, settings, services.get(Bus)),
+    )
