@@ -7,3 +7,7 @@ class JobFailed(Exception):
 
 class WorkerDied(Exception):
     """A job that took its process with it: it crashed, or took more time or memory than is allowed."""
+
+
+class WorkerCrashed(WorkerDied):
+    """A job whose process ended by itself: it ran out of memory, or met a fault in a library."""

@@ -13,13 +13,13 @@ import itertools
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from fastback.kit.workers.failures import JobFailed, WorkerDied
+from fastback.kit.workers.failures import JobFailed, WorkerCrashed, WorkerDied
 from fastback.kit.workers.frames import HEAD, decode, frame
 
 log = logging.getLogger("fastback.workers")
@@ -95,7 +95,7 @@ class Workers:
         self._busy = 0
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
-        self._endings: set[asyncio.Task[None]] = set()
+        self._endings: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     @property
@@ -121,7 +121,7 @@ class Workers:
             except (asyncio.IncompleteReadError, ConnectionError):
                 self._drop(worker)
                 code = await worker.process.wait()
-                raise WorkerDied(f"its process ended ({_why(code)})") from None
+                raise WorkerCrashed(f"its process ended ({_why(code)})") from None
             except BaseException:
                 self._drop(worker)
                 raise
@@ -199,13 +199,18 @@ class Workers:
 
     def _retire(self, worker: _Process) -> None:
         self._running.discard(worker)
-        task = asyncio.get_running_loop().create_task(worker.end())
+        self._await(worker.end())
+
+    def _await(self, ending: Coroutine[Any, Any, Any]) -> None:
+        """Follow a process to its end, so that nothing of it is left behind."""
+        task = asyncio.get_running_loop().create_task(ending)
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 
     def _drop(self, worker: _Process) -> None:
         self._running.discard(worker)
         worker.kill()
+        self._await(worker.process.wait())
 
     async def close(self) -> None:
         """End every process, also those at work."""

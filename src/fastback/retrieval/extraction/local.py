@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 
 from fastback.kit.workers import spool
-from fastback.kit.workers.failures import JobFailed, WorkerDied
+from fastback.kit.workers.failures import JobFailed, WorkerCrashed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
 from fastback.retrieval.contracts import Document, RetrievalError
 from fastback.retrieval.extraction.formats.reading import MOST_TEXT, Source
 
 LIMITS = Limits(
-    processes=max(1, min(2, (os.cpu_count() or 2) - 1)),
-    seconds=180,
+    processes=max(2, min(4, (os.cpu_count() or 2) - 1)),
+    seconds=120,
     memory=1024**3,
     idle=20,
     jobs=200,
@@ -75,6 +75,10 @@ class Local:
             return await self.workers.ask(job)
         except JobFailed as error:
             raise RetrievalError(str(error)) from None
+        except WorkerCrashed:
+            raise RetrievalError(
+                "This file cannot be read: it needs more memory than is allowed, or it is damaged."
+            ) from None
         except WorkerDied as error:
             raise RetrievalError(f"This file cannot be read: {error}.") from None
 

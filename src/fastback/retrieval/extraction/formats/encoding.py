@@ -70,6 +70,14 @@ def _guess(content: bytes, around: int) -> str:
     return best.encoding if best is not None else ""
 
 
+def _nearly_utf_8(content: bytes) -> str | None:
+    """The text, if all but a few of its characters beyond ASCII are right UTF-8: somebody cut it, or put a byte in."""
+    right = content.decode("utf-8", "ignore")
+    beyond = len(right) - sum(map(right.count, map(chr, range(128))))
+    lost = len(content) - len(right.encode("utf-8"))
+    return content.decode("utf-8", "replace") if lost * 20 < beyond else None
+
+
 def decoded(content: bytes) -> str:
     """The text of bytes; there is always one."""
     for mark, encoding in _MARKS:
@@ -81,6 +89,8 @@ def decoded(content: bytes) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         first = error.start
+    if (found := _nearly_utf_8(content)) is not None:
+        return found
     guess = _guess(content, first)
     wider = _WIDER.get(guess.replace("_", "").replace("-", "").lower())
     for encoding in dict.fromkeys((wider, *_EAST_ASIAN) if wider else _EAST_ASIAN):

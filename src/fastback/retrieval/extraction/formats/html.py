@@ -9,7 +9,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from fastback.retrieval.extraction.formats.flow import Flow
 from fastback.retrieval.extraction.formats.plain import text_of
-from fastback.retrieval.extraction.formats.reading import Piece, Source
+from fastback.retrieval.extraction.formats.reading import Piece, Source, broken
 
 #: What is not seen.
 _SILENT = frozenset(
@@ -22,6 +22,13 @@ _BLOCKS = frozenset(
     tfoot th thead tr ul
     """.split()  # noqa: SIM905
 )
+#: Elements that close only where they say so.
+_TAG = re.compile(
+    r"<(/?)(?:address|article|aside|blockquote|center|details|div|dl|fieldset|figure|footer|form|header|main|nav|ol|"
+    r"section|span|table|ul|[a-z]+-[a-z-]+)\b",
+    re.IGNORECASE,
+)
+_DEEPEST = 20_000
 _BLANKS = re.compile(r"[ \t\r\n\f\v]+")
 
 
@@ -112,8 +119,18 @@ class _Walk:
         self._item = False
 
 
+def _check_depth(content: str) -> None:
+    """Refuse what takes the parser ages: it looks at all open elements for each that is opened."""
+    depth = 0
+    for tag in _TAG.finditer(content):
+        depth = max(depth - 1, 0) if tag[1] else depth + 1
+        if depth > _DEEPEST:
+            raise broken("a page", "it is nested too deeply.")
+
+
 def page_text(content: str) -> tuple[str, str]:
     """The title and the text of a page."""
+    _check_depth(content)
     page = LexborHTMLParser(content)
     heading = page.css_first("title")
     title = " ".join(heading.text().split()) if heading is not None else ""

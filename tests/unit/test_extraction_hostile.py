@@ -1,0 +1,172 @@
+"""Files that want to harm: each ends in words for its owner, soon, and the server does not notice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import hostile
+import msgspec
+import pytest
+
+from fastback import messages
+from fastback.retrieval.contracts import Document, RetrievalError
+from fastback.retrieval.extraction.formats.archive import TOO_LARGE
+from fastback.retrieval.extraction.formats.reading import Source
+from fastback.retrieval.extraction.local import LIMITS, Local
+
+MEGABYTE = 1024 * 1024
+Make = Callable[[], bytes]
+
+
+@asynccontextmanager
+async def watched() -> AsyncIterator[None]:
+    """The loop never works for long in one go, and keeps little."""
+    longest = 0.0
+    before = hostile.resident()
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            began = time.thread_time()
+            await asyncio.sleep(0.002)
+            longest = max(longest, time.thread_time() - began)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+    assert longest < 0.05
+    assert hostile.resident() - before < 30 * MEGABYTE
+
+
+@pytest.fixture
+async def local() -> AsyncIterator[Local]:
+    made = Local(msgspec.structs.replace(LIMITS, seconds=15, memory=512 * MEGABYTE))
+    yield made
+    await made.close()
+
+
+async def _read(local: Local, path: Path, name: str) -> list[Document]:
+    began = time.monotonic()
+    async with watched():
+        try:
+            return await local.extract(Source(str(path), name, name.rsplit(".", 1)[-1]))
+        finally:
+            assert time.monotonic() - began < 30
+
+
+_DAMAGED = "damaged|cannot be read"
+
+
+def _zeros() -> bytes:
+    return bytes(30 * MEGABYTE)
+
+
+def _letters() -> bytes:
+    return b"<w:p><w:r><w:t>%s</w:t></w:r></w:p>" % (b"a" * 40 * MEGABYTE)
+
+
+REFUSED: dict[str, tuple[str, Make, str]] = {
+    "bomb in a document": ("a.docx", lambda: hostile.archive({"word/document.xml": _zeros()}), TOO_LARGE),
+    "bomb in a spreadsheet": ("a.xlsx", lambda: hostile.xlsx(_zeros()), TOO_LARGE),
+    "bomb in a book": ("a.epub", lambda: hostile.epub(_zeros()), TOO_LARGE),
+    "bomb in an OpenDocument": ("a.odt", lambda: hostile.odt(_zeros()), TOO_LARGE),
+    "bomb that lies": (
+        "a.docx",
+        lambda: hostile.lying({"word/document.xml": _letters()}, "word/document.xml", 1000),
+        _DAMAGED,
+    ),
+    "entities in a document": ("a.docx", lambda: hostile.docx(b"&j;", hostile.ENTITIES), "declares entities"),
+    "entities in an OpenDocument": (
+        "a.odt",
+        lambda: hostile.odt(hostile.ENTITIES + b"<a>&j;</a>"),
+        "declares entities",
+    ),
+    "entities in a book": ("a.epub", lambda: hostile.epub(hostile.ENTITIES + b"<a>&j;</a>"), "declares entities"),
+    "spreadsheet with a far corner": (
+        "a.xlsx",
+        lambda: hostile.xlsx(
+            b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+        ),
+        "needs more memory than is allowed",
+    ),
+    "half an archive": ("a.docx", lambda: hostile.docx(random.Random(1).randbytes(5000))[:3000], "damaged"),
+    "archive of nothing": ("a.docx", lambda: hostile.archive({"a": b""}), "its content is missing"),
+    "just an archive": ("a.zip", lambda: hostile.archive({"a": b""}), messages.FILE_NOT_SUPPORTED),
+    "picture called a PDF": ("a.pdf", lambda: b"\x89PNG\r\n\x1a\n" + bytes(1000), "cannot be read as a PDF"),
+    "text called a document": ("a.docx", lambda: b"just text", "cannot be read as a document"),
+    "picture": ("a.png", lambda: b"\x89PNG\r\n\x1a\n" + random.Random(1).randbytes(5000), messages.FILE_NOT_SUPPORTED),
+    "noise": ("a.dat", lambda: random.Random(2).randbytes(100_000), messages.FILE_NOT_SUPPORTED),
+    "empty PDF": ("a.pdf", lambda: b"", messages.EMPTY_CONTENT),
+    "empty document": ("a.docx", lambda: b"", messages.EMPTY_CONTENT),
+    "PDF of noise": ("a.pdf", lambda: b"%PDF-1.7\n" + random.Random(3).randbytes(50_000), "cannot be read as a PDF"),
+    "old document going in circles": ("a.doc", hostile.endless_compound, f"{_DAMAGED}|not supported"),
+    "text without end": ("a.txt", lambda: b"word " * 8 * MEGABYTE, "million characters"),
+    "table without end": ("a.csv", lambda: b"a\n" + b"1\n" * 200_000, "million characters"),
+    "document without end": ("a.docx", lambda: hostile.docx(_letters()), f"{TOO_LARGE}|million characters"),
+    "page nested without end": ("a.html", lambda: b"<div>" * 200_000 + b"x", "nested too deeply"),
+    "rich text nested without end": ("a.rtf", lambda: b"{\\rtf1" + b"{" * 100_000, "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=[one.replace(" ", "-") for one in REFUSED])
+async def test_is_refused_in_words(local: Local, tmp_path: Path, case: str) -> None:
+    name, make, words = REFUSED[case]
+    path = tmp_path / "file"
+    path.write_bytes(make())
+    with pytest.raises(RetrievalError, match=words):
+        await _read(local, path, name)
+    path.write_bytes(b"still there")
+    (found,) = await _read(local, path, "a.txt")
+    assert found.text == "still there"
+
+
+#: What may be read or refused, as long as it ends.
+ENDS: dict[str, tuple[str, Make]] = {
+    "PDF bomb": ("a.pdf", lambda: hostile.pdf_of(hostile.packed_zeros(200 * MEGABYTE), packed=True)),
+    "PDF that is its own parent": ("a.pdf", hostile.endless_pdf),
+    "PDF nested": ("a.pdf", lambda: hostile.nested_pdf(20_000)),
+    "PDF of brackets": ("a.pdf", lambda: hostile.pdf_of(b"[" * 5 * MEGABYTE)),
+    "entities in a spreadsheet": ("a.xlsx", lambda: hostile.xlsx(b"&j;")),
+    "page of tables": ("a.html", lambda: b"<table><tr><td>" * 20_000 + b"x"),
+    "page of formats": ("a.html", lambda: b"<b><i><p>" * 20_000 + b"x"),
+    "document nested": ("a.docx", lambda: hostile.docx(b"<w:p>" * 300_000)),
+    "book of entities": (
+        "a.epub",
+        lambda: hostile.epub(
+            b"<package><manifest><item id='c' href='c.xhtml' media-type='application/xhtml+xml'/></manifest>"
+            b"<spine><itemref idref='c'/></spine></package>",
+            hostile.ENTITIES + b"<html><body>&j;</body></html>",
+        ),
+    ),
+    "mail nested": ("a.eml", lambda: hostile.nested_mail(3000)),
+    "bytes of no encoding": ("a.txt", lambda: bytes(random.Random(4).choices(range(0x80, 0x100), k=300_000))),
+    "broken UTF-8": ("a.txt", lambda: "übel ".encode() * 100_000 + b"\xff\xfe\xc3"),
+    "one long line": ("a.csv", lambda: b"a" + b"," * 300_000 + b"\n" + b"1," * 300_000),
+    "rich text of signs": ("a.rtf", lambda: b"{\\rtf1" + b"\\'ff\\u-1?\\par" * 100_000),
+}
+
+
+@pytest.mark.parametrize("case", ENDS, ids=[one.replace(" ", "-") for one in ENDS])
+async def test_ends(local: Local, tmp_path: Path, case: str) -> None:
+    name, make = ENDS[case]
+    path = tmp_path / "file"
+    path.write_bytes(make())
+    try:
+        await _read(local, path, name)
+    except RetrievalError as error:
+        assert str(error).startswith("This file")
+
+
+async def test_a_sparse_file_is_not_read(local: Local, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    hostile.sparse(path, 500 * MEGABYTE)
+    for name in ("a.txt", "a.csv", "a.html", "a.eml"):
+        with pytest.raises(RetrievalError, match=r"million characters|not supported"):
+            await _read(local, path, name)
