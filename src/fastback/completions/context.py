@@ -13,9 +13,11 @@ from fastback.completions.request import TurnRequest, is_stored
 from fastback.completions.sources.context import Source, elements, put, rendered
 from fastback.completions.sources.found import Finder, Tell
 from fastback.completions.sources.items import Item, of_knowledge, readable
+from fastback.completions.web_search import Searched, WebStage
 from fastback.config import Config
 from fastback.features.chats import turns
 from fastback.features.chats.access import ChatAccess
+from fastback.features.memories.recall import Recall, without
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest
 from fastback.providers.asking import Asking
@@ -59,6 +61,8 @@ class Context:
         registry: ModelRegistry,
         chats: ChatAccess,
         finder: Finder,
+        web: WebStage,
+        recall: Recall,
         settings: Settings,
     ) -> None:
         self._settings = settings
@@ -67,13 +71,15 @@ class Context:
         self._registry = registry
         self._chats = chats
         self._finder = finder
+        self._web = web
+        self._recall = recall
 
     async def prepare(
         self, request: TurnRequest, model: Model, asking: Asking, *, tell: Tell = _untold, reads: bool = True
     ) -> Prepared:
         """Everything a provider must be sent for one model's answer.
 
-        Files and knowledge are searched, unless `reads` is false; `tell` hears how far that is.
+        Memories, files, knowledge and the web are searched, unless `reads` is false; `tell` hears how far that is.
 
         Raises:
             BadRequest: parameters that make no sense, a base model that is gone.
@@ -101,21 +107,48 @@ class Context:
             payload["stream_options"] = {**(payload.get("stream_options") or {}), "include_usage": True}
         reasoning = merged.get("reasoning_tags")
         prepared = Prepared(target, payload, stream, reasoning, selected, _pieces(merged), previous)
-        if reads and (items := _items(request, folder, model)):
-            await self._add_sources(prepared, items, request, model, asking, tell)
+        if reads:
+            await self._remember(prepared, request, model, asking)
+            question = _question(prepared.payload["messages"])
+            searched = await self._web.search(
+                request.features, prepared.payload["messages"], question, request.model_id, asking, tell
+            )
+            if items := [*_items(request, folder, model), *searched.items]:
+                await self._add_sources(prepared, items, searched, request, model, asking, tell)
         return prepared
 
+    async def _remember(self, prepared: Prepared, request: TurnRequest, model: Model, asking: Asking) -> None:
+        """Tell the model what of the asker's memories has to do with the conversation, where that is asked for."""
+        if not request.features.get("memory") or (_meta(model).get("capabilities") or {}).get("memory", True) is False:
+            return
+        messages = prepared.payload["messages"]
+        questions = [prompt.text_of(one) for one in messages if one.get("role") == "user"]
+        told = await self._recall.text(questions, asking)
+        if told is None:
+            return
+        if messages[0].get("role") == "system" and isinstance(messages[0].get("content"), str):
+            messages = [{**messages[0], "content": without(messages[0]["content"])}, *messages[1:]]
+        prepared.payload["messages"] = prompt.with_system(messages, told, append=True)
+
     async def _add_sources(
-        self, prepared: Prepared, items: list[Item], request: TurnRequest, model: Model, asking: Asking, tell: Tell
+        self,
+        prepared: Prepared,
+        items: list[Item],
+        searched: Searched,
+        request: TurnRequest,
+        model: Model,
+        asking: Asking,
+        tell: Tell,
     ) -> None:
         """Put what the items hold on the question before it."""
         messages = prepared.payload["messages"]
-        question = next((prompt.text_of(one) for one in reversed(messages) if one.get("role") == "user"), "")
+        question = _question(messages)
+        known = searched.queries if self._settings.enable_queries_cache else None
         by_model = bool(_knowledge(model))
         search = {"action": "knowledge_search", "query": question}
         if by_model:
             await tell({**search, "done": False})
-        found = await self._finder.find(items, messages, question, request.model_id, asking, tell)
+        found = await self._finder.find(items, messages, question, request.model_id, asking, tell, known)
         keys = [key for one in self._settings.rag_source_metadata_keys.split(",") if (key := one.strip())]
         context = elements(found.sources, keys).strip()
         if context and question:
@@ -237,6 +270,10 @@ class _Folder(msgspec.Struct):
     @property
     def holds_files(self) -> bool:
         return bool((self.data or {}).get("files"))
+
+
+def _question(messages: list[Message]) -> str:
+    return next((prompt.text_of(one) for one in reversed(messages) if one.get("role") == "user"), "")
 
 
 def _meta(model: Model) -> dict[str, Any]:

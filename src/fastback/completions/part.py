@@ -16,13 +16,17 @@ from fastback.completions.sources.elsewhere import Elsewhere
 from fastback.completions.sources.found import Finder
 from fastback.completions.sources.reading import Reader
 from fastback.completions.turn import TurnServices
+from fastback.completions.web_search import WebStage
 from fastback.config import Config
 from fastback.features.chats import recovery
 from fastback.features.chats.access import ChatAccess
 from fastback.features.files.access import FileAccess
 from fastback.features.folders.files import Readable
 from fastback.features.knowledge.external import Connections
+from fastback.features.memories.recall import Recall
+from fastback.features.memories.service import Memories
 from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.web_results import WebResults
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
@@ -46,12 +50,14 @@ async def start(services: Services) -> None:
     rights: ChatAccess = services.get(ChatAccess)
     elsewhere = Elsewhere(services.get(Pages), services.get(ExternalSearch), services.get(Connections))
     finder = Finder(db, config, _reader(services), elsewhere, services.get(Retriever), follow_ups)
+    web = WebStage(config, services.get(WebResults), follow_ups)
+    recall = Recall(config, services.get(Memories))
     watchers = ChatWatchers()
     turn_services = TurnServices(
         db,
         bus,
         services.get(Tasks),
-        Context(db, config, registry, rights, finder, settings),
+        Context(db, config, registry, rights, finder, web, recall, settings),
         provider,
         follow_ups,
         watchers,

@@ -56,6 +56,11 @@ class TurnRequest(msgspec.Struct):
         return bool(self.session_id and self.chat_id)
 
     @property
+    def features(self) -> dict[str, Any]:
+        """What the page has switched on for the question: `memory`, `web_search`, …"""
+        return _dict(self.body.get("features"))
+
+    @property
     def messages(self) -> list[dict[str, Any]]:
         found = self.body.get("messages")
         return found if isinstance(found, list) else []

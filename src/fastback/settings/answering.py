@@ -42,9 +42,9 @@ class Chats(Audit, frozen=True, kw_only=True):
     enable_openai_api_passthrough: Annotated[bool, about("Pass unknown paths below `/openai` on to the server.")] = (
         False
     )
-    enable_queries_cache: Annotated[bool, about("Reuse the search queries of a turn.", idle="waits for web search")] = (
-        False
-    )
+    enable_queries_cache: Annotated[
+        bool, about("Look into pages that were found, and into files, with the queries the web was searched by.")
+    ] = False
     models_cache_ttl: Annotated[float, about("Seconds between refreshes of the lists of models, at least 60.")] = 300
     scheduler_poll_interval: Annotated[
         int,

@@ -59,16 +59,25 @@ class Finder:
         self._follow_ups = follow_ups
 
     async def find(
-        self, items: list[Item], messages: list[Message], question: str, model_id: str, asking: Asking, tell: Tell
+        self,
+        items: list[Item],
+        messages: list[Message],
+        question: str,
+        model_id: str,
+        asking: Asking,
+        tell: Tell,
+        known: list[str] | None = None,
     ) -> Found:
         """What the items hold on the conversation's last question; `tell` hears how far it is.
+
+        `known` are queries that a model has thought of already.
 
         What fails is missing, as the log says; the answer does without.
         """
         everything = all(is_whole(item) for item in items)
         reading = asyncio.ensure_future(self._read(items, asking))  # while a model thinks of queries
         try:
-            queries = [] if everything else await self._queries(messages, model_id, asking)
+            queries = known or ([] if everything else await self._queries(messages, model_id, asking))
             if not everything:
                 await tell({"action": "queries_generated", "queries": queries, "done": False})
             plan = await reading

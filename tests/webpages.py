@@ -1,0 +1,115 @@
+"""A web of our own on loopback: a few pages, some of them hostile, and a search engine."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+
+from conftest import Person
+
+R = "/api/v1/retrieval"
+PAGE = """<!doctype html><html lang="en"><head><title>The garden</title><script>var hidden = 1</script>
+<meta name="description" content="On gardens"></head><body><h1>Roses</h1><p>Roses are   watered on <b>Monday</b>.</p>
+<style>p { color: red }</style></body></html>"""
+TEXT = "The garden\nRoses\nRoses are watered on Monday."
+
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)
+
+
+class Web:
+    """A few pages on loopback, and a search engine."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked: list[web.Request] = []
+        self.results: Any = []
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request)
+        match request.path:
+            case "/garden":
+                return web.Response(text=PAGE, content_type="text/html")
+            case "/plain.txt":
+                return web.Response(text="a < b\n  & c", content_type="text/plain")
+            case "/latin":
+                body = "<html><title>Gärten</title><p>Rosen blühen</p>".encode("latin-1")
+                return web.Response(body=body, headers={"content-type": "text/html; charset=utf-8"})
+            case "/meta":
+                body = '<html><head><meta charset="windows-1251"></head><p>Розы</p>'.encode("windows-1251")
+                return web.Response(body=body, headers={"content-type": "text/html"})
+            case "/nowhere-known":
+                return web.Response(body=b"<p>x", headers={"content-type": "text/html; charset=klingon"})
+            case "/empty":
+                return web.Response(text="", content_type="text/html")
+            case "/missing":
+                return web.Response(text="<p>Not here", content_type="text/html", status=404)
+            case "/file":
+                disposition = {"content-disposition": 'attachment; filename="notes.csv"'}
+                return web.Response(
+                    body=b"flower,day\nrose,Monday\n", content_type="application/csv", headers=disposition
+                )
+            case "/rose.png":
+                return web.Response(body=PICTURE, content_type="image/png")
+            case "/no-picture":
+                return web.Response(body=b"<p>no", content_type="image/png")
+            case "/unsaid":
+                return web.Response(body=PAGE.encode(), headers={"content-type": "application/octet-stream"})
+            case "/away":
+                return web.Response(status=302, headers={"location": request.query["to"]}, text="elsewhere")
+            case "/around":
+                return web.Response(status=302, headers={"location": "/around"})
+            case "/endless":
+                return await self._endless(request, b"<p>more and more</p>" * 4096)
+            case "/slow":
+                await asyncio.sleep(30)
+                return web.Response()
+            case "/bomb":
+                body = gzip.compress(b"0" * (64 * 1024 * 1024), 9)
+                return web.Response(body=body, headers={"content-encoding": "gzip", "content-type": "text/html"})
+            case "/search":
+                return web.json_response({"results": self.results})
+        return web.Response(status=404)
+
+    async def _endless(self, request: web.Request, piece: bytes) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": request.query.get("type", "text/html")})
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(piece)
+        except ConnectionError:
+            return response
+
+    def result(self, path: str, **more: Any) -> dict[str, Any]:
+        return {"url": f"{self.url}{path}", "title": path[1:], "content": f"About {path[1:]}", **more}
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[Web]:
+    """The web, for as long as the context lasts."""
+    made = Web()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", made.page)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+async def configured(ada: Person, **values: Any) -> None:
+    """Settings of the page "Web Search"."""
+    known = (await ada.get(f"{R}/config")).ok()
+    (await ada.post(f"{R}/config/update", {**known, "web": {**known["web"], **values}})).ok()
+
+
+async def searching(ada: Person, pages: Web, **values: Any) -> None:
+    """Let the web be searched by its own engine."""
+    settings = {"ENABLE_WEB_SEARCH": True, "WEB_SEARCH_ENGINE": "searxng", "SEARXNG_QUERY_URL": f"{pages.url}/search"}
+    await configured(ada, **settings, **values)
