@@ -157,6 +157,7 @@ async def test_a_model_is_told_what_it_is_to_remember(ada: Person, upstream: str
         assert told.startswith("Be kind.\n<memory_context>\n[User Memory]\n- Ada is a gardener\n- style: Prefers short")
         assert "[Memory Neighborhood]\n- home/garden: The hedge is cut in June" in told
         assert "[Relevant Context]\n- things: The bicycle is red" in told and told.endswith("</memory_context>")
+    async with open_page(ada) as page:
         await page.ask(text, chat_id=done["chat_id"], parent_id=done["answer"])
     assert prompt_of((await asked(upstream))[-1]) == ""
 
