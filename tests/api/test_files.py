@@ -10,46 +10,19 @@ import aiohttp
 import msgspec
 import pytest
 
-from conftest import Person, Reply, Server
+from conftest import Person, Server
 from fastback.access.happened import Happened
 from fastback.kit.bus import Bus
 from fastback.kit.storage import Storage, StorageError
 from libraries import KNOWLEDGE, chunks, embedding, make
+from uploads import FILES, read, send, upload
 
-FILES = "/api/v1/files"
 GONE = "We could not find what you're looking for :/"
 
 
 @pytest.fixture
 def environment(upstream: str) -> dict[str, str]:
     return embedding(upstream)
-
-
-async def send(
-    person: Person,
-    content: bytes = b"Herons stand on one leg.",
-    name: str = "herons.txt",
-    kind: str | None = "text/plain",
-    *,
-    metadata: Any = None,
-    **query: Any,
-) -> Reply:
-    form = aiohttp.FormData(quote_fields=False)  # as browsers write names
-    form.add_field("file", content, filename=name, content_type=kind)
-    if metadata is not None:
-        form.add_field("metadata", metadata if isinstance(metadata, str) else msgspec.json.encode(metadata).decode())
-    return await person.ask("POST", f"{FILES}/", data=form, **query)
-
-
-async def upload(person: Person, *given: Any, **more: Any) -> dict[str, Any]:
-    """A file that has been read."""
-    found: dict[str, Any] = (await send(person, *given, process_in_background=False, **more)).ok()
-    return found
-
-
-async def read(person: Person, file_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = (await person.get(f"{FILES}/{file_id}")).ok()
-    return found
 
 
 async def progress(person: Person, file_id: str) -> list[dict[str, Any]]:

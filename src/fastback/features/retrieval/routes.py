@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from fastback.features.retrieval import config_routes, content_routes, query_routes, web_routes
+from fastback.features.retrieval import (
+    config_routes,
+    content_routes,
+    processing_routes,
+    query_routes,
+    web_routes,
+)
 
 routers = [
     config_routes.router,
     query_routes.router,
     content_routes.router,
+    processing_routes.router,
     web_routes.router,
 ]

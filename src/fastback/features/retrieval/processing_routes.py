@@ -1,0 +1,184 @@
+"""`/api/v1/retrieval/process/file` and `…/files/batch`: files that were uploaded, read and put into collections."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+
+from fastback import messages
+from fastback.access.guards import VerifiedUser
+from fastback.access.happened import Happened
+from fastback.access.identity import User
+from fastback.features.files import store
+from fastback.features.files.chunks import hash_of, metadata_of
+from fastback.features.files.processing import Processing
+from fastback.features.files.service import Files
+from fastback.features.files.store import Brief
+from fastback.features.retrieval.access import CollectionAccess
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http import BadRequest, Forbidden, Router
+from fastback.providers.asking import Asking, asking_of
+from fastback.retrieval.contracts import Document, RetrievalError, VectorStore
+from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.vectors.metadata import ANY_OF, clean
+
+log = logging.getLogger("fastback.files")
+
+router = Router("/api/v1/retrieval/process")
+
+
+class FileForm(msgspec.Struct):
+    file_id: str
+    content: str | None = None
+    collection_name: str | None = None
+
+
+@router.post("/file")
+async def process(
+    request: Request,
+    data: FileForm,
+    user: VerifiedUser,
+    files: Files,
+    processing: Processing,
+    collections: CollectionAccess,
+) -> dict[str, Any]:
+    file = await files.found(data.file_id, user, "write")
+    if data.collection_name is not None:
+        try:
+            await collections.check([data.collection_name], user, "write")
+        except Forbidden as error:
+            raise BadRequest(f"403: {error.detail}") from error
+    try:
+        found = await processing.index(
+            file, user, content=data.content, collection=data.collection_name, asking=asking_of(request, user)
+        )
+    except RetrievalError as error:
+        raise BadRequest(str(error)) from error
+    await processing.completed(file.id)
+    return {
+        "status": True,
+        "collection_name": found.collection,
+        "filename": file.filename,
+        "content": await store.content_json(files.db, file.id),
+    }
+
+
+class SentFile(msgspec.Struct):
+    """A file as its client knows it, with its text."""
+
+    id: str
+    user_id: str
+    filename: str
+    created_at: int | None
+    updated_at: int | None
+    hash: str | None = None
+    path: str | None = None
+    data: dict[str, Any] | None = None
+    meta: dict[str, Any] | None = None
+
+
+class BatchForm(msgspec.Struct):
+    files: list[SentFile]
+    collection_name: str
+
+
+class Outcome(msgspec.Struct):
+    """What became of one file."""
+
+    file_id: str
+    status: str
+    error: str | None = None
+
+
+class _Prepared(msgspec.Struct):
+    text: str
+    hash: str
+    document: Document
+
+
+class _Batch:
+    """Texts that go into a collection together."""
+
+    def __init__(self, db: Database, indexer: Indexer, vectors: VectorStore) -> None:
+        self._db = db
+        self._indexer = indexer
+        self._vectors = vectors
+        self.results: list[Outcome] = []
+        self.errors: list[Outcome] = []
+        self._prepared: list[_Prepared] = []
+
+    async def prepare(self, form: BatchForm, user: User) -> None:
+        """Leave out what is not the user's, and what is there already."""
+        known = {one.id: one for one in await store.briefs(self._db, [one.id for one in form.files])}
+        hashes = await asyncio.to_thread(lambda: [hash_of(_text(one)) for one in form.files])
+        found = await self._vectors.find(form.collection_name, {"hash": {ANY_OF: hashes}}) if hashes else []
+        holders: dict[str, Any] = {}
+        for hit in found:
+            holders.setdefault(str(hit.metadata.get("hash")), hit.metadata.get("file_id"))
+        seen: set[str] = set()
+        for one, known_as in zip(form.files, hashes, strict=True):
+            row = known.get(one.id)
+            if row is None:
+                self._refuse(one.id, "File not found")
+            elif row.user_id != user.id and not user.is_admin:
+                self._refuse(one.id, "Permission denied: not file owner")
+            elif known_as in seen or holders.get(known_as, one.id) != one.id:
+                self._refuse(one.id, messages.DUPLICATE_CONTENT)
+            else:
+                seen.add(known_as)
+                text = _text(one)
+                about = metadata_of(Brief(one.id, one.user_id, None, one.filename, None, one.meta, None, None))
+                document = Document(text.replace("<br/>", "\n"), {**about, "hash": known_as})
+                self._prepared.append(_Prepared(text, known_as, document))
+                self.results.append(Outcome(one.id, "prepared"))
+
+    def _refuse(self, file_id: str, why: str) -> None:
+        self.errors.append(Outcome(file_id, "failed", why))
+
+    async def save(self, collection: str, asking: Asking) -> None:
+        """Embed and write what is left, all of it or nothing."""
+        if not self._prepared:
+            return
+        try:
+            await self._indexer.index(collection, [one.document for one in self._prepared], add=True, asking=asking)
+        except RetrievalError as error:
+            log.warning("files are not put into collection %s: %s", collection, error)
+            for result in self.results:
+                result.status = "failed"
+                self._refuse(result.file_id, str(error))
+            return
+        for one, result in zip(self._prepared, self.results, strict=True):
+            await store.change(self._db, result.file_id, data={"content": clean(one.text)}, hash=one.hash)
+            result.status = "completed"
+
+
+def _text(file: SentFile) -> str:
+    found = (file.data or {}).get("content", "")
+    return found if isinstance(found, str) else ""
+
+
+@router.post("/files/batch")
+async def process_batch(
+    request: Request,
+    data: BatchForm,
+    user: VerifiedUser,
+    db: Database,
+    indexer: Indexer,
+    vectors: VectorStore,
+    collections: CollectionAccess,
+    bus: Bus,
+) -> dict[str, list[Outcome]]:
+    if data.collection_name:
+        await collections.check([data.collection_name], user, "write")
+    batch = _Batch(db, indexer, vectors)
+    await batch.prepare(data, user)
+    await batch.save(data.collection_name, asking_of(request, user))
+    done = sum(one.status == "completed" for one in batch.results)
+    told = {"count": done, "errors": len(batch.errors)}
+    await bus.publish(Happened("retrieval.content.processed", user, data.collection_name, "retrieval.collection", told))
+    return {"results": batch.results, "errors": batch.errors}

@@ -1,0 +1,41 @@
+"""Uploads for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from conftest import Person, Reply
+
+FILES = "/api/v1/files"
+
+
+async def send(
+    person: Person,
+    content: bytes = b"Herons stand on one leg.",
+    name: str = "herons.txt",
+    kind: str | None = "text/plain",
+    *,
+    metadata: Any = None,
+    **query: Any,
+) -> Reply:
+    """Upload a file."""
+    form = aiohttp.FormData(quote_fields=False)  # as browsers write names
+    form.add_field("file", content, filename=name, content_type=kind)
+    if metadata is not None:
+        form.add_field("metadata", metadata if isinstance(metadata, str) else msgspec.json.encode(metadata).decode())
+    return await person.ask("POST", f"{FILES}/", data=form, **query)
+
+
+async def upload(person: Person, *given: Any, **more: Any) -> dict[str, Any]:
+    """A file that has been read."""
+    found: dict[str, Any] = (await send(person, *given, process_in_background=False, **more)).ok()
+    return found
+
+
+async def read(person: Person, file_id: str) -> dict[str, Any]:
+    """A whole file."""
+    found: dict[str, Any] = (await person.get(f"{FILES}/{file_id}")).ok()
+    return found
