@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from conftest import Server, serving
+from conftest import Person, Server, serving
 from fastback.demo.process import running as running_upstream
 from fastback.frontend import fetch
 
@@ -147,3 +147,12 @@ async def tab(browser: Browser) -> AsyncIterator[Tab]:
     page.set_default_timeout(15_000)
     yield Tab(page)
     await context.close()
+
+
+@pytest.fixture
+async def admin(site: Server, tab: Tab) -> Person:
+    """The administrator, signed in in the tab; she has read the news of the release."""
+    ada = await site.sign_up("Ada")
+    (await ada.post("/api/v1/users/user/settings/update", {"ui": {"version": "0.12.4"}})).ok()
+    await tab.page.add_init_script(f"localStorage.token = '{ada.token}'")
+    return ada

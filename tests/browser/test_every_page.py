@@ -64,15 +64,6 @@ def variables() -> dict[str, str]:
     return {"ENABLE_API_KEYS": "true", "ENABLE_APPS": "true"}
 
 
-@pytest.fixture
-async def admin(site: Server, tab: Tab) -> Person:
-    """The administrator, signed in in the tab; she has read the news of the release."""
-    ada = await site.sign_up("Ada")
-    (await ada.post("/api/v1/users/user/settings/update", {"ui": {"version": "0.12.4"}})).ok()
-    await tab.page.add_init_script(f"localStorage.token = '{ada.token}'")
-    return ada
-
-
 #: Follows a link that stands nowhere: the page goes on without being loaded anew.
 _FOLLOW = """path => {
     const link = Object.assign(document.createElement("a"), {href: path});
