@@ -1,27 +1,90 @@
-"""Vector stores to test: a fresh one of each kind."""
+"""Vector stores to test: a fresh one of each kind.
+
+The built-in one always; pgvector where `FASTBACK_TEST_PGVECTOR` names a PostgreSQL server that has it; Qdrant and
+Chroma as servers that speak like them (`vector_servers`), or those that `FASTBACK_TEST_QDRANT` and
+`FASTBACK_TEST_CHROMA` name.
+"""
 
 from __future__ import annotations
 
 import array
 import math
+import os
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from fastback.retrieval.contracts import Item, Vector, VectorStore
-from fastback.retrieval.vectors.sqlite import SqliteStore
+import aiohttp
+import pytest
 
-KINDS = ["sqlite"]
+import vector_servers
+from fastback.retrieval.contracts import Item, Vector
+from fastback.retrieval.vectors.choose import store_of
+from fastback.retrieval.vectors.portable import Portable
+from fastback.settings import Environment, load_settings
+
+PGVECTOR = os.environ.get("FASTBACK_TEST_PGVECTOR", "")
+KINDS = ["sqlite", "pgvector", "pgvector-encrypted", "qdrant", "qdrant-shared", "chroma"]
 
 
 @asynccontextmanager
-async def fresh(kind: str, directory: Path) -> AsyncIterator[VectorStore]:
+async def fresh(kind: str, directory: Path) -> AsyncIterator[Portable]:
     """A store of a kind with nothing in it."""
-    store: VectorStore = SqliteStore(directory)
+    async with _variables(kind) as variables, aiohttp.ClientSession() as client:
+        settings = load_settings(Environment({"DATA_DIR": str(directory), "WEBUI_SECRET_KEY": "k", **variables}))
+        store = store_of(kind.partition("-")[0], settings, client)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+@asynccontextmanager
+async def _variables(kind: str) -> AsyncIterator[dict[str, str]]:
+    if kind.startswith("pgvector"):
+        async with pgvector_database("pgcrypto" if kind == "pgvector-encrypted" else "vector") as url:
+            more = {"PGVECTOR_PGCRYPTO": "true", "PGVECTOR_PGCRYPTO_KEY": "s"} if kind == "pgvector-encrypted" else {}
+            yield {"PGVECTOR_DB_URL": url, "PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH": "64", **more}
+    elif kind.startswith("qdrant"):
+        async with vector_servers.running(vector_servers.Qdrant(), "FASTBACK_TEST_QDRANT") as url:
+            yield {
+                "QDRANT_URI": url,
+                "QDRANT_COLLECTION_PREFIX": f"t{uuid.uuid4().hex[:8]}",
+                "ENABLE_QDRANT_MULTITENANCY_MODE": str(kind == "qdrant-shared"),
+            }
+    elif kind == "chroma":
+        async with vector_servers.running(vector_servers.Chroma(), "FASTBACK_TEST_CHROMA") as url:
+            parts = urlsplit(url)
+            yield {
+                "CHROMA_HTTP_HOST": str(parts.hostname),
+                "CHROMA_HTTP_PORT": str(parts.port),
+                "CHROMA_DATABASE": await vector_servers.chroma_database(url),
+            }
+    else:
+        yield {}
+
+
+@asynccontextmanager
+async def pgvector_database(extension: str = "vector") -> AsyncIterator[str]:
+    """A database of its own on the server of the tests, dropped at the end; skipped without an extension."""
+    if not PGVECTOR:
+        pytest.skip("FASTBACK_TEST_PGVECTOR names no server")
+    import asyncpg
+
+    name = f"fastback_{uuid.uuid4().hex[:12]}"
+    admin = await asyncpg.connect(PGVECTOR)
     try:
-        yield store
+        if not await admin.fetchval("SELECT 1 FROM pg_available_extensions WHERE name = $1", extension):
+            pytest.skip(f"the server has no {extension}")
+        await admin.execute(f"CREATE DATABASE {name}")
+        try:
+            yield PGVECTOR.rsplit("/", 1)[0] + f"/{name}"
+        finally:
+            await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
-        await store.close()
+        await admin.close()
 
 
 def vector(*numbers: float, of: int = 8) -> Vector:

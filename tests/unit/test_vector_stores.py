@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import array
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 import stores
-from fastback.retrieval.contracts import Hit, RetrievalError, VectorStore
+from fastback.retrieval.contracts import Hit, Item, RetrievalError, VectorStore
+from fastback.retrieval.vectors.portable import Portable
 from stores import item, vector
 
 EAST, NORTH, BETWEEN = vector(1, 0), vector(0, 1), vector(1, 1)
 
 
 @pytest.fixture(params=stores.KINDS)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VectorStore]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Portable]:
     async with stores.fresh(request.param, tmp_path) as made:
         yield made
 
@@ -28,8 +30,8 @@ async def _filled(store: VectorStore) -> None:
     await store.upsert(
         "file-a",
         [
-            item(1, "the east wind", EAST, file_id="a", hash="x", name="winds_of_may.txt", page=1),
-            item(2, "the north wind", NORTH, file_id="a", hash="x", name="winds_of_may.txt", page=2),
+            item(1, "the east wind", EAST, file_id="a", hash="x", name="winds_of_may.txt", page=1, start_index=0),
+            item(2, "the north wind", NORTH, file_id="a", hash="x", name="winds_of_may.txt", page=2, start_index=20),
         ],
     )
     await store.upsert("file-b", [item(3, "something between", BETWEEN, file_id="b", hash="y", draft=True)])
@@ -40,7 +42,8 @@ async def test_finds_what_is_nearest_in_all_collections_together(store: VectorSt
     found = await store.search(["file-a", "file-b", "file-unknown"], EAST, 10)
     assert _texts(found) == ["the east wind", "something between", "the north wind"]
     assert [hit.score for hit in found] == pytest.approx([1.0, 0.853553, 0.5], abs=1e-3)
-    assert found[0].metadata == {"file_id": "a", "hash": "x", "name": "winds_of_may.txt", "page": 1}
+    about = {"file_id": "a", "hash": "x", "name": "winds_of_may.txt", "page": 1, "start_index": 0}
+    assert found[0].metadata == about
     assert _texts(await store.search(["file-a", "file-b"], NORTH, 1)) == ["the north wind"]
     assert await store.search(["file-unknown"], EAST, 10) == []
     assert await store.search([], EAST, 10) == []
@@ -145,7 +148,8 @@ async def test_copies_with_vectors_and_words(store: VectorStore) -> None:
     found = await store.search(["knowledge"], NORTH, 1)
     assert _texts(found) == ["the north wind"]
     assert found[0].score == pytest.approx(1.0, abs=1e-3)
-    assert found[0].metadata == {"file_id": "a", "hash": "x", "name": "copies.txt", "page": 2, "knowledge": "k"}
+    about = {"file_id": "a", "hash": "x", "name": "copies.txt", "page": 2, "start_index": 20, "knowledge": "k"}
+    assert found[0].metadata == about
     assert found[0].id != item(2, "", NORTH).id
     assert _texts(await store.lexical(["knowledge"], "north", 10)) == ["the north wind"]
     assert len(await store.lexical(["knowledge"], "copies", 10, enriched=True)) == 2
@@ -156,9 +160,9 @@ async def test_copies_with_vectors_and_words(store: VectorStore) -> None:
 
 async def test_refuses_vectors_of_another_length(store: VectorStore) -> None:
     await _filled(store)
-    with pytest.raises(RetrievalError, match="dimension of 8, got 16"):
-        await store.upsert("file-a", [item(4, "longer", vector(1, of=16))])
-    assert await store.search(["file-a"], vector(1, of=16), 10) == []
+    with pytest.raises(RetrievalError, match=r"dimension of \d+, got 80"):
+        await store.upsert("file-a", [item(4, "longer", vector(1, of=80))])
+    assert await store.search(["file-a"], vector(1, of=80), 10) == []
     assert len(await store.find("file-a")) == 2
 
 
@@ -169,3 +173,33 @@ async def test_finds_the_nearest_among_many(store: VectorStore) -> None:
     assert found[0].text == "number 201"
     assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
     assert len(await store.find("many")) == 399
+
+
+async def test_can_be_read_page_by_page_with_vectors(store: Portable) -> None:
+    items = [item(n, f"number {n}", vector(1, n), n=n) for n in range(1, 12)]
+    await store.upsert("many", items)
+    assert await store.count("many") == 11
+    assert await store.count("unknown") == 0
+    found: list[Item] = []
+    after: str | None = None
+    while True:
+        page, after = await store.items("many", after, 4)
+        found += page
+        if after is None:
+            break
+    assert {one.id: one.text for one in found} == {one.id: one.text for one in items}
+    assert {one.id: one.metadata for one in found} == {one.id: one.metadata for one in items}
+    for one in found:
+        wanted = array.array("f", items[one.metadata["n"] - 1].vector).tolist()
+        got = array.array("f", one.vector).tolist()
+        assert got == pytest.approx(wanted[: len(got)], abs=1e-3)
+        assert not any(wanted[len(got) :])
+    assert await store.items("unknown", None, 4) == ([], None)
+
+
+async def test_puts_a_collection_into_the_place_of_another(store: Portable) -> None:
+    await _filled(store)
+    await store.rename("file-b", "file-a")
+    assert await store.collections() == ["file-a"]
+    assert _texts(await store.search(["file-a"], EAST, 5)) == ["something between"]
+    assert _texts(await store.lexical(["file-a"], "between wind", 5)) == ["something between"]

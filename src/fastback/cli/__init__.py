@@ -19,7 +19,10 @@ def _serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", help="where the database, uploads and the secret key live (./data)")
 
 
-def _parser() -> argparse.ArgumentParser:
+_VECTORS = "list, move, embed anew what vector stores hold"
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fastback", description="A fast and light backend for the Open WebUI frontend."
     )
@@ -35,6 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("action", choices=("list", "fetch"), nargs="?", default="list", help="what to do (list)")
     models.add_argument("model", nargs="?", help="which one (sentence-transformers/all-MiniLM-L6-v2)")
     models.add_argument("--force", action="store_true", help="fetch it again")
+    if "vectors" in words:  # its words are many, and it knows the server
+        from fastback.cli import vectors
+
+        vectors.arguments_of(commands.add_parser("vectors", help=_VECTORS))
+    else:
+        commands.add_parser("vectors", help=_VECTORS)
     doctor = commands.add_parser("doctor", help="check database, model servers, Redis, frontend, directories")
     doctor.add_argument("--data-dir", help="data directory to check")
     commands.add_parser("routes", help="list the operations")
@@ -45,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 when it went well, 1 when it failed, 2 for words that make no sense."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
     # Each command is loaded when it is asked for: `version` need not know the server.
     if arguments.command in ("serve", "demo"):
         from fastback.cli import serve
@@ -59,6 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from fastback.cli import models
 
         return models.run(arguments)
+    if arguments.command == "vectors":
+        from fastback.cli import vectors
+
+        return vectors.run(arguments)
     if arguments.command == "doctor":
         from fastback.cli import doctor
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastback.settings.embedding import Embedding
 from fastback.settings.field import about
+from fastback.settings.vectors import Vectors
 
 
-class Retrieving(Embedding, frozen=True, kw_only=True):
+class Retrieving(Vectors, frozen=True, kw_only=True):
     """Searching documents"""
 
     rag_system_context: Annotated[

@@ -141,6 +141,21 @@ class OwnFile:
             connection.close()
 
 
+def open_for_reading(path: Path) -> Connection:
+    """A connection to somebody else's file, which is never written; for one thread at a time.
+
+    Raises:
+        DatabaseError: there is none, or it cannot be read.
+    """
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(_PATIENCE)
+        connection.execute("SELECT 1 FROM sqlite_master").fetchall()
+    except apsw.Error as error:
+        raise DatabaseError(f"{path}: {error}") from error
+    return connection
+
+
 def _version(connection: Connection) -> int:
     found: int = connection.execute("PRAGMA user_version").fetchall()[0][0]  # type: ignore[assignment]
     return found

@@ -19,6 +19,7 @@ from fastback.kit.db.own_file import Connection, Design, OwnFile
 from fastback.kit.lean import without
 from fastback.retrieval.contracts import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import sqlite_tables as sql
+from fastback.retrieval.vectors.errors import wrong_length
 from fastback.retrieval.vectors.metadata import clean, conditions, stored
 from fastback.retrieval.vectors.words import any_word, spaced
 
@@ -55,7 +56,10 @@ def _new_id(*_given: Any) -> Any:
 
 
 class SqliteStore:
-    """See `fastback.retrieval.contracts.VectorStore`. `longest` limits values of metadata, see `metadata.stored`."""
+    """See `fastback.retrieval.contracts.VectorStore` and `portable.Portable`.
+
+    `longest` limits values of metadata, see `metadata.stored`.
+    """
 
     def __init__(self, directory: Path, *, longest: int | None = None) -> None:
         self._file = OwnFile(directory / FILE, Design(sql.VERSION, sql.TABLES, _prepare))
@@ -139,13 +143,7 @@ class SqliteStore:
             await self._write(lambda db: _delete(db, collection, condition, params))
 
     async def drop(self, collection: str) -> None:
-        condition, params = _of(collection, None)
-
-        def work(db: Connection) -> None:
-            _delete(db, collection, condition, params)
-            db.execute("DELETE FROM collection WHERE name = :name", {"name": collection})
-
-        await self._write(work)
+        await self._write(lambda db: _drop(db, collection))
 
     async def copy(self, source: str, target: str, where: Mapping[str, Any], extra: Metadata) -> int:
         condition, params = _where(where)
@@ -162,6 +160,34 @@ class SqliteStore:
                 db.execute(f"DELETE FROM {table}")
 
         await self._write(work)
+
+    async def count(self, collection: str) -> int:
+        return await self._read(lambda db: _count(db, collection))
+
+    async def items(self, collection: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
+        params = {"name": collection, "after": int(after or 0), "limit": limit}
+
+        def work(db: Connection) -> tuple[list[Item], str | None]:
+            rows: Any = db.execute(sql.PAGE, params).fetchall()
+            found = [Item(item, text, vector, msgspec.json.decode(data)) for _, item, text, vector, data in rows]
+            return found, str(rows[-1][0]) if len(rows) == limit else None
+
+        return await self._read(work)
+
+    async def rename(self, old: str, new: str) -> None:
+        def work(db: Connection) -> None:
+            _drop(db, new)
+            db.execute("UPDATE collection SET name = :new WHERE name = :old", {"old": old, "new": new})
+
+        await self._write(work)
+
+    async def taken_over(self) -> dict[str, str]:
+        """The collections that were taken over from Chroma's files, with the marks that those had then."""
+        return await self._read(lambda db: {str(name): str(mark) for name, mark in db.execute(sql.TAKEN)})
+
+    async def take_over(self, collection: str, mark: str) -> None:
+        """Note that a collection was taken over."""
+        await self._write(lambda db: db.execute(sql.TAKE, {"name": collection, "mark": mark}).fetchall())
 
     async def close(self) -> None:
         await self._file.close()
@@ -238,14 +264,6 @@ def _made(db: Connection, name: str, dimension: int) -> int:
     return known[0]
 
 
-def wrong_length(wanted: int, got: int) -> RetrievalError:
-    """What is said when the embedding model makes other vectors than a collection holds."""
-    return RetrievalError(
-        f"Collection expecting embedding with dimension of {wanted}, got {got}. "
-        "Was the embedding model changed? Reindex the documents then."
-    )
-
-
 def _upsert(db: Connection, name: str, rows: Sequence[tuple[Item, str]]) -> None:
     """Write chunks with their metadata as JSON; those with the same ids go."""
     lengths = {len(item.vector) // 4 for item, _ in rows}
@@ -276,6 +294,17 @@ def _delete(db: Connection, name: str, condition: str, params: Params) -> None:
         for statement in sql.DELETE:
             db.execute(statement, {"collection": known[0]} if ":collection" in statement else None)
     db.execute("DELETE FROM gone")
+
+
+def _drop(db: Connection, name: str) -> None:
+    condition, params = _of(name, None)
+    _delete(db, name, condition, params)
+    db.execute("DELETE FROM collection WHERE name = :name", {"name": name})
+
+
+def _count(db: Connection, name: str) -> int:
+    found: Any = db.execute(sql.COUNT, {"name": name}).fetchall()
+    return int(found[0][0])
 
 
 def _copy(db: Connection, source: str, target: str, condition: str, params: Params) -> int:

@@ -22,6 +22,8 @@ TABLES = (
         PRIMARY KEY (collection, chunk)) WITHOUT ROWID""",
     """CREATE VIRTUAL TABLE words USING fts5 (
         place, text, about, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2')""",
+    # What was taken over from Chroma's files, and how far they had come then.
+    "CREATE TABLE taken_over (name TEXT PRIMARY KEY, mark TEXT NOT NULL)",
     "INSERT INTO words (words, rank) VALUES ('rank', 'bm25(0.0, 1.0, 1.0)')",
 )
 
@@ -75,6 +77,12 @@ LEXICAL = """
     JOIN chunk ON chunk.id = found ORDER BY score, chunk.id"""
 
 FIND = "SELECT item, text, metadata, 0.0 FROM chunk WHERE {where} ORDER BY id LIMIT :limit"
+
+TAKEN = "SELECT name, mark FROM taken_over"
+TAKE = "INSERT INTO taken_over (name, mark) VALUES (:name, :mark) ON CONFLICT (name) DO UPDATE SET mark = excluded.mark"
+COUNT = "SELECT count(*) FROM chunk WHERE collection = (SELECT id FROM collection WHERE name = :name)"
+PAGE = """SELECT id, item, text, numbers, metadata FROM chunk JOIN vector ON vector.chunk = chunk.id
+    WHERE collection = (SELECT id FROM collection WHERE name = :name) AND id > :after ORDER BY id LIMIT :limit"""
 
 #: How the chunks go that stand in the temporary table `gone`.
 DELETE = (

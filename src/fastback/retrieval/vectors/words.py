@@ -10,7 +10,7 @@ _DENSE = (
     "\uf900-\ufaff"
 )
 _DENSE_ONE = re.compile(f"([{_DENSE}])")
-_PIECE = re.compile(rf"[{_DENSE}]+|[^\W{_DENSE}]+")
+_PIECE = re.compile(rf"[{_DENSE}]+|[^\W_{_DENSE}]+")
 #: Words of a question that are looked for, the first ones.
 _MOST = 64
 
@@ -20,14 +20,23 @@ def spaced(text: str) -> str:
     return text if text.isascii() else _DENSE_ONE.sub(r" \1 ", text)
 
 
-def any_word(text: str) -> str:
-    """A query that finds what has any of the text's words, quoted; empty where it has none."""
-    found: dict[str, None] = {}
+def all_words(text: str) -> list[str]:
+    """The words of a text in lower case; runs of dense scripts in pairs of characters."""
+    found: list[str] = []
     for piece in _PIECE.findall(text):
         if _DENSE_ONE.match(piece):
             # Pairs of characters find words inside a sentence that nobody separated.
-            pairs = [piece[at : at + 2] for at in range(len(piece) - 1)] or [piece]
-            found.update({f'"{" ".join(pair)}"': None for pair in pairs})
+            found += [piece[at : at + 2] for at in range(len(piece) - 1)] or [piece]
         else:
-            found[f'"{piece.lower()}"'] = None
-    return " OR ".join(list(found)[:_MOST])
+            found.append(piece.lower())
+    return found
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a question, each once, not all too many."""
+    return list(dict.fromkeys(all_words(text)))[:_MOST]
+
+
+def any_word(text: str) -> str:
+    """A query for FTS5 that finds what has any of the text's words, quoted; empty where it has none."""
+    return " OR ".join(f'"{" ".join(word) if _DENSE_ONE.match(word) else word}"' for word in words_of(text))

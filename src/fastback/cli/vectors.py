@@ -1,0 +1,137 @@
+"""`fastback vectors`: what vector stores hold; moving it, embedding it anew."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar
+
+import aiohttp
+
+from fastback.app import open_database
+from fastback.cli import fail
+from fastback.config import Config
+from fastback.kit.db.errors import DatabaseError
+from fastback.providers.http_client import make_client
+from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.part import make_embedder
+from fastback.retrieval.vectors import choose, chroma_files, moving
+from fastback.retrieval.vectors.portable import Source
+from fastback.retrieval.vectors.sqlite import SqliteStore
+from fastback.settings import Settings, SettingsError, load_settings
+from fastback.settings.environment import read_environment
+
+STORES = ("sqlite", "chroma", "pgvector", "qdrant")
+
+
+def arguments_of(parser: argparse.ArgumentParser) -> None:
+    """Declare the command."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="list collections and how many chunks they have")
+    listing.add_argument("store", choices=STORES, nargs="?", help="the store (the configured one)")
+    move = actions.add_parser("move", help="copy collections with their vectors from one store to another")
+    move.add_argument("source", choices=STORES, metavar="FROM", help=", ".join(STORES))
+    move.add_argument("target", choices=STORES, metavar="TO", help=", ".join(STORES))
+    move.add_argument("--changed", action="store_true", help="only what Chroma's files have gained since the last time")
+    reindex = actions.add_parser("reindex", help="embed everything anew with the configured model")
+    for one in (listing, move, reindex):
+        one.add_argument("--data-dir", help="where the database and the built-in store lie (./data)")
+    for one in (move, reindex):
+        one.add_argument("--collection", action="append", help="only this one; may be given several times")
+
+
+def bar(what: str, done: int, of: int) -> None:
+    """Draw how far a collection has come; without a terminal a line when it is done."""
+    if not sys.stderr.isatty():
+        if done >= of:
+            print(f"{what}: {of} chunks", file=sys.stderr)
+        return
+    filled = 30 * done // max(of, 1)
+    end = "\n" if done >= of else ""
+    print(f"\r{what[:44]:<44} [{'#' * filled}{'.' * (30 - filled)}] {done}/{of}", end=end, file=sys.stderr, flush=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        env = read_environment({"DATA_DIR": arguments.data_dir} if arguments.data_dir else {})
+        asyncio.run(_run(arguments, load_settings(env), env))
+    except (SettingsError, DatabaseError, RetrievalError) as error:
+        return fail(str(error))
+    except KeyboardInterrupt:
+        return fail("broken off; it goes on where it was when it is begun again")
+    return 0
+
+
+async def _run(arguments: argparse.Namespace, settings: Settings, env: Mapping[str, str]) -> None:
+    async with make_client(settings) as client:
+        if arguments.action == "list":
+            kind = arguments.store or choose.kind_of(settings)
+            async with _opened(_source(kind, settings, client)) as source:
+                for name in await source.collections():
+                    print(f"{name}  {await source.count(name)}")
+        elif arguments.action == "move":
+            await _move(arguments, settings, client)
+        else:
+            await _reindex(arguments, settings, env, client)
+
+
+async def _move(arguments: argparse.Namespace, settings: Settings, client: aiohttp.ClientSession) -> None:
+    if arguments.source == arguments.target:
+        raise SettingsError("from and to are the same store")
+    if arguments.target == "chroma" and not settings.chroma_http_host:
+        raise SettingsError("CHROMA_HTTP_HOST: names no server; files of Chroma are only read")
+    target = choose.store_of(arguments.target, settings, client)
+    async with _opened(_source(arguments.source, settings, client)) as source, _opened(target):
+        if arguments.changed and isinstance(source, chroma_files.ChromaFiles) and isinstance(target, SqliteStore):
+            _say("taken over", await moving.take_over(source, target, bar))
+            return
+        names = arguments.collection or await source.collections()
+        _say("moved", await moving.move(source, target, names, bar))
+
+
+async def _reindex(
+    arguments: argparse.Namespace, settings: Settings, env: Mapping[str, str], client: aiohttp.ClientSession
+) -> None:
+    db = await open_database(settings)
+    try:
+        config = await Config.peek(db, settings, env)
+        embedder = make_embedder(config, settings, client)
+        store = choose.store_of(choose.kind_of(settings), settings, client)
+        async with _opened(store), _opened(embedder):
+            names = arguments.collection or await store.collections()
+            _say("embedded anew", await moving.reindex(store, embedder, names, bar))
+    finally:
+        await db.close()
+
+
+def _source(kind: str, settings: Settings, client: aiohttp.ClientSession) -> Source:
+    """A store to read from; Chroma's files where there is no server of it."""
+    if kind == "chroma" and not settings.chroma_http_host:
+        directory = choose.directory(settings)
+        if not chroma_files.is_there(directory):
+            raise SettingsError(f"CHROMA_HTTP_HOST: names no server, and there are no files of Chroma in {directory}")
+        return chroma_files.ChromaFiles(directory, tenant=settings.chroma_tenant, database=settings.chroma_database)
+    return choose.store_of(kind, settings, client)
+
+
+class _Closable(Protocol):
+    async def close(self) -> None: ...
+
+
+T = TypeVar("T", bound=_Closable)
+
+
+@asynccontextmanager
+async def _opened(one: T) -> AsyncIterator[T]:
+    try:
+        yield one
+    finally:
+        await one.close()
+
+
+def _say(what: str, done: moving.Done) -> None:
+    left = f"; {done.left} needed nothing" if done.left else ""
+    print(f"{done.collections} collections with {done.chunks} chunks {what}{left}")

@@ -1,0 +1,13 @@
+"""What several stores say."""
+
+from __future__ import annotations
+
+from fastback.retrieval.contracts import RetrievalError
+
+
+def wrong_length(wanted: int, got: int) -> RetrievalError:
+    """What is said when the embedding model makes other vectors than a collection holds."""
+    return RetrievalError(
+        f"Collection expecting embedding with dimension of {wanted}, got {got}. "
+        "Was the embedding model changed? Reindex the documents then."
+    )

@@ -1,0 +1,333 @@
+"""Vectors in PostgreSQL, with pgvector."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from fastback.kit.db import Database
+from fastback.kit.db.connect import connect
+from fastback.kit.db.errors import DatabaseError
+from fastback.retrieval.contracts import Hit, Item, Metadata, RetrievalError, Vector
+from fastback.retrieval.embedding.numbers import packed, unpacked
+from fastback.retrieval.vectors import pgvector_tables as sql
+from fastback.retrieval.vectors.metadata import clean, conditions, stored
+from fastback.retrieval.vectors.words import words_of
+from fastback.settings import Settings
+
+log = logging.getLogger("fastback.vectors")
+
+#: Chunks that are sent together; so many vectors take a few milliseconds to encode.
+_BATCH = 32
+
+
+class _Row(msgspec.Struct):
+    id: str
+    text: str | None
+    metadata: dict[str, Any] | None
+    score: float | None
+
+
+class _Kept(msgspec.Struct):
+    id: str
+    text: str | None
+    metadata: dict[str, Any] | None
+    vector: list[float] | None
+
+
+class PgvectorStore:
+    """See `fastback.retrieval.contracts.VectorStore` and `portable.Portable`.
+
+    A vector has as many numbers as the table's column; shorter ones are filled up with zeros, which changes no angle.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._length = settings.pgvector_initialize_max_vector_length
+        self._kind = "halfvec" if settings.pgvector_use_halfvec else "vector"
+        self._secret = settings.pgvector_pgcrypto_key if settings.pgvector_pgcrypto else None
+        self._db: Database | None = None
+        self._scan = ""
+        self._opening = asyncio.Lock()
+        if self._secret is None:
+            self._parts = {"text": "text", "metadata": "vmetadata", "new_text": ":text::text"}
+            self._write_metadata = "{}::jsonb"
+        else:
+            self._parts = {
+                "text": "pgp_sym_decrypt(text, :secret::text)",
+                "metadata": "pgp_sym_decrypt(vmetadata, :secret::text)::jsonb",
+                "new_text": "pgp_sym_encrypt(:text::text, :secret::text)",
+            }
+            self._write_metadata = "pgp_sym_encrypt({}, :secret::text)"
+        self._parts["kind"] = self._kind
+
+    # Opening
+
+    async def open(self) -> Database:
+        """The connections; table and indexes are made when they are missing.
+
+        Raises:
+            DatabaseError: the server cannot be reached, has no pgvector, or its table is another one.
+        """
+        async with self._opening:
+            if self._db is None:
+                settings = self._settings
+                db = await connect(
+                    settings.pgvector_db_url or settings.database_url,
+                    schema=None if settings.pgvector_db_url else settings.database_schema,
+                    pool_size=(settings.pgvector_pool_size or 10) + (settings.pgvector_pool_max_overflow or 0),
+                    pool_timeout=float(settings.pgvector_pool_timeout or 30),
+                    pool_recycle=float(settings.pgvector_pool_recycle or 3600),
+                )
+                try:
+                    await self._make(db)
+                except BaseException:
+                    await db.close()
+                    raise
+                self._db = db
+            return self._db
+
+    async def _make(self, db: Database) -> None:
+        if self._settings.pgvector_create_extension:
+            await db.script(sql.CREATE_EXTENSION.format(name="vector"))
+        if self._secret is not None:
+            await db.script(sql.CREATE_EXTENSION.format(name="pgcrypto"))
+        column = await db.scalar("vectors.column", sql.COLUMN)
+        wanted = f"{self._kind}({self._length})"
+        if column not in (None, wanted, self._kind):
+            raise DatabaseError(
+                f"the vectors of the table document_chunk are of type {column}, but PGVECTOR_USE_HALFVEC and "
+                f"PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH ask for {wanted}"
+            )
+        kinds = {"text_kind": "TEXT", "metadata_kind": "JSONB"} if self._secret is None else {}
+        kinds = kinds or {"text_kind": "BYTEA", "metadata_kind": "BYTEA"}
+        await db.script(sql.TABLE.format(kind=self._kind, length=self._length, **kinds))
+        for statement in (*sql.INDEXES, *(sql.PLAIN_INDEXES if self._secret is None else ())):
+            await db.script(statement)
+        await self._index(db)
+
+    async def _index(self, db: Database) -> None:
+        """Make the index of vectors, and know how to ask it."""
+        settings = self._settings
+        method = settings.pgvector_index_method.strip().lower()
+        if method not in ("ivfflat", "hnsw"):
+            method = "hnsw" if self._kind == "halfvec" else "ivfflat"
+        known = await db.scalar("vectors.index", sql.VECTOR_INDEX, name=sql.VECTOR_INDEX_NAME)
+        if known and f"using {method} " not in known.lower():
+            raise DatabaseError(
+                f"the index {sql.VECTOR_INDEX_NAME} is no {method} index (PGVECTOR_INDEX_METHOD): drop it, and it is "
+                "made anew"
+            )
+        lists = settings.pgvector_ivfflat_lists
+        enough = method == "hnsw" or await db.scalar("vectors.enough", sql.ENOUGH_ROWS, rows=lists * sql.ROWS_FOR_LIST)
+        if not known and enough:
+            options = f"m = {settings.pgvector_hnsw_m}, ef_construction = {settings.pgvector_hnsw_ef_construction}"
+            await db.script(
+                sql.MAKE_VECTOR_INDEX.format(
+                    method=method,
+                    operators=f"{self._kind}_cosine_ops",
+                    options=options if method == "hnsw" else f"lists = {lists}",
+                )
+            )
+        version = str(await db.scalar("vectors.version", sql.VERSION) or "0")
+        numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()]
+        order = settings.pgvector_iterative_scan.strip().lower()
+        if order != "off" and numbers >= [0, 8]:
+            strict = order == "strict_order" and method == "hnsw"
+            self._scan = f"SET LOCAL {method}.iterative_scan = {'strict_order' if strict else 'relaxed_order'}"
+
+    # Asking
+
+    def _text(self, template: str, **parts: str) -> str:
+        made = {**self._parts, "new_metadata": self._write_metadata.format(":metadata"), **parts}
+        for name, part in made.items():
+            template = template.replace("{" + name + "}", part)
+        return template
+
+    def _where(self, where: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+        text, params = "", {}
+        for number, (key, values) in enumerate(conditions(where)):
+            name = "'" + key.replace("'", "''") + "'"
+            text += f" AND {self._parts['metadata']} ->> {name} = ANY(:value_{number})"
+            params[f"value_{number}"] = [_as_text(value) for value in values]
+        return text, params
+
+    async def _hits(self, name: str, text: str, **params: Any) -> list[Hit]:
+        try:
+            db = await self.open()
+            if self._scan and name == "vectors.search":
+                async with db.transaction() as tx:
+                    await tx.execute("vectors.scan", self._scan)
+                    rows = await tx.all(_Row, name, text, secret=self._secret, **params)
+            else:
+                rows = await db.all_long(_Row, name, text, secret=self._secret, **params)
+        except DatabaseError as error:
+            raise _unusable(error) from error
+        return [Hit(row.id, row.text or "", row.metadata or {}, row.score or 0.0) for row in rows]
+
+    async def _scalar(self, name: str, text: str, **params: Any) -> Any:
+        try:
+            return await (await self.open()).scalar(name, text, secret=self._secret, **params)
+        except DatabaseError as error:
+            raise _unusable(error) from error
+
+    async def _change(self, name: str, text: str, **params: Any) -> int:
+        try:
+            return await (await self.open()).execute(name, text, secret=self._secret, **params)
+        except DatabaseError as error:
+            raise _unusable(error) from error
+
+    def _filled(self, vector: Vector) -> list[float]:
+        """The numbers of a vector, with zeros behind them.
+
+        Raises:
+            RetrievalError: there are more than the table takes.
+        """
+        numbers = unpacked(vector)
+        if len(numbers) > self._length:
+            raise RetrievalError(
+                f"The table of vectors is expecting embedding with dimension of {self._length}, got {len(numbers)}. "
+                "Set PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH before the table is made."
+            )
+        return numbers + [0.0] * (self._length - len(numbers))
+
+    # The store
+
+    async def has(self, collection: str) -> bool:
+        return bool(await self._scalar("vectors.has", sql.HAS, collection=collection))
+
+    async def upsert(self, collection: str, items: Sequence[Item]) -> None:
+        longest = self._settings.rag_metadata_max_value_chars
+        text = self._text(sql.UPSERT)
+        try:
+            db = await self.open()
+            async with db.transaction() as tx:
+                for start in range(0, len(items), _BATCH):
+                    rows = [
+                        {
+                            "id": item.id,
+                            "vector": self._filled(item.vector),
+                            "collection": collection,
+                            "text": clean(item.text),
+                            "metadata": msgspec.json.encode(stored(item.metadata, longest)).decode(),
+                            "secret": self._secret,
+                        }
+                        for item in items[start : start + _BATCH]
+                    ]
+                    await tx.execute_many("vectors.upsert", text, rows)
+                    await asyncio.sleep(0)
+        except DatabaseError as error:
+            raise _unusable(error) from error
+
+    async def search(
+        self, collections: Sequence[str], vector: Vector, limit: int, where: Mapping[str, Any] | None = None
+    ) -> list[Hit]:
+        if len(vector) // 4 > self._length:
+            return []
+        condition, params = self._where(where)
+        text = self._text(sql.SEARCH, where=condition)
+        given = {"collections": list(collections), "vector": self._filled(vector), "limit": limit}
+        return await self._hits("vectors.search", text, **given, **params)
+
+    async def lexical(
+        self,
+        collections: Sequence[str],
+        text: str,
+        limit: int,
+        where: Mapping[str, Any] | None = None,
+        *,
+        enriched: bool = False,
+    ) -> list[Hit]:
+        query = " | ".join("'" + word.replace("'", "''") + "'" for word in words_of(text))
+        if not query:
+            return []
+        condition, params = self._where(where)
+        words = self._text(sql.ENRICHED_WORDS if enriched else sql.WORDS)
+        statement = self._text(sql.LEXICAL, words=words, where=condition)
+        given = {"collections": list(collections), "query": query, "limit": limit}
+        return await self._hits("vectors.lexical", statement, **given, **params)
+
+    async def find(
+        self, collection: str, where: Mapping[str, Any] | None = None, limit: int | None = None
+    ) -> list[Hit]:
+        condition, params = self._where(where)
+        text = self._text(sql.FIND, where=condition)
+        return await self._hits("vectors.find", text, collection=collection, limit=limit, **params)
+
+    async def delete(
+        self, collection: str, *, ids: Sequence[str] | None = None, where: Mapping[str, Any] | None = None
+    ) -> None:
+        if ids is None and not where:
+            return
+        condition, params = self._where(where)
+        if ids is not None:
+            condition += " AND id = ANY(:ids)"
+            params["ids"] = list(ids)
+        await self._change("vectors.delete", sql.DELETE.replace("{where}", condition), collection=collection, **params)
+
+    async def drop(self, collection: str) -> None:
+        await self._change("vectors.drop", sql.DELETE.replace("{where}", ""), collection=collection)
+
+    async def copy(self, source: str, target: str, where: Mapping[str, Any], extra: Metadata) -> int:
+        condition, params = self._where(where)
+        text = self._text(sql.COPY, where=condition, new_metadata=self._write_metadata.format("laid_over"))
+        laid_over = msgspec.json.encode(stored(extra, self._settings.rag_metadata_max_value_chars)).decode()
+        given = {"collection": source, "target": target, "extra": laid_over}
+        return await self._change("vectors.copy", text, **given, **params)
+
+    async def collections(self) -> list[str]:
+        try:
+            found = await (await self.open()).all_long(_Name, "vectors.names", sql.NAMES)
+        except DatabaseError as error:
+            raise _unusable(error) from error
+        return [one.name for one in found]
+
+    async def reset(self) -> None:
+        await self._change("vectors.reset", sql.RESET)
+
+    # Moving
+
+    async def count(self, collection: str) -> int:
+        return int(await self._scalar("vectors.count", sql.COUNT, collection=collection))
+
+    async def items(self, collection: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
+        text = self._text(sql.PAGE)
+        given = {"collection": collection, "after": after or "", "limit": limit, "secret": self._secret}
+        try:
+            rows = await (await self.open()).all_long(_Kept, "vectors.page", text, **given)
+        except DatabaseError as error:
+            raise _unusable(error) from error
+        # How long vectors are without the zeros that only fill the column.
+        length = max((_used(row.vector or []) for row in rows), default=0)
+        found = [Item(row.id, row.text or "", packed((row.vector or [])[:length]), row.metadata or {}) for row in rows]
+        return found, rows[-1].id if len(rows) == limit else None
+
+    async def rename(self, old: str, new: str) -> None:
+        await self.drop(new)
+        await self._change("vectors.rename", sql.RENAME, old=old, new=new)
+
+    async def close(self) -> None:
+        if self._db is not None:
+            await self._db.close()
+
+
+class _Name(msgspec.Struct):
+    name: str
+
+
+def _as_text(value: Any) -> str:
+    """A value as PostgreSQL's `->>` gives it."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _used(numbers: Sequence[float]) -> int:
+    return next((place for place in range(len(numbers), 0, -1) if numbers[place - 1]), 0)
+
+
+def _unusable(error: DatabaseError) -> RetrievalError:
+    log.error("the vector store cannot be used: %s", error)
+    return RetrievalError("The vector store cannot be used; the server's log says why.")

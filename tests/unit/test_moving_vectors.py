@@ -1,0 +1,250 @@
+"""Collections go from store to store, and are embedded anew; what was broken off goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import stores
+from chroma_directory import ChromaDirectory
+from fastback.cli import main
+from fastback.retrieval.contracts import Item, RetrievalError, Vector
+from fastback.retrieval.vectors import choose, moving
+from fastback.retrieval.vectors.chroma_files import ChromaFiles
+from fastback.retrieval.vectors.sqlite import SqliteStore
+from fastback.settings import Environment, SettingsError, load_settings
+from stores import item, vector
+
+ITEMS = [
+    item(n, f"number {n}", vector(1, n), file_id="a", page=n, draft=n % 2 == 0, score=n / 2) for n in range(1, 301)
+]
+
+
+def _quiet(what: str, done: int, of: int) -> None:
+    pass
+
+
+async def _all(store: Any, name: str) -> list[Item]:
+    found: list[Item] = []
+    after: str | None = None
+    while True:
+        page, after = await store.items(name, after, 100)
+        found += page
+        if after is None:
+            return found
+
+
+@pytest.mark.parametrize("kind", ["qdrant", "qdrant-shared", "chroma", "pgvector"])
+async def test_moves_there_and_back(kind: str, tmp_path: Path) -> None:
+    async with stores.fresh("sqlite", tmp_path / "a") as here, stores.fresh(kind, tmp_path / "b") as there:
+        await here.upsert("file-a", ITEMS)
+        await here.upsert("file-b", [item(1000, "b", vector(1))])
+        steps: list[tuple[str, int, int]] = []
+        done = await moving.move(here, there, ["file-a", "file-b"], lambda *step: steps.append(step))
+        assert (done.collections, done.chunks, done.left) == (2, 301, 0)
+        assert steps == [("file-a", 128, 300), ("file-a", 256, 300), ("file-a", 300, 300), ("file-b", 1, 1)]
+        again = await moving.move(here, there, ["file-a", "file-b"], _quiet)
+        assert (again.collections, again.left) == (0, 2)
+        async with stores.fresh("sqlite", tmp_path / "c") as back:
+            await moving.move(there, back, sorted(await there.collections()), _quiet)
+            found = {one.id: (one.text, one.metadata) for one in await _all(back, "file-a")}
+            assert found == {one.id: (one.text, one.metadata) for one in ITEMS}
+            assert len(await back.search(["file-a"], (await _all(back, "file-a"))[0].vector, 3)) == 3
+
+
+async def test_goes_on_where_it_was(tmp_path: Path) -> None:
+    async with stores.fresh("sqlite", tmp_path / "a") as here, stores.fresh("sqlite", tmp_path / "b") as there:
+        await here.upsert("file-a", ITEMS)
+        await there.upsert("file-a", ITEMS[:128])
+        done = await moving.move(here, there, ["file-a", "file-unknown"], _quiet)
+        assert (done.chunks, await there.count("file-a")) == (300, 300)
+
+
+async def test_reads_the_files_of_chroma(tmp_path: Path) -> None:
+    made = ChromaDirectory(tmp_path)
+    made.add("knowledge", ITEMS, indexed=250)
+    made.add("file-b", [item(1000, "b", vector(1), file_id="b")])
+    files, store = ChromaFiles(tmp_path), SqliteStore(tmp_path)
+    assert await files.collections() == ["file-b", "knowledge"]
+    assert await files.count("knowledge") == 300
+    assert await _all(files, "knowledge") == ITEMS
+    assert await _all(files, "of-another-database") == []
+    assert (await moving.take_over(files, store, _quiet)).chunks == 301
+    assert [hit.text for hit in await store.search(["knowledge"], ITEMS[76].vector, 1)] == ["number 77"]
+    assert (await moving.take_over(files, store, _quiet)).left == 2
+    await files.close()
+    # Open WebUI ran again meanwhile; and here something was deleted, which does not come back.
+    made.add("knowledge", [item(2000, "late", vector(0, 1))])
+    await store.drop("file-b")
+    files = ChromaFiles(tmp_path)
+    done = await moving.take_over(files, store, _quiet)
+    assert (done.collections, done.left) == (1, 1)
+    assert await store.collections() == ["knowledge"]
+    assert await store.count("knowledge") == 301
+    await files.close()
+    await store.close()
+
+
+async def test_chunks_without_vectors_are_left_out(tmp_path: Path) -> None:
+    made = ChromaDirectory(tmp_path)
+    made.add("knowledge", ITEMS[:2])
+    made.db.execute("DELETE FROM embeddings_queue WHERE id = ?", (ITEMS[0].id,))
+    files = ChromaFiles(tmp_path)
+    assert await _all(files, "knowledge") == [ITEMS[1]]
+    await files.close()
+
+
+async def test_a_pickle_calls_nothing(tmp_path: Path) -> None:
+    made = ChromaDirectory(tmp_path)
+    made.add("knowledge", ITEMS[:5], indexed=5)
+
+    class Evil:
+        def __reduce__(self) -> Any:
+            return os.mkdir, (str(tmp_path / "made"),)
+
+    (tmp_path / "VECTOR-knowledge" / "index_metadata.pickle").write_bytes(pickle.dumps({"id_to_label": Evil()}))
+    files = ChromaFiles(tmp_path)
+    with pytest.raises(RetrievalError, match="cannot be read"):
+        await files.items("knowledge", None, 10)
+    assert not (tmp_path / "made").exists()
+    await files.close()
+
+
+async def test_files_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "chroma.sqlite3").write_bytes(b"no database" * 1000)
+    files = ChromaFiles(tmp_path)
+    with pytest.raises(RetrievalError, match="cannot be read"):
+        await files.collections()
+    await files.close()
+
+
+class _Embedder:
+    """Makes vectors of another length; breaks off after so many batches."""
+
+    def __init__(self, batches: int = 1000) -> None:
+        self.left = batches
+        self.texts: list[str] = []
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        return {"engine": "openai", "model": "another"}
+
+    async def content(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
+        if not self.left:
+            raise RetrievalError("the engine is down")
+        self.left -= 1
+        self.texts += texts
+        return [vector(len(text), of=16) for text in texts]
+
+    async def queries(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
+        raise AssertionError
+
+
+async def test_embeds_anew_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    async with stores.fresh("sqlite", tmp_path) as store:
+        await store.upsert("file-a", ITEMS)
+        await store.upsert("file-b", [item(1000, "two\nlines", vector(1))])
+        with pytest.raises(RetrievalError, match="the engine is down"):
+            await moving.reindex(store, _Embedder(1), ["file-a", "file-b"], _quiet)
+        assert [hit.text for hit in await store.search(["file-a"], ITEMS[4].vector, 1)] == ["number 5"]
+        embedder = _Embedder()
+        done = await moving.reindex(store, embedder, await store.collections(), _quiet)
+        assert (done.collections, done.left) == (2, 0)
+        assert embedder.texts == [*(one.text for one in ITEMS[128:]), "two lines"]
+        assert sorted(await store.collections()) == ["file-a", "file-b"]
+        found = await _all(store, "file-a")
+        assert [one.id for one in found] == [one.id for one in ITEMS]
+        assert {len(one.vector) for one in found} == {64}
+        assert found[0].metadata == {**ITEMS[0].metadata, "embedding_config": str(embedder.signature)}
+        assert (await moving.reindex(store, embedder, ["file-a", "file-b", "none"], _quiet)).left == 3
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ChromaDirectory(tmp_path / "vector_db").add("file-a", ITEMS[:3])
+    where = ["--data-dir", str(tmp_path)]
+    assert main(["vectors", "move", "chroma", "sqlite", *where]) == 0
+    assert capsys.readouterr().out == "1 collections with 3 chunks moved\n"
+    assert main(["vectors", "list", *where]) == 0
+    assert capsys.readouterr().out == "file-a  3\n"
+    assert main(["vectors", "move", "sqlite", "chroma", *where]) == 1
+    assert "CHROMA_HTTP_HOST" in capsys.readouterr().err
+    assert main(["vectors", "move", "sqlite", "sqlite", *where]) == 1
+    assert main(["vectors", "list", "chroma", "--data-dir", str(tmp_path / "other")]) == 1
+    assert "no files of Chroma" in capsys.readouterr().err
+
+
+def _settings(**env: str) -> Any:
+    return load_settings(Environment({"DATA_DIR": "/nowhere", "WEBUI_SECRET_KEY": "k", **env}))
+
+
+@pytest.mark.parametrize(
+    ("env", "kind"),
+    [
+        ({}, "sqlite"),
+        ({"VECTOR_DB": "chroma"}, "sqlite"),
+        ({"VECTOR_DB": "Chroma", "CHROMA_HTTP_HOST": "chroma"}, "chroma"),
+        ({"VECTOR_DB": "pgvector", "PGVECTOR_DB_URL": "postgresql://h/d"}, "pgvector"),
+        ({"VECTOR_DB": "pgvector", "DATABASE_URL": "postgresql://h/d"}, "pgvector"),
+        ({"VECTOR_DB": "qdrant", "QDRANT_URI": "http://q:6333"}, "qdrant"),
+    ],
+)
+def test_the_store_that_is_chosen(env: dict[str, str], kind: str) -> None:
+    assert choose.kind_of(_settings(**env)) == kind
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"VECTOR_DB": "milvus"}, "VECTOR_DB: 'milvus' is not supported; use chroma"),
+        ({"VECTOR_DB": "pgvector"}, "PGVECTOR_DB_URL"),
+        ({"VECTOR_DB": "qdrant"}, "QDRANT_URI"),
+        (
+            {"VECTOR_DB": "pgvector", "PGVECTOR_DB_URL": "postgresql://h/d", "PGVECTOR_PGCRYPTO": "true"},
+            "PGVECTOR_PGCRYPTO_KEY",
+        ),
+        (
+            {
+                "VECTOR_DB": "pgvector",
+                "PGVECTOR_DB_URL": "postgresql://h/d",
+                "PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH": "3072",
+            },
+            "PGVECTOR_USE_HALFVEC",
+        ),
+    ],
+)
+def test_stores_that_cannot_be_chosen(env: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        choose.kind_of(_settings(**env))
+
+
+async def test_the_server_takes_over_what_chroma_keeps(started: Any, tmp_path: Path) -> None:
+    from fastback.retrieval.contracts import VectorStore
+
+    ChromaDirectory(tmp_path / "vector_db").add("file-a", ITEMS[:3])
+    async with started() as server:
+        store = server.services.get(VectorStore)
+        for _ in range(200):
+            if await store.has("file-a") and len(await store.find("file-a")) == 3:
+                break
+            await asyncio.sleep(0.1)
+        assert len(await store.find("file-a")) == 3
+
+
+async def test_a_store_that_is_not_there_says_so(tmp_path: Path, started: Any) -> None:
+    from fastback.retrieval.contracts import VectorStore
+
+    for env in (
+        {"VECTOR_DB": "qdrant", "QDRANT_URI": "http://127.0.0.1:9"},
+        {"VECTOR_DB": "chroma", "CHROMA_HTTP_HOST": "127.0.0.1", "CHROMA_HTTP_PORT": "9"},
+        {"VECTOR_DB": "pgvector", "PGVECTOR_DB_URL": "postgresql://x@127.0.0.1:9/x"},
+    ):
+        async with started(**env) as server:
+            with pytest.raises(RetrievalError, match=r"cannot be (reached|used)"):
+                await server.services.get(VectorStore).find("file-a")
