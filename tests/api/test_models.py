@@ -316,3 +316,18 @@ async def test_files_of_others_stay_theirs(ada: Person, bob: Person) -> None:
     (await ada.post(f"{MODELS}/create", form(meta={"background_image_url": background}))).refused(
         403, "Background image is not accessible."
     )
+
+
+async def test_clients_of_the_api_make_and_read_models_by_their_path(ada: Person, bob: Person) -> None:
+    form = {"id": "shop/helper", "base_model_id": "demo-small", "name": "Helper", "params": {}, "meta": {}}
+    made = (await ada.post(MODELS, form)).ok()
+    assert made["id"] == "shop/helper" and made["user_id"] == ada.id
+    (await ada.post(MODELS, form)).refused(401)
+    (await bob.post(MODELS, {**form, "id": "mine"})).refused(401)
+    (await ada.post(MODELS, {"id": "half"})).refused(422)
+    for path in ("shop/helper", "shop%2Fhelper"):
+        assert (await ada.get(f"{MODELS}/{path}")).ok()["name"] == "Helper"
+        (await bob.get(f"{MODELS}/{path}")).refused(401)
+    (await ada.get(f"{MODELS}/nothing")).refused(404)
+    # Fixed paths go before ids.
+    assert "items" in (await ada.get(f"{MODELS}/list")).ok()

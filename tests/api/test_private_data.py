@@ -34,7 +34,7 @@ PLACES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (r"^/api/v1/channels", "webhook_id", ("webhook",)),
     (r"^/api/v1/channels", "id|channel_id", ("channel",)),
     (r"^/api/v1/evaluations", "id", ("feedback",)),
-    (r"^/api/v1/(evaluations|analytics)", "model_id", ("model",)),
+    (r"^/api/v1/(evaluations|analytics|models)", "model_id", ("model",)),
     (r"^/api/v1/files", "file_name", ("message",)),
     (r"^/api/v1/files", "id", ("file", "picture")),
     (r"^/api/v1/groups", "id", ("group",)),
@@ -126,7 +126,7 @@ LEFT_OUT = re.compile(
 
 
 def _routes() -> dict[Operation, Route]:
-    """The routes that answer operations of the contract."""
+    """The routes that answer operations of the contract, and those beyond it."""
     trie = Trie()
     routes = [route for router in app.routers() for route in router.routes]
     for route in routes:
@@ -136,7 +136,13 @@ def _routes() -> dict[Operation, Route]:
         match = trie.find(re.sub(r"{[^}]*}", "x", operation.path))
         assert match is not None
         found[operation] = match.targets[operation.method][0]
-    return {operation: found[operation] for operation in contract() if operation in found}
+    known = {(route.method, route.path) for route in found.values()}
+    more = {
+        Operation(route.method, route.path.replace(":path}", "}")): route
+        for route in routes
+        if (route.method, route.path) not in known
+    }
+    return {operation: found[operation] for operation in contract() if operation in found} | more
 
 
 ROUTES = _routes()

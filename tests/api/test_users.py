@@ -296,3 +296,19 @@ async def test_a_password_of_an_account_that_was_made_by_the_administrator(serve
         for name in ("eve", "nobody")
     ]
     assert replies[0].refused(400) == replies[1].refused(400)
+
+
+async def test_an_account_by_its_path(ada: Person, bob: Person, cy: Person, anonymous: Person) -> None:
+    one = f"/api/v1/users/{bob.id}"
+    assert (await ada.get(one)).ok()["name"] == "Bob"
+    changed = (await ada.put(one, {"name": "Robert"})).ok()
+    assert (changed["name"], changed["email"], changed["role"]) == ("Robert", "bob@example.com", "user")
+    (await ada.put(one, {"email": "cy@example.com"})).refused(400)
+    (await ada.put(one, {"name": 1})).refused(422)
+    for who in (cy, anonymous):
+        (await who.get(one)).refused(401)
+        (await who.put(one, {"role": "admin"})).refused(401)
+        (await who.delete(one)).refused(401)
+    assert (await ada.delete(one)).ok() is True
+    (await ada.get(one)).refused(400)
+    (await ada.put(one, {"name": "Bob"})).refused(400)

@@ -146,6 +146,7 @@ class UpdateUser(msgspec.Struct):
     password: str | None = None
 
 
+@router.put("/{user_id}")
 @router.post("/{user_id}/update")
 async def update(
     user_id: str,

@@ -102,6 +102,12 @@ def _group_changed(done: Done) -> Happened:
     return done.told("group.updated", done["id"], name=name, old_parent_group_id=before, parent_group_id=after)
 
 
+_CHANGED = Telling(
+    ("user.updated", "user.role_updated", "auth.password_changed"),
+    _user_changed,
+    Before(str, "role", 'SELECT role FROM "user" WHERE id = :user_id'),
+)
+
 TABLE: Table = {
     ("POST", f"{_AUTHS}/signup"): Telling(("user.created", "auth.signup", "auth.login"), _signed_up),
     ("POST", f"{_AUTHS}/signin"): Telling(("auth.login",), _signed_in),
@@ -131,11 +137,8 @@ TABLE: Table = {
     ("POST", f"{_USERS}/{{user_id}}/sessions/revoke"): Telling(
         ("auth.sessions_revoked",), lambda done: done.told("auth.sessions_revoked", done["user_id"], "user")
     ),
-    ("POST", f"{_USERS}/{{user_id}}/update"): Telling(
-        ("user.updated", "user.role_updated", "auth.password_changed"),
-        _user_changed,
-        Before(str, "role", 'SELECT role FROM "user" WHERE id = :user_id'),
-    ),
+    ("POST", f"{_USERS}/{{user_id}}/update"): _CHANGED,
+    ("PUT", f"{_USERS}/{{user_id}}"): _CHANGED,
     ("DELETE", f"{_USERS}/{{user_id}}"): Telling(
         ("user.deleted",), lambda done: done.told("user.deleted", done["user_id"])
     ),
