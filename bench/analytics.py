@@ -15,7 +15,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from fastback.features.analytics.chart import Chart
-from fastback.features.analytics.usage import INDEX, Chosen, Usage
+from fastback.features.analytics.columns import INDEX
+from fastback.features.analytics.rollup import Rollup
+from fastback.features.analytics.sums import Chosen
+from fastback.features.analytics.usage import Usage
+from fastback.kit.bus import Bus
 from fastback.kit.db import Database, indexes, schema
 from fastback.kit.db.connect import connect
 
@@ -81,8 +85,14 @@ async def measure(db: Database, messages: int) -> None:
     print(f"{messages} messages; the index took {time.perf_counter() - began:.1f} s")
     if db.dialect == "postgres":
         await db.execute("bench.vacuum", "VACUUM ANALYZE chat_message")
-    usage = Usage(db)
+    rollup = Rollup(db, Bus()) if db.dialect == "sqlite" else None
+    usage = Usage(db, rollup)
     usage.indexed = True
+    if rollup is not None:
+        began = time.perf_counter()
+        while await rollup.tables() is None:  # noqa: ASYNC110 (nobody else waits for it)
+            await asyncio.sleep(0.1)
+        print(f"sittings took {time.perf_counter() - began:.1f} s")
     print(f"{'median, ms':12}" + "".join(f"{name:>10}" for name in ("7 days", "30 days", "90 days", "all")))
     sums: dict[str, Callable[[Chosen], Awaitable[Any]]] = {
         "summary": usage.summary,
@@ -98,6 +108,22 @@ async def measure(db: Database, messages: int) -> None:
             chosen = Chosen(now - days * DAY, now) if days else Chosen()
             line += f"{await timed(lambda ask=ask, chosen=chosen: ask(chosen)):10.1f}"  # type: ignore[misc]
         print(line, flush=True)
+    if rollup is not None:
+        await _changes(db, rollup)
+        await rollup.close()
+
+
+async def _changes(db: Database, rollup: Rollup) -> None:
+    """How long the first question waits after something has changed."""
+    now = int(time.time())
+    for what, text in (
+        ("a message written", "UPDATE chat_message SET updated_at = :now WHERE rowid = 1"),
+        ("a message deleted unseen", "DELETE FROM chat_message WHERE rowid = 5"),
+    ):
+        await db.execute("bench.change", text, **({"now": now} if ":now" in text else {}))
+        began = time.perf_counter()
+        await rollup.tables()
+        print(f"{what}: {(time.perf_counter() - began) * 1000:.1f} ms")
 
 
 async def main() -> None:

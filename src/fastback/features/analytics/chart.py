@@ -8,12 +8,12 @@ from typing import Literal
 
 import msgspec
 
-from fastback.features.analytics.usage import Chosen, Usage
+from fastback.features.analytics.local_time import begin
+from fastback.features.analytics.sums import Chosen
+from fastback.features.analytics.usage import Usage
 
 Granularity = Literal["10m", "hourly", "3h", "6h", "daily"]
 _MINUTES: dict[Granularity, int] = {"10m": 10, "hourly": 60, "3h": 180, "6h": 360, "daily": 1440}
-#: Local stretches begin at a multiple of this in any time zone (seconds): what the database sums up.
-_FINE, _COARSE = 300, 900
 #: More points than these are no chart.
 MOST_POINTS = 200_000
 
@@ -65,14 +65,13 @@ class Chart:
 
     async def _values(self, chosen: Chosen, shift: int = 0) -> dict[datetime.datetime, Values]:
         """The values by the beginning of their stretch, every one between start and end where both are given."""
-        width = _FINE if self._minutes < 60 else _COARSE
         found: dict[datetime.datetime, Values] = {}
         known: dict[int, Values] = {}
-        for slot in await self._usage.over_time(chosen, width=width, tokens=self._tokens, shift=shift):
+        for slot in await self._usage.over_time(chosen, minutes=self._minutes, tokens=self._tokens, shift=shift):
             values = known.get(slot.at)
             if values is None:
-                values = known[slot.at] = found.setdefault(_begin(slot.at * width, self._minutes), {})
-            values[slot.model_id] = values.get(slot.model_id, 0) + slot.value
+                values = known[slot.at] = found.setdefault(begin(slot.at, self._minutes), {})
+            values[slot.model_id] = slot.value
         if chosen.start and chosen.end:
             at = _begin(_sane(chosen.start) + shift, self._minutes)
             last = datetime.datetime.fromtimestamp(_sane(chosen.end) + shift)

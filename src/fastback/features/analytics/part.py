@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fastback.features.analytics.usage import INDEX, Usage
+from fastback.features.analytics.columns import INDEX
+from fastback.features.analytics.rollup import Rollup
+from fastback.features.analytics.usage import Usage
+from fastback.kit.bus import Bus
 from fastback.kit.db import Database, indexes
 from fastback.kit.http.binding import Services
 from fastback.kit.tasks import Tasks
@@ -12,7 +15,10 @@ async def start(services: Services) -> None:
     """Add `Usage`."""
     db: Database = services.get(Database)
     tasks: Tasks = services.get(Tasks)
-    usage = Usage(db)
+    rollup = Rollup(db, services.get(Bus)) if db.dialect == "sqlite" else None
+    if rollup is not None:
+        tasks.at_end(rollup.close)
+    usage = Usage(db, rollup)
     services.add(Usage, usage)
 
     async def index() -> None:

@@ -12,7 +12,8 @@ import msgspec
 from fastback.access.guards import AdminUser
 from fastback.features.analytics import store
 from fastback.features.analytics.chart import MOST_POINTS, Chart, Granularity, Point
-from fastback.features.analytics.usage import Chosen, ModelUse, Summary, TokenUse, Usage
+from fastback.features.analytics.sums import Chosen, ModelUse, Summary, TokenUse
+from fastback.features.analytics.usage import Usage
 from fastback.features.evaluations import history
 from fastback.features.evaluations import store as feedback
 from fastback.kit.db import Database

@@ -8,38 +8,12 @@ from __future__ import annotations
 
 import time
 
-import msgspec
-
+from fastback.features.analytics.columns import EARLIEST, INDEX, MILLISECONDS, TOKENS
+from fastback.features.analytics.local_time import stretch_sql
+from fastback.features.analytics.rollup import WIDTH, Rollup
+from fastback.features.analytics.sittings import Sittings
+from fastback.features.analytics.sums import Chosen, ModelUse, Slot, Summary, TokenUse, UserUse
 from fastback.kit.db import Database
-from fastback.kit.db.indexes import Index
-
-
-def _sqlite_tokens(*names: str) -> str:
-    # No `->>`: an older SQLite, which another program may bring along, could not open a database with such an index.
-    found = ", ".join(f"json_extract(usage, '$.{name}')" for name in names)
-    # An index must not refuse a row for what it holds.
-    return f"CASE WHEN json_valid(usage) THEN CAST(COALESCE({found}) AS INTEGER) END"
-
-
-def _postgres_tokens(*names: str) -> str:
-    given = ", ".join(f"usage ->> '{name}'" for name in names)
-    found = f"COALESCE({given})"
-    return rf"CASE WHEN {found} ~ '^-?\d+(\.\d+)?$' THEN trunc(CAST({found} AS NUMERIC))::bigint END"
-
-
-_NAMES = (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens"))
-TOKENS = {
-    "sqlite": tuple(_sqlite_tokens(*names) for names in _NAMES),
-    "postgres": tuple(_postgres_tokens(*names) for names in _NAMES),
-}
-
-#: PostgreSQL reads expressions from the row itself in any case, so its index is the shorter one.
-INDEX = Index(
-    "fastback_chat_message_usage",
-    sqlite="ON chat_message (created_at, model_id, user_id, chat_id, "
-    f"{', '.join(TOKENS['sqlite'])}) WHERE role = 'assistant'",
-    postgres="ON chat_message (created_at, model_id, user_id, chat_id) WHERE role = 'assistant'",
-)
 
 _MEMBERS = """
     WITH RECURSIVE down(id) AS (
@@ -50,65 +24,34 @@ _MEMBERS = """
     SELECT DISTINCT m.user_id FROM group_member m JOIN down ON m.group_id = down.id"""
 
 
-class Chosen(msgspec.Struct, frozen=True):
-    """Which answers count: from and up to these Unix times, by members of this group or of one below it."""
-
-    start: int | None = None
-    end: int | None = None
-    group_id: str | None = None
-
-
-class Summary(msgspec.Struct):
-    total_messages: int
-    total_chats: int
-    total_models: int
-    total_users: int
-
-
-class ModelUse(msgspec.Struct):
-    model_id: str
-    count: int
-    unique_users: int
-    unique_chats: int
-
-
-class TokenUse(msgspec.Struct):
-    model_id: str
-    input_tokens: int
-    output_tokens: int
-    total_tokens: int
-    message_count: int
-
-
-class UserUse(msgspec.Struct):
-    """`user_id` is None for messages of nobody."""
-
-    user_id: str | None
-    count: int
-    input_tokens: int
-    output_tokens: int
-
-
-class Slot(msgspec.Struct):
-    """`value` of a model in the stretch of time that begins at `at` × the width asked for."""
-
-    at: int
-    model_id: str
-    value: int
-
-
-#: Times outside of this are no times of a message: they count as now. Larger ones are milliseconds.
-_EARLIEST, _MILLISECONDS = 1_577_836_800, 10_000_000_000
 _A_DAY = 86_400
 _LARGEST = 2**62
+#: For times that are longer than this (seconds) sittings are asked.
+LONG = 100 * _A_DAY
 
 
 class Usage:
-    """Runs such sums. `indexed` says that the index is there: SQLite does not find it by itself."""
+    """Runs such sums. `indexed` says that the index is there: SQLite does not find it by itself.
 
-    def __init__(self, db: Database) -> None:
+    Where a question is about more than `LONG` seconds, sittings answer it, if there are any.
+    """
+
+    def __init__(self, db: Database, rollup: Rollup | None = None) -> None:
         self.db = db
         self.indexed = False
+        self._rollup = rollup
+
+    async def _sittings(self, chosen: Chosen) -> Sittings | None:
+        """Sums over sittings, for long times where they are kept."""
+        if self._rollup is None or (chosen.start and (chosen.end or time.time()) - chosen.start < LONG):
+            return None
+        tables = await self._rollup.tables()
+        if tables is None:
+            return None
+        return Sittings(tables, chosen, await self._members(chosen) if chosen.group_id else None)
+
+    async def _members(self, chosen: Chosen) -> list[str]:
+        return await self.db.all(str, "analytics.members", _MEMBERS, group_id=chosen.group_id)
 
     async def _source(self, chosen: Chosen) -> tuple[str, dict[str, object]]:
         """From where, under which conditions, with which parameters."""
@@ -121,10 +64,12 @@ class Usage:
                 params[name] = max(-_LARGEST, min(value, _LARGEST))
         if chosen.group_id:
             text += " AND user_id = ANY(:members)"
-            params["members"] = await self.db.all(str, "analytics.members", _MEMBERS, group_id=chosen.group_id)
+            params["members"] = await self._members(chosen)
         return text, params
 
     async def summary(self, chosen: Chosen) -> Summary:
+        if (sittings := await self._sittings(chosen)) is not None:
+            return await sittings.summary()
         source, params = await self._source(chosen)
         # Messages of nobody count as those of one user.
         text = f"""SELECT count(model_id), count(DISTINCT chat_id), count(DISTINCT model_id), count(DISTINCT user_id)
@@ -133,6 +78,8 @@ class Usage:
 
     async def models(self, chosen: Chosen) -> list[ModelUse]:
         """The most used first."""
+        if (sittings := await self._sittings(chosen)) is not None:
+            return await sittings.models()
         source, params = await self._source(chosen)
         text = f"""SELECT model_id, count(*), count(DISTINCT user_id), count(DISTINCT chat_id) {source}
             AND model_id IS NOT NULL GROUP BY model_id ORDER BY count(*) DESC, model_id"""
@@ -140,6 +87,8 @@ class Usage:
 
     async def tokens(self, chosen: Chosen) -> list[TokenUse]:
         """The largest eaters first."""
+        if (sittings := await self._sittings(chosen)) is not None:
+            return await sittings.tokens()
         source, params = await self._source(chosen)
         given, made = TOKENS[self.db.dialect]
         text = f"""SELECT model_id, i, o, i + o, n FROM (
@@ -150,6 +99,8 @@ class Usage:
 
     async def users(self, chosen: Chosen, *, by_tokens: bool, limit: int) -> list[UserUse]:
         """Those who used most, by messages or by tokens. Tokens of nobody do not count."""
+        if (sittings := await self._sittings(chosen)) is not None:
+            return await sittings.users(by_tokens=by_tokens, limit=limit)
         source, params = await self._source(chosen)
         given, made = TOKENS[self.db.dialect]
         order = "i + o DESC, n DESC" if by_tokens else "n DESC"
@@ -160,15 +111,21 @@ class Usage:
             {source} GROUP BY user_id) t ORDER BY {order}, user_id NULLS FIRST LIMIT :limit"""
         return await self.db.all_long(UserUse, "analytics.users", text, limit=limit, **params)
 
-    async def over_time(self, chosen: Chosen, *, width: int, tokens: bool, shift: int = 0) -> list[Slot]:
-        """Messages or tokens in stretches of `width` seconds, times moved by `shift` seconds first; in order."""
+    async def over_time(self, chosen: Chosen, *, minutes: int, tokens: bool, shift: int = 0) -> list[Slot]:
+        """Messages or tokens in local stretches of `minutes`, times moved by `shift` seconds first; in order."""
+        now = int(time.time())
+        first, last = (min(max(one or other, EARLIEST), now) for one, other in ((chosen.start, 0), (chosen.end, now)))
+        # What bears no time counts as now.
+        stretch = stretch_sql("moment", minutes, first + shift, max(last, now) + shift + _A_DAY)
+        if minutes * 60 >= WIDTH and (sittings := await self._sittings(chosen)) is not None:
+            return await sittings.over_time(stretch, tokens=tokens, shift=shift, now=now)
         source, params = await self._source(chosen)
         given, made = TOKENS[self.db.dialect]
-        value = f"CAST(sum(COALESCE({given}, 0) + COALESCE({made}, 0)) AS BIGINT)" if tokens else "count(*)"
-        now = int(time.time())
-        seconds = f"(CASE WHEN created_at > {_MILLISECONDS} THEN created_at / 1000 ELSE created_at END)"
-        moment = f"(CASE WHEN {seconds} BETWEEN {_EARLIEST} AND :latest THEN {seconds} ELSE :now END + :shift)"
-        text = f"""SELECT {moment} / {int(width)} AS slot, model_id, {value} {source}
-            AND model_id IS NOT NULL GROUP BY slot, model_id ORDER BY slot, model_id"""
+        value = f"COALESCE({given}, 0) + COALESCE({made}, 0)" if tokens else "1"
+        seconds = f"(CASE WHEN created_at > {MILLISECONDS} THEN created_at / 1000 ELSE created_at END)"
+        moment = f"(CASE WHEN {seconds} BETWEEN {EARLIEST} AND :latest THEN {seconds} ELSE :now END + :shift)"
+        text = f"""SELECT {stretch} AS stretch, model_id, CAST(sum(value) AS BIGINT)
+            FROM (SELECT {moment} AS moment, model_id, {value} AS value {source} AND model_id IS NOT NULL) t
+            GROUP BY stretch, model_id ORDER BY stretch, model_id"""
         params |= {"latest": now + _A_DAY, "now": now, "shift": shift}
         return await self.db.all_long(Slot, "analytics.over_time", text, **params)
