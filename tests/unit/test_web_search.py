@@ -6,11 +6,8 @@ import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
-import aiohttp
 import pytest
-from aiohttp import web
 
 from fastback.access.identity import User
 from fastback.providers.asking import Asking
@@ -20,8 +17,8 @@ from fastback.retrieval.web.results import Sites
 from fastback.retrieval.web.search import WebSearch
 from fastback.retrieval.web.special import SPECIAL, signed
 from fastback.settings import Environment, load_settings
+from searchservices import A, B, Services, Values, serving
 
-A, B = "https://a.example/1", "https://b.example/2"
 _EDITED = b"""<?xml version="1.0"?><yandexsearch><response><results><grouping><group><doc><url>https://a.example/1</url>
 <title>About <hlword>A</hlword></title><passages><passage>Text of <hlword>A</hlword></passage></passages></doc></group>
 </grouping></results></response></yandexsearch>"""
@@ -164,72 +161,10 @@ CASES: dict[str, tuple[dict[str, Any], str, Any]] = {
 }
 
 
-class Services:
-    """All search services in one server on loopback; `answers` by host, what they were asked in `seen`."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, list[Any]] = {}
-        self.seen: list[web.Request] = []
-        self.bodies: list[Any] = []
-        self.url = ""
-        self.session: aiohttp.ClientSession
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.seen.append(request)
-        text = await request.text()
-        self.bodies.append(json.loads(text) if text.startswith(("{", "[")) else text)
-        answers = self.answers[request.headers["x-asked-host"]]
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, int):
-            return web.json_response({"error": "no"}, status=answer)
-        return web.Response(text=answer) if isinstance(answer, str) else web.json_response(answer)
-
-    def request(self, method: str, url: Any, **options: Any) -> Any:
-        """As a client's; leads here whatever the address says."""
-        parts = urlsplit(str(url))
-        options["headers"] = {**options.get("headers", {}), "x-asked-host": parts.netloc}
-        options.pop("proxy", None)
-        here = f"{self.url}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
-        return self.session.request(method, aiohttp.client.URL(here, encoded=True), **options)
-
-    def post(self, url: Any, **options: Any) -> Any:
-        return self.request("POST", url, **options)
-
-    def asked(self) -> str:
-        """The host and path of the last request."""
-        return self.seen[-1].headers["x-asked-host"] + self.seen[-1].raw_path.partition("?")[0]
-
-
 @pytest.fixture
 async def services() -> AsyncIterator[Services]:
-    found = Services()
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", found.handle)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as found.session:
+    async with serving() as found:
         yield found
-    await runner.cleanup()
-
-
-class Values:
-    """Configuration out of a table, defaults behind it."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        from fastback.config.keys import defaults
-
-        self._values = {**defaults({}), **{f"web.search.{key}": value for key, value in values.items()}}
-
-    def __getattr__(self, name: str) -> Any:
-        from fastback.config.store import Config
-
-        return getattr(Config, name).__get__(self)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self._values.get(key, default)
 
 
 @pytest.fixture
@@ -237,7 +172,8 @@ def search(services: Services) -> Callable[..., WebSearch]:
     def make(engine: str, **values: Any) -> WebSearch:
         settings = load_settings(Environment({"WEBUI_SECRET_KEY": "x" * 32}))
         client: Any = services
-        config: Any = Values({"engine": engine, **values})
+        given = {"engine": engine, **values}
+        config: Any = Values({f"web.search.{key}": value for key, value in given.items()})
         return WebSearch(client, config, settings)
 
     return make

@@ -1,0 +1,82 @@
+"""All services of the web in one server on loopback, and a client that is led there whatever it is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import web
+
+from fastback.config.keys import defaults
+from fastback.config.store import Config
+
+A, B = "https://a.example/1", "https://b.example/2"
+
+
+class Services:
+    """All search services in one server on loopback; `answers` by host, what they were asked in `seen`."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[Any]] = {}
+        self.seen: list[web.Request] = []
+        self.bodies: list[Any] = []
+        self.url = ""
+        self.session: aiohttp.ClientSession
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.seen.append(request)
+        text = await request.text()
+        self.bodies.append(json.loads(text) if text.startswith(("{", "[")) else text)
+        answers = self.answers[request.headers["x-asked-host"]]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, int):
+            return web.json_response({"error": "no"}, status=answer)
+        return web.Response(text=answer) if isinstance(answer, str) else web.json_response(answer)
+
+    def request(self, method: str, url: Any, **options: Any) -> Any:
+        """As a client's; leads here whatever the address says."""
+        parts = urlsplit(str(url))
+        options["headers"] = {**options.get("headers", {}), "x-asked-host": parts.netloc}
+        options.pop("proxy", None)
+        here = f"{self.url}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
+        return self.session.request(method, aiohttp.client.URL(here, encoded=True), **options)
+
+    def post(self, url: Any, **options: Any) -> Any:
+        return self.request("POST", url, **options)
+
+    def asked(self) -> str:
+        """The host and path of the last request."""
+        return self.seen[-1].headers["x-asked-host"] + self.seen[-1].raw_path.partition("?")[0]
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[Services]:
+    """The services, for as long as the context lasts."""
+    found = Services()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", found.handle)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession() as found.session:
+        yield found
+    await runner.cleanup()
+
+
+class Values:
+    """Configuration out of a table, defaults behind it."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = {**defaults({}), **values}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(Config, name).__get__(self)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._values.get(key, default)
