@@ -50,7 +50,7 @@ def epub(package: bytes, chapter: bytes = b"") -> bytes:
     return archive({**members, "c.xhtml": chapter})
 
 
-def xlsx(sheet: bytes) -> bytes:
+def xlsx(sheet: bytes, name: str = "S") -> bytes:
     main = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
     relations = b'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
     kind = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
@@ -60,8 +60,8 @@ def xlsx(sheet: bytes) -> bytes:
             "[Content_Types].xml": b"<Types/>",
             "_rels/.rels": b'<Relationships %s><Relationship Id="r1" Type="%sofficeDocument" Target="xl/workbook.xml"/>'
             b"</Relationships>" % (package, kind),
-            "xl/workbook.xml": b'<workbook %s %s><sheets><sheet name="S" sheetId="1" r:id="r1"/></sheets></workbook>'
-            % (main, relations),
+            "xl/workbook.xml": b'<workbook %s %s><sheets><sheet name="%s" sheetId="1" r:id="r1"/></sheets></workbook>'
+            % (main, relations, name.encode()),
             "xl/_rels/workbook.xml.rels": b'<Relationships %s><Relationship Id="r1" Type="%sworksheet" '
             b'Target="worksheets/sheet1.xml"/></Relationships>' % (package, kind),
             _SHEET: b"<worksheet %s><sheetData>%s</sheetData></worksheet>" % (main, sheet),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import made
 import pytest
 
 from fastback import messages
@@ -42,6 +43,9 @@ def extract(local: Local, tmp_path: Path) -> Extract:
         ("utf-8-sig", "Grüße"),
         ("utf-16", "Grüße"),
         ("cp1252", "Grüße aus München: schön ist es hier, und überall blüht der Flieder."),
+        ("euc-jp", "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。"),
+        ("iso-2022-jp", "吾輩は猫である。"),
+        ("iso8859-2", "Zażółć gęślą jaźń. Wszystkie szczęśliwe rodziny są do siebie podobne."),
         ("gb18030", "春天来了，花开满园，小鸟在枝头歌唱。"),
         ("cp1251", "Все счастливые семьи похожи друг на друга, каждая несчастливая семья несчастлива по-своему."),
     ],
@@ -65,3 +69,106 @@ async def test_what_is_no_text_is_refused(extract: Extract) -> None:
     with pytest.raises(RetrievalError) as refused:
         await extract("a.bin", bytes(range(256)) * 100)
     assert str(refused.value) == messages.FILE_NOT_SUPPORTED
+
+
+async def test_pages_show_what_is_seen_of_them(extract: Extract) -> None:
+    (found,) = await extract(
+        "a.html",
+        "<html><head><title> The \n page</title><style>x{}</style></head><body><nav><a href=x>Home</a> <b>More</b></nav>"
+        "<h1>Heading <i>one</i></h1><p>Some&nbsp;<b>bold</b> text,<br>next &amp; more.</p><ul><li>a<li>b<ul><li>c</ul></ul>"
+        "<table><tr><th>k<th>v<tr><td>1<td>2</table><pre>def f():\n    return 1</pre><script>bad()</script>"
+        "<p>see <img alt='a picture' src=x></p></body></html>",
+    )
+    assert found.metadata["title"] == "The page"
+    assert found.text == (
+        "Home More\n\n# Heading one\n\nSome bold text,\nnext & more.\n\n- a\n- b\n  - c\n\n| k | v |\n| 1 | 2 |\n\n"
+        "def f():\n    return 1\n\nsee a picture"
+    )
+
+
+async def test_word_documents(extract: Extract) -> None:
+    (found,) = await extract("a.docx", made.docx())
+    assert found.text == (
+        "above\n\n# Report\n\nTwo\tlines\nand “quotes”\n\n- item\n  - deeper\n\n| a1 | b1 |\n| a2 x | b2 |\n\nboxed\n\n"
+        "around\n\nnote"
+    )
+    # It is told by its content, whatever it is called.
+    (again,) = await extract("a.bin", made.docx())
+    assert again.text == found.text
+
+
+async def test_presentations(extract: Extract) -> None:
+    (found,) = await extract("a.pptx", made.pptx())
+    assert found.text == "Slide 1:\nSecond file\n| a | b |\n\nNotes: speak\n\nSlide 2:\nFirst file\nand more"
+
+
+async def test_open_documents(extract: Extract) -> None:
+    (found,) = await extract("a.odt", made.odt())
+    assert found.text == "# Report\n\nTwo  blanks\tand\nlines\n\n- item\n\n| a | b | b |"
+    (found,) = await extract("a.odp", made.odp())
+    assert found.text == "Slide 1:\n\nFirst\n\nNotes:\n\nspeak\n\nSlide 2:\n\nSecond"
+
+
+async def test_books(extract: Extract) -> None:
+    (found,) = await extract("a.epub", made.epub())
+    assert found.text == "# Two\n\nsecond file\n\n# One\n\nfirst file"
+    assert found.metadata["title"] == "The Book"
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.ods", "a.xls"])
+async def test_spreadsheets(extract: Extract, name: str) -> None:
+    (found,) = await extract(name, {"a.xlsx": made.xlsx, "a.ods": made.ods, "a.xls": made.xls}[name]())
+    assert found.text.startswith("Sheet: First\n| name | age |\n| Ada | 36 |")
+
+
+async def test_mail(extract: Extract) -> None:
+    (found,) = await extract("a.eml", made.mail(), "message/rfc822")
+    assert found.text == (
+        "Subject: Grüße & plans\nFrom: Ada <ada@example.com>\nTo: bob@example.com\n"
+        "Date: Mon, 01 Jan 2024 10:00:00 +0000\nAttachments: plan.pdf\n\nHello Bob,\n\nsee you – Ada"
+    )
+    assert found.metadata["title"] == "Grüße & plans"
+    (found,) = await extract("a.msg", made.outlook())
+    assert found.text == (
+        "Subject: Plans\nFrom: Ada <ada@example.com>\nTo: Bob\nDate: 2024-01-01 10:00:00+00:00\nAttachments: plan.pdf\n\n"
+        "Hello Bob"
+    )
+
+
+async def test_old_office_files(extract: Extract) -> None:
+    (found,) = await extract("a.doc", made.doc())
+    assert found.text == "Grüße – 日本\n\nlink\n\n| a | b |\n| c | d |\n\nend"
+    (found,) = await extract("a.ppt", made.ppt())
+    assert found.text == "Slide 1:\nTitle\nBody Ω\nbox"
+
+
+async def test_rich_text(extract: Extract) -> None:
+    (found,) = await extract("a.rtf", made.RTF)
+    assert found.text == "# Head\n\nGrüße – 日本 {x}\n\nМир\n\n| a | b |\n| c | d |\n\nend"
+
+
+async def test_pdf_by_page_or_in_one(extract: Extract) -> None:
+    found = await extract("a.pdf", made.pdf("First page", "Second (page)"))
+    assert [one.text for one in found] == ["First page", "Second (page)"]
+    assert found[1].metadata == {
+        "producer": "",
+        "creator": "Hand",
+        "creationdate": "2024-01-31T12:00:00+01:00",
+        "title": "The Title",
+        "source": found[0].metadata["source"],
+        "total_pages": 2,
+        "page": 1,
+        "page_label": "ii",
+    }
+    (whole,) = await extract("a.pdf", made.pdf("First page", "Second (page)"), pdf_pages=False)
+    assert whole.text == "First page\n\fSecond (page)"
+    assert "page" not in whole.metadata and whole.metadata["total_pages"] == 2
+
+
+async def test_what_programs_save_under_other_names(extract: Extract) -> None:
+    (found,) = await extract("a.xls", "<html><body><table><tr><td>1<td>2</table>", "application/vnd.ms-excel")
+    assert found.text == "| 1 | 2 |"
+    (found,) = await extract("a.json", '{"a": 1}', "application/json")
+    assert found.text == '{"a": 1}'
+    (found,) = await extract("a.txt", "")
+    assert found.text == ""

@@ -1,7 +1,7 @@
 """Which encoding a text is in.
 
-UTF-8 where it fits, what a mark at the beginning says, then the East Asian encodings where what comes out is East Asian
-text, then what the frequencies of letters hint at, Latin-1 at last.
+What a mark at the beginning says; UTF-8 where it fits, or all but fits; what the bytes look like to chardet; an East
+Asian encoding where what comes out is East Asian text; Latin-1 at last.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ _WIDER = {
     "shiftjis2004": "cp932",
     "cp932": "cp932",
 }
+#: How an encoding that looks like ASCII changes over to Japanese.
+_ESCAPES = (b"\x1b$@", b"\x1b$B")
 _EAST_ASIAN = ("gb18030", "big5", "euc-kr", "euc-jp")
 _CHARACTERS = re.compile(
     "[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
@@ -62,12 +64,11 @@ def _tried(content: bytes, encoding: str) -> str | None:
 
 def _guess(content: bytes, around: int) -> str:
     """What the bytes around a place look like; empty for no idea."""
-    from charset_normalizer import from_bytes
+    import chardet
 
     start = max(0, around - _WINDOW // 2)
-    sample = content[start : start + _WINDOW]
-    best = from_bytes(sample).best()
-    return best.encoding if best is not None else ""
+    found = chardet.detect(content[start : start + _WINDOW])["encoding"] or ""
+    return _WIDER.get(found.lower().replace("-", "").replace("_", ""), found)
 
 
 def _nearly_utf_8(content: bytes) -> str | None:
@@ -85,6 +86,8 @@ def decoded(content: bytes) -> str:
             found = _tried(content, encoding)
             if found is not None:
                 return found
+    if any(escape in content for escape in _ESCAPES) and (found := _tried(content, "iso-2022-jp")) is not None:
+        return found
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -92,10 +95,11 @@ def decoded(content: bytes) -> str:
     if (found := _nearly_utf_8(content)) is not None:
         return found
     guess = _guess(content, first)
-    wider = _WIDER.get(guess.replace("_", "").replace("-", "").lower())
-    for encoding in dict.fromkeys((wider, *_EAST_ASIAN) if wider else _EAST_ASIAN):
-        found = _tried(content, encoding)
-        if found is not None and found.strip() and _is_east_asian(found):
-            return found
     found = _tried(content, guess) if guess else None
-    return found if found is not None else content.decode("latin-1")
+    if found is not None:
+        return found
+    for encoding in _EAST_ASIAN:
+        found = _tried(content, encoding)
+        if found is not None and _is_east_asian(found):
+            return found
+    return content.decode("latin-1")

@@ -29,7 +29,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _DEEPEST = 20_000
-_BLANKS = re.compile(r"[ \t\r\n\f\v]+")
+_BLANKS = re.compile(r"[ \t\r\n\f\v\xa0]+")
 
 
 class _Walk:

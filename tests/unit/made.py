@@ -1,0 +1,313 @@
+"""Documents of every kind, as small as they can be, made on the spot."""
+
+from __future__ import annotations
+
+import struct
+from email.message import EmailMessage
+
+from hostile import archive
+from hostile import pdf as pdf_of_objects
+
+_W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_A = "http://schemas.openxmlformats.org/drawingml/2006/main"
+_P = "http://schemas.openxmlformats.org/presentationml/2006/main"
+_R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_ODF = "urn:oasis:names:tc:opendocument:xmlns:"
+
+
+def docx() -> bytes:
+    def part(root: str, content: str) -> bytes:
+        return f'<w:{root} xmlns:w="{_W}" xmlns:mc="urn:mc">{content}</w:{root}>'.encode()
+
+    def say(text: str, properties: str = "") -> str:
+        return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
+
+    def item(text: str, level: int) -> str:
+        return say(text, f'<w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="3"/></w:numPr>')
+
+    def row(*cells: str) -> str:
+        return "<w:tr>" + "".join(f"<w:tc>{one}</w:tc>" for one in cells) + "</w:tr>"
+
+    body = (
+        say("Report", '<w:pStyle w:val="X1"/>'),
+        '<w:p><w:pPr><w:tabs><w:tab w:pos="9"/></w:tabs></w:pPr><w:r><w:t>Two</w:t><w:tab/><w:t>lines</w:t><w:br/>'
+        "<w:t>and “quotes”</w:t></w:r><w:del><w:r><w:delText>gone</w:delText></w:r></w:del></w:p>",
+        item("item", 0) + item("deeper", 1),
+        "<w:tbl>" + row(say("a1"), say("b1")) + row(say("a2") + say("x"), say("b2")) + "</w:tbl>",
+        f"<w:p><w:r><mc:Choice><w:txbxContent>{say('boxed')}</w:txbxContent></mc:Choice>"
+        f"<mc:Fallback>{say('boxed')}</mc:Fallback><w:t>around</w:t></w:r></w:p>",
+    )
+    styles = '<w:style w:styleId="X1"><w:name w:val="heading 1"/></w:style>'
+    return archive(
+        {
+            "[Content_Types].xml": b"<Types/>",
+            "word/document.xml": part("document", f"<w:body>{''.join(body)}</w:body>"),
+            "word/styles.xml": part("styles", styles),
+            "word/header1.xml": part("hdr", say("above")),
+            "word/footnotes.xml": part("footnotes", f"<w:footnote>{say('note')}</w:footnote>"),
+        }
+    )
+
+
+def pptx() -> bytes:
+    def slide(*content: str) -> bytes:
+        return f'<p:sld xmlns:p="{_P}" xmlns:a="{_A}">{"".join(content)}</p:sld>'.encode()
+
+    def say(text: str) -> str:
+        return f"<a:p><a:r><a:t>{text}</a:t></a:r></a:p>"
+
+    def relations(**targets: str) -> bytes:
+        each = (
+            f'<Relationship Id="{key}" Type="{_R}/{value.split("|")[0]}" Target="{value.split("|")[1]}"/>'
+            for key, value in targets.items()
+        )
+        return f"<Relationships>{''.join(each)}</Relationships>".encode()
+
+    table = f"<a:tbl><a:tr><a:tc>{say('a')}</a:tc><a:tc>{say('b')}</a:tc></a:tr></a:tbl>"
+    order = f'<p:p xmlns:p="{_P}" xmlns:r="{_R}"><p:sldId id="9" r:id="r2"/><p:sldId id="8" r:id="r1"/></p:p>'
+    return archive(
+        {
+            "ppt/presentation.xml": order.encode(),
+            "ppt/_rels/presentation.xml.rels": relations(r1="slide|slides/slide1.xml", r2="slide|slides/slide2.xml"),
+            "ppt/slides/slide1.xml": slide(say("First file"), say("and more"), f"<a:fld>{say('7')}</a:fld>"),
+            "ppt/slides/slide2.xml": slide(say("Second file"), table),
+            "ppt/slides/_rels/slide2.xml.rels": relations(r1="notesSlide|../notesSlides/notesSlide1.xml"),
+            "ppt/notesSlides/notesSlide1.xml": slide(say("speak")),
+        }
+    )
+
+
+def _odf(kind: str, body: str) -> bytes:
+    names = " ".join(f'xmlns:{one}="{_ODF}{one}:1.0"' for one in ("office", "text", "table"))
+    names += f' xmlns:draw="{_ODF}drawing:1.0" xmlns:presentation="{_ODF}presentation:1.0"'
+    content = f"<office:document-content {names}><office:body>{body}</office:body></office:document-content>"
+    kind = f"application/vnd.oasis.opendocument.{kind}"
+    manifest = (
+        f'<manifest:manifest xmlns:manifest="{_ODF}manifest:1.0">'
+        f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/></manifest:manifest>'
+    )
+    return archive(
+        {"mimetype": kind.encode(), "content.xml": content.encode(), "META-INF/manifest.xml": manifest.encode()}
+    )
+
+
+def odt() -> bytes:
+    return _odf(
+        "text",
+        '<office:text><text:h text:outline-level="1">Report</text:h>'
+        '<text:p>Two<text:s text:c="2"/>blanks<text:tab/>and<text:line-break/>lines</text:p>'
+        "<text:tracked-changes><text:p>gone</text:p></text:tracked-changes>"
+        "<text:list><text:list-item><text:p>item</text:p></text:list-item></text:list>"
+        "<table:table><table:table-row><table:table-cell><text:p>a</text:p></table:table-cell>"
+        '<table:table-cell table:number-columns-repeated="2"><text:p>b</text:p></table:table-cell>'
+        '<table:table-cell table:number-columns-repeated="16000"/></table:table-row></table:table></office:text>',
+    )
+
+
+def odp() -> bytes:
+    def page(text: str, notes: str = "") -> str:
+        said = f"<presentation:notes><text:p>{notes}</text:p></presentation:notes>" if notes else ""
+        return f"<draw:page><draw:frame><text:p>{text}</text:p></draw:frame>{said}</draw:page>"
+
+    return _odf("presentation", page("First", "speak") + page("Second"))
+
+
+def ods() -> bytes:
+    def cell(kind: str, value: str) -> str:
+        said = f' office:value="{value}"' if kind == "float" else ""
+        return f'<table:table-cell office:value-type="{kind}"{said}><text:p>{value}</text:p></table:table-cell>'
+
+    rows = (("string", "name", "string", "age"), ("string", "Ada", "float", "36"))
+    made = "".join(f"<table:table-row>{cell(a, b)}{cell(c, d)}</table:table-row>" for a, b, c, d in rows)
+    return _odf(
+        "spreadsheet",
+        f'<office:spreadsheet><table:table table:name="First">{made}</table:table></office:spreadsheet>',
+    )
+
+
+def xlsx() -> bytes:
+    from hostile import xlsx as with_sheet
+
+    def text(place: str, value: str) -> str:
+        return f'<c r="{place}" t="inlineStr"><is><t>{value}</t></is></c>'
+
+    first = f'<row r="1">{text("A1", "name")}{text("B1", "age")}</row>'
+    return with_sheet(f'{first}<row r="2">{text("A2", "Ada")}<c r="B2"><v>36</v></c></row>'.encode(), name="First")
+
+
+def epub() -> bytes:
+    package = (
+        '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata>'
+        "<dc:title>The Book</dc:title></metadata><manifest>"
+        '<item id="one" href="one%20file.xhtml" media-type="application/xhtml+xml"/>'
+        '<item id="two" href="two.xhtml" media-type="application/xhtml+xml"/></manifest>'
+        '<spine><itemref idref="two"/><itemref idref="one"/></spine></package>'
+    )
+    container = '<container><rootfiles><rootfile full-path="OPS/a.opf"/></rootfiles></container>'
+    return archive(
+        {
+            "mimetype": b"application/epub+zip",
+            "META-INF/container.xml": container.encode(),
+            "OPS/a.opf": package.encode(),
+            "OPS/one file.xhtml": b"<html><body><h1>One</h1><p>first file</p></body></html>",
+            "OPS/two.xhtml": b"<html><body><h1>Two</h1><p>second file</p></body></html>",
+        }
+    )
+
+
+def mail() -> bytes:
+    message = EmailMessage()
+    message["Subject"] = "Grüße & plans"
+    message["From"] = "Ada <ada@example.com>"
+    message["To"] = "bob@example.com"
+    message["Date"] = "Mon, 1 Jan 2024 10:00:00 +0000"
+    message.set_content("Hello Bob,\n\nsee you – Ada\n")
+    message.add_alternative("<p>Hello <b>Bob</b></p>", subtype="html")
+    message.add_attachment(b"x", maintype="application", subtype="pdf", filename="plan.pdf")
+    return bytes(message)
+
+
+def pdf(*texts: str) -> bytes:
+    """A page for each text; pages are numbered i, ii, …"""
+    pages = [2 * number + 5 for number in range(len(texts))]
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R/PageLabels<</Nums[0<</S/r>>]>>>>",
+        b"<</Type/Pages/Kids[%s]/Count %d>>" % (b" ".join(b"%d 0 R" % one for one in pages), len(pages)),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        b"<</Title(The Title)/Creator(Hand)/CreationDate(D:20240131120000+01'00')>>",
+    ]
+    for number, text in enumerate(texts):
+        shown = text.replace("(", "\\(").replace(")", "\\)").encode()
+        stream = b"BT /F 12 Tf 50 700 Td (%s) Tj ET" % shown
+        objects.append(
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents %d 0 R/Resources<</Font<</F 3 0 R>>>>>>"
+            % (pages[number] + 1)
+        )
+        objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(stream), stream))
+    return pdf_of_objects(objects).replace(b"/Root 1 0 R", b"/Root 1 0 R/Info 4 0 R")
+
+
+RTF = (
+    rb"{\rtf1\ansi\ansicpg1252\uc1{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset204 Arial;}}"
+    rb"{\stylesheet{\s0 Normal;}{\s5\b heading 1;}}{\info{\title no text}}"
+    rb"\pard\s5 Head\par\pard\s0 Gr\'fc\'dfe \endash  \u26085?\u26412? \{x\}\par{\f1 \'cc\'e8\'f0}\par"
+    rb"{\*\unknown hidden}\trowd\pard\intbl a\cell b\cell\row\pard\intbl c\cell d\cell\row\pard end\par}"
+)
+
+
+# The container of old Office files
+
+
+def compound(streams: dict[str, bytes]) -> bytes:
+    """Streams by name, `folder/name` in a folder; each gets sectors of its own."""
+    free, end, none = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF
+    folders = sorted({name.split("/")[0] for name in streams if "/" in name})
+    sectors: list[bytes] = []
+    table: list[int] = []
+
+    def keep(content: bytes) -> int:
+        first = len(sectors)
+        pieces = [content[place : place + 512].ljust(512, b"\0") for place in range(0, len(content), 512)]
+        sectors.extend(pieces)
+        table.extend([*range(first + 1, first + len(pieces)), end])
+        return first
+
+    entries: list[list[object]] = [["Root Entry", 5, none, end, 0]]
+    for folder in folders:
+        entries.append([folder, 1, none, 0, 0])
+    inside: dict[str, list[int]] = {"": [*range(1, len(folders) + 1)]}
+    for name, content in streams.items():
+        folder, _, last = name.rpartition("/")
+        content = content.ljust(4096, b"\0")  # shorter ones would stand elsewhere
+        inside.setdefault(folder, []).append(len(entries))
+        entries.append([last, 2, none, keep(content), len(content)])
+    after: dict[int, int] = {}
+    for folder, members in inside.items():
+        entries[0 if not folder else folders.index(folder) + 1][2] = members[0]
+        after |= dict(zip(members, members[1:], strict=False))  # a chain to the right is a tree, too
+    listing = b""
+    for number, (name, kind, child, start, size) in enumerate(entries):
+        encoded = str(name).encode("utf-16-le")
+        listing += encoded.ljust(64, b"\0") + struct.pack("<HBB", len(encoded) + 2, kind, 1)
+        listing += (
+            struct.pack("<III", none, after.get(number, none), child) + bytes(36) + struct.pack("<IQ", start, size)
+        )
+    directory = keep(listing)
+    count = len(sectors)
+    fat = len(sectors) // 128 + 1
+    table += [0xFFFFFFFD] * fat
+    table += [free] * (fat * 128 - len(table))
+    sectors += [struct.pack("<128I", *table[place : place + 128]) for place in range(0, fat * 128, 128)]
+    head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(10)
+    head += struct.pack("<IIIIIIII", fat, directory, 0, 4096, end, 0, end, 0)
+    head += struct.pack("<109I", *range(count, count + fat), *[free] * (109 - fat))
+    return head + b"".join(sectors)
+
+
+def doc() -> bytes:
+    """Two pieces: the first in two bytes a character, the second in one."""
+    first = "Grüße – 日本\r"
+    second = "\x13HYPERLINK x\x14link\x15\ra\x07b\x07\x07c\x07d\x07\x07end\r"
+    main = bytearray(2048)
+    struct.pack_into("<HH", main, 0, 0xA5EC, 0x00C1)
+    struct.pack_into("<H", main, 0x0A, 0x0200)
+    main[1024 : 1024 + 2 * len(first)] = first.encode("utf-16-le")
+    main[1536 : 1536 + len(second)] = second.encode("cp1252")
+    places = struct.pack("<III", 0, len(first), len(first) + len(second))
+    pieces = struct.pack("<HIH", 0, 1024, 0) + struct.pack("<HIH", 0, 1536 * 2 | 0x40000000, 0)
+    clx = b"\x02" + struct.pack("<I", len(places + pieces)) + places + pieces
+    struct.pack_into("<II", main, 0x01A2, 0, len(clx))
+    return compound({"WordDocument": bytes(main), "1Table": clx})
+
+
+def ppt() -> bytes:
+    def record(kind: int, content: bytes, *, holds: bool = False) -> bytes:
+        return struct.pack("<HHI", 15 if holds else 0, kind, len(content)) + content
+
+    outline = record(1011, struct.pack("<IIIII", 2, 0, 0, 256, 0))
+    outline += record(4008, b"Title") + record(4000, "Body Ω".encode("utf-16-le"))
+    document = record(1000, record(4080, outline, holds=True), holds=True)
+    slide = record(1006, record(0xF00D, record(4008, b"box"), holds=True), holds=True)
+    directory = record(6002, struct.pack("<III", 2 << 20 | 1, 0, len(document)))
+    place = len(document) + len(slide)
+    edit = record(4085, struct.pack("<IIIIIII", 0, 0, 0, place, 1, 3, 0))
+    data = document + slide + directory + edit
+    user = record(4086, struct.pack("<III", 20, 0xE391C05F, place + len(directory)))
+    return compound({"PowerPoint Document": data, "Current User": user})
+
+
+def outlook() -> bytes:
+    def text(value: str) -> bytes:
+        return value.encode("utf-16-le")
+
+    ticks = 133485768000000000  # 2024-01-01 10:00 UTC
+    properties = bytes(32) + struct.pack("<HHIQ", 0x40, 0x39, 6, ticks)
+    found = {
+        "__properties_version1.0": properties,
+        "__substg1.0_0037001F": text("Plans"),
+        "__substg1.0_0C1A001F": text("Ada"),
+        "__substg1.0_5D01001F": text("ada@example.com"),
+        "__substg1.0_0E04001F": text("Bob"),
+        "__substg1.0_1000001F": text("Hello Bob"),
+        "__attach_version1.0_#00000000/__substg1.0_3707001F": text("plan.pdf"),
+    }
+    return compound(found)
+
+
+def xls() -> bytes:
+    def record(kind: int, content: bytes) -> bytes:
+        return struct.pack("<HH", kind, len(content)) + content
+
+    def label(row: int, column: int, text: str) -> bytes:
+        return record(0x0204, struct.pack("<HHHHB", row, column, 0, len(text), 0) + text.encode("latin-1"))
+
+    begin = struct.pack("<HHHHII", 0x0600, 0, 0, 0, 0, 0)
+    book = record(0x0809, begin[:2] + struct.pack("<H", 5) + begin[4:])
+    sheet = record(0x0809, begin[:2] + struct.pack("<H", 16) + begin[4:])
+    sheet += label(0, 0, "name") + label(0, 1, "age") + label(1, 0, "Ada")
+    sheet += record(0x0203, struct.pack("<HHHd", 1, 1, 0, 36.0)) + record(0x000A, b"")
+    name = b"First"
+    bound = record(0x0085, struct.pack("<IBBBB", 0, 0, 0, len(name), 0) + name)
+    start = len(book) + len(bound) + 4
+    bound = record(0x0085, struct.pack("<IBBBB", start, 0, 0, len(name), 0) + name)
+    return compound({"Workbook": book + bound + record(0x000A, b"") + sheet})
