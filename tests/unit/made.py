@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from email.message import EmailMessage
+from itertools import pairwise
 
 from hostile import archive
 from hostile import pdf as pdf_of_objects
@@ -224,7 +225,7 @@ def compound(streams: dict[str, bytes]) -> bytes:
     after: dict[int, int] = {}
     for folder, members in inside.items():
         entries[0 if not folder else folders.index(folder) + 1][2] = members[0]
-        after |= dict(zip(members, members[1:], strict=False))  # a chain to the right is a tree, too
+        after |= dict(pairwise(members))  # a chain to the right is a tree, too
     listing = b""
     for number, (name, kind, child, start, size) in enumerate(entries):
         encoded = str(name).encode("utf-16-le")

@@ -74,10 +74,10 @@ async def test_what_is_no_text_is_refused(extract: Extract) -> None:
 async def test_pages_show_what_is_seen_of_them(extract: Extract) -> None:
     (found,) = await extract(
         "a.html",
-        "<html><head><title> The \n page</title><style>x{}</style></head><body><nav><a href=x>Home</a> <b>More</b></nav>"
-        "<h1>Heading <i>one</i></h1><p>Some&nbsp;<b>bold</b> text,<br>next &amp; more.</p><ul><li>a<li>b<ul><li>c</ul></ul>"
-        "<table><tr><th>k<th>v<tr><td>1<td>2</table><pre>def f():\n    return 1</pre><script>bad()</script>"
-        "<p>see <img alt='a picture' src=x></p></body></html>",
+        "<html><head><title> The \n page</title><style>x{}</style></head>"
+        "<body><nav><a href=x>Home</a> <b>More</b></nav><h1>Heading <i>one</i></h1><p>Some&nbsp;<b>bold</b> text,<br>next &amp; more.</p>"
+        "<ul><li>a<li>b<ul><li>c</ul></ul><table><tr><th>k<th>v<tr><td>1<td>2</table><pre>def f():\n    return 1</pre>"
+        "<script>bad()</script><p>see <img alt='a picture' src=x></p></body></html>",
     )
     assert found.metadata["title"] == "The page"
     assert found.text == (
@@ -130,8 +130,8 @@ async def test_mail(extract: Extract) -> None:
     assert found.metadata["title"] == "Grüße & plans"
     (found,) = await extract("a.msg", made.outlook())
     assert found.text == (
-        "Subject: Plans\nFrom: Ada <ada@example.com>\nTo: Bob\nDate: 2024-01-01 10:00:00+00:00\nAttachments: plan.pdf\n\n"
-        "Hello Bob"
+        "Subject: Plans\nFrom: Ada <ada@example.com>\nTo: Bob\nDate: 2024-01-01 10:00:00+00:00\n"
+        "Attachments: plan.pdf\n\nHello Bob"
     )
 
 
