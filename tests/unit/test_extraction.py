@@ -75,8 +75,9 @@ async def test_pages_show_what_is_seen_of_them(extract: Extract) -> None:
     (found,) = await extract(
         "a.html",
         "<html><head><title> The \n page</title><style>x{}</style></head>"
-        "<body><nav><a href=x>Home</a> <b>More</b></nav><h1>Heading <i>one</i></h1><p>Some&nbsp;<b>bold</b> text,<br>next &amp; more.</p>"
-        "<ul><li>a<li>b<ul><li>c</ul></ul><table><tr><th>k<th>v<tr><td>1<td>2</table><pre>def f():\n    return 1</pre>"
+        "<body><nav><a href=x>Home</a> <b>More</b></nav><h1>Heading <i>one</i></h1>"
+        "<p>Some&nbsp;<b>bold</b> text,<br>next &amp; more.</p><ul><li>a<li>b<ul><li>c</ul></ul>"
+        "<table><tr><th>k<th>v<tr><td>1<td>2</table><pre>def f():\n    return 1</pre>"
         "<script>bad()</script><p>see <img alt='a picture' src=x></p></body></html>",
     )
     assert found.metadata["title"] == "The page"
