@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from conftest import Person, Server
+from fastback.completions.provider import Provider
 from fastback.features.memories import recall
 from page import open_page
 from webpages import TEXT, Web, configured, searching, served
@@ -175,6 +178,74 @@ async def test_nothing_is_remembered_where_that_is_not_to_be(ada: Person, upstre
         (await ada.post("/api/v1/auths/admin/config", {**settings, field: False})).ok()
         (await ada.post(CHAT, wanted)).ok()
         assert prompt_of((await asked(upstream))[-1]) == ""
+
+
+def reviewing(every: int) -> Any:
+    """Variables with which a model looks back after so many questions."""
+    more = {"ENABLE_MEMORY_BACKGROUND_REVIEW": "true", "MEMORIES_REVIEW_INTERVAL_TURNS": str(every)}
+    return pytest.mark.parametrize("environment", [more], indirect=True)
+
+
+@reviewing(2)
+async def test_a_model_looks_back_after_so_many_questions(
+    ada: Person, upstream: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = (await ada.post(f"{M}/add", {"content": "Ada has a cat"})).ok()
+    told = asyncio.Event()
+    operations = [
+        {"action": "add", "type": "user", "content": "Ada likes roses", "path": "likes"},
+        {"action": "remove", "id": kept["id"]},
+    ]
+    reviews: list[Any] = []
+    real = Provider.complete
+
+    async def complete(self: Provider, model: Any, payload: Any, asking: Any) -> Any:
+        if asking.task != "memory_review":
+            return await real(self, model, payload, asking)
+        reviews.append(payload)
+        told.set()
+        content = f"Here you are: {json.dumps({'operations': operations})}"
+        return {"choices": [{"message": {"content": content}}]}
+
+    monkeypatch.setattr(Provider, "complete", complete)
+    async with open_page(ada) as page:
+        first = await page.ask("I like roses [[tokens 1]]", features={"memory": True})
+        assert not reviews
+    async with open_page(ada) as page:
+        again = {"chat_id": first["chat_id"], "parent_id": first["answer"]}
+        second = await page.ask("Really [[tokens 1]]", features={"memory": True}, **again)
+    await asyncio.wait_for(told.wait(), 10)
+    asked_for = reviews[0]["messages"][-1]["content"]
+    assert "user: I like roses" in asked_for and "assistant: word0" in asked_for and f"id={kept['id']}" in asked_for
+    for _ in range(200):
+        (memory,) = (await ada.get(f"{M}/")).ok()
+        if memory["content"] == "Ada likes roses":
+            break
+        await asyncio.sleep(0.02)
+    about = {"created_by": "background_review", "chat_id": first["chat_id"], "message_id": second["answer"]}
+    assert memory["meta"] == {**about, "model": "demo-small"} and memory["path"] == "likes"
+
+
+@reviewing(1)
+async def test_nonsense_changes_no_memories(ada: Person, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    await remembered(ada, "Ada has a cat")
+    answers = ["", "no JSON", '{"operations": 5}', '{"operations": [{"action": "burn"}]}']
+    answers.append('{"operations": [{"action": "add", "content": "x"}, {"action": "remove", "id": "nothing"}]}')
+    left = list(answers)
+
+    async def complete(self: Provider, model: Any, payload: Any, asking: Any) -> Any:
+        return {"choices": [{"message": {"content": left.pop()}}]}
+
+    monkeypatch.setattr(Provider, "complete", complete)
+    for _ in answers:
+        async with open_page(ada) as page:
+            await page.ask("Hi [[tokens 1]]", features={"memory": True})
+    for _ in range(100):
+        if not left:
+            break
+        await asyncio.sleep(0.02)
+    assert not left
+    assert [one["content"] for one in (await ada.get(f"{M}/")).ok()] == ["Ada has a cat"]
 
 
 def test_what_was_told_before_is_taken_out_of_a_prompt() -> None:

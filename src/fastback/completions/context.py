@@ -117,9 +117,15 @@ class Context:
                 await self._add_sources(prepared, items, searched, request, model, asking, tell)
         return prepared
 
+    @staticmethod
+    def remembers(request: TurnRequest, model: Model) -> bool:
+        """Whether a request wants its asker's memories used, and the model is one that may have them."""
+        allowed = (_meta(model).get("capabilities") or {}).get("memory", True)
+        return bool(request.features.get("memory")) and allowed is not False
+
     async def _remember(self, prepared: Prepared, request: TurnRequest, model: Model, asking: Asking) -> None:
         """Tell the model what of the asker's memories has to do with the conversation, where that is asked for."""
-        if not request.features.get("memory") or (_meta(model).get("capabilities") or {}).get("memory", True) is False:
+        if not self.remembers(request, model):
             return
         messages = prepared.payload["messages"]
         questions = [prompt.text_of(one) for one in messages if one.get("role") == "user"]

@@ -10,6 +10,7 @@ from fastback.access.permissions import Permissions
 from fastback.completions.context import Context
 from fastback.completions.events import ChatWatchers
 from fastback.completions.follow_ups import FollowUps
+from fastback.completions.memory_review import MemoryReview
 from fastback.completions.provider import Provider
 from fastback.completions.service import Completions
 from fastback.completions.sources.elsewhere import Elsewhere
@@ -61,6 +62,7 @@ async def start(services: Services) -> None:
         provider,
         follow_ups,
         watchers,
+        MemoryReview(config, provider, services.get(Memories)),
         settings.chat_response_stream_delta_chunk_size,
     )
     services.add(ChatWatchers, watchers)

@@ -18,6 +18,7 @@ from fastback.completions.answer import Answer, ProviderError, text_of
 from fastback.completions.context import Context, Prepared
 from fastback.completions.events import SHARED, ChatWatchers, TurnEvent
 from fastback.completions.follow_ups import FollowUps
+from fastback.completions.memory_review import MemoryReview
 from fastback.completions.provider import Provider, ProviderFailed, Upstream, detail_of
 from fastback.completions.request import TurnRequest, is_stored
 from fastback.completions.sources.context import Source
@@ -292,15 +293,20 @@ class Turn:
         await self.emit("chat:completion", done)
         if self._stored and self._s.watchers.others(self.request.chat_id, self.request.session_id):
             await self._share(done)
-        await self._tasks_after(output, prepared)
-
-    async def _tasks_after(self, output: list[dict[str, Any]], prepared: Prepared) -> None:
-        if not self.tasks_wanted:
+        remembers = self._s.context.remembers(self.request, self.model)
+        if not self.tasks_wanted and not remembers:
             return
         if self._stored:
             messages = await turns.conversation(self._s.db, self.request.chat_id, self.message_id)
         else:
             messages = [*prepared.payload["messages"], {"role": "assistant", "content": text_of(output)}]
+        await self._tasks_after(messages)
+        if remembers and text_of(output).strip() and self._s.review.is_due(messages):
+            self._s.tasks.background(self._s.review.run(messages, self.model, prepared.model, self.asking))
+
+    async def _tasks_after(self, messages: list[dict[str, Any]]) -> None:
+        if not self.tasks_wanted:
+            return
         await self._s.follow_ups.run(
             self.tasks_wanted,
             chat_id=self.request.chat_id,
@@ -325,5 +331,6 @@ class TurnServices(msgspec.Struct):
     provider: Provider
     follow_ups: FollowUps
     watchers: ChatWatchers
+    review: MemoryReview
     #: Pieces of an answer that are sent together at least.
     pieces: int = 1
