@@ -26,7 +26,7 @@ from fastback.kit.http.validation import likeness
 #: What a parameter of a path is called in the estate: of the first pattern that fits path and name.
 PLACES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (r"/chats/.*share", "share_id|chat_id|id", ("share", "loose")),
-    (r"^/api/(v1/chats|tasks)", "chat_id|id", ("chat", "loose", "pinned", "archived")),
+    (r"^/api/(v1/chats|v1/terminals|tasks)", "chat_id|id", ("chat", "loose", "pinned", "archived")),
     (r"^/api/v1/(chats|analytics|channels|users)", "user_id", ("user",)),
     (r"^/api/v1/chats", "message_id", ("message",)),
     (r"^/api/v1/(chats|folders)", "folder_id|id", ("folder",)),
