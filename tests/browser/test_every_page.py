@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import asyncio
 
 import pytest
 from playwright.async_api import TimeoutError as PageTimeout
@@ -13,29 +13,54 @@ from conftest import Person, Server
 
 pytestmark = pytest.mark.browser
 
-ADMIN = (
-    "/admin",
-    "/admin/users/overview",
-    "/admin/users/groups",
-    "/admin/evaluations/leaderboard",
-    "/admin/evaluations/feedback",
-    "/admin/functions",
-    "/admin/functions/create",
-)
+PROMPT = "Write a summary in 50 words that summarizes {{topic}}."
+OBJECTIVE = "Describe your knowledge base and objectives"
+
+#: Pages, each with words that it shows once it is there.
+ADMIN = {
+    "/admin": "ada@example.com",
+    "/admin/users/overview": "ada@example.com",
+    "/admin/users/groups": "Birds",
+    "/admin/evaluations/leaderboard": "Elo rating system",
+    "/admin/evaluations/feedback": "No feedback found",
+    "/admin/functions": "Calm",
+    "/admin/functions/create": "Save & Create",
+    "/admin/functions/edit?id=calm": "Production",
+}
 #: Addresses of administration that lead to a page of settings.
 SETTINGS = ("/admin/settings", "/admin/analytics")
-WORKSPACE = (
-    "/workspace",
-    "/workspace/models",
-    "/workspace/models/create",
-    "/workspace/knowledge",
-    "/workspace/knowledge/create",
-    "/workspace/prompts",
-    "/workspace/prompts/create",
-    "/workspace/skills",
-    "/workspace/skills/create",
-    "/workspace/tools",
-    "/workspace/tools/create",
+WORKSPACE = {
+    "/workspace": "Heron",
+    "/workspace/models": "Heron",
+    "/workspace/models/create": "Save & Create",
+    "/workspace/models/edit?id=heron": "Save & Update",
+    "/workspace/knowledge": "Rivers",
+    "/workspace/knowledge/create": "Create Knowledge",
+    "/workspace/prompts": "Greet",
+    "/workspace/prompts/create": "Create Prompt",
+    "/workspace/skills": "Walk",
+    "/workspace/skills/create": "Save & Create",
+    "/workspace/skills/edit?id=walk": "SKILL.md",
+    "/workspace/tools": "Adder",
+    "/workspace/tools/create": "Save & Create",
+    "/workspace/tools/edit?id=adder": "Production",
+}
+#: Pages where something is made: what is filled in, and the button that makes it.
+MAKING = (
+    ("/workspace/prompts/create", {"Prompt Name": "Thank", PROMPT: "Thank you"}, "Save"),
+    ("/workspace/knowledge/create", {"Name your knowledge base": "Seas", OBJECTIVE: "Salt"}, "Create Knowledge"),
+    ("/workspace/tools/create", {"Tool Name": "Sum", "Tool Description": "Sums"}, "Save & Create"),
+    ("/workspace/skills/create", {"Skill Name": "Swim", "Skill Description": "How to swim"}, "Save & Create"),
+    ("/workspace/models/create", {"Model Name": "Egret"}, "Save & Create"),
+    ("/admin/functions/create", {"Function Name": "Still", "Function Description": "Quiet"}, "Save & Create"),
+)
+#: Pages where something is changed, and the field that is.
+CHANGING = (
+    ("/workspace/models/edit?id=heron", "Model Name", "Save & Update"),
+    ("/workspace/prompts/{prompt}", "Prompt Name", "Save"),
+    ("/workspace/tools/edit?id=adder", "Tool Name", "Save"),
+    ("/workspace/skills/edit?id=walk", "Skill Name", "Save"),
+    ("/admin/functions/edit?id=calm", "Function Name", "Save"),
 )
 #: Pages of settings that show figures, or act at once: they have nothing to save.
 UNSAVED = {"Notifications", "Keyboard", "Data Controls", "Usage", "Archived Chats", "About"}
@@ -73,30 +98,29 @@ _FOLLOW = """path => {
 }"""
 
 
-async def opened(tab: Tab, site: Server, path: str) -> list[str]:
-    """Open a page; what went wrong meanwhile, each with the page."""
+async def opened(tab: Tab, site: Server, path: str, words: str = "") -> list[str]:
+    """Open a page that shows some words; what went wrong meanwhile, each with the page."""
     before = len(tab.wrong)
     if tab.page.url.startswith(site.url):
         await tab.page.evaluate(_FOLLOW, path)
     else:
         await tab.page.goto(site.url + path)
     try:
+        if words:
+            await expect(tab.page.get_by_text(words).locator("visible=true").first).to_be_visible()
         await tab.settled()
-    except TimeoutError as error:
-        tab.wrong.append(str(error))
+    except (TimeoutError, AssertionError) as error:
+        tab.wrong.append(str(error)[:300])
     return [f"{path}: {one}" for one in tab.wrong[before:]]
 
 
 async def test_pages_of_administration(site: Server, admin: Person, tab: Tab) -> None:
-    function = {"id": "calm", "name": "Calm", "content": FUNCTION, "meta": {"description": "", "manifest": {}}}
-    (await admin.post("/api/v1/functions/create", function)).ok()
-    group = (await admin.post("/api/v1/groups/create", {"name": "Birds", "description": ""})).ok()
+    await _records(admin)
     wrong = []
-    for path in (*ADMIN, "/admin/functions/edit?id=calm", f"/admin/users/groups?id={group['id']}"):
-        wrong += await opened(tab, site, path)
-        await expect(tab.page).to_have_url(re.compile(re.escape(site.url + path)))
+    for path, words in ADMIN.items():
+        wrong += await opened(tab, site, path, words)
     for path in SETTINGS:
-        wrong += await opened(tab, site, path)
+        wrong += await opened(tab, site, path, "Personalization")
         await expect(tab.page.get_by_role("dialog")).to_be_visible()
     assert not wrong, "\n".join(wrong)
 
@@ -104,28 +128,69 @@ async def test_pages_of_administration(site: Server, admin: Person, tab: Tab) ->
 async def test_pages_of_the_workspace(site: Server, admin: Person, tab: Tab) -> None:
     made = await _records(admin)
     wrong = []
-    for path in (*WORKSPACE, *made):
-        wrong += await opened(tab, site, path)
-        await expect(tab.page).to_have_url(re.compile(re.escape(site.url + path)))
+    pages = {f"/workspace/prompts/{made['prompt']}": "Live", f"/workspace/knowledge/{made['knowledge']}": "Access"}
+    for path, words in (WORKSPACE | pages).items():
+        wrong += await opened(tab, site, path, words)
     assert not wrong, "\n".join(wrong)
 
 
-async def _records(admin: Person) -> list[str]:
-    """One record of each kind; the pages that show them."""
+async def _records(admin: Person) -> dict[str, str]:
+    """One record of each kind; the ids of those that do not choose theirs."""
     model = {"id": "heron", "name": "Heron", "base_model_id": "demo-small", "meta": {}, "params": {}}
     (await admin.post("/api/v1/models/create", model)).ok()
-    prompt = {"command": "greet", "name": "Greet", "content": "Hello"}
-    made = (await admin.post("/api/v1/prompts/create", prompt)).ok()
-    tool = {"id": "adder", "name": "Adder", "content": TOOL, "meta": {"description": "", "manifest": {}}}
+    prompt = (await admin.post("/api/v1/prompts/create", {"command": "greet", "name": "Greet", "content": "Hi"})).ok()
+    tool = {"id": "adder", "name": "Adder", "content": TOOL, "meta": {"description": "Short", "manifest": {}}}
     (await admin.post("/api/v1/tools/create", tool)).ok()
     skill = {"id": "walk", "name": "Walk", "description": "How to walk", "content": "Step by step"}
     (await admin.post("/api/v1/skills/create", skill)).ok()
-    return [
-        "/workspace/models/edit?id=heron",
-        f"/workspace/prompts/{made['id']}",
-        "/workspace/tools/edit?id=adder",
-        "/workspace/skills/edit?id=walk",
-    ]
+    function = {"id": "calm", "name": "Calm", "content": FUNCTION, "meta": {"description": "Short", "manifest": {}}}
+    (await admin.post("/api/v1/functions/create", function)).ok()
+    knowledge = (await admin.post("/api/v1/knowledge/create", {"name": "Rivers", "description": "Of water"})).ok()
+    group = (await admin.post("/api/v1/groups/create", {"name": "Birds", "description": ""})).ok()
+    return {"prompt": prompt["id"], "knowledge": knowledge["id"], "group": group["id"]}
+
+
+async def test_things_are_made_and_changed_in_their_pages(site: Server, admin: Person, tab: Tab) -> None:
+    made = await _records(admin)
+    page = tab.page
+    wrong = []
+    for path, fields, button in MAKING:
+        wrong += await opened(tab, site, path, button)
+        for placeholder, text in fields.items():
+            await page.get_by_placeholder(placeholder, exact=True).last.fill(text)
+        if "models" in path:
+            await page.get_by_label("Select a base model").click()
+            await page.get_by_role("option").filter(has_text="demo-large").click()
+        wrong += await _pressed(tab, button, f"{path.removesuffix('/create').rpartition('/')[2]}/create")
+    for pattern, placeholder, button in CHANGING:
+        path = pattern.format(**made)
+        wrong += await opened(tab, site, path, button)
+        field = page.get_by_placeholder(placeholder, exact=True)
+        await field.fill(f"{await field.input_value()} again")
+        wrong += await _pressed(tab, button, "/update")
+    assert not wrong, "\n".join(wrong)
+
+
+async def _pressed(tab: Tab, button: str, sends: str) -> list[str]:
+    """Press a button, and confirm it where a question comes up; what went wrong, or that `sends` was not asked."""
+    sent, before = len(tab.asked), len(tab.wrong)
+    await tab.page.get_by_role("button", name=button).last.click()
+    question = tab.page.get_by_role("button", name="Confirm", exact=True)
+    for _ in range(40):
+        if any(one.startswith("POST") and one.endswith(sends) for one in tab.asked[sent:]):
+            break
+        if await question.count():
+            await question.last.click()
+        await asyncio.sleep(0.1)
+    else:
+        tab.wrong.append(f"{tab.page.url}: {button} did not send {sends}")
+    await tab.settled()
+    return tab.wrong[before:] + await complaints(tab)
+
+
+async def complaints(tab: Tab) -> list[str]:
+    """What the page complains about at the moment."""
+    return await tab.page.locator("[data-sonner-toast][data-type=error]").all_inner_texts()
 
 
 async def test_every_page_of_settings_opens_and_saves(site: Server, admin: Person, tab: Tab) -> None:
@@ -162,5 +227,4 @@ async def _save(tab: Tab, name: str) -> None:
     await tab.settled()
     posts = [one for one in tab.asked[sent:] if one.startswith("POST")]
     assert posts or name in SILENT, "nothing was sent"
-    complaints = tab.page.locator("[data-sonner-toast][data-type=error]")
-    assert await complaints.all_inner_texts() == []
+    assert await complaints(tab) == []
