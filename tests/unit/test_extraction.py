@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import made
+import msgspec
 import pytest
 
 from fastback import messages
-from fastback.retrieval.contracts import Document, RetrievalError
+from fastback.kit.workers import spool
+from fastback.kit.workers.failures import JobFailed
+from fastback.retrieval.contracts import Document
+from fastback.retrieval.extraction import worker
 from fastback.retrieval.extraction.formats.reading import Source
 from fastback.retrieval.extraction.local import Local
-
-
-@pytest.fixture
-async def local() -> AsyncIterator[Local]:
-    made = Local()
-    yield made
-    await made.close()
-
 
 Extract = Callable[..., Any]
 
 
 @pytest.fixture
-def extract(local: Local, tmp_path: Path) -> Extract:
-    async def extract(name: str, content: bytes | str, content_type: str = "", **options: Any) -> list[Document]:
+def extract(tmp_path: Path) -> Extract:
+    """Reading as a worker does it, in this process."""
+
+    def extract(name: str, content: bytes | str, content_type: str = "", **options: Any) -> list[Document]:
         path = tmp_path / "file"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        extension = name.rsplit(".", 1)[-1].lower()
-        return await local.extract(Source(str(path), name, extension, content_type, **options))
+        source = Source(str(path), name, name.rsplit(".", 1)[-1].lower(), content_type, **options)
+        count = worker.handle({"source": msgspec.to_builtins(source), "spool": str(tmp_path / "spool")})
+        found = [Document(text, metadata) for metadata, text in spool.read(tmp_path / "spool")]
+        assert len(found) == count
+        return found
 
     return extract
+
+
+async def test_a_worker_reads_for_the_server(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("Grüße\r\n" * 100_000)
+    local = Local()
+    (found,) = await local.extract(Source(str(tmp_path / "file"), "a.txt", "txt"))
+    assert found == Document("Grüße\n" * 100_000, {"source": str(tmp_path / "file")})
+    assert await local.mend([Document("ﬁne", {"page": 1}), Document("")]) == [
+        Document("fine", {"page": 1}),
+        Document(""),
+    ]
+    await local.close()
 
 
 @pytest.mark.parametrize(
@@ -50,13 +63,13 @@ def extract(local: Local, tmp_path: Path) -> Extract:
         ("cp1251", "Все счастливые семьи похожи друг на друга, каждая несчастливая семья несчастлива по-своему."),
     ],
 )
-async def test_plain_text_in_any_encoding(extract: Extract, encoding: str, text: str) -> None:
-    (found,) = await extract("a.txt", text.encode(encoding), "text/plain")
+def test_plain_text_in_any_encoding(extract: Extract, encoding: str, text: str) -> None:
+    (found,) = extract("a.txt", text.encode(encoding), "text/plain")
     assert found.text == text
 
 
-async def test_tables_give_a_document_a_row(extract: Extract) -> None:
-    found = await extract("a.csv", "name,age\r\nAda, 36\r\nBob,7,extra\r\n", csv_summary=True)
+def test_tables_give_a_document_a_row(extract: Extract) -> None:
+    found = extract("a.csv", "name,age\r\nAda, 36\r\nBob,7,extra\r\n", csv_summary=True)
     assert [one.text for one in found] == [
         "Table: 3 rows incl. header; 2 data rows; 3 columns: name, age.",
         "name: Ada\nage: 36",
@@ -65,14 +78,14 @@ async def test_tables_give_a_document_a_row(extract: Extract) -> None:
     assert [one.metadata["row"] for one in found] == [-1, 0, 1]
 
 
-async def test_what_is_no_text_is_refused(extract: Extract) -> None:
-    with pytest.raises(RetrievalError) as refused:
-        await extract("a.bin", bytes(range(256)) * 100)
+def test_what_is_no_text_is_refused(extract: Extract) -> None:
+    with pytest.raises(JobFailed) as refused:
+        extract("a.bin", bytes(range(256)) * 100)
     assert str(refused.value) == messages.FILE_NOT_SUPPORTED
 
 
-async def test_pages_show_what_is_seen_of_them(extract: Extract) -> None:
-    (found,) = await extract(
+def test_pages_show_what_is_seen_of_them(extract: Extract) -> None:
+    (found,) = extract(
         "a.html",
         "<html><head><title> The \n page</title><style>x{}</style></head>"
         "<body><nav><a href=x>Home</a> <b>More</b></nav><h1>Heading <i>one</i></h1>"
@@ -87,69 +100,69 @@ async def test_pages_show_what_is_seen_of_them(extract: Extract) -> None:
     )
 
 
-async def test_word_documents(extract: Extract) -> None:
-    (found,) = await extract("a.docx", made.docx())
+def test_word_documents(extract: Extract) -> None:
+    (found,) = extract("a.docx", made.docx())
     assert found.text == (
         "above\n\n# Report\n\nTwo\tlines\nand “quotes”\n\n- item\n  - deeper\n\n| a1 | b1 |\n| a2 x | b2 |\n\nboxed\n\n"
         "around\n\nnote"
     )
     # It is told by its content, whatever it is called.
-    (again,) = await extract("a.bin", made.docx())
+    (again,) = extract("a.bin", made.docx())
     assert again.text == found.text
 
 
-async def test_presentations(extract: Extract) -> None:
-    (found,) = await extract("a.pptx", made.pptx())
+def test_presentations(extract: Extract) -> None:
+    (found,) = extract("a.pptx", made.pptx())
     assert found.text == "Slide 1:\nSecond file\n| a | b |\n\nNotes: speak\n\nSlide 2:\nFirst file\nand more"
 
 
-async def test_open_documents(extract: Extract) -> None:
-    (found,) = await extract("a.odt", made.odt())
+def test_open_documents(extract: Extract) -> None:
+    (found,) = extract("a.odt", made.odt())
     assert found.text == "# Report\n\nTwo  blanks\tand\nlines\n\n- item\n\n| a | b | b |"
-    (found,) = await extract("a.odp", made.odp())
+    (found,) = extract("a.odp", made.odp())
     assert found.text == "Slide 1:\n\nFirst\n\nNotes:\n\nspeak\n\nSlide 2:\n\nSecond"
 
 
-async def test_books(extract: Extract) -> None:
-    (found,) = await extract("a.epub", made.epub())
+def test_books(extract: Extract) -> None:
+    (found,) = extract("a.epub", made.epub())
     assert found.text == "# Two\n\nsecond file\n\n# One\n\nfirst file"
     assert found.metadata["title"] == "The Book"
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.ods", "a.xls"])
-async def test_spreadsheets(extract: Extract, name: str) -> None:
-    (found,) = await extract(name, {"a.xlsx": made.xlsx, "a.ods": made.ods, "a.xls": made.xls}[name]())
+def test_spreadsheets(extract: Extract, name: str) -> None:
+    (found,) = extract(name, {"a.xlsx": made.xlsx, "a.ods": made.ods, "a.xls": made.xls}[name]())
     assert found.text.startswith("Sheet: First\n| name | age |\n| Ada | 36 |")
 
 
-async def test_mail(extract: Extract) -> None:
-    (found,) = await extract("a.eml", made.mail(), "message/rfc822")
+def test_mail(extract: Extract) -> None:
+    (found,) = extract("a.eml", made.mail(), "message/rfc822")
     assert found.text == (
         "Subject: Grüße & plans\nFrom: Ada <ada@example.com>\nTo: bob@example.com\n"
         "Date: Mon, 01 Jan 2024 10:00:00 +0000\nAttachments: plan.pdf\n\nHello Bob,\n\nsee you – Ada"
     )
     assert found.metadata["title"] == "Grüße & plans"
-    (found,) = await extract("a.msg", made.outlook())
+    (found,) = extract("a.msg", made.outlook())
     assert found.text == (
         "Subject: Plans\nFrom: Ada <ada@example.com>\nTo: Bob\nDate: 2024-01-01 10:00:00+00:00\n"
         "Attachments: plan.pdf\n\nHello Bob"
     )
 
 
-async def test_old_office_files(extract: Extract) -> None:
-    (found,) = await extract("a.doc", made.doc())
+def test_old_office_files(extract: Extract) -> None:
+    (found,) = extract("a.doc", made.doc())
     assert found.text == "Grüße – 日本\n\nlink\n\n| a | b |\n| c | d |\n\nend"
-    (found,) = await extract("a.ppt", made.ppt())
+    (found,) = extract("a.ppt", made.ppt())
     assert found.text == "Slide 1:\nTitle\nBody Ω\nbox"
 
 
-async def test_rich_text(extract: Extract) -> None:
-    (found,) = await extract("a.rtf", made.RTF)
+def test_rich_text(extract: Extract) -> None:
+    (found,) = extract("a.rtf", made.RTF)
     assert found.text == "# Head\n\nGrüße – 日本 {x}\n\nМир\n\n| a | b |\n| c | d |\n\nend"
 
 
-async def test_pdf_by_page_or_in_one(extract: Extract) -> None:
-    found = await extract("a.pdf", made.pdf("First page", "Second (page)"))
+def test_pdf_by_page_or_in_one(extract: Extract) -> None:
+    found = extract("a.pdf", made.pdf("First page", "Second (page)"))
     assert [one.text for one in found] == ["First page", "Second (page)"]
     assert found[1].metadata == {
         "producer": "",
@@ -161,15 +174,15 @@ async def test_pdf_by_page_or_in_one(extract: Extract) -> None:
         "page": 1,
         "page_label": "ii",
     }
-    (whole,) = await extract("a.pdf", made.pdf("First page", "Second (page)"), pdf_pages=False)
+    (whole,) = extract("a.pdf", made.pdf("First page", "Second (page)"), pdf_pages=False)
     assert whole.text == "First page\n\fSecond (page)"
     assert "page" not in whole.metadata and whole.metadata["total_pages"] == 2
 
 
-async def test_what_programs_save_under_other_names(extract: Extract) -> None:
-    (found,) = await extract("a.xls", "<html><body><table><tr><td>1<td>2</table>", "application/vnd.ms-excel")
+def test_what_programs_save_under_other_names(extract: Extract) -> None:
+    (found,) = extract("a.xls", "<html><body><table><tr><td>1<td>2</table>", "application/vnd.ms-excel")
     assert found.text == "| 1 | 2 |"
-    (found,) = await extract("a.json", '{"a": 1}', "application/json")
+    (found,) = extract("a.json", '{"a": 1}', "application/json")
     assert found.text == '{"a": 1}'
-    (found,) = await extract("a.txt", "")
+    (found,) = extract("a.txt", "")
     assert found.text == ""
