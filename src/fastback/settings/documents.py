@@ -15,6 +15,9 @@ class Documents(Forwarding, frozen=True, kw_only=True):
     tiktoken_cache_dir: Annotated[
         str, about("Where token encodings are kept; `tiktoken` in the cache directory when empty.")
     ] = ""
+    rapidocr_params: Annotated[
+        str, about("Options of RapidOCR, which reads pictures in PDFs where it is installed: a JSON object.")
+    ] = '{"EngineConfig.onnxruntime.intra_op_num_threads": 1}'
     mineru_max_markdown_bytes: Annotated[
         int | None, about("Bytes of a text in an archive of MinerU's; 128 MB when unset.", least=1)
     ] = None

@@ -22,13 +22,17 @@ LIMITS = Limits(
     jobs=200,
     niceness=15,
 )
+#: Where pictures are read: slowly, with libraries that map much.
+PICTURES = Limits(processes=1, seconds=1800, memory=4 * 1024**3, idle=60, jobs=50, niceness=15)
+_WORKER = "fastback.retrieval.extraction.worker"
 
 
 class Local:
     """Reads files in worker processes."""
 
     def __init__(self, limits: Limits = LIMITS) -> None:
-        self.workers = Workers("fastback.retrieval.extraction.worker", limits, name="extraction")
+        self.workers = Workers(_WORKER, limits, name="extraction")
+        self._pictures = Workers(_WORKER, PICTURES, name="reading pictures")
 
     async def extract(self, source: Source) -> list[Document]:
         """The documents of a file.
@@ -37,7 +41,10 @@ class Local:
             RetrievalError: it cannot be read.
         """
         async with spool.spool() as path:
-            await self._ask({"source": msgspec.to_builtins(source), "spool": path})
+            await self._ask(
+                {"source": msgspec.to_builtins(source), "spool": path},
+                pictures=source.pdf_images and source.extension == "pdf",
+            )
             return [Document(text, metadata) async for metadata, text in spool.receive(path)]
 
     async def check(self, source: Source) -> None:
@@ -70,9 +77,9 @@ class Local:
             texts = [text async for _, text in spool.receive(back)]
         return [Document(text, one.metadata) for text, one in zip(texts, documents, strict=True)]
 
-    async def _ask(self, job: dict[str, Any]) -> Any:
+    async def _ask(self, job: dict[str, Any], *, pictures: bool = False) -> Any:
         try:
-            return await self.workers.ask(job)
+            return await (self._pictures if pictures else self.workers).ask(job)
         except JobFailed as error:
             raise RetrievalError(str(error)) from None
         except WorkerCrashed:
@@ -84,3 +91,4 @@ class Local:
 
     async def close(self) -> None:
         await self.workers.close()
+        await self._pictures.close()

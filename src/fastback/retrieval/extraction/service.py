@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +17,8 @@ from fastback.retrieval.extraction.engines.table import ENGINES
 from fastback.retrieval.extraction.formats.reading import MOST_TEXT, Source, too_much
 from fastback.retrieval.extraction.local import Local
 from fastback.settings import Settings
+
+log = logging.getLogger("fastback.extraction")
 
 #: What is looked at before an engine opens it.
 _ARCHIVES = ("docx", "epub", "odt", "pptx", "xlsx")
@@ -42,6 +46,7 @@ class Extraction:
         self._settings = settings
         self._client = client
         self._permissions = permissions
+        self._warned = False
         self._local = local
 
     def _source(self, path: Path, filename: str, content_type: str | None) -> Source:
@@ -55,6 +60,7 @@ class Extraction:
             max_size=int(megabytes or 100) * 1024 * 1024,
             pdf_pages=config.text("rag.pdf_loader_mode") != "single",
             pdf_images=config.flag("rag.pdf_extract_images"),
+            ocr=self._settings.rapidocr_params,
             csv_summary=self._settings.enable_rag_csv_summary,
         )
 
@@ -63,6 +69,9 @@ class Extraction:
     ) -> list[Document]:
         """See `contracts.Extractor`."""
         source = self._source(path, filename, content_type)
+        if source.pdf_images and not self._warned and importlib.util.find_spec("rapidocr") is None:
+            self._warned = True
+            log.warning("pictures in PDFs are not read: RapidOCR is not installed (the extra `ocr`)")
         if not self._config.text("rag.content_extraction_engine"):
             return await self._local.extract(source)
         return await self._by_engine(source, asking)

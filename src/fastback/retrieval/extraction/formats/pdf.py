@@ -10,6 +10,7 @@ from typing import Any
 import pypdfium2 as pdfium
 
 from fastback.kit.workers.failures import JobFailed
+from fastback.retrieval.extraction.formats import pictures
 from fastback.retrieval.extraction.formats.reading import Metadata, Piece, Source, broken
 
 _DATES = ("creationdate", "moddate")
@@ -60,6 +61,8 @@ def read(source: Source) -> Iterator[Piece]:
         try:
             page = document[index]
             text = _text(page)
+            if source.pdf_images and (words := pictures.text_of(page, source.ocr)):
+                text = f"{text}\n\n{words}".strip()
             page.close()
         except pdfium.PdfiumError:
             text = ""

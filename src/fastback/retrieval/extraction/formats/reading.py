@@ -28,6 +28,7 @@ class Source(msgspec.Struct, frozen=True):
         max_size: bytes that an archive may unpack to.
         pdf_pages: whether a PDF becomes a document a page, or one in all.
         pdf_images: whether pictures in a PDF are read, too.
+        ocr: options of the library that reads them, a JSON object.
         csv_summary: whether a table begins with a document about itself.
     """
 
@@ -38,6 +39,7 @@ class Source(msgspec.Struct, frozen=True):
     max_size: int = 100 * 1024 * 1024
     pdf_pages: bool = True
     pdf_images: bool = False
+    ocr: str = ""
     csv_summary: bool = False
 
     @property
