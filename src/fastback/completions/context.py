@@ -9,6 +9,7 @@ import msgspec
 
 from fastback.access.identity import User
 from fastback.completions import history, params, prompt, unread
+from fastback.completions.pictures import Pictures
 from fastback.completions.request import TurnRequest, is_stored
 from fastback.completions.sources.context import Source, elements, put, rendered
 from fastback.completions.sources.found import Finder, Tell
@@ -63,6 +64,7 @@ class Context:
         finder: Finder,
         web: WebStage,
         recall: Recall,
+        pictures: Pictures,
         settings: Settings,
     ) -> None:
         self._settings = settings
@@ -73,6 +75,7 @@ class Context:
         self._finder = finder
         self._web = web
         self._recall = recall
+        self._pictures = pictures
 
     async def prepare(
         self, request: TurnRequest, model: Model, asking: Asking, *, tell: Tell = _untold, reads: bool = True
@@ -115,6 +118,7 @@ class Context:
             )
             if items := [*_items(request, folder, model), *searched.items]:
                 await self._add_sources(prepared, items, searched, request, model, asking, tell)
+        prepared.payload["messages"] = await self._pictures.inlined(prepared.payload["messages"], user)
         return prepared
 
     @staticmethod

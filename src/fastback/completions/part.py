@@ -11,6 +11,7 @@ from fastback.completions.context import Context
 from fastback.completions.events import ChatWatchers
 from fastback.completions.follow_ups import FollowUps
 from fastback.completions.memory_review import MemoryReview
+from fastback.completions.pictures import Pictures
 from fastback.completions.provider import Provider
 from fastback.completions.service import Completions
 from fastback.completions.sources.elsewhere import Elsewhere
@@ -31,6 +32,7 @@ from fastback.features.retrieval.web_results import WebResults
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
+from fastback.kit.storage import Storage
 from fastback.kit.tasks import Tasks
 from fastback.providers.registry import ModelRegistry
 from fastback.retrieval.external.search import ExternalSearch
@@ -58,7 +60,7 @@ async def start(services: Services) -> None:
         db,
         bus,
         services.get(Tasks),
-        Context(db, config, registry, rights, finder, web, recall, settings),
+        Context(db, config, registry, rights, finder, web, recall, _pictures(services), settings),
         provider,
         follow_ups,
         watchers,
@@ -76,6 +78,18 @@ async def start(services: Services) -> None:
     if alone:  # else other processes may be in the middle of an answer
         tasks: Tasks = services.get(Tasks)
         tasks.background(recovery.recover(db, tasks))
+
+
+def _pictures(services: Services) -> Pictures:
+    settings: Settings = services.get(Settings)
+    pages: Pages = services.get(Pages)
+    return Pictures(
+        services.get(Database),
+        services.get(Storage),
+        services.get(FileAccess),
+        pages.fetching,
+        guess=settings.enable_image_content_type_extension_fallback,
+    )
 
 
 def _reader(services: Services) -> Reader:

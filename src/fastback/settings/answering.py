@@ -28,6 +28,9 @@ class Chats(Audit, frozen=True, kw_only=True):
             idle="waits for tools",
         ),
     ] = 256
+    enable_image_content_type_extension_fallback: Annotated[
+        bool, about("Tell a picture's type by the ending of its name where nothing else says it.")
+    ] = False
     enable_chat_response_base64_image_url_conversion: Annotated[
         bool, about("Keep pictures in answers as files.", idle="waits for files")
     ] = False

@@ -1,0 +1,68 @@
+"""Pictures that come with a question reach the model inside the message, and nobody else's do."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from conftest import Person
+from page import open_page
+from uploads import send
+
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8000
+DATA = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"
+
+
+async def shown(upstream: str) -> list[dict[str, Any]]:
+    """The messages that the model server was sent last."""
+    stranger = Person(upstream)
+    asked: list[dict[str, Any]] = (await stranger.get("/_requests")).ok()[-1]["body"]["messages"]
+    await stranger.close()
+    return asked
+
+
+def parts(*urls: Any) -> dict[str, Any]:
+    content = [{"type": "text", "text": "[[tokens 1]]"}, *({"type": "image_url", "image_url": url} for url in urls)]
+    return {"model": "demo-small", "messages": [{"role": "user", "content": content}]}
+
+
+async def test_a_picture_of_a_question_is_inlined(ada: Person, upstream: str) -> None:
+    file = (await send(ada, PICTURE, "a.png", "image/png", process=False)).ok()
+    attached = {"type": "file", "id": file["id"], "url": file["id"], "content_type": "image/png", "name": "a.png"}
+    async with open_page(ada) as page:
+        body = page.body("What is this? [[tokens 1]]")
+        body["user_message"]["files"] = [attached]
+        chat_id = (await ada.post("/api/chat/completions", body)).ok()["chat_id"]
+        await page.quiet()
+        page.events.clear()
+        await page.ask("And now? [[tokens 1]]", chat_id=chat_id, parent_id=body["id"])
+    question, _, again = await shown(upstream)
+    assert question["content"] == [
+        {"type": "text", "text": "What is this? [[tokens 1]]"},
+        {"type": "image_url", "image_url": {"url": DATA}},
+    ]
+    assert again["content"] == "And now? [[tokens 1]]"
+
+
+async def test_pictures_over_the_api(ada: Person, bob: Person, upstream: str) -> None:
+    mine = (await send(bob, PICTURE, "a.png", "image/png", process=False)).ok()
+    other = (await send(ada, PICTURE, "a.png", "image/png", process=False)).ok()["id"]
+    await open_models(ada)
+    address = f"/api/v1/files/{mine['id']}/content"
+    given = [{"url": address, "detail": "low"}, {"url": other}, {"url": "http://127.0.0.1:1/a.png"}, {"url": DATA}]
+    (await bob.post("/api/chat/completions", parts(*given))).ok()
+    (message,) = await shown(upstream)
+    assert [part["image_url"] for part in message["content"][1:]] == [
+        {"url": DATA, "detail": "low"},
+        # What is somebody else's, and what lies where nobody may send us, stays as it was.
+        {"url": other},
+        {"url": "http://127.0.0.1:1/a.png"},
+        {"url": DATA},
+    ]
+
+
+async def open_models(ada: Person) -> None:
+    """Let everybody use the models."""
+    form = {"id": "demo-small", "name": "demo-small", "base_model_id": None, "meta": {}, "params": {}}
+    grant = {"principal_type": "user", "principal_id": "*", "permission": "read"}
+    (await ada.post("/api/v1/models/create", {**form, "access_grants": [grant]})).ok()
