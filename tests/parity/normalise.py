@@ -22,7 +22,7 @@ from typing import Any
 _LONG = 160
 _KEPT_EVENTS = 24
 _IDS = re.compile(
-    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b(?:chatcmpl|msg|resp|call|rs|fc)[-_][A-Za-z0-9]{6,}(?:(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?\b"
+    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f])|\b(?:chatcmpl|msg|resp|call|rs|fc)[-_][A-Za-z0-9]{6,}(?:(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?\b"
 )
 _JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")
 _KEY = re.compile(r"\bsk-[0-9a-f]{32}\b")

@@ -120,7 +120,9 @@ class Processing:
 
     async def _tell(self, file_id: str, status: str, error: str | None = None) -> None:
         fields = {"status": status} if status == "processing" else {"status": status, "error": error}
-        await store.change(self._db, file_id, data=fields)
+        # Without a hash the same content may be uploaded again.
+        columns = {"hash": None} if status == "failed" else {}
+        await store.change(self._db, file_id, data=fields, **columns)
         waiting = self._waiting.pop(file_id, None)
         if waiting is not None:
             waiting.set()
@@ -256,8 +258,7 @@ class Processing:
         await self._bus.publish(Happened("retrieval.content.processed", user, file.id, "file", data))
 
     async def _failed(self, file: Brief, user: User, error: str, collection: str | None) -> None:
-        # Without a hash the same content may be uploaded again.
-        await store.change(self._db, file.id, data={"status": "failed", "error": error}, hash=None)
+        await self._tell(file.id, "failed", error)
         data = {
             "collection_name": collection or own_collection(file.id),
             "filename": file.filename,

@@ -145,7 +145,7 @@ def shown(file: Brief, data: dict[str, Any], *, process: bool) -> dict[str, Any]
         "created_at": file.created_at,
         "updated_at": file.updated_at,
     }
-    return {"status": True, **answer, "path": file.path} if process else answer
+    return {**answer, "status": True, "path": file.path} if process else answer
 
 
 async def start(services: Services) -> None:

@@ -1,0 +1,103 @@
+"""Files: uploaded, listed, found, counted, served, renamed, deleted, by everybody who may and may not."""
+
+from parity.steps import NOTHING, delete, flat, get, post, refused
+
+_FILES = "/api/v1/files"
+_ONE = f"{_FILES}/${{file}}"
+_TEXT = ["a heron.txt", "Herons fish.", "text/plain"]
+_KEPT = {"process": False}
+
+
+def _upload(who: str, file: list[str] | None = None, metadata: str | None = None, **more):
+    form = {"file": file or _TEXT} | ({} if metadata is None else {"metadata": metadata})
+    return post(who, f"{_FILES}/", form=form, **more)
+
+
+def _each(who: str, one: str = _ONE):
+    """Every operation on one file, by somebody who may do none of them."""
+    return flat(
+        [
+            step
+            for method, path, body in (
+                ("GET", "", NOTHING),
+                ("GET", "/process/status", NOTHING),
+                ("GET", "/process/status?stream=true", NOTHING),
+                ("GET", "/data/content", NOTHING),
+                ("POST", "/data/content/update", {"content": "Mine."}),
+                ("GET", "/content", NOTHING),
+                ("GET", "/content/html", NOTHING),
+                ("GET", "/content/a.txt", NOTHING),
+                ("POST", "/rename", {"filename": "mine.txt"}),
+                ("DELETE", "", NOTHING),
+            )
+            for step in refused(who, method, one + path, body)
+        ]
+    )
+
+
+STEPS = flat(
+    [_upload(who, query=_KEPT) for who in ("anonymous", "pending")],
+    post("bob", f"{_FILES}/", {"file": "text"}),
+    post("bob", f"{_FILES}/", form={"other": ["a.txt", "x", "text/plain"]}),
+    post("bob", f"{_FILES}/", form={"file": "text", "other": ["a.txt", "x", "text/plain"]}),
+    _upload("bob", metadata="{no json", query=_KEPT),
+    _upload("bob", metadata="[1]", query=_KEPT),
+    _upload("bob", ["empty.txt", "", "text/plain"], query=_KEPT),
+    post("bob", f"{_FILES}/", form={"file": _TEXT}, query={"process": "perhaps"}),
+    # Kept, and not read.
+    _upload("bob", query=_KEPT, save={"file": "$.id"}),
+    _upload("bob", ["b.html", "<p>Herons</p>", "text/html"], '{"from": "a test"}', query=_KEPT, save={"page": "$.id"}),
+    _upload("ada", ["c.html", "<p>Storks</p>", "text/html"], "null", query=_KEPT, save={"own": "$.id"}, pause=1.1),
+    _upload("bob", ["d.PDF", "%PDF-1.4", "application/octet-stream"], query=_KEPT, save={"pdf": "$.id"}, pause=1.1),
+    _upload("bob", ["../up/e", "no ending", "application/x-thing"], query=_KEPT, save={"bare": "$.id"}, pause=1.1),
+    _each("cy pending anonymous"),
+    _each("bob", f"{_FILES}/nothing"),
+    # Lists.
+    get("bob", f"{_FILES}/", query={"content": False}, unordered=("$.items",)),
+    get("bob", f"{_FILES}/", query={"page": 2}),
+    get("bob", f"{_FILES}/", query={"page": 0}),
+    get("ada", f"{_FILES}/", unordered=("$.items",)),
+    get("cy", f"{_FILES}/"),
+    [get(who, f"{_FILES}/{path}") for who in ("ada", "bob", "anonymous") for path in ("count", "user/count")],
+    get("bob", f"{_FILES}/search", query={"filename": "*.HTML"}),
+    get("ada", f"{_FILES}/search", query={"filename": "?.html", "content": False}, unordered=("$",)),
+    get("bob", f"{_FILES}/search", query={"filename": "nothing*"}),
+    get("bob", f"{_FILES}/search"),
+    get("bob", f"{_FILES}/search", query={"filename": "*", "limit": 0, "skip": -1}),
+    get("cy", f"{_FILES}/search", query={"filename": "*"}),
+    get("anonymous", f"{_FILES}/search", query={"filename": "*"}),
+    get("ada", f"{_FILES}/user/search"),
+    get("bob", f"{_FILES}/user/search", query={"filename": "*heron*"}),
+    get("cy", f"{_FILES}/user/search"),
+    get("bob", f"{_FILES}/user/search", query={"limit": 1001}),
+    get("anonymous", f"{_FILES}/user/search"),
+    # One of them.
+    get("bob", _ONE),
+    get("ada", _ONE),
+    get("bob", f"{_ONE}/process/status"),
+    get("bob", f"{_ONE}/process/status", query={"stream": True}),
+    get("bob", f"{_ONE}/data/content"),
+    get("bob", f"{_ONE}/content"),
+    get("bob", f"{_ONE}/content", query={"attachment": True}),
+    get("bob", f"{_ONE}/content", headers={"range": "bytes=2-5"}),
+    get("bob", f"{_ONE}/content", headers={"range": "bytes=50-"}),
+    get("bob", f"{_ONE}/content/any name.txt"),
+    [get("bob", f"{_FILES}/{one}/content") for one in ("${page}", "${pdf}", "${bare}")],
+    [get("bob", f"{_FILES}/{one}/content/x") for one in ("${page}", "${pdf}", "${bare}")],
+    get("bob", f"{_FILES}/${{page}}/content/html"),
+    get("ada", f"{_FILES}/${{page}}/content/html"),
+    get("ada", f"{_FILES}/${{own}}/content/html"),
+    get("bob", f"{_FILES}/${{own}}/content/html"),
+    post("bob", f"{_ONE}/rename", {"filename": "storks.txt"}),
+    post("bob", f"{_ONE}/rename", {"name": "storks.txt"}),
+    post("ada", f"{_ONE}/rename", {"filename": "storks two.txt"}),
+    get("bob", f"{_ONE}/content/x"),
+    # Gone.
+    delete("bob", _ONE),
+    get("bob", _ONE),
+    delete("bob", _ONE),
+    delete("ada", f"{_FILES}/${{pdf}}"),
+    refused("anonymous pending bob", "DELETE", f"{_FILES}/all"),
+    delete("ada", f"{_FILES}/all"),
+    get("ada", f"{_FILES}/"),
+)
