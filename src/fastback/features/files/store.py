@@ -256,8 +256,6 @@ async def change(
         if fields:
             assignments.append(f"{column} = {_merged(db.dialect, column, list(fields))}")
             params |= {f"{column}_{name}": value for name, value in fields.items()}
-            if db.dialect == "postgres":
-                params[f"{column}_names"] = list(fields)
     async with db.transaction(long=True) as tx:
         changed = await tx.execute(
             f"files.change.{'+'.join(params)}",
@@ -274,11 +272,14 @@ def _merged(dialect: Dialect, column: str, names: list[str]) -> str:
     if dialect == "postgres":
         # Through json alone: what is no JSON to jsonb, a zero character in a text for one, stays as it is.
         pairs = ", ".join(f"'{name}', :{column}_{name}::text" for name in names)
-        return f"""(SELECT json_object_agg(x.key, x.value) FROM (
-            SELECT o.key, o.value
-            FROM json_each(CASE WHEN json_typeof({column}) = 'object' THEN {column} ELSE '{{}}'::json END) o
-            WHERE o.key <> ALL(:{column}_names)
-            UNION ALL SELECT n.key, n.value FROM json_each(json_build_object({pairs})) n) x)"""
+        old = f"(CASE WHEN json_typeof({column}) = 'object' THEN {column} ELSE '{{}}'::json END)"
+        new = f"json_build_object({pairs})"
+        return f"""(SELECT json_object_agg(x.key, x.value ORDER BY x.place) FROM (
+            SELECT o.key, CASE WHEN n.key IS NULL THEN o.value ELSE n.value END AS value, o.place
+            FROM json_each({old}) WITH ORDINALITY o(key, value, place) LEFT JOIN json_each({new}) n ON n.key = o.key
+            UNION ALL
+            SELECT n.key, n.value, 1000000 + n.place FROM json_each({new}) WITH ORDINALITY n(key, value, place)
+            WHERE n.key NOT IN (SELECT json_object_keys({old}))) x)"""
     pairs = ", ".join(f"'$.{name}', :{column}_{name}" for name in names)
     return f"json_set(CASE WHEN json_type({column}) = 'object' THEN {column} ELSE '{{}}' END, {pairs})"
 
