@@ -20,6 +20,14 @@ TEXT = "The garden\nRoses\nRoses are watered on Monday."
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
+#: Fetches from its own server, from where nobody may go, and from where one is sent on to; the picture is never asked.
+SCRIPTED = """<!doctype html><title>Scripted</title><img src="/rose.png"><p id="place">nothing</p><script>
+const ask = (url) => { const x = new XMLHttpRequest(); try { x.open("GET", url, false); x.send();
+  return JSON.parse(x.responseText).flower } catch { return "closed" } };
+document.getElementById("place").textContent = "Written by script: " + [ask("/data"),
+  ask("http://169.254.169.254/"), ask("/away?to=/data")].join(", ");
+</script>"""
+
 
 class Web:
     """A few pages on loopback, and a search engine."""
@@ -46,6 +54,10 @@ class Web:
                 return web.Response(body=b"<p>x", headers={"content-type": "text/html; charset=klingon"})
             case "/empty":
                 return web.Response(text="", content_type="text/html")
+            case "/scripted":
+                return web.Response(text=SCRIPTED, content_type="text/html")
+            case "/data":
+                return web.json_response({"flower": "Roses"})
             case "/missing":
                 return web.Response(text="<p>Not here", content_type="text/html", status=404)
             case "/file":

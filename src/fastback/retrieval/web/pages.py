@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import aiohttp
 
@@ -12,7 +13,7 @@ from fastback import messages
 from fastback.config import Config
 from fastback.kit.http.binding import Services
 from fastback.kit.web_guard import BlockedAddress
-from fastback.kit.workers.failures import WorkerDied
+from fastback.kit.workers.failures import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Workers
 from fastback.providers.asking import Asking
 from fastback.retrieval.contracts import Document, Extractor, RetrievalError
@@ -28,6 +29,8 @@ log = logging.getLogger("fastback.web")
 NO_DESCRIPTION, NO_LANGUAGE = "No description found.", "No language found."
 #: Seconds before an address that does not answer is tried once more.
 PAUSE = 1.0
+#: Seconds that a browser has for a page where the administrator says nothing, and for its own coming and going.
+BROWSER_SECONDS = 30.0
 
 _MARKUP = ("text/html", "application/xhtml+xml", "")
 
@@ -46,6 +49,7 @@ class Pages:
         config: Config,
         settings: Settings,
         workers: Workers,
+        browsers: Workers,
         services: Services,
     ) -> None:
         """`client` asks services of the administrator's choice; strangers' addresses go by `fetching`."""
@@ -54,6 +58,7 @@ class Pages:
         self._config = config
         self._settings = settings
         self._workers = workers
+        self._browsers = browsers
         self._services = services
 
     # One address that somebody wants to have read
@@ -175,19 +180,48 @@ class Pages:
             found = await self._workers.ask(job)
         except WorkerDied as error:
             raise Unreadable(f"{url}: {error}") from error
-        metadata = {"source": url}
-        if found.get("title"):
-            metadata["title"] = found["title"]
-        if found.get("description") is not None:
-            metadata["description"] = found["description"] or NO_DESCRIPTION
-        metadata["language"] = found.get("language") or NO_LANGUAGE
-        return Document(found["text"], metadata)
+        return _document(url, found)
 
     async def _by_service(self, urls: Sequence[str], asking: Asking | None) -> list[Document]:
         """Raises: SearchFailed."""
         name = self._config.text("web.loader.engine")
+        if name == "playwright":
+            found = [await self._by_browser(url) for url in urls]
+            return [one for one in found if one is not None]
         loader: Callable[..., Awaitable[list[Document]]] | None = LOADERS.get(name)
         if loader is None:
-            known = ", ".join(f"'{one}'" for one in ("safe_web", *LOADERS))
+            known = ", ".join(f"'{one}'" for one in ("safe_web", "playwright", *LOADERS))
             raise SearchFailed(f"Invalid WEB_LOADER_ENGINE: {name}. Please set it to one of {known}.")
         return await loader(self._client, self._config, self._settings, urls, asking)
+
+    async def _by_browser(self, url: str) -> Document | None:
+        """A page as a browser shows it; None where it cannot be read."""
+        milliseconds = self._config.number("web.loader.playwright_timeout") or 0
+        seconds = milliseconds / 1000 if milliseconds > 0 else BROWSER_SECONDS
+        job = {
+            "url": url,
+            "browser": self._config.text("web.loader.playwright_ws_url"),
+            "seconds": seconds,
+            "allowed": self._settings.web_fetch_filter_list.split(","),
+            "local": self._settings.enable_local_web_fetch,
+            "checked": self._config.flag("web.loader.ssl_verification"),
+            "proxies": self._config.flag("web.search.trust_env"),
+            "redirects": self._settings.aiohttp_client_allow_redirects,
+        }
+        try:
+            # The time is the page's; the browser takes a while to start and to end.
+            return _document(url, await self._browsers.ask(job, seconds=seconds + BROWSER_SECONDS))
+        except (JobFailed, WorkerDied) as error:
+            log.warning("%s: %s", url, error)
+            return None
+
+
+def _document(url: str, found: dict[str, Any]) -> Document:
+    """A page that has been read."""
+    metadata = {"source": url}
+    if found.get("title"):
+        metadata["title"] = found["title"]
+    if found.get("description") is not None:
+        metadata["description"] = found["description"] or NO_DESCRIPTION
+    metadata["language"] = found.get("language") or NO_LANGUAGE
+    return Document(found["text"], metadata)

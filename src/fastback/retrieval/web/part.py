@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import aiohttp
 
 from fastback.config import Config
@@ -17,6 +19,10 @@ from fastback.settings import Settings
 #: A page is read in some milliseconds; one that is made to take longer is given up.
 _LIMITS = Limits(processes=2, seconds=10, memory=768 * 1024 * 1024, idle=20, jobs=500)
 
+#: A browser maps far more memory than it uses; it ends soon, as it keeps much of it.
+_BROWSERS = Limits(processes=1, seconds=60, memory=None, idle=5, jobs=20)
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+
 
 async def start(services: Services) -> None:
     """Add `WebGuard`, `Pages` and `WebSearch`."""
@@ -26,8 +32,11 @@ async def start(services: Services) -> None:
     guard = WebGuard(settings.web_fetch_filter_list.split(","), local=settings.enable_local_web_fetch)
     tasks: Tasks = services.get(Tasks)
     workers = Workers("fastback.retrieval.web.html", _LIMITS, name="pages")
+    proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
+    browsers = Workers("fastback.retrieval.web.browser", _BROWSERS, name="browser", environment=proxies)
     fetching = Fetching(guard, config, settings)
     services.add(WebGuard, guard)
-    services.add(Pages, Pages(fetching, client, config, settings, workers, services))
+    services.add(Pages, Pages(fetching, client, config, settings, workers, browsers, services))
     services.add(WebSearch, WebSearch(client, config, settings))
     tasks.at_end(workers.close)
+    tasks.at_end(browsers.close)
