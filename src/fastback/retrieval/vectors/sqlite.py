@@ -21,7 +21,7 @@ from fastback.retrieval.contracts import Hit, Item, Metadata, RetrievalError, Ve
 from fastback.retrieval.vectors import sqlite_tables as sql
 from fastback.retrieval.vectors.errors import wrong_length
 from fastback.retrieval.vectors.metadata import clean, conditions, stored
-from fastback.retrieval.vectors.words import any_word, spaced
+from fastback.retrieval.vectors.words import any_word, spaced, words_of
 
 with without("numpy"):
     import sqlite_vec
@@ -33,7 +33,9 @@ Params = dict[str, Any]
 
 FILE = "fastback_vectors.db"
 #: Chunks that are judged exactly, at least, and for each that is wanted.
-_ROUGH, _ROUGH_EACH = 1000, 20
+_ROUGH, _ROUGH_EACH = 500, 20
+#: Chunks whose words are weighed for a question, about: of a long question its rarest words count.
+_WEIGHED = 20_000
 _COLUMNS = ("file_id", "hash")
 
 
@@ -44,6 +46,7 @@ def _prepare(connection: Connection) -> None:
     connection.create_scalar_function("spaced", _spaced, 1, deterministic=True)
     connection.create_scalar_function("new_id", _new_id, 0)
     connection.execute("CREATE TEMP TABLE gone (id INTEGER PRIMARY KEY)")
+    connection.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, 'row')")
 
 
 def _spaced(*given: Any) -> Any:
@@ -81,11 +84,8 @@ class SqliteStore:
         self, collections: Sequence[str], vector: Vector, limit: int, where: Mapping[str, Any] | None = None
     ) -> list[Hit]:
         condition, params = _where(where)
-        statement = sql.SEARCH.format(
-            source="sketch JOIN chunk ON chunk.id = sketch.chunk" if condition else "sketch",
-            collections=sql.OF_COLLECTIONS,
-            where=condition,
-        )
+        source, first = (sql.FILTERED, "chunk") if condition else (sql.ALL, "sketch")
+        statement = sql.SEARCH.format(source=source, first=first, collections=sql.OF_COLLECTIONS, where=condition)
         params |= {
             "names": _json(collections),
             "vector": vector,
@@ -105,8 +105,8 @@ class SqliteStore:
         *,
         enriched: bool = False,
     ) -> list[Hit]:
-        query = any_word(text)
-        if not query:
+        wanted = words_of(text)
+        if not wanted:
             return []
         condition, params = _where(where)
         statement = sql.LEXICAL.format(
@@ -118,6 +118,7 @@ class SqliteStore:
             if not ids:
                 return []
             places = " OR ".join(f"c{one}" for one in ids)
+            query = any_word(_rarest(db, wanted, [f"c{one}" for one in ids]))
             columns = "{text about}" if enriched else "{text}"
             asked = {"query": f"place : ({places}) AND {columns} : ({query})", "limit": limit, **params}
             return _hits(db.execute(statement, asked))
@@ -227,6 +228,21 @@ def _collection(db: Connection, name: str) -> tuple[int, int] | None:
     """A collection's id and the length of its vectors."""
     found: Any = db.execute(sql.COLLECTION, {"name": name}).fetchall()
     return found[0] if found else None
+
+
+def _rarest(db: Connection, words: Sequence[str], places: Sequence[str]) -> list[str]:
+    """The rarest of some words: as many as some collections may be looked through for."""
+    chunks: Any = db.execute(sql.CHUNKS).fetchall()
+    known: dict[str, int] = dict(db.execute(sql.COUNTS, {"words": _json([*words, *places])}))
+    share = sum(known.get(place, 0) for place in places) / max(chunks[0][0] or 0, 1)
+    budget = _WEIGHED / max(min(share, 1.0), 1e-9)
+    found: list[str] = []
+    for word in sorted(words, key=lambda word: known.get(word, 0)):
+        budget -= known.get(word, 0)
+        if found and budget < 0:
+            break
+        found.append(word)
+    return found
 
 
 def _where(where: Mapping[str, Any] | None) -> tuple[str, Params]:

@@ -61,15 +61,21 @@ SEARCH = """
         SELECT chunk, coalesce(vec_distance_cosine(numbers, :vector), 2.0) AS distance FROM vector
         WHERE chunk IN (
             SELECT sketch.chunk FROM {source}
-            WHERE sketch.collection IN ({collections}){where}
+            WHERE {first}.collection IN ({collections}){where}
             ORDER BY vec_distance_hamming(vec_bit(bits), vec_quantize_binary(:padded)) LIMIT :rough)
         ORDER BY distance, chunk LIMIT :limit)
     JOIN chunk ON chunk.id = chunk ORDER BY distance, chunk"""
+ALL = "sketch"
+#: A filter is looked up before the signs are read.
+FILTERED = "chunk CROSS JOIN sketch ON sketch.collection = chunk.collection AND sketch.chunk = chunk.id"
 OF_COLLECTIONS = (
     "SELECT id FROM collection WHERE dimension = :dimension AND name IN (SELECT value FROM json_each(:names))"
 )
 IDS = "SELECT id FROM collection WHERE name IN (SELECT value FROM json_each(:names))"
 
+#: In how many chunks words are, and about how many chunks there are.
+COUNTS = "SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(:words))"
+CHUNKS = "SELECT (SELECT max(id) FROM chunk) - (SELECT min(id) FROM chunk) + 1"
 LEXICAL = """
     SELECT item, chunk.text, metadata, -score FROM (
         SELECT words.rowid AS found, rank AS score FROM {source} WHERE words MATCH :query{where}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 #: Scripts that put no spaces between words: each character counts as a word, a run of them as a phrase.
 _DENSE = (
@@ -37,6 +38,6 @@ def words_of(text: str) -> list[str]:
     return list(dict.fromkeys(all_words(text)))[:_MOST]
 
 
-def any_word(text: str) -> str:
-    """A query for FTS5 that finds what has any of the text's words, quoted; empty where it has none."""
-    return " OR ".join(f'"{" ".join(word) if _DENSE_ONE.match(word) else word}"' for word in words_of(text))
+def any_word(words: Iterable[str]) -> str:
+    """A query for FTS5 that finds what has any of some words, quoted; empty where there are none."""
+    return " OR ".join(f'"{" ".join(word) if _DENSE_ONE.match(word) else word}"' for word in words)
