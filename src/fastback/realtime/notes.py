@@ -8,6 +8,7 @@ from fastback.access.events import GrantsChanged
 from fastback.features.notes.events import NoteChanged, NoteDeleted
 from fastback.features.notes.service import Notes
 from fastback.kit.bus import Bus
+from fastback.realtime.documents import Documents
 
 if TYPE_CHECKING:
     from fastback.realtime.server import Realtime
@@ -20,11 +21,12 @@ def room(note_id: str) -> str:
 class NoteRooms:
     """Who follows which note: a room for each."""
 
-    def __init__(self, realtime: Realtime, notes: Notes, bus: Bus) -> None:
+    def __init__(self, realtime: Realtime, documents: Documents, notes: Notes, bus: Bus) -> None:
         self._realtime = realtime
+        self._documents = documents
         self._notes = notes
         bus.subscribe(NoteChanged, self._changed)
-        bus.subscribe(NoteDeleted, lambda event: realtime.io.close_room(room(event.note_id)))
+        bus.subscribe(NoteDeleted, self._deleted)
         bus.subscribe(GrantsChanged, self._grants_changed)
         realtime.io.on("join-note", self.join)
 
@@ -40,11 +42,22 @@ class NoteRooms:
     async def _changed(self, event: NoteChanged) -> None:
         await self._realtime.emit("events:note", event.note, room=room(event.note_id))
 
+    async def _deleted(self, event: NoteDeleted) -> None:
+        for one in _rooms(event.note_id):
+            await self._realtime.io.close_room(one)
+
     async def _grants_changed(self, event: GrantsChanged) -> None:
         """Whoever may not read a note any more follows it no longer."""
         if event.resource_type != "note":
             return
-        for sid in list(self._realtime.members(room(event.resource_id)) or ()):
-            session = self._realtime.sessions.get(sid)
-            if session is None or not await self._notes.may_watch(event.resource_id, session.user):
-                await self._realtime.io.leave_room(sid, room(event.resource_id))
+        for one in _rooms(event.resource_id):
+            for sid in list(self._realtime.members(one) or ()):
+                session = self._realtime.sessions.get(sid)
+                if session is None or not await self._notes.may_watch(event.resource_id, session.user):
+                    await self._realtime.io.leave_room(sid, one)
+                    self._documents.lost(event.resource_id, sid)
+
+
+def _rooms(note_id: str) -> tuple[str, str]:
+    """Of those who are told of its changes, and of those who write in it."""
+    return room(note_id), f"doc_{room(note_id)}"

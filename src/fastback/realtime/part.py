@@ -10,6 +10,8 @@ from fastback.features.server.usage import Usage
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
+from fastback.realtime.documents import Documents
 from fastback.realtime.notes import NoteRooms
 from fastback.realtime.server import Realtime
 from fastback.settings import Settings
@@ -26,6 +28,7 @@ async def start(services: Services) -> None:
         services.get(ChatWatchers),
     )
     services.add(Realtime, realtime)
-    NoteRooms(realtime, services.get(Notes), services.get(Bus))
+    documents = Documents(realtime, services.get(Notes), services.get(Tasks))
+    NoteRooms(realtime, documents, services.get(Notes), services.get(Bus))
     usage: Usage = services.get(Usage)
     usage.models_in_use = realtime.sessions.models_in_use

@@ -6,6 +6,7 @@ Rooms: `user:{id}` holds every socket of a user, `chat:{id}` those that have a c
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
@@ -45,6 +46,8 @@ class Realtime:
         self._identities = identities
         self._rights = rights
         self.sessions = Sessions()
+        #: Told the id of each socket that has disconnected.
+        self.gone: list[Callable[[str], Awaitable[None]]] = []
         self._spans = settings.websocket_manager == "redis"
         self._ask_timeout = settings.websocket_event_caller_timeout or 300
         engine = settings.websocket_server_engineio_logging
@@ -179,7 +182,7 @@ class Realtime:
         user = await self.sign_in(sid, data.get("auth") if isinstance(data, dict) else None)
         return None if user is None else {"id": user.id, "name": user.name}
 
-    async def _session(self, sid: str) -> Session | None:
+    async def session(self, sid: str) -> Session | None:
         """The signed-in session of a socket; one whose session has ended is disconnected."""
         session = self.sessions.get(sid)
         if session is not None:
@@ -191,14 +194,16 @@ class Realtime:
 
     async def _heartbeat(self, sid: str, data: Any = None) -> None:
         # Looking the session up is all: it counts as seen, and one that has ended is disconnected.
-        await self._session(sid)
+        await self.session(sid)
 
     async def _usage(self, sid: str, data: Any = None) -> None:
-        if isinstance(data, dict) and isinstance(data.get("model"), str) and await self._session(sid):
+        if isinstance(data, dict) and isinstance(data.get("model"), str) and await self.session(sid):
             self.sessions.use_model(sid, data["model"])
 
     async def _disconnect(self, sid: str, reason: Any = None) -> None:
         session = self.sessions.drop(sid)
+        for tell in self.gone:
+            await tell(sid)
         for chat_id in session.chat_ids if session else ():
             await self._presence(chat_id)
 
@@ -211,7 +216,7 @@ class Realtime:
         await self.emit("events", data, room=f"chat:{chat_id}")
 
     async def _chat_event(self, sid: str, data: Any = None) -> bool | None:
-        session = await self._session(sid)
+        session = await self.session(sid)
         if session is None or not isinstance(data, dict):
             return None
         event, chat_id = data.get("data"), data.get("chat_id")

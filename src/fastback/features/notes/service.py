@@ -83,24 +83,52 @@ class Notes:
         data = None if form.data is UNSET else clean(form.data)
         if data and "files" in data:
             await self._check_files(note, data["files"], user)
+        new = await self._written(note.id, form, data)
+        shown = await self.shown(new, user)
+        told = shown if data is None else {**shown, "data": {key: new.data[key] for key in data}}
+        await self._bus.publish(NoteChanged(note.id, told))
+        await self._tell("updated", user, new)
+        return shown
+
+    async def _written(self, note_id: str, form: NoteChange, data: dict[str, Any] | None) -> Note:
+        """The note with a form laid over what it is now. Raises: NotFound, when it is gone."""
         async with self.db.transaction() as tx:
-            known = await store.get(tx, note.id, lock=True)
+            known = await store.get(tx, note_id, lock=True)
             if known is None:
                 raise NotFound()
             new = msgspec.structs.replace(
                 known,
-                title=known.title if form.title is UNSET else form.title,
+                title=known.title if form.title is UNSET or form.title is None else form.title,
                 data={**known.data, **(data or {})},
                 meta=known.meta if form.meta is UNSET else {**(known.meta or {}), **(form.meta or {})},
             )
             if new != known:
                 new.updated_at = time.time_ns()
                 await store.update(tx, new)
-        shown = await self.shown(new, user)
-        told = shown if data is None else {**shown, "data": {key: new.data[key] for key in data}}
-        await self._bus.publish(NoteChanged(note.id, told))
-        await self._tell("updated", user, new)
-        return shown
+        return new
+
+    # -- writing in a page that others have open, too --------------------------------------------------------------
+
+    async def content(self, note_id: str) -> Any:
+        """The text of a note, in the shapes that pages know."""
+        note = await store.get(self.db, note_id)
+        return None if note is None or not note.data else note.data.get("content")
+
+    async def check_writing(self, note_id: str, user: User, data: dict[str, Any] | None) -> None:
+        """Raises: HttpError, where a user may not write in a note, or not attach the files in `data`."""
+        note = await store.get(self.db, note_id)
+        if note is None:
+            raise NotFound()
+        if not await self.owned.may_or_admin(user, KIND, note, "write"):
+            raise Unauthorized(messages.UNAUTHORIZED)
+        if data and "files" in data:
+            await self._check_files(note, data["files"], user)
+
+    async def keep(self, note_id: str, user: User, data: dict[str, Any]) -> None:
+        """Save what was written in an open page. Raises: as `check_writing`."""
+        data = clean(data) or {}
+        await self.check_writing(note_id, user, data)
+        await self._written(note_id, NoteChange(), data)
 
     async def _check_files(self, note: Note, files: Any, user: User) -> None:
         """Only what is attached anew has to be the user's to read: the rest is somebody else's who edits, too."""

@@ -1,0 +1,253 @@
+"""Notes that several people write in at once: each page sends what it changed, all others are given it.
+
+The documents are Yjs's; what is sent are its updates, which may be applied in any order. We keep those of each document
+that somebody has open, merged now and then, for whoever comes later; the text itself is saved as a note by the pages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from fastback.access.identity import User
+from fastback.features.notes.service import Notes
+from fastback.kit.http import HttpError
+from fastback.kit.tasks import Tasks
+
+if TYPE_CHECKING:
+    from fastback.realtime.server import Realtime
+
+log = logging.getLogger("fastback.realtime")
+
+#: The largest document (bytes of its updates), and how many a page may have open.
+MOST, MOST_OPEN = 2 * 1024 * 1024, 20
+#: So many updates are merged into one: some milliseconds of work.
+_MERGED = 200
+#: Seconds of rest after which a text is saved.
+_REST = 0.5
+_EMPTY = b"\x00\x00"
+
+
+class Document:
+    """What is known of a document that somebody has open."""
+
+    def __init__(self, note_id: str) -> None:
+        self.note_id = note_id
+        self.updates: list[bytes] = []
+        self.pages: set[str] = set()
+        self.turn = asyncio.Lock()
+        self.saving: asyncio.Task[None] | None = None
+        #: What is not saved yet, and who wrote it.
+        self.unsaved: tuple[User, dict[str, Any]] | None = None
+
+    @property
+    def id(self) -> str:
+        return f"note:{self.note_id}"
+
+    @property
+    def room(self) -> str:
+        return f"doc_{self.id}"
+
+    @property
+    def size(self) -> int:
+        return sum(len(one) for one in self.updates)
+
+
+class Documents:
+    """The documents that are open in pages of this process."""
+
+    def __init__(self, realtime: Realtime, notes: Notes, tasks: Tasks) -> None:
+        self._realtime = realtime
+        self._notes = notes
+        self._open: dict[str, Document] = {}
+        #: Yjs's merging; loaded when the first document is opened.
+        self._merge: Callable[..., bytes] | None = None
+        for event, handler in (
+            ("ydoc:document:join", self._join),
+            ("ydoc:document:state", self._state),
+            ("ydoc:document:update", self._update),
+            ("ydoc:document:leave", self._leave),
+            ("ydoc:awareness:update", self._awareness),
+        ):
+            realtime.io.on(event, self._guarded(handler))
+        realtime.gone.append(self._gone)
+        tasks.at_end(self.close)
+
+    async def close(self) -> None:
+        """Save what is not saved yet."""
+        for document in list(self._open.values()):
+            if document.saving is not None:
+                document.saving.cancel()
+            await self._save(document)
+
+    def _guarded(self, handler: Callable[[str, User, str, Any], Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """A handler for an event that names a note's document, by somebody who is signed in."""
+
+        async def handle(sid: str, data: Any = None) -> Any:
+            document_id = data.get("document_id") if isinstance(data, dict) else None
+            if not isinstance(document_id, str) or not document_id.startswith(("note:", "note_")):
+                return None
+            session = await self._realtime.session(sid)
+            return None if session is None else await handler(sid, session.user, document_id[5:], data)
+
+        return handle
+
+    def _joined(self, sid: str, note_id: str) -> Document | None:
+        document = self._open.get(note_id)
+        return document if document is not None and sid in document.pages else None
+
+    async def _merged(self, updates: list[bytes]) -> bytes:
+        """One update that does what all of these do. Raises: ValueError, for what is no update."""
+        if not updates:
+            return _EMPTY
+        if self._merge is None:
+            self._merge = (await asyncio.to_thread(importlib.import_module, "pycrdt")).merge_updates
+        if len(updates) <= _MERGED:
+            return self._merge(*updates)
+        return await asyncio.to_thread(self._merge, *updates)
+
+    # -- coming and going ------------------------------------------------------------------------------------------
+
+    async def _join(self, sid: str, user: User, note_id: str, data: Any) -> None:
+        if not await self._notes.may_watch(note_id, user):
+            return
+        opened = sum(1 for one in self._open.values() if sid in one.pages)
+        document = self._open.setdefault(note_id, Document(note_id))
+        if sid not in document.pages and opened >= MOST_OPEN:
+            log.warning("a page has more than %d notes open", MOST_OPEN)
+            return
+        document.pages.add(sid)
+        async with document.turn:
+            await self._realtime.io.enter_room(sid, document.room)
+            state = await self._merged(document.updates)
+            content = await self._notes.content(note_id)
+            told = {"document_id": document.id, "state": list(state), "content": content}
+            await self._realtime.io.emit("ydoc:document:state", told, room=sid)
+        who = {
+            "document_id": document.id,
+            "user_id": data.get("user_id", sid),
+            "user_name": data.get("user_name", "Anonymous"),
+            "user_color": data.get("user_color", "#000000"),
+        }
+        await self._realtime.emit("ydoc:user:joined", who, room=document.room, skip=sid)
+
+    async def _leave(self, sid: str, user: User, note_id: str, data: Any) -> None:
+        document = self._joined(sid, note_id)
+        if document is None:
+            return
+        document.pages.discard(sid)
+        await self._realtime.io.leave_room(sid, document.room)
+        left = {"document_id": document.id, "user_id": user.id}
+        await self._realtime.emit("ydoc:user:left", left, room=document.room)
+        self._forget(document)
+
+    async def _gone(self, sid: str) -> None:
+        """A page has disconnected."""
+        for document in [one for one in self._open.values() if sid in one.pages]:
+            document.pages.discard(sid)
+            self._forget(document)
+
+    def _forget(self, document: Document) -> None:
+        """A document that nobody has open lives on in its note alone, once that is saved."""
+        if not document.pages and document.saving is None and self._open.get(document.note_id) is document:
+            del self._open[document.note_id]
+
+    def lost(self, note_id: str, sid: str) -> None:
+        """A page's user may not read a note any more."""
+        document = self._open.get(note_id)
+        if document is not None:
+            document.pages.discard(sid)
+            self._forget(document)
+
+    # -- what is written -------------------------------------------------------------------------------------------
+
+    async def _state(self, sid: str, user: User, note_id: str, data: Any) -> None:
+        document = self._joined(sid, note_id)
+        if document is None:
+            return
+        async with document.turn:
+            state = await self._merged(document.updates)
+        told = {"document_id": document.id, "state": list(state), "sessions": sorted(document.pages)}
+        await self._realtime.io.emit("ydoc:document:state", told, room=sid)
+
+    async def _update(self, sid: str, user: User, note_id: str, data: Any) -> list[int] | None:
+        """Take a change over. A page that fills an empty document (`initialize`) is answered with what it holds then:
+        of several that do, the first counts."""
+        document = self._joined(sid, note_id)
+        if document is None:
+            return None
+        async with document.turn:
+            written = data.get("data") if isinstance(data.get("data"), dict) else None
+            try:
+                await self._notes.check_writing(note_id, user, written)
+            except HttpError as error:
+                if written and "files" in written and error.status == 403:
+                    words = {"message": "Cannot attach files you cannot access"}
+                    await self._realtime.io.emit("error", words, room=sid)
+                return None
+            update, first = data.get("update"), bool(data.get("initialize"))
+            if first and document.updates:
+                return list(await self._merged(document.updates))
+            stored = bool(update) and await self._take(document, update)
+            if stored:
+                told = {
+                    "document_id": document.id,
+                    "user_id": data.get("user_id", sid),
+                    "update": update,
+                    "socket_id": sid,
+                }
+                await self._realtime.emit("ydoc:document:update", told, room=document.room, skip=sid)
+        if written and not first:
+            self._save_soon(document, user, written)
+        return update if first and stored else None
+
+    async def _take(self, document: Document, update: Any) -> bool:
+        try:
+            given = bytes(update)
+            await self._merged([given])
+        except (TypeError, ValueError):
+            return False
+        if document.size + len(given) > MOST:
+            log.warning("note %s is too large to be written in any further", document.note_id)
+            return False
+        document.updates.append(given)
+        if len(document.updates) >= _MERGED:
+            document.updates = [await self._merged(document.updates)]
+        return True
+
+    async def _awareness(self, sid: str, user: User, note_id: str, data: Any) -> None:
+        """Where somebody's cursor is."""
+        document = self._joined(sid, note_id)
+        if document is not None and "update" in data:
+            told = {"document_id": document.id, "user_id": user.id, "update": data["update"]}
+            await self._realtime.emit("ydoc:awareness:update", told, room=document.room, skip=sid)
+
+    # -- saving ----------------------------------------------------------------------------------------------------
+
+    def _save_soon(self, document: Document, user: User, written: dict[str, Any]) -> None:
+        """Save the text once nobody has written for a moment."""
+        before = document.unsaved[1] if document.unsaved is not None else {}
+        document.unsaved = (user, {**before, **written})
+        if document.saving is not None:
+            document.saving.cancel()
+        document.saving = asyncio.get_running_loop().create_task(self._save_later(document))
+
+    async def _save_later(self, document: Document) -> None:
+        await asyncio.sleep(_REST)
+        document.saving = None
+        await self._save(document)
+        self._forget(document)
+
+    async def _save(self, document: Document) -> None:
+        if document.unsaved is None:
+            return
+        (user, written), document.unsaved = document.unsaved, None
+        try:
+            await self._notes.keep(document.note_id, user, written)
+        except HttpError as error:
+            log.warning("note %s was not saved: %s", document.note_id, error.detail)
+        except Exception:
+            log.exception("note %s was not saved", document.note_id)
