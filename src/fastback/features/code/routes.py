@@ -1,4 +1,4 @@
-"""`/api/v1/utils/code`: putting code in order."""
+"""`/api/v1/utils/code`: putting code in order, and running it on a Jupyter server."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from importlib.util import find_spec
 
 import msgspec
 
-from fastback.access.guards import AdminUser
+from fastback import messages
+from fastback.access.guards import AdminUser, VerifiedUser
+from fastback.config import Config
 from fastback.features.code.formatting import Unformattable, formatted
-from fastback.kit.http import BadRequest, HttpError, Router
+from fastback.features.code.jupyter import Jupyter, Output
+from fastback.kit.http import BadRequest, Forbidden, HttpError, Router
 
 router = Router("/api/v1/utils/code")
 
@@ -25,3 +28,20 @@ async def format_code(data: Code, user: AdminUser) -> Code:
         return Code(await formatted(data.code))
     except Unformattable as error:
         raise BadRequest(str(error)) from None
+
+
+@router.post("/execute")
+async def execute(data: Code, user: VerifiedUser, config: Config) -> Output:
+    """Run code where the page cannot: on the Jupyter server of the settings."""
+    if not config.flag("code_execution.enable"):
+        raise Forbidden(messages.feature_disabled("Code execution"))
+    if config.text("code_execution.engine") != "jupyter":
+        raise BadRequest(messages.default("Code execution engine not supported"))
+    entered_by = config.text("code_execution.jupyter.auth")
+    server = Jupyter(
+        config.text("code_execution.jupyter.url"),
+        token=config.text("code_execution.jupyter.auth_token") if entered_by == "token" else None,
+        password=config.text("code_execution.jupyter.auth_password") if entered_by == "password" else None,
+        timeout=config.number("code_execution.jupyter.timeout"),
+    )
+    return await server.run(data.code)
