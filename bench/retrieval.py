@@ -1,4 +1,4 @@
-"""`python -m bench.retrieval [--reference PATH] [--chunks N] [--write]`: documents going in, passages coming out.
+"""`python -m bench.retrieval [--reference PATH] [--chunks N] [--keep DIRECTORY] [--write]`: documents going in, passages coming out.
 
 Both programs embed with the same server, which takes next to no time. 200 documents are uploaded four at a time while
 somebody reads the list of models; then a hundred questions are asked of a collection of 50,000 chunks that was put into
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +184,8 @@ def chunked(count: int) -> Iterator[tuple[str, str, dict[str, Any], Any]]:
 
 
 async def fill_ours(data: Path, count: int) -> None:
+    if (data / "vector_db").exists():
+        return
     store = SqliteStore(data / "vector_db")
     batch: list[Item] = []
     for chunk_id, text, about, vector in chunked(count):
@@ -197,6 +199,8 @@ async def fill_ours(data: Path, count: int) -> None:
 
 
 def fill_theirs(executable: str, data: Path, count: int) -> None:
+    if (data / "vector_db").exists():
+        return
     path = data / "chunks.jsonl"
     with path.open("wb") as output:
         for chunk_id, text, about, vector in chunked(count):
@@ -286,12 +290,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.retrieval")
     parser.add_argument("--chunks", type=int, default=50_000)
     parser.add_argument("--reference", default=os.environ.get("FASTBACK_REFERENCE"), help="the open-webui executable")
+    parser.add_argument("--keep", help="a directory for the filled stores, used again by the next run")
+    parser.add_argument("--fill", action="store_true", help="fill the stores of --keep, measure nothing")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE}")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as made, embedder() as address:
-        work = Path(made)
+    with ExitStack() as stack:
+        work = Path(arguments.keep or stack.enter_context(tempfile.TemporaryDirectory()))
         for name in ("fastback", "reference"):
-            (work / name).mkdir()
+            (work / name).mkdir(parents=True, exist_ok=True)
+            (work / name / "webui.db").unlink(missing_ok=True)
+        if arguments.fill:
+            asyncio.run(fill_ours(work / "fastback", arguments.chunks))
+            fill_theirs(arguments.reference, work / "reference", arguments.chunks)
+            return
+        address = stack.enter_context(embedder())
         mine = ours(address, work, arguments.chunks)
         other = theirs(arguments.reference, address, work, arguments.chunks) if arguments.reference else None
     text = markdown(mine, other, arguments.chunks)
