@@ -85,7 +85,7 @@ class Finder:
             reading.cancel()
         whole = everything or self._config.flag("rag.full_context")
         await self._search(plan, queries or [question], asking, whole=whole)
-        sources = [source for _, source in plan if source is not None and source.document]
+        sources = [source for _, source in plan if source is not None]
         await self._rename(sources)
         await tell({"action": "sources_retrieved", "count": count(sources), "done": True})
         return Found(sources, list(dict.fromkeys(_named(one.item) for one, source in plan if source is None)))
