@@ -1,4 +1,4 @@
-"""`python -m bench.retrieval [--reference PATH] [--chunks N] [--keep DIRECTORY] [--write]`: documents going in, passages coming out.
+"""`python -m bench.retrieval [--reference PATH] [--chunks N] [--keep DIRECTORY] [--write]`: documents in, passages out.
 
 Both programs embed with the same server, which takes next to no time. 200 documents are uploaded four at a time while
 somebody reads the list of models; then a hundred questions are asked of a collection of 50,000 chunks that was put into
