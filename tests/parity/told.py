@@ -232,6 +232,48 @@ _WORKSPACE = flat(
     post("ada", f"{_MODELS}/sync", {"models": "${exported}"}),
     delete("ada", f"{_MODELS}/delete/all"),
 )
+_NOTES, _MEMORIES, _FILES, _KNOWLEDGE = "/api/v1/notes", "/api/v1/memories", "/api/v1/files", "/api/v1/knowledge"
+_FEEDBACK = "/api/v1/evaluations/feedback"
+_MINE = f"{_KNOWLEDGE}/${{knowledge}}"
+_KEPT = flat(
+    post("ada", f"{_NOTES}/create", {"title": "Menu", "data": {"content": {"md": "Soup"}}}, save={"note": "$.id"}),
+    post("ada", f"{_NOTES}/${{note}}/update", {"title": "Menu of today", "data": {"content": {"md": "Leek"}}}),
+    post("ada", f"{_NOTES}/${{note}}/access/update", {"access_grants": [_PUBLIC]}),
+    post("ada", f"{_NOTES}/${{note}}/pin"),
+    delete("ada", f"{_NOTES}/${{note}}/delete"),
+    post("ada", f"{_MEMORIES}/add", {"content": "Likes leek"}, save={"memory": "$.id"}),
+    post("ada", f"{_MEMORIES}/${{memory}}/update", {"content": "Likes leeks"}),
+    delete("ada", f"{_MEMORIES}/${{memory}}"),
+    post("ada", f"{_MEMORIES}/add", {"content": "Likes soup"}),
+    delete("ada", f"{_MEMORIES}/delete/user"),
+    Step(
+        "ada",
+        "POST",
+        f"{_FILES}/",
+        form={"file": ["menu.txt", "Soup of leeks", "text/plain"]},
+        query={"process_in_background": False},
+        save={"file": "$.id"},
+    ),
+    post("ada", f"{_FILES}/${{file}}/rename", {"filename": "dinner.txt"}),
+    post("ada", f"{_FILES}/${{file}}/data/content/update", {"content": "Soup of onions"}),
+    post("ada", f"{_KNOWLEDGE}/create", {"name": "Cellar", "description": "Stock"}, save={"knowledge": "$.id"}),
+    post("ada", f"{_MINE}/update", {"name": "Cellars", "description": "Stock"}),
+    post("ada", f"{_MINE}/access/update", {"access_grants": [_PUBLIC]}),
+    post("ada", f"{_MINE}/dirs/create", {"name": "Wines"}, save={"dir": "$.id"}),
+    post("ada", f"{_MINE}/dirs/${{dir}}/update", {"name": "Red wines"}),
+    post("ada", f"{_MINE}/file/add", {"file_id": "${file}"}),
+    post("ada", f"{_MINE}/file/move", {"file_id": "${file}", "directory_id": "${dir}"}),
+    post("ada", f"{_MINE}/file/update", {"file_id": "${file}"}),
+    post("ada", f"{_MINE}/file/remove", {"file_id": "${file}"}, query={"delete_file": False}),
+    delete("ada", f"{_MINE}/dirs/${{dir}}/delete"),
+    post("ada", f"{_MINE}/reset"),
+    delete("ada", f"{_MINE}/delete"),
+    delete("ada", f"{_FILES}/${{file}}"),
+    post("ada", _FEEDBACK, {"type": "rating", "data": {"rating": 1}, "meta": {}}, save={"feedback": "$.id"}),
+    post("ada", f"{_FEEDBACK}/${{feedback}}", {"type": "rating", "data": {"rating": -1}, "meta": {}}),
+    delete("ada", f"{_FEEDBACK}/${{feedback}}"),
+    delete("ada", "/api/v1/evaluations/feedbacks"),
+)
 _ADMINISTRATION = flat(
     post("ada", f"{_CONFIGS}/import", {"config": {"ui.watermark": "x"}}),
     post("ada", f"{_CONFIGS}/interface/visibility", {"visibility": {"notes": True}}),
@@ -247,6 +289,10 @@ _ADMINISTRATION = flat(
     post("ada", f"{_CONFIGS}/subagents", "${c}"),
     post("ada", f"{_CONFIGS}/suggestions", {"suggestions": [{"title": ["a", "b"], "content": "c"}]}),
     post("ada", f"{_CONFIGS}/banners", {"banners": []}),
+    get("ada", "/api/v1/retrieval/embedding", save={"c": "$"}),
+    post("ada", "/api/v1/retrieval/embedding/update", "${c}"),
+    get("ada", "/api/v1/images/config", save={"c": "$"}),
+    post("ada", "/api/v1/images/config/update", "${c}"),
     get("ada", "/openai/config", save={"c": "$"}),
     post("ada", "/openai/config/update", "${c}"),
     get("ada", "/ollama/config", save={"c": "$"}),
@@ -260,7 +306,7 @@ _ADMINISTRATION = flat(
     ),
     post("bob", f"{_AUTHS}/signout"),
 )
-STEPS = (*_PEOPLE, *_TALKS, *_WORKSPACE, *_ADMINISTRATION)
+STEPS = (*_PEOPLE, *_TALKS, *_WORKSPACE, *_KEPT, *_ADMINISTRATION)
 SCENARIO = Scenario("told", "What event webhooks are told", STEPS)
 
 

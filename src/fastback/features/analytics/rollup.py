@@ -43,7 +43,7 @@ _TABLES = (
         PRIMARY KEY (chat, slot, model, user)) WITHOUT ROWID""",
     # Each sum over all time goes through one of these, in order, with nothing to sort.
     "CREATE INDEX IF NOT EXISTS by_slot ON sitting (slot, model, n, i, o)",
-    "CREATE INDEX IF NOT EXISTS by_model ON sitting (model, user, chat, n, i, o)",
+    "CREATE INDEX IF NOT EXISTS by_model ON sitting (model, chat, user, n, i, o)",
     "CREATE INDEX IF NOT EXISTS by_user ON sitting (user, model, n, i, o)",
     "CREATE TABLE IF NOT EXISTS stale (text TEXT PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS state (id INT PRIMARY KEY, mark INT NOT NULL)",

@@ -74,9 +74,13 @@ class Sittings:
 
     async def models(self) -> list[ModelUse]:
         source, params = await self._source("by_model")
+        # Chats of a model follow each other: counting them needs no memory of those that were.
         text = f"""SELECT {_MODEL} AS name, n, users, chats FROM (
-            SELECT model, sum(n) AS n, count(DISTINCT NULLIF(user, 0)) AS users, count(DISTINCT chat) AS chats {source}
-            AND model <> 0 GROUP BY model) t ORDER BY n DESC, name"""
+                SELECT model, sum(n) AS n, count(DISTINCT NULLIF(user, 0)) AS users {source}
+                AND model <> 0 GROUP BY model) t
+            JOIN (SELECT model AS same, count(*) AS chats FROM (SELECT DISTINCT model, chat {source} AND model <> 0)
+                GROUP BY model) c ON same = model
+            ORDER BY n DESC, name"""
         return await self._tables.all_long(ModelUse, "usage.models", text, **params)
 
     async def tokens(self) -> list[TokenUse]:

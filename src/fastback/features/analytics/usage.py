@@ -27,7 +27,7 @@ _MEMBERS = """
 _A_DAY = 86_400
 _LARGEST = 2**62
 #: For times that are longer than this (seconds) sittings are asked.
-LONG = 100 * _A_DAY
+LONG = 32 * _A_DAY
 
 
 class Usage:
