@@ -22,7 +22,7 @@ from fastback.settings.tls import client_ssl
 #: Seconds a page and a file may take in all, seconds of silence, and how often one is sent on to another address.
 PAGE_SECONDS, FILE_SECONDS, SILENCE, HOPS = 60.0, 600.0, 30.0, 10
 #: The longest page (bytes of its text), and the largest file where the administrator sets no limit.
-LONGEST_PAGE, LARGEST_FILE = 20 * 1024 * 1024, 1024 * 1024 * 1024
+LONGEST_PAGE, LARGEST_FILE = 10 * 1024 * 1024, 1024 * 1024 * 1024
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TEXTS = ("application/javascript", "application/json", "application/xml", "application/x-javascript")

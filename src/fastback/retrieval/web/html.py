@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
 from typing import Any
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser
 
 #: Elements whose content nobody reads.
-_UNREAD = frozenset({"script", "style", "template"})
+_UNREAD = ["script", "style", "template"]
 #: Elements that begin and end a line.
-_BLOCKS = frozenset(
-    "address article aside blockquote body br caption dd details dialog div dl dt fieldset figcaption figure "  # noqa: SIM905
-    "footer form h1 h2 h3 h4 h5 h6 head header hgroup hr html legend li main menu nav ol optgroup option p pre "
-    "search section select summary table tbody textarea tfoot thead title tr ul video".split()
+_BLOCK = re.compile(
+    "</?(?:address|article|aside|blockquote|body|br|caption|dd|details|dialog|div|dl|dt|fieldset|figcaption|figure|"
+    "footer|form|h[1-6]|head|header|hgroup|hr|html|legend|li|main|menu|nav|ol|optgroup|option|p|section|select|"
+    "summary|table|tbody|textarea|tfoot|thead|title|tr|ul|video)(?=[\\s/>])",
+    re.IGNORECASE,
 )
-_CELLS = frozenset({"td", "th"})
-_SPACES = re.compile(r"[ \t\r\n\f\v\u00a0]+")
+#: Cells stand apart, too; in one line.
+_CELL = re.compile("<t[dh](?=[\\s/>])", re.IGNORECASE)
+_PRE = re.compile("(</?pre(?=[\\s/>]))", re.IGNORECASE)
+#: Text behind a tag.
+_TEXT = re.compile(">[^<]+")
+_SPACES = re.compile(r"[ \t\r\n\v\u00a0]+")
+#: Stands for a space that is to stay.
+_KEPT = "\ue000"
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _XML = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_.:-]{1,40})")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -38,58 +44,36 @@ def decoded(content: bytes, charset: str | None) -> str:
     return content.decode("cp1252", "replace")
 
 
-def _walked(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
-    """Each element and text below a node as it begins, each element also as it ends (True); not what nobody reads.
+def _marked(text: str) -> str:
+    """The markup with a form feed before each block: it is white space to a parser, and may stand between any tags.
 
-    Without recursion: a page may be nested as deep as it likes.
+    Other white space is one space; that of `pre` is put into signs that stay.
     """
-    node: LexborNode | None = root
-    top = root.mem_id
-    while node is not None:
-        yield node, False
-        below = None if node.tag in _UNREAD else node.child
-        if below is not None:
-            node = below
-            continue
-        while node is not None:
-            yield node, True
-            if node.mem_id == top:  # nodes that are compared are written out
-                return
-            if node.next is not None:
-                node = node.next
-                break
-            node = node.parent
+    found = []
+    inside = False
+    for place, part in enumerate(_PRE.split(text.replace("\f", " "))):
+        if place % 2:
+            inside = not part.startswith("</")
+            found.append(f"\f{part}")
+        elif inside:
+            found.append(_TEXT.sub(_as_it_is, part))
+        else:
+            found.append(_CELL.sub(r" \g<0>", _BLOCK.sub(r"\f\g<0>", _SPACES.sub(" ", part))))
+    return "".join(found)
 
 
-class _Lines:
-    """Gathers text, a line for each block."""
+def _as_it_is(match: re.Match[str]) -> str:
+    return match.group(0).replace("\r\n", "\n").replace("\n", "\f").replace(" ", _KEPT)
 
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self._line: list[str] = []
-        self._as_it_is = 0
 
-    def read(self, root: LexborNode) -> None:
-        for node, ends in _walked(root):
-            tag = node.tag or ""
-            if tag == "-text":
-                if not ends:
-                    self._line.append(node.text_content or "")
-                continue
-            if tag in _BLOCKS:
-                self._end()
-            elif tag in _CELLS:
-                self._line.append(" ")
-            if tag == "pre":
-                self._as_it_is += -1 if ends else 1
-        self._end()
+def _lines(text: str) -> str:
+    """A page's text, a line for each block that says something."""
+    lines = (_SPACES.sub(" ", line).strip().replace(_KEPT, " ").rstrip() for line in text.split("\f"))
+    return "\n".join(line for line in lines if line)
 
-    def _end(self) -> None:
-        text = "".join(self._line)
-        self._line.clear()
-        text = text.strip("\r\n").rstrip() if self._as_it_is else _SPACES.sub(" ", text).strip()
-        if text:
-            self.lines.append(text)
+
+def _plain(text: str) -> str:
+    return _SPACES.sub(" ", text.replace("\f", " ")).strip()
 
 
 def read(content: bytes, charset: str | None, *, markup: bool = True) -> dict[str, Any]:
@@ -97,15 +81,13 @@ def read(content: bytes, charset: str | None, *, markup: bool = True) -> dict[st
     text = decoded(content, charset)
     if not markup:
         return {"text": text}
-    page = LexborHTMLParser(text)
-    lines = _Lines()
-    if page.root is not None:
-        lines.read(page.root)
+    page = LexborHTMLParser(_marked(text))
+    page.strip_tags(_UNREAD, recursive=True)
     title, meta = page.css_first("title"), page.css_first('meta[name="description" i]')
     return {
-        "text": "\n".join(lines.lines),
-        "title": None if title is None else _SPACES.sub(" ", title.text()).strip(),
-        "description": None if meta is None else meta.attributes.get("content") or "",
+        "text": _lines(page.root.text() if page.root is not None else ""),
+        "title": None if title is None else _plain(title.text()),
+        "description": None if meta is None else _plain(meta.attributes.get("content") or ""),
         "language": page.root.attributes.get("lang") if page.root is not None else None,
     }
 
