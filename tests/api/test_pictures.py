@@ -66,3 +66,26 @@ async def open_models(ada: Person) -> None:
     form = {"id": "demo-small", "name": "demo-small", "base_model_id": None, "meta": {}, "params": {}}
     grant = {"principal_type": "user", "principal_id": "*", "permission": "read"}
     (await ada.post("/api/v1/models/create", {**form, "access_grants": [grant]})).ok()
+
+
+async def test_a_model_takes_its_background_along(ada: Person) -> None:
+    file = (await send(ada, PICTURE, "a.png", "image/png", process=False)).ok()
+    address = f"/api/v1/files/{file['id']}/content"
+    form = {"id": "seen", "name": "Seen", "base_model_id": "demo-small", "params": {}}
+    (await ada.post("/api/v1/models/create", {**form, "meta": {"background_image_url": address}})).ok()
+    (exported,) = (await ada.get("/api/v1/models/export")).ok()
+    assert exported["background_image_data"] == DATA and exported["meta"]["background_image_url"] is None
+    (await ada.post("/api/v1/models/model/delete", {"id": "seen"})).ok()
+    (await ada.delete(f"/api/v1/files/{file['id']}")).ok()
+    assert (await ada.post("/api/v1/models/import", {"models": [exported]})).ok() is True
+    made = (await ada.get("/api/v1/models/model", id="seen")).ok()["meta"]["background_image_url"]
+    assert (await ada.get(made)).body == PICTURE
+    for data in ("data:image/png;base64,", "data:image/png;base64,AAAA", DATA.replace("png", "gif"), 1):
+        (await ada.post("/api/v1/models/import", {"models": [{**exported, "background_image_data": data}]})).refused(
+            400
+        )
+    text = (await send(ada, process=False)).ok()
+    meta = {"background_image_url": f"/api/v1/files/{text['id']}/content"}
+    (await ada.post("/api/v1/models/create", {**form, "id": "text", "meta": meta})).refused(
+        400, "Background image must be PNG, JPEG, WebP, or GIF."
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,7 +22,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, HttpError
 from fastback.kit.http.binding import Services
-from fastback.kit.storage import NameRefused, Storage, StorageError
+from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
 from fastback.providers.asking import Asking
 
 _FAILED = messages.default("Error uploading file")
@@ -81,7 +83,7 @@ class Uploads:
             megabytes = self._config.number("rag.file.max_size")
             raise HttpError(413, messages.file_too_large(f"{int(megabytes or 0)} MB"))
         file_id = str(uuid.uuid4())
-        path = await self._kept(file_id, name, ending, form, user)
+        path = await self._kept(file_id, name, ending, form.path, user)
         meta = {
             "name": name,
             "content_type": form.content_type,
@@ -106,7 +108,29 @@ class Uploads:
         await self._bus.publish(Happened("file.uploaded", user, file_id, data=told))
         return shown(file, data, process=process)
 
-    async def _kept(self, file_id: str, name: str, ending: str, form: Received, user: User) -> str:
+    async def made(
+        self, content: bytes, name: str, kind: str | None, user: User, metadata: dict[str, Any] | None = None
+    ) -> Brief:
+        """Keep what the server itself has made or was given for a user, a picture for instance; nobody reads it.
+
+        Raises:
+            BadRequest: nothing in it, no place for it.
+        """
+        if not content:
+            raise BadRequest(messages.EMPTY_CONTENT)
+        file_id, about = str(uuid.uuid4()), metadata or {}
+        async with spooled(self.storage, _whole(content)) as spool:
+            sha256 = await spool.finish()
+            path = await self._kept(file_id, name, _ending(name), spool.path, user)
+        meta = {"name": name, "content_type": kind, "size": len(content), "file_hash": sha256, "data": about}
+        try:
+            now = await store.insert(self._db, file_id, user.id, filename=name, path=path, data={}, meta=meta)
+        except Exception:
+            await self.storage.delete(path)
+            raise
+        return Brief(file_id, user.id, None, name, path, meta, now, now)
+
+    async def _kept(self, file_id: str, name: str, ending: str, source: Path, user: User) -> str:
         """The path of the file in the storage, under a name that people can read where it takes that.
 
         Raises:
@@ -120,11 +144,15 @@ class Uploads:
         }
         try:
             try:
-                return await self.storage.put(f"{file_id}_{name}", form.path, tags)
+                return await self.storage.put(f"{file_id}_{name}", source, tags)
             except NameRefused:
-                return await self.storage.put(f"{file_id}.{ending}" if ending else file_id, form.path, tags)
+                return await self.storage.put(f"{file_id}.{ending}" if ending else file_id, source, tags)
         except StorageError as error:
             raise BadRequest(_FAILED) from error
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 def _ending(name: str) -> str:

@@ -11,6 +11,7 @@ from fastback.features.models.service import Workspace
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
+from fastback.kit.storage import Storage
 from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
@@ -22,6 +23,8 @@ async def start(services: Services) -> None:
     grants: Grants = services.get(Grants)
     permissions: Permissions = services.get(Permissions)
     bypass = settings.bypass_admin_access_control
-    references = References(db, services.get(Config), grants, services.get(FileAccess), bypass=bypass)
+    references = References(
+        db, services.get(Config), grants, services.get(FileAccess), services.get(Storage), bypass=bypass
+    )
     registry: ModelRegistry = services.get(ModelRegistry)
     services.add(Workspace, Workspace(db, grants, permissions, registry, settings, references, services.get(Bus)))

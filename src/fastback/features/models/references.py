@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,9 +16,11 @@ from fastback.features.models.schemas import avatar_files
 from fastback.features.models.shapes import background_file
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, NotBuilt
+from fastback.kit.storage import Storage, StorageError
 
 Fields = dict[str, Any]
 
+#: The largest picture behind a chat, in bytes.
 _MOST = 5 * 1024 * 1024
 #: Pictures by their first bytes.
 _MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
@@ -48,26 +48,47 @@ def picture_type(content: bytes) -> str | None:
     return next((kind for magic, kind in _MAGIC if content.startswith(magic)), None)
 
 
-def _head(path: str) -> tuple[bytes, int]:
-    file = Path(path)
-    with file.open("rb") as opened:
-        return opened.read(16), file.stat().st_size
+def checked_picture(content: bytes) -> str:
+    """The media type of a picture that may stand behind a chat. Raises: BadRequest."""
+    if len(content) > _MOST:
+        raise BadRequest("Background image must be at most 5 MiB.")
+    kind = picture_type(content)
+    if kind is None:
+        raise BadRequest("Background image must be PNG, JPEG, WebP, or GIF.")
+    return kind
 
 
 class References:
     """Checks what models refer to."""
 
-    def __init__(self, db: Database, config: Config, grants: Grants, files: FileAccess, *, bypass: bool) -> None:
+    def __init__(
+        self, db: Database, config: Config, grants: Grants, files: FileAccess, storage: Storage, *, bypass: bool
+    ) -> None:
         self._db = db
+        self._storage = storage
         self._config = config
         self._grants = grants
         self._files = files
         self._bypass = bypass
 
-    async def path_of(self, file_id: str) -> str | None:
-        """Where a file lies; None where nobody knows it."""
+    async def picture(self, path: str | None) -> tuple[bytes, str]:
+        """A picture in the storage, and its media type.
+
+        Raises:
+            BadRequest: it is gone, too large, or no picture that may stand behind a chat.
+        """
+        content = bytearray()
+        try:
+            async for piece in self._storage.read(path or "", 0, _MOST + 1):
+                content += piece
+        except StorageError as error:
+            raise BadRequest(str(error)) from error
+        return bytes(content), checked_picture(bytes(content))
+
+    async def picture_of(self, file_id: str) -> tuple[bytes, str]:
+        """As `picture`, of a file. Raises: BadRequest."""
         file = await files.brief(self._db, file_id)
-        return file.path if file is not None else None
+        return await self.picture(file.path if file is not None else None)
 
     async def may_read_file(self, file_id: str, user: User) -> bool:
         """Whether there is such a file, and the user may read it."""
@@ -100,14 +121,7 @@ class References:
         file = await files.brief(self._db, file_id)
         if file is None or not await self._files.may(user, file, "read"):
             raise Forbidden("Background image is not accessible.")
-        try:
-            head, size = await asyncio.to_thread(_head, file.path or "")
-        except OSError as error:
-            raise BadRequest(str(error)) from error
-        if size > _MOST:
-            raise BadRequest("Background image must be at most 5 MiB.")
-        if picture_type(head) is None:
-            raise BadRequest("Background image must be PNG, JPEG, WebP, or GIF.")
+        await self.picture(file.path)
 
     async def check_version(self, meta: Fields, user: User) -> None:
         """Everything an old version refers to: it may be gone since.

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import logging
-from pathlib import Path
 from typing import Any
 
 from fastback import messages
 from fastback.access.grants import WantedGrant
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
+from fastback.features.files.uploads import Uploads
 from fastback.features.models import store
-from fastback.features.models.references import picture_type
+from fastback.features.models.references import checked_picture
 from fastback.features.models.schemas import ImportForm
 from fastback.features.models.service import Answer, Draft, Workspace
 from fastback.features.models.shapes import ModelForm, background_file, read_copy, read_model
-from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, NotBuilt, Router, Unauthorized
+from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, Router, Unauthorized
 from fastback.providers import model_rows
 from fastback.providers.model_rows import ModelRow
 
@@ -46,14 +45,10 @@ async def _with_background(shown: Answer, workspace: Workspace) -> Answer:
     file_id = background_file(shown["meta"].get("background_image_url"))
     if file_id is None:
         return shown
-    path = await workspace.references.path_of(file_id)
     try:
-        content = await asyncio.to_thread(Path(path or "").read_bytes)
-    except OSError:
-        content = b""
-    kind = picture_type(content)
-    if kind is None:
-        raise BadRequest(f"Could not export background for model {shown['id']}.")
+        content, kind = await workspace.references.picture_of(file_id)
+    except BadRequest as error:
+        raise BadRequest(f"Could not export background for model {shown['id']}.") from error
     shown["meta"]["background_image_url"] = None
     shown["background_image_data"] = f"data:{kind};base64,{base64.b64encode(content).decode()}"
     return shown
@@ -67,11 +62,27 @@ def _form(data: Answer) -> ModelForm:
         raise BadRequest(f"Model {data.get('id')}: {'; '.join(found)}") from None
 
 
+def _picture(encoded: Any) -> tuple[bytes, str]:
+    """The background picture inside an exported model, and its media type. Raises: BadRequest."""
+    head, _, payload = encoded.partition(",") if isinstance(encoded, str) else ("", "", "")
+    try:
+        content = base64.b64decode(payload, validate=True)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+    kind = checked_picture(content)
+    if head != f"data:{kind};base64":
+        raise BadRequest("Invalid background image data URI.")
+    return content, kind
+
+
 class _Import:
     """One import: what there is already is known before the first model is written."""
 
-    def __init__(self, workspace: Workspace, user: User, existing: dict[str, ModelRow], writable: set[str]) -> None:
+    def __init__(
+        self, workspace: Workspace, uploads: Uploads, user: User, existing: dict[str, ModelRow], writable: set[str]
+    ) -> None:
         self._workspace = workspace
+        self._uploads = uploads
         self._user = user
         self._existing = existing
         self._writable = writable
@@ -85,14 +96,14 @@ class _Import:
         model_id = data["id"]
         if data.get("base_model_id") == model_id:
             data["base_model_id"] = None
-        if data.get("background_image_data") is not None:
-            raise NotBuilt("Importing a background picture")
         try:
             await self._workspace.references.check_knowledge(data.get("meta") or {}, self._user)
         except Forbidden:
             log.warning("model %s was not imported: it refers to files of others", model_id)
             return None
         row = self._existing.get(model_id)
+        encoded = data.pop("background_image_data", None)
+        picture = _picture(encoded) if encoded is not None else None
         form = await (self._anew(data) if row is None else self._over(row, data))
         if form is None:
             return None
@@ -101,6 +112,10 @@ class _Import:
         except HttpError as error:
             raise BadRequest(error.detail) from error
         await self._workspace.references.check_pictures(draft.meta, self._user, row.meta if row else None)
+        if picture is not None:
+            content, kind = picture
+            file = await self._uploads.made(content, f"background.{kind.split('/')[1]}", None, self._user)
+            draft.meta["background_image_url"] = f"/api/v1/files/{file.id}/content"
         grants = await self._workspace.given_grants(self._user, form.access_grants) if row is None else []
         return draft, row, grants
 
@@ -135,12 +150,12 @@ def _named(data: Answer) -> bool:
 
 
 @router.post("/import")
-async def take_in(data: ImportForm, user: VerifiedUser, workspace: Workspace) -> bool:
+async def take_in(data: ImportForm, user: VerifiedUser, workspace: Workspace, uploads: Uploads) -> bool:
     await workspace.permitted(user, "workspace.models_import")
     found = [one for one in data.models if _named(one)]
     existing = {row.id: row for row in await store.by_ids(workspace.db, [one["id"] for one in found])}
     writable = await workspace.grants.accessible(user.id, "model", list(existing), "write")
-    importing = _Import(workspace, user, existing, writable)
+    importing = _Import(workspace, uploads, user, existing, writable)
     for one in found:
         taken = await importing.take(one)
         if taken is not None:
