@@ -5,7 +5,12 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from conftest import Person
+from conftest import Person, Server
+from fastback.access.identity import User
+from fastback.completions.kept_pictures import KeptPictures
+from fastback.features.files.access import FileAccess
+from fastback.features.files.uploads import Uploads
+from fastback.kit.db import Database
 from page import open_page
 from uploads import send
 
@@ -66,6 +71,30 @@ async def open_models(ada: Person) -> None:
     form = {"id": "demo-small", "name": "demo-small", "base_model_id": None, "meta": {}, "params": {}}
     grant = {"principal_type": "user", "principal_id": "*", "permission": "read"}
     (await ada.post("/api/v1/models/create", {**form, "access_grants": [grant]})).ok()
+
+
+async def test_pictures_inside_an_answer_become_files(server: Server, ada: Person, bob: Person) -> None:
+    services = server.services
+    db, access = services.get(Database), services.get(FileAccess)
+    keeper = KeptPictures(db, services.get(Uploads), access)
+    chat = (await bob.post("/api/v1/chats/new", {"chat": {"title": "t", "history": {"messages": {}}}})).ok()["id"]
+    who = User(bob.id, "bob@example.com", "Bob", "user")
+
+    def answer(text: str) -> list[dict[str, Any]]:
+        return [{"type": "reasoning"}, {"type": "message", "content": [{"type": "output_text", "text": text}]}]
+
+    small = "![dot](data:image/png;base64,AAAA)"
+    same = answer(f"Look: {small}")
+    assert await keeper.kept(same, chat, "m", who) == same
+    (_, item) = await keeper.kept(answer(f"One ![a]({DATA}) and {small}."), chat, "m", who)
+    text = item["content"][0]["text"]
+    assert text.startswith("One ![a](/api/v1/files/") and text.endswith(f"/content) and {small}.")
+    address = text[text.index("(") + 1 : text.index(")")]
+    assert (await bob.get(address)).body == PICTURE
+    linked = await db.scalar("tests.linked", "SELECT message_id FROM chat_file WHERE chat_id = :id", id=chat)
+    assert linked == "m"
+    broken = answer(f"![a](data:image/png;base64,{'A' * 1001})")
+    assert await keeper.kept(broken, chat, "m", who) == broken
 
 
 async def test_a_model_takes_its_background_along(ada: Person) -> None:

@@ -10,6 +10,7 @@ from fastback.access.permissions import Permissions
 from fastback.completions.context import Context
 from fastback.completions.events import ChatWatchers
 from fastback.completions.follow_ups import FollowUps
+from fastback.completions.kept_pictures import KeptPictures
 from fastback.completions.memory_review import MemoryReview
 from fastback.completions.pictures import Pictures
 from fastback.completions.provider import Provider
@@ -23,6 +24,7 @@ from fastback.config import Config
 from fastback.features.chats import recovery
 from fastback.features.chats.access import ChatAccess
 from fastback.features.files.access import FileAccess
+from fastback.features.files.uploads import Uploads
 from fastback.features.folders.files import Readable
 from fastback.features.knowledge.external import Connections
 from fastback.features.memories.recall import Recall
@@ -65,6 +67,7 @@ async def start(services: Services) -> None:
         follow_ups,
         watchers,
         MemoryReview(config, provider, services.get(Memories)),
+        _kept_pictures(services),
         settings.chat_response_stream_delta_chunk_size,
     )
     services.add(ChatWatchers, watchers)
@@ -78,6 +81,13 @@ async def start(services: Services) -> None:
     if alone:  # else other processes may be in the middle of an answer
         tasks: Tasks = services.get(Tasks)
         tasks.background(recovery.recover(db, tasks))
+
+
+def _kept_pictures(services: Services) -> KeptPictures | None:
+    settings: Settings = services.get(Settings)
+    if not settings.enable_chat_response_base64_image_url_conversion:
+        return None
+    return KeptPictures(services.get(Database), services.get(Uploads), services.get(FileAccess))
 
 
 def _pictures(services: Services) -> Pictures:

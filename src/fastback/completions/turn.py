@@ -18,6 +18,7 @@ from fastback.completions.answer import Answer, ProviderError, text_of
 from fastback.completions.context import Context, Prepared
 from fastback.completions.events import SHARED, ChatWatchers, TurnEvent
 from fastback.completions.follow_ups import FollowUps
+from fastback.completions.kept_pictures import KeptPictures
 from fastback.completions.memory_review import MemoryReview
 from fastback.completions.provider import Provider, ProviderFailed, Upstream, detail_of
 from fastback.completions.request import TurnRequest, is_stored
@@ -256,10 +257,16 @@ class Turn:
             )
         )
 
+    async def _with_files(self, output: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The answer with files in the place of pictures inside its text, where that is wanted."""
+        if self._s.pictures is None:
+            return output
+        return await self._s.pictures.kept(output, self.request.chat_id, self.message_id, self.user)
+
     async def _stopped(self, answer: Answer) -> None:
         """Keep what there is of an answer that was stopped."""
         answer.close()
-        output = answer.output("incomplete")
+        output = await self._with_files(answer.output("incomplete"))
         if self._stored:
             patch = {"content": text_of(output), "output": output, "done": True}
             await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch)
@@ -268,7 +275,7 @@ class Turn:
 
     async def _finish(self, answer: Answer, prepared: Prepared, *, streamed: bool) -> None:
         answer.close()
-        output = answer.output("completed", strip=streamed)
+        output = await self._with_files(answer.output("completed", strip=streamed))
         if answer.usage and streamed:
             await self.emit("chat:completion", {"usage": answer.usage})
         if answer.finish is not None:
@@ -332,5 +339,7 @@ class TurnServices(msgspec.Struct):
     follow_ups: FollowUps
     watchers: ChatWatchers
     review: MemoryReview
+    #: What keeps pictures inside an answer's text as files; None where they stay.
+    pictures: KeptPictures | None = None
     #: Pieces of an answer that are sent together at least.
     pieces: int = 1

@@ -32,7 +32,7 @@ class Chats(Audit, frozen=True, kw_only=True):
         bool, about("Tell a picture's type by the ending of its name where nothing else says it.")
     ] = False
     enable_chat_response_base64_image_url_conversion: Annotated[
-        bool, about("Keep pictures in answers as files.", idle="waits for files")
+        bool, about("Keep pictures inside an answer's text as files.")
     ] = False
     enable_api_outlet_filters: Annotated[
         bool, about("Run outlet filters for answers over the API, too.", idle="waits for functions")
