@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 
-.PHONY: serve demo test parity both-ways check lock bench clean frontend
+.PHONY: serve demo test parity both-ways check lock bench clean frontend models
 
 serve: $(VENV)/.runtime frontend
 	$(BIN)/fastback serve --port $(PORT)
@@ -13,7 +13,7 @@ serve: $(VENV)/.runtime frontend
 demo: $(VENV)/.runtime frontend
 	$(BIN)/fastback demo --port $(PORT)
 
-test: $(VENV)/.dev frontend
+test: $(VENV)/.dev frontend models
 	$(BIN)/python -m pytest -q -n auto
 
 # Only the answers recorded from Open WebUI, replayed here; what differs is printed.
@@ -35,6 +35,10 @@ bench: $(VENV)/.dev frontend
 
 frontend: $(VENV)/.runtime
 	@$(BIN)/fastback frontend
+
+# The embedding model of the tests; what needs it is skipped where it cannot be had.
+models: $(VENV)/.runtime
+	@$(BIN)/fastback models fetch || true
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=/path/to/python3 make …)" >&2; exit 1; }

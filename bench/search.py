@@ -25,7 +25,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench import servers
+from bench import pages, servers
 from bench.chats import LENGTH, MANY, MESSAGES, OTHERS, OTHERS_CHATS, Words, fill
 from bench.machine import machine
 from bench.servers import Running, call, process
@@ -34,7 +34,7 @@ from fastback.access.tokens import Tokens
 from fastback.demo.process import free_port
 from fastback.kit.db.connect import connect
 
-PAGE = Path("docs/performance.md")
+PAGE = pages.PAGE
 HEADING = "## Searching chats"
 KEY = "bench-secret-key-of-at-least-32-characters"
 
@@ -249,8 +249,7 @@ def markdown(results: list[dict[str, Any]], theirs: dict[str, float], chats: int
     more = [f"| | {' | '.join(titles)} |", f"|---|{'--:|' * len(titles)}"]
     more += [f"| {what} | {' | '.join(shape.format(one[key]) for one in results)} |" for what, key, shape in rows]
     table, other_table = "\n".join(lines), "\n".join(more)
-    return f"""{HEADING}
-
+    return f"""
 Made by `python -m bench.search --write`: one person with {chats:,} chats of {MESSAGES} messages of {LENGTH} characters,
 {OTHERS} others with {OTHERS_CHATS:,} chats each; times of `GET /api/v1/chats/search` over HTTP, medians of seven, Open
 WebUI's of one. `/health` is asked for every four milliseconds, to see how long the server is away at worst; that hangs
@@ -285,8 +284,7 @@ def main() -> None:
     text = markdown(results, theirs, arguments.chats)
     print(text)
     if arguments.write:
-        kept = PAGE.read_text().partition(HEADING)[0].rstrip()
-        PAGE.write_text(f"{kept}\n\n{text}")
+        pages.put(HEADING, text)
 
 
 if __name__ == "__main__":
