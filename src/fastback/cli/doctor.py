@@ -21,6 +21,9 @@ from fastback.kit.db.errors import DatabaseError
 from fastback.kit.log import without_secrets
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
 from fastback.providers.http_client import make_client
+from fastback.retrieval.embedding.service import REMOTE
+from fastback.retrieval.part import local_models
+from fastback.retrieval.vectors import choose, chroma_files
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment
 from fastback.settings.load import key_files
 
@@ -55,6 +58,7 @@ async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Findi
     yield _secret_key(settings)
     yield _frontend(settings)
     yield await _redis(settings)
+    yield _vectors(settings)
     if _is_missing(settings):
         yield "ok", "database", "none yet: `fastback serve` makes it"
         return
@@ -69,6 +73,7 @@ async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Findi
         if state == "fail" or await schema.revision(db) is None:
             return
         config = await Config.peek(db, settings, env)
+        yield _embedding(config, settings)
         try:
             client = make_client(settings)
         except SettingsError as error:
@@ -145,6 +150,31 @@ async def _redis(settings: Settings) -> Finding:
     finally:
         await redis.close()
     return "ok", "redis", "answers"
+
+
+def _vectors(settings: Settings) -> Finding:
+    """Where vectors are kept; a server is not asked, because opening a store makes its tables."""
+    try:
+        kind = choose.kind_of(settings)
+    except SettingsError as error:
+        return "fail", "vector store", str(error)
+    if kind != "sqlite":
+        return "ok", "vector store", kind
+    there = choose.directory(settings)
+    taken = ", what Chroma keeps there is taken over" if chroma_files.is_there(there) else ""
+    return "ok", "vector store", f"built in, in {there}{taken}"
+
+
+def _embedding(config: Config, settings: Settings) -> Finding:
+    engine, model = config.text("rag.embedding_engine"), config.text("rag.embedding_model")
+    if engine in REMOTE:
+        return "ok", "embedding", f"{engine}, {model}"
+    if engine:
+        return "warn", "embedding", f"{engine!r} is none of {', '.join(REMOTE)}"
+    found = local_models(settings)(model)
+    if found is None:
+        return "warn", "embedding", f"{model} is not on this machine: `fastback models fetch`, or when it is needed"
+    return "ok", "embedding", str(found)
 
 
 def _sqlite_path(settings: Settings) -> Path | None:

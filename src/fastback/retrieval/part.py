@@ -6,6 +6,8 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -14,6 +16,7 @@ from fastback.config import Config
 from fastback.kit.http.binding import Services
 from fastback.kit.tasks import Tasks
 from fastback.retrieval.contracts import Embedder, RetrievalError, Splitter, VectorStore
+from fastback.retrieval.embedding import models
 from fastback.retrieval.embedding.cache import EmbeddingCache
 from fastback.retrieval.embedding.local import Local
 from fastback.retrieval.embedding.service import Embeddings
@@ -43,13 +46,21 @@ async def start(services: Services) -> None:
 
 def make_embedder(config: Config, settings: Settings, client: aiohttp.ClientSession) -> Embeddings:
     """The embedder of the settings."""
+    local = Local(local_models(settings), fetched=_fetched(settings), offline=settings.offline_mode)
+    cache = EmbeddingCache(choose.directory(settings), settings.fastback_embedding_cache_mb << 20)
+    return Embeddings(config, settings, client, local, cache)
+
+
+def local_models(settings: Settings) -> Callable[[str], Path | None]:
+    """Looks for a model on this machine: in the settings' directories, then in the user's."""
     hubs = [settings.cache_path / "embedding" / "models"]  # where Open WebUI's container keeps them
     if settings.sentence_transformers_home:
         hubs.insert(0, Path(settings.sentence_transformers_home).expanduser())
-    fetched = Path(settings.fastback_cache_dir).expanduser() if settings.fastback_cache_dir else None
-    local = Local(hubs, cache=fetched, offline=settings.offline_mode)
-    cache = EmbeddingCache(choose.directory(settings), settings.fastback_embedding_cache_mb << 20)
-    return Embeddings(config, settings, client, local, cache)
+    return partial(models.find, hubs=hubs, cache=_fetched(settings))
+
+
+def _fetched(settings: Settings) -> Path | None:
+    return Path(settings.fastback_cache_dir).expanduser() if settings.fastback_cache_dir else None
 
 
 async def _take_over(settings: Settings, store: SqliteStore) -> None:

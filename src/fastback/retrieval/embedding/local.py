@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fastback.kit.workers.failures import JobFailed, WorkerDied
@@ -31,18 +31,18 @@ class Local:
 
     def __init__(
         self,
-        hubs: Sequence[Path] = (),
+        find: Callable[[str], Path | None] = models.find,
         *,
-        cache: Path | None = None,
+        fetched: Path | None = None,
         offline: bool = False,
         limits: Limits = _LIMITS,
     ) -> None:
-        """`hubs` are caches of Hugging Face besides the user's; `cache` is ours, the user's where it is None."""
+        """`find` looks for a model; `fetched` is the cache for what is fetched, the user's where it is None."""
         self.workers = Workers(
             "fastback.retrieval.embedding.worker", limits, name="embedding", environment=_ENVIRONMENT
         )
-        self._hubs = hubs
-        self._cache = cache
+        self._find = find
+        self._cache = fetched
         self._offline = offline
         self._found: dict[str, Path] = {}
         self._fetching: dict[str, asyncio.Task[None]] = {}
@@ -75,10 +75,10 @@ class Local:
     async def _directory(self, model: str) -> Path:
         found = self._found.get(model)
         if found is None or not found.is_dir():
-            found = models.find(model, self._hubs, self._cache)
+            found = self._find(model)
             if found is None:
                 await self._fetched(model)
-                found = models.find(model, self._hubs, self._cache)
+                found = self._find(model)
             if found is None:
                 raise RetrievalError(f"The embedding model {model} is not on this machine.")
             self._found[model] = found
