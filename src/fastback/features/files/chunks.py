@@ -25,6 +25,9 @@ from fastback.retrieval.contracts import Document, Embedder, Metadata, Retrieval
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.vectors.metadata import ANY_OF, stored
 
+#: Collections that are deleted at the same time: a store may be a server far away.
+_AT_ONCE = 8
+
 
 def own_collection(file_id: str) -> str:
     """The name of the collection that holds a file alone."""
@@ -139,8 +142,13 @@ class FileChunks:
 
     async def forget(self, file_ids: Sequence[str]) -> None:
         """Delete the files' own collections: the next who needs their chunks makes them anew, from their texts."""
-        for file_id in file_ids:
-            await self._vectors.drop(own_collection(file_id))
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(file_id: str) -> None:
+            async with gate:
+                await self._vectors.drop(own_collection(file_id))
+
+        await asyncio.gather(*(one(file_id) for file_id in file_ids))
 
 
 async def start(services: Services) -> None:

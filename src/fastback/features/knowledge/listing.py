@@ -115,8 +115,13 @@ class FileLists:
         joined = f"knowledge_file kf JOIN file f {hint} ON f.id = kf.file_id"
         column = _ORDERS.get(order_by or "", "updated_at")
         order = f"f.{column} {'ASC' if direction == 'asc' and order_by in _ORDERS else 'DESC'}, f.id"
+        # PostgreSQL sees to it that each row has its file.
+        rows_alone = self._db.dialect == "postgres" and not query
         counted = await self._db.all_long(
-            int, "knowledge.page.count", f"SELECT count(*) FROM {joined} WHERE {where}", **params
+            int,
+            "knowledge.page.count",
+            f"SELECT count(*) FROM {'knowledge_file kf' if rows_alone else joined} WHERE {where}",
+            **params,
         )
         rows = await self._db.all_long(
             ListedFile,
