@@ -1,0 +1,99 @@
+"""Administrators with people and groups, and what a user sees of the pages, in the real frontend."""
+
+from __future__ import annotations
+
+import pytest
+
+from browser.conftest import Tab
+from browser.test_every_page import complaints, opened
+from conftest import PASSWORD, Person, Server
+
+pytestmark = pytest.mark.browser
+
+#: Pages of the workspace that a user may be let into, with words of the page where something new is made.
+NEW = {
+    "models": "Save & Create",
+    "knowledge": "Create Knowledge",
+    "prompts": "Create Prompt",
+    "skills": "Save & Create",
+    "tools": "Save & Create",
+}
+
+
+async def _signed_in(tab: Tab, person: Person) -> Person:
+    (await person.post("/api/v1/users/user/settings/update", {"ui": {"version": "0.12.4"}})).ok()
+    await tab.page.add_init_script(f"localStorage.token = '{person.token}'")
+    return person
+
+
+async def test_people_and_groups(site: Server, tab: Tab) -> None:
+    ada = await _signed_in(tab, await site.sign_up("Ada"))
+    bob = await site.add(ada, "Bob")
+    group = (await ada.post("/api/v1/groups/create", {"name": "Birds", "description": ""})).ok()
+    page, dialog = tab.page, tab.page.get_by_role("dialog")
+    wrong = await opened(tab, site, "/admin/users/overview", "bob@example.com")
+
+    await page.get_by_role("button", name="Add User").click()
+    await page.get_by_placeholder("Enter Your Full Name").fill("Cy")
+    await page.get_by_placeholder("Enter Your Email").fill("cy@example.com")
+    await page.get_by_placeholder("Enter Your Password").fill(PASSWORD)
+    await dialog.get_by_role("button", name="Save").click()
+    await page.get_by_text("cy@example.com").wait_for()
+    row = page.get_by_role("row").filter(has_text="bob@example.com")
+    await row.get_by_role("button", name="Edit User").click()
+    await page.get_by_placeholder("Enter Your Name").fill("Robert")
+    await dialog.get_by_role("button", name="Save").click()
+    await page.get_by_text("Robert").first.wait_for()
+    for look in ("Preview Access", "Chats"):
+        await row.get_by_role("button", name=look, exact=True).click()
+        await dialog.wait_for()
+        await tab.settled()
+        await page.keyboard.press("Escape")
+        await dialog.wait_for(state="detached")
+    await page.get_by_role("row").filter(has_text="cy@example.com").get_by_role("button", name="Delete User").click()
+    await page.get_by_role("button", name="Confirm").click()
+    await page.get_by_text("cy@example.com").wait_for(state="detached")
+
+    wrong += await opened(tab, site, "/admin/users/groups", "Birds")
+    await page.get_by_text("New Group").click()
+    await page.get_by_placeholder("Group Name").fill("Fish")
+    await dialog.get_by_role("button", name="Save").click()
+    await page.get_by_text("Fish").first.wait_for()
+    await page.get_by_text("Birds", exact=True).last.click()
+    for part in ("Permissions", "Users", "Preview", "General"):
+        await dialog.get_by_role("button", name=part, exact=True).click()
+        await tab.settled()
+    await page.get_by_placeholder("Group Name").fill("Herons")
+    await dialog.get_by_role("button", name="Save").click()
+    await page.get_by_text("Herons").first.wait_for()
+    await page.get_by_text("Default permissions").click()
+    await dialog.get_by_role("button", name="Save").last.click()
+    await page.get_by_text("Default permissions updated successfully").wait_for()
+
+    assert not tab.wrong, "\n".join(tab.wrong)
+    assert await complaints(tab) == [] and wrong == []
+    names = [one["name"] for one in (await ada.get("/api/v1/groups/")).ok()]
+    assert sorted(names) == ["Fish", "Herons"] and group["id"]
+    assert (await bob.get("/api/v1/auths/")).ok()["name"] == "Robert"
+
+
+async def test_what_a_user_sees(site: Server, tab: Tab) -> None:
+    """The workspace of somebody who may do there all that can be allowed, and the pages of settings for people."""
+    ada = await site.sign_up("Ada")
+    permissions = (await ada.get("/api/v1/users/default/permissions")).ok()
+    permissions["workspace"] = dict.fromkeys(permissions["workspace"], True)
+    (await ada.post("/api/v1/users/default/permissions", permissions)).ok()
+    await _signed_in(tab, await site.add(ada, "Bob"))
+    wrong = []
+    for part in NEW:
+        wrong += await opened(tab, site, f"/workspace/{part}", part.title())
+        wrong += await opened(tab, site, f"/workspace/{part}/create", NEW[part])
+    # A user's way into administration ends at the start page.
+    wrong += await opened(tab, site, "/admin/users/overview")
+    await tab.page.wait_for_url(f"{site.url}/")
+    wrong += await opened(tab, site, "/?settings=general", "Personalization")
+    tabs = tab.page.get_by_role("dialog").get_by_role("tab")
+    for place in range(await tabs.count()):
+        await tabs.nth(place).click()
+        await tab.settled()
+    assert not (wrong + tab.wrong), "\n".join(tab.wrong)
