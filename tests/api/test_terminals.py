@@ -118,6 +118,16 @@ async def test_requests_are_passed_on(ada: Person, bob: Person, elsewhere: Elsew
     assert "Cookie" not in elsewhere.asked[-1][2], "what a server sets for one request goes along with no other"
 
 
+async def test_every_method_has_its_guard(ada: Person, bob: Person, anonymous: Person, elsewhere: Elsewhere) -> None:
+    await _connect(ada, {"id": "t", "url": elsewhere.url})
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        for path in (f"{_T}/t/files", f"{_T}/t/chats/c1/files"):
+            assert (await anonymous.ask(method, path)).status == 401
+            assert (await bob.ask(method, path)).status == 403
+            assert (await ada.ask(method, path)).status == 200
+            assert elsewhere.asked[-1][:2] == (method, "/files")
+
+
 async def test_answers_come_as_they_are_made(ada: Person, elsewhere: Elsewhere) -> None:
     await _connect(ada, {"id": "t", "url": elsewhere.url})
     async with ada.http().get(f"{ada.url}{_T}/t/slow") as response:
