@@ -188,6 +188,31 @@ def pdf(*texts: str) -> bytes:
     return pdf_of_objects(objects).replace(b"/Root 1 0 R", b"/Root 1 0 R/Info 4 0 R")
 
 
+def pdf_with_pictures() -> bytes:
+    """A page with a grey picture, a coloured one, and one that is too small to hold words."""
+
+    def picture(size: int, colours: bytes, points: bytes) -> bytes:
+        return (
+            b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/%s/BitsPerComponent 8/Length %d>>stream\n%s\n"
+            b"endstream" % (size, size, colours, len(points), points)
+        )
+
+    shown = b"BT /F 12 Tf 50 700 Td (Text) Tj ET q 99 0 0 99 50 500 cm /A Do Q q 99 0 0 99 50 300 cm /B Do Q /C Do"
+    return pdf_of_objects(
+        [
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>"
+            b"/XObject<</A 6 0 R/B 7 0 R/C 8 0 R>>>>>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(shown), shown),
+            b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+            picture(32, b"DeviceGray", bytes(32 * 32)),
+            picture(48, b"DeviceRGB", bytes(48 * 48 * 3)),
+            picture(8, b"DeviceGray", bytes(8 * 8)),
+        ]
+    )
+
+
 RTF = (
     rb"{\rtf1\ansi\ansicpg1252\uc1{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset204 Arial;}}"
     rb"{\stylesheet{\s0 Normal;}{\s5\b heading 1;}}{\info{\title no text}}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import made
@@ -15,6 +16,7 @@ from fastback.kit.workers import spool
 from fastback.kit.workers.failures import JobFailed
 from fastback.retrieval.contracts import Document
 from fastback.retrieval.extraction import worker
+from fastback.retrieval.extraction.formats import pictures
 from fastback.retrieval.extraction.formats.reading import Source
 from fastback.retrieval.extraction.local import Local
 
@@ -177,6 +179,21 @@ def test_pdf_by_page_or_in_one(extract: Extract) -> None:
     (whole,) = extract("a.pdf", made.pdf("First page", "Second (page)"), pdf_pages=False)
     assert whole.text == "First page\n\fSecond (page)"
     assert "page" not in whole.metadata and whole.metadata["total_pages"] == 2
+
+
+def test_pictures_in_pdfs_are_read_where_somebody_can(extract: Extract, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def engine(points: Any) -> Any:
+        seen.append(points.shape)
+        return SimpleNamespace(txts=("words", str(len(seen))))
+
+    monkeypatch.setattr(pictures, "_engine", lambda params: engine if params == "{}" else None)
+    (found,) = extract("a.pdf", made.pdf_with_pictures(), pdf_images=True, ocr="{}")
+    assert found.text == "Text\n\nwords\n1\nwords\n2"
+    assert seen == [(32, 32, 3), (48, 48, 3)]
+    for options in ({"pdf_images": True, "ocr": "none"}, {}):
+        assert extract("a.pdf", made.pdf_with_pictures(), **options)[0].text == "Text"
 
 
 def test_what_programs_save_under_other_names(extract: Extract) -> None:

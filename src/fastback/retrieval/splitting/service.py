@@ -59,8 +59,17 @@ class Splitting:
                 f"Got a larger chunk overlap ({options.overlap}) than chunk size ({options.size}), should be smaller."
             )
         if options.splitter == "token_transformers":
-            return msgspec.structs.replace(options, tokenizer=str(tokenizer_file(config)))
+            return msgspec.structs.replace(options, tokenizer=str(self._tokenizer()))
         return options
+
+    def _tokenizer(self) -> Path:
+        """Looked for where embedding models are."""
+        settings = self._settings
+        hubs = [settings.cache_path / "embedding" / "models"]
+        if settings.sentence_transformers_home:
+            hubs.insert(0, Path(settings.sentence_transformers_home).expanduser())
+        fetched = Path(settings.fastback_cache_dir).expanduser() if settings.fastback_cache_dir else None
+        return tokenizer_file(self._config, hubs, fetched)
 
     async def split(self, documents: Sequence[Document]) -> list[Document]:
         """See `contracts.Splitter`."""

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastback.config import Config
 from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.embedding import models
 
 _FILE = "tokenizer.json"
 
 
-def _caches() -> list[Path]:
-    """Where libraries keep models that they fetched."""
-    home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
-    named = (os.environ.get("SENTENCE_TRANSFORMERS_HOME"), os.environ.get("HF_HUB_CACHE"))
-    return [*(Path(one).expanduser() for one in named if one), home / "hub"]
-
-
-def tokenizer_file(config: Config) -> Path:
+def tokenizer_file(config: Config, hubs: Sequence[Path] = (), cache: Path | None = None) -> Path:
     """The tokenizer of `rag.tokenizer_model`, or of the local embedding model where none is named.
+
+    `hubs` are caches of Hugging Face besides the user's, `cache` is our own, where it is not the usual one.
 
     Raises:
         RetrievalError: no model is named, or its tokenizer is not here.
@@ -30,15 +26,11 @@ def tokenizer_file(config: Config) -> Path:
     if not model:
         raise RetrievalError("Tokenizer model required for Token (Transformers) text splitter")
     given = Path(model).expanduser()
-    for place in (given, given / _FILE):
+    found = models.find(model, hubs, cache)
+    for place in (given, given / _FILE, *([found / _FILE] if found is not None else [])):
         if place.is_file():
             return place
-    name = model if "/" in model else f"sentence-transformers/{model}"
-    folder = "models--" + name.replace("/", "--")
-    for cache in _caches():
-        found = sorted(cache.glob(f"{folder}/snapshots/*/{_FILE}"), key=lambda one: one.stat().st_mtime)
-        if found:
-            return found[-1]
     raise RetrievalError(
-        f"The tokenizer of '{name}' is not on this machine. Name a folder with its {_FILE}, or split by characters."
+        f"The tokenizer of '{models.full_name(model)}' is not on this machine. Name a folder with its {_FILE}, or split "
+        "by characters."
     )
