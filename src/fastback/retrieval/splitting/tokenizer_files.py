@@ -31,6 +31,6 @@ def tokenizer_file(config: Config, hubs: Sequence[Path] = (), cache: Path | None
         if place.is_file():
             return place
     raise RetrievalError(
-        f"The tokenizer of '{models.full_name(model)}' is not on this machine. Name a folder with its {_FILE}, or split "
-        "by characters."
+        f"The tokenizer of '{models.full_name(model)}' is not on this machine. Name a folder with its {_FILE}, or "
+        "split by characters."
     )
