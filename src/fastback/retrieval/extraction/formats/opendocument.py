@@ -79,8 +79,30 @@ class _Walk:
             self.flow.write(text)
 
 
+class _Margins(_Walk):
+    """What stands above and below each page; the rest of the styles says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._inside = 0
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        if self._inside or name in ("header", "footer"):
+            self._inside += 1
+            super().start(name, attributes)
+
+    def end(self, name: str) -> None:
+        if self._inside:
+            self._inside -= 1
+            super().end(name)
+
+
 def read(source: Source) -> Iterator[Piece]:
-    walk = _Walk()
-    with archive.opened(source) as opened, opened.member("content.xml") as stream:
-        markup.walk(stream, start=walk.start, end=walk.end, text=walk.text)
-    yield walk.flow.text(), source.metadata
+    walk, margins = _Walk(), _Margins()
+    with archive.opened(source) as opened:
+        with opened.member("content.xml") as stream:
+            markup.walk(stream, start=walk.start, end=walk.end, text=walk.text)
+        if "styles.xml" in opened.names:
+            with opened.member("styles.xml") as stream:
+                markup.walk(stream, start=margins.start, end=margins.end, text=margins.text)
+    yield "\n\n".join(one for one in (walk.flow.text(), margins.flow.text()) if one), source.metadata

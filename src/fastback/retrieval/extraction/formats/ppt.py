@@ -14,6 +14,8 @@ from fastback.retrieval.extraction.formats.reading import Piece, Source, broken
 
 _LIST, _PERSIST, _CHARACTERS, _BYTES = 4080, 1011, 4000, 4008
 _EDIT = 4085
+#: Which list is which.
+_SLIDES, _NOTES = 0, 2
 _DEPTH = 40
 
 
@@ -67,13 +69,13 @@ def _places(data: bytes, user: bytes) -> tuple[dict[int, int], int]:
     return found, document
 
 
-def _slides(data: bytes, user: bytes) -> Iterator[tuple[list[str], list[str]]]:
-    """What each slide says in its outline, and in its boxes."""
+def _slides(data: bytes, user: bytes, of: int) -> Iterator[tuple[list[str], list[str]]]:
+    """What each slide says in its outline, and in its boxes; or each slide's notes, which have a list of their own."""
     places, document = _places(data, user)
     begin = places[document]
     _, _, end, _ = _record(data, begin)
     for kind, instance, first, last, _ in _children(data, begin + 8, end):
-        if kind != _LIST or instance != 0:
+        if kind != _LIST or instance != of:
             continue
         outline: list[str] = []
         number = -1
@@ -95,15 +97,22 @@ def _boxes(data: bytes, place: int | None) -> list[str]:
     return list(_said(data, place + 8, _record(data, place)[2]))
 
 
+def _readable(*texts: str) -> str:
+    said = (one.replace("\r", "\n").replace("\x0b", "\n").strip() for one in texts)
+    return "\n".join(one for one in said if one and one != "*")  # a star stands for the number of the page
+
+
 def read(source: Source) -> Iterator[Piece]:
     texts: list[str] = []
     with compound.opened(source) as streams:
         data, user = streams.content("PowerPoint Document"), streams.content("Current User")
         try:
-            for number, (outline, boxes) in enumerate(_slides(data, user), 1):
-                said = [one.replace("\r", "\n").replace("\x0b", "\n").strip() for one in (*outline, *boxes)]
-                if any(said):
-                    texts.append(f"Slide {number}:\n" + "\n".join(one for one in said if one))
+            for number, (outline, boxes) in enumerate(_slides(data, user, _SLIDES), 1):
+                if said := _readable(*outline, *boxes):
+                    texts.append(f"Slide {number}:\n{said}")
+            for _, boxes in _slides(data, user, _NOTES):
+                if said := _readable(*boxes):
+                    texts.append(f"Notes: {said}")
         except (struct.error, KeyError):
             raise broken("a presentation", "it is damaged.") from None
     yield "\n\n".join(texts), source.metadata
