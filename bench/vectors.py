@@ -1,26 +1,29 @@
-"""`python -m bench.vectors [--chunks N] [--texts N] [--write]`: vectors made and searched.
+"""`python -m bench.vectors [--chunks N] [--texts N] [--reference PYTHON] [--write]`: vectors made and searched.
 
 Fills the built-in vector store with N chunks (50,000) of 384 numbers and 150 words, in files of a hundred chunks, and
-searches it; embeds N texts (200) of a thousand characters with the model on this machine. Times are those of the
-processor, because they are what does not depend on who else works there; `--write` keeps the tables in docs.
+searches it; embeds N texts (200) of a thousand characters with the model on this machine. With `--reference` Chroma
+does the same, in the Python that Open WebUI is installed in. Times are those of the processor, because they are what
+does not depend on who else works there; `--write` keeps the tables in docs.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import numpy as np
-
 from bench import pages
+from bench.library import FILE as ONE_FILE
+from bench.library import IN_FILE, QUESTIONS, RARE, WIDTH, WORDS, Library
 from bench.machine import machine
 from fastback.retrieval.contracts import Item
 from fastback.retrieval.embedding import models
@@ -28,33 +31,17 @@ from fastback.retrieval.embedding.local import Local
 from fastback.retrieval.vectors.sqlite import FILE, SqliteStore
 
 HEADING = "## Vectors"
-WIDTH, WORDS, IN_FILE, TOPICS = 384, 150, 100, 400
-QUESTIONS = 40
 ROWS = list[tuple[str, str]]
-
-
-class Library:
-    """Chunks around some topics: vectors near their topic's, words as frequent as in a language."""
-
-    def __init__(self, count: int) -> None:
-        self._chance = np.random.default_rng(7)
-        self._topics = self._chance.normal(size=(TOPICS, WIDTH))
-        topics = self._chance.integers(0, TOPICS, count)
-        self.vectors = self._unit(self._topics[topics] + self._chance.normal(size=(count, WIDTH)))
-        self._words = [f"word{number}" for number in range(30_000)]
-
-    @staticmethod
-    def _unit(vectors: np.ndarray) -> np.ndarray:
-        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype("<f4")
-
-    def text(self, words: int = WORDS) -> str:
-        places = np.minimum(self._chance.zipf(1.3, words) - 1, len(self._words) - 1)
-        return " ".join(self._words[place] for place in places)
-
-    def question(self) -> np.ndarray:
-        topic = self._topics[self._chance.integers(0, TOPICS)]
-        found: np.ndarray = self._unit((topic + self._chance.normal(size=WIDTH))[None])[0]
-        return found
+#: What is compared: the name of a row, and what `bench.chroma` calls it.
+_COMPARED = {
+    "written, chunks a second of the processor": "written",
+    "size of the file (MB)": "size",
+    "by vector": "by vector",
+    "by vector, in one file": "in one file",
+    "by two rare words": "by words",
+    "by twelve words, some in every chunk": "by words",
+    "of the ten nearest are found": "found",
+}
 
 
 async def _timed(work: Callable[[], Awaitable[object]], times: int = QUESTIONS) -> tuple[float, float]:
@@ -91,7 +78,7 @@ async def searches(count: int) -> ROWS:
         found = []
         for _ in range(QUESTIONS):
             question = library.question()
-            nearest = set(np.argsort(-(library.vectors @ question))[:10].tolist())
+            nearest = library.nearest(question)
             found.append(
                 len(nearest & {int(hit.id) for hit in await store.search(["knowledge"], question.tobytes(), 10)})
             )
@@ -99,14 +86,14 @@ async def searches(count: int) -> ROWS:
             ("by vector", lambda: store.search(["knowledge"], library.question().tobytes(), 10)),
             (
                 "by vector, in one file",
-                lambda: store.search(["knowledge"], library.question().tobytes(), 10, {"file_id": "file-3"}),
+                lambda: store.search(["knowledge"], library.question().tobytes(), 10, {"file_id": ONE_FILE}),
             ),
-            ("by two rare words", lambda: store.lexical(["knowledge"], "word9876 word4321", 10)),
+            ("by two rare words", lambda: store.lexical(["knowledge"], RARE, 10)),
             ("by twelve words, some in every chunk", lambda: store.lexical(["knowledge"], library.text(12), 10)),
         ]
         for kind, work in kinds:
             used, passed = await _timed(work)
-            rows.append((f"{kind} (ms of the processor; of the clock)", f"{used:.1f}; {passed:.1f}"))
+            rows.append((kind, f"{used:.1f}; {passed:.1f}"))
         rows.append(("of the ten nearest are found", f"{sum(found) / (10 * len(found)):.1%}"))
         await store.close()
     return rows
@@ -151,24 +138,45 @@ async def _between(pid: int, work: Callable[[], Awaitable[object]], times: int) 
     return (used() - cpu) / times, (time.perf_counter() - clock) / times
 
 
-def _table(head: str, rows: ROWS) -> str:
-    return "\n".join([f"| {head} | |", "|---|--:|", *(f"| {what} | {value} |" for what, value in rows)])
+def _chroma(python: str, count: int) -> dict[str, str]:
+    """The same with Chroma and a Python of its own."""
+    done = subprocess.run([python, "-m", "bench.chroma", str(count)], stdout=subprocess.PIPE, check=True)
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def _compared(rows: ROWS, theirs: dict[str, str]) -> str:
+    lines = ["| | Fastback | Open WebUI |", "|---|--:|--:|"]
+    return "\n".join([*lines, *(f"| {what} | {value} | {theirs.get(_COMPARED[what], '')} |" for what, value in rows)])
+
+
+def _table(rows: ROWS) -> str:
+    return "\n".join(["| | |", "|---|--:|", *(f"| {what} | {value} |" for what, value in rows)])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--chunks", type=int, default=50_000)
     parser.add_argument("--texts", type=int, default=200)
+    parser.add_argument("--reference", help="a Python with chromadb and rank_bm25, such as Open WebUI's")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     stored = asyncio.run(searches(arguments.chunks))
+    theirs = _chroma(arguments.reference, arguments.chunks) if arguments.reference else {}
     made = asyncio.run(embedding(arguments.texts))
-    text = (
-        f"Made by `python -m bench.vectors`: {arguments.chunks:,} chunks of {WIDTH} numbers and {WORDS} words in the "
-        f"built-in store;\nall-MiniLM-L6-v2 on this machine.\n\n"
-        f"Machine: {machine()}. Load average {os.getloadavg()[0]:.0f}.\n\n"
-        f"{_table(f'search among {arguments.chunks:,} chunks', stored)}\n\n{_table('embedding', made)}\n"
-    )
+    text = f"""
+Made by `python -m bench.vectors`: {arguments.chunks:,} chunks of {WIDTH} numbers and {WORDS} words in the
+built-in store and in Chroma's files as Open WebUI uses them, which for a search by words reads every chunk. Times of a
+search in milliseconds, medians of {QUESTIONS}: of the processor; of the clock.
+
+Machine: {machine()}. Load average {os.getloadavg()[0]:.0f}.
+
+{_compared(stored, theirs)}
+
+The model all-MiniLM-L6-v2 on this machine:
+
+{_table(made)}
+"""
     print(text)
     if arguments.write:
         pages.put(HEADING, text)

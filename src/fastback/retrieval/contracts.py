@@ -105,7 +105,8 @@ class Reranker(Protocol):
 
 
 class VectorStore(Protocol):
-    """Collections of chunks. A `where` holds metadata that must be equal, as `{"file_id": "…"}`.
+    """Collections of chunks. A `where` holds metadata that must be equal, as `{"file_id": "…"}`, or one of several
+    values, as `{"file_id": {"$in": ["…", "…"]}}`.
 
     Names of collections are the reference's: `file-{file id}`, a knowledge's id, `user-memory-{user id}`,
     `web-search-{user id}-{hash}`, `knowledge-bases`.

@@ -1,0 +1,98 @@
+"""What only pgvector does: the table of Open WebUI, its indexes, numbers of 16 bits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import stores
+from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.vectors.pgvector import PgvectorStore
+from fastback.settings import Environment, load_settings
+from stores import item, vector
+
+#: As Open WebUI makes it, with a chunk of its own.
+_THEIRS = """
+    CREATE EXTENSION IF NOT EXISTS vector;
+    CREATE TABLE document_chunk (
+        id TEXT NOT NULL, vector VECTOR(64), collection_name TEXT NOT NULL, text TEXT, vmetadata JSONB,
+        PRIMARY KEY (id));
+    INSERT INTO document_chunk VALUES ('theirs', array_fill(0.5, ARRAY[64])::real[]::vector, 'file-a', 'their words',
+        '{"file_id": "a", "page": 3, "draft": true}');
+    """
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    async with stores.pgvector_database() as made:
+        yield made
+
+
+@pytest.fixture
+async def opened(url: str, tmp_path: Path) -> AsyncIterator[Callable[..., PgvectorStore]]:
+    made: list[PgvectorStore] = []
+
+    def store(**env: str) -> PgvectorStore:
+        given = {"PGVECTOR_DB_URL": url, "PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH": "64", **env}
+        settings = load_settings(Environment({"DATA_DIR": str(tmp_path), "WEBUI_SECRET_KEY": "k", **given}))
+        made.append(PgvectorStore(settings))
+        return made[-1]
+
+    yield store
+    for one in made:
+        await one.close()
+
+
+async def _run(url: str, text: str) -> Any:
+    import asyncpg
+
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(text) if text.startswith("SELECT") else await connection.execute(text)
+    finally:
+        await connection.close()
+
+
+async def test_goes_on_with_the_table_of_open_webui(url: str, opened: Callable[..., PgvectorStore]) -> None:
+    await _run(url, _THEIRS)
+    store = opened()
+    assert [hit.id for hit in await store.find("file-a", {"page": 3, "draft": True})] == ["theirs"]
+    await store.upsert("file-a", [item(1, "our words", vector(1), file_id="b")])
+    assert {hit.text for hit in await store.lexical(["file-a"], "words", 5)} == {"their words", "our words"}
+    assert [hit.text for hit in await store.search(["file-a"], vector(1), 1)] == ["our words"]
+    kept = await _run(url, "SELECT vmetadata ->> 'file_id' FROM document_chunk WHERE text = 'our words'")
+    assert kept == "b"
+
+
+async def test_refuses_another_length_and_another_index(url: str, opened: Callable[..., PgvectorStore]) -> None:
+    await _run(url, _THEIRS)
+    for env in (
+        {"PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH": "128"},
+        {"PGVECTOR_USE_HALFVEC": "true"},
+    ):
+        with pytest.raises(RetrievalError, match="cannot be used"):
+            await opened(**env).has("file-a")
+    assert await opened(PGVECTOR_INDEX_METHOD="hnsw").has("file-a")
+    with pytest.raises(RetrievalError, match="cannot be used"):
+        await opened(PGVECTOR_INDEX_METHOD="ivfflat").has("file-a")
+
+
+async def test_an_ivfflat_index_waits_for_rows(url: str, opened: Callable[..., PgvectorStore]) -> None:
+    known = "SELECT count(*) FROM pg_indexes WHERE indexname = 'idx_document_chunk_vector'"
+    store = opened(PGVECTOR_IVFFLAT_LISTS="1")
+    await store.upsert("many", [item(n, str(n), vector(1, n)) for n in range(60)])
+    assert await _run(url, known) == 0
+    store = opened(PGVECTOR_IVFFLAT_LISTS="1")
+    assert [hit.text for hit in await store.search(["many"], vector(1, 59), 1)] == ["59"]
+    assert await _run(url, known) == 1
+
+
+async def test_numbers_of_sixteen_bits(url: str, opened: Callable[..., PgvectorStore]) -> None:
+    store = opened(PGVECTOR_USE_HALFVEC="true", PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH="3000")
+    await store.upsert("a", [item(1, "east", vector(1)), item(2, "north", vector(0, 1))])
+    assert [hit.text for hit in await store.search(["a"], vector(0.1, 1), 2)] == ["north", "east"]
+    assert await store.copy("a", "b", {}, {"x": 1}) == 2
+    assert len((await store.items("b", None, 1))[0][0].vector) in (4, 8)
