@@ -101,6 +101,15 @@ async def test_both_say_the_same(server: Server, monkeypatch: pytest.MonkeyPatch
         await rollup.close()
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_where_nothing_can_be_kept_messages_answer(server: Server) -> None:
+    (server.data_dir / "webui.fastback_usage.db").mkdir()
+    rollup = Rollup(server.services.get(Database), Bus())
+    assert await rollup.tables() is None and await rollup.tables() is None
+    assert (await Usage(server.services.get(Database), rollup).summary(Chosen())).total_messages == 0
+    await rollup.close()
+
+
 def test_local_time_changes_when_the_clock_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()

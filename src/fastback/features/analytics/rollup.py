@@ -8,6 +8,7 @@ once, and before each answer what changed since is brought up.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Any
 
@@ -16,8 +17,10 @@ import msgspec
 from fastback.features.analytics.columns import CHANGED, EARLIEST, MILLISECONDS, TOKENS
 from fastback.features.chats.events import ChatDeleted
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database, indexes
+from fastback.kit.db import Database, DatabaseError, indexes
 from fastback.kit.db.derived import Change, Derived, Design, derived
+
+log = logging.getLogger("fastback.analytics")
 
 #: How long a sitting lasts at most (seconds). Local days begin at a multiple of this in any time zone.
 WIDTH = 900
@@ -103,6 +106,7 @@ class Rollup:
         self._tables: Derived | None = None
         self._lock = asyncio.Lock()
         self._stamp: int | None = None
+        self._broken = False
         self._filling: asyncio.Task[None] | None = None
         #: Chats that were deleted here since.
         self._gone: set[str] = set()
@@ -114,8 +118,17 @@ class Rollup:
 
     async def tables(self) -> Derived | None:
         """The tables, as right as the database stands now; None while they are made, or cannot be."""
-        if self._filling is not None and not self._filling.done():
+        if self._broken or (self._filling is not None and not self._filling.done()):
             return None
+        try:
+            return await self._right()
+        except DatabaseError:
+            # A directory that nobody may write to, say: messages answer as well.
+            log.exception("sums about long times are read from messages")
+            self._broken = True
+            return None
+
+    async def _right(self) -> Derived | None:
         async with self._lock:
             if self._tables is None:
                 await indexes.ensure(self._db, CHANGED)
@@ -132,7 +145,11 @@ class Rollup:
 
     async def _fill(self, tables: Derived) -> None:
         async with self._lock:
-            await self._catch_up(tables)
+            try:
+                await self._catch_up(tables)
+            except DatabaseError:
+                log.exception("sums about long times are read from messages")
+                self._broken = True
 
     async def _counts(self, tables: Derived) -> _Counts:
         return (await tables.all_long(_Counts, "usage.counts", _COUNTS))[0]
