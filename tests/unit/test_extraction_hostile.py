@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import hostile
 import msgspec
 import pytest
 import pytest_asyncio
 
+import hostile
 from fastback import messages
 from fastback.retrieval.contracts import Document, RetrievalError
 from fastback.retrieval.extraction.formats.archive import TOO_LARGE
@@ -96,9 +96,7 @@ REFUSED: dict[str, tuple[str, Make, str]] = {
     "entities in a book": ("a.epub", lambda: hostile.epub(hostile.ENTITIES + b"<a>&j;</a>"), "declares entities"),
     "spreadsheet with a far corner": (
         "a.xlsx",
-        lambda: hostile.xlsx(
-            b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
-        ),
+        lambda: hostile.xlsx(hostile.FAR_CORNER),
         "needs more memory than is allowed",
     ),
     "half an archive": ("a.docx", lambda: hostile.docx(random.Random(1).randbytes(5000))[:3000], "damaged"),

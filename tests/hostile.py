@@ -14,6 +14,8 @@ ENTITIES = (
     + b"".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(9))
     + b"]>"
 )
+#: Rows of a sheet that has two cells, as far apart as can be.
+FAR_CORNER = b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
 _W = b'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 _CONTAINER = b'<container><rootfiles><rootfile full-path="a.opf"/></rootfiles></container>'
 _ODT = b"application/vnd.oasis.opendocument.text"
