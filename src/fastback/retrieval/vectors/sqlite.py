@@ -1,7 +1,7 @@
 """The vector store that is built in: one SQLite file of our own, with sqlite-vec for vectors and FTS5 for words.
 
 A question's vector meets the signs of every chunk's numbers first (48 bytes a chunk instead of 1,536, so that tens of
-thousands are looked through in some milliseconds); the thousand most alike are judged exactly.
+thousands are looked through in some milliseconds); the most alike, some hundreds, are judged exactly.
 """
 
 from __future__ import annotations
