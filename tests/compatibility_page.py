@@ -39,9 +39,7 @@ WAITS = (
     (r"/actions/|/tools/|/functions/", "running plugins"),
 )
 #: What of operations that are built is not done.
-LEFT_OUT = """\
-A connection that signs in with Entra ID or with the user's OAuth token is not asked.
-A chat that refers to files or knowledge is answered without them."""
+LEFT_OUT = "A connection that signs in with Entra ID or with the user's OAuth token is not asked."
 #: So many of each kind are named in a row.
 _NAMED = 3
 
