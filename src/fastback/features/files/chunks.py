@@ -7,7 +7,6 @@ another model, its text is split and embedded first.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from fastback.access.identity import User
 from fastback.config import Config
 from fastback.features.files import store
 from fastback.features.files.store import Brief
+from fastback.features.files.texts import hash_of
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
@@ -46,11 +46,6 @@ def metadata_of(file: Brief) -> Metadata:
         "file_id": file.id,
         "source": file.filename,
     }
-
-
-def hash_of(text: str) -> str:
-    """What a text is known by: equal texts are not put into one knowledge twice."""
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 class FileChunks:

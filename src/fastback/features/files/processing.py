@@ -15,8 +15,8 @@ from fastback.access.grants import Grants
 from fastback.access.happened import Happened
 from fastback.access.identity import User
 from fastback.config import Config
-from fastback.features.files import kinds, store
-from fastback.features.files.chunks import FileChunks, hash_of, metadata_of, own_collection
+from fastback.features.files import kinds, store, texts
+from fastback.features.files.chunks import FileChunks, metadata_of, own_collection
 from fastback.features.files.store import Brief
 from fastback.features.knowledge import directories
 from fastback.features.knowledge import store as knowledge
@@ -29,7 +29,6 @@ from fastback.kit.tasks import Tasks
 from fastback.providers.asking import Asking
 from fastback.retrieval.contracts import Document, Extractor, RetrievalError, VectorStore
 from fastback.retrieval.indexing import Indexer
-from fastback.retrieval.vectors.metadata import clean
 
 log = logging.getLogger("fastback.files")
 
@@ -107,10 +106,12 @@ class Processing:
         try:
             async with self._turns:
                 await self._tell(file.id, "processing")
-                await self._read(file, user, asking)
-                if metadata.get("knowledge_id"):
+                wanted = bool(metadata.get("knowledge_id"))
+                completed = await self._read(file, user, asking, complete=not wanted)
+                if wanted:
                     await self._into_knowledge(file, metadata, user, asking)
-            await self._tell(file.id, "completed")
+            if not completed:
+                await self._tell(file.id, "completed")
         except HttpError as error:
             await self._tell(file.id, "failed", str(error.detail))
         except Exception as error:
@@ -123,20 +124,27 @@ class Processing:
         # Without a hash the same content may be uploaded again.
         columns = {"hash": None} if status == "failed" else {}
         await store.change(self._db, file_id, data=fields, **columns)
+        self._changed(file_id)
+
+    def _changed(self, file_id: str) -> None:
         waiting = self._waiting.pop(file_id, None)
         if waiting is not None:
             waiting.set()
 
-    async def _read(self, file: Brief, user: User, asking: Asking) -> None:
-        """Raises: RetrievalError, StorageError, HttpError."""
+    async def _read(self, file: Brief, user: User, asking: Asking, *, complete: bool) -> bool:
+        """Whether its row says that all is done, as it shall with `complete`.
+
+        Raises: RetrievalError, StorageError, HttpError.
+        """
         kind = await self._kind(file)
         if kind and kinds.is_speech(self._config.items("audio.stt.supported_content_types"), kind):
             raise RetrievalError(NO_SPEECH)
         if kind and kind.startswith(("image/", "video/")) and not self._is_extracted(kind):
             if kind.startswith("image/"):
                 raise RetrievalError(f"File type {kind} is not supported for processing")
-            return  # films are kept as they are, for models and tools that watch them
-        await self.index(file, user, asking=asking)
+            return False  # films are kept as they are, for models and tools that watch them
+        await self.index(file, user, asking=asking, complete=complete)
+        return complete
 
     async def _kind(self, file: Brief) -> str | None:
         kind = (file.meta or {}).get("content_type")
@@ -185,20 +193,21 @@ class Processing:
         content: str | None = None,
         collection: str | None = None,
         asking: Asking | None = None,
+        complete: bool = True,
     ) -> Indexed:
         """Read a file, keep its text, split, embed and write it, into its own collection or another.
 
-        With `content` that is its text from now on. Into another collection its chunks are copied. A failure is told in
-        its row, and whoever listens hears of it.
+        With `content` that is its text from now on. Into another collection its chunks are copied. Its row says then
+        that all is done, unless `complete` is false. A failure is told there, too, and whoever listens hears of it.
 
         Raises:
             RetrievalError: what is wrong, in words for its owner.
         """
         try:
             if collection and not content:
-                await self._chunks.put(file, collection, user, asking=asking)
+                await self._chunks.put(file, collection, user, asking=asking, complete=complete)
                 return Indexed(collection if self._embeds else None)
-            return await self._indexed(file, user, content, collection, asking)
+            return await self._indexed(file, user, content, collection, asking, complete)
         except RetrievalError as error:
             await self._failed(file, user, str(error), collection)
             raise
@@ -213,7 +222,13 @@ class Processing:
         return not self._config.flag("rag.bypass_embedding_and_retrieval")
 
     async def _indexed(
-        self, file: Brief, user: User, content: str | None, collection: str | None, asking: Asking | None
+        self,
+        file: Brief,
+        user: User,
+        content: str | None,
+        collection: str | None,
+        asking: Asking | None,
+        complete: bool,
     ) -> Indexed:
         target = collection or own_collection(file.id)
         if content:
@@ -223,17 +238,21 @@ class Processing:
         else:
             documents = await self._documents(file, asking)
             text = await asyncio.to_thread(" ".join, [one.text for one in documents])
-        text = await asyncio.to_thread(clean, text)
-        await store.change(self._db, file.id, data={"content": text})
-        known = await asyncio.to_thread(hash_of, text)
-        del text
+        text = await asyncio.to_thread(texts.storable, text)
+        known = await asyncio.to_thread(texts.hash_of, text)
+        done: dict[str, str | None] = {"status": "completed", "error": None} if complete else {}
+        # Each change writes the row anew, with its text: as few as there can be.
         if not self._embeds:
-            await store.change(self._db, file.id, hash=known)
+            await store.change(self._db, file.id, data={"content": text, **done}, hash=known)
+            self._changed(file.id)
             await self._told(file, user, None)
             return Indexed(None)
+        await store.change(self._db, file.id, data={"content": text})
+        del text
         extra = {"file_id": file.id, "name": file.filename, "hash": known}
         await self._indexer.index(target, documents, extra, add=collection is not None, asking=asking)
-        await store.change(self._db, file.id, meta={"collection_name": target}, hash=known)
+        await store.change(self._db, file.id, data=done, meta={"collection_name": target}, hash=known)
+        self._changed(file.id)
         await self._told(file, user, target)
         return Indexed(target)
 
@@ -265,10 +284,6 @@ class Processing:
             "message": f"{file.filename}: {error}",
         }
         await self._bus.publish(Happened("retrieval.content.process_failed", user, file.id, "file", data))
-
-    async def completed(self, file_id: str) -> None:
-        """Say of a file that all is done."""
-        await self._tell(file_id, "completed")
 
     # --- who waits for a file
 

@@ -80,7 +80,6 @@ class Files:
             await self._processing.index(file, user, content=content, asking=asking)
         except RetrievalError as error:
             raise HttpError(500, _NOT_INDEXED) from error
-        await self._processing.completed(file.id)
         failed = False
         fresh = await store.brief(self.db, file.id) or file
         for knowledge_id in await store.knowledge_of(self.db, file.id):

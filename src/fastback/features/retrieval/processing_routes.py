@@ -14,10 +14,11 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.happened import Happened
 from fastback.access.identity import User
 from fastback.features.files import store
-from fastback.features.files.chunks import hash_of, metadata_of
+from fastback.features.files.chunks import metadata_of
 from fastback.features.files.processing import Processing
 from fastback.features.files.service import Files
 from fastback.features.files.store import Brief
+from fastback.features.files.texts import hash_of, storable
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -25,7 +26,7 @@ from fastback.kit.http import BadRequest, Forbidden, Router
 from fastback.providers.asking import Asking, asking_of
 from fastback.retrieval.contracts import Document, RetrievalError, VectorStore
 from fastback.retrieval.indexing import Indexer
-from fastback.retrieval.vectors.metadata import ANY_OF, clean
+from fastback.retrieval.vectors.metadata import ANY_OF
 
 log = logging.getLogger("fastback.files")
 
@@ -59,7 +60,6 @@ async def process(
         )
     except RetrievalError as error:
         raise BadRequest(str(error)) from error
-    await processing.completed(file.id)
     return {
         "status": True,
         "collection_name": found.collection,
@@ -153,7 +153,7 @@ class _Batch:
                 self._refuse(result.file_id, str(error))
             return
         for one, result in zip(self._prepared, self.results, strict=True):
-            await store.change(self._db, result.file_id, data={"content": clean(one.text)}, hash=one.hash)
+            await store.change(self._db, result.file_id, data={"content": storable(one.text)}, hash=one.hash)
             result.status = "completed"
 
 
