@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
 import msgspec
 import pytest
 
+from buckets import bucket_server
 from conftest import Person, Server
 from fastback.access.happened import Happened
 from fastback.kit.bus import Bus
@@ -23,6 +25,13 @@ GONE = "We could not find what you're looking for :/"
 @pytest.fixture
 def environment(upstream: str) -> dict[str, str]:
     return embedding(upstream)
+
+
+@pytest.fixture
+def bucket() -> Iterator[dict[str, str]]:
+    """Variables of a bucket on a server that speaks like S3; the text is kept, and nothing is embedded."""
+    with bucket_server() as variables:
+        yield {**variables, "BYPASS_EMBEDDING_AND_RETRIEVAL": "true"}
 
 
 async def progress(person: Person, file_id: str) -> list[dict[str, Any]]:
@@ -324,3 +333,32 @@ async def test_others_find_nothing(server: Server, ada: Person, bob: Person) -> 
         (await server.stranger().ask(method, one + path, json=body)).refused(401, "Not authenticated")
     (await server.stranger().get(f"{FILES}/")).refused(401)
     (await send(server.stranger())).refused(401)
+
+
+async def test_a_file_in_a_bucket_is_served_whole_and_in_part(started: Any, bucket: dict[str, str]) -> None:
+    async with started(**bucket, STORAGE_LOCAL_CACHE="false") as server:
+        ada = await server.sign_up("Ada")
+        made = await upload(ada, bytes(range(200)), "a.mp4", "video/mp4")
+        assert (await read(ada, made["id"]))["path"] == f"s3://{bucket['S3_BUCKET_NAME']}/{made['id']}_a.mp4"
+        content = f"{FILES}/{made['id']}/content"
+        whole = await ada.get(content)
+        assert whole.body == bytes(range(200)) and whole.headers["content-length"] == "200"
+        assert whole.headers["content-type"] == "video/mp4" and whole.headers["accept-ranges"] == "bytes"
+        for wanted, body in (
+            ("bytes=10-19", range(10, 20)),
+            ("bytes=190-", range(190, 200)),
+            ("bytes=-5", range(195, 200)),
+        ):
+            part = await ada.get(content, headers={"range": wanted})
+            assert part.status == 206 and part.body == bytes(body)
+        assert part.headers["content-range"] == "bytes 195-199/200"
+        assert (await ada.get(content, headers={"range": "bytes=500-"})).status == 416
+        stale = await ada.get(content, headers={"range": "bytes=0-1", "if-range": '"another"'})
+        assert stale.status == 200 and len(stale.body) == 200
+        head = await ada.ask("HEAD", content)
+        assert head.headers["content-length"] == "200" and head.body == b""
+        text = await upload(ada)
+        assert (await read(ada, text["id"]))["data"]["content"] == "Herons stand on one leg."
+        assert list((server.data_dir / "uploads").iterdir()) == []
+        (await ada.delete(f"{FILES}/{made['id']}")).ok()
+        (await ada.get(content)).refused(404, GONE)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
+from buckets import bucket_server, client
 from fastback.features.files.keeping import storage_of
 from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
 from fastback.kit.storage.local import LocalStorage
@@ -23,23 +22,8 @@ BUCKET = "files-of-tests"
 @pytest.fixture(scope="module")
 def s3_url() -> Iterator[str]:
     """A server that speaks like S3, with an empty bucket."""
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    client(url).create_bucket(Bucket=BUCKET)
-    yield url
-    server.stop()
-
-
-def client(url: str):  # type: ignore[no-untyped-def]
-    """What Open WebUI asks S3 with."""
-    return boto3.client(
-        "s3", endpoint_url=url, aws_access_key_id="key", aws_secret_access_key="secret", region_name="us-east-1"
-    )
+    with bucket_server(BUCKET) as variables:
+        yield variables["S3_ENDPOINT_URL"]
 
 
 def bucket(url: str, directory: Path, **more: object) -> Storage:

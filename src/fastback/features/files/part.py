@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import anyio.to_thread
+
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
 from fastback.features.chats.access import ChatAccess
@@ -21,6 +23,8 @@ from fastback.settings import Settings
 
 async def start(services: Services) -> None:
     """Add `FileAccess` and `Storage`."""
+    # What files are served with is loaded when it is first used, which would hold up that answer and all others.
+    await anyio.to_thread.run_sync(int)
     storage = storage_of(services.get(Settings))
     services.add(Storage, storage)
     db: Database = services.get(Database)

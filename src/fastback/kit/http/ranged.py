@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate
 
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
+
+from fastback.kit.http.stream import hung_up
 
 _ONE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)", re.IGNORECASE)
 
@@ -55,7 +58,20 @@ class RangedResponse(Response):
                 self.headers["content-range"] = f"bytes {start}-{stop - 1}/{self._size}"
                 self.headers["content-length"] = str(stop - start)
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] != "HEAD":
-            async for piece in self._read(start, stop):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        sending = asyncio.ensure_future(self._send(send, start, stop))
+        gone = asyncio.ensure_future(hung_up(receive))
+        try:
+            await asyncio.wait([sending, gone], return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+        finally:
+            sending.cancel()
+            gone.cancel()
+
+    async def _send(self, send: Send, start: int, stop: int) -> None:
+        async for piece in self._read(start, stop):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
