@@ -7,10 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import made
 import msgspec
 import pytest
 
+import made
 from fastback import messages
 from fastback.kit.workers import spool
 from fastback.kit.workers.failures import JobFailed
