@@ -275,6 +275,9 @@ collection of {chunks:,} chunks of 800 characters over `POST /api/v1/retrieval/q
 Machine: {machine()}. Fastback {__version__}, Open WebUI {REFERENCE_VERSION}, the stores that each has built in.
 
 {table}
+
+All chunks share a sentence but for its numbers, so their vectors lie close together: hard for the approximate index that
+Open WebUI searches by. Its words keep their punctuation: a number with a question mark behind it is another word to it.
 """
 
 
