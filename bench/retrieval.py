@@ -276,8 +276,8 @@ Machine: {machine()}. Fastback {__version__}, Open WebUI {REFERENCE_VERSION}, th
 
 {table}
 
-All chunks share a sentence but for its numbers, so their vectors lie close together: hard for the approximate index that
-Open WebUI searches by. Its words keep their punctuation: a number with a question mark behind it is another word to it.
+All chunks share a sentence but for its numbers, so their vectors lie close together: hard for the approximate index
+that Open WebUI searches by. Its words keep their punctuation: a number with a question mark behind it is another word.
 """
 
 
