@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import ftfy
 import msgspec
 import pytest
 
@@ -15,7 +17,7 @@ from fastback import messages
 from fastback.kit.workers import spool
 from fastback.kit.workers.failures import JobFailed
 from fastback.retrieval.contracts import Document
-from fastback.retrieval.extraction import worker
+from fastback.retrieval.extraction import mending, worker
 from fastback.retrieval.extraction.formats import pictures
 from fastback.retrieval.extraction.formats.reading import Source
 from fastback.retrieval.extraction.local import Local
@@ -194,6 +196,45 @@ def test_pictures_in_pdfs_are_read_where_somebody_can(extract: Extract, monkeypa
     assert seen == [(32, 32, 3), (48, 48, 3)]
     for options in ({"pdf_images": True, "ocr": "none"}, {}):
         assert extract("a.pdf", made.pdf_with_pictures(), **options)[0].text == "Text"
+
+
+def test_texts_are_mended_as_ftfy_does() -> None:
+    pieces = (
+        *(
+            "hello",
+            "grÃ¼ÃŸe",
+            "größe",
+            "ﬁne",
+            "\x07",
+            "\r\n",
+            "\r",
+            "\u2028",
+            "日本",
+            "â€œquotesâ€\x9d",
+            "é",
+            "e\u0301",
+        ),
+        *(
+            "\x1b[31mred\x1b[0m",
+            "\ufeff",
+            "&amp;",
+            "“q”",
+            "\t",
+            " ",
+            "\n",
+            "\n\n",
+            "ǆ",
+            "\x85",
+            "\xa0",
+            "Ð¼Ð¸Ñ€",
+            "мир",
+        ),
+        *("é", "e\u0301", "мир", "\ud800", "\udc00", "😀", "Ａ", "\x00", "\u206a", "â‚¬"),
+    )
+    chosen = random.Random(3)
+    parts = ["".join(chosen.choices(pieces, k=chosen.randint(1, 12))) for _ in range(2000)]
+    for text in (*parts, "\n".join(parts)):
+        assert mending.mended(text) == ftfy.fix_text(text, mending._HOW)
 
 
 def test_what_programs_save_under_other_names(extract: Extract) -> None:
