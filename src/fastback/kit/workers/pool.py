@@ -8,8 +8,6 @@ process harms nobody else.
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import logging
 import os
 import sys
@@ -19,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.kit.gate import Gate
 from fastback.kit.workers.failures import JobFailed, WorkerCrashed, WorkerDied
 from fastback.kit.workers.frames import HEAD, decode, frame
 
@@ -92,9 +91,7 @@ class Workers:
         self._environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ} | dict(environment or {})
         self._idle: list[_Process] = []
         self._running: set[_Process] = set()
-        self._busy = 0
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._numbers = itertools.count()
+        self._gate = Gate()
         self._endings: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -110,24 +107,8 @@ class Workers:
             JobFailed: it cannot be done, in words for whoever asked.
             WorkerDied: it took its process with it.
         """
-        await self._turn(urgent)
-        try:
-            worker = await self._worker()
-            try:
-                answer = await asyncio.wait_for(worker.ask(frame(job)), seconds or self._limits.seconds)
-            except TimeoutError:
-                self._drop(worker)
-                raise WorkerDied(f"it took longer than {seconds or self._limits.seconds:g} seconds") from None
-            except (asyncio.IncompleteReadError, ConnectionError):
-                self._drop(worker)
-                code = await worker.process.wait()
-                raise WorkerCrashed(f"its process ended ({_why(code)})") from None
-            except BaseException:
-                self._drop(worker)
-                raise
-            self._put_back(worker)
-        finally:
-            self._next()
+        async with self._gate.place(self._limits.processes, urgent=urgent):
+            answer = await self._answer(job, seconds or self._limits.seconds)
         if "found" in answer:
             return answer["found"]
         if "failed" in answer:
@@ -135,26 +116,22 @@ class Workers:
         log.warning("%s: a job broke: %s\n%s", self.name, answer.get("broken"), answer.get("trace"))
         raise WorkerDied(str(answer.get("broken")))
 
-    async def _turn(self, urgent: bool) -> None:
-        if self._busy < self._limits.processes:
-            self._busy += 1
-            return
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (0 if urgent else 1, next(self._numbers), waiting))
+    async def _answer(self, job: Any, seconds: float) -> Any:
+        worker = await self._worker()
         try:
-            await waiting
-        except asyncio.CancelledError:
-            if waiting.done() and not waiting.cancelled():
-                self._next()  # the turn had just come
+            answer = await asyncio.wait_for(worker.ask(frame(job)), seconds)
+        except TimeoutError:
+            self._drop(worker)
+            raise WorkerDied(f"it took longer than {seconds:g} seconds") from None
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self._drop(worker)
+            code = await worker.process.wait()
+            raise WorkerCrashed(f"its process ended ({_why(code)})") from None
+        except BaseException:
+            self._drop(worker)
             raise
-
-    def _next(self) -> None:
-        while self._waiting:
-            waiting = heapq.heappop(self._waiting)[2]
-            if not waiting.done():
-                waiting.set_result(None)
-                return
-        self._busy -= 1
+        self._put_back(worker)
+        return answer
 
     async def _worker(self) -> _Process:
         while self._idle:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import aiohttp
 
 from fastback.config import Config
+from fastback.kit.gate import Gate
 from fastback.providers.asking import Asking
 from fastback.retrieval.contracts import Metadata, RetrievalError, Vector
 from fastback.retrieval.embedding.cache import EmbeddingCache, key_of
 from fastback.retrieval.embedding.engine import Engine
-from fastback.retrieval.embedding.gate import Gate
 from fastback.retrieval.embedding.local import Local, LocalEngine
 from fastback.retrieval.embedding.remote import Remote
 from fastback.settings import Settings

@@ -1,4 +1,4 @@
-"""How many requests are out at the same time; urgent ones go before others."""
+"""How many do something at the same time; urgent ones go before others."""
 
 from __future__ import annotations
 
