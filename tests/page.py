@@ -92,6 +92,15 @@ class Page:
         return (await self.person.get(f"/api/v1/chats/{chat_id}")).ok()
 
 
+async def leave(socket: socketio.AsyncClient) -> None:
+    """Close a socket as a tab is closed: one that polls waits for no answer to its last question."""
+    leaving = asyncio.create_task(socket.disconnect())
+    if socket.connected and socket.transport() == "polling":
+        await asyncio.sleep(0.05)  # the server is told first
+        await socket.eio.http.close()
+    await leaving
+
+
 @asynccontextmanager
 async def open_page(person: Person, transport: str = "websocket") -> AsyncIterator[Page]:
     """A tab of somebody, signed in over a socket."""
@@ -105,4 +114,4 @@ async def open_page(person: Person, transport: str = "websocket") -> AsyncIterat
     try:
         yield page
     finally:
-        await socket.disconnect()
+        await leave(socket)

@@ -15,7 +15,7 @@ from conftest import Person, Server
 from fastback.access.identity import Identities
 from fastback.access.tokens import Tokens
 from fastback.kit.db import Database
-from page import Page, open_page
+from page import Page, leave, open_page
 
 BOTH = pytest.mark.parametrize("transport", ["websocket", "polling"])
 
@@ -28,7 +28,7 @@ async def connected(url: str, token: Any, transport: str = "websocket") -> Async
     try:
         yield socket
     finally:
-        await socket.disconnect()
+        await leave(socket)
 
 
 async def until_gone(socket: Any) -> None:
