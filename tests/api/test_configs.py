@@ -231,7 +231,8 @@ async def test_servers_are_tried(ada: Person, bob: Person, elsewhere: Any) -> No
     assert (await ada.post(verify, tool)).ok()["info"] == {"title": "Weather"}
     assert asked[-1][2] == "Bearer k"
     (await ada.post(verify, {**tool, "path": "none"})).refused(400, "Failed to connect to the tool server")
-    assert (await ada.post(verify, {**tool, "type": "mcp"})).status == 501
+    (await ada.post(verify, {**tool, "type": "mcp"})).refused(400, "Failed to create MCP client")
+    assert (await ada.post(verify, {**tool, "type": "mcp", "auth_type": "oauth_2.1"})).status == 501
 
 
 @pytest.mark.parametrize("database", ["sqlite"])

@@ -43,3 +43,11 @@ def custom_headers(headers: dict[str, Any], user: User) -> dict[str, str]:
             text = text.replace(variable, stands_for)
         found[str(name)] = quote(text, safe=punctuation + " \t")
     return found
+
+
+def server_headers(connection: dict[str, Any], user: User, token: str | None) -> dict[str, str]:
+    """The credentials and headers for a tool server: the connection's key, or the `token` of who asks."""
+    found = {"bearer": connection.get("key"), "session": token}.get(connection.get("auth_type") or "bearer")
+    headers = {"Authorization": f"Bearer {found}"} if found else {}
+    custom = connection.get("headers")
+    return headers | custom_headers(custom, user) if isinstance(custom, dict) else headers

@@ -107,7 +107,7 @@ class Calls(Plugins, frozen=True, kw_only=True):
         ),
     ] = None
     mcp_initialize_timeout: Annotated[
-        float, about("Seconds an MCP server may take to begin.", least=0, idle="waits for tools")
+        float, about("Seconds an MCP server may take to begin, and to list its tools.", least=0)
     ] = 10
     aiohttp_client_session_ssl: Annotated[
         str, about("Check certificates: `true`, `false`, or a file of authorities.")

@@ -23,8 +23,10 @@ from fastback.features.configs.schemas import (
     all_filled,
     filled,
 )
-from fastback.features.connected import custom_headers
+from fastback.features.connected import server_headers
+from fastback.features.tools.mcp import McpFailed, McpSession
 from fastback.features.tools.servers import ToolServerFailed, ToolServers, document_url
+from fastback.features.tools.specs_routes import OAUTH
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotBuilt, Router
 from fastback.settings import Settings
 from fastback.settings.tls import client_ssl
@@ -69,17 +71,27 @@ async def save_tool_servers(data: ToolServersForm, user: AdminUser, config: Conf
 
 @router.post("/tool_servers/verify")
 async def verify_tool_server(
-    data: Answer, request: Request, user: AdminUser, settings: Settings, servers: ToolServers
+    data: Answer,
+    request: Request,
+    user: AdminUser,
+    settings: Settings,
+    servers: ToolServers,
+    client: aiohttp.ClientSession,
 ) -> Any:
     """What the server says of itself."""
     connection = msgspec.convert(filled(ToolServer, data), ToolServer)
     _check(settings)
+    if connection.type == "mcp" and connection.auth_type in OAUTH:
+        raise NotBuilt("Signing in to MCP servers by OAuth")
+    given = {"auth_type": connection.auth_type or "none", "key": connection.key, "headers": connection.headers}
+    headers = server_headers(given, user, token_of(request))
     if connection.type == "mcp":
-        raise NotBuilt("Connecting to MCP servers")
-    token = {"bearer": connection.key, "session": token_of(request)}.get(connection.auth_type or "")
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    if isinstance(connection.headers, dict):
-        headers |= custom_headers(connection.headers, user)
+        try:
+            async with McpSession(client, settings, connection.url, headers) as session:
+                return {"status": True, "specs": await session.tools()}
+        except McpFailed as error:
+            log.info("MCP server %s: %s", connection.url, error)
+            raise BadRequest("Failed to create MCP client") from None
     try:
         return await servers.fetch(document_url(connection.url, connection.path), headers)
     except ToolServerFailed as error:

@@ -12,7 +12,7 @@ from fastback.access.identity import User
 from fastback.config import Config
 from fastback.features.catalog import Catalog
 from fastback.features.connected import opens
-from fastback.features.tools import history_routes, record_routes, servers, valves_routes
+from fastback.features.tools import history_routes, record_routes, servers, specs_routes, valves_routes
 from fastback.features.tools.servers import ToolServers
 from fastback.kit.http import Router
 from fastback.settings import Settings
@@ -123,4 +123,4 @@ async def page(user: VerifiedUser, catalog: Catalog, settings: Settings) -> list
     return await _tools(user, catalog, writable=True) if settings.enable_tools else []
 
 
-routers = [router, record_routes.router, history_routes.router, valves_routes.router]
+routers = [router, record_routes.router, history_routes.router, valves_routes.router, specs_routes.router]

@@ -1,0 +1,159 @@
+"""Tool servers that speak MCP: tried by administrators, looked into by those they are open to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp.web
+import msgspec
+import pytest
+
+from conftest import Person
+from fastback.features.tools import specs_routes
+from fastback.features.tools.specs_routes import chosen
+
+_VERIFY = "/api/v1/configs/tool_servers/verify"
+
+
+class Mcp:
+    """A server: at `/json` it answers at once, at `/events` in a stream, at `/moved` it is elsewhere."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.sessions: set[str] = set()
+
+    async def answer(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+        if request.method == "DELETE":
+            self.sessions.discard(request.headers.get("Mcp-Session-Id", ""))
+            return aiohttp.web.Response()
+        asked = await request.json()
+        self.asked.append((request.path, asked["method"], dict(request.headers)))
+        if request.path == "/moved":
+            return aiohttp.web.Response(status=307, headers={"location": "/json"})
+        if request.path == "/away":
+            return aiohttp.web.Response(status=307, headers={"location": "http://127.0.0.1:9/json"})
+        if request.path == "/slow":
+            await asyncio.sleep(2)
+        if request.path == "/odd":
+            return aiohttp.web.Response(text="hello")
+        if request.path == "/broken" and asked["method"] == "tools/list":
+            return aiohttp.web.json_response({"jsonrpc": "2.0", "id": asked["id"], "error": {"message": "no"}})
+        if asked["method"] == "initialize":
+            self.sessions.add("s1")
+            headers = {"Mcp-Session-Id": "s1"}
+            return await self._say(request, asked, {"protocolVersion": "2025-03-26", "capabilities": {}}, headers)
+        if request.headers.get("Mcp-Session-Id") not in self.sessions:
+            return aiohttp.web.Response(status=404)
+        if "id" not in asked:
+            return aiohttp.web.Response(status=202)
+        if asked["params"].get("cursor") == "2":
+            return await self._say(request, asked, {"tools": [{"name": "sub", "inputSchema": {}}, {"odd": 1}]})
+        add = {"name": "add", "description": "Adds", "inputSchema": {"type": "object"}}
+        return await self._say(request, asked, {"tools": [add], "nextCursor": "2"})
+
+    async def _say(
+        self, request: aiohttp.web.Request, asked: Any, result: Any, headers: dict[str, str] | None = None
+    ) -> aiohttp.web.StreamResponse:
+        message = {"jsonrpc": "2.0", "id": asked["id"], "result": result}
+        if request.path != "/events":
+            return aiohttp.web.json_response(message, headers=headers)
+        response = aiohttp.web.StreamResponse(headers={"content-type": "text/event-stream", **(headers or {})})
+        await response.prepare(request)
+        await response.write(b'event: message\ndata: {"jsonrpc": "2.0", "method": "notifications/progress"}\n\n')
+        await response.write(b"data: " + msgspec.json.encode(message).replace(b',"', b',\ndata: "', 1) + b"\r\n\r\n")
+        await asyncio.sleep(0.5)
+        return response
+
+
+@pytest.fixture
+async def mcp() -> AsyncIterator[Mcp]:
+    found = Mcp()
+    application = aiohttp.web.Application()
+    application.router.add_route("*", "/{path:.*}", found.answer)
+    runner = aiohttp.web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
+    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield found
+    await runner.cleanup()
+
+
+@pytest.fixture
+def database() -> str:
+    return "sqlite"
+
+
+def _connection(url: str, **more: Any) -> dict[str, Any]:
+    return {"type": "mcp", "url": url, "path": "", "auth_type": "bearer", "key": "k", "config": {}, **more}
+
+
+async def test_a_server_is_tried(ada: Person, bob: Person, mcp: Mcp) -> None:
+    specs = [
+        {"name": "add", "description": "Adds", "parameters": {"type": "object"}},
+        {"name": "sub", "description": None, "parameters": {}},
+    ]
+    for path in ("json", "events", "moved"):
+        found = await ada.post(_VERIFY, _connection(f"{mcp.url}/{path}", headers={"X-Who": "{{USER_NAME}}"}))
+        assert found.ok() == {"status": True, "specs": specs}, path
+        assert mcp.sessions == set(), "the session is ended"
+    headers = mcp.asked[-1][2]
+    assert headers["Authorization"] == "Bearer k" and headers["X-Who"] == "Ada"
+    assert headers["MCP-Protocol-Version"] == "2025-03-26" and headers["Mcp-Session-Id"] == "s1"
+    assert [method for path, method, _ in mcp.asked if path == "/events"] == [
+        "initialize",
+        "notifications/initialized",
+        "tools/list",
+        "tools/list",
+    ]
+    for path in ("odd", "broken", "away"):
+        (await ada.post(_VERIFY, _connection(f"{mcp.url}/{path}"))).refused(400, "Failed to create MCP client")
+    for url in ("http://127.0.0.1:9", "nowhere"):
+        (await ada.post(_VERIFY, _connection(url))).refused(400, "Failed to create MCP client")
+    assert (await bob.post(_VERIFY, _connection(mcp.url))).status == 401
+
+
+async def test_who_may_look_into_a_server(
+    ada: Person, bob: Person, anonymous: Person, mcp: Mcp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody = {"access_grants": [{"principal_type": "user", "principal_id": "*", "permission": "read"}]}
+    on = {"enable": True}
+    connections = [
+        _connection(f"{mcp.url}/json", info={"id": "open"}, config={**everybody, **on}, auth_type="session"),
+        _connection(f"{mcp.url}/json", info={"id": "mine"}, config={**on, "function_name_filter_list": "!add"}),
+        _connection(f"{mcp.url}/json", info={"id": "off"}, config=everybody),
+        _connection(f"{mcp.url}/json", info={"id": "consent"}, config=on, auth_type="oauth_2.1"),
+        _connection(f"{mcp.url}/odd", info={"id": "odd"}, config=on),
+        _connection(f"{mcp.url}/slow", info={"id": "slow"}, config=on),
+    ]
+    (await ada.post("/api/v1/configs/tool_servers", {"TOOL_SERVER_CONNECTIONS": connections})).ok()
+    specs = [{"name": "add", "description": "Adds"}, {"name": "sub", "description": None}]
+    assert (await bob.get("/api/v1/tools/id/server:mcp:open/specs")).ok() == {"specs": specs}
+    assert mcp.asked[-1][2]["Authorization"] == f"Bearer {bob.token}"
+    assert (await ada.get("/api/v1/tools/id/server:mcp:mine/specs")).ok() == {"specs": specs[1:]}
+    (await anonymous.get("/api/v1/tools/id/server:mcp:open/specs")).refused(401, "Not authenticated")
+    monkeypatch.setattr(specs_routes, "PATIENCE", 0.3)
+    for person, name, status, detail in (
+        (bob, "server:mcp:mine", 404, "Tool not found"),
+        (ada, "server:mcp:off", 404, "Tool not found"),
+        (ada, "server:mcp:none", 404, "Tool not found"),
+        (ada, "adder", 404, "Tool not found"),
+        (ada, "server:mcp:consent", 401, "Auth required"),
+        (ada, "server:mcp:odd", 502, "Unable to load tools"),
+        (ada, "server:mcp:slow", 504, "Tool discovery timed out"),
+    ):
+        (await person.get(f"/api/v1/tools/id/{name}/specs")).refused(status, detail)
+
+
+def test_rules_choose_tools() -> None:
+    tools = [{"name": name} for name in ("read_file", "write_file", "read_mail")]
+
+    def names(rules: Any) -> list[str]:
+        return [one["name"] for one in chosen(tools, rules)]
+
+    assert names("") == names(None) == names([]) == ["read_file", "write_file", "read_mail"]
+    assert names("read_file, read_mail") == ["read_file", "read_mail"]
+    assert names(["_file", "!write_file"]) == ["read_file"]
+    assert names("!mail") == ["read_file", "write_file"]
