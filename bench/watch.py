@@ -14,7 +14,7 @@ import time
 from urllib.parse import urlsplit
 
 #: Seconds between two requests.
-BEAT = 0.02
+BEAT = 0.003
 
 
 def main() -> None:
