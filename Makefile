@@ -14,7 +14,7 @@ demo: $(VENV)/.runtime frontend
 	$(BIN)/fastback demo --port $(PORT)
 
 test: $(VENV)/.dev frontend models
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --maxschedchunk=4
 
 # Only the answers recorded from Open WebUI, replayed here; what differs is printed.
 parity: $(VENV)/.dev

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,6 +25,8 @@ from fastback.kit.http import BadRequest, HttpError
 from fastback.kit.http.binding import Services
 from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
 from fastback.providers.asking import Asking
+
+log = logging.getLogger("fastback.files")
 
 _FAILED = messages.default("Error uploading file")
 
@@ -148,6 +151,7 @@ class Uploads:
             except NameRefused:
                 return await self.storage.put(f"{file_id}.{ending}" if ending else file_id, source, tags)
         except StorageError as error:
+            log.error("an upload cannot be kept: %s", error)
             raise BadRequest(_FAILED) from error
 
 
