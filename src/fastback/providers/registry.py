@@ -143,7 +143,16 @@ class ModelRegistry:
         return self._refreshing
 
     async def refresh(self) -> None:
-        """Ask all connections, and wait for their answers, but not for long: who is late is added when it answers."""
+        """Ask all connections now, and wait as `load` does.
+
+        A round that runs already may have asked before what the caller knows of happened; the next one has not.
+        """
+        if self._refreshing is not None and not self._refreshing.done():
+            await asyncio.wait([self._refreshing], timeout=_PATIENCE)
+        await self.load()
+
+    async def load(self) -> None:
+        """Wait for the answers of the connections, but not for long: who is late is added when it answers."""
         running = self.refresh_soon()
         await asyncio.wait([running], timeout=_PATIENCE)
         if self._refreshing is not None and self._refreshing is not running:
@@ -189,7 +198,7 @@ class ModelRegistry:
     async def all(self) -> dict[str, Model]:
         """Every model by id, in the order of the list. The entries are shared: change a copy."""
         if not self._loaded:
-            await self.refresh()
+            await self.load()
         if self._merged is not None:
             return self._merged
         version = self._version
@@ -223,7 +232,7 @@ class ModelRegistry:
     async def base_entries(self) -> list[Entry]:
         """The base models, as `/api/models/base` shows them."""
         if not self._loaded:
-            await self.refresh()
+            await self.load()
         return [model.entry for model in self._base().values()]
 
     async def _merge(self) -> dict[str, Model]:
