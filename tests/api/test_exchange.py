@@ -149,7 +149,8 @@ async def test_each_line_of_a_request_bears_its_id(server: Server, ada: Person, 
 async def test_requests_are_logged_at_debug_alone(server: Server, ada: Person, written: Any) -> None:
     sheet = written("INFO")
     await ada.get("/api/version")
-    assert sheet.text == ""
+    # The server may be making its indexes in the background just now.
+    assert [line for line in sheet.text.splitlines() if " db: making the index " not in line] == []
 
 
 def test_levels_of_the_log(written: Any) -> None:
