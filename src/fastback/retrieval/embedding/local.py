@@ -57,7 +57,8 @@ class Local:
         directory = str(await self._directory(model))
 
         async def job(start: int) -> list[Vector]:
-            asked = {"model": directory, "texts": list(texts[start : start + _TEXTS]), "prompt": prompt}
+            some = list(texts[start : start + _TEXTS])
+            asked = {"model": directory, "texts": some, "prompt": prompt, "urgent": urgent}
             found: list[Vector] = await self.workers.ask(asked, urgent=urgent)
             return found
 

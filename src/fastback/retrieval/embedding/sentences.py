@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,27 +47,33 @@ class SentenceModel:
         self._tokenizer.enable_truncation(_longest(sizes, directory, self._encoder.longest))
         self._lower = bool(sizes.get("do_lower_case"))
         self._prompt = _default_prompt(directory)
-        self._threads = ThreadPoolExecutor(max(1, min(os.cpu_count() or 1, 8)))
+        cores = os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(min(cores, 8))
+        # What nobody waits for leaves a core to the server: however far a computing thread gives way, whoever wakes up
+        # beside it may wait for the scheduler's next tick, four milliseconds.
+        self._patient = ThreadPoolExecutor(max(1, min(cores - 1, 8)), initializer=_give_way)
 
-    def __call__(self, texts: Sequence[str], prompt: str | None = None) -> list[bytes]:
-        """A vector for each text; `prompt` stands before each, and instead of the one that the model brings along."""
+    def __call__(self, texts: Sequence[str], prompt: str | None = None, *, urgent: bool = True) -> list[bytes]:
+        """A vector for each text; `prompt` stands before each, and instead of the one that the model brings along.
+
+        What is not urgent leaves a core free, and gives way on the others.
+        """
         prompt = self._prompt if prompt is None else prompt
         tokens = [one.ids for one in self._tokenizer.encode_batch([self._put(prompt + text) for text in texts])]
         # Behind the prompt's own tokens, without the one that ends a text, its text begins.
         skip = len(self._tokenizer.encode(self._put(prompt)).ids) - 1 if prompt and not self._with_prompt else 0
         order = sorted(range(len(tokens)), key=lambda place: len(tokens[place]))
-        shares = [order[start :: self._workers(len(order))] for start in range(self._workers(len(order)))]
+        threads = self._threads if urgent else self._patient
+        count = min(threads._max_workers, len(order))
+        shares = [order[start::count] for start in range(count)]
         found: list[bytes] = [b""] * len(tokens)
 
         def work(share: Sequence[int]) -> None:
             for place, numbers in zip(share, self._encoder([tokens[one] for one in share]), strict=True):
                 found[place] = self._vector(numbers[skip:])
 
-        list(self._threads.map(work, shares))
+        list(threads.map(work, shares))
         return found
-
-    def _workers(self, count: int) -> int:
-        return min(self._threads._max_workers, count)
 
     def _put(self, text: str) -> str:
         return text.lower() if self._lower else text
@@ -75,6 +83,12 @@ class SentenceModel:
         if self._normalises:
             found = found / max(float(np.linalg.norm(found)), 1e-12)
         return bytes(found.astype("<f4").tobytes())
+
+
+def _give_way() -> None:
+    """Let everything else go before the calling thread; on Linux alone niceness is a thread's own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 def _read(path: Path, otherwise: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -13,8 +13,8 @@ _loaded: dict[str, SentenceModel] = {}
 
 
 def handle(job: dict[str, Any]) -> list[bytes]:
-    """`{"model": directory, "texts": […], "prompt": text or null}`: a vector for each text."""
-    return _model(job["model"])(job["texts"], job["prompt"])
+    """`{"model": directory, "texts": […], "prompt": text or null, "urgent": bool}`: a vector for each text."""
+    return _model(job["model"])(job["texts"], job["prompt"], urgent=job["urgent"])
 
 
 def _model(directory: str) -> SentenceModel:
