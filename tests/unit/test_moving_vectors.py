@@ -125,44 +125,101 @@ async def test_files_that_are_none(tmp_path: Path) -> None:
 
 
 class _Embedder:
-    """Makes vectors of another length; breaks off after so many batches."""
+    """Makes vectors of another length, or of a given one; breaks off after so many batches."""
 
-    def __init__(self, batches: int = 1000) -> None:
+    def __init__(self, batches: int = 1000, *, model: str = "another", numbers: int = 16) -> None:
         self.left = batches
+        self.model = model
+        self.numbers = numbers
         self.texts: list[str] = []
 
     @property
     def signature(self) -> dict[str, Any]:
-        return {"engine": "openai", "model": "another"}
+        return {"engine": "openai", "model": self.model}
 
     async def content(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
         if not self.left:
             raise RetrievalError("the engine is down")
         self.left -= 1
         self.texts += texts
-        return [vector(len(text), of=16) for text in texts]
+        return [vector(1, len(text), of=self.numbers) for text in texts]
 
     async def queries(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
         raise AssertionError
 
 
-async def test_embeds_anew_and_goes_on_where_it_was(tmp_path: Path) -> None:
-    async with stores.fresh("sqlite", tmp_path) as store:
+@pytest.mark.parametrize("kind", ["sqlite", "qdrant", "chroma"])
+async def test_embeds_anew_and_goes_on_where_it_was(kind: str, tmp_path: Path) -> None:
+    async with stores.fresh(kind, tmp_path) as store:
         await store.upsert("file-a", ITEMS)
         await store.upsert("file-b", [item(1000, "two\nlines", vector(1))])
         with pytest.raises(RetrievalError, match="the engine is down"):
             await moving.reindex(store, _Embedder(1), ["file-a", "file-b"], _quiet)
         assert [hit.text for hit in await store.search(["file-a"], ITEMS[4].vector, 1)] == ["number 5"]
         embedder = _Embedder()
-        done = await moving.reindex(store, embedder, await store.collections(), _quiet)
+        done = await moving.reindex(store, embedder, sorted(await store.collections()), _quiet)
         assert (done.collections, done.left) == (2, 0)
-        assert embedder.texts == [*(one.text for one in ITEMS[128:]), "two lines"]
+        assert sorted(embedder.texts) == sorted([*(one.text for one in ITEMS[128:]), "two lines"])
         assert sorted(await store.collections()) == ["file-a", "file-b"]
         found = await _all(store, "file-a")
         assert [one.id for one in found] == [one.id for one in ITEMS]
         assert {len(one.vector) for one in found} == {64}
         assert found[0].metadata == {**ITEMS[0].metadata, "embedding_config": str(embedder.signature)}
         assert (await moving.reindex(store, embedder, ["file-a", "file-b", "none"], _quiet)).left == 3
+
+
+@pytest.mark.parametrize("kind", ["qdrant-shared", "pgvector"])
+async def test_embeds_anew_where_ids_are_shared(kind: str, tmp_path: Path) -> None:
+    async with stores.fresh(kind, tmp_path) as store:
+        await store.upsert("knowledge", ITEMS)
+        await store.upsert("other", [item(1000, "two\nlines", vector(1))])
+        with pytest.raises(RetrievalError, match="the engine is down"):
+            await moving.reindex(store, _Embedder(1, numbers=8), ["knowledge", "other"], _quiet)
+        assert await store.count("knowledge") == 300
+        embedder = _Embedder(numbers=8)
+        done = await moving.reindex(store, embedder, sorted(await store.collections()), _quiet)
+        assert (done.collections, done.chunks, done.left) == (2, 173, 0)
+        assert embedder.texts == [*(one.text for one in ITEMS[128:]), "two lines"]
+        assert sorted(await store.collections()) == ["knowledge", "other"]
+        found = await _all(store, "knowledge")
+        assert {one.id for one in found} == {one.id for one in ITEMS}
+        assert {one.metadata["embedding_config"] for one in found} == {str(embedder.signature)}
+        assert (await moving.reindex(store, embedder, ["knowledge", "other", "none"], _quiet)).left == 3
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "qdrant", "chroma"])
+async def test_what_was_embedded_anew_takes_its_place_later(kind: str, tmp_path: Path) -> None:
+    embedder = _Embedder()
+    about = {"embedding_config": str(embedder.signature)}
+    made = [item(n, f"number {n}", vector(1, n, of=16), **about) for n in range(1, 6)]
+    async with stores.fresh(kind, tmp_path) as store:
+        await store.upsert("fastback-reindex-whole", made)
+        await store.upsert("fastback-reindex-partly", made)
+        await store.upsert("partly", made[:2])
+        done = await moving.reindex(store, embedder, sorted(await store.collections()), _quiet)
+        assert (done.collections, embedder.texts) == (2, [])
+        assert sorted(await store.collections()) == ["partly", "whole"]
+        for name in ("partly", "whole"):
+            assert {one.id for one in await _all(store, name)} == {one.id for one in made}
+
+
+async def test_what_was_begun_for_another_model_is_begun_anew(tmp_path: Path) -> None:
+    async with stores.fresh("sqlite", tmp_path) as store:
+        await store.upsert("file-a", ITEMS)
+        with pytest.raises(RetrievalError):
+            await moving.reindex(store, _Embedder(1, model="given up"), ["file-a"], _quiet)
+        embedder = _Embedder(numbers=24)
+        assert (await moving.reindex(store, embedder, ["file-a"], _quiet)).chunks == 300
+        assert {len(one.vector) for one in await _all(store, "file-a")} == {96}
+
+
+async def test_one_chunk_of_another_model_is_enough(tmp_path: Path) -> None:
+    embedder = _Embedder(numbers=8)
+    about = {"embedding_config": str(embedder.signature)}
+    async with stores.fresh("sqlite", tmp_path) as store:
+        await store.upsert("file-a", [item(1, "new", vector(1), **about), item(2, "old", vector(1))])
+        assert (await moving.reindex(store, embedder, ["file-a"], _quiet)).collections == 1
+        assert {one.metadata["embedding_config"] for one in await _all(store, "file-a")} == set(about.values())
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,8 @@ _SECONDS = 60.0
 class ChromaStore:
     """See `fastback.retrieval.contracts.VectorStore` and `portable.Portable`."""
 
+    shared_ids = False
+
     def __init__(self, settings: Settings, client: aiohttp.ClientSession) -> None:
         self._longest = settings.rag_metadata_max_value_chars
         scheme = "https" if settings.chroma_http_ssl else "http"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
@@ -39,17 +39,14 @@ async def move(source: Source, target: Portable, names: Sequence[str], report: R
     done = Done()
     for name in names:
         total = await source.count(name)
-        if not again and 0 < total <= await target.count(name):
+        if not again and total <= await target.count(name):
             done.left += 1
             continue
-        written, after = 0, None
-        while True:
-            items, after = await source.items(name, after, _BATCH)
+        written = 0
+        async for items, last in _pages(source, name):
             await target.upsert(name, items)
             written += len(items)
-            report(name, written if after else total, total)
-            if after is None:
-                break
+            report(name, total if last else written, total)
         done.collections += 1
         done.chunks += written
     return done
@@ -70,41 +67,80 @@ async def take_over(files: ChromaFiles, store: SqliteStore, report: Report) -> D
 
 
 async def reindex(store: Portable, embedder: Embedder, names: Sequence[str], report: Report) -> Done:
-    """Embed collections anew with the configured model. Those that it made already are left out.
+    """Embed collections anew with the configured model; chunks that it made already stay as they are.
 
-    A collection is made beside the old one, which counts until then. Broken off, it goes on where it was.
+    Broken off and begun again it goes on where it was.
 
     Raises:
         RetrievalError: the embedding engine or the store fails.
     """
-    done = Done()
-    for name in names:
-        if name.startswith(_NEW):
-            continue
-        total = await store.count(name)
-        first, _ = await store.items(name, None, 1)
-        if not first or _made_by(first[0]) == str(embedder.signature):
+    done, one = Done(), _in_place if store.shared_ids else _beside
+    # What was broken off just before it took its place counts for the collection that it is of.
+    for name in dict.fromkeys(name.removeprefix(_NEW) for name in names):
+        chunks = await one(store, embedder, name, report)
+        if chunks is None:
             done.left += 1
-            continue
-        new = f"{_NEW}{name}"
-        already = await store.count(new)
-        seen, after = 0, None
-        while True:
-            items, after = await store.items(name, after, _BATCH)
-            seen += len(items)
-            if seen > already:
-                await store.upsert(new, await _embedded(items, embedder))
-                done.chunks += len(items)
-            report(name, seen if after else total, total)
-            if after is None:
-                break
-        await store.rename(new, name)
-        done.collections += 1
+        else:
+            done.collections += 1
+            done.chunks += chunks
     return done
 
 
-def _made_by(item: Item) -> str:
-    return str(item.metadata.get("embedding_config"))
+async def _in_place(store: Portable, embedder: Embedder, name: str, report: Report) -> int | None:
+    """Embed the chunks of a collection where they lie; how many, None where there was nothing to do."""
+    total, seen, made = await store.count(name), 0, 0
+    async for items, last in _pages(store, name):
+        stale = _stale(items, embedder)
+        if stale:
+            await store.upsert(name, await _embedded(stale, embedder))
+        seen, made = seen + len(items), made + len(stale)
+        if made:
+            report(name, total if last else seen, total)
+    return made or None
+
+
+async def _beside(store: Portable, embedder: Embedder, name: str, report: Report) -> int | None:
+    """Embed a collection into another one, which takes its place in the end; until then the old one counts."""
+    new, total = f"{_NEW}{name}", await store.count(name)
+    begun, _ = await store.items(new, None, 1)
+    if _stale(begun, embedder):  # for a model that was given up
+        await store.drop(new)
+    already, made, seen = await store.count(new), 0, 0
+    if not already and not await _any_stale(store, embedder, name):
+        return None
+    # Complete, it only has to take its place: there may be just a part of itself by now.
+    if already < total:
+        async for items, last in _pages(store, name):
+            seen += len(items)
+            if seen > already:
+                await store.upsert(new, await _embedded(items, embedder))
+                made += len(items)
+            report(name, total if last else seen, total)
+    await store.rename(new, name)
+    return made
+
+
+async def _pages(store: Source, name: str) -> AsyncIterator[tuple[list[Item], bool]]:
+    """The chunks of a collection, and whether those were the last."""
+    after: str | None = None
+    while True:
+        items, after = await store.items(name, after, _BATCH)
+        yield items, after is None
+        if after is None:
+            return
+
+
+async def _any_stale(store: Portable, embedder: Embedder, name: str) -> bool:
+    async for items, _ in _pages(store, name):
+        if _stale(items, embedder):
+            return True
+    return False
+
+
+def _stale(items: Sequence[Item], embedder: Embedder) -> list[Item]:
+    """Those that another model made, or one that is not known."""
+    made_by = str(embedder.signature)
+    return [item for item in items if str(item.metadata.get("embedding_config")) != made_by]
 
 
 async def _embedded(items: Sequence[Item], embedder: Embedder) -> list[Item]:

@@ -45,6 +45,8 @@ class PgvectorStore:
     A vector has as many numbers as the table's column; shorter ones are filled up with zeros, which changes no angle.
     """
 
+    shared_ids = True
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._length = settings.pgvector_initialize_max_vector_length

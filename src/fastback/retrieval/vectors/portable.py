@@ -26,6 +26,11 @@ class Source(Protocol):
 class Portable(Source, VectorStore, Protocol):
     """A store that can be read from and written to."""
 
+    @property
+    def shared_ids(self) -> bool:
+        """Whether a chunk that is written under an id leaves the collection where that id was before."""
+        ...
+
     async def rename(self, old: str, new: str) -> None:
         """Put a collection into the place of another one, which goes."""
         ...

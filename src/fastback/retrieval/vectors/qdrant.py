@@ -44,6 +44,10 @@ class QdrantStore:
         headers = {"api-key": settings.qdrant_api_key} if settings.qdrant_api_key else {}
         self._server = Server("Qdrant", settings.qdrant_uri, client, headers, settings.qdrant_timeout)
 
+    @property
+    def shared_ids(self) -> bool:
+        return self._shared
+
     # Names
 
     def _home(self, collection: str) -> str:

@@ -64,6 +64,8 @@ class SqliteStore:
     `longest` limits values of metadata, see `metadata.stored`.
     """
 
+    shared_ids = False
+
     def __init__(self, directory: Path, *, longest: int | None = None) -> None:
         self._file = OwnFile(directory / FILE, Design(sql.VERSION, sql.TABLES, _prepare))
         self._longest = longest
