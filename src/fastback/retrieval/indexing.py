@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fastback import messages
 from fastback.providers.asking import Asking
 from fastback.retrieval.contracts import Document, Embedder, Item, Metadata, RetrievalError, Splitter, VectorStore
+from fastback.retrieval.vectors.metadata import clean
 
 #: Chunks that are embedded and written together.
 BATCH = 128
@@ -58,8 +59,8 @@ class Indexer:
             for start in range(0, len(chunks), BATCH):
                 batch = chunks[start : start + BATCH]
                 items = await self._items(batch, extra, asking)
+                written += [item.id for item in items]  # what fails, or is given up, may have written some of them
                 await self._store.upsert(collection, items)
-                written += [item.id for item in items]
         except BaseException:
             if written:
                 await self._store.delete(collection, ids=written)
@@ -67,7 +68,7 @@ class Indexer:
         return len(chunks)
 
     async def _items(self, chunks: Sequence[Document], extra: Metadata, asking: Asking | None) -> list[Item]:
-        texts = [_clean(one.text) for one in chunks]
+        texts = [clean(one.text) for one in chunks]
         vectors = await self._embedder.content([text.replace("\n", " ") for text in texts], asking=asking)
         return [
             Item(str(uuid.uuid4()), text, vector, {**chunk.metadata, **extra})
@@ -81,8 +82,3 @@ class Indexer:
             return False
         found = await self._store.find(collection, {"hash": known}, 1)
         return bool(found) and found[0].metadata.get("file_id") != metadata.get("file_id")
-
-
-def _clean(text: str) -> str:
-    """Without what databases refuse: zero characters and halves of surrogate pairs."""
-    return text.replace("\x00", "").encode("utf-8", "ignore").decode()

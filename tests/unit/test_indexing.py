@@ -1,0 +1,58 @@
+"""Documents into a collection: what breaks off leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastback.retrieval.contracts import Document, Item, Vector
+from fastback.retrieval.indexing import BATCH, Indexer
+from fastback.retrieval.vectors.sqlite import SqliteStore
+from stores import vector
+
+
+class _Splitter:
+    async def split(self, documents: Sequence[Document]) -> list[Document]:
+        return list(documents)
+
+
+class _Embedder:
+    signature: dict[str, Any] = {"engine": "", "model": "m"}  # noqa: RUF012
+
+    async def content(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
+        return [vector(1) for _ in texts]
+
+    async def queries(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
+        raise AssertionError
+
+
+class _Slow(SqliteStore):
+    """Writes, and does not say so."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.written = asyncio.Event()
+
+    async def upsert(self, collection: str, items: Sequence[Item]) -> None:
+        await super().upsert(collection, items)
+        if len(items) < BATCH:
+            self.written.set()
+            await asyncio.Event().wait()
+
+
+async def test_what_is_given_up_leaves_no_chunks(tmp_path: Path) -> None:
+    store = _Slow(tmp_path)
+    indexer = Indexer(_Splitter(), _Embedder(), store)
+    documents = [Document(f"number {n}") for n in range(BATCH + 1)]
+    indexing = asyncio.create_task(indexer.index("file-a", documents))
+    await store.written.wait()
+    assert await store.count("file-a") == BATCH + 1
+    indexing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await indexing
+    assert await store.count("file-a") == 0
+    await store.close()
