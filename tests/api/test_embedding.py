@@ -6,6 +6,7 @@ import array
 import asyncio
 import base64
 import json
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -173,6 +174,48 @@ async def test_repeated_questions_are_remembered(started: Callable[..., Any], en
     assert sorted(engine.inputs) == [["a"], ["bb"]]
 
 
+async def test_questions_that_others_push_out(started: Callable[..., Any], engine: Engine) -> None:
+    async with _embedder(started, engine, RAG_EMBEDDING_CONCURRENT_REQUESTS="100") as embedder:
+        await embedder.queries(["a"])
+        free = asyncio.Event()
+
+        async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+            if body["input"] == ["slow"]:
+                await free.wait()
+            return await _openai(request, body)
+
+        engine.answer = answer
+        waiting = asyncio.create_task(embedder.queries(["a", "slow"]))
+        await asyncio.sleep(0)
+        await embedder.queries([f"other {n}" for n in range(100)])
+        free.set()
+        assert await waiting == _vectors("a", "slow")
+
+
+async def test_another_model_under_the_same_name(started: Callable[..., Any], engine: Engine) -> None:
+    async with _embedder(started, engine) as embedder:
+        await embedder.content(["a", "bb"])
+
+        async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+            return web.json_response({"data": [{"embedding": [*_numbers(text), 7]} for text in body["input"]]})
+
+        engine.answer = answer
+        wanted = [one + array.array("f", [7]).tobytes() for one in _vectors("a", "bb", "ccc")]
+        assert await embedder.content(["a", "bb", "ccc"]) == wanted
+        engine.seen.clear()
+        assert await embedder.content(["a", "bb", "ccc"]) == wanted
+        assert engine.seen == []
+
+
+async def test_prefixes_in_another_place_make_other_vectors(started: Callable[..., Any], engine: Engine) -> None:
+    env = {"RAG_EMBEDDING_CONTENT_PREFIX": "passage: "}
+    async with _embedder(started, engine, **env) as embedder:
+        await embedder.content(["a"])
+    async with _embedder(started, engine, **env, RAG_EMBEDDING_PREFIX_FIELD_NAME="input_type") as embedder:
+        await embedder.content(["a"])
+    assert engine.inputs == [["passage: a"], ["a"]]
+
+
 async def test_waits_where_there_were_too_many(started: Callable[..., Any], engine: Engine) -> None:
     async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         if len(engine.seen) < 3:
@@ -213,6 +256,8 @@ async def test_takes_numbers_in_base64(started: Callable[..., Any], engine: Engi
         (200, b'{"data": "x"}', "sent no embeddings"),
         (200, b'{"data": [{"embedding": ["x"]}]}', "sent no embeddings"),
         (200, b'{"data": [{"embedding": "?"}]}', "sent no embeddings"),
+        (200, b'{"data": [{"embedding": "YWJj"}]}', "sent no embeddings"),
+        (200, b'{"data": [{"embedding": []}]}', "sent no embeddings"),
         (200, b'{"data": []}', "sent 0 vectors for 1 texts"),
     ],
 )
@@ -272,3 +317,16 @@ async def test_a_model_on_this_machine(started: Callable[..., Any], tmp_path: Pa
         (vector,) = await embedder.queries(["The Fox."])
         assert len(vector) == 4 * embedding_models.WIDTH
         assert await embedder.content(["The Fox."]) == [vector]
+
+
+async def test_other_weights_in_the_same_place(started: Callable[..., Any], tmp_path: Path) -> None:
+    place = tmp_path / "model"
+    embedding_models.make("bert-mean", place)
+    async with started(RAG_EMBEDDING_MODEL=str(place)) as server:
+        embedder: Embedder = server.services.get(Embedder)
+        before = await embedder.content(["The Fox."])
+        shutil.rmtree(place)
+        embedding_models.make("bert-cls", place)
+        after = await embedder.content(["The Fox."])
+        assert after != before
+        assert await embedder.queries(["The Fox."]) == after

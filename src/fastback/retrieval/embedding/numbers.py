@@ -39,7 +39,7 @@ async def read(found: Sequence[msgspec.Raw]) -> list[Vector]:
     """Vectors of JSON: lists of numbers, or their bytes in base64; with pauses, as there may be a million numbers.
 
     Raises:
-        ValueError: they are neither.
+        ValueError: they are neither, or without numbers.
     """
     made: list[Vector] = []
     since = perf_counter()
@@ -51,6 +51,8 @@ async def read(found: Sequence[msgspec.Raw]) -> list[Vector]:
                 raise ValueError(str(error)) from error
         else:
             made.append(packed(_numbers(one)))
+        if not made[-1] or len(made[-1]) % 4:
+            raise ValueError("a vector is no row of 32-bit floats")
         if perf_counter() - since > _TURN:
             await asyncio.sleep(0)
             since = perf_counter()

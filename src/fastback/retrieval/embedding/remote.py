@@ -51,7 +51,8 @@ class Remote:
         self._version = config.text("rag.azure_openai.api_version")
         self._settings = settings
         self._client = client
-        self.mark = "\n".join((engine, self._url, model))
+        self._field = settings.rag_embedding_prefix_field_name
+        self.mark = "\n".join((engine, self._url, model, self._field or ""))
 
     async def embed(
         self, texts: Sequence[str], prefix: str | None, *, urgent: bool, asking: Asking | None
@@ -61,9 +62,8 @@ class Remote:
             body["model"] = self._model
         if self._engine == "ollama":
             body["truncate"] = True
-        field = self._settings.rag_embedding_prefix_field_name
-        if prefix is not None and field is not None:
-            body[field] = prefix
+        if prefix is not None and self._field is not None:
+            body[self._field] = prefix
         elif prefix is not None:
             body["input"] = [prefix + text for text in texts]
         found = await self._ask(body, asking or _NOBODY)

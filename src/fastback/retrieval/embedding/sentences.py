@@ -17,6 +17,7 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from fastback.retrieval.embedding import safetensors
 from fastback.retrieval.embedding.encoder import Encoder, UnknownModel
+from fastback.retrieval.embedding.models import WEIGHTS
 from fastback.retrieval.embedding.safetensors import Array
 
 #: The steps of a model of sentence-transformers, and those that are known here.
@@ -36,9 +37,9 @@ class SentenceModel:
 
     def __init__(self, directory: Path) -> None:
         config = _read(directory / "config.json")
-        weights = directory / "model.safetensors"
+        weights = directory / WEIGHTS
         if not weights.is_file():
-            raise UnknownModel("it has no file model.safetensors")
+            raise UnknownModel(f"it has no file {WEIGHTS}")
         self._encoder = Encoder(config, safetensors.load(weights))
         self._way, self._normalises, self._with_prompt = _steps(directory)
         sizes = _read(directory / "sentence_bert_config.json", {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import aiohttp
 
@@ -55,29 +55,39 @@ class Embeddings:
 
     async def content(self, texts: Sequence[str], *, asking: Asking | None = None) -> list[Vector]:
         engine, prefix = self._current(), self._settings.rag_embedding_content_prefix
-        keys = [key_of(engine.mark, prefix, text) for text in texts]
+        mark = engine.mark
+        keys = [key_of(mark, prefix, text) for text in texts]
         found = await self._cache.get(keys) if keys else {}
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
-        if missing:
-            vectors = await self._made(engine, list(missing.values()), prefix, urgent=False, asking=asking)
-            made = dict(zip(missing, vectors, strict=True))
-            await self._cache.put(made)
-            found |= made
+        made = await self._content(engine, missing, prefix, asking)
+        if made and _lengths(found) - _lengths(made):
+            # The server has another model under the same name by now: nothing that is remembered is of it.
+            rest = {key: text for key, text in zip(keys, texts, strict=True) if key not in missing}
+            made |= await self._content(engine, rest, prefix, asking)
+        await self._cache.put(made)
+        found |= made
         return [found[key] for key in keys]
+
+    async def _content(
+        self, engine: Engine, texts: Mapping[bytes, str], prefix: str | None, asking: Asking | None
+    ) -> dict[bytes, Vector]:
+        vectors = await self._made(engine, list(texts.values()), prefix, urgent=False, asking=asking)
+        return dict(zip(texts, vectors, strict=True))
 
     async def queries(self, texts: Sequence[str], *, asking: Asking | None = None) -> list[Vector]:
         engine, known = self._current(), self._questions
         mark, prefix = engine.mark, self._settings.rag_embedding_query_prefix
-        missing = [text for text in dict.fromkeys(texts) if (mark, text) not in known]
+        # Taken before anything is waited for: other questions may push these out meanwhile.
+        found = {text: known[mark, text] for text in texts if (mark, text) in known}
+        missing = [text for text in dict.fromkeys(texts) if text not in found]
         vectors = await self._made(engine, missing, prefix, urgent=True, asking=asking)
-        made = dict(zip(missing, vectors, strict=True))
-        found = [made[text] if text in made else known[mark, text] for text in texts]
-        for text, vector in zip(texts, found, strict=True):
+        found |= zip(missing, vectors, strict=True)
+        for text, vector in found.items():
             known[mark, text] = vector
             known.move_to_end((mark, text))
         while len(known) > _QUESTIONS:
             known.popitem(last=False)
-        return found
+        return [found[text] for text in texts]
 
     def _current(self) -> Engine:
         """The engine of today's configuration.
@@ -123,3 +133,7 @@ class Embeddings:
         """End the process of a model, and close the file of the cache."""
         await self._local.close()
         await self._cache.close()
+
+
+def _lengths(vectors: Mapping[bytes, Vector]) -> set[int]:
+    return {len(one) for one in vectors.values()}

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from fastback.kit.workers.failures import JobFailed
+from fastback.retrieval.embedding import models
 from fastback.retrieval.embedding.encoder import UnknownModel
 from fastback.retrieval.embedding.sentences import SentenceModel
 
-_loaded: dict[str, SentenceModel] = {}
+#: By the directory, and what its weights were like then.
+_loaded: dict[tuple[str, str], SentenceModel] = {}
 
 
 def handle(job: dict[str, Any]) -> list[bytes]:
@@ -19,7 +21,8 @@ def handle(job: dict[str, Any]) -> list[bytes]:
 
 def _model(directory: str) -> SentenceModel:
     """The model of a directory; the last one that was used stays loaded."""
-    if directory not in _loaded:
+    key = (directory, models.state(Path(directory)))
+    if key not in _loaded:
         try:
             made = SentenceModel(Path(directory))
         except UnknownModel as error:
@@ -27,5 +30,5 @@ def _model(directory: str) -> SentenceModel:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise JobFailed(f"The model in {directory} cannot be read: {error}") from error
         _loaded.clear()
-        _loaded[directory] = made
-    return _loaded[directory]
+        _loaded[key] = made
+    return _loaded[key]
