@@ -66,6 +66,9 @@ class Qdrant:
         name, operation = parts[1], (request.method, parts[2] if len(parts) > 2 else "")
         if operation == ("PUT", ""):
             assert body["vectors"]["distance"] == "Cosine"
+            if name in self.collections:
+                text = f"Wrong input: Collection `{name}` already exists!"
+                return web.json_response({"status": {"error": text}}, status=409)
             self.collections[name], self.points[name] = body, {}
             return self._ok(True)
         if name not in self.collections:
@@ -154,6 +157,8 @@ class Chroma:
             self.databases[body["name"]] = {}
             return web.json_response({})
         database, _, rest = request.path.removeprefix(f"{head}/").partition("/collections")
+        if database not in self.databases:
+            return web.json_response({"error": "NotFoundError", "message": "does not exist"}, status=404)
         known = self.databases[database]
         parts = rest.strip("/").split("/") if rest.strip("/") else []
         if not parts:

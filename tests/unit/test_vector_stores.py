@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -164,6 +165,16 @@ async def test_refuses_vectors_of_another_length(store: VectorStore) -> None:
         await store.upsert("file-a", [item(4, "longer", vector(1, of=80))])
     assert await store.search(["file-a"], vector(1, of=80), 10) == []
     assert len(await store.find("file-a")) == 2
+
+
+async def test_many_write_at_the_same_time(store: VectorStore) -> None:
+    names = [f"file-{n}" for n in range(6)]
+    await asyncio.gather(
+        *(store.upsert(name, [item(n, name, vector(1, n))]) for n, name in enumerate(names)),
+        *(store.upsert("knowledge", [item(100 + n, str(n), vector(1, n))]) for n in range(6)),
+    )
+    assert sorted(await store.collections()) == [*names, "knowledge"]
+    assert len(await store.find("knowledge")) == 6
 
 
 async def test_finds_the_nearest_among_many(store: VectorStore) -> None:

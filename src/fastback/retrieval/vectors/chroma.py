@@ -34,14 +34,13 @@ class ChromaStore:
 
     def __init__(self, settings: Settings, client: aiohttp.ClientSession) -> None:
         self._longest = settings.rag_metadata_max_value_chars
-        scheme = "https" if settings.chroma_http_ssl else "http"
-        url = f"{scheme}://{settings.chroma_http_host}:{settings.chroma_http_port}/api/v2"
-        self._server = Server("Chroma", url, client, _headers(settings), _SECONDS)
+        self.address = _address(settings)
+        self._server = Server("Chroma", self.address, client, _headers(settings), _SECONDS)
         tenant, database = quote(settings.chroma_tenant, safe=""), quote(settings.chroma_database, safe="")
         self._base = f"/tenants/{tenant}/databases/{database}/collections"
 
-    async def _ask(self, collection: Json, path: str, body: Json) -> Any:
-        return await self._server.ask("POST", f"{self._base}/{collection['id']}/{path}", body) or {}
+    async def _ask(self, collection: Json, path: str, body: Json, *, needed: bool = False) -> Any:
+        return await self._server.ask("POST", f"{self._base}/{collection['id']}/{path}", body, needed=needed) or {}
 
     async def _collection(self, name: str) -> Json | None:
         found: Json | None = await self._server.ask("GET", f"{self._base}/{quote(name, safe='')}")
@@ -55,7 +54,7 @@ class ChromaStore:
             return
         dimension = len(items[0].vector) // 4
         body = {"name": collection, "metadata": {"hnsw:space": "cosine"}, "get_or_create": True}
-        made = await self._server.ask("POST", self._base, body)
+        made = await self._server.ask("POST", self._base, body, needed=True)
         if made.get("dimension") not in (None, dimension):
             raise wrong_length(int(made["dimension"]), dimension)
         for start in range(0, len(items), _PAGE):
@@ -70,6 +69,7 @@ class ChromaStore:
                     "documents": [clean(item.text) for item in page],
                     "metadatas": metadata,
                 },
+                needed=True,
             )
 
     async def search(
@@ -205,6 +205,15 @@ class ChromaStore:
 
     async def close(self) -> None:
         pass
+
+
+def _address(settings: Settings) -> str:
+    """Where the interface is; as for Chroma's own client, a host may be an address, whose port counts then."""
+    host = settings.chroma_http_host
+    if not host.startswith("http"):
+        host = f"http://{host}:{settings.chroma_http_port}"
+    scheme, _, rest = host.rstrip("/").removesuffix("/api/v2").partition("://")
+    return f"{'https' if settings.chroma_http_ssl else scheme}://{rest}/api/v2"
 
 
 def _headers(settings: Settings) -> dict[str, str]:

@@ -18,7 +18,7 @@ import aiohttp
 from fastback.retrieval.contracts import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.embedding.numbers import packed, unpacked
 from fastback.retrieval.vectors import ranking
-from fastback.retrieval.vectors.answers import Server
+from fastback.retrieval.vectors.answers import Refused, Server
 from fastback.retrieval.vectors.errors import wrong_length
 from fastback.retrieval.vectors.metadata import clean, conditions, stored
 from fastback.retrieval.vectors.words import words_of
@@ -42,7 +42,8 @@ class QdrantStore:
         self._shared = settings.enable_qdrant_multitenancy_mode
         self._prefix = settings.qdrant_collection_prefix
         headers = {"api-key": settings.qdrant_api_key} if settings.qdrant_api_key else {}
-        self._server = Server("Qdrant", settings.qdrant_uri, client, headers, settings.qdrant_timeout)
+        self.address = _address(settings.qdrant_uri, secret=bool(settings.qdrant_api_key))
+        self._server = Server("Qdrant", self.address, client, headers, settings.qdrant_timeout)
 
     @property
     def shared_ids(self) -> bool:
@@ -72,8 +73,8 @@ class QdrantStore:
             found.setdefault(self._home(one), []).append(one)
         return found
 
-    async def _ask(self, method: str, home: str, path: str = "", body: Any = None) -> Any:
-        return await self._server.ask(method, f"/collections/{quote(home, safe='')}{path}", body)
+    async def _ask(self, method: str, home: str, path: str = "", body: Any = None, *, needed: bool = False) -> Any:
+        return await self._server.ask(method, f"/collections/{quote(home, safe='')}{path}", body, needed=needed)
 
     # The store
 
@@ -98,7 +99,12 @@ class QdrantStore:
         if self._shared:
             index = {"payload_m": settings.qdrant_hnsw_m, "m": 0}
         vectors = {"size": dimension, "distance": "Cosine", "on_disk": settings.qdrant_on_disk}
-        await self._ask("PUT", home, body={"vectors": vectors, "hnsw_config": index})
+        try:
+            await self._ask("PUT", home, body={"vectors": vectors, "hnsw_config": index})
+        except Refused:
+            if await self._dimension(home) != dimension:
+                raise
+            return  # somebody else made it in this moment
         fields: list[tuple[str, Json]] = [("metadata.hash", {}), ("metadata.file_id", {})]
         if self._shared:
             fields.insert(0, (_TENANT, {"is_tenant": True}))
@@ -121,7 +127,7 @@ class QdrantStore:
                 self._point(collection, item.id, unpacked(item.vector), item.text, stored(item.metadata, longest))
                 for item in items[start : start + _PAGE]
             ]
-            await self._ask("PUT", home, "/points?wait=true", {"points": points})
+            await self._ask("PUT", home, "/points?wait=true", {"points": points}, needed=True)
 
     def _point(self, collection: str, id: str, vector: list[float], text: str, metadata: Metadata) -> Json:
         payload: Json = {"text": clean(text), "metadata": metadata}
@@ -246,7 +252,7 @@ class QdrantStore:
         return list(found)
 
     async def _homes(self) -> list[str]:
-        found = await self._server.ask("GET", "/collections")
+        found = await self._server.ask("GET", "/collections", needed=True)
         names = [str(one["name"]) for one in found["result"]["collections"]]
         return [name for name in names if name.startswith(f"{self._prefix}_")]
 
@@ -283,6 +289,16 @@ class QdrantStore:
 
     async def close(self) -> None:
         pass
+
+
+def _address(uri: str, *, secret: bool) -> str:
+    """A server's address, read as Qdrant's own client does: port 6333 unless one is named, HTTPS where there is a key
+    and nothing else said."""
+    whole = uri if "://" in uri else f"{'https' if secret else 'http'}://{uri}"
+    scheme, _, rest = whole.partition("://")
+    host, slash, path = rest.partition("/")
+    named = re.search(r":\d+$", host)
+    return f"{scheme}://{host if named or not host else f'{host}:6333'}{slash}{path}".rstrip("/")
 
 
 def _any(key: str, values: list[Any]) -> Json:

@@ -1,0 +1,64 @@
+"""Where the servers of vectors are, read from the settings as their own clients read them."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+
+import vector_servers
+from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.vectors.choose import store_of
+from fastback.retrieval.vectors.chroma import ChromaStore
+from fastback.retrieval.vectors.qdrant import QdrantStore
+from fastback.settings import Environment, Settings, load_settings
+from stores import item, vector
+
+
+def _settings(**env: str) -> Settings:
+    return load_settings(Environment({"DATA_DIR": "/nowhere", "WEBUI_SECRET_KEY": "k", **env}))
+
+
+@pytest.mark.parametrize(
+    ("uri", "key", "address"),
+    [
+        ("http://qdrant:7000", "", "http://qdrant:7000"),
+        ("http://qdrant", "", "http://qdrant:6333"),
+        ("https://qdrant/behind/", "k", "https://qdrant:6333/behind"),
+        ("https://[::1]", "", "https://[::1]:6333"),
+        ("qdrant:6333", "", "http://qdrant:6333"),
+        ("qdrant", "k", "https://qdrant:6333"),
+    ],
+)
+async def test_qdrant(uri: str, key: str, address: str) -> None:
+    async with aiohttp.ClientSession() as client:
+        store = QdrantStore(_settings(QDRANT_URI=uri, QDRANT_API_KEY=key), client)
+        assert store.address == address
+
+
+@pytest.mark.parametrize(
+    ("env", "address"),
+    [
+        ({"CHROMA_HTTP_HOST": "chroma"}, "http://chroma:8000/api/v2"),
+        (
+            {"CHROMA_HTTP_HOST": "chroma", "CHROMA_HTTP_PORT": "81", "CHROMA_HTTP_SSL": "true"},
+            "https://chroma:81/api/v2",
+        ),
+        ({"CHROMA_HTTP_HOST": "https://chroma.example.com"}, "https://chroma.example.com/api/v2"),
+        ({"CHROMA_HTTP_HOST": "http://chroma:9000/"}, "http://chroma:9000/api/v2"),
+        ({"CHROMA_HTTP_HOST": "http://chroma/behind/api/v2"}, "http://chroma/behind/api/v2"),
+    ],
+)
+async def test_chroma(env: dict[str, str], address: str) -> None:
+    async with aiohttp.ClientSession() as client:
+        assert ChromaStore(_settings(**env), client).address == address
+
+
+async def test_a_database_that_is_not_there() -> None:
+    async with (
+        vector_servers.running(vector_servers.Chroma(), "FASTBACK_TEST_CHROMA") as url,
+        aiohttp.ClientSession() as client,
+    ):
+        store = store_of("chroma", _settings(CHROMA_HTTP_HOST=url, CHROMA_DATABASE="none"), client)
+        assert await store.collections() == []
+        with pytest.raises(RetrievalError, match="answered 404"):
+            await store.upsert("file-a", [item(1, "a", vector(1))])
