@@ -96,3 +96,32 @@ async def test_numbers_of_sixteen_bits(url: str, opened: Callable[..., PgvectorS
     assert [hit.text for hit in await store.search(["a"], vector(0.1, 1), 2)] == ["north", "east"]
     assert await store.copy("a", "b", {}, {"x": 1}) == 2
     assert len((await store.items("b", None, 1))[0][0].vector) in (4, 8)
+
+
+async def test_longer_vectors_are_cut_off(opened: Callable[..., PgvectorStore]) -> None:
+    store = opened(PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH="4")
+    await store.upsert("a", [item(1, "east", vector(1)), item(2, "north", vector(0, 1))])
+    found = await store.search(["a"], vector(0.1, 1, 0, 0, 9), 2)
+    assert [hit.text for hit in found] == ["north", "east"]
+    assert found[0].score == pytest.approx(0.9975, abs=1e-3)
+
+
+async def test_takes_words_apart_as_postgresql_does(opened: Callable[..., PgvectorStore]) -> None:
+    store = opened()
+    texts = ["see docs.example.com", "since v1.2.3", "in /etc/fstab", "something else"]
+    await store.upsert("a", [item(n, text, vector(1)) for n, text in enumerate(texts)])
+    for question, text in (("what is docs.example.com?", 0), ("is v1.2.3 out", 1), ("where is /etc/fstab", 2)):
+        assert [hit.text for hit in await store.lexical(["a"], question, 5)] == [texts[text]]
+
+
+async def test_the_table_lies_where_open_webui_has_it(url: str, opened: Callable[..., PgvectorStore]) -> None:
+    """`DATABASE_SCHEMA` is of the other tables alone."""
+    await _run(url, f"CREATE SCHEMA elsewhere; {_THEIRS}")
+    store = opened(PGVECTOR_DB_URL="", DATABASE_URL=url, DATABASE_SCHEMA="elsewhere")
+    assert await store.has("file-a")
+
+
+async def test_a_vector_of_zeros_is_like_nothing(opened: Callable[..., PgvectorStore]) -> None:
+    store = opened()
+    await store.upsert("a", [item(1, "nothing", vector(0)), item(2, "east", vector(1))])
+    assert [hit.score for hit in await store.search(["a"], vector(1), 2)] == [1.0, 0.0]

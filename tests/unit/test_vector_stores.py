@@ -11,6 +11,7 @@ import pytest
 
 import stores
 from fastback.retrieval.contracts import Hit, Item, RetrievalError, VectorStore
+from fastback.retrieval.vectors.pgvector import PgvectorStore
 from fastback.retrieval.vectors.portable import Portable
 from stores import item, vector
 
@@ -70,8 +71,29 @@ async def test_finds_words(store: VectorStore) -> None:
     assert await store.lexical(both, "nothing of this", 10) == []
     assert await store.lexical(["file-unknown"], "wind", 10) == []
     # What could be an operator or a quote is neither.
-    for strange in ('"', "'", "AND", "wind OR NOT (", "text:wind", "*", "", "wind\x00s", "-wind ^a"):
+    for strange in (
+        '"',
+        "'",
+        "AND",
+        "wind OR NOT (",
+        "text:wind",
+        "*",
+        "",
+        "wind\x00s",
+        "-wind ^a",
+        "\U0001f468\u200d\U0001f4bb",
+    ):
         await store.lexical(both, strange, 10)
+    # Nor does its length matter.
+    for long in ("x" * 100_000, f"{'wind ' * 20_000} east", f"{'0' * 3000} EAST"):
+        assert _texts(await store.lexical(both, f"east {long}", 10))[0] == "the east wind"
+
+
+async def test_words_are_found_however_their_accents_are_written(store: VectorStore) -> None:
+    texts = ["ein re\u0301sume\u0301 pour toi", "हिन्दी में लिखा", "nothing of the kind"]
+    await store.upsert("file-a", [item(n, text, EAST) for n, text in enumerate(texts, 1)])
+    assert _texts(await store.lexical(["file-a"], "re\u0301sume\u0301?", 10)) == texts[:1]
+    assert _texts(await store.lexical(["file-a"], "क्या हिन्दी", 10)) == texts[1:2]
 
 
 async def test_words_of_the_name_count_when_asked_for(store: VectorStore) -> None:
@@ -160,6 +182,8 @@ async def test_copies_with_vectors_and_words(store: VectorStore) -> None:
 
 
 async def test_refuses_vectors_of_another_length(store: VectorStore) -> None:
+    if isinstance(store, PgvectorStore):
+        pytest.skip("its vectors are cut off, as Open WebUI does: test_pgvector_store")
     await _filled(store)
     with pytest.raises(RetrievalError, match=r"dimension of \d+, got 80"):
         await store.upsert("file-a", [item(4, "longer", vector(1, of=80))])

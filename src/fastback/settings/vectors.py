@@ -39,7 +39,8 @@ class Vectors(Embedding, frozen=True, kw_only=True):
     qdrant_collection_prefix: Annotated[str, about("What names of collections there begin with.")] = "open-webui"
     pgvector_db_url: Annotated[str, about("PostgreSQL with pgvector; the database itself when empty.")] = ""
     pgvector_initialize_max_vector_length: Annotated[
-        int, about("Numbers of a vector in its table; shorter ones are filled up with zeros.", least=1)
+        int,
+        about("Numbers of a vector in its table; shorter ones are filled up with zeros, longer ones cut off.", least=1),
     ] = 1536
     pgvector_use_halfvec: Annotated[bool, about("Numbers of 16 bits there; needed above 2,000 of them.")] = False
     pgvector_create_extension: Annotated[bool, about("Create the extension where it is missing.")] = True

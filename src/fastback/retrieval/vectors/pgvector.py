@@ -16,7 +16,7 @@ from fastback.retrieval.contracts import Hit, Item, Metadata, RetrievalError, Ve
 from fastback.retrieval.embedding.numbers import packed, unpacked
 from fastback.retrieval.vectors import pgvector_tables as sql
 from fastback.retrieval.vectors.metadata import clean, conditions, stored
-from fastback.retrieval.vectors.words import words_of
+from fastback.retrieval.vectors.words import beginning
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.vectors")
@@ -42,7 +42,8 @@ class _Kept(msgspec.Struct):
 class PgvectorStore:
     """See `fastback.retrieval.contracts.VectorStore` and `portable.Portable`.
 
-    A vector has as many numbers as the table's column; shorter ones are filled up with zeros, which changes no angle.
+    A vector has as many numbers as the table's column, as Open WebUI has it: shorter ones are filled up with zeros,
+    which changes no angle; of longer ones the first numbers count.
     """
 
     shared_ids = True
@@ -54,6 +55,7 @@ class PgvectorStore:
         self._secret = settings.pgvector_pgcrypto_key if settings.pgvector_pgcrypto else None
         self._db: Database | None = None
         self._scan = ""
+        self._said = False
         self._opening = asyncio.Lock()
         if self._secret is None:
             self._parts = {"text": "text", "metadata": "vmetadata", "new_text": ":text::text"}
@@ -80,7 +82,6 @@ class PgvectorStore:
                 settings = self._settings
                 db = await connect(
                     settings.pgvector_db_url or settings.database_url,
-                    schema=None if settings.pgvector_db_url else settings.database_schema,
                     pool_size=(settings.pgvector_pool_size or 10) + (settings.pgvector_pool_max_overflow or 0),
                     pool_timeout=float(settings.pgvector_pool_timeout or 30),
                     pool_recycle=float(settings.pgvector_pool_recycle or 3600),
@@ -94,10 +95,10 @@ class PgvectorStore:
             return self._db
 
     async def _make(self, db: Database) -> None:
-        if self._settings.pgvector_create_extension:
-            await db.script(sql.CREATE_EXTENSION.format(name="vector"))
-        if self._secret is not None:
-            await db.script(sql.CREATE_EXTENSION.format(name="pgcrypto"))
+        extensions = {"vector": self._settings.pgvector_create_extension, "pgcrypto": self._secret is not None}
+        for name, needed in extensions.items():
+            if needed and not await db.scalar("vectors.extension", sql.EXTENSION, name=name):
+                await db.script(sql.CREATE_EXTENSION.format(name=name))
         column = await db.scalar("vectors.column", sql.COLUMN)
         wanted = f"{self._kind}({self._length})"
         if column not in (None, wanted, self._kind):
@@ -183,19 +184,17 @@ class PgvectorStore:
         except DatabaseError as error:
             raise _unusable(error) from error
 
-    def _filled(self, vector: Vector) -> list[float]:
-        """The numbers of a vector, with zeros behind them.
-
-        Raises:
-            RetrievalError: there are more than the table takes.
-        """
+    def _fitted(self, vector: Vector) -> list[float]:
+        """The numbers of a vector, as many as the column has."""
         numbers = unpacked(vector)
-        if len(numbers) > self._length:
-            raise RetrievalError(
-                f"The table of vectors is expecting embedding with dimension of {self._length}, got {len(numbers)}. "
-                "Set PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH before the table is made."
+        if len(numbers) > self._length and not self._said:
+            self._said = True
+            log.warning(
+                "vectors of %d numbers are cut off: PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH is %d",
+                len(numbers),
+                self._length,
             )
-        return numbers + [0.0] * (self._length - len(numbers))
+        return numbers[: self._length] + [0.0] * (self._length - len(numbers))
 
     # The store
 
@@ -212,7 +211,7 @@ class PgvectorStore:
                     rows = [
                         {
                             "id": item.id,
-                            "vector": self._filled(item.vector),
+                            "vector": self._fitted(item.vector),
                             "collection": collection,
                             "text": clean(item.text),
                             "metadata": msgspec.json.encode(stored(item.metadata, longest)).decode(),
@@ -228,11 +227,9 @@ class PgvectorStore:
     async def search(
         self, collections: Sequence[str], vector: Vector, limit: int, where: Mapping[str, Any] | None = None
     ) -> list[Hit]:
-        if len(vector) // 4 > self._length:
-            return []
         condition, params = self._where(where)
         text = self._text(sql.SEARCH, where=condition)
-        given = {"collections": list(collections), "vector": self._filled(vector), "limit": limit}
+        given = {"collections": list(collections), "vector": self._fitted(vector), "limit": limit}
         return await self._hits("vectors.search", text, **given, **params)
 
     async def lexical(
@@ -244,13 +241,13 @@ class PgvectorStore:
         *,
         enriched: bool = False,
     ) -> list[Hit]:
-        query = " | ".join("'" + word.replace("'", "''") + "'" for word in words_of(text))
-        if not query:
+        question = beginning(clean(text))
+        if not question:
             return []
         condition, params = self._where(where)
         words = self._text(sql.ENRICHED_WORDS if enriched else sql.WORDS)
         statement = self._text(sql.LEXICAL, words=words, where=condition)
-        given = {"collections": list(collections), "query": query, "limit": limit}
+        given = {"collections": list(collections), "question": question, "limit": limit}
         return await self._hits("vectors.lexical", statement, **given, **params)
 
     async def find(

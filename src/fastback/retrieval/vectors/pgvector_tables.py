@@ -6,6 +6,8 @@ Texts and metadata may be encrypted (`PGVECTOR_PGCRYPTO`): `{text}` and `{metada
 
 from __future__ import annotations
 
+#: Some servers refuse even to make an extension that is there.
+EXTENSION = "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = :name)"
 CREATE_EXTENSION = "CREATE EXTENSION IF NOT EXISTS {name}"
 COLUMN = """SELECT format_type(atttypid, atttypmod) FROM pg_attribute
     WHERE attrelid = to_regclass('document_chunk') AND attname = 'vector' AND NOT attisdropped"""
@@ -37,13 +39,14 @@ UPSERT = """INSERT INTO document_chunk (id, vector, collection_name, text, vmeta
     VALUES (:id, :vector::real[]::{kind}, :collection, {new_text}, {new_metadata})
     ON CONFLICT (id) DO UPDATE SET vector = excluded.vector, collection_name = excluded.collection_name,
         text = excluded.text, vmetadata = excluded.vmetadata"""
-SEARCH = """SELECT id, {text}, {metadata}, (2 - coalesce(distance, 2)) / 2 FROM (
+SEARCH = """SELECT id, {text}, {metadata}, (2 - coalesce(nullif(distance, 'NaN'), 2)) / 2 FROM (
         SELECT *, vector <=> :vector::real[]::{kind} AS distance FROM document_chunk
         WHERE collection_name = ANY(:collections){where} ORDER BY vector <=> :vector::real[]::{kind} LIMIT :limit
     ) AS found ORDER BY distance"""
+#: Any of a question's words, taken apart as the words of chunks are: hosts, versions and paths are words, too.
 LEXICAL = """SELECT id, {text}, {metadata}, rank FROM (
         SELECT *, ts_rank_cd({words}, query, 1) AS rank
-        FROM document_chunk, to_tsquery('simple', :query) AS query
+        FROM document_chunk, CAST(replace(plainto_tsquery('simple', :question)::text, ' & ', ' | ') AS tsquery) AS query
         WHERE collection_name = ANY(:collections) AND {words} @@ query{where} ORDER BY rank DESC LIMIT :limit
     ) AS found ORDER BY rank DESC"""
 #: The words of a chunk. The first is what the index holds.

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 #: Scripts that put no spaces between words: each character counts as a word, a run of them as a phrase.
 _DENSE = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff"
 )
+#: Marks that stand inside words and are no letters: accents apart from theirs, points of Hebrew and Arabic, vowels and
+#: joiners of India's scripts (whole blocks), what joins letters invisibly.
+_MARKS = (
+    "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1-\u05c2\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
+    "\u200c-\u200d"
+)
 _DENSE_ONE = re.compile(f"([{_DENSE}])")
-_PIECE = re.compile(rf"[{_DENSE}]+|[^\W_{_DENSE}]+")
+_PIECE = re.compile(rf"[{_DENSE}]+|[^\W_{_DENSE}](?:[^\W_{_DENSE}]+|[{_MARKS}]+)*")
 #: Words of a question that are looked for, the first ones.
 _MOST = 64
+#: Characters of a question that are looked at.
+_LONGEST = 20_000
 
 
 def spaced(text: str) -> str:
@@ -21,21 +29,33 @@ def spaced(text: str) -> str:
     return text if text.isascii() else _DENSE_ONE.sub(r" \1 ", text)
 
 
-def all_words(text: str) -> list[str]:
+def all_words(text: str) -> Iterator[str]:
     """The words of a text in lower case; runs of dense scripts in pairs of characters."""
-    found: list[str] = []
-    for piece in _PIECE.findall(text):
-        if _DENSE_ONE.match(piece):
-            # Pairs of characters find words inside a sentence that nobody separated.
-            found += [piece[at : at + 2] for at in range(len(piece) - 1)] or [piece]
+    for match in _PIECE.finditer(text):
+        piece = match[0]
+        if not _DENSE_ONE.match(piece):
+            yield piece.lower()
+        elif len(piece) == 1:
+            yield piece
         else:
-            found.append(piece.lower())
-    return found
+            # Pairs of characters find words inside a sentence that nobody separated.
+            for at in range(len(piece) - 1):
+                yield piece[at : at + 2]
 
 
 def words_of(text: str) -> list[str]:
     """The words of a question, each once, not all too many."""
-    return list(dict.fromkeys(all_words(text)))[:_MOST]
+    found: dict[str, None] = {}
+    for word in all_words(text[:_LONGEST]):
+        found[word] = None
+        if len(found) == _MOST:
+            break
+    return list(found)
+
+
+def beginning(text: str) -> str:
+    """As many words of a question as they stand there, for stores that take texts apart themselves."""
+    return " ".join(text[:_LONGEST].split(maxsplit=_MOST)[:_MOST])
 
 
 def any_word(words: Iterable[str]) -> str:
