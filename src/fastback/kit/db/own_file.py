@@ -25,6 +25,8 @@ R = TypeVar("R")
 
 #: How long a statement waits for another process to let go of the file (milliseconds).
 _PATIENCE = 30_000
+#: What is left of the journal's file after a large transaction (bytes).
+_JOURNAL = 64 << 20
 
 
 class Design(msgspec.Struct, frozen=True):
@@ -117,6 +119,7 @@ class OwnFile:
         connection.execute(f"PRAGMA page_size={self._design.page}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA journal_size_limit={_JOURNAL}")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute(f"PRAGMA cache_size=-{self._design.cache}")
         if self._design.prepare is not None:
