@@ -191,6 +191,18 @@ async def test_refuses_vectors_of_another_length(store: VectorStore) -> None:
     assert len(await store.find("file-a")) == 2
 
 
+async def test_what_was_emptied_takes_vectors_of_another_length(store: Portable) -> None:
+    if store.shared_ids:
+        pytest.skip("its vectors have one length, whichever collection they are of")
+    await _filled(store)
+    await store.delete("file-b", where={"file_id": "b"})
+    await store.upsert("file-b", [item(4, "longer", vector(1, of=16))])
+    assert _texts(await store.search(["file-b"], vector(1, of=16), 1)) == ["longer"]
+    await store.delete("file-b", ids=[item(4, "", EAST).id])
+    await store.copy("file-a", "file-b", {}, {})
+    assert _texts(await store.search(["file-b"], EAST, 1)) == ["the east wind"]
+
+
 async def test_many_write_at_the_same_time(store: VectorStore) -> None:
     names = [f"file-{n}" for n in range(6)]
     await asyncio.gather(

@@ -56,7 +56,10 @@ class ChromaStore:
         body = {"name": collection, "metadata": {"hnsw:space": "cosine"}, "get_or_create": True}
         made = await self._server.ask("POST", self._base, body, needed=True)
         if made.get("dimension") not in (None, dimension):
-            raise wrong_length(int(made["dimension"]), dimension)
+            if await self.count(collection):
+                raise wrong_length(int(made["dimension"]), dimension)
+            await self.drop(collection)
+            made = await self._server.ask("POST", self._base, body, needed=True)
         for start in range(0, len(items), _PAGE):
             page = items[start : start + _PAGE]
             metadata = [stored(item.metadata, self._longest) or None for item in page]

@@ -120,7 +120,10 @@ class QdrantStore:
         if known is None:
             await self._make(home, dimension)
         elif known != dimension:
-            raise wrong_length(known, dimension)
+            if self._shared or await self.count(collection):
+                raise wrong_length(known, dimension)
+            await self.drop(collection)
+            await self._make(home, dimension)
         longest = self._settings.rag_metadata_max_value_chars
         for start in range(0, len(items), _PAGE):
             points = [

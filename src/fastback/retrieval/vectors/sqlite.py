@@ -268,7 +268,7 @@ def _of(collection: str, where: Mapping[str, Any] | None) -> tuple[str, Params]:
 
 
 def _made(db: Connection, name: str, dimension: int) -> int:
-    """The id of a collection, which is made when it is missing.
+    """The id of a collection, which is made when it is missing; one that was emptied takes vectors of any length.
 
     Raises:
         RetrievalError: it holds vectors of another length.
@@ -278,7 +278,11 @@ def _made(db: Connection, name: str, dimension: int) -> int:
         made: Any = db.execute(sql.MAKE_COLLECTION, {"name": name, "dimension": dimension}).fetchall()
         return int(made[0][0])
     if known[1] != dimension:
-        raise wrong_length(known[1], dimension)
+        if _count(db, name):
+            raise wrong_length(known[1], dimension)
+        db.execute(
+            "UPDATE collection SET dimension = :dimension WHERE id = :id", {"id": known[0], "dimension": dimension}
+        )
     return known[0]
 
 
