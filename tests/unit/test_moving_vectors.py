@@ -233,6 +233,16 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert main(["vectors", "move", "sqlite", "chroma", *where]) == 1
     assert "CHROMA_HTTP_HOST" in capsys.readouterr().err
     assert main(["vectors", "move", "sqlite", "sqlite", *where]) == 1
+    for store, said in (("qdrant", "QDRANT_URI"), ("pgvector", "PGVECTOR_DB_URL")):
+        capsys.readouterr()
+        assert main(["vectors", "move", "sqlite", store, *where]) == 1
+        assert said in capsys.readouterr().err
+        assert main(["vectors", "list", store, *where]) == 1
+        assert said in capsys.readouterr().err
+    assert main(["vectors", "move", "sqlite", "qdrant", "--changed", *where]) == 1
+    assert "--changed" in capsys.readouterr().err
+    assert main(["vectors", "move", "chroma", "sqlite", "--collection", "unknown", *where]) == 0
+    assert capsys.readouterr().out == "0 collections with 0 chunks moved; 1 needed nothing\n"
     assert main(["vectors", "list", "chroma", "--data-dir", str(tmp_path / "other")]) == 1
     assert "no files of Chroma" in capsys.readouterr().err
 

@@ -81,8 +81,9 @@ async def _run(arguments: argparse.Namespace, settings: Settings, env: Mapping[s
 async def _move(arguments: argparse.Namespace, settings: Settings, client: aiohttp.ClientSession) -> None:
     if arguments.source == arguments.target:
         raise SettingsError("from and to are the same store")
-    if arguments.target == "chroma" and not settings.chroma_http_host:
-        raise SettingsError("CHROMA_HTTP_HOST: names no server; files of Chroma are only read")
+    if arguments.changed and (arguments.source, arguments.target) != ("chroma", "sqlite"):
+        raise SettingsError("--changed: it is for chroma to sqlite alone")
+    choose.check(arguments.target, settings)
     target = choose.store_of(arguments.target, settings, client)
     async with _opened(_source(arguments.source, settings, client)) as source, _opened(target):
         if arguments.changed and isinstance(source, chroma_files.ChromaFiles) and isinstance(target, SqliteStore):
@@ -114,6 +115,7 @@ def _source(kind: str, settings: Settings, client: aiohttp.ClientSession) -> Sou
         if not chroma_files.is_there(directory):
             raise SettingsError(f"CHROMA_HTTP_HOST: names no server, and there are no files of Chroma in {directory}")
         return chroma_files.ChromaFiles(directory, tenant=settings.chroma_tenant, database=settings.chroma_database)
+    choose.check(kind, settings)
     return choose.store_of(kind, settings, client)
 
 

@@ -28,7 +28,19 @@ def kind_of(settings: Settings) -> str:
     chosen = settings.vector_db.strip().lower()
     if chosen in BUILT_IN:
         return "chroma" if chosen == "chroma" and settings.chroma_http_host else "sqlite"
-    if chosen == "pgvector":
+    if chosen not in ("pgvector", "qdrant"):
+        raise SettingsError(f"VECTOR_DB: {settings.vector_db!r} is not supported; use {SUPPORTED}")
+    check(chosen, settings)
+    return chosen
+
+
+def check(kind: str, settings: Settings) -> None:
+    """Whether a store of a kind has what it needs.
+
+    Raises:
+        SettingsError: it has not.
+    """
+    if kind == "pgvector":
         if not (settings.pgvector_db_url or settings.database_url).startswith("postgres"):
             raise SettingsError("VECTOR_DB: pgvector needs PGVECTOR_DB_URL, or PostgreSQL as the database")
         if settings.pgvector_pgcrypto and not settings.pgvector_pgcrypto_key:
@@ -37,12 +49,10 @@ def kind_of(settings: Settings) -> str:
             raise SettingsError(
                 "PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH: more than 2000 numbers need PGVECTOR_USE_HALFVEC=true"
             )
-        return chosen
-    if chosen == "qdrant":
-        if not settings.qdrant_uri:
-            raise SettingsError("VECTOR_DB: qdrant needs QDRANT_URI")
-        return chosen
-    raise SettingsError(f"VECTOR_DB: {settings.vector_db!r} is not supported; use {SUPPORTED}")
+    elif kind == "qdrant" and not settings.qdrant_uri:
+        raise SettingsError("VECTOR_DB: qdrant needs QDRANT_URI")
+    elif kind == "chroma" and not settings.chroma_http_host:
+        raise SettingsError("CHROMA_HTTP_HOST: names no server; files of Chroma are only read")
 
 
 def store_of(kind: str, settings: Settings, client: aiohttp.ClientSession) -> Portable:
