@@ -289,14 +289,12 @@ async def toggle_archived(db: Executor, chat_id: str) -> None:
 async def archive_all(db: Database, user_id: str) -> None:
     """Put all chats of a user away, out of their folders."""
     text = "UPDATE chat SET archived = TRUE, folder_id = NULL WHERE user_id = :user_id"
-    async with db.transaction(long=True) as tx:
-        await tx.execute("chats.archive_all", text, user_id=user_id)
+    await db.execute_long("chats.archive_all", text, user_id=user_id)
 
 
 async def unarchive_all(db: Database, user_id: str) -> None:
     text = "UPDATE chat SET archived = FALSE WHERE user_id = :user_id"
-    async with db.transaction(long=True) as tx:
-        await tx.execute("chats.unarchive_all", text, user_id=user_id)
+    await db.execute_long("chats.unarchive_all", text, user_id=user_id)
 
 
 async def move(db: Executor, chat_id: str, folder_id: str | None, *, own: bool) -> None:
@@ -329,8 +327,7 @@ async def mark_all_read(db: Database, user_id: str) -> int:
     """Mark a user's chats as read up to their last change; how many there are."""
     text = f"""UPDATE chat SET last_read_at = updated_at
         WHERE user_id = :user_id AND archived = FALSE AND {VISIBLE[db.dialect]}"""
-    async with db.transaction(long=True) as tx:
-        return await tx.execute("chats.mark_all_read", text, user_id=user_id)
+    return await db.execute_long("chats.mark_all_read", text, user_id=user_id)
 
 
 _BELONGING = ("chat_message", "chat_file", "shared_chat")

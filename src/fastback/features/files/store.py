@@ -256,14 +256,13 @@ async def change(
         if fields:
             assignments.append(f"{column} = {_merged(db.dialect, column, list(fields))}")
             params |= {f"{column}_{name}": value for name, value in fields.items()}
-    async with db.transaction(long=True) as tx:
-        changed = await tx.execute(
-            f"files.change.{'+'.join(params)}",
-            f"UPDATE file SET {', '.join(assignments)}, updated_at = :now WHERE id = :id",
-            id=file_id,
-            now=int(time.time()),
-            **params,
-        )
+    changed = await db.execute_long(
+        f"files.change.{'+'.join(params)}",
+        f"UPDATE file SET {', '.join(assignments)}, updated_at = :now WHERE id = :id",
+        id=file_id,
+        now=int(time.time()),
+        **params,
+    )
     return changed > 0
 
 

@@ -43,11 +43,15 @@ class Database(Executor, Protocol):
 
     def transaction(self, *, long: bool = False) -> AbstractAsyncContextManager[Transaction]:
         """A transaction. A `long` one changes many rows or large ones: no statement of it holds up the event loop, but
-        each costs a thread's turn."""
+        each costs a thread's turn; a single statement is cheaper as `execute_long`."""
         ...
 
     async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         """Like `all`, for a statement that may take long: it never holds up the event loop."""
+        ...
+
+    async def execute_long(self, name: str, text: str, /, **params: Any) -> int:
+        """Like `execute`, for one statement that changes many rows or large ones: it never holds up the event loop."""
         ...
 
     def stamp(self) -> int | None:

@@ -47,8 +47,7 @@ async def _ensure(db: Database, index: Index) -> None:
         return
     log.info("making the index %s", index.name)
     if db.dialect == "sqlite":
-        async with db.transaction(long=True) as tx:
-            await tx.execute("indexes.make", f"CREATE INDEX IF NOT EXISTS {index.name} {index.sqlite}")
+        await db.execute_long("indexes.make", f"CREATE INDEX IF NOT EXISTS {index.name} {index.sqlite}")
         return
     if state == 0:  # its making was interrupted
         await db.execute("indexes.drop", f"DROP INDEX CONCURRENTLY IF EXISTS {index.name}")

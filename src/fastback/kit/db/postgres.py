@@ -163,6 +163,9 @@ class PostgresDatabase(_Runner):
         found = await self._fetch(name, text, params)
         return read_all(row, found) if len(found) < MANY else await asyncio.to_thread(read_all, row, found)
 
+    async def execute_long(self, name: str, text: str, /, **params: Any) -> int:
+        return await self.execute(name, text, **params)
+
     @asynccontextmanager
     async def transaction(self, *, long: bool = False) -> AsyncIterator[_Runner]:
         async with self._pool.acquire() as connection, connection.transaction():

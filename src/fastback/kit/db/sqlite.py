@@ -270,6 +270,17 @@ class SqliteDatabase:
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
+    async def execute_long(self, name: str, text: str, /, **params: Any) -> int:
+        sqlite = compile_statement(text).sqlite
+
+        def work() -> int:
+            changed = self._writer.change(name, sqlite, params)
+            self._writer.connection.execute("COMMIT")
+            return changed
+
+        async with self._begun():
+            return await self._in_thread(work)
+
     async def _in_thread(self, act: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         work = functools.partial(act, *args, **kwargs)
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -281,21 +292,27 @@ class SqliteDatabase:
             raise
 
     @asynccontextmanager
-    async def transaction(self, *, long: bool = False) -> AsyncIterator[SqliteTransaction | SqliteLongTransaction]:
+    async def _begun(self) -> AsyncIterator[apsw.Connection]:
+        """The writer's connection in a transaction, to be committed inside; what goes wrong takes it back."""
         connection = self._writer.connection
         async with self._lock:
             await self._patiently("begin", lambda: connection.execute("BEGIN IMMEDIATE"))
             try:
-                if long:
-                    yield SqliteLongTransaction(self._writer, self._in_thread)
-                    await self._in_thread(connection.execute, "COMMIT")
-                else:
-                    yield SqliteTransaction(self._writer)
-                    connection.execute("COMMIT")
+                yield connection
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    @asynccontextmanager
+    async def transaction(self, *, long: bool = False) -> AsyncIterator[SqliteTransaction | SqliteLongTransaction]:
+        async with self._begun() as connection:
+            if long:
+                yield SqliteLongTransaction(self._writer, self._in_thread)
+                await self._in_thread(connection.execute, "COMMIT")
+            else:
+                yield SqliteTransaction(self._writer)
+                connection.execute("COMMIT")
 
     def stamp(self) -> int | None:
         # The pragma looks at the file; apsw's own data_version() only at what the connection has read so far.
