@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import time
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from fastback.features.analytics.local_time import begin
-from fastback.features.analytics.sums import Chosen
+from fastback.features.analytics.sums import Chosen, Slot
 from fastback.features.analytics.usage import Usage
 
 Granularity = Literal["10m", "hourly", "3h", "6h", "daily"]
@@ -63,11 +64,14 @@ class Chart:
     def points_between(self, start: int, end: int) -> int:
         return max(0, end - start) // (self._minutes * 60) + 1
 
-    async def _values(self, chosen: Chosen, shift: int = 0) -> dict[datetime.datetime, Values]:
+    async def _slots(self, chosen: Chosen, shift: int = 0) -> list[Slot]:
+        return await self._usage.over_time(chosen, minutes=self._minutes, tokens=self._tokens, shift=shift)
+
+    def _values(self, slots: list[Slot], chosen: Chosen, shift: int = 0) -> dict[datetime.datetime, Values]:
         """The values by the beginning of their stretch, every one between start and end where both are given."""
         found: dict[datetime.datetime, Values] = {}
         known: dict[int, Values] = {}
-        for slot in await self._usage.over_time(chosen, minutes=self._minutes, tokens=self._tokens, shift=shift):
+        for slot in slots:
             values = known.get(slot.at)
             if values is None:
                 values = known[slot.at] = found.setdefault(begin(slot.at, self._minutes), {})
@@ -81,22 +85,34 @@ class Chart:
         return found
 
     async def points(self, chosen: Chosen) -> list[Point]:
-        found = await self._values(chosen)
-        return [Point(at.strftime(self._format), _by_name(found[at])) for at in sorted(found)]
+        slots = await self._slots(chosen)
+
+        def drawn() -> list[Point]:
+            found = self._values(slots, chosen)
+            return [Point(at.strftime(self._format), _by_name(found[at])) for at in sorted(found)]
+
+        # The hours of a year are tens of thousands of values.
+        return await asyncio.to_thread(drawn)
 
     async def compared(self, start: int, end: int, group_id: str | None) -> list[Point]:
         """The points between two times, each beside the one as long before as the period lasts."""
         length = end - start + 1
-        found = await self._values(Chosen(start, end, group_id))
-        earlier = await self._values(Chosen(start - length, start - 1, group_id), length)
-        points = []
-        for at in sorted(found):
-            begin = max(start, int(at.timestamp()))
-            over = min(end + 1, int((at + datetime.timedelta(minutes=self._minutes)).timestamp()))
-            before = Before(_by_name(earlier.get(at, {})), _written(begin - length), _written(over - length))
-            date = at.strftime(self._format)
-            points.append(Point(date, _by_name(found[at]), _written(begin), _written(over), before))
-        return points
+        chosen, before = Chosen(start, end, group_id), Chosen(start - length, start - 1, group_id)
+        slots, earlier_slots = await self._slots(chosen), await self._slots(before, length)
+
+        def drawn() -> list[Point]:
+            found = self._values(slots, chosen)
+            earlier = self._values(earlier_slots, before, length)
+            points = []
+            for at in sorted(found):
+                begin = max(start, int(at.timestamp()))
+                over = min(end + 1, int((at + datetime.timedelta(minutes=self._minutes)).timestamp()))
+                previous = Before(_by_name(earlier.get(at, {})), _written(begin - length), _written(over - length))
+                date = at.strftime(self._format)
+                points.append(Point(date, _by_name(found[at]), _written(begin), _written(over), previous))
+            return points
+
+        return await asyncio.to_thread(drawn)
 
 
 def _by_name(values: Values) -> Values:
