@@ -181,6 +181,22 @@ async def test_a_failing_engine_leaves_the_answer_without_passages(ada: Person) 
     (await ada.post("/api/v1/retrieval/query/doc", query)).refused(400, "[ERROR: Error querying knowledge base]")
 
 
+async def test_items_that_make_no_sense_are_passed_over(ada: Person) -> None:
+    docs = [{"content": "One.", "metadata": {"file_id": "a"}}, {"content": "Two.", "metadata": {"file_id": ["a"]}}]
+    strange = [{"type": "file", "id": ["a"]}, {"type": {}, "id": {}}, {"type": "collection", "id": {}, "legacy": 1}]
+    legacy = {"type": "collection", "id": ["a"], "legacy": True, "collection_names": [f"web-search-{ada.id}-none"]}
+    answer = (
+        await ada.post(CHAT, question("Well? [[tokens 1]]", *strange, legacy, {"name": "found", "docs": docs}))
+    ).ok()
+    assert [one["document"] for one in answer["sources"]] == [[], ["One.", "Two."]]
+
+
+async def test_a_drawing_is_a_text(server: Server, ada: Person, upstream: str) -> None:
+    drawing = {**await a_file(server, ada, "drawing", "<svg>A house.</svg>"), "content_type": "image/svg+xml"}
+    assert await sources(ada, {**drawing, "context": "full"}) == [["<svg>A house.</svg>"]]
+    assert await sources(ada, {**drawing, "context": "full", "content_type": "image/png"}) == []
+
+
 async def test_passages_behind_the_system_prompt(started: Any, upstream: str) -> None:
     async with started(RAG_SYSTEM_CONTEXT="true", RAG_TEMPLATE=TEMPLATE, RAG_SOURCE_METADATA_KEYS="title") as server:
         eve = await server.sign_up("Eve")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastback.completions.sources.items import is_picture
+
 Message = dict[str, Any]
 
 #: Fields of a stored message that no provider may see.
@@ -63,24 +65,12 @@ def for_model(messages: list[Message], *, reasoning: str | None = None) -> list[
 
 
 def _add_images(message: Message, files: Any) -> None:
-    images = [
-        one["url"]
-        for one in files or []
-        if isinstance(one, dict)
-        and one.get("url")
-        and (one.get("type") == "image" or _is_raster(one.get("content_type")))
-    ]
+    images = [one["url"] for one in files or [] if isinstance(one, dict) and one.get("url") and is_picture(one)]
     if images and isinstance(message.get("content"), str):
         message["content"] = [
             {"type": "text", "text": message["content"]},
             *({"type": "image_url", "image_url": {"url": url}} for url in images),
         ]
-
-
-def _is_raster(content_type: Any) -> bool:
-    """Whether a media type is that of a picture made of dots; SVG is text."""
-    kind = str(content_type or "").partition(";")[0].strip().lower()
-    return kind.startswith("image/") and kind != "image/svg+xml"
 
 
 def _from_items(output: list[Any], reasoning: str | None) -> list[Message]:

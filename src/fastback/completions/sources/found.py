@@ -155,7 +155,8 @@ class Finder:
         names = {row.id: row.name for row in rows if row.name}
         for source in sources:
             for one in source.metadata:
-                name = None if one.get("external") else names.get(one.get("file_id") or "")
+                file_id = one.get("file_id")
+                name = names.get(file_id) if isinstance(file_id, str) and not one.get("external") else None
                 if name:
                     if one.get("source") == one.get("name"):
                         one["source"] = name

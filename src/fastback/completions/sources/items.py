@@ -11,8 +11,9 @@ Item = dict[str, Any]
 
 
 def is_picture(item: Item) -> bool:
-    """Whether an item is shown to the model itself."""
-    return item.get("type") == "image" or str(item.get("content_type") or "").startswith("image/")
+    """Whether an item is shown to the model itself: a picture made of dots, as SVG is text."""
+    kind = str(item.get("content_type") or "").partition(";")[0].strip().lower()
+    return item.get("type") == "image" or (kind.startswith("image/") and kind != "image/svg+xml")
 
 
 def readable(items: Iterable[Any]) -> list[Item]:
@@ -57,3 +58,8 @@ def text_id(item: Item) -> str | None:
     """An item's id, where it is a text."""
     found = item.get("id")
     return found if isinstance(found, str) and found else None
+
+
+def named(item: Item) -> tuple[str, str | None]:
+    """An item's type and id, whatever a client put there."""
+    return str(item.get("type")), text_id(item)

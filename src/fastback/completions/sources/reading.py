@@ -10,7 +10,7 @@ import msgspec
 from fastback.access.grants import Grants
 from fastback.access.identity import User
 from fastback.completions.sources.elsewhere import ForeignKnowledge
-from fastback.completions.sources.items import Item, inner, is_whole, readable, text_id
+from fastback.completions.sources.items import Item, inner, is_whole, named, readable, text_id
 from fastback.features.chats import history
 from fastback.features.chats.access import ChatAccess
 from fastback.features.files.access import FileAccess
@@ -149,19 +149,20 @@ class Reader:
     async def _known(self, items: list[Item], user: User, delegated: set[tuple[str, str]], *, whole: bool) -> _Known:
         """Everything that the items name and the asker may read, a statement for each kind."""
         ids: dict[str, list[str]] = {}
+        full: set[tuple[str, str]] = set()
         for item in items:
-            item_id = text_id(item)
+            kind, item_id = named(item)
             if item_id is not None:
-                ids.setdefault(str(item.get("type")), []).append(item_id)
+                ids.setdefault(kind, []).append(item_id)
+                if whole or is_whole(item):
+                    full.add((kind, item_id))
         known = _Known()
         if files := ids.get("file"):
             known.files = await self._known_files(files, user, delegated)
-            full = [one for one in files if whole or any(is_whole(i) and i.get("id") == one for i in items)]
-            known.texts = await self._texts([one for one in full if one in known.files])
+            known.texts = await self._texts([one for one in known.files if ("file", one) in full])
         if knowledge := ids.get("collection"):
             known.knowledge = await self._known_knowledge(knowledge, user, delegated)
-            full = [one for one in knowledge if whole or any(is_whole(i) and i.get("id") == one for i in items)]
-            known.contents = await self._contents([one for one in full if one in known.knowledge])
+            known.contents = await self._contents([one for one in known.knowledge if ("collection", one) in full])
         if notes := ids.get("note"):
             known.notes = await self._known_notes(notes, user)
         for chat_id in dict.fromkeys(ids.get("chat", ())):
@@ -299,7 +300,7 @@ class Reader:
 
     async def _close(self, plan: list[Reading], user: User, delegated: set[tuple[str, str]]) -> None:
         """Take away the collections that are not open to the asker, and those that an item before has named."""
-        own = [(one, (one.item.get("type"), one.item.get("id")) in delegated) for one in plan]
+        own = [(one, named(one.item) in delegated) for one in plan]
         names = {name for one, is_delegated in own if not is_delegated for name in one.collections}
         allowed = await self._collections.those(names, user) if names else set()
         seen: set[str] = set()
