@@ -99,6 +99,15 @@ async def test_a_search_that_fails_is_told_and_the_answer_comes(ada: Person, pag
         assert page.of("status")[-1] == {**wrong, "description": text}
 
 
+async def test_a_service_that_reads_no_page_is_done_without(ada: Person, pages: Web) -> None:
+    await configured(ada, WEB_LOADER_ENGINE="nonesuch")
+    item = {"type": "url", "name": "the garden", "url": f"{pages.url}/garden"}
+    async with open_page(ada) as page:
+        await page.ask("When? [[tokens 1]]", files=[item])
+        assert page.of("chat:message:error") == []
+        assert page.of("status")[-1]["description"].startswith("Could not be read: the garden.")
+
+
 async def test_nobody_searches_who_may_not_and_nobody_who_does_not_ask(
     ada: Person, bob: Person, pages: Web, server: Server
 ) -> None:

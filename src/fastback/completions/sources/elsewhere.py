@@ -15,6 +15,7 @@ from fastback.providers.asking import Asking
 from fastback.retrieval.contracts import RetrievalError
 from fastback.retrieval.external.results import Target
 from fastback.retrieval.external.search import ExternalSearch
+from fastback.retrieval.web.asked import SearchFailed
 from fastback.retrieval.web.pages import Pages
 
 log = logging.getLogger("fastback.completions")
@@ -40,7 +41,7 @@ class Elsewhere:
         """The text at an address; None where nothing can be read."""
         try:
             documents = await self._pages.read(url, asking)
-        except RetrievalError as error:
+        except (RetrievalError, SearchFailed) as error:
             log.warning("nothing was read at %s: %s", url, error)
             return None
         text = " ".join(one.text for one in documents)

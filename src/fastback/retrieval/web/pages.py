@@ -170,7 +170,7 @@ class Pages:
         return Document("", {"source": url})
 
     async def _document(self, url: str, content: bytes, response: aiohttp.ClientResponse) -> Document:
-        """A page's text. Raises: Unreadable, where reading it takes too much."""
+        """A page's text. Raises: Unreadable, where it cannot be read, or reading it takes too much."""
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if not content.strip():
             return Document("", {"source": url})
@@ -178,7 +178,7 @@ class Pages:
         try:
             job = {"content": content, "charset": response.charset, "markup": markup}
             found = await self._workers.ask(job)
-        except WorkerDied as error:
+        except (JobFailed, WorkerDied) as error:
             raise Unreadable(f"{url}: {error}") from error
         return _document(url, found)
 
