@@ -9,6 +9,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from conftest import Person
 from page import open_page
@@ -114,6 +116,20 @@ async def test_who_hangs_up_before_the_first_word_ends_the_work(
     await asked(word, lambda one: one["gone"])
 
 
+@pytest.mark.parametrize("path", [CHAT, "/api/v1/messages"])
+async def test_who_hangs_up_while_an_answer_is_prepared_ends_the_work(ada: Person, asked: Any, path: str) -> None:
+    word = uuid.uuid4().hex
+    template = {"config": {"task.query.prompt_template": f"[[slow]] {word}"}}
+    (await ada.post("/api/v1/configs/import", template)).ok()
+    known = {"type": "text", "name": "house.txt", "id": "h", "content": "The key lies below the mat."}
+    form = {"id": "helper", "name": "Helper", "base_model_id": "demo-small", "params": {}}
+    (await ada.post("/api/v1/models/create", {**form, "meta": {"knowledge": [known]}})).ok()
+    waiting = asyncio.create_task(ada.post(path, question("Where?", model="helper", max_tokens=5)))
+    await asked(word)
+    waiting.cancel()
+    await asked(word, lambda one: one["gone"])
+
+
 class TestSlow:
     @pytest.fixture
     def environment(self) -> dict[str, str]:
@@ -134,6 +150,29 @@ class TestSlow:
             assert page.of("chat:message:error")[0]["error"]["content"]
             answer = (await page.chat(started["chat_id"]))["chat"]["history"]["messages"][body["id"]]
             assert answer["done"] is True and answer["content"].startswith("word0 word1 word2")
+
+    async def test_queries_that_do_not_come_to_an_end(self, ada: Person) -> None:
+        async def halting(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse(headers={"content-type": "application/json", "content-length": "500"})
+            await response.prepare(request)
+            await response.write(b"{")
+            await asyncio.sleep(2)
+            return response
+
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", halting)
+        async with TestServer(app) as server:
+            config = (await ada.get("/openai/config")).ok()
+            config["OPENAI_API_BASE_URLS"].append(str(server.make_url("/v1")))
+            config["OPENAI_API_KEYS"].append("k")
+            config["OPENAI_API_CONFIGS"] = {"1": {"enable": True, "model_ids": ["halting"]}}
+            (await ada.post("/openai/config/update", config)).ok()
+            (await ada.post("/api/v1/configs/import", {"config": {"task.model.external": "halting"}})).ok()
+            item = {"type": "text", "name": "tea.txt", "content": "Green tea: 70 degrees."}
+            async with open_page(ada) as page:
+                await page.ask("How hot? [[tokens 1]]", files=[item])
+                assert page.of("status")[0] == {"action": "queries_generated", "queries": [], "done": False}
+                assert page.of("chat:message:error") == []
 
 
 async def failed(page: Any, text: str, **more: Any) -> tuple[Any, Any]:

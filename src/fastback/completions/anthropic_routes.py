@@ -48,7 +48,7 @@ async def message(data: Body, request: Request, user: VerifiedUser, completions:
         anthropic.to_completion(data, connection.options.get("passthrough_params") if connection else None)
     )
     model = await completions.model(wanted.model_id, user)
-    prepared = await completions.services.context.prepare(wanted, model, asking)
+    prepared = await while_connected(request, completions.services.context.prepare(wanted, model, asking))
     counting = asyncio.ensure_future(_counted(target, data, asking, completions)) if prepared.stream else None
     try:
         opening = completions.services.provider.open(prepared.model, prepared.payload, asking)

@@ -240,7 +240,7 @@ class Provider:
         upstream = await self.open(model, {**payload, "stream": False}, asking)
         try:
             return await upstream.json()
-        except aiohttp.ClientError as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise HttpError(502, messages.SERVER_CONNECTION_ERROR) from error
         finally:
             upstream.close()

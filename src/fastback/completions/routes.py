@@ -34,7 +34,9 @@ async def complete(
     """
     request = completions.read(body)
     model = await completions.model(request.model_id, asking.asker)
-    prepared = await completions.services.context.prepare(request, model, asking, reads=reads)
+    # Searching for an answer may take as long as the answer.
+    preparing = completions.services.context.prepare(request, model, asking, reads=reads)
+    prepared = await while_connected(http, preparing)
     if prepared.note:
         # What the answer does without is told in a header.
         told = " ".join(prepared.note.split()).encode("ascii", "replace")
