@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from typing import Any
 
 from conftest import Person, Server
@@ -95,6 +96,10 @@ async def test_pictures_inside_an_answer_become_files(server: Server, ada: Perso
     assert linked == "m"
     broken = answer(f"![a](data:image/png;base64,{'A' * 1001})")
     assert await keeper.kept(broken, chat, "m", who) == broken
+    many = answer("![" * 60_000 + "](data:image/")
+    began = time.perf_counter()
+    assert await keeper.kept(many, chat, "m", who) == many
+    assert time.perf_counter() - began < 1
 
 
 async def test_a_model_takes_its_background_along(ada: Person) -> None:
