@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
-from fastback.completions import anthropic
+from fastback.completions import anthropic, behind
 from fastback.completions.anthropic_answers import MessageStream, from_completion
 from fastback.completions.provider import ProviderFailed, Upstream
 from fastback.completions.refusal import refusal
@@ -39,7 +39,7 @@ _PATIENCE = 1.0
 async def message(data: Body, request: Request, user: VerifiedUser, completions: Completions) -> Any:
     asking = asking_of(request, user)
     named = await completions.registry.find(str(data.get("model") or ""))
-    target = await completions.server_of(named) if named is not None else None
+    target = await behind.at_server(completions.registry, named) if named is not None else None
     connection = target.connection if target is not None else None
     if target is not None and connection is not None and connection.takes_messages:
         await completions.model(named.id if named else target.id, user)

@@ -9,6 +9,7 @@ import msgspec
 from fastback.access.identity import User
 from fastback.completions.prompt import resolve
 from fastback.completions.provider import Provider, ProviderFailed, content_of
+from fastback.completions import behind
 from fastback.config import Config
 from fastback.features.chats import message_rows, turns
 from fastback.features.chats.context_usage import ContextUsage, since_summary
@@ -116,11 +117,10 @@ class Compactor:
         if model is None:
             raise BadRequest("No available model for context compaction")
         await self._registry.check_access(user, model)
-        behind, seen = model, {model.id}
-        while behind.connection is None and behind.base_model_id in known and behind.base_model_id not in seen:
-            seen.add(str(behind.base_model_id))
-            behind = known[str(behind.base_model_id)]
-        return model, behind
+        target = await behind.at_server(self._registry, await behind.of_arena(self._registry, model, user))
+        if target is None:
+            raise BadRequest("No available model for context compaction")
+        return model, target
 
     async def _summary(
         self,
@@ -132,7 +132,7 @@ class Compactor:
         user: User,
     ) -> str:
         """The summary by a model; the beginnings of the messages where it says nothing."""
-        model, behind = await self._model(model_id, user)
+        model, target = await self._model(model_id, user)
         payload = requests.build(
             TASK,
             self._config,
@@ -145,7 +145,7 @@ class Compactor:
             PREVIOUS_SUMMARY=previous or "",
         )
         try:
-            summary = content_of(await self._provider.complete(behind, payload, asking)).strip()
+            summary = content_of(await self._provider.complete(target, payload, asking)).strip()
         except ProviderFailed as error:
             raise BadRequest(error.detail()) from None
         if summary:

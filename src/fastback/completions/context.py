@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import msgspec
 
 from fastback.access.identity import User
-from fastback.completions import history, params, prompt, unread
+from fastback.completions import behind, history, params, prompt, unread
+from fastback.completions.compaction import Compactor
 from fastback.completions.pictures import Pictures
 from fastback.completions.request import TurnRequest, is_stored
 from fastback.completions.sources.context import Source, elements, put, rendered
@@ -90,7 +90,7 @@ class Context:
         user = asking.asker
         selected = None
         if model.arena:
-            model = await self._chosen(model, user)
+            model = await behind.of_arena(self._registry, model, user)
             selected = model.id
         own = self._own_params(model)
         merged = params.merge(dict(self._config.get("models.default_params") or {}), own)
@@ -169,18 +169,6 @@ class Context:
             await tell({**search, "done": True, "hidden": True})
         prepared.sources = [one for one in found.sources if one.source.get("name") or one.source.get("id")]
         prepared.note = unread.note(found.missing)
-
-    async def _chosen(self, arena: Model, user: User) -> Model:
-        meta = (arena.entry.get("info") or {}).get("meta") or {}
-        ids = meta.get("model_ids") or []
-        known = await self._registry.all()
-        usable = [one.id for one in known.values() if not one.arena]
-        if ids and meta.get("filter_mode") == "exclude":
-            ids = [one for one in usable if one not in ids]
-        candidates = [one for one in (ids or usable) if one in known]
-        if not candidates:
-            raise BadRequest("Model not found")
-        return known[random.choice(candidates)]
 
     @staticmethod
     def _own_params(model: Model) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.access.permissions import Permissions
+from fastback.completions import behind
 from fastback.completions.service import Completions
 from fastback.kit.http import BadRequest, HttpError, Router
 from fastback.kit.http.waiting import while_connected
@@ -40,7 +41,7 @@ async def embeddings(
     if not isinstance(model_id, str) or not model_id:
         raise BadRequest("Model not found")
     model = await completions.model(model_id, user)
-    target = await completions.server_of(model)
+    target = await behind.at_server(completions.registry, model)
     if target is None or (connection := target.connection) is None:
         raise BadRequest("Model not found")
     body = {**data, "model": target.upstream_id}

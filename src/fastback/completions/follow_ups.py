@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.completions import behind
 from fastback.completions.prompt import resolve
 from fastback.completions.provider import Provider, ProviderFailed, content_of
 from fastback.config import Config
@@ -37,26 +38,24 @@ class FollowUps:
     async def ask(self, task: str, messages: list[Message], model_id: str, asking: Asking) -> str:
         """What a model answers to a task; empty when it cannot be asked."""
         known = await self._registry.all()
-        chosen = requests.task_model(self._config, model_id, known)
-        model = known.get(chosen)
-        seen: set[str] = set()
-        while model is not None and model.connection is None and model.base_model_id and model.id not in seen:
-            seen.add(model.id)
-            model = known.get(model.base_model_id)
-        if model is None:
+        chosen = known.get(requests.task_model(self._config, model_id, known))
+        if chosen is None:
             return ""
         try:
-            await self._registry.check_access(asking.asker, known[chosen])
+            await self._registry.check_access(asking.asker, chosen)
+            answering = await behind.of_arena(self._registry, chosen, asking.asker)
         except HttpError as error:
-            log.warning("%s is not for %s: %s", chosen, asking.asker.id, error)
+            log.warning("%s is not for %s: %s", chosen.id, asking.asker.id, error)
+            return ""
+        target = await behind.at_server(self._registry, answering)
+        if target is None:
             return ""
         template = await resolve(self._db, requests.template_of(task, self._config), asking.asker)
-        info = known[chosen].entry.get("info") or {}
-        params = info.get("params") or {}
-        payload = requests.build(task, self._config, messages, chosen, template=template, params=params)
+        params = (chosen.entry.get("info") or {}).get("params") or {}
+        payload = requests.build(task, self._config, messages, chosen.id, template=template, params=params)
         asking = msgspec.structs.replace(asking, task=task, continues=False)
         try:
-            return content_of(await self._provider.complete(model, payload, asking))
+            return content_of(await self._provider.complete(target, payload, asking))
         except (ProviderFailed, HttpError) as error:
             log.warning("%s failed: %s", task, error)
             return ""

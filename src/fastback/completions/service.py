@@ -12,6 +12,7 @@ import msgspec
 from fastback import messages
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions, given
+from fastback.completions import behind
 from fastback.completions import request as requests
 from fastback.completions.events import TurnEvent
 from fastback.completions.request import TurnRequest, is_stored
@@ -81,19 +82,8 @@ class Completions:
                 raise Forbidden("Model not found")
             return None
         await self.registry.check_access(user, model)
-        target = await self.server_of(model)
+        target = await behind.at_server(self.registry, model)
         return target if target is not None and target.owned_by == "openai" else None
-
-    async def server_of(self, model: Model) -> Model | None:
-        """The model that a server knows: for one of the workspace the one below it, however many stand between."""
-        seen = {model.id}
-        while model.connection is None and model.base_model_id and model.base_model_id not in seen:
-            seen.add(model.base_model_id)
-            base = await self.registry.find(model.base_model_id)
-            if base is None:
-                return None
-            model = base
-        return model if model.connection is not None else None
 
     def running(self, chat_id: str, user: User) -> list[str]:
         """Ids of a user's own tasks in a chat, oldest first."""

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
+from fastback.completions import behind
 from fastback.completions.prompt import resolve
 from fastback.completions.provider import ProviderFailed
 from fastback.completions.refusal import refusal
@@ -124,11 +125,13 @@ async def _allowed(task: str, model: Model, caller: Caller) -> Model:
     Raises:
         HttpError: the user may not use the model, or no server has it.
     """
+    registry = caller.completions.registry
     try:
-        await caller.completions.registry.check_access(caller.user, model)
+        await registry.check_access(caller.user, model)
+        model = await behind.of_arena(registry, model, caller.user)
     except HttpError as error:
         raise _failed(task, str(error.detail)) from error
-    target = await caller.completions.server_of(model)
+    target = await behind.at_server(registry, model)
     if target is None:
         raise _failed(task, "Model not found")
     return target
