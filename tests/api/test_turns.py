@@ -229,6 +229,22 @@ async def test_a_system_prompt_with_variables_reaches_the_model(ada: Person, ups
     assert asked["messages"][0] == {"role": "system", "content": "You help Ada."}
 
 
+async def test_a_chats_own_folder_counts(ada: Person, upstream: str) -> None:
+    made = {}
+    for name in ("Kitchen", "Garden"):
+        form = {"name": name, "data": {"system_prompt": f"You are in the {name}."}}
+        made[name] = (await ada.post("/api/v1/folders/", form)).ok()["id"]
+    async with open_page(ada) as page:
+        first = await page.ask("Hi [[tokens 1]]", folder_id=made["Kitchen"])
+        page.events.clear()
+        more = {"chat_id": first["chat_id"], "parent_id": first["answer"]}
+        await page.ask("And? [[tokens 1]]", folder_id=made["Garden"], **more)
+    stranger = Person(upstream)
+    asked = (await stranger.get("/_requests")).ok()[-1]["body"]
+    await stranger.close()
+    assert asked["messages"][0] == {"role": "system", "content": "You are in the Kitchen."}
+
+
 async def test_the_end_of_an_answer_is_told_outside(ada: Person, server: Server) -> None:
     heard: list[Happened] = []
     bus: Bus = server.services.get(Bus)

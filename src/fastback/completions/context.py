@@ -8,7 +8,6 @@ import msgspec
 
 from fastback.access.identity import User
 from fastback.completions import behind, history, params, prompt, unread
-from fastback.completions.compaction import Compactor
 from fastback.completions.pictures import Pictures
 from fastback.completions.request import TurnRequest, is_stored
 from fastback.completions.sources.context import Source, elements, put, rendered
@@ -242,11 +241,12 @@ class Context:
 
     async def _folder(self, request: TurnRequest, user: User) -> _Folder | None:
         """The folder the chat lies in, where the asker may read it."""
-        folder_id = request.folder_id
-        if folder_id is None and is_stored(request.chat_id):
+        folder_id = None
+        if is_stored(request.chat_id) and not request.is_new:
             folder_id = await self._db.scalar(
                 "context.folder_of", "SELECT folder_id FROM chat WHERE id = :id", id=request.chat_id
             )
+        folder_id = folder_id or request.folder_id
         if not folder_id:
             return None
         folder = await self._db.first(
