@@ -123,6 +123,27 @@ async def test_stopping_keeps_what_came_so_far(ada: Person, upstream: str) -> No
     await stranger.close()
 
 
+async def test_stopping_before_the_first_word(ada: Person, upstream: str) -> None:
+    async with open_page(ada) as page:
+        first = await page.ask("Start [[tokens 2]]")
+        page.events.clear()
+        body = page.body("[[slow]]", chat_id=first["chat_id"], parent_id=first["answer"])
+        started = (await ada.post("/api/chat/completions", body)).ok()
+        stranger = Person(upstream)
+        for _ in range(100):
+            if "[[slow]]" in str((await stranger.get("/_requests")).ok()[-1]["body"]):
+                break
+            await asyncio.sleep(0.05)
+        await stranger.close()
+        (await ada.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
+        await page.quiet()
+        assert page.of("chat:tasks:cancel") == [None]
+        answer = answer_of(await page.chat(started["chat_id"]), body["id"])
+        assert answer["done"] is True and answer["content"] == ""
+        again = (await ada.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
+        assert again == {"status": True, "message": "No tasks found."}
+
+
 async def test_continuing_adds_to_the_answer(ada: Person) -> None:
     async with open_page(ada) as page:
         first = await page.ask("Start [[tokens 2]]")

@@ -70,6 +70,8 @@ class Turn:
         #: Its id among the running tasks.
         self.task_id = ""
         self._answer_so_far: Answer | None = None
+        #: Whether the answer came to its end, and is kept where it is to be.
+        self._ended_well = False
         self._last_shared = 0.0
         self._save_again = 0.0
 
@@ -87,7 +89,7 @@ class Turn:
         try:
             await self._answer()
         except asyncio.CancelledError:
-            await asyncio.shield(self.emit("chat:tasks:cancel"))
+            await asyncio.shield(self._stopped())
             raise
         except ProviderFailed as error:
             await self._failed(error.detail())
@@ -106,7 +108,25 @@ class Turn:
         if not self._s.tasks.of(self.request.chat_id):
             await self.emit("chat:active", {"active": False, "folder_id": self.folder_id})
 
+    async def _stopped(self) -> None:
+        """Keep what there is of an answer that was stopped; one that had not begun is done, too."""
+        patch: dict[str, Any] = {"done": True}
+        output = None
+        if self._answer_so_far is not None and not self._ended_well:
+            self._answer_so_far.close()
+            output = await self._with_files(self._answer_so_far.output("incomplete"))
+            patch |= {"content": text_of(output), "output": output}
+        if self._stored and not self._ended_well:
+            await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch)
+            await self._written()
+        if output is not None:
+            await self.emit("chat:tasks:cancel", {"output": output})
+        await self.emit("chat:tasks:cancel")
+
     async def _failed(self, detail: str) -> None:
+        if self._ended_well:
+            log.warning("after the answer in chat %s: %s", self.request.chat_id, detail)
+            return
         if self._stored:
             patch: dict[str, Any] = {"error": {"content": detail}, "done": True}
             if self._answer_so_far is not None and not self._answer_so_far.empty:
@@ -124,10 +144,12 @@ class Turn:
         prepared = await self._s.context.prepare(self.request, self.model, self.asking, tell=self._status)
         answer = Answer(TagSplitter(pairs_of(prepared.reasoning_tags)), prepared.previous)
         answer.selected_model_id = prepared.selected_model_id
-        self._answer_so_far = answer
         if prepared.note:
             await self._status({"action": "note", "description": prepared.note, "done": True})
         upstream = await self._s.provider.open(prepared.model, prepared.payload, self.asking)
+        self._answer_so_far = answer
+        if self._stored:
+            prepared.payload = {}  # it may hold pictures, and the answer may take long
         try:
             if prepared.selected_model_id:
                 await self._selected(prepared.selected_model_id)
@@ -137,9 +159,6 @@ class Turn:
                 await self._stream(upstream, answer, max(self._s.pieces, prepared.pieces))
             else:
                 await self._whole(upstream, answer)
-        except asyncio.CancelledError:
-            await asyncio.shield(self._stopped(answer))
-            raise
         finally:
             upstream.close()
         await self._finish(answer, prepared, streamed=prepared.stream and upstream.is_stream)
@@ -263,16 +282,6 @@ class Turn:
             return output
         return await self._s.pictures.kept(output, self.request.chat_id, self.message_id, self.user)
 
-    async def _stopped(self, answer: Answer) -> None:
-        """Keep what there is of an answer that was stopped."""
-        answer.close()
-        output = await self._with_files(answer.output("incomplete"))
-        if self._stored:
-            patch = {"content": text_of(output), "output": output, "done": True}
-            await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch)
-            await self._written()
-        await self.emit("chat:tasks:cancel", {"output": output})
-
     async def _finish(self, answer: Answer, prepared: Prepared, *, streamed: bool) -> None:
         answer.close()
         output = await self._with_files(answer.output("completed", strip=streamed))
@@ -291,6 +300,8 @@ class Turn:
             if answer.usage:
                 patch["usage"] = answer.usage
             await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch)
+        self._ended_well = True
+        if self._stored:
             title = await turns.title(self._s.db, self.request.chat_id)
             await self.emit("chat:list", {"chat_id": self.request.chat_id, "folder_id": self.folder_id})
             await self._written()
