@@ -132,15 +132,19 @@ async def _limited(pieces: AsyncIterable[bytes], most: int) -> AsyncIterator[byt
 
 async def _encoded(pieces: AsyncIterable[bytes], kind: str) -> str:
     """A data URL; a large picture is encoded beside the event loop, piece by piece."""
-    parts = [f"data:{kind};base64,".encode()]
+    parts = [f"data:{kind};base64,"]
     held = bytearray()
     async for piece in pieces:
         held += piece
         while len(held) >= _PIECE:
-            parts.append(await asyncio.to_thread(binascii.b2a_base64, bytes(held[:_PIECE]), newline=False))
+            parts.append(await asyncio.to_thread(_base64, bytes(held[:_PIECE])))
             del held[:_PIECE]
-    parts.append(binascii.b2a_base64(bytes(held), newline=False))
-    return b"".join(parts).decode("ascii", "replace")
+    parts.append(_base64(bytes(held)))
+    return "".join(parts)
+
+
+def _base64(piece: bytes) -> str:
+    return binascii.b2a_base64(piece, newline=False).decode("ascii")
 
 
 def _parts(message: Message) -> list[Any]:
