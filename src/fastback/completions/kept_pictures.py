@@ -19,8 +19,8 @@ from fastback.kit.http.errors import HttpError
 
 Output = list[dict[str, Any]]
 
-#: A picture in Markdown whose address is itself the picture; those of fewer characters may stay. What it is called holds
-#: no bracket: else a text of many would be read to its end for each.
+#: A picture in Markdown whose address is itself the picture; those of fewer characters may stay. Its name holds no
+#: bracket: else a text of many would be read to its end for each.
 _PICTURE = re.compile(r"!\[([^\[\]]*)\]\((data:(image/[\w.+-]+);base64,([A-Za-z0-9+/=\s]{1000,}))\)", re.IGNORECASE)
 
 
