@@ -138,7 +138,6 @@ PARTS: list[str] = [
     "features.memories.part",
     "features.notifications.part",
     "completions.part",
-    "completions.compaction",
     "realtime.part",
     "features.chats.search.part",
 ]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import aiohttp
+
 from conftest import Person
+from page import open_page
 from talks import made, talk
 
 
@@ -55,3 +58,51 @@ async def test_what_cannot_be_compacted_says_why(ada: Person, bob: Person) -> No
     # Bob may not use the model.
     (await bob.post(f"/api/v1/chats/{await made(bob)}/compact", {})).refused(403)
     (await bob.post(f"/api/v1/chats/{chat}/compact", {})).refused(401)
+
+
+async def asked(upstream: str) -> list[dict[str, Any]]:
+    """The messages that the model server was sent last."""
+    async with aiohttp.ClientSession() as session, session.get(f"{upstream}/_requests") as reply:
+        found: list[dict[str, Any]] = (await reply.json())[-1]["body"]["messages"]
+        return found
+
+
+async def test_a_model_is_told_the_summary_and_what_came_since(ada: Person, upstream: str) -> None:
+    await switched_on(ada)
+    chat = await made(ada)
+    (await ada.post(f"/api/v1/chats/{chat}/compact", {})).ok()
+    summary = (await ada.get(f"/api/v1/chats/{chat}")).ok()["chat"]["history"]["messages"]["a3"]["contextSummary"]
+    system = {"role": "system", "content": "Be brief."}
+    async with open_page(ada) as page:
+        await page.ask("And? [[tokens 1]]", chat_id=chat, parent_id="a3", messages=[system])
+        assert page.of("context_compaction") == []
+    first, *rest = await asked(upstream)
+    assert first == {"role": "system", "content": f"Be brief.\n[CONVERSATION SUMMARY]\n{summary}"}
+    assert [one["content"] for one in rest] == ["assistant 3", "And? [[tokens 1]]"]
+
+
+async def test_a_chat_that_is_too_long_is_compacted_before_its_next_answer(ada: Person, upstream: str) -> None:
+    await switched_on(ada, CONTEXT_COMPACTION_TOKEN_THRESHOLD=20)
+    chat = await made(ada, talk(4))
+    async with open_page(ada) as page:
+        await page.ask("And? [[tokens 1]]", chat_id=chat, parent_id="a4")
+        begun, ended = page.of("context_compaction")
+        assert begun == {"action": "context_compaction", "description": "Compacting context", "done": False}
+        assert ended["description"] == "Context compacted" and ended["done"] is True
+        assert ended["checkpoint_message_id"] == "u4"
+        messages = (await page.chat(chat))["chat"]["history"]["messages"]
+    assert messages["u4"]["contextSummary"] == ended["context_summary"]
+    first, *rest = await asked(upstream)
+    assert first == {"role": "system", "content": f"[CONVERSATION SUMMARY]\n{ended['context_summary']}"}
+    assert [one["content"] for one in rest] == ["user 4", "assistant 4", "And? [[tokens 1]]"]
+
+
+async def test_a_chat_that_nobody_can_sum_up_stays_whole(ada: Person, upstream: str) -> None:
+    template = "Sum up: demo-error-500"
+    await switched_on(ada, CONTEXT_COMPACTION_TOKEN_THRESHOLD=20, CONTEXT_COMPACTION_PROMPT_TEMPLATE=template)
+    chat = await made(ada, talk(4))
+    async with open_page(ada) as page:
+        await page.ask("And? [[tokens 1]]", chat_id=chat, parent_id="a4")
+        assert page.of("context_compaction")[-1]["error"] is True
+        assert page.of("chat:message:error") == []
+    assert len(await asked(upstream)) == 9

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
 from fastback.access.identity import User
+from fastback.completions import behind
 from fastback.completions.prompt import resolve
 from fastback.completions.provider import Provider, ProviderFailed, content_of
-from fastback.completions import behind
+from fastback.completions.request import is_stored
 from fastback.config import Config
 from fastback.features.chats import message_rows, turns
-from fastback.features.chats.context_usage import ContextUsage, since_summary
+from fastback.features.chats.context_usage import ContextUsage, fills, since_summary
 from fastback.features.chats.document import Document, Message
 from fastback.features.chats.store import ChatPage
 from fastback.features.tasks import requests
 from fastback.features.tasks.templates import plain
 from fastback.kit.db import Database
-from fastback.kit.http.binding import Services
-from fastback.kit.http.errors import BadRequest
+from fastback.kit.http.errors import BadRequest, HttpError
 from fastback.providers.asking import Asking
 from fastback.providers.registry import Model, ModelRegistry
+
+log = logging.getLogger("fastback.completions")
+
+Tell = Callable[[dict[str, Any]], Awaitable[None]]
 
 TASK = "context_compaction"
 #: Characters of a message, and of all, where a model summed up nothing.
@@ -69,6 +75,43 @@ class Compactor:
         result = await self._compacted(chat.id, current_id, branch, model_id, asking, user)
         answer = {key: value for key, value in msgspec.structs.asdict(result).items() if value is not None}
         return {**answer, "context_usage": await self._usage(chat.id)}
+
+    async def for_turn(
+        self, messages: list[Message], system: str, params: dict[str, Any], model_id: str, asking: Asking, tell: Tell
+    ) -> tuple[list[Message], str | None]:
+        """A conversation as a model is to be shown it: since it was compacted last, and the summary of what was before.
+
+        One that is too long by the `params` of its chat is compacted now; `tell` hears how far that is. Where no model
+        can sum it up, it stays whole. `system` is what the model is told besides.
+        """
+        if not self._context.enabled:
+            return messages, None
+        recent, previous = since_summary(messages)
+        if not fills(recent, [system, previous or ""], self._context.threshold(params)):
+            return recent, previous
+        place = _boundary(recent, self._retained())
+        if place == 0:
+            return recent, previous
+        dropped, kept = recent[:place], recent[place:]
+        await tell({"action": TASK, "description": "Compacting context", "done": False})
+        try:
+            about = msgspec.structs.replace(asking, task=TASK, continues=False)
+            summary = await self._summary(dropped, kept, previous, model_id, about, asking.asker)
+        except HttpError as error:
+            log.warning("chat %s stays as long as it is: %s", asking.chat_id, error)
+            await tell({"action": TASK, "description": "Context compaction failed", "done": True, "error": True})
+            return messages, None
+        checkpoint = kept[0].get("id")
+        if checkpoint and is_stored(asking.chat_id):
+            await turns.save_message(self._db, asking.chat_id, checkpoint, {"contextSummary": summary}, touch=False)
+        told = {"description": "Context compacted", "checkpoint_message_id": checkpoint, "context_summary": summary}
+        await tell({"action": TASK, **told, "done": True})
+        return kept, summary
+
+    def _retained(self) -> int:
+        """Percent of a conversation that stay when it is compacted."""
+        found = self._config.number("chat.context_compaction.retention_percentage")
+        return min(50, max(10, 40 if found is None else int(found)))
 
     async def _usage(self, chat_id: str) -> dict[str, Any] | None:
         if not self._context.enabled:
@@ -155,15 +198,9 @@ class Compactor:
         return "\n".join(parts)[:EXCERPTS]
 
 
-async def start(services: Services) -> None:
-    """Add `Compactor`."""
-    services.add(
-        Compactor,
-        Compactor(
-            services.get(Database),
-            services.get(Config),
-            services.get(ModelRegistry),
-            services.get(Provider),
-            services.get(ContextUsage),
-        ),
-    )
+def _boundary(messages: list[Message], percent: int) -> int:
+    """The question at which what stays begins, so that about so much of the messages does; 0 where there is none."""
+    kept = max(2, len(messages) * percent // 100)
+    questions = [place for place, one in enumerate(messages) if one.get("role") == "user"][1:]
+    latest = max(1, len(messages) - kept, min(questions, default=0))
+    return max((place for place in questions if place <= latest), default=0)

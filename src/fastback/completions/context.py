@@ -8,6 +8,7 @@ import msgspec
 
 from fastback.access.identity import User
 from fastback.completions import behind, history, params, prompt, unread
+from fastback.completions.compaction import Compactor
 from fastback.completions.pictures import Pictures
 from fastback.completions.request import TurnRequest, is_stored
 from fastback.completions.sources.context import Source, elements, put, rendered
@@ -60,6 +61,7 @@ class Context:
         config: Config,
         registry: ModelRegistry,
         chats: ChatAccess,
+        compactor: Compactor,
         finder: Finder,
         web: WebStage,
         recall: Recall,
@@ -71,17 +73,26 @@ class Context:
         self._config = config
         self._registry = registry
         self._chats = chats
+        self._compactor = compactor
         self._finder = finder
         self._web = web
         self._recall = recall
         self._pictures = pictures
 
     async def prepare(
-        self, request: TurnRequest, model: Model, asking: Asking, *, tell: Tell = _untold, reads: bool = True
+        self,
+        request: TurnRequest,
+        model: Model,
+        asking: Asking,
+        *,
+        tell: Tell = _untold,
+        compacting: Tell = _untold,
+        reads: bool = True,
     ) -> Prepared:
         """Everything a provider must be sent for one model's answer.
 
-        Memories, files, knowledge and the web are searched, unless `reads` is false; `tell` hears how far that is.
+        A chat that is too long is compacted before; `compacting` hears how far that is. Memories, files, knowledge and
+        the web are searched, unless `reads` is false, as `tell` hears.
 
         Raises:
             BadRequest: parameters that make no sense, a base model that is gone.
@@ -94,12 +105,21 @@ class Context:
         own = self._own_params(model)
         merged = params.merge(dict(self._config.get("models.default_params") or {}), own)
         controls = merged.pop("model_controls", {})
+        limit = merged.get("compact_token_threshold")
         merged = params.merge(merged, request.params)
+        if limit is not None:  # what an administrator says of a model goes before what its users say
+            merged["compact_token_threshold"] = limit
         merged = params.apply_controls(merged, controls, request.model_controls.get(model.id, {}))
         target = await self._base(model, user, request.model_controls.get(model.id))
-        messages, previous = await self._messages(request, target)
+        given, previous = await self._conversation(request)
+        summary = None
+        if request.with_events:
+            given, summary = await self._compacted(given, merged, model, asking, compacting)
+        messages = history.for_model(given, reasoning="thinking" if target.owned_by == "ollama" else None)
         folder = await self._folder(request, user)
         messages = await self._with_prompts(messages, request, folder, merged, user)
+        if summary:
+            messages = prompt.with_system(messages, f"[CONVERSATION SUMMARY]\n{summary}", append=True)
         payload = params.body_for_provider(request.body, merged)
         payload["messages"] = messages
         stream = bool(payload.get("stream"))
@@ -113,7 +133,7 @@ class Context:
             await self._remember(prepared, request, model, asking)
             question = _question(prepared.payload["messages"])
             searched = await self._web.search(
-                request.features, prepared.payload["messages"], question, request.model_id, asking, tell
+                request.features, prepared.payload["messages"], question, model.id, asking, tell
             )
             if items := [*_items(request, folder, model), *searched.items]:
                 await self._add_sources(prepared, items, searched, request, model, asking, tell)
@@ -157,7 +177,7 @@ class Context:
         search = {"action": "knowledge_search", "query": question}
         if by_model:
             await tell({**search, "done": False})
-        found = await self._finder.find(items, messages, question, request.model_id, asking, tell, known)
+        found = await self._finder.find(items, messages, question, model.id, asking, tell, known)
         keys = [key for one in self._settings.rag_source_metadata_keys.split(",") if (key := one.strip())]
         context = elements(found.sources, keys).strip()
         if context and question:
@@ -202,8 +222,17 @@ class Context:
             model = base
         return model
 
-    async def _messages(self, request: TurnRequest, target: Model) -> tuple[list[Message], list[dict[str, Any]]]:
-        """The conversation as the provider takes it, and the items of an answer to be continued."""
+    async def _compacted(
+        self, messages: list[Message], merged: dict[str, Any], model: Model, asking: Asking, tell: Tell
+    ) -> tuple[list[Message], str | None]:
+        system = [one for one in messages[:1] if one.get("role") == "system"]
+        told = prompt.text_of(system[0]) if system else ""
+        rest = messages[len(system) :]
+        found, summary = await self._compactor.for_turn(rest, told, merged, model.id, asking, tell)
+        return [*system, *found], summary
+
+    async def _conversation(self, request: TurnRequest) -> tuple[list[Message], list[dict[str, Any]]]:
+        """The messages as they are kept, or as they were sent, and the items of an answer to be continued."""
         previous: list[dict[str, Any]] = []
         given = request.messages
         stored: list[Message] = []
@@ -223,8 +252,7 @@ class Context:
             given = [system, *stored] if system else stored
         if request.regeneration_prompt:
             given = [*given, {"role": "user", "content": request.regeneration_prompt}]
-        reasoning = "thinking" if target.owned_by == "ollama" else None
-        return history.for_model(given, reasoning=reasoning), previous
+        return given, previous
 
     async def _with_prompts(
         self, messages: list[Message], request: TurnRequest, folder: _Folder | None, merged: dict[str, Any], user: User

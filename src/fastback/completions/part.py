@@ -7,6 +7,7 @@ import aiohttp
 from fastback.access.events import UserDeleted
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
+from fastback.completions.compaction import Compactor
 from fastback.completions.context import Context
 from fastback.completions.events import ChatWatchers
 from fastback.completions.follow_ups import FollowUps
@@ -23,6 +24,7 @@ from fastback.completions.web_search import WebStage
 from fastback.config import Config
 from fastback.features.chats import recovery
 from fastback.features.chats.access import ChatAccess
+from fastback.features.chats.context_usage import ContextUsage
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import Uploads
 from fastback.features.folders.files import Readable
@@ -57,12 +59,13 @@ async def start(services: Services) -> None:
     finder = Finder(db, config, _reader(services), elsewhere, services.get(Retriever), follow_ups)
     web = WebStage(config, services.get(WebResults), follow_ups)
     recall = Recall(config, services.get(Memories))
+    compactor = Compactor(db, config, registry, provider, services.get(ContextUsage))
     watchers = ChatWatchers()
     turn_services = TurnServices(
         db,
         bus,
         services.get(Tasks),
-        Context(db, config, registry, rights, finder, web, recall, _pictures(services), settings),
+        Context(db, config, registry, rights, compactor, finder, web, recall, _pictures(services), settings),
         provider,
         follow_ups,
         watchers,
@@ -73,6 +76,7 @@ async def start(services: Services) -> None:
     services.add(ChatWatchers, watchers)
     services.add(Provider, provider)
     services.add(FollowUps, follow_ups)
+    services.add(Compactor, compactor)
     alone = settings.websocket_manager != "redis"
     permissions: Permissions = services.get(Permissions)
     completions = Completions(turn_services, registry, permissions, rights, services.get(FileAccess), alone=alone)

@@ -141,7 +141,9 @@ class Turn:
         await self._s.bus.publish(ChatWritten(self.request.chat_id, self.user.id))
 
     async def _answer(self) -> None:
-        prepared = await self._s.context.prepare(self.request, self.model, self.asking, tell=self._status)
+        prepared = await self._s.context.prepare(
+            self.request, self.model, self.asking, tell=self._status, compacting=self._compacting
+        )
         answer = Answer(TagSplitter(pairs_of(prepared.reasoning_tags)), prepared.previous)
         answer.selected_model_id = prepared.selected_model_id
         if prepared.note:
@@ -168,6 +170,9 @@ class Turn:
         await self.emit("status", status)
         if self._stored:
             await turns.add_status(self._s.db, self.request.chat_id, self.message_id, status)
+
+    async def _compacting(self, progress: dict[str, Any]) -> None:
+        await self.emit("context_compaction", progress)
 
     async def _rests_on(self, sources: list[Source]) -> None:
         """Show below the answer what it rests on."""

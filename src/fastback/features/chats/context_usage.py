@@ -92,6 +92,14 @@ def _spent(message: Message) -> int:
     return spent_tokens(message.get("usage") or (info.get("usage") if isinstance(info, dict) else None))
 
 
+def fills(messages: list[Message], before: list[str], threshold: int) -> bool:
+    """Whether messages, with what stands before them (`before`), are more than so many tokens."""
+    for place in range(len(messages) - 1, -1, -1):
+        if tokens := _spent(messages[place]):
+            return tokens + estimated(messages[place + 1 :]) > threshold
+    return sum(map(length, before)) + estimated(messages) > threshold
+
+
 def _positive(value: Any) -> int | None:
     try:
         found = int(value)

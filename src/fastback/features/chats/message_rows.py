@@ -127,7 +127,7 @@ _CHAIN = """
         WHERE c.depth < 10000
     )
     SELECT m.id, m.parent_id, m.role, m.user_id, m.content, m.output, m.model_id, m.files, m.meta, m.usage, m.error,
-        m.done
+        m.done, m.context_summary
     FROM chain c JOIN chat_message m ON m.id = c.id ORDER BY c.depth DESC"""
 
 
@@ -144,6 +144,7 @@ class _RawRow(msgspec.Struct):
     usage: dict[str, Any] | None
     error: msgspec.Raw
     done: bool | None
+    context_summary: str | None
 
 
 async def chain(db: Executor, chat_id: str, message_id: str) -> list[Message] | None:
@@ -168,6 +169,7 @@ async def chain(db: Executor, chat_id: str, message_id: str) -> list[Message] | 
             ("files", row.files),
             ("meta", row.meta),
             ("usage", row.usage),
+            ("contextSummary", row.context_summary),
         ):
             if value is not None:
                 message[key] = value
