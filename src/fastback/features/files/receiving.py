@@ -14,8 +14,8 @@ from fastback.kit.http.multipart import Part, read_form
 from fastback.kit.http.scalars import missing
 from fastback.kit.storage import Spool
 
-#: Bytes of a field that is no file.
-_FIELD = 1024 * 1024
+#: Bytes of a field that is no file, and the fields that anybody looks at: others are not held.
+_FIELD, _WANTED = 1024 * 1024, ("file", "metadata")
 
 
 class Received(msgspec.Struct):
@@ -24,6 +24,7 @@ class Received(msgspec.Struct):
     Attributes:
         size: bytes of the file; where it is too large, those that came.
         too_large: it was, and is not kept.
+        fields: the text of `file` and `metadata`, where they are fields like others.
     """
 
     filename: str
@@ -84,7 +85,7 @@ async def received(request: Request, directory: Path, most: int | None) -> Async
             elif current is None:
                 pass
             elif event is None:
-                if current.filename is None:
+                if current.filename is None and current.name in _WANTED:
                     fields[current.name] = b"".join(text).decode("utf-8", "replace")
             elif current.filename is None:
                 text.append(event)

@@ -82,10 +82,12 @@ class Reader:
             if len(self._held) > _HEADERS:
                 raise BadRequest(_BROKEN)
             return [], False
+        rest = self._held[place + 4 :]
+        if self._delimiter[2:].startswith(rest):
+            return [], False  # it may still become a delimiter
         part = _part(self._held[:place])
-        self._held = self._held[place + 4 :]
-        # A part that is empty ends where its headers do.
-        self._held = b"\r\n" + self._held if self._held.startswith(self._delimiter[2:]) else self._held
+        # A part that is empty may end where its headers do.
+        self._held = b"\r\n" + rest if rest.startswith(self._delimiter[2:]) else rest
         self._state = self._body
         self._parts += 1
         if self._parts > _PARTS:
