@@ -14,6 +14,8 @@ import aiohttp
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from fastback.kit.http.stream import hung_up
+
 log = logging.getLogger("fastback.providers")
 
 _PASSED = {
@@ -55,7 +57,7 @@ class RelayResponse(Response):
         if self._convert is None and not self._first and self.upstream.content_length is not None:
             await self._whole(send, scope.get("fastback.headers", []))
             return
-        gone = asyncio.ensure_future(self._gone(receive))
+        gone = asyncio.ensure_future(hung_up(receive))
         try:
             await self._pass_on(send, gone, scope.get("fastback.headers", []))
         finally:
@@ -74,13 +76,6 @@ class RelayResponse(Response):
         headers = [*self._relayed, (b"content-length", str(len(body)).encode()), *extra]
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-    @staticmethod
-    async def _gone(receive: Receive) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
 
     async def _pass_on(self, send: Send, gone: asyncio.Future[None], extra: list[tuple[bytes, bytes]]) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": [*self._relayed, *extra]})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate
@@ -10,7 +9,7 @@ from email.utils import formatdate
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from fastback.kit.http.stream import hung_up
+from fastback.kit.http.stream import send_pieces
 
 _ONE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)", re.IGNORECASE)
 
@@ -61,17 +60,4 @@ class RangedResponse(Response):
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        sending = asyncio.ensure_future(self._send(send, start, stop))
-        gone = asyncio.ensure_future(hung_up(receive))
-        try:
-            await asyncio.wait([sending, gone], return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()
-        finally:
-            sending.cancel()
-            gone.cancel()
-
-    async def _send(self, send: Send, start: int, stop: int) -> None:
-        async for piece in self._read(start, stop):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send_pieces(self._read(start, stop), receive, send)

@@ -20,22 +20,29 @@ class Stream(Response):
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sending = asyncio.ensure_future(self._send(send, scope.get("fastback.headers", [])))
-        gone = asyncio.ensure_future(hung_up(receive))
-        try:
-            await asyncio.wait([sending, gone], return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()
-        finally:
-            sending.cancel()
-            gone.cancel()
-
-    async def _send(self, send: Send, extra: list[tuple[bytes, bytes]]) -> None:
+        extra = scope.get("fastback.headers", [])
         headers = [(b"content-type", str(self.media_type).encode()), *self._more, *extra]
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
-        async for piece in self._pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send_pieces(self._pieces, receive, send)
+
+
+async def send_pieces(pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """Send a body whose answer has begun, as its pieces come; a client that hangs up ends the making of them."""
+    sending = asyncio.ensure_future(_sent(pieces, send))
+    gone = asyncio.ensure_future(hung_up(receive))
+    try:
+        await asyncio.wait([sending, gone], return_when=asyncio.FIRST_COMPLETED)
+        if sending.done():
+            sending.result()
+    finally:
+        sending.cancel()
+        gone.cancel()
+
+
+async def _sent(pieces: AsyncIterator[bytes], send: Send) -> None:
+    async for piece in pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def hung_up(receive: Receive) -> None:
