@@ -118,7 +118,8 @@ async def _proved(
     search: ExternalSearch, connection: Connection, data: ExternalSourceForm, asking: Asking
 ) -> dict[str, Any]:
     """The source of a form, whose test finds something. Raises: BadRequest."""
+    source = external.checked_source(data.source, connection.get("provider"))
     found = await _tried(search, connection, data.source, data.test_query, data.test_count, asking)
     if not found["documents"]:
         raise BadRequest("Test query returned no results.")
-    return external.checked_source(data.source, connection.get("provider"))
+    return source
