@@ -27,18 +27,17 @@ def s3_url() -> Iterator[str]:
 
 
 def bucket(url: str, directory: Path, **more: object) -> Storage:
-    return storage_of(
-        Settings(
-            storage_provider="s3",
-            s3_bucket_name=BUCKET,
-            s3_endpoint_url=url,
-            s3_access_key_id="key",
-            s3_secret_access_key="secret",
-            s3_region_name="us-east-1",
-            upload_dir=str(directory),
-            **more,  # type: ignore[arg-type]
-        )
-    )
+    chosen: dict[str, object] = {
+        "storage_provider": "s3",
+        "s3_bucket_name": BUCKET,
+        "s3_endpoint_url": url,
+        "s3_access_key_id": "key",
+        "s3_secret_access_key": "secret",
+        "s3_region_name": "us-east-1",
+        "upload_dir": str(directory),
+        **more,
+    }
+    return storage_of(Settings(**chosen))  # type: ignore[arg-type]
 
 
 @pytest.fixture(params=["local", "cached", "uncached"])
@@ -100,6 +99,14 @@ async def test_everything_of_ours_is_deleted(storage: Storage, s3_url: str) -> N
     await storage.delete_all()
     assert [await storage.open(path) for path in paths] == [None] * 3
     assert client(s3_url).get_object(Bucket=BUCKET, Key="some/where/else.txt")["Body"].read() == b"not ours"
+
+
+async def test_a_bucket_that_is_not_there_is_an_error_in_words(s3_url: str, tmp_path: Path) -> None:
+    storage = bucket(s3_url, tmp_path, s3_bucket_name="nothing")
+    with pytest.raises(StorageError, match="cannot keep a"):
+        await put(storage, "a.txt", b"content")
+    with pytest.raises(StorageError, match="cannot delete"):
+        await storage.delete_all()
 
 
 async def test_what_is_written_lies_where_open_webui_looks_for_it(s3_url: str, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class RemoteStorage:
         try:
             with _failures("find", path):
                 meta = await self._obstore.head_async(self._store, key)
-        except FileNotFoundError:
+        except _Gone:
             return None
         etag = str(meta.get("e_tag") or meta["size"]).strip('"')
         return Opened(int(meta["size"]), meta["last_modified"].timestamp(), etag)
@@ -90,13 +90,10 @@ class RemoteStorage:
         wanted = {"range": {"offset": start}} if stop is None else {"range": (start, stop)}
         if stop is not None and stop <= start:
             return
-        try:
-            with _failures("read", path):
-                answer = await self._obstore.get_async(self._store, key, options=wanted if start or stop else None)
-                async for piece in answer.stream(min_chunk_size=256 * 1024):
-                    yield bytes(piece)
-        except FileNotFoundError as error:
-            raise StorageError(f"{PurePosixPath(key).name} is gone") from error
+        with _failures("read", path):
+            answer = await self._obstore.get_async(self._store, key, options=wanted if start or stop else None)
+            async for piece in answer.stream(min_chunk_size=256 * 1024):
+                yield bytes(piece)
 
     @asynccontextmanager
     async def local(self, path: str) -> AsyncIterator[Path]:
@@ -122,7 +119,7 @@ class RemoteStorage:
             try:
                 with _failures("delete", path):
                     await self._obstore.delete_async(self._store, key)
-            except FileNotFoundError:
+            except _Gone:
                 log.warning("%s is gone already", path)
         if key is None or await self._local.open(path) is not None:
             await self._local.delete(path)
@@ -137,8 +134,12 @@ class RemoteStorage:
         await self._local.delete_all()
 
 
+class _Gone(StorageError):
+    """The file is not there; or the bucket."""
+
+
 class _failures:  # noqa: N801 (used like a function)
-    """Turns what the library raises into errors of the storage; a file that is not there stays `FileNotFoundError`."""
+    """Turns what the library raises into errors of the storage."""
 
     def __init__(self, act: str, what: str) -> None:
         self._act, self._what = act, what
@@ -147,8 +148,10 @@ class _failures:  # noqa: N801 (used like a function)
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is None or isinstance(error, (FileNotFoundError, StorageError)) or not isinstance(error, Exception):
+        if not isinstance(error, Exception) or isinstance(error, StorageError):
             return
+        if isinstance(error, FileNotFoundError):
+            raise _Gone(f"cannot {self._act} {PurePosixPath(self._what).name}: it is gone") from error
         if type(error).__name__ == "InvalidPathError":
             raise NameRefused(self._what) from error
         raise StorageError(f"cannot {self._act} {self._what}: {error}") from error
