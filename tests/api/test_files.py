@@ -15,7 +15,9 @@ from buckets import bucket_server
 from conftest import Person, Server
 from fastback.access.happened import Happened
 from fastback.kit.bus import Bus
+from fastback.kit.db import Database
 from fastback.kit.storage import Storage, StorageError
+from fastback.retrieval.contracts import Extractor
 from libraries import KNOWLEDGE, chunks, embedding, make
 from uploads import FILES, read, send, upload
 
@@ -218,6 +220,19 @@ async def test_a_file_is_renamed(ada: Person) -> None:
     (await ada.post(f"{FILES}/{made['id']}/rename", {})).refused(422)
 
 
+async def test_names_that_no_database_takes_are_refused_in_words(server: Server, ada: Person) -> None:
+    made = await upload(ada)
+    renamed = await ada.post(f"{FILES}/{made['id']}/rename", {"filename": "a\0b.txt"})
+    sent = await send(ada, name="a\0b.txt", process=False)
+    if server.services.get(Database).dialect == "postgres":
+        renamed.refused(400, "[ERROR: Error renaming file]")
+        sent.refused(400, "[ERROR: Error uploading file]")
+        assert len(list((server.data_dir / "uploads").iterdir())) == 1
+    else:
+        renamed.ok()
+        sent.ok()
+
+
 async def test_another_text_goes_wherever_the_file_lies(server: Server, ada: Person) -> None:
     knowledge = await make(ada, "Birds")
     made = await upload(ada, metadata={"knowledge_id": knowledge})
@@ -276,6 +291,23 @@ async def test_a_file_stays_while_its_storage_refuses(
     (await ada.delete(f"{FILES}/{made['id']}")).ok()
 
 
+async def test_an_upload_is_answered_whose_file_is_deleted_while_it_is_read(
+    server: Server, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = asyncio.Event()
+
+    async def long(*given: Any, **more: Any) -> Any:
+        reading.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(server.services.get(Extractor), "extract", long)
+    sending = asyncio.create_task(send(ada, process_in_background=False))
+    await asyncio.wait_for(reading.wait(), 10)
+    (file,) = (await ada.get(f"{FILES}/")).ok()["items"]
+    (await ada.delete(f"{FILES}/{file['id']}")).ok()
+    assert (await sending).ok()["id"] == file["id"]
+
+
 async def test_everything_is_deleted_by_administrators(server: Server, ada: Person, bob: Person) -> None:
     made = await upload(bob)
     (await bob.delete(f"{FILES}/all")).refused(401)
@@ -305,7 +337,6 @@ async def test_an_upload_that_breaks_off_leaves_nothing(server: Server, ada: Per
 async def test_a_file_is_read_again_after_the_server_was_stopped(server: Server, ada: Person) -> None:
     from fastback.features.files import store
     from fastback.features.files.processing import Processing
-    from fastback.kit.db import Database
 
     made = await upload(ada)
     db: Database = server.services.get(Database)

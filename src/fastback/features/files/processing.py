@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -74,7 +75,8 @@ class Processing:
         self._bus = bus
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._waiting: dict[str, asyncio.Event] = {}
+        # Those who wait keep the event; nothing is left when they have gone.
+        self._waiting: weakref.WeakValueDictionary[str, asyncio.Event] = weakref.WeakValueDictionary()
 
     # --- an upload, from beginning to end
 
@@ -86,6 +88,8 @@ class Processing:
         def ended(_: asyncio.Task[None]) -> None:
             if self._running.get(file.id) is task:
                 del self._running[file.id]
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("what became of file %s cannot be written down", file.id, exc_info=error)
 
         task.add_done_callback(ended)
         return task
@@ -299,7 +303,6 @@ class Processing:
                 return
             yield {"status": status.status} | ({"error": status.error} if status.status == "failed" else {})
             if status.status in ("completed", "failed"):
-                self._waiting.pop(file_id, None)
                 return
             try:
                 await asyncio.wait_for(changed.wait(), LOOK)

@@ -16,7 +16,7 @@ from fastback.features.files.chunks import FileChunks, own_collection
 from fastback.features.files.processing import Processing
 from fastback.features.files.store import Brief
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database
+from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http import BadRequest, HttpError, NotFound
 from fastback.kit.http.binding import Services
 from fastback.kit.storage import Storage, StorageError
@@ -62,7 +62,14 @@ class Files:
         return file
 
     async def rename(self, file: Brief, name: str, user: User) -> None:
-        await store.change(self.db, file.id, filename=name, meta={"name": name})
+        """Raises: BadRequest: the file is gone, or the database does not take the name."""
+        try:
+            renamed = await store.change(self.db, file.id, filename=name, meta={"name": name})
+        except DatabaseError as error:
+            log.error("file %s cannot be renamed: %s", file.id, error)
+            renamed = False
+        if not renamed:
+            raise BadRequest(messages.default("Error renaming file"))
         await self._bus.publish(Happened("file.renamed", user, file.id, data={"filename": name}))
 
     async def set_content(self, file: Brief, content: str, user: User, asking: Asking) -> msgspec.Raw:

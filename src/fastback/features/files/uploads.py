@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import AsyncIterator
@@ -20,7 +21,7 @@ from fastback.features.files.processing import Processing
 from fastback.features.files.receiving import Received
 from fastback.features.files.store import Brief
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database
+from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http import BadRequest, HttpError
 from fastback.kit.http.binding import Services
 from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
@@ -71,7 +72,7 @@ class Uploads:
         """Keep what came; the file as answers show it.
 
         Raises:
-            BadRequest: an ending that is not allowed, nothing in it, metadata that is none, no place for it.
+            BadRequest: an ending that is not allowed, nothing in it, metadata that is none, no place for it or its row.
             HttpError: 413 for a file that is too large.
         """
         metadata = _metadata(form.fields.get("metadata"))
@@ -95,18 +96,13 @@ class Uploads:
             "data": metadata,
         }
         data = {"status": "pending"} if process else {}
-        try:
-            now = await store.insert(self._db, file_id, user.id, filename=name, path=path, data=data, meta=meta)
-        except Exception:
-            await self.storage.delete(path)  # nobody would ever find it
-            raise
-        file = Brief(file_id, user.id, None, name, path, meta, now, now)
+        file = await self._added(file_id, user, name, path, data, meta)
         if "channel_id" in metadata:
             await self._access.into_channel(str(metadata["channel_id"]), file_id, user)
         if process:
             reading = self._processing.start(file, metadata, user, asking)
             if not in_background:
-                await reading
+                await asyncio.wait([reading])  # it may be stopped: somebody may delete the file meanwhile
         told = {"filename": name, "content_type": form.content_type}
         await self._bus.publish(Happened("file.uploaded", user, file_id, data=told))
         return shown(file, data, process=process)
@@ -117,7 +113,7 @@ class Uploads:
         """Keep what the server itself has made or was given for a user, a picture for instance; nobody reads it.
 
         Raises:
-            BadRequest: nothing in it, no place for it.
+            BadRequest: nothing in it, no place for it or its row.
         """
         if not content:
             raise BadRequest(messages.EMPTY_CONTENT)
@@ -126,10 +122,19 @@ class Uploads:
             sha256 = await spool.finish()
             path = await self._kept(file_id, name, _ending(name), spool.path, user)
         meta = {"name": name, "content_type": kind, "size": len(content), "file_hash": sha256, "data": about}
+        return await self._added(file_id, user, name, path, {}, meta)
+
+    async def _added(
+        self, file_id: str, user: User, name: str, path: str, data: dict[str, Any], meta: dict[str, Any]
+    ) -> Brief:
+        """The row of what is kept. Raises: BadRequest: the database does not take it, a zero character for instance."""
         try:
-            now = await store.insert(self._db, file_id, user.id, filename=name, path=path, data={}, meta=meta)
-        except Exception:
-            await self.storage.delete(path)
+            now = await store.insert(self._db, file_id, user.id, filename=name, path=path, data=data, meta=meta)
+        except Exception as error:
+            await self.storage.delete(path)  # nobody would ever find it
+            if isinstance(error, DatabaseError):
+                log.error("an upload cannot be written down: %s", error)
+                raise BadRequest(_FAILED) from error
             raise
         return Brief(file_id, user.id, None, name, path, meta, now, now)
 
