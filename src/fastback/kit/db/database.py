@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 R = TypeVar("R")
@@ -44,6 +46,13 @@ class Database(Executor, Protocol):
     def transaction(self, *, long: bool = False) -> AbstractAsyncContextManager[Transaction]:
         """A transaction. A `long` one changes many rows or large ones: no statement of it holds up the event loop, but
         each costs a thread's turn; a single statement is cheaper as `execute_long`."""
+        ...
+
+    async def execute_apart(self, name: str, text: str, files: Mapping[str, str | Path], /, **params: Any) -> int:
+        """Like `execute`, for a statement on rows with megabytes of text: the server's memory holds nothing of them.
+
+        `files` are parameters whose text stands in a file, in UTF-8.
+        """
         ...
 
     async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -21,6 +23,8 @@ R = TypeVar("R")
 CONNECTING = 30.0
 #: So many rows of a long statement are read in a thread.
 MANY = 1000
+#: Bytes of a large text that are sent at once.
+PIECE = 1 << 18
 
 
 def _changed(status: str) -> int:
@@ -158,6 +162,30 @@ class PostgresDatabase(_Runner):
         except (asyncpg.PostgresError, OSError, ValueError, TimeoutError) as error:
             raise DatabaseError(f"cannot connect to PostgreSQL: {error}") from error
         return cls(_Patient(pool, timeout))
+
+    async def execute_apart(self, name: str, text: str, files: Mapping[str, str | Path], /, **params: Any) -> int:
+        """A text goes there in pieces, as a large object that is gone when the transaction ends."""
+        if not files:
+            return await self.execute(name, text, **params)
+        async with self.transaction() as tx:
+            for parameter, path in files.items():
+                params[parameter] = await self._large_object(tx, path)
+                text = re.sub(rf"(?<!:):{parameter}\b", f"convert_from(lo_get(:{parameter}), 'UTF8')", text)
+            changed = await tx.execute(name, text, **params)
+            for parameter in files:
+                await tx.scalar("apart.unlink", "SELECT lo_unlink(:oid)", oid=params[parameter])
+        return changed
+
+    @staticmethod
+    async def _large_object(tx: _Runner, path: str | Path) -> int:
+        made: int = await tx.scalar("apart.create", "SELECT lo_from_bytea(0, '')")
+        place = 0
+        with open(path, "rb") as source:
+            while piece := await asyncio.to_thread(source.read, PIECE):
+                put = "SELECT lo_put(:oid, :place, :piece)"
+                await tx.scalar("apart.put", put, oid=made, place=place, piece=piece)
+                place += len(piece)
+        return made
 
     async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         found = await self._fetch(name, text, params)

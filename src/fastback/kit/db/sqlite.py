@@ -25,6 +25,8 @@ from fastback.kit.db.errors import DatabaseError, IntegrityError
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.rows import read_all
 from fastback.kit.db.timing import record
+from fastback.kit.workers.failures import JobFailed, WorkerDied
+from fastback.kit.workers.pool import Limits, Workers
 
 log = logging.getLogger("fastback.db")
 
@@ -43,6 +45,12 @@ class Thread(Protocol):
 PRAGMAS = {"busy_timeout": "30000", "synchronous": "NORMAL", "temp_store": "MEMORY", "cache_size": "-4096"}
 #: Pages in the write-ahead log before a thread folds it back into the database.
 CHECKPOINT_PAGES = 1000
+#: Where statements on rows with megabytes of text run: a change of such a row copies it several times.
+APART = Limits(processes=1, seconds=120, idle=20, jobs=100, niceness=10)
+
+
+#: What a statement raises when somebody else has the file for too long.
+BUSY = apsw.BusyError
 
 
 def _adapt(params: dict[str, Any]) -> dict[str, Any]:
@@ -63,6 +71,33 @@ def _translate(error: apsw.Error, name: str) -> DatabaseError:
 def _lower(*given: Any) -> Any:
     (text,) = given
     return text.lower() if isinstance(text, str) else text
+
+
+def open_connection(path: str, pragmas: Mapping[str, str], *, wal: bool = False) -> apsw.Connection:
+    """A connection that waits for nobody; with `wal` the one that switches the write-ahead log on, and keeps it.
+
+    Raises:
+        DatabaseError.
+    """
+    try:
+        connection = apsw.Connection(path)
+    except apsw.Error as error:
+        raise DatabaseError(f"cannot open the SQLite database {path}: {error}") from error
+    connection.create_scalar_function("lower", _lower, 1, deterministic=True)
+    # Setting the journal mode needs the file for itself for a moment; afterwards nobody waits inside SQLite,
+    # because waiting there would hold up the event loop.
+    connection.set_busy_timeout(5000)
+    try:
+        if wal:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.wal_autocheckpoint(0)
+        connection.execute("PRAGMA foreign_keys=OFF")  # as the reference keeps it
+        for name, value in pragmas.items():
+            connection.execute(f"PRAGMA {name}={value}")
+    except apsw.Error as error:
+        raise DatabaseError(f"cannot use the SQLite database {path}: {error}") from error
+    connection.set_busy_timeout(0)
+    return connection
 
 
 class Statements:
@@ -170,29 +205,12 @@ class SqliteDatabase:
         self._local = threading.local()
         self._thread_connections: list[apsw.Connection] = []
         self._checkpointing = False
+        self._apart = Workers("fastback.kit.db.apart", APART, name="statements on large rows")
         if wal:
             self._writer.connection.set_wal_hook(self._wal_grew)
 
     def _connect(self, *, write: bool = False) -> apsw.Connection:
-        try:
-            connection = apsw.Connection(self.path)
-        except apsw.Error as error:
-            raise DatabaseError(f"cannot open the SQLite database {self.path}: {error}") from error
-        connection.create_scalar_function("lower", _lower, 1, deterministic=True)
-        # Setting the journal mode needs the file for itself for a moment; afterwards nobody waits inside SQLite,
-        # because waiting there would hold up the event loop.
-        connection.set_busy_timeout(5000)
-        try:
-            if write and self._wal:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.wal_autocheckpoint(0)
-            connection.execute("PRAGMA foreign_keys=OFF")  # as the reference keeps it
-            for name, value in self._pragmas.items():
-                connection.execute(f"PRAGMA {name}={value}")
-        except apsw.Error as error:
-            raise DatabaseError(f"cannot use the SQLite database {self.path}: {error}") from error
-        connection.set_busy_timeout(0)
-        return connection
+        return open_connection(self.path, self._pragmas, wal=write and self._wal)
 
     def _wal_grew(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         if pages >= CHECKPOINT_PAGES and not self._checkpointing:
@@ -257,6 +275,27 @@ class SqliteDatabase:
         compiled = compile_statement(text)
         async with self._lock:
             return await self._patiently(name, lambda: self._writer.change(name, compiled.sqlite, params))
+
+    async def execute_apart(self, name: str, text: str, files: Mapping[str, str | Path], /, **params: Any) -> int:
+        job = {
+            "path": self.path,
+            "pragmas": self._pragmas,
+            "patience": self._patience,
+            "name": name,
+            "statement": compile_statement(text).sqlite,
+            "params": _adapt(params),
+            "files": {parameter: str(path) for parameter, path in files.items()},
+        }
+        started = perf_counter()
+        try:
+            # Not under the lock: nobody need wait while the process starts. SQLite itself sees to who writes.
+            return int(await self._apart.ask(job))
+        except JobFailed as error:
+            raise DatabaseError(str(error)) from error
+        except WorkerDied as error:
+            raise DatabaseError(f"{name}: {error}") from error
+        finally:
+            record(name, perf_counter() - started)
 
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
         async with self.transaction() as tx:
@@ -331,6 +370,7 @@ class SqliteDatabase:
                 raise _translate(error, "script") from error
 
     async def close(self) -> None:
+        await self._apart.close()
         self._threads.shutdown(wait=True)
         for connection in (*self._thread_connections, self._reader.connection, self._writer.connection):
             connection.close()
