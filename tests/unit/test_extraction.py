@@ -44,12 +44,11 @@ def extract(tmp_path: Path) -> Extract:
 async def test_a_worker_reads_for_the_server(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("Grüße\r\n" * 100_000)
     local = Local()
-    (found,) = await local.extract(Source(str(tmp_path / "file"), "a.txt", "txt"))
-    assert found == Document("Grüße\n" * 100_000, {"source": str(tmp_path / "file")})
-    assert await local.mend([Document("ﬁne", {"page": 1}), Document("")]) == [
-        Document("fine", {"page": 1}),
-        Document(""),
-    ]
+    into = str(tmp_path / "spool")
+    await local.read(Source(str(tmp_path / "file"), "a.txt", "txt"), into)
+    assert list(spool.read(into)) == [({"source": str(tmp_path / "file")}, "Grüße\n" * 100_000)]
+    await local.mend([Document("ﬁne", {"page": 1}), Document("")], into)
+    assert list(spool.read(into)) == [({"page": 1}, "fine"), ({}, "")]
     await local.close()
 
 

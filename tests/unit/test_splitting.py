@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,8 +13,9 @@ from splitting_cases import Case, cases, words
 from fastback import messages
 from fastback.config import Config, keys
 from fastback.kit.bus import Bus
+from fastback.kit.workers import spool
 from fastback.kit.workers.failures import JobFailed
-from fastback.retrieval.contracts import Document, RetrievalError
+from fastback.retrieval.contracts import Document, RetrievalError, Spooled
 from fastback.retrieval.splitting import markdown, tokens
 from fastback.retrieval.splitting.chunks import Text, merged
 from fastback.retrieval.splitting.recursive import Recursive
@@ -52,6 +53,10 @@ def test_small_sections_are_put_together() -> None:
 Make = Callable[..., Splitting]
 
 
+async def split(splitting: Splitting, documents: Sequence[Document] | Spooled) -> list[Document]:
+    return [chunk async for chunk in splitting.split(documents)]
+
+
 @pytest.fixture
 async def make(tmp_path: Path) -> AsyncIterator[Make]:
     made: list[Splitting] = []
@@ -73,20 +78,31 @@ async def test_large_texts_are_cut_by_a_worker_in_the_same_way(make: Make) -> No
     documents = [Document(part * times, {"source": "a", "page": times}) for times in (1, 5, 20)]
     assert sum(len(one.text) for one in documents) > INLINE
     splitting = make(chunk_size=500, chunk_overlap=50)
-    found = await splitting.split(documents)
+    found = await split(splitting, documents)
     assert splitting.workers.pids
-    alone = [chunk for one in documents for chunk in await make(chunk_size=500, chunk_overlap=50).split([one])]
+    alone = [chunk for one in documents for chunk in await split(make(chunk_size=500, chunk_overlap=50), [one])]
     assert found == alone
     assert {one.metadata["page"] for one in found} == {1, 5, 20}
     assert all(len(one.text) <= 500 and one.metadata["start_index"] >= 0 for one in found)
     assert documents[0].metadata == {"source": "a", "page": 1}
 
 
+@pytest.mark.parametrize("times", [(1,), (1, 40, 3)])
+async def test_documents_in_a_file_are_cut_like_others(make: Make, tmp_path: Path, times: tuple[int, ...]) -> None:
+    part = "# Heading\n\n" + " ".join(f"word{number} ümläut" for number in range(100)) + "\n\n"
+    path = str(tmp_path / "spool")
+    spool.write(path, [({"page": number}, part * number) for number in times])
+    described = Spooled(path, lambda found: {"source": "a", "file_id": "f", **found})
+    options = {"chunk_size": 500, "chunk_overlap": 50, "chunk_min_size_target": 200}
+    held = [Document(part * number, {"source": "a", "file_id": "f", "page": number}) for number in times]
+    assert await split(make(**options), described) == await split(make(**options), held)
+
+
 async def test_little_text_needs_no_process(make: Make) -> None:
     splitting = make()
-    (found,) = await splitting.split([Document("# A\n\nb", {"source": "a"})])
+    (found,) = await split(splitting, [Document("# A\n\nb", {"source": "a"})])
     assert (found.text, found.metadata) == ("# A  \nb", {"source": "a", "start_index": 0})
-    assert await splitting.split([Document("  \n ")]) == []
+    assert await split(splitting, [Document("  \n ")]) == []
     assert splitting.workers.pids == []
 
 
@@ -110,7 +126,7 @@ async def test_little_text_needs_no_process(make: Make) -> None:
 )
 async def test_what_cannot_be_is_said(make: Make, values: dict[str, Any], detail: str) -> None:
     with pytest.raises(RetrievalError) as refused:
-        await make(**values).split([Document("text")])
+        await split(make(**values), [Document("text")])
     assert str(refused.value).startswith(detail)
 
 
@@ -123,7 +139,7 @@ async def test_tokens_of_a_model_are_counted(make: Make, tmp_path: Path) -> None
     made.enable_truncation(4)
     made.save(str(tmp_path / "tokenizer.json"))
     splitting = make(text_splitter="token_transformers", tokenizer_model=str(tmp_path), chunk_size=8, chunk_overlap=0)
-    found = await splitting.split([Document("one two three four five six seven eight nine ten")])
+    found = await split(splitting, [Document("one two three four five six seven eight nine ten")])
     # Each word with its marks is three long, and so much as nothing has two.
     assert [one.text for one in found] == ["one two", "three four", "five six", "seven eight", "nine ten"]
 

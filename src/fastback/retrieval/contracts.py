@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +24,18 @@ class Document(msgspec.Struct):
 
     text: str
     metadata: Metadata = {}
+
+
+class Spooled(msgspec.Struct, frozen=True):
+    """Documents in a file: more text than the server should hold.
+
+    Attributes:
+        path: rows of metadata and text, see `kit.workers.spool`; all of one source.
+        described: what a document's metadata become.
+    """
+
+    path: str
+    described: Callable[[Metadata], Metadata]
 
 
 class Item(msgspec.Struct):
@@ -62,11 +74,21 @@ class Extractor(Protocol):
         """
         ...
 
+    async def spool(
+        self, path: Path, filename: str, content_type: str | None, into: str, *, asking: Asking | None = None
+    ) -> None:
+        """As `extract`, into a file (`Spooled.path`): of a large text the server holds nothing.
+
+        Raises:
+            RetrievalError.
+        """
+        ...
+
 
 class Splitter(Protocol):
     """Cuts documents into chunks, as configured (`rag.text_splitter`, `rag.chunk_size`, …)."""
 
-    async def split(self, documents: Sequence[Document]) -> list[Document]:
+    def split(self, documents: Sequence[Document] | Spooled) -> AsyncGenerator[Document, None]:
         """The chunks, in order; each has its document's metadata and `start_index`. Off the event loop.
 
         Raises:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 
 from fastback import messages
 from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Document, Embedder, Item, Metadata, RetrievalError, Splitter, VectorStore
+from fastback.retrieval.contracts import (
+    Document,
+    Embedder,
+    Item,
+    Metadata,
+    RetrievalError,
+    Splitter,
+    Spooled,
+    VectorStore,
+)
 from fastback.retrieval.vectors.metadata import clean
 
 #: Chunks that are embedded and written together.
@@ -25,12 +35,11 @@ class Indexer:
     async def index(
         self,
         collection: str,
-        documents: Sequence[Document],
+        documents: Sequence[Document] | Spooled,
         metadata: Metadata | None = None,
         *,
         overwrite: bool = False,
         add: bool = False,
-        split: bool = True,
         asking: Asking | None = None,
     ) -> int:
         """Split, embed and write; the number of chunks.
@@ -45,27 +54,30 @@ class Indexer:
         extra = dict(metadata or {})
         if await self._is_duplicate(collection, extra):
             raise RetrievalError(messages.DUPLICATE_CONTENT)
-        chunks = await self._splitter.split(documents) if split else list(documents)
-        if not chunks:
-            raise RetrievalError(messages.EMPTY_CONTENT)
-        exists = await self._store.has(collection)
-        if exists and overwrite:
-            await self._store.drop(collection)
-        elif exists and not add:
-            return 0
         extra["embedding_config"] = self._embedder.signature
         written: list[str] = []
         try:
-            for start in range(0, len(chunks), BATCH):
-                batch = chunks[start : start + BATCH]
-                items = await self._items(batch, extra, asking)
-                written += [item.id for item in items]  # what fails, or is given up, may have written some of them
-                await self._store.upsert(collection, items)
+            async with aclosing(self._splitter.split(documents)) as chunks:
+                async for batch in _batches(chunks):
+                    if not written and not await self._is_open(collection, overwrite=overwrite, add=add):
+                        return 0
+                    items = await self._items(batch, extra, asking)
+                    written += [item.id for item in items]  # what fails, or is given up, may have written some of them
+                    await self._store.upsert(collection, items)
         except BaseException:
             if written:
                 await self._store.delete(collection, ids=written)
             raise
-        return len(chunks)
+        if not written:
+            raise RetrievalError(messages.EMPTY_CONTENT)
+        return len(written)
+
+    async def _is_open(self, collection: str, *, overwrite: bool, add: bool) -> bool:
+        """Whether chunks may be written into a collection, which is emptied before with `overwrite`."""
+        exists = await self._store.has(collection)
+        if exists and overwrite:
+            await self._store.drop(collection)
+        return not exists or overwrite or add
 
     async def _items(self, chunks: Sequence[Document], extra: Metadata, asking: Asking | None) -> list[Item]:
         texts = [clean(one.text) for one in chunks]
@@ -82,3 +94,14 @@ class Indexer:
             return False
         found = await self._store.find(collection, {"hash": known}, 1)
         return bool(found) and found[0].metadata.get("file_id") != metadata.get("file_id")
+
+
+async def _batches(chunks: AsyncGenerator[Document, None]) -> AsyncIterator[list[Document]]:
+    batch: list[Document] = []
+    async for chunk in chunks:
+        batch.append(chunk)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

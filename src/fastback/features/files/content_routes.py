@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
-from fastback.features.files import store
+from fastback.features.files import store, texts
 from fastback.features.files.processing import Processing
 from fastback.features.files.schemas import ContentForm
 from fastback.features.files.service import Files
@@ -37,7 +37,7 @@ async def status(
     await files.found(file_id, user)
     if stream:
         return Stream(_events(processing, file_id), "text/event-stream; charset=utf-8")
-    found = await store.status(files.db, file_id)
+    found = await processing.status(file_id)
     return {"status": (found.status if found else None) or "pending"}
 
 
@@ -140,4 +140,9 @@ async def download(file_id: str, file_name: str, user: VerifiedUser, files: File
     if found is not None:
         return found
     kept = await store.content(files.db, file_id) or ""
-    return Response(kept.encode("utf-8", "replace"), media_type="text/plain", headers=headers)
+    return Stream(_pieces(kept), "text/plain; charset=utf-8", headers)
+
+
+async def _pieces(text: str) -> AsyncIterator[bytes]:
+    for piece in texts.encoded(text):
+        yield piece

@@ -6,7 +6,10 @@ import asyncio
 import logging
 import time
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,7 +21,7 @@ from fastback.access.identity import User
 from fastback.config import Config
 from fastback.features.files import kinds, store, texts
 from fastback.features.files.chunks import FileChunks, metadata_of, own_collection
-from fastback.features.files.store import Brief
+from fastback.features.files.store import Brief, Status
 from fastback.features.knowledge import directories
 from fastback.features.knowledge import store as knowledge
 from fastback.kit.bus import Bus
@@ -27,8 +30,9 @@ from fastback.kit.http import HttpError
 from fastback.kit.http.binding import Services
 from fastback.kit.storage import Storage, StorageError
 from fastback.kit.tasks import Tasks
+from fastback.kit.workers import spool
 from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Document, Extractor, RetrievalError, VectorStore
+from fastback.retrieval.contracts import Document, Extractor, Metadata, RetrievalError, Spooled, VectorStore
 from fastback.retrieval.indexing import Indexer
 
 log = logging.getLogger("fastback.files")
@@ -42,11 +46,44 @@ FRESH = 24 * 3600
 NO_SPEECH = "Transcription of audio files is not built in this release of Fastback."
 
 
+class _Said(msgspec.Struct):
+    """What a file says.
+
+    Attributes:
+        text: as it is kept; or the file that holds it, in UTF-8.
+        hash: the text's.
+    """
+
+    documents: Sequence[Document] | Spooled
+    text: str | Path
+    hash: str
+
+
+def _described(about: Metadata, found: Metadata) -> Metadata:
+    """The metadata of a document: what is said of its file, and what its reader found, which may not belie that."""
+    ours = {key: about[key] for key in ("name", "created_by", "file_id", "source")}
+    return {**about, **found, **ours}
+
+
 class Indexed(msgspec.Struct):
     """What became of a file; its text stands in its row."""
 
     #: None where nothing is embedded.
     collection: str | None
+
+
+class _Reading:
+    """How far a file is that is being read or waited for."""
+
+    def __init__(self) -> None:
+        #: None where only the database knows.
+        self.status: Status | None = None
+        self.changed = asyncio.Event()
+
+    def tell(self, status: Status | None) -> None:
+        self.status = status
+        self.changed.set()
+        self.changed = asyncio.Event()
 
 
 class Processing:
@@ -74,20 +111,23 @@ class Processing:
         self._grants = grants
         self._bus = bus
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._running: dict[str, asyncio.Task[None]] = {}
-        # Those who wait keep the event; nothing is left when they have gone.
-        self._waiting: weakref.WeakValueDictionary[str, asyncio.Event] = weakref.WeakValueDictionary()
+        self._running: dict[str, tuple[asyncio.Task[None], _Reading]] = {}
+        # Those who read and who wait hold them; nothing is left when they have gone.
+        self._readings: weakref.WeakValueDictionary[str, _Reading] = weakref.WeakValueDictionary()
 
     # --- an upload, from beginning to end
 
     def start(self, file: Brief, metadata: dict[str, Any], user: User, asking: Asking) -> asyncio.Task[None]:
         """Read an uploaded file beside the request; what becomes of it is told in its row."""
         task = asyncio.get_running_loop().create_task(self._upload(file, metadata, user, asking))
-        self._running[file.id] = task
+        reading = self._readings.setdefault(file.id, _Reading())
+        self._running[file.id] = task, reading
 
         def ended(_: asyncio.Task[None]) -> None:
-            if self._running.get(file.id) is task:
+            if self._running.get(file.id) == (task, reading):
                 del self._running[file.id]
+            if task.cancelled():
+                reading.tell(None)
             if not task.cancelled() and (error := task.exception()) is not None:
                 log.error("what became of file %s cannot be written down", file.id, exc_info=error)
 
@@ -96,8 +136,8 @@ class Processing:
 
     async def stop(self, file_id: str) -> None:
         """Read a file no further: it is being deleted."""
-        task = self._running.get(file_id)
-        if task is not None:
+        if file_id in self._running:
+            task, _ = self._running[file_id]
             task.cancel()
             await asyncio.wait([task], timeout=10)
 
@@ -128,12 +168,12 @@ class Processing:
         # Without a hash the same content may be uploaded again.
         columns = {"hash": None} if status == "failed" else {}
         await store.change(self._db, file_id, data=fields, **columns)
-        self._changed(file_id)
+        self._changed(file_id, Status(status, error))
 
-    def _changed(self, file_id: str) -> None:
-        waiting = self._waiting.pop(file_id, None)
-        if waiting is not None:
-            waiting.set()
+    def _changed(self, file_id: str, status: Status) -> None:
+        reading = self._readings.get(file_id)
+        if reading is not None:
+            reading.tell(status)
 
     async def _read(self, file: Brief, user: User, asking: Asking, *, complete: bool) -> bool:
         """Whether its row says that all is done, as it shall with `complete`.
@@ -234,47 +274,41 @@ class Processing:
         asking: Asking | None,
         complete: bool,
     ) -> Indexed:
-        target = collection or own_collection(file.id)
+        target = (collection or own_collection(file.id)) if self._embeds else None
         if content:
             await self._vectors.drop(own_collection(file.id))
-            documents = [self._document(file, content.replace("<br/>", "\n"))]
-            text = content
-        else:
-            documents = await self._documents(file, asking)
-            text = await asyncio.to_thread(" ".join, [one.text for one in documents])
-        text = await asyncio.to_thread(texts.storable, text)
-        known = await asyncio.to_thread(texts.hash_of, text)
         done: dict[str, str | None] = {"status": "completed", "error": None} if complete else {}
-        # Each change writes the row anew, with its text: as few as there can be.
-        if not self._embeds:
-            await store.change(self._db, file.id, data={"content": text, **done}, hash=known)
-            self._changed(file.id)
-            await self._told(file, user, None)
-            return Indexed(None)
-        await store.change(self._db, file.id, data={"content": text})
-        del text
-        extra = {"file_id": file.id, "name": file.filename, "hash": known}
-        await self._indexer.index(target, documents, extra, add=collection is not None, asking=asking)
-        await store.change(self._db, file.id, data=done, meta={"collection_name": target}, hash=known)
-        self._changed(file.id)
+        async with self._said(file, content, asking) as said:
+            # Each change writes the row anew, with its text: as few as there can be.
+            if target is None:
+                await store.change(self._db, file.id, data={"content": said.text, **done}, hash=said.hash)
+            else:
+                await store.change(self._db, file.id, data={"content": said.text})
+                extra = {"file_id": file.id, "name": file.filename, "hash": said.hash}
+                await self._indexer.index(target, said.documents, extra, add=collection is not None, asking=asking)
+                named = {"collection_name": target}
+                await store.change(self._db, file.id, data=done, meta=named, hash=said.hash)
+        if complete:
+            self._changed(file.id, Status("completed", None))
         await self._told(file, user, target)
         return Indexed(target)
 
-    def _document(self, file: Brief, text: str, more: dict[str, Any] | None = None) -> Document:
-        about = metadata_of(file)
-        ours = {key: about[key] for key in ("name", "created_by", "file_id", "source")}
-        return Document(text, {**about, **(more or {}), **ours})
-
-    async def _documents(self, file: Brief, asking: Asking | None) -> list[Document]:
-        """What a file says, as the configured engine reads it."""
-        if not file.path:
-            return [self._document(file, await store.content(self._db, file.id) or "")]
+    @asynccontextmanager
+    async def _said(self, file: Brief, content: str | None, asking: Asking | None) -> AsyncIterator[_Said]:
+        """What a file says: its new text, or as the configured engine reads it, or what it said."""
+        if content or not file.path:
+            text = content or await store.content(self._db, file.id) or ""
+            document = Document(text.replace("<br/>", "\n") if content else text, metadata_of(file))
+            text = await asyncio.to_thread(texts.storable, text)
+            yield _Said([document], text, await asyncio.to_thread(texts.hash_of, text))
+            return
         kind = (file.meta or {}).get("content_type")
-        async with self._storage.local(file.path) as place:
-            found = await self._extractor.extract(
-                place, file.filename, kind if isinstance(kind, str) else None, asking=asking
-            )
-        return [self._document(file, one.text, one.metadata) for one in found]
+        async with spool.spool() as documents, spool.spool() as whole:
+            async with self._storage.local(file.path) as place:
+                known = kind if isinstance(kind, str) else None
+                await self._extractor.spool(place, file.filename, known, documents, asking=asking)
+            found = await asyncio.to_thread(texts.joined, documents, whole)
+            yield _Said(Spooled(documents, partial(_described, metadata_of(file))), Path(whole), found)
 
     async def _told(self, file: Brief, user: User, collection: str | None) -> None:
         data = {"collection_name": collection, "filename": file.filename}
@@ -291,11 +325,18 @@ class Processing:
 
     # --- who waits for a file
 
+    async def status(self, file_id: str) -> Status | None:
+        """How far a file is; None where there is no such file."""
+        reading = self._readings.get(file_id)
+        # A row with megabytes of text is not opened for that while it is known here.
+        return (reading and reading.status) or await store.status(self._db, file_id)
+
     async def progress(self, file_id: str) -> AsyncIterator[dict[str, Any]]:
         """How far a file is, at once, when it changes and every second, until it is ready or failed."""
+        reading = self._readings.setdefault(file_id, _Reading())
         for _ in range(int(LONGEST / LOOK)):
-            changed = self._waiting.setdefault(file_id, asyncio.Event())
-            status = await store.status(self._db, file_id)
+            changed = reading.changed
+            status = await self.status(file_id)
             if status is None:
                 yield {"status": "not_found"}
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import msgspec
@@ -10,7 +11,7 @@ from fastback import messages
 from fastback.access.happened import Happened
 from fastback.access.identity import User
 from fastback.config import Config
-from fastback.features.files import store
+from fastback.features.files import store, texts
 from fastback.features.files.access import FileAccess
 from fastback.features.files.chunks import FileChunks, own_collection
 from fastback.features.files.processing import Processing
@@ -81,7 +82,7 @@ class Files:
         if not content.strip():
             raise BadRequest(messages.EMPTY_CONTENT)
         megabytes = self._config.number("rag.file.max_size")
-        if megabytes and len(content.encode("utf-8", "surrogatepass")) > int(megabytes) * 1024 * 1024:
+        if megabytes and await asyncio.to_thread(texts.size_of, content) > int(megabytes) * 1024 * 1024:
             raise HttpError(413, messages.file_too_large(f"{int(megabytes)} MB"))
         try:
             await self._processing.index(file, user, content=content, asking=asking)

@@ -6,16 +6,24 @@ in it is changed by the database.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from fastback.access.identity import User
+from fastback.features.files import texts
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.indexes import Index
+from fastback.kit.workers import spool
+
+#: Bytes of a text, or of a row's `data`, from which the server's own memory is spared.
+LARGE = 1 << 20
 
 
 class Brief(msgspec.Struct):
@@ -238,13 +246,13 @@ async def change(
     db: Database,
     file_id: str,
     *,
-    data: Mapping[str, str | None] | None = None,
+    data: Mapping[str, str | Path | None] | None = None,
     meta: Mapping[str, str | None] | None = None,
     **columns: str | None,
 ) -> bool:
     """Set texts in a file's `data` and `meta`, leaving the rest of them, and columns (`hash`, `filename`).
 
-    Returns whether there is such a file.
+    A `Path` stands for the text in that file, in UTF-8. Returns whether there is such a file.
 
     The texts are encoded by the database, beside the event loop; one call writes the row once.
     """
@@ -256,14 +264,32 @@ async def change(
         if fields:
             assignments.append(f"{column} = {_merged(db.dialect, column, list(fields))}")
             params |= {f"{column}_{name}": value for name, value in fields.items()}
-    changed = await db.execute_long(
-        f"files.change.{'+'.join(params)}",
-        f"UPDATE file SET {', '.join(assignments)}, updated_at = :now WHERE id = :id",
-        id=file_id,
-        now=int(time.time()),
-        **params,
-    )
-    return changed > 0
+    name = f"files.change.{'+'.join(params)}"
+    text = f"UPDATE file SET {', '.join(assignments)}, updated_at = :now WHERE id = :id"
+    params |= {"id": file_id, "now": int(time.time())}
+    async with AsyncExitStack() as stack:
+        files: dict[str, Path] = {}
+        for parameter, value in params.items():
+            if isinstance(value, str) and len(value) > LARGE:
+                files[parameter] = Path(await stack.enter_async_context(spool.spool()))
+                await asyncio.to_thread(texts.write, files[parameter], value)
+            elif isinstance(value, Path) and value.stat().st_size > LARGE:
+                files[parameter] = value
+            elif isinstance(value, Path):
+                params[parameter] = value.read_bytes().decode()
+        if files or await _is_large(db, file_id):
+            kept = {parameter: value for parameter, value in params.items() if parameter not in files}
+            return await db.execute_apart(name, text, files, **kept) > 0
+        return await db.execute_long(name, text, **params) > 0
+
+
+async def _is_large(db: Database, file_id: str) -> bool:
+    """Whether a change of the row, whatever it changes, makes SQLite copy megabytes."""
+    if db.dialect == "postgres":
+        return False
+    # The length stands at the beginning of the row, and nothing else of it is read.
+    size = await db.scalar("files.size", "SELECT octet_length(data) FROM file WHERE id = :id", id=file_id)
+    return (size or 0) > LARGE
 
 
 def _merged(dialect: Dialect, column: str, names: list[str]) -> str:

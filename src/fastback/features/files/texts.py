@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
+
+from fastback.kit.workers import spool
 
 #: Characters of a piece.
 _PIECE = 1 << 18
+
+
+def encoded(text: str) -> Iterator[bytes]:
+    """The text in UTF-8, piece by piece."""
+    return (piece.encode("utf-8", "replace") for piece in _pieces(text))
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -24,9 +32,34 @@ def storable(text: str) -> str:
     return text.replace("\x00", "").encode("utf-8", "ignore").decode()
 
 
+def write(path: str | Path, text: str) -> None:
+    """Write a text into a file."""
+    with open(path, "wb") as sink:
+        for piece in encoded(text):
+            sink.write(piece)
+
+
+def joined(documents: str | Path, path: str | Path) -> str:
+    """Write what the documents of a spool say into a file, as it can be stored, with a space between two; its hash."""
+    found = hashlib.sha256()
+    before = more = False
+    with open(path, "wb") as sink:
+        for piece, goes_on in spool.pieces(documents):
+            content = (" " if before and not more else "").encode() + storable(piece).encode()
+            found.update(content)
+            sink.write(content)
+            before, more = True, goes_on
+    return found.hexdigest()
+
+
+def size_of(text: str) -> int:
+    """Bytes of a text in UTF-8."""
+    return sum(map(len, encoded(text)))
+
+
 def hash_of(text: str) -> str:
     """What a text is known by, its SHA-256: equal texts are not put into one knowledge twice."""
     found = hashlib.sha256()
-    for piece in _pieces(text):
-        found.update(piece.encode("utf-8", "replace"))
+    for piece in encoded(text):
+        found.update(piece)
     return found.hexdigest()

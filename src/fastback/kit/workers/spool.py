@@ -62,6 +62,14 @@ def _next_frame(source: BinaryIO) -> bytes:
     return source.read(HEAD.unpack(head)[0]) if len(head) == HEAD.size else b""
 
 
+def pieces(path: str | Path) -> Iterator[tuple[str, bool]]:
+    """The texts, piece by piece, and whether the text goes on in the next one; for workers and threads."""
+    with open(path, "rb") as source:
+        while content := _next_frame(source):
+            for _, piece, more in decode(content):
+                yield piece, more
+
+
 def write(path: str | Path, rows: Iterable[Row]) -> None:
     """Write all rows; for workers and threads."""
     with open(path, "wb") as sink:

@@ -34,18 +34,16 @@ class Local:
         self.workers = Workers(_WORKER, limits, name="extraction")
         self._pictures = Workers(_WORKER, PICTURES, name="reading pictures")
 
-    async def extract(self, source: Source) -> list[Document]:
-        """The documents of a file.
+    async def read(self, source: Source, into: str) -> None:
+        """Put the documents of a file into a spool.
 
         Raises:
             RetrievalError: it cannot be read.
         """
-        async with spool.spool() as path:
-            await self._ask(
-                {"source": msgspec.to_builtins(source), "spool": path},
-                pictures=source.pdf_images and source.extension == "pdf",
-            )
-            return [Document(text, metadata) async for metadata, text in spool.receive(path)]
+        await self._ask(
+            {"source": msgspec.to_builtins(source), "spool": into},
+            pictures=source.pdf_images and source.extension == "pdf",
+        )
 
     async def check(self, source: Source) -> None:
         """Look at an archive that somebody else will open.
@@ -65,17 +63,15 @@ class Local:
             await self._ask({"markdown": path, "most": min(most or 4 * MOST_TEXT, 4 * MOST_TEXT), "spool": back})
             return "".join([text async for _, text in spool.receive(back)])
 
-    async def mend(self, documents: Sequence[Document]) -> list[Document]:
-        """The same documents, their texts put right.
+    async def mend(self, documents: Sequence[Document], into: str) -> None:
+        """Put documents into a spool, their texts put right.
 
         Raises:
             RetrievalError: the worker ended over it.
         """
-        async with spool.spool() as there, spool.spool() as back:
-            await spool.send(there, ((None, one.text) for one in documents))
-            await self._ask({"mend": there, "spool": back})
-            texts = [text async for _, text in spool.receive(back)]
-        return [Document(text, one.metadata) for text, one in zip(texts, documents, strict=True)]
+        async with spool.spool() as there:
+            await spool.send(there, ((one.metadata, one.text) for one in documents))
+            await self._ask({"mend": there, "spool": into})
 
     async def _ask(self, job: dict[str, Any], *, pictures: bool = False) -> Any:
         try:

@@ -10,6 +10,7 @@ import aiohttp
 
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.kit.workers import spool
 from fastback.providers.asking import Asking
 from fastback.retrieval.contracts import Document, RetrievalError
 from fastback.retrieval.extraction.engines.calling import Call, CallFailed
@@ -68,15 +69,24 @@ class Extraction:
         self, path: Path, filename: str, content_type: str | None, *, asking: Asking | None = None
     ) -> list[Document]:
         """See `contracts.Extractor`."""
+        async with spool.spool() as into:
+            await self.spool(path, filename, content_type, into, asking=asking)
+            return [Document(text, metadata) async for metadata, text in spool.receive(into)]
+
+    async def spool(
+        self, path: Path, filename: str, content_type: str | None, into: str, *, asking: Asking | None = None
+    ) -> None:
+        """See `contracts.Extractor`."""
         source = self._source(path, filename, content_type)
         if source.pdf_images and not self._warned and importlib.util.find_spec("rapidocr") is None:
             self._warned = True
             log.warning("pictures in PDFs are not read: RapidOCR is not installed (the extra `ocr`)")
         if not self._config.text("rag.content_extraction_engine"):
-            return await self._local.extract(source)
-        return await self._by_engine(source, asking)
+            await self._local.read(source, into)
+        else:
+            await self._by_engine(source, into, asking)
 
-    async def _by_engine(self, source: Source, asking: Asking | None) -> list[Document]:
+    async def _by_engine(self, source: Source, into: str, asking: Asking | None) -> None:
         call = Call(
             source,
             config=self._config,
@@ -88,7 +98,8 @@ class Extraction:
         )
         engine = ENGINES.get(self._config.text("rag.content_extraction_engine"))
         if engine is None or not engine.accepts(call):
-            return await self._local.extract(source)
+            await self._local.read(source, into)
+            return
         if source.extension in _ARCHIVES or source.content_type in _ARCHIVE_TYPES:
             await self._local.check(source)
         try:
@@ -99,7 +110,7 @@ class Extraction:
             call.close()
         if sum(len(one.text) for one in documents) > MOST_TEXT:
             raise RetrievalError(str(too_much()))
-        return await self._local.mend(documents)
+        await self._local.mend(documents, into)
 
     async def close(self) -> None:
         await self._local.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -12,8 +14,8 @@ from fastback.config import Config
 from fastback.kit.workers import spool
 from fastback.kit.workers.failures import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
-from fastback.retrieval.contracts import Document, RetrievalError
-from fastback.retrieval.splitting.chunks import Chunk, Options, Text, by_characters, chunks
+from fastback.retrieval.contracts import Document, Metadata, RetrievalError, Spooled
+from fastback.retrieval.splitting.chunks import Options, Text, by_characters, chunks
 from fastback.retrieval.splitting.tokenizer_files import tokenizer_file
 from fastback.settings import Settings
 
@@ -71,26 +73,38 @@ class Splitting:
         fetched = Path(settings.fastback_cache_dir).expanduser() if settings.fastback_cache_dir else None
         return tokenizer_file(self._config, hubs, fetched)
 
-    async def split(self, documents: Sequence[Document]) -> list[Document]:
+    async def split(self, documents: Sequence[Document] | Spooled) -> AsyncGenerator[Document, None]:
         """See `contracts.Splitter`."""
         options = self._options()
+        if isinstance(documents, Spooled):
+            if os.path.getsize(documents.path) > INLINE:
+                async for chunk in self._apart(documents.path, options, documents.described):
+                    yield chunk
+                return
+            documents = [Document(text, documents.described(head)) for head, text in spool.read(documents.path)]
         little = sum(len(one.text) for one in documents) + 100 * len(documents) <= INLINE
         if little and options.splitter == "character":
-            texts = (
-                Text(number, _text(one.metadata.get("source")), _text(one.metadata.get("file_id")), one.text)
-                for number, one in enumerate(documents)
-            )
-            return _documents(documents, chunks(texts, options, len, by_characters(options)))
-        async with spool.spool() as there, spool.spool() as back:
-            rows = (
-                ([_text(one.metadata.get("source")), _text(one.metadata.get("file_id"))], one.text) for one in documents
-            )
-            await spool.send(there, rows)
-            await self._ask({"options": msgspec.to_builtins(options), "from": there, "to": back})
-            found: list[Document] = []
-            async for (number, start), text in spool.receive(back):
-                found += _documents(documents, [Chunk(number, start, text)])
-            return found
+            texts = (Text(number, *_origin(one), one.text) for number, one in enumerate(documents))
+            for one in chunks(texts, options, len, by_characters(options)):
+                yield _chunk(one.text, documents[one.document].metadata, one.start)
+            return
+        async with spool.spool() as there:
+            known = documents
+            await spool.send(there, (([number, *_origin(one)], one.text) for number, one in enumerate(documents)))
+            async for chunk in self._apart(there, options, lambda head: known[head[0]].metadata):
+                yield chunk
+
+    async def _apart(
+        self, path: str, options: Options, metadata: Callable[[Any], Metadata]
+    ) -> AsyncGenerator[Document, None]:
+        """The chunks of a spool; `metadata` of a document are made of its head."""
+        async with spool.spool() as back:
+            await self._ask({"options": msgspec.to_builtins(options), "from": path, "to": back})
+            current: Metadata = {}
+            async for (start, head), text in spool.receive(back):
+                if head is not None:
+                    current = metadata(head)
+                yield _chunk(text, current, start)
 
     async def _ask(self, job: dict[str, object]) -> None:
         try:
@@ -109,5 +123,10 @@ def _whole(config: Config, key: str) -> int:
     return int(number if number is not None else config.default(key) or 0)
 
 
-def _documents(documents: Sequence[Document], found: Iterable[Chunk]) -> list[Document]:
-    return [Document(one.text, {**documents[one.document].metadata, "start_index": one.start}) for one in found]
+def _origin(document: Document) -> tuple[str | None, str | None]:
+    """What tells whether a document may be put together with its neighbour: its source and its file."""
+    return _text(document.metadata.get("source")), _text(document.metadata.get("file_id"))
+
+
+def _chunk(text: str, metadata: Metadata, start: int) -> Document:
+    return Document(text, {**metadata, "start_index": start})

@@ -1,7 +1,8 @@
 """The worker's side of splitting.
 
-A job is `{"options": …, "from": path, "to": path}`. Rows that come are `([source, file_id], text)`, rows that go
-`([number of the document, where the chunk begins], text)`; the answer is how many.
+A job is `{"options": …, "from": path, "to": path}`. Rows that come are `([number, source, file_id], text)`, or of one
+file all `(metadata, text)`; rows that go are `([where the chunk begins, head], text)`, with the head of its document
+where that is another one than before. The answer is how many.
 """
 
 from __future__ import annotations
@@ -35,11 +36,17 @@ def handle(job: dict[str, Any]) -> int:
 
     def cut() -> Iterator[spool.Row]:
         nonlocal count
-        rows = enumerate(spool.read(job["from"]))
-        texts = (Text(number, head[0], head[1], text) for number, (head, text) in rows)
-        for chunk in chunks(texts, options, measure, split):
+        heads: dict[int, Any] = {}
+
+        def texts() -> Iterator[Text]:
+            for number, (head, text) in enumerate(spool.read(job["from"])):
+                heads[number] = head
+                source, file_id = head[1:] if isinstance(head, list) else (None, None)
+                yield Text(number, source, file_id, text)
+
+        for chunk in chunks(texts(), options, measure, split):
             count += 1
-            yield [chunk.document, chunk.start], chunk.text
+            yield [chunk.start, heads.pop(chunk.document, None)], chunk.text
 
     spool.write(job["to"], cut())
     return count
