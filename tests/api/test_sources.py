@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,24 @@ async def test_what_is_found_is_shown_and_kept(ada: Person, upstream: str) -> No
     put = '<source id="1" name="tea" resource-type="web_search">Green tea: 70 degrees.</source>'
     content = (await asked(upstream))["messages"][-1]["content"]
     assert content == f"Use {put} for: \nHow hot? [[tokens 3]]"
+
+
+async def test_a_page_that_opens_the_chat_meanwhile_sees_what_was_done(ada: Person) -> None:
+    nowhere = {"type": "url", "url": "http://127.0.0.1:9/page", "name": "a page"}
+    async with open_page(ada) as page:
+        body = page.body("And? [[slow]]", files=[nowhere])
+        chat_id = (await ada.post(CHAT, body)).ok()["chat_id"]
+        await page.until("status", lambda one: one["action"] == "note")
+        for expected in (False, True):
+            for _ in range(50):
+                answer = (await page.chat(chat_id))["chat"]["history"]["messages"][body["id"]]
+                if len(answer.get("statusHistory", [])) == 3:
+                    break
+                await asyncio.sleep(0.05)
+            actions = [one["action"] for one in answer["statusHistory"]]
+            assert actions == ["queries_generated", "sources_retrieved", "note"]
+            assert answer["done"] is expected
+            (await ada.post(f"/api/tasks/chat/{chat_id}/stop")).ok()
 
 
 async def test_sources_of_answers_over_the_api(ada: Person, upstream: str) -> None:

@@ -70,6 +70,8 @@ class Turn:
         #: Its id among the running tasks.
         self.task_id = ""
         self._answer_so_far: Answer | None = None
+        #: What was said above the answer and is not in the chat's document yet.
+        self._statuses: list[dict[str, Any]] = []
         #: Whether the answer came to its end, and is kept where it is to be.
         self._ended_well = False
         self._last_shared = 0.0
@@ -117,7 +119,7 @@ class Turn:
             output = await self._with_files(self._answer_so_far.output("incomplete"))
             patch |= {"content": text_of(output), "output": output}
         if self._stored and not self._ended_well:
-            await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch)
+            await self._keep(patch)
             await self._written()
         if output is not None:
             await self.emit("chat:tasks:cancel", {"output": output})
@@ -133,7 +135,7 @@ class Turn:
                 self._answer_so_far.close()
                 output = self._answer_so_far.output("incomplete")
                 patch |= {"content": text_of(output), "output": output}
-            await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch)
+            await self._keep(patch)
             await self._written()
         await self.emit("chat:message:error", {"error": {"content": detail}, "done": True})
 
@@ -169,7 +171,13 @@ class Turn:
         """Say above the answer what was done for it."""
         await self.emit("status", status)
         if self._stored:
+            self._statuses.append(status)
             await turns.add_status(self._s.db, self.request.chat_id, self.message_id, status)
+
+    async def _keep(self, patch: dict[str, Any]) -> None:
+        """Change the answer in the chat, with the lines above it that are not there yet."""
+        statuses, self._statuses = self._statuses, []
+        await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch, statuses=statuses)
 
     async def _compacting(self, progress: dict[str, Any]) -> None:
         await self.emit("context_compaction", progress)
@@ -182,7 +190,7 @@ class Turn:
         shared = event if self._stored and self._s.watchers.others(chat_id, session_id) else None
         await self._s.bus.publish(TurnEvent(self.user.id, chat_id, self.message_id, event, session_id, shared))
         if self._stored:
-            await turns.save_message(self._s.db, chat_id, self.message_id, {"sources": shown})
+            await self._keep({"sources": shown})
 
     async def _selected(self, model_id: str) -> None:
         await self.emit("chat:completion", {"selected_model_id": model_id})
@@ -304,7 +312,7 @@ class Turn:
             }
             if answer.usage:
                 patch["usage"] = answer.usage
-            await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch)
+            await self._keep(patch)
         self._ended_well = True
         if self._stored:
             title = await turns.title(self._s.db, self.request.chat_id)

@@ -32,6 +32,7 @@ class _Growing(msgspec.Struct):
     id: str
     content: msgspec.Raw
     output: msgspec.Raw
+    status_history: msgspec.Raw
 
 
 async def overlay(db: Executor, chat_id: str, document: Document) -> None:
@@ -39,14 +40,18 @@ async def overlay(db: Executor, chat_id: str, document: Document) -> None:
     rows = await db.all(
         _Growing,
         "chats.growing",
-        "SELECT id, content, output FROM chat_message WHERE chat_id = :chat_id AND role = 'assistant' AND done = FALSE",
+        """SELECT id, content, output, status_history FROM chat_message
+           WHERE chat_id = :chat_id AND role = 'assistant' AND done = FALSE""",
         chat_id=chat_id,
     )
     for row in rows:
         message_id = row.id.removeprefix(f"{chat_id}-")
         message = document.message(message_id)
-        if message is None or bytes(row.output) == b"null":
+        if message is None:
             continue
-        message["content"] = msgspec.json.decode(row.content) or ""
-        message["output"] = msgspec.json.decode(row.output)
+        if bytes(row.output) != b"null":
+            message["content"] = msgspec.json.decode(row.content) or ""
+            message["output"] = msgspec.json.decode(row.output)
+        if bytes(row.status_history) != b"null":
+            message["statusHistory"] = msgspec.json.decode(row.status_history)
         document.put(message_id, message)

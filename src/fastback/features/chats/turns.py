@@ -7,7 +7,7 @@ A change of the document reads, changes and writes in one transaction; while an 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -41,6 +41,10 @@ class Turn(msgspec.Struct):
 class _Locked(msgspec.Struct):
     user_id: str
     chat: msgspec.Raw
+
+
+class _Statuses(msgspec.Struct):
+    status_history: list[Any] | None
 
 
 async def head(db: Executor, chat_id: str) -> Head | None:
@@ -153,26 +157,48 @@ async def edit_message(
 
 
 async def save_message(
-    db: Database, chat_id: str, message_id: str, patch: Message, *, touch: bool = True, repair: bool = False
+    db: Database,
+    chat_id: str,
+    message_id: str,
+    patch: Message,
+    *,
+    statuses: Sequence[dict[str, Any]] = (),
+    touch: bool = True,
+    repair: bool = False,
 ) -> Message | None:
-    """Add or change one message in both stores; the whole message, or None when the chat is gone."""
+    """Add or change one message in both stores; the whole message, or None when the chat is gone.
+
+    `statuses` are lines that come behind those above the message which say what was done for it.
+    """
     patch = without_nulls(patch)
+    lines = without_nulls(list(statuses))
 
     def act(document: Document) -> Message:
-        return document.upsert(message_id, patch)
+        if not lines:
+            return document.upsert(message_id, patch)
+        known = (document.message(message_id) or {}).get("statusHistory")
+        history = [*(known if isinstance(known, list) else []), *lines]
+        return document.upsert(message_id, {**patch, "statusHistory": history})
 
     return await edit_message(db, chat_id, message_id, act, touch=touch, repair=repair)
 
 
 async def add_status(db: Database, chat_id: str, message_id: str, status: dict[str, Any]) -> None:
-    """Put a line behind those above an answer that say what was done for it."""
-    line = without_nulls(status)
+    """Put a line behind those above an answer that say what was done for it, into the answer's row alone.
 
-    def act(document: Document) -> Message:
-        known = (document.message(message_id) or {}).get("statusHistory")
-        return document.upsert(message_id, {"statusHistory": [*(known if isinstance(known, list) else []), line]})
-
-    await edit_message(db, chat_id, message_id, act, touch=False, repair=False)
+    The first word would have to wait for the writing of a whole document, which follows with the next `save_message`.
+    """
+    row_id = f"{chat_id}-{message_id}"
+    text = "SELECT status_history FROM chat_message WHERE id = :id"
+    row = await db.first(_Statuses, "turns.statuses", text, id=row_id)
+    if row is None:
+        return
+    await db.execute(
+        "turns.add_status",
+        "UPDATE chat_message SET status_history = :lines WHERE id = :id",
+        id=row_id,
+        lines=msgspec.json.encode([*(row.status_history or []), without_nulls(status)]).decode(),
+    )
 
 
 async def save_progress(
