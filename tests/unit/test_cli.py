@@ -333,6 +333,20 @@ def test_doctor_names_the_revision_of_a_foreign_database(tmp_path: Path) -> None
     assert REVISION in found[0]
 
 
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({}, "ok    reranking        not configured"),
+        ({"RAG_RERANKING_MODEL": "a/b"}, "warn  reranking        a/b is not on this machine"),
+        ({"RAG_RERANKING_MODEL": "a/b", "RAG_RERANKING_ENGINE": "external"}, "ok    reranking        external, a/b"),
+    ],
+)
+def test_doctor_looks_for_the_reranking_model(tmp_path: Path, variables: dict[str, str], line: str) -> None:
+    _said_at_start(tmp_path, **variables)  # makes the database
+    found = run(tmp_path, "doctor", "--data-dir", "home", **variables).stdout.splitlines()
+    assert any(one.startswith(line) for one in found), found
+
+
 def test_doctor_takes_a_bad_address_of_redis_for_a_finding(tmp_path: Path) -> None:
     done = run(tmp_path, "doctor", "--data-dir", "home", REDIS_URL="nonsense")
     assert done.returncode == 1

@@ -23,6 +23,7 @@ from fastback.providers.connections import Connection, ollama_connections, opena
 from fastback.providers.http_client import make_client
 from fastback.retrieval.embedding.service import REMOTE
 from fastback.retrieval.part import local_models
+from fastback.retrieval.reranking.service import EXTERNAL
 from fastback.retrieval.vectors import choose, chroma_files
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment
 from fastback.settings.load import key_files
@@ -74,6 +75,7 @@ async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Findi
             return
         config = await Config.peek(db, settings, env)
         yield _embedding(config, settings)
+        yield _reranking(config, settings)
         try:
             client = make_client(settings)
         except SettingsError as error:
@@ -175,6 +177,18 @@ def _embedding(config: Config, settings: Settings) -> Finding:
     if found is None:
         return "warn", "embedding", f"{model} is not on this machine: `fastback models fetch`, or when it is needed"
     return "ok", "embedding", str(found)
+
+
+def _reranking(config: Config, settings: Settings) -> Finding:
+    model = config.text("rag.reranking_model")
+    if not model:
+        return "ok", "reranking", "not configured"
+    if config.text("rag.reranking_engine") == EXTERNAL:
+        return "ok", "reranking", f"{EXTERNAL}, {model}"
+    found = local_models(settings)(model)
+    if found is None:
+        return "warn", "reranking", f"{model} is not on this machine: passages keep the order they are found in"
+    return "ok", "reranking", str(found)
 
 
 def _sqlite_path(settings: Settings) -> Path | None:

@@ -46,11 +46,11 @@ _END = """## Without effect
 
 Fastback does not read these variables of Open WebUI, because what they belong to is not built or works in another way:
 vector databases other than Chroma, pgvector and Qdrant (`MILVUS_…`, `OPENSEARCH_…`, `ELASTICSEARCH_…`, `PINECONE_…` and
-their like), how models run in the process (`SENTENCE_TRANSFORMERS_…` besides `SENTENCE_TRANSFORMERS_HOME`,
-`RAG_EMBEDDING_MODEL_…`, `WHISPER_…` besides `WHISPER_MODEL`), telemetry (`ENABLE_OTEL`, `OTEL_…`), SCIM
-(`ENABLE_SCIM`, `SCIM_…`), exchange of OAuth tokens (`OAUTH_TOKEN_EXCHANGE_…`), the licence (`LICENSE_…`), migrations
-of the database (`ENABLE_DB_MIGRATIONS`: Fastback makes a new database at the revision it knows and leaves others
-alone), and `DATABASE_ENABLE_IAM_TOKEN_AUTH`, which ends the start.
+their like), how models run in the process (`SENTENCE_TRANSFORMERS_…` besides the two that are listed above,
+`RAG_EMBEDDING_MODEL_…`, `RAG_RERANKING_MODEL_…`, `WHISPER_…` besides `WHISPER_MODEL`), telemetry (`ENABLE_OTEL`,
+`OTEL_…`), SCIM (`ENABLE_SCIM`, `SCIM_…`), exchange of OAuth tokens (`OAUTH_TOKEN_EXCHANGE_…`), the licence
+(`LICENSE_…`), migrations of the database (`ENABLE_DB_MIGRATIONS`: Fastback makes a new database at the revision it
+knows and leaves others alone), and `DATABASE_ENABLE_IAM_TOKEN_AUTH`, which ends the start.
 """
 
 

@@ -122,7 +122,15 @@ class Reranker(Protocol):
     """Judges texts by a question."""
 
     async def scores(self, query: str, texts: Sequence[str], *, asking: Asking | None = None) -> list[float] | None:
-        """A score for each text; None where no reranker is configured. Raises: RetrievalError."""
+        """A score for each text; None where no reranker is configured, or it fails, which the log tells."""
+        ...
+
+    async def check(self, engine: str, model: str) -> None:
+        """Whether this could be configured: a model on this machine is loaded.
+
+        Raises:
+            RetrievalError: it is not there, or cannot be used.
+        """
         ...
 
 

@@ -22,6 +22,10 @@ class Embedding(Documents, frozen=True, kw_only=True):
     sentence_transformers_home: Annotated[
         str, about("Directory with models as Hugging Face's libraries keep them; theirs is looked in, too.")
     ] = ""
+    sentence_transformers_cross_encoder_sigmoid_activation_function: Annotated[
+        bool,
+        about("Scores of a reranking model on this machine lie between 0 and 1; otherwise where the model wants them."),
+    ] = True
     fastback_embedding_cache_mb: Annotated[
         int, about("MiB of vectors that are remembered by their texts; 0: none.", least=0)
     ] = 256

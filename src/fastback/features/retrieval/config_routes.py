@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
@@ -12,6 +13,9 @@ from fastback.config import Config
 from fastback.features.retrieval import pages
 from fastback.features.retrieval.part import Translation
 from fastback.kit.http import BadRequest, Router
+from fastback.retrieval.contracts import Reranker, RetrievalError
+
+log = logging.getLogger("fastback.retrieval")
 
 router = Router("/api/v1/retrieval")
 
@@ -32,7 +36,7 @@ def _page(config: Config, translation: Translation, leave_out: frozenset[str] = 
     return {"status": True, **shown(pages.DOCUMENTS), "web": shown(pages.WEB)}
 
 
-def _reranks(config: Config, changed: Answer) -> bool:
+async def _reranks(config: Config, changed: Answer, reranker: Reranker) -> bool:
     """Whether a reranker can be made of these settings; a search that blends two kinds would fail without it."""
 
     def value(key: str) -> Any:
@@ -42,7 +46,9 @@ def _reranks(config: Config, changed: Answer) -> bool:
         return True
     try:
         int(value("rag.external_reranker_timeout") or 0)
-    except ValueError:
+        await reranker.check(value("rag.reranking_engine") or "", value("rag.reranking_model") or "")
+    except (ValueError, RetrievalError) as error:
+        log.error("hybrid search is switched off, as its reranker cannot be had: %s", error)
         return False
     return True
 
@@ -53,7 +59,13 @@ async def documents(user: AdminUser, config: Config, translation: Translation) -
 
 
 @router.post("/config/update")
-async def save_documents(data: Form, user: AdminUser, config: Config, translation: Translation) -> Answer:  # type: ignore[valid-type]
+async def save_documents(
+    data: Form,  # type: ignore[valid-type]
+    user: AdminUser,
+    config: Config,
+    translation: Translation,
+    reranker: Reranker,
+) -> Answer:
     """Of documents null leaves a field as it is, of the web it is a value; what is not sent stays."""
     given = pages.sent(data)
     web = given.pop("web", None)
@@ -66,7 +78,7 @@ async def save_documents(data: Form, user: AdminUser, config: Config, translatio
         elif field == "RAG_TOKENIZER_MODEL":
             value = value.strip()
         changed[pages.DOCUMENTS[field][0]] = value
-    if not _reranks(config, changed):
+    if not await _reranks(config, changed, reranker):
         changed["rag.enable_hybrid_search"] = False
     for field, value in pages.sent(web).items() if web is not None else ():
         if field == pages.TRANSLATION:

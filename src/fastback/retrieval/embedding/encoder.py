@@ -19,6 +19,10 @@ KINDS = {"bert": "bert.", "roberta": "roberta.", "xlm-roberta": "roberta.", "cam
 _ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
 
 
+#: Scores of attention that are computed together, 32-bit floats: what a long text needs at the same time.
+_SCORES = 1 << 22
+
+
 class UnknownModel(ValueError):
     """A model of another architecture; what is unknown of it."""
 
@@ -46,7 +50,7 @@ class Encoder:
     def __init__(self, config: Mapping[str, Any], weights: Mapping[str, Array]) -> None:
         kind = str(config.get("model_type"))
         if kind not in KINDS:
-            raise UnknownModel(f"its type is {kind!r}")
+            raise UnknownModel(f"its type is {kind!r}, known are {', '.join(KINDS)}")
         if config.get("position_embedding_type", "absolute") != "absolute":
             raise UnknownModel(f"its positions are {config['position_embedding_type']!r}")
         self._activation = str(config.get("hidden_act", "gelu"))
@@ -57,7 +61,7 @@ class Encoder:
         try:
             self._words = weights[f"{place}word_embeddings.weight"]
             self._positions = weights[f"{place}position_embeddings.weight"]
-            self._kind = weights[f"{place}token_type_embeddings.weight"][0]
+            self._kinds = weights[f"{place}token_type_embeddings.weight"]
             self._norm = _norm(weights, f"{place}LayerNorm")
             layers = range(int(config["num_hidden_layers"]))
             self._layers = [_Layer(weights, f"{prefix}encoder.layer.{number}.") for number in layers]
@@ -65,26 +69,35 @@ class Encoder:
             raise UnknownModel(f"it has no {error.args[0]}") from error
         self._heads = int(config["num_attention_heads"])
         self._epsilon = float(config.get("layer_norm_eps", 1e-12))
-        # RoBERTa counts positions from behind the padding token's.
-        self._first = 0 if kind == "bert" else int(config.get("pad_token_id", 1)) + 1
+        self._padding = None if kind == "bert" else int(config.get("pad_token_id", 1))
         #: Tokens that a text may have.
-        self.longest = len(self._positions) - self._first
+        self.longest = len(self._positions) - (0 if self._padding is None else self._padding + 1)
+        #: Kinds of tokens, as those of a question and of its answer.
+        self.kinds = len(self._kinds)
         #: Numbers that stand for a token.
         self.width = self._words.shape[1]
 
-    def __call__(self, texts: Sequence[Sequence[int]]) -> list[Array]:
-        """The last layer's numbers for each token of each text, given as the tokens' ids."""
+    def __call__(self, texts: Sequence[Sequence[int]], kinds: Sequence[Sequence[int]] | None = None) -> list[Array]:
+        """The last layer's numbers for each token of each text, given as the tokens' ids; `kinds` says of each token of
+        which kind it is, from 0."""
         lengths = [len(text) for text in texts]
         ends = np.cumsum(lengths).tolist()
         spans = [slice(end - length, end) for length, end in zip(lengths, ends, strict=True)]
         ids = np.concatenate([np.asarray(text, np.int64) for text in texts])
-        places = np.concatenate([np.arange(self._first, self._first + length) for length in lengths])
-        x = self._words[ids] + self._positions[places]
-        x += self._kind
+        x = self._words[ids] + self._positions[np.concatenate([self._places(ids[span]) for span in spans])]
+        x += self._kinds[0] if kinds is None else self._kinds[np.concatenate([np.asarray(one) for one in kinds])]
         self._normalise(x, self._norm)
         for layer in self._layers:
             x = self._through(layer, x, spans)
         return [x[span] for span in spans]
+
+    def _places(self, ids: Array) -> Array:
+        """The positions of a text's tokens. RoBERTa counts from behind the padding token's, and never that token."""
+        if self._padding is None:
+            return np.arange(len(ids))
+        counted = ids != self._padding
+        places: Array = np.cumsum(counted) * counted + self._padding
+        return places
 
     def _through(self, layer: _Layer, x: Array, spans: Sequence[slice]) -> Array:
         query, key, value = _linear(x, layer.query), _linear(x, layer.key), _linear(x, layer.value)
@@ -105,11 +118,17 @@ class Encoder:
     def _attention(self, query: Array, key: Array, value: Array) -> Array:
         length = len(query)
         by_head = (length, self._heads, self.width // self._heads)
-        scores = query.reshape(by_head).transpose(1, 0, 2) @ key.reshape(by_head).transpose(1, 2, 0)
-        scores -= scores.max(axis=-1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= scores.sum(axis=-1, keepdims=True)
-        return (scores @ value.reshape(by_head).transpose(1, 0, 2)).transpose(1, 0, 2).reshape(length, self.width)
+        asking = query.reshape(by_head).transpose(1, 0, 2)
+        asked, given = key.reshape(by_head).transpose(1, 2, 0), value.reshape(by_head).transpose(1, 0, 2)
+        mixed = np.empty_like(asking)
+        rows = max(1, _SCORES // (self._heads * max(1, length)))
+        for start in range(0, length, rows):
+            scores = asking[:, start : start + rows] @ asked
+            scores -= scores.max(axis=-1, keepdims=True)
+            np.exp(scores, out=scores)
+            scores /= scores.sum(axis=-1, keepdims=True)
+            mixed[:, start : start + rows] = scores @ given
+        return mixed.transpose(1, 0, 2).reshape(length, self.width)
 
     def _normalise(self, x: Array, norm: tuple[Array, Array]) -> None:
         x -= x.mean(axis=-1, keepdims=True)

@@ -18,7 +18,7 @@ from fastback.retrieval.embedding import models
 log = logging.getLogger("fastback.embedding")
 
 #: The process computes in threads that share the texts of a job; the library must not make more of them.
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 _LIMITS = Limits(processes=1, seconds=120, idle=180, jobs=100_000, niceness=5)
 #: Texts of a job: a question that comes waits for one job at most.
 _TEXTS = 8
@@ -38,9 +38,7 @@ class Local:
         limits: Limits = _LIMITS,
     ) -> None:
         """`find` looks for a model; `fetched` is the cache for what is fetched, the user's where it is None."""
-        self.workers = Workers(
-            "fastback.retrieval.embedding.worker", limits, name="embedding", environment=_ENVIRONMENT
-        )
+        self.workers = Workers("fastback.retrieval.embedding.worker", limits, name="embedding", environment=ENVIRONMENT)
         self._find = find
         self._cache = fetched
         self._offline = offline

@@ -6,8 +6,11 @@ import aiohttp
 
 from fastback.config import Config
 from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
 from fastback.retrieval.contracts import Embedder, Reranker, VectorStore
-from fastback.retrieval.searching.reranking import ConfiguredReranker
+from fastback.retrieval.part import local_models
+from fastback.retrieval.reranking.local import LocalReranker
+from fastback.retrieval.reranking.service import ConfiguredReranker
 from fastback.retrieval.searching.retriever import Retriever
 from fastback.settings import Settings
 
@@ -16,6 +19,10 @@ async def start(services: Services) -> None:
     """Add `Reranker` and `Retriever`."""
     config: Config = services.get(Config)
     settings: Settings = services.get(Settings)
-    reranker = ConfiguredReranker(services.get(aiohttp.ClientSession), config, settings)
+    tasks: Tasks = services.get(Tasks)
+    sigmoid = settings.sentence_transformers_cross_encoder_sigmoid_activation_function
+    local = LocalReranker(local_models(settings), sigmoid=sigmoid)
+    reranker = ConfiguredReranker(services.get(aiohttp.ClientSession), config, settings, local)
+    tasks.at_end(reranker.close)
     services.add(Reranker, reranker)
     services.add(Retriever, Retriever(config, services.get(Embedder), services.get(VectorStore), reranker))

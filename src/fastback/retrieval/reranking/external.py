@@ -1,4 +1,4 @@
-"""Rerankers: servers that judge passages by a question (`POST {model, query, documents, top_n}`)."""
+"""Reranking by servers that judge passages by a question (`POST {model, query, documents, top_n}`)."""
 
 from __future__ import annotations
 
@@ -25,24 +25,19 @@ class _Answer(msgspec.Struct):
     results: list[_Result]
 
 
-class ConfiguredReranker:
-    """The reranker of the configuration: a server (`rag.reranking_engine` external), or none.
-
-    Open WebUI can also load a model that scores pairs into its own process. Nothing here does: where one is named,
-    passages keep the order that they were found in.
-    """
+class ExternalReranker:
+    """The server of the configuration."""
 
     def __init__(self, client: aiohttp.ClientSession, config: Config, settings: Settings) -> None:
         self._client = client
         self._config = config
         self._settings = settings
 
-    async def scores(self, query: str, texts: Sequence[str], *, asking: Asking | None = None) -> list[float] | None:
-        """A score for each text; None where no reranker is configured, or it fails, which the log tells."""
+    async def scores(
+        self, model: str, query: str, texts: Sequence[str], *, asking: Asking | None
+    ) -> list[float] | None:
+        """A score for each text; None where the server fails, which the log tells."""
         config = self._config
-        model = config.text("rag.reranking_model")
-        if not model or config.text("rag.reranking_engine") != "external" or not texts:
-            return None
         url = config.text("rag.external_reranker_url")
         body = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
         try:

@@ -1,0 +1,1 @@
+"""Passages judged by a question: by servers, or by a model on this machine."""

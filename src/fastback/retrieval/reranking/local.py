@@ -1,0 +1,76 @@
+"""Reranking with a model on this machine, in a process of its own that ends when it is idle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fastback.kit.workers.failures import JobFailed, WorkerDied
+from fastback.kit.workers.pool import Limits, Workers
+from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.embedding.local import ENVIRONMENT
+
+_LIMITS = Limits(processes=1, seconds=120, idle=180, jobs=100_000, niceness=5)
+#: Pairs of a job, at most: other questions have their turn in between.
+_PAIRS = 8
+#: A model of another architecture than it says; it needs a library of its own.
+_COLBERT = "jinaai/jina-colbert-v2"
+
+
+class LocalReranker:
+    """The process; `find` looks for a model, `sigmoid` brings scores between 0 and 1."""
+
+    def __init__(self, find: Callable[[str], Path | None], *, sigmoid: bool, limits: Limits = _LIMITS) -> None:
+        self.workers = Workers("fastback.retrieval.reranking.worker", limits, name="reranking", environment=ENVIRONMENT)
+        self._find = find
+        self._sigmoid = sigmoid
+
+    async def check(self, model: str) -> None:
+        """Load a model.
+
+        Raises:
+            RetrievalError: it is not there, or cannot be used.
+        """
+        await self._asked(model, "", [])
+
+    async def scores(self, model: str, query: str, texts: Sequence[str], *, batch: int) -> list[float]:
+        """A score for each text; `batch` are computed together at most.
+
+        Raises:
+            RetrievalError: the model is not there, or cannot be used.
+        """
+        size = min(max(batch, 1), _PAIRS)
+        jobs = [
+            asyncio.ensure_future(self._asked(model, query, texts[start : start + size]))
+            for start in range(0, len(texts), size)
+        ]
+        try:
+            return [score for found in await asyncio.gather(*jobs) for score in found]
+        finally:
+            for one in jobs:
+                one.cancel()
+
+    async def _asked(self, model: str, query: str, texts: Sequence[str]) -> list[float]:
+        job = {"model": str(self._directory(model)), "sigmoid": self._sigmoid, "query": query, "texts": list(texts)}
+        try:
+            found: list[float] = await self.workers.ask(job, urgent=True)
+        except JobFailed as error:
+            raise RetrievalError(str(error)) from error
+        except WorkerDied as error:
+            raise RetrievalError(f"The reranking model {model} failed: {error}") from error
+        return found
+
+    def _directory(self, model: str) -> Path:
+        if _COLBERT in model:
+            raise RetrievalError(f"The reranking model {model} cannot be used here: it is no cross-encoder.")
+        found = self._find(model)
+        if found is None:
+            raise RetrievalError(
+                f"The reranking model {model!r} is not on this machine. Put it into the cache of Hugging Face, set "
+                "RAG_RERANKING_MODEL to a directory that holds one, or configure an external reranker."
+            )
+        return found
+
+    async def close(self) -> None:
+        await self.workers.close()

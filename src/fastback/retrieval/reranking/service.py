@@ -1,0 +1,49 @@
+"""The reranker of the configuration."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import aiohttp
+
+from fastback.config import Config
+from fastback.providers.asking import Asking
+from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.reranking.external import ExternalReranker
+from fastback.retrieval.reranking.local import LocalReranker
+from fastback.settings import Settings
+
+log = logging.getLogger("fastback.retrieval")
+
+EXTERNAL = "external"
+
+
+class ConfiguredReranker:
+    """See `fastback.retrieval.contracts.Reranker`. Every engine but the external one is a model on this machine."""
+
+    def __init__(self, client: aiohttp.ClientSession, config: Config, settings: Settings, local: LocalReranker) -> None:
+        self._config = config
+        self._external = ExternalReranker(client, config, settings)
+        self._local = local
+
+    async def scores(self, query: str, texts: Sequence[str], *, asking: Asking | None = None) -> list[float] | None:
+        model = self._config.text("rag.reranking_model")
+        if not model or not texts:
+            return None
+        if self._config.text("rag.reranking_engine") == EXTERNAL:
+            return await self._external.scores(model, query, texts, asking=asking)
+        batch = int(self._config.number("rag.reranking_batch_size") or 1)
+        try:
+            return await self._local.scores(model, query, texts, batch=batch)
+        except RetrievalError as error:
+            log.warning("passages keep the order that they were found in: %s", error)
+            return None
+
+    async def check(self, engine: str, model: str) -> None:
+        if model and engine != EXTERNAL:
+            await self._local.check(model)
+
+    async def close(self) -> None:
+        """End the process of a model."""
+        await self._local.close()

@@ -1,0 +1,113 @@
+"""Rerankers on this machine: the same scores as sentence-transformers gives; what they refuse, how they fail."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import reranking_models
+from fastback.kit.workers.failures import JobFailed
+from fastback.kit.workers.pool import Limits
+from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.embedding import encoder, models
+from fastback.retrieval.embedding.encoder import UnknownModel
+from fastback.retrieval.reranking import worker
+from fastback.retrieval.reranking.local import LocalReranker
+from fastback.retrieval.reranking.pairs import PairModel
+from reranking_models import QUERIES, TEXTS
+
+
+def _agree(directory: Path, kind: str) -> None:
+    for way, expected in reranking_models.recorded()[kind].items():
+        model = PairModel(directory, sigmoid=way == "sigmoid")
+        for query, scores in zip(QUERIES, expected, strict=True):
+            assert np.ptp(scores) > 0.01  # something that can go wrong
+            assert np.abs(np.array(model(query, TEXTS)) - scores).max() < 1e-5, (way, query)
+
+
+@pytest.mark.parametrize("kind", reranking_models.KINDS)
+def test_the_scores_of_small_models(kind: str, tmp_path: Path) -> None:
+    reranking_models.make(kind, tmp_path)
+    _agree(tmp_path, kind)
+
+
+def test_the_scores_of_a_whole_model(tmp_path: Path) -> None:
+    place = models.find(models.DEFAULT)
+    if place is None:
+        pytest.skip("the model is not fetched: `fastback models fetch`")
+    reranking_models.make_minilm(place, tmp_path / "made")
+    _agree(tmp_path / "made", "minilm")
+
+
+def test_the_scores_of_long_pairs_that_are_computed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "_SCORES", 300)
+    reranking_models.make("bert", tmp_path)
+    _agree(tmp_path, "bert")
+
+
+def test_no_texts_have_no_scores(tmp_path: Path) -> None:
+    reranking_models.make("bert", tmp_path)
+    assert PairModel(tmp_path, sigmoid=True)("a", []) == []
+
+
+def _change(path: Path, change: dict[str, object]) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"model_type": "deberta-v2"}, "its type is 'deberta-v2', known are bert, roberta, xlm-roberta, camembert"),
+        ({"architectures": ["BertModel"]}, "its architecture is BertModel"),
+        ({"architectures": None}, "its architecture is not said"),
+        ({"auto_map": {"AutoModelForSequenceClassification": "a.B"}}, "it brings code of its own"),
+        ({"model_type": "xlm-roberta"}, r"it has no embeddings\.word_embeddings\.weight"),
+        ({"sentence_transformers": {"activation_fn": "my.Softer"}}, r"its scores go through my\.Softer"),
+    ],
+)
+def test_models_that_are_built_in_another_way(tmp_path: Path, change: dict[str, object], said: str) -> None:
+    reranking_models.make("bert", tmp_path)
+    _change(tmp_path / "config.json", change)
+    with pytest.raises(UnknownModel, match=said):
+        PairModel(tmp_path, sigmoid=False)
+    with pytest.raises(JobFailed, match=f"The reranking model in .* cannot be used here: {said}"):
+        worker.handle({"model": str(tmp_path), "sigmoid": False, "query": "a", "texts": ["b"]})
+
+
+def test_models_with_several_scores_or_further_steps(tmp_path: Path) -> None:
+    reranking_models.make("bert", tmp_path, scores=3)
+    with pytest.raises(UnknownModel, match="it gives 3 scores instead of one"):
+        PairModel(tmp_path, sigmoid=True)
+    reranking_models.make("bert", tmp_path)
+    (tmp_path / "modules.json").write_text('[{"path": "", "type": "a.Transformer"}, {"path": "1", "type": "a.Dense"}]')
+    with pytest.raises(UnknownModel, match="it has a step 'Dense'"):
+        PairModel(tmp_path, sigmoid=True)
+
+
+async def test_a_process_scores_and_ends(tmp_path: Path) -> None:
+    reranking_models.make("bert", tmp_path)
+    local = LocalReranker(models.find, sigmoid=True, limits=Limits(idle=0.2))
+    found = await local.scores(str(tmp_path), QUERIES[0], TEXTS * 3, batch=100)
+    expected = reranking_models.recorded()["bert"]["sigmoid"][0]
+    assert np.abs(np.array(found) - expected * 3).max() < 1e-5
+    (pid,) = local.workers.pids
+    await local.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_says_that_a_model_is_not_there(tmp_path: Path) -> None:
+    reranking_models.make("bert", tmp_path)
+    local = LocalReranker(models.find, sigmoid=True)
+    with pytest.raises(RetrievalError, match=r"'some/thing' is not on this machine\..*RAG_RERANKING_MODEL"):
+        await local.scores("some/thing", "a", ["b"], batch=1)
+    with pytest.raises(RetrievalError, match="it is no cross-encoder"):
+        await local.check("jinaai/jina-colbert-v2")
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(RetrievalError, match=r"it has no file model\.safetensors"):
+        await local.check(str(tmp_path))
+    await local.close()
