@@ -41,14 +41,21 @@ class Editor:
         self.doc.apply_update(bytes(state["state"]))
         return state
 
-    async def write(self, text: str, **more: Any) -> Any:
-        """Change the text, and tell the server; its answer."""
+    def _written(self, text: str) -> dict[str, Any]:
+        """Change the text; what the server is told of that."""
         made: list[bytes] = []
         watching = self.doc.observe(lambda event: made.append(event.update))
         self.doc["t"] += text
         self.doc.unobserve(watching)
-        data = {"document_id": self.id, "update": list(made[0]), "data": {"content": {"md": self.text}}, **more}
-        return await self.socket.call("ydoc:document:update", data, timeout=5)
+        return {"document_id": self.id, "update": list(made[0]), "data": {"content": {"md": self.text}}}
+
+    async def write(self, text: str, **more: Any) -> Any:
+        """Change the text, and tell the server; its answer."""
+        return await self.socket.call("ydoc:document:update", {**self._written(text), **more}, timeout=5)
+
+    async def send(self, text: str) -> None:
+        """Change the text, and tell the server without waiting for an answer."""
+        await self.socket.emit("ydoc:document:update", self._written(text))
 
     async def hear(self) -> None:
         told = await asyncio.wait_for(self.updates.get(), 5)
@@ -137,6 +144,43 @@ async def test_readers_write_nothing_and_strangers_see_nothing(
         await one.write(" More.")
         await asyncio.sleep(0.2)
         assert two.updates.empty()
+
+
+async def test_who_leaves_while_writing_leaves_what_was_written(server: Server, ada: Person) -> None:
+    note = await made(ada)
+    async with editing(server, ada, note) as one, editing(server, ada, note) as two:
+        await one.join()
+        # Nobody waits for an answer, as a page does that goes on to the next note.
+        await one.send("Going.")
+        await one.socket.emit("ydoc:document:leave", {"document_id": one.id})
+        await one.socket.call("user-join", {"auth": {"token": ada.token}}, timeout=5)
+        await two.join()
+        assert two.text == "Going."
+    await saved(ada, note, "Going.")
+
+
+async def test_the_last_words_of_a_page_that_is_closed_are_saved(server: Server, ada: Person) -> None:
+    note = await made(ada)
+    async with editing(server, ada, note) as one:
+        await one.join()
+        await one.send("Gone.")
+        # Socket.IO's farewell arrives together with the words.
+        await one.socket.eio.send("1")
+        await one.socket.eio.queue.join()
+    await saved(ada, note, "Gone.")
+
+
+async def test_updates_that_are_none_change_nothing(server: Server, ada: Person) -> None:
+    note = await made(ada)
+    async with editing(server, ada, note) as one, editing(server, ada, note) as two:
+        await one.join()
+        await two.join()
+        for update in (10**18, "text", {"0": 1}, [300], [-1], [1.5], [None], [[]], True):
+            asked = {"document_id": one.id, "update": update, "initialize": True}
+            assert await one.socket.call("ydoc:document:update", asked, timeout=5) is None
+        await one.write("Words.")
+        await two.hear()
+        assert two.text == "Words." and two.updates.empty()
 
 
 async def test_what_was_just_written_is_saved_though_the_page_is_closed(server: Server, ada: Person) -> None:

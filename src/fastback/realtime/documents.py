@@ -11,10 +11,11 @@ import importlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from fastback.access.identity import User
 from fastback.features.notes.service import Notes
-from fastback.kit.http import HttpError
+from fastback.kit.http import Forbidden, HttpError
 from fastback.kit.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -24,11 +25,18 @@ log = logging.getLogger("fastback.realtime")
 
 #: The largest document (bytes of its updates), and how many a page may have open.
 MOST, MOST_OPEN = 2 * 1024 * 1024, 20
-#: So many updates are merged into one: some milliseconds of work.
+#: So many updates are merged into one: less than a millisecond of work, four for the largest document.
 _MERGED = 200
 #: Seconds of rest after which a text is saved.
 _REST = 0.5
 _EMPTY = b"\x00\x00"
+
+
+def _merged(*updates: bytes) -> bytes:
+    """One update that does what all of these do. Raises: ValueError, for what is no update."""
+    from pycrdt import merge_updates  # some megabytes, loaded beside the loop when the first document is opened
+
+    return merge_updates(*updates)
 
 
 class Document:
@@ -38,7 +46,7 @@ class Document:
         self.note_id = note_id
         self.updates: list[bytes] = []
         self.pages: set[str] = set()
-        self.turn = asyncio.Lock()
+        #: Waits until nobody has written for a moment, or saves.
         self.saving: asyncio.Task[None] | None = None
         #: What is not saved yet, and who wrote it.
         self.unsaved: tuple[User, dict[str, Any]] | None = None
@@ -63,8 +71,9 @@ class Documents:
         self._realtime = realtime
         self._notes = notes
         self._open: dict[str, Document] = {}
-        #: Yjs's merging; loaded when the first document is opened.
-        self._merge: Callable[..., bytes] | None = None
+        #: What is told about a note is done in the order in which it came, by whomever: a page that leaves, or goes,
+        #: does so when what it wrote before has been taken over.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         for event, handler in (
             ("ydoc:document:join", self._join),
             ("ydoc:document:state", self._state),
@@ -79,9 +88,13 @@ class Documents:
     async def close(self) -> None:
         """Save what is not saved yet."""
         for document in list(self._open.values()):
-            if document.saving is not None:
-                document.saving.cancel()
-            await self._save(document)
+            async with self._turn(document.note_id):
+                if document.saving is not None:
+                    document.saving.cancel()
+                await self._save(document)
+
+    def _turn(self, note_id: str) -> asyncio.Lock:
+        return self._turns.setdefault(note_id, asyncio.Lock())
 
     def _guarded(self, handler: Callable[[str, User, str, Any], Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         """A handler for an event that names a note's document, by somebody who is signed in."""
@@ -90,8 +103,15 @@ class Documents:
             document_id = data.get("document_id") if isinstance(data, dict) else None
             if not isinstance(document_id, str) or not document_id.startswith(("note:", "note_")):
                 return None
-            session = await self._realtime.session(sid)
-            return None if session is None else await handler(sid, session.user, document_id[5:], data)
+            # Looked up before waiting: the page may be gone when it is its turn.
+            session = self._realtime.sessions.get(sid)
+            if session is not None:
+                async with self._turn(document_id[5:]):
+                    if await self._realtime.lasts(session):
+                        return await handler(sid, session.user, document_id[5:], data)
+            # Not within the turn, which the disconnecting waits for.
+            await self._realtime.io.disconnect(sid)
+            return None
 
         return handle
 
@@ -99,33 +119,30 @@ class Documents:
         document = self._open.get(note_id)
         return document if document is not None and sid in document.pages else None
 
-    async def _merged(self, updates: list[bytes]) -> bytes:
-        """One update that does what all of these do. Raises: ValueError, for what is no update."""
-        if not updates:
-            return _EMPTY
-        if self._merge is None:
-            self._merge = (await asyncio.to_thread(importlib.import_module, "pycrdt")).merge_updates
-        if len(updates) <= _MERGED:
-            return self._merge(*updates)
-        return await asyncio.to_thread(self._merge, *updates)
+    def _state_of(self, document: Document) -> bytes:
+        """One update that does what all of a document's do, which it stands for from now on."""
+        if len(document.updates) > 1:
+            document.updates = [_merged(*document.updates)]
+        return document.updates[0] if document.updates else _EMPTY
 
     # -- coming and going ------------------------------------------------------------------------------------------
 
     async def _join(self, sid: str, user: User, note_id: str, data: Any) -> None:
         if not await self._notes.may_watch(note_id, user):
             return
+        await asyncio.to_thread(importlib.import_module, "pycrdt")
+        content = await self._notes.content(note_id)
         opened = sum(1 for one in self._open.values() if sid in one.pages)
-        document = self._open.setdefault(note_id, Document(note_id))
-        if sid not in document.pages and opened >= MOST_OPEN:
+        if self._joined(sid, note_id) is None and opened >= MOST_OPEN:
             log.warning("a page has more than %d notes open", MOST_OPEN)
             return
+        if self._realtime.sessions.get(sid) is None:
+            return  # gone, and nobody would say so again
+        document = self._open.setdefault(note_id, Document(note_id))
         document.pages.add(sid)
-        async with document.turn:
-            await self._realtime.io.enter_room(sid, document.room)
-            state = await self._merged(document.updates)
-            content = await self._notes.content(note_id)
-            told = {"document_id": document.id, "state": list(state), "content": content}
-            await self._realtime.io.emit("ydoc:document:state", told, room=sid)
+        await self._realtime.io.enter_room(sid, document.room)
+        told = {"document_id": document.id, "state": list(self._state_of(document)), "content": content}
+        await self._realtime.io.emit("ydoc:document:state", told, room=sid)
         who = {
             "document_id": document.id,
             "user_id": data.get("user_id", sid),
@@ -146,32 +163,37 @@ class Documents:
 
     async def _gone(self, sid: str) -> None:
         """A page has disconnected."""
-        for document in [one for one in self._open.values() if sid in one.pages]:
-            document.pages.discard(sid)
-            self._forget(document)
+        for note_id in [one.note_id for one in self._open.values() if sid in one.pages]:
+            await self.lost(note_id, sid)
+
+    async def lost(self, note_id: str, sid: str) -> None:
+        """A page is gone, or its user may not read a note any more."""
+        async with self._turn(note_id):
+            document = self._joined(sid, note_id)
+            if document is not None:
+                document.pages.discard(sid)
+                self._forget(document)
+
+    async def deleted(self, note_id: str) -> None:
+        """There is no such note any more."""
+        async with self._turn(note_id):
+            document = self._open.pop(note_id, None)
+            if document is not None and document.saving is not None:
+                document.saving.cancel()
 
     def _forget(self, document: Document) -> None:
         """A document that nobody has open lives on in its note alone, once that is saved."""
-        if not document.pages and document.saving is None and self._open.get(document.note_id) is document:
-            del self._open[document.note_id]
-
-    def lost(self, note_id: str, sid: str) -> None:
-        """A page's user may not read a note any more."""
-        document = self._open.get(note_id)
-        if document is not None:
-            document.pages.discard(sid)
-            self._forget(document)
+        if not document.pages and document.saving is None:
+            self._open.pop(document.note_id, None)
 
     # -- what is written -------------------------------------------------------------------------------------------
 
     async def _state(self, sid: str, user: User, note_id: str, data: Any) -> None:
         document = self._joined(sid, note_id)
-        if document is None:
-            return
-        async with document.turn:
-            state = await self._merged(document.updates)
-        told = {"document_id": document.id, "state": list(state), "sessions": sorted(document.pages)}
-        await self._realtime.io.emit("ydoc:document:state", told, room=sid)
+        if document is not None:
+            state, sessions = list(self._state_of(document)), sorted(document.pages)
+            told = {"document_id": document.id, "state": state, "sessions": sessions}
+            await self._realtime.io.emit("ydoc:document:state", told, room=sid)
 
     async def _update(self, sid: str, user: User, note_id: str, data: Any) -> list[int] | None:
         """Take a change over. A page that fills an empty document (`initialize`) is answered with what it holds then:
@@ -179,35 +201,38 @@ class Documents:
         document = self._joined(sid, note_id)
         if document is None:
             return None
-        async with document.turn:
-            written = data.get("data") if isinstance(data.get("data"), dict) else None
-            try:
-                await self._notes.check_writing(note_id, user, written)
-            except HttpError as error:
-                if written and "files" in written and error.status == 403:
-                    words = {"message": "Cannot attach files you cannot access"}
-                    await self._realtime.io.emit("error", words, room=sid)
-                return None
-            update, first = data.get("update"), bool(data.get("initialize"))
-            if first and document.updates:
-                return list(await self._merged(document.updates))
-            stored = bool(update) and await self._take(document, update)
-            if stored:
-                told = {
-                    "document_id": document.id,
-                    "user_id": data.get("user_id", sid),
-                    "update": update,
-                    "socket_id": sid,
-                }
-                await self._realtime.emit("ydoc:document:update", told, room=document.room, skip=sid)
+        written = data.get("data") if isinstance(data.get("data"), dict) else None
+        try:
+            await self._notes.check_writing(note_id, user, written)
+        except Forbidden:
+            words = {"message": "Cannot attach files you cannot access"}
+            await self._realtime.io.emit("error", words, room=sid)
+            return None
+        except HttpError:
+            return None
+        update, first = data.get("update"), bool(data.get("initialize"))
+        if first and document.updates:
+            return list(self._state_of(document))
+        stored = bool(update) and self._take(document, update)
+        if stored:
+            told = {
+                "document_id": document.id,
+                "user_id": data.get("user_id", sid),
+                "update": update,
+                "socket_id": sid,
+            }
+            await self._realtime.emit("ydoc:document:update", told, room=document.room, skip=sid)
         if written and not first:
             self._save_soon(document, user, written)
         return update if first and stored else None
 
-    async def _take(self, document: Document, update: Any) -> bool:
+    def _take(self, document: Document, update: Any) -> bool:
+        """Keep an update; whether it is one, and there is room for it."""
+        if not isinstance(update, list):
+            return False  # of a number Python would make as many bytes
         try:
             given = bytes(update)
-            await self._merged([given])
+            _merged(given)
         except (TypeError, ValueError):
             return False
         if document.size + len(given) > MOST:
@@ -215,7 +240,7 @@ class Documents:
             return False
         document.updates.append(given)
         if len(document.updates) >= _MERGED:
-            document.updates = [await self._merged(document.updates)]
+            self._state_of(document)
         return True
 
     async def _awareness(self, sid: str, user: User, note_id: str, data: Any) -> None:
@@ -237,9 +262,10 @@ class Documents:
 
     async def _save_later(self, document: Document) -> None:
         await asyncio.sleep(_REST)
-        document.saving = None
-        await self._save(document)
-        self._forget(document)
+        async with self._turn(document.note_id):
+            await self._save(document)
+            document.saving = None
+            self._forget(document)
 
     async def _save(self, document: Document) -> None:
         if document.unsaved is None:

@@ -45,17 +45,19 @@ class NoteRooms:
     async def _deleted(self, event: NoteDeleted) -> None:
         for one in _rooms(event.note_id):
             await self._realtime.io.close_room(one)
+        await self._documents.deleted(event.note_id)
 
     async def _grants_changed(self, event: GrantsChanged) -> None:
         """Whoever may not read a note any more follows it no longer."""
         if event.resource_type != "note":
             return
-        for one in _rooms(event.resource_id):
-            for sid in list(self._realtime.members(one) or ()):
-                session = self._realtime.sessions.get(sid)
-                if session is None or not await self._notes.may_watch(event.resource_id, session.user):
+        rooms = _rooms(event.resource_id)
+        for sid in {sid for one in rooms for sid in self._realtime.members(one) or ()}:
+            session = self._realtime.sessions.get(sid)
+            if session is None or not await self._notes.may_watch(event.resource_id, session.user):
+                for one in rooms:
                     await self._realtime.io.leave_room(sid, one)
-                    self._documents.lost(event.resource_id, sid)
+                await self._documents.lost(event.resource_id, sid)
 
 
 def _rooms(note_id: str) -> tuple[str, str]:

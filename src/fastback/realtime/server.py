@@ -185,12 +185,18 @@ class Realtime:
     async def session(self, sid: str) -> Session | None:
         """The signed-in session of a socket; one whose session has ended is disconnected."""
         session = self.sessions.get(sid)
-        if session is not None:
-            identity = await self._identities.optional(session.token, PATH)
-            if identity is not None and identity.user.is_verified:
-                return session
+        if session is not None and await self.lasts(session):
+            return session
         await self.io.disconnect(sid)
         return None
+
+    async def lasts(self, session: Session) -> bool:
+        """Whether a session has not ended; its user is then as they are now."""
+        identity = await self._identities.optional(session.token, PATH)
+        if identity is None or not identity.user.is_verified:
+            return False
+        session.user = identity.user
+        return True
 
     async def _heartbeat(self, sid: str, data: Any = None) -> None:
         # Looking the session up is all: it counts as seen, and one that has ended is disconnected.

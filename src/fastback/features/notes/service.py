@@ -125,10 +125,12 @@ class Notes:
             await self._check_files(note, data["files"], user)
 
     async def keep(self, note_id: str, user: User, data: dict[str, Any]) -> None:
-        """Save what was written in an open page. Raises: as `check_writing`."""
-        data = clean(data) or {}
-        await self.check_writing(note_id, user, data)
-        await self._written(note_id, NoteChange(), data)
+        """Save what was written in an open page, by this user last; files in it were judged when they were attached.
+
+        Raises: as `check_writing`.
+        """
+        await self.check_writing(note_id, user, None)
+        await self._written(note_id, NoteChange(), clean(data))
 
     async def _check_files(self, note: Note, files: Any, user: User) -> None:
         """Only what is attached anew has to be the user's to read: the rest is somebody else's who edits, too."""
