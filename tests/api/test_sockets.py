@@ -238,6 +238,58 @@ async def test_nobody_joins_a_chat_that_is_not_theirs(ada: Person, bob: Person) 
         assert page.of("typing") == []
 
 
+async def test_who_may_not_read_a_chat_any_more_hears_no_more_of_it(ada: Person, bob: Person, cy: Person) -> None:
+    chat_id = await a_chat(ada)
+    (await ada.post(f"/api/v1/chats/{chat_id}/share", {"share_mode": "continue"})).ok()
+    access = f"/api/v1/chats/shared/{chat_id}/access/update"
+    readers = [{"principal_type": "user", "principal_id": one.id, "permission": "read"} for one in (bob, cy)]
+    (await ada.post(access, {"access_grants": readers})).ok()
+    async with open_page(ada) as page, open_page(bob) as out, open_page(cy) as stays:
+        for one in (page, out, stays):
+            assert await says(one, chat_id, type="join") is True
+        await page.until("chat:presence", lambda data: len(data["users"]) == 3)
+        page.events.clear()
+        (await ada.post(access, {"access_grants": readers[1:]})).ok()
+        for one in (page, out, stays):
+            await one.until("chat:access")
+        await page.until("chat:presence", lambda data: {one["id"] for one in data["users"]} == {ada.id, cy.id})
+        out.events.clear()
+        assert await says(page, chat_id, type="typing", data={"typing": True}) is True
+        await stays.until("typing")
+        assert out.events == []
+        # Without the share nobody but the owner is left.
+        page.events.clear()
+        (await ada.delete(f"/api/v1/chats/{chat_id}/share")).ok()
+        await page.until("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
+
+
+async def test_a_chat_taken_out_of_a_shared_folder_is_closed_to_its_readers(ada: Person, bob: Person) -> None:
+    folder = str((await ada.post("/api/v1/folders/", {"name": "Ours"})).ok()["id"])
+    grants = [{"principal_type": "user", "principal_id": bob.id, "permission": "read"}]
+    (await ada.post(f"/api/v1/folders/{folder}/access/update", {"access_grants": grants})).ok()
+    taken, kept = await a_chat(ada), await a_chat(ada)
+    for chat_id in (taken, kept):
+        (await ada.post(f"/api/v1/chats/{chat_id}/folder", {"folder_id": folder})).ok()
+    async with open_page(ada) as page, open_page(bob) as other:
+        for chat_id in (taken, kept):
+            assert await says(page, chat_id, type="join") is True
+            assert await says(other, chat_id, type="join") is True
+        page.events.clear()
+        (await ada.post(f"/api/v1/chats/{taken}/folder", {"folder_id": None})).ok()
+        await page.until("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
+        assert {one["chat_id"] for one in page.events if one["data"]["type"] == "chat:presence"} == {taken}
+        await page.until("chat:access")
+        await other.until("chat:access")
+        page.events.clear()
+        other.events.clear()
+        (await ada.post(f"/api/v1/folders/{folder}/access/update", {"access_grants": []})).ok()
+        await page.until("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
+        await other.until("chat:access")
+        assert [one["chat_id"] for one in other.events if one["data"]["type"] == "chat:access"] == [kept]
+        # To the owner nothing has changed.
+        assert page.of("chat:access") == []
+
+
 async def test_a_socket_that_goes_leaves_its_chats(ada: Person, cy: Person) -> None:
     chat_id = await a_chat(ada)
     async with open_page(ada) as page:

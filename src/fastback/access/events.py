@@ -1,4 +1,4 @@
-"""What happens to identities; caches and sockets listen."""
+"""What happens to identities and to who may see what; caches and sockets listen."""
 
 from __future__ import annotations
 

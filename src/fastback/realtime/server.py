@@ -9,12 +9,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
+from fastback.access.events import GrantsChanged, GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
 from fastback.access.identity import Identities, User
 from fastback.completions.events import ChatWatchers, TurnEvent
 from fastback.completions.request import is_stored
 from fastback.features.chats import reading
 from fastback.features.chats.access import ChatAccess
+from fastback.features.chats.events import ChatDeleted
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.realtime.library import redis_manager, socketio
@@ -78,6 +79,8 @@ class Realtime:
         bus.subscribe(SessionsRevoked, lambda event: self.disconnect_user(event.user_id))
         bus.subscribe(UserDeleted, lambda event: self.disconnect_user(event.user_id))
         bus.subscribe(GroupsChanged, self._access_changed)
+        bus.subscribe(GrantsChanged, self._grants_changed)
+        bus.subscribe(ChatDeleted, lambda event: self._look_again([event.chat_id]))
         bus.subscribe(TokenRevoked, lambda event: self._disconnect_token(event.user_id))
         watchers.others = self._others  # type: ignore[method-assign]
         watchers.user_of = self._user_of  # type: ignore[method-assign]
@@ -232,9 +235,7 @@ class Realtime:
         if kind == "join":
             return await self._join(sid, session, chat_id)
         if kind == "leave":
-            session.chat_ids.discard(chat_id)
-            await self.io.leave_room(sid, f"chat:{chat_id}")
-            await self._presence(chat_id)
+            await self._leave(sid, session, chat_id)
             return True
         if kind == "typing":
             return await self._typing(sid, session.user, chat_id, event)
@@ -249,6 +250,35 @@ class Realtime:
         session.chat_ids.add(chat_id)
         await self._presence(chat_id)
         return True
+
+    async def _grants_changed(self, event: GrantsChanged) -> None:
+        if event.resource_type in ("chat", "shared_chat"):
+            await self._look_again([event.resource_id])
+        elif event.resource_type == "folder":
+            # It opens what lies in the folders below it, too. To owners nothing changes.
+            open_chats = {chat_id for _, one in self.sessions.items() for chat_id in one.chat_ids}
+            await self._look_again(list(open_chats), owners=False)
+
+    async def _look_again(self, chat_ids: list[str], *, owners: bool = True) -> None:
+        """Have pages look again at these chats; who may not read one any more follows it no longer."""
+        rooms = {chat_id: members for chat_id in chat_ids if (members := self.members(f"chat:{chat_id}"))}
+        owner_of = await self._rights.owners(list(rooms)) if rooms else {}
+        for chat_id, members in rooms.items():
+            for sid in list(members):
+                session = self.sessions.get(sid)
+                own = session is not None and owner_of.get(chat_id) == session.user.id
+                if own and not owners:
+                    continue
+                if session is None or not (own or await self._rights.may(chat_id, session.user)):
+                    await self._leave(sid, session, chat_id)
+                told = {"chat_id": chat_id, "shared": True, "data": {"type": "chat:access", "data": {}}}
+                await self.io.emit("events", told, to=sid)
+
+    async def _leave(self, sid: str, session: Session | None, chat_id: str) -> None:
+        if session is not None:
+            session.chat_ids.discard(chat_id)
+        await self.io.leave_room(sid, f"chat:{chat_id}")
+        await self._presence(chat_id)
 
     async def _typing(self, sid: str, user: User, chat_id: str, event: Any) -> bool:
         told = event.get("data")

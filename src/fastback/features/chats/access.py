@@ -18,7 +18,7 @@ class _Place(msgspec.Struct):
     meta: dict[str, Any] | None
 
 
-class _Folder(msgspec.Struct):
+class _Owned(msgspec.Struct):
     id: str
     user_id: str
 
@@ -58,6 +58,11 @@ class ChatAccess:
             return True
         return place.folder_id is not None and await self._granted_folder(place.folder_id, user, permission)
 
+    async def owners(self, chat_ids: list[str]) -> dict[str, str]:
+        """Whose these chats are, by their ids."""
+        text = "SELECT id, user_id FROM chat WHERE id = ANY(:ids)"
+        return {one.id: one.user_id for one in await self._db.all(_Owned, "chats.owners", text, ids=chat_ids)}
+
     def governs(self, owner_id: str, user: User) -> bool:
         """Whether a user may do with a chat what its owner may: administrators, unless they are kept out of chats."""
         return owner_id == user.id or (user.is_admin and self._settings.enable_admin_chat_access)
@@ -79,7 +84,7 @@ class ChatAccess:
             )
             if mode != "continue":
                 return False
-        above = await self._db.all(_Folder, "chats.folders_above", _ABOVE, folder_id=folder_id)
+        above = await self._db.all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
         if any(one.user_id == user.id for one in above):
             return True
         return bool(await self._grants.accessible(user.id, "folder", [one.id for one in above]))
@@ -90,7 +95,7 @@ class ChatAccess:
 
     async def may_write_folder(self, folder_id: str, user: User) -> bool:
         """Whether a user may put chats into a folder."""
-        above = await self._db.all(_Folder, "chats.folders_above", _ABOVE, folder_id=folder_id)
+        above = await self._db.all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
         if any(one.user_id == user.id for one in above):
             return True
         return bool(await self._grants.accessible(user.id, "folder", [one.id for one in above], "write"))
@@ -104,7 +109,7 @@ class ChatAccess:
         """The top of the user's tree that a folder lies in; of a shared part of it, its own top."""
         if folder_id is None:
             return None
-        above = await self._db.all(_Folder, "chats.folders_above", _ABOVE, folder_id=folder_id)
+        above = await self._db.all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
         if not above or any(one.user_id != user.id for one in above):
             return None
         shared = await self._grants.of_many("folder", [one.id for one in above])

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from fastback import messages
+from fastback.access.events import GrantsChanged
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.chats import history, live, reading, schemas, shown, store, tags, turns
@@ -210,4 +211,5 @@ async def move(chat_id: str, data: schemas.FolderForm, user: VerifiedUser, db: D
         raise NotFound(messages.NOT_FOUND)
     await store.move(db, chat_id, data.folder_id, own=own)
     await chats.bus.publish(ChatWritten(chat_id, head.user_id))
+    await chats.bus.publish(GrantsChanged("chat", chat_id))
     return await _answered(chat_id, user, chats)

@@ -59,6 +59,7 @@ async def share(chat_id: str, user: VerifiedUser, chats: Chats, data: schemas.Sh
         share_id=chat.share_id,
         mode=mode,
     )
+    await chats.bus.publish(GrantsChanged("shared_chat", chat_id))
     return await chats.again(chat_id)
 
 
