@@ -6,6 +6,7 @@ import asyncio
 
 import jwt
 import pytest
+import socketio
 
 from conftest import PASSWORD, Person, Server
 
@@ -164,6 +165,20 @@ class TestTrustedHeader:
         person = Person(server.url, session["token"])
         server.people.append(person)
         (await person.get("/api/v1/auths/", headers={"x-email": "eve@example.com"})).refused(401)
+
+    async def test_another_role_closes_what_stands_open(self, server: Server) -> None:
+        anonymous = server.stranger()
+        body, headers = {"email": "", "password": ""}, {"x-email": "ada@example.com", "x-name": "Ada"}
+        session = (await anonymous.post("/api/v1/auths/signin", body, headers=headers)).ok()
+        socket = socketio.AsyncClient(reconnection=False)
+        gone = asyncio.Event()
+        socket.on("disconnect", lambda *_: gone.set())
+        path, auth = "/ws/socket.io", {"token": session["token"]}
+        await socket.connect(server.url, socketio_path=path, transports=["websocket"], auth=auth)
+        assert await socket.call("user-join", {"auth": auth}, timeout=5) == {"id": session["id"], "name": "Ada"}
+        again = await anonymous.post("/api/v1/auths/signin", body, headers={**headers, "x-role": "user"})
+        assert again.ok()["role"] == "user"
+        await asyncio.wait_for(gone.wait(), 5)
 
 
 class TestNobody:

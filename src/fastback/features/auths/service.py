@@ -204,6 +204,8 @@ class Accounts:
                     text = 'UPDATE "user" SET role = :role WHERE id = :id'
                     await self._db.execute("auths.set_role", text, id=who.id, role=role)
                     who.role = role
+                    # The token counts on, but what stands open is opened anew.
+                    await self._bus.publish(SessionsRevoked(who.id))
                     await self._bus.publish(UserChanged(who.id))
                     await self._told("user.role_updated", who, "trusted_header")
             elif role:
