@@ -12,6 +12,7 @@ from conftest import Person, Server
 from fastback.features.apps.keys import AppKeys
 from fastback.kit.db import Database
 from fastback.settings import Settings
+from standing_in import standing_in
 
 _A = "/api/v1/apps"
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
@@ -54,13 +55,8 @@ async def clock() -> AsyncIterator[Any]:
                 return aiohttp.web.Response(status=403)
         return aiohttp.web.Response(status=302, headers={"location": "/"})
 
-    application = aiohttp.web.Application()
-    application.router.add_route("*", "/{path:.*}", answer)
-    runner = aiohttp.web.AppRunner(application)
-    await runner.setup()
-    await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}", asked
-    await runner.cleanup()
+    async with standing_in(answer) as url:
+        yield url, asked
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from conftest import Person
 from fastback.features.tools import specs_routes
 from fastback.features.tools.specs_routes import chosen
+from standing_in import standing_in
 
 _VERIFY = "/api/v1/configs/tool_servers/verify"
 
@@ -71,14 +72,8 @@ class Mcp:
 @pytest.fixture
 async def mcp() -> AsyncIterator[Mcp]:
     found = Mcp()
-    application = aiohttp.web.Application()
-    application.router.add_route("*", "/{path:.*}", found.answer)
-    runner = aiohttp.web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield found
-    await runner.cleanup()
+    async with standing_in(found.answer) as found.url:
+        yield found
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from fastback.access.happened import Happened
 from fastback.features.terminals import socket
 from fastback.features.terminals.proxy_routes import clean
 from fastback.kit.bus import Bus
+from standing_in import standing_in
 
 _T = "/api/v1/terminals"
 
@@ -65,15 +66,9 @@ class Elsewhere:
 @pytest.fixture
 async def elsewhere() -> AsyncIterator[Elsewhere]:
     found = Elsewhere()
-    application = aiohttp.web.Application(client_max_size=64 * 1024 * 1024)
-    application.router.add_route("*", "/{path:.*}", found.answer)
-    runner = aiohttp.web.AppRunner(application)
-    await runner.setup()
-    await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield found
-    found.first_half.set()
-    await runner.cleanup()
+    async with standing_in(found.answer, largest=64 * 1024 * 1024) as found.url:
+        yield found
+        found.first_half.set()
 
 
 @pytest.fixture
@@ -168,6 +163,7 @@ async def test_who_may_and_where(ada: Person, bob: Person, anonymous: Person, el
         {"id": "off", "url": elsewhere.url, "enabled": False},
         {"id": "nowhere", "url": ""},
         {"id": "dead", "url": "http://127.0.0.1:9"},
+        {"id": "blank", "url": elsewhere.url, "policy_id": " "},
     )
     (await anonymous.get(f"{_T}/mine/x")).refused(401, "Not authenticated")
     for person, path, status, words in (
@@ -178,6 +174,7 @@ async def test_who_may_and_where(ada: Person, bob: Person, anonymous: Person, el
         (ada, "mine/api/v1/policies", 403, "Path not allowed"),
         (ada, "mine/api/v1/status/", 403, "Path not allowed"),
         (ada, "mine/x/%2e%2e/api/v1/terminals/1", 403, "Path not allowed"),
+        (ada, "blank/api/v1/policies", 403, "Path not allowed"),
         (ada, "mine/%252e%252e/x", 400, "Invalid path"),
         (ada, "mine/a%5Cb", 400, "Invalid path"),
     ):

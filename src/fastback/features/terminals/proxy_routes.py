@@ -126,7 +126,7 @@ def _target(connection: Connection, path: str, request: Request) -> URL:
     if cleaned is None:
         raise Refused(400, 0, "Invalid path")
     plain = cleaned.rstrip("/")
-    if not connection.get("policy_id") and any(plain == one or plain.startswith(f"{one}/") for one in ADMINISTRATION):
+    if not servers.policy(connection) and any(plain == one or plain.startswith(f"{one}/") for one in ADMINISTRATION):
         raise Refused(403, 0, "Path not allowed")
     query = request.scope["query_string"].decode("latin-1")
     return URL(f"{base}/{quote(cleaned)}" + (f"?{query}" if query else ""), encoded=True)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
-from fastback.completions.request import TEMPORARY
+from fastback.completions.request import is_stored
 from fastback.config import Config
 from fastback.features.connected import opens
 from fastback.settings import Settings
@@ -18,8 +18,6 @@ Connection = dict[str, Any]
 CONTEXTS = {"chat": ("default", "chat_id"), "automation": ("default", "automation_id")}
 #: The header that names the runtime of a terminal.
 CONTEXT_HEADER = "X-Terminal-Context-Id"
-#: Beginnings of ids of chats that are not stored.
-_UNSAVED = (*TEMPORARY, "channel:")
 
 
 class Refused(Exception):
@@ -72,12 +70,16 @@ class Terminals:
         return found
 
 
+def policy(connection: Connection) -> str:
+    """The policy that a connection goes through; empty for none."""
+    return str(connection.get("policy_id") or "").strip()
+
+
 def address(connection: Connection) -> str:
     """Where a server is asked; below the connection's policy, if it has one. Raises: Refused, nobody said where."""
     base = str(connection.get("url") or "").rstrip("/")
-    policy = str(connection.get("policy_id") or "").strip()
-    if policy:
-        return f"{base}/p/{quote(policy, safe='')}"
+    if policy(connection):
+        return f"{base}/p/{quote(policy(connection), safe='')}"
     if not base:
         raise Refused(503, 4003, "Terminal server URL not configured")
     return base
@@ -122,7 +124,7 @@ def chat_context(connection: Connection, chat_id: str) -> dict[str, str]:
     found = _known_contexts(connection).get("chat")
     if not isinstance(found, dict) or found.get("context_id") != "chat_id":
         return {}
-    if not chat_id or chat_id.startswith(_UNSAVED):
+    if not is_stored(chat_id):
         raise Refused(409, 4003, "A saved chat is required for this terminal")
     return {CONTEXT_HEADER: f"chat:{chat_id}"}
 
