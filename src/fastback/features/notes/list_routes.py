@@ -34,8 +34,9 @@ class _Note(msgspec.Struct):
 _COLUMNS = f"""t.id, t.user_id, t.title,
     CASE WHEN t.data IS NULL OR CAST(t.data AS TEXT) IN ('null', '{{}}') THEN NULL
          ELSE substr(COALESCE(t.data -> 'content' ->> 'md', ''), 1, {BEGINNING}) END,
-    t.meta, EXISTS (SELECT 1 FROM pinned_note p WHERE p.note_id = t.id AND p.user_id = :me),
-    t.created_at, t.updated_at"""
+    t.meta, p.note_id IS NOT NULL, t.created_at, t.updated_at"""
+#: Notes with the pin of the user `:me`, if there is one.
+_PINS = "LEFT JOIN pinned_note p ON p.note_id = t.id AND p.user_id = :me"
 
 _ORDERS = {"name": "t.title", "created_at": "t.created_at", "updated_at": "t.updated_at"}
 
@@ -44,8 +45,20 @@ def _data(row: _Note) -> dict[str, Any]:
     return {} if row.beginning is None else {"content": {"md": row.beginning}}
 
 
-async def _items(rows: list[_Note], user: User, catalog: Catalog) -> list[dict[str, Any]]:
-    """Notes as the sidebar shows them; those of deleted owners left out."""
+async def _sidebar(user: User, catalog: Catalog, notes: Notes, **bounds: Any) -> list[dict[str, Any]]:
+    """Notes that are a user's own or granted to them, as the sidebar shows them; those of deleted owners left out."""
+    await notes.check(user)
+    rows, _ = await catalog.rows(
+        _Note,
+        user,
+        resource="note",
+        columns=_COLUMNS,
+        table="note",
+        joined=_PINS,
+        all_to_admins=False,
+        me=user.id,
+        **bounds,
+    )
     shown = [
         {
             "id": row.id,
@@ -64,39 +77,18 @@ async def _items(rows: list[_Note], user: User, catalog: Catalog) -> list[dict[s
     return [one for one in found if one["user"] is not None]
 
 
+def _bounds(page: int | None) -> tuple[int, int] | None:
+    return None if page is None else (PAGE, max(page - 1, 0) * PAGE)
+
+
 @router.get("/")
 async def mine(user: VerifiedUser, catalog: Catalog, notes: Notes, page: int | None = None) -> list[dict[str, Any]]:
-    await notes.check(user)
-    rows, _ = await catalog.rows(
-        _Note,
-        user,
-        resource="note",
-        columns=_COLUMNS,
-        table="note",
-        page=None if page is None else (PAGE, max(page - 1, 0) * PAGE),
-        all_to_admins=False,
-        where="CAST(:me AS TEXT) IS NOT NULL",
-        me=user.id,
-    )
-    return await _items(rows, user, catalog)
+    return await _sidebar(user, catalog, notes, page=_bounds(page))
 
 
 @router.get("/pinned")
 async def pinned(user: VerifiedUser, catalog: Catalog, notes: Notes) -> list[dict[str, Any]]:
-    await notes.check(user)
-    rows, _ = await catalog.rows(
-        _Note,
-        user,
-        resource="note",
-        columns=_COLUMNS,
-        table="pinned_note pn JOIN note",
-        joined="ON t.id = pn.note_id",
-        where="pn.user_id = :me",
-        order="pn.created_at DESC, t.id",
-        all_to_admins=False,
-        me=user.id,
-    )
-    return await _items(rows, user, catalog)
+    return await _sidebar(user, catalog, notes, where="p.note_id IS NOT NULL", order="p.created_at DESC, t.id")
 
 
 @router.get("/search")
@@ -126,9 +118,10 @@ async def search(
         resource="note",
         columns=_COLUMNS,
         table="note",
-        where=f"{listed.where} AND CAST(:me AS TEXT) IS NOT NULL",
+        joined=_PINS,
+        where=listed.where,
         order=listed.order,
-        page=None if page is None else (PAGE, max(page - 1, 0) * PAGE),
+        page=_bounds(page),
         permission=permission or "write",
         **listed.params,
     )
