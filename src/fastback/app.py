@@ -252,7 +252,7 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
         try:
             yield services
         finally:
-            # What is told at the end goes out while there is still time.
+            # Before the work is drained, which waits for what is told.
             for event in ("system.shutdown.started", "system.shutdown.completed"):
                 await bus.publish(Happened(event, source="system"))
             await tasks.drain(10)

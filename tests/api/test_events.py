@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from aiohttp import web
 
 from conftest import Person, Server
 from fastback.kit.web_guard import BlockedAddress, WebGuard
+from standing_in import standing_in
 
 WEBHOOKS = "/api/events/webhooks"
 TARGETS = "/api/v1/notifications/targets"
@@ -29,11 +30,14 @@ class Hook:
         self.url = ""
         self.heard: list[Any] = []
         self.status = 200
+        #: Seconds until it answers.
+        self.patience = 0.0
         self._arrived = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.Response:
         self.heard.append(await request.json())
         self._arrived.set()
+        await asyncio.sleep(self.patience)
         return web.Response(status=self.status, headers={"location": "/elsewhere"})
 
     async def next(self) -> Any:
@@ -45,15 +49,9 @@ class Hook:
 @pytest.fixture
 async def hook() -> AsyncIterator[Hook]:
     made = Hook()
-    application = web.Application()
-    application.router.add_post("/{path:.*}", made.answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    yield made
-    await runner.cleanup()
+    async with standing_in(made.answer) as url:
+        made.url = f"{url}/hook"
+        yield made
 
 
 async def test_a_webhook_is_told_of_what_it_asks_for(ada: Person, bob: Person, hook: Hook) -> None:
@@ -66,6 +64,31 @@ async def test_a_webhook_is_told_of_what_it_asks_for(ada: Person, bob: Person, h
     assert told["subject"] == {"type": "feedback", "id": kept["id"]}
     assert told["data"] == {"rating": 1}
     assert len(hook.heard) == 1  # its own making was not asked for
+
+
+async def test_starting_and_stopping_is_told(started: Callable[..., Any], hook: Hook) -> None:
+    async with started(ENABLE_LOCAL_WEB_FETCH="true") as first:
+        ada = await first.sign_up("Ada")
+        (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["system.*"]})).ok()
+    assert [one["event"] for one in hook.heard] == ["system.shutdown.started", "system.shutdown.completed"]
+    assert hook.heard[0]["source"] == "system" and hook.heard[0]["actor"] is None
+    async with started(ENABLE_LOCAL_WEB_FETCH="true"):
+        while len(hook.heard) < 4:
+            await hook.next()
+    assert {one["event"] for one in hook.heard[2:4]} == {"system.startup.started", "system.startup.completed"}
+
+
+async def test_a_webhook_that_is_silent_holds_up_no_stop(
+    started: Callable[..., Any], hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastback.kit.tasks.LAST_SECONDS", 0.2)
+    hook.patience = 30
+    async with started(ENABLE_LOCAL_WEB_FETCH="true") as server:
+        ada = await server.sign_up("Ada")
+        (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["system.shutdown.started"]})).ok()
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < 5
+    assert len(hook.heard) == 1
 
 
 async def test_targets_say_about_whom(ada: Person, bob: Person, cy: Person, hook: Hook) -> None:

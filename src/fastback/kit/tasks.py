@@ -10,6 +10,9 @@ from typing import Any
 
 log = logging.getLogger("fastback.tasks")
 
+#: Seconds that work in the background which is to arrive gets when the server stops.
+LAST_SECONDS = 3.0
+
 
 class Tasks:
     """Named groups of asyncio tasks; `group` is what they belong to, a chat's id for instance."""
@@ -18,6 +21,7 @@ class Tasks:
         self._running: dict[str, tuple[asyncio.Task[Any], str | None]] = {}
         self._groups: dict[str, list[str]] = {}
         self._background: set[asyncio.Task[Any]] = set()
+        self._awaited: set[asyncio.Task[Any]] = set()
         self._endings: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
     def start(
@@ -79,13 +83,19 @@ class Tasks:
         await asyncio.wait([task], timeout=10)
         return True
 
-    def background(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run something that nobody lists or stops; a failure is logged."""
+    def background(self, work: Coroutine[Any, Any, Any], *, awaited: bool = False) -> None:
+        """Run something that nobody lists or stops; a failure is logged.
+
+        What is `awaited` may end by itself when the server stops, if that does not take long.
+        """
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
+        if awaited:
+            self._awaited.add(task)
 
         def ended(done: asyncio.Task[Any]) -> None:
             self._background.discard(done)
+            self._awaited.discard(done)
             if not done.cancelled() and (error := done.exception()) is not None:
                 log.error("background work failed", exc_info=error)
 
@@ -117,6 +127,8 @@ class Tasks:
                 task.cancel()
             if pending:
                 await asyncio.wait(pending, timeout=5)
+        if self._awaited:
+            await asyncio.wait(list(self._awaited), timeout=LAST_SECONDS)
         for task in list(self._background):
             task.cancel()
         if self._background:

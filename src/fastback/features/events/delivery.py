@@ -35,7 +35,7 @@ class Delivery:
         """Start the delivery, where anybody wants to be told."""
         asked = [one for one in self._webhooks.all() if one["url"] and wants(one, event.event)]
         if asked:
-            self._tasks.background(self._deliver(asked, message_of(event, self._instance_id)))
+            self._tasks.background(self._deliver(asked, message_of(event, self._instance_id)), awaited=True)
 
     async def _deliver(self, asked: list[dict[str, object]], message: Message) -> None:
         known = catalog().get(message["event"])

@@ -65,7 +65,7 @@ class Notifications:
     def happened(self, event: Happened) -> None:
         """Start telling whom it concerns."""
         if self.wanted(event.event):
-            self._tasks.background(self._tell(message_of(event, "")))
+            self._tasks.background(self._tell(message_of(event, "")), awaited=True)
 
     async def _tell(self, message: Message) -> None:
         for user_id in concerned(message):
