@@ -1,4 +1,5 @@
-"""`python -m bench.watch URL TOKEN`: reads the list of models all the time, until its input ends; says the times.
+"""`python -m bench.watch URL TOKEN BEAT`: reads the list of models every BEAT seconds, until its input
+ends; says the times.
 
 In a process of its own, so that nothing that is measured with waits for what is measured. Milliseconds, as a JSON list.
 """
@@ -13,16 +14,13 @@ import sys
 import time
 from urllib.parse import urlsplit
 
-#: Seconds between two requests.
-BEAT = 0.003
-
 
 def main() -> None:
-    url, token = sys.argv[1:]
+    url, token, beat = sys.argv[1:]
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port)
     times: list[float] = []
-    while not select.select([sys.stdin], [], [], BEAT)[0]:
+    while not select.select([sys.stdin], [], [], float(beat))[0]:
         started = time.perf_counter()
         connection.request("GET", "/api/models", headers={"authorization": f"Bearer {token}"})
         connection.getresponse().read()

@@ -39,7 +39,6 @@ class ConfigBodies:
         self._settings = settings
         self._config = config
         self._bodies: dict[tuple[str | None, str | None], tuple[int, bytes]] = {}
-        #: What is new, as the page shows it.
 
     def body(self, role: str | None, default_models: str | None = None) -> bytes:
         known = self._bodies.get((role, default_models))
