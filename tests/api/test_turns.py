@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from typing import Any
 
 import pytest
 
 from conftest import Person, Server
 from fastback.access.happened import Audience, Happened
+from fastback.completions.answer import Answer
+from fastback.completions.tags import TagSplitter
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from page import open_page
@@ -156,6 +160,40 @@ async def test_continuing_adds_to_the_answer(ada: Person) -> None:
         answer = answer_of(await page.chat(first["chat_id"]), first["answer"])
         texts = [part["text"] for part in answer["output"][0]["content"]]
         assert texts[0] == "word0 word1" and len(texts) == 2
+
+
+async def test_calls_of_tools_are_shown_and_kept(ada: Person) -> None:
+    fields = {"city": {"type": "string"}, "days": {"type": "integer"}}
+    tools = [
+        {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": fields}}}
+        for name in ("weather_at", "rain_at")
+    ]
+    async with open_page(ada) as page:
+        done = await page.ask("Ask weather_at and rain_at", tools=tools)
+        kept = answer_of(await page.chat(done["chat_id"]), done["answer"])["output"]
+        events = page.of("response:completion")
+    assert [(one["type"], one["name"], one["status"]) for one in kept] == [
+        ("function_call", "weather_at", "completed"),
+        ("function_call", "rain_at", "completed"),
+    ]
+    for place, call in enumerate(kept):
+        assert json.loads(call["arguments"]) == {"city": "demo", "days": 2}
+        kind = "response.function_call_arguments.delta"
+        deltas = [one for one in events if one.get("type") == kind and one["item_id"] == call["id"]]
+        assert "".join(one["delta"] for one in deltas) == call["arguments"]
+        assert {one["output_index"] for one in deltas} == {place}
+
+
+def test_a_long_call_costs_no_more_at_its_end() -> None:
+    answer, count = Answer(TagSplitter()), 60_000
+    piece = {"index": 0, "id": "c", "function": {"name": "write", "arguments": "word "}}
+    payload = json.dumps({"choices": [{"delta": {"tool_calls": [piece]}}]}).encode()
+    began = time.perf_counter()
+    for _ in range(count):
+        answer.feed(payload)
+    assert time.perf_counter() - began < 2
+    (delta,) = [one["data"] for one in answer.take_frames() if one["data"]["type"].endswith("delta")]
+    assert delta["delta"] == answer.output()[0]["arguments"] == "word " * count
 
 
 async def test_reasoning_is_told_apart(ada: Person) -> None:

@@ -57,21 +57,39 @@ def item_id(prefix: str) -> str:
     return f"{prefix}_{uuid.uuid4().hex[:24]}"
 
 
-class _Text:
-    """A message or reasoning item whose text gathers in pieces."""
+class _Growing:
+    """An item whose text gathers in pieces."""
 
-    __slots__ = ("before", "item", "pieces")
+    __slots__ = ("item", "pieces")
 
-    def __init__(self, item: dict[str, Any], before: list[dict[str, Any]] | None = None) -> None:
+    def __init__(self, item: dict[str, Any]) -> None:
         self.item = item
         self.pieces: list[str] = []
-        #: Content that stood there already, when an answer is continued.
-        self.before = before or []
 
     def text(self) -> str:
         if len(self.pieces) > 1:
             self.pieces = ["".join(self.pieces)]
         return self.pieces[0] if self.pieces else ""
+
+
+class _Call(_Growing):
+    """A tool's call, whose arguments gather."""
+
+    __slots__ = ()
+
+    def snapshot(self) -> dict[str, Any]:
+        return {**self.item, "arguments": self.text()}
+
+
+class _Text(_Growing):
+    """A message, or reasoning."""
+
+    __slots__ = ("before",)
+
+    def __init__(self, item: dict[str, Any], before: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(item)
+        #: Content that stood there already, when an answer is continued.
+        self.before = before or []
 
     def snapshot(self, status: str | None = None) -> dict[str, Any]:
         text = self.text()
@@ -95,9 +113,9 @@ class Answer:
 
     def __init__(self, splitter: TagSplitter, previous: list[dict[str, Any]] | None = None) -> None:
         self._splitter = splitter
-        self._items: list[_Text | dict[str, Any]] = []
+        self._items: list[_Text | _Call | dict[str, Any]] = []
         self._open: _Text | None = None
-        self._calls: dict[int, dict[str, Any]] = {}
+        self._calls: dict[int, _Call] = {}
         self._frames: list[Frame] = []
         self._delta: Frame | None = None
         self._delta_pieces: list[str] = []
@@ -187,8 +205,7 @@ class Answer:
             current = self._begin(
                 {"type": "message", "id": item_id("msg"), "status": "in_progress", "role": "assistant", "content": []}
             )
-        current.pieces.append(text)
-        self._add_delta("response.output_text.delta", current, text)
+        self._grow("response.output_text.delta", current, text, content_index=len(current.before))
 
     def _reason(self, text: str, tags: tuple[str, str], attributes: dict[str, str] | None) -> None:
         current = self._open
@@ -209,8 +226,7 @@ class Answer:
             self._flush_delta()
             self._frame("response.output_item.added", len(self._items) - 1, item=dict(current.item))
         if text:
-            current.pieces.append(text)
-            self._add_delta("response.reasoning_text.delta", current, text)
+            self._grow("response.reasoning_text.delta", current, text, content_index=len(current.before))
 
     def _close_reasoning(self) -> None:
         current = self._open
@@ -238,52 +254,40 @@ class Answer:
             self._close_reasoning()
             self._open = None
             call_id = call.id or item_id("call")
-            known = self._calls[index] = {
-                "type": "function_call",
-                "id": call_id,
-                "call_id": call_id,
-                "name": function.name or "",
-                "arguments": "",
-                "status": "in_progress",
-            }
+            known = self._calls[index] = _Call(
+                {
+                    "type": "function_call",
+                    "id": call_id,
+                    "call_id": call_id,
+                    "name": function.name or "",
+                    "arguments": "",
+                    "status": "in_progress",
+                }
+            )
             self._items.append(known)
             self._flush_delta()
-            self._frame("response.output_item.added", self._place(known), item=dict(known))
+            self._frame("response.output_item.added", self._place(known), item=known.snapshot())
         if function.arguments is not None:
-            known["arguments"] += function.arguments
-            self._flush_delta()
-            self._frame(
-                "response.function_call_arguments.delta",
-                self._place(known),
-                item_id=known["id"],
-                delta=function.arguments,
-                order=("item_id", "output_index", "delta"),
-            )
+            self._grow("response.function_call_arguments.delta", known, function.arguments)
 
     def _place(self, item: Any) -> int:
         return next(place for place, one in enumerate(self._items) if one is item)
 
     # -- out -----------------------------------------------------------------------------------------------------
 
-    def _frame(self, kind: str, place: int, *, order: tuple[str, ...] = (), **fields: Any) -> None:
-        values = {"output_index": place, **fields}
-        if order:
-            values = {key: values[key] for key in order}
-        self._frames.append({"type": "response:completion", "data": {"type": kind, **values}})
+    def _frame(self, kind: str, place: int, **fields: Any) -> None:
+        data = {"type": kind, "output_index": place, **fields}
+        self._frames.append({"type": "response:completion", "data": data})
 
-    def _add_delta(self, kind: str, item: _Text, text: str) -> None:
+    def _grow(self, kind: str, item: _Text | _Call, text: str, **more: int) -> None:
+        item.pieces.append(text)
         pending = self._delta
         if pending is not None and pending["item_id"] == item.item["id"]:
             self._delta_pieces.append(text)
             return
         self._flush_delta()
-        self._delta = {
-            "type": kind,
-            "item_id": item.item["id"],
-            "output_index": len(self._items) - 1,
-            "content_index": len(item.before),
-            "delta": "",
-        }
+        place = self._place(item)
+        self._delta = {"type": kind, "item_id": item.item["id"], "output_index": place, **more, "delta": ""}
         self._delta_pieces = [text]
 
     def _flush_delta(self) -> None:
@@ -305,7 +309,7 @@ class Answer:
             self._piece(kind, piece)
         self._close_reasoning()
         for call in self._calls.values():
-            call["status"] = "completed"
+            call.item["status"] = "completed"
 
     def output(self, status: str | None = None, *, strip: bool = False) -> list[dict[str, Any]]:
         """The items as they stand. `status` marks the unfinished ones; `strip` trims the last message's text."""
@@ -314,6 +318,8 @@ class Answer:
             if isinstance(item, _Text):
                 wanted = status if item.item["status"] == "in_progress" else None
                 found.append(item.snapshot(wanted))
+            elif isinstance(item, _Call):
+                found.append(item.snapshot())
             else:
                 found.append(dict(item))
         if strip and not self.continued and found and found[-1]["type"] == "message":
