@@ -254,3 +254,22 @@ class TestWebSocket:
         async with bob.http().ws_connect(f"{server.url}/api/ws/chat?token={bob.token}") as socket:
             await socket.send_json(question("Hi", metadata=keep))
             assert "error" in (await self._all(socket))[-1]
+
+    async def test_nobody_shows_a_model_the_chat_of_others(
+        self, server: Server, ada: Person, bob: Person, upstream: str
+    ) -> None:
+        everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
+        model = {"id": "demo-small", "name": "Small", "params": {}, "meta": {}, "access_grants": everybody}
+        (await ada.post("/api/v1/models/create", model)).ok()
+        messages = {"q": {"id": "q", "parentId": None, "childrenIds": [], "role": "user", "content": "A secret"}}
+        chat = {"title": "T", "history": {"currentId": "q", "messages": messages}}
+        chat_id = (await ada.post("/api/v1/chats/new", {"chat": chat})).ok()["id"]
+        body = question("Hi [[tokens 1]]", chat_id=chat_id, session_id="s", user_message={"id": "q"})
+        async with bob.http().ws_connect(f"{server.url}/api/ws/chat?token={bob.token}") as socket:
+            await socket.send_json(body)
+            await self._all(socket)
+        (await bob.post(CHAT, body)).refused(404)
+        stranger = Person(upstream)
+        seen = (await stranger.get("/_requests")).ok()[-1]["body"]
+        await stranger.close()
+        assert seen["messages"] == [{"role": "user", "content": "Hi [[tokens 1]]"}]
