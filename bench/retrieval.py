@@ -25,9 +25,10 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from bench import corpus, servers
+from bench import corpus, pages, servers
 from bench.embedder import vectors
 from bench.machine import machine
+from bench.pages import PAGE
 from bench.servers import PASSWORD, Running, call, process
 from fastback import REFERENCE_VERSION, __version__
 from fastback.demo.process import free_port
@@ -35,7 +36,6 @@ from fastback.retrieval.contracts import Item
 from fastback.retrieval.embedding import models
 from fastback.retrieval.vectors.sqlite import SqliteStore
 
-PAGE = Path("docs/performance.md")
 HEADING = "## Documents and passages"
 COLLECTION = "bench-library"
 DOCUMENTS, AT_ONCE, QUESTIONS = 200, 4, 100
@@ -344,8 +344,7 @@ def table(title: str, rows: Sequence[tuple[str, str, str, bool]], mine: Figures,
 def markdown(mine: Figures, other: Figures | None, chunks: int) -> str:
     """The section of the page."""
     tables = "\n\n".join(table(title, rows, mine, other) for title, rows in _TABLES)
-    return f"""{HEADING}
-
+    return f"""\
 Made by `python -m bench.retrieval --reference … --write`: documents are uploaded {AT_ONCE} at a time; questions go to a
 collection of {chunks:,} chunks of 800 characters over `POST /api/v1/retrieval/query/collection`, medians of
 {QUESTIONS} (Open WebUI by vectors and words: of 5), embedded by the server that takes next to no time.
@@ -364,14 +363,6 @@ so their vectors lie close together, and Open WebUI was asked five questions by 
 looked into; an approximate index, and words that keep their punctuation, may be why. On other vectors its store found
 all ("Vectors").
 """
-
-
-def written(page: str, section: str) -> str:
-    """The page with this section in place of the one of the same heading, or at its end."""
-    before, heading, rest = page.partition(HEADING)
-    after = rest.partition("\n## ")
-    tail = f"\n\n## {after[2]}" if heading and after[1] else "\n"
-    return f"{before.rstrip()}\n\n{section.rstrip()}{tail}"
 
 
 def main() -> None:
@@ -397,7 +388,7 @@ def main() -> None:
     text = markdown(mine, other, arguments.chunks)
     print(text)
     if arguments.write:
-        PAGE.write_text(written(PAGE.read_text(), text))
+        pages.put(HEADING, text)
 
 
 if __name__ == "__main__":
