@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
 
@@ -190,9 +191,13 @@ async def test_a_decision_on_a_tool_call_stands_in_both_stores(server: Server, a
     assert (await in_step(server, chat))["a1"]["output"] == output
 
 
-async def test_the_model_goes_on_when_nothing_waits_any_more(server: Server, ada: Person) -> None:
+@pytest.mark.parametrize("session", ["s1", None])
+async def test_the_model_goes_on_when_nothing_waits_any_more(
+    server: Server, ada: Person, upstream: str, session: str | None
+) -> None:
     document = waiting(call("c1", "ask_user"))
-    document["history"]["messages"]["a1"]["meta"] = {"session_id": "s1"}
+    if session:
+        document["history"]["messages"]["a1"]["meta"] = {"session_id": session}
     chat = await made(ada, document)
     path = f"/api/v1/chats/{chat}/messages/a1/resolve"
     answer = (await ada.post(path, {"call_id": "c1", "action": "answer", "answers": {"q": "Blue"}})).ok()
@@ -201,6 +206,9 @@ async def test_the_model_goes_on_when_nothing_waits_any_more(server: Server, ada
         message = (await ada.get(f"/api/v1/chats/{chat}")).ok()["chat"]["history"]["messages"]["a1"]
         if message["done"]:
             break
+    async with aiohttp.ClientSession() as client, client.get(f"{upstream}/_requests") as reply:
+        shown = (await reply.json())[-1]["body"]["messages"]
+    assert [one["role"] for one in shown] == ["user", "assistant", "tool"] and shown[0]["content"] == "user 1"
     kinds = [one["type"] for one in message["output"]]
     assert kinds[:2] == ["function_call", "function_call_output"] and kinds[-1] == "message"
     assert message["content"]

@@ -87,12 +87,14 @@ class Context:
         *,
         tell: Tell = _untold,
         compacting: Tell = _untold,
+        in_chat: bool = False,
         reads: bool = True,
     ) -> Prepared:
         """Everything a provider must be sent for one model's answer.
 
-        A chat that is too long is compacted before; `compacting` hears how far that is. Memories, files, knowledge and
-        the web are searched, unless `reads` is false, as `tell` hears.
+        The conversation is what the request says, or with `in_chat` that of its chat, which the asker may read: the
+        caller has looked. One that is too long is compacted before, as `compacting` hears. Memories, files, knowledge
+        and the web are searched, unless `reads` is false; `tell` hears how far that is.
 
         Raises:
             BadRequest: parameters that make no sense, a base model that is gone.
@@ -111,9 +113,9 @@ class Context:
             merged["compact_token_threshold"] = limit
         merged = params.apply_controls(merged, controls, request.model_controls.get(model.id, {}))
         target = await self._base(model, user, request.model_controls.get(model.id))
-        given, previous = await self._conversation(request)
+        given, previous = await self._conversation(request, in_chat=in_chat)
         summary = None
-        if request.with_events:
+        if in_chat:
             given, summary = await self._compacted(given, merged, model, asking, compacting)
         messages = history.for_model(given, reasoning="thinking" if target.owned_by == "ollama" else None)
         folder = await self._folder(request, user)
@@ -231,13 +233,13 @@ class Context:
         found, summary = await self._compactor.for_turn(rest, told, merged, model.id, asking, tell)
         return [*system, *found], summary
 
-    async def _conversation(self, request: TurnRequest) -> tuple[list[Message], list[dict[str, Any]]]:
+    async def _conversation(self, request: TurnRequest, *, in_chat: bool) -> tuple[list[Message], list[dict[str, Any]]]:
         """The messages as they are kept, or as they were sent, and the items of an answer to be continued."""
         previous: list[dict[str, Any]] = []
         given = request.messages
         stored: list[Message] = []
         question_id = request.user_message.get("id")
-        if is_stored(request.chat_id) and request.with_events:
+        if in_chat and is_stored(request.chat_id):
             last = request.assistant_message_id or question_id
             if isinstance(last, str):
                 stored = await turns.conversation(self._db, request.chat_id, last)

@@ -51,11 +51,6 @@ class TurnRequest(msgspec.Struct):
     model_controls: dict[str, Any]
 
     @property
-    def with_events(self) -> bool:
-        """Whether the answer goes to the page by events, instead of into the HTTP answer."""
-        return bool(self.session_id and self.chat_id)
-
-    @property
     def features(self) -> dict[str, Any]:
         """What the page has switched on for the question: `memory`, `web_search`, …"""
         return _dict(self.body.get("features"))

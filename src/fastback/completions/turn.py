@@ -144,7 +144,7 @@ class Turn:
 
     async def _answer(self) -> None:
         prepared = await self._s.context.prepare(
-            self.request, self.model, self.asking, tell=self._status, compacting=self._compacting
+            self.request, self.model, self.asking, tell=self._status, compacting=self._compacting, in_chat=True
         )
         answer = Answer(TagSplitter(pairs_of(prepared.reasoning_tags)), prepared.previous)
         answer.selected_model_id = prepared.selected_model_id

@@ -159,9 +159,7 @@ class _Talk:
         stored = isinstance(chat_id, str) and isinstance(message_id, str)
         if stored and not await self._completions.may_write(str(chat_id), user):
             raise HttpError(404, messages.NOT_FOUND)
-        # With a session of Socket.IO it would be a turn of the page, which shows a model the chat that it names.
-        asked = {key: value for key, value in body.items() if key not in ("metadata", "session_id")}
-        request = self._completions.read({**asked, "stream": True})
+        request = self._completions.read({**{k: v for k, v in body.items() if k != "metadata"}, "stream": True})
         model = await self._completions.model(request.model_id, user)
         services = self._completions.services
         asking = self._asking(identity)
