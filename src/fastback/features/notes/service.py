@@ -82,7 +82,7 @@ class Notes:
             raise BadRequest(messages.SOMETHING_WRONG)
         data = None if form.data is UNSET else clean(form.data)
         if data and "files" in data:
-            await self._check_files(note, data["files"], user)
+            await self._check_files(note.data.get("files"), data["files"], user)
         new = await self._written(note.id, form, data)
         shown = await self.shown(new, user)
         told = shown if data is None else {**shown, "data": {key: new.data[key] for key in data}}
@@ -116,13 +116,14 @@ class Notes:
 
     async def check_writing(self, note_id: str, user: User, data: dict[str, Any] | None) -> None:
         """Raises: HttpError, where a user may not write in a note, or not attach the files in `data`."""
-        note = await store.get(self.db, note_id)
-        if note is None:
+        head = await store.head(self.db, note_id)
+        if head is None:
             raise NotFound()
-        if not await self.owned.may_or_admin(user, KIND, note, "write"):
+        if not await self.owned.may_or_admin(user, KIND, head, "write"):
             raise Unauthorized(messages.UNAUTHORIZED)
         if data and "files" in data:
-            await self._check_files(note, data["files"], user)
+            note = await store.get(self.db, note_id)
+            await self._check_files(note.data.get("files") if note is not None else None, data["files"], user)
 
     async def keep(self, note_id: str, user: User, data: dict[str, Any]) -> None:
         """Save what was written in an open page, by this user last; files in it were judged when they were attached.
@@ -132,11 +133,14 @@ class Notes:
         await self.check_writing(note_id, user, None)
         await self._written(note_id, NoteChange(), clean(data))
 
-    async def _check_files(self, note: Note, files: Any, user: User) -> None:
-        """Only what is attached anew has to be the user's to read: the rest is somebody else's who edits, too."""
+    async def _check_files(self, known: Any, files: Any, user: User) -> None:
+        """Only what is attached anew has to be the user's to read: what is `known` is somebody else's who edits, too.
+
+        Raises: Forbidden.
+        """
         if files is not None and not isinstance(files, list):
             raise Forbidden(messages.SOMETHING_WRONG)
-        added = _file_ids(files) - _file_ids(note.data.get("files"))
+        added = _file_ids(files) - _file_ids(known)
         if added and not user.is_admin and await self._files.those(user, added) != added:
             raise Forbidden(messages.SOMETHING_WRONG)
 
@@ -162,10 +166,10 @@ class Notes:
 
     async def may_watch(self, note_id: str, user: User) -> bool:
         """Whether a page of this user may follow what happens to a note."""
-        note = await store.get(self.db, note_id)
-        if note is None or not await self.owned.permitted(user, "features.notes"):
+        head = await store.head(self.db, note_id)
+        if head is None or not await self.owned.permitted(user, "features.notes"):
             return False
-        return await self.owned.may_or_admin(user, KIND, note, "read")
+        return await self.owned.may_or_admin(user, KIND, head, "read")
 
     async def _tell(self, what: str, user: User, note: Note) -> None:
         await self._bus.publish(Happened(f"note.{what}", user, note.id, data={"title": note.title}))

@@ -23,6 +23,13 @@ class Note(msgspec.Struct):
     updated_at: int
 
 
+class Head(msgspec.Struct):
+    """Whose a note is."""
+
+    id: str
+    user_id: str
+
+
 class _Row(msgspec.Struct):
     id: str
     user_id: str
@@ -59,6 +66,11 @@ async def get(db: Executor, note_id: str, *, lock: bool = False) -> Note | None:
         return None
     data = clean(msgspec.json.decode(row.data)) or {}
     return Note(row.id, row.user_id, row.title or "", data, row.meta, row.created_at, row.updated_at)
+
+
+async def head(db: Executor, note_id: str) -> Head | None:
+    """Whose a note is, without its text, which may be long."""
+    return await db.first(Head, "notes.head", "SELECT id, user_id FROM note WHERE id = :id", id=note_id)
 
 
 async def insert(tx: Executor, user_id: str, title: str, data: Any, meta: dict[str, Any] | None) -> Note:
