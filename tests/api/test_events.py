@@ -29,15 +29,17 @@ class Hook:
     def __init__(self) -> None:
         self.url = ""
         self.heard: list[Any] = []
+        self.asked: list[str] = []
         self.status = 200
-        #: Seconds until it answers.
-        self.patience = 0.0
+        #: Seconds until it answers, by the path it is told at.
+        self.patience: dict[str, float] = {}
         self._arrived = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.Response:
         self.heard.append(await request.json())
+        self.asked.append(request.path)
         self._arrived.set()
-        await asyncio.sleep(self.patience)
+        await asyncio.sleep(self.patience.get(request.path, 0))
         return web.Response(status=self.status, headers={"location": "/elsewhere"})
 
     async def next(self) -> Any:
@@ -70,7 +72,7 @@ async def test_starting_and_stopping_is_told(started: Callable[..., Any], hook: 
     async with started(ENABLE_LOCAL_WEB_FETCH="true") as first:
         ada = await first.sign_up("Ada")
         (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["system.*"]})).ok()
-    assert [one["event"] for one in hook.heard] == ["system.shutdown.started", "system.shutdown.completed"]
+    assert {one["event"] for one in hook.heard} == {"system.shutdown.started", "system.shutdown.completed"}
     assert hook.heard[0]["source"] == "system" and hook.heard[0]["actor"] is None
     async with started(ENABLE_LOCAL_WEB_FETCH="true"):
         while len(hook.heard) < 4:
@@ -82,13 +84,40 @@ async def test_a_webhook_that_is_silent_holds_up_no_stop(
     started: Callable[..., Any], hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fastback.kit.tasks.LAST_SECONDS", 0.2)
-    hook.patience = 30
+    hook.patience["/hook"] = 30
     async with started(ENABLE_LOCAL_WEB_FETCH="true") as server:
         ada = await server.sign_up("Ada")
         (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["system.shutdown.started"]})).ok()
         began = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - began < 5
     assert len(hook.heard) == 1
+
+
+async def test_a_webhook_that_is_slow_holds_up_itself_alone(
+    ada: Person, hook: Hook, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from fastback.access.happened import Happened
+    from fastback.features.events import delivery
+    from fastback.kit.bus import Bus
+
+    monkeypatch.setattr(delivery, "MOST", 20)
+    hook.patience["/slow"] = 1
+    slow = hook.url.replace("/hook", "/slow")
+    for url in (slow, hook.url):
+        (await ada.post(WEBHOOKS, {"url": url, "events": ["feedback.created"]})).ok()
+    bus: Bus = server.services.get(Bus)
+
+    for _ in range(30):
+        await bus.publish(Happened("feedback.created", None, "1"))
+        await asyncio.sleep(0.01)
+    while hook.asked.count("/hook") < 30:
+        await hook.next()
+    assert hook.asked.count("/slow") == delivery.AT_ONCE
+    while hook.asked.count("/slow") < 20:
+        await hook.next()
+    await asyncio.sleep(0.7)
+    assert hook.asked.count("/slow") == 20
+    assert caplog.text.count("slower than events come") == 1
 
 
 async def test_targets_say_about_whom(ada: Person, bob: Person, cy: Person, hook: Hook) -> None:
