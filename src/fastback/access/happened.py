@@ -13,7 +13,7 @@ from fastback.access.identity import User
 class Happened(msgspec.Struct, frozen=True):
     """Something happened: `event` is a name of the contract (`feedback.created`), its subject `subject_id`.
 
-    `subject_type` is the event's first word unless it says otherwise; `data` holds what JSON can hold.
+    `subject_type` is the event's name without its last word unless it says otherwise; `data` holds what JSON can hold.
     """
 
     event: str
