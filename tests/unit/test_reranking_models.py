@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,11 @@ from fastback.retrieval.reranking.pairs import PairModel
 from reranking_models import QUERIES, TEXTS
 
 
-def _agree(directory: Path, kind: str) -> None:
-    for way, expected in reranking_models.recorded()[kind].items():
+def _agree(directory: Path, kind: str, ways: Sequence[str] = ("own", "sigmoid"), queries: int = len(QUERIES)) -> None:
+    for way in ways:
+        expected = reranking_models.recorded()[kind][way]
         model = PairModel(directory, sigmoid=way == "sigmoid")
-        for query, scores in zip(QUERIES, expected, strict=True):
+        for query, scores in zip(QUERIES[:queries], expected[:queries], strict=True):
             assert np.ptp(scores) > 0.01  # something that can go wrong
             assert np.abs(np.array(model(query, TEXTS)) - scores).max() < 1e-5, (way, query)
 
@@ -40,7 +42,7 @@ def test_the_scores_of_a_whole_model(tmp_path: Path) -> None:
     if place is None:
         pytest.skip("the model is not fetched: `fastback models fetch`")
     reranking_models.make_minilm(place, tmp_path / "made")
-    _agree(tmp_path / "made", "minilm")
+    _agree(tmp_path / "made", "minilm", ways=["own"], queries=2)  # the longest ones
 
 
 def test_the_scores_of_long_pairs_that_are_computed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
