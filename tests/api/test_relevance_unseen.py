@@ -1,0 +1,41 @@
+"""Whether the right passage is found where nothing was chosen by the questions, with the model that is the default."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+import pytest
+
+import relevance_unseen as unseen
+from fastback.retrieval.contracts import Document
+from fastback.retrieval.embedding import models
+from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.searching.retriever import Retriever, Search
+from relevance_figures import Ranks, compared, figures
+
+WANTED = 5
+
+
+@pytest.mark.skipif(models.find(models.DEFAULT) is None, reason="the model is not fetched: `fastback models fetch`")
+async def test_vectors_and_words_together_find_more_than_either(started: Any) -> None:
+    async with started() as server:
+        documents = [Document(text, {"name": name}) for name, text in unseen.chapters().items()]
+        count = await server.services.get(Indexer).index("manual", documents)
+        retriever: Retriever = server.services.get(Retriever)
+
+        async def ranks(search: Search) -> Ranks:
+            found = {}
+            for question in chain(*unseen.ASKED.values()):
+                hits = await retriever.query(["manual"], [question], search)
+                found[question] = unseen.place(question, [hit.text for hit in hits])
+            return found
+
+        vectors = await ranks(Search(limit=WANTED))
+        words = await ranks(Search(limit=WANTED, hybrid=True, reranked=WANTED, words=1.0))
+        both = await ranks(Search(limit=WANTED, hybrid=True, reranked=WANTED))
+    print(f"{len(both)} questions on {count} chunks")
+    for name, ranked in (("words", words), ("vectors", vectors), ("both", both)):
+        print(name, figures(ranked, unseen.ASKED))
+    print("both beside vectors:", compared(both, vectors))
+    print("both beside words:", compared(both, words))
