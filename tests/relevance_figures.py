@@ -47,5 +47,5 @@ def compared(one: Ranks, other: Ranks) -> Comparison:
 def coin(heads: int, tails: int) -> float:
     """How likely a fair coin falls at least as unevenly, to either side."""
     count = heads + tails
-    tail = sum(math.comb(count, number) for number in range(min(heads, tails) + 1)) / 2**count
-    return min(1.0, 2 * tail)
+    tail: int = sum(math.comb(count, number) for number in range(min(heads, tails) + 1))
+    return min(1.0, 2 * tail / int(2**count))
