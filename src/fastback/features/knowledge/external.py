@@ -16,6 +16,7 @@ from fastback.retrieval.external.results import Target
 
 KEY: Final = "external_knowledge.connections"
 NO_CONNECTION: Final = "External connection not found."
+NO_NAME: Final = "Knowledge name is required."
 _PROVIDERS = ("qdrant", "milvus", "pgvector")
 #: Fields of a source's `config`, by provider.
 _FIELDS = {

@@ -7,14 +7,12 @@ import time
 from fastback.access.guards import AdminUser
 from fastback.access.identity import User
 from fastback.features.knowledge import external, store
-from fastback.features.knowledge.external import Connection, Connections
+from fastback.features.knowledge.external import NO_NAME, Connection, Connections
 from fastback.features.knowledge.schemas import ConnectionForm, ExternalKnowledgeForm
 from fastback.features.knowledge.service import Answer, Library
 from fastback.kit.http import BadRequest, Router
 
 router = Router("/api/v1/knowledge/external")
-
-NO_NAME = "Knowledge name is required."
 
 
 @router.get("/connections")

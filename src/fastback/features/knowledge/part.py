@@ -13,6 +13,7 @@ from fastback.features.knowledge.descriptions import Descriptions
 from fastback.features.knowledge.external import Connections
 from fastback.features.knowledge.listing import INDEX, PENDING_INDEX, FileLists
 from fastback.features.knowledge.service import Library
+from fastback.features.knowledge.sources import Sources
 from fastback.features.models.service import Workspace
 from fastback.features.ownership import Ownership
 from fastback.kit.bus import Bus
@@ -44,9 +45,13 @@ async def start(services: Services) -> None:
     descriptions = Descriptions(db, embedder, vectors, tasks)
     services.add(Contents, contents)
     services.add(Descriptions, descriptions)
-    services.add(Library, Library(owned, workspace, contents, descriptions, services.get(Bus)))
-    services.add(Connections, Connections(services.get(Config), db))
-    services.add(ExternalSearch, ExternalSearch(embedder, services.get(aiohttp.ClientSession)))
+    library = Library(owned, workspace, contents, descriptions, services.get(Bus))
+    connections = Connections(services.get(Config), db)
+    search = ExternalSearch(embedder, services.get(aiohttp.ClientSession))
+    services.add(Library, library)
+    services.add(Connections, connections)
+    services.add(ExternalSearch, search)
+    services.add(Sources, Sources(connections, library, search))
     lists = FileLists(db, settings.rag_file_content_search_max_chars)
     services.add(FileLists, lists)
 
