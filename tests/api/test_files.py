@@ -22,7 +22,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.storage import Storage, StorageError
 from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Extractor
+from fastback.retrieval.contracts import Extractor, VectorStore
 from libraries import KNOWLEDGE, chunks, embedding, make
 from uploads import FILES, read, send, upload
 
@@ -97,8 +97,15 @@ async def test_a_large_text_is_kept_changed_and_embedded(server: Server, ada: Pe
     changed = await read(ada, made["id"])
     assert changed["data"]["content"] == text.upper() and changed["hash"] != file["hash"]
     assert (await ada.get(f"{FILES}/{made['id']}/process/status")).ok() == {"status": "completed"}
+    # Its chunks are made anew from what is kept where they are lost.
     again = (await send(ada, text.encode(), "again.txt")).ok()
     assert (await progress(ada, again["id"]))[-1] == {"status": "completed"}
+    await server.services.get(VectorStore).drop(f"file-{again['id']}")
+    await store.change(server.services.get(Database), again["id"], hash=None)
+    knowledge = await make(ada)
+    (await ada.post(f"{KNOWLEDGE}/{knowledge}/file/add", {"file_id": again["id"]})).ok()
+    assert [hit.text for hit in await chunks(server, knowledge)] == [hit.text for hit in found]
+    assert (await read(ada, again["id"]))["hash"] == file["hash"]
 
 
 async def test_the_server_holds_little_of_a_large_text(server: Server, ada: Person) -> None:

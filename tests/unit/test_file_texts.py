@@ -22,3 +22,5 @@ def test_what_documents_say_together(tmp_path: Path, said: list[str]) -> None:
     assert found == hashlib.sha256(kept).hexdigest() == texts.hash_of(kept.decode())
     texts.write(tmp_path / "again", kept.decode())
     assert (tmp_path / "again").read_bytes() == kept
+    assert texts.document(tmp_path / "again", tmp_path / "spool") == found
+    assert list(spool.read(tmp_path / "spool")) == [({}, kept.decode())]

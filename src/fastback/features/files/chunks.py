@@ -7,21 +7,22 @@ another model, its text is split and embedded first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastback import messages
 from fastback.access.happened import Happened
 from fastback.access.identity import User
 from fastback.config import Config
-from fastback.features.files import store
+from fastback.features.files import store, texts
 from fastback.features.files.store import Brief
-from fastback.features.files.texts import hash_of
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
+from fastback.kit.workers import spool
 from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Document, Embedder, Metadata, RetrievalError, VectorStore
+from fastback.retrieval.contracts import Embedder, Metadata, RetrievalError, Spooled, VectorStore
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.vectors.metadata import ANY_OF, stored
 
@@ -94,10 +95,17 @@ class FileChunks:
         await self._bus.publish(Happened("retrieval.content.processed", user, file.id, "file", told))
 
     async def _hash(self, file_id: str) -> str:
-        content = await store.content(self._db, file_id)
-        if content is None:
-            raise RetrievalError(messages.EMPTY_CONTENT)
-        return await asyncio.to_thread(hash_of, content)
+        async with self._spooled(file_id) as (_, known):
+            return known
+
+    @asynccontextmanager
+    async def _spooled(self, file_id: str) -> AsyncIterator[tuple[str, str]]:
+        """The text of a file as a spool with one document, and its hash. Raises: RetrievalError: there is none."""
+        async with spool.spool() as whole, spool.spool() as documents:
+            if not await store.content_into(self._db, file_id, whole):
+                raise RetrievalError(messages.EMPTY_CONTENT)
+            known = await asyncio.to_thread(texts.document, whole, documents)
+            yield documents, known
 
     async def _copied(self, file: Brief, collection: str, known: str, asking: Asking | None) -> None:
         twin = await self._vectors.find(collection, {"hash": known}, 1)
@@ -123,12 +131,10 @@ class FileChunks:
         return embedded is None or embedded == wanted
 
     async def _made_anew(self, file: Brief, own: str, known: str, asking: Asking | None) -> None:
-        content = await store.content(self._db, file.id)
-        if not content:
-            raise RetrievalError(messages.EMPTY_CONTENT)
         extra = {"file_id": file.id, "name": file.filename, "hash": known}
-        documents = [Document(content, metadata_of(file))]
-        await self._indexer.index(own, documents, extra, overwrite=True, asking=asking)
+        async with self._spooled(file.id) as (path, _):
+            documents = Spooled(path, lambda _: metadata_of(file))
+            await self._indexer.index(own, documents, extra, overwrite=True, asking=asking)
 
     async def take_out(self, collection: str, file_ids: Sequence[str]) -> None:
         """Delete the chunks of files from a collection."""

@@ -39,6 +39,20 @@ def write(path: str | Path, text: str) -> None:
             sink.write(piece)
 
 
+def document(path: str | Path, documents: str | Path) -> str:
+    """Write a spool with one document, whose text stands in a file; the hash of it."""
+    found = hashlib.sha256()
+
+    def pieces() -> Iterator[str]:
+        with open(path, encoding="utf-8", newline="") as source:
+            while piece := source.read(_PIECE):
+                found.update(piece.encode())
+                yield piece
+
+    spool.write_pieces(documents, {}, pieces())
+    return found.hexdigest()
+
+
 def joined(documents: str | Path, path: str | Path) -> str:
     """Write what the documents of a spool say into a file, as it can be stored, with a space between two; its hash."""
     found = hashlib.sha256()

@@ -1,7 +1,8 @@
-"""The worker's side of `Database.execute_apart` on SQLite: one statement, in a process whose memory nobody minds.
+"""The worker's side of `Database.execute_apart` and `text_apart` on SQLite, in a process whose memory nobody minds.
 
-A job is `{"path": …, "pragmas": {…}, "patience": seconds, "name": …, "statement": …, "params": {…}, "files": {…}}`; the
-answer is how many rows were changed.
+A job is `{"path": …, "pragmas": {…}, "patience": seconds, "name": …, "statement": …, "params": {…}, "files": {…},
+"into": …}`. The answer is how many rows were changed; or, where the text that was found goes `into` a file, of how many
+there was one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ def handle(job: dict[str, Any]) -> int:
         connection = open_connection(job["path"], job["pragmas"])
         connection.set_busy_timeout(int(job["patience"] * 1000))
         try:
-            return Statements(connection).change(job["name"], job["statement"], params)
+            statements = Statements(connection)
+            if job["into"] is None:
+                return statements.change(job["name"], job["statement"], params)
+            found = [text for (text,) in statements.rows(job["name"], job["statement"], params) if text is not None]
+            for text in found:
+                Path(job["into"]).write_bytes(text.encode())
+            return len(found)
         finally:
             connection.close()
     except DatabaseError as error:

@@ -55,6 +55,13 @@ class Database(Executor, Protocol):
         """
         ...
 
+    async def text_apart(self, name: str, text: str, into: str | Path, /, **params: Any) -> bool:
+        """Write the one text that a statement gives into a file, in UTF-8; the server's memory holds nothing of it.
+
+        Returns whether there is one that is not NULL.
+        """
+        ...
+
     async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         """Like `all`, for a statement that may take long: it never holds up the event loop."""
         ...

@@ -176,6 +176,22 @@ class PostgresDatabase(_Runner):
                 await tx.scalar("apart.unlink", "SELECT lo_unlink(:oid)", oid=params[parameter])
         return changed
 
+    async def text_apart(self, name: str, text: str, into: str | Path, /, **params: Any) -> bool:
+        """As `execute_apart`, the other way."""
+        made = f"SELECT lo_from_bytea(0, convert_to(x.text, 'UTF8')) FROM ({text}) AS x(text) WHERE x.text IS NOT NULL"
+        async with self.transaction() as tx:
+            oid = await tx.scalar(name, made, **params)
+            if oid is None:
+                return False
+            place = 0
+            with open(into, "wb") as sink:
+                get = "SELECT lo_get(:oid, :place, :size)"
+                while piece := await tx.scalar("apart.get", get, oid=oid, place=place, size=PIECE):
+                    await asyncio.to_thread(sink.write, piece)
+                    place += len(piece)
+            await tx.scalar("apart.unlink", "SELECT lo_unlink(:oid)", oid=oid)
+        return True
+
     @staticmethod
     async def _large_object(tx: _Runner, path: str | Path) -> int:
         made: int = await tx.scalar("apart.create", "SELECT lo_from_bytea(0, '')")

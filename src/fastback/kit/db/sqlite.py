@@ -277,6 +277,15 @@ class SqliteDatabase:
             return await self._patiently(name, lambda: self._writer.change(name, compiled.sqlite, params))
 
     async def execute_apart(self, name: str, text: str, files: Mapping[str, str | Path], /, **params: Any) -> int:
+        # Not under the lock: nobody need wait while the process starts. SQLite itself sees to who writes.
+        return await self._asked_apart(name, text, params, files, None)
+
+    async def text_apart(self, name: str, text: str, into: str | Path, /, **params: Any) -> bool:
+        return await self._asked_apart(name, text, params, {}, str(into)) > 0
+
+    async def _asked_apart(
+        self, name: str, text: str, params: dict[str, Any], files: Mapping[str, str | Path], into: str | None
+    ) -> int:
         job = {
             "path": self.path,
             "pragmas": self._pragmas,
@@ -285,10 +294,10 @@ class SqliteDatabase:
             "statement": compile_statement(text).sqlite,
             "params": _adapt(params),
             "files": {parameter: str(path) for parameter, path in files.items()},
+            "into": into,
         }
         started = perf_counter()
         try:
-            # Not under the lock: nobody need wait while the process starts. SQLite itself sees to who writes.
             return int(await self._apart.ask(job))
         except JobFailed as error:
             raise DatabaseError(str(error)) from error

@@ -24,6 +24,18 @@ _ROW = 64
 Row = tuple[Any, str]
 
 
+def write_pieces(path: str | Path, head: Any, texts: Iterable[str]) -> None:
+    """Write a single row whose text comes in pieces; for workers and threads."""
+    with open(path, "wb") as sink:
+        before = ""
+        for piece in texts:
+            if before:
+                sink.write(frame([[head, before, True]]))
+                head = None
+            before = piece
+        sink.write(frame([[head, before, False]]))
+
+
 def _frames(rows: Iterable[Row]) -> Iterator[bytes]:
     pieces: list[list[Any]] = []
     size = 0
