@@ -203,6 +203,7 @@ async def test_a_failing_engine_leaves_the_answer_without_passages(ada: Person) 
 async def test_items_that_make_no_sense_are_passed_over(ada: Person) -> None:
     docs = [{"content": "One.", "metadata": {"file_id": "a"}}, {"content": "Two.", "metadata": {"file_id": ["a"]}}]
     strange = [{"type": "file", "id": ["a"]}, {"type": {}, "id": {}}, {"type": "collection", "id": {}, "legacy": 1}]
+    strange += [{"type": kind, "id": "a\x00"} for kind in ("file", "folder", "note", "chat", "collection")]
     legacy = {"type": "collection", "id": ["a"], "legacy": True, "collection_names": [f"web-search-{ada.id}-none"]}
     answer = (
         await ada.post(CHAT, question("Well? [[tokens 1]]", *strange, legacy, {"name": "found", "docs": docs}))

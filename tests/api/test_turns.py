@@ -162,6 +162,33 @@ async def test_continuing_adds_to_the_answer(ada: Person) -> None:
         assert texts[0] == "word0 word1" and len(texts) == 2
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"folder_id": "a\x00"},
+        {"chat_id": "a\x00"},
+        {"user_message": {"id": ["a"], "role": "user", "content": "Hi"}},
+        {"user_message": {"id": "a\x00", "role": "user", "content": "Hi"}},
+        {"user_message": {"id": "q", "parentId": {}, "role": "user", "content": "Hi"}},
+    ],
+)
+async def test_ids_that_are_none_are_refused(ada: Person, changed: dict[str, Any]) -> None:
+    async with open_page(ada) as page:
+        (await ada.post("/api/chat/completions", {**page.body("Hi [[tokens 1]]"), **changed})).refused(400)
+
+
+async def test_a_strange_question_does_not_spoil_its_chat(ada: Person, upstream: str) -> None:
+    async with open_page(ada) as page:
+        body = page.body("Hi [[tokens 1]]")
+        body["user_message"] |= {"files": "none", "meta": ["a"]}
+        first = (await ada.post("/api/chat/completions", body)).ok()
+        await page.quiet()
+        page.events.clear()
+        done = await page.ask("And? [[tokens 1]]", chat_id=first["chat_id"], parent_id=body["id"])
+        assert page.of("chat:message:error") == []
+        assert answer_of(await page.chat(first["chat_id"]), done["answer"])["content"] == "word0"
+
+
 async def test_calls_of_tools_are_shown_and_kept(ada: Person) -> None:
     fields = {"city": {"type": "string"}, "days": {"type": "integer"}}
     tools = [

@@ -62,7 +62,20 @@ class TurnRequest(msgspec.Struct):
 
 
 def _text(value: Any) -> str | None:
+    """Raises: BadRequest, for a NUL, which no database takes."""
+    if isinstance(value, str) and "\x00" in value:
+        raise BadRequest("Ids must not hold NUL.")
     return value if isinstance(value, str) and value else None
+
+
+def _question(value: Any) -> dict[str, Any]:
+    """Raises: BadRequest, for ids that are no texts."""
+    found = _dict(value)
+    for name in ("id", "parentId"):
+        if found.get(name) is not None and not isinstance(found[name], str):
+            raise BadRequest(f"user_message.{name} must be a text.")
+        _text(found.get(name))
+    return found
 
 
 def _dict(value: Any) -> dict[str, Any]:
@@ -115,7 +128,7 @@ def read(body: dict[str, Any], new_chat_id: str) -> TurnRequest:
         params=params,
         chat_id=new_chat_id if is_new else (_text(body.get("chat_id")) or ""),
         is_new=is_new,
-        user_message=_dict(body.get("user_message") or body.get("parent_message")),
+        user_message=_question(body.get("user_message") or body.get("parent_message")),
         session_id=_text(body.get("session_id")),
         folder_id=_text(body.get("folder_id")),
         tasks=_dict(body.get("background_tasks")),

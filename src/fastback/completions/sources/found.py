@@ -12,7 +12,7 @@ import msgspec
 from fastback.completions.follow_ups import FollowUps
 from fastback.completions.sources.context import Message, Source, count
 from fastback.completions.sources.elsewhere import Elsewhere
-from fastback.completions.sources.items import Item, is_whole
+from fastback.completions.sources.items import Item, an_id, is_whole
 from fastback.completions.sources.reading import Reader, Reading
 from fastback.config import Config
 from fastback.features.tasks.requests import queries_in
@@ -141,26 +141,20 @@ class Finder:
 
     async def _rename(self, sources: list[Source]) -> None:
         """Show files by the names that they have now."""
-        ids = {
-            one["file_id"]
-            for source in sources
-            for one in source.metadata
-            if isinstance(one.get("file_id"), str) and not one.get("external")
-        }
+        shown = [one for source in sources for one in source.metadata if not one.get("external")]
+        ids = {file_id for one in shown if (file_id := an_id(one.get("file_id"))) is not None}
         if not ids:
             return
         rows = await self._db.all(
             _Name, "sources.names", "SELECT id, meta ->> 'name' FROM file WHERE id = ANY(:ids)", ids=list(ids)
         )
         names = {row.id: row.name for row in rows if row.name}
-        for source in sources:
-            for one in source.metadata:
-                file_id = one.get("file_id")
-                name = names.get(file_id) if isinstance(file_id, str) and not one.get("external") else None
-                if name:
-                    if one.get("source") == one.get("name"):
-                        one["source"] = name
-                    one["name"] = name
+        for one in shown:
+            name = names.get(an_id(one.get("file_id")) or "")
+            if name:
+                if one.get("source") == one.get("name"):
+                    one["source"] = name
+                one["name"] = name
 
 
 #: How an item is read, with what was read of it; None: nothing, or nothing yet.

@@ -54,10 +54,14 @@ def inner(item: Item, *path: str) -> Any:
     return found
 
 
+def an_id(value: Any) -> str | None:
+    """What a client put where an id belongs, if it can be one: PostgreSQL takes no NUL."""
+    return value if isinstance(value, str) and value and "\x00" not in value else None
+
+
 def text_id(item: Item) -> str | None:
-    """An item's id, where it is a text."""
-    found = item.get("id")
-    return found if isinstance(found, str) and found else None
+    """An item's id, if it can be one."""
+    return an_id(item.get("id"))
 
 
 def named(item: Item) -> tuple[str, str | None]:

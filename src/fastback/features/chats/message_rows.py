@@ -15,6 +15,7 @@ from fastback.features.chats.usage import added_usage, normalised_usage
 from fastback.kit.db import Executor
 
 Message = dict[str, Any]
+Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 #: Column, and the fields of a message that are kept in it.
 _FIELDS: dict[str, tuple[str, ...]] = {
@@ -137,11 +138,11 @@ class _RawRow(msgspec.Struct):
     role: str
     user_id: str | None
     content: msgspec.Raw
-    output: list[Any] | None
+    output: Json
     model_id: str | None
-    files: list[Any] | None
-    meta: dict[str, Any] | None
-    usage: dict[str, Any] | None
+    files: Json
+    meta: Json
+    usage: Json
     error: msgspec.Raw
     done: bool | None
     context_summary: str | None
@@ -163,15 +164,16 @@ async def chain(db: Executor, chat_id: str, message_id: str) -> list[Message] | 
             "done": row.done,
             "user_id": row.user_id,
         }
-        for key, value in (
-            ("output", row.output),
-            ("model", row.model_id),
-            ("files", row.files),
-            ("meta", row.meta),
-            ("usage", row.usage),
-            ("contextSummary", row.context_summary),
+        # What clients wrote into them is not always what belongs there.
+        for key, value, kind in (
+            ("output", row.output, list),
+            ("model", row.model_id, str),
+            ("files", row.files, list),
+            ("meta", row.meta, dict),
+            ("usage", row.usage, dict),
+            ("contextSummary", row.context_summary, str),
         ):
-            if value is not None:
+            if isinstance(value, kind):
                 message[key] = value
         found.append(message)
     return found
@@ -181,9 +183,6 @@ _MAP = """
     SELECT id, user_id, role, parent_id, content, output, model_id, files, sources, embeds, meta, done, status_history,
         error, usage, context_summary, created_at
     FROM chat_message WHERE chat_id = :chat_id"""
-
-
-Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 
 class _Row(msgspec.Struct):
