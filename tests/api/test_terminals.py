@@ -252,6 +252,16 @@ async def test_who_may_not_have_a_terminal(ada: Person, bob: Person, elsewhere: 
     assert elsewhere.asked == []
 
 
+async def test_a_server_that_opens_no_terminal_is_given_up(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "OPENING", 0.2)
+    writers: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
+    await _connect(ada, {"id": "t", "url": f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"})
+    ws = await _socket(ada, "t", {"type": "auth", "token": ada.token})
+    assert (await ws.receive(5)).type is aiohttp.WSMsgType.CLOSE and len(writers) == 1
+    silent.close()
+
+
 async def test_who_may_no_longer_loses_the_terminal(
     ada: Person, bob: Person, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:

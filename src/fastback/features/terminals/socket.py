@@ -29,6 +29,8 @@ log = logging.getLogger("fastback.terminals")
 
 #: Seconds a client has to say who it is, and between looks whether it still may use the terminal.
 PATIENCE, WATCHED = 10.0, 10.0
+#: Seconds a server has to open the terminal: it may have to start a machine for it.
+OPENING = 300.0
 
 
 class TerminalSocket:
@@ -56,7 +58,9 @@ class TerminalSocket:
             await _close(send, refused)
             return
         try:
-            async with self._client.ws_connect(url, headers=headers, ssl=client_ssl(self._settings)) as upstream:
+            async with asyncio.timeout(OPENING):
+                opened = await self._client.ws_connect(url, headers=headers, ssl=client_ssl(self._settings))
+            async with opened as upstream:
                 await upstream.send_json({"type": "auth", "token": _credential(connection, token)})
                 told = {"server_id": server_id}
                 await self._tell("terminal.session.opened", user, session_id, told)
