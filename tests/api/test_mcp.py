@@ -25,6 +25,7 @@ class Mcp:
         self.url = ""
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.sessions: set[str] = set()
+        self.description = "Adds"
 
     async def answer(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
         if request.method == "DELETE":
@@ -52,7 +53,7 @@ class Mcp:
             return aiohttp.web.Response(status=202)
         if asked["params"].get("cursor") == "2":
             return await self._say(request, asked, {"tools": [{"name": "sub", "inputSchema": {}}, {"odd": 1}]})
-        add = {"name": "add", "description": "Adds", "inputSchema": {"type": "object"}}
+        add = {"name": "add", "description": self.description, "inputSchema": {"type": "object"}}
         return await self._say(request, asked, {"tools": [add], "nextCursor": "2"})
 
     async def _say(
@@ -108,6 +109,13 @@ async def test_a_server_is_tried(ada: Person, bob: Person, mcp: Mcp) -> None:
     for url in ("http://127.0.0.1:9", "nowhere"):
         (await ada.post(_VERIFY, _connection(url))).refused(400, "Failed to create MCP client")
     assert (await bob.post(_VERIFY, _connection(mcp.url))).status == 401
+
+
+async def test_a_server_may_have_much_to_say(ada: Person, mcp: Mcp) -> None:
+    mcp.description = "x" * 1_000_000
+    for path in ("json", "events"):
+        found = (await ada.post(_VERIFY, _connection(f"{mcp.url}/{path}"))).ok()
+        assert [len(one["description"] or "") for one in found["specs"]] == [1_000_000, 0], path
 
 
 async def test_who_may_look_into_a_server(

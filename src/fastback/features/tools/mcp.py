@@ -99,6 +99,8 @@ class McpSession:
             "ssl": client_ssl(self._settings, tool_server=True),
             "timeout": aiohttp.ClientTimeout(total=self._settings.mcp_initialize_timeout),
             "allow_redirects": False,
+            # An event is one line, however many tools it tells of; aiohttp takes none that is longer than its buffer.
+            "read_bufsize": LARGEST,
         }
 
     async def _send(self, message: Message, *, again: bool = True) -> Message | None:
