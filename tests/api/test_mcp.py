@@ -26,6 +26,8 @@ class Mcp:
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.sessions: set[str] = set()
         self.description = "Adds"
+        #: What lists of tools are answered with, by path.
+        self.broken: dict[str, Any] = {"/broken": {"error": {"message": "no"}}, "/told": {"error": "no"}}
 
     async def answer(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
         if request.method == "DELETE":
@@ -41,8 +43,8 @@ class Mcp:
             await asyncio.sleep(2)
         if request.path == "/odd":
             return aiohttp.web.Response(text="hello")
-        if request.path == "/broken" and asked["method"] == "tools/list":
-            return aiohttp.web.json_response({"jsonrpc": "2.0", "id": asked["id"], "error": {"message": "no"}})
+        if asked["method"] == "tools/list" and request.path in self.broken:
+            return aiohttp.web.json_response({"jsonrpc": "2.0", "id": asked["id"], **self.broken[request.path]})
         if asked["method"] == "initialize":
             self.sessions.add("s1")
             headers = {"Mcp-Session-Id": "s1"}
@@ -104,11 +106,16 @@ async def test_a_server_is_tried(ada: Person, bob: Person, mcp: Mcp) -> None:
         "tools/list",
         "tools/list",
     ]
-    for path in ("odd", "broken", "away"):
+    for path in ("odd", "broken", "told", "away"):
         (await ada.post(_VERIFY, _connection(f"{mcp.url}/{path}"))).refused(400, "Failed to create MCP client")
     for url in ("http://127.0.0.1:9", "nowhere"):
         (await ada.post(_VERIFY, _connection(url))).refused(400, "Failed to create MCP client")
     assert (await bob.post(_VERIFY, _connection(mcp.url))).status == 401
+
+
+async def test_a_list_that_is_none_has_no_tools(ada: Person, mcp: Mcp) -> None:
+    mcp.broken["/none"] = {"result": {"tools": 5, "nextCursor": 0}}
+    assert (await ada.post(_VERIFY, _connection(f"{mcp.url}/none"))).ok() == {"status": True, "specs": []}
 
 
 async def test_a_server_may_have_much_to_say(ada: Person, mcp: Mcp) -> None:

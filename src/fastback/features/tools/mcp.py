@@ -71,7 +71,8 @@ class McpSession:
         cursor: str | None = None
         for _ in range(MOST_PAGES):
             page = await self._call("tools/list", {"cursor": cursor} if cursor else {})
-            for tool in page.get("tools") or []:
+            tools = page.get("tools")
+            for tool in tools if isinstance(tools, list) else ():
                 if isinstance(tool, dict) and isinstance(tool.get("name"), str):
                     schema = tool.get("inputSchema")
                     found.append({"name": tool["name"], "description": tool.get("description"), "parameters": schema})
@@ -87,7 +88,8 @@ class McpSession:
         if answer is None:
             raise McpFailed(f"{method}: no answer")
         if "error" in answer:
-            raise McpFailed(f"{method}: {(answer['error'] or {}).get('message')}")
+            error = answer["error"]
+            raise McpFailed(f"{method}: {error.get('message') if isinstance(error, dict) else error}")
         result = answer.get("result")
         if not isinstance(result, dict):
             raise McpFailed(f"{method}: an answer without a result")
