@@ -93,12 +93,15 @@ async def test_a_server_is_tried(ada: Person, bob: Person, mcp: Mcp) -> None:
         {"name": "add", "description": "Adds", "parameters": {"type": "object"}},
         {"name": "sub", "description": None, "parameters": {}},
     ]
+    group = (await ada.post("/api/v1/groups/create", {"name": "Birds", "description": ""})).ok()["id"]
+    (await ada.post(f"/api/v1/groups/id/{group}/users/add", {"user_ids": [ada.id]})).ok()
+    own = {"X-Who": "{{USER_NAME}}{{CHAT_ID}} {{USER_GROUPS}}"}
     for path in ("json", "events", "moved"):
-        found = await ada.post(_VERIFY, _connection(f"{mcp.url}/{path}", headers={"X-Who": "{{USER_NAME}}"}))
+        found = await ada.post(_VERIFY, _connection(f"{mcp.url}/{path}", headers=own))
         assert found.ok() == {"status": True, "specs": specs}, path
         assert mcp.sessions == set(), "the session is ended"
     headers = mcp.asked[-1][2]
-    assert headers["Authorization"] == "Bearer k" and headers["X-Who"] == "Ada"
+    assert headers["Authorization"] == "Bearer k" and headers["X-Who"] == "Ada Birds"
     assert headers["MCP-Protocol-Version"] == "2025-03-26" and headers["Mcp-Session-Id"] == "s1"
     assert [method for path, method, _ in mcp.asked if path == "/events"] == [
         "initialize",

@@ -50,7 +50,7 @@ async def embeddings(
         body = {name: body[name] for name in _OLLAMA if name in body}
     else:
         url = openai.operation_url(connection, target.upstream_id, "embeddings")
-    asking = await with_groups(connection, asking_of(request, user), permissions)
+    asking = await with_groups(connection.options.get("headers"), asking_of(request, user), permissions)
     sending = client.post(
         url,
         data=msgspec.json.encode(body),

@@ -187,7 +187,7 @@ class Provider:
     async def _post(
         self, connection: Connection, url: str, body: Payload, asking: Asking, *, native: bool = False
     ) -> aiohttp.ClientResponse:
-        asking = await with_groups(connection, asking, self._permissions)
+        asking = await with_groups(connection.options.get("headers"), asking, self._permissions)
         headers = openai.request_headers(connection, asking, self._settings)
         if native:
             headers = openai.anthropic_headers(connection, headers)

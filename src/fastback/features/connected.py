@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from string import punctuation
 from typing import Any
-from urllib.parse import quote
 
 from fastback.access.identity import User
+from fastback.access.permissions import Permissions
+from fastback.providers.asking import Asking, with_groups, with_own_headers
 from fastback.settings import Settings
 
 
@@ -28,26 +28,11 @@ def opens(connection: dict[str, Any], user: User, group_ids: list[str], settings
     )
 
 
-def custom_headers(headers: dict[str, Any], user: User) -> dict[str, str]:
-    """The headers an administrator gave a connection, with `{{USER_ID}}`, `{{USER_NAME}}`, … filled in."""
-    variables = {
-        "{{USER_ID}}": user.id,
-        "{{USER_NAME}}": user.name.strip(),
-        "{{USER_EMAIL}}": user.email.strip(),
-        "{{USER_ROLE}}": user.role,
-    }
-    found = {}
-    for name, value in headers.items():
-        text = str(value)
-        for variable, stands_for in variables.items():
-            text = text.replace(variable, stands_for)
-        found[str(name)] = quote(text, safe=punctuation + " \t")
-    return found
-
-
-def server_headers(connection: dict[str, Any], user: User, token: str | None) -> dict[str, str]:
+async def server_headers(
+    connection: dict[str, Any], user: User, token: str | None, permissions: Permissions
+) -> dict[str, str]:
     """The credentials and headers for a tool server: the connection's key, or the `token` of who asks."""
     found = {"bearer": connection.get("key"), "session": token}.get(connection.get("auth_type") or "bearer")
     headers = {"Authorization": f"Bearer {found}"} if found else {}
-    custom = connection.get("headers")
-    return headers | custom_headers(custom, user) if isinstance(custom, dict) else headers
+    own = connection.get("headers")
+    return with_own_headers(headers, own, await with_groups(own, Asking(user=user), permissions))

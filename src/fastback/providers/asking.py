@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from string import punctuation
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
@@ -10,7 +12,6 @@ from starlette.requests import Request
 from fastback.access.guards import token_of
 from fastback.access.identity import User
 from fastback.access.permissions import Group, Permissions
-from fastback.providers.connections import Connection
 
 _GROUPS = ("{{USER_GROUPS}}", "{{USER_GROUP_IDS}}")
 
@@ -88,11 +89,28 @@ def asking_of(request: Request, user: User, **more: Any) -> Asking:
     )
 
 
-async def with_groups(connection: Connection, asking: Asking, permissions: Permissions) -> Asking:
-    """The same with the user's groups, where a header of the connection names them."""
-    own = connection.options.get("headers")
+async def with_groups(own: Any, asking: Asking, permissions: Permissions) -> Asking:
+    """The same with the user's groups, where a connection's `own` headers name them."""
     if asking.user is None or not isinstance(own, dict):
         return asking
     if not any(name in str(value) for value in own.values() for name in _GROUPS):
         return asking
     return msgspec.structs.replace(asking, groups=tuple(await permissions.groups(asking.user.id)))
+
+
+def with_own_headers(headers: dict[str, str], own: Any, asking: Asking) -> dict[str, str]:
+    """The headers with a connection's `own` in their place, what those name of `Asking.variables` filled in.
+
+    Any other name of that kind stays as it is.
+    """
+    if not isinstance(own, dict) or not own:
+        return headers
+    found, variables = dict(headers), asking.variables()
+    for name, value in own.items():
+        text = str(value)
+        for variable, stands_for in variables.items():
+            text = text.replace("{{" + variable + "}}", stands_for)
+        for double in [one for one in found if one.lower() == str(name).lower()]:
+            del found[double]
+        found[str(name)] = quote(text, safe=punctuation + " \t")
+    return found

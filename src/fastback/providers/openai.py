@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from string import punctuation
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +11,7 @@ from fastback.access.identity import User
 from fastback.kit.http.errors import BadRequest, NotBuilt
 from fastback.kit.signing import jwt
 from fastback.providers import responses
-from fastback.providers.asking import Asking
+from fastback.providers.asking import Asking, with_own_headers
 from fastback.providers.connections import Connection
 from fastback.settings import Settings
 
@@ -129,16 +128,7 @@ def request_headers(connection: Connection, asking: Asking, settings: Settings) 
         found |= user_headers(asking.user, settings)
         if asking.chat_id:
             found[settings.forward_session_info_header_chat_id] = asking.chat_id
-    own = connection.options.get("headers")
-    if isinstance(own, dict) and own:
-        variables = asking.variables()
-        for name, value in own.items():
-            text = str(value)
-            for variable, stands_for in variables.items():
-                text = text.replace("{{" + variable + "}}", stands_for)
-            for double in [one for one in found if one.lower() == str(name).lower()]:
-                del found[double]
-            found[str(name)] = quote(text, safe=punctuation + " \t")
+    found = with_own_headers(found, connection.options.get("headers"), asking)
     if connection.is_azure and not is_azure_v1(connection):
         found["api-version"] = azure_version(connection)
     return found

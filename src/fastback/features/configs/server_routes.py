@@ -11,6 +11,7 @@ import msgspec
 from starlette.requests import Request
 
 from fastback.access.guards import AdminUser, token_of
+from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.configs.schemas import (
     LifecycleForm,
@@ -76,6 +77,7 @@ async def verify_tool_server(
     user: AdminUser,
     settings: Settings,
     servers: ToolServers,
+    permissions: Permissions,
     client: aiohttp.ClientSession,
 ) -> Any:
     """What the server says of itself."""
@@ -84,7 +86,7 @@ async def verify_tool_server(
     if connection.type == "mcp" and connection.auth_type in OAUTH:
         raise NotBuilt("Signing in to MCP servers by OAuth")
     given = {"auth_type": connection.auth_type or "none", "key": connection.key, "headers": connection.headers}
-    headers = server_headers(given, user, token_of(request))
+    headers = await server_headers(given, user, token_of(request), permissions)
     if connection.type == "mcp":
         try:
             async with McpSession(client, settings, connection.url, headers) as session:

@@ -135,7 +135,7 @@ class Forwarding:
 
     async def asking(self, connection: Connection, request: Request, user: User) -> Asking:
         """The circumstances of a request, as far as a connection wants to know them."""
-        return await with_groups(connection, asking_of(request, user), self.permissions)
+        return await with_groups(connection.options.get("headers"), asking_of(request, user), self.permissions)
 
     async def send(
         self,

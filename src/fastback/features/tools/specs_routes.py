@@ -66,7 +66,7 @@ async def specs(
         raise NotFound("Tool not found")
     if server.get("auth_type") in OAUTH:
         raise Unauthorized("Auth required")
-    headers = server_headers(server, user, token_of(request))
+    headers = await server_headers(server, user, token_of(request), permissions)
     try:
         async with asyncio.timeout(PATIENCE), McpSession(client, settings, server.get("url") or "", headers) as session:
             found = chosen(await session.tools(), (server.get("config") or {}).get("function_name_filter_list"))

@@ -41,7 +41,7 @@ async def _headers(call: Call, url: str) -> dict[str, str]:
             own[name] = own[name].replace(variable, stands_for)
     key = call.config.text("rag.external_document_loader_api_key")
     connection = Connection("openai", 0, url, key, {"headers": own})
-    asking = await with_groups(connection, asking, call.permissions)
+    asking = await with_groups(connection.options.get("headers"), asking, call.permissions)
     described = {"Content-Type": source.content_type} if source.content_type else {}
     named = {"X-Filename": quote(stored)}
     who = user_headers(asking.user, call.settings) if asking.user is not None else {}
