@@ -174,6 +174,23 @@ class TestAnthropic:
         found = events((await ada.post("/api/v1/messages", body)).text)
         assert found[-2]["usage"]["output_tokens"] == 2
 
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"tools": [5, "add"]},
+            {"messages": [5, {"role": "user", "content": [{"type": "image", "source": "x"}, {"type": "text"}]}]},
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "tool_result", "content": [{"type": "document"}, 5]}]}
+                ]
+            },
+            {"messages": 5},
+        ],
+    )
+    async def test_what_makes_no_sense_is_passed_over(self, ada: Person, changed: dict[str, Any]) -> None:
+        body = {**question("Hi [[tokens 2]]"), "max_tokens": 50, **changed}
+        assert (await ada.post("/api/v1/messages", body)).ok()["role"] == "assistant"
+
     async def test_tools_go_both_ways(self, ada: Person) -> None:
         tool = {"name": "add", "description": "adds", "input_schema": {"properties": {"a": {"type": "integer"}}}}
         body = {"model": "demo-small", "max_tokens": 50, "tools": [tool]}

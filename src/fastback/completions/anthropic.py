@@ -34,6 +34,15 @@ _CONVERTED = frozenset(
 _SAME = ("temperature", "top_p", "top_k", "stream", "metadata", "service_tier")
 
 
+def _dict(value: Any) -> Body:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> list[Body]:
+    """The objects of a list; what is none is passed over."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
 def _cached(block: Body, converted: Body) -> Body:
     return {**converted, "cache_control": block["cache_control"]} if "cache_control" in block else converted
 
@@ -48,7 +57,7 @@ def _shortest(parts: list[Body]) -> str | list[Body]:
 
 
 def _image(block: Body) -> Body | None:
-    source = block.get("source") or {}
+    source = _dict(block.get("source"))
     if source.get("type") == "base64":
         url = f"data:{source.get('media_type') or 'image/png'};base64,{source.get('data') or ''}"
     elif source.get("type") == "url":
@@ -59,7 +68,7 @@ def _image(block: Body) -> Body | None:
 
 
 def _document(block: Body) -> str:
-    source = block.get("source") or {}
+    source = _dict(block.get("source"))
     lines = [f"[Document: {block.get('title') or 'Document'}]", block.get("context")]
     lines.append(source.get("data") if source.get("type") == "text" else None)
     return "\n".join(str(line) for line in lines if line)
@@ -67,7 +76,7 @@ def _document(block: Body) -> str:
 
 def _search_result(block: Body) -> str:
     source = block.get("source")
-    found = [one for one in block.get("content") or [] if isinstance(one, dict) and one.get("type") == "text"]
+    found = [one for one in _dicts(block.get("content")) if one.get("type") == "text"]
     body = "\n".join(str(one.get("text") or "") for one in found)
     lines = [f"[Search Result: {block.get('title') or ''}]", f"Source: {source}" if source else "", body]
     return "\n".join(line for line in lines if line)
@@ -125,7 +134,7 @@ def _messages(message: Body) -> list[Body]:
     role, content = message.get("role", "user"), message.get("content")
     if not isinstance(content, list):
         return [{"role": role, "content": str(content) if content else ""}]
-    blocks = [one for one in content if isinstance(one, dict)]
+    blocks = _dicts(content)
     found = [_tool_result(one) for one in blocks if one.get("type") == "tool_result"]
     parts = [part for one in blocks if (part := _part(one)) is not None]
     calls = [_call(one) for one in blocks if one.get("type") == "tool_use"]
@@ -178,8 +187,8 @@ def _output_config(config: Any) -> Body:
 
 
 def _tools(body: Body) -> Body:
-    tools = body.get("tools")
-    if not isinstance(tools, list) or not tools:
+    tools = _dicts(body.get("tools"))
+    if not tools:
         return {}  # providers refuse an empty list
     found: Body = {"tools": []}
     for tool in tools:
@@ -200,9 +209,8 @@ def _tools(body: Body) -> Body:
 def to_completion(body: Body, passthrough: Any = None) -> Body:
     """A request of the Messages API as a chat completion; `passthrough` names further fields to pass on."""
     messages = _system(body.get("system"))
-    for message in body.get("messages") or []:
-        if isinstance(message, dict):
-            messages.extend(_messages(message))
+    for message in _dicts(body.get("messages")):
+        messages.extend(_messages(message))
     found: Body = {"model": body.get("model") or "", "messages": messages}
     if "max_tokens" in body:
         found["max_tokens"] = body["max_tokens"]
