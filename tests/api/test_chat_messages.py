@@ -213,3 +213,13 @@ async def test_the_model_goes_on_when_nothing_waits_any_more(
     assert kinds[:2] == ["function_call", "function_call_output"] and kinds[-1] == "message"
     assert message["content"]
     await in_step(server, chat)
+
+
+async def test_what_is_no_text_is_left_out_of_rows(server: Server, ada: Person) -> None:
+    document = talk(1)
+    document["history"]["messages"]["a1"] |= {"model": 5, "user_id": ["a"], "contextSummary": {}, "parent_id": 7}
+    chat = await made(ada, document)
+    opened = (await ada.get(f"/api/v1/chats/{chat}")).ok()["chat"]["history"]["messages"]["a1"]
+    assert opened["model"] == 5 and opened["content"] == "assistant 1"
+    rows = await message_rows.of_chat(server.services.get(Database), chat)
+    assert rows["a1"]["content"] == "assistant 1" and "model" not in rows["a1"] and rows["a1"]["user_id"] == ada.id

@@ -55,6 +55,11 @@ def _json(value: Any) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
 
 
+def _text(value: Any) -> str | None:
+    """What belongs into a column of texts; documents hold what clients put there."""
+    return value if isinstance(value, str) else None
+
+
 def _usage_of(message: Message) -> dict[str, Any] | None:
     info = message.get("info")
     return normalised_usage(message.get("usage") or (info.get("usage") if isinstance(info, dict) else None))
@@ -66,12 +71,12 @@ def _row(chat_id: str, message_id: str, user_id: str, message: Message) -> dict[
     return {
         "id": f"{chat_id}-{message_id}",
         "chat_id": chat_id,
-        "user_id": message.get("user_id") or user_id,
+        "user_id": _text(message.get("user_id")) or user_id,
         "role": str(message.get("role") or "user"),
-        "parent_id": message.get("parentId") or message.get("parent_id"),
+        "parent_id": _text(message.get("parentId") or message.get("parent_id")),
         "content": _json(message.get("content")),
         "output": _json(message.get("output")),
-        "model_id": message.get("model") or message.get("model_id"),
+        "model_id": _text(message.get("model") or message.get("model_id")),
         "files": _json(message.get("files")),
         "sources": _json(message.get("sources")),
         "embeds": _json(message.get("embeds")),
@@ -80,7 +85,7 @@ def _row(chat_id: str, message_id: str, user_id: str, message: Message) -> dict[
         "status_history": _json(message.get("status_history") or message.get("statusHistory")),
         "error": _json(message.get("error")),
         "usage": _json(_usage_of(message)),
-        "context_summary": message.get("context_summary") or message.get("contextSummary"),
+        "context_summary": _text(message.get("context_summary") or message.get("contextSummary")),
         "created_at": int(created) if isinstance(created, (int, float)) else now,
         "updated_at": now,
     }
