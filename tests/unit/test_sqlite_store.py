@@ -29,6 +29,21 @@ async def test_large_collections_are_judged_roughly_first_and_exactly_then(tmp_p
     await store.close()
 
 
+async def test_many_chunks_are_copied_some_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastback.retrieval.vectors.sqlite._TOGETHER", 3)
+    store = SqliteStore(tmp_path)
+    for n in range(10):
+        await store.upsert("one", [item(n, f"number{n}", vector(1, n))])
+        await store.upsert("other", [item(n, f"stranger{n}", vector(1, n))])
+    for times in (1, 2):
+        assert await store.copy("one", "both", {}, {"copied": times}) == 10
+    assert [hit.text for hit in await store.find("both")] == [f"number{n}" for n in range(10)] * 2
+    for n in range(10):
+        assert {hit.text for hit in await store.search(["both"], vector(1, n), 2)} == {f"number{n}"}
+        assert {hit.text for hit in await store.lexical(["both"], f"number{n}", 3)} == {f"number{n}"}
+    await store.close()
+
+
 async def test_only_its_owner_may_read_the_file(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "vector_db")
     assert await store.collections() == []

@@ -36,6 +36,8 @@ FILE = "fastback_vectors.db"
 _ROUGH, _ROUGH_EACH = 500, 20
 #: Chunks whose words are weighed for a question, about: of a long question its rarest words count.
 _WEIGHED = 20_000
+#: Ids within which chunks are copied together.
+_TOGETHER = 2_000
 _COLUMNS = ("file_id", "hash")
 
 
@@ -334,12 +336,19 @@ def _copy(db: Connection, source: str, target: str, condition: str, params: Para
     if known is None:
         return 0
     made = _made(db, target, known[1])
-    last: Any = db.execute(sql.LAST_CHUNK).fetchall()[0][0]
-    params |= {"source": known[0], "target": made, "last": last}
-    condition = f"chunk.collection = :source AND chunk.id <= :last{condition}"
-    db.execute(sql.COPY_CHUNKS.format(where=condition), params)
-    count = db.changes()
-    for statement in (sql.COPY_VECTORS, sql.COPY_SKETCHES):
-        db.execute(statement.format(where=condition), params)
-    db.execute(sql.ADD_WORDS, {"last": last, "collection": made})
+    condition = f"chunk.collection = :source{condition}"
+    params |= {"source": known[0], "target": made}
+    ends: Any = db.execute(sql.ENDS.format(where=condition), params).fetchall()
+    first, last = ends[0]
+    count = 0
+    # SQLite holds what a statement copies within a table: not too much at once.
+    condition += " AND chunk.id BETWEEN :from AND :to"
+    for start in range(first, last + 1, _TOGETHER) if first is not None else ():
+        before: Any = db.execute(sql.LAST_CHUNK).fetchall()[0][0]
+        params |= {"last": before, "from": start, "to": min(start + _TOGETHER - 1, last)}
+        db.execute(sql.COPY_CHUNKS.format(where=condition), params)
+        count += db.changes()
+        for statement in (sql.COPY_VECTORS, sql.COPY_SKETCHES):
+            db.execute(statement.format(where=condition), params)
+        db.execute(sql.ADD_WORDS, {"last": before, "collection": made})
     return count

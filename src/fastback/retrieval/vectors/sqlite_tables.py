@@ -44,6 +44,7 @@ ADD_WORDS = f"""INSERT INTO words (rowid, place, text, about)
     SELECT id, 'c' || collection, spaced(text), {_ABOUT} FROM chunk WHERE id > :last AND collection = :collection"""
 LAST_CHUNK = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'chunk'"
 
+ENDS = "SELECT min(chunk.id), max(chunk.id) FROM chunk WHERE {where}"
 COPY_CHUNKS = """INSERT INTO chunk (collection, item, file_id, hash, metadata, text)
     SELECT :target, new_id(), metadata ->> '$.file_id', metadata ->> '$.hash', metadata, text
     FROM (SELECT id, text, json_patch(metadata, :extra) AS metadata FROM chunk WHERE {where} ORDER BY id)"""
