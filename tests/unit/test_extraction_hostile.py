@@ -15,6 +15,7 @@ import pytest_asyncio
 
 import hostile
 from fastback import messages
+from fastback.kit.workers import spool
 from fastback.retrieval.contracts import Document, RetrievalError
 from fastback.retrieval.extraction.formats.archive import TOO_LARGE
 from fastback.retrieval.extraction.formats.reading import Source
@@ -59,9 +60,11 @@ async def local() -> AsyncIterator[Local]:
 
 async def _read(local: Local, path: Path, name: str) -> list[Document]:
     began = time.monotonic()
+    into = str(path.with_suffix(".spool"))
     async with watched():
         try:
-            return await local.extract(Source(str(path), name, name.rsplit(".", 1)[-1]))
+            await local.read(Source(str(path), name, name.rsplit(".", 1)[-1]), into)
+            return [Document(text, metadata) async for metadata, text in spool.receive(into)]
         finally:
             assert time.monotonic() - began < 60
 

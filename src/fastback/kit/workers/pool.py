@@ -124,7 +124,8 @@ class Workers:
             self._drop(worker)
             raise WorkerDied(f"it took longer than {seconds:g} seconds") from None
         except (asyncio.IncompleteReadError, ConnectionError):
-            self._drop(worker)
+            # It ends by itself: whoever kills it now may take its exit code from the one who waits for that.
+            self._retire(worker)
             code = await worker.process.wait()
             raise WorkerCrashed(f"its process ended ({_why(code)})") from None
         except BaseException:
