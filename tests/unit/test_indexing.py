@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fastback.retrieval.contracts import Document, Item, Vector
+from fastback.retrieval.contracts import Document, Item, Spooled, Vector
 from fastback.retrieval.indexing import BATCH, Indexer
 from fastback.retrieval.vectors.sqlite import SqliteStore
 from stores import vector
 
 
 class _Splitter:
-    async def split(self, documents: Sequence[Document]) -> list[Document]:
-        return list(documents)
+    async def split(self, documents: Sequence[Document] | Spooled) -> AsyncGenerator[Document, None]:
+        assert not isinstance(documents, Spooled)
+        for document in documents:
+            yield document
 
 
 class _Embedder:
