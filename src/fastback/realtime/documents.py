@@ -128,10 +128,11 @@ class Documents:
     # -- coming and going ------------------------------------------------------------------------------------------
 
     async def _join(self, sid: str, user: User, note_id: str, data: Any) -> None:
-        if not await self._notes.may_watch(note_id, user):
-            return
         await asyncio.to_thread(importlib.import_module, "pycrdt")
         content = await self._notes.content(note_id)
+        # Asked last: whom the note is closed to meanwhile nobody would send away again.
+        if not await self._notes.may_watch(note_id, user):
+            return
         opened = sum(1 for one in self._open.values() if sid in one.pages)
         if self._joined(sid, note_id) is None and opened >= MOST_OPEN:
             log.warning("a page has more than %d notes open", MOST_OPEN)

@@ -1,1 +1,1 @@
-"""Terminals: what the page reads of them."""
+"""Terminals: which there are, and requests and sockets passed on to them."""
