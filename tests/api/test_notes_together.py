@@ -11,6 +11,7 @@ import pycrdt
 import socketio
 
 from conftest import Person, Server
+from fastback.realtime.server import Realtime
 
 NOTES = "/api/v1/notes"
 
@@ -168,6 +169,23 @@ async def test_the_last_words_of_a_page_that_is_closed_are_saved(server: Server,
         await one.socket.eio.send("1")
         await one.socket.eio.queue.join()
     await saved(ada, note, "Gone.")
+
+
+async def test_a_page_that_fell_silent_holds_up_nobody(server: Server, ada: Person, bob: Person) -> None:
+    note = await made(ada, grant(bob, "read"), grant(bob, "write"))
+    async with editing(server, ada, note) as one, editing(server, bob, note) as two:
+        await one.join()
+        await two.join()
+        realtime: Realtime = server.services.get(Realtime)
+        (sid,) = realtime.sessions.of_user(bob.id)
+        silent = realtime.io.eio.sockets[realtime.io.manager.eio_sid_from_sid(sid, "/")]
+        silent.last_ping = 1  # what it is told next finds that it is gone
+        await one.write("Still ")
+        await one.write("here.")
+        async with editing(server, ada, note) as late:
+            await late.join()
+            assert late.text == "Still here."
+    await saved(ada, note, "Still here.")
 
 
 async def test_updates_that_are_none_change_nothing(server: Server, ada: Person) -> None:

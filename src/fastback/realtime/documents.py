@@ -70,6 +70,7 @@ class Documents:
     def __init__(self, realtime: Realtime, notes: Notes, tasks: Tasks) -> None:
         self._realtime = realtime
         self._notes = notes
+        self._tasks = tasks
         self._open: dict[str, Document] = {}
         #: What is told about a note is done in the order in which it came, by whomever: a page that leaves, or goes,
         #: does so when what it wrote before has been taken over.
@@ -162,10 +163,10 @@ class Documents:
         await self._realtime.emit("ydoc:user:left", left, room=document.room)
         self._forget(document)
 
-    async def _gone(self, sid: str) -> None:
-        """A page has disconnected."""
+    def _gone(self, sid: str) -> None:
+        """A page has disconnected; perhaps because it was to be told something, so that this is somebody's turn."""
         for note_id in [one.note_id for one in self._open.values() if sid in one.pages]:
-            await self.lost(note_id, sid)
+            self._tasks.background(self.lost(note_id, sid))
 
     async def lost(self, note_id: str, sid: str) -> None:
         """A page is gone, or its user may not read a note any more."""

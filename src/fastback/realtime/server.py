@@ -6,7 +6,7 @@ Rooms: `user:{id}` holds every socket of a user, `chat:{id}` those that have a c
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from fastback.access.events import GrantsChanged, GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
@@ -48,7 +48,7 @@ class Realtime:
         self._rights = rights
         self.sessions = Sessions()
         #: Told the id of each socket that has disconnected.
-        self.gone: list[Callable[[str], Awaitable[None]]] = []
+        self.gone: list[Callable[[str], None]] = []
         self._spans = settings.websocket_manager == "redis"
         self._ask_timeout = settings.websocket_event_caller_timeout or 300
         engine = settings.websocket_server_engineio_logging
@@ -212,7 +212,7 @@ class Realtime:
     async def _disconnect(self, sid: str, reason: Any = None) -> None:
         session = self.sessions.drop(sid)
         for tell in self.gone:
-            await tell(sid)
+            tell(sid)
         for chat_id in session.chat_ids if session else ():
             await self._presence(chat_id)
 
