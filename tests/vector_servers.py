@@ -158,7 +158,9 @@ class Chroma:
             return web.json_response({})
         database, _, rest = request.path.removeprefix(f"{head}/").partition("/collections")
         if database not in self.databases:
-            return web.json_response({"error": "NotFoundError", "message": "does not exist"}, status=404)
+            made = request.method == "POST"
+            text = {"error": "InvalidArgumentError" if made else "NotFoundError", "message": "does not exist"}
+            return web.json_response(text, status=400 if made else 404)
         known = self.databases[database]
         parts = rest.strip("/").split("/") if rest.strip("/") else []
         if not parts:

@@ -60,5 +60,5 @@ async def test_a_database_that_is_not_there() -> None:
     ):
         store = store_of("chroma", _settings(CHROMA_HTTP_HOST=url, CHROMA_DATABASE="none"), client)
         assert await store.collections() == []
-        with pytest.raises(RetrievalError, match="answered 404"):
+        with pytest.raises(RetrievalError, match="answered 400"):
             await store.upsert("file-a", [item(1, "a", vector(1))])
