@@ -10,7 +10,7 @@ import pytest
 
 from fastback.retrieval.contracts import RetrievalError
 from fastback.retrieval.vectors.sqlite import FILE, SqliteStore
-from fastback.retrieval.vectors.words import any_word, spaced, words_of
+from fastback.retrieval.vectors.words import any_word, spaced, terms_of, words_of
 from stores import item, vector
 
 
@@ -112,3 +112,26 @@ async def test_finds_words_without_spaces_between_them(tmp_path: Path) -> None:
     assert [hit.text for hit in await store.lexical(["a"], "cafe", 5)] == ["Café crème"]
     assert spaced("plain") == "plain"
     await store.close()
+
+
+async def test_finds_words_in_many_collections(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    for n in range(70):
+        await store.upsert(f"file-{n}", [item(n, f"wind number {n}", vector(1), page=n)])
+    names = [f"file-{n}" for n in range(66)]
+    assert [hit.text for hit in await store.lexical(names, "number 65 68", 1)] == ["wind number 65"]
+    assert len(await store.lexical(names, "wind", 100)) == 66
+    assert [hit.text for hit in await store.lexical(names, "wind", 100, {"page": 3})] == ["wind number 3"]
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("word", "terms"), [("café", ["cafe"]), ("東京", ["東", "京"]), ("हिन्दी", ["ह", "न", "द"]), ("plain", ["plain"])]
+)
+def test_what_the_index_knows_of_words(word: str, terms: list[str]) -> None:
+    db = apsw.Connection(":memory:")
+    db.execute("CREATE VIRTUAL TABLE words USING fts5 (text, tokenize='unicode61 remove_diacritics 2')")
+    db.execute("CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, 'instance')")
+    db.execute("INSERT INTO words VALUES (?)", (spaced(word),))
+    kept = [row[0] for row in db.execute("SELECT term FROM vocabulary ORDER BY offset")]
+    assert terms_of(word) == kept == terms

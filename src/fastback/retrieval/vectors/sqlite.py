@@ -21,7 +21,7 @@ from fastback.retrieval.contracts import Hit, Item, Metadata, RetrievalError, Ve
 from fastback.retrieval.vectors import sqlite_tables as sql
 from fastback.retrieval.vectors.errors import wrong_length
 from fastback.retrieval.vectors.metadata import clean, conditions, stored
-from fastback.retrieval.vectors.words import any_word, spaced, words_of
+from fastback.retrieval.vectors.words import any_word, spaced, terms_of, words_of
 
 with without("numpy"):
     import sqlite_vec
@@ -38,6 +38,8 @@ _ROUGH, _ROUGH_EACH = 500, 20
 _WEIGHED = 20_000
 #: Ids within which chunks are copied together.
 _TOGETHER = 2_000
+#: Collections that a search for words names: beyond that it is quicker to look where its finds lie.
+_PLACES = 64
 _COLUMNS = ("file_id", "hash")
 
 
@@ -113,19 +115,19 @@ class SqliteStore:
         if not wanted:
             return []
         condition, params = _where(where)
-        statement = sql.LEXICAL.format(
-            source="words JOIN chunk ON chunk.id = words.rowid" if condition else "words", where=condition
-        )
+        columns = "{text about}" if enriched else "{text}"
 
         def work(db: Connection) -> list[Hit]:
             ids = [row[0] for row in db.execute(sql.IDS, {"names": _json(collections)})]
             if not ids:
                 return []
-            places = " OR ".join(f"c{one}" for one in ids)
-            query = any_word(_rarest(db, wanted, [f"c{one}" for one in ids]))
-            columns = "{text about}" if enriched else "{text}"
-            asked = {"query": f"place : ({places}) AND {columns} : ({query})", "limit": limit, **params}
-            return _hits(db.execute(statement, asked))
+            places = [f"c{one}" for one in ids] if len(ids) <= _PLACES else []
+            query = f"{columns} : ({any_word(_rarest(db, wanted, places))})"
+            query = f"place : ({' OR '.join(places)}) AND {query}" if places else query
+            of = condition if places else f"{condition}{sql.IN_COLLECTIONS}"
+            statement = sql.LEXICAL.format(source=sql.WORDS_OF_CHUNKS if of else "words", where=of)
+            more = {} if places else {"ids": _json(ids)}
+            return _hits(db.execute(statement, {**params, **more, "query": query, "limit": limit}))
 
         return await self._read(work)
 
@@ -235,14 +237,18 @@ def _collection(db: Connection, name: str) -> tuple[int, int] | None:
 
 
 def _rarest(db: Connection, words: Sequence[str], places: Sequence[str]) -> list[str]:
-    """The rarest of some words: as many as some collections may be looked through for."""
+    """The rarest of some words: as many as some collections may be looked through for, or all where none are named."""
     chunks: Any = db.execute(sql.CHUNKS).fetchall()
-    known: dict[str, int] = dict(db.execute(sql.COUNTS, {"words": _json([*words, *places])}))
-    share = sum(known.get(place, 0) for place in places) / max(chunks[0][0] or 0, 1)
+    terms = {word: terms_of(word) for word in words}
+    asked = {term for some in terms.values() for term in some} | set(places)
+    known: dict[str, int] = dict(db.execute(sql.COUNTS, {"words": _json(asked)}))
+    # A phrase is found where its rarest part is, at most.
+    counts = {word: min((known.get(term, 0) for term in some), default=0) for word, some in terms.items()}
+    share = sum(known.get(place, 0) for place in places) / max(chunks[0][0] or 0, 1) if places else 1.0
     budget = _WEIGHED / max(min(share, 1.0), 1e-9)
     found: list[str] = []
-    for word in sorted(words, key=lambda word: known.get(word, 0)):
-        budget -= known.get(word, 0)
+    for word in sorted(words, key=counts.__getitem__):
+        budget -= counts[word]
         if found and budget < 0:
             break
         found.append(word)

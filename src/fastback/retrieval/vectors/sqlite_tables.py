@@ -82,6 +82,8 @@ LEXICAL = """
         SELECT words.rowid AS found, rank AS score FROM {source} WHERE words MATCH :query{where}
         ORDER BY rank LIMIT :limit)
     JOIN chunk ON chunk.id = found ORDER BY score, chunk.id"""
+WORDS_OF_CHUNKS = "words JOIN chunk ON chunk.id = words.rowid"
+IN_COLLECTIONS = " AND chunk.collection IN (SELECT value FROM json_each(:ids))"
 
 FIND = "SELECT item, text, metadata, 0.0 FROM chunk WHERE {where} ORDER BY id LIMIT :limit"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 #: Scripts that put no spaces between words: each character counts as a word, a run of them as a phrase.
@@ -16,6 +17,7 @@ _MARKS = (
     "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1-\u05c2\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
     "\u200c-\u200d"
 )
+_ACCENTS = re.compile("[\u0300-\u036f]")
 _DENSE_ONE = re.compile(f"([{_DENSE}])")
 _PIECE = re.compile(rf"[{_DENSE}]+|[^\W_{_DENSE}](?:[^\W_{_DENSE}]+|[{_MARKS}]+)*")
 #: Words of a question that are looked for, the first ones.
@@ -56,6 +58,16 @@ def words_of(text: str) -> list[str]:
 def beginning(text: str) -> str:
     """As many words of a question as they stand there, for stores that take texts apart themselves."""
     return " ".join(text[:_LONGEST].split(maxsplit=_MOST)[:_MOST])
+
+
+def terms_of(word: str) -> list[str]:
+    """What the index knows of a word: itself without accents, or, where it is looked for as a phrase, its parts."""
+    if _DENSE_ONE.match(word):
+        return list(word)
+    if word.isascii():
+        return [word]
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFD", word))
+    return "".join(one if one.isalnum() else " " for one in plain).split()
 
 
 def any_word(words: Iterable[str]) -> str:
