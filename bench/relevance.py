@@ -28,11 +28,12 @@ from fastback.demo.process import free_port
 from fastback.retrieval.embedding import models
 
 WANTED = 5
-#: What each way of searching is asked with. By words alone means: by both, where words count for everything.
-WAYS: dict[str, dict[str, Any]] = {
-    "vectors alone": {"hybrid": False},
-    "words alone": {"hybrid": True, "hybrid_bm25_weight": 1.0},
-    "both, as delivered": {"hybrid": True},
+#: Whether the setting for both is on, and what each way is asked with. By words alone means: by both, where words count
+#: for everything. A question may not turn the setting off: Open WebUI searches by both all the same, and shows three.
+WAYS: dict[str, tuple[bool, dict[str, Any]]] = {
+    "vectors alone": (False, {}),
+    "words alone": (True, {"hybrid": True, "hybrid_bm25_weight": 1.0}),
+    "both, as delivered": (True, {"hybrid": True}),
 }
 Found = dict[str, dict[str, int]]
 
@@ -75,12 +76,19 @@ def fill(running: Running) -> str:
     return knowledge
 
 
-def texts(running: Running, knowledge: str, question: str, count: int, how: Mapping[str, Any]) -> list[str]:
-    """The passages that are found, best first."""
-    search = {"collection_names": [knowledge], "query": question, "k": count, "k_reranker": count, **how}
-    answer = call(f"{running.url}/api/v1/retrieval/query/collection", search, running.token, patience=300)
-    found: list[str] = (answer["documents"] or [[]])[0]
-    return found[:count]
+def found_by(running: Running, knowledge: str, way: str, count: int) -> dict[str, list[str]]:
+    """The passages that are found for each question, best first."""
+    setting, how = WAYS[way]
+    settings = {"ENABLE_RAG_HYBRID_SEARCH": setting, "TOP_K": count, "TOP_K_RERANKER": count}
+    call(f"{running.url}/api/v1/retrieval/config/update", settings, running.token)
+    found: dict[str, list[str]] = {}
+    for question in (one for several in unseen.ASKED.values() for one in several):
+        search = {"collection_names": [knowledge], "query": question, "k": count, "k_reranker": count, **how}
+        answer = call(f"{running.url}/api/v1/retrieval/query/collection", search, running.token, patience=300)
+        found[question] = (answer["documents"] or [[]])[0]
+    if (most := max(map(len, found.values()))) != count:
+        raise RuntimeError(f"{running.name} showed {most} passages by {way}, not {count}")
+    return found
 
 
 def by_ranks(lists: Iterable[Sequence[str]]) -> list[str]:
@@ -96,18 +104,17 @@ def asked(running: Running) -> Found:
     """The place of the first answer to each question, by way of searching; lists joined here by their ranks, too."""
     body = {"name": "Bench", "email": "bench@example.com", "password": PASSWORD}
     running.token = call(f"{running.url}/api/v1/auths/signup", body)["token"]
-    call(f"{running.url}/api/v1/retrieval/config/update", {"ENABLE_RAG_HYBRID_SEARCH": True}, running.token)
     knowledge = fill(running)
-    questions = [one for several in unseen.ASKED.values() for one in several]
     found: Found = {}
-    for way, how in WAYS.items():
-        found[way] = {one: unseen.place(one, texts(running, knowledge, one, WANTED, how)) for one in questions}
+    for way in WAYS:
+        texts = found_by(running, knowledge, way, WANTED)
+        found[way] = {one: unseen.place(one, several) for one, several in texts.items()}
         print(running.name, way, judging.figures(found[way], unseen.ASKED), flush=True)
     for count in (WANTED, 4 * WANTED):
-        ranks = found[f"{count} of each, joined by ranks"] = {}
-        for one in questions:
-            lists = [texts(running, knowledge, one, count, WAYS[way]) for way in ("vectors alone", "words alone")]
-            ranks[one] = unseen.place(one, by_ranks(lists)[:WANTED])
+        near, worded = (found_by(running, knowledge, way, count) for way in ("vectors alone", "words alone"))
+        joined = {one: by_ranks([near[one], worded[one]])[:WANTED] for one in near}
+        ranks = {one: unseen.place(one, several) for one, several in joined.items()}
+        found[f"{count} of each, joined by ranks"] = ranks
     return found
 
 
