@@ -367,6 +367,24 @@ async def test_a_folders_files_are_read_for_its_chats(server: Server, ada: Perso
     assert await sources(cy, folder_id=folder) == [["Green tea: 70 degrees."]]
 
 
+async def test_a_note_is_read_for_the_chats_about_it(server: Server, ada: Person, bob: Person, upstream: str) -> None:
+    await opened(ada)
+    tea = await a_file(server, bob, "tea", "Green tea: 70 degrees.")
+    data = {"content": {"md": "Buy milk."}, "files": [tea, {"type": "image", "url": "data:image/png;base64,AA=="}]}
+    note = (await bob.post("/api/v1/notes/create", {"title": "List", "data": data})).ok()["id"]
+    chat = (await bob.get(f"/api/v1/notes/{note}/chat")).ok()["id"]
+    async with open_page(bob) as page:
+        await page.ask("What? [[tokens 1]]", chat_id=chat)
+        (shown,) = (one["sources"] for one in page.of("chat:completion") if "sources" in one)
+    assert [one["document"] for one in shown] == [["Buy milk."], ["Green tea: 70 degrees."]]
+    assert shown[0]["source"] == {"type": "note", "id": note, "name": "List"}
+    assert ">Buy milk.</source>" in (await asked(upstream))["messages"][-1]["content"]
+    # Whoever may not read the note is not told of it by naming it.
+    assert await sources(ada, {"type": "note_with_files", "id": note}) == [["Buy milk."], ["Green tea: 70 degrees."]]
+    cy = await server.add(ada, "Cy")
+    assert await sources(cy, {"type": "note_with_files", "id": note}) == []
+
+
 async def test_a_chat_opens_its_files_to_those_it_is_shared_with(server: Server, ada: Person, bob: Person) -> None:
     await opened(ada)
     tea = await a_file(server, ada, "tea", "Green tea: 70 degrees.")

@@ -13,7 +13,7 @@ from fastback.completions.pictures import Pictures
 from fastback.completions.request import TurnRequest, is_stored
 from fastback.completions.sources.context import Source, elements, put, rendered
 from fastback.completions.sources.found import Finder, Tell
-from fastback.completions.sources.items import Item, of_knowledge, readable
+from fastback.completions.sources.items import NOTE_WITH_FILES, Item, of_knowledge, readable
 from fastback.completions.web_search import Searched, WebStage
 from fastback.config import Config
 from fastback.features.chats import turns
@@ -118,7 +118,8 @@ class Context:
         if in_chat:
             given, summary = await self._compacted(given, merged, model, asking, compacting)
         messages = history.for_model(given, reasoning="thinking" if target.owned_by == "ollama" else None)
-        folder = await self._folder(request, user)
+        place = await self._place(request)
+        folder = await self._folder(place.folder_id, user)
         messages = await self._with_prompts(messages, request, folder, merged, user)
         if summary:
             messages = prompt.with_system(messages, f"[CONVERSATION SUMMARY]\n{summary}", append=True)
@@ -137,7 +138,7 @@ class Context:
             searched = await self._web.search(
                 request.features, prepared.payload["messages"], question, model.id, asking, tell
             )
-            if items := [*_items(request, folder, model), *searched.items]:
+            if items := [*_items(request, place, folder, model), *searched.items]:
                 await self._add_sources(prepared, items, searched, request, model, asking, tell)
         prepared.payload["messages"] = await self._pictures.inlined(prepared.payload["messages"], user)
         return prepared
@@ -269,14 +270,18 @@ class Context:
                 messages = prompt.with_system(messages, await prompt.resolve(self._db, own, user, **known))
         return messages
 
-    async def _folder(self, request: TurnRequest, user: User) -> _Folder | None:
-        """The folder the chat lies in, where the asker may read it."""
-        folder_id = None
+    async def _place(self, request: TurnRequest) -> _Place:
+        """Where the chat belongs; one that lies in no folder is taken for one of the folder that the page has open."""
+        place = None
         if is_stored(request.chat_id) and not request.is_new:
-            folder_id = await self._db.scalar(
-                "context.folder_of", "SELECT folder_id FROM chat WHERE id = :id", id=request.chat_id
-            )
-        folder_id = folder_id or request.folder_id
+            text = "SELECT folder_id, meta FROM chat WHERE id = :id"
+            place = await self._db.first(_Place, "context.place", text, id=request.chat_id)
+        if place is None:
+            return _Place(request.folder_id, None)
+        return _Place(place.folder_id or request.folder_id, place.meta)
+
+    async def _folder(self, folder_id: str | None, user: User) -> _Folder | None:
+        """A folder, where the asker may read it."""
         if not folder_id:
             return None
         folder = await self._db.first(
@@ -285,6 +290,18 @@ class Context:
         if folder is None or not folder.data or not await self._chats.may_read_folder(folder_id, user):
             return None
         return folder
+
+
+class _Place(msgspec.Struct):
+    folder_id: str | None
+    meta: dict[str, Any] | None
+
+    @property
+    def note_id(self) -> str | None:
+        """The note that a chat is about: such a chat is hidden, and its page shows the note."""
+        meta = self.meta or {}
+        found = meta.get("note_id") if meta.get("internal") is True and meta.get("type") == "note" else None
+        return found if isinstance(found, str) else None
 
 
 class _Folder(msgspec.Struct):
@@ -312,16 +329,17 @@ def _knowledge(model: Model) -> list[Item]:
     return of_knowledge(_meta(model).get("knowledge"))
 
 
-def _items(request: TurnRequest, folder: _Folder | None, model: Model) -> list[Item]:
-    """What the question refers to: what came with it, what the chat's folder holds, what the model knows.
+def _items(request: TurnRequest, place: _Place, folder: _Folder | None, model: Model) -> list[Item]:
+    """What the question refers to: what came with it, the chat's note, what its folder holds, what the model knows.
 
-    Open WebUI leaves folders and models to tools that search them, unless functions are called the old way; here they
-    are read in any case, as there are no such tools yet.
+    Open WebUI leaves notes, folders and models to tools that search them, unless functions are called the old way; here
+    they are read in any case, as there are no such tools yet.
     """
     if (_meta(model).get("capabilities") or {}).get("file_context", True) is False:
         return []
     of_folder = [{"type": "folder", "id": folder.id}] if folder is not None and folder.holds_files else []
-    return readable([*of_folder, *(request.files or []), *_knowledge(model)])
+    of_note = [{"type": NOTE_WITH_FILES, "id": place.note_id}] if place.note_id else []
+    return readable([*of_folder, *of_note, *(request.files or []), *_knowledge(model)])
 
 
 def _items_of(message: Message) -> list[dict[str, Any]]:

@@ -9,6 +9,9 @@ import msgspec
 
 Item = dict[str, Any]
 
+#: The type of an item that stands for a note and the files in it.
+NOTE_WITH_FILES = "note_with_files"
+
 
 def is_picture(item: Item) -> bool:
     """Whether an item is shown to the model itself: a picture made of dots, as SVG is text."""

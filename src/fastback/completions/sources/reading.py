@@ -10,7 +10,7 @@ import msgspec
 from fastback.access.grants import Grants
 from fastback.access.identity import User
 from fastback.completions.sources.elsewhere import ForeignKnowledge
-from fastback.completions.sources.items import Item, inner, is_whole, named, readable, text_id
+from fastback.completions.sources.items import NOTE_WITH_FILES, Item, inner, is_whole, named, readable, text_id
 from fastback.features.chats import history
 from fastback.features.chats.access import ChatAccess
 from fastback.features.files.access import FileAccess
@@ -77,6 +77,10 @@ class _Note(msgspec.Struct):
     text: str | None
 
 
+class _Files(msgspec.Struct):
+    files: list[Any] | dict[str, Any] | str | int | float | bool | None
+
+
 class _Chat(msgspec.Struct):
     id: str
     title: str
@@ -124,7 +128,12 @@ class Reader:
 
     async def _expanded(self, items: list[Item], user: User) -> tuple[list[Item], set[tuple[str, str]]]:
         """The items, and behind them those of their folders: what a folder's owner may read its readers may, too."""
-        found = [item for item in items if item.get("type") != "folder"]
+        found: list[Item] = []
+        for item in items:
+            if item.get("type") == NOTE_WITH_FILES:
+                found += await self._of_note(text_id(item) or "", user)
+            elif item.get("type") != "folder":
+                found.append(item)
         delegated: set[tuple[str, str]] = set()
         folders = dict.fromkeys(text_id(item) for item in items if item.get("type") == "folder")
         for folder_id in folders:
@@ -141,6 +150,16 @@ class Reader:
             delegated |= {(entry["type"], entry["id"]) for entry in own}
             found += own
         return readable(found), delegated
+
+    async def _of_note(self, note_id: str, user: User) -> list[Item]:
+        """A note and the files in it, where the asker may read it."""
+        note = (await self._known_notes([note_id], user)).get(note_id)
+        if note is None:
+            return []
+        text = "SELECT data -> 'files' FROM note WHERE id = :id"
+        row = await self._db.first(_Files, "sources.files_of_note", text, id=note_id)
+        files = row.files if row is not None and isinstance(row.files, list) else []
+        return [{"type": "note", "id": note.id, "name": note.title}, *(one for one in files if isinstance(one, dict))]
 
     async def _owner(self, user_id: str) -> User | None:
         row = await self._db.first(_Owner, "sources.owner", 'SELECT id, role FROM "user" WHERE id = :id', id=user_id)
