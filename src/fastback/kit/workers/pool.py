@@ -55,7 +55,7 @@ class _Process:
         self.jobs = 0
         self.ending: asyncio.TimerHandle | None = None
 
-    async def ask(self, content: bytes) -> Any:
+    async def ask(self, content: bytearray) -> Any:
         stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin is not None and stdout is not None
         stdin.write(content)

@@ -36,7 +36,7 @@ def write_pieces(path: str | Path, head: Any, texts: Iterable[str]) -> None:
         sink.write(frame([[head, before, False]]))
 
 
-def _frames(rows: Iterable[Row]) -> Iterator[bytes]:
+def _frames(rows: Iterable[Row]) -> Iterator[bytearray]:
     pieces: list[list[Any]] = []
     size = 0
     for head, text in rows:
