@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import ftfy
 import msgspec
 import pytest
 
+import hostile
 import made
 from fastback import messages
 from fastback.kit.workers import spool
@@ -69,6 +71,29 @@ async def test_a_worker_reads_for_the_server(tmp_path: Path) -> None:
 def test_plain_text_in_any_encoding(extract: Extract, encoding: str, text: str) -> None:
     (found,) = extract("a.txt", text.encode(encoding), "text/plain")
     assert found.text == text
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.py", "a.txt"])
+def test_a_text_that_speaks_of_pdfs_is_a_text(extract: Extract, name: str) -> None:
+    (found,) = extract(name, "MAGIC = b'%PDF-1.7'")
+    assert found.text == "MAGIC = b'%PDF-1.7'"
+
+
+@pytest.mark.parametrize(("name", "before"), [("a.pdf", b"HTTP/1.1 200 OK\n"), ("scan", b"\r\n")])
+def test_a_pdf_may_begin_with_something_else(extract: Extract, name: str, before: bytes) -> None:
+    (found,) = extract(name, before + made.pdf("Herons eat fish."))
+    assert "Herons eat fish." in found.text
+
+
+def test_what_an_archive_says_of_itself_is_not_unpacked(extract: Extract) -> None:
+    content = hostile.archive({"mimetype": bytes(30 * 1024 * 1024)})
+    tracemalloc.start()
+    try:
+        with pytest.raises(JobFailed, match="its content is missing"):
+            extract("a.odt", content)
+        assert tracemalloc.get_traced_memory()[1] < 5 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 def test_tables_give_a_document_a_row(extract: Extract) -> None:

@@ -11,6 +11,8 @@ from fastback.retrieval.extraction.formats.plain import looks_binary
 from fastback.retrieval.extraction.formats.reading import Source, broken
 
 _SAMPLE = 4096
+#: What may stand before the beginning, a byte order mark among it.
+_BLANK = b"\xef\xbb\xbf \t\r\n"
 #: Readers by what archives hold.
 _MEMBERS = (
     ("word/document.xml", "docx"),
@@ -40,7 +42,7 @@ def _archive(source: Source) -> str:
     try:
         with zipfile.ZipFile(source.path) as file:
             names = set(file.namelist())
-            kind = file.read("mimetype")[:100].decode("latin-1").strip() if "mimetype" in names else ""
+            kind = _said(file) if "mimetype" in names else ""
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError, NotImplementedError) as error:
         raise broken(_NAMES.get(source.extension, "a document"), f"it is damaged ({error}).") from None
     for member, reader in _MEMBERS:
@@ -54,6 +56,19 @@ def _archive(source: Source) -> str:
     if source.extension in _NAMES:
         raise broken(_NAMES[source.extension], "its content is missing.")
     raise JobFailed(messages.FILE_NOT_SUPPORTED)
+
+
+def _said(file: zipfile.ZipFile) -> str:
+    """What an archive says it is. Nothing of it has been judged yet: no more is unpacked than counts."""
+    with file.open("mimetype") as member:
+        return member.read(100).decode("latin-1").strip()
+
+
+def _is_pdf(source: Source, sample: bytes) -> bool:
+    """Some PDFs begin with something else, up to a kilobyte of it; but a text may speak of how they begin."""
+    before, mark, _ = sample[:1024].partition(b"%PDF-")
+    named = source.extension == "pdf" or source.content_type == "application/pdf"
+    return bool(mark) and (named or not before.strip(_BLANK) or looks_binary(sample))
 
 
 def _compound(source: Source) -> str:
@@ -85,7 +100,7 @@ def kind_of(source: Source) -> str:
     """
     with open(source.path, "rb") as file:
         sample = file.read(_SAMPLE)
-    if b"%PDF-" in sample[:1024]:
+    if _is_pdf(source, sample):
         return "pdf"
     if sample.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _archive(source)
@@ -99,7 +114,7 @@ def kind_of(source: Source) -> str:
         raise JobFailed(messages.FILE_NOT_SUPPORTED)
     if found := _by_name(source):
         return found
-    begin = sample.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    begin = sample.lstrip(_BLANK).lower()
     # Programs save pages under the names of documents.
     pages = source.content_type in ("text/html", "application/xhtml+xml") or source.extension in ("doc", "xls", "ppt")
     if pages and begin.startswith((b"<!doctype html", b"<html", b"<table", b"<?xml", b"<meta")):
