@@ -361,8 +361,7 @@ Machine: {machine()}. Fastback {__version__}, Open WebUI {REFERENCE_VERSION}, th
 While documents are embedded on the machine somebody reads the list of models {1 / SLOW.beat:.0f} times a second; while
 they are embedded elsewhere, which takes seconds, {1 / QUICK.beat:.0f} times, and a handler that does nothing as often,
 in a process of its own. On two cores the server, its workers and all who upload, embed and watch are in each other's
-way: what that handler makes people wait is the machine's doing, and it is itself more than twice what it is when
-nothing goes on.
+way: what that handler makes people wait is the machine's doing.
 
 How often the right passage comes says little beyond these documents: all chunks share a sentence but for its numbers,
 so their vectors lie close together, and Open WebUI was asked five questions by both. Why it finds so few was not
