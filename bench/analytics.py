@@ -14,14 +14,15 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+from fastback.features.analytics.aggregates import Chosen
 from fastback.features.analytics.chart import Chart
-from fastback.features.analytics.columns import INDEX
+from fastback.features.analytics.message_columns import INDEX
 from fastback.features.analytics.rollup import Rollup
-from fastback.features.analytics.sums import Chosen
 from fastback.features.analytics.usage import Usage
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database, indexes, schema
+from fastback.kit.db import Database, indexes
 from fastback.kit.db.connect import connect
+from fastback.schema import revision
 
 DAY = 86_400
 A_CHAT = 10
@@ -75,7 +76,7 @@ async def timed(what: Callable[[], Awaitable[Any]], clock: Callable[[], float] =
 async def measure(db: Database, messages: int, clock: Callable[[], float]) -> None:
     """Fill the database and print a line for each sum."""
     now = int(time.time())
-    await schema.ensure(db)
+    await revision.ensure(db)
     if db.dialect == "postgres":
         await db.execute("bench.key", "ALTER TABLE chat_message DROP CONSTRAINT IF EXISTS chat_message_chat_id_fkey")
     for some in rows(messages, now):

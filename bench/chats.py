@@ -9,8 +9,9 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from fastback.kit.db import Database, schema
+from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
+from fastback.schema import revision
 
 MANY = "00000000-0000-4000-8000-000000000001"
 MESSAGES, LENGTH = 10, 300
@@ -151,7 +152,7 @@ async def fill(url: str, chats: int) -> Words:
     words = Words()
     db = await connect(url)
     try:
-        await schema.ensure(db)
+        await revision.ensure(db)
         await _fill(db, words, MANY, chats)
         for number in range(OTHERS):
             await _fill(db, words, f"00000000-0000-4000-8000-00000000010{number}", OTHERS_CHATS)

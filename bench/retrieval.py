@@ -32,8 +32,8 @@ from bench.pages import PAGE
 from bench.servers import PASSWORD, Running, call, process
 from fastback import REFERENCE_VERSION, __version__
 from fastback.demo.process import free_port
-from fastback.retrieval.contracts import Item
 from fastback.retrieval.embedding import models
+from fastback.retrieval.interfaces import Item
 from fastback.retrieval.vectors.sqlite import SqliteStore
 
 HEADING = "## Documents and passages"

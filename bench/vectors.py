@@ -25,9 +25,9 @@ from bench import pages
 from bench.library import FILE as ONE_FILE
 from bench.library import IN_FILE, QUESTIONS, RARE, WIDTH, WORDS, Library
 from bench.machine import machine
-from fastback.retrieval.contracts import Item
 from fastback.retrieval.embedding import models
 from fastback.retrieval.embedding.local import Local
+from fastback.retrieval.interfaces import Item
 from fastback.retrieval.vectors.sqlite import FILE, SqliteStore
 
 HEADING = "## Vectors"

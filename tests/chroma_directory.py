@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from fastback.retrieval.contracts import Item
+from fastback.retrieval.interfaces import Item
 
 _TABLES = """
 CREATE TABLE databases (id TEXT PRIMARY KEY, name TEXT, tenant_id TEXT);

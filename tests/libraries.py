@@ -10,7 +10,7 @@ import msgspec
 
 from conftest import Person, Server
 from fastback.kit.db import Database
-from fastback.retrieval.contracts import Hit, VectorStore
+from fastback.retrieval.interfaces import Hit, VectorStore
 
 KNOWLEDGE = "/api/v1/knowledge"
 

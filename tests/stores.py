@@ -20,9 +20,9 @@ import aiohttp
 import pytest
 
 import vector_servers
-from fastback.retrieval.contracts import Item, Vector
-from fastback.retrieval.vectors.choose import store_of
-from fastback.retrieval.vectors.portable import Portable
+from fastback.retrieval.interfaces import Item, Vector
+from fastback.retrieval.vectors.factory import store_of
+from fastback.retrieval.vectors.migration_protocol import Portable
 from fastback.settings import Environment, load_settings
 
 PGVECTOR = os.environ.get("FASTBACK_TEST_PGVECTOR", "")

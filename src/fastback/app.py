@@ -14,41 +14,42 @@ import aiohttp
 from starlette.middleware.cors import CORSMiddleware
 
 from fastback.access import identity
+from fastback.access.activity import Happened
 from fastback.access.audit import Audited, AuditLog
 from fastback.access.grants import Grants
 from fastback.access.guards import API_KEY_HEADER
-from fastback.access.happened import Happened
 from fastback.access.identity import Identities
 from fastback.access.passwords import Passwords
 from fastback.access.permissions import Permissions
 from fastback.access.revocations import Revocations
 from fastback.access.tokens import Tokens
 from fastback.compatibility.operations import not_built
+from fastback.completions.doors.websocket import PATH as CHAT_SOCKET
+from fastback.completions.doors.websocket import ChatSocket
 from fastback.completions.service import Completions
-from fastback.completions.websocket import PATH as CHAT_SOCKET
-from fastback.completions.websocket import ChatSocket
 from fastback.config import Config
-from fastback.features.events.operations import TABLE
-from fastback.features.events.telling import telling
 from fastback.features.terminals.socket import PATH as TERMINAL_SOCKET
 from fastback.features.terminals.socket import TerminalSocket
+from fastback.features.webhooks.emission import telling
+from fastback.features.webhooks.operations import TABLE
 from fastback.frontend.redirects import Redirects
 from fastback.frontend.static import StaticFiles
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database, schema
+from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.http import Application, Router
 from fastback.kit.http.application import Asgi
 from fastback.kit.http.binding import Services
 from fastback.kit.http.compression import Compression
-from fastback.kit.http.exchange import Exchange
-from fastback.kit.http.gateway import Gateway
+from fastback.kit.http.dispatcher import Gateway
 from fastback.kit.http.renamed_header import RenamedHeader
+from fastback.kit.http.request_envelope import Exchange
 from fastback.kit.redis import Redis, RedisError, sentinel_hosts
 from fastback.kit.tasks import Tasks
 from fastback.providers.http_client import make_client
 from fastback.realtime.server import PATH as REALTIME_PATH
 from fastback.realtime.server import Realtime
+from fastback.schema import revision
 from fastback.settings import Settings, SettingsError
 from fastback.settings.headers import security_headers
 
@@ -165,8 +166,8 @@ async def open_database(settings: Settings) -> Database:
     )
     try:
         own = [statement for module in OWN_TABLES for statement in module.OWN_TABLES]
-        if await schema.ensure(db, own=own):
-            log.info("made a new database at revision %s", schema.REVISION)
+        if await revision.ensure(db, own=own):
+            log.info("made a new database at revision %s", revision.REVISION)
     except BaseException:
         await db.close()
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conftest import Person, Server
-from fastback.features.analytics.columns import INDEX
+from fastback.features.analytics.message_columns import INDEX
 from fastback.features.analytics.usage import Usage
 from fastback.kit.db import Database, indexes
 

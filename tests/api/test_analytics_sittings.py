@@ -11,9 +11,9 @@ import pytest
 
 from conftest import Server
 from fastback.features.analytics import local_time, usage
+from fastback.features.analytics.aggregates import Chosen
 from fastback.features.analytics.chart import Chart
 from fastback.features.analytics.rollup import Rollup
-from fastback.features.analytics.sums import Chosen
 from fastback.features.analytics.usage import Usage
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database

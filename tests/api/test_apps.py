@@ -9,7 +9,7 @@ import aiohttp.web
 import pytest
 
 from conftest import Person, Server
-from fastback.features.apps.keys import AppKeys
+from fastback.features.apps.key_encryption import AppKeys
 from fastback.kit.db import Database
 from fastback.settings import Settings
 from standing_in import standing_in

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from conftest import Person, Server
-from fastback.features.chats import message_rows
+from fastback.features.chats.messages import store as message_store
 from fastback.kit.db import Database
 from talks import made, talk
 
@@ -42,7 +42,7 @@ async def in_step(server: Server, chat_id: str) -> dict[str, Any]:
     chat = await db.first(_Chat, "test.chat", "SELECT chat, current_message_id FROM chat WHERE id = :id", id=chat_id)
     assert chat is not None
     history = chat.chat["history"]
-    rows = await message_rows.of_chat(db, chat_id)
+    rows = await message_store.of_chat(db, chat_id)
     assert set(rows) == set(history["messages"])
     for message_id, message in history["messages"].items():
         row = rows[message_id]
@@ -221,5 +221,5 @@ async def test_what_is_no_text_is_left_out_of_rows(server: Server, ada: Person) 
     chat = await made(ada, document)
     opened = (await ada.get(f"/api/v1/chats/{chat}")).ok()["chat"]["history"]["messages"]["a1"]
     assert opened["model"] == 5 and opened["content"] == "assistant 1"
-    rows = await message_rows.of_chat(server.services.get(Database), chat)
+    rows = await message_store.of_chat(server.services.get(Database), chat)
     assert rows["a1"]["content"] == "assistant 1" and "model" not in rows["a1"] and rows["a1"]["user_id"] == ada.id

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server, postgres_database, serving
-from fastback.features.chats.search import find, indexer
-from fastback.features.chats.search.find import ChatSearch
+from fastback.features.chats.search import indexer, service
 from fastback.features.chats.search.indexer import Indexer
+from fastback.features.chats.search.service import ChatSearch
 from fastback.kit.db import Database
 
 SEARCH = "/api/v1/chats/search"
@@ -26,7 +26,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """The index follows at once, and what is searched first is little, so that a small library needs all ways."""
     monkeypatch.setattr(indexer, "PATIENCE", 0.05)
     monkeypatch.setattr(indexer, "PAUSE_AT_START", 0.0)
-    monkeypatch.setattr(find, "WINDOW", 5)
+    monkeypatch.setattr(service, "WINDOW", 5)
 
 
 async def settled(server: Server) -> None:

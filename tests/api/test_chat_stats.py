@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from conftest import Person, Server
-from fastback.features.chats import stats
+from fastback.features.chats.stats import figures
 from talks import made, talk
 
 NOT_FOUND = "We could not find what you're looking for :/"
@@ -88,17 +88,17 @@ async def test_figures_of_many_chats_read_some_at_a_time(
 ) -> None:
     (await ada.post("/api/v1/chats/import", {"chats": [item(number) for number in range(60)]})).ok()
     counts: list[int] = []
-    read = stats._some
+    read = figures._some
 
     async def counted(db: Any, chat_ids: list[str]) -> Any:
         found = await read(db, chat_ids)
         counts.append(len(found))
         return found
 
-    monkeypatch.setattr(stats, "_some", counted)
+    monkeypatch.setattr(figures, "_some", counted)
     assert len((await ada.get("/api/v1/chats/stats/usage", items_per_page=100)).ok()["items"]) == 60
     assert len((await ada.get("/api/v1/chats/stats/export", stream=True)).text.splitlines()) == 60
-    assert max(counts) <= stats.SLICE and sum(counts) == 120
+    assert max(counts) <= figures.SLICE and sum(counts) == 120
 
 
 #: `#` becomes another number each time, so that no answer is one that is kept ready.

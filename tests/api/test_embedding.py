@@ -19,8 +19,8 @@ import embedding_models
 from conftest import Server
 from fastback.access.identity import User
 from fastback.config import Config
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Embedder, RetrievalError
+from fastback.providers.request_context import Asking
+from fastback.retrieval.interfaces import Embedder, RetrievalError
 
 Answer = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
 

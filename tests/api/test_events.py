@@ -96,8 +96,8 @@ async def test_a_webhook_that_is_silent_holds_up_no_stop(
 async def test_a_webhook_that_is_slow_holds_up_itself_alone(
     ada: Person, hook: Hook, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from fastback.access.happened import Happened
-    from fastback.features.events import delivery
+    from fastback.access.activity import Happened
+    from fastback.features.webhooks import delivery
     from fastback.kit.bus import Bus
 
     monkeypatch.setattr(delivery, "MOST", 20)
@@ -142,7 +142,7 @@ async def test_a_failing_or_switched_off_webhook_hinders_nobody(ada: Person, hoo
 
 
 async def test_an_answer_ends_and_whoever_is_away_is_told(ada: Person, hook: Hook, server: Server) -> None:
-    from fastback.access.happened import Happened
+    from fastback.access.activity import Happened
     from fastback.kit.bus import Bus
 
     form = {"events": ["chat.finished"], "delivery": "always", "config": {"url": hook.url}}
@@ -171,7 +171,7 @@ async def test_a_target_can_be_tried(ada: Person, hook: Hook) -> None:
 @pytest.mark.parametrize("environment", [{"ENABLE_LOCAL_WEB_FETCH": "false"}], indirect=True)
 async def test_nothing_is_sent_into_our_own_network(ada: Person, hook: Hook, server: Server) -> None:
     from fastback.config import Config
-    from fastback.features.events.posting import Poster
+    from fastback.features.webhooks.sender import Poster
 
     (await ada.post(WEBHOOKS, {"url": hook.url})).refused(400)
     (await ada.post(TARGETS, {"config": {"url": hook.url}})).refused(400)
@@ -221,8 +221,8 @@ async def test_lists_of_names() -> None:
 
 async def test_every_line_of_the_table_is_an_operation_and_tells_known_events() -> None:
     from fastback.app import routers
-    from fastback.features.events.catalog import catalog
-    from fastback.features.events.operations import TABLE
+    from fastback.features.webhooks.catalog import catalog
+    from fastback.features.webhooks.operations import TABLE
 
     routes = {
         (route.method, route.path.replace(":path}", "}").rstrip("/")) for one in routers() for route in one.routes
@@ -234,7 +234,7 @@ async def test_every_line_of_the_table_is_an_operation_and_tells_known_events() 
 async def test_nothing_is_looked_up_where_nobody_wants_to_hear(
     ada: Person, hook: Hook, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fastback.features.events.telling import Before
+    from fastback.features.webhooks.emission import Before
 
     looked: list[str] = []
     look = Before.look

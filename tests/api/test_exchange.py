@@ -19,7 +19,7 @@ import pytest
 from conftest import Person, Server, serving
 from fastback.kit import log
 from fastback.kit.http import compression
-from fastback.kit.http.exchange import Exchange
+from fastback.kit.http.request_envelope import Exchange
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ async def test_a_file_comes_into_a_collection_with_its_vectors(
     async def refuse(*given: Any, **more: Any) -> None:
         raise AssertionError("nothing is embedded again")
 
-    from fastback.retrieval.contracts import Embedder
+    from fastback.retrieval.interfaces import Embedder
 
     monkeypatch.setattr(server.services.get(Embedder), "content", refuse)
     form = {"file_id": made["id"], "collection_name": knowledge}

@@ -14,15 +14,15 @@ import pytest
 
 from buckets import bucket_server
 from conftest import Person, Server
-from fastback.access.happened import Happened
+from fastback.access.activity import Happened
 from fastback.access.identity import User
 from fastback.features.files import store
 from fastback.features.files.processing import Processing
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.storage import Storage, StorageError
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Extractor, VectorStore
+from fastback.providers.request_context import Asking
+from fastback.retrieval.interfaces import Extractor, VectorStore
 from libraries import KNOWLEDGE, chunks, embedding, make
 from uploads import FILES, read, send, upload
 

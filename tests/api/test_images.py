@@ -9,7 +9,7 @@ import aiohttp.web
 import pytest
 
 from conftest import Person, Server
-from fastback.access.happened import Audience, Happened
+from fastback.access.activity import Audience, Happened
 from fastback.kit.bus import Bus
 
 _I = "/api/v1/images"

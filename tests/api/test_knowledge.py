@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
-from fastback.access.happened import Happened
+from fastback.access.activity import Happened
 from fastback.kit.bus import Bus
 from libraries import KNOWLEDGE, allow, chunks, embedding, make, put_file
 

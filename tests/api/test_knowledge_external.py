@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 
 from conftest import POSTGRES, Person, Server, postgres_database
-from fastback.retrieval.contracts import RetrievalError
 from fastback.retrieval.external.pgvector import statement
 from fastback.retrieval.external.results import Target
+from fastback.retrieval.interfaces import RetrievalError
 from libraries import KNOWLEDGE, embedding
 
 EXTERNAL = f"{KNOWLEDGE}/external"

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from conftest import Person, Server
-from fastback.access.happened import Happened
+from fastback.access.activity import Happened
 from fastback.features.memories import paths, store
 from fastback.kit.bus import Bus
-from fastback.retrieval.contracts import Item, VectorStore
+from fastback.retrieval.interfaces import Item, VectorStore
 
 M = "/api/v1/memories"
 

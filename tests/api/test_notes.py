@@ -9,7 +9,7 @@ import pytest
 import socketio
 
 from conftest import Person, Server
-from fastback.access.happened import Happened
+from fastback.access.activity import Happened
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from libraries import put_file

@@ -8,7 +8,7 @@ from typing import Any
 
 from conftest import Person, Server
 from fastback.access.identity import User
-from fastback.completions.kept_pictures import KeptPictures
+from fastback.completions.image_storage import KeptPictures
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import Uploads
 from fastback.kit.db import Database

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 import relevance
-from fastback.retrieval.contracts import Document
 from fastback.retrieval.embedding import models
 from fastback.retrieval.indexing import Indexer
-from fastback.retrieval.searching.retriever import Retriever, Search
+from fastback.retrieval.interfaces import Document
+from fastback.retrieval.search.retriever import Retriever, Search
 
 WANTED = 5
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import relevance_unseen as unseen
-from fastback.retrieval.contracts import Document
 from fastback.retrieval.embedding import models
 from fastback.retrieval.indexing import Indexer
-from fastback.retrieval.searching.retriever import Retriever, Search
+from fastback.retrieval.interfaces import Document
+from fastback.retrieval.search.retriever import Retriever, Search
 from relevance_figures import Ranks, compared, figures
 
 WANTED = 5

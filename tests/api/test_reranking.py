@@ -10,8 +10,8 @@ import pytest
 
 import reranking_models
 from conftest import Person, Server
-from fastback.retrieval.contracts import Document, Reranker
 from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.interfaces import Document, Reranker
 from reranking_models import QUERIES, TEXTS
 
 CONFIG = "/api/v1/retrieval/config/update"

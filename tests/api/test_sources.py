@@ -12,8 +12,8 @@ from aiohttp import web
 
 from conftest import Person, Server
 from fastback.kit.db import Database
-from fastback.retrieval.contracts import Document, VectorStore
 from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.interfaces import Document, VectorStore
 from page import open_page
 
 CHAT = "/api/chat/completions"

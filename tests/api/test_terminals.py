@@ -11,7 +11,7 @@ import aiohttp.web
 import pytest
 
 from conftest import Person, Server
-from fastback.access.happened import Happened
+from fastback.access.activity import Happened
 from fastback.features.terminals import socket
 from fastback.features.terminals.proxy_routes import clean
 from fastback.kit.bus import Bus

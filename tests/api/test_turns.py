@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
-from fastback.access.happened import Audience, Happened
+from fastback.access.activity import Audience, Happened
 from fastback.completions.answer import Answer
-from fastback.completions.tags import TagSplitter
+from fastback.completions.reasoning_tags import TagSplitter
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from page import open_page

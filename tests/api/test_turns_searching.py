@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
-from fastback.completions.provider import Provider
 from fastback.features.memories import recall
+from fastback.providers.client import Provider
 from page import open_page
 from webpages import TEXT, Web, configured, searching, served
 

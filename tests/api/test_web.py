@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
-from fastback.retrieval.contracts import VectorStore
+from fastback.retrieval.interfaces import VectorStore
 from webpages import TEXT, R, Web, configured, searching, served
 
 

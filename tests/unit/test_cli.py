@@ -17,7 +17,7 @@ import pytest
 
 from fastback import REFERENCE_VERSION, __version__
 from fastback.cli import main
-from fastback.kit.db.schema import REVISION
+from fastback.schema.revision import REVISION
 
 ROOT = Path(__file__).parents[2]
 
@@ -358,4 +358,6 @@ def test_doctor_takes_a_bad_address_of_redis_for_a_finding(tmp_path: Path) -> No
 def test_routes_lists_every_operation_with_its_handler(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["routes"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("POST    /api/chat/completions  fastback.completions.routes.") for line in lines)
+    assert any(
+        line.startswith("POST    /api/chat/completions  fastback.completions.doors.chat_routes.") for line in lines
+    )

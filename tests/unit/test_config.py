@@ -18,7 +18,7 @@ from fastback import app
 from fastback.config import Config, ConfigChanged
 from fastback.config.keys import KEYS, defaults
 from fastback.config.legacy import flatten
-from fastback.config.repair import OBJECTS, repair
+from fastback.config.row_repair import OBJECTS, repair
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.settings import load_settings

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 import embedding_models
-from fastback.kit.fetching import FetchError, Package
-from fastback.kit.workers.failures import JobFailed
+from fastback.kit.package_download import FetchError, Package
+from fastback.kit.workers.errors import JobFailed
 from fastback.kit.workers.pool import Limits
-from fastback.retrieval.contracts import RetrievalError
 from fastback.retrieval.embedding import models, safetensors, worker
 from fastback.retrieval.embedding.encoder import UnknownModel
 from fastback.retrieval.embedding.local import Local
-from fastback.retrieval.embedding.sentences import SentenceModel
+from fastback.retrieval.embedding.sentence_encoder import SentenceModel
+from fastback.retrieval.interfaces import RetrievalError
 
 
 def _agree(made: list[bytes], kind: str) -> None:

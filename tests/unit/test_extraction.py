@@ -17,12 +17,12 @@ import hostile
 import made
 from fastback import messages
 from fastback.kit.workers import spool
-from fastback.kit.workers.failures import JobFailed
-from fastback.retrieval.contracts import Document
-from fastback.retrieval.extraction import mending, worker
-from fastback.retrieval.extraction.formats import pictures
-from fastback.retrieval.extraction.formats.reading import Source
+from fastback.kit.workers.errors import JobFailed
+from fastback.retrieval.extraction import text_repair, worker
+from fastback.retrieval.extraction.formats import ocr
+from fastback.retrieval.extraction.formats.reader import Source
 from fastback.retrieval.extraction.local import Local
+from fastback.retrieval.interfaces import Document
 
 Extract = Callable[..., Any]
 
@@ -214,7 +214,7 @@ def test_pictures_in_pdfs_are_read_where_somebody_can(extract: Extract, monkeypa
         seen.append(points.shape)
         return SimpleNamespace(txts=("words", str(len(seen))))
 
-    monkeypatch.setattr(pictures, "_engine", lambda params: engine if params == "{}" else None)
+    monkeypatch.setattr(ocr, "_engine", lambda params: engine if params == "{}" else None)
     (found,) = extract("a.pdf", made.pdf_with_pictures(), pdf_images=True, ocr="{}")
     assert found.text == "Text\n\nwords\n1\nwords\n2"
     assert seen == [(32, 32, 3), (48, 48, 3)]
@@ -258,7 +258,7 @@ def test_texts_are_mended_as_ftfy_does() -> None:
     chosen = random.Random(3)
     parts = ["".join(chosen.choices(pieces, k=chosen.randint(1, 12))) for _ in range(2000)]
     for text in (*parts, "\n".join(parts)):
-        assert mending.mended(text) == ftfy.fix_text(text, mending._HOW)
+        assert text_repair.mended(text) == ftfy.fix_text(text, text_repair._HOW)
 
 
 def test_what_programs_save_under_other_names(extract: Extract) -> None:

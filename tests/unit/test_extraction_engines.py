@@ -18,13 +18,13 @@ from fastback import messages
 from fastback.access.identity import User
 from fastback.config import Config, keys
 from fastback.kit.bus import Bus
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Document, RetrievalError
-from fastback.retrieval.extraction.engines import calling, mistral
+from fastback.providers.request_context import Asking
+from fastback.retrieval.extraction.engines import engine_client, mistral
 from fastback.retrieval.extraction.engines.table import ENGINES
 from fastback.retrieval.extraction.formats.archive import TOO_LARGE
 from fastback.retrieval.extraction.local import Local
 from fastback.retrieval.extraction.service import Extraction
+from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.settings import Settings
 
 CONTENT = b"%PDF-1.4 " + bytes(range(256)) * 1000
@@ -58,7 +58,7 @@ class Engine:
 
 @pytest.fixture
 async def engine(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engine]:
-    monkeypatch.setattr(calling, "PAUSE", 0.01)
+    monkeypatch.setattr(engine_client, "PAUSE", 0.01)
     monkeypatch.setattr(mistral, "PAUSE", 0.01)
     made = Engine()
     application = web.Application(client_max_size=1 << 24)

@@ -13,7 +13,7 @@ import brotli
 import pytest
 
 from fastback.frontend import fetch
-from fastback.kit import fetching
+from fastback.kit import package_download
 
 VERSION = "9.9.1"
 SCRIPT = "export const words = 'so that there is something to compress';\n" * 100
@@ -130,7 +130,7 @@ def test_the_faster_of_two_keeps_its_place(tmp_path: Path) -> None:
     for path, text in ((target, "first"), (made, "second")):
         path.mkdir()
         (path / "complete").write_text(text)
-    fetching._put(made, target, tmp_path / "old", force=False)
+    package_download._put(made, target, tmp_path / "old", force=False)
     assert (target / "complete").read_text() == "first"
 
 
@@ -218,7 +218,7 @@ class TestFailures:
     ],
 )
 def test_the_reason_is_the_line_that_says_most(said: str, reason: str) -> None:
-    assert fetching._reason(said) == reason
+    assert package_download._reason(said) == reason
 
 
 def test_the_cache_is_where_the_variables_say(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fastback.retrieval.contracts import Hit
-from fastback.retrieval.searching.fusion import blended, by_nearness, by_words, merged
+from fastback.retrieval.interfaces import Hit
+from fastback.retrieval.search.fusion import blended, by_nearness, by_words, merged
 
 
 def hits(**scores: float) -> list[Hit]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from fastback.retrieval.contracts import Document, Item, Spooled, Vector
 from fastback.retrieval.indexing import BATCH, Indexer
+from fastback.retrieval.interfaces import Document, Item, Spooled, Vector
 from fastback.retrieval.vectors.sqlite import SqliteStore
 from stores import vector
 

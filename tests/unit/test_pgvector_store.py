@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import stores
-from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.vectors.pgvector import PgvectorStore
 from fastback.settings import Environment, load_settings
 from stores import item, vector

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 import reranking_models
-from fastback.kit.workers.failures import JobFailed
+from fastback.kit.workers.errors import JobFailed
 from fastback.kit.workers.pool import Limits
-from fastback.retrieval.contracts import RetrievalError
 from fastback.retrieval.embedding import encoder, models
 from fastback.retrieval.embedding.encoder import UnknownModel
+from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.reranking import worker
+from fastback.retrieval.reranking.cross_encoder import PairModel
 from fastback.retrieval.reranking.local import LocalReranker
-from fastback.retrieval.reranking.pairs import PairModel
 from reranking_models import QUERIES, TEXTS
 
 

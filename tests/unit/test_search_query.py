@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastback.features.chats.search.passages import around
 from fastback.features.chats.search.query import Needle, grams, longest, read
-from fastback.features.chats.search.text import fold
+from fastback.features.chats.search.searchable_text import fold
 
 
 def test_a_search_is_taken_apart() -> None:

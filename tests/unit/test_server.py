@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fastback.kit.redis import Redis, RedisError, sentinel_hosts
-from fastback.realtime.logs import logger
+from fastback.realtime.log_filter import logger
 from fastback.realtime.redis_address import redis_address
 from fastback.server import configured
 from fastback.settings import Settings, load_settings

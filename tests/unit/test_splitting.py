@@ -14,8 +14,8 @@ from fastback import messages
 from fastback.config import Config, keys
 from fastback.kit.bus import Bus
 from fastback.kit.workers import spool
-from fastback.kit.workers.failures import JobFailed
-from fastback.retrieval.contracts import Document, RetrievalError, Spooled
+from fastback.kit.workers.errors import JobFailed
+from fastback.retrieval.interfaces import Document, RetrievalError, Spooled
 from fastback.retrieval.splitting import markdown, tokens
 from fastback.retrieval.splitting.chunks import Text, merged
 from fastback.retrieval.splitting.recursive import Recursive

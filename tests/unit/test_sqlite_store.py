@@ -8,9 +8,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.vectors.sqlite import FILE, SqliteStore
-from fastback.retrieval.vectors.words import any_word, spaced, terms_of, words_of
+from fastback.retrieval.vectors.tokenising import any_word, spaced, terms_of, words_of
 from stores import item, vector
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from fastback.frontend import negotiation, static
-from fastback.frontend.part import directories
+from fastback.frontend.setup import directories
 from fastback.frontend.static import StaticFiles, site
 from fastback.settings import Environment, load_settings
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from buckets import bucket_server, client
-from fastback.features.files.keeping import storage_of
+from fastback.features.files.storage_config import storage_of
 from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
 from fastback.kit.storage.local import LocalStorage
 from fastback.kit.storage.spool import PREFIX, remove_left

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fastback.features.tasks import prompts, requests
-from fastback.features.tasks.templates import last_question, middle, plain, render
+from fastback.completions.tasks import prompts, requests
+from fastback.completions.tasks.templates import last_question, middle, plain, render
 
 TALK = [
     {"role": "system", "content": "Be brief"},

@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from fastback.kit.http import Application, Router
 from fastback.kit.http.binding import Services
-from fastback.kit.http.scalars import Problem
+from fastback.kit.http.coercion import Problem
 from fastback.kit.http.validation import Like, check, label
 
 

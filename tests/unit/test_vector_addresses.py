@@ -6,9 +6,9 @@ import aiohttp
 import pytest
 
 import vector_servers
-from fastback.retrieval.contracts import RetrievalError
-from fastback.retrieval.vectors.choose import store_of
+from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.vectors.chroma import ChromaStore
+from fastback.retrieval.vectors.factory import store_of
 from fastback.retrieval.vectors.qdrant import QdrantStore
 from fastback.settings import Environment, Settings, load_settings
 from stores import item, vector

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import stores
-from fastback.retrieval.contracts import Hit, Item, RetrievalError, VectorStore
+from fastback.retrieval.interfaces import Hit, Item, RetrievalError, VectorStore
+from fastback.retrieval.vectors.migration_protocol import Portable
 from fastback.retrieval.vectors.pgvector import PgvectorStore
-from fastback.retrieval.vectors.portable import Portable
 from stores import item, vector
 
 EAST, NORTH, BETWEEN = vector(1, 0), vector(0, 1), vector(1, 1)

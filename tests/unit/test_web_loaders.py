@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from fastback.retrieval.contracts import Document
+from fastback.retrieval.interfaces import Document
 from fastback.retrieval.web import html, youtube
-from fastback.retrieval.web.asked import SearchFailed
 from fastback.retrieval.web.loaders import LOADERS
+from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Environment, load_settings
 from searchservices import A, B, Services, Values, serving
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from fastback.kit.workers.failures import JobFailed, WorkerDied
+from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
 
 _MODULE = """
 import os, time
-from fastback.kit.workers.failures import JobFailed
+from fastback.kit.workers.errors import JobFailed
 
 def handle(job):
     print("noise that must not reach the pipe")

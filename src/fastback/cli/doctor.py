@@ -14,17 +14,18 @@ from fastback.app import open_redis
 from fastback.cli import fail
 from fastback.cli.serve import options
 from fastback.config import Config
-from fastback.frontend.part import directories
-from fastback.kit.db import Database, schema
+from fastback.frontend.setup import directories
+from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.log import without_secrets
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
 from fastback.providers.http_client import make_client
 from fastback.retrieval.embedding.service import REMOTE
-from fastback.retrieval.part import local_models
 from fastback.retrieval.reranking.service import EXTERNAL
-from fastback.retrieval.vectors import choose, chroma_files
+from fastback.retrieval.setup import local_models
+from fastback.retrieval.vectors import chroma_files, factory
+from fastback.schema import revision
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment
 from fastback.settings.load import key_files
 
@@ -71,7 +72,7 @@ async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Findi
     try:
         state, what, found = await _schema(db)
         yield state, what, found
-        if state == "fail" or await schema.revision(db) is None:
+        if state == "fail" or await revision.revision(db) is None:
             return
         config = await Config.peek(db, settings, env)
         yield _embedding(config, settings)
@@ -157,12 +158,12 @@ async def _redis(settings: Settings) -> Finding:
 def _vectors(settings: Settings) -> Finding:
     """Where vectors are kept; a server is not asked, because opening a store makes its tables."""
     try:
-        kind = choose.kind_of(settings)
+        kind = factory.kind_of(settings)
     except SettingsError as error:
         return "fail", "vector store", str(error)
     if kind != "sqlite":
         return "ok", "vector store", kind
-    there = choose.directory(settings)
+    there = factory.directory(settings)
     taken = ", what Chroma keeps there is taken over" if chroma_files.is_there(there) else ""
     return "ok", "vector store", f"built in, in {there}{taken}"
 
@@ -204,15 +205,15 @@ def _is_missing(settings: Settings) -> bool:
 
 async def _schema(db: Database) -> Finding:
     try:
-        found = await schema.revision(db)
+        found = await revision.revision(db)
         # Of a schema that is not ours nothing but its revision can be relied upon.
-        users = 0 if found != schema.REVISION else await db.scalar("doctor.users", 'SELECT count(*) FROM "user"')
+        users = 0 if found != revision.REVISION else await db.scalar("doctor.users", 'SELECT count(*) FROM "user"')
     except DatabaseError as error:
         return "fail", "database", str(error)
     if found is None:
         return "ok", "database", f"{db.dialect}, empty: `fastback serve` fills it"
-    if found != schema.REVISION:
-        return "fail", "database", f"{db.dialect} at revision {found}, this version speaks {schema.REVISION}"
+    if found != revision.REVISION:
+        return "fail", "database", f"{db.dialect} at revision {found}, this version speaks {revision.REVISION}"
     return "ok", "database", f"{db.dialect} at revision {found}, {users} users"
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from fastback.cli import fail
-from fastback.kit.fetching import FetchError
+from fastback.kit.package_download import FetchError
 from fastback.retrieval.embedding import models
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from fastback.completions.tags import TagSplitter
-from fastback.features.chats.usage import normalised_usage
+from fastback.completions.reasoning_tags import TagSplitter
+from fastback.features.chats.messages.token_usage import normalised_usage
 
 Frame = dict[str, Any]
 

@@ -9,21 +9,22 @@ from typing import Any
 import msgspec
 
 from fastback.access.identity import User
-from fastback.completions import behind
-from fastback.completions.prompt import resolve
-from fastback.completions.provider import Provider, ProviderFailed, content_of
 from fastback.completions.request import is_stored
+from fastback.completions.tasks import requests
+from fastback.completions.tasks.templates import plain
 from fastback.config import Config
-from fastback.features.chats import message_rows, turns
-from fastback.features.chats.context_usage import ContextUsage, fills, since_summary
 from fastback.features.chats.document import Document, Message
+from fastback.features.chats.messages import store as message_store
+from fastback.features.chats.messages import turn_store
+from fastback.features.chats.messages.context_usage import ContextUsage, fills, since_summary
 from fastback.features.chats.store import ChatPage
-from fastback.features.tasks import requests
-from fastback.features.tasks.templates import plain
+from fastback.features.prompts.prompt_variables import resolve
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest, HttpError
-from fastback.providers.asking import Asking
+from fastback.providers import model_resolution
+from fastback.providers.client import Provider, ProviderFailed, content_of
 from fastback.providers.registry import Model, ModelRegistry
+from fastback.providers.request_context import Asking
 
 log = logging.getLogger("fastback.completions")
 
@@ -103,7 +104,9 @@ class Compactor:
             return messages, None
         checkpoint = kept[0].get("id")
         if checkpoint and is_stored(asking.chat_id):
-            await turns.save_message(self._db, asking.chat_id, checkpoint, {"contextSummary": summary}, touch=False)
+            await turn_store.save_message(
+                self._db, asking.chat_id, checkpoint, {"contextSummary": summary}, touch=False
+            )
         told = {"description": "Context compacted", "checkpoint_message_id": checkpoint, "context_summary": summary}
         await tell({"action": TASK, **told, "done": True})
         return kept, summary
@@ -121,7 +124,7 @@ class Compactor:
         return None if content is None else self._context.of(Document(content.encode()), None)
 
     async def _branch(self, chat: ChatPage, document: Document, current_id: str | None) -> list[Message]:
-        known = await message_rows.of_chat(self._db, chat.id) or document.all_messages()
+        known = await message_store.of_chat(self._db, chat.id) or document.all_messages()
         found: list[Message] = []
         seen: set[Any] = set()
         current: Any = current_id
@@ -149,7 +152,7 @@ class Compactor:
         if not dropped or not kept:
             return Compacted(True, False, "too_short")
         summary = await self._summary(dropped, kept, previous, model_id, asking, user)
-        await turns.save_message(self._db, chat_id, current_id, {"contextSummary": summary}, touch=False)
+        await turn_store.save_message(self._db, chat_id, current_id, {"contextSummary": summary}, touch=False)
         return Compacted(True, True, None, len(dropped), len(kept), len(summary))
 
     async def _model(self, model_id: str, user: User) -> tuple[Model, Model]:
@@ -160,7 +163,9 @@ class Compactor:
         if model is None:
             raise BadRequest("No available model for context compaction")
         await self._registry.check_access(user, model)
-        target = await behind.at_server(self._registry, await behind.of_arena(self._registry, model, user))
+        target = await model_resolution.at_server(
+            self._registry, await model_resolution.of_arena(self._registry, model, user)
+        )
         if target is None:
             raise BadRequest("No available model for context compaction")
         return model, target

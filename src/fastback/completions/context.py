@@ -7,22 +7,24 @@ from typing import Any
 import msgspec
 
 from fastback.access.identity import User
-from fastback.completions import behind, history, params, prompt, unread
+from fastback.completions import conversation, source_notes
 from fastback.completions.compaction import Compactor
-from fastback.completions.pictures import Pictures
+from fastback.completions.image_inlining import Pictures
 from fastback.completions.request import TurnRequest, is_stored
-from fastback.completions.sources.context import Source, elements, put, rendered
-from fastback.completions.sources.found import Finder, Tell
 from fastback.completions.sources.items import NOTE_WITH_FILES, Item, of_knowledge, readable
+from fastback.completions.sources.passages import Source, elements, put, rendered
+from fastback.completions.sources.resolver import Finder, Tell
 from fastback.completions.web_search import Searched, WebStage
 from fastback.config import Config
-from fastback.features.chats import turns
 from fastback.features.chats.access import ChatAccess
+from fastback.features.chats.messages import turn_store
 from fastback.features.memories.recall import Recall, without
+from fastback.features.prompts import prompt_variables
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest
-from fastback.providers.asking import Asking
+from fastback.providers import model_resolution, parameters
 from fastback.providers.registry import Model, ModelRegistry
+from fastback.providers.request_context import Asking
 from fastback.settings import Settings
 
 Message = dict[str, Any]
@@ -102,28 +104,28 @@ class Context:
         user = asking.asker
         selected = None
         if model.arena:
-            model = await behind.of_arena(self._registry, model, user)
+            model = await model_resolution.of_arena(self._registry, model, user)
             selected = model.id
         own = self._own_params(model)
-        merged = params.merge(dict(self._config.get("models.default_params") or {}), own)
+        merged = parameters.merge(dict(self._config.get("models.default_params") or {}), own)
         controls = merged.pop("model_controls", {})
         limit = merged.get("compact_token_threshold")
-        merged = params.merge(merged, request.params)
+        merged = parameters.merge(merged, request.params)
         if limit is not None:  # what an administrator says of a model goes before what its users say
             merged["compact_token_threshold"] = limit
-        merged = params.apply_controls(merged, controls, request.model_controls.get(model.id, {}))
+        merged = parameters.apply_controls(merged, controls, request.model_controls.get(model.id, {}))
         target = await self._base(model, user, request.model_controls.get(model.id))
         given, previous = await self._conversation(request, in_chat=in_chat)
         summary = None
         if in_chat:
             given, summary = await self._compacted(given, merged, model, asking, compacting)
-        messages = history.for_model(given, reasoning="thinking" if target.owned_by == "ollama" else None)
+        messages = conversation.for_model(given, reasoning="thinking" if target.owned_by == "ollama" else None)
         place = await self._place(request)
         folder = await self._folder(place.folder_id, user)
         messages = await self._with_prompts(messages, request, folder, merged, user)
         if summary:
-            messages = prompt.with_system(messages, f"[CONVERSATION SUMMARY]\n{summary}", append=True)
-        payload = params.body_for_provider(request.body, merged)
+            messages = prompt_variables.with_system(messages, f"[CONVERSATION SUMMARY]\n{summary}", append=True)
+        payload = parameters.body_for_provider(request.body, merged)
         payload["messages"] = messages
         stream = bool(payload.get("stream"))
         if merged.get("stream_response") is not None:
@@ -154,13 +156,13 @@ class Context:
         if not self.remembers(request, model):
             return
         messages = prepared.payload["messages"]
-        questions = [prompt.text_of(one) for one in messages if one.get("role") == "user"]
+        questions = [prompt_variables.text_of(one) for one in messages if one.get("role") == "user"]
         told = await self._recall.text(questions, asking)
         if told is None:
             return
         if messages[0].get("role") == "system" and isinstance(messages[0].get("content"), str):
             messages = [{**messages[0], "content": without(messages[0]["content"])}, *messages[1:]]
-        prepared.payload["messages"] = prompt.with_system(messages, told, append=True)
+        prepared.payload["messages"] = prompt_variables.with_system(messages, told, append=True)
 
     async def _add_sources(
         self,
@@ -190,7 +192,7 @@ class Context:
         if by_model:
             await tell({**search, "done": True, "hidden": True})
         prepared.sources = [one for one in found.sources if one.source.get("name") or one.source.get("id")]
-        prepared.note = unread.note(found.missing)
+        prepared.note = source_notes.note(found.missing)
 
     @staticmethod
     def _own_params(model: Model) -> dict[str, Any]:
@@ -229,7 +231,7 @@ class Context:
         self, messages: list[Message], merged: dict[str, Any], model: Model, asking: Asking, tell: Tell
     ) -> tuple[list[Message], str | None]:
         system = [one for one in messages[:1] if one.get("role") == "system"]
-        told = prompt.text_of(system[0]) if system else ""
+        told = prompt_variables.text_of(system[0]) if system else ""
         rest = messages[len(system) :]
         found, summary = await self._compactor.for_turn(rest, told, merged, model.id, asking, tell)
         return [*system, *found], summary
@@ -243,15 +245,15 @@ class Context:
         if in_chat and is_stored(request.chat_id):
             last = request.assistant_message_id or question_id
             if isinstance(last, str):
-                stored = await turns.conversation(self._db, request.chat_id, last)
+                stored = await turn_store.conversation(self._db, request.chat_id, last)
             if request.assistant_message_id and stored and stored[-1].get("id") == request.assistant_message_id:
                 previous = _items_of(stored[-1])
             if request.regeneration_message_id:
-                revised = await turns.message(self._db, request.chat_id, request.regeneration_message_id)
+                revised = await turn_store.message(self._db, request.chat_id, request.regeneration_message_id)
                 if revised is not None:
                     stored.append(revised)
         if stored:
-            system = prompt.system_of(given)
+            system = prompt_variables.system_of(given)
             given = [system, *stored] if system else stored
         if request.regeneration_prompt:
             given = [*given, {"role": "user", "content": request.regeneration_prompt}]
@@ -261,13 +263,15 @@ class Context:
         self, messages: list[Message], request: TurnRequest, folder: _Folder | None, merged: dict[str, Any], user: User
     ) -> list[Message]:
         known = {"variables": request.variables, "chat_variables": request.chat_variables}
-        system = prompt.system_of(messages)
+        system = prompt_variables.system_of(messages)
         if system is not None:
-            text = await prompt.resolve(self._db, prompt.text_of(system), user, **known)
-            messages = prompt.replace_system(messages, text)
+            text = await prompt_variables.resolve(self._db, prompt_variables.text_of(system), user, **known)
+            messages = prompt_variables.replace_system(messages, text)
         for own in (folder.prompt if folder is not None else None, merged.get("system")):
             if isinstance(own, str) and own:
-                messages = prompt.with_system(messages, await prompt.resolve(self._db, own, user, **known))
+                messages = prompt_variables.with_system(
+                    messages, await prompt_variables.resolve(self._db, own, user, **known)
+                )
         return messages
 
     async def _place(self, request: TurnRequest) -> _Place:
@@ -318,7 +322,7 @@ class _Folder(msgspec.Struct):
 
 
 def _question(messages: list[Message]) -> str:
-    return next((prompt.text_of(one) for one in reversed(messages) if one.get("role") == "user"), "")
+    return next((prompt_variables.text_of(one) for one in reversed(messages) if one.get("role") == "user"), "")
 
 
 def _meta(model: Model) -> dict[str, Any]:

@@ -12,17 +12,19 @@ import msgspec
 from fastback import messages
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions, given
-from fastback.completions import behind
 from fastback.completions import request as requests
-from fastback.completions.events import TurnEvent
 from fastback.completions.request import TurnRequest, is_stored
 from fastback.completions.turn import Turn, TurnServices
-from fastback.features.chats import access, attached, message_rows, turns
+from fastback.features.chats import access
 from fastback.features.chats.events import ChatWritten
+from fastback.features.chats.messages import attachments, turn_store
+from fastback.features.chats.messages import store as message_store
+from fastback.features.chats.turn_events import TurnEvent
 from fastback.features.files.access import FileAccess
 from fastback.kit.http.errors import BadRequest, Forbidden, NotFound
-from fastback.providers.asking import Asking
+from fastback.providers import model_resolution
 from fastback.providers.registry import Model, ModelRegistry
+from fastback.providers.request_context import Asking
 
 log = logging.getLogger("fastback.completions")
 
@@ -82,7 +84,7 @@ class Completions:
                 raise Forbidden("Model not found")
             return None
         await self.registry.check_access(user, model)
-        target = await behind.at_server(self.registry, model)
+        target = await model_resolution.at_server(self.registry, model)
         return target if target is not None and target.owned_by == "openai" else None
 
     def running(self, chat_id: str, user: User) -> list[str]:
@@ -102,12 +104,12 @@ class Completions:
         """Mark a user's answers as done that nobody writes any more; whether there were any."""
         if not self._alone:
             return False  # another process may be writing them
-        left = await message_rows.unfinished(self.services.db, chat_id, user.id)
+        left = await message_store.unfinished(self.services.db, chat_id, user.id)
         for message_id, output in left:
             patch: dict[str, Any] = {"done": True}
             if output is not None:
                 patch["output"] = [_rejected(item) for item in output]
-            await turns.save_message(self.services.db, chat_id, message_id, patch, touch=False)
+            await turn_store.save_message(self.services.db, chat_id, message_id, patch, touch=False)
             done = {"type": "chat:completion", "data": {"done": True, "output": patch.get("output")}}
             for data in (done, {"type": "chat:tasks:cancel"}):
                 await self.services.bus.publish(TurnEvent(user.id, chat_id, message_id, data))
@@ -138,9 +140,9 @@ class Completions:
                 await self._new_chat(request, user, task_ids)
             else:
                 folder_id = await self._existing_chat(request, user, task_ids)
-            if file_ids := attached.named(request.user_message):
+            if file_ids := attachments.named(request.user_message):
                 question_id = str(request.user_message.get("id") or "")
-                await attached.keep(self.services.db, self._files, request.chat_id, question_id, file_ids, user)
+                await attachments.keep(self.services.db, self._files, request.chat_id, question_id, file_ids, user)
         elif request.chat_id.startswith("channel:"):
             raise NotFound(messages.NOT_FOUND)
         started = []
@@ -205,7 +207,7 @@ class Completions:
         if request.folder_id is not None and not await self._rights.may_write_folder(request.folder_id, user):
             raise NotFound(messages.NOT_FOUND)
         document = _new_document(request, user, task_ids)
-        await turns.insert_chat(
+        await turn_store.insert_chat(
             self.services.db,
             chat_id=request.chat_id,
             user_id=user.id,
@@ -223,14 +225,14 @@ class Completions:
             raise Forbidden(messages.ACCESS_PROHIBITED)
 
     async def _existing_chat(self, request: TurnRequest, user: User, task_ids: dict[str, str]) -> str | None:
-        head = await turns.head(self.services.db, request.chat_id)
+        head = await turn_store.head(self.services.db, request.chat_id)
         if head is None or not await self._rights.may(head.id, user, "write"):
             raise NotFound(messages.NOT_FOUND)
         if request.assistant_message_id:
             await self._check_continued(request, user, head.user_id)
             for message_id, task_id in task_ids.items():
                 patch = {"meta": {"task_id": task_id}}
-                await turns.save_message(self.services.db, request.chat_id, message_id, patch, touch=False)
+                await turn_store.save_message(self.services.db, request.chat_id, message_id, patch, touch=False)
             return head.folder_id
         if head.user_id != user.id:
             request.tasks.pop("title_generation", None)
@@ -238,7 +240,7 @@ class Completions:
         if request.chat_variables is None:
             request.chat_variables = head.variables or {}
         chosen = request.user_message.get("models") or [place.model_id for place in request.places]
-        turn = await turns.insert_turn(
+        turn = await turn_store.insert_turn(
             self.services.db,
             chat_id=request.chat_id,
             user_id=user.id,
@@ -262,7 +264,7 @@ class Completions:
         return head.folder_id
 
     async def _check_continued(self, request: TurnRequest, user: User, owner_id: str) -> None:
-        message = await turns.message(self.services.db, request.chat_id, request.assistant_message_id or "")
+        message = await turn_store.message(self.services.db, request.chat_id, request.assistant_message_id or "")
         if message is None or (message.get("user_id") or owner_id) != user.id:
             raise Forbidden(messages.ACCESS_PROHIBITED)
         if any(place.message_id != request.assistant_message_id for place in request.places):

@@ -16,23 +16,23 @@ import msgspec
 from fastback.access.identity import User
 from fastback.completions.answer import Answer, ProviderError, text_of
 from fastback.completions.context import Context, Prepared
-from fastback.completions.events import SHARED, ChatWatchers, TurnEvent
-from fastback.completions.follow_ups import FollowUps
-from fastback.completions.kept_pictures import KeptPictures
-from fastback.completions.memory_review import MemoryReview
-from fastback.completions.provider import Provider, ProviderFailed, Upstream, detail_of
+from fastback.completions.image_storage import KeptPictures
+from fastback.completions.reasoning_tags import TagSplitter, pairs_of
 from fastback.completions.request import TurnRequest, is_stored
-from fastback.completions.sources.context import Source
-from fastback.completions.tags import TagSplitter, pairs_of
-from fastback.features.chats import turns
+from fastback.completions.sources.passages import Source
+from fastback.completions.tasks.follow_ups import FollowUps
+from fastback.completions.tasks.memory_review import MemoryReview
 from fastback.features.chats.events import ChatWritten
-from fastback.features.chats.usage import normalised_usage
+from fastback.features.chats.messages import turn_store
+from fastback.features.chats.messages.token_usage import normalised_usage
+from fastback.features.chats.turn_events import SHARED, ChatWatchers, TurnEvent
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
 from fastback.kit.tasks import Tasks
-from fastback.providers.asking import Asking
+from fastback.providers.client import Provider, ProviderFailed, Upstream, detail_of
 from fastback.providers.registry import Model
+from fastback.providers.request_context import Asking
 
 log = logging.getLogger("fastback.completions")
 
@@ -172,12 +172,12 @@ class Turn:
         await self.emit("status", status)
         if self._stored:
             self._statuses.append(status)
-            await turns.add_status(self._s.db, self.request.chat_id, self.message_id, status)
+            await turn_store.add_status(self._s.db, self.request.chat_id, self.message_id, status)
 
     async def _keep(self, patch: dict[str, Any]) -> None:
         """Change the answer in the chat, with the lines above it that are not there yet."""
         statuses, self._statuses = self._statuses, []
-        await turns.save_message(self._s.db, self.request.chat_id, self.message_id, patch, statuses=statuses)
+        await turn_store.save_message(self._s.db, self.request.chat_id, self.message_id, patch, statuses=statuses)
 
     async def _compacting(self, progress: dict[str, Any]) -> None:
         await self.emit("context_compaction", progress)
@@ -195,7 +195,7 @@ class Turn:
     async def _selected(self, model_id: str) -> None:
         await self.emit("chat:completion", {"selected_model_id": model_id})
         if self._stored:
-            await turns.save_message(
+            await turn_store.save_message(
                 self._s.db, self.request.chat_id, self.message_id, {"selectedModelId": model_id}, touch=False
             )
 
@@ -269,7 +269,7 @@ class Turn:
             await self._share({"output": answer.output()})
         if now >= self._save_again:
             output = answer.output()
-            await turns.save_progress(self._s.db, self.request.chat_id, self.message_id, text_of(output), output)
+            await turn_store.save_progress(self._s.db, self.request.chat_id, self.message_id, text_of(output), output)
             # A very long answer is written less often, so that writing stays a hundredth of the work.
             spent = asyncio.get_running_loop().time() - now
             self._save_again = now + max(SAVE_PAUSE, spent * 100)
@@ -315,7 +315,7 @@ class Turn:
             await self._keep(patch)
         self._ended_well = True
         if self._stored:
-            title = await turns.title(self._s.db, self.request.chat_id)
+            title = await turn_store.title(self._s.db, self.request.chat_id)
             await self.emit("chat:list", {"chat_id": self.request.chat_id, "folder_id": self.folder_id})
             await self._written()
         done: dict[str, Any] = {"done": True, "output": output, "title": title}
@@ -328,7 +328,7 @@ class Turn:
         if not self.tasks_wanted and not remembers:
             return
         if self._stored:
-            messages = await turns.conversation(self._s.db, self.request.chat_id, self.message_id)
+            messages = await turn_store.conversation(self._s.db, self.request.chat_id, self.message_id)
         else:
             messages = [*prepared.payload["messages"], {"role": "assistant", "content": text_of(output)}]
         await self._tasks_after(messages)

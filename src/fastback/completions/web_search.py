@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from fastback.completions.follow_ups import FollowUps
-from fastback.completions.sources.context import Message
-from fastback.completions.sources.found import Tell
 from fastback.completions.sources.items import Item
+from fastback.completions.sources.passages import Message
+from fastback.completions.sources.resolver import Tell
+from fastback.completions.tasks.follow_ups import FollowUps
+from fastback.completions.tasks.requests import queries_in
 from fastback.config import Config
 from fastback.features.retrieval.web_results import WebResults
-from fastback.features.tasks.requests import queries_in
 from fastback.kit.http.errors import HttpError
-from fastback.providers.asking import Asking
+from fastback.providers.request_context import Asking
 
 log = logging.getLogger("fastback.completions")
 

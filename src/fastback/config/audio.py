@@ -1,7 +1,7 @@
 """Speech: keys, variables, defaults."""
 
-from fastback.config import read
-from fastback.config.derived import OFFICIAL_KEY
+from fastback.config import variable_parsing
+from fastback.config.derived_defaults import OFFICIAL_KEY
 from fastback.config.key import Key
 
 KEYS = [
@@ -16,12 +16,12 @@ KEYS = [
     Key("audio.stt.openai.api_request_format", ("AUDIO_STT_OPENAI_API_REQUEST_FORMAT",), "multipart"),
     Key("audio.stt.engine", ("AUDIO_STT_ENGINE", "STT_ENGINE"), ""),
     Key("audio.stt.model", ("AUDIO_STT_MODEL",), ""),
-    Key("audio.stt.supported_content_types", ("AUDIO_STT_SUPPORTED_CONTENT_TYPES",), [], read.COMMAS),
+    Key("audio.stt.supported_content_types", ("AUDIO_STT_SUPPORTED_CONTENT_TYPES",), [], variable_parsing.COMMAS),
     Key(
         "audio.stt.allowed_extensions",
         ("AUDIO_STT_ALLOWED_EXTENSIONS",),
         ["mp3", "wav", "m4a", "webm", "ogg", "flac", "mp4", "mpga", "mpeg"],
-        read.COMMAS,
+        variable_parsing.COMMAS,
     ),
     Key("audio.stt.azure.api_key", ("AUDIO_STT_AZURE_API_KEY",), ""),
     Key("audio.stt.azure.region", ("AUDIO_STT_AZURE_REGION",), ""),
@@ -47,12 +47,12 @@ KEYS = [
     Key("audio.realtime.model", ("AUDIO_REALTIME_MODEL",), "gpt-realtime-2.1-mini"),
     Key("audio.realtime.voice", ("AUDIO_REALTIME_VOICE",), "marin"),
     Key("audio.realtime.transcription_model", ("AUDIO_REALTIME_TRANSCRIPTION_MODEL",), "gpt-transcribe"),
-    Key("audio.realtime.input_params", ("AUDIO_REALTIME_INPUT_PARAMS",), None, read.OBJECT),
-    Key("audio.realtime.prompt_template", ("REALTIME_CALL_PROMPT_TEMPLATE",), None, read.TEXT),
+    Key("audio.realtime.input_params", ("AUDIO_REALTIME_INPUT_PARAMS",), None, variable_parsing.OBJECT),
+    Key("audio.realtime.prompt_template", ("REALTIME_CALL_PROMPT_TEMPLATE",), None, variable_parsing.TEXT),
     Key("audio.tts.engine", ("AUDIO_TTS_ENGINE", "TTS_ENGINE"), ""),
     Key("audio.tts.model", ("AUDIO_TTS_MODEL",), "tts-1"),
     Key("audio.tts.voice", ("AUDIO_TTS_VOICE",), "alloy"),
-    Key("audio.tts.realtime.prompt_template", ("REALTIME_TTS_PROMPT_TEMPLATE",), None, read.TEXT),
+    Key("audio.tts.realtime.prompt_template", ("REALTIME_TTS_PROMPT_TEMPLATE",), None, variable_parsing.TEXT),
     Key("audio.tts.split_on", ("AUDIO_TTS_SPLIT_ON",), "punctuation"),
     Key("audio.tts.azure.speech_region", ("AUDIO_TTS_AZURE_SPEECH_REGION",), ""),
     Key("audio.tts.azure.speech_base_url", ("AUDIO_TTS_AZURE_SPEECH_BASE_URL",), ""),

@@ -1,13 +1,13 @@
 """Sign-in and sign-up: keys, variables, defaults."""
 
-from fastback.config import read
+from fastback.config import variable_parsing
 from fastback.config.key import Key
 
 KEYS = [
     Key("webui.url", ("WEBUI_URL",), ""),
     Key("webhook_url", ("WEBHOOK_URL",), ""),
     Key("auth.admin.show", ("SHOW_ADMIN_DETAILS",), True),
-    Key("auth.admin.email", ("ADMIN_EMAIL",), None, read.TEXT),
+    Key("auth.admin.email", ("ADMIN_EMAIL",), None, variable_parsing.TEXT),
     Key("auth.enable_api_keys", ("ENABLE_API_KEYS", "ENABLE_API_KEY"), False),
     Key(
         "auth.api_key.endpoint_restrictions",

@@ -1,6 +1,6 @@
 """Chats and subagents: keys, variables, defaults."""
 
-from fastback.config import read
+from fastback.config import variable_parsing
 from fastback.config.key import Key
 
 KEYS = [
@@ -14,17 +14,17 @@ KEYS = [
     Key("chat.context_compaction.model", ("CONTEXT_COMPACTION_MODEL",), ""),
     Key("chat.context_compaction.enable", ("ENABLE_CONTEXT_COMPACTION",), False),
     Key("chat.context_compaction.token_threshold", ("CONTEXT_COMPACTION_TOKEN_THRESHOLD",), 80000),
-    Key("chat.context_compaction.token_cap", ("CONTEXT_COMPACTION_TOKEN_CAP",), None, read.WHOLE),
+    Key("chat.context_compaction.token_cap", ("CONTEXT_COMPACTION_TOKEN_CAP",), None, variable_parsing.WHOLE),
     Key(
         "chat.context_compaction.retention_percentage",
         ("CONTEXT_COMPACTION_RETENTION_PERCENTAGE",),
         40,
-        read.between(10, 50),
+        variable_parsing.between(10, 50),
     ),
     Key("chat.context_compaction.prompt_template", ("CONTEXT_COMPACTION_PROMPT_TEMPLATE",), ""),
     Key("chat.tool_permissions.enable", ("ENABLE_TOOL_PERMISSIONS",), False),
     Key("chat.tool_search.enable", ("ENABLE_TOOL_SEARCH",), False),
     Key("chat.tool_search.defer_threshold", ("TOOL_SEARCH_DEFER_THRESHOLD",), 400),
-    Key("chat.tool_search.always_loaded", ("TOOL_SEARCH_ALWAYS_LOADED",), [], read.COMMAS),
+    Key("chat.tool_search.always_loaded", ("TOOL_SEARCH_ALWAYS_LOADED",), [], variable_parsing.COMMAS),
     Key("chat.tool_search.defer_builtin_tools", ("TOOL_SEARCH_DEFER_BUILTIN_TOOLS",), True),
 ]

@@ -1,6 +1,6 @@
 """Model servers, tool servers, models: keys, variables, defaults."""
 
-from fastback.config.derived import OLLAMA_URLS, OPENAI_KEYS, OPENAI_URLS
+from fastback.config.derived_defaults import OLLAMA_URLS, OPENAI_KEYS, OPENAI_URLS
 from fastback.config.key import Key
 
 KEYS = [

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from fastback.config import read
+from fastback.config import variable_parsing
 from fastback.config.key import Key
 
 KEYS = [
     Key("skills.lazy_loading.enable", ("ENABLE_SKILL_LAZY_LOADING",), False),
-    Key("skills.content_max_chars", ("SKILL_CONTENT_MAX_CHARS",), None, read.POSITIVE),
-    Key("skills.preview_max_chars", ("SKILL_PREVIEW_MAX_CHARS",), None, read.POSITIVE),
+    Key("skills.content_max_chars", ("SKILL_CONTENT_MAX_CHARS",), None, variable_parsing.POSITIVE),
+    Key("skills.preview_max_chars", ("SKILL_PREVIEW_MAX_CHARS",), None, variable_parsing.POSITIVE),
     Key("memories.enable", ("ENABLE_MEMORIES",), True),
     Key("memories.system_context.enable", ("ENABLE_MEMORY_SYSTEM_CONTEXT",), True),
     Key("memories.background_review.enable", ("ENABLE_MEMORY_BACKGROUND_REVIEW",), False),
@@ -39,6 +39,6 @@ KEYS = [
         "evaluation.arena.models",
         ("EVALUATION_ARENA_MODELS",),
         [],
-        read.typed(list[dict[str, Any]], "a JSON list of objects"),
+        variable_parsing.typed(list[dict[str, Any]], "a JSON list of objects"),
     ),
 ]

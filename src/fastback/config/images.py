@@ -1,6 +1,6 @@
 """Pictures: keys, variables, defaults."""
 
-from fastback.config.derived import OFFICIAL_KEY
+from fastback.config.derived_defaults import OFFICIAL_KEY
 from fastback.config.key import Key
 
 #: A picture from a prompt, in the API format of ComfyUI: nodes by id, a link is `[id of a node, number of its output]`.

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from fastback.config import read
-from fastback.config.derived import SIGNUP
+from fastback.config import variable_parsing
+from fastback.config.derived_defaults import SIGNUP
 from fastback.config.key import Key
 
 
@@ -26,20 +26,20 @@ def _banners(text: str) -> list[Any]:
     return found
 
 
-BANNERS = read.Reader(_banners, "a JSON list of banners")
-VISIBILITY = read.typed(dict[str, bool], "a JSON object of `true` and `false`")
+BANNERS = variable_parsing.Reader(_banners, "a JSON list of banners")
+VISIBILITY = variable_parsing.typed(dict[str, bool], "a JSON object of `true` and `false`")
 
 KEYS = [
     Key("ui.enable_signup", (), SIGNUP),
     Key("ui.enable_login_form", ("ENABLE_LOGIN_FORM",), True),
     Key("ui.enable_password_change_form", ("ENABLE_PASSWORD_CHANGE_FORM",), True),
     Key("ui.default_locale", ("DEFAULT_LOCALE",), ""),
-    Key("ui.default_models", ("DEFAULT_MODELS",), None, read.TEXT),
-    Key("ui.default_pinned_models", ("DEFAULT_PINNED_MODELS",), None, read.TEXT),
+    Key("ui.default_models", ("DEFAULT_MODELS",), None, variable_parsing.TEXT),
+    Key("ui.default_pinned_models", ("DEFAULT_PINNED_MODELS",), None, variable_parsing.TEXT),
     Key("ui.default_interface_settings", ("DEFAULT_INTERFACE_SETTINGS",), {}),
     Key("ui.visibility", ("UI_VISIBILITY",), {}, VISIBILITY),
     Key("ui.i18n", (), {}),
-    Key("ui.prompt_suggestions", ("DEFAULT_PROMPT_SUGGESTIONS",), None, read.JSON),
+    Key("ui.prompt_suggestions", ("DEFAULT_PROMPT_SUGGESTIONS",), None, variable_parsing.JSON),
     Key("ui.prompt_suggestions_i18n", (), {}),
     Key("ui.model_order_list", ("MODEL_ORDER_LIST",), []),
     Key("ui.default_user_role", ("DEFAULT_USER_ROLE",), "pending"),

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
 
-from fastback.config import read
-from fastback.config.read import Reader
+from fastback.config import variable_parsing
+from fastback.config.variable_parsing import Reader
 
 log = logging.getLogger("fastback.config")
 
@@ -54,11 +54,11 @@ class Key(NamedTuple):
 
 
 _BY_TYPE: dict[type, Reader] = {
-    str: read.TEXT,
-    bool: read.FLAG,
-    int: read.WHOLE,
-    float: read.NUMBER,
-    dict: read.OBJECT,
-    list: read.LIST,
-    Derived: read.TEXT,
+    str: variable_parsing.TEXT,
+    bool: variable_parsing.FLAG,
+    int: variable_parsing.WHOLE,
+    float: variable_parsing.NUMBER,
+    dict: variable_parsing.OBJECT,
+    list: variable_parsing.LIST,
+    Derived: variable_parsing.TEXT,
 }

@@ -1,11 +1,13 @@
 """OAuth sign-in: keys, variables, defaults."""
 
-from fastback.config import read
-from fastback.config.derived import roles
+from fastback.config import variable_parsing
+from fastback.config.derived_defaults import roles
 from fastback.config.key import Key
 
 #: Domains between commas; an empty one is kept, as Open WebUI keeps it.
-DOMAINS = read.Reader(lambda text: [one.strip() for one in text.split(",")], "items separated by `,`", empty=True)
+DOMAINS = variable_parsing.Reader(
+    lambda text: [one.strip() for one in text.split(",")], "items separated by `,`", empty=True
+)
 
 
 def _share(text: str) -> str | bool:
@@ -13,7 +15,7 @@ def _share(text: str) -> str | bool:
     return text if text == "members" else text == "true"
 
 
-SHARE = read.Reader(_share, "`members`, `true` or `false`", empty=True)
+SHARE = variable_parsing.Reader(_share, "`members`, `true` or `false`", empty=True)
 
 KEYS = [
     Key("oauth.client.timeout", ("OAUTH_CLIENT_TIMEOUT",), ""),
@@ -48,10 +50,10 @@ KEYS = [
     Key("oauth.redirect_uri", ("OPENID_REDIRECT_URI",), ""),
     Key("oauth.scopes", ("OAUTH_SCOPES",), "openid email profile"),
     Key("oauth.timeout", ("OAUTH_TIMEOUT",), ""),
-    Key("oauth.token_endpoint_auth_method", ("OAUTH_TOKEN_ENDPOINT_AUTH_METHOD",), None, read.TEXT),
-    Key("oauth.code_challenge_method", ("OAUTH_CODE_CHALLENGE_METHOD",), None, read.TEXT),
+    Key("oauth.token_endpoint_auth_method", ("OAUTH_TOKEN_ENDPOINT_AUTH_METHOD",), None, variable_parsing.TEXT),
+    Key("oauth.code_challenge_method", ("OAUTH_CODE_CHALLENGE_METHOD",), None, variable_parsing.TEXT),
     Key("oauth.provider_name", ("OAUTH_PROVIDER_NAME",), "SSO"),
-    Key("oauth.sub_claim", ("OAUTH_SUB_CLAIM",), None, read.TEXT),
+    Key("oauth.sub_claim", ("OAUTH_SUB_CLAIM",), None, variable_parsing.TEXT),
     Key("oauth.username_claim", ("OAUTH_USERNAME_CLAIM",), "name"),
     Key("oauth.picture_claim", ("OAUTH_PICTURE_CLAIM",), "picture"),
     Key("oauth.email_claim", ("OAUTH_EMAIL_CLAIM",), "email"),

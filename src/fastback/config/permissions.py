@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastback.config import read
+from fastback.config import variable_parsing
 from fastback.config.key import Derived, Key
 
 #: (leaf, variable, default)
@@ -86,7 +86,7 @@ def default_permissions(env: Mapping[str, str]) -> dict[str, Any]:
     for leaf, variable, fallback in LEAVES:
         section, _, name = leaf.partition(".")
         text = env.get(variable)
-        tree.setdefault(section, {})[name] = fallback if text is None else read.flag(text)
+        tree.setdefault(section, {})[name] = fallback if text is None else variable_parsing.flag(text)
     return tree
 
 

@@ -1,7 +1,7 @@
 """Documents: files, extraction, embedding, retrieval: keys, variables, defaults."""
 
-from fastback.config import read
-from fastback.config.derived import OFFICIAL_KEY, OLLAMA_URL
+from fastback.config import variable_parsing
+from fastback.config.derived_defaults import OFFICIAL_KEY, OLLAMA_URL
 from fastback.config.key import Key
 
 #: What a model is told about the passages that were found; `{{CONTEXT}}` is where they go.
@@ -20,12 +20,12 @@ TEMPLATE = """Below are passages that may help with the user's message. They are
 """
 
 KEYS = [
-    Key("rag.content_extraction_engine", ("CONTENT_EXTRACTION_ENGINE",), "", read.LOWER),
+    Key("rag.content_extraction_engine", ("CONTENT_EXTRACTION_ENGINE",), "", variable_parsing.LOWER),
     Key(
         "rag.content_extraction.supported_media_mime_types",
         ("CONTENT_EXTRACTION_SUPPORTED_MEDIA_MIME_TYPES",),
         None,
-        read.COMMAS,
+        variable_parsing.COMMAS,
     ),
     Key("rag.datalab_marker_api_key", ("DATALAB_MARKER_API_KEY",), ""),
     Key("rag.datalab_marker_api_base_url", ("DATALAB_MARKER_API_BASE_URL",), ""),
@@ -43,7 +43,7 @@ KEYS = [
     Key("rag.mineru_api_timeout", ("MINERU_API_TIMEOUT",), "300"),
     Key("rag.mineru_api_key", ("MINERU_API_KEY",), ""),
     Key("rag.mineru_params", ("MINERU_PARAMS",), {}),
-    Key("rag.mineru_file_extensions", ("MINERU_FILE_EXTENSIONS",), ["pdf"], read.COMMAS),
+    Key("rag.mineru_file_extensions", ("MINERU_FILE_EXTENSIONS",), ["pdf"], variable_parsing.COMMAS),
     Key("rag.external_document_loader_url", ("EXTERNAL_DOCUMENT_LOADER_URL",), ""),
     Key("rag.external_document_loader_api_key", ("EXTERNAL_DOCUMENT_LOADER_API_KEY",), ""),
     Key("rag.external_document_loader_headers", ("EXTERNAL_DOCUMENT_LOADER_HEADERS",), {}),
@@ -68,11 +68,11 @@ KEYS = [
     Key("rag.enable_hybrid_search", ("ENABLE_RAG_HYBRID_SEARCH",), False),
     Key("rag.enable_hybrid_search_enriched_texts", ("ENABLE_RAG_HYBRID_SEARCH_ENRICHED_TEXTS",), False),
     Key("rag.full_context", ("RAG_FULL_CONTEXT",), False),
-    Key("rag.file.max_count", ("RAG_FILE_MAX_COUNT",), None, read.WHOLE),
-    Key("rag.file.max_size", ("RAG_FILE_MAX_SIZE",), None, read.WHOLE),
-    Key("file.image_compression_width", ("FILE_IMAGE_COMPRESSION_WIDTH",), None, read.WHOLE),
-    Key("file.image_compression_height", ("FILE_IMAGE_COMPRESSION_HEIGHT",), None, read.WHOLE),
-    Key("rag.file.allowed_extensions", ("RAG_ALLOWED_FILE_EXTENSIONS",), [], read.COMMAS),
+    Key("rag.file.max_count", ("RAG_FILE_MAX_COUNT",), None, variable_parsing.WHOLE),
+    Key("rag.file.max_size", ("RAG_FILE_MAX_SIZE",), None, variable_parsing.WHOLE),
+    Key("file.image_compression_width", ("FILE_IMAGE_COMPRESSION_WIDTH",), None, variable_parsing.WHOLE),
+    Key("file.image_compression_height", ("FILE_IMAGE_COMPRESSION_HEIGHT",), None, variable_parsing.WHOLE),
+    Key("rag.file.allowed_extensions", ("RAG_ALLOWED_FILE_EXTENSIONS",), [], variable_parsing.COMMAS),
     Key("rag.embedding_engine", ("RAG_EMBEDDING_ENGINE",), ""),
     Key("rag.pdf_extract_images", ("PDF_EXTRACT_IMAGES",), False),
     Key("rag.pdf_loader_mode", ("PDF_LOADER_MODE",), "page"),
@@ -101,6 +101,6 @@ KEYS = [
     Key("rag.azure_openai.api_version", ("RAG_AZURE_OPENAI_API_VERSION",), ""),
     Key("rag.ollama.base_url", ("RAG_OLLAMA_BASE_URL",), OLLAMA_URL),
     Key("rag.ollama.api_key", ("RAG_OLLAMA_API_KEY",), ""),
-    Key("rag.youtube_loader_language", ("YOUTUBE_LOADER_LANGUAGE",), ["en"], read.RAW_COMMAS),
+    Key("rag.youtube_loader_language", ("YOUTUBE_LOADER_LANGUAGE",), ["en"], variable_parsing.RAW_COMMAS),
     Key("rag.youtube_loader_proxy_url", ("YOUTUBE_LOADER_PROXY_URL",), ""),
 ]

@@ -20,7 +20,7 @@ import msgspec
 
 from fastback.config import keys as known
 from fastback.config.legacy import flatten
-from fastback.config.repair import repair
+from fastback.config.row_repair import repair
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Executor
 from fastback.settings import Settings

@@ -1,6 +1,6 @@
 """Web search and fetching of pages: keys, variables, defaults."""
 
-from fastback.config import read
+from fastback.config import variable_parsing
 from fastback.config.key import Key
 
 KEYS = [
@@ -17,7 +17,7 @@ KEYS = [
     Key("web.search.result_count", ("WEB_SEARCH_RESULT_COUNT",), 3),
     Key("web.search.domain.filter_list", ("WEB_SEARCH_DOMAIN_FILTER_LIST",), []),
     Key("web.search.concurrent_requests", ("WEB_SEARCH_CONCURRENT_REQUESTS",), 0),
-    Key("web.fetch.max_content_length", ("WEB_FETCH_MAX_CONTENT_LENGTH",), None, read.WHOLE),
+    Key("web.fetch.max_content_length", ("WEB_FETCH_MAX_CONTENT_LENGTH",), None, variable_parsing.WHOLE),
     Key("web.loader.engine", ("WEB_LOADER_ENGINE",), ""),
     Key("web.loader.concurrent_requests", ("WEB_LOADER_CONCURRENT_REQUESTS",), 10),
     Key("web.loader.timeout", ("WEB_LOADER_TIMEOUT",), ""),
@@ -58,7 +58,7 @@ KEYS = [
     Key("web.search.azure_ai_search_endpoint", ("AZURE_AI_SEARCH_ENDPOINT",), ""),
     Key("web.search.azure_ai_search_index_name", ("AZURE_AI_SEARCH_INDEX_NAME",), ""),
     Key("web.search.exa_api_key", ("EXA_API_KEY",), ""),
-    Key("web.search.exa_max_content_length", ("EXA_MAX_CONTENT_LENGTH",), None, read.POSITIVE),
+    Key("web.search.exa_max_content_length", ("EXA_MAX_CONTENT_LENGTH",), None, variable_parsing.POSITIVE),
     Key("web.search.perplexity_api_key", ("PERPLEXITY_API_KEY",), ""),
     Key("web.search.perplexity_model", ("PERPLEXITY_MODEL",), "sonar"),
     Key("web.search.perplexity_search_context_usage", ("PERPLEXITY_SEARCH_CONTEXT_USAGE",), "medium"),

@@ -14,8 +14,8 @@ import zlib
 from pathlib import Path
 
 from fastback import REFERENCE_VERSION
-from fastback.kit import fetching
-from fastback.kit.fetching import FetchError, Package, Report, default_cache, is_complete
+from fastback.kit import package_download
+from fastback.kit.package_download import FetchError, Package, Report, default_cache, is_complete
 
 __all__ = ["HASHES", "FetchError", "compress_file", "default_cache", "ensure", "is_complete", "location"]
 
@@ -46,7 +46,7 @@ def ensure(
     *,
     cache: Path | None = None,
     force: bool = False,
-    report: Report = fetching.quiet,
+    report: Report = package_download.quiet,
 ) -> Path:
     """The directory of a version, fetched when it is not there yet. Two processes at once do no harm.
 
@@ -62,7 +62,7 @@ def ensure(
         _compress(made, report)
 
     package = Package("open-webui", version, "the frontend", HASHES.get(version))
-    return fetching.ensure(package, location(version, cache), make, force=force)
+    return package_download.ensure(package, location(version, cache), make, force=force)
 
 
 def _unpack(wheel: Path, target: Path, report: Report) -> None:

@@ -11,8 +11,8 @@ from fastback.access.identity import User
 from fastback.kit.http.errors import BadRequest, NotBuilt
 from fastback.kit.signing import jwt
 from fastback.providers import responses
-from fastback.providers.asking import Asking, with_own_headers
 from fastback.providers.connections import Connection
+from fastback.providers.request_context import Asking, with_own_headers
 from fastback.settings import Settings
 
 Payload = dict[str, Any]

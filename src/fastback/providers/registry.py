@@ -28,7 +28,7 @@ from fastback.providers import arenas, model_rows
 from fastback.providers.arenas import Rights
 from fastback.providers.chat_variables import schema_of
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
-from fastback.providers.listing import ListingError, ollama_entries, openai_entries
+from fastback.providers.model_listing import ListingError, ollama_entries, openai_entries
 from fastback.providers.model_rows import ModelRow, public_params
 from fastback.settings import Settings
 

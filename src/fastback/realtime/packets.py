@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.realtime.library import socketio
+from fastback.realtime.socketio_import import socketio
 
 
 class Json:

@@ -11,18 +11,18 @@ from typing import Any
 
 from fastback.access.events import GrantsChanged, GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
 from fastback.access.identity import Identities, User
-from fastback.completions.events import ChatWatchers, TurnEvent
 from fastback.completions.request import is_stored
-from fastback.features.chats import reading
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.events import ChatDeleted
+from fastback.features.chats.lists import read_state
+from fastback.features.chats.turn_events import ChatWatchers, TurnEvent
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.realtime.library import redis_manager, socketio
-from fastback.realtime.logs import logger
+from fastback.realtime.log_filter import logger
 from fastback.realtime.packets import Json, JsonPacket
 from fastback.realtime.redis_address import redis_address
 from fastback.realtime.sessions import Session, Sessions
+from fastback.realtime.socketio_import import redis_manager, socketio
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.realtime")
@@ -298,10 +298,10 @@ class Realtime:
         return True
 
     async def _read(self, user: User, chat_id: str) -> None:
-        read = await reading.mark_read(self._db, chat_id, user.id)
+        read = await read_state.mark_read(self._db, chat_id, user.id)
         if read is None:
             return
         told: dict[str, Any] = {"chat_id": chat_id, "last_read_at": read.at}
         if read.was_unread:
-            told["folder_unread_counts"] = await reading.unread_by_folder(self._db, user.id)
+            told["folder_unread_counts"] = await read_state.unread_by_folder(self._db, user.id)
         await self.to_user(user.id, {"chat_id": chat_id, "data": {"type": "chat:list", "data": told}})

@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 from fastback import messages
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import (
+from fastback.providers.request_context import Asking
+from fastback.retrieval.interfaces import (
     Document,
     Embedder,
     Item,

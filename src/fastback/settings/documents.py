@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastback.settings.answering import Forwarding
+from fastback.settings.chat import Forwarding
 from fastback.settings.field import about
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fastback.settings.field import Field, field_of
-from fastback.settings.retrieving import Retrieving
+from fastback.settings.retrieval import Retrieving
 
 
 class Settings(Retrieving, frozen=True, kw_only=True):

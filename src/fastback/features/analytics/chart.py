@@ -9,8 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from fastback.features.analytics.aggregates import Chosen, Slot
 from fastback.features.analytics.local_time import begin
-from fastback.features.analytics.sums import Chosen, Slot
 from fastback.features.analytics.usage import Usage
 
 Granularity = Literal["10m", "hourly", "3h", "6h", "daily"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.analytics.columns import CHANGED, EARLIEST, MILLISECONDS, TOKENS
+from fastback.features.analytics.message_columns import CHANGED, EARLIEST, MILLISECONDS, TOKENS
 from fastback.features.chats.events import ChatDeleted
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError, indexes

@@ -11,11 +11,11 @@ import msgspec
 
 from fastback.access.guards import AdminUser
 from fastback.features.analytics import store
+from fastback.features.analytics.aggregates import Chosen, ModelUse, Summary, TokenUse
 from fastback.features.analytics.chart import MOST_POINTS, Chart, Granularity, Point
-from fastback.features.analytics.sums import Chosen, ModelUse, Summary, TokenUse
 from fastback.features.analytics.usage import Usage
-from fastback.features.evaluations import history
 from fastback.features.evaluations import store as feedback
+from fastback.features.evaluations import win_history
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Router
 
@@ -198,7 +198,7 @@ class TagCount(msgspec.Struct):
 
 
 class Overview(msgspec.Struct):
-    history: list[history.Day]
+    history: list[win_history.Day]
     tags: list[TagCount]
 
 
@@ -209,10 +209,10 @@ async def model_overview(
     """Wins and losses since `days` days ago (0: since the first), and what the model's chats were about."""
     start = datetime.datetime.now() - datetime.timedelta(days) if days > 0 else None
     verdicts = await feedback.verdicts(db, model_id, int(start.timestamp()) if start else None)
-    found = await asyncio.to_thread(history.counted, verdicts)
-    filled: list[history.Day] = []
+    found = await asyncio.to_thread(win_history.counted, verdicts)
+    filled: list[win_history.Day] = []
     if found or start:
-        filled = history.filled(found, start.date() if start else min(found), datetime.date.today())
+        filled = win_history.filled(found, start.date() if start else min(found), datetime.date.today())
     counts: Counter[str] = Counter()
     for tags in await store.tags_of_model(db, model_id):
         counts.update(tag for tag in tags if isinstance(tag, str))

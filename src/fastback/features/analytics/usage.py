@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 
-from fastback.features.analytics.columns import EARLIEST, INDEX, MILLISECONDS, TOKENS
+from fastback.features.analytics.aggregates import Chosen, ModelUse, Slot, Summary, TokenUse, UserUse
 from fastback.features.analytics.local_time import stretch_sql
+from fastback.features.analytics.message_columns import EARLIEST, INDEX, MILLISECONDS, TOKENS
 from fastback.features.analytics.rollup import WIDTH, Rollup
-from fastback.features.analytics.sittings import Sittings
-from fastback.features.analytics.sums import Chosen, ModelUse, Slot, Summary, TokenUse, UserUse
+from fastback.features.analytics.usage_buckets import Sittings
 from fastback.kit.db import Database
 
 _MEMBERS = """

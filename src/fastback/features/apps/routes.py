@@ -12,8 +12,8 @@ from fastback.access.grants import Grants, normalise
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
 from fastback.features.apps import store
-from fastback.features.apps.calls import Apps
-from fastback.features.apps.keys import AppKeys
+from fastback.features.apps.client import Apps
+from fastback.features.apps.key_encryption import AppKeys
 from fastback.features.apps.schemas import (
     App,
     AppForm,
@@ -26,7 +26,7 @@ from fastback.features.apps.schemas import (
 )
 from fastback.kit.db import Database, Executor, IntegrityError
 from fastback.kit.http import BadRequest, Conflict, HttpError, Invalid, NotFound, Router
-from fastback.kit.http.scalars import Problem
+from fastback.kit.http.coercion import Problem
 from fastback.kit.http.validation import check
 
 router = Router("/api/v1/apps")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from fastback.kit.http import Invalid
-from fastback.kit.http.scalars import Loc, Problem, problem
+from fastback.kit.http.coercion import Loc, Problem, problem
 
 Scope = Literal["channels:mentions:read", "channels:messages:read", "channels:messages:write", "channels:read"]
 _Url = Annotated[str, msgspec.Meta(max_length=2048)]

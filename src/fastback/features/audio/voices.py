@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from fastback.config import Config
-from fastback.features.engines import EngineError, engine_json
+from fastback.media.engine_client import EngineError, engine_json
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.audio")

@@ -22,7 +22,7 @@ from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.access.tokens import Tokens, new_api_key
 from fastback.config import Config
-from fastback.features.auths import admin_config, directory_config, oauth_config, schemas, store
+from fastback.features.auths import admin_config, ldap_config, oauth_config, schemas, store
 from fastback.features.auths.cookies import gone, session_cookie
 from fastback.features.auths.service import Accounts
 from fastback.features.users import store as users
@@ -32,7 +32,7 @@ from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, NotBuilt, NotFound, Router
 from fastback.kit.http.body import JsonBytes, encoder
 from fastback.kit.http.routing import Call
-from fastback.kit.ready import ReadyBytes
+from fastback.kit.response_cache import ReadyBytes
 from fastback.settings import Settings
 
 
@@ -222,13 +222,13 @@ async def save_admin_config(
 
 @router.get("/admin/config/ldap/server")
 async def read_ldap_server(user: AdminUser, config: Config) -> dict[str, Any]:
-    return directory_config.current(config, directory_config.LDAP)
+    return ldap_config.current(config, ldap_config.LDAP)
 
 
 @router.post("/admin/config/ldap/server")
-async def save_ldap_server(data: directory_config.LdapServerForm, user: AdminUser, config: Config) -> dict[str, Any]:
-    await config.set_many(directory_config.ldap_updates(data))
-    return directory_config.current(config, directory_config.LDAP)
+async def save_ldap_server(data: ldap_config.LdapServerForm, user: AdminUser, config: Config) -> dict[str, Any]:
+    await config.set_many(ldap_config.ldap_updates(data))
+    return ldap_config.current(config, ldap_config.LDAP)
 
 
 @router.get("/admin/config/ldap")

@@ -11,15 +11,15 @@ import uuid
 from starlette.requests import Request
 
 from fastback import messages
+from fastback.access.activity import Happened
 from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked, UserChanged
-from fastback.access.happened import Happened
 from fastback.access.identity import User
 from fastback.access.passwords import Passwords
 from fastback.access.permissions import Permissions
 from fastback.access.tokens import Tokens, seconds_of
 from fastback.config import Config
 from fastback.features.auths import store
-from fastback.features.auths.limits import RateLimiter
+from fastback.features.auths.rate_limits import RateLimiter
 from fastback.features.auths.schemas import Session
 from fastback.features.auths.store import Credential
 from fastback.kit.bus import Bus

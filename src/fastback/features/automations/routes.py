@@ -10,9 +10,9 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.access.permissions import Permissions
 from fastback.config import Config
-from fastback.features.catalog import json_spellings, like_exactly
 from fastback.kit.db import Database
 from fastback.kit.http import Forbidden, Router
+from fastback.records.listing import json_spellings, like_exactly
 
 router = Router("/api/v1/automations")
 

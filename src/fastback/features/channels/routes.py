@@ -12,9 +12,9 @@ from fastback.access.grants import granted
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.config import Config
-from fastback.features.catalog import Catalog
 from fastback.kit.db import Database
 from fastback.kit.http import Forbidden, Router, Unauthorized
+from fastback.records.listing import Catalog
 
 router = Router("/api/v1/channels")
 

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
-from fastback.features.chats import history
+from fastback.features.chats.messages import message_tree
 
 Message = dict[str, Any]
 
@@ -105,7 +105,7 @@ class Document:
         known: Any = self.outlines() if outlines is None else outlines
         if not known:
             return False
-        changed, current_id = history.repair(known, self.current_id, self._output)
+        changed, current_id = message_tree.repair(known, self.current_id, self._output)
         for message_id in changed:
             message = self.message(message_id)
             if message is not None:

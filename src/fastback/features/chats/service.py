@@ -12,13 +12,16 @@ from fastback import messages as texts
 from fastback.access.grants import Grants
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions, given
-from fastback.features.chats import history, message_rows, store, tags, turns
+from fastback.features.chats import store
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.document import Document as OpenDocument
 from fastback.features.chats.document import without_nulls
 from fastback.features.chats.events import ChatDeleted, ChatWritten
+from fastback.features.chats.messages import message_tree, turn_store
+from fastback.features.chats.messages import store as message_store
 from fastback.features.chats.schemas import ImportedChat
 from fastback.features.chats.store import ChatPage
+from fastback.features.chats.tags import store as tag_store
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest, Forbidden, Unauthorized
@@ -118,11 +121,11 @@ class Chats:
                 meta=msgspec.json.encode(wanted.meta or {}).decode(),
                 variables=msgspec.json.encode(wanted.variables or {}).decode(),
                 folder_id=folder_id,
-                current_id=wanted.current_message_id or history.current_message_id(document),
+                current_id=wanted.current_message_id or message_tree.current_message_id(document),
                 now=now,
             )
-            said = {key: one for key, one in history.messages_of(document).items() if one.get("role")}
-            await message_rows.upsert_many(tx, chat_id, user.id, said)
+            said = {key: one for key, one in message_tree.messages_of(document).items() if one.get("role")}
+            await message_store.upsert_many(tx, chat_id, user.id, said)
         await self.bus.publish(ChatWritten(chat_id, user.id))
         return chat_id
 
@@ -142,7 +145,7 @@ class Chats:
                 updated["history"] = self._merged(known, changes, chat.user_id)
             current = chat.current_message_id
             if any(key in changes for key in ("history", "messages", "currentId", "branchPointMessageId")):
-                current = history.current_message_id(updated)
+                current = message_tree.current_message_id(updated)
             await tx.execute(
                 "chats.update",
                 """UPDATE chat SET chat = :chat, title = :title, current_message_id = :current_id,
@@ -160,12 +163,12 @@ class Chats:
                 message = updated["history"]["messages"].get(message_id)
                 if message and message.get("role") and message != before.get(message_id):
                     new[message_id] = message
-            await message_rows.upsert_many(tx, chat_id, chat.user_id, new)
+            await message_store.upsert_many(tx, chat_id, chat.user_id, new)
         await self.bus.publish(ChatWritten(chat_id, user.id))
 
     @staticmethod
     def _merged(known: Document, changes: Document, owner_id: str) -> Document:
-        merged = history.merge(known.get("history"), changes["history"])
+        merged = message_tree.merge(known.get("history"), changes["history"])
         for message_id, message in ((known.get("history") or {}).get("messages") or {}).items():
             new = merged["messages"].get(message_id)
             strangers = (message.get("user_id") or owner_id) != owner_id
@@ -174,7 +177,7 @@ class Chats:
             )
             if strangers or unfinished:
                 merged["messages"][message_id] = message
-        return history.merge(merged, {})
+        return message_tree.merge(merged, {})
 
     async def remove_message(self, chat_id: str, message_id: str, user: User) -> None:
         async with self.db.transaction() as tx:
@@ -186,14 +189,14 @@ class Chats:
             document: Document = msgspec.json.decode(opened.encode())
             tree = document.get("history") or {}
             parent_id = ((tree.get("messages") or {}).get(message_id) or {}).get("parentId")
-            gone = history.remove(tree, message_id)
+            gone = message_tree.remove(tree, message_id)
             await tx.execute(
                 "chats.remove_message",
                 """UPDATE chat SET chat = :chat, current_message_id = :current_id,
                        updated_at = CASE WHEN :touch THEN :now ELSE updated_at END WHERE id = :id""",
                 id=chat_id,
                 chat=msgspec.json.encode(document).decode(),
-                current_id=history.current_message_id(document),
+                current_id=message_tree.current_message_id(document),
                 touch=bool(gone),
                 now=int(time.time()),
             )
@@ -205,7 +208,7 @@ class Chats:
                     for one, message in (tree.get("messages") or {}).items()
                     if isinstance(message, dict) and message.get("parentId") == parent_id
                 }
-                await message_rows.upsert_many(tx, chat_id, chat.user_id, moved)
+                await message_store.upsert_many(tx, chat_id, chat.user_id, moved)
         await self.bus.publish(ChatWritten(chat_id, user.id))
 
     async def stop(self, chat_id: str) -> None:
@@ -227,12 +230,12 @@ class Chats:
             id=head.id,
         )
         await self._remove([head.id, *ids], head.user_id)
-        await tags.drop_unused(self.db, head.user_id, tags.ids_in(head.meta))
+        await tag_store.drop_unused(self.db, head.user_id, tag_store.ids_in(head.meta))
 
     async def delete_all(self, user: User) -> None:
         """Remove every chat of a user."""
         await self._remove(await store.ids_of(self.db, user.id), user.id)
-        await tags.drop_unused(self.db, user.id, [one.id for one in await tags.of_user(self.db, user.id)])
+        await tag_store.drop_unused(self.db, user.id, [one.id for one in await tag_store.of_user(self.db, user.id)])
 
     async def _remove(self, ids: list[str], owner_id: str) -> None:
         for one in ids:
@@ -246,5 +249,5 @@ class Chats:
         await self.bus.publish(ChatWritten(chat_id, user_id))
 
     async def save_message(self, chat_id: str, message_id: str, patch: Document, user: User) -> None:
-        await turns.save_message(self.db, chat_id, message_id, patch, repair=True)
+        await turn_store.save_message(self.db, chat_id, message_id, patch, repair=True)
         await self.bus.publish(ChatWritten(chat_id, user.id))

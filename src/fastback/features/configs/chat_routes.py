@@ -8,7 +8,7 @@ import msgspec
 
 from fastback.access.guards import AdminUser
 from fastback.config import Config
-from fastback.features.configs import pages
+from fastback.features.configs import settings_pages
 from fastback.features.configs.schemas import ArenaForm, ChatsForm
 from fastback.kit.http import Router
 
@@ -23,7 +23,7 @@ LEAST_KEPT, MOST_KEPT = 10, 50
 
 
 def _chats(config: Config) -> Answer:
-    page = pages.current(config, pages.CHATS)
+    page = settings_pages.current(config, settings_pages.CHATS)
     if page["CONTEXT_COMPACTION_MODEL"] is None:
         page["CONTEXT_COMPACTION_MODEL"] = ""
     if page["CONTEXT_COMPACTION_TOKEN_CAP"] is None:
@@ -53,17 +53,17 @@ async def save_chats(data: ChatsForm, user: AdminUser, config: Config) -> Answer
         TOOL_SEARCH_DEFER_THRESHOLD=max(0, data.TOOL_SEARCH_DEFER_THRESHOLD),
         TOOL_SEARCH_ALWAYS_LOADED=[one.strip() for one in data.TOOL_SEARCH_ALWAYS_LOADED if one.strip()],
     )
-    await pages.save(config, pages.CHATS, saved)
+    await settings_pages.save(config, settings_pages.CHATS, saved)
     return _chats(config)
 
 
 @router.get("/evaluations/config")
 async def arena(user: AdminUser, config: Config) -> Answer:
-    return pages.current(config, pages.ARENA)
+    return settings_pages.current(config, settings_pages.ARENA)
 
 
 @router.post("/evaluations/config")
 async def save_arena(data: ArenaForm, user: AdminUser, config: Config) -> Answer:
     values = msgspec.structs.asdict(data)
-    await config.set_many({pages.ARENA[field]: value for field, value in values.items() if value is not None})
-    return pages.current(config, pages.ARENA)
+    await config.set_many({settings_pages.ARENA[field]: value for field, value in values.items() if value is not None})
+    return settings_pages.current(config, settings_pages.ARENA)

@@ -8,7 +8,7 @@ import msgspec
 
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
-from fastback.features.configs import chat_routes, pages, schemas, server_routes
+from fastback.features.configs import chat_routes, schemas, server_routes, settings_pages
 from fastback.kit.http import NotBuilt, Router
 
 router = Router("/api/v1/configs")
@@ -45,22 +45,22 @@ async def visibility(data: schemas.VisibilityForm, user: AdminUser, config: Conf
 
 @router.get("/connections")
 async def connections(user: AdminUser, config: Config) -> Answer:
-    return pages.current(config, pages.CONNECTIONS)
+    return settings_pages.current(config, settings_pages.CONNECTIONS)
 
 
 @router.post("/connections")
 async def save_connections(data: schemas.ConnectionsForm, user: AdminUser, config: Config) -> Answer:
-    return await pages.save(config, pages.CONNECTIONS, data)
+    return await settings_pages.save(config, settings_pages.CONNECTIONS, data)
 
 
 @router.get("/code_execution")
 async def code(user: AdminUser, config: Config) -> Answer:
-    return pages.current(config, pages.CODE)
+    return settings_pages.current(config, settings_pages.CODE)
 
 
 @router.post("/code_execution")
 async def save_code(data: schemas.CodeForm, user: AdminUser, config: Config) -> Answer:
-    return await pages.save(config, pages.CODE, data)
+    return await settings_pages.save(config, settings_pages.CODE, data)
 
 
 @router.get("/models/defaults")
@@ -70,22 +70,22 @@ async def model_defaults(user: VerifiedUser, config: Config) -> Answer:
 
 @router.get("/models")
 async def models(user: AdminUser, config: Config) -> Answer:
-    return pages.current(config, pages.MODELS)
+    return settings_pages.current(config, settings_pages.MODELS)
 
 
 @router.post("/models")
 async def save_models(data: schemas.ModelsForm, user: AdminUser, config: Config) -> Answer:
-    return await pages.save(config, pages.MODELS, data)
+    return await settings_pages.save(config, settings_pages.MODELS, data)
 
 
 @router.get("/subagents")
 async def subagents(user: AdminUser, config: Config) -> Answer:
-    return pages.current(config, pages.SUBAGENTS)
+    return settings_pages.current(config, settings_pages.SUBAGENTS)
 
 
 @router.post("/subagents")
 async def save_subagents(data: schemas.SubagentsForm, user: AdminUser, config: Config) -> Answer:
-    return await pages.save(config, pages.SUBAGENTS, data)
+    return await settings_pages.save(config, settings_pages.SUBAGENTS, data)
 
 
 @router.post("/suggestions")

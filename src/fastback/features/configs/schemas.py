@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from fastback.kit.http.coercion import Loc, Problem, problem
 from fastback.kit.http.errors import Invalid
-from fastback.kit.http.scalars import Loc, Problem, problem
 from fastback.kit.http.validation import check
 
 

@@ -24,11 +24,11 @@ from fastback.features.configs.schemas import (
     all_filled,
     filled,
 )
-from fastback.features.connected import server_headers
 from fastback.features.tools.mcp import McpFailed, McpSession
 from fastback.features.tools.servers import ToolServerFailed, ToolServers, document_url
 from fastback.features.tools.specs_routes import OAUTH
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotBuilt, Router
+from fastback.providers.server_access import server_headers
 from fastback.settings import Settings
 from fastback.settings.tls import client_ssl
 

@@ -17,7 +17,7 @@ from fastback.features.connections.forwarding import Forwarding
 from fastback.kit.http import HttpError, Json, Router
 from fastback.providers import openai
 from fastback.providers.connections import Connection
-from fastback.providers.listing import ListingError, openai_list
+from fastback.providers.model_listing import ListingError, openai_list
 
 router = Router()
 

@@ -17,14 +17,14 @@ from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound
-from fastback.kit.http.waiting import while_connected
+from fastback.kit.http.disconnect import while_connected
 from fastback.providers import openai
-from fastback.providers.asking import Asking, asking_of, with_groups
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
-from fastback.providers.failures import refused
+from fastback.providers.error_messages import refused
 from fastback.providers.http_client import answer_timeout
 from fastback.providers.registry import Model, ModelRegistry
 from fastback.providers.relay import RelayResponse
+from fastback.providers.request_context import Asking, asking_of, with_groups
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.connections")

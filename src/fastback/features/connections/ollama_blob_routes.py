@@ -22,8 +22,8 @@ from fastback.features.connections.forwarding import Forwarding, at
 from fastback.features.connections.ollama_blobs import BlobError, event
 from fastback.kit.http import BadRequest, Invalid, Router
 from fastback.providers import openai
-from fastback.providers.asking import asking_of
 from fastback.providers.connections import Connection
+from fastback.providers.request_context import asking_of
 
 router = Router("/ollama/models")
 

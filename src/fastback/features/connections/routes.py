@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from fastback.completions.doors import ollama_chat_routes, openai_routes
 from fastback.features.connections import (
     config_routes,
     management_routes,
     ollama_blob_routes,
-    ollama_chat_routes,
     ollama_models_routes,
     ollama_routes,
-    openai_routes,
 )
 
 routers = [

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import msgspec
 
 from fastback import messages
+from fastback.access.activity import Happened
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.access.happened import Happened
-from fastback.features.evaluations import elo, export, history, store
+from fastback.features.evaluations import elo, export, store, win_history
 from fastback.features.evaluations.schemas import Feedback, FeedbackId, FeedbackPage, feedback_form
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -38,7 +38,7 @@ async def leaderboard(user: AdminUser, db: Database, query: str | None = None) -
 
 class ModelHistory(msgspec.Struct):
     model_id: str
-    history: list[history.Day]
+    history: list[win_history.Day]
 
 
 @router.get("/leaderboard/{model_id:path}/history")
@@ -47,12 +47,12 @@ async def model_history(
 ) -> ModelHistory:
     """The last `days` days, today included; 0: all since the first verdict."""
     verdicts = await store.verdicts(db, model_id, int(time.time()) - days * 86400 if days else None)
-    found = await asyncio.to_thread(history.counted, verdicts)
+    found = await asyncio.to_thread(win_history.counted, verdicts)
     today = datetime.date.today()
     first = today - datetime.timedelta(days - 1)
     if not days and found:
         first = min(found)
-    return ModelHistory(model_id, history.filled(found, first, today))
+    return ModelHistory(model_id, win_history.filled(found, first, today))
 
 
 @router.get("/feedbacks/models")

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from fastback.kit.http import Invalid
-from fastback.kit.http.scalars import Problem
+from fastback.kit.http.coercion import Problem
 from fastback.kit.http.validation import check
 
 Fields = dict[str, Any]

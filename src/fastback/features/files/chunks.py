@@ -12,18 +12,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastback import messages
-from fastback.access.happened import Happened
+from fastback.access.activity import Happened
 from fastback.access.identity import User
 from fastback.config import Config
-from fastback.features.files import store, texts
+from fastback.features.files import store, text_files
 from fastback.features.files.store import Brief
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
 from fastback.kit.workers import spool
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Embedder, Metadata, RetrievalError, Spooled, VectorStore
+from fastback.providers.request_context import Asking
 from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.interfaces import Embedder, Metadata, RetrievalError, Spooled, VectorStore
 from fastback.retrieval.vectors.metadata import ANY_OF, stored
 
 #: Collections that are deleted at the same time: a store may be a server far away.
@@ -104,7 +104,7 @@ class FileChunks:
         async with spool.spool() as whole, spool.spool() as documents:
             if not await store.content_into(self._db, file_id, whole):
                 raise RetrievalError(messages.EMPTY_CONTENT)
-            known = await asyncio.to_thread(texts.document, whole, documents)
+            known = await asyncio.to_thread(text_files.document, whole, documents)
             yield documents, known
 
     async def _copied(self, file: Brief, collection: str, known: str, asking: Asking | None) -> None:

@@ -14,16 +14,16 @@ from starlette.responses import FileResponse, Response
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
-from fastback.features.files import store, texts
+from fastback.features.files import store, text_files
 from fastback.features.files.processing import Processing
 from fastback.features.files.schemas import ContentForm
 from fastback.features.files.service import Files
 from fastback.features.files.store import Brief
 from fastback.kit.http import BadRequest, NotFound, Router
-from fastback.kit.http.ranged import RangedResponse
+from fastback.kit.http.range_response import RangedResponse
 from fastback.kit.http.stream import Stream
 from fastback.kit.storage import StorageError
-from fastback.providers.asking import asking_of
+from fastback.providers.request_context import asking_of
 
 router = Router("/api/v1/files/{file_id}")
 
@@ -144,5 +144,5 @@ async def download(file_id: str, file_name: str, user: VerifiedUser, files: File
 
 
 async def _pieces(text: str) -> AsyncIterator[bytes]:
-    for piece in texts.encoded(text):
+    for piece in text_files.encoded(text):
         yield piece

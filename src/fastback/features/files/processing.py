@@ -15,11 +15,11 @@ from typing import Any
 import msgspec
 
 from fastback import messages
+from fastback.access.activity import Happened
 from fastback.access.grants import Grants
-from fastback.access.happened import Happened
 from fastback.access.identity import User
 from fastback.config import Config
-from fastback.features.files import kinds, store, texts
+from fastback.features.files import media_types, store, text_files
 from fastback.features.files.chunks import FileChunks, metadata_of, own_collection
 from fastback.features.files.store import Brief, Status
 from fastback.features.knowledge import directories
@@ -31,9 +31,9 @@ from fastback.kit.http.binding import Services
 from fastback.kit.storage import Storage, StorageError
 from fastback.kit.tasks import Tasks
 from fastback.kit.workers import spool
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Document, Extractor, Metadata, RetrievalError, Spooled, VectorStore
+from fastback.providers.request_context import Asking
 from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.interfaces import Document, Extractor, Metadata, RetrievalError, Spooled, VectorStore
 
 log = logging.getLogger("fastback.files")
 
@@ -181,7 +181,7 @@ class Processing:
         Raises: RetrievalError, StorageError, HttpError.
         """
         kind = await self._kind(file)
-        if kind and kinds.is_speech(self._config.items("audio.stt.supported_content_types"), kind):
+        if kind and media_types.is_speech(self._config.items("audio.stt.supported_content_types"), kind):
             raise RetrievalError(NO_SPEECH)
         if kind and kind.startswith(("image/", "video/")) and not self._is_extracted(kind):
             if kind.startswith("image/"):
@@ -196,7 +196,7 @@ class Processing:
             return None
         if kind.startswith(("image/", "video/")) and file.path:
             async with self._storage.local(file.path) as place:
-                if await asyncio.to_thread(kinds.looks_like_text, place):
+                if await asyncio.to_thread(media_types.looks_like_text, place):
                     return "text/plain"
         return kind
 
@@ -204,7 +204,7 @@ class Processing:
         supported = self._config.get("rag.content_extraction.supported_media_mime_types")
         chosen = supported.split(",") if isinstance(supported, str) else supported
         engine = self._config.text("rag.content_extraction_engine")
-        return kinds.is_extracted(engine, chosen if isinstance(chosen, list) else None, kind)
+        return media_types.is_extracted(engine, chosen if isinstance(chosen, list) else None, kind)
 
     async def _into_knowledge(self, file: Brief, metadata: dict[str, Any], user: User, asking: Asking) -> None:
         """Put a file into the knowledge it was uploaded for; nothing where its owner may not write there."""
@@ -299,15 +299,15 @@ class Processing:
         if content or not file.path:
             text = content or await store.content(self._db, file.id) or ""
             document = Document(text.replace("<br/>", "\n") if content else text, metadata_of(file))
-            text = await asyncio.to_thread(texts.storable, text)
-            yield _Said([document], text, await asyncio.to_thread(texts.hash_of, text))
+            text = await asyncio.to_thread(text_files.storable, text)
+            yield _Said([document], text, await asyncio.to_thread(text_files.hash_of, text))
             return
         kind = (file.meta or {}).get("content_type")
         async with spool.spool() as documents, spool.spool() as whole:
             async with self._storage.local(file.path) as place:
                 known = kind if isinstance(kind, str) else None
                 await self._extractor.spool(place, file.filename, known, documents, asking=asking)
-            found = await asyncio.to_thread(texts.joined, documents, whole)
+            found = await asyncio.to_thread(text_files.joined, documents, whole)
             yield _Said(Spooled(documents, partial(_described, metadata_of(file))), Path(whole), found)
 
     async def _told(self, file: Brief, user: User, collection: str | None) -> None:

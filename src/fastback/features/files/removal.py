@@ -13,7 +13,7 @@ from fastback.features.files.store import Brief
 from fastback.kit.db import Database
 from fastback.kit.http.binding import Services
 from fastback.kit.storage import Storage, StorageError
-from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.interfaces import RetrievalError
 
 log = logging.getLogger("fastback.files")
 

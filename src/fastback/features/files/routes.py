@@ -10,15 +10,15 @@ from starlette.requests import Request
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
 from fastback.features.files import content_routes, store
-from fastback.features.files.answers import listed
-from fastback.features.files.receiving import received
+from fastback.features.files.responses import listed
 from fastback.features.files.schemas import NameForm
 from fastback.features.files.service import Files
 from fastback.features.files.store import File
+from fastback.features.files.upload_form import received
 from fastback.features.files.uploads import Uploads
 from fastback.kit.db import Database
 from fastback.kit.http import NotFound, Router
-from fastback.providers.asking import asking_of
+from fastback.providers.request_context import asking_of
 from fastback.settings import Settings
 
 router = Router("/api/v1/files")

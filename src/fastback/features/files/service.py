@@ -8,10 +8,10 @@ import logging
 import msgspec
 
 from fastback import messages
-from fastback.access.happened import Happened
+from fastback.access.activity import Happened
 from fastback.access.identity import User
 from fastback.config import Config
-from fastback.features.files import store, texts
+from fastback.features.files import store, text_files
 from fastback.features.files.access import FileAccess
 from fastback.features.files.chunks import FileChunks, own_collection
 from fastback.features.files.processing import Processing
@@ -21,8 +21,8 @@ from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http import BadRequest, HttpError, NotFound
 from fastback.kit.http.binding import Services
 from fastback.kit.storage import Storage, StorageError
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import RetrievalError, VectorStore
+from fastback.providers.request_context import Asking
+from fastback.retrieval.interfaces import RetrievalError, VectorStore
 
 log = logging.getLogger("fastback.files")
 
@@ -82,7 +82,7 @@ class Files:
         if not content.strip():
             raise BadRequest(messages.EMPTY_CONTENT)
         megabytes = self._config.number("rag.file.max_size")
-        if megabytes and await asyncio.to_thread(texts.size_of, content) > int(megabytes) * 1024 * 1024:
+        if megabytes and await asyncio.to_thread(text_files.size_of, content) > int(megabytes) * 1024 * 1024:
             raise HttpError(413, messages.file_too_large(f"{int(megabytes)} MB"))
         try:
             await self._processing.index(file, user, content=content, asking=asking)

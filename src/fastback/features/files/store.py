@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from fastback.access.identity import User
-from fastback.features.files import texts
+from fastback.features.files import text_files
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.indexes import Index
@@ -122,7 +122,7 @@ async def content_into(db: Database, file_id: str, path: str | Path) -> bool:
     if await _size(db, file_id) > LARGE:
         return await db.text_apart("files.content", text, path, id=file_id)
     found = await content(db, file_id)
-    await asyncio.to_thread(texts.write, path, found or "")
+    await asyncio.to_thread(text_files.write, path, found or "")
     return found is not None
 
 
@@ -282,7 +282,7 @@ async def change(
         for parameter, value in params.items():
             if isinstance(value, str) and len(value) > LARGE:
                 files[parameter] = Path(await stack.enter_async_context(spool.spool()))
-                await asyncio.to_thread(texts.write, files[parameter], value)
+                await asyncio.to_thread(text_files.write, files[parameter], value)
             elif isinstance(value, Path) and value.stat().st_size > LARGE:
                 files[parameter] = value
             elif isinstance(value, Path):

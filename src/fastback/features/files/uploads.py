@@ -12,20 +12,20 @@ from typing import Any
 import msgspec
 
 from fastback import messages
-from fastback.access.happened import Happened
+from fastback.access.activity import Happened
 from fastback.access.identity import User
 from fastback.config import Config
 from fastback.features.files import store
 from fastback.features.files.access import FileAccess
 from fastback.features.files.processing import Processing
-from fastback.features.files.receiving import Received
 from fastback.features.files.store import Brief
+from fastback.features.files.upload_form import Received
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http import BadRequest, HttpError
 from fastback.kit.http.binding import Services
 from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
-from fastback.providers.asking import Asking
+from fastback.providers.request_context import Asking
 
 log = logging.getLogger("fastback.files")
 

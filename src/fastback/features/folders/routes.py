@@ -13,8 +13,8 @@ from fastback.access.grants import Grants
 from fastback.access.guards import VerifiedUser
 from fastback.access.permissions import Permissions
 from fastback.config import Config
-from fastback.features.catalog import people
-from fastback.features.chats import live, reading
+from fastback.features.chats.lists import read_state
+from fastback.features.chats.messages import active_answers
 from fastback.features.files.access import FileAccess
 from fastback.features.folders import chats, store
 from fastback.features.folders.service import Folders, below, dumped
@@ -24,6 +24,7 @@ from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, Invalid, Router
 from fastback.kit.http.binding import Services
 from fastback.kit.tasks import Tasks
+from fastback.records.listing import people
 
 router = Router("/api/v1/folders")
 
@@ -61,7 +62,7 @@ async def mine(user: VerifiedUser, folders: Folders) -> list[Answer]:
     if not rows:
         return []
     await folders.drop_unreadable_files(rows, user)
-    unread = await reading.unread_by_folder(folders.db, user.id)
+    unread = await read_state.unread_by_folder(folders.db, user.id)
     return [
         {
             "id": row.id,
@@ -274,7 +275,7 @@ async def chats_in(
         direction=sort_dir,
     )
     authors = await chats.authors(folders.db, [row.id for row in rows])
-    active = await live.active(folders.db, list(authors), folders.tasks)
+    active = await active_answers.active(folders.db, list(authors), folders.tasks)
     known = await people(folders.db, [row.user_id for row in rows] + [one for ids in authors.values() for one in ids])
     names = {one.id: one.name for one in known.values()}
     shown = [
@@ -306,7 +307,7 @@ async def read(folder_id: str, user: VerifiedUser, folders: Folders) -> Answer:
         "folder_id": folder_id,
         "folder_ids": ids,
         "updated_count": await store.mark_read(folders.db, user.id, ids),
-        "folder_unread_counts": await reading.unread_by_folder(folders.db, user.id),
+        "folder_unread_counts": await read_state.unread_by_folder(folders.db, user.id),
     }
 
 

@@ -12,10 +12,10 @@ from fastback.access.guards import AdminUser
 from fastback.features.functions import store
 from fastback.features.functions.service import Functions, SyncedFunction, versions
 from fastback.features.plugins import download
-from fastback.features.plugins import history as plugin_history
+from fastback.features.plugins import revisions as plugin_history
 from fastback.features.plugins.schemas import PluginForm, UrlForm, VersionForm
-from fastback.features.versions import FullVersion
 from fastback.kit.http import BadRequest, NotFound, Router
+from fastback.records.revisions import FullVersion
 from fastback.settings import Settings
 
 router = Router("/api/v1/functions")

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.catalog import people
 from fastback.features.functions import record_routes, valves_routes
 from fastback.kit.db import Database
 from fastback.kit.http import Router
+from fastback.records.listing import people
 from fastback.settings import Settings
 
 router = Router("/api/v1/functions")

@@ -11,15 +11,15 @@ from fastback import messages
 from fastback.access.identity import User
 from fastback.features.functions import store
 from fastback.features.functions.store import Function
-from fastback.features.plugins import history, source
+from fastback.features.plugins import revisions, source
 from fastback.features.plugins.loading import Description, PluginFailed, Plugins, ValvesMismatch
 from fastback.features.plugins.schemas import Fields, PluginForm, checked_meta
 from fastback.features.plugins.valves import Valves
-from fastback.features.versions import Snapshot, Versions
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, IntegrityError, Transaction
 from fastback.kit.http import BadRequest, NotFound, Unauthorized
 from fastback.kit.http.binding import Services
+from fastback.records.revisions import Snapshot, Versions
 
 KIND: Final = "function"
 versions = Versions(KIND)
@@ -49,7 +49,7 @@ class FunctionsChanged(msgspec.Struct, frozen=True):
 
 
 def snapshot(name: str, content: str, meta: Fields) -> Snapshot:
-    return history.snapshot(name, content, meta, derived=("manifest", "has_user_valves", "toggle"))
+    return revisions.snapshot(name, content, meta, derived=("manifest", "has_user_valves", "toggle"))
 
 
 class Functions:

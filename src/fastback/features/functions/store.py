@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.columns import Columns
 from fastback.kit.db import Executor
+from fastback.records.columns import Columns
 
 
 class Function(msgspec.Struct):

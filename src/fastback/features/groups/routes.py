@@ -13,7 +13,7 @@ from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.permissions import Permissions, Tree, widen
 from fastback.config import Config
 from fastback.features.groups import defaults, members, store
-from fastback.features.groups.reach import Part, reach
+from fastback.features.groups.effective_access import Part, reach
 from fastback.features.groups.schemas import GroupForm, Member, MemberPage, Named, UserIds
 from fastback.features.groups.service import Groups
 from fastback.kit.db import Database

@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 from fastback.config import Config
-from fastback.features.engines import EngineError, engine_json
+from fastback.media.engine_client import EngineError, engine_json
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.images")

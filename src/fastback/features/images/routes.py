@@ -11,10 +11,10 @@ import msgspec
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
-from fastback.features.engines import EngineError
 from fastback.features.images.engines import Engines, Model, UnknownEngine
 from fastback.features.images.settings import FIELDS, ImagesForm, VerifyForm
 from fastback.kit.http import BadRequest, Router
+from fastback.media.engine_client import EngineError
 from fastback.settings import Settings
 
 router = Router("/api/v1/images")

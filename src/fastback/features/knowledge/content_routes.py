@@ -10,13 +10,13 @@ from starlette.requests import Request
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.knowledge import directories, service, store
-from fastback.features.knowledge.contents import Contents
 from fastback.features.knowledge.descriptions import Descriptions
 from fastback.features.knowledge.directory_routes import NO_TARGET
+from fastback.features.knowledge.membership import Contents
 from fastback.features.knowledge.schemas import FileForm
 from fastback.features.knowledge.service import Answer, Library
 from fastback.kit.http import BadRequest, Router, Unauthorized
-from fastback.providers.asking import asking_of
+from fastback.providers.request_context import asking_of
 
 log = logging.getLogger("fastback.knowledge")
 

@@ -15,8 +15,8 @@ from fastback.features.knowledge import store
 from fastback.features.knowledge.store import Knowledge
 from fastback.kit.db import Database
 from fastback.kit.tasks import Tasks
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Embedder, Item, RetrievalError, VectorStore
+from fastback.providers.request_context import Asking
+from fastback.retrieval.interfaces import Embedder, Item, RetrievalError, VectorStore
 
 log = logging.getLogger("fastback.knowledge")
 

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.catalog import people
 from fastback.features.knowledge import directories, export, service
 from fastback.features.knowledge.listing import FileLists, PendingFile
 from fastback.features.knowledge.service import Answer, Library
 from fastback.kit.http import Router
 from fastback.kit.http.stream import Stream
+from fastback.records.listing import people
 
 router = Router("/api/v1/knowledge")
 

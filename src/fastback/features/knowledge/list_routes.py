@@ -7,11 +7,11 @@ from typing import Any
 from fastback.access.grants import granted
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
-from fastback.features.catalog import OWNER_LIKE, Catalog, Listing, listing, people
 from fastback.features.knowledge import store
 from fastback.features.knowledge.listing import FileLists
 from fastback.features.knowledge.store import COLUMNS, Knowledge
 from fastback.kit.http import Router
+from fastback.records.listing import OWNER_LIKE, Catalog, Listing, listing, people
 
 router = Router("/api/v1/knowledge")
 

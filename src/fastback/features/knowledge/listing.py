@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.catalog import Person
 from fastback.features.knowledge.directories import Directory, path
 from fastback.kit.db import Database
 from fastback.kit.db.indexes import Index
+from fastback.records.listing import Person
 
 INDEX = Index(
     "fastback_file_head",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.features.knowledge import directories, service, store
-from fastback.features.knowledge.contents import Contents
+from fastback.features.knowledge.membership import Contents
 from fastback.features.knowledge.schemas import Cleanup, FileForm
 from fastback.features.knowledge.service import Answer, Library
 from fastback.kit.http import BadRequest, NotFound, Router

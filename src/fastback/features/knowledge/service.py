@@ -10,18 +10,18 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from fastback import messages
+from fastback.access.activity import Happened
 from fastback.access.grants import Grant, WantedGrant
-from fastback.access.happened import Happened
 from fastback.access.identity import User
 from fastback.features.knowledge import store
-from fastback.features.knowledge.contents import Contents
 from fastback.features.knowledge.descriptions import Descriptions
-from fastback.features.knowledge.in_models import models_with, without
+from fastback.features.knowledge.membership import Contents
+from fastback.features.knowledge.model_references import models_with, without
 from fastback.features.knowledge.store import Knowledge
 from fastback.features.models.service import Workspace
-from fastback.features.ownership import Ownership
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound, Unauthorized
+from fastback.records.ownership import Ownership
 
 KIND: Final = "knowledge"
 READ_ONLY = "External knowledge bases are read-only."

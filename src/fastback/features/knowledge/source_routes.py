@@ -11,7 +11,7 @@ from fastback.features.knowledge.schemas import ExternalSourceForm, RetrieveForm
 from fastback.features.knowledge.service import Answer
 from fastback.features.knowledge.sources import Sources
 from fastback.kit.http import Router
-from fastback.providers.asking import asking_of
+from fastback.providers.request_context import asking_of
 
 router = Router("/api/v1/knowledge/external")
 

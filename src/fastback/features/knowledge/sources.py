@@ -10,10 +10,10 @@ from fastback.features.knowledge.external import NO_CONNECTION, NO_NAME, Connect
 from fastback.features.knowledge.schemas import ExternalSourceForm, SourceForm
 from fastback.features.knowledge.service import Answer, Library
 from fastback.kit.http import BadRequest, NotFound
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import RetrievalError
+from fastback.providers.request_context import Asking
 from fastback.retrieval.external.results import Target
 from fastback.retrieval.external.search import ExternalSearch
+from fastback.retrieval.interfaces import RetrievalError
 
 
 class Sources:

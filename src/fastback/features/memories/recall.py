@@ -10,8 +10,8 @@ from fastback.features.memories import paths, store
 from fastback.features.memories.service import Memories
 from fastback.features.memories.store import Memory
 from fastback.features.memories.vectors import text_of
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Hit, RetrievalError
+from fastback.providers.request_context import Asking
+from fastback.retrieval.interfaces import Hit, RetrievalError
 
 log = logging.getLogger("fastback.memories")
 

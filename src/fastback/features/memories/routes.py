@@ -20,8 +20,8 @@ from fastback.features.memories.schemas import (
 from fastback.features.memories.service import Memories
 from fastback.features.memories.store import Memory
 from fastback.kit.http import BadRequest, NotFound, Router
-from fastback.providers.asking import asking_of
-from fastback.retrieval.contracts import RetrievalError
+from fastback.providers.request_context import asking_of
+from fastback.retrieval.interfaces import RetrievalError
 
 router = Router("/api/v1/memories")
 

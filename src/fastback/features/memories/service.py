@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from fastback import messages
-from fastback.access.happened import Happened
+from fastback.access.activity import Happened
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
@@ -19,7 +19,7 @@ from fastback.features.memories.vectors import MemoryVectors
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Executor
 from fastback.kit.http.errors import BadRequest, Forbidden, NotFound
-from fastback.providers.asking import Asking
+from fastback.providers.request_context import Asking
 
 #: Characters of a memory that an event tells.
 PREVIEW = 300

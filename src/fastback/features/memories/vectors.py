@@ -10,9 +10,9 @@ from fastback.config import Config
 from fastback.features.memories import store
 from fastback.features.memories.store import Memory
 from fastback.kit.db import Database
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Embedder, Hit, Item, RetrievalError, VectorStore
+from fastback.providers.request_context import Asking
 from fastback.retrieval.indexing import BATCH
+from fastback.retrieval.interfaces import Embedder, Hit, Item, RetrievalError, VectorStore
 
 log = logging.getLogger("fastback.memories")
 

@@ -12,8 +12,8 @@ from fastback.access.identity import User
 from fastback.config import Config
 from fastback.features.files import store as files
 from fastback.features.files.access import FileAccess
+from fastback.features.models.normalisation import background_file
 from fastback.features.models.schemas import avatar_files
-from fastback.features.models.shapes import background_file
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, NotBuilt
 from fastback.kit.storage import Storage, StorageError

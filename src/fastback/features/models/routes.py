@@ -9,10 +9,10 @@ import msgspec
 
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.models import history_routes, picture_routes, store, transfer_routes
+from fastback.features.models import picture_routes, revision_routes, store, transfer_routes
+from fastback.features.models.normalisation import read_model
 from fastback.features.models.schemas import AccessForm, ModelId
 from fastback.features.models.service import Draft, Workspace, with_variables
-from fastback.features.models.shapes import read_model
 from fastback.kit.http import BadRequest, Forbidden, JsonBytes, NotFound, Router, Unauthorized
 from fastback.providers import model_rows
 from fastback.providers.model_rows import ModelRow
@@ -225,4 +225,4 @@ async def delete_all(user: AdminUser, workspace: Workspace) -> bool:
     return True
 
 
-routers = [router, history_routes.router, transfer_routes.router, picture_routes.router]
+routers = [router, revision_routes.router, transfer_routes.router, picture_routes.router]

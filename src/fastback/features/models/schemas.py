@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from fastback.features.models.shapes import (
+from fastback.features.models.normalisation import (
     Avatar,
     Control,
     Fields,

@@ -14,11 +14,10 @@ from fastback.access.events import GrantsChanged
 from fastback.access.grants import Grant, Grants, WantedGrant
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
-from fastback.features.models import history, store
+from fastback.features.models import revisions, store
+from fastback.features.models.normalisation import ModelForm
 from fastback.features.models.references import References
 from fastback.features.models.schemas import clean
-from fastback.features.models.shapes import ModelForm
-from fastback.features.versions import Snapshot
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Transaction
 from fastback.kit.http import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
@@ -26,6 +25,7 @@ from fastback.providers import model_rows
 from fastback.providers.chat_variables import schema_of
 from fastback.providers.model_rows import ModelRow
 from fastback.providers.registry import ModelRegistry, ModelsChanged
+from fastback.records.revisions import Snapshot
 from fastback.settings import Settings
 
 Answer = dict[str, Any]
@@ -172,10 +172,10 @@ class Workspace:
             Conflict: somebody else wrote it since `current` was read.
         """
         now = int(time.time())
-        kept = history.snapshot(draft.name, draft.base_model_id, draft.params, draft.meta)
+        kept = revisions.snapshot(draft.name, draft.base_model_id, draft.params, draft.meta)
         if current is None:
             active = True if draft.is_active is UNSET else draft.is_active
-            first = await history.versions.add(tx, draft.id, kept, user_id, parent_id=None, message=draft.message)
+            first = await revisions.versions.add(tx, draft.id, kept, user_id, parent_id=None, message=draft.message)
             row = ModelRow(
                 draft.id, first, user_id, draft.base_model_id, draft.name, draft.params, draft.meta, active, now, now
             )
@@ -191,7 +191,7 @@ class Workspace:
             if "hidden" in (current.meta or {}):
                 meta["hidden"] = (current.meta or {})["hidden"]
         elif kept != self._snapshot_of(current):
-            version = await history.versions.add(
+            version = await revisions.versions.add(
                 tx, draft.id, kept, user_id, parent_id=current.version_id, message=draft.message
             )
         active = current.is_active if draft.is_active is UNSET or version_id is not None else draft.is_active
@@ -210,7 +210,7 @@ class Workspace:
         return row
 
     def _snapshot_of(self, row: ModelRow) -> Snapshot:
-        return history.snapshot(row.name, row.base_model_id, row.params or {}, self.meta(row.meta or {}))
+        return revisions.snapshot(row.name, row.base_model_id, row.params or {}, self.meta(row.meta or {}))
 
     async def save(
         self,

@@ -12,10 +12,10 @@ from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
 from fastback.features.files.uploads import Uploads
 from fastback.features.models import store
+from fastback.features.models.normalisation import ModelForm, background_file, read_copy, read_model
 from fastback.features.models.references import checked_picture
 from fastback.features.models.schemas import ImportForm
 from fastback.features.models.service import Answer, Draft, Workspace
-from fastback.features.models.shapes import ModelForm, background_file, read_copy, read_model
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, Router, Unauthorized
 from fastback.providers import model_rows
 from fastback.providers.model_rows import ModelRow

@@ -8,9 +8,9 @@ import msgspec
 
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
-from fastback.features.catalog import Catalog, listing
 from fastback.features.notes.service import Notes
 from fastback.kit.http import Router
+from fastback.records.listing import Catalog, listing
 
 router = Router("/api/v1/notes")
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from fastback import messages
-from fastback.access.happened import Happened
+from fastback.access.activity import Happened
 from fastback.access.identity import User
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
@@ -17,10 +17,10 @@ from fastback.features.notes import store
 from fastback.features.notes.events import NoteChanged, NoteDeleted
 from fastback.features.notes.schemas import NoteChange, NoteForm, clean
 from fastback.features.notes.store import Note
-from fastback.features.ownership import Ownership
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, NotFound, Unauthorized
 from fastback.kit.http.binding import Services
+from fastback.records.ownership import Ownership
 
 KIND: Final = "note"
 

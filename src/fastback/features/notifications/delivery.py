@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from fastback.access.happened import Happened
+from fastback.access.activity import Happened
 from fastback.config import Config
-from fastback.features.events.catalog import catalog
-from fastback.features.events.message import Message, concerned, message_of
-from fastback.features.events.posting import Poster
 from fastback.features.notifications.targets import NAMES, InvalidTarget, Target, Targets
 from fastback.features.users import store as users
+from fastback.features.webhooks.catalog import catalog
+from fastback.features.webhooks.message import Message, concerned, message_of
+from fastback.features.webhooks.sender import Poster
 from fastback.kit.db import Database
 from fastback.kit.tasks import Tasks
 

@@ -12,8 +12,8 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
-from fastback.features.events.posting import Poster
 from fastback.features.notifications.targets import EVENTS, InvalidTarget, Target, Targets, masked
+from fastback.features.webhooks.sender import Poster
 from fastback.kit.http import BadRequest, Forbidden, NotFound, Router
 
 router = Router("/api/v1/notifications")

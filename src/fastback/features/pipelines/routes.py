@@ -11,16 +11,16 @@ import msgspec
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
+from fastback.access.activity import Happened
 from fastback.access.guards import AdminUser
-from fastback.access.happened import Happened
 from fastback.config import Config
 from fastback.features.connections.forwarding import Forwarding
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, HttpError, Invalid, NotFound, Router
-from fastback.kit.http.scalars import Problem, missing, problem, read_int
-from fastback.providers.asking import Asking
+from fastback.kit.http.coercion import Problem, missing, problem, read_int
 from fastback.providers.connections import Connection
-from fastback.providers.listing import ListingError, openai_list
+from fastback.providers.model_listing import ListingError, openai_list
+from fastback.providers.request_context import Asking
 from fastback.settings import Settings
 
 router = Router("/api/v1/pipelines")

@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 
 from fastback import messages
-from fastback.features.addresses import http_url
 from fastback.kit.http import BadRequest, HttpError
+from fastback.kit.http.url_validation import http_url
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.plugins")

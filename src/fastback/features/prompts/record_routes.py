@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
-from fastback.features.ownership import Ownership
 from fastback.features.prompts import service, store
 from fastback.features.prompts.schemas import AccessForm, MetadataForm, PromptForm
 from fastback.features.prompts.service import KIND, Answer
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, NotFound, Router, Unauthorized
+from fastback.records.ownership import Ownership
 
 router = Router("/api/v1/prompts")
 

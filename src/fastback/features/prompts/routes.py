@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from fastback.access.guards import VerifiedUser
-from fastback.features.catalog import Catalog, like_exactly, listing
-from fastback.features.prompts import history_routes, record_routes
+from fastback.features.prompts import record_routes, revision_routes
 from fastback.features.prompts.store import COLUMNS, Prompt, answer
 from fastback.kit.http import Router
+from fastback.records.listing import Catalog, like_exactly, listing
 
 router = Router("/api/v1/prompts")
 
@@ -80,4 +80,4 @@ async def tags(user: VerifiedUser, catalog: Catalog) -> list[str]:
     return sorted({one for row in rows for one in row.tags or () if one})
 
 
-routers = [router, record_routes.router, history_routes.router]
+routers = [router, record_routes.router, revision_routes.router]

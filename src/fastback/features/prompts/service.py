@@ -10,13 +10,13 @@ import msgspec
 from fastback import messages
 from fastback.access.grants import Grant
 from fastback.access.identity import User
-from fastback.features.ownership import Ownership
 from fastback.features.prompts import store
 from fastback.features.prompts.schemas import PromptForm
 from fastback.features.prompts.store import Prompt
-from fastback.features.versions import Snapshot, Versions
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, NotFound, Unauthorized
+from fastback.records.ownership import Ownership
+from fastback.records.revisions import Snapshot, Versions
 
 KIND = "prompt"
 versions = Versions(KIND)

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from fastback.access.grants import Grant
-from fastback.features.columns import Columns
 from fastback.kit.db import Executor
+from fastback.records.columns import Columns
 
 
 class Prompt(msgspec.Struct):

@@ -10,10 +10,10 @@ import msgspec
 from fastback import messages
 from fastback.access.guards import AdminUser
 from fastback.config import Config
-from fastback.features.retrieval import pages
-from fastback.features.retrieval.part import Translation
+from fastback.features.retrieval import settings_pages
+from fastback.features.retrieval.setup import Translation
 from fastback.kit.http import BadRequest, Router
-from fastback.retrieval.contracts import Reranker, RetrievalError
+from fastback.retrieval.interfaces import Reranker, RetrievalError
 
 log = logging.getLogger("fastback.retrieval")
 
@@ -21,19 +21,19 @@ router = Router("/api/v1/retrieval")
 
 Answer = dict[str, Any]
 
-WebForm = pages.form("WebConfig", pages.WEB)
-Form = pages.form("ConfigForm", pages.DOCUMENTS, web=WebForm)
+WebForm = settings_pages.form("WebConfig", settings_pages.WEB)
+Form = settings_pages.form("ConfigForm", settings_pages.DOCUMENTS, web=WebForm)
 
 
 def _page(config: Config, translation: Translation, leave_out: frozenset[str] = frozenset()) -> Answer:
-    def shown(page: pages.Page) -> Answer:
+    def shown(page: settings_pages.Page) -> Answer:
         return {
             field: config.get(key) if key else translation.language
             for field, (key, _) in page.items()
             if field not in leave_out
         }
 
-    return {"status": True, **shown(pages.DOCUMENTS), "web": shown(pages.WEB)}
+    return {"status": True, **shown(settings_pages.DOCUMENTS), "web": shown(settings_pages.WEB)}
 
 
 async def _reranks(config: Config, changed: Answer, reranker: Reranker) -> bool:
@@ -67,26 +67,26 @@ async def save_documents(
     reranker: Reranker,
 ) -> Answer:
     """Of documents null leaves a field as it is, of the web it is a value; what is not sent stays."""
-    given = pages.sent(data)
+    given = settings_pages.sent(data)
     web = given.pop("web", None)
     changed: Answer = {}
     for field, value in given.items():
         if value is None:
             continue
-        if value == "" and field in pages.CLEARED_BY_EMPTY:
+        if value == "" and field in settings_pages.CLEARED_BY_EMPTY:
             value = None
         elif field == "RAG_TOKENIZER_MODEL":
             value = value.strip()
-        changed[pages.DOCUMENTS[field][0]] = value
+        changed[settings_pages.DOCUMENTS[field][0]] = value
     if not await _reranks(config, changed, reranker):
         changed["rag.enable_hybrid_search"] = False
-    for field, value in pages.sent(web).items() if web is not None else ():
-        if field == pages.TRANSLATION:
+    for field, value in settings_pages.sent(web).items() if web is not None else ():
+        if field == settings_pages.TRANSLATION:
             translation.language = value
-        elif value is not None or field not in pages.KEPT_BY_NULL:
-            changed[pages.WEB[field][0]] = value
+        elif value is not None or field not in settings_pages.KEPT_BY_NULL:
+            changed[settings_pages.WEB[field][0]] = value
     await config.set_many(changed)
-    return _page(config, translation, pages.NOT_ECHOED)
+    return _page(config, translation, settings_pages.NOT_ECHOED)
 
 
 class EngineForm(msgspec.Struct):

@@ -13,15 +13,15 @@ import msgspec
 from starlette.requests import Request
 
 from fastback import messages
+from fastback.access.activity import Happened
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.access.happened import Happened
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound, Router
-from fastback.providers.asking import asking_of
-from fastback.retrieval.contracts import Document, RetrievalError, VectorStore
+from fastback.providers.request_context import asking_of
 from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.interfaces import Document, RetrievalError, VectorStore
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.retrieval")

@@ -10,22 +10,22 @@ import msgspec
 from starlette.requests import Request
 
 from fastback import messages
+from fastback.access.activity import Happened
 from fastback.access.guards import VerifiedUser
-from fastback.access.happened import Happened
 from fastback.access.identity import User
 from fastback.features.files import store
 from fastback.features.files.chunks import metadata_of
 from fastback.features.files.processing import Processing
 from fastback.features.files.service import Files
 from fastback.features.files.store import Brief
-from fastback.features.files.texts import hash_of, storable
+from fastback.features.files.text_files import hash_of, storable
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, Router
-from fastback.providers.asking import Asking, asking_of
-from fastback.retrieval.contracts import Document, RetrievalError, VectorStore
+from fastback.providers.request_context import Asking, asking_of
 from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.interfaces import Document, RetrievalError, VectorStore
 from fastback.retrieval.vectors.metadata import ANY_OF
 
 log = logging.getLogger("fastback.files")

@@ -12,9 +12,9 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.http import BadRequest, Router
-from fastback.providers.asking import asking_of
-from fastback.retrieval.contracts import Hit, RetrievalError, VectorStore
-from fastback.retrieval.searching.retriever import Retriever, Search
+from fastback.providers.request_context import asking_of
+from fastback.retrieval.interfaces import Hit, RetrievalError, VectorStore
+from fastback.retrieval.search.retriever import Retriever, Search
 
 router = Router("/api/v1/retrieval/query")
 

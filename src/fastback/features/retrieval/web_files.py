@@ -12,13 +12,13 @@ import msgspec
 from fastback import messages
 from fastback.access.identity import User
 from fastback.features.files import store
-from fastback.features.files.receiving import Received
+from fastback.features.files.upload_form import Received
 from fastback.features.files.uploads import Uploads
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest, HttpError
 from fastback.kit.storage import Spool
 from fastback.kit.web_guard import BlockedAddress
-from fastback.providers.asking import Asking
+from fastback.providers.request_context import Asking
 from fastback.retrieval.web.fetching import FILE_SECONDS, Fetching, TooLarge, filename_of
 
 _PAGES = ("text/html", "application/xhtml+xml")

@@ -15,13 +15,13 @@ from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.kit.http.errors import BadRequest, Forbidden, HttpError, NotFound
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Document, RetrievalError
+from fastback.providers.request_context import Asking
 from fastback.retrieval.indexing import Indexer
-from fastback.retrieval.web.asked import SearchFailed
+from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.retrieval.web.pages import Pages
 from fastback.retrieval.web.results import SearchResult
 from fastback.retrieval.web.search import WebSearch
+from fastback.retrieval.web.search_request import SearchFailed
 
 log = logging.getLogger("fastback.web")
 

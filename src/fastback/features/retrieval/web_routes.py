@@ -20,12 +20,12 @@ from fastback.features.retrieval.access import CollectionAccess
 from fastback.features.retrieval.web_files import Unreachable, WebFiles
 from fastback.features.retrieval.web_results import WebResults
 from fastback.kit.http import BadRequest, Router
-from fastback.providers.asking import Asking, asking_of
-from fastback.retrieval.contracts import Document, RetrievalError
+from fastback.providers.request_context import Asking, asking_of
 from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.retrieval.web import youtube
-from fastback.retrieval.web.asked import SearchFailed
 from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.search_request import SearchFailed
 from fastback.retrieval.web.youtube import TranscriptError
 
 log = logging.getLogger("fastback.web")

@@ -10,7 +10,7 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
-from fastback.features.chats.search.find import ChatSearch
+from fastback.features.chats.search.service import ChatSearch
 from fastback.features.search import store
 from fastback.features.search.service import Question, WorkspaceSearch, below
 from fastback.kit.db import Database

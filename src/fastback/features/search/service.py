@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 import msgspec
 
 from fastback.access.identity import User
-from fastback.features.chats.search.find import ChatSearch
 from fastback.features.chats.search.passages import Passage, passages
 from fastback.features.chats.search.query import Needle
+from fastback.features.chats.search.searchable_text import LOWER, VISIBLE
+from fastback.features.chats.search.service import ChatSearch
 from fastback.features.chats.search.statements import Wanted
-from fastback.features.chats.search.text import LOWER, VISIBLE
 from fastback.features.chats.store import ChatTitle
 from fastback.features.search import store
 from fastback.features.search.store import Folder

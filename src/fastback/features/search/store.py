@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from fastback.access.grants import granted
-from fastback.features.chats.search.text import SEARCHED
+from fastback.features.chats.search.searchable_text import SEARCHED
 from fastback.features.search.words import like, terms_of
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.derived import Derived

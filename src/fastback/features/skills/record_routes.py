@@ -10,12 +10,12 @@ from starlette.responses import Response
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
-from fastback.features.ownership import Ownership
 from fastback.features.skills import files as skill_files
 from fastback.features.skills import service, store
 from fastback.features.skills.schemas import AccessForm, CloneForm, SkillData, SkillForm, SkillMeta
 from fastback.features.skills.service import KIND, versions
 from fastback.kit.http import NotFound, Router
+from fastback.records.ownership import Ownership
 
 router = Router("/api/v1/skills")
 

@@ -8,9 +8,9 @@ import msgspec
 
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
-from fastback.features.catalog import OWNER_LIKE, Catalog, json_spellings, like_exactly, listing
-from fastback.features.skills import history_routes, record_routes, transfer_routes
+from fastback.features.skills import record_routes, revision_routes, transfer_routes
 from fastback.kit.http import Router
+from fastback.records.listing import OWNER_LIKE, Catalog, json_spellings, like_exactly, listing
 
 router = Router("/api/v1/skills")
 
@@ -88,4 +88,4 @@ async def page(
     return {"items": await _shown(rows, user, catalog, writable=True), "total": total}
 
 
-routers = [router, record_routes.router, history_routes.router, transfer_routes.router]
+routers = [router, record_routes.router, revision_routes.router, transfer_routes.router]

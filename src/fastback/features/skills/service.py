@@ -12,15 +12,15 @@ from msgspec import UNSET
 
 from fastback import messages
 from fastback.access.identity import User
-from fastback.features.ownership import Ownership
 from fastback.features.skills import files as skill_files
 from fastback.features.skills import store
 from fastback.features.skills.files import MAIN
 from fastback.features.skills.schemas import SkillFile, SkillForm, SkillMeta
 from fastback.features.skills.store import Fields, Skill
-from fastback.features.versions import FullVersion, Snapshot, Versions
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
+from fastback.records.ownership import Ownership
+from fastback.records.revisions import FullVersion, Snapshot, Versions
 
 KIND: Final = "skill"
 versions = Versions(KIND)

@@ -10,8 +10,8 @@ import msgspec
 
 from fastback.access.grants import Grant
 from fastback.features.skills.schemas import SkillFile
-from fastback.features.versions import Snapshot
 from fastback.kit.db import Database, Executor
+from fastback.records.revisions import Snapshot
 
 Fields = dict[str, Any]
 

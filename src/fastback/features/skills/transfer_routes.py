@@ -15,9 +15,6 @@ from starlette.responses import Response
 
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
-from fastback.features.addresses import http_url
-from fastback.features.catalog import Catalog
-from fastback.features.ownership import Ownership
 from fastback.features.plugins.schemas import UrlForm
 from fastback.features.skills import fetching, packages, service, store
 from fastback.features.skills import files as skill_files
@@ -26,7 +23,10 @@ from fastback.features.skills.schemas import SkillFile, SkillForm
 from fastback.features.skills.service import KIND
 from fastback.features.skills.store import COLUMNS, Skill
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, Router
+from fastback.kit.http.url_validation import http_url
 from fastback.kit.web_guard import WebGuard
+from fastback.records.listing import Catalog
+from fastback.records.ownership import Ownership
 from fastback.settings import Settings
 
 router = Router("/api/v1/skills")

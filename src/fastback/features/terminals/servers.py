@@ -9,7 +9,7 @@ from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.completions.request import is_stored
 from fastback.config import Config
-from fastback.features.connected import opens
+from fastback.providers.server_access import opens
 from fastback.settings import Settings
 
 Connection = dict[str, Any]

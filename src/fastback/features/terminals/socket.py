@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 import msgspec
 
-from fastback.access.happened import Happened
+from fastback.access.activity import Happened
 from fastback.access.identity import Identities, User
 from fastback.features.terminals import servers
 from fastback.features.terminals.servers import Connection, Refused, Terminals

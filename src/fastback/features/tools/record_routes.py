@@ -9,13 +9,13 @@ import msgspec
 
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.catalog import Catalog
 from fastback.features.plugins import download
 from fastback.features.plugins.schemas import UrlForm
 from fastback.features.tools import store
 from fastback.features.tools.service import KIND, ToolForm, Tools
 from fastback.features.tools.store import COLUMNS, Tool
 from fastback.kit.http import BadRequest, NotFound, Router, Unauthorized
+from fastback.records.listing import Catalog
 from fastback.settings import Settings
 
 router = Router("/api/v1/tools")

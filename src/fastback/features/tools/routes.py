@@ -10,11 +10,11 @@ import msgspec
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.config import Config
-from fastback.features.catalog import Catalog
-from fastback.features.connected import opens
-from fastback.features.tools import history_routes, record_routes, servers, specs_routes, valves_routes
+from fastback.features.tools import record_routes, revision_routes, servers, specs_routes, valves_routes
 from fastback.features.tools.servers import ToolServers
 from fastback.kit.http import Router
+from fastback.providers.server_access import opens
+from fastback.records.listing import Catalog
 from fastback.settings import Settings
 
 router = Router("/api/v1/tools")
@@ -123,4 +123,4 @@ async def page(user: VerifiedUser, catalog: Catalog, settings: Settings) -> list
     return await _tools(user, catalog, writable=True) if settings.enable_tools else []
 
 
-routers = [router, record_routes.router, history_routes.router, valves_routes.router, specs_routes.router]
+routers = [router, record_routes.router, revision_routes.router, valves_routes.router, specs_routes.router]

@@ -8,18 +8,18 @@ import msgspec
 
 from fastback import messages
 from fastback.access.identity import User
-from fastback.features.ownership import Ownership
-from fastback.features.plugins import history, source
+from fastback.features.plugins import revisions, source
 from fastback.features.plugins.loading import Description, PluginFailed, Plugins, ValvesMismatch
 from fastback.features.plugins.schemas import Fields, PluginForm, checked_meta
 from fastback.features.plugins.valves import Valves
 from fastback.features.tools import store
 from fastback.features.tools.store import Tool
-from fastback.features.versions import Snapshot, Versions
 from fastback.kit.bus import Bus
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, NotFound, Unauthorized
 from fastback.kit.http.binding import Services
+from fastback.records.ownership import Ownership
+from fastback.records.revisions import Snapshot, Versions
 
 KIND: Final = "tool"
 versions = Versions(KIND)
@@ -44,7 +44,7 @@ class ToolChanged(msgspec.Struct, frozen=True):
 
 
 def snapshot(name: str, content: str | None, meta: Fields | None) -> Snapshot:
-    return history.snapshot(name, content, meta, derived=("manifest", "has_user_valves"))
+    return revisions.snapshot(name, content, meta, derived=("manifest", "has_user_valves"))
 
 
 class Tools:

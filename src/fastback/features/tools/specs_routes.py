@@ -12,10 +12,10 @@ from starlette.requests import Request
 from fastback.access.guards import VerifiedUser, token_of
 from fastback.access.permissions import Permissions
 from fastback.config import Config
-from fastback.features.connected import opens, server_headers
 from fastback.features.tools.mcp import McpFailed, McpSession
 from fastback.features.tools.servers import KEY, Connection
 from fastback.kit.http import HttpError, NotFound, Router, Unauthorized
+from fastback.providers.server_access import opens, server_headers
 from fastback.settings import Settings
 
 router = Router("/api/v1/tools")

@@ -14,7 +14,7 @@ from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.passwords import Passwords
 from fastback.features.auths import store as auths
 from fastback.features.groups import store as groups
-from fastback.features.groups.reach import Part, reach
+from fastback.features.groups.effective_access import Part, reach
 from fastback.features.groups.schemas import Named
 from fastback.features.users import admin_store, store
 from fastback.features.users.admin_store import Info, NamedGroup, Question

@@ -25,7 +25,7 @@ from fastback.kit.db.errors import DatabaseError, IntegrityError
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.rows import read_all
 from fastback.kit.db.timing import record
-from fastback.kit.workers.failures import JobFailed, WorkerDied
+from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
 
 log = logging.getLogger("fastback.db")
@@ -205,7 +205,7 @@ class SqliteDatabase:
         self._local = threading.local()
         self._thread_connections: list[apsw.Connection] = []
         self._checkpointing = False
-        self._apart = Workers("fastback.kit.db.apart", APART, name="statements on large rows")
+        self._apart = Workers("fastback.kit.db.large_text", APART, name="statements on large rows")
         if wal:
             self._writer.connection.set_wal_hook(self._wal_grew)
 

@@ -17,9 +17,9 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.requests import Request
 
+from fastback.kit.http.coercion import Loc, Problem, missing, problem
 from fastback.kit.http.errors import BadRequest, HttpError, Invalid
 from fastback.kit.http.routing import Call
-from fastback.kit.http.scalars import Loc, Problem, missing, problem
 from fastback.kit.http.validation import bare, check, likeness
 
 _MISSING: Any = object()

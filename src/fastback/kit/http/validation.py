@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from fastback.kit.http.scalars import READERS, Loc, Problem, missing, one_of, problem
+from fastback.kit.http.coercion import READERS, Loc, Problem, missing, one_of, problem
 
 
 class Like(NamedTuple):

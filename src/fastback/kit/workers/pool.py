@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.gate import Gate
-from fastback.kit.workers.failures import JobFailed, WorkerCrashed, WorkerDied
+from fastback.kit.priority_semaphore import Gate
+from fastback.kit.workers.errors import JobFailed, WorkerCrashed, WorkerDied
 from fastback.kit.workers.frames import HEAD, decode, frame
 
 log = logging.getLogger("fastback.workers")

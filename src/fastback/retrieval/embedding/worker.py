@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.retrieval.embedding.loading import Loaded
-from fastback.retrieval.embedding.sentences import SentenceModel
+from fastback.retrieval.embedding.loaded_model import Loaded
+from fastback.retrieval.embedding.sentence_encoder import SentenceModel
 
 _model = Loaded("The model", SentenceModel)
 

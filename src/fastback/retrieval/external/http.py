@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.interfaces import RetrievalError
 
 #: The largest answer that is read, in bytes.
 _MOST = 64 * 1024 * 1024

@@ -6,9 +6,9 @@ from typing import Any
 
 import aiohttp
 
-from fastback.retrieval.contracts import RetrievalError
 from fastback.retrieval.external.http import ask
 from fastback.retrieval.external.results import Found, Target, found
+from fastback.retrieval.interfaces import RetrievalError
 
 
 async def search(client: aiohttp.ClientSession, target: Target, vector: list[float], limit: int) -> list[Found]:

@@ -7,8 +7,8 @@ import re
 import msgspec
 
 from fastback.kit.db import DatabaseError
-from fastback.retrieval.contracts import RetrievalError
 from fastback.retrieval.external.results import Found, Target, found
+from fastback.retrieval.interfaces import RetrievalError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATHS = {"content": "content", "metadata": "metadata", "document_id": "id"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.retrieval.contracts import Metadata
+from fastback.retrieval.interfaces import Metadata
 
 
 class Target(msgspec.Struct):

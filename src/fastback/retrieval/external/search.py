@@ -9,10 +9,10 @@ from typing import Any
 
 import aiohttp
 
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Embedder, RetrievalError, Vector
+from fastback.providers.request_context import Asking
 from fastback.retrieval.external import milvus, pgvector, qdrant
 from fastback.retrieval.external.results import Found, Target
+from fastback.retrieval.interfaces import Embedder, RetrievalError, Vector
 
 
 def floats(vector: Vector) -> list[float]:

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from fastback.kit.workers import spool
-from fastback.kit.workers.failures import JobFailed, WorkerCrashed, WorkerDied
+from fastback.kit.workers.errors import JobFailed, WorkerCrashed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
-from fastback.retrieval.contracts import Document, RetrievalError
-from fastback.retrieval.extraction.formats.reading import MOST_TEXT, Source
+from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Source
+from fastback.retrieval.interfaces import Document, RetrievalError
 
 LIMITS = Limits(
     processes=max(2, min(4, (os.cpu_count() or 2) - 1)),

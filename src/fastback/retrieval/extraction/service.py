@@ -11,12 +11,12 @@ import aiohttp
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.kit.workers import spool
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Document, RetrievalError
-from fastback.retrieval.extraction.engines.calling import Call, CallFailed
+from fastback.providers.request_context import Asking
+from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
 from fastback.retrieval.extraction.engines.table import ENGINES
-from fastback.retrieval.extraction.formats.reading import MOST_TEXT, Source, too_much
+from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Source, too_much
 from fastback.retrieval.extraction.local import Local
+from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.extraction")

@@ -15,11 +15,11 @@ from typing import Any
 import msgspec
 
 from fastback.kit.workers import spool
-from fastback.kit.workers.failures import JobFailed
+from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import archive
-from fastback.retrieval.extraction.formats.kinds import kind_of
-from fastback.retrieval.extraction.formats.reading import DOCUMENT, MOST_TEXT, Source, too_much
-from fastback.retrieval.extraction.mending import mended
+from fastback.retrieval.extraction.formats.detection import kind_of
+from fastback.retrieval.extraction.formats.reader import DOCUMENT, MOST_TEXT, Source, too_much
+from fastback.retrieval.extraction.text_repair import mended
 
 
 def _rows(source: Source) -> Iterator[spool.Row]:

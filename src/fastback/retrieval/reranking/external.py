@@ -9,8 +9,8 @@ import aiohttp
 import msgspec
 
 from fastback.config import Config
-from fastback.providers.asking import Asking
 from fastback.providers.openai import user_headers
+from fastback.providers.request_context import Asking
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.retrieval")

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fastback.kit.workers.failures import JobFailed, WorkerDied
+from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
-from fastback.retrieval.contracts import RetrievalError
 from fastback.retrieval.embedding.local import ENVIRONMENT
+from fastback.retrieval.interfaces import RetrievalError
 
 _LIMITS = Limits(processes=1, seconds=120, idle=180, jobs=100_000, niceness=5)
 #: Pairs of a job, at most: other questions have their turn in between.

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import aiohttp
 
 from fastback.config import Config
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import RetrievalError
+from fastback.providers.request_context import Asking
+from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.reranking.external import ExternalReranker
 from fastback.retrieval.reranking.local import LocalReranker
 from fastback.settings import Settings
@@ -20,7 +20,7 @@ EXTERNAL = "external"
 
 
 class ConfiguredReranker:
-    """See `fastback.retrieval.contracts.Reranker`. Every engine but the external one is a model on this machine."""
+    """See `fastback.retrieval.interfaces.Reranker`. Every engine but the external one is a model on this machine."""
 
     def __init__(self, client: aiohttp.ClientSession, config: Config, settings: Settings, local: LocalReranker) -> None:
         self._config = config

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.retrieval.embedding.loading import Loaded
-from fastback.retrieval.reranking.pairs import PairModel
+from fastback.retrieval.embedding.loaded_model import Loaded
+from fastback.retrieval.reranking.cross_encoder import PairModel
 
 _model = Loaded("The reranking model", PairModel)
 

@@ -12,9 +12,9 @@ import msgspec
 from fastback import messages
 from fastback.config import Config
 from fastback.kit.workers import spool
-from fastback.kit.workers.failures import JobFailed, WorkerDied
+from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
-from fastback.retrieval.contracts import Document, Metadata, RetrievalError, Spooled
+from fastback.retrieval.interfaces import Document, Metadata, RetrievalError, Spooled
 from fastback.retrieval.splitting.chunks import Options, Text, by_characters, chunks
 from fastback.retrieval.splitting.tokenizer_files import tokenizer_file
 from fastback.settings import Settings

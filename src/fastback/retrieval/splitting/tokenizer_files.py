@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastback.config import Config
-from fastback.retrieval.contracts import RetrievalError
 from fastback.retrieval.embedding import models
+from fastback.retrieval.interfaces import RetrievalError
 
 _FILE = "tokenizer.json"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fastback.kit.workers.failures import JobFailed
+from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.splitting.recursive import Measure, Piece
 
 #: Bytes that go on with a character.

@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 import aiohttp
 
-from fastback.retrieval.contracts import Hit, Item, Metadata, Vector
-from fastback.retrieval.embedding.numbers import packed, unpacked
+from fastback.retrieval.embedding.vector_encoding import packed, unpacked
+from fastback.retrieval.interfaces import Hit, Item, Metadata, Vector
 from fastback.retrieval.vectors import ranking
-from fastback.retrieval.vectors.answers import Server
 from fastback.retrieval.vectors.errors import wrong_length
+from fastback.retrieval.vectors.http_client import Server
 from fastback.retrieval.vectors.metadata import clean, conditions, stored
-from fastback.retrieval.vectors.words import words_of
+from fastback.retrieval.vectors.tokenising import words_of
 from fastback.settings import Settings
 
 Json = dict[str, Any]
@@ -28,7 +28,7 @@ _SECONDS = 60.0
 
 
 class ChromaStore:
-    """See `fastback.retrieval.contracts.VectorStore` and `portable.Portable`."""
+    """See `fastback.retrieval.interfaces.VectorStore` and `portable.Portable`."""
 
     shared_ids = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastback.retrieval.contracts import RetrievalError
+from fastback.retrieval.interfaces import RetrievalError
 
 
 def wrong_length(wanted: int, got: int) -> RetrievalError:

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from fastback.retrieval.contracts import Metadata
+from fastback.retrieval.interfaces import Metadata
 
 #: Parts of a document that some extractors leave in the metadata, often larger than the text itself.
 _LEFT_OUT = frozenset(

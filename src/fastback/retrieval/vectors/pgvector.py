@@ -12,11 +12,11 @@ import msgspec
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
-from fastback.retrieval.contracts import Hit, Item, Metadata, RetrievalError, Vector
-from fastback.retrieval.embedding.numbers import packed, unpacked
+from fastback.retrieval.embedding.vector_encoding import packed, unpacked
+from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import pgvector_tables as sql
 from fastback.retrieval.vectors.metadata import clean, conditions, stored
-from fastback.retrieval.vectors.words import beginning
+from fastback.retrieval.vectors.tokenising import beginning
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.vectors")
@@ -40,7 +40,7 @@ class _Kept(msgspec.Struct):
 
 
 class PgvectorStore:
-    """See `fastback.retrieval.contracts.VectorStore` and `portable.Portable`.
+    """See `fastback.retrieval.interfaces.VectorStore` and `portable.Portable`.
 
     A vector has as many numbers as the table's column, as Open WebUI has it: shorter ones are filled up with zeros,
     which changes no angle; of longer ones the first numbers count.

@@ -15,13 +15,13 @@ from urllib.parse import quote
 
 import aiohttp
 
-from fastback.retrieval.contracts import Hit, Item, Metadata, RetrievalError, Vector
-from fastback.retrieval.embedding.numbers import packed, unpacked
+from fastback.retrieval.embedding.vector_encoding import packed, unpacked
+from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import ranking
-from fastback.retrieval.vectors.answers import Refused, Server
 from fastback.retrieval.vectors.errors import wrong_length
+from fastback.retrieval.vectors.http_client import Refused, Server
 from fastback.retrieval.vectors.metadata import clean, conditions, stored
-from fastback.retrieval.vectors.words import words_of
+from fastback.retrieval.vectors.tokenising import words_of
 from fastback.settings import Settings
 
 Json = dict[str, Any]
@@ -35,7 +35,7 @@ _SHARED = {"user-memory-": "memories", "file-": "files", "web-search-": "web-sea
 
 
 class QdrantStore:
-    """See `fastback.retrieval.contracts.VectorStore` and `portable.Portable`."""
+    """See `fastback.retrieval.interfaces.VectorStore` and `portable.Portable`."""
 
     def __init__(self, settings: Settings, client: aiohttp.ClientSession) -> None:
         self._settings = settings

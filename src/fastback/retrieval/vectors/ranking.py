@@ -6,8 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from fastback.retrieval.contracts import Hit, Metadata
-from fastback.retrieval.vectors.words import all_words, words_of
+from fastback.retrieval.interfaces import Hit, Metadata
+from fastback.retrieval.vectors.tokenising import all_words, words_of
 
 #: Chunks that are judged at most.
 MOST = 400

@@ -16,12 +16,12 @@ import msgspec
 
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.own_file import Connection, Design, OwnFile
-from fastback.kit.lean import without
-from fastback.retrieval.contracts import Hit, Item, Metadata, RetrievalError, Vector
+from fastback.kit.import_without import without
+from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import sqlite_tables as sql
 from fastback.retrieval.vectors.errors import wrong_length
 from fastback.retrieval.vectors.metadata import clean, conditions, stored
-from fastback.retrieval.vectors.words import any_word, spaced, terms_of, words_of
+from fastback.retrieval.vectors.tokenising import any_word, spaced, terms_of, words_of
 
 with without("numpy"):
     import sqlite_vec
@@ -63,7 +63,7 @@ def _new_id(*_given: Any) -> Any:
 
 
 class SqliteStore:
-    """See `fastback.retrieval.contracts.VectorStore` and `portable.Portable`.
+    """See `fastback.retrieval.interfaces.VectorStore` and `portable.Portable`.
 
     `longest` limits values of metadata, see `metadata.stored`.
     """

@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 import aiohttp
 
 from fastback.kit.web_guard import BlockedAddress, WebGuard
-from fastback.kit.workers.failures import JobFailed
+from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.web import html
 
 #: Kinds of content that nobody reads, and the largest answer that a page gets (bytes), and how often it is sent on.

@@ -10,8 +10,8 @@ import msgspec
 from aiohttp import DigestAuthMiddleware
 from yarl import URL
 
-from fastback.retrieval.web.asked import ROBOT, Asked
 from fastback.retrieval.web.results import SearchResult
+from fastback.retrieval.web.search_request import ROBOT, Asked
 
 Found = dict[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from fastback.retrieval.contracts import Document
-from fastback.retrieval.web.asked import LONGEST, Asked, SearchFailed, limited
+from fastback.retrieval.interfaces import Document
+from fastback.retrieval.web.search_request import LONGEST, Asked, SearchFailed, limited
 
 _BUSY = (429, 500, 502, 503, 504)
 #: How often a service that is busy is asked again.

@@ -11,11 +11,11 @@ import aiohttp
 import msgspec
 
 from fastback.config import Config
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Document
+from fastback.providers.request_context import Asking
+from fastback.retrieval.interfaces import Document
 from fastback.retrieval.web import firecrawl
-from fastback.retrieval.web.asked import LONGEST, ROBOT, SECONDS, Asked, SearchFailed, limited
 from fastback.retrieval.web.engines import at
+from fastback.retrieval.web.search_request import LONGEST, ROBOT, SECONDS, Asked, SearchFailed, limited
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.web")

@@ -13,14 +13,14 @@ from fastback import messages
 from fastback.config import Config
 from fastback.kit.http.binding import Services
 from fastback.kit.web_guard import BlockedAddress
-from fastback.kit.workers.failures import JobFailed, WorkerDied
+from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Workers
-from fastback.providers.asking import Asking
-from fastback.retrieval.contracts import Document, Extractor, RetrievalError
+from fastback.providers.request_context import Asking
+from fastback.retrieval.interfaces import Document, Extractor, RetrievalError
 from fastback.retrieval.web import youtube
-from fastback.retrieval.web.asked import SearchFailed
 from fastback.retrieval.web.fetching import FILE_SECONDS, Fetching, TooLarge, filename_of, is_text
 from fastback.retrieval.web.loaders import LOADERS
+from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.web")

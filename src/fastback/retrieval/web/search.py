@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import aiohttp
 
 from fastback.config import Config
-from fastback.providers.asking import Asking
-from fastback.retrieval.web.asked import Asked, SearchFailed
+from fastback.providers.request_context import Asking
+from fastback.retrieval.web.custom_engines import SPECIAL
 from fastback.retrieval.web.engines import ENGINES, ordered, read
 from fastback.retrieval.web.results import SearchResult, Sites
-from fastback.retrieval.web.special import SPECIAL
+from fastback.retrieval.web.search_request import Asked, SearchFailed
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.web")

@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import aiohttp
 import msgspec
 
-from fastback.retrieval.contracts import Document, RetrievalError
-from fastback.retrieval.web.asked import limited
+from fastback.retrieval.interfaces import Document, RetrievalError
+from fastback.retrieval.web.search_request import limited
 
 #: Where videos are looked at, and the longest page and answer of theirs (bytes). Seconds a request may take.
 SITE, LONGEST, SECONDS = "https://www.youtube.com", 16 * 1024 * 1024, 30.0

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from fastback.features.chats.search.text import FOLD
+from fastback.features.chats.search.searchable_text import FOLD
 from fastback.kit.db.derived import Derived
 
 LENGTH = 200

@@ -12,7 +12,7 @@ import re
 
 import msgspec
 
-from fastback.features.chats.tags import tag_id
+from fastback.features.chats.tags.store import tag_id
 
 _FILTERS = ("tag:", "folder:", "pinned:", "archived:", "shared:")
 _WORD = re.compile(r"[a-z0-9]+")

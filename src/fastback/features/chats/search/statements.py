@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from fastback.features.chats.search.query import Needle
-from fastback.features.chats.search.text import FRESH, SAME_TEXT, SEARCHED, TITLE_ALONE, VISIBLE
+from fastback.features.chats.search.searchable_text import FRESH, SAME_TEXT, SEARCHED, TITLE_ALONE, VISIBLE
 from fastback.kit.db.database import Dialect
 
 _CHAT = "c.id, c.title, c.updated_at, c.created_at, c.last_read_at, NULL, FALSE, c.archived"

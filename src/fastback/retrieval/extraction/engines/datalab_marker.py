@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from fastback.retrieval.contracts import Document, RetrievalError
-from fastback.retrieval.extraction.engines.calling import Answer, Call, CallFailed
+from fastback.retrieval.extraction.engines.engine_client import Answer, Call, CallFailed
+from fastback.retrieval.interfaces import Document, RetrievalError
 
 _URL = "https://www.datalab.to/api/v1/marker"
 #: How long it may take, in seconds.

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from fastback.retrieval.contracts import Document, RetrievalError
-from fastback.retrieval.extraction.engines.calling import Call, CallFailed
+from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
 from fastback.retrieval.extraction.engines.tika import EMPTY
 from fastback.retrieval.extraction.formats.plain import is_text
+from fastback.retrieval.interfaces import Document, RetrievalError
 
 _BREAK = "\f"
 

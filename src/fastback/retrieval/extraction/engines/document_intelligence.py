@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from fastback.retrieval.contracts import Document, RetrievalError
-from fastback.retrieval.extraction.engines.calling import Call, CallFailed, refused
+from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed, refused
+from fastback.retrieval.interfaces import Document, RetrievalError
 
 _VERSION = "2024-11-30"
 _NAME = "Document Intelligence"

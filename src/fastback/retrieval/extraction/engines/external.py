@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from fastback.providers.asking import Asking, with_groups
 from fastback.providers.connections import Connection
 from fastback.providers.openai import request_headers, user_headers
-from fastback.retrieval.contracts import Document, RetrievalError
-from fastback.retrieval.extraction.engines.calling import Call, CallFailed
+from fastback.providers.request_context import Asking, with_groups
+from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
+from fastback.retrieval.interfaces import Document, RetrievalError
 
 
 class _Found(msgspec.Struct, frozen=True):

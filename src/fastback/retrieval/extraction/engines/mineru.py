@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from fastback.retrieval.contracts import Document, RetrievalError
 from fastback.retrieval.extraction.engines import mineru_cloud
-from fastback.retrieval.extraction.engines.calling import Answer, Call, CallFailed
+from fastback.retrieval.extraction.engines.engine_client import Answer, Call, CallFailed
 from fastback.retrieval.extraction.engines.mineru_options import Options
+from fastback.retrieval.interfaces import Document, RetrievalError
 
 #: Pictures in the text: they are no text worth looking for.
 _MARKDOWN_IMAGE = re.compile(r"!\[([^\[\]\n]*)\]\(data:[^()\s]*\)")

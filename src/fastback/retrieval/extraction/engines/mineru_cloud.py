@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from fastback.kit.workers import spool
-from fastback.retrieval.contracts import Document, RetrievalError
-from fastback.retrieval.extraction.engines.calling import Answer, Call, CallFailed
+from fastback.retrieval.extraction.engines.engine_client import Answer, Call, CallFailed
 from fastback.retrieval.extraction.engines.mineru_options import Options
+from fastback.retrieval.interfaces import Document, RetrievalError
 
 #: How long it may take, in seconds.
 _LONGEST = 600

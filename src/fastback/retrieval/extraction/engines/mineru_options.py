@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.retrieval.extraction.engines.calling import SECONDS, Call
+from fastback.retrieval.extraction.engines.engine_client import SECONDS, Call
 
 
 class Options(msgspec.Struct, frozen=True):

@@ -11,8 +11,8 @@ import msgspec
 
 from fastback import messages
 from fastback.providers.openai import user_headers
-from fastback.retrieval.contracts import Document, RetrievalError
-from fastback.retrieval.extraction.engines.calling import Answer, Call, CallFailed, refused
+from fastback.retrieval.extraction.engines.engine_client import Answer, Call, CallFailed, refused
+from fastback.retrieval.interfaces import Document, RetrievalError
 
 log = logging.getLogger("fastback.extraction")
 

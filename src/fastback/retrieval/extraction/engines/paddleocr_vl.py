@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from fastback import messages
-from fastback.retrieval.contracts import Document, RetrievalError
-from fastback.retrieval.extraction.engines.calling import Call, CallFailed, refused
+from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed, refused
+from fastback.retrieval.interfaces import Document, RetrievalError
 
 _NAME = "PaddleOCR-VL"
 _IMAGES = ("png", "jpg", "jpeg", "bmp", "tiff", "webp")

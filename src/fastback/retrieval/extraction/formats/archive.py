@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
-from fastback.kit.workers.failures import JobFailed
-from fastback.retrieval.extraction.formats.reading import Source, broken
+from fastback.kit.workers.errors import JobFailed
+from fastback.retrieval.extraction.formats.reader import Source, broken
 
 #: Bytes that any archive may unpack to.
 _FREE = 10 * 1024 * 1024

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import olefile
 
-from fastback.kit.workers.failures import JobFailed
-from fastback.retrieval.extraction.formats.reading import Source, broken
+from fastback.kit.workers.errors import JobFailed
+from fastback.retrieval.extraction.formats.reader import Source, broken
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 

@@ -10,10 +10,10 @@ import re
 import struct
 from collections.abc import Iterator
 
-from fastback.kit.workers.failures import JobFailed
+from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import compound
-from fastback.retrieval.extraction.formats.flow import row
-from fastback.retrieval.extraction.formats.reading import Piece, Source, broken
+from fastback.retrieval.extraction.formats.document_flow import row
+from fastback.retrieval.extraction.formats.reader import Piece, Source, broken
 
 _FIELD = re.compile("\x13[^\x13\x14\x15]*(?:\x14([^\x13\x14\x15]*))?\x15")
 _MARKS = str.maketrans(

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import archive, markup
-from fastback.retrieval.extraction.formats.flow import Flow
+from fastback.retrieval.extraction.formats.document_flow import Flow
 from fastback.retrieval.extraction.formats.markup import Attributes, attribute
-from fastback.retrieval.extraction.formats.reading import Piece, Source
+from fastback.retrieval.extraction.formats.reader import Piece, Source
 
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
 _BODY = "word/document.xml"

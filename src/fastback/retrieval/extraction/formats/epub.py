@@ -10,7 +10,7 @@ from fastback.retrieval.extraction.formats import archive, markup
 from fastback.retrieval.extraction.formats.encoding import decoded
 from fastback.retrieval.extraction.formats.html import page_text
 from fastback.retrieval.extraction.formats.markup import Attributes
-from fastback.retrieval.extraction.formats.reading import MOST_TEXT, Piece, Source, broken, too_much
+from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Piece, Source, broken, too_much
 
 _PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
 

@@ -10,7 +10,7 @@ from typing import cast
 
 from fastback.retrieval.extraction.formats.encoding import decoded
 from fastback.retrieval.extraction.formats.html import page_text
-from fastback.retrieval.extraction.formats.reading import MOST_TEXT, Metadata, Piece, Source, broken, too_much
+from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Metadata, Piece, Source, broken, too_much
 
 HEADERS = ("Subject", "From", "To", "Cc", "Date")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 from xml.parsers import expat
 
-from fastback.retrieval.extraction.formats.reading import broken
+from fastback.retrieval.extraction.formats.reader import broken
 
 Attributes = dict[str, str]
 _PIECE = 1 << 16

@@ -11,7 +11,7 @@ from fastback.retrieval.extraction.formats import compound
 from fastback.retrieval.extraction.formats.encoding import decoded
 from fastback.retrieval.extraction.formats.html import page_text
 from fastback.retrieval.extraction.formats.mail import letter
-from fastback.retrieval.extraction.formats.reading import Piece, Source
+from fastback.retrieval.extraction.formats.reader import Piece, Source
 
 #: Properties by their number.
 _SUBJECT, _SENDER, _ADDRESS, _TO, _CC, _BODY, _HTML = "0037", "0C1A", "5D01", "0E04", "0E03", "1000", "1013"

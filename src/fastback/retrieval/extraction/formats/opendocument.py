@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import archive, markup
-from fastback.retrieval.extraction.formats.flow import Flow
+from fastback.retrieval.extraction.formats.document_flow import Flow
 from fastback.retrieval.extraction.formats.markup import Attributes, attribute
-from fastback.retrieval.extraction.formats.reading import Piece, Source
+from fastback.retrieval.extraction.formats.reader import Piece, Source
 
 #: Elements whose text is not read: what was deleted, remarks of readers, numbers of pages.
 _SILENT = frozenset(("tracked-changes", "annotation", "page-number", "forms", "date-time", "note-citation"))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pypdfium2 as pdfium
 
-from fastback.kit.workers.failures import JobFailed
-from fastback.retrieval.extraction.formats import pictures
-from fastback.retrieval.extraction.formats.reading import Metadata, Piece, Source, broken
+from fastback.kit.workers.errors import JobFailed
+from fastback.retrieval.extraction.formats import ocr
+from fastback.retrieval.extraction.formats.reader import Metadata, Piece, Source, broken
 
 _DATES = ("creationdate", "moddate")
 
@@ -61,7 +61,7 @@ def read(source: Source) -> Iterator[Piece]:
         try:
             page = document[index]
             text = _text(page)
-            if source.pdf_images and (words := pictures.text_of(page, source.ocr)):
+            if source.pdf_images and (words := ocr.text_of(page, source.ocr)):
                 text = f"{text}\n\n{words}".strip()
             page.close()
         except pdfium.PdfiumError:

@@ -6,9 +6,9 @@ import codecs
 from collections.abc import Iterator
 
 from fastback import messages
-from fastback.kit.workers.failures import JobFailed
+from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats.encoding import decoded
-from fastback.retrieval.extraction.formats.reading import MOST_TEXT, Piece, Source, too_much
+from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Piece, Source, too_much
 
 #: Names of source code and other files that hold text, whatever browsers say of them.
 SOURCES = frozenset(

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import compound
-from fastback.retrieval.extraction.formats.reading import Piece, Source, broken
+from fastback.retrieval.extraction.formats.reader import Piece, Source, broken
 
 _LIST, _PERSIST, _CHARACTERS, _BYTES = 4080, 1011, 4000, 4008
 _EDIT = 4085

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import archive, markup
-from fastback.retrieval.extraction.formats.flow import Flow
+from fastback.retrieval.extraction.formats.document_flow import Flow
 from fastback.retrieval.extraction.formats.markup import Attributes, attribute
-from fastback.retrieval.extraction.formats.reading import MOST_TEXT, Piece, Source, too_much
+from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Piece, Source, too_much
 
 _ROOT = "ppt/presentation.xml"
 #: Fields that say nothing of the slide: its number, the date, what stands twice.

@@ -6,8 +6,8 @@ import codecs
 import re
 from collections.abc import Iterator
 
-from fastback.retrieval.extraction.formats.flow import Flow
-from fastback.retrieval.extraction.formats.reading import MOST_TEXT, Piece, Source, broken, too_much
+from fastback.retrieval.extraction.formats.document_flow import Flow
+from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Piece, Source, broken, too_much
 
 _TOKEN = re.compile(
     rb"\\([a-z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-f]{2})|\\([^a-z])|([{}])|[\r\n]+|([^\\{}\r\n]+)", re.IGNORECASE

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats.plain import text_of
-from fastback.retrieval.extraction.formats.reading import Piece, Source, broken
+from fastback.retrieval.extraction.formats.reader import Piece, Source, broken
 
 csv.field_size_limit(16 * 1024 * 1024)
 #: Characters that the dialect is guessed from.

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket entrances to chat completions."""

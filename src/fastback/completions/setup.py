@@ -1,0 +1,120 @@
+"""Starts the chat turns: what they work with, and what a killed process left behind."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from fastback.access.events import UserDeleted
+from fastback.access.grants import Grants
+from fastback.access.permissions import Permissions
+from fastback.completions.compaction import Compactor
+from fastback.completions.context import Context
+from fastback.completions.image_inlining import Pictures
+from fastback.completions.image_storage import KeptPictures
+from fastback.completions.service import Completions
+from fastback.completions.sources.access import Reader
+from fastback.completions.sources.external import Elsewhere
+from fastback.completions.sources.resolver import Finder
+from fastback.completions.tasks.follow_ups import FollowUps
+from fastback.completions.tasks.memory_review import MemoryReview
+from fastback.completions.turn import TurnServices
+from fastback.completions.web_search import WebStage
+from fastback.config import Config
+from fastback.features.chats.access import ChatAccess
+from fastback.features.chats.messages import recovery
+from fastback.features.chats.messages.context_usage import ContextUsage
+from fastback.features.chats.turn_events import ChatWatchers
+from fastback.features.files.access import FileAccess
+from fastback.features.files.uploads import Uploads
+from fastback.features.folders.files import Readable
+from fastback.features.knowledge.external import Connections
+from fastback.features.memories.recall import Recall
+from fastback.features.memories.service import Memories
+from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.web_results import WebResults
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http.binding import Services
+from fastback.kit.storage import Storage
+from fastback.kit.tasks import Tasks
+from fastback.providers.client import Provider
+from fastback.providers.registry import ModelRegistry
+from fastback.retrieval.external.search import ExternalSearch
+from fastback.retrieval.search.retriever import Retriever
+from fastback.retrieval.web.pages import Pages
+from fastback.settings import Settings
+
+
+async def start(services: Services) -> None:
+    """Add `Completions`, `Provider` and `FollowUps`."""
+    db: Database = services.get(Database)
+    config: Config = services.get(Config)
+    settings: Settings = services.get(Settings)
+    registry: ModelRegistry = services.get(ModelRegistry)
+    bus: Bus = services.get(Bus)
+    provider = Provider(services.get(aiohttp.ClientSession), settings, services.get(Permissions), bus)
+    follow_ups = FollowUps(db, config, registry, provider)
+    rights: ChatAccess = services.get(ChatAccess)
+    elsewhere = Elsewhere(services.get(Pages), services.get(ExternalSearch), services.get(Connections))
+    finder = Finder(db, config, _reader(services), elsewhere, services.get(Retriever), follow_ups)
+    web = WebStage(config, services.get(WebResults), follow_ups)
+    recall = Recall(config, services.get(Memories))
+    compactor = Compactor(db, config, registry, provider, services.get(ContextUsage))
+    watchers = ChatWatchers()
+    turn_services = TurnServices(
+        db,
+        bus,
+        services.get(Tasks),
+        Context(db, config, registry, rights, compactor, finder, web, recall, _pictures(services), settings),
+        provider,
+        follow_ups,
+        watchers,
+        MemoryReview(config, provider, services.get(Memories)),
+        _kept_pictures(services),
+        settings.chat_response_stream_delta_chunk_size,
+    )
+    services.add(ChatWatchers, watchers)
+    services.add(Provider, provider)
+    services.add(FollowUps, follow_ups)
+    services.add(Compactor, compactor)
+    alone = settings.websocket_manager != "redis"
+    permissions: Permissions = services.get(Permissions)
+    completions = Completions(turn_services, registry, permissions, rights, services.get(FileAccess), alone=alone)
+    bus.subscribe(UserDeleted, lambda event: completions.end_of(event.user_id))
+    services.add(Completions, completions)
+    if alone:  # else other processes may be in the middle of an answer
+        tasks: Tasks = services.get(Tasks)
+        tasks.background(recovery.recover(db, tasks))
+
+
+def _kept_pictures(services: Services) -> KeptPictures | None:
+    settings: Settings = services.get(Settings)
+    if not settings.enable_chat_response_base64_image_url_conversion:
+        return None
+    return KeptPictures(services.get(Database), services.get(Uploads), services.get(FileAccess))
+
+
+def _pictures(services: Services) -> Pictures:
+    settings: Settings = services.get(Settings)
+    pages: Pages = services.get(Pages)
+    return Pictures(
+        services.get(Database),
+        services.get(Storage),
+        services.get(FileAccess),
+        pages.fetching,
+        guess=settings.enable_image_content_type_extension_fallback,
+    )
+
+
+def _reader(services: Services) -> Reader:
+    db: Database = services.get(Database)
+    files: FileAccess = services.get(FileAccess)
+    return Reader(
+        db,
+        services.get(Grants),
+        services.get(ChatAccess),
+        files,
+        Readable(db, services.get(Permissions), files),
+        services.get(CollectionAccess),
+        services.get(Settings),
+    )

@@ -1,0 +1,70 @@
+"""What items refer to that lies elsewhere: pages of the web, knowledge in databases of others."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+
+from fastback.completions.sources.items import Item, inner
+from fastback.completions.sources.passages import Source
+from fastback.features.knowledge.external import Connections
+from fastback.kit.http.errors import HttpError
+from fastback.providers.request_context import Asking
+from fastback.retrieval.external.results import Target
+from fastback.retrieval.external.search import ExternalSearch
+from fastback.retrieval.interfaces import RetrievalError
+from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.search_request import SearchFailed
+
+log = logging.getLogger("fastback.completions")
+
+
+class ForeignKnowledge(msgspec.Struct):
+    """A knowledge whose passages a foreign database holds."""
+
+    id: str
+    name: str
+    meta: dict[str, Any]
+
+
+class Elsewhere:
+    """Asks others. What they don't answer is missing, and the answer does without."""
+
+    def __init__(self, pages: Pages, search: ExternalSearch, connections: Connections) -> None:
+        self._pages = pages
+        self._search = search
+        self._connections = connections
+
+    async def page(self, item: Item, url: str, asking: Asking) -> Source | None:
+        """The text at an address; None where nothing can be read."""
+        try:
+            documents = await self._pages.read(url, asking)
+        except (RetrievalError, SearchFailed) as error:
+            log.warning("nothing was read at %s: %s", url, error)
+            return None
+        text = " ".join(one.text for one in documents)
+        return Source(item, [text], [{"url": url, "name": url}]) if text.strip() else None
+
+    async def knowledge(
+        self, item: Item, knowledge: ForeignKnowledge, queries: list[str], limit: int, asking: Asking
+    ) -> Source | None:
+        """What questions find in a foreign database; None where it cannot be asked."""
+        try:
+            found = await self._search.search(self._target(knowledge), queries, limit, asking=asking)
+        except (RetrievalError, HttpError) as error:
+            log.warning("knowledge %s cannot be asked: %s", knowledge.id, error)
+            return None
+        scores = [one.score for one in found if one.score is not None]
+        distances = scores if len(scores) == len(found) else None
+        return Source(item, [one.text for one in found], [one.metadata for one in found], distances)
+
+    def _target(self, knowledge: ForeignKnowledge) -> Target:
+        """Raises: NotFound: the connection is gone."""
+        connection = self._connections.get(inner(knowledge.meta, "external", "connection_id"))
+        source = inner(knowledge.meta, "external", "source")
+        name, fields = inner(source or {}, "name"), inner(source or {}, "config")
+        return Target(
+            connection, str(name or ""), fields if isinstance(fields, dict) else {}, knowledge.id, knowledge.name
+        )

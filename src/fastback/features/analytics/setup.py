@@ -1,0 +1,28 @@
+"""Starts the sums over messages, and the making of their index beside the first requests."""
+
+from __future__ import annotations
+
+from fastback.features.analytics.message_columns import INDEX
+from fastback.features.analytics.rollup import Rollup
+from fastback.features.analytics.usage import Usage
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database, indexes
+from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
+
+
+async def start(services: Services) -> None:
+    """Add `Usage`."""
+    db: Database = services.get(Database)
+    tasks: Tasks = services.get(Tasks)
+    rollup = Rollup(db, services.get(Bus)) if db.dialect == "sqlite" else None
+    if rollup is not None:
+        tasks.at_end(rollup.close)
+    usage = Usage(db, rollup)
+    services.add(Usage, usage)
+
+    async def index() -> None:
+        await indexes.ensure(db, INDEX)
+        usage.indexed = True
+
+    tasks.background(index())

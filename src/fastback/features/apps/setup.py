@@ -1,0 +1,18 @@
+"""Starts what apps need."""
+
+from __future__ import annotations
+
+from fastback.features.apps.client import Apps
+from fastback.features.apps.key_encryption import AppKeys
+from fastback.kit.http.binding import Services
+from fastback.settings import Settings, SettingsError
+
+
+async def start(services: Services) -> None:
+    """Add `Apps` and `AppKeys`."""
+    settings = services.get(Settings)
+    try:
+        services.add(Apps, Apps(settings))
+    except ValueError as error:
+        raise SettingsError(f"APP_ALLOWED_PRIVATE_ORIGINS: {error}") from error
+    services.add(AppKeys, AppKeys(settings))

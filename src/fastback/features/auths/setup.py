@@ -1,0 +1,32 @@
+"""Starts the accounts: the limiter, and the administrator named by the environment."""
+
+from __future__ import annotations
+
+from fastback.access.passwords import Passwords
+from fastback.access.permissions import Permissions
+from fastback.access.tokens import Tokens
+from fastback.config import Config
+from fastback.features.auths.rate_limits import RateLimiter
+from fastback.features.auths.service import Accounts
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http.binding import Services
+from fastback.kit.redis import Redis
+from fastback.settings import Settings
+
+
+async def start(services: Services) -> None:
+    """Add `Accounts`."""
+    settings: Settings = services.get(Settings)
+    accounts = Accounts(
+        services.get(Database),
+        settings,
+        services.get(Config),
+        services.get(Tokens),
+        services.get(Passwords),
+        services.get(Permissions),
+        services.get(Bus),
+        RateLimiter(services.get(Redis) if services.has(Redis) else None),
+    )
+    services.add(Accounts, accounts)
+    await accounts.first_administrator()

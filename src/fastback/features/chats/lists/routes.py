@@ -1,0 +1,161 @@
+"""Lists of chats: the hottest reads of all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from fastback import messages
+from fastback.access.guards import AdminUser, VerifiedUser
+from fastback.features.chats import export, store
+from fastback.features.chats.lists import read_state
+from fastback.features.chats.messages import active_answers
+from fastback.features.chats.store import ChatTitle
+from fastback.kit.db import Database
+from fastback.kit.http import HttpError, Router
+from fastback.kit.http.body import JsonBytes, encoder
+from fastback.kit.response_cache import ReadyBytes
+from fastback.kit.tasks import Tasks
+from fastback.settings import Settings
+
+router = Router("/api/v1/chats")
+
+
+#: First pages of lists: a browser asks for them again and again, and between two asks nothing has changed.
+_ready = ReadyBytes()
+
+
+def _stamp(db: Database, tasks: Tasks) -> tuple[int, frozenset[str]] | None:
+    """What a list was made of: the rows, and which chats are being answered."""
+    stamp = db.stamp()
+    return None if stamp is None else (stamp, frozenset(tasks.groups()))
+
+
+@router.get("/", "/list")
+async def page(
+    user: VerifiedUser,
+    db: Database,
+    tasks: Tasks,
+    page: int | None = None,
+    include_pinned: bool | None = False,
+    include_folders: bool | None = False,
+    sort_by: str = "updated_at",
+    sort_dir: str = "desc",
+) -> JsonBytes:
+    key = ("page", id(db), user.id, page, include_pinned, include_folders, sort_by, sort_dir)
+    stamp = _stamp(db, tasks)
+    body = _ready.get(key, stamp)
+    if body is None:
+        chats = await store.page_of(
+            db,
+            user.id,
+            page=page,
+            with_folders=bool(include_folders),
+            with_pinned=bool(include_pinned),
+            sort_by=sort_by,
+            direction=sort_dir,
+        )
+        body = encoder.encode(await active_answers.marked(db, chats, tasks))
+        _ready.put(key, stamp, body)
+    return JsonBytes(body)
+
+
+@router.get("/pinned")
+async def pinned(user: VerifiedUser, db: Database, tasks: Tasks) -> list[ChatTitle]:
+    return await active_answers.marked(db, await store.pinned_of(db, user.id), tasks)
+
+
+@router.get("/archived")
+async def archived(
+    user: VerifiedUser,
+    db: Database,
+    tasks: Tasks,
+    page: int | None = None,
+    query: str | None = None,
+    order_by: str | None = None,
+    direction: str | None = None,
+) -> list[ChatTitle]:
+    found = await store.archived_of(db, user.id, query=query, sort_by=order_by, direction=direction, page=page)
+    return await active_answers.marked(db, found, tasks)
+
+
+@router.get("/archived/count")
+async def archived_count(user: VerifiedUser, db: Database) -> int:
+    return await store.archived_count(db, user.id)
+
+
+@router.get("/folder/{folder_id}")
+async def in_folder(folder_id: str, user: VerifiedUser, db: Database) -> Response:
+    """Whole chats, also of the folders below."""
+    folder_ids = await _below(db, folder_id, user.id)
+    return await export.array(db, await store.in_folders(db, user.id, folder_ids))
+
+
+async def _below(db: Database, folder_id: str, user_id: str) -> list[str]:
+    return await db.all(
+        str,
+        "chats.folders_below",
+        """WITH RECURSIVE down(id) AS (
+               SELECT id FROM folder WHERE id = :folder_id AND user_id = :user_id
+               UNION
+               SELECT f.id FROM folder f JOIN down d ON f.parent_id = d.id WHERE f.user_id = :user_id)
+           SELECT id FROM down""",
+        folder_id=folder_id,
+        user_id=user_id,
+    )
+
+
+@router.get("/folder/{folder_id}/list")
+async def folder_list(
+    folder_id: str,
+    user: VerifiedUser,
+    db: Database,
+    tasks: Tasks,
+    page: int | None = 1,
+    sort_by: str = "unread_updated_at",
+    sort_dir: str = "desc",
+) -> list[ChatTitle]:
+    found = await store.folder_page(db, user.id, folder_id, page=page or 1, sort_by=sort_by, direction=sort_dir)
+    return await active_answers.marked(db, found, tasks)
+
+
+@router.get("/all")
+async def everything(user: VerifiedUser, db: Database) -> Response:
+    return await export.lines(db, await store.every_id(db, user.id))
+
+
+@router.get("/all/archived")
+async def everything_archived(user: VerifiedUser, db: Database) -> Response:
+    return await export.array(db, await store.every_id(db, user.id, archived=True))
+
+
+@router.get("/all/db")
+async def everybodys(user: AdminUser, db: Database, settings: Settings) -> Response:
+    if not settings.enable_admin_export:
+        raise HttpError(401, messages.ACCESS_PROHIBITED)
+    return await export.array(db, await store.every_id(db, None))
+
+
+@router.get("/list/user/{user_id}")
+async def of_user(
+    user_id: str,
+    user: AdminUser,
+    db: Database,
+    tasks: Tasks,
+    settings: Settings,
+    page: int | None = None,
+    query: str | None = None,
+    order_by: str | None = None,
+    direction: str | None = None,
+) -> list[ChatTitle]:
+    if not settings.enable_admin_chat_access:
+        raise HttpError(401, messages.ACCESS_PROHIBITED)
+    found = await store.of_user(db, user_id, query=query, sort_by=order_by, direction=direction, page=page)
+    return await active_answers.marked(db, found, tasks)
+
+
+@router.post("/read")
+async def read_all(user: VerifiedUser, db: Database) -> dict[str, Any]:
+    count = await store.mark_all_read(db, user.id)
+    return {"updated_count": count, "folder_unread_counts": await read_state.unread_by_folder(db, user.id)}

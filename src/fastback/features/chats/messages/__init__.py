@@ -1,0 +1,1 @@
+"""Messages of a chat: their rows, their tree, writing them during a turn."""

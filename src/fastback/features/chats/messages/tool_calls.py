@@ -1,0 +1,194 @@
+"""Tool calls of an answer that wait for somebody's decision: approved, rejected, or answered in the tool's place."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import msgspec
+
+from fastback import messages
+from fastback.access.identity import User
+from fastback.features.chats.document import Document, Message
+from fastback.features.chats.messages import turn_store
+from fastback.features.chats.schemas import ResolveForm
+from fastback.kit.db import Database
+from fastback.kit.http.errors import BadRequest, Conflict, Forbidden, NotBuilt, NotFound
+
+Item = dict[str, Any]
+
+_UNDECIDED = frozenset({"pending", "queued", "requires_approval"})
+#: The one tool that people answer themselves.
+_ASK = "ask_user"
+
+
+class Resolved(msgspec.Struct):
+    """The items of the answer as they now stand, and whether the model goes on from them."""
+
+    output: list[Item]
+    goes_on: bool
+
+
+def _call_id(item: Item) -> Any:
+    return item.get("call_id") or item.get("id")
+
+
+def _open_calls(output: list[Item]) -> list[Item]:
+    """Calls without a result that may still get one."""
+    answered = {one.get("call_id") for one in output if one.get("type") == "function_call_output"}
+    return [
+        one
+        for one in output
+        if one.get("type") == "function_call"
+        and _call_id(one) not in answered
+        and one.get("status") in _UNDECIDED | {"in_progress"}
+    ]
+
+
+def _found(output: list[Item], form: ResolveForm) -> Item:
+    call = next(
+        (one for one in output if one.get("type") == "function_call" and _call_id(one) == form.call_id),
+        None,
+    )
+    if call is None:
+        raise NotFound("Tool call not found.")
+    call.setdefault("call_id", form.call_id)
+    answered = any(one.get("type") == "function_call_output" and one.get("call_id") == form.call_id for one in output)
+    if answered or call.get("status") not in _UNDECIDED or call.get("approved") is True:
+        raise Conflict("Tool call has already been resolved.")
+    return call
+
+
+def _result(form: ResolveForm, text: str, status: str) -> Item:
+    return {
+        "type": "function_call_output",
+        "id": f"fco_{form.call_id}",
+        "call_id": form.call_id,
+        "output": [{"type": "input_text", "text": text}],
+        "status": status,
+    }
+
+
+def _answer(form: ResolveForm) -> str:
+    if form.timed_out:
+        return msgspec.json.encode({"status": "cancelled", "answers": {}, "timed_out": True}).decode()
+    return msgspec.json.encode({"status": "answered", "answers": form.answers or {}}).decode()
+
+
+def decide(output: list[Item], form: ResolveForm) -> bool:
+    """Write a decision into an answer's items; whether the model goes on now that nothing waits any more.
+
+    Raises:
+        NotFound, Conflict: there is no such call, or it was decided on. BadRequest: not so for this tool.
+        NotBuilt: the call would have to be run.
+    """
+    call = _found(output, form)
+    active = any(one.get("approved") is True or one.get("status") == "in_progress" for one in _open_calls(output))
+    asks = call.get("name") == _ASK
+    if form.action == "approve":
+        if asks:
+            raise BadRequest("ask_user requires an answer or deny.")
+        raise NotBuilt("running tools")
+    if form.action == "reject":
+        call["status"] = "rejected"
+        output.append(_result(form, "Error: tool call rejected by user.", "rejected"))
+    else:
+        if not asks:
+            raise BadRequest("Tool call does not accept answers.")
+        if form.answers is None and not form.timed_out:
+            raise BadRequest("Answers are required for ask_user.")
+        call["status"] = "completed"
+        output.append(_result(form, _answer(form), "completed"))
+    waiting = _open_calls(output)
+    if active:
+        return False
+    if waiting:
+        waiting[0]["status"] = "pending"
+        return False
+    output.append(
+        {
+            "type": "message",
+            "id": f"msg_{uuid.uuid4().hex}",
+            "status": "in_progress",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": ""}],
+        }
+    )
+    return True
+
+
+async def resolve(
+    db: Database, chat_id: str, message_id: str, owner_id: str, user: User, form: ResolveForm
+) -> Resolved:
+    """Decide on a tool call of an answer that the user asked for, in both stores.
+
+    Raises:
+        HttpError: as `decide`; the answer is not there, or somebody else's.
+    """
+    resolved = Resolved([], False)
+
+    def act(document: Document) -> Message:
+        message = document.message(message_id)
+        if not message:
+            raise NotFound(messages.NOT_FOUND)
+        if (message.get("user_id") or owner_id) != user.id:
+            raise Forbidden(messages.ACCESS_PROHIBITED)
+        output = message.get("output") or []
+        if not isinstance(output, list):
+            raise BadRequest("Message has no resolvable output.")
+        resolved.output = [one for one in output if isinstance(one, dict)]
+        resolved.goes_on = decide(resolved.output, form)
+        message |= {"output": resolved.output, "done": False}
+        document.put(message_id, message)
+        return message
+
+    await turn_store.edit_message(db, chat_id, message_id, act, touch=False)
+    return resolved
+
+
+async def continuation(db: Database, chat_id: str, message_id: str, user: User) -> dict[str, Any]:
+    """The request that lets the model go on with an answer, as its page would send it.
+
+    Raises:
+        Conflict: the question, or the model's name, is gone. NotFound: the chat or the answer is.
+    """
+    row = await db.first(
+        _Chat, "tool_calls.chat", "SELECT user_id, chat, variables FROM chat WHERE id = :id", id=chat_id
+    )
+    document = Document(bytes(row.chat)) if row is not None else None
+    answer = document.message(message_id) if document is not None else None
+    if row is None or document is None or answer is None:
+        raise NotFound(messages.NOT_FOUND)
+    question = document.message(str(answer.get("parentId") or ""))
+    if question is None:
+        raise Conflict("Tool call parent message is missing.")
+    model_id = answer.get("model") or next(iter(document.field("models") or []), None)
+    if not model_id:
+        raise Conflict("Tool call message model is missing.")
+    meta = answer.get("meta") if isinstance(answer.get("meta"), dict) else {}
+    assert isinstance(meta, dict)
+    own = row.user_id == user.id
+    params = {**((document.field("params") or {}) if own else {}), **(meta.get("params") or {})}
+    system = params.get("system")
+    return {
+        "stream": params.get("stream_response", True),
+        "model": model_id,
+        "messages": [{"role": "system", "content": system}] if system else [],
+        "params": params,
+        "files": meta["files"] if "files" in meta else document.field("files"),
+        "features": meta.get("features") or {},
+        "variables": meta.get("variables") or {},
+        "chat_variables": (row.variables or {}) if own else {},
+        "session_id": meta.get("session_id"),
+        "chat_id": chat_id,
+        "id": message_id,
+        "parent_id": question.get("parentId"),
+        "user_message": question,
+        "assistant_message_id": message_id,
+    }
+
+
+class _Chat(msgspec.Struct):
+    user_id: str
+    chat: msgspec.Raw
+    variables: dict[str, Any] | None

@@ -1,0 +1,25 @@
+"""`GET /api/v1/chats/search`."""
+
+from __future__ import annotations
+
+from fastback.access.guards import VerifiedUser
+from fastback.features.chats.messages import active_answers
+from fastback.features.chats.search.service import ChatSearch
+from fastback.features.chats.store import ChatTitle
+from fastback.features.chats.tags import store as tag_store
+from fastback.kit.db import Database
+from fastback.kit.http import Router
+from fastback.kit.tasks import Tasks
+
+router = Router("/api/v1/chats")
+
+
+@router.get("/search")
+async def find(
+    user: VerifiedUser, search: ChatSearch, db: Database, tasks: Tasks, text: str, page: int | None = 1
+) -> list[ChatTitle]:
+    found = await search.find(user.id, text, page=page or 1)
+    words = text.strip().split(" ")
+    if not found and (page or 1) == 1 and len(words) == 1 and words[0].startswith("tag:"):
+        await tag_store.drop_unused(db, user.id, [tag_store.tag_id(words[0].replace("tag:", ""))])
+    return await active_answers.marked(db, found, tasks)

@@ -1,0 +1,1 @@
+"""Shared chats: snapshots under an id of their own, and who may see them."""

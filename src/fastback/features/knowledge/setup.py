@@ -1,0 +1,64 @@
+"""Starts what operations on knowledge share, and the making of their indexes beside the first requests."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from fastback.config import Config
+from fastback.features.files.access import FileAccess
+from fastback.features.files.chunks import FileChunks
+from fastback.features.files.removal import FileRemoval
+from fastback.features.knowledge.descriptions import Descriptions
+from fastback.features.knowledge.external import Connections
+from fastback.features.knowledge.listing import INDEX, PENDING_INDEX, FileLists
+from fastback.features.knowledge.membership import Contents
+from fastback.features.knowledge.service import Library
+from fastback.features.knowledge.sources import Sources
+from fastback.features.models.service import Workspace
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database, indexes
+from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
+from fastback.records.ownership import Ownership
+from fastback.retrieval.external.search import ExternalSearch
+from fastback.retrieval.interfaces import Embedder, VectorStore
+from fastback.settings import Settings
+
+
+async def start(services: Services) -> None:
+    """Add `Library`, what the routes of knowledge ask for."""
+    db: Database = services.get(Database)
+    settings: Settings = services.get(Settings)
+    owned: Ownership = services.get(Ownership)
+    workspace: Workspace = services.get(Workspace)
+    tasks: Tasks = services.get(Tasks)
+    embedder: Embedder = services.get(Embedder)
+    vectors: VectorStore = services.get(VectorStore)
+    contents = Contents(
+        db,
+        services.get(FileAccess),
+        services.get(FileChunks),
+        services.get(FileRemoval),
+        vectors,
+        keeps_files=settings.enable_knowledge_file_retention,
+    )
+    descriptions = Descriptions(db, embedder, vectors, tasks)
+    services.add(Contents, contents)
+    services.add(Descriptions, descriptions)
+    library = Library(owned, workspace, contents, descriptions, services.get(Bus))
+    connections = Connections(services.get(Config), db)
+    search = ExternalSearch(embedder, services.get(aiohttp.ClientSession))
+    services.add(Library, library)
+    services.add(Connections, connections)
+    services.add(ExternalSearch, search)
+    services.add(Sources, Sources(connections, library, search))
+    lists = FileLists(db, settings.rag_file_content_search_max_chars)
+    services.add(FileLists, lists)
+
+    async def index() -> None:
+        if db.dialect == "sqlite":
+            await indexes.ensure(db, INDEX)
+            lists.indexed = True
+            await indexes.ensure(db, PENDING_INDEX)
+
+    tasks.background(index())

@@ -1,0 +1,242 @@
+"""Workspace models as they are sent: what of their shape is fixed, and everything that is wrong with one, at once.
+
+Meta and parameters are open: fields that are known are checked, others are let through as they come.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from fastback.access.grants import Grant
+from fastback.kit.http.coercion import Loc, Problem, problem
+from fastback.kit.http.errors import Invalid
+from fastback.kit.http.validation import check
+
+Fields = dict[str, Any]
+
+_BACKGROUND = re.compile(r"/api/v1/files/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/content")
+#: Settings of earlier releases, in which avatars moved by themselves.
+_LEGACY = ("preset", "movement", "mouth", "gaze")
+
+ModelName = Annotated[str, Meta(pattern=r"^\S+$")]
+_File = Annotated[str, Meta(pattern=r"^[a-fA-F0-9]{8}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{12}$")]
+_Key = Annotated[str, Meta(pattern=r"^(?!(?:constructor|prototype)\Z)[a-zA-Z][a-zA-Z0-9_-]*\Z")]
+_Words = Annotated[str, Meta(pattern=r"\S")]
+
+
+class Voice(Struct):
+    voice: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^\S+$")] | None = None
+
+
+class _Animation(Struct, forbid_unknown_fields=True):
+    file_id: _File
+
+
+class _Gesture(_Animation, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+    description: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class Avatar(Struct, forbid_unknown_fields=True):
+    file_id: _File
+    states: dict[Literal["idle", "listening", "speaking"], _Animation] = {}
+    gestures: Annotated[list[_Gesture], Meta(max_length=16)] = []
+
+
+class _Option(Struct):
+    label: _Words
+    params: Fields
+
+
+class Control(Struct, omit_defaults=True, kw_only=True):
+    display: Literal["menu", "slider"] = "menu"
+    label: _Words
+    description: str | None = None
+    default: str | None = None
+    options: Annotated[dict[_Key, _Option], Meta(min_length=1)]
+
+
+class _Meta(Struct):
+    background_image_url: Any = None
+    description: str | None = None
+    i18n: Fields | None = None
+    capabilities: Fields | None = None
+    knowledge: list[Any] | None = None
+    voice: Voice | None = None
+    voice_avatar: Avatar | None = None
+
+
+class _Params(Struct):
+    model_controls: dict[_Key, Control] = {}
+
+
+class _Sent(Struct, kw_only=True):
+    commit_message: str | None = None
+    id: ModelName
+    base_model_id: str | None = None
+    name: str
+    meta: _Meta
+    params: _Params
+    access_grants: list[Fields] | None = None
+    is_active: bool = True
+
+
+class ModelForm(Struct):
+    """A model as a request asks for it; UNSET says that the request is silent about it."""
+
+    id: str
+    name: str
+    meta: Fields
+    params: Fields
+    base_model_id: str | UnsetType | None = UNSET
+    access_grants: list[Fields] | None = None
+    is_active: bool | UnsetType = UNSET
+    commit_message: str | None = None
+
+
+class _SentWhole(Struct, kw_only=True):
+    id: ModelName
+    user_id: str
+    base_model_id: str | None = None
+    name: str
+    params: _Params
+    meta: _Meta
+    access_grants: list[Grant] = []
+    is_active: bool
+    updated_at: int
+    created_at: int
+
+
+class _SentCopy(Struct):
+    models: list[_SentWhole] = []
+
+
+class SyncedModel(Struct):
+    """A model of a full copy; what belongs to this installation (its version, its owner) is not taken over."""
+
+    id: str
+    name: str
+    meta: Fields
+    params: Fields
+    is_active: bool
+    base_model_id: str | None = None
+    access_grants: list[Grant] = []
+
+
+def read_model(data: Any) -> ModelForm:
+    """The model in a body.
+
+    Raises:
+        Invalid: everything that is wrong with it.
+    """
+    problems: list[Problem] = []
+    known = check(_Sent, _without_legacy(data), ("body",), problems)
+    if known is not None:
+        _beyond(known, data, ("body",), problems)
+    if problems:
+        raise Invalid(problems)
+    return msgspec.convert(_filled(known, data), ModelForm)
+
+
+def read_copy(data: Any) -> list[SyncedModel]:
+    """The models in the body of a full copy.
+
+    Raises:
+        Invalid: everything that is wrong with them.
+    """
+    if isinstance(data, dict) and isinstance(data.get("models"), list):
+        data = {**data, "models": [_without_legacy(one) for one in data["models"]]}
+    problems: list[Problem] = []
+    known = check(_SentCopy, data, ("body",), problems)
+    models = (known or {}).get("models") or []
+    for place, one in enumerate(models):
+        if one is not None:
+            _beyond(one, data["models"][place], ("body", "models", place), problems)
+    if problems:
+        raise Invalid(problems)
+    return [
+        msgspec.convert(_filled(one, given), SyncedModel)
+        for one, given in zip(models, data.get("models") or (), strict=True)
+    ]
+
+
+def check_parts(meta: Fields, params: Fields) -> None:
+    """Raises: Invalid, with everything that is wrong with a model's meta and parameters."""
+    data = _without_legacy({"meta": meta, "params": params})
+    problems: list[Problem] = []
+    known = {
+        "meta": check(_Meta, data["meta"], ("body", "meta"), problems),
+        "params": check(_Params, data["params"], ("body", "params"), problems),
+    }
+    _beyond(known, data, ("body",), problems)
+    if problems:
+        raise Invalid(problems)
+
+
+def _filled(known: Fields, given: Fields) -> Fields:
+    """What was given, known fields as they were understood."""
+    parts = {name: {**given[name], **known[name]} for name in ("meta", "params")}
+    return {**known, **parts}
+
+
+def without_legacy_avatar(avatar: Any) -> Any:
+    return {key: one for key, one in avatar.items() if key not in _LEGACY} if isinstance(avatar, dict) else avatar
+
+
+def _without_legacy(model: Any) -> Any:
+    meta = model.get("meta") if isinstance(model, dict) else None
+    if not isinstance(meta, dict) or not isinstance(meta.get("voice_avatar"), dict):
+        return model
+    return {**model, "meta": {**meta, "voice_avatar": without_legacy_avatar(meta["voice_avatar"])}}
+
+
+def background_file(url: Any) -> str | None:
+    """The id of the file behind a background picture's address."""
+    match = _BACKGROUND.fullmatch(url) if isinstance(url, str) else None
+    return match.group(1) if match else None
+
+
+def _beyond(known: Fields, given: Any, loc: Loc, problems: list[Problem]) -> None:
+    """Adds what no type says: rules between fields that are right by themselves."""
+    meta, params = known.get("meta") or {}, known.get("params") or {}
+    wrong = {tuple(one["loc"]) for one in problems}
+
+    def refuse(words: str, value: Any, *place: str) -> None:
+        whole = (*loc, *place)
+        if not any(one[: len(whole)] == whole for one in wrong):
+            problems.append(problem("value_error", whole, f"Value error, {words}", value, {"error": {}}))
+
+    background = meta.get("background_image_url")
+    if background is not None and background_file(background) is None:
+        words = "Invalid background image URL: must reference an internal file."
+        refuse(
+            words if isinstance(background, str) else "Invalid image URL.", background, "meta", "background_image_url"
+        )
+    if (avatar := meta.get("voice_avatar")) is not None and not _distinct(avatar.get("gestures") or []):
+        shown = without_legacy_avatar(given["meta"]["voice_avatar"])
+        refuse("Gestures need unique names and a description.", shown, "meta", "voice_avatar")
+    for key, control in (params.get("model_controls") or {}).items():
+        if words := _flaw(control):
+            refuse(words, given["params"]["model_controls"].get(key), "params", "model_controls", key)
+
+
+def _distinct(gestures: list[Any]) -> bool:
+    if not all(isinstance(one, dict) for one in gestures):
+        return True  # another problem
+    names = [one.get("name") for one in gestures]
+    return len(set(names)) == len(names) and all((one.get("description") or "").strip() for one in gestures)
+
+
+def _flaw(control: Any) -> str:
+    options = control.get("options") if isinstance(control, dict) else None
+    if not isinstance(options, dict):
+        return ""
+    if control.get("display") == "slider" and len(options) < 2:
+        return "A slider needs at least two options."
+    if control.get("default") is not None and control["default"] not in options:
+        return "Default must name an approved option."
+    return ""

@@ -1,0 +1,1 @@
+"""Clients of image and speech engines."""

@@ -1,0 +1,34 @@
+"""Starts the sockets."""
+
+from __future__ import annotations
+
+from fastback.access.identity import Identities
+from fastback.features.chats.access import ChatAccess
+from fastback.features.chats.turn_events import ChatWatchers
+from fastback.features.notes.service import Notes
+from fastback.features.server.usage import Usage
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
+from fastback.realtime.note_watchers import NoteRooms
+from fastback.realtime.server import Realtime
+from fastback.realtime.shared_documents import Documents
+from fastback.settings import Settings
+
+
+async def start(services: Services) -> None:
+    """Add `Realtime`."""
+    realtime = Realtime(
+        services.get(Settings),
+        services.get(Database),
+        services.get(Identities),
+        services.get(ChatAccess),
+        services.get(Bus),
+        services.get(ChatWatchers),
+    )
+    services.add(Realtime, realtime)
+    documents = Documents(realtime, services.get(Notes), services.get(Tasks))
+    NoteRooms(realtime, documents, services.get(Notes), services.get(Bus))
+    usage: Usage = services.get(Usage)
+    usage.models_in_use = realtime.sessions.models_in_use

@@ -1,0 +1,22 @@
+"""Loading python-socketio without what it loads besides: its Redis managers pull in the whole Redis client, its clients
+those of HTTP: some ten megabytes that one process never needs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+from fastback.kit.import_without import without
+
+with without("redis", "aioredis", "valkey", "requests", "websocket"):
+    import socketio
+
+__all__ = ["redis_manager", "socketio"]
+
+
+def redis_manager(url: str, options: dict[str, Any], json: Any) -> Any:
+    """The manager whose rooms span processes; now the Redis client is needed."""
+    importlib.reload(sys.modules["socketio.redis_manager"])
+    module = importlib.reload(sys.modules["socketio.async_redis_manager"])
+    return module.AsyncRedisManager(url, redis_options=options, json=json)

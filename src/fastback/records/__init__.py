@@ -1,0 +1,1 @@
+"""What all workspace records share: listing, ownership, revisions, diffs."""

@@ -1,0 +1,28 @@
+"""Makes the extractor and the splitter; their processes end with the server."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from fastback.access.permissions import Permissions
+from fastback.config import Config
+from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
+from fastback.retrieval.extraction.local import Local
+from fastback.retrieval.extraction.service import Extraction
+from fastback.retrieval.interfaces import Extractor, Splitter
+from fastback.retrieval.splitting.service import Splitting
+from fastback.settings import Settings
+
+
+async def start(services: Services) -> None:
+    """Add `Extractor` and `Splitter`."""
+    config: Config = services.get(Config)
+    settings: Settings = services.get(Settings)
+    tasks: Tasks = services.get(Tasks)
+    extraction = Extraction(config, settings, services.get(aiohttp.ClientSession), services.get(Permissions), Local())
+    splitting = Splitting(config, settings)
+    services.add(Extractor, extraction)
+    services.add(Splitter, splitting)
+    tasks.at_end(extraction.close)
+    tasks.at_end(splitting.close)

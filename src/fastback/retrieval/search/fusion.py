@@ -1,0 +1,65 @@
+"""What several ways of searching have found, made into one list.
+
+What vectors find is worth the more the nearer it is, within what they found; what words find is worth the more it
+stands out from the last that they found: of a question that shares its few common words with everything, nothing does.
+Blended by reciprocal ranks, the noise of such questions would push out what vectors alone find (docs/performance.md has
+the figures).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from fastback.retrieval.interfaces import Hit
+
+#: A hit, and what it counts in a blend.
+Worth = tuple[Hit, float]
+
+
+def by_nearness(hits: Sequence[Hit], weight: float) -> list[Worth]:
+    """Hits by vectors, the nearest first, worth up to `weight`."""
+    if not hits:
+        return []
+    first, last = hits[0].score, hits[-1].score
+    span = first - last
+    return [(hit, weight * ((hit.score - last) / span if span > 0 else 1.0)) for hit in hits]
+
+
+def by_words(hits: Sequence[Hit], weight: float, pool: int) -> list[Worth]:
+    """Hits by words, the best first, worth up to `weight`; `pool` were asked for."""
+    if not hits:
+        return []
+    best = hits[0].score
+    background = hits[-1].score if len(hits) >= pool else 0.0
+    return [(hit, weight * max(0.0, hit.score - background) / best if best > 0 else 0.0) for hit in hits]
+
+
+def blended(found: Iterable[Sequence[Worth]]) -> list[Hit]:
+    """Hits by the sum of what they are worth, best first.
+
+    The same text found twice is one passage, as in copies of a file that lie in several collections; of twins within a
+    list the first counts, and the higher score is shown.
+    """
+    sums: dict[str, float] = {}
+    best: dict[str, Hit] = {}
+    for worths in found:
+        counted: set[str] = set()
+        for hit, worth in worths:
+            if hit.text not in counted:
+                counted.add(hit.text)
+                sums[hit.text] = sums.get(hit.text, 0.0) + worth
+            known = best.get(hit.text)
+            if known is None or hit.score > known.score:
+                best[hit.text] = hit
+    return sorted(best.values(), key=lambda hit: (sums[hit.text], hit.score), reverse=True)
+
+
+def merged(results: Iterable[Sequence[Hit]], limit: int) -> list[Hit]:
+    """The best passages of several searches by score, each text once."""
+    best: dict[str, Hit] = {}
+    for hits in results:
+        for hit in hits:
+            known = best.get(hit.text)
+            if known is None or hit.score > known.score:
+                best[hit.text] = hit
+    return sorted(best.values(), key=lambda hit: hit.score, reverse=True)[:limit]

@@ -1,0 +1,96 @@
+"""Starts retrieval: the embedder and the vector store; their processes and files begin when they are first needed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+
+from fastback.config import Config
+from fastback.kit.http.binding import Services
+from fastback.kit.tasks import Tasks
+from fastback.retrieval.embedding import models
+from fastback.retrieval.embedding.cache import EmbeddingCache
+from fastback.retrieval.embedding.local import Local
+from fastback.retrieval.embedding.service import Embeddings
+from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.interfaces import Embedder, RetrievalError, Splitter, VectorStore
+from fastback.retrieval.vectors import chroma_files, factory
+from fastback.retrieval.vectors.sqlite import SqliteStore
+from fastback.settings import Settings
+
+log = logging.getLogger("fastback.vectors")
+
+
+async def start(services: Services) -> None:
+    """Add `Embedder`, `VectorStore` and `Indexer`."""
+    settings: Settings = services.get(Settings)
+    tasks: Tasks = services.get(Tasks)
+    client: aiohttp.ClientSession = services.get(aiohttp.ClientSession)
+    embedder = make_embedder(services.get(Config), settings, client)
+    store = factory.store_of(factory.kind_of(settings), settings, client)
+    services.add(Embedder, embedder)
+    services.add(VectorStore, store)
+    services.add(Indexer, Indexer(services.get(Splitter), embedder, store))
+    tasks.at_end(store.close)
+    tasks.at_end(embedder.close)
+    if isinstance(store, SqliteStore) and chroma_files.is_there(factory.directory(settings)):
+        tasks.background(_take_over(settings, store))
+
+
+def make_embedder(config: Config, settings: Settings, client: aiohttp.ClientSession) -> Embeddings:
+    """The embedder of the settings."""
+    local = Local(local_models(settings), fetched=_fetched(settings), offline=settings.offline_mode)
+    cache = EmbeddingCache(factory.directory(settings), settings.fastback_embedding_cache_mb << 20)
+    return Embeddings(config, settings, client, local, cache)
+
+
+def local_models(settings: Settings) -> Callable[[str], Path | None]:
+    """Looks for a model on this machine: in the settings' directories, then in the user's."""
+    hubs = [settings.cache_path / "embedding" / "models"]  # where Open WebUI's container keeps them
+    if settings.sentence_transformers_home:
+        hubs.insert(0, Path(settings.sentence_transformers_home).expanduser())
+    return partial(models.find, hubs=hubs, cache=_fetched(settings))
+
+
+def _fetched(settings: Settings) -> Path | None:
+    return Path(settings.fastback_cache_dir).expanduser() if settings.fastback_cache_dir else None
+
+
+async def _take_over(settings: Settings, store: SqliteStore) -> None:
+    """Take over what Open WebUI had Chroma keep, where there is anything new; in a process, beside the requests."""
+    names = {"tenant": settings.chroma_tenant, "database": settings.chroma_database}
+    files = chroma_files.ChromaFiles(factory.directory(settings), **names)
+    try:
+        taken = await store.taken_over()
+        if all(taken.get(name) == mark for name, mark in (await files.marks()).items()):
+            return
+    except RetrievalError:
+        return  # the log says why
+    finally:
+        await files.close()
+    log.info("taking over what Chroma keeps in %s", factory.directory(settings))
+    chosen = {f"CHROMA_{name.upper()}": value for name, value in names.items()}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "fastback", "vectors", "move", "chroma", "sqlite", "--changed"),
+        env={**os.environ, **chosen, "DATA_DIR": str(settings.data_path), "CHROMA_HTTP_HOST": ""},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        found, said = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
+    if process.returncode:
+        log.error("what Chroma keeps cannot be taken over: %s", said.decode("utf-8", "replace").strip()[-500:])
+    else:
+        log.info("Chroma: %s", found.decode("utf-8", "replace").strip())

@@ -1,0 +1,74 @@
+"""Which vector store the settings choose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aiohttp
+
+from fastback.retrieval.vectors.migration_protocol import Portable
+from fastback.settings import Settings
+from fastback.settings.environment import SettingsError
+
+BUILT_IN = ("", "chroma", "sqlite")
+SUPPORTED = "chroma (built in, or a server with CHROMA_HTTP_HOST), pgvector, qdrant"
+
+
+def directory(settings: Settings) -> Path:
+    """Where the built-in store keeps its files, and where Open WebUI has Chroma keep its own."""
+    return settings.data_path / "vector_db"
+
+
+def kind_of(settings: Settings) -> str:
+    """`sqlite`, `chroma` (a server), `pgvector` or `qdrant`.
+
+    Raises:
+        SettingsError: a store that is not supported, or one without what it needs.
+    """
+    chosen = settings.vector_db.strip().lower()
+    if chosen in BUILT_IN:
+        return "chroma" if chosen == "chroma" and settings.chroma_http_host else "sqlite"
+    if chosen not in ("pgvector", "qdrant"):
+        raise SettingsError(f"VECTOR_DB: {settings.vector_db!r} is not supported; use {SUPPORTED}")
+    check(chosen, settings)
+    return chosen
+
+
+def check(kind: str, settings: Settings) -> None:
+    """Whether a store of a kind has what it needs.
+
+    Raises:
+        SettingsError: it has not.
+    """
+    if kind == "pgvector":
+        if not (settings.pgvector_db_url or settings.database_url).startswith("postgres"):
+            raise SettingsError("VECTOR_DB: pgvector needs PGVECTOR_DB_URL, or PostgreSQL as the database")
+        if settings.pgvector_pgcrypto and not settings.pgvector_pgcrypto_key:
+            raise SettingsError("PGVECTOR_PGCRYPTO: it needs PGVECTOR_PGCRYPTO_KEY")
+        if settings.pgvector_initialize_max_vector_length > 2000 and not settings.pgvector_use_halfvec:
+            raise SettingsError(
+                "PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH: more than 2000 numbers need PGVECTOR_USE_HALFVEC=true"
+            )
+    elif kind == "qdrant" and not settings.qdrant_uri:
+        raise SettingsError("VECTOR_DB: qdrant needs QDRANT_URI")
+    elif kind == "chroma" and not settings.chroma_http_host:
+        raise SettingsError("CHROMA_HTTP_HOST: names no server; files of Chroma are only read")
+
+
+def store_of(kind: str, settings: Settings, client: aiohttp.ClientSession) -> Portable:
+    """A store of a kind. It is connected to when it is first used."""
+    if kind == "pgvector":
+        from fastback.retrieval.vectors.pgvector import PgvectorStore
+
+        return PgvectorStore(settings)
+    if kind == "qdrant":
+        from fastback.retrieval.vectors.qdrant import QdrantStore
+
+        return QdrantStore(settings, client)
+    if kind == "chroma":
+        from fastback.retrieval.vectors.chroma import ChromaStore
+
+        return ChromaStore(settings, client)
+    from fastback.retrieval.vectors.sqlite import SqliteStore
+
+    return SqliteStore(directory(settings), longest=settings.rag_metadata_max_value_chars)

@@ -1,0 +1,59 @@
+"""Asking a vector server over HTTP."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from fastback.retrieval.interfaces import RetrievalError
+
+log = logging.getLogger("fastback.vectors")
+
+
+class Refused(RetrievalError):
+    """A server that was reached and refuses."""
+
+
+class Server:
+    """A server that speaks JSON; `name` is what people know it by."""
+
+    def __init__(
+        self, name: str, url: str, client: aiohttp.ClientSession, headers: Mapping[str, str], seconds: float
+    ) -> None:
+        self._name = name
+        self._url = url.rstrip("/")
+        self._client = client
+        self._headers = {"content-type": "application/json", **headers}
+        self._timeout = aiohttp.ClientTimeout(total=seconds or None)
+
+    async def ask(self, method: str, path: str, body: Any = None, *, needed: bool = False) -> Any:
+        """The answer's JSON; None where there is no such thing, unless it is needed.
+
+        Raises:
+            Refused: the server refuses.
+            RetrievalError: it cannot be reached, or answers no JSON.
+        """
+        content = None if body is None else msgspec.json.encode(body)
+        try:
+            async with self._client.request(
+                method, self._url + path, data=content, headers=self._headers, timeout=self._timeout
+            ) as response:
+                found = await response.read()
+                status = response.status
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            log.error("%s at %s cannot be reached: %s", self._name, self._url, error or type(error).__name__)
+            raise RetrievalError(f"The vector store ({self._name}) cannot be reached.") from error
+        if status == 404 and not needed:
+            return None
+        if status >= 400:
+            said = found[:500].decode("utf-8", "replace")
+            log.error("%s answered %d to %s %s: %s", self._name, status, method, path, said)
+            raise Refused(f"The vector store ({self._name}) answered {status}; the server's log says more.")
+        try:
+            return msgspec.json.decode(found) if found else {}
+        except (ValueError, UnicodeDecodeError) as error:
+            raise RetrievalError(f"The vector store ({self._name}) sent something strange.") from error
