@@ -39,7 +39,7 @@ async def make(person: Person, name: str = "Birds", **more: Any) -> str:
 
 async def put_file(server: Server, owner: Person, name: str, text: str | None, **meta: Any) -> str:
     """A file that has been read (or not: no text), written straight into the database; its id."""
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     file_id, now = str(uuid.uuid4()), int(time.time())
     data = {} if text is None else {"status": "completed", "content": text}
     await db.execute(
@@ -59,7 +59,7 @@ async def put_file(server: Server, owner: Person, name: str, text: str | None, *
 
 async def many_files(server: Server, owner: Person, knowledge_id: str, count: int) -> list[str]:
     """So many files with some text each in a knowledge, written straight into the database."""
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     now = int(time.time())
     ids = [str(uuid.uuid4()) for _ in range(count)]
     text = "Herons stand in water and wait. " * 300
@@ -104,5 +104,5 @@ async def many_files(server: Server, owner: Person, knowledge_id: str, count: in
 
 async def chunks(server: Server, collection: str) -> list[Hit]:
     """The chunks of a collection."""
-    vectors: VectorStore = server.services.get(VectorStore)
+    vectors = server.services.get(VectorStore)
     return await vectors.find(collection)

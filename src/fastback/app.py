@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,14 +23,52 @@ from fastback.access.permissions import Permissions
 from fastback.access.revocations import Revocations
 from fastback.access.tokens import Tokens
 from fastback.compatibility.operations import not_built
+from fastback.completions import setup as completions
 from fastback.completions.doors.websocket import PATH as CHAT_SOCKET
 from fastback.completions.doors.websocket import ChatSocket
 from fastback.completions.service import Completions
 from fastback.config import Config
+from fastback.features.analytics import setup as analytics
+from fastback.features.apps import setup as apps
+from fastback.features.audio import setup as audio
+from fastback.features.auths import setup as auths
+from fastback.features.automations import setup as automations
+from fastback.features.backup import setup as backup
+from fastback.features.calendars import setup as calendars
+from fastback.features.channels import setup as channels
+from fastback.features.chats import setup as chats
+from fastback.features.chats.search import setup as chat_search
+from fastback.features.code import setup as code
+from fastback.features.configs import setup as configs
+from fastback.features.connections import setup as connections
+from fastback.features.evaluations import setup as evaluations
+from fastback.features.files import setup as files
+from fastback.features.folders import setup as folders
+from fastback.features.functions import setup as functions
+from fastback.features.gravatar import setup as gravatar
+from fastback.features.groups import setup as groups
+from fastback.features.images import setup as images
+from fastback.features.knowledge import setup as knowledge
+from fastback.features.memories import setup as memories
+from fastback.features.models import setup as models
+from fastback.features.notes import setup as notes
+from fastback.features.notifications import setup as notifications
+from fastback.features.pipelines import setup as pipelines
+from fastback.features.plugins import setup as plugins
+from fastback.features.prompts import setup as prompts
+from fastback.features.retrieval import setup as retrieval_routes
+from fastback.features.search import setup as search
+from fastback.features.server import setup as server
+from fastback.features.skills import setup as skills
+from fastback.features.terminals import setup as terminals
 from fastback.features.terminals.socket import PATH as TERMINAL_SOCKET
 from fastback.features.terminals.socket import TerminalSocket
+from fastback.features.tools import setup as tools
+from fastback.features.users import setup as users
+from fastback.features.webhooks import setup as webhooks
 from fastback.features.webhooks.emission import telling
 from fastback.features.webhooks.operations import TABLE
+from fastback.frontend import setup as frontend
 from fastback.frontend.redirects import Redirects
 from fastback.frontend.static import StaticFiles
 from fastback.kit.bus import Bus
@@ -39,118 +76,85 @@ from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.http import Application, Router
 from fastback.kit.http.application import Asgi
-from fastback.kit.http.binding import Services
 from fastback.kit.http.compression import Compression
 from fastback.kit.http.dispatcher import Gateway
 from fastback.kit.http.renamed_header import RenamedHeader
 from fastback.kit.http.request_envelope import Exchange
 from fastback.kit.redis import Redis, RedisError, sentinel_hosts
+from fastback.kit.services import Services, build_services
 from fastback.kit.tasks import Tasks
+from fastback.providers import setup as providers
 from fastback.providers.http_client import make_client
+from fastback.realtime import setup as realtime
 from fastback.realtime.server import PATH as REALTIME_PATH
 from fastback.realtime.server import Realtime
+from fastback.records import setup as records
+from fastback.retrieval import setup as retrieval
+from fastback.retrieval.extraction import setup as extraction
+from fastback.retrieval.search import setup as collection_search
+from fastback.retrieval.web import setup as web
 from fastback.schema import revision
 from fastback.settings import Settings, SettingsError
 from fastback.settings.headers import security_headers
 
 log = logging.getLogger("fastback")
 
-#: Packages whose `routes` module holds `router`, or `routers` where a feature answers under several prefixes.
-FEATURES: list[str] = [
-    "completions",
-    "features.models",
-    "features.connections",
-    "features.chats",
-    "features.files",
-    "features.folders",
-    "features.auths",
-    "features.users",
-    "features.groups",
-    "features.configs",
-    "features.tasks",
-    "features.tools",
-    "features.functions",
-    "features.skills",
-    "features.prompts",
-    "features.knowledge",
-    "features.retrieval",
-    "features.audio",
-    "features.images",
-    "features.apps",
-    "features.notes",
-    "features.channels",
-    "features.terminals",
-    "features.memories",
-    "features.automations",
-    "features.calendars",
-    "features.gravatar",
-    "features.code",
-    "features.backup",
-    "features.pipelines",
-    "features.notifications",
-    "features.events",
-    "features.evaluations",
-    "features.analytics",
-    "features.search",
-    "features.server",
-]
+#: Every room with services and every feature. The setup of each may ask for what those before it have added.
+COMPONENTS = (
+    records.COMPONENT,
+    providers.COMPONENT,
+    frontend.COMPONENT,
+    extraction.COMPONENT,
+    retrieval.COMPONENT,
+    collection_search.COMPONENT,
+    web.COMPONENT,
+    plugins.COMPONENT,
+    tools.COMPONENT,
+    functions.COMPONENT,
+    skills.COMPONENT,
+    prompts.COMPONENT,
+    chats.COMPONENT,
+    files.COMPONENT,
+    folders.COMPONENT,
+    notes.COMPONENT,
+    models.COMPONENT,
+    connections.COMPONENT,
+    knowledge.COMPONENT,
+    retrieval_routes.COMPONENT,
+    audio.COMPONENT,
+    images.COMPONENT,
+    apps.COMPONENT,
+    terminals.COMPONENT,
+    groups.COMPONENT,
+    auths.COMPONENT,
+    users.COMPONENT,
+    configs.COMPONENT,
+    server.COMPONENT,
+    analytics.COMPONENT,
+    evaluations.COMPONENT,
+    webhooks.COMPONENT,
+    memories.COMPONENT,
+    notifications.COMPONENT,
+    channels.COMPONENT,
+    automations.COMPONENT,
+    calendars.COMPONENT,
+    gravatar.COMPONENT,
+    code.COMPONENT,
+    backup.COMPONENT,
+    pipelines.COMPONENT,
+    search.COMPONENT,
+    completions.COMPONENT,
+    realtime.COMPONENT,
+    chat_search.COMPONENT,
+)
 
-#: Modules with `OWN_TABLES`: idempotent statements for tables of our own, all named `fastback_…`.
-OWN_TABLES = [identity]
-
-#: Modules with `async def start(services: Services) -> None`: they make their services and add them, in this order.
-PARTS: list[str] = [
-    "providers.part",
-    "features.catalog",
-    "features.ownership",
-    "features.plugins.loading",
-    "features.plugins.valves",
-    "features.tools.servers",
-    "features.tools.service",
-    "features.functions.service",
-    "features.chats.part",
-    "features.files.part",
-    "features.folders.routes",
-    "features.notes.service",
-    "features.models.part",
-    "features.functions.safe_mode",
-    "features.connections.part",
-    "retrieval.extraction.part",
-    "retrieval.part",
-    "retrieval.searching.part",
-    "retrieval.web.part",
-    "features.files.chunks",
-    "features.files.removal",
-    "features.files.processing",
-    "features.files.uploads",
-    "features.files.service",
-    "features.knowledge.part",
-    "features.retrieval.part",
-    "features.audio.part",
-    "features.images.part",
-    "features.apps.part",
-    "features.terminals.part",
-    "frontend.part",
-    "features.groups.part",
-    "features.auths.part",
-    "features.server.part",
-    "features.analytics.part",
-    "features.events.part",
-    "features.memories.part",
-    "features.notifications.part",
-    "completions.part",
-    "realtime.part",
-    "features.chats.search.part",
-]
+#: Idempotent statements for tables of our own, which come before any service.
+OWN_TABLES = (*identity.OWN_TABLES, *(statement for component in COMPONENTS for statement in component.tables))
 
 
-def routers() -> list[Router]:
-    """The routers of every feature, in the order of `FEATURES`."""
-    found: list[Router] = []
-    for name in FEATURES:
-        module = importlib.import_module(f"fastback.{name}.routes")
-        found.extend(getattr(module, "routers", None) or [module.router])
-    return found
+def list_routers() -> list[Router]:
+    """List the routers of every component."""
+    return [router for component in COMPONENTS for router in component.routers]
 
 
 async def open_database(settings: Settings) -> Database:
@@ -165,8 +169,7 @@ async def open_database(settings: Settings) -> Database:
         pool_recycle=float(3600 if settings.database_pool_recycle is None else settings.database_pool_recycle),
     )
     try:
-        own = [statement for module in OWN_TABLES for statement in module.OWN_TABLES]
-        if await revision.ensure(db, own=own):
+        if await revision.ensure(db, own=list(OWN_TABLES)):
             log.info("made a new database at revision %s", revision.REVISION)
     except BaseException:
         await db.close()
@@ -245,8 +248,7 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
         if redis is not None:
             services.add(Redis, redis)
             tasks.background(redis.ping())
-        for name in PARTS:
-            await importlib.import_module(f"fastback.{name}").start(services)
+        await build_services(COMPONENTS, services)
         tasks.every(10, identities.write_seen)
         for event in ("system.startup.started", "system.startup.completed"):
             await bus.publish(Happened(event, source="system"))
@@ -271,7 +273,7 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
 def build(services: Services) -> Application:
     """The HTTP application over running services; paths it does not know are the frontend's."""
     application = Application(services, fallback=Redirects(services.get(StaticFiles)))
-    for router in routers():
+    for router in list_routers():
         application.include(telling(router, TABLE, services))
     application.include(not_built(application.routes))
     return application
@@ -279,7 +281,7 @@ def build(services: Services) -> Application:
 
 def _dressed(http: Asgi, services: Services) -> Asgi:
     """What the settings lay around every answer; a layer that has nothing to do is not there."""
-    settings: Settings = services.get(Settings)
+    settings = services.get(Settings)
     if services.has(AuditLog):
         http = Audited(http, services.get(AuditLog), services.get(Identities), settings)
     if settings.enable_compression_middleware:
@@ -298,7 +300,7 @@ def _dressed(http: Asgi, services: Services) -> Asgi:
 
 def asgi(services: Services) -> Asgi:
     """Everything the server answers: HTTP, and the sockets."""
-    realtime: Realtime = services.get(Realtime)
+    realtime = services.get(Realtime)
     gateway = Gateway(_dressed(build(services), services), realtime.asgi, prefix=REALTIME_PATH)
     gateway.add(CHAT_SOCKET, ChatSocket(services.get(Identities), services.get(Completions)))
     gateway.add(TERMINAL_SOCKET, services.get(TerminalSocket))

@@ -29,7 +29,7 @@ async def test_sums_are_the_same_with_and_without_the_index(ada: Person, bob: Pe
         chat(T + 86_400, ("large", None), ("large", {"input_tokens": 5})),
     ]
     (await bob.post("/api/v1/chats/import", {"chats": chats})).ok()
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     odd = """UPDATE chat_message SET usage = '{"input_tokens": 5.5, "output_tokens": "many"}' WHERE created_at = :at"""
     assert await db.execute("test.odd", odd, at=T + 86_401) == 1
     paths = ("summary", "models", "users", "tokens", "daily")
@@ -37,7 +37,7 @@ async def test_sums_are_the_same_with_and_without_the_index(ada: Person, bob: Pe
     async def everything() -> list[Any]:
         return [(await ada.get(f"{ANALYTICS}/{path}", start_date=T - 5)).ok() for path in paths]
 
-    usage: Usage = server.services.get(Usage)
+    usage = server.services.get(Usage)
     await indexes.ensure(db, INDEX)
     usage.indexed = True
     found = await everything()
@@ -54,7 +54,7 @@ async def test_sums_are_the_same_with_and_without_the_index(ada: Person, bob: Pe
 async def test_groups_and_bounds(ada: Person, bob: Person, cy: Person, server: Server) -> None:
     for who in (bob, cy):
         (await who.post("/api/v1/chats/import", {"chats": [chat(T, ("small", None))]})).ok()
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     insert = """INSERT INTO "group" (id, user_id, name, parent_group_id) VALUES (:id, :user, :id, :above)"""
     for name, above in (("above", None), ("below", "above")):
         await db.execute("test.group", insert, id=name, user=ada.id, above=above)

@@ -84,7 +84,7 @@ async def _all_sums(found: Usage) -> list[Any]:
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_both_say_the_same(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage, "LONG", 0)
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     await db.execute("test.group", """INSERT INTO "group" (id, user_id, name) VALUES ('team', 'ada', 'T')""")
     await db.execute("test.in", "INSERT INTO group_member (id, group_id, user_id) VALUES ('m', 'team', 'bob')")
     rollup = Rollup(db, Bus())

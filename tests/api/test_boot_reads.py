@@ -47,7 +47,7 @@ class Rows:
     """Writes rows as another program would."""
 
     def __init__(self, server: Server) -> None:
-        self._db: Database = server.services.get(Database)
+        self._db = server.services.get(Database)
         self._count = 0
 
     async def add(self, table: str, **values: Any) -> str:

@@ -31,7 +31,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def settled(server: Server) -> None:
     """Wait until the index has followed."""
-    following: Indexer = server.services.get(Indexer)
+    following = server.services.get(Indexer)
     for _ in range(1000):
         if following.settled:
             return
@@ -209,7 +209,7 @@ async def test_a_search_follows_tags_and_forgets_those_that_nobody_carries(serve
     assert await titles(ada, "tag:night_shift") == ["Marked"] and await titles(ada, "tag:none") == []
     await settled(server)
     assert await titles(ada, "tag:night_shift") == ["Marked"] and await titles(ada, "tag:none") == []
-    database: Database = server.services.get(Database)
+    database = server.services.get(Database)
     insert = "INSERT INTO tag (id, name, user_id) VALUES ('idle', 'Idle', :user_id)"
     await database.execute("test.tag", insert, user_id=ada.id)
     assert await titles(ada, "tag:idle and more") == []
@@ -382,7 +382,7 @@ async def test_an_index_that_cannot_be_made_is_done_without(tmp_path: Path) -> N
 
 async def test_documents_that_are_no_documents_spoil_nothing(server: Server, ada: Person) -> None:
     ids = await bring(ada, chat("Whole", "words", at=1), chat("Odd", "words", at=2), chat("Bare", "words", at=3))
-    database: Database = server.services.get(Database)
+    database = server.services.get(Database)
     odd = '{"history": {"messages": {"a": "text", "b": {"content": 5}, "c": {"content": [{"text": "parts"}]}}}}'
     for chat_id, document in ((ids[1], odd), (ids[2], "null")):
         text = "UPDATE chat SET chat = :chat, updated_at = 2000000000 WHERE id = :id"

@@ -275,7 +275,7 @@ async def test_failures(started: Callable[..., Any], engine: Engine, status: int
 
 async def test_a_server_that_is_not_there(started: Callable[..., Any], engine: Engine) -> None:
     async with started(RAG_EMBEDDING_ENGINE="openai", RAG_OPENAI_API_BASE_URL="http://127.0.0.1:9") as server:
-        embedder: Embedder = server.services.get(Embedder)
+        embedder = server.services.get(Embedder)
         with pytest.raises(RetrievalError, match="cannot be reached"):
             await embedder.queries(["a"])
         await server.services.get(Config).set("rag.embedding_engine", "azure_openai")
@@ -286,8 +286,8 @@ async def test_a_server_that_is_not_there(started: Callable[..., Any], engine: E
 async def test_the_configuration_counts_from_the_next_request_on(started: Callable[..., Any], engine: Engine) -> None:
     async with started(RAG_EMBEDDING_ENGINE="openai", RAG_OPENAI_API_BASE_URL=engine.url) as running:
         server: Server = running
-        embedder: Embedder = server.services.get(Embedder)
-        config: Config = server.services.get(Config)
+        embedder = server.services.get(Embedder)
+        config = server.services.get(Config)
         await embedder.content(["a"])
         await config.set_many({"rag.embedding_model": "another", "rag.embedding_engine": "unheard-of"})
         with pytest.raises(RetrievalError, match="Unknown embedding engine: unheard-of"):
@@ -312,7 +312,7 @@ async def test_chunks_are_embedded_once(started: Callable[..., Any], engine: Eng
 async def test_a_model_on_this_machine(started: Callable[..., Any], tmp_path: Path) -> None:
     embedding_models.make("bert-mean", tmp_path / "model")
     async with started(RAG_EMBEDDING_MODEL=str(tmp_path / "model")) as server:
-        embedder: Embedder = server.services.get(Embedder)
+        embedder = server.services.get(Embedder)
         assert embedder.signature == {"engine": "", "model": str(tmp_path / "model")}
         (vector,) = await embedder.queries(["The Fox."])
         assert len(vector) == 4 * embedding_models.WIDTH
@@ -323,7 +323,7 @@ async def test_other_weights_in_the_same_place(started: Callable[..., Any], tmp_
     place = tmp_path / "model"
     embedding_models.make("bert-mean", place)
     async with started(RAG_EMBEDDING_MODEL=str(place)) as server:
-        embedder: Embedder = server.services.get(Embedder)
+        embedder = server.services.get(Embedder)
         before = await embedder.content(["The Fox."])
         shutil.rmtree(place)
         embedding_models.make("bert-cls", place)

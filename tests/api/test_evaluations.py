@@ -71,7 +71,7 @@ async def test_ratings_move_by_what_was_to_be_expected(ada: Person, bob: Person)
 
 
 async def test_a_long_leaderboard_does_not_hold_up_the_server(ada: Person, server: Server) -> None:
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     row = {"type": "rating", "data": '{"rating": 1, "model_id": "a", "sibling_model_ids": ["b", "c"], "tags": ["x"]}'}
     text = """INSERT INTO feedback (id, user_id, version, type, data, created_at, updated_at)
         VALUES (:id, :user, 0, :type, :data, :now, :now)"""

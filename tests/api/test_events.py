@@ -105,7 +105,7 @@ async def test_a_webhook_that_is_slow_holds_up_itself_alone(
     slow = hook.url.replace("/hook", "/slow")
     for url in (slow, hook.url):
         (await ada.post(WEBHOOKS, {"url": url, "events": ["feedback.created"]})).ok()
-    bus: Bus = server.services.get(Bus)
+    bus = server.services.get(Bus)
 
     for _ in range(30):
         await bus.publish(Happened("feedback.created", None, "1"))
@@ -149,7 +149,7 @@ async def test_an_answer_ends_and_whoever_is_away_is_told(ada: Person, hook: Hoo
     made = (await ada.post(TARGETS, form)).ok()
     assert hook.url not in str(made)
     away = (await ada.post(TARGETS, {**form, "delivery": "away"})).ok()
-    bus: Bus = server.services.get(Bus)
+    bus = server.services.get(Bus)
     data = {"user_id": ada.id, "title": "Soup", "message": "Leek.", "url": "/c/1"}
     await bus.publish(Happened("chat.finished", None, "1", "chat", data))
     assert await hook.next() == {"action": "chat", "message": "Leek.", "title": "Soup", "url": "/c/1"}
@@ -175,9 +175,9 @@ async def test_nothing_is_sent_into_our_own_network(ada: Person, hook: Hook, ser
 
     (await ada.post(WEBHOOKS, {"url": hook.url})).refused(400)
     (await ada.post(TARGETS, {"config": {"url": hook.url}})).refused(400)
-    config: Config = server.services.get(Config)
+    config = server.services.get(Config)
     await config.set("events.webhooks", [{"id": "x", "url": hook.url, "events": ["*"]}])
-    poster: Poster = server.services.get(Poster)
+    poster = server.services.get(Poster)
     assert await poster.post(hook.url, "x", {}) is False
     assert hook.heard == []
 
@@ -220,12 +220,12 @@ async def test_lists_of_names() -> None:
 
 
 async def test_every_line_of_the_table_is_an_operation_and_tells_known_events() -> None:
-    from fastback.app import routers
+    from fastback.app import list_routers
     from fastback.features.webhooks.catalog import catalog
     from fastback.features.webhooks.operations import TABLE
 
     routes = {
-        (route.method, route.path.replace(":path}", "}").rstrip("/")) for one in routers() for route in one.routes
+        (route.method, route.path.replace(":path}", "}").rstrip("/")) for one in list_routers() for route in one.routes
     }
     assert set(TABLE) <= routes
     assert {event for line in TABLE.values() for event in line.events} <= set(catalog())

@@ -33,7 +33,7 @@ async def writes(person: Person, file: dict[str, Any]) -> bool:
 
 
 async def insert(server: Server, table: str, **columns: Any) -> None:
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     names = ", ".join(columns)
     values = {key: msgspec.json.encode(one).decode() if isinstance(one, dict) else one for key, one in columns.items()}
     places = ", ".join(f":{name}" for name in columns)
@@ -94,7 +94,7 @@ async def test_through_channels(server: Server, ada: Person, bob: Person, cy: Pe
     other = (await send(bob, metadata={"channel_id": group}, process=False)).ok()
     assert not await reads(bob, told) and not await reads(cy, other)
     shown = (await send(ada, metadata={"channel_id": open_one, "other": 1}, process=False)).ok()
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     await db.execute("tests.archive", "UPDATE channel SET archived_at = 1 WHERE id = :id", id=open_one)
     assert not await reads(bob, shown)
 
@@ -107,7 +107,7 @@ async def test_through_shared_chats_and_folders(server: Server, ada: Person, bob
         server, "chat_file", id="cf", user_id=bob.id, chat_id=chat, file_id=mine["id"], created_at=now, updated_at=now
     )
     assert not await reads(cy, mine)
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     await db.execute("tests.share", "UPDATE chat SET share_id = 'share' WHERE id = :id", id=chat)
     assert not await reads(cy, mine)
     await let_in(server, "shared_chat", chat, cy)

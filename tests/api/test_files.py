@@ -112,7 +112,7 @@ async def test_the_server_holds_little_of_a_large_text(server: Server, ada: Pers
     await configure(ada, {"BYPASS_EMBEDDING_AND_RETRIEVAL": True})
     text = LINE * 200_000
     made = (await send(ada, text.encode(), process=False)).ok()
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     file = await store.brief(db, made["id"])
     assert file is not None
     asking = Asking(user=User(ada.id, "ada@example.com", "Ada", "admin"))
@@ -340,7 +340,7 @@ async def test_a_file_stays_while_its_storage_refuses(
     async def refuse(path: str) -> None:
         raise StorageError("no")
 
-    storage: Storage = server.services.get(Storage)
+    storage = server.services.get(Storage)
     with monkeypatch.context() as patch:
         patch.setattr(storage, "delete", refuse)
         (await ada.delete(f"{FILES}/{made['id']}")).refused(400, "[ERROR: Error deleting files]")
@@ -393,7 +393,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(server: Server, ada: Per
 
 async def test_a_file_is_read_again_after_the_server_was_stopped(server: Server, ada: Person) -> None:
     made = await upload(ada)
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     await store.change(db, made["id"], data={"status": "processing", "content": None})
     await server.services.get(Processing).resume()
     assert (await progress(ada, made["id"]))[-1] == {"status": "completed"}

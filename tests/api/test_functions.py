@@ -47,7 +47,7 @@ async def test_only_administrators_touch_functions(server: Server, ada: Person) 
 async def test_a_function_that_no_longer_loads_is_switched_off(server: Server, ada: Person) -> None:
     (await ada.post(f"{FUNCTIONS}/create", form())).ok()
     (await ada.post(f"{FUNCTIONS}/id/polite/toggle")).ok()
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     await db.execute("test.break", "UPDATE function SET content = 'import nothing_of_the_kind'")
     (await ada.get(f"{FUNCTIONS}/id/polite/valves/spec")).refused(400, "No module named 'nothing_of_the_kind'")
     assert (await ada.get(f"{FUNCTIONS}/id/polite")).ok()["is_active"] is False

@@ -27,7 +27,7 @@ async def filled(server: Server, person: Person, count: int = 3) -> tuple[str, l
 
 
 async def exist(server: Server, files: list[str]) -> list[bool]:
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     found = await db.all(str, "tests.exist", "SELECT id FROM file WHERE id = ANY(:ids)", ids=files)
     return [file in found for file in files]
 
@@ -88,7 +88,7 @@ async def test_in_step_with_a_folder(server: Server, ada: Person) -> None:
     (await ada.post(f"{base}/file/move", {"file_id": files[1], "directory_id": docs})).ok()
     (await ada.post(f"{base}/file/move", {"file_id": files[2], "directory_id": old})).ok()
     coming = await put_file(server, ada, "coming.txt", "x", file_hash="c", data={"knowledge_id": one})
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     await db.execute("tests.pending", 'UPDATE file SET data = \'{"status": "pending"}\' WHERE id = :id', id=coming)
     entries = [("", "0.txt", "sum-0"), ("docs", "1.txt", "other"), ("docs/new", "n.txt", "n"), ("", "coming.txt", "c")]
     manifest = [{"path": path, "filename": name, "checksum": check, "size": 1} for path, name, check in entries]

@@ -32,8 +32,7 @@ async def kept(person: Person, content: str, **more: Any) -> dict[str, Any]:
 
 
 def vectors(server: Server) -> VectorStore:
-    found: VectorStore = server.services.get(VectorStore)
-    return found
+    return server.services.get(VectorStore)
 
 
 async def test_the_nearest_memory_is_found_and_a_changed_one_by_its_new_words(ada: Person, server: Server) -> None:
@@ -116,7 +115,7 @@ async def test_listeners_are_told(ada: Person, server: Server) -> None:
         if event.event.startswith("memory."):
             told.append(event)
 
-    bus: Bus = server.services.get(Bus)
+    bus = server.services.get(Bus)
     bus.subscribe(Happened, hear)
     made = await kept(ada, "Ada drinks tea", path="drinks")
     (await ada.post(f"{M}/{made['id']}/update", {"content": "Ada drinks milk"})).ok()

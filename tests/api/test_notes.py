@@ -46,7 +46,7 @@ async def test_changes_of_different_parts_at_once_are_all_kept(ada: Person) -> N
 
 async def test_odd_data_becomes_text(server: Server, ada: Person) -> None:
     one = await write(ada)
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     for stored, text in (
         ('{"content": {"md": {"a": 1}}}', '```json\n{\n  "a": 1\n}\n```'),
         ('{"content": {"md": null}}', ""),

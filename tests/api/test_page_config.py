@@ -22,7 +22,7 @@ async def add_group(
     server: Server, name: str, models: list[str] | None, *members: Person, parent: str | None = None, made: int = 1
 ) -> str:
     """A group as another program would write it; its id is its name."""
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     data = None if models is None else json.dumps({"config": {"share": True, "default_models": models}})
     await db.execute(
         "test.group",

@@ -128,7 +128,7 @@ LEFT_OUT = re.compile(
 def _routes() -> dict[Operation, Route]:
     """The routes that answer operations of the contract, and those beyond it."""
     trie = Trie()
-    routes = [route for router in app.routers() for route in router.routes]
+    routes = [route for router in app.list_routers() for route in router.routes]
     for route in routes:
         trie.add(route.method, route.path, route)
     found = {}

@@ -20,7 +20,7 @@ async def test_vectors_and_words_together_find_most(started: Any) -> None:
     async with started() as server:
         documents = [Document(text, {"name": name}) for name, text in relevance.passages().items()]
         await server.services.get(Indexer).index("library", documents)
-        retriever: Retriever = server.services.get(Retriever)
+        retriever = server.services.get(Retriever)
 
         async def recall(search: Search) -> float:
             found = 0

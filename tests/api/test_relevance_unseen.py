@@ -24,7 +24,7 @@ async def test_vectors_and_words_together_find_more_than_either(started: Any) ->
     async with started() as server:
         documents = [Document(text, {"name": name}) for name, text in unseen.chapters().items()]
         count = await server.services.get(Indexer).index("manual", documents)
-        retriever: Retriever = server.services.get(Retriever)
+        retriever = server.services.get(Retriever)
 
         async def ranks(search: Search) -> Ranks:
             found = {}

@@ -46,7 +46,7 @@ async def joined(socket: Any, token: Any) -> Any:
 
 def expired(server: Server, person: Person) -> str:
     """A session token of somebody that was good until a minute ago."""
-    tokens: Tokens = server.services.get(Tokens)
+    tokens = server.services.get(Tokens)
     claims = tokens.read(str(person.token))
     assert claims is not None
     return tokens.create({key: claims[key] for key in claims if key not in ("exp", "jti", "iat")}, lifetime=-60)

@@ -333,9 +333,9 @@ async def test_a_chats_own_folder_counts(ada: Person, upstream: str) -> None:
 
 async def test_the_end_of_an_answer_is_told_outside(ada: Person, server: Server) -> None:
     heard: list[Happened] = []
-    bus: Bus = server.services.get(Bus)
+    bus = server.services.get(Bus)
     bus.subscribe(Happened, heard.append)
-    audience: Audience = server.services.get(Audience)
+    audience = server.services.get(Audience)
     audience.add(lambda event: event == "chat.finished")
     async with open_page(ada) as page:
         done = await page.ask("Hello [[tokens 3]]")
@@ -358,5 +358,5 @@ async def test_the_turn_of_somebody_who_is_deleted_is_stopped(ada: Person, bob: 
         assert (await ada.get("/api/tasks")).ok() == {"tasks": started["task_ids"]}
         (await ada.delete(f"/api/v1/users/{bob.id}")).ok()
         assert (await ada.get("/api/tasks")).ok() == {"tasks": []}
-    db: Database = server.services.get(Database)
+    db = server.services.get(Database)
     assert await db.scalar("test.left", "SELECT count(*) FROM chat_message WHERE user_id = :id", id=bob.id) == 0

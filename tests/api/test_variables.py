@@ -96,7 +96,7 @@ async def test_an_api_key_may_come_in_a_header_of_its_own(started: Any) -> None:
 
 async def test_functions_stay_off_in_safe_mode(started: Any) -> None:
     async with started() as server:
-        db: Database = server.services.get(Database)
+        db = server.services.get(Database)
         text = """INSERT INTO function
             (id, user_id, name, type, content, meta, valves, is_active, is_global, updated_at, created_at)
             VALUES ('f', 'u', 'F', 'filter', '', '{}', '{}', TRUE, FALSE, 1, 1)"""
@@ -137,8 +137,8 @@ async def test_users_are_noted_no_oftener_than_they_say(started: Any) -> None:
 
     for seconds, notes in (("3600", 1), ("0", 2)):
         async with started(DATABASE_USER_ACTIVE_STATUS_UPDATE_INTERVAL=seconds) as server:
-            identities: Identities = server.services.get(Identities)
-            db: Database = server.services.get(Database)
+            identities = server.services.get(Identities)
+            db = server.services.get(Database)
             if seconds == "3600":
                 server.people.append(ada := await server.sign_up("Ada"))
             else:

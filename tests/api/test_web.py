@@ -46,7 +46,7 @@ async def test_a_page_becomes_text_and_a_collection(bob: Person, server: Server,
     assert found["content"] == TEXT
     assert found["file"] == {"data": {"content": TEXT}, "meta": {"name": url, "source": url}}
     assert found["filename"] == url and len(found["collection_name"]) == 63
-    store: VectorStore = server.services.get(VectorStore)
+    store = server.services.get(VectorStore)
     (chunk,) = await store.find(found["collection_name"])
     assert chunk.text == TEXT
     about = {"source": url, "title": "The garden", "description": "On gardens", "language": "en"}
@@ -57,7 +57,7 @@ async def test_a_page_becomes_text_and_a_collection(bob: Person, server: Server,
 async def test_a_page_is_added_or_takes_the_place_of_another(bob: Person, server: Server, pages: Web) -> None:
     url = f"{pages.url}/garden"
     name = (await read(bob, url))["collection_name"]
-    store: VectorStore = server.services.get(VectorStore)
+    store = server.services.get(VectorStore)
     await read(bob, url, overwrite=False)
     assert len(await store.find(name)) == 2
     await read(bob, url)
@@ -170,7 +170,7 @@ async def test_what_a_search_finds_is_read_and_embedded(ada: Person, bob: Person
     assert len(found["items"]) == 6  # both queries found all three
     (name,) = found["collection_names"]
     assert name.startswith(f"web-search-{bob.id}-") and len(name) == 63
-    store: VectorStore = server.services.get(VectorStore)
+    store = server.services.get(VectorStore)
     assert {one.metadata["source"] for one in await store.find(name)} == set(urls)
     hits = (await bob.post(f"{R}/query/collection", {"collection_names": [name], "query": "Monday", "k": 1})).ok()
     assert "Monday" in hits["documents"][0][0] or hits["documents"][0]

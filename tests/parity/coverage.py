@@ -66,7 +66,7 @@ def answers() -> dict[Operation, Counter[int]]:
 
 
 def operations_built() -> set[Operation]:
-    return built([route for router in app.routers() for route in router.routes])
+    return built([route for router in app.list_routers() for route in router.routes])
 
 
 def main() -> None:

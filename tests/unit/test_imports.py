@@ -22,11 +22,9 @@ HEAVY = (
     *("tokenizers", "torch", "urllib3"),
 )
 PROGRAM = """
-import importlib, sys
+import sys
 from fastback import app, server
-app.routers()
-for part in app.PARTS:
-    importlib.import_module(f"fastback.{part}")
+app.list_routers()
 print(*sorted(name for name in sys.argv[1:] if sys.modules.get(name) is not None))
 """
 

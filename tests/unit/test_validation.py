@@ -12,9 +12,9 @@ import pytest
 from msgspec import UNSET, Meta, UnsetType
 
 from fastback.kit.http import Application, Router
-from fastback.kit.http.binding import Services
 from fastback.kit.http.coercion import Problem
 from fastback.kit.http.validation import Like, check, label
+from fastback.kit.services import Services
 
 
 class Item(msgspec.Struct):

@@ -9,8 +9,8 @@ from starlette.requests import Request
 
 from fastback import messages
 from fastback.access.identity import Identities, Identity, User
-from fastback.kit.http.binding import Services
 from fastback.kit.http.errors import Forbidden, HttpError, Unauthorized
+from fastback.kit.services import Services
 from fastback.settings import Settings
 
 #: The header of an API key, when nothing else is given; `CUSTOM_API_KEY_HEADER` is renamed to it.
@@ -39,8 +39,8 @@ class Guard:
         self._answer = answer
 
     def bind(self, services: Services) -> Callable[[Request], Any]:
-        identities: Identities = services.get(Identities)
-        settings: Settings = services.get(Settings)
+        identities = services.get(Identities)
+        settings = services.get(Settings)
         trusted_header = settings.webui_auth_trusted_email_header
         allow, answer = self._allow, self._answer
 
@@ -89,7 +89,7 @@ class _Optional:
     """The verified user if there is one, None otherwise: for what strangers may see too."""
 
     def bind(self, services: Services) -> Callable[[Request], Any]:
-        identities: Identities = services.get(Identities)
+        identities = services.get(Identities)
 
         async def resolve(request: Request) -> User | None:
             identity = await identities.optional(token_of(request), request.scope["path"])

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from fastback.access.identity import User
-from fastback.completions.request import is_stored
 from fastback.completions.tasks import requests
 from fastback.completions.tasks.templates import plain
 from fastback.config import Config
+from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.document import Document, Message
 from fastback.features.chats.messages import store as message_store
 from fastback.features.chats.messages import turn_store

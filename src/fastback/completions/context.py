@@ -10,13 +10,14 @@ from fastback.access.identity import User
 from fastback.completions import conversation, source_notes
 from fastback.completions.compaction import Compactor
 from fastback.completions.image_inlining import Pictures
-from fastback.completions.request import TurnRequest, is_stored
+from fastback.completions.request import TurnRequest
 from fastback.completions.sources.items import NOTE_WITH_FILES, Item, of_knowledge, readable
 from fastback.completions.sources.passages import Source, elements, put, rendered
 from fastback.completions.sources.resolver import Finder, Tell
 from fastback.completions.web_search import Searched, WebStage
 from fastback.config import Config
 from fastback.features.chats.access import ChatAccess
+from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import turn_store
 from fastback.features.memories.recall import Recall, without
 from fastback.features.prompts import prompt_variables

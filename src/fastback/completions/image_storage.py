@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from fastback.access.identity import User
-from fastback.completions.request import is_stored
+from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import attachments
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import Uploads

@@ -13,9 +13,10 @@ from fastback import messages
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions, given
 from fastback.completions import request as requests
-from fastback.completions.request import TurnRequest, is_stored
+from fastback.completions.request import TurnRequest
 from fastback.completions.turn import Turn, TurnServices
 from fastback.features.chats import access
+from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.messages import attachments, turn_store
 from fastback.features.chats.messages import store as message_store

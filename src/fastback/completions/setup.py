@@ -9,6 +9,7 @@ from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
 from fastback.completions.compaction import Compactor
 from fastback.completions.context import Context
+from fastback.completions.doors import routes
 from fastback.completions.image_inlining import Pictures
 from fastback.completions.image_storage import KeptPictures
 from fastback.completions.service import Completions
@@ -34,7 +35,7 @@ from fastback.features.retrieval.access import CollectionAccess
 from fastback.features.retrieval.web_results import WebResults
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.kit.storage import Storage
 from fastback.kit.tasks import Tasks
 from fastback.providers.client import Provider
@@ -45,16 +46,16 @@ from fastback.retrieval.web.pages import Pages
 from fastback.settings import Settings
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `Completions`, `Provider` and `FollowUps`."""
-    db: Database = services.get(Database)
-    config: Config = services.get(Config)
-    settings: Settings = services.get(Settings)
-    registry: ModelRegistry = services.get(ModelRegistry)
-    bus: Bus = services.get(Bus)
+    db = services.get(Database)
+    config = services.get(Config)
+    settings = services.get(Settings)
+    registry = services.get(ModelRegistry)
+    bus = services.get(Bus)
     provider = Provider(services.get(aiohttp.ClientSession), settings, services.get(Permissions), bus)
     follow_ups = FollowUps(db, config, registry, provider)
-    rights: ChatAccess = services.get(ChatAccess)
+    rights = services.get(ChatAccess)
     elsewhere = Elsewhere(services.get(Pages), services.get(ExternalSearch), services.get(Connections))
     finder = Finder(db, config, _reader(services), elsewhere, services.get(Retriever), follow_ups)
     web = WebStage(config, services.get(WebResults), follow_ups)
@@ -78,25 +79,25 @@ async def start(services: Services) -> None:
     services.add(FollowUps, follow_ups)
     services.add(Compactor, compactor)
     alone = settings.websocket_manager != "redis"
-    permissions: Permissions = services.get(Permissions)
+    permissions = services.get(Permissions)
     completions = Completions(turn_services, registry, permissions, rights, services.get(FileAccess), alone=alone)
     bus.subscribe(UserDeleted, lambda event: completions.end_of(event.user_id))
     services.add(Completions, completions)
     if alone:  # else other processes may be in the middle of an answer
-        tasks: Tasks = services.get(Tasks)
+        tasks = services.get(Tasks)
         tasks.background(recovery.recover(db, tasks))
 
 
 def _kept_pictures(services: Services) -> KeptPictures | None:
-    settings: Settings = services.get(Settings)
+    settings = services.get(Settings)
     if not settings.enable_chat_response_base64_image_url_conversion:
         return None
     return KeptPictures(services.get(Database), services.get(Uploads), services.get(FileAccess))
 
 
 def _pictures(services: Services) -> Pictures:
-    settings: Settings = services.get(Settings)
-    pages: Pages = services.get(Pages)
+    settings = services.get(Settings)
+    pages = services.get(Pages)
     return Pictures(
         services.get(Database),
         services.get(Storage),
@@ -107,8 +108,8 @@ def _pictures(services: Services) -> Pictures:
 
 
 def _reader(services: Services) -> Reader:
-    db: Database = services.get(Database)
-    files: FileAccess = services.get(FileAccess)
+    db = services.get(Database)
+    files = services.get(FileAccess)
     return Reader(
         db,
         services.get(Grants),
@@ -118,3 +119,6 @@ def _reader(services: Services) -> Reader:
         services.get(CollectionAccess),
         services.get(Settings),
     )
+
+
+COMPONENT = Component(name="completions", routers=routes.routers, setup=set_up)

@@ -18,10 +18,11 @@ from fastback.completions.answer import Answer, ProviderError, text_of
 from fastback.completions.context import Context, Prepared
 from fastback.completions.image_storage import KeptPictures
 from fastback.completions.reasoning_tags import TagSplitter, pairs_of
-from fastback.completions.request import TurnRequest, is_stored
+from fastback.completions.request import TurnRequest
 from fastback.completions.sources.passages import Source
 from fastback.completions.tasks.follow_ups import FollowUps
 from fastback.completions.tasks.memory_review import MemoryReview
+from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.messages import turn_store
 from fastback.features.chats.messages.token_usage import normalised_usage

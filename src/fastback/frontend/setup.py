@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from fastback.features.users.pictures import DefaultPictures
 from fastback.frontend import fetch
+from fastback.frontend.default_pictures import DefaultPictures
 from fastback.frontend.static import StaticFiles, site
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.frontend")
@@ -28,10 +28,13 @@ def directories(settings: Settings) -> tuple[Path | None, list[Path]]:
     return build, static
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `StaticFiles` and `DefaultPictures`."""
     build, static = directories(services.get(Settings))
     if build is None:
         log.warning("no frontend: run `fastback frontend` once; the API serves without it")
     services.add(StaticFiles, site(build, static))
     services.add(DefaultPictures, DefaultPictures(static))
+
+
+COMPONENT = Component(name="frontend", setup=set_up)

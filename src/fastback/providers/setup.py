@@ -9,16 +9,16 @@ from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `ModelRegistry`."""
-    settings: Settings = services.get(Settings)
-    tasks: Tasks = services.get(Tasks)
+    settings = services.get(Settings)
+    tasks = services.get(Tasks)
     registry = ModelRegistry(
         services.get(Database),
         services.get(Config),
@@ -32,3 +32,6 @@ async def start(services: Services) -> None:
     services.add(ModelRegistry, registry)
     registry.refresh_soon()
     tasks.every(max(settings.models_cache_ttl, 60), registry.refresh)
+
+
+COMPONENT = Component(name="providers", setup=set_up)

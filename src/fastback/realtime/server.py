@@ -11,8 +11,8 @@ from typing import Any
 
 from fastback.access.events import GrantsChanged, GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
 from fastback.access.identity import Identities, User
-from fastback.completions.request import is_stored
 from fastback.features.chats.access import ChatAccess
+from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.events import ChatDeleted
 from fastback.features.chats.lists import read_state
 from fastback.features.chats.turn_events import ChatWatchers, TurnEvent

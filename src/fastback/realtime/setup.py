@@ -9,7 +9,7 @@ from fastback.features.notes.service import Notes
 from fastback.features.server.usage import Usage
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.realtime.note_watchers import NoteRooms
 from fastback.realtime.server import Realtime
@@ -17,7 +17,7 @@ from fastback.realtime.shared_documents import Documents
 from fastback.settings import Settings
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `Realtime`."""
     realtime = Realtime(
         services.get(Settings),
@@ -30,5 +30,8 @@ async def start(services: Services) -> None:
     services.add(Realtime, realtime)
     documents = Documents(realtime, services.get(Notes), services.get(Tasks))
     NoteRooms(realtime, documents, services.get(Notes), services.get(Bus))
-    usage: Usage = services.get(Usage)
+    usage = services.get(Usage)
     usage.models_in_use = realtime.sessions.models_in_use
+
+
+COMPONENT = Component(name="realtime", setup=set_up)

@@ -15,7 +15,6 @@ from fastback.access.grants import Grant, Grants, granted
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.kit.db import Database, Executor
-from fastback.kit.http.binding import Services
 from fastback.settings import Settings
 
 R = TypeVar("R")
@@ -184,11 +183,3 @@ def json_spellings(text: str) -> list[str]:
 
 def _dumped(grants: list[Grant]) -> list[dict[str, Any]]:
     return [msgspec.structs.asdict(grant) for grant in grants]
-
-
-async def start(services: Services) -> None:
-    """Add `Catalog`."""
-    services.add(
-        Catalog,
-        Catalog(services.get(Database), services.get(Grants), services.get(Permissions), services.get(Settings)),
-    )

@@ -10,7 +10,6 @@ from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http.binding import Services
 from fastback.records.listing import Catalog
 
 
@@ -66,8 +65,3 @@ class Ownership:
     async def changed(self, kind: str, resource_id: str) -> None:
         """Tell that the grants of a resource changed."""
         await self._bus.publish(GrantsChanged(kind, resource_id))
-
-
-async def start(services: Services) -> None:
-    """Add `Ownership`."""
-    services.add(Ownership, Ownership(services.get(Catalog), services.get(Bus)))

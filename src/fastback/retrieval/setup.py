@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from fastback.config import Config
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.retrieval.embedding import models
 from fastback.retrieval.embedding.cache import EmbeddingCache
@@ -28,11 +28,11 @@ from fastback.settings import Settings
 log = logging.getLogger("fastback.vectors")
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `Embedder`, `VectorStore` and `Indexer`."""
-    settings: Settings = services.get(Settings)
-    tasks: Tasks = services.get(Tasks)
-    client: aiohttp.ClientSession = services.get(aiohttp.ClientSession)
+    settings = services.get(Settings)
+    tasks = services.get(Tasks)
+    client = services.get(aiohttp.ClientSession)
     embedder = make_embedder(services.get(Config), settings, client)
     store = factory.store_of(factory.kind_of(settings), settings, client)
     services.add(Embedder, embedder)
@@ -94,3 +94,6 @@ async def _take_over(settings: Settings, store: SqliteStore) -> None:
         log.error("what Chroma keeps cannot be taken over: %s", said.decode("utf-8", "replace").strip()[-500:])
     else:
         log.info("Chroma: %s", found.decode("utf-8", "replace").strip())
+
+
+COMPONENT = Component(name="retrieval", setup=set_up)

@@ -12,7 +12,6 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.completions import source_notes
 from fastback.completions.context import Prepared
-from fastback.completions.doors import anthropic_routes, completed_routes, embedding_routes, task_routes
 from fastback.completions.doors.provider_errors import refusal
 from fastback.completions.service import Completions, Started
 from fastback.kit.http import HttpError, Router
@@ -89,6 +88,3 @@ async def chat_completions(data: dict[str, Any], request: Request, user: Verifie
         started: Started = await completions.start(completions.read(data), asking)
         return started
     return await complete(data, asking, request, completions)
-
-
-routers = [router, task_routes.router, completed_routes.router, anthropic_routes.router, embedding_routes.router]

@@ -9,8 +9,8 @@ import msgspec
 from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
-from fastback.completions.request import TEMPORARY
 from fastback.completions.service import Completions
+from fastback.features.chats.chat_ids import TEMPORARY
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotBuilt, NotFound, Router
 from fastback.settings import Settings

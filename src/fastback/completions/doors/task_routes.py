@@ -7,9 +7,9 @@ from typing import Any
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
-from fastback.completions.request import TEMPORARY
 from fastback.completions.service import Completions
 from fastback.features.chats.access import ChatAccess
+from fastback.features.chats.chat_ids import TEMPORARY
 from fastback.kit.http import NotFound, Router
 from fastback.kit.tasks import Tasks
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from fastback.features.analytics import routes
 from fastback.features.analytics.message_columns import INDEX
 from fastback.features.analytics.rollup import Rollup
 from fastback.features.analytics.usage import Usage
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, indexes
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `Usage`."""
-    db: Database = services.get(Database)
-    tasks: Tasks = services.get(Tasks)
+    db = services.get(Database)
+    tasks = services.get(Tasks)
     rollup = Rollup(db, services.get(Bus)) if db.dialect == "sqlite" else None
     if rollup is not None:
         tasks.at_end(rollup.close)
@@ -26,3 +27,6 @@ async def start(services: Services) -> None:
         usage.indexed = True
 
     tasks.background(index())
+
+
+COMPONENT = Component(name="analytics", routers=[routes.router], setup=set_up)

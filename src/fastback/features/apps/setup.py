@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from fastback.features.apps import routes
 from fastback.features.apps.client import Apps
 from fastback.features.apps.key_encryption import AppKeys
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.settings import Settings, SettingsError
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `Apps` and `AppKeys`."""
     settings = services.get(Settings)
     try:
@@ -16,3 +17,6 @@ async def start(services: Services) -> None:
     except ValueError as error:
         raise SettingsError(f"APP_ALLOWED_PRIVATE_ORIGINS: {error}") from error
     services.add(AppKeys, AppKeys(settings))
+
+
+COMPONENT = Component(name="apps", routers=[routes.router], setup=set_up)

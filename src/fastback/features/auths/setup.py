@@ -6,18 +6,19 @@ from fastback.access.passwords import Passwords
 from fastback.access.permissions import Permissions
 from fastback.access.tokens import Tokens
 from fastback.config import Config
+from fastback.features.auths import routes
 from fastback.features.auths.rate_limits import RateLimiter
 from fastback.features.auths.service import Accounts
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http.binding import Services
 from fastback.kit.redis import Redis
+from fastback.kit.services import Component, Services
 from fastback.settings import Settings
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `Accounts`."""
-    settings: Settings = services.get(Settings)
+    settings = services.get(Settings)
     accounts = Accounts(
         services.get(Database),
         settings,
@@ -30,3 +31,6 @@ async def start(services: Services) -> None:
     )
     services.add(Accounts, accounts)
     await accounts.first_administrator()
+
+
+COMPONENT = Component(name="auths", routers=[routes.router], setup=set_up)

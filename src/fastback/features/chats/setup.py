@@ -5,24 +5,28 @@ from __future__ import annotations
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.features.chats import routes
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.messages.context_usage import ContextUsage
 from fastback.features.chats.service import Chats
 from fastback.features.chats.sharing.shared_view import Opening
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.settings import Settings
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `ChatAccess`, `Chats`, `Opening` and `ContextUsage`."""
-    db: Database = services.get(Database)
-    grants: Grants = services.get(Grants)
+    db = services.get(Database)
+    grants = services.get(Grants)
     rights = ChatAccess(db, grants, services.get(Settings))
     services.add(ChatAccess, rights)
     chats = Chats(db, services.get(Permissions), grants, rights, services.get(Tasks), services.get(Bus))
     services.add(Chats, chats)
     services.add(Opening, Opening(chats))
     services.add(ContextUsage, ContextUsage(services.get(Config)))
+
+
+COMPONENT = Component(name="chats", routers=routes.routers, setup=set_up)

@@ -6,14 +6,15 @@ import aiohttp
 
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.features.connections import routes
 from fastback.features.connections.forwarding import Forwarding
 from fastback.kit.bus import Bus
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `Forwarding`."""
     forwarding = Forwarding(
         services.get(Config),
@@ -24,3 +25,6 @@ async def start(services: Services) -> None:
         services.get(Bus),
     )
     services.add(Forwarding, forwarding)
+
+
+COMPONENT = Component(name="connections", routers=routes.routers, setup=set_up)

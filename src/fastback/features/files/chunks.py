@@ -19,7 +19,6 @@ from fastback.features.files import store, text_files
 from fastback.features.files.store import Brief
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http.binding import Services
 from fastback.kit.workers import spool
 from fastback.providers.request_context import Asking
 from fastback.retrieval.indexing import Indexer
@@ -150,18 +149,3 @@ class FileChunks:
                 await self._vectors.drop(own_collection(file_id))
 
         await asyncio.gather(*(one(file_id) for file_id in file_ids))
-
-
-async def start(services: Services) -> None:
-    """Add `FileChunks`."""
-    services.add(
-        FileChunks,
-        FileChunks(
-            services.get(Database),
-            services.get(Config),
-            services.get(Embedder),
-            services.get(VectorStore),
-            services.get(Indexer),
-            services.get(Bus),
-        ),
-    )

@@ -27,9 +27,7 @@ from fastback.features.knowledge import store as knowledge
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError
-from fastback.kit.http.binding import Services
 from fastback.kit.storage import Storage, StorageError
-from fastback.kit.tasks import Tasks
 from fastback.kit.workers import spool
 from fastback.providers.request_context import Asking
 from fastback.retrieval.indexing import Indexer
@@ -361,22 +359,3 @@ class Processing:
             metadata = (row.file.meta or {}).get("data")
             asking = Asking(user=row.owner)
             self.start(row.file, metadata if isinstance(metadata, dict) else {}, row.owner, asking)
-
-
-async def start(services: Services) -> None:
-    """Add `Processing`."""
-    processing = Processing(
-        services.get(Database),
-        services.get(Config),
-        services.get(Storage),
-        services.get(FileChunks),
-        services.get(Extractor),
-        services.get(Indexer),
-        services.get(VectorStore),
-        services.get(Grants),
-        services.get(Bus),
-    )
-    services.add(Processing, processing)
-    tasks: Tasks = services.get(Tasks)
-    tasks.at_end(processing.close)
-    tasks.background(processing.resume())

@@ -11,7 +11,6 @@ import msgspec
 from fastback.features.files.chunks import FileChunks
 from fastback.features.files.store import Brief
 from fastback.kit.db import Database
-from fastback.kit.http.binding import Services
 from fastback.kit.storage import Storage, StorageError
 from fastback.retrieval.interfaces import RetrievalError
 
@@ -79,9 +78,3 @@ class FileRemoval:
                 await self._storage.delete(file.path or "")
             except StorageError as error:
                 log.warning("the bytes of file %s are left: %s", file.id, error)
-
-
-async def start(services: Services) -> None:
-    """Add `FileRemoval`."""
-    db: Database = services.get(Database)
-    services.add(FileRemoval, FileRemoval(db, services.get(Storage), services.get(FileChunks)))

@@ -19,7 +19,6 @@ from fastback.features.files.store import Brief
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http import BadRequest, HttpError, NotFound
-from fastback.kit.http.binding import Services
 from fastback.kit.storage import Storage, StorageError
 from fastback.providers.request_context import Asking
 from fastback.retrieval.interfaces import RetrievalError, VectorStore
@@ -139,20 +138,3 @@ class Files:
             log.error("files cannot be deleted: %s", error)
             raise BadRequest(messages.default("Error deleting files")) from error
         await self._bus.publish(Happened("file.deleted_all", user, subject_type="file"))
-
-
-async def start(services: Services) -> None:
-    """Add `Files`."""
-    services.add(
-        Files,
-        Files(
-            services.get(Database),
-            services.get(Config),
-            services.get(Storage),
-            services.get(FileAccess),
-            services.get(Processing),
-            services.get(FileChunks),
-            services.get(VectorStore),
-            services.get(Bus),
-        ),
-    )

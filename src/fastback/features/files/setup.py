@@ -9,28 +9,93 @@ import anyio.to_thread
 
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
+from fastback.config import Config
 from fastback.features.chats.access import ChatAccess
+from fastback.features.files import routes
 from fastback.features.files.access import FileAccess
+from fastback.features.files.chunks import FileChunks
+from fastback.features.files.processing import Processing
+from fastback.features.files.removal import FileRemoval
+from fastback.features.files.service import Files
 from fastback.features.files.storage_config import storage_of
 from fastback.features.files.store import INDEXES
+from fastback.features.files.uploads import Uploads
+from fastback.kit.bus import Bus
 from fastback.kit.db import Database, indexes
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.kit.storage import Storage
 from fastback.kit.storage.spool import remove_left
 from fastback.kit.tasks import Tasks
+from fastback.retrieval.indexing import Indexer
+from fastback.retrieval.interfaces import Embedder, Extractor, VectorStore
 from fastback.settings import Settings
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `FileAccess` and `Storage`."""
     # What files are served with is loaded when it is first used, which would hold up that answer and all others.
     await anyio.to_thread.run_sync(int)
     storage = storage_of(services.get(Settings))
     services.add(Storage, storage)
-    db: Database = services.get(Database)
-    chats: ChatAccess = services.get(ChatAccess)
+    db = services.get(Database)
+    chats = services.get(ChatAccess)
     services.add(FileAccess, FileAccess(db, services.get(Permissions), services.get(Grants), chats))
-    tasks: Tasks = services.get(Tasks)
+    tasks = services.get(Tasks)
     tasks.background(asyncio.to_thread(remove_left, storage.directory, time.time()))
     for index in INDEXES:
         tasks.background(indexes.ensure(db, index))
+    services.add(
+        FileChunks,
+        FileChunks(
+            services.get(Database),
+            services.get(Config),
+            services.get(Embedder),
+            services.get(VectorStore),
+            services.get(Indexer),
+            services.get(Bus),
+        ),
+    )
+    db = services.get(Database)
+    services.add(FileRemoval, FileRemoval(db, services.get(Storage), services.get(FileChunks)))
+    processing = Processing(
+        services.get(Database),
+        services.get(Config),
+        services.get(Storage),
+        services.get(FileChunks),
+        services.get(Extractor),
+        services.get(Indexer),
+        services.get(VectorStore),
+        services.get(Grants),
+        services.get(Bus),
+    )
+    services.add(Processing, processing)
+    tasks = services.get(Tasks)
+    tasks.at_end(processing.close)
+    tasks.background(processing.resume())
+    services.add(
+        Uploads,
+        Uploads(
+            services.get(Database),
+            services.get(Config),
+            services.get(Storage),
+            services.get(FileAccess),
+            services.get(Processing),
+            services.get(Bus),
+        ),
+    )
+    services.add(
+        Files,
+        Files(
+            services.get(Database),
+            services.get(Config),
+            services.get(Storage),
+            services.get(FileAccess),
+            services.get(Processing),
+            services.get(FileChunks),
+            services.get(VectorStore),
+            services.get(Bus),
+        ),
+    )
+
+
+COMPONENT = Component(name="files", routers=routes.routers, setup=set_up)

@@ -23,7 +23,6 @@ from fastback.features.files.upload_form import Received
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http import BadRequest, HttpError
-from fastback.kit.http.binding import Services
 from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
 from fastback.providers.request_context import Asking
 
@@ -183,18 +182,3 @@ def shown(file: Brief, data: dict[str, Any], *, process: bool) -> dict[str, Any]
         "updated_at": file.updated_at,
     }
     return {**answer, "status": True, "path": file.path} if process else answer
-
-
-async def start(services: Services) -> None:
-    """Add `Uploads`."""
-    services.add(
-        Uploads,
-        Uploads(
-            services.get(Database),
-            services.get(Config),
-            services.get(Storage),
-            services.get(FileAccess),
-            services.get(Processing),
-            services.get(Bus),
-        ),
-    )

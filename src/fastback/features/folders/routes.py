@@ -9,21 +9,13 @@ from msgspec import UNSET, UnsetType
 
 from fastback import messages
 from fastback.access.events import GrantsChanged
-from fastback.access.grants import Grants
 from fastback.access.guards import VerifiedUser
-from fastback.access.permissions import Permissions
-from fastback.config import Config
 from fastback.features.chats.lists import read_state
 from fastback.features.chats.messages import active_answers
-from fastback.features.files.access import FileAccess
 from fastback.features.folders import chats, store
 from fastback.features.folders.service import Folders, below, dumped
 from fastback.features.folders.store import Folder
-from fastback.kit.bus import Bus
-from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, Invalid, Router
-from fastback.kit.http.binding import Services
-from fastback.kit.tasks import Tasks
 from fastback.records.listing import people
 
 router = Router("/api/v1/folders")
@@ -32,22 +24,6 @@ Answer = dict[str, Any]
 
 #: Chats of a shared folder on a page, and without paging.
 PAGE, ALL = 10, 60
-
-
-async def start(services: Services) -> None:
-    """Add `Folders`."""
-    services.add(
-        Folders,
-        Folders(
-            services.get(Database),
-            services.get(Config),
-            services.get(Permissions),
-            services.get(Grants),
-            services.get(Tasks),
-            services.get(Bus),
-            services.get(FileAccess),
-        ),
-    )
 
 
 def _icon(folder: Folder) -> Answer | None:

@@ -18,7 +18,6 @@ from fastback.features.plugins.valves import Valves
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, IntegrityError, Transaction
 from fastback.kit.http import BadRequest, NotFound, Unauthorized
-from fastback.kit.http.binding import Services
 from fastback.records.revisions import Snapshot, Versions
 
 KIND: Final = "function"
@@ -211,9 +210,3 @@ class Functions:
     async def changed(self) -> None:
         """Tell that functions were written."""
         await self._bus.publish(FunctionsChanged())
-
-
-async def start(services: Services) -> None:
-    """Add `Functions`."""
-    db: Database = services.get(Database)
-    services.add(Functions, Functions(db, services.get(Plugins), services.get(Valves), services.get(Bus)))

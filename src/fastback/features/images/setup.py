@@ -5,11 +5,15 @@ from __future__ import annotations
 import aiohttp
 
 from fastback.config import Config
+from fastback.features.images import routes
 from fastback.features.images.engines import Engines
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.settings import Settings
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `Engines`."""
     services.add(Engines, Engines(services.get(aiohttp.ClientSession), services.get(Config), services.get(Settings)))
+
+
+COMPONENT = Component(name="images", routers=[routes.router], setup=set_up)

@@ -8,6 +8,7 @@ from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.files.chunks import FileChunks
 from fastback.features.files.removal import FileRemoval
+from fastback.features.knowledge import routes
 from fastback.features.knowledge.descriptions import Descriptions
 from fastback.features.knowledge.external import Connections
 from fastback.features.knowledge.listing import INDEX, PENDING_INDEX, FileLists
@@ -17,7 +18,7 @@ from fastback.features.knowledge.sources import Sources
 from fastback.features.models.service import Workspace
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, indexes
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.records.ownership import Ownership
 from fastback.retrieval.external.search import ExternalSearch
@@ -25,15 +26,15 @@ from fastback.retrieval.interfaces import Embedder, VectorStore
 from fastback.settings import Settings
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `Library`, what the routes of knowledge ask for."""
-    db: Database = services.get(Database)
-    settings: Settings = services.get(Settings)
-    owned: Ownership = services.get(Ownership)
-    workspace: Workspace = services.get(Workspace)
-    tasks: Tasks = services.get(Tasks)
-    embedder: Embedder = services.get(Embedder)
-    vectors: VectorStore = services.get(VectorStore)
+    db = services.get(Database)
+    settings = services.get(Settings)
+    owned = services.get(Ownership)
+    workspace = services.get(Workspace)
+    tasks = services.get(Tasks)
+    embedder = services.get(Embedder)
+    vectors = services.get(VectorStore)
     contents = Contents(
         db,
         services.get(FileAccess),
@@ -62,3 +63,6 @@ async def start(services: Services) -> None:
             await indexes.ensure(db, PENDING_INDEX)
 
     tasks.background(index())
+
+
+COMPONENT = Component(name="knowledge", routers=routes.routers, setup=set_up)

@@ -5,21 +5,22 @@ from __future__ import annotations
 from fastback.access.events import UserDeleted
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.features.memories import routes
 from fastback.features.memories.service import Memories
 from fastback.features.memories.vectors import MemoryVectors
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.retrieval.interfaces import Embedder, VectorStore
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `Memories`; a user's vectors go with the user."""
-    db: Database = services.get(Database)
-    config: Config = services.get(Config)
-    bus: Bus = services.get(Bus)
-    embedder: Embedder = services.get(Embedder)
-    store: VectorStore = services.get(VectorStore)
+    db = services.get(Database)
+    config = services.get(Config)
+    bus = services.get(Bus)
+    embedder = services.get(Embedder)
+    store = services.get(VectorStore)
     vectors = MemoryVectors(db, config, embedder, store)
     services.add(Memories, Memories(db, config, services.get(Permissions), bus, vectors))
 
@@ -27,3 +28,6 @@ async def start(services: Services) -> None:
         await vectors.forget_all(event.user_id)
 
     bus.subscribe(UserDeleted, forget)
+
+
+COMPONENT = Component(name="memories", routers=[routes.router], setup=set_up)

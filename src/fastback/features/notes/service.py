@@ -19,7 +19,6 @@ from fastback.features.notes.schemas import NoteChange, NoteForm, clean
 from fastback.features.notes.store import Note
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, NotFound, Unauthorized
-from fastback.kit.http.binding import Services
 from fastback.records.ownership import Ownership
 
 KIND: Final = "note"
@@ -181,9 +180,3 @@ def _file_ids(entries: Any) -> set[str]:
         return set()
     found = [one.get("id") for one in entries if isinstance(one, dict) and one.get("type") == "file"]
     return {one for one in found if isinstance(one, str) and one}
-
-
-async def start(services: Services) -> None:
-    """Add `Notes`."""
-    owned: Ownership = services.get(Ownership)
-    services.add(Notes, Notes(owned, services.get(Config), services.get(FileAccess), services.get(Bus)))

@@ -15,7 +15,6 @@ import msgspec
 
 import fastback
 from fastback.access.identity import User
-from fastback.kit.http.binding import Services
 from fastback.settings import Settings
 
 Kind = Literal["tool", "function"]
@@ -164,8 +163,3 @@ async def _said(question: bytes, folder: str) -> bytes:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
-
-
-async def start(services: Services) -> None:
-    """Add `Plugins`."""
-    services.add(Plugins, Plugins(services.get(Settings)))

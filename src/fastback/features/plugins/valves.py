@@ -19,7 +19,6 @@ from fastback.features.users import store as users
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Executor
 from fastback.kit.http import BadRequest, Unauthorized
-from fastback.kit.http.binding import Services
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.plugins")
@@ -128,8 +127,3 @@ async def filled(
     if found is None:
         raise Unauthorized(messages.NOT_FOUND)
     return found
-
-
-async def start(services: Services) -> None:
-    """Add `Valves`."""
-    services.add(Valves, Valves(services.get(Database), services.get(Settings), services.get(Bus)))

@@ -11,7 +11,7 @@ from fastback import messages
 from fastback.access.guards import AdminUser
 from fastback.config import Config
 from fastback.features.retrieval import settings_pages
-from fastback.features.retrieval.setup import Translation
+from fastback.features.retrieval.translation import Translation
 from fastback.kit.http import BadRequest, Router
 from fastback.retrieval.interfaces import Reranker, RetrievalError
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastback.config import Config
+from fastback.features.server import routes
 from fastback.features.server.readiness import Readiness
 from fastback.features.server.routes import ConfigBodies
 from fastback.features.server.usage import Usage
 from fastback.frontend import fetch
 from fastback.frontend.changelog import Changelog
 from fastback.kit.db import Database
-from fastback.kit.http.binding import Services
 from fastback.kit.redis import Redis
+from fastback.kit.services import Component, Services
 from fastback.settings import Settings
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `ConfigBodies`, `Changelog`, `Usage` and `Readiness`."""
-    settings: Settings = services.get(Settings)
+    settings = services.get(Settings)
     bodies = ConfigBodies(settings, services.get(Config))
     path = fetch.location(cache=Path(settings.fastback_cache_dir) if settings.fastback_cache_dir else None)
     services.add(ConfigBodies, bodies)
@@ -26,3 +27,6 @@ async def start(services: Services) -> None:
     services.add(Usage, Usage())
     redis = services.get(Redis) if services.has(Redis) else None
     services.add(Readiness, Readiness(services.get(Database), redis))
+
+
+COMPONENT = Component(name="server", routers=[routes.router], setup=set_up)

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
-from fastback.completions.request import is_stored
 from fastback.config import Config
+from fastback.features.chats.chat_ids import is_stored
 from fastback.providers.server_access import opens
 from fastback.settings import Settings
 

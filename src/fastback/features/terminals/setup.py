@@ -7,15 +7,16 @@ import aiohttp
 from fastback.access.identity import Identities
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.features.terminals import routes
 from fastback.features.terminals.proxy_routes import TerminalProxy
 from fastback.features.terminals.servers import Terminals
 from fastback.features.terminals.socket import TerminalSocket
 from fastback.kit.bus import Bus
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.settings import Settings
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `Terminals`, `TerminalProxy` and `TerminalSocket`."""
     settings, client = services.get(Settings), services.get(aiohttp.ClientSession)
     terminals = Terminals(services.get(Config), settings, services.get(Permissions))
@@ -25,3 +26,6 @@ async def start(services: Services) -> None:
         TerminalSocket,
         TerminalSocket(services.get(Identities), terminals, client, settings, services.get(Bus)),
     )
+
+
+COMPONENT = Component(name="terminals", routers=routes.routers, setup=set_up)

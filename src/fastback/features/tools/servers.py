@@ -13,7 +13,6 @@ import msgspec
 from fastback.config import Config
 from fastback.config.store import ConfigChanged
 from fastback.kit.bus import Bus
-from fastback.kit.http.binding import Services
 from fastback.settings import Settings
 from fastback.settings.tls import client_ssl
 
@@ -154,16 +153,3 @@ def _decoded(body: bytes) -> Document:
     if not isinstance(found, dict):
         raise ToolServerFailed("its description is no object")
     return found
-
-
-async def start(services: Services) -> None:
-    """Add `ToolServers`."""
-    services.add(
-        ToolServers,
-        ToolServers(
-            services.get(aiohttp.ClientSession),
-            services.get(Config),
-            services.get(Settings),
-            services.get(Bus),
-        ),
-    )

@@ -17,7 +17,6 @@ from fastback.features.tools.store import Tool
 from fastback.kit.bus import Bus
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, NotFound, Unauthorized
-from fastback.kit.http.binding import Services
 from fastback.records.ownership import Ownership
 from fastback.records.revisions import Snapshot, Versions
 
@@ -179,9 +178,3 @@ class Tools:
     async def _changed(self, tool_id: str) -> None:
         await self._bus.publish(ToolChanged(tool_id))
         await self.owned.changed(KIND, tool_id)
-
-
-async def start(services: Services) -> None:
-    """Add `Tools`."""
-    owned: Ownership = services.get(Ownership)
-    services.add(Tools, Tools(owned, services.get(Plugins), services.get(Valves), services.get(Bus)))

@@ -7,9 +7,8 @@ import binascii
 import hashlib
 import re
 import urllib.parse
-from pathlib import Path
 
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from fastback.kit.http.errors import Invalid
 from fastback.settings import Settings
@@ -43,21 +42,6 @@ def check_picture(url: str | None, settings: Settings) -> None:
     if flaw is not None:
         words = f"Value error, Invalid profile image URL: {flaw}"
         raise Invalid.at(["body", "profile_image_url"], words, value=url)
-
-
-class DefaultPictures:
-    """Finds the pictures that ship with the frontend; `directories` are searched in order."""
-
-    def __init__(self, directories: list[Path]) -> None:
-        self._directories = directories
-
-    def response(self, name: str) -> Response:
-        """The picture as a file, or a redirect to where the page has it."""
-        for directory in self._directories:
-            path = directory / name
-            if path.is_file():
-                return FileResponse(path, headers={"cache-control": "max-age=3600"})
-        return RedirectResponse(f"/static/{name}", 302)
 
 
 def stored_picture(url: str | None, *, allowed: frozenset[str], forward: bool) -> Response | None:

@@ -9,7 +9,8 @@ from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.groups.store import Group
 from fastback.features.users import admin_routes, own_routes, permission_routes, store, usage_routes
 from fastback.features.users.admin_routes import JoinedGroup, joined_groups
-from fastback.features.users.pictures import DefaultPictures, allowed_types, stored_picture
+from fastback.features.users.pictures import allowed_types, stored_picture
+from fastback.frontend.default_pictures import DefaultPictures
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotBuilt, Router
 from fastback.settings import Settings

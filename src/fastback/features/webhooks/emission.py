@@ -17,8 +17,8 @@ from fastback.access.activity import Audience, Happened
 from fastback.access.identity import Identity, User
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http.binding import Services
 from fastback.kit.http.routing import Route, Router
+from fastback.kit.services import Services
 
 log = logging.getLogger("fastback.events")
 
@@ -108,9 +108,9 @@ def telling(router: Router, table: Table, services: Services) -> Router:
 
 
 def _told(handler: Callable[..., Any], what: Telling, services: Services) -> Callable[..., Any]:
-    audience: Audience = services.get(Audience)
-    bus: Bus = services.get(Bus)
-    db: Database = services.get(Database)
+    audience = services.get(Audience)
+    bus = services.get(Bus)
+    db = services.get(Database)
 
     @functools.wraps(handler)
     async def told(**arguments: Any) -> Any:

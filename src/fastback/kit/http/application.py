@@ -9,10 +9,11 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from fastback.kit.http.binding import Services, bind
+from fastback.kit.http.binding import bind
 from fastback.kit.http.body import JsonBytes, encoder
 from fastback.kit.http.errors import HttpError
 from fastback.kit.http.routing import Call, Route, Router, Trie
+from fastback.kit.services import Services
 
 log = logging.getLogger("fastback.http")
 

@@ -21,6 +21,7 @@ from fastback.kit.http.coercion import Loc, Problem, missing, problem
 from fastback.kit.http.errors import BadRequest, HttpError, Invalid
 from fastback.kit.http.routing import Call
 from fastback.kit.http.validation import bare, check, likeness
+from fastback.kit.services import Services
 
 _MISSING: Any = object()
 _BODY: Loc = ("body",)
@@ -33,22 +34,6 @@ class Resolver(Protocol):
     """
 
     def bind(self, services: Services) -> Callable[[Request], Any]: ...
-
-
-class Services:
-    """What handlers may ask for by type: the database, the configuration, the registry of models, …"""
-
-    def __init__(self) -> None:
-        self._known: dict[Any, Any] = {}
-
-    def add(self, kind: Any, service: Any) -> None:
-        self._known[kind] = service
-
-    def get(self, kind: Any) -> Any:
-        return self._known[kind]
-
-    def has(self, kind: Any) -> bool:
-        return kind in self._known
 
 
 Extract = Callable[[dict[str, str], Mapping[str, list[str]], list[Problem]], Any]

@@ -6,7 +6,7 @@ import aiohttp
 
 from fastback.access.permissions import Permissions
 from fastback.config import Config
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.retrieval.extraction.local import Local
 from fastback.retrieval.extraction.service import Extraction
@@ -15,14 +15,17 @@ from fastback.retrieval.splitting.service import Splitting
 from fastback.settings import Settings
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `Extractor` and `Splitter`."""
-    config: Config = services.get(Config)
-    settings: Settings = services.get(Settings)
-    tasks: Tasks = services.get(Tasks)
+    config = services.get(Config)
+    settings = services.get(Settings)
+    tasks = services.get(Tasks)
     extraction = Extraction(config, settings, services.get(aiohttp.ClientSession), services.get(Permissions), Local())
     splitting = Splitting(config, settings)
     services.add(Extractor, extraction)
     services.add(Splitter, splitting)
     tasks.at_end(extraction.close)
     tasks.at_end(splitting.close)
+
+
+COMPONENT = Component(name="extraction", setup=set_up)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 from fastback.config import Config
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.retrieval.interfaces import Embedder, Reranker, VectorStore
 from fastback.retrieval.reranking.local import LocalReranker
@@ -15,14 +15,17 @@ from fastback.retrieval.setup import local_models
 from fastback.settings import Settings
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `Reranker` and `Retriever`."""
-    config: Config = services.get(Config)
-    settings: Settings = services.get(Settings)
-    tasks: Tasks = services.get(Tasks)
+    config = services.get(Config)
+    settings = services.get(Settings)
+    tasks = services.get(Tasks)
     sigmoid = settings.sentence_transformers_cross_encoder_sigmoid_activation_function
     local = LocalReranker(local_models(settings), sigmoid=sigmoid)
     reranker = ConfiguredReranker(services.get(aiohttp.ClientSession), config, settings, local)
     tasks.at_end(reranker.close)
     services.add(Reranker, reranker)
     services.add(Retriever, Retriever(config, services.get(Embedder), services.get(VectorStore), reranker))
+
+
+COMPONENT = Component(name="search of collections", setup=set_up)

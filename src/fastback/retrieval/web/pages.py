@@ -11,7 +11,7 @@ import aiohttp
 
 from fastback import messages
 from fastback.config import Config
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Services
 from fastback.kit.web_guard import BlockedAddress
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Workers
@@ -110,7 +110,7 @@ class Pages:
         name = filename_of(response, url)
         kind = response.headers.get("content-type", "").partition(";")[0].strip()
         async with self.fetching.file(response) as path:
-            extractor: Extractor = self._services.get(Extractor)
+            extractor = self._services.get(Extractor)
             found = await extractor.extract(path, name, kind or None, asking=asking)
         for document in found:
             document.metadata = {**document.metadata, "source": url}

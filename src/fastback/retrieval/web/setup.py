@@ -7,7 +7,7 @@ import os
 import aiohttp
 
 from fastback.config import Config
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.kit.web_guard import WebGuard
 from fastback.kit.workers.pool import Limits, Workers
@@ -24,13 +24,13 @@ _BROWSERS = Limits(processes=1, seconds=60, memory=None, idle=5, jobs=20)
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `WebGuard`, `Pages` and `WebSearch`."""
-    settings: Settings = services.get(Settings)
-    config: Config = services.get(Config)
-    client: aiohttp.ClientSession = services.get(aiohttp.ClientSession)
+    settings = services.get(Settings)
+    config = services.get(Config)
+    client = services.get(aiohttp.ClientSession)
     guard = WebGuard(settings.web_fetch_filter_list.split(","), local=settings.enable_local_web_fetch)
-    tasks: Tasks = services.get(Tasks)
+    tasks = services.get(Tasks)
     workers = Workers("fastback.retrieval.web.html", _LIMITS, name="pages")
     proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
     browsers = Workers("fastback.retrieval.web.browser", _BROWSERS, name="browser", environment=proxies)
@@ -40,3 +40,6 @@ async def start(services: Services) -> None:
     services.add(WebSearch, WebSearch(client, config, settings))
     tasks.at_end(workers.close)
     tasks.at_end(browsers.close)
+
+
+COMPONENT = Component(name="web", setup=set_up)

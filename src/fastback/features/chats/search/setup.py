@@ -7,16 +7,19 @@ from fastback.features.chats.search.indexer import Indexer
 from fastback.features.chats.search.service import ChatSearch
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.http.binding import Services
+from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 
 
-async def start(services: Services) -> None:
+async def set_up(services: Services) -> None:
     """Add `ChatSearch`; the index is opened and filled in the background."""
-    db: Database = services.get(Database)
+    db = services.get(Database)
     index = SearchIndex(db)
     indexer = Indexer(index, db, services.get(Bus))
     services.add(Indexer, indexer)
     services.add(ChatSearch, ChatSearch(db, index, indexer))
-    tasks: Tasks = services.get(Tasks)
+    tasks = services.get(Tasks)
     tasks.background(indexer.run())
+
+
+COMPONENT = Component(name="chat search", setup=set_up)

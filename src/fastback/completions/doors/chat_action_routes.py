@@ -1,0 +1,64 @@
+"""Operations on a stored chat that ask a model: going on after a tool call was decided, compacting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+
+from fastback import messages
+from fastback.access.guards import VerifiedUser
+from fastback.completions.compaction import TASK, Compactor
+from fastback.completions.service import Completions
+from fastback.features.chats import schemas, store
+from fastback.features.chats.messages import events, tool_calls
+from fastback.features.chats.service import Chats
+from fastback.kit.http import Conflict, Router, Unauthorized
+from fastback.providers.request_context import asking_of
+
+router = Router("/api/v1/chats")
+
+
+@router.post("/{chat_id}/messages/{message_id}/resolve")
+async def resolve(
+    request: Request,
+    chat_id: str,
+    message_id: str,
+    data: schemas.ResolveForm,
+    user: VerifiedUser,
+    chats: Chats,
+    completions: Completions,
+) -> dict[str, Any]:
+    """Decide on a tool call that waits; once none does, the model goes on."""
+    head = await store.head(chats.db, chat_id) if await chats.rights.may(chat_id, user, "write") else None
+    if head is None:
+        raise Unauthorized(messages.ACCESS_PROHIBITED)
+    resolved = await tool_calls.resolve(chats.db, chat_id, message_id, head.user_id, user, data)
+    shown = {"type": "chat:completion", "data": {"output": resolved.output}}
+    await events.tell(chats.bus, user.id, chat_id, message_id, shown)
+    answer: dict[str, Any] = {"status": True, "chat_id": chat_id, "message_id": message_id}
+    if not resolved.goes_on:
+        return {**answer, "task_ids": []}
+    turn = completions.read(await tool_calls.continuation(chats.db, chat_id, message_id, user))
+    started = await completions.start(turn, asking_of(request, user))
+    return {**answer, **msgspec.structs.asdict(started)}
+
+
+@router.post("/{chat_id}/compact")
+async def compact(
+    request: Request,
+    chat_id: str,
+    user: VerifiedUser,
+    chats: Chats,
+    compactor: Compactor,
+    data: schemas.CompactForm | None = None,
+) -> dict[str, Any]:
+    """Let a summary stand for all of the current branch but its last message."""
+    chat = await store.owned(chats.db, chat_id, user.id)
+    if chat is None:
+        raise Unauthorized(messages.NOT_FOUND)
+    if chats.tasks.of(chat_id):
+        raise Conflict("Wait for the current response to finish before compacting.")
+    asking = asking_of(request, user, chat_id=chat_id, task=TASK)
+    return await compactor.compact(chat, asking, user, data.model if data else None)

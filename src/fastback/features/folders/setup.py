@@ -1,0 +1,33 @@
+"""Build the services of folders."""
+
+from __future__ import annotations
+
+from fastback.access.grants import Grants
+from fastback.access.permissions import Permissions
+from fastback.config import Config
+from fastback.features.files.access import FileAccess
+from fastback.features.folders import routes
+from fastback.features.folders.service import Folders
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.services import Component, Services
+from fastback.kit.tasks import Tasks
+
+
+async def set_up(services: Services) -> None:
+    """Add the services of this component."""
+    services.add(
+        Folders,
+        Folders(
+            services.get(Database),
+            services.get(Config),
+            services.get(Permissions),
+            services.get(Grants),
+            services.get(Tasks),
+            services.get(Bus),
+            services.get(FileAccess),
+        ),
+    )
+
+
+COMPONENT = Component(name="folders", routers=[routes.router], setup=set_up)

@@ -1,0 +1,24 @@
+"""Build the services of functions."""
+
+from __future__ import annotations
+
+from fastback.features.functions import routes
+from fastback.features.functions.safe_mode import switch_functions_off
+from fastback.features.functions.service import Functions
+from fastback.features.plugins.loading import Plugins
+from fastback.features.plugins.valves import Valves
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.services import Component, Services
+from fastback.settings import Settings
+
+
+async def set_up(services: Services) -> None:
+    """Add the services of this component."""
+    db = services.get(Database)
+    services.add(Functions, Functions(db, services.get(Plugins), services.get(Valves), services.get(Bus)))
+    if services.get(Settings).safe_mode:
+        await switch_functions_off(db)
+
+
+COMPONENT = Component(name="functions", routers=routes.routers, setup=set_up)

@@ -1,0 +1,20 @@
+"""Build the services of notes."""
+
+from __future__ import annotations
+
+from fastback.config import Config
+from fastback.features.files.access import FileAccess
+from fastback.features.notes import routes
+from fastback.features.notes.service import Notes
+from fastback.kit.bus import Bus
+from fastback.kit.services import Component, Services
+from fastback.records.ownership import Ownership
+
+
+async def set_up(services: Services) -> None:
+    """Add the services of this component."""
+    owned = services.get(Ownership)
+    services.add(Notes, Notes(owned, services.get(Config), services.get(FileAccess), services.get(Bus)))
+
+
+COMPONENT = Component(name="notes", routers=routes.routers, setup=set_up)

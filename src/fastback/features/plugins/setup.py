@@ -1,0 +1,19 @@
+"""Build the services of plugins."""
+
+from __future__ import annotations
+
+from fastback.features.plugins.loading import Plugins
+from fastback.features.plugins.valves import Valves
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.services import Component, Services
+from fastback.settings import Settings
+
+
+async def set_up(services: Services) -> None:
+    """Add the services of this component."""
+    services.add(Plugins, Plugins(services.get(Settings)))
+    services.add(Valves, Valves(services.get(Database), services.get(Settings), services.get(Bus)))
+
+
+COMPONENT = Component(name="plugins", setup=set_up)

@@ -1,0 +1,8 @@
+"""List the routes of skills for the composition root."""
+
+from __future__ import annotations
+
+from fastback.features.skills import routes
+from fastback.kit.services import Component
+
+COMPONENT = Component(name="skills", routers=routes.routers)

@@ -1,0 +1,34 @@
+"""Build the services of tools."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from fastback.config import Config
+from fastback.features.plugins.loading import Plugins
+from fastback.features.plugins.valves import Valves
+from fastback.features.tools import routes
+from fastback.features.tools.servers import ToolServers
+from fastback.features.tools.service import Tools
+from fastback.kit.bus import Bus
+from fastback.kit.services import Component, Services
+from fastback.records.ownership import Ownership
+from fastback.settings import Settings
+
+
+async def set_up(services: Services) -> None:
+    """Add the services of this component."""
+    services.add(
+        ToolServers,
+        ToolServers(
+            services.get(aiohttp.ClientSession),
+            services.get(Config),
+            services.get(Settings),
+            services.get(Bus),
+        ),
+    )
+    owned = services.get(Ownership)
+    services.add(Tools, Tools(owned, services.get(Plugins), services.get(Valves), services.get(Bus)))
+
+
+COMPONENT = Component(name="tools", routers=routes.routers, setup=set_up)

@@ -1,0 +1,24 @@
+"""Build the services of records."""
+
+from __future__ import annotations
+
+from fastback.access.grants import Grants
+from fastback.access.permissions import Permissions
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.services import Component, Services
+from fastback.records.listing import Catalog
+from fastback.records.ownership import Ownership
+from fastback.settings import Settings
+
+
+async def set_up(services: Services) -> None:
+    """Add the services of this component."""
+    services.add(
+        Catalog,
+        Catalog(services.get(Database), services.get(Grants), services.get(Permissions), services.get(Settings)),
+    )
+    services.add(Ownership, Ownership(services.get(Catalog), services.get(Bus)))
+
+
+COMPONENT = Component(name="records", setup=set_up)
