@@ -215,11 +215,11 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
         permissions = Permissions(db, config, bus)
         tokens = Tokens(settings.webui_secret_key)
         identities = Identities(
-            db,
-            tokens,
-            config,
-            permissions,
-            bus,
+            db=db,
+            tokens=tokens,
+            config=config,
+            permissions=permissions,
+            bus=bus,
             revocations=Revocations(redis, bus) if redis is not None else None,
             seen_every=settings.database_user_active_status_update_interval,
         )
@@ -283,7 +283,7 @@ def _dressed(http: Asgi, services: Services) -> Asgi:
     """What the settings lay around every answer; a layer that has nothing to do is not there."""
     settings = services.get(Settings)
     if services.has(AuditLog):
-        http = Audited(http, services.get(AuditLog), services.get(Identities), settings)
+        http = Audited(app=http, audit=services.get(AuditLog), identities=services.get(Identities), settings=settings)
     if settings.enable_compression_middleware:
         http = Compression(http)
     if settings.custom_api_key_header.lower() != API_KEY_HEADER:

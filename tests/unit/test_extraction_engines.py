@@ -96,7 +96,7 @@ async def extract(engine: Engine, tmp_path: Path) -> AsyncIterator[Extract]:
             settings = settings or Settings(data_dir=str(tmp_path))
             defaults = {**keys.defaults({}), "rag.content_extraction_engine": chosen, **named}
             config = Config(cast(Any, None), settings, Bus(), defaults)
-            made = Extraction(config, settings, client, cast(Any, None), local)
+            made = Extraction(config=config, settings=settings, client=client, permissions=cast(Any, None), local=local)
             return await made.extract(path, filename, content_type, asking=asking)
 
         yield extract

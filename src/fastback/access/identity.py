@@ -90,12 +90,12 @@ class Identities:
 
     def __init__(
         self,
+        *,
         db: Database,
         tokens: Tokens,
         config: Config,
         permissions: Permissions,
         bus: Bus,
-        *,
         revocations: Revocations | None = None,
         seen_every: float = 0.0,
     ) -> None:

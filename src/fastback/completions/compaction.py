@@ -50,7 +50,7 @@ class Compactor:
     """Compacts branches of chats."""
 
     def __init__(
-        self, db: Database, config: Config, registry: ModelRegistry, provider: Provider, context: ContextUsage
+        self, *, db: Database, config: Config, registry: ModelRegistry, provider: Provider, context: ContextUsage
     ) -> None:
         self._db = db
         self._config = config

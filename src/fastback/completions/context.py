@@ -60,6 +60,7 @@ class Context:
 
     def __init__(
         self,
+        *,
         db: Database,
         config: Config,
         registry: ModelRegistry,

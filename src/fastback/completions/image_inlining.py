@@ -52,7 +52,7 @@ class Pictures:
     """Puts pictures into messages."""
 
     def __init__(
-        self, db: Database, storage: Storage, access: FileAccess, fetching: Fetching, *, guess: bool = False
+        self, *, db: Database, storage: Storage, access: FileAccess, fetching: Fetching, guess: bool = False
     ) -> None:
         """With `guess` the ending of a file says what it is where nothing else does."""
         self._db = db

@@ -43,12 +43,12 @@ class Completions:
 
     def __init__(
         self,
+        *,
         services: TurnServices,
         registry: ModelRegistry,
         permissions: Permissions,
         rights: access.ChatAccess,
         files: FileAccess,
-        *,
         alone: bool,
     ) -> None:
         """`alone`: no other process writes answers into this database."""
@@ -149,10 +149,10 @@ class Completions:
         started = []
         for number, place in enumerate(places):
             turn = Turn(
-                request,
-                models[place.model_id],
-                msgspec.structs.replace(asking, message_id=str(place.message_id)),
-                str(place.message_id),
+                request=request,
+                model=models[place.model_id],
+                asking=msgspec.structs.replace(asking, message_id=str(place.message_id)),
+                message_id=str(place.message_id),
                 folder_id=folder_id,
                 tasks_wanted=self._tasks_of(request, first=number == 0),
                 services=self.services,

@@ -53,20 +53,42 @@ async def set_up(services: Services) -> None:
     settings = services.get(Settings)
     registry = services.get(ModelRegistry)
     bus = services.get(Bus)
-    provider = Provider(services.get(aiohttp.ClientSession), settings, services.get(Permissions), bus)
-    follow_ups = FollowUps(db, config, registry, provider)
+    provider = Provider(
+        client=services.get(aiohttp.ClientSession), settings=settings, permissions=services.get(Permissions), bus=bus
+    )
+    follow_ups = FollowUps(db=db, config=config, registry=registry, provider=provider)
     rights = services.get(ChatAccess)
     elsewhere = Elsewhere(services.get(Pages), services.get(ExternalSearch), services.get(Connections))
-    finder = Finder(db, config, _reader(services), elsewhere, services.get(Retriever), follow_ups)
+    finder = Finder(
+        db=db,
+        config=config,
+        reader=_reader(services),
+        elsewhere=elsewhere,
+        retriever=services.get(Retriever),
+        follow_ups=follow_ups,
+    )
     web = WebStage(config, services.get(WebResults), follow_ups)
     recall = Recall(config, services.get(Memories))
-    compactor = Compactor(db, config, registry, provider, services.get(ContextUsage))
+    compactor = Compactor(
+        db=db, config=config, registry=registry, provider=provider, context=services.get(ContextUsage)
+    )
     watchers = ChatWatchers()
     turn_services = TurnServices(
         db,
         bus,
         services.get(Tasks),
-        Context(db, config, registry, rights, compactor, finder, web, recall, _pictures(services), settings),
+        Context(
+            db=db,
+            config=config,
+            registry=registry,
+            chats=rights,
+            compactor=compactor,
+            finder=finder,
+            web=web,
+            recall=recall,
+            pictures=_pictures(services),
+            settings=settings,
+        ),
         provider,
         follow_ups,
         watchers,
@@ -80,7 +102,14 @@ async def set_up(services: Services) -> None:
     services.add(Compactor, compactor)
     alone = settings.websocket_manager != "redis"
     permissions = services.get(Permissions)
-    completions = Completions(turn_services, registry, permissions, rights, services.get(FileAccess), alone=alone)
+    completions = Completions(
+        services=turn_services,
+        registry=registry,
+        permissions=permissions,
+        rights=rights,
+        files=services.get(FileAccess),
+        alone=alone,
+    )
     bus.subscribe(UserDeleted, lambda event: completions.end_of(event.user_id))
     services.add(Completions, completions)
     if alone:  # else other processes may be in the middle of an answer
@@ -99,10 +128,10 @@ def _pictures(services: Services) -> Pictures:
     settings = services.get(Settings)
     pages = services.get(Pages)
     return Pictures(
-        services.get(Database),
-        services.get(Storage),
-        services.get(FileAccess),
-        pages.fetching,
+        db=services.get(Database),
+        storage=services.get(Storage),
+        access=services.get(FileAccess),
+        fetching=pages.fetching,
         guess=settings.enable_image_content_type_extension_fallback,
     )
 
@@ -111,13 +140,13 @@ def _reader(services: Services) -> Reader:
     db = services.get(Database)
     files = services.get(FileAccess)
     return Reader(
-        db,
-        services.get(Grants),
-        services.get(ChatAccess),
-        files,
-        Readable(db, services.get(Permissions), files),
-        services.get(CollectionAccess),
-        services.get(Settings),
+        db=db,
+        grants=services.get(Grants),
+        chats=services.get(ChatAccess),
+        files=files,
+        folders=Readable(db, services.get(Permissions), files),
+        collections=services.get(CollectionAccess),
+        settings=services.get(Settings),
     )
 
 

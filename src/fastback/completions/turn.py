@@ -50,11 +50,11 @@ class Turn:
 
     def __init__(
         self,
+        *,
         request: TurnRequest,
         model: Model,
         asking: Asking,
         message_id: str,
-        *,
         folder_id: str | None,
         tasks_wanted: dict[str, Any],
         services: TurnServices,

@@ -54,7 +54,7 @@ _REMOVE = 'DELETE FROM config WHERE "key" = ANY(:keys)'
 class Config:
     """Live values by key. Reading is a look-up; what it gives is shared: change a copy."""
 
-    def __init__(self, db: Database, settings: Settings, bus: Bus, defaults: Values) -> None:
+    def __init__(self, *, db: Database, settings: Settings, bus: Bus, defaults: Values) -> None:
         self._db = db
         self._settings = settings
         self._bus = bus
@@ -70,7 +70,7 @@ class Config:
     @classmethod
     async def load(cls, db: Database, settings: Settings, bus: Bus, env: Mapping[str, str]) -> Config:
         """Read the table, after putting it in order: reset, old file, old shapes, missing keys."""
-        config = cls(db, settings, bus, known.defaults(env))
+        config = cls(db=db, settings=settings, bus=bus, defaults=known.defaults(env))
         if settings.reset_config_on_start:
             await db.execute("config.clear", "DELETE FROM config")
         if settings.enable_persistent_config:
@@ -85,7 +85,7 @@ class Config:
     @classmethod
     async def peek(cls, db: Database, settings: Settings, env: Mapping[str, str]) -> Config:
         """Read the table as it is: nothing is put in order, nothing written."""
-        config = cls(db, settings, Bus(), known.defaults(env))
+        config = cls(db=db, settings=settings, bus=Bus(), defaults=known.defaults(env))
         await config.reload()
         return config
 

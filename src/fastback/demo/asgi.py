@@ -41,7 +41,7 @@ class Exchange:
     """A request and the way back to its client."""
 
     def __init__(
-        self, path: str, body: dict[str, Any], noted: dict[str, Any], send: Send, receive: Receive, rate: float
+        self, *, path: str, body: dict[str, Any], noted: dict[str, Any], send: Send, receive: Receive, rate: float
     ) -> None:
         self.path = path
         self.body = body

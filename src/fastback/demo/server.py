@@ -96,7 +96,9 @@ class DemoServer:
         elif not isinstance(body, dict):
             await send_json(send, openai.error("no JSON object"), 400)
         else:
-            await self._do(doing, Exchange(path, body, note, send, receive, self.rate))
+            await self._do(
+                doing, Exchange(path=path, body=body, noted=note, send=send, receive=receive, rate=self.rate)
+            )
 
     async def _do(self, doing: Callable[[Exchange], Awaitable[None]], exchange: Exchange) -> None:
         try:

@@ -25,7 +25,7 @@ class _Server(uvicorn.Server):
 class RunningUpstream:
     """A running server; also a context manager that stops it."""
 
-    def __init__(self, url: str, app: DemoServer, server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    def __init__(self, *, url: str, app: DemoServer, server: uvicorn.Server, task: asyncio.Task[None]) -> None:
         self.url = url
         #: The application, for what it was asked.
         self.app = app
@@ -76,4 +76,4 @@ async def start_upstream(host: str = "127.0.0.1", port: int = 0, *, tokens_per_s
             await task
             raise OSError("the demo model server did not start")
         await asyncio.sleep(0.005)
-    return RunningUpstream(f"http://{host}:{listening.getsockname()[1]}", app, server, task)
+    return RunningUpstream(url=f"http://{host}:{listening.getsockname()[1]}", app=app, server=server, task=task)

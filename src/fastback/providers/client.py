@@ -27,7 +27,7 @@ Payload = dict[str, Any]
 class ProviderFailed(Exception):
     """The provider refused: its status, the body it answered with, and the headers that say when to come back."""
 
-    def __init__(self, status: int, body: bytes, content_type: str, headers: dict[str, str]) -> None:
+    def __init__(self, *, status: int, body: bytes, content_type: str, headers: dict[str, str]) -> None:
         super().__init__(f"HTTP {status}")
         self.status = status
         self.body = body
@@ -140,7 +140,9 @@ def _bare(line: bytes) -> list[bytes]:
 class Provider:
     """Sends payloads to the connection behind a model."""
 
-    def __init__(self, client: aiohttp.ClientSession, settings: Settings, permissions: Permissions, bus: Bus) -> None:
+    def __init__(
+        self, *, client: aiohttp.ClientSession, settings: Settings, permissions: Permissions, bus: Bus
+    ) -> None:
         self._client = client
         self._bus = bus
         self._settings = settings
@@ -213,7 +215,9 @@ class Provider:
             body = b""
         finally:
             response.release()
-        failed = ProviderFailed(response.status, body, response.headers.get("content-type", ""), headers)
+        failed = ProviderFailed(
+            status=response.status, body=body, content_type=response.headers.get("content-type", ""), headers=headers
+        )
         content = failed.content()
         ours = protocol == "ollama"
         told = refused(

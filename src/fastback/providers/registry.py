@@ -82,6 +82,7 @@ class ModelRegistry:
 
     def __init__(
         self,
+        *,
         db: Database,
         config: Config,
         settings: Settings,

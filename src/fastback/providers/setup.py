@@ -20,14 +20,14 @@ async def set_up(services: Services) -> None:
     settings = services.get(Settings)
     tasks = services.get(Tasks)
     registry = ModelRegistry(
-        services.get(Database),
-        services.get(Config),
-        settings,
-        services.get(aiohttp.ClientSession),
-        services.get(Permissions),
-        services.get(Grants),
-        tasks,
-        services.get(Bus),
+        db=services.get(Database),
+        config=services.get(Config),
+        settings=settings,
+        client=services.get(aiohttp.ClientSession),
+        permissions=services.get(Permissions),
+        grants=services.get(Grants),
+        tasks=tasks,
+        bus=services.get(Bus),
     )
     services.add(ModelRegistry, registry)
     registry.refresh_soon()

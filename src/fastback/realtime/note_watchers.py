@@ -21,7 +21,7 @@ def room(note_id: str) -> str:
 class NoteRooms:
     """Who follows which note: a room for each."""
 
-    def __init__(self, realtime: Realtime, documents: Documents, notes: Notes, bus: Bus) -> None:
+    def __init__(self, *, realtime: Realtime, documents: Documents, notes: Notes, bus: Bus) -> None:
         self._realtime = realtime
         self._documents = documents
         self._notes = notes

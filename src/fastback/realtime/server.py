@@ -36,6 +36,7 @@ class Realtime:
 
     def __init__(
         self,
+        *,
         settings: Settings,
         db: Database,
         identities: Identities,

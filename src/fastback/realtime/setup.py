@@ -20,16 +20,16 @@ from fastback.settings import Settings
 async def set_up(services: Services) -> None:
     """Add `Realtime`."""
     realtime = Realtime(
-        services.get(Settings),
-        services.get(Database),
-        services.get(Identities),
-        services.get(ChatAccess),
-        services.get(Bus),
-        services.get(ChatWatchers),
+        settings=services.get(Settings),
+        db=services.get(Database),
+        identities=services.get(Identities),
+        rights=services.get(ChatAccess),
+        bus=services.get(Bus),
+        watchers=services.get(ChatWatchers),
     )
     services.add(Realtime, realtime)
     documents = Documents(realtime, services.get(Notes), services.get(Tasks))
-    NoteRooms(realtime, documents, services.get(Notes), services.get(Bus))
+    NoteRooms(realtime=realtime, documents=documents, notes=services.get(Notes), bus=services.get(Bus))
     usage = services.get(Usage)
     usage.models_in_use = realtime.sessions.models_in_use
 

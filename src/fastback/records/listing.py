@@ -39,7 +39,7 @@ async def people(db: Executor, user_ids: list[str]) -> dict[str, Person]:
 class Catalog:
     """Runs such reads."""
 
-    def __init__(self, db: Database, grants: Grants, permissions: Permissions, settings: Settings) -> None:
+    def __init__(self, *, db: Database, grants: Grants, permissions: Permissions, settings: Settings) -> None:
         self.db = db
         self.grants = grants
         self.permissions = permissions

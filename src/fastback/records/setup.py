@@ -16,7 +16,12 @@ async def set_up(services: Services) -> None:
     """Add the services of this component."""
     services.add(
         Catalog,
-        Catalog(services.get(Database), services.get(Grants), services.get(Permissions), services.get(Settings)),
+        Catalog(
+            db=services.get(Database),
+            grants=services.get(Grants),
+            permissions=services.get(Permissions),
+            settings=services.get(Settings),
+        ),
     )
     services.add(Ownership, Ownership(services.get(Catalog), services.get(Bus)))
 

@@ -48,7 +48,7 @@ def make_embedder(config: Config, settings: Settings, client: aiohttp.ClientSess
     """The embedder of the settings."""
     local = Local(local_models(settings), fetched=_fetched(settings), offline=settings.offline_mode)
     cache = EmbeddingCache(factory.directory(settings), settings.fastback_embedding_cache_mb << 20)
-    return Embeddings(config, settings, client, local, cache)
+    return Embeddings(config=config, settings=settings, client=client, local=local, cache=cache)
 
 
 def local_models(settings: Settings) -> Callable[[str], Path | None]:

@@ -60,7 +60,7 @@ class _Kept:
 class Audited:
     """ASGI middleware around the application."""
 
-    def __init__(self, app: Asgi, audit: AuditLog, identities: Identities, settings: Settings) -> None:
+    def __init__(self, *, app: Asgi, audit: AuditLog, identities: Identities, settings: Settings) -> None:
         self._app = app
         self._log = audit
         self._identities = identities

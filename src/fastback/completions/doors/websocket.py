@@ -49,7 +49,12 @@ class ChatSocket:
             return
         await send({"type": "websocket.accept"})
         headers = dict(scope["headers"])
-        talk = _Talk(self._completions, headers.get(b"user-agent", b"").decode("latin-1"), receive, send)
+        talk = _Talk(
+            completions=self._completions,
+            user_agent=headers.get(b"user-agent", b"").decode("latin-1"),
+            receive=receive,
+            send=send,
+        )
         if identity is None:
             identity = await self._introduced(talk)
             if identity is None:
@@ -87,7 +92,7 @@ class _Gone(Exception):
 class _Talk:
     """One connection: reads while a turn runs, so that it can be cancelled."""
 
-    def __init__(self, completions: Completions, user_agent: str, receive: Receive, send: Send) -> None:
+    def __init__(self, *, completions: Completions, user_agent: str, receive: Receive, send: Send) -> None:
         self._completions = completions
         self._user_agent = user_agent
         self._receive = receive

@@ -102,6 +102,7 @@ class Reader:
 
     def __init__(
         self,
+        *,
         db: Database,
         grants: Grants,
         chats: ChatAccess,

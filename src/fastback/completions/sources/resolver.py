@@ -44,6 +44,7 @@ class Finder:
 
     def __init__(
         self,
+        *,
         db: Database,
         config: Config,
         reader: Reader,

@@ -30,7 +30,7 @@ Emit = Callable[[str, Any], Awaitable[None]]
 class FollowUps:
     """Does the tasks that a request asked for, each on its own: one that fails keeps no other from its result."""
 
-    def __init__(self, db: Database, config: Config, registry: ModelRegistry, provider: Provider) -> None:
+    def __init__(self, *, db: Database, config: Config, registry: ModelRegistry, provider: Provider) -> None:
         self._db = db
         self._config = config
         self._registry = registry

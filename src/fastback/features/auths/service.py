@@ -41,6 +41,7 @@ class Accounts:
 
     def __init__(
         self,
+        *,
         db: Database,
         settings: Settings,
         config: Config,

@@ -20,14 +20,14 @@ async def set_up(services: Services) -> None:
     """Add `Accounts`."""
     settings = services.get(Settings)
     accounts = Accounts(
-        services.get(Database),
-        settings,
-        services.get(Config),
-        services.get(Tokens),
-        services.get(Passwords),
-        services.get(Permissions),
-        services.get(Bus),
-        RateLimiter(services.get(Redis) if services.has(Redis) else None),
+        db=services.get(Database),
+        settings=settings,
+        config=services.get(Config),
+        tokens=services.get(Tokens),
+        passwords=services.get(Passwords),
+        permissions=services.get(Permissions),
+        bus=services.get(Bus),
+        limiter=RateLimiter(services.get(Redis) if services.has(Redis) else None),
     )
     services.add(Accounts, accounts)
     await accounts.first_administrator()

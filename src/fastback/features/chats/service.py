@@ -45,7 +45,7 @@ class Chats:
     """What the operations on chats share."""
 
     def __init__(
-        self, db: Database, permissions: Permissions, grants: Grants, rights: ChatAccess, tasks: Tasks, bus: Bus
+        self, *, db: Database, permissions: Permissions, grants: Grants, rights: ChatAccess, tasks: Tasks, bus: Bus
     ) -> None:
         self.db = db
         self.permissions = permissions

@@ -23,7 +23,14 @@ async def set_up(services: Services) -> None:
     grants = services.get(Grants)
     rights = ChatAccess(db, grants, services.get(Settings))
     services.add(ChatAccess, rights)
-    chats = Chats(db, services.get(Permissions), grants, rights, services.get(Tasks), services.get(Bus))
+    chats = Chats(
+        db=db,
+        permissions=services.get(Permissions),
+        grants=grants,
+        rights=rights,
+        tasks=services.get(Tasks),
+        bus=services.get(Bus),
+    )
     services.add(Chats, chats)
     services.add(Opening, Opening(chats))
     services.add(ContextUsage, ContextUsage(services.get(Config)))

@@ -89,7 +89,7 @@ async def verify_tool_server(
     headers = await server_headers(given, user, token_of(request), permissions)
     if connection.type == "mcp":
         try:
-            async with McpSession(client, settings, connection.url, headers) as session:
+            async with McpSession(client=client, settings=settings, url=connection.url, headers=headers) as session:
                 return {"status": True, "specs": await session.tools()}
         except McpFailed as error:
             log.info("MCP server %s: %s", connection.url, error)
@@ -121,7 +121,7 @@ class _Terminal:
     """A terminal server an administrator speaks to while setting it up."""
 
     def __init__(
-        self, client: aiohttp.ClientSession, settings: Settings, url: str, key: str | None, auth_type: str | None
+        self, *, client: aiohttp.ClientSession, settings: Settings, url: str, key: str | None, auth_type: str | None
     ) -> None:
         _check(settings)
         self._url = (url or "").rstrip("/")
@@ -172,7 +172,7 @@ async def verify_terminal_server(
 ) -> Answer:
     """Servers that run a terminal for each user know policies, plain ones do not."""
     one = filled(TerminalServer, data)
-    server = _Terminal(client, settings, one["url"], one["key"], one["auth_type"])
+    server = _Terminal(client=client, settings=settings, url=one["url"], key=one["key"], auth_type=one["auth_type"])
     if await server.answers("api/v1/policies"):
         return {"status": True, "type": "orchestrator"}
     if await server.answers("api/config"):
@@ -183,7 +183,7 @@ async def verify_terminal_server(
 @router.post("/terminal_servers/policy")
 async def policy(data: PolicyForm, user: AdminUser, settings: Settings, client: aiohttp.ClientSession) -> Any:
     """Read a policy; write it where one is sent."""
-    server = _Terminal(client, settings, data.url, data.key, data.auth_type)
+    server = _Terminal(client=client, settings=settings, url=data.url, key=data.key, auth_type=data.auth_type)
     return await server.ask(
         "GET" if data.policy_data is None else "PUT",
         f"api/v1/policies/{quote(data.policy_id, safe='')}",
@@ -195,7 +195,7 @@ async def policy(data: PolicyForm, user: AdminUser, settings: Settings, client: 
 @router.post("/terminal_servers/lifecycle")
 async def lifecycle(data: LifecycleForm, user: AdminUser, settings: Settings, client: aiohttp.ClientSession) -> Any:
     """Read a policy's lifecycle; write it where one is sent."""
-    server = _Terminal(client, settings, data.url, data.key, data.auth_type)
+    server = _Terminal(client=client, settings=settings, url=data.url, key=data.key, auth_type=data.auth_type)
     return await server.ask(
         "GET" if data.lifecycle_data is None else "PUT",
         f"api/v1/policies/{quote(data.policy_id, safe='')}/lifecycle",
@@ -207,7 +207,7 @@ async def lifecycle(data: LifecycleForm, user: AdminUser, settings: Settings, cl
 @router.post("/terminal_servers/refresh")
 async def refresh(data: RefreshForm, user: AdminUser, settings: Settings, client: aiohttp.ClientSession) -> Any:
     """Let a server renew its terminals."""
-    server = _Terminal(client, settings, data.url, data.key, data.auth_type)
+    server = _Terminal(client=client, settings=settings, url=data.url, key=data.key, auth_type=data.auth_type)
     body: Answer = {"only_idle": data.only_idle, "reset": data.reset}
     body |= {name: value for name in ("user_id", "policy_id") if (value := getattr(data, name))}
     return await server.ask("POST", "api/v1/terminals/refresh", body, failure="Failed to refresh terminals")

@@ -51,6 +51,7 @@ class Forwarding:
 
     def __init__(
         self,
+        *,
         config: Config,
         settings: Settings,
         client: aiohttp.ClientSession,

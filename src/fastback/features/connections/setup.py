@@ -17,12 +17,12 @@ from fastback.settings import Settings
 async def set_up(services: Services) -> None:
     """Add `Forwarding`."""
     forwarding = Forwarding(
-        services.get(Config),
-        services.get(Settings),
-        services.get(aiohttp.ClientSession),
-        services.get(ModelRegistry),
-        services.get(Permissions),
-        services.get(Bus),
+        config=services.get(Config),
+        settings=services.get(Settings),
+        client=services.get(aiohttp.ClientSession),
+        registry=services.get(ModelRegistry),
+        permissions=services.get(Permissions),
+        bus=services.get(Bus),
     )
     services.add(Forwarding, forwarding)
 

@@ -68,7 +68,7 @@ class _Document(msgspec.Struct):
 class FileAccess:
     """Answers the question for one file, or for many at once."""
 
-    def __init__(self, db: Database, permissions: Permissions, grants: Grants, chats: ChatAccess) -> None:
+    def __init__(self, *, db: Database, permissions: Permissions, grants: Grants, chats: ChatAccess) -> None:
         self._db = db
         self._permissions = permissions
         self._grants = grants

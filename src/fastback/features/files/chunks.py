@@ -52,7 +52,7 @@ class FileChunks:
     """Puts files into collections, and takes them out."""
 
     def __init__(
-        self, db: Database, config: Config, embedder: Embedder, vectors: VectorStore, indexer: Indexer, bus: Bus
+        self, *, db: Database, config: Config, embedder: Embedder, vectors: VectorStore, indexer: Indexer, bus: Bus
     ) -> None:
         self._db = db
         self._config = config

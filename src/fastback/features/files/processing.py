@@ -89,6 +89,7 @@ class Processing:
 
     def __init__(
         self,
+        *,
         db: Database,
         config: Config,
         storage: Storage,

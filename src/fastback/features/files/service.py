@@ -36,6 +36,7 @@ class Files:
 
     def __init__(
         self,
+        *,
         db: Database,
         config: Config,
         storage: Storage,

@@ -39,7 +39,9 @@ async def set_up(services: Services) -> None:
     services.add(Storage, storage)
     db = services.get(Database)
     chats = services.get(ChatAccess)
-    services.add(FileAccess, FileAccess(db, services.get(Permissions), services.get(Grants), chats))
+    services.add(
+        FileAccess, FileAccess(db=db, permissions=services.get(Permissions), grants=services.get(Grants), chats=chats)
+    )
     tasks = services.get(Tasks)
     tasks.background(asyncio.to_thread(remove_left, storage.directory, time.time()))
     for index in INDEXES:
@@ -47,26 +49,26 @@ async def set_up(services: Services) -> None:
     services.add(
         FileChunks,
         FileChunks(
-            services.get(Database),
-            services.get(Config),
-            services.get(Embedder),
-            services.get(VectorStore),
-            services.get(Indexer),
-            services.get(Bus),
+            db=services.get(Database),
+            config=services.get(Config),
+            embedder=services.get(Embedder),
+            vectors=services.get(VectorStore),
+            indexer=services.get(Indexer),
+            bus=services.get(Bus),
         ),
     )
     db = services.get(Database)
     services.add(FileRemoval, FileRemoval(db, services.get(Storage), services.get(FileChunks)))
     processing = Processing(
-        services.get(Database),
-        services.get(Config),
-        services.get(Storage),
-        services.get(FileChunks),
-        services.get(Extractor),
-        services.get(Indexer),
-        services.get(VectorStore),
-        services.get(Grants),
-        services.get(Bus),
+        db=services.get(Database),
+        config=services.get(Config),
+        storage=services.get(Storage),
+        chunks=services.get(FileChunks),
+        extractor=services.get(Extractor),
+        indexer=services.get(Indexer),
+        vectors=services.get(VectorStore),
+        grants=services.get(Grants),
+        bus=services.get(Bus),
     )
     services.add(Processing, processing)
     tasks = services.get(Tasks)
@@ -75,25 +77,25 @@ async def set_up(services: Services) -> None:
     services.add(
         Uploads,
         Uploads(
-            services.get(Database),
-            services.get(Config),
-            services.get(Storage),
-            services.get(FileAccess),
-            services.get(Processing),
-            services.get(Bus),
+            db=services.get(Database),
+            config=services.get(Config),
+            storage=services.get(Storage),
+            access=services.get(FileAccess),
+            processing=services.get(Processing),
+            bus=services.get(Bus),
         ),
     )
     services.add(
         Files,
         Files(
-            services.get(Database),
-            services.get(Config),
-            services.get(Storage),
-            services.get(FileAccess),
-            services.get(Processing),
-            services.get(FileChunks),
-            services.get(VectorStore),
-            services.get(Bus),
+            db=services.get(Database),
+            config=services.get(Config),
+            storage=services.get(Storage),
+            access=services.get(FileAccess),
+            processing=services.get(Processing),
+            chunks=services.get(FileChunks),
+            vectors=services.get(VectorStore),
+            bus=services.get(Bus),
         ),
     )
 

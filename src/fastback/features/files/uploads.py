@@ -50,7 +50,7 @@ class Uploads:
     """Takes files in."""
 
     def __init__(
-        self, db: Database, config: Config, storage: Storage, access: FileAccess, processing: Processing, bus: Bus
+        self, *, db: Database, config: Config, storage: Storage, access: FileAccess, processing: Processing, bus: Bus
     ) -> None:
         self._db = db
         self._config = config

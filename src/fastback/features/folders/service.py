@@ -29,6 +29,7 @@ class Folders:
 
     def __init__(
         self,
+        *,
         db: Database,
         config: Config,
         permissions: Permissions,

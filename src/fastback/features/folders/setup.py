@@ -19,13 +19,13 @@ async def set_up(services: Services) -> None:
     services.add(
         Folders,
         Folders(
-            services.get(Database),
-            services.get(Config),
-            services.get(Permissions),
-            services.get(Grants),
-            services.get(Tasks),
-            services.get(Bus),
-            services.get(FileAccess),
+            db=services.get(Database),
+            config=services.get(Config),
+            permissions=services.get(Permissions),
+            grants=services.get(Grants),
+            tasks=services.get(Tasks),
+            bus=services.get(Bus),
+            files=services.get(FileAccess),
         ),
     )
 

@@ -54,7 +54,7 @@ def snapshot(name: str, content: str, meta: Fields) -> Snapshot:
 class Functions:
     """Functions as records."""
 
-    def __init__(self, db: Database, plugins: Plugins, valves: Valves, bus: Bus) -> None:
+    def __init__(self, *, db: Database, plugins: Plugins, valves: Valves, bus: Bus) -> None:
         self.db = db
         self.plugins = plugins
         self.valves = valves

@@ -16,7 +16,9 @@ from fastback.settings import Settings
 async def set_up(services: Services) -> None:
     """Add the services of this component."""
     db = services.get(Database)
-    services.add(Functions, Functions(db, services.get(Plugins), services.get(Valves), services.get(Bus)))
+    services.add(
+        Functions, Functions(db=db, plugins=services.get(Plugins), valves=services.get(Valves), bus=services.get(Bus))
+    )
     if services.get(Settings).safe_mode:
         await switch_functions_off(db)
 

@@ -28,7 +28,7 @@ _TOGETHER = 64
 class Descriptions:
     """Keeps the collection."""
 
-    def __init__(self, db: Database, embedder: Embedder, vectors: VectorStore, tasks: Tasks) -> None:
+    def __init__(self, *, db: Database, embedder: Embedder, vectors: VectorStore, tasks: Tasks) -> None:
         self._db = db
         self._embedder = embedder
         self._vectors = vectors

@@ -41,12 +41,12 @@ class Contents:
 
     def __init__(
         self,
+        *,
         db: Database,
         access: FileAccess,
         chunks: FileChunks,
         removal: FileRemoval,
         vectors: VectorStore,
-        *,
         keeps_files: bool,
     ) -> None:
         self._db = db

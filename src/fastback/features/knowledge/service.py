@@ -48,7 +48,7 @@ class Library:
     """Knowledge as records."""
 
     def __init__(
-        self, owned: Ownership, workspace: Workspace, contents: Contents, descriptions: Descriptions, bus: Bus
+        self, *, owned: Ownership, workspace: Workspace, contents: Contents, descriptions: Descriptions, bus: Bus
     ) -> None:
         self.owned = owned
         self.db = owned.db

@@ -36,17 +36,19 @@ async def set_up(services: Services) -> None:
     embedder = services.get(Embedder)
     vectors = services.get(VectorStore)
     contents = Contents(
-        db,
-        services.get(FileAccess),
-        services.get(FileChunks),
-        services.get(FileRemoval),
-        vectors,
+        db=db,
+        access=services.get(FileAccess),
+        chunks=services.get(FileChunks),
+        removal=services.get(FileRemoval),
+        vectors=vectors,
         keeps_files=settings.enable_knowledge_file_retention,
     )
-    descriptions = Descriptions(db, embedder, vectors, tasks)
+    descriptions = Descriptions(db=db, embedder=embedder, vectors=vectors, tasks=tasks)
     services.add(Contents, contents)
     services.add(Descriptions, descriptions)
-    library = Library(owned, workspace, contents, descriptions, services.get(Bus))
+    library = Library(
+        owned=owned, workspace=workspace, contents=contents, descriptions=descriptions, bus=services.get(Bus)
+    )
     connections = Connections(services.get(Config), db)
     search = ExternalSearch(embedder, services.get(aiohttp.ClientSession))
     services.add(Library, library)

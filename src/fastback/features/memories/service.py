@@ -31,7 +31,7 @@ class Memories:
     """Changes rows and vectors together, and tells of it."""
 
     def __init__(
-        self, db: Database, config: Config, permissions: Permissions, bus: Bus, vectors: MemoryVectors
+        self, *, db: Database, config: Config, permissions: Permissions, bus: Bus, vectors: MemoryVectors
     ) -> None:
         self.db = db
         self.vectors = vectors

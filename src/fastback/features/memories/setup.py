@@ -21,8 +21,10 @@ async def set_up(services: Services) -> None:
     bus = services.get(Bus)
     embedder = services.get(Embedder)
     store = services.get(VectorStore)
-    vectors = MemoryVectors(db, config, embedder, store)
-    services.add(Memories, Memories(db, config, services.get(Permissions), bus, vectors))
+    vectors = MemoryVectors(db=db, config=config, embedder=embedder, vectors=store)
+    services.add(
+        Memories, Memories(db=db, config=config, permissions=services.get(Permissions), bus=bus, vectors=vectors)
+    )
 
     async def forget(event: UserDeleted) -> None:
         await vectors.forget_all(event.user_id)

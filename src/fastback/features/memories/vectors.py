@@ -36,7 +36,7 @@ def _metadata(memory: Memory) -> dict[str, Any]:
 class MemoryVectors:
     """Keeps them in step with the rows."""
 
-    def __init__(self, db: Database, config: Config, embedder: Embedder, vectors: VectorStore) -> None:
+    def __init__(self, *, db: Database, config: Config, embedder: Embedder, vectors: VectorStore) -> None:
         self._db = db
         self._config = config
         self._embedder = embedder

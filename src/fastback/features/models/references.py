@@ -62,7 +62,7 @@ class References:
     """Checks what models refer to."""
 
     def __init__(
-        self, db: Database, config: Config, grants: Grants, files: FileAccess, storage: Storage, *, bypass: bool
+        self, *, db: Database, config: Config, grants: Grants, files: FileAccess, storage: Storage, bypass: bool
     ) -> None:
         self._db = db
         self._storage = storage

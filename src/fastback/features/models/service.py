@@ -57,6 +57,7 @@ class Workspace:
 
     def __init__(
         self,
+        *,
         db: Database,
         grants: Grants,
         permissions: Permissions,

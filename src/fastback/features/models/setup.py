@@ -25,10 +25,26 @@ async def set_up(services: Services) -> None:
     permissions = services.get(Permissions)
     bypass = settings.bypass_admin_access_control
     references = References(
-        db, services.get(Config), grants, services.get(FileAccess), services.get(Storage), bypass=bypass
+        db=db,
+        config=services.get(Config),
+        grants=grants,
+        files=services.get(FileAccess),
+        storage=services.get(Storage),
+        bypass=bypass,
     )
     registry = services.get(ModelRegistry)
-    services.add(Workspace, Workspace(db, grants, permissions, registry, settings, references, services.get(Bus)))
+    services.add(
+        Workspace,
+        Workspace(
+            db=db,
+            grants=grants,
+            permissions=permissions,
+            registry=registry,
+            settings=settings,
+            references=references,
+            bus=services.get(Bus),
+        ),
+    )
 
 
 COMPONENT = Component(name="models", routers=routes.routers, setup=set_up)

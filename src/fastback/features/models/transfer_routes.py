@@ -79,7 +79,7 @@ class _Import:
     """One import: what there is already is known before the first model is written."""
 
     def __init__(
-        self, workspace: Workspace, uploads: Uploads, user: User, existing: dict[str, ModelRow], writable: set[str]
+        self, *, workspace: Workspace, uploads: Uploads, user: User, existing: dict[str, ModelRow], writable: set[str]
     ) -> None:
         self._workspace = workspace
         self._uploads = uploads
@@ -155,7 +155,7 @@ async def take_in(data: ImportForm, user: VerifiedUser, workspace: Workspace, up
     found = [one for one in data.models if _named(one)]
     existing = {row.id: row for row in await store.by_ids(workspace.db, [one["id"] for one in found])}
     writable = await workspace.grants.accessible(user.id, "model", list(existing), "write")
-    importing = _Import(workspace, uploads, user, existing, writable)
+    importing = _Import(workspace=workspace, uploads=uploads, user=user, existing=existing, writable=writable)
     for one in found:
         taken = await importing.take(one)
         if taken is not None:

@@ -29,7 +29,7 @@ Answer = dict[str, Any]
 class Notes:
     """Notes as records."""
 
-    def __init__(self, owned: Ownership, config: Config, files: FileAccess, bus: Bus) -> None:
+    def __init__(self, *, owned: Ownership, config: Config, files: FileAccess, bus: Bus) -> None:
         self.owned = owned
         self.db = owned.db
         self._config = config

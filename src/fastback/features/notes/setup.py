@@ -14,7 +14,9 @@ from fastback.records.ownership import Ownership
 async def set_up(services: Services) -> None:
     """Add the services of this component."""
     owned = services.get(Ownership)
-    services.add(Notes, Notes(owned, services.get(Config), services.get(FileAccess), services.get(Bus)))
+    services.add(
+        Notes, Notes(owned=owned, config=services.get(Config), files=services.get(FileAccess), bus=services.get(Bus))
+    )
 
 
 COMPONENT = Component(name="notes", routers=routes.routers, setup=set_up)

@@ -51,7 +51,7 @@ def words_of(message: Message) -> Words:
 class Notifications:
     """Listens to the bus."""
 
-    def __init__(self, targets: Targets, poster: Poster, db: Database, config: Config, tasks: Tasks) -> None:
+    def __init__(self, *, targets: Targets, poster: Poster, db: Database, config: Config, tasks: Tasks) -> None:
         self._targets = targets
         self._poster = poster
         self._db = db

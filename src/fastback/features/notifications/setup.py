@@ -21,7 +21,9 @@ async def set_up(services: Services) -> None:
     bus = services.get(Bus)
     targets = Targets(db, bus, services.get(WebGuard))
     services.add(Targets, targets)
-    telling = Notifications(targets, services.get(Poster), db, services.get(Config), services.get(Tasks))
+    telling = Notifications(
+        targets=targets, poster=services.get(Poster), db=db, config=services.get(Config), tasks=services.get(Tasks)
+    )
     bus.subscribe(Happened, telling.happened)
     audience = services.get(Audience)
     audience.add(telling.wanted)

@@ -49,7 +49,7 @@ def spellings(name: str) -> set[str]:
 class CollectionAccess:
     """Answers for many collections at once."""
 
-    def __init__(self, db: Database, permissions: Permissions, files: FileAccess, settings: Settings) -> None:
+    def __init__(self, *, db: Database, permissions: Permissions, files: FileAccess, settings: Settings) -> None:
         self._db = db
         self._permissions = permissions
         self._files = files

@@ -24,11 +24,19 @@ async def set_up(services: Services) -> None:
     services.add(Translation, Translation())
     db = services.get(Database)
     files = services.get(FileAccess)
-    access = CollectionAccess(db, services.get(Permissions), files, services.get(Settings))
+    access = CollectionAccess(
+        db=db, permissions=services.get(Permissions), files=files, settings=services.get(Settings)
+    )
     services.add(CollectionAccess, access)
     config = services.get(Config)
     search = services.get(WebSearch)
-    results = WebResults(config, services.get(Permissions), search, services.get(Pages), services.get(Indexer))
+    results = WebResults(
+        config=config,
+        permissions=services.get(Permissions),
+        search=search,
+        pages=services.get(Pages),
+        indexer=services.get(Indexer),
+    )
     services.add(WebResults, results)
     pages = services.get(Pages)
     services.add(WebFiles, WebFiles(db, pages.fetching, services.get(Uploads)))

@@ -35,7 +35,7 @@ class WebResults:
     """Searches for those who may."""
 
     def __init__(
-        self, config: Config, permissions: Permissions, search: WebSearch, pages: Pages, indexer: Indexer
+        self, *, config: Config, permissions: Permissions, search: WebSearch, pages: Pages, indexer: Indexer
     ) -> None:
         self._config = config
         self._permissions = permissions

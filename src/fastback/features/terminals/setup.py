@@ -24,7 +24,13 @@ async def set_up(services: Services) -> None:
     services.add(TerminalProxy, TerminalProxy(terminals, client, settings))
     services.add(
         TerminalSocket,
-        TerminalSocket(services.get(Identities), terminals, client, settings, services.get(Bus)),
+        TerminalSocket(
+            identities=services.get(Identities),
+            terminals=terminals,
+            client=client,
+            settings=settings,
+            bus=services.get(Bus),
+        ),
     )
 
 

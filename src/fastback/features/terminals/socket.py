@@ -37,7 +37,13 @@ class TerminalSocket:
     """The endpoint, as an ASGI application; `path_params` of the scope name server and session."""
 
     def __init__(
-        self, identities: Identities, terminals: Terminals, client: aiohttp.ClientSession, settings: Settings, bus: Bus
+        self,
+        *,
+        identities: Identities,
+        terminals: Terminals,
+        client: aiohttp.ClientSession,
+        settings: Settings,
+        bus: Bus,
     ) -> None:
         self._identities = identities
         self._terminals = terminals

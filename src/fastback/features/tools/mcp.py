@@ -33,7 +33,7 @@ class McpSession:
     """A session with a server, within `async with`."""
 
     def __init__(
-        self, client: aiohttp.ClientSession, settings: Settings, url: str, headers: dict[str, str] | None = None
+        self, *, client: aiohttp.ClientSession, settings: Settings, url: str, headers: dict[str, str] | None = None
     ) -> None:
         self._client = client
         self._settings = settings

@@ -68,7 +68,7 @@ def asked(connection: Connection) -> bool:
 class ToolServers:
     """Knows the OpenAPI tool servers. One that is down is left out; what it last said is not shown as true."""
 
-    def __init__(self, client: aiohttp.ClientSession, config: Config, settings: Settings, bus: Bus) -> None:
+    def __init__(self, *, client: aiohttp.ClientSession, config: Config, settings: Settings, bus: Bus) -> None:
         self._client = client
         self._config = config
         self._settings = settings

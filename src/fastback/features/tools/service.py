@@ -49,7 +49,7 @@ def snapshot(name: str, content: str | None, meta: Fields | None) -> Snapshot:
 class Tools:
     """Tools as records."""
 
-    def __init__(self, owned: Ownership, plugins: Plugins, valves: Valves, bus: Bus) -> None:
+    def __init__(self, *, owned: Ownership, plugins: Plugins, valves: Valves, bus: Bus) -> None:
         self.owned = owned
         self.plugins = plugins
         self.valves = valves

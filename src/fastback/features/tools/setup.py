@@ -21,14 +21,16 @@ async def set_up(services: Services) -> None:
     services.add(
         ToolServers,
         ToolServers(
-            services.get(aiohttp.ClientSession),
-            services.get(Config),
-            services.get(Settings),
-            services.get(Bus),
+            client=services.get(aiohttp.ClientSession),
+            config=services.get(Config),
+            settings=services.get(Settings),
+            bus=services.get(Bus),
         ),
     )
     owned = services.get(Ownership)
-    services.add(Tools, Tools(owned, services.get(Plugins), services.get(Valves), services.get(Bus)))
+    services.add(
+        Tools, Tools(owned=owned, plugins=services.get(Plugins), valves=services.get(Valves), bus=services.get(Bus))
+    )
 
 
 COMPONENT = Component(name="tools", routers=routes.routers, setup=set_up)

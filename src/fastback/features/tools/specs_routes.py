@@ -68,7 +68,10 @@ async def specs(
         raise Unauthorized("Auth required")
     headers = await server_headers(server, user, token_of(request), permissions)
     try:
-        async with asyncio.timeout(PATIENCE), McpSession(client, settings, server.get("url") or "", headers) as session:
+        async with (
+            asyncio.timeout(PATIENCE),
+            McpSession(client=client, settings=settings, url=server.get("url") or "", headers=headers) as session,
+        ):
             found = chosen(await session.tools(), (server.get("config") or {}).get("function_name_filter_list"))
     except TimeoutError:
         raise HttpError(504, "Tool discovery timed out") from None

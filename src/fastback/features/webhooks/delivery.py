@@ -41,7 +41,7 @@ class _Line:
 class Delivery:
     """Listens to the bus. A webhook that is slow holds up itself alone."""
 
-    def __init__(self, webhooks: Webhooks, poster: Poster, db: Database, tasks: Tasks, instance_id: str) -> None:
+    def __init__(self, *, webhooks: Webhooks, poster: Poster, db: Database, tasks: Tasks, instance_id: str) -> None:
         self._webhooks = webhooks
         self._poster = poster
         self._db = db

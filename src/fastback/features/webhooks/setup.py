@@ -33,9 +33,11 @@ async def set_up(services: Services) -> None:
     for kind, service in ((Webhooks, webhooks), (Poster, poster), (Audience, audience)):
         services.add(kind, service)
     await webhooks.take_over()
-    delivery = Delivery(webhooks, poster, db, services.get(Tasks), str(uuid.uuid4()))
+    delivery = Delivery(
+        webhooks=webhooks, poster=poster, db=db, tasks=services.get(Tasks), instance_id=str(uuid.uuid4())
+    )
     bus.subscribe(Happened, delivery.happened)
-    Sources(bus, db, config, audience).listen()
+    Sources(bus=bus, db=db, config=config, audience=audience).listen()
 
 
 COMPONENT = Component(name="webhooks", routers=[routes.router], setup=set_up)

@@ -25,7 +25,7 @@ class _Answer(msgspec.Struct):
 class Sources:
     """Listens to what the house tells itself, and tells it on as `Happened`."""
 
-    def __init__(self, bus: Bus, db: Database, config: Config, audience: Audience) -> None:
+    def __init__(self, *, bus: Bus, db: Database, config: Config, audience: Audience) -> None:
         self._bus = bus
         self._audience = audience
         self._db = db

@@ -40,7 +40,7 @@ class Remote:
     """An embedding server, as configured at one moment."""
 
     def __init__(
-        self, engine: str, model: str, config: Config, settings: Settings, client: aiohttp.ClientSession
+        self, *, engine: str, model: str, config: Config, settings: Settings, client: aiohttp.ClientSession
     ) -> None:
         prefix = f"rag.{engine}"
         address = "api_base_url" if engine == "openai" else "base_url"

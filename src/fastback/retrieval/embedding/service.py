@@ -30,6 +30,7 @@ class Embeddings:
 
     def __init__(
         self,
+        *,
         config: Config,
         settings: Settings,
         client: aiohttp.ClientSession,
@@ -100,7 +101,9 @@ class Embeddings:
             if not name:
                 self._engine = LocalEngine(self._local, model)
             elif name in REMOTE:
-                self._engine = Remote(name, model, self._config, self._settings, self._client)
+                self._engine = Remote(
+                    engine=name, model=model, config=self._config, settings=self._settings, client=self._client
+                )
             else:
                 raise RetrievalError(f"Unknown embedding engine: {name}")
             self._version = self._config.version

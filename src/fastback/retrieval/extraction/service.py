@@ -37,6 +37,7 @@ class Extraction:
 
     def __init__(
         self,
+        *,
         config: Config,
         settings: Settings,
         client: aiohttp.ClientSession,

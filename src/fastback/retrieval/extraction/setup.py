@@ -20,7 +20,13 @@ async def set_up(services: Services) -> None:
     config = services.get(Config)
     settings = services.get(Settings)
     tasks = services.get(Tasks)
-    extraction = Extraction(config, settings, services.get(aiohttp.ClientSession), services.get(Permissions), Local())
+    extraction = Extraction(
+        config=config,
+        settings=settings,
+        client=services.get(aiohttp.ClientSession),
+        permissions=services.get(Permissions),
+        local=Local(),
+    )
     splitting = Splitting(config, settings)
     services.add(Extractor, extraction)
     services.add(Splitter, splitting)

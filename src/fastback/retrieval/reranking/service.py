@@ -22,7 +22,9 @@ EXTERNAL = "external"
 class ConfiguredReranker:
     """See `fastback.retrieval.interfaces.Reranker`. Every engine but the external one is a model on this machine."""
 
-    def __init__(self, client: aiohttp.ClientSession, config: Config, settings: Settings, local: LocalReranker) -> None:
+    def __init__(
+        self, *, client: aiohttp.ClientSession, config: Config, settings: Settings, local: LocalReranker
+    ) -> None:
         self._config = config
         self._external = ExternalReranker(client, config, settings)
         self._local = local

@@ -40,7 +40,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 class Retriever:
     """Finds passages. Nothing is embedded but questions; all collections are asked at once."""
 
-    def __init__(self, config: Config, embedder: Embedder, store: VectorStore, reranker: Reranker) -> None:
+    def __init__(self, *, config: Config, embedder: Embedder, store: VectorStore, reranker: Reranker) -> None:
         self._config = config
         self._embedder = embedder
         self._store = store

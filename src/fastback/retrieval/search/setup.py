@@ -22,10 +22,15 @@ async def set_up(services: Services) -> None:
     tasks = services.get(Tasks)
     sigmoid = settings.sentence_transformers_cross_encoder_sigmoid_activation_function
     local = LocalReranker(local_models(settings), sigmoid=sigmoid)
-    reranker = ConfiguredReranker(services.get(aiohttp.ClientSession), config, settings, local)
+    reranker = ConfiguredReranker(
+        client=services.get(aiohttp.ClientSession), config=config, settings=settings, local=local
+    )
     tasks.at_end(reranker.close)
     services.add(Reranker, reranker)
-    services.add(Retriever, Retriever(config, services.get(Embedder), services.get(VectorStore), reranker))
+    services.add(
+        Retriever,
+        Retriever(config=config, embedder=services.get(Embedder), store=services.get(VectorStore), reranker=reranker),
+    )
 
 
 COMPONENT = Component(name="search of collections", setup=set_up)

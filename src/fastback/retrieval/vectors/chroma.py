@@ -35,7 +35,9 @@ class ChromaStore:
     def __init__(self, settings: Settings, client: aiohttp.ClientSession) -> None:
         self._longest = settings.rag_metadata_max_value_chars
         self.address = _address(settings)
-        self._server = Server("Chroma", self.address, client, _headers(settings), _SECONDS)
+        self._server = Server(
+            name="Chroma", url=self.address, client=client, headers=_headers(settings), seconds=_SECONDS
+        )
         tenant, database = quote(settings.chroma_tenant, safe=""), quote(settings.chroma_database, safe="")
         self._base = f"/tenants/{tenant}/databases/{database}/collections"
 

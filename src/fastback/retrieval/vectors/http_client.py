@@ -22,7 +22,7 @@ class Server:
     """A server that speaks JSON; `name` is what people know it by."""
 
     def __init__(
-        self, name: str, url: str, client: aiohttp.ClientSession, headers: Mapping[str, str], seconds: float
+        self, *, name: str, url: str, client: aiohttp.ClientSession, headers: Mapping[str, str], seconds: float
     ) -> None:
         self._name = name
         self._url = url.rstrip("/")

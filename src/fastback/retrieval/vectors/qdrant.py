@@ -43,7 +43,9 @@ class QdrantStore:
         self._prefix = settings.qdrant_collection_prefix
         headers = {"api-key": settings.qdrant_api_key} if settings.qdrant_api_key else {}
         self.address = _address(settings.qdrant_uri, secret=bool(settings.qdrant_api_key))
-        self._server = Server("Qdrant", self.address, client, headers, settings.qdrant_timeout)
+        self._server = Server(
+            name="Qdrant", url=self.address, client=client, headers=headers, seconds=settings.qdrant_timeout
+        )
 
     @property
     def shared_ids(self) -> bool:

@@ -39,7 +39,7 @@ def _text(value: Any) -> str:
 async def _firecrawl(
     client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], asking: Asking | None
 ) -> list[Document]:
-    asked = Asked(client, config, settings, "", asking)
+    asked = Asked(client=client, config=config, settings=settings, text="", asking=asking)
     found = []
     for url in urls:
         try:
@@ -55,7 +55,7 @@ async def _firecrawl(
 async def _tavily(
     client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], asking: Asking | None
 ) -> list[Document]:
-    asked = Asked(client, config, settings, "", asking)
+    asked = Asked(client=client, config=config, settings=settings, text="", asking=asking)
     headers = {"authorization": f"Bearer {asked.value('tavily_api_key')}"}
     found = []
     for start in range(0, len(urls), BATCH):
@@ -80,7 +80,7 @@ async def _exa(
     client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], asking: Asking | None
 ) -> list[Document]:
     """Raises: SearchFailed, without a key, where it is refused, and where nothing at all could be read."""
-    asked = Asked(client, config, settings, "", asking)
+    asked = Asked(client=client, config=config, settings=settings, text="", asking=asking)
     key = asked.value("exa_api_key").strip()
     if not key:
         raise SearchFailed("Exa web loader requires an EXA_API_KEY")
@@ -127,7 +127,7 @@ def _exa_documents(answer: Any, batch: list[str]) -> list[Document]:
 async def _external(
     client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], asking: Asking | None
 ) -> list[Document]:
-    asked = Asked(client, config, settings, "", asking)
+    asked = Asked(client=client, config=config, settings=settings, text="", asking=asking)
     key = config.text("web.loader.external_web_loader_api_key")
     headers = {"user-agent": ROBOT, "authorization": f"Bearer {key}"}
     found = []
@@ -152,7 +152,7 @@ async def _external(
 async def _web_iq(
     client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], asking: Asking | None
 ) -> list[Document]:
-    asked = Asked(client, config, settings, "", asking)
+    asked = Asked(client=client, config=config, settings=settings, text="", asking=asking)
     found = []
     for url in urls:
         try:

@@ -44,6 +44,7 @@ class Pages:
 
     def __init__(
         self,
+        *,
         fetching: Fetching,
         client: aiohttp.ClientSession,
         config: Config,

@@ -53,7 +53,7 @@ class WebSearch:
         special, engine = SPECIAL.get(name) or (None, ENGINES.get(name))
         if engine is None:
             raise SearchFailed(f"no search engine is chosen, or none we know: {name!r}")
-        asked = Asked(self._client, self._config, self._settings, query, asking)
+        asked = Asked(client=self._client, config=self._config, settings=self._settings, text=query, asking=asking)
         missing = [one for one in engine.needs if not asked.value(one)]
         if missing:
             raise SearchFailed(f"{name} needs {', '.join(one.upper() for one in missing)}")

@@ -30,7 +30,13 @@ class Asked:
     """A question to a search service."""
 
     def __init__(
-        self, client: aiohttp.ClientSession, config: Config, settings: Settings, text: str, asking: Asking | None = None
+        self,
+        *,
+        client: aiohttp.ClientSession,
+        config: Config,
+        settings: Settings,
+        text: str,
+        asking: Asking | None = None,
     ) -> None:
         self.client = client
         self.config = config

@@ -36,7 +36,18 @@ async def set_up(services: Services) -> None:
     browsers = Workers("fastback.retrieval.web.browser", _BROWSERS, name="browser", environment=proxies)
     fetching = Fetching(guard, config, settings)
     services.add(WebGuard, guard)
-    services.add(Pages, Pages(fetching, client, config, settings, workers, browsers, services))
+    services.add(
+        Pages,
+        Pages(
+            fetching=fetching,
+            client=client,
+            config=config,
+            settings=settings,
+            workers=workers,
+            browsers=browsers,
+            services=services,
+        ),
+    )
     services.add(WebSearch, WebSearch(client, config, settings))
     tasks.at_end(workers.close)
     tasks.at_end(browsers.close)
