@@ -19,7 +19,7 @@ import embedding_models
 from conftest import Server
 from fastback.access.identity import User
 from fastback.config import Config
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Embedder, RetrievalError
 
 Answer = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
@@ -96,7 +96,7 @@ async def test_openai_in_batches(started: Callable[..., Any], engine: Engine) ->
 async def test_says_who_asks_where_switched_on(started: Callable[..., Any], engine: Engine) -> None:
     user = User(id="u", name="Ada", email="ada@example.com", role="user")
     async with _embedder(started, engine, ENABLE_FORWARD_USER_INFO_HEADERS="true") as embedder:
-        await embedder.queries(["a"], asking=Asking(user=user))
+        await embedder.queries(["a"], ctx=RequestContext(user=user))
         await embedder.content(["b"])
     assert engine.seen[0][1]["X-OpenWebUI-User-Email"] == "ada@example.com"
     assert "X-OpenWebUI-User-Email" not in engine.seen[1][1]

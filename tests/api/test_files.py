@@ -21,7 +21,7 @@ from fastback.features.files.processing import Processing
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.storage import Storage, StorageError
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Extractor, VectorStore
 from libraries import KNOWLEDGE, chunks, embedding, make
 from uploads import FILES, read, send, upload
@@ -115,7 +115,7 @@ async def test_the_server_holds_little_of_a_large_text(server: Server, ada: Pers
     db = server.services.get(Database)
     file = await store.brief(db, made["id"])
     assert file is not None
-    asking = Asking(user=User(ada.id, "ada@example.com", "Ada", "admin"))
+    asking = RequestContext(user=User(ada.id, "ada@example.com", "Ada", "admin"))
     tracemalloc.start()
     try:
         await server.services.get(Processing).start(file, {}, asking.user, asking)

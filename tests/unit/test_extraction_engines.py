@@ -18,7 +18,7 @@ from fastback import messages
 from fastback.access.identity import User
 from fastback.config import Config, keys
 from fastback.kit.bus import Bus
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.extraction.engines import engine_client, mistral
 from fastback.retrieval.extraction.engines.table import ENGINES
 from fastback.retrieval.extraction.formats.archive import TOO_LARGE
@@ -86,7 +86,7 @@ async def extract(engine: Engine, tmp_path: Path) -> AsyncIterator[Extract]:
             content_type: str = "application/pdf",
             *,
             content: bytes = CONTENT,
-            asking: Asking | None = None,
+            asking: RequestContext | None = None,
             settings: Settings | None = None,
             **values: Any,
         ) -> list[Document]:
@@ -97,7 +97,7 @@ async def extract(engine: Engine, tmp_path: Path) -> AsyncIterator[Extract]:
             defaults = {**keys.defaults({}), "rag.content_extraction_engine": chosen, **named}
             config = Config(cast(Any, None), settings, Bus(), defaults)
             made = Extraction(config=config, settings=settings, client=client, permissions=cast(Any, None), local=local)
-            return await made.extract(path, filename, content_type, asking=asking)
+            return await made.extract(path, filename, content_type, ctx=asking)
 
         yield extract
     await local.close()
@@ -177,7 +177,7 @@ async def test_external_server(extract: Extract, engine: Engine, tmp_path: Path)
         "external_document_loader_headers": {"X-Of": "{{USER_ID}} {{FILE_ID}} {{FILE_NAME}}"},
     }
     engine.answers["PUT /process"] = [[{"page_content": "one", "metadata": {"page": 1}}, {"page_content": "two"}]]
-    found = await extract("external", "ä b.pdf", asking=Asking(user=user), **values)
+    found = await extract("external", "ä b.pdf", asking=RequestContext(user=user), **values)
     assert found == [Document("one", {"page": 1}), Document("two", {})]
     headers = engine.headers()
     assert headers["authorization"] == "Bearer secret"

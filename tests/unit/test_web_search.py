@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fastback.access.identity import User
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.web.custom_engines import SPECIAL, signed
 from fastback.retrieval.web.engines import ENGINES, Engine
 from fastback.retrieval.web.results import Sites
@@ -189,7 +189,7 @@ async def test_a_service_is_asked_and_understood(
 ) -> None:
     values, address, answer = CASES[name]
     services.answers[address.partition("/")[0]] = [answer]
-    asking = Asking(user=User(id="u1", name="Ada", email="ada@example.com", role="admin"), chat_id="c1")
+    asking = RequestContext(user=User(id="u1", name="Ada", email="ada@example.com", role="admin"), chat_id="c1")
     found = await search(name, result_count=2, **values).search(["two words"], asking)
     assert services.asked() == address
     expected = [(A, "About A", "Text of A"), (B, "About B", "Text of B")]

@@ -24,7 +24,7 @@ from fastback.kit.http.errors import BadRequest, HttpError
 from fastback.providers import model_resolution
 from fastback.providers.client import Provider, ProviderFailed, content_of
 from fastback.providers.registry import Model, ModelRegistry
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 
 log = logging.getLogger("fastback.completions")
 
@@ -58,7 +58,7 @@ class Compactor:
         self._provider = provider
         self._context = context
 
-    async def compact(self, chat: ChatPage, asking: Asking, user: User, model_id: str | None) -> dict[str, Any]:
+    async def compact(self, chat: ChatPage, ctx: RequestContext, user: User, model_id: str | None) -> dict[str, Any]:
         """Compact the branch at which a chat opens, all but its last message.
 
         Raises:
@@ -73,12 +73,18 @@ class Compactor:
         model_id = model_id or next(iter(document.field("models") or []), None)
         if not model_id:
             raise BadRequest("No model found for context compaction.")
-        result = await self._compacted(chat.id, current_id, branch, model_id, asking, user)
+        result = await self._compacted(chat.id, current_id, branch, model_id, ctx, user)
         answer = {key: value for key, value in msgspec.structs.asdict(result).items() if value is not None}
         return {**answer, "context_usage": await self._usage(chat.id)}
 
     async def for_turn(
-        self, messages: list[Message], system: str, params: dict[str, Any], model_id: str, asking: Asking, tell: Tell
+        self,
+        messages: list[Message],
+        system: str,
+        params: dict[str, Any],
+        model_id: str,
+        ctx: RequestContext,
+        tell: Tell,
     ) -> tuple[list[Message], str | None]:
         """A conversation as a model is to be shown it: since it was compacted last, and the summary of what was before.
 
@@ -96,17 +102,15 @@ class Compactor:
         dropped, kept = recent[:place], recent[place:]
         await tell({"action": TASK, "description": "Compacting context", "done": False})
         try:
-            about = msgspec.structs.replace(asking, task=TASK, continues=False)
-            summary = await self._summary(dropped, kept, previous, model_id, about, asking.asker)
+            about = msgspec.structs.replace(ctx, task=TASK, continues=False)
+            summary = await self._summary(dropped, kept, previous, model_id, about, ctx.asker)
         except HttpError as error:
-            log.warning("chat %s stays as long as it is: %s", asking.chat_id, error)
+            log.warning("chat %s stays as long as it is: %s", ctx.chat_id, error)
             await tell({"action": TASK, "description": "Context compaction failed", "done": True, "error": True})
             return messages, None
         checkpoint = kept[0].get("id")
-        if checkpoint and is_stored(asking.chat_id):
-            await turn_store.save_message(
-                self._db, asking.chat_id, checkpoint, {"contextSummary": summary}, touch=False
-            )
+        if checkpoint and is_stored(ctx.chat_id):
+            await turn_store.save_message(self._db, ctx.chat_id, checkpoint, {"contextSummary": summary}, touch=False)
         told = {"description": "Context compacted", "checkpoint_message_id": checkpoint, "context_summary": summary}
         await tell({"action": TASK, **told, "done": True})
         return kept, summary
@@ -140,7 +144,7 @@ class Compactor:
         current_id: str | None,
         branch: list[Message],
         model_id: str,
-        asking: Asking,
+        ctx: RequestContext,
         user: User,
     ) -> Compacted:
         if not self._context.enabled:
@@ -151,7 +155,7 @@ class Compactor:
         dropped, kept = branch[:-1], branch[-1:]
         if not dropped or not kept:
             return Compacted(True, False, "too_short")
-        summary = await self._summary(dropped, kept, previous, model_id, asking, user)
+        summary = await self._summary(dropped, kept, previous, model_id, ctx, user)
         await turn_store.save_message(self._db, chat_id, current_id, {"contextSummary": summary}, touch=False)
         return Compacted(True, True, None, len(dropped), len(kept), len(summary))
 
@@ -176,7 +180,7 @@ class Compactor:
         kept: list[Message],
         previous: str | None,
         model_id: str,
-        asking: Asking,
+        ctx: RequestContext,
         user: User,
     ) -> str:
         """The summary by a model; the beginnings of the messages where it says nothing."""
@@ -193,7 +197,7 @@ class Compactor:
             PREVIOUS_SUMMARY=previous or "",
         )
         try:
-            summary = content_of(await self._provider.complete(target, payload, asking)).strip()
+            summary = content_of(await self._provider.complete(target, payload, ctx)).strip()
         except ProviderFailed as error:
             raise BadRequest(error.detail()) from None
         if summary:

@@ -25,7 +25,7 @@ from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest
 from fastback.providers import model_resolution, parameters
 from fastback.providers.registry import Model, ModelRegistry
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
 
 Message = dict[str, Any]
@@ -87,7 +87,7 @@ class Context:
         self,
         request: TurnRequest,
         model: Model,
-        asking: Asking,
+        ctx: RequestContext,
         *,
         tell: Tell = _untold,
         compacting: Tell = _untold,
@@ -103,7 +103,7 @@ class Context:
         Raises:
             BadRequest: parameters that make no sense, a base model that is gone.
         """
-        user = asking.asker
+        user = ctx.asker
         selected = None
         if model.arena:
             model = await model_resolution.of_arena(self._registry, model, user)
@@ -120,7 +120,7 @@ class Context:
         given, previous = await self._conversation(request, in_chat=in_chat)
         summary = None
         if in_chat:
-            given, summary = await self._compacted(given, merged, model, asking, compacting)
+            given, summary = await self._compacted(given, merged, model, ctx, compacting)
         messages = conversation.for_model(given, reasoning="thinking" if target.owned_by == "ollama" else None)
         place = await self._place(request)
         folder = await self._folder(place.folder_id, user)
@@ -137,13 +137,13 @@ class Context:
         reasoning = merged.get("reasoning_tags")
         prepared = Prepared(target, payload, stream, reasoning, selected, _pieces(merged), previous)
         if reads:
-            await self._remember(prepared, request, model, asking)
+            await self._remember(prepared, request, model, ctx)
             question = _question(prepared.payload["messages"])
             searched = await self._web.search(
-                request.features, prepared.payload["messages"], question, model.id, asking, tell
+                request.features, prepared.payload["messages"], question, model.id, ctx, tell
             )
             if items := [*_items(request, place, folder, model), *searched.items]:
-                await self._add_sources(prepared, items, searched, request, model, asking, tell)
+                await self._add_sources(prepared, items, searched, request, model, ctx, tell)
         prepared.payload["messages"] = await self._pictures.inlined(prepared.payload["messages"], user)
         return prepared
 
@@ -153,13 +153,13 @@ class Context:
         allowed = (_meta(model).get("capabilities") or {}).get("memory", True)
         return bool(request.features.get("memory")) and allowed is not False
 
-    async def _remember(self, prepared: Prepared, request: TurnRequest, model: Model, asking: Asking) -> None:
+    async def _remember(self, prepared: Prepared, request: TurnRequest, model: Model, ctx: RequestContext) -> None:
         """Tell the model what of the asker's memories has to do with the conversation, where that is asked for."""
         if not self.remembers(request, model):
             return
         messages = prepared.payload["messages"]
         questions = [prompt_variables.text_of(one) for one in messages if one.get("role") == "user"]
-        told = await self._recall.text(questions, asking)
+        told = await self._recall.text(questions, ctx)
         if told is None:
             return
         if messages[0].get("role") == "system" and isinstance(messages[0].get("content"), str):
@@ -173,7 +173,7 @@ class Context:
         searched: Searched,
         request: TurnRequest,
         model: Model,
-        asking: Asking,
+        ctx: RequestContext,
         tell: Tell,
     ) -> None:
         """Put what the items hold on the question before it."""
@@ -184,7 +184,7 @@ class Context:
         search = {"action": "knowledge_search", "query": question}
         if by_model:
             await tell({**search, "done": False})
-        found = await self._finder.find(items, messages, question, model.id, asking, tell, known)
+        found = await self._finder.find(items, messages, question, model.id, ctx, tell, known)
         keys = [key for one in self._settings.rag_source_metadata_keys.split(",") if (key := one.strip())]
         context = elements(found.sources, keys).strip()
         if context and question:
@@ -230,12 +230,12 @@ class Context:
         return model
 
     async def _compacted(
-        self, messages: list[Message], merged: dict[str, Any], model: Model, asking: Asking, tell: Tell
+        self, messages: list[Message], merged: dict[str, Any], model: Model, ctx: RequestContext, tell: Tell
     ) -> tuple[list[Message], str | None]:
         system = [one for one in messages[:1] if one.get("role") == "system"]
         told = prompt_variables.text_of(system[0]) if system else ""
         rest = messages[len(system) :]
-        found, summary = await self._compactor.for_turn(rest, told, merged, model.id, asking, tell)
+        found, summary = await self._compactor.for_turn(rest, told, merged, model.id, ctx, tell)
         return [*system, *found], summary
 
     async def _conversation(self, request: TurnRequest, *, in_chat: bool) -> tuple[list[Message], list[dict[str, Any]]]:

@@ -25,7 +25,7 @@ from fastback.features.files.access import FileAccess
 from fastback.kit.http.errors import BadRequest, Forbidden, NotFound
 from fastback.providers import model_resolution
 from fastback.providers.registry import Model, ModelRegistry
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 
 log = logging.getLogger("fastback.completions")
 
@@ -123,14 +123,14 @@ class Completions:
     def read(self, body: dict[str, Any]) -> TurnRequest:
         return requests.read(body, str(uuid.uuid4()))
 
-    async def start(self, request: TurnRequest, asking: Asking) -> Started:
+    async def start(self, request: TurnRequest, ctx: RequestContext) -> Started:
         """Put question and answers into the chat and start a task for each answer.
 
         Raises:
             HttpError: what the request asks cannot be done; nothing was written.
         """
-        user = asking.asker
-        asking = _in_chat(asking, request)
+        user = ctx.asker
+        ctx = _in_chat(ctx, request)
         model = await self.model(request.model_id, user)
         places = [place for place in request.places if place.message_id]
         models = {place.model_id: await self._model_of(place.model_id, model, user) for place in places}
@@ -151,7 +151,7 @@ class Completions:
             turn = Turn(
                 request=request,
                 model=models[place.model_id],
-                asking=msgspec.structs.replace(asking, message_id=str(place.message_id)),
+                ctx=msgspec.structs.replace(ctx, message_id=str(place.message_id)),
                 message_id=str(place.message_id),
                 folder_id=folder_id,
                 tasks_wanted=self._tasks_of(request, first=number == 0),
@@ -165,7 +165,7 @@ class Completions:
             active = {"type": "chat:active", "data": {"active": True, "folder_id": folder_id}}
             await self._tell(request, user, places[0].message_id, active, shared=is_stored(request.chat_id))
             if request.is_new and "title_generation" in request.tasks:
-                self._title_soon(request, asking, models[places[0].model_id], str(places[0].message_id))
+                self._title_soon(request, ctx, models[places[0].model_id], str(places[0].message_id))
         return Started(True, started, request.chat_id)
 
     async def _model_of(self, model_id: str, first: Model, user: User) -> Model:
@@ -184,8 +184,8 @@ class Completions:
     def _forget_asker(self, task_id: str) -> None:
         self._asker_of.pop(task_id, None)
 
-    def _title_soon(self, request: TurnRequest, asking: Asking, model: Model, message_id: str) -> None:
-        user = asking.asker
+    def _title_soon(self, request: TurnRequest, ctx: RequestContext, model: Model, message_id: str) -> None:
+        user = ctx.asker
 
         async def emit(kind: str, data: Any) -> None:
             await self._tell(request, user, message_id, {"type": kind, "data": data})
@@ -193,7 +193,7 @@ class Completions:
         question = {"role": "user", "content": request.user_message.get("content") or ""}
         ask = bool(request.tasks.get("title_generation"))
         self.services.tasks.background(
-            self.services.follow_ups.title(request.chat_id, [question], model.id, asking, emit, ask=ask)
+            self.services.follow_ups.title(request.chat_id, [question], model.id, ctx, emit, ask=ask)
         )
 
     async def _tell(
@@ -285,11 +285,11 @@ def _rejected(item: dict[str, Any]) -> dict[str, Any]:
     return {**{key: value for key, value in item.items() if key != "approved"}, "status": "rejected"}
 
 
-def _in_chat(asking: Asking, request: TurnRequest) -> Asking:
+def _in_chat(ctx: RequestContext, request: TurnRequest) -> RequestContext:
     """The circumstances with the chat that is asked in."""
     question = request.user_message
     return msgspec.structs.replace(
-        asking,
+        ctx,
         chat_id=request.chat_id,
         user_message_id=str(question.get("id") or ""),
         user_message_parent_id=str(question.get("parentId") or ""),

@@ -33,7 +33,7 @@ from fastback.kit.http.errors import HttpError
 from fastback.kit.tasks import Tasks
 from fastback.providers.client import Provider, ProviderFailed, Upstream, detail_of
 from fastback.providers.registry import Model
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 
 log = logging.getLogger("fastback.completions")
 
@@ -53,7 +53,7 @@ class Turn:
         *,
         request: TurnRequest,
         model: Model,
-        asking: Asking,
+        ctx: RequestContext,
         message_id: str,
         folder_id: str | None,
         tasks_wanted: dict[str, Any],
@@ -61,8 +61,8 @@ class Turn:
     ) -> None:
         self.request = request
         self.model = model
-        self.asking = asking
-        self.user: User = asking.asker
+        self.ctx = ctx
+        self.user: User = ctx.asker
         self.message_id = message_id
         self.folder_id = folder_id
         self.tasks_wanted = tasks_wanted
@@ -145,13 +145,13 @@ class Turn:
 
     async def _answer(self) -> None:
         prepared = await self._s.context.prepare(
-            self.request, self.model, self.asking, tell=self._status, compacting=self._compacting, in_chat=True
+            self.request, self.model, self.ctx, tell=self._status, compacting=self._compacting, in_chat=True
         )
         answer = Answer(TagSplitter(pairs_of(prepared.reasoning_tags)), prepared.previous)
         answer.selected_model_id = prepared.selected_model_id
         if prepared.note:
             await self._status({"action": "note", "description": prepared.note, "done": True})
-        upstream = await self._s.provider.open(prepared.model, prepared.payload, self.asking)
+        upstream = await self._s.provider.open(prepared.model, prepared.payload, self.ctx)
         self._answer_so_far = answer
         if self._stored:
             prepared.payload = {}  # it may hold pictures, and the answer may take long
@@ -334,7 +334,7 @@ class Turn:
             messages = [*prepared.payload["messages"], {"role": "assistant", "content": text_of(output)}]
         await self._tasks_after(messages)
         if remembers and text_of(output).strip() and self._s.review.is_due(messages):
-            self._s.tasks.background(self._s.review.run(messages, self.model, prepared.model, self.asking))
+            self._s.tasks.background(self._s.review.run(messages, self.model, prepared.model, self.ctx))
 
     async def _tasks_after(self, messages: list[dict[str, Any]]) -> None:
         if not self.tasks_wanted:
@@ -345,7 +345,7 @@ class Turn:
             message_id=self.message_id,
             messages=messages,
             model_id=self.model.id,
-            asking=self.asking,
+            ctx=self.ctx,
             stored=self._stored,
             emit=self.emit,
         )

@@ -13,7 +13,7 @@ from fastback.completions.tasks.requests import queries_in
 from fastback.config import Config
 from fastback.features.retrieval.web_results import WebResults
 from fastback.kit.http.errors import HttpError
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 
 log = logging.getLogger("fastback.completions")
 
@@ -45,24 +45,24 @@ class WebStage:
         messages: list[Message],
         question: str,
         model_id: str,
-        asking: Asking,
+        ctx: RequestContext,
         tell: Tell,
     ) -> Searched:
         """Search for the conversation's last question; `tell` hears how far it is, and what went wrong.
 
         Nothing happens where the request does not ask for it (`web_search` of its features), or the asker may not.
         """
-        if not features.get("web_search") or not await self._results.may(asking.asker):
+        if not features.get("web_search") or not await self._results.may(ctx.asker):
             return Searched([])
         await _told(tell, description="Searching the web", done=False)
-        made = await self._queries(messages, model_id, asking)
+        made = await self._queries(messages, model_id, ctx)
         queries = [question] if made is None or made == [""] else made
         if not queries:
             await _told(tell, description="No search query generated", done=True)
             return Searched([], made)
         await tell({"action": "web_search_queries_generated", "queries": queries, "done": False})
         try:
-            found = await self._results.gather(queries, asking)
+            found = await self._results.gather(queries, ctx)
         except HttpError as error:
             await _told(tell, description=str(error.detail), queries=queries, done=True, error=True)
             return Searched([], made)
@@ -79,11 +79,11 @@ class WebStage:
             return Searched([{"docs": found["docs"], **about}] if found["docs"] else [], made)
         return Searched([{"collection_name": name, **about} for name in found["collection_names"]], made)
 
-    async def _queries(self, messages: list[Message], model_id: str, asking: Asking) -> list[str] | None:
+    async def _queries(self, messages: list[Message], model_id: str, ctx: RequestContext) -> list[str] | None:
         """What a model would look for; None where it is not to be asked, or does not answer."""
         if not self._config.flag("task.query.search.enable"):
             return None
-        answer = await self._follow_ups.ask("query_generation", messages, model_id, asking)
+        answer = await self._follow_ups.ask("query_generation", messages, model_id, ctx)
         return queries_in(answer) if answer.strip() else None
 
 

@@ -37,9 +37,9 @@ class Services:
         try:
             service: T = self._services[kind]
         except KeyError:
-            asking = f"the setup of {self.building!r}" if self.building else "a handler"
+            ctx = f"the setup of {self.building!r}" if self.building else "a handler"
             raise MissingService(
-                f"{asking} needs {kind.__module__}.{kind.__qualname__}, which no component before it has added"
+                f"{ctx} needs {kind.__module__}.{kind.__qualname__}, which no component before it has added"
             ) from None
         return service
 

@@ -17,7 +17,7 @@ from fastback.providers.connections import Connection
 from fastback.providers.error_messages import refused
 from fastback.providers.http_client import answer_timeout
 from fastback.providers.registry import Model
-from fastback.providers.request_context import Asking, with_groups
+from fastback.providers.request_context import RequestContext, with_groups
 from fastback.providers.sse import EventParser
 from fastback.settings import Settings
 
@@ -148,7 +148,7 @@ class Provider:
         self._settings = settings
         self._permissions = permissions
 
-    async def open(self, model: Model, payload: Payload, asking: Asking) -> Upstream:
+    async def open(self, model: Model, payload: Payload, ctx: RequestContext) -> Upstream:
         """Send a chat completion; the answer once its head is there.
 
         Raises:
@@ -164,14 +164,14 @@ class Provider:
         else:
             protocol = "responses" if connection.speaks_responses else "openai"
             url = openai.chat_url(connection, model.upstream_id)
-            payload = openai.prepare_payload(connection, payload, continues=asking.continues)
-        response = await self._post(connection, url, payload, asking)
+            payload = openai.prepare_payload(connection, payload, continues=ctx.continues)
+        response = await self._post(connection, url, payload, ctx)
         if response.status >= 400:
-            raise await self._refused(response, protocol, url, model, asking)
+            raise await self._refused(response, protocol, url, model, ctx)
         longest = self._settings.chat_stream_response_chunk_max_buffer_size
         return Upstream(response, protocol=protocol, model_id=model.id, longest=longest)
 
-    async def native(self, model: Model, path: str, body: Payload, asking: Asking) -> aiohttp.ClientResponse:
+    async def native(self, model: Model, path: str, body: Payload, ctx: RequestContext) -> aiohttp.ClientResponse:
         """The head of the answer to a request in Anthropic's own words, which a server passed on or understands.
 
         Raises:
@@ -181,16 +181,16 @@ class Provider:
         if connection is None:
             raise NotFound(messages.model_not_found(model.id))
         url = f"{connection.url}/{path}"
-        response = await self._post(connection, url, body, asking, native=True)
+        response = await self._post(connection, url, body, ctx, native=True)
         if response.status >= 400:
-            raise await self._refused(response, "openai", url, model, asking)
+            raise await self._refused(response, "openai", url, model, ctx)
         return response
 
     async def _post(
-        self, connection: Connection, url: str, body: Payload, asking: Asking, *, native: bool = False
+        self, connection: Connection, url: str, body: Payload, ctx: RequestContext, *, native: bool = False
     ) -> aiohttp.ClientResponse:
-        asking = await with_groups(connection.options.get("headers"), asking, self._permissions)
-        headers = openai.request_headers(connection, asking, self._settings)
+        ctx = await with_groups(connection.options.get("headers"), ctx, self._permissions)
+        headers = openai.request_headers(connection, ctx, self._settings)
         if native:
             headers = openai.anthropic_headers(connection, headers)
         try:
@@ -198,14 +198,14 @@ class Provider:
                 url,
                 data=msgspec.json.encode(body),
                 headers={"content-type": "application/json", **headers},
-                cookies=asking.cookies if connection.options.get("forward_cookies") else None,
+                cookies=ctx.cookies if connection.options.get("forward_cookies") else None,
                 timeout=answer_timeout(self._settings, stream=bool(body.get("stream"))),
             )
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
 
     async def _refused(
-        self, response: aiohttp.ClientResponse, protocol: str, url: str, model: Model, asking: Asking
+        self, response: aiohttp.ClientResponse, protocol: str, url: str, model: Model, ctx: RequestContext
     ) -> Exception:
         """What a refusal is to those who asked: Ollama's is told in our words, any other in the provider's."""
         headers = {name: response.headers[name] for name in _RETRY if name in response.headers}
@@ -221,7 +221,7 @@ class Provider:
         content = failed.content()
         ours = protocol == "ollama"
         told = refused(
-            asking.user,
+            ctx.user,
             "ollama" if ours else "openai-compatible",
             url if ours or model.connection is None else model.connection.url,
             response.status,
@@ -235,13 +235,13 @@ class Provider:
         detail = content.get("error") if isinstance(content, dict) else None
         return HttpError(response.status, detail or messages.SERVER_CONNECTION_ERROR, headers)
 
-    async def complete(self, model: Model, payload: Payload, asking: Asking) -> Any:
+    async def complete(self, model: Model, payload: Payload, ctx: RequestContext) -> Any:
         """A whole answer at once, in OpenAI's form.
 
         Raises:
             ProviderFailed, HttpError: as `open`.
         """
-        upstream = await self.open(model, {**payload, "stream": False}, asking)
+        upstream = await self.open(model, {**payload, "stream": False}, ctx)
         try:
             return await upstream.json()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:

@@ -12,7 +12,7 @@ import msgspec
 from fastback.kit.http.errors import NotBuilt
 from fastback.providers import openai
 from fastback.providers.connections import Connection
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
 
 Entry = dict[str, Any]
@@ -60,7 +60,7 @@ async def _anthropic(client: aiohttp.ClientSession, connection: Connection, time
 
 
 async def openai_list(
-    client: aiohttp.ClientSession, connection: Connection, settings: Settings, asking: Asking | None = None
+    client: aiohttp.ClientSession, connection: Connection, settings: Settings, ctx: RequestContext | None = None
 ) -> Any:
     """What an OpenAI-compatible server answers when asked for its models.
 
@@ -70,12 +70,12 @@ async def openai_list(
     timeout = settings.aiohttp_client_timeout_model_list
     if connection.is_anthropic:
         return {"object": "list", "data": await _anthropic(client, connection, timeout)}
-    return await _get(client, openai.models_url(connection), _headers(connection, settings, asking), timeout)
+    return await _get(client, openai.models_url(connection), _headers(connection, settings, ctx), timeout)
 
 
-def _headers(connection: Connection, settings: Settings, asking: Asking | None = None) -> dict[str, str]:
+def _headers(connection: Connection, settings: Settings, ctx: RequestContext | None = None) -> dict[str, str]:
     try:
-        return openai.request_headers(connection, asking or Asking(), settings)
+        return openai.request_headers(connection, ctx or RequestContext(), settings)
     except NotBuilt as error:
         raise ListingError(str(error.detail)) from error
 

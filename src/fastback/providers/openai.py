@@ -12,7 +12,7 @@ from fastback.kit.http.errors import BadRequest, NotBuilt
 from fastback.kit.signing import jwt
 from fastback.providers import responses
 from fastback.providers.connections import Connection
-from fastback.providers.request_context import Asking, with_own_headers
+from fastback.providers.request_context import RequestContext, with_own_headers
 from fastback.settings import Settings
 
 Payload = dict[str, Any]
@@ -108,27 +108,27 @@ def user_headers(user: User, settings: Settings) -> dict[str, str]:
     }
 
 
-def request_headers(connection: Connection, asking: Asking, settings: Settings) -> dict[str, str]:
+def request_headers(connection: Connection, ctx: RequestContext, settings: Settings) -> dict[str, str]:
     """Headers of a request: the key, what OpenRouter asks for, who asks (where switched on), the connection's own.
 
-    The connection's own headers may name what `Asking.variables` lists; any other name of that kind stays as it is.
+    The connection's own headers may name what `RequestContext.variables` lists; any other name of that kind stays as it is.
 
     Raises:
         NotBuilt: as `auth_headers`.
     """
-    found = auth_headers(connection, asking.token)
+    found = auth_headers(connection, ctx.token)
     if connection.is_anthropic:
         found["anthropic-version"] = ANTHROPIC_VERSION
     if "openrouter.ai" in connection.url:
         found["HTTP-Referer"] = "https://openwebui.com/"
         found["X-Title"] = "Open WebUI"
-    if asking.user is not None and settings.enable_forward_user_info_headers:
-        if asking.auth_type:
-            found[settings.forward_user_info_header_auth_type] = asking.auth_type
-        found |= user_headers(asking.user, settings)
-        if asking.chat_id:
-            found[settings.forward_session_info_header_chat_id] = asking.chat_id
-    found = with_own_headers(found, connection.options.get("headers"), asking)
+    if ctx.user is not None and settings.enable_forward_user_info_headers:
+        if ctx.auth_type:
+            found[settings.forward_user_info_header_auth_type] = ctx.auth_type
+        found |= user_headers(ctx.user, settings)
+        if ctx.chat_id:
+            found[settings.forward_session_info_header_chat_id] = ctx.chat_id
+    found = with_own_headers(found, connection.options.get("headers"), ctx)
     if connection.is_azure and not is_azure_v1(connection):
         found["api-version"] = azure_version(connection)
     return found

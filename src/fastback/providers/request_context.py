@@ -16,7 +16,7 @@ from fastback.access.permissions import Group, Permissions
 _GROUPS = ("{{USER_GROUPS}}", "{{USER_GROUP_IDS}}")
 
 
-class Asking(msgspec.Struct, frozen=True, kw_only=True):
+class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     """One question's circumstances; what nobody knows is empty.
 
     Attributes:
@@ -76,10 +76,10 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def asking_of(request: Request, user: User, **more: Any) -> Asking:
+def build_request_context(request: Request, user: User, **more: Any) -> RequestContext:
     """The circumstances of a request; `more` names what only its handler knows."""
     token = token_of(request) or ""
-    return Asking(
+    return RequestContext(
         user=user,
         token=token,
         auth_type="api_key" if token.startswith("sk-") else "jwt",
@@ -89,23 +89,23 @@ def asking_of(request: Request, user: User, **more: Any) -> Asking:
     )
 
 
-async def with_groups(own: Any, asking: Asking, permissions: Permissions) -> Asking:
+async def with_groups(own: Any, ctx: RequestContext, permissions: Permissions) -> RequestContext:
     """The same with the user's groups, where a connection's `own` headers name them."""
-    if asking.user is None or not isinstance(own, dict):
-        return asking
+    if ctx.user is None or not isinstance(own, dict):
+        return ctx
     if not any(name in str(value) for value in own.values() for name in _GROUPS):
-        return asking
-    return msgspec.structs.replace(asking, groups=tuple(await permissions.groups(asking.user.id)))
+        return ctx
+    return msgspec.structs.replace(ctx, groups=tuple(await permissions.groups(ctx.user.id)))
 
 
-def with_own_headers(headers: dict[str, str], own: Any, asking: Asking) -> dict[str, str]:
-    """The headers with a connection's `own` in their place, what those name of `Asking.variables` filled in.
+def with_own_headers(headers: dict[str, str], own: Any, ctx: RequestContext) -> dict[str, str]:
+    """The headers with a connection's `own` in their place, what those name of `RequestContext.variables` filled in.
 
     Any other name of that kind stays as it is.
     """
     if not isinstance(own, dict) or not own:
         return headers
-    found, variables = dict(headers), asking.variables()
+    found, variables = dict(headers), ctx.variables()
     for name, value in own.items():
         text = str(value)
         for variable, stands_for in variables.items():

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
-from fastback.providers.request_context import Asking, with_groups, with_own_headers
+from fastback.providers.request_context import RequestContext, with_groups, with_own_headers
 from fastback.settings import Settings
 
 
@@ -35,4 +35,4 @@ async def server_headers(
     found = {"bearer": connection.get("key"), "session": token}.get(connection.get("auth_type") or "bearer")
     headers = {"Authorization": f"Bearer {found}"} if found else {}
     own = connection.get("headers")
-    return with_own_headers(headers, own, await with_groups(own, Asking(user=user), permissions))
+    return with_own_headers(headers, own, await with_groups(own, RequestContext(user=user), permissions))

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 from fastback import messages
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import (
     Document,
     Embedder,
@@ -40,7 +40,7 @@ class Indexer:
         *,
         overwrite: bool = False,
         add: bool = False,
-        asking: Asking | None = None,
+        ctx: RequestContext | None = None,
     ) -> int:
         """Split, embed and write; the number of chunks.
 
@@ -61,7 +61,7 @@ class Indexer:
                 async for batch in _batches(chunks):
                     if not written and not await self._is_open(collection, overwrite=overwrite, add=add):
                         return 0
-                    items = await self._items(batch, extra, asking)
+                    items = await self._items(batch, extra, ctx)
                     written += [item.id for item in items]  # what fails, or is given up, may have written some of them
                     await self._store.upsert(collection, items)
         except BaseException:
@@ -79,9 +79,9 @@ class Indexer:
             await self._store.drop(collection)
         return not exists or overwrite or add
 
-    async def _items(self, chunks: Sequence[Document], extra: Metadata, asking: Asking | None) -> list[Item]:
+    async def _items(self, chunks: Sequence[Document], extra: Metadata, ctx: RequestContext | None) -> list[Item]:
         texts = [clean(one.text) for one in chunks]
-        vectors = await self._embedder.content([text.replace("\n", " ") for text in texts], asking=asking)
+        vectors = await self._embedder.content([text.replace("\n", " ") for text in texts], ctx=ctx)
         return [
             Item(str(uuid.uuid4()), text, vector, {**chunk.metadata, **extra})
             for text, vector, chunk in zip(texts, vectors, chunks, strict=True)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 
 Metadata = dict[str, Any]
 #: A vector: 32-bit floats, little-endian, one behind the other. What stores keep and sqlite-vec and pgvector take.
@@ -65,7 +65,7 @@ class Extractor(Protocol):
     """Makes text out of files. Work is done in processes of its own, or by an external engine, as configured."""
 
     async def extract(
-        self, path: Path, filename: str, content_type: str | None, *, asking: Asking | None = None
+        self, path: Path, filename: str, content_type: str | None, *, ctx: RequestContext | None = None
     ) -> list[Document]:
         """The text of a local file.
 
@@ -75,7 +75,7 @@ class Extractor(Protocol):
         ...
 
     async def spool(
-        self, path: Path, filename: str, content_type: str | None, into: str, *, asking: Asking | None = None
+        self, path: Path, filename: str, content_type: str | None, into: str, *, ctx: RequestContext | None = None
     ) -> None:
         """As `extract`, into a file (`Spooled.path`): of a large text the server holds nothing.
 
@@ -105,7 +105,7 @@ class Embedder(Protocol):
         """`{"engine": …, "model": …}`: what a chunk's metadata keeps as `embedding_config`."""
         ...
 
-    async def content(self, texts: Sequence[str], *, asking: Asking | None = None) -> list[Vector]:
+    async def content(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
         """Vectors of what is looked for (chunks); what was embedded before is not embedded again.
 
         Raises:
@@ -113,7 +113,7 @@ class Embedder(Protocol):
         """
         ...
 
-    async def queries(self, texts: Sequence[str], *, asking: Asking | None = None) -> list[Vector]:
+    async def queries(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
         """Vectors of questions; they go before chunks that wait. Raises: as `content`."""
         ...
 
@@ -121,7 +121,9 @@ class Embedder(Protocol):
 class Reranker(Protocol):
     """Judges texts by a question."""
 
-    async def scores(self, query: str, texts: Sequence[str], *, asking: Asking | None = None) -> list[float] | None:
+    async def scores(
+        self, query: str, texts: Sequence[str], *, ctx: RequestContext | None = None
+    ) -> list[float] | None:
         """A score for each text; None where no reranker is configured, or it fails, which the log tells."""
         ...
 

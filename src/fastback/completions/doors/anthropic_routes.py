@@ -24,7 +24,7 @@ from fastback.providers import model_resolution
 from fastback.providers.client import ProviderFailed, Upstream
 from fastback.providers.registry import Model
 from fastback.providers.relay import RelayResponse
-from fastback.providers.request_context import Asking, asking_of
+from fastback.providers.request_context import RequestContext, build_request_context
 
 log = logging.getLogger("fastback.completions")
 
@@ -38,21 +38,21 @@ _PATIENCE = 1.0
 
 @router.post("/message", "/v1/messages")
 async def message(data: Body, request: Request, user: VerifiedUser, completions: Completions) -> Any:
-    asking = asking_of(request, user)
+    ctx = build_request_context(request, user)
     named = await completions.registry.find(str(data.get("model") or ""))
     target = await model_resolution.at_server(completions.registry, named) if named is not None else None
     connection = target.connection if target is not None else None
     if target is not None and connection is not None and connection.takes_messages:
         await completions.model(named.id if named else target.id, user)
-        return await _native("messages", target, data, asking, request, completions)
+        return await _native("messages", target, data, ctx, request, completions)
     wanted = completions.read(
         anthropic_requests.to_completion(data, connection.options.get("passthrough_params") if connection else None)
     )
     model = await completions.model(wanted.model_id, user)
-    prepared = await while_connected(request, completions.services.context.prepare(wanted, model, asking))
-    counting = asyncio.ensure_future(_counted(target, data, asking, completions)) if prepared.stream else None
+    prepared = await while_connected(request, completions.services.context.prepare(wanted, model, ctx))
+    counting = asyncio.ensure_future(_counted(target, data, ctx, completions)) if prepared.stream else None
     try:
-        opening = completions.services.provider.open(prepared.model, prepared.payload, asking)
+        opening = completions.services.provider.open(prepared.model, prepared.payload, ctx)
         upstream = await while_connected(request, opening)
         if upstream.is_stream:
             stream = MessageStream(model.id, await _in_time(counting))
@@ -74,7 +74,7 @@ async def message(data: Body, request: Request, user: VerifiedUser, completions:
         raise HttpError(502, "The provider answered without a message.")
     usage = found.get("usage") or {}
     counted = "input_tokens" in usage or "prompt_tokens" in usage
-    return from_completion(found, model.id, None if counted else await _counted(target, data, asking, completions))
+    return from_completion(found, model.id, None if counted else await _counted(target, data, ctx, completions))
 
 
 async def _in_time(counting: asyncio.Future[int | None] | None) -> int | None:
@@ -84,12 +84,12 @@ async def _in_time(counting: asyncio.Future[int | None] | None) -> int | None:
     return counting.result() if counting.done() else None
 
 
-async def _counted(target: Model | None, data: Body, asking: Asking, completions: Completions) -> int | None:
+async def _counted(target: Model | None, data: Body, ctx: RequestContext, completions: Completions) -> int | None:
     """The tokens of a request as its server counts them; None from a server that does not."""
     if target is None or target.owned_by != "openai":
         return None
     try:
-        return await _count(target, data, asking, completions)
+        return await _count(target, data, ctx, completions)
     except (HttpError, ProviderFailed) as error:
         log.debug("%s does not count tokens: %s", target.id, error)
         return None
@@ -110,11 +110,11 @@ async def _events(upstream: Upstream, stream: MessageStream) -> AsyncIterator[by
 
 
 async def _native(
-    path: str, target: Model, data: Body, asking: Asking, request: Request, completions: Completions
+    path: str, target: Model, data: Body, ctx: RequestContext, request: Request, completions: Completions
 ) -> Response:
     """The answer of a server that speaks this API itself, as it is."""
     body = {**data, "model": target.upstream_id}
-    opening = completions.services.provider.native(target, path, body, asking)
+    opening = completions.services.provider.native(target, path, body, ctx)
     try:
         return RelayResponse(await while_connected(request, opening))
     except ProviderFailed as error:
@@ -123,10 +123,10 @@ async def _native(
         raise HttpError(502, error.detail) from error
 
 
-async def _count(target: Model, data: Body, asking: Asking, completions: Completions) -> int:
+async def _count(target: Model, data: Body, ctx: RequestContext, completions: Completions) -> int:
     """Raises: ProviderFailed: the server refused. HttpError: it cannot be reached, or its answer is no count."""
     body = {**data, "model": target.upstream_id}
-    response = await completions.services.provider.native(target, "messages/count_tokens", body, asking)
+    response = await completions.services.provider.native(target, "messages/count_tokens", body, ctx)
     try:
         found = msgspec.json.decode(await response.read())
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -149,7 +149,7 @@ async def count_tokens(data: Body, request: Request, user: VerifiedUser, complet
     if target is None:
         raise NotFound(messages.model_not_found())
     try:
-        counting = _count(target, data, asking_of(request, user), completions)
+        counting = _count(target, data, build_request_context(request, user), completions)
         return {"input_tokens": await while_connected(request, counting)}
     except ProviderFailed as error:
         raise HttpError(error.status, error.content()) from error

@@ -15,7 +15,7 @@ from fastback.features.chats import schemas, store
 from fastback.features.chats.messages import events, tool_calls
 from fastback.features.chats.service import Chats
 from fastback.kit.http import Conflict, Router, Unauthorized
-from fastback.providers.request_context import asking_of
+from fastback.providers.request_context import build_request_context
 
 router = Router("/api/v1/chats")
 
@@ -41,7 +41,7 @@ async def resolve(
     if not resolved.goes_on:
         return {**answer, "task_ids": []}
     turn = completions.read(await tool_calls.continuation(chats.db, chat_id, message_id, user))
-    started = await completions.start(turn, asking_of(request, user))
+    started = await completions.start(turn, build_request_context(request, user))
     return {**answer, **msgspec.structs.asdict(started)}
 
 
@@ -60,5 +60,5 @@ async def compact(
         raise Unauthorized(messages.NOT_FOUND)
     if chats.tasks.of(chat_id):
         raise Conflict("Wait for the current response to finish before compacting.")
-    asking = asking_of(request, user, chat_id=chat_id, task=TASK)
-    return await compactor.compact(chat, asking, user, data.model if data else None)
+    ctx = build_request_context(request, user, chat_id=chat_id, task=TASK)
+    return await compactor.compact(chat, ctx, user, data.model if data else None)

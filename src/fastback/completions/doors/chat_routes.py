@@ -20,37 +20,37 @@ from fastback.providers import ollama
 from fastback.providers.client import ProviderFailed
 from fastback.providers.registry import Model
 from fastback.providers.relay import RelayResponse
-from fastback.providers.request_context import Asking, asking_of
+from fastback.providers.request_context import RequestContext, build_request_context
 
 router = Router("/api")
 
 
 async def complete(
-    body: dict[str, Any], asking: Asking, http: Request, completions: Completions, *, reads: bool = True
+    body: dict[str, Any], ctx: RequestContext, http: Request, completions: Completions, *, reads: bool = True
 ) -> Any:
     """A completion for an API client: the provider's bytes, or a stream of them, passed on.
 
     What a chat completion refers to is read; `reads` is false for those that take no files.
     """
     request = completions.read(body)
-    model = await completions.model(request.model_id, asking.asker)
+    model = await completions.model(request.model_id, ctx.asker)
     # Searching for an answer may take as long as the answer.
-    preparing = completions.services.context.prepare(request, model, asking, reads=reads)
+    preparing = completions.services.context.prepare(request, model, ctx, reads=reads)
     prepared = await while_connected(http, preparing)
     if prepared.note:
         # What the answer does without is told in a header.
         told = " ".join(prepared.note.split()).encode("ascii", "replace")
         http.scope.setdefault("fastback.headers", []).append((source_notes.HEADER, told))
-    return await answer(prepared, model, asking, http, completions)
+    return await answer(prepared, model, ctx, http, completions)
 
 
-async def answer(prepared: Prepared, model: Model, asking: Asking, http: Request, completions: Completions) -> Any:
+async def answer(prepared: Prepared, model: Model, ctx: RequestContext, http: Request, completions: Completions) -> Any:
     """The provider's answer to a prepared request; the provider stops when the client hangs up.
 
     Raises:
         HttpError: the provider cannot be reached, or answered what cannot be passed on.
     """
-    opening = completions.services.provider.open(prepared.model, prepared.payload, asking)
+    opening = completions.services.provider.open(prepared.model, prepared.payload, ctx)
     try:
         upstream = await while_connected(http, opening)
     except ProviderFailed as error:
@@ -83,8 +83,8 @@ async def answer(prepared: Prepared, model: Model, asking: Asking, http: Request
 
 @router.post("/chat/completions", "/v1/chat/completions")
 async def chat_completions(data: dict[str, Any], request: Request, user: VerifiedUser, completions: Completions) -> Any:
-    asking = asking_of(request, user)
+    ctx = build_request_context(request, user)
     if data.get("session_id") and (data.get("chat_id") or "parent_id" in data):
-        started: Started = await completions.start(completions.read(data), asking)
+        started: Started = await completions.start(completions.read(data), ctx)
         return started
-    return await complete(data, asking, request, completions)
+    return await complete(data, ctx, request, completions)

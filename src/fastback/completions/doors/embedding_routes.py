@@ -17,7 +17,7 @@ from fastback.kit.http.disconnect import while_connected
 from fastback.providers import model_resolution, ollama, openai
 from fastback.providers.http_client import answer_timeout
 from fastback.providers.relay import RelayResponse
-from fastback.providers.request_context import asking_of, with_groups
+from fastback.providers.request_context import build_request_context, with_groups
 from fastback.settings import Settings
 
 router = Router("/api")
@@ -49,12 +49,12 @@ async def embeddings(
         body = {name: body[name] for name in _OLLAMA if name in body}
     else:
         url = openai.operation_url(connection, target.upstream_id, "embeddings")
-    asking = await with_groups(connection.options.get("headers"), asking_of(request, user), permissions)
+    ctx = await with_groups(connection.options.get("headers"), build_request_context(request, user), permissions)
     sending = client.post(
         url,
         data=msgspec.json.encode(body),
-        headers={"content-type": "application/json", **openai.request_headers(connection, asking, settings)},
-        cookies=asking.cookies if connection.options.get("forward_cookies") else None,
+        headers={"content-type": "application/json", **openai.request_headers(connection, ctx, settings)},
+        cookies=ctx.cookies if connection.options.get("forward_cookies") else None,
         timeout=answer_timeout(settings),
     )
     try:

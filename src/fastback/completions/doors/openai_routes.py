@@ -22,7 +22,7 @@ from fastback.features.connections.forwarding import Forwarding, at
 from fastback.kit.http import Forbidden, HttpError, NotFound, Router, Unauthorized
 from fastback.providers import openai
 from fastback.providers.model_listing import ListingError, can_chat, openai_list
-from fastback.providers.request_context import asking_of
+from fastback.providers.request_context import build_request_context
 
 log = logging.getLogger("fastback.connections")
 
@@ -53,8 +53,8 @@ async def _models_of(index: int, request: Request, user: VerifiedUser, forwardin
     if connection.is_azure:
         return {"data": connection.model_ids, "object": "list"}
     try:
-        asking = await forwarding.asking(connection, request, user)
-        found = await openai_list(forwarding.client, connection, forwarding.settings, asking)
+        ctx = await forwarding.ctx(connection, request, user)
+        found = await openai_list(forwarding.client, connection, forwarding.settings, ctx)
     except ListingError as error:
         if isinstance(error.__cause__, (aiohttp.ClientError, OSError)):
             raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
@@ -78,7 +78,7 @@ async def chat(
     name = data.get("model")
     if await completions.openai_model(name if isinstance(name, str) else "", user) is None:
         raise NotFound(messages.model_not_found())
-    return await complete(data, asking_of(request, user), request, completions, reads=False)
+    return await complete(data, build_request_context(request, user), request, completions, reads=False)
 
 
 class ResponsesForm(msgspec.Struct):

@@ -25,7 +25,7 @@ from fastback.features.chats.messages import turn_store
 from fastback.kit.http.application import Receive, Scope, Send
 from fastback.kit.http.errors import HttpError
 from fastback.providers.client import ProviderFailed, content_of, detail_of
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 
 PATH = "/api/ws/chat"
 
@@ -98,9 +98,9 @@ class _Talk:
         self._receive = receive
         self._send = send
 
-    def _asking(self, identity: Identity) -> Asking:
+    def _ctx(self, identity: Identity) -> RequestContext:
         kind = "jwt" if identity.is_session else "api_key"
-        return Asking(user=identity.user, token=identity.token, auth_type=kind, user_agent=self._user_agent)
+        return RequestContext(user=identity.user, token=identity.token, auth_type=kind, user_agent=self._user_agent)
 
     async def next(self) -> Any:
         """The next message, decoded; what is no JSON is answered with an error and passed over."""
@@ -167,9 +167,9 @@ class _Talk:
         request = self._completions.read({**{k: v for k, v in body.items() if k != "metadata"}, "stream": True})
         model = await self._completions.model(request.model_id, user)
         services = self._completions.services
-        asking = self._asking(identity)
-        prepared = await services.context.prepare(request, model, asking)
-        upstream = await services.provider.open(prepared.model, prepared.payload, asking)
+        ctx = self._ctx(identity)
+        prepared = await services.context.prepare(request, model, ctx)
+        upstream = await services.provider.open(prepared.model, prepared.payload, ctx)
         answer = Answer(TagSplitter())
         try:
             if prepared.sources:

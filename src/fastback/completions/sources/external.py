@@ -11,7 +11,7 @@ from fastback.completions.sources.items import Item, inner
 from fastback.completions.sources.passages import Source
 from fastback.features.knowledge.external import Connections
 from fastback.kit.http.errors import HttpError
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.external.results import Target
 from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.interfaces import RetrievalError
@@ -37,10 +37,10 @@ class Elsewhere:
         self._search = search
         self._connections = connections
 
-    async def page(self, item: Item, url: str, asking: Asking) -> Source | None:
+    async def page(self, item: Item, url: str, ctx: RequestContext) -> Source | None:
         """The text at an address; None where nothing can be read."""
         try:
-            documents = await self._pages.read(url, asking)
+            documents = await self._pages.read(url, ctx)
         except (RetrievalError, SearchFailed) as error:
             log.warning("nothing was read at %s: %s", url, error)
             return None
@@ -48,11 +48,11 @@ class Elsewhere:
         return Source(item, [text], [{"url": url, "name": url}]) if text.strip() else None
 
     async def knowledge(
-        self, item: Item, knowledge: ForeignKnowledge, queries: list[str], limit: int, asking: Asking
+        self, item: Item, knowledge: ForeignKnowledge, queries: list[str], limit: int, ctx: RequestContext
     ) -> Source | None:
         """What questions find in a foreign database; None where it cannot be asked."""
         try:
-            found = await self._search.search(self._target(knowledge), queries, limit, asking=asking)
+            found = await self._search.search(self._target(knowledge), queries, limit, ctx=ctx)
         except (RetrievalError, HttpError) as error:
             log.warning("knowledge %s cannot be asked: %s", knowledge.id, error)
             return None

@@ -17,7 +17,7 @@ from fastback.completions.tasks.follow_ups import FollowUps
 from fastback.completions.tasks.requests import queries_in
 from fastback.config import Config
 from fastback.kit.db import Database
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Hit, RetrievalError
 from fastback.retrieval.search.retriever import Retriever
 
@@ -65,7 +65,7 @@ class Finder:
         messages: list[Message],
         question: str,
         model_id: str,
-        asking: Asking,
+        ctx: RequestContext,
         tell: Tell,
         known: list[str] | None = None,
     ) -> Found:
@@ -76,49 +76,49 @@ class Finder:
         What fails is missing, as the log says; the answer does without.
         """
         everything = all(is_whole(item) for item in items)
-        reading = asyncio.ensure_future(self._read(items, asking))  # while a model thinks of queries
+        reading = asyncio.ensure_future(self._read(items, ctx))  # while a model thinks of queries
         try:
-            queries = known or ([] if everything else await self._queries(messages, model_id, asking))
+            queries = known or ([] if everything else await self._queries(messages, model_id, ctx))
             if not everything:
                 await tell({"action": "queries_generated", "queries": queries, "done": False})
             plan = await reading
         finally:
             reading.cancel()
         whole = everything or self._config.flag("rag.full_context")
-        await self._search(plan, queries or [question], asking, whole=whole)
+        await self._search(plan, queries or [question], ctx, whole=whole)
         sources = [source for _, source in plan if source is not None]
         await self._rename(sources)
         await tell({"action": "sources_retrieved", "count": count(sources), "done": True})
         return Found(sources, list(dict.fromkeys(_named(one.item) for one, source in plan if source is None)))
 
-    async def _queries(self, messages: list[Message], model_id: str, asking: Asking) -> list[str]:
+    async def _queries(self, messages: list[Message], model_id: str, ctx: RequestContext) -> list[str]:
         """What a model would search for; nothing where it is not to be asked, or has no idea."""
         if not self._config.flag("task.query.retrieval.enable"):
             return []
-        return queries_in(await self._follow_ups.ask("query_generation", messages, model_id, asking))
+        return queries_in(await self._follow_ups.ask("query_generation", messages, model_id, ctx))
 
-    async def _read(self, items: list[Item], asking: Asking) -> list[_Step]:
+    async def _read(self, items: list[Item], ctx: RequestContext) -> list[_Step]:
         """How the items are read; what needs no question has been read."""
         whole = self._config.flag("rag.bypass_embedding_and_retrieval")
-        plan = await self._reader.plan(items, asking.asker, whole=whole)
+        plan = await self._reader.plan(items, ctx.asker, whole=whole)
 
         async def step(one: Reading) -> _Step:
             if one.page:
-                return one, await self._elsewhere.page(_shown(one.item), one.page, asking)
+                return one, await self._elsewhere.page(_shown(one.item), one.page, ctx)
             return one, None if one.texts is None else _source(one)
 
         return await asyncio.gather(*(step(one) for one in plan))
 
-    async def _search(self, plan: list[_Step], queries: list[str], asking: Asking, *, whole: bool) -> None:
+    async def _search(self, plan: list[_Step], queries: list[str], ctx: RequestContext, *, whole: bool) -> None:
         """Put what the questions find into the plan."""
         searched = [place for place, (one, _) in enumerate(plan) if one.collections]
         foreign = [(place, one, one.foreign) for place, (one, _) in enumerate(plan) if one.foreign is not None]
         limit = self._retriever.configured().limit
         own, others = await asyncio.gather(
-            self._of_collections([plan[place][0] for place in searched], queries, asking, whole=whole),
+            self._of_collections([plan[place][0] for place in searched], queries, ctx, whole=whole),
             asyncio.gather(
                 *(
-                    self._elsewhere.knowledge(_shown(one.item), knowledge, queries, limit, asking)
+                    self._elsewhere.knowledge(_shown(one.item), knowledge, queries, limit, ctx)
                     for _, one, knowledge in foreign
                 )
             ),
@@ -127,14 +127,14 @@ class Finder:
             plan[place] = (plan[place][0], source)
 
     async def _of_collections(
-        self, plan: list[Reading], queries: list[str], asking: Asking, *, whole: bool
+        self, plan: list[Reading], queries: list[str], ctx: RequestContext, *, whole: bool
     ) -> list[Source | None]:
         groups = [one.collections for one in plan]
         try:
             if whole:
                 found = await asyncio.gather(*(self._retriever.everything(names) for names in groups))
             else:
-                found = await self._retriever.query_each(groups, queries, asking=asking)
+                found = await self._retriever.query_each(groups, queries, ctx=ctx)
         except RetrievalError as error:
             log.warning("nothing was found in collections: %s", error)
             return [None for _ in plan]

@@ -17,7 +17,7 @@ from fastback.features.memories.store import Memory
 from fastback.kit.http.errors import HttpError
 from fastback.providers.client import Provider, ProviderFailed, content_of
 from fastback.providers.registry import Model
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 
 log = logging.getLogger("fastback.memories")
 
@@ -62,18 +62,18 @@ class MemoryReview:
         asked: int = sum(one.get("role") == "user" for one in messages)
         return asked > 0 and asked % every == 0
 
-    async def run(self, messages: list[Message], model: Model, target: Model, asking: Asking) -> None:
+    async def run(self, messages: list[Message], model: Model, target: Model, ctx: RequestContext) -> None:
         """Ask the `target` behind the chat's model, and change the memories as it says; failures are logged."""
-        if not await self._memories.may(asking.asker):
+        if not await self._memories.may(ctx.asker):
             return
-        known = await store.of_user(self._memories.db, asking.asker.id)
+        known = await store.of_user(self._memories.db, ctx.asker.id)
         prompt = f"{_TASK}\nMemories:\n{_listed(known)}\n\nConversation:\n{_told(messages)}"
         payload = {
             "model": target.id,
             "messages": [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": prompt}],
             "stream": False,
         }
-        about = msgspec.structs.replace(asking, task="memory_review", continues=False)
+        about = msgspec.structs.replace(ctx, task="memory_review", continues=False)
         try:
             found = answered(content_of(await self._provider.complete(target, payload, about)))
             operations = found.get("operations")
@@ -81,9 +81,9 @@ class MemoryReview:
                 return
             given = {"operations": operations, "source": "background_review"}
             form = msgspec.convert(given, OperationsForm)
-            await self._memories.apply(asking, form, model.id)
+            await self._memories.apply(ctx, form, model.id)
         except (ProviderFailed, HttpError, msgspec.ValidationError) as error:
-            log.warning("memories of %s stay as they are: %s", asking.asker.id, error)
+            log.warning("memories of %s stay as they are: %s", ctx.asker.id, error)
 
 
 def _listed(memories: list[Memory]) -> str:

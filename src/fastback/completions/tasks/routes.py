@@ -23,7 +23,7 @@ from fastback.kit.http.disconnect import while_connected
 from fastback.providers import model_resolution
 from fastback.providers.client import ProviderFailed
 from fastback.providers.registry import Model
-from fastback.providers.request_context import asking_of
+from fastback.providers.request_context import build_request_context
 
 router = Router("/api/v1/tasks")
 
@@ -109,9 +109,9 @@ async def _ask(task: str, data: TaskForm, caller: Caller, **more: str) -> Any:
         lists=None,
         **more,
     )
-    asking = asking_of(caller.request, caller.user, chat_id=data.chat_id or "", task=task)
+    ctx = build_request_context(caller.request, caller.user, chat_id=data.chat_id or "", task=task)
     try:
-        asking_it = completions.services.provider.complete(target, payload, asking)
+        asking_it = completions.services.provider.complete(target, payload, ctx)
         return await while_connected(caller.request, asking_it)
     except ProviderFailed as error:
         return refusal(error)
@@ -216,8 +216,8 @@ async def merge(data: TaskForm, request: Request, user: VerifiedUser, completion
         prompt=data.prompt,
         responses="\n\n".join(f'"""{one}"""' for one in data.responses),
     )
-    asking = asking_of(request, user, chat_id=data.chat_id or "", task="moa_response_generation")
+    ctx = build_request_context(request, user, chat_id=data.chat_id or "", task="moa_response_generation")
     try:
-        return await complete({**payload, "stream": data.stream}, asking, request, completions, reads=False)
+        return await complete({**payload, "stream": data.stream}, ctx, request, completions, reads=False)
     except HttpError as error:
         raise _failed("moa_response_generation", f"{error.status}: {error.detail}") from error

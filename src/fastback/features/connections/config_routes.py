@@ -129,8 +129,8 @@ async def verify_openai(data: OpenAiTrial, user: AdminUser, request: Request, fo
     connection = Connection("openai", 0, data.url.rstrip("/"), data.key, data.config or {})
     if connection.is_anthropic:
         try:
-            asking = await forwarding.asking(connection, request, user)
-            return await openai_list(forwarding.client, connection, forwarding.settings, asking)
+            ctx = await forwarding.ctx(connection, request, user)
+            return await openai_list(forwarding.client, connection, forwarding.settings, ctx)
         except ListingError as error:
             raise HttpError(500, str(error)) from error
     status, body = await _asked(connection, openai.models_url(connection), user, request, forwarding)

@@ -24,7 +24,7 @@ from fastback.providers.error_messages import refused
 from fastback.providers.http_client import answer_timeout
 from fastback.providers.registry import Model, ModelRegistry
 from fastback.providers.relay import RelayResponse
-from fastback.providers.request_context import Asking, asking_of, with_groups
+from fastback.providers.request_context import RequestContext, build_request_context, with_groups
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.connections")
@@ -134,9 +134,11 @@ class Forwarding:
 
     # -- sending --------------------------------------------------------------------------------------------------
 
-    async def asking(self, connection: Connection, request: Request, user: User) -> Asking:
+    async def ctx(self, connection: Connection, request: Request, user: User) -> RequestContext:
         """The circumstances of a request, as far as a connection wants to know them."""
-        return await with_groups(connection.options.get("headers"), asking_of(request, user), self.permissions)
+        return await with_groups(
+            connection.options.get("headers"), build_request_context(request, user), self.permissions
+        )
 
     async def send(
         self,
@@ -154,7 +156,7 @@ class Forwarding:
         Raises:
             aiohttp.ClientError, TimeoutError, OSError: the server cannot be reached.
         """
-        headers = openai.request_headers(connection, await self.asking(connection, request, user), self.settings)
+        headers = openai.request_headers(connection, await self.ctx(connection, request, user), self.settings)
         if not any(name.lower() == "content-type" for name in headers):
             headers["content-type"] = "application/json"
         content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)

@@ -23,7 +23,7 @@ from fastback.features.connections.ollama_blobs import BlobError, event
 from fastback.kit.http import BadRequest, Invalid, Router
 from fastback.providers import openai
 from fastback.providers.connections import Connection
-from fastback.providers.request_context import asking_of
+from fastback.providers.request_context import build_request_context
 
 router = Router("/ollama/models")
 
@@ -40,7 +40,7 @@ def _place(forwarding: Forwarding, name: str) -> Path:
 
 
 def _headers(connection: Connection, user: User, request: Request, forwarding: Forwarding) -> dict[str, str]:
-    return openai.request_headers(connection, asking_of(request, user), forwarding.settings)
+    return openai.request_headers(connection, build_request_context(request, user), forwarding.settings)
 
 
 @router.post("/download", "/download/{url_idx}")

@@ -20,7 +20,7 @@ from fastback.features.files.store import Brief
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.workers import spool
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Embedder, Metadata, RetrievalError, Spooled, VectorStore
 from fastback.retrieval.vectors.metadata import ANY_OF, stored
@@ -67,7 +67,7 @@ class FileChunks:
         collection: str,
         user: User,
         *,
-        asking: Asking | None = None,
+        ctx: RequestContext | None = None,
         complete: bool = True,
         named: bool = True,
     ) -> None:
@@ -82,7 +82,7 @@ class FileChunks:
         try:
             known = file.hash or await self._hash(file.id)
             if not bypassed:
-                await self._copied(file, collection, known, asking)
+                await self._copied(file, collection, known, ctx)
         except RetrievalError as error:
             failed = {"collection_name": collection, "filename": file.filename, "message": f"{file.filename}: {error}"}
             await self._bus.publish(Happened("retrieval.content.process_failed", user, file.id, "file", failed))
@@ -106,13 +106,13 @@ class FileChunks:
             known = await asyncio.to_thread(text_files.document, whole, documents)
             yield documents, known
 
-    async def _copied(self, file: Brief, collection: str, known: str, asking: Asking | None) -> None:
+    async def _copied(self, file: Brief, collection: str, known: str, ctx: RequestContext | None) -> None:
         twin = await self._vectors.find(collection, {"hash": known}, 1)
         if twin and twin[0].metadata.get("file_id") != file.id:
             raise RetrievalError(messages.DUPLICATE_CONTENT)
         own = own_collection(file.id)
         if not await self._is_current(own, file.id):
-            await self._made_anew(file, own, known, asking)
+            await self._made_anew(file, own, known, ctx)
         before = [hit.id for hit in await self._vectors.find(collection, {"file_id": file.id})]
         extra = {"file_id": file.id, "name": file.filename, "hash": known}
         await self._vectors.copy(own, collection, {"file_id": file.id}, extra)
@@ -129,11 +129,11 @@ class FileChunks:
         # Chunks that do not say what made them are believed.
         return embedded is None or embedded == wanted
 
-    async def _made_anew(self, file: Brief, own: str, known: str, asking: Asking | None) -> None:
+    async def _made_anew(self, file: Brief, own: str, known: str, ctx: RequestContext | None) -> None:
         extra = {"file_id": file.id, "name": file.filename, "hash": known}
         async with self._spooled(file.id) as (path, _):
             documents = Spooled(path, lambda _: metadata_of(file))
-            await self._indexer.index(own, documents, extra, overwrite=True, asking=asking)
+            await self._indexer.index(own, documents, extra, overwrite=True, ctx=ctx)
 
     async def take_out(self, collection: str, file_ids: Sequence[str]) -> None:
         """Delete the chunks of files from a collection."""

@@ -23,7 +23,7 @@ from fastback.kit.http import BadRequest, NotFound, Router
 from fastback.kit.http.range_response import RangedResponse
 from fastback.kit.http.stream import Stream
 from fastback.kit.storage import StorageError
-from fastback.providers.request_context import asking_of
+from fastback.providers.request_context import build_request_context
 
 router = Router("/api/v1/files/{file_id}")
 
@@ -57,7 +57,7 @@ async def set_text(
     request: Request, file_id: str, data: ContentForm, user: VerifiedUser, files: Files
 ) -> dict[str, Any]:
     file = await files.found(file_id, user, "write")
-    return {"content": await files.set_content(file, data.content, user, asking_of(request, user))}
+    return {"content": await files.set_content(file, data.content, user, build_request_context(request, user))}
 
 
 async def _response(files: Files, file: Brief, headers: dict[str, str], kind: str | None) -> Response | None:

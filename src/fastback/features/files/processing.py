@@ -29,7 +29,7 @@ from fastback.kit.db import Database
 from fastback.kit.http import HttpError
 from fastback.kit.storage import Storage, StorageError
 from fastback.kit.workers import spool
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Document, Extractor, Metadata, RetrievalError, Spooled, VectorStore
 
@@ -116,9 +116,9 @@ class Processing:
 
     # --- an upload, from beginning to end
 
-    def start(self, file: Brief, metadata: dict[str, Any], user: User, asking: Asking) -> asyncio.Task[None]:
+    def start(self, file: Brief, metadata: dict[str, Any], user: User, ctx: RequestContext) -> asyncio.Task[None]:
         """Read an uploaded file beside the request; what becomes of it is told in its row."""
-        task = asyncio.get_running_loop().create_task(self._upload(file, metadata, user, asking))
+        task = asyncio.get_running_loop().create_task(self._upload(file, metadata, user, ctx))
         reading = self._readings.setdefault(file.id, _Reading())
         self._running[file.id] = task, reading
 
@@ -145,14 +145,14 @@ class Processing:
         for file_id in list(self._running):
             await self.stop(file_id)
 
-    async def _upload(self, file: Brief, metadata: dict[str, Any], user: User, asking: Asking) -> None:
+    async def _upload(self, file: Brief, metadata: dict[str, Any], user: User, ctx: RequestContext) -> None:
         try:
             async with self._turns:
                 await self._tell(file.id, "processing")
                 wanted = bool(metadata.get("knowledge_id"))
-                completed = await self._read(file, user, asking, complete=not wanted)
+                completed = await self._read(file, user, ctx, complete=not wanted)
                 if wanted:
-                    await self._into_knowledge(file, metadata, user, asking)
+                    await self._into_knowledge(file, metadata, user, ctx)
             if not completed:
                 await self._tell(file.id, "completed")
         except HttpError as error:
@@ -174,7 +174,7 @@ class Processing:
         if reading is not None:
             reading.tell(status)
 
-    async def _read(self, file: Brief, user: User, asking: Asking, *, complete: bool) -> bool:
+    async def _read(self, file: Brief, user: User, ctx: RequestContext, *, complete: bool) -> bool:
         """Whether its row says that all is done, as it shall with `complete`.
 
         Raises: RetrievalError, StorageError, HttpError.
@@ -186,7 +186,7 @@ class Processing:
             if kind.startswith("image/"):
                 raise RetrievalError(f"File type {kind} is not supported for processing")
             return False  # films are kept as they are, for models and tools that watch them
-        await self.index(file, user, asking=asking, complete=complete)
+        await self.index(file, user, ctx=ctx, complete=complete)
         return complete
 
     async def _kind(self, file: Brief) -> str | None:
@@ -205,7 +205,7 @@ class Processing:
         engine = self._config.text("rag.content_extraction_engine")
         return media_types.is_extracted(engine, chosen if isinstance(chosen, list) else None, kind)
 
-    async def _into_knowledge(self, file: Brief, metadata: dict[str, Any], user: User, asking: Asking) -> None:
+    async def _into_knowledge(self, file: Brief, metadata: dict[str, Any], user: User, ctx: RequestContext) -> None:
         """Put a file into the knowledge it was uploaded for; nothing where its owner may not write there."""
         knowledge_id = str(metadata["knowledge_id"])
         row = await knowledge.get(self._db, knowledge_id)
@@ -223,7 +223,7 @@ class Processing:
         fresh = await store.brief(self._db, file.id)
         if fresh is None:
             raise RetrievalError(messages.NOT_FOUND)
-        await self._chunks.put(fresh, knowledge_id, user, asking=asking, complete=False)
+        await self._chunks.put(fresh, knowledge_id, user, ctx=ctx, complete=False)
         await knowledge.link(self._db, knowledge_id, file.id, user.id, directory)
 
     # --- a file's text
@@ -235,7 +235,7 @@ class Processing:
         *,
         content: str | None = None,
         collection: str | None = None,
-        asking: Asking | None = None,
+        ctx: RequestContext | None = None,
         complete: bool = True,
     ) -> Indexed:
         """Read a file, keep its text, split, embed and write it, into its own collection or another.
@@ -248,9 +248,9 @@ class Processing:
         """
         try:
             if collection and not content:
-                await self._chunks.put(file, collection, user, asking=asking, complete=complete)
+                await self._chunks.put(file, collection, user, ctx=ctx, complete=complete)
                 return Indexed(collection if self._embeds else None)
-            return await self._indexed(file, user, content, collection, asking, complete)
+            return await self._indexed(file, user, content, collection, ctx, complete)
         except RetrievalError as error:
             await self._failed(file, user, str(error), collection)
             raise
@@ -270,21 +270,21 @@ class Processing:
         user: User,
         content: str | None,
         collection: str | None,
-        asking: Asking | None,
+        ctx: RequestContext | None,
         complete: bool,
     ) -> Indexed:
         target = (collection or own_collection(file.id)) if self._embeds else None
         if content:
             await self._vectors.drop(own_collection(file.id))
         done: dict[str, str | None] = {"status": "completed", "error": None} if complete else {}
-        async with self._said(file, content, asking) as said:
+        async with self._said(file, content, ctx) as said:
             # Each change writes the row anew, with its text: as few as there can be.
             if target is None:
                 await store.change(self._db, file.id, data={"content": said.text, **done}, hash=said.hash)
             else:
                 await store.change(self._db, file.id, data={"content": said.text})
                 extra = {"file_id": file.id, "name": file.filename, "hash": said.hash}
-                await self._indexer.index(target, said.documents, extra, add=collection is not None, asking=asking)
+                await self._indexer.index(target, said.documents, extra, add=collection is not None, ctx=ctx)
                 named = {"collection_name": target}
                 await store.change(self._db, file.id, data=done, meta=named, hash=said.hash)
         if complete:
@@ -293,7 +293,7 @@ class Processing:
         return Indexed(target)
 
     @asynccontextmanager
-    async def _said(self, file: Brief, content: str | None, asking: Asking | None) -> AsyncIterator[_Said]:
+    async def _said(self, file: Brief, content: str | None, ctx: RequestContext | None) -> AsyncIterator[_Said]:
         """What a file says: its new text, or as the configured engine reads it, or what it said."""
         if content or not file.path:
             text = content or await store.content(self._db, file.id) or ""
@@ -305,7 +305,7 @@ class Processing:
         async with spool.spool() as documents, spool.spool() as whole:
             async with self._storage.local(file.path) as place:
                 known = kind if isinstance(kind, str) else None
-                await self._extractor.spool(place, file.filename, known, documents, asking=asking)
+                await self._extractor.spool(place, file.filename, known, documents, ctx=ctx)
             found = await asyncio.to_thread(text_files.joined, documents, whole)
             yield _Said(Spooled(documents, partial(_described, metadata_of(file))), Path(whole), found)
 
@@ -358,5 +358,5 @@ class Processing:
                 continue
             log.info("reading file %s again: the server was stopped meanwhile", row.file.id)
             metadata = (row.file.meta or {}).get("data")
-            asking = Asking(user=row.owner)
-            self.start(row.file, metadata if isinstance(metadata, dict) else {}, row.owner, asking)
+            ctx = RequestContext(user=row.owner)
+            self.start(row.file, metadata if isinstance(metadata, dict) else {}, row.owner, ctx)

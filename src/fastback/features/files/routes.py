@@ -18,7 +18,7 @@ from fastback.features.files.upload_form import received
 from fastback.features.files.uploads import Uploads
 from fastback.kit.db import Database
 from fastback.kit.http import NotFound, Router
-from fastback.providers.request_context import asking_of
+from fastback.providers.request_context import build_request_context
 from fastback.settings import Settings
 
 router = Router("/api/v1/files")
@@ -36,8 +36,8 @@ async def upload(
     process_in_background: bool = True,
 ) -> dict[str, Any]:
     async with received(request, uploads.storage.directory, uploads.most) as form:
-        asking = asking_of(request, user)
-        return await uploads.take(form, user, asking, process=process, in_background=process_in_background)
+        ctx = build_request_context(request, user)
+        return await uploads.take(form, user, ctx, process=process, in_background=process_in_background)
 
 
 def _whose(user: User, settings: Settings) -> str | None:

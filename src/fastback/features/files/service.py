@@ -20,7 +20,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http import BadRequest, HttpError, NotFound
 from fastback.kit.storage import Storage, StorageError
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import RetrievalError, VectorStore
 
 log = logging.getLogger("fastback.files")
@@ -73,7 +73,7 @@ class Files:
             raise BadRequest(messages.default("Error renaming file"))
         await self._bus.publish(Happened("file.renamed", user, file.id, data={"filename": name}))
 
-    async def set_content(self, file: Brief, content: str, user: User, asking: Asking) -> msgspec.Raw:
+    async def set_content(self, file: Brief, content: str, user: User, ctx: RequestContext) -> msgspec.Raw:
         """Give a file another text, wherever its chunks lie; the text as JSON.
 
         Raises:
@@ -85,14 +85,14 @@ class Files:
         if megabytes and await asyncio.to_thread(text_files.size_of, content) > int(megabytes) * 1024 * 1024:
             raise HttpError(413, messages.file_too_large(f"{int(megabytes)} MB"))
         try:
-            await self._processing.index(file, user, content=content, asking=asking)
+            await self._processing.index(file, user, content=content, ctx=ctx)
         except RetrievalError as error:
             raise HttpError(500, _NOT_INDEXED) from error
         failed = False
         fresh = await store.brief(self.db, file.id) or file
         for knowledge_id in await store.knowledge_of(self.db, file.id):
             try:
-                await self._chunks.put(fresh, knowledge_id, user, asking=asking)
+                await self._chunks.put(fresh, knowledge_id, user, ctx=ctx)
             except RetrievalError as error:
                 log.warning("the new text of file %s is not in knowledge %s: %s", file.id, knowledge_id, error)
                 failed = True

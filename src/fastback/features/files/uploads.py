@@ -24,7 +24,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http import BadRequest, HttpError
 from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 
 log = logging.getLogger("fastback.files")
 
@@ -66,7 +66,7 @@ class Uploads:
         return int(megabytes) * 1024 * 1024 if megabytes else None
 
     async def take(
-        self, form: Received, user: User, asking: Asking, *, process: bool, in_background: bool
+        self, form: Received, user: User, ctx: RequestContext, *, process: bool, in_background: bool
     ) -> dict[str, Any]:
         """Keep what came; the file as answers show it.
 
@@ -99,7 +99,7 @@ class Uploads:
         if "channel_id" in metadata:
             await self._access.into_channel(str(metadata["channel_id"]), file_id, user)
         if process:
-            reading = self._processing.start(file, metadata, user, asking)
+            reading = self._processing.start(file, metadata, user, ctx)
             if not in_background:
                 await asyncio.wait([reading])  # it may be stopped: somebody may delete the file meanwhile
         told = {"filename": name, "content_type": form.content_type}

@@ -16,7 +16,7 @@ from fastback.features.knowledge.membership import Contents
 from fastback.features.knowledge.schemas import FileForm
 from fastback.features.knowledge.service import Answer, Library
 from fastback.kit.http import BadRequest, Router, Unauthorized
-from fastback.providers.request_context import asking_of
+from fastback.providers.request_context import build_request_context
 
 log = logging.getLogger("fastback.knowledge")
 
@@ -31,7 +31,7 @@ async def add(
     await directories.require(library.db, id, [data.directory_id], NO_TARGET)
     file = await contents.file(data.file_id)
     await contents.check_read(data.file_id)
-    await contents.add(id, file, data, user, asking_of(request, user))
+    await contents.add(id, file, data, user, build_request_context(request, user))
     await library.tell("knowledge.file.added", user, file.id, knowledge_id=id, directory_id=data.directory_id)
     return await library.with_files(row)
 
@@ -45,7 +45,7 @@ async def update(
     file = await contents.file(data.file_id)
     if not await store.linked(library.db, id, [data.file_id]):
         raise BadRequest(messages.NOT_FOUND)
-    await contents.index(id, file, user, asking_of(request, user))
+    await contents.index(id, file, user, build_request_context(request, user))
     await library.tell("knowledge.file.updated", user, file.id, knowledge_id=id)
     return await library.with_files(row)
 
@@ -56,7 +56,7 @@ async def add_many(
 ) -> Answer:
     row = await library.found(id, user, "write", service.PLAIN, ours=True)
     await directories.require(library.db, id, [form.directory_id for form in data], NO_TARGET)
-    await contents.add_many(id, data, user, asking_of(request, user))
+    await contents.add_many(id, data, user, build_request_context(request, user))
     return await library.with_files(row)
 
 
@@ -69,7 +69,7 @@ async def reindex(request: Request, user: VerifiedUser, library: Library, conten
     rows = await store.everything(library.db)
     failed = 0
     for row in rows:
-        failed += await contents.reindex(row.id, user, asking_of(request, user))
+        failed += await contents.reindex(row.id, user, build_request_context(request, user))
     log.info("reindexed %d knowledge in %.1f s; %d files failed", len(rows), time.monotonic() - started, failed)
     await library.tell("knowledge.reindexed", user, "all", count=len(rows))
     return True

@@ -15,7 +15,7 @@ from fastback.features.knowledge import store
 from fastback.features.knowledge.store import Knowledge
 from fastback.kit.db import Database
 from fastback.kit.tasks import Tasks
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Embedder, Item, RetrievalError, VectorStore
 
 log = logging.getLogger("fastback.knowledge")
@@ -71,7 +71,7 @@ class Descriptions:
 
     async def _write(self, rows: Sequence[Knowledge], user: User) -> None:
         texts = [f"{row.name}\n\n{row.description}" if row.description else row.name for row in rows]
-        vectors = await self._embedder.content(texts, asking=Asking(user=user))
+        vectors = await self._embedder.content(texts, ctx=RequestContext(user=user))
         items = [
             Item(row.id, text, vector, {"knowledge_base_id": row.id})
             for row, text, vector in zip(rows, texts, vectors, strict=True)

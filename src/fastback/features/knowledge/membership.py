@@ -19,7 +19,7 @@ from fastback.features.knowledge import store
 from fastback.features.knowledge.schemas import FileForm
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import RetrievalError, VectorStore
 
 log = logging.getLogger("fastback.knowledge")
@@ -71,7 +71,7 @@ class Contents:
         if not rows or not rows[0].has_data:
             raise BadRequest(messages.FILE_NOT_PROCESSED)
 
-    async def add(self, knowledge_id: str, file: Brief, form: FileForm, user: User, asking: Asking) -> None:
+    async def add(self, knowledge_id: str, file: Brief, form: FileForm, user: User, ctx: RequestContext) -> None:
         """Put a file into a knowledge.
 
         Raises:
@@ -79,19 +79,19 @@ class Contents:
         """
         if not await self._access.may(user, file, "read"):
             raise Forbidden(messages.ACCESS_PROHIBITED)
-        await self.index(knowledge_id, file, user, asking)
+        await self.index(knowledge_id, file, user, ctx)
         await store.link(self._db, knowledge_id, file.id, user.id, form.directory_id)
 
-    async def index(self, knowledge_id: str, file: Brief, user: User, asking: Asking) -> None:
+    async def index(self, knowledge_id: str, file: Brief, user: User, ctx: RequestContext) -> None:
         """Write a file's chunks into a knowledge. Raises: BadRequest, in the words of the reference."""
         if not await self._access.may(user, file, "write"):
             raise BadRequest(f"404: {messages.NOT_FOUND}")
         try:
-            await self._chunks.put(file, knowledge_id, user, asking=asking)
+            await self._chunks.put(file, knowledge_id, user, ctx=ctx)
         except RetrievalError as error:
             raise BadRequest(f"400: {error}") from error
 
-    async def add_many(self, knowledge_id: str, forms: Sequence[FileForm], user: User, asking: Asking) -> None:
+    async def add_many(self, knowledge_id: str, forms: Sequence[FileForm], user: User, ctx: RequestContext) -> None:
         """Put files into a knowledge, a few at a time; those that cannot be are left out, as in the reference.
 
         Raises:
@@ -122,7 +122,7 @@ class Contents:
                 try:
                     if file.user_id != user.id and not user.is_admin:
                         raise RetrievalError("Permission denied: not file owner")
-                    await self._chunks.put(file, knowledge_id, user, asking=asking, named=False)
+                    await self._chunks.put(file, knowledge_id, user, ctx=ctx, named=False)
                     await store.link(self._db, knowledge_id, file.id, user.id, wanted[file.id].directory_id)
                 except RetrievalError as error:
                     log.warning("file %s was not put into knowledge %s: %s", file.id, knowledge_id, error)
@@ -158,7 +158,7 @@ class Contents:
             needed = await store.elsewhere(self._db, file_ids)
             await self.delete([file_id for file_id in file_ids if file_id not in needed], user)
 
-    async def reindex(self, knowledge_id: str, user: User, asking: Asking) -> int:
+    async def reindex(self, knowledge_id: str, user: User, ctx: RequestContext) -> int:
         """Make all chunks of a knowledge anew from the texts of its files; how many files failed."""
         await self.drop(knowledge_id)
         gate = asyncio.Semaphore(AT_ONCE)
@@ -169,7 +169,7 @@ class Contents:
             async with gate:
                 try:
                     await self._chunks.forget([file.id])
-                    await self._chunks.put(file, knowledge_id, user, asking=asking)
+                    await self._chunks.put(file, knowledge_id, user, ctx=ctx)
                 except RetrievalError as error:
                     failed += 1
                     log.warning("file %s of knowledge %s was not reindexed: %s", file.id, knowledge_id, error)

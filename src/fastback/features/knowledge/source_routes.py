@@ -11,7 +11,7 @@ from fastback.features.knowledge.schemas import ExternalSourceForm, RetrieveForm
 from fastback.features.knowledge.service import Answer
 from fastback.features.knowledge.sources import Sources
 from fastback.kit.http import Router
-from fastback.providers.request_context import asking_of
+from fastback.providers.request_context import build_request_context
 
 router = Router("/api/v1/knowledge/external")
 
@@ -22,7 +22,7 @@ async def try_connection(
 ) -> Answer:
     connection = connections.get(id)
     source = data.source or SourceForm("test", config={"content_field": "payload.text"})
-    return await sources.tried(connection, source, data.query, data.count, asking_of(request, user))
+    return await sources.tried(connection, source, data.query, data.count, build_request_context(request, user))
 
 
 @router.post("/source/test")
@@ -33,13 +33,13 @@ async def try_source(
         connection = external.changed(connections.get(data.connection_id, NO_CONNECTION), data.connection)
     else:
         connection = external.of_form(data.connection, user.id, "external-test")
-    return await sources.tried(connection, data.source, data.query, data.count, asking_of(request, user))
+    return await sources.tried(connection, data.source, data.query, data.count, build_request_context(request, user))
 
 
 @router.post("/source/create")
 async def create_source(data: ExternalSourceForm, request: Request, user: AdminUser, sources: Sources) -> Answer:
     """A connection with its knowledge, once a question finds something in it."""
-    return await sources.create(data, user, asking_of(request, user))
+    return await sources.create(data, user, build_request_context(request, user))
 
 
 @router.patch("/source/{id}")
@@ -47,4 +47,4 @@ async def update_source(
     id: str, data: ExternalSourceForm, request: Request, user: AdminUser, sources: Sources
 ) -> Answer:
     """Grants in the form are not looked at: sharing has an operation of its own."""
-    return await sources.change(id, data, user, asking_of(request, user))
+    return await sources.change(id, data, user, build_request_context(request, user))

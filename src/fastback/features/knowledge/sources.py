@@ -10,7 +10,7 @@ from fastback.features.knowledge.external import NO_CONNECTION, NO_NAME, Connect
 from fastback.features.knowledge.schemas import ExternalSourceForm, SourceForm
 from fastback.features.knowledge.service import Answer, Library
 from fastback.kit.http import BadRequest, NotFound
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.external.results import Target
 from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.interfaces import RetrievalError
@@ -24,7 +24,9 @@ class Sources:
         self._library = library
         self._search = search
 
-    async def tried(self, connection: Connection, form: SourceForm, query: str, count: int, asking: Asking) -> Answer:
+    async def tried(
+        self, connection: Connection, form: SourceForm, query: str, count: int, ctx: RequestContext
+    ) -> Answer:
         """What a question finds in a source: texts, metadata and scores, side by side.
 
         Raises:
@@ -35,7 +37,7 @@ class Sources:
         source = external.checked_source(form, connection.get("provider"))
         target = Target(connection, source["name"], source["config"], "external-test", str(connection.get("name")))
         try:
-            found = await self._search.search(target, [query.strip()], count, asking=asking)
+            found = await self._search.search(target, [query.strip()], count, ctx=ctx)
         except RetrievalError as error:
             raise BadRequest(str(error)) from error
         return {
@@ -44,11 +46,11 @@ class Sources:
             "distances": [one.score for one in found],
         }
 
-    async def create(self, data: ExternalSourceForm, user: User, asking: Asking) -> Answer:
+    async def create(self, data: ExternalSourceForm, user: User, ctx: RequestContext) -> Answer:
         """A new connection with its knowledge. Raises: BadRequest."""
         _check_name(data)
         connection = external.of_form(data.connection, user.id)
-        meta = await self._proved(connection, data, asking)
+        meta = await self._proved(connection, data, ctx)
         await self._connections.put(connection)
         try:
             return await self._library.create(user, data.name.strip(), data.description, data.access_grants, meta)
@@ -56,7 +58,7 @@ class Sources:
             await self._connections.remove(connection["id"])
             raise
 
-    async def change(self, knowledge_id: str, data: ExternalSourceForm, user: User, asking: Asking) -> Answer:
+    async def change(self, knowledge_id: str, data: ExternalSourceForm, user: User, ctx: RequestContext) -> Answer:
         """Another connection or source of a knowledge; its grants stay.
 
         Raises:
@@ -68,16 +70,16 @@ class Sources:
         _check_name(data)
         before = self._connections.get(row.external.get("connection_id"), NO_CONNECTION)
         connection = external.changed(before, data.connection)
-        meta = await self._proved(connection, data, asking)
+        meta = await self._proved(connection, data, ctx)
         if not await self._library.rename(knowledge_id, user, data.name.strip(), data.description, meta=meta):
             raise NotFound()
         await self._connections.put(connection)
         return await self._library.bare(knowledge_id)
 
-    async def _proved(self, connection: Connection, data: ExternalSourceForm, asking: Asking) -> dict[str, Any]:
+    async def _proved(self, connection: Connection, data: ExternalSourceForm, ctx: RequestContext) -> dict[str, Any]:
         """The meta of knowledge in a source in which the form's question finds something. Raises: BadRequest."""
         source = external.checked_source(data.source, connection.get("provider"))
-        found = await self.tried(connection, data.source, data.test_query, data.test_count, asking)
+        found = await self.tried(connection, data.source, data.test_query, data.test_count, ctx)
         if not found["documents"]:
             raise BadRequest("Test query returned no results.")
         return external.meta_of(connection, source)

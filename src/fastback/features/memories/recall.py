@@ -10,7 +10,7 @@ from fastback.features.memories import paths, store
 from fastback.features.memories.service import Memories
 from fastback.features.memories.store import Memory
 from fastback.features.memories.vectors import text_of
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Hit, RetrievalError
 
 log = logging.getLogger("fastback.memories")
@@ -29,19 +29,19 @@ class Recall:
         self._config = config
         self._memories = memories
 
-    async def text(self, questions: Sequence[str], asking: Asking) -> str | None:
+    async def text(self, questions: Sequence[str], ctx: RequestContext) -> str | None:
         """The part of the prompt for a conversation with these questions, oldest first; None: nothing to be told."""
         enabled = self._config.flag("memories.enable") and self._config.flag("memories.system_context.enable")
-        if not enabled or not await self._memories.may(asking.asker):
+        if not enabled or not await self._memories.may(ctx.asker):
             return None
         spoken = [one.strip() for one in questions if one.strip()]
         query = "\n\n".join(spoken[-QUESTIONS:])[-CHARACTERS:]
         if not query:
             return None
-        known = await store.of_user(self._memories.db, asking.asker.id)
+        known = await store.of_user(self._memories.db, ctx.asker.id)
         if not known:
             return None
-        on_user, near, context = self._parts(known, query, await self._nearest(query, asking))
+        on_user, near, context = self._parts(known, query, await self._nearest(query, ctx))
         first = _part("User Memory", on_user)[: self._limit("user")]
         rest = "\n\n".join(
             part for part in (_part("Memory Neighborhood", near), _part("Relevant Context", context)) if part
@@ -52,9 +52,9 @@ class Recall:
     def _limit(self, kind: str) -> int:
         return max(LEAST, int(self._config.number(f"memories.{kind}_char_limit") or 2000))
 
-    async def _nearest(self, query: str, asking: Asking) -> list[Hit]:
+    async def _nearest(self, query: str, ctx: RequestContext) -> list[Hit]:
         try:
-            return await self._memories.vectors.nearest(asking.asker.id, query, NEAREST, asking) or []
+            return await self._memories.vectors.nearest(ctx.asker.id, query, NEAREST, ctx) or []
         except RetrievalError as error:
             log.warning("memories cannot be searched: %s", error)
             return []

@@ -20,7 +20,7 @@ from fastback.features.memories.schemas import (
 from fastback.features.memories.service import Memories
 from fastback.features.memories.store import Memory
 from fastback.kit.http import BadRequest, NotFound, Router
-from fastback.providers.request_context import asking_of
+from fastback.providers.request_context import build_request_context
 from fastback.retrieval.interfaces import RetrievalError
 
 router = Router("/api/v1/memories")
@@ -37,13 +37,13 @@ async def mine(user: VerifiedUser, memories: Memories) -> list[Memory]:
 @router.post("/add")
 async def add(data: AddForm, request: Request, user: VerifiedUser, memories: Memories) -> Memory:
     await memories.check(user)
-    return await memories.add(asking_of(request, user), data.content, data.type, data.path)
+    return await memories.add(build_request_context(request, user), data.content, data.type, data.path)
 
 
 @router.post("/update")
 async def apply(data: OperationsForm, request: Request, user: VerifiedUser, memories: Memories) -> list[Answer]:
     await memories.check(user)
-    return await memories.apply(asking_of(request, user), data)
+    return await memories.apply(build_request_context(request, user), data)
 
 
 @router.post("/query")
@@ -54,7 +54,7 @@ async def query(data: QueryForm, request: Request, user: VerifiedUser, memories:
         raise NotFound("No memories found for user")
     limit = 1 if data.k is None else data.k
     try:
-        hits = await memories.vectors.nearest(user.id, data.content, limit, asking_of(request, user))
+        hits = await memories.vectors.nearest(user.id, data.content, limit, build_request_context(request, user))
     except RetrievalError as error:
         raise BadRequest(str(error)) from error
     if hits is None:
@@ -103,7 +103,7 @@ async def place(data: PathForm, user: VerifiedUser, memories: Memories) -> Answe
 @router.post("/reindex")
 async def reindex(request: Request, user: AdminUser, memories: Memories) -> Answer:
     try:
-        return await memories.remake_everybodys(asking_of(request, user))
+        return await memories.remake_everybodys(build_request_context(request, user))
     except RetrievalError as error:
         raise BadRequest(str(error)) from error
 
@@ -112,7 +112,7 @@ async def reindex(request: Request, user: AdminUser, memories: Memories) -> Answ
 async def reset(request: Request, user: VerifiedUser, memories: Memories) -> bool:
     await memories.check(user)
     try:
-        await memories.remake(asking_of(request, user))
+        await memories.remake(build_request_context(request, user))
     except RetrievalError as error:
         raise BadRequest(str(error)) from error
     return True
@@ -128,7 +128,7 @@ async def delete_all(user: VerifiedUser, memories: Memories) -> bool:
 @router.post("/{memory_id}/update")
 async def change(memory_id: str, data: ChangeForm, request: Request, user: VerifiedUser, memories: Memories) -> Memory:
     await memories.check(user)
-    return await memories.change(asking_of(request, user), memory_id, data.content, data.type, data.path)
+    return await memories.change(build_request_context(request, user), memory_id, data.content, data.type, data.path)
 
 
 @router.delete("/{memory_id}")

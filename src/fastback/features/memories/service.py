@@ -19,7 +19,7 @@ from fastback.features.memories.vectors import MemoryVectors
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Executor
 from fastback.kit.http.errors import BadRequest, Forbidden, NotFound
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 
 #: Characters of a memory that an event tells.
 PREVIEW = 300
@@ -49,23 +49,23 @@ class Memories:
     async def may(self, user: User) -> bool:
         return user.is_admin or await self._permissions.has(user.id, "features.memories")
 
-    async def add(self, asking: Asking, content: str, kind: str, path: str | None) -> Memory:
+    async def add(self, ctx: RequestContext, content: str, kind: str, path: str | None) -> Memory:
         """Raises: BadRequest, for nothing to remember and for what is no path."""
-        user = asking.asker
+        user = ctx.asker
         made = await store.insert(self.db, user.id, content_of(content), kind, cleaned(path), {"created_by": "manual"})
-        await self.vectors.keep(user.id, [made], asking)
+        await self.vectors.keep(user.id, [made], ctx)
         await self._tell("memory.created", user, made)
         return made
 
     async def change(
-        self, asking: Asking, memory_id: str, content: str | None, kind: str | None, path: str | None
+        self, ctx: RequestContext, memory_id: str, content: str | None, kind: str | None, path: str | None
     ) -> Memory:
         """Change what is not None; an empty path takes a memory out of its place.
 
         Raises:
             BadRequest: nothing to change, nothing to remember, or what is no path. NotFound: no memory of the user's.
         """
-        user = asking.asker
+        user = ctx.asker
         fields: dict[str, Any] = {} if content is None else {"content": content_of(content)}
         place = cleaned(path)
         if path is not None:
@@ -79,7 +79,7 @@ class Memories:
             changed = await store.update(tx, known, {"created_by": "manual"}, **fields) if known is not None else None
         if changed is None:
             raise NotFound(messages.NOT_FOUND)
-        await self.vectors.keep(user.id, [changed], asking)
+        await self.vectors.keep(user.id, [changed], ctx)
         await self._tell("memory.updated", user, changed)
         return changed
 
@@ -96,21 +96,21 @@ class Memories:
         await self.vectors.forget_all(user.id)
         await self._bus.publish(Happened("memory.deleted", user, user.id, "user"))
 
-    async def remake(self, asking: Asking) -> None:
+    async def remake(self, ctx: RequestContext) -> None:
         """Make the asker's vectors anew. Raises: RetrievalError."""
-        user = asking.asker
-        count = await self.vectors.remake(user.id, asking)
+        user = ctx.asker
+        count = await self.vectors.remake(user.id, ctx)
         await self._bus.publish(Happened("memory.reset", user, user.id, "user", {"count": count, "reindex": True}))
 
-    async def remake_everybodys(self, asking: Asking) -> Result:
+    async def remake_everybodys(self, ctx: RequestContext) -> Result:
         """Make everybody's vectors anew. Raises: RetrievalError."""
-        count = await self.vectors.remake_everybodys(asking)
+        count = await self.vectors.remake_everybodys(ctx)
         users = await store.users(self.db)
         data = {"count": count, "user_count": users, "reindex": True}
-        await self._bus.publish(Happened("memory.reset", asking.user, "all", "user", data))
+        await self._bus.publish(Happened("memory.reset", ctx.user, "all", "user", data))
         return {"status": True, "total_users": users, "total_memories": count}
 
-    async def apply(self, asking: Asking, form: OperationsForm, model_id: str | None = None) -> list[Result]:
+    async def apply(self, ctx: RequestContext, form: OperationsForm, model_id: str | None = None) -> list[Result]:
         """Carry out all operations of a form, or none.
 
         Raises:
@@ -118,12 +118,12 @@ class Memories:
         """
         if not form.operations:
             raise BadRequest("No memory operations provided")
-        user = asking.asker
+        user = ctx.asker
         operations = [_checked(one) for one in form.operations]
         meta = {
             "created_by": form.source or "tool",
-            "chat_id": asking.chat_id or None,
-            "message_id": asking.message_id or None,
+            "chat_id": ctx.chat_id or None,
+            "message_id": ctx.message_id or None,
             "model": model_id,
         }
         async with self.db.transaction() as tx:
@@ -133,7 +133,7 @@ class Memories:
         for memory_id in gone:
             kept.pop(memory_id, None)
         if kept:
-            await self.vectors.keep(user.id, list(kept.values()), asking)
+            await self.vectors.keep(user.id, list(kept.values()), ctx)
         if gone:
             await self.vectors.forget(user.id, gone)
         for one in done:

@@ -10,7 +10,7 @@ from fastback.config import Config
 from fastback.features.memories import store
 from fastback.features.memories.store import Memory
 from fastback.kit.db import Database
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.indexing import BATCH
 from fastback.retrieval.interfaces import Embedder, Hit, Item, RetrievalError, VectorStore
 
@@ -42,31 +42,31 @@ class MemoryVectors:
         self._embedder = embedder
         self._store = vectors
 
-    async def keep(self, user_id: str, memories: Sequence[Memory], asking: Asking) -> None:
+    async def keep(self, user_id: str, memories: Sequence[Memory], ctx: RequestContext) -> None:
         """Write the vectors of memories that are new or have changed.
 
         Where they cannot be made the memories stay: they are read and searched as rows, and a reset makes the vectors.
         """
         try:
-            items = await self._items(memories, asking)
+            items = await self._items(memories, ctx)
             try:
                 await self._store.upsert(collection(user_id), items)
             except RetrievalError:
                 log.warning("the vectors of %s's memories are of another model: made anew", user_id)
-                await self.remake(user_id, asking)
+                await self.remake(user_id, ctx)
         except RetrievalError as error:
             log.warning("memories of %s stay without vectors: %s", user_id, error)
 
-    async def remake(self, user_id: str, asking: Asking) -> int:
+    async def remake(self, user_id: str, ctx: RequestContext) -> int:
         """Make all of a user's vectors anew; how many. Raises: RetrievalError."""
         await self._store.drop(collection(user_id))
         memories = await store.of_user(self._db, user_id)
         for start in range(0, len(memories), BATCH):
-            items = await self._items(memories[start : start + BATCH], asking)
+            items = await self._items(memories[start : start + BATCH], ctx)
             await self._store.upsert(collection(user_id), items)
         return len(memories)
 
-    async def remake_everybodys(self, asking: Asking) -> int:
+    async def remake_everybodys(self, ctx: RequestContext) -> int:
         """Make everybody's vectors anew, a batch at a time; how many. Raises: RetrievalError."""
         for name in await self._store.collections():
             if name.startswith(_PREFIX):
@@ -74,7 +74,7 @@ class MemoryVectors:
         count, after = 0, ""
         while batch := await store.of_everybody(self._db, after, BATCH):
             after = batch[-1].id
-            items = await self._items(batch, asking)
+            items = await self._items(batch, ctx)
             owned: dict[str, list[Item]] = {}
             for memory, item in zip(batch, items, strict=True):
                 owned.setdefault(memory.user_id, []).append(item)
@@ -89,7 +89,7 @@ class MemoryVectors:
     async def forget_all(self, user_id: str) -> None:
         await self._store.drop(collection(user_id))
 
-    async def nearest(self, user_id: str, text: str, limit: int, asking: Asking) -> list[Hit] | None:
+    async def nearest(self, user_id: str, text: str, limit: int, ctx: RequestContext) -> list[Hit] | None:
         """The memories nearest to a text, of `rag.relevance_threshold` at least; None where none has a vector.
 
         Raises:
@@ -97,7 +97,7 @@ class MemoryVectors:
         """
         if limit < 1 or not await self._store.has(collection(user_id)):
             return None
-        (vector,) = await self._embedder.queries([text], asking=asking)
+        (vector,) = await self._embedder.queries([text], ctx=ctx)
         try:
             hits = await self._store.search([collection(user_id)], vector, limit)
         except RetrievalError as error:  # vectors of another model
@@ -106,9 +106,9 @@ class MemoryVectors:
         least = self._config.number("rag.relevance_threshold") or 0.0
         return [hit for hit in hits if least <= 0 or hit.score >= least]
 
-    async def _items(self, memories: Sequence[Memory], asking: Asking) -> list[Item]:
+    async def _items(self, memories: Sequence[Memory], ctx: RequestContext) -> list[Item]:
         texts = [text_of(one) for one in memories]
-        vectors = await self._embedder.content(texts, asking=asking)
+        vectors = await self._embedder.content(texts, ctx=ctx)
         return [
             Item(one.id, text, vector, _metadata(one))
             for one, text, vector in zip(memories, texts, vectors, strict=True)

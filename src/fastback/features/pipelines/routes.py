@@ -20,7 +20,7 @@ from fastback.kit.http import BadRequest, HttpError, Invalid, NotFound, Router
 from fastback.kit.http.coercion import Problem, missing, problem, read_int
 from fastback.providers.connections import Connection
 from fastback.providers.model_listing import ListingError, openai_list
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
 
 router = Router("/api/v1/pipelines")
@@ -79,7 +79,7 @@ async def servers(user: AdminUser, forwarding: Forwarding, settings: Settings) -
         if not connection.enabled or connection.model_ids:
             return False
         try:
-            answer = await openai_list(forwarding.client, connection, settings, Asking(user=user))
+            answer = await openai_list(forwarding.client, connection, settings, RequestContext(user=user))
         except ListingError:
             return False
         return isinstance(answer, dict) and "pipelines" in answer

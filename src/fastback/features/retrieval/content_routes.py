@@ -19,7 +19,7 @@ from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound, Router
-from fastback.providers.request_context import asking_of
+from fastback.providers.request_context import build_request_context
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Document, RetrievalError, VectorStore
 from fastback.settings import Settings
@@ -49,7 +49,7 @@ async def process_text(
         await access.check([collection], user, "write")
     document = Document(data.content, {"name": data.name, "created_by": user.id})
     try:
-        await indexer.index(collection, [document], asking=asking_of(request, user))
+        await indexer.index(collection, [document], ctx=build_request_context(request, user))
     except RetrievalError as error:
         raise BadRequest(str(error)) from error
     about = {"name": data.name, "content_preview": data.content[:300]}

@@ -23,7 +23,7 @@ from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, Router
-from fastback.providers.request_context import Asking, asking_of
+from fastback.providers.request_context import RequestContext, build_request_context
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Document, RetrievalError, VectorStore
 from fastback.retrieval.vectors.metadata import ANY_OF
@@ -56,7 +56,7 @@ async def process(
             raise BadRequest(f"403: {error.detail}") from error
     try:
         found = await processing.index(
-            file, user, content=data.content, collection=data.collection_name, asking=asking_of(request, user)
+            file, user, content=data.content, collection=data.collection_name, ctx=build_request_context(request, user)
         )
     except RetrievalError as error:
         raise BadRequest(str(error)) from error
@@ -140,12 +140,12 @@ class _Batch:
     def _refuse(self, file_id: str, why: str) -> None:
         self.errors.append(Outcome(file_id, "failed", why))
 
-    async def save(self, collection: str, asking: Asking) -> None:
+    async def save(self, collection: str, ctx: RequestContext) -> None:
         """Embed and write what is left, all of it or nothing."""
         if not self._prepared:
             return
         try:
-            await self._indexer.index(collection, [one.document for one in self._prepared], add=True, asking=asking)
+            await self._indexer.index(collection, [one.document for one in self._prepared], add=True, ctx=ctx)
         except RetrievalError as error:
             log.warning("files are not put into collection %s: %s", collection, error)
             for result in self.results:
@@ -177,7 +177,7 @@ async def process_batch(
         await collections.check([data.collection_name], user, "write")
     batch = _Batch(db, indexer, vectors)
     await batch.prepare(data, user)
-    await batch.save(data.collection_name, asking_of(request, user))
+    await batch.save(data.collection_name, build_request_context(request, user))
     done = sum(one.status == "completed" for one in batch.results)
     told = {"count": done, "errors": len(batch.errors)}
     await bus.publish(Happened("retrieval.content.processed", user, data.collection_name, "retrieval.collection", told))

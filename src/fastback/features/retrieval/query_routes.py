@@ -12,7 +12,7 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.http import BadRequest, Router
-from fastback.providers.request_context import asking_of
+from fastback.providers.request_context import build_request_context
 from fastback.retrieval.interfaces import Hit, RetrievalError, VectorStore
 from fastback.retrieval.search.retriever import Retriever, Search
 
@@ -83,12 +83,12 @@ async def of_document(
     """The chunks of one collection; null for one that there is not."""
     await access.check([data.collection_name], user)
     search = _search(data, retriever.configured(), enriched=False)
-    asking = asking_of(request, user)
+    ctx = build_request_context(request, user)
     if search.hybrid:
-        return shaped(await _found(retriever.query([data.collection_name], [data.query], search, asking=asking)))
+        return shaped(await _found(retriever.query([data.collection_name], [data.query], search, ctx=ctx)))
     if not await store.has(data.collection_name):
         return None
-    hits = await _found(retriever.nearest(data.collection_name, data.query, search.limit, asking=asking))
+    hits = await _found(retriever.nearest(data.collection_name, data.query, search.limit, ctx=ctx))
     found = shaped(hits)
     return {"ids": [[hit.id for hit in hits]], **{key: found[key] for key in ("documents", "metadatas", "distances")}}
 
@@ -99,8 +99,8 @@ async def of_collections(
 ) -> Answer:
     await access.check(data.collection_names, user)
     search = _search(data, retriever.configured(), data.enable_enriched_texts)
-    asking = asking_of(request, user)
-    return shaped(await _found(retriever.query(data.collection_names, [data.query], search, asking=asking)))
+    ctx = build_request_context(request, user)
+    return shaped(await _found(retriever.query(data.collection_names, [data.query], search, ctx=ctx)))
 
 
 class Passage(msgspec.Struct):
@@ -125,5 +125,5 @@ async def plain(
     """For API clients: the passages of some collections (`collection`, as often as wanted) that answer a question."""
     await access.check(collection, user)
     search = _search(CollectionsQueryForm(collection, q, k), retriever.configured())
-    hits = await _found(retriever.query(collection, [q], search, asking=asking_of(request, user)))
+    hits = await _found(retriever.query(collection, [q], search, ctx=build_request_context(request, user)))
     return [Passage(hit.id, hit.text, hit.score, hit.metadata) for hit in hits]

@@ -18,7 +18,7 @@ from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest, HttpError
 from fastback.kit.storage import Spool
 from fastback.kit.web_guard import BlockedAddress
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.web.fetching import FILE_SECONDS, Fetching, TooLarge, filename_of
 
 _PAGES = ("text/html", "application/xhtml+xml")
@@ -75,7 +75,7 @@ class WebFiles:
         self._fetching = fetching
         self._uploads = uploads
 
-    async def keep(self, url: str, user: User, asking: Asking, *, process: bool) -> dict[str, Any] | None:
+    async def keep(self, url: str, user: User, ctx: RequestContext, *, process: bool) -> dict[str, Any] | None:
         """The file at an address, kept and read: `{"name", "image", "file"}`. None: it is a page.
 
         Raises:
@@ -92,14 +92,21 @@ class WebFiles:
                 start = await response.content.readany()
                 if is_page(response, start):
                     return None
-                return await self._kept(url, response, start, user, asking, process=process)
+                return await self._kept(url, response, start, user, ctx, process=process)
         except TooLarge as error:
             raise HttpError(413, messages.file_too_large(str(error))) from error
         except (BlockedAddress, aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(f"{url}: {error or type(error).__name__}") from error
 
     async def _kept(
-        self, url: str, response: aiohttp.ClientResponse, start: bytes, user: User, asking: Asking, *, process: bool
+        self,
+        url: str,
+        response: aiohttp.ClientResponse,
+        start: bytes,
+        user: User,
+        ctx: RequestContext,
+        *,
+        process: bool,
     ) -> dict[str, Any]:
         said = _kind(response)
         shown = picture(start)
@@ -120,6 +127,6 @@ class WebFiles:
             digest = await spool.finish()
             metadata = msgspec.json.encode({"source_url": url}).decode()
             form = Received(name, kind, spool.path, spool.size, digest, False, {"metadata": metadata})
-            taken = await self._uploads.take(form, user, asking, process=process and shown is None, in_background=False)
+            taken = await self._uploads.take(form, user, ctx, process=process and shown is None, in_background=False)
         row = await store.whole(self._db, taken["id"])
         return {"name": name, "image": shown is not None, "file": row if row is not None else taken}

@@ -15,7 +15,7 @@ from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.kit.http.errors import BadRequest, Forbidden, HttpError, NotFound
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.retrieval.web.pages import Pages
@@ -49,7 +49,7 @@ class WebResults:
             return False
         return user.is_admin or await self._permissions.has(user.id, "features.web_search")
 
-    async def gather(self, queries: Sequence[str], asking: Asking) -> dict[str, Any]:
+    async def gather(self, queries: Sequence[str], ctx: RequestContext) -> dict[str, Any]:
         """What was found, as clients are told: `items`, `filenames` (addresses), and either `collection_names`, where
         passages lie, or the whole `docs`, where nothing is to be embedded.
 
@@ -57,17 +57,17 @@ class WebResults:
             Forbidden: no searching for this user. NotFound: nothing was found, or none of it can be read.
             BadRequest: the search or the reading failed. HttpError: 500, it could not be embedded.
         """
-        user = asking.asker
+        user = ctx.asker
         if not await self.may(user):
             raise Forbidden(messages.ACCESS_PROHIBITED)
         try:
-            found = await self._search.search(queries, asking)
+            found = await self._search.search(queries, ctx)
         except SearchFailed as error:
             log.warning("no search: %s", error)
             raise BadRequest(messages.default(messages.WEB_SEARCH_ERROR)) from error
         if not found:
             raise NotFound(messages.default("No results found from web search"))
-        documents = await self._read(found, asking)
+        documents = await self._read(found, ctx)
         urls = [source for one in documents if (source := one.metadata.get("source"))]
         loaded = set(urls)
         answer: dict[str, Any] = {
@@ -88,10 +88,10 @@ class WebResults:
             }
         if not any(one.text.strip() for one in documents):
             raise NotFound(messages.default("None of the web search results could be loaded"))
-        name = await self._stored(documents, queries, asking)
+        name = await self._stored(documents, queries, ctx)
         return {"status": True, "collection_names": [name], **answer}
 
-    async def _read(self, found: Sequence[SearchResult], asking: Asking) -> list[Document]:
+    async def _read(self, found: Sequence[SearchResult], ctx: RequestContext) -> list[Document]:
         """What the pages say; where they are not to be read, what the search says of them. Raises: BadRequest."""
         if self._config.flag("web.search.bypass_web_loader"):
             return [
@@ -102,18 +102,18 @@ class WebResults:
                 if one.snippet is not None
             ]
         try:
-            return await self._pages.load(list(dict.fromkeys(one.link for one in found)), asking)
+            return await self._pages.load(list(dict.fromkeys(one.link for one in found)), ctx)
         except (SearchFailed, RetrievalError) as error:
             log.warning("nothing can be read of what was found: %s", error)
             raise BadRequest(messages.default(messages.WEB_SEARCH_ERROR)) from error
 
-    async def _stored(self, documents: list[Document], queries: Sequence[str], asking: Asking) -> str:
+    async def _stored(self, documents: list[Document], queries: Sequence[str], ctx: RequestContext) -> str:
         """The collection that passages of the documents lie in now; it is the user's own. Raises: HttpError."""
         words = "-".join(queries)
         digest = await asyncio.to_thread(lambda: hashlib.sha256(words.encode()).hexdigest())
-        name = f"web-search-{asking.asker.id}-{digest}"[:63]
+        name = f"web-search-{ctx.asker.id}-{digest}"[:63]
         try:
-            await self._indexer.index(name, documents, overwrite=True, asking=asking)
+            await self._indexer.index(name, documents, overwrite=True, ctx=ctx)
         except RetrievalError as error:
             log.warning("pages that were found cannot be embedded: %s", error)
             raise HttpError(500, _NOT_STORED) from error

@@ -20,7 +20,7 @@ from fastback.features.retrieval.access import CollectionAccess
 from fastback.features.retrieval.web_files import Unreachable, WebFiles
 from fastback.features.retrieval.web_results import WebResults
 from fastback.kit.http import BadRequest, Router
-from fastback.providers.request_context import Asking, asking_of
+from fastback.providers.request_context import RequestContext, build_request_context
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.retrieval.web import youtube
@@ -56,10 +56,10 @@ class Reading(msgspec.Struct):
     indexer: Indexer
     config: Config
 
-    async def documents(self, url: str, asking: Asking) -> list[Document]:
+    async def documents(self, url: str, ctx: RequestContext) -> list[Document]:
         """What lies at an address. Raises: BadRequest, where nothing can be read there."""
         try:
-            found = await self.pages.read(url, asking)
+            found = await self.pages.read(url, ctx)
         except TranscriptError as error:
             raise BadRequest(str(error)) from error
         except (RetrievalError, SearchFailed) as error:
@@ -70,7 +70,7 @@ class Reading(msgspec.Struct):
         return found
 
     async def into_collection(
-        self, form: AddressForm, documents: Sequence[Document], user: User, asking: Asking, *, overwrite: bool
+        self, form: AddressForm, documents: Sequence[Document], user: User, ctx: RequestContext, *, overwrite: bool
     ) -> str | None:
         """The collection that the documents lie in now, by default one named after the address; None: not embedded.
 
@@ -85,7 +85,7 @@ class Reading(msgspec.Struct):
         if self.config.flag("web.search.bypass_embedding_and_retrieval"):
             return None
         try:
-            await self.indexer.index(name, documents, overwrite=overwrite, add=not overwrite, asking=asking)
+            await self.indexer.index(name, documents, overwrite=overwrite, add=not overwrite, ctx=ctx)
         except RetrievalError as error:
             log.warning("%s cannot be embedded: %s", form.url, error)
             raise BadRequest(messages.default("Error querying knowledge base")) from error
@@ -93,13 +93,13 @@ class Reading(msgspec.Struct):
 
 
 async def _processed(
-    form: AddressForm, user: User, asking: Asking, reading: Reading, *, process: bool, overwrite: bool
+    form: AddressForm, user: User, ctx: RequestContext, reading: Reading, *, process: bool, overwrite: bool
 ) -> Answer:
-    documents = await reading.documents(form.url, asking)
+    documents = await reading.documents(form.url, ctx)
     content = " ".join(one.text for one in documents)
     if not process:
         return {"status": True, "content": content}
-    name = await reading.into_collection(form, documents, user, asking, overwrite=overwrite)
+    name = await reading.into_collection(form, documents, user, ctx, overwrite=overwrite)
     return {
         "status": True,
         "collection_name": name,
@@ -124,7 +124,9 @@ async def process_web(
 ) -> Answer:
     """Read a page, a file or a video, and put it into a collection."""
     reading = Reading(pages, access, indexer, config)
-    return await _processed(data, user, asking_of(request, user), reading, process=process, overwrite=overwrite)
+    return await _processed(
+        data, user, build_request_context(request, user), reading, process=process, overwrite=overwrite
+    )
 
 
 @router.post("/process/url")
@@ -140,11 +142,11 @@ async def process_url(
     process: bool = True,
 ) -> Answer:
     """Read a page or a video as `process_web` does; a file is kept as an upload of the user's."""
-    asking = asking_of(request, user)
+    ctx = build_request_context(request, user)
     kept = None
     if not youtube.is_video(data.url):
         try:
-            kept = await files.keep(data.url, user, asking, process=process)
+            kept = await files.keep(data.url, user, ctx, process=process)
         except Unreachable as error:
             log.warning("nothing can be fetched: %s", error)
             raise unread(data.url) from error
@@ -152,7 +154,7 @@ async def process_url(
     answer |= {"url": data.url, "collection_name": None, "content": None, "file": None}
     if kept is None:
         reading = Reading(pages, access, indexer, config)
-        found = await _processed(data, user, asking, reading, process=process, overwrite=True)
+        found = await _processed(data, user, ctx, reading, process=process, overwrite=True)
         return answer | {"collection_name": found.get("collection_name"), "content": found["content"]}
     file = kept["file"]
     meta = msgspec.json.decode(file.meta) if isinstance(file, File) else file["meta"]
@@ -162,4 +164,4 @@ async def process_url(
 
 @router.post("/process/web/search")
 async def search_web(data: QueriesForm, request: Request, user: VerifiedUser, results: WebResults) -> Answer:
-    return await results.gather(data.queries, asking_of(request, user))
+    return await results.gather(data.queries, build_request_context(request, user))

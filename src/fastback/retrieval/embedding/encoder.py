@@ -118,12 +118,12 @@ class Encoder:
     def _attention(self, query: Array, key: Array, value: Array) -> Array:
         length = len(query)
         by_head = (length, self._heads, self.width // self._heads)
-        asking = query.reshape(by_head).transpose(1, 0, 2)
+        ctx = query.reshape(by_head).transpose(1, 0, 2)
         asked, given = key.reshape(by_head).transpose(1, 2, 0), value.reshape(by_head).transpose(1, 0, 2)
-        mixed = np.empty_like(asking)
+        mixed = np.empty_like(ctx)
         rows = max(1, _SCORES // (self._heads * max(1, length)))
         for start in range(0, length, rows):
-            scores = asking[:, start : start + rows] @ asked
+            scores = ctx[:, start : start + rows] @ asked
             scores -= scores.max(axis=-1, keepdims=True)
             np.exp(scores, out=scores)
             scores /= scores.sum(axis=-1, keepdims=True)

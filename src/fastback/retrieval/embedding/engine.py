@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Vector
 
 
@@ -18,7 +18,7 @@ class Engine(Protocol):
         ...
 
     async def embed(
-        self, texts: Sequence[str], prefix: str | None, *, urgent: bool, asking: Asking | None
+        self, texts: Sequence[str], prefix: str | None, *, urgent: bool, ctx: RequestContext | None
     ) -> list[Vector]:
         """A vector for each text, in order.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.embedding import models
 from fastback.retrieval.interfaces import RetrievalError, Vector
 
@@ -166,6 +166,6 @@ class LocalEngine:
         return f"local\n{models.full_name(self._model)}\n{self._local.state(self._model)}"
 
     async def embed(
-        self, texts: Sequence[str], prefix: str | None, *, urgent: bool, asking: Asking | None
+        self, texts: Sequence[str], prefix: str | None, *, urgent: bool, ctx: RequestContext | None
     ) -> list[Vector]:
         return await self._local.embed(self._model, texts, prefix, urgent=urgent)

@@ -14,14 +14,14 @@ from fastback.config import Config
 from fastback.providers import openai
 from fastback.providers.connections import Connection
 from fastback.providers.http_client import answer_timeout
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.embedding import vector_encoding
 from fastback.retrieval.interfaces import RetrievalError, Vector
 from fastback.settings import Settings
 
 #: How often a request is made that is refused because there were too many, and how long is waited at most (seconds).
 _ATTEMPTS, _LONGEST_WAIT = 5, 60.0
-_NOBODY = Asking()
+_NOBODY = RequestContext()
 
 
 class _One(msgspec.Struct):
@@ -55,7 +55,7 @@ class Remote:
         self.mark = "\n".join((engine, self._url, model, self._field or ""))
 
     async def embed(
-        self, texts: Sequence[str], prefix: str | None, *, urgent: bool, asking: Asking | None
+        self, texts: Sequence[str], prefix: str | None, *, urgent: bool, ctx: RequestContext | None
     ) -> list[Vector]:
         body: dict[str, Any] = {"input": list(texts)}
         if self._engine != "azure_openai":
@@ -66,7 +66,7 @@ class Remote:
             body[self._field] = prefix
         elif prefix is not None:
             body["input"] = [prefix + text for text in texts]
-        found = await self._ask(body, asking or _NOBODY)
+        found = await self._ask(body, ctx or _NOBODY)
         if len(found) != len(texts):
             raise RetrievalError(f"The embedding server sent {len(found)} vectors for {len(texts)} texts.")
         return found
@@ -79,16 +79,16 @@ class Remote:
         deployment = quote(self._model, safe="")
         return f"{self._url}/openai/deployments/{deployment}/embeddings?api-version={quote(self._version)}"
 
-    def _headers(self, asking: Asking) -> dict[str, str]:
+    def _headers(self, ctx: RequestContext) -> dict[str, str]:
         azure = self._engine == "azure_openai"
         connection = Connection("openai", 0, self._url, "" if azure else self._key, {})
-        found = openai.request_headers(connection, asking, self._settings)
+        found = openai.request_headers(connection, ctx, self._settings)
         return {"content-type": "application/json", **found, **({"api-key": self._key} if azure else {})}
 
-    async def _ask(self, body: Mapping[str, Any], asking: Asking) -> list[Vector]:
+    async def _ask(self, body: Mapping[str, Any], ctx: RequestContext) -> list[Vector]:
         if not self._url:
             raise RetrievalError(f"No address of the embedding engine {self._engine} is configured.")
-        content, headers = msgspec.json.encode(body), self._headers(asking)
+        content, headers = msgspec.json.encode(body), self._headers(ctx)
         for left in reversed(range(_ATTEMPTS)):
             try:
                 async with self._client.post(

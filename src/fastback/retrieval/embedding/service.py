@@ -10,7 +10,7 @@ import aiohttp
 
 from fastback.config import Config
 from fastback.kit.priority_semaphore import Gate
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.embedding.cache import EmbeddingCache, key_of
 from fastback.retrieval.embedding.engine import Engine
 from fastback.retrieval.embedding.local import Local, LocalEngine
@@ -54,34 +54,34 @@ class Embeddings:
             "model": self._config.text("rag.embedding_model"),
         }
 
-    async def content(self, texts: Sequence[str], *, asking: Asking | None = None) -> list[Vector]:
+    async def content(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
         engine, prefix = self._current(), self._settings.rag_embedding_content_prefix
         mark = engine.mark
         keys = [key_of(mark, prefix, text) for text in texts]
         found = await self._cache.get(keys) if keys else {}
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
-        made = await self._content(engine, missing, prefix, asking)
+        made = await self._content(engine, missing, prefix, ctx)
         if made and _lengths(found) - _lengths(made):
             # The server has another model under the same name by now: nothing that is remembered is of it.
             rest = {key: text for key, text in zip(keys, texts, strict=True) if key not in missing}
-            made |= await self._content(engine, rest, prefix, asking)
+            made |= await self._content(engine, rest, prefix, ctx)
         await self._cache.put(made)
         found |= made
         return [found[key] for key in keys]
 
     async def _content(
-        self, engine: Engine, texts: Mapping[bytes, str], prefix: str | None, asking: Asking | None
+        self, engine: Engine, texts: Mapping[bytes, str], prefix: str | None, ctx: RequestContext | None
     ) -> dict[bytes, Vector]:
-        vectors = await self._made(engine, list(texts.values()), prefix, urgent=False, asking=asking)
+        vectors = await self._made(engine, list(texts.values()), prefix, urgent=False, ctx=ctx)
         return dict(zip(texts, vectors, strict=True))
 
-    async def queries(self, texts: Sequence[str], *, asking: Asking | None = None) -> list[Vector]:
+    async def queries(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
         engine, known = self._current(), self._questions
         mark, prefix = engine.mark, self._settings.rag_embedding_query_prefix
         # Taken before anything is waited for: other questions may push these out meanwhile.
         found = {text: known[mark, text] for text in texts if (mark, text) in known}
         missing = [text for text in dict.fromkeys(texts) if text not in found]
-        vectors = await self._made(engine, missing, prefix, urgent=True, asking=asking)
+        vectors = await self._made(engine, missing, prefix, urgent=True, ctx=ctx)
         found |= zip(missing, vectors, strict=True)
         for text, vector in found.items():
             known[mark, text] = vector
@@ -110,12 +110,12 @@ class Embeddings:
         return self._engine
 
     async def _made(
-        self, engine: Engine, texts: Sequence[str], prefix: str | None, *, urgent: bool, asking: Asking | None
+        self, engine: Engine, texts: Sequence[str], prefix: str | None, *, urgent: bool, ctx: RequestContext | None
     ) -> list[Vector]:
         if not texts:
             return []
         if isinstance(engine, LocalEngine):  # which knows best what to do together
-            return await engine.embed(texts, prefix, urgent=urgent, asking=asking)
+            return await engine.embed(texts, prefix, urgent=urgent, ctx=ctx)
         size = max(int(self._config.number("rag.embedding_batch_size") or 1), 1)
         places = max(int(self._config.number("rag.embedding_concurrent_requests") or 0), 0) or _MANY
         if not self._config.flag("rag.enable_async_embedding"):
@@ -123,7 +123,7 @@ class Embeddings:
 
         async def batch(start: int) -> list[Vector]:
             async with self._gate.place(places, urgent=urgent):
-                return await engine.embed(texts[start : start + size], prefix, urgent=urgent, asking=asking)
+                return await engine.embed(texts[start : start + size], prefix, urgent=urgent, ctx=ctx)
 
         try:
             async with asyncio.TaskGroup() as group:

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.external import milvus, pgvector, qdrant
 from fastback.retrieval.external.results import Found, Target
 from fastback.retrieval.interfaces import Embedder, RetrievalError, Vector
@@ -32,7 +32,7 @@ class ExternalSearch:
         self._client = client
 
     async def search(
-        self, target: Target, queries: Sequence[str], count: int, *, asking: Asking | None = None
+        self, target: Target, queries: Sequence[str], count: int, *, ctx: RequestContext | None = None
     ) -> list[Found]:
         """The first `count` of what the questions find, one question after the other.
 
@@ -45,7 +45,7 @@ class ExternalSearch:
             raise RetrievalError("External source collection is not configured")
         limit = max(count, 1)
         results: list[Found] = []
-        for vector in await self._embedder.queries(queries, asking=asking):
+        for vector in await self._embedder.queries(queries, ctx=ctx):
             results += await self._one(target, floats(vector), limit)
         return results[:limit]
 

@@ -11,7 +11,7 @@ import aiohttp
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.kit.workers import spool
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
 from fastback.retrieval.extraction.engines.table import ENGINES
 from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Source, too_much
@@ -67,15 +67,15 @@ class Extraction:
         )
 
     async def extract(
-        self, path: Path, filename: str, content_type: str | None, *, asking: Asking | None = None
+        self, path: Path, filename: str, content_type: str | None, *, ctx: RequestContext | None = None
     ) -> list[Document]:
         """See `contracts.Extractor`."""
         async with spool.spool() as into:
-            await self.spool(path, filename, content_type, into, asking=asking)
+            await self.spool(path, filename, content_type, into, ctx=ctx)
             return [Document(text, metadata) async for metadata, text in spool.receive(into)]
 
     async def spool(
-        self, path: Path, filename: str, content_type: str | None, into: str, *, asking: Asking | None = None
+        self, path: Path, filename: str, content_type: str | None, into: str, *, ctx: RequestContext | None = None
     ) -> None:
         """See `contracts.Extractor`."""
         source = self._source(path, filename, content_type)
@@ -85,9 +85,9 @@ class Extraction:
         if not self._config.text("rag.content_extraction_engine"):
             await self._local.read(source, into)
         else:
-            await self._by_engine(source, into, asking)
+            await self._by_engine(source, into, ctx)
 
-    async def _by_engine(self, source: Source, into: str, asking: Asking | None) -> None:
+    async def _by_engine(self, source: Source, into: str, ctx: RequestContext | None) -> None:
         call = Call(
             source,
             config=self._config,
@@ -95,7 +95,7 @@ class Extraction:
             client=self._client,
             permissions=self._permissions,
             local=self._local,
-            asking=asking,
+            ctx=ctx,
         )
         engine = ENGINES.get(self._config.text("rag.content_extraction_engine"))
         if engine is None or not engine.accepts(call):

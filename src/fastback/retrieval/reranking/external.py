@@ -10,7 +10,7 @@ import msgspec
 
 from fastback.config import Config
 from fastback.providers.openai import user_headers
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.retrieval")
@@ -34,7 +34,7 @@ class ExternalReranker:
         self._settings = settings
 
     async def scores(
-        self, model: str, query: str, texts: Sequence[str], *, asking: Asking | None
+        self, model: str, query: str, texts: Sequence[str], *, ctx: RequestContext | None
     ) -> list[float] | None:
         """A score for each text; None where the server fails, which the log tells."""
         config = self._config
@@ -44,7 +44,7 @@ class ExternalReranker:
             async with self._client.post(
                 url,
                 data=msgspec.json.encode(body),
-                headers=self._headers(asking),
+                headers=self._headers(ctx),
                 timeout=aiohttp.ClientTimeout(total=_seconds(config.get("rag.external_reranker_timeout"))),
             ) as response:
                 response.raise_for_status()
@@ -58,13 +58,13 @@ class ExternalReranker:
             return None
         return [one.relevance_score for one in found]
 
-    def _headers(self, asking: Asking | None) -> dict[str, str]:
+    def _headers(self, ctx: RequestContext | None) -> dict[str, str]:
         found = {
             "content-type": "application/json",
             "authorization": f"Bearer {self._config.text('rag.external_reranker_api_key')}",
         }
-        if asking is not None and asking.user is not None and self._settings.enable_forward_user_info_headers:
-            found |= user_headers(asking.user, self._settings)
+        if ctx is not None and ctx.user is not None and self._settings.enable_forward_user_info_headers:
+            found |= user_headers(ctx.user, self._settings)
         return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import aiohttp
 
 from fastback.config import Config
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.reranking.external import ExternalReranker
 from fastback.retrieval.reranking.local import LocalReranker
@@ -29,12 +29,14 @@ class ConfiguredReranker:
         self._external = ExternalReranker(client, config, settings)
         self._local = local
 
-    async def scores(self, query: str, texts: Sequence[str], *, asking: Asking | None = None) -> list[float] | None:
+    async def scores(
+        self, query: str, texts: Sequence[str], *, ctx: RequestContext | None = None
+    ) -> list[float] | None:
         model = self._config.text("rag.reranking_model")
         if not model or not texts:
             return None
         if self._config.text("rag.reranking_engine") == EXTERNAL:
-            return await self._external.scores(model, query, texts, asking=asking)
+            return await self._external.scores(model, query, texts, ctx=ctx)
         batch = int(self._config.number("rag.reranking_batch_size") or 1)
         try:
             return await self._local.scores(model, query, texts, batch=batch)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fastback.config import Config
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Embedder, Hit, Reranker, VectorStore
 from fastback.retrieval.search.fusion import Worth, blended, by_nearness, by_words, merged
 
@@ -64,7 +64,7 @@ class Retriever:
         queries: Iterable[str],
         search: Search | None = None,
         *,
-        asking: Asking | None = None,
+        ctx: RequestContext | None = None,
     ) -> list[Hit]:
         """The passages of all these collections that answer any of the questions best, best first, each text once.
 
@@ -76,7 +76,7 @@ class Retriever:
         asked = list(dict.fromkeys(one for one in queries if one and not one.isspace()))
         if not names or not asked:
             return []
-        return (await self.query_each([names], asked, search, asking=asking))[0]
+        return (await self.query_each([names], asked, search, ctx=ctx))[0]
 
     async def query_each(
         self,
@@ -84,7 +84,7 @@ class Retriever:
         queries: Sequence[str],
         search: Search | None = None,
         *,
-        asking: Asking | None = None,
+        ctx: RequestContext | None = None,
     ) -> list[list[Hit]]:
         """As `query` for each of several groups of collections; the questions are embedded once for all of them.
 
@@ -95,17 +95,17 @@ class Retriever:
         asked = list(dict.fromkeys(one for one in queries if one and not one.isspace()))
         if not asked or not groups:
             return [[] for _ in groups]
-        vectors = await self._embedder.queries(asked, asking=asking)
-        found = [self._found(list(group), asked, vectors, search, asking) for group in groups]
+        vectors = await self._embedder.queries(asked, ctx=ctx)
+        found = [self._found(list(group), asked, vectors, search, ctx) for group in groups]
         return await asyncio.gather(*found)
 
-    async def nearest(self, collection: str, query: str, limit: int, *, asking: Asking | None = None) -> list[Hit]:
+    async def nearest(self, collection: str, query: str, limit: int, *, ctx: RequestContext | None = None) -> list[Hit]:
         """The nearest chunks of one collection as they lie there, twins too.
 
         Raises:
             RetrievalError: the embedding engine fails.
         """
-        vectors = await self._embedder.queries([query], asking=asking)
+        vectors = await self._embedder.queries([query], ctx=ctx)
         return await self._store.search([collection], vectors[0], limit)
 
     async def everything(self, collections: Iterable[str]) -> list[Hit]:
@@ -114,7 +114,7 @@ class Retriever:
         return [hit for hits in found for hit in hits]
 
     async def _found(
-        self, names: list[str], queries: list[str], vectors: list[bytes], search: Search, asking: Asking | None
+        self, names: list[str], queries: list[str], vectors: list[bytes], search: Search, ctx: RequestContext | None
     ) -> list[Hit]:
         if not search.hybrid:
             limit = search.limit
@@ -126,7 +126,7 @@ class Retriever:
             asyncio.gather(*(self._worded(names, query, pool, search) for query in queries)),
         )
         found = [self._blendable(similar, shared, search, pool) for similar, shared in zip(near, worded, strict=True)]
-        judged = await self._reranked(queries, [blended(both) for both in found], search, asking)
+        judged = await self._reranked(queries, [blended(both) for both in found], search, ctx)
         if judged is None:
             judged = [hit for hit in blended(one for both in found for one in both) if _passes(hit.score, search)]
             judged = judged[: min(search.limit, search.reranked * len(queries))]
@@ -159,13 +159,13 @@ class Retriever:
         return await self._store.lexical(names, query, pool, enriched=search.enriched)
 
     async def _reranked(
-        self, queries: list[str], candidates: list[list[Hit]], search: Search, asking: Asking | None
+        self, queries: list[str], candidates: list[list[Hit]], search: Search, ctx: RequestContext | None
     ) -> list[Hit] | None:
         """What a reranker chooses for each question, by its scores; None where none is configured, or it fails."""
         shown = [hits[: 2 * search.limit] for hits in candidates]
         scores = await asyncio.gather(
             *(
-                self._reranker.scores(query, [hit.text for hit in hits], asking=asking)
+                self._reranker.scores(query, [hit.text for hit in hits], ctx=ctx)
                 for query, hits in zip(queries, shown, strict=True)
                 if hits
             )

@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 
 from fastback.config import Config
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Document
 from fastback.retrieval.web import firecrawl
 from fastback.retrieval.web.engines import at
@@ -24,7 +24,9 @@ log = logging.getLogger("fastback.web")
 BATCH, EXA_BATCH = 20, 100
 _BUSY = (202, 429, 500, 502, 503, 504)
 
-Loader = Callable[[aiohttp.ClientSession, Config, Settings, Sequence[str], Asking | None], Awaitable[list[Document]]]
+Loader = Callable[
+    [aiohttp.ClientSession, Config, Settings, Sequence[str], RequestContext | None], Awaitable[list[Document]]
+]
 
 
 def _seconds(config: Config) -> float:
@@ -37,9 +39,9 @@ def _text(value: Any) -> str:
 
 
 async def _firecrawl(
-    client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], asking: Asking | None
+    client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], ctx: RequestContext | None
 ) -> list[Document]:
-    asked = Asked(client=client, config=config, settings=settings, text="", asking=asking)
+    asked = Asked(client=client, config=config, settings=settings, text="", ctx=ctx)
     found = []
     for url in urls:
         try:
@@ -53,9 +55,9 @@ async def _firecrawl(
 
 
 async def _tavily(
-    client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], asking: Asking | None
+    client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], ctx: RequestContext | None
 ) -> list[Document]:
-    asked = Asked(client=client, config=config, settings=settings, text="", asking=asking)
+    asked = Asked(client=client, config=config, settings=settings, text="", ctx=ctx)
     headers = {"authorization": f"Bearer {asked.value('tavily_api_key')}"}
     found = []
     for start in range(0, len(urls), BATCH):
@@ -77,10 +79,10 @@ async def _tavily(
 
 
 async def _exa(
-    client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], asking: Asking | None
+    client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], ctx: RequestContext | None
 ) -> list[Document]:
     """Raises: SearchFailed, without a key, where it is refused, and where nothing at all could be read."""
-    asked = Asked(client=client, config=config, settings=settings, text="", asking=asking)
+    asked = Asked(client=client, config=config, settings=settings, text="", ctx=ctx)
     key = asked.value("exa_api_key").strip()
     if not key:
         raise SearchFailed("Exa web loader requires an EXA_API_KEY")
@@ -125,9 +127,9 @@ def _exa_documents(answer: Any, batch: list[str]) -> list[Document]:
 
 
 async def _external(
-    client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], asking: Asking | None
+    client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], ctx: RequestContext | None
 ) -> list[Document]:
-    asked = Asked(client=client, config=config, settings=settings, text="", asking=asking)
+    asked = Asked(client=client, config=config, settings=settings, text="", ctx=ctx)
     key = config.text("web.loader.external_web_loader_api_key")
     headers = {"user-agent": ROBOT, "authorization": f"Bearer {key}"}
     found = []
@@ -150,9 +152,9 @@ async def _external(
 
 
 async def _web_iq(
-    client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], asking: Asking | None
+    client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], ctx: RequestContext | None
 ) -> list[Document]:
-    asked = Asked(client=client, config=config, settings=settings, text="", asking=asking)
+    asked = Asked(client=client, config=config, settings=settings, text="", ctx=ctx)
     found = []
     for url in urls:
         try:

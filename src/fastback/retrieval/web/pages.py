@@ -15,7 +15,7 @@ from fastback.kit.services import Services
 from fastback.kit.web_guard import BlockedAddress
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Workers
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Document, Extractor, RetrievalError
 from fastback.retrieval.web import youtube
 from fastback.retrieval.web.fetching import FILE_SECONDS, Fetching, TooLarge, filename_of, is_text
@@ -64,7 +64,7 @@ class Pages:
 
     # One address that somebody wants to have read
 
-    async def read(self, url: str, asking: Asking | None = None) -> list[Document]:
+    async def read(self, url: str, ctx: RequestContext | None = None) -> list[Document]:
         """What lies at an address: a page, the text of a file, or of a video.
 
         Raises:
@@ -79,20 +79,20 @@ class Pages:
         if youtube.is_video(url):
             return [await self._transcript(url)]
         try:
-            return await self._probed(url, asking)
+            return await self._probed(url, ctx)
         except (BlockedAddress, TooLarge) as error:
             raise Unreadable(f"{url}: {error}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if self._own:
                 raise Unreadable(f"{url}: {error or type(error).__name__}") from error
             # Another service may get at what we do not.
-            return await self._by_service([url], asking)
+            return await self._by_service([url], ctx)
 
     @property
     def _own(self) -> bool:
         return self._config.text("web.loader.engine") in ("", "safe_web")
 
-    async def _probed(self, url: str, asking: Asking | None) -> list[Document]:
+    async def _probed(self, url: str, ctx: RequestContext | None) -> list[Document]:
         async with (
             asyncio.timeout(self.fetching.seconds) as limit,
             self.fetching.client() as client,
@@ -101,18 +101,18 @@ class Pages:
             kind = response.headers.get("content-type", "")
             if response.status < 400 and not is_text(kind):
                 limit.reschedule(asyncio.get_running_loop().time() + FILE_SECONDS)
-                return await self._of_file(url, response, asking)
+                return await self._of_file(url, response, ctx)
             if self._own:
                 content = await self.fetching.page(response)
                 return [await self._document(url, content, response)]
-        return await self._by_service([url], asking)
+        return await self._by_service([url], ctx)
 
-    async def _of_file(self, url: str, response: aiohttp.ClientResponse, asking: Asking | None) -> list[Document]:
+    async def _of_file(self, url: str, response: aiohttp.ClientResponse, ctx: RequestContext | None) -> list[Document]:
         name = filename_of(response, url)
         kind = response.headers.get("content-type", "").partition(";")[0].strip()
         async with self.fetching.file(response) as path:
             extractor = self._services.get(Extractor)
-            found = await extractor.extract(path, name, kind or None, asking=asking)
+            found = await extractor.extract(path, name, kind or None, ctx=ctx)
         for document in found:
             document.metadata = {**document.metadata, "source": url}
         return found
@@ -124,7 +124,7 @@ class Pages:
 
     # Several, that a search has found
 
-    async def load(self, urls: Sequence[str], asking: Asking | None = None) -> list[Document]:
+    async def load(self, urls: Sequence[str], ctx: RequestContext | None = None) -> list[Document]:
         """Documents of pages. Those that may not be called are left out; one that does not answer is empty.
 
         Raises:
@@ -136,7 +136,7 @@ class Pages:
         if not urls:
             raise Unreadable(messages.INVALID_URL)
         if not self._own:
-            return await self._by_service(urls, asking)
+            return await self._by_service(urls, ctx)
         most = int(self._config.number("web.loader.concurrent_requests") or 0)
         turn = asyncio.Semaphore(most if most > 0 else len(urls))
         async with self.fetching.client() as client:
@@ -183,7 +183,7 @@ class Pages:
             raise Unreadable(f"{url}: {error}") from error
         return _document(url, found)
 
-    async def _by_service(self, urls: Sequence[str], asking: Asking | None) -> list[Document]:
+    async def _by_service(self, urls: Sequence[str], ctx: RequestContext | None) -> list[Document]:
         """Raises: SearchFailed."""
         name = self._config.text("web.loader.engine")
         if name == "playwright":
@@ -193,7 +193,7 @@ class Pages:
         if loader is None:
             known = ", ".join(f"'{one}'" for one in ("safe_web", "playwright", *LOADERS))
             raise SearchFailed(f"Invalid WEB_LOADER_ENGINE: {name}. Please set it to one of {known}.")
-        return await loader(self._client, self._config, self._settings, urls, asking)
+        return await loader(self._client, self._config, self._settings, urls, ctx)
 
     async def _by_browser(self, url: str) -> Document | None:
         """A page as a browser shows it; None where it cannot be read."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import aiohttp
 
 from fastback.config import Config
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.web.custom_engines import SPECIAL
 from fastback.retrieval.web.engines import ENGINES, ordered, read
 from fastback.retrieval.web.results import SearchResult, Sites
@@ -27,7 +27,7 @@ class WebSearch:
         self._config = config
         self._settings = settings
 
-    async def search(self, queries: Sequence[str], asking: Asking | None = None) -> list[SearchResult]:
+    async def search(self, queries: Sequence[str], ctx: RequestContext | None = None) -> list[SearchResult]:
         """What all the queries find, one behind the other; as many at a time as `web.search.concurrent_requests`.
 
         Raises:
@@ -38,7 +38,7 @@ class WebSearch:
 
         async def one(query: str) -> list[SearchResult]:
             async with turn:
-                return await self._one(query, asking)
+                return await self._one(query, ctx)
 
         tasks = [asyncio.ensure_future(one(query)) for query in queries]
         try:
@@ -48,12 +48,12 @@ class WebSearch:
                 task.cancel()
         return [result for results in found for result in results]
 
-    async def _one(self, query: str, asking: Asking | None) -> list[SearchResult]:
+    async def _one(self, query: str, ctx: RequestContext | None) -> list[SearchResult]:
         name = self._config.text("web.search.engine")
         special, engine = SPECIAL.get(name) or (None, ENGINES.get(name))
         if engine is None:
             raise SearchFailed(f"no search engine is chosen, or none we know: {name!r}")
-        asked = Asked(client=self._client, config=self._config, settings=self._settings, text=query, asking=asking)
+        asked = Asked(client=self._client, config=self._config, settings=self._settings, text=query, ctx=ctx)
         missing = [one for one in engine.needs if not asked.value(one)]
         if missing:
             raise SearchFailed(f"{name} needs {', '.join(one.upper() for one in missing)}")

@@ -11,7 +11,7 @@ import msgspec
 
 from fastback.config import Config
 from fastback.providers.openai import user_headers
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
 
 #: How long a search service may take (seconds), and the longest answer of one (bytes).
@@ -36,13 +36,13 @@ class Asked:
         config: Config,
         settings: Settings,
         text: str,
-        asking: Asking | None = None,
+        ctx: RequestContext | None = None,
     ) -> None:
         self.client = client
         self.config = config
         self.settings = settings
         self.text = text
-        self.asking = asking
+        self.ctx = ctx
         self.count = max(int(config.number("web.search.result_count") or 3), 1)
 
     def value(self, name: str) -> str:
@@ -51,12 +51,12 @@ class Asked:
 
     def who(self) -> dict[str, str]:
         """Headers that tell a service of the house's own who asks."""
-        asking = self.asking
-        if asking is None or asking.user is None:
+        ctx = self.ctx
+        if ctx is None or ctx.user is None:
             return {}
-        found = user_headers(asking.user, self.settings)
-        if asking.chat_id:
-            found[self.settings.forward_session_info_header_chat_id] = asking.chat_id
+        found = user_headers(ctx.user, self.settings)
+        if ctx.chat_id:
+            found[self.settings.forward_session_info_header_chat_id] = ctx.chat_id
         return found
 
     def certificate(self) -> bool | ssl.SSLContext:

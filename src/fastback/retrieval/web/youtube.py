@@ -145,12 +145,12 @@ async def transcript(
     """
     video = video_id(url)
     wanted = list(languages) if "en" in languages else [*languages, "en"]
-    asking = _Asking(client, video, proxy)
+    ctx = _Asking(client, video, proxy)
     try:
-        tracks = await asking.tracks()
+        tracks = await ctx.tracks()
         for language in wanted:
             track = chosen(tracks, language)
-            text = await asking.text(track) if track is not None else ""
+            text = await ctx.text(track) if track is not None else ""
             if text:
                 return Document(text, {"source": url})
     except _Refused as error:

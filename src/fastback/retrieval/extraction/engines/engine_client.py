@@ -14,7 +14,7 @@ import msgspec
 
 from fastback.access.permissions import Permissions
 from fastback.config import Config
-from fastback.providers.request_context import Asking
+from fastback.providers.request_context import RequestContext
 from fastback.retrieval.extraction.formats.reader import Source
 from fastback.retrieval.extraction.local import Local
 from fastback.retrieval.interfaces import RetrievalError
@@ -84,7 +84,7 @@ class Call:
         client: aiohttp.ClientSession,
         permissions: Permissions,
         local: Local,
-        asking: Asking | None = None,
+        ctx: RequestContext | None = None,
     ) -> None:
         self.source = source
         self.config = config
@@ -92,7 +92,7 @@ class Call:
         self.client = client
         self.permissions = permissions
         self.local = local
-        self.asking = asking
+        self.ctx = ctx
         self._files: list[BinaryIO] = []
 
     @property

@@ -10,7 +10,7 @@ import msgspec
 
 from fastback.providers.connections import Connection
 from fastback.providers.openai import request_headers, user_headers
-from fastback.providers.request_context import Asking, with_groups
+from fastback.providers.request_context import RequestContext, with_groups
 from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
 from fastback.retrieval.interfaces import Document, RetrievalError
 
@@ -27,7 +27,7 @@ def accepts(call: Call) -> bool:
 
 async def _headers(call: Call, url: str) -> dict[str, str]:
     """The key, what the file is, the configured headers, and who asks."""
-    source, asking = call.source, call.asking or Asking()
+    source, ctx = call.source, call.ctx or RequestContext()
     stored = Path(source.path).name
     variables = {
         "{{FILE_ID}}": stored.removesuffix(f"_{source.filename}") if stored.endswith(f"_{source.filename}") else "",
@@ -41,11 +41,11 @@ async def _headers(call: Call, url: str) -> dict[str, str]:
             own[name] = own[name].replace(variable, stands_for)
     key = call.config.text("rag.external_document_loader_api_key")
     connection = Connection("openai", 0, url, key, {"headers": own})
-    asking = await with_groups(connection.options.get("headers"), asking, call.permissions)
+    ctx = await with_groups(connection.options.get("headers"), ctx, call.permissions)
     described = {"Content-Type": source.content_type} if source.content_type else {}
     named = {"X-Filename": quote(stored)}
-    who = user_headers(asking.user, call.settings) if asking.user is not None else {}
-    return {**described, **named, **request_headers(connection, asking, call.settings), **who}
+    who = user_headers(ctx.user, call.settings) if ctx.user is not None else {}
+    return {**described, **named, **request_headers(connection, ctx, call.settings), **who}
 
 
 async def extract(call: Call) -> list[Document]:

@@ -58,9 +58,9 @@ class _Session:
         self.call = call
         self.base = call.config.text("rag.mistral_ocr_api_base_url").rstrip("/") or "https://api.mistral.ai/v1"
         self.headers = {"Authorization": f"Bearer {call.config.text('rag.mistral_ocr_api_key')}"}
-        asking = call.asking
-        if asking is not None and asking.user is not None and call.settings.enable_forward_user_info_headers:
-            self.headers |= user_headers(asking.user, call.settings)
+        ctx = call.ctx
+        if ctx is not None and ctx.user is not None and call.settings.enable_forward_user_info_headers:
+            self.headers |= user_headers(ctx.user, call.settings)
 
     async def upload(self) -> str:
         def ask() -> Awaitable[Answer]:
