@@ -165,8 +165,8 @@ async def _sizes_postgres(url: str) -> tuple[float, float]:
     try:
         text = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relname {} 'fastback%' "
         text += "AND relnamespace = 'public'::regnamespace"
-        ours = await db.scalar("bench.size", text.format("LIKE"))
-        theirs = await db.scalar("bench.size_rest", text.format("NOT LIKE"))
+        ours = await db.fetch_value("bench.size", text.format("LIKE"))
+        theirs = await db.fetch_value("bench.size_rest", text.format("NOT LIKE"))
         return float(ours) / 1e6, float(theirs) / 1e6
     finally:
         await db.close()

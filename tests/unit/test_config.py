@@ -16,7 +16,7 @@ import pytest
 from conftest import postgres_database
 from fastback import app
 from fastback.config import Config, ConfigChanged
-from fastback.config.keys import KEYS, defaults
+from fastback.config.definitions import KEYS, defaults
 from fastback.config.legacy import flatten
 from fastback.config.row_repair import OBJECTS, repair
 from fastback.kit.bus import Bus
@@ -170,12 +170,12 @@ class House:
             key: str
             value: msgspec.Raw
 
-        found = await self.db.all(Row, "test.rows", 'SELECT "key", value FROM config')
+        found = await self.db.fetch_all(Row, "test.rows", 'SELECT "key", value FROM config')
         return {row.key: msgspec.json.decode(row.value) for row in found}
 
     async def written_at(self, key: str) -> int:
         text = 'SELECT updated_at FROM config WHERE "key" = :key'
-        return int(await self.db.scalar("test.written_at", text, key=key))
+        return int(await self.db.fetch_value("test.written_at", text, key=key))
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ class Grants:
 
     async def of(self, resource_type: str, resource_id: str) -> list[Grant]:
         """The grants of one resource."""
-        return await self._db.all(
+        return await self._db.fetch_all(
             Grant,
             "grants.of",
             f"SELECT {_COLUMNS} FROM access_grant WHERE resource_type = :type AND resource_id = :id",
@@ -120,7 +120,7 @@ class Grants:
         """The grants of several resources, each with a list, maybe empty."""
         found: dict[str, list[Grant]] = {one: [] for one in resource_ids}
         if resource_ids:
-            for grant in await self._db.all(
+            for grant in await self._db.fetch_all(
                 Grant,
                 "grants.of_many",
                 f"SELECT {_COLUMNS} FROM access_grant WHERE resource_type = :type AND resource_id = ANY(:ids)",
@@ -138,7 +138,7 @@ class Grants:
             "OR ag.principal_id = '*')) OR (ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids))) LIMIT 1"
         )
         return bool(
-            await self._db.scalar(
+            await self._db.fetch_value(
                 "grants.allows",
                 text,
                 type=resource_type,
@@ -161,7 +161,7 @@ class Grants:
             "AND (ag.principal_id = :user_id OR ag.principal_id = '*')) "
             "OR (ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids)))"
         )
-        rows = await self._db.all(
+        rows = await self._db.fetch_all(
             str,
             "grants.accessible",
             text,

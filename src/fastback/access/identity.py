@@ -151,7 +151,7 @@ class Identities:
         claims = self._tokens.read(token)
         if claims is None or "id" not in claims:
             raise Unauthorized(messages.UNAUTHORIZED)
-        known = await self._db.first(_Known, "identity.by_id", _BY_ID, user_id=claims["id"])
+        known = await self._db.fetch_first(_Known, "identity.by_id", _BY_ID, user_id=claims["id"])
         if known is None or not known.active:
             raise Unauthorized(messages.INVALID_AUTHENTICATION)
         if claims.get("session_stamp") != known.stamp or claims.get("typ", "session") not in (
@@ -163,7 +163,7 @@ class Identities:
         if known.id is None:
             raise Unauthorized(messages.INVALID_TOKEN)
         jti = claims.get("jti")
-        if jti and await self._db.scalar(
+        if jti and await self._db.fetch_value(
             "identity.revoked", "SELECT 1 FROM fastback_revoked_token WHERE jti = :jti", jti=jti
         ):
             raise Unauthorized("Invalid token")
@@ -175,7 +175,7 @@ class Identities:
     async def _by_key(self, key: str, path: str) -> Identity:
         identity = self.recall(key)
         if identity is None:
-            known = await self._db.first(_Known, "identity.by_key", _BY_KEY, key=key)
+            known = await self._db.fetch_first(_Known, "identity.by_key", _BY_KEY, key=key)
             if known is None or known.id is None:
                 raise Unauthorized(messages.INVALID_TOKEN)
             identity = self._remember(

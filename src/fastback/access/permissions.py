@@ -92,7 +92,9 @@ class Permissions:
     async def _groups_of(self, user_id: str) -> list[Group]:
         known = self._groups.get(user_id)
         if known is None:
-            known = self._groups[user_id] = await self._db.all(Group, "permissions.groups", _GROUPS, user_id=user_id)
+            known = self._groups[user_id] = await self._db.fetch_all(
+                Group, "permissions.groups", _GROUPS, user_id=user_id
+            )
         return known
 
     async def groups(self, user_id: str) -> list[Group]:

@@ -207,7 +207,7 @@ async def _schema(db: Database) -> Finding:
     try:
         found = await revision.revision(db)
         # Of a schema that is not ours nothing but its revision can be relied upon.
-        users = 0 if found != revision.REVISION else await db.scalar("doctor.users", 'SELECT count(*) FROM "user"')
+        users = 0 if found != revision.REVISION else await db.fetch_value("doctor.users", 'SELECT count(*) FROM "user"')
     except DatabaseError as error:
         return "fail", "database", str(error)
     if found is None:

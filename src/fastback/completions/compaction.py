@@ -124,7 +124,7 @@ class Compactor:
         if not self._context.enabled:
             return None
         text = "SELECT chat FROM chat WHERE id = :id"
-        content = await self._db.scalar("compaction.document", text, id=chat_id)
+        content = await self._db.fetch_value("compaction.document", text, id=chat_id)
         return None if content is None else self._context.of(Document(content.encode()), None)
 
     async def _branch(self, chat: ChatPage, document: Document, current_id: str | None) -> list[Message]:

@@ -281,7 +281,7 @@ class Context:
         place = None
         if is_stored(request.chat_id) and not request.is_new:
             text = "SELECT folder_id, meta FROM chat WHERE id = :id"
-            place = await self._db.first(_Place, "context.place", text, id=request.chat_id)
+            place = await self._db.fetch_first(_Place, "context.place", text, id=request.chat_id)
         if place is None:
             return _Place(request.folder_id, None)
         return _Place(place.folder_id or request.folder_id, place.meta)
@@ -290,7 +290,7 @@ class Context:
         """A folder, where the asker may read it."""
         if not folder_id:
             return None
-        folder = await self._db.first(
+        folder = await self._db.fetch_first(
             _Folder, "context.folder", "SELECT id, data FROM folder WHERE id = :id", id=folder_id
         )
         if folder is None or not folder.data or not await self._chats.may_read_folder(folder_id, user):

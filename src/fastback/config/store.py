@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.config import keys as known
+from fastback.config import definitions as known
 from fastback.config.legacy import flatten
 from fastback.config.row_repair import repair
 from fastback.kit.bus import Bus
@@ -195,7 +195,7 @@ class Config:
     # Putting the table in order
 
     async def _stored(self) -> Values:
-        rows = await self._db.all(_Row, "config.all", _ALL)
+        rows = await self._db.fetch_all(_Row, "config.all", _ALL)
         return {row.key: msgspec.json.decode(row.value) for row in rows}
 
     async def _seed(self) -> None:

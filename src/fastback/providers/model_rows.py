@@ -83,8 +83,8 @@ _ORDER = {"sqlite": "rowid", "postgres": "created_at, id"}
 
 
 async def all_rows(db: Database) -> list[ModelRow]:
-    return await db.all(ModelRow, "models.all", f"SELECT {COLUMNS} FROM model ORDER BY {_ORDER[db.dialect]}")
+    return await db.fetch_all(ModelRow, "models.all", f"SELECT {COLUMNS} FROM model ORDER BY {_ORDER[db.dialect]}")
 
 
 async def get(db: Executor, model_id: str) -> ModelRow | None:
-    return await db.first(ModelRow, "models.get", f"SELECT {COLUMNS} FROM model WHERE id = :id", id=model_id)
+    return await db.fetch_first(ModelRow, "models.get", f"SELECT {COLUMNS} FROM model WHERE id = :id", id=model_id)

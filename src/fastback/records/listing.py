@@ -32,7 +32,7 @@ class Person(msgspec.Struct):
 async def people(db: Executor, user_ids: list[str]) -> dict[str, Person]:
     """Owners by id."""
     text = 'SELECT id, name, role, email FROM "user" WHERE id = ANY(:ids)'
-    rows = await db.all(Person, "catalog.people", text, ids=list(set(user_ids))) if user_ids else []
+    rows = await db.fetch_all(Person, "catalog.people", text, ids=list(set(user_ids))) if user_ids else []
     return {row.id: row for row in rows}
 
 
@@ -86,9 +86,9 @@ class Catalog:
         total = -1
         if page is not None:
             count = f"SELECT count(*) FROM {table} t {joined} WHERE {where}"
-            total = int(await self.db.scalar(f"catalog.{resource}.count", count, **params) or 0)
+            total = int(await self.db.fetch_value(f"catalog.{resource}.count", count, **params) or 0)
             bounds = f"LIMIT {int(page[0])} OFFSET {int(page[1])}"
-        found = await self.db.all(
+        found = await self.db.fetch_all(
             row,
             f"catalog.{resource}",
             f"SELECT {columns} FROM {table} t {joined} WHERE {where} ORDER BY {order} {bounds}",

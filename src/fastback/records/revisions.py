@@ -60,7 +60,7 @@ class Versions:
 
     async def page(self, db: Executor, resource_id: str, page: int) -> list[Answer]:
         """Versions as lists show them, newest first, 20 a page, pages counted from 1."""
-        rows = await db.all(
+        rows = await db.fetch_all(
             Version,
             f"{self.table}.page",
             f"SELECT {self._columns} {self._source} WHERE h.{self.owner} = :id "
@@ -72,7 +72,7 @@ class Versions:
 
     async def full_page(self, db: Executor, resource_id: str, page: int) -> list[Answer]:
         """Like `page`, with what each version holds and all that lists tell of its author."""
-        rows = await db.all(
+        rows = await db.fetch_all(
             FullVersion,
             f"{self.table}.full_page",
             f"SELECT {self._columns}, h.snapshot {self._source} WHERE h.{self.owner} = :id "
@@ -84,7 +84,7 @@ class Versions:
         return [{**self.held(row), "user": authors.get(row.user_id)} for row in rows]
 
     async def get(self, db: Executor, resource_id: str, version_id: str | None) -> FullVersion | None:
-        return await db.first(
+        return await db.fetch_first(
             FullVersion,
             f"{self.table}.get",
             f"SELECT {self._columns}, h.snapshot {self._source} WHERE h.{self.owner} = :resource_id AND h.id = :id",
@@ -94,7 +94,7 @@ class Versions:
 
     async def get_long(self, db: Database, resource_id: str, version_id: str | None) -> FullVersion | None:
         """Like `get`, where a version may hold much: it is read and decoded in a thread."""
-        rows = await db.all_long(
+        rows = await db.fetch_all_in_thread(
             _PackedVersion,
             f"{self.table}.get_long",
             f"SELECT {self._columns}, h.snapshot {self._source} WHERE h.{self.owner} = :resource_id AND h.id = :id",
@@ -108,7 +108,7 @@ class Versions:
         return FullVersion(**fields)
 
     async def exists(self, tx: Executor, resource_id: str, version_id: str) -> bool:
-        found = await tx.scalar(
+        found = await tx.fetch_value(
             f"{self.table}.exists",
             f"SELECT 1 FROM {self.table} WHERE {self.owner} = :resource_id AND id = :id",
             resource_id=resource_id,
@@ -118,7 +118,7 @@ class Versions:
 
     async def latest(self, tx: Executor, resource_id: str) -> tuple[str | None, int]:
         """The newest version's id and its time (seconds); None and 0 where there is none."""
-        found = await tx.first(
+        found = await tx.fetch_first(
             Version,
             f"{self.table}.latest",
             f"SELECT {self._columns} {self._source} WHERE h.{self.owner} = :id "
@@ -161,14 +161,14 @@ class Versions:
         await tx.execute(
             f"{self.table}.lock", f"UPDATE {self.noun} SET version_id = version_id WHERE id = :id", id=resource_id
         )
-        found: str | None = await tx.scalar(
+        found: str | None = await tx.fetch_value(
             f"{self.table}.current", f"SELECT version_id FROM {self.noun} WHERE id = :id", id=resource_id
         )
         return found
 
     async def remove(self, tx: Executor, resource_id: str, version_id: str) -> bool:
         """Delete a version; those that came from it come from its parent. False where there is no such version."""
-        parent = await tx.first(
+        parent = await tx.fetch_first(
             _Parent,
             f"{self.table}.parent",
             f"SELECT parent_id FROM {self.table} WHERE {self.owner} = :resource_id AND id = :id",

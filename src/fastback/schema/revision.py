@@ -20,14 +20,14 @@ _TABLES = {
 
 async def has_table(db: Database, name: str) -> bool:
     """Whether the table is there."""
-    return bool(await db.scalar("schema.has_table", _TABLES[db.dialect], name=name))
+    return bool(await db.fetch_value("schema.has_table", _TABLES[db.dialect], name=name))
 
 
 async def revision(db: Database) -> str | None:
     """The revision stamped in the database, or None when it is empty."""
     if not await has_table(db, "alembic_version"):
         return None
-    found = await db.scalar("schema.revision", "SELECT version_num FROM alembic_version")
+    found = await db.fetch_value("schema.revision", "SELECT version_num FROM alembic_version")
     return str(found) if found is not None else None
 
 

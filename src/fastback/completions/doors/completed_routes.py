@@ -28,7 +28,7 @@ async def _check_owner(chat_id: Any, user: User, db: Database, settings: Setting
         raise BadRequest("Channel chats are not supported on this endpoint")
     if user.is_admin and settings.enable_admin_chat_access:
         return
-    if await db.scalar("after.owner", "SELECT user_id FROM chat WHERE id = :id", id=chat_id) != user.id:
+    if await db.fetch_value("after.owner", "SELECT user_id FROM chat WHERE id = :id", id=chat_id) != user.id:
         raise NotFound(messages.SOMETHING_WRONG)
 
 
@@ -70,7 +70,7 @@ async def action(
     if not settings.enable_functions:
         raise BadRequest("Functions are disabled by ENABLE_PLUGINS or ENABLE_FUNCTIONS")
     name = action_id.partition(".")[0]
-    found = await db.first(_Action, "after.action", _ACTION, id=name)
+    found = await db.fetch_first(_Action, "after.action", _ACTION, id=name)
     if found is None:
         raise BadRequest(f"Action not found: {name}")
     model = await completions.registry.find(str(_field(data, "model")))

@@ -140,7 +140,7 @@ class Reader:
         for folder_id in folders:
             if folder_id is None or not await self._chats.may_read_folder(folder_id, user):
                 continue
-            folder = await self._db.first(
+            folder = await self._db.fetch_first(
                 _Folder, "sources.folder", "SELECT user_id, data FROM folder WHERE id = :id", id=folder_id
             )
             entries = (folder.data or {}).get("files") if folder is not None else None
@@ -158,12 +158,14 @@ class Reader:
         if note is None:
             return []
         text = "SELECT data -> 'files' FROM note WHERE id = :id"
-        row = await self._db.first(_Files, "sources.files_of_note", text, id=note_id)
+        row = await self._db.fetch_first(_Files, "sources.files_of_note", text, id=note_id)
         files = row.files if row is not None and isinstance(row.files, list) else []
         return [{"type": "note", "id": note.id, "name": note.title}, *(one for one in files if isinstance(one, dict))]
 
     async def _owner(self, user_id: str) -> User | None:
-        row = await self._db.first(_Owner, "sources.owner", 'SELECT id, role FROM "user" WHERE id = :id', id=user_id)
+        row = await self._db.fetch_first(
+            _Owner, "sources.owner", 'SELECT id, role FROM "user" WHERE id = :id', id=user_id
+        )
         return User(row.id, "", "", row.role) if row is not None else None
 
     async def _known(self, items: list[Item], user: User, delegated: set[tuple[str, str]], *, whole: bool) -> _Known:
@@ -191,7 +193,7 @@ class Reader:
         return known
 
     async def _known_files(self, ids: list[str], user: User, delegated: set[tuple[str, str]]) -> dict[str, _File]:
-        rows = await self._db.all(
+        rows = await self._db.fetch_all(
             _File, "sources.files", "SELECT id, user_id, filename FROM file WHERE id = ANY(:ids)", ids=ids
         )
         foreign = [
@@ -204,14 +206,14 @@ class Reader:
         if not ids:
             return {}
         text = "SELECT id, data ->> 'content' FROM file WHERE id = ANY(:ids)"
-        rows = await self._db.all_long(_Text, "sources.texts", text, ids=ids)
+        rows = await self._db.fetch_all_in_thread(_Text, "sources.texts", text, ids=ids)
         return {row.id: row.text or "" for row in rows}
 
     async def _known_knowledge(
         self, ids: list[str], user: User, delegated: set[tuple[str, str]]
     ) -> dict[str, _Knowledge]:
         text = "SELECT id, user_id, name, meta FROM knowledge WHERE id = ANY(:ids)"
-        rows = await self._db.all(_Knowledge, "sources.knowledge", text, ids=ids)
+        rows = await self._db.fetch_all(_Knowledge, "sources.knowledge", text, ids=ids)
         foreign = [
             row.id
             for row in rows
@@ -227,13 +229,13 @@ class Reader:
             FROM knowledge_file kf JOIN file f ON f.id = kf.file_id WHERE kf.knowledge_id = ANY(:ids)
             ORDER BY kf.created_at, f.id"""
         found: dict[str, list[_Content]] = {}
-        for row in await self._db.all_long(_Content, "sources.contents", text, ids=ids):
+        for row in await self._db.fetch_all_in_thread(_Content, "sources.contents", text, ids=ids):
             found.setdefault(row.knowledge, []).append(row)
         return found
 
     async def _known_notes(self, ids: list[str], user: User) -> dict[str, _Note]:
         text = "SELECT id, user_id, title, data -> 'content' ->> 'md' FROM note WHERE id = ANY(:ids)"
-        rows = await self._db.all_long(_Note, "sources.notes", text, ids=ids)
+        rows = await self._db.fetch_all_in_thread(_Note, "sources.notes", text, ids=ids)
         foreign = [row.id for row in rows if not (user.is_admin or row.user_id == user.id)]
         granted = await self._grants.accessible(user.id, "note", foreign)
         return {row.id: row for row in rows if row.id not in foreign or row.id in granted}
@@ -241,7 +243,7 @@ class Reader:
     async def _chat(self, chat_id: str, user: User) -> _Chat | None:
         if not await self._chats.may(chat_id, user) and not await self._grants.allows(user.id, "shared_chat", chat_id):
             return None
-        rows = await self._db.all_long(
+        rows = await self._db.fetch_all_in_thread(
             _Chat, "sources.chat", "SELECT id, title, chat FROM chat WHERE id = :id", id=chat_id
         )
         return rows[0] if rows else None
@@ -312,7 +314,7 @@ class Reader:
         names = _names(item)
         if self._open:
             return names
-        ids = await self._db.all(
+        ids = await self._db.fetch_all(
             str, "sources.files_of", "SELECT file_id FROM knowledge_file WHERE knowledge_id = :id", id=knowledge_id
         )
         own = {f"file-{one}" for one in ids} | {knowledge_id}

@@ -146,7 +146,7 @@ class Finder:
         ids = {file_id for one in shown if (file_id := an_id(one.get("file_id"))) is not None}
         if not ids:
             return
-        rows = await self._db.all(
+        rows = await self._db.fetch_all(
             _Name, "sources.names", "SELECT id, meta ->> 'name' FROM file WHERE id = ANY(:ids)", ids=list(ids)
         )
         names = {row.id: row.name for row in rows if row.name}

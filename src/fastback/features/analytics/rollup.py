@@ -152,7 +152,7 @@ class Rollup:
                 self._broken = True
 
     async def _counts(self, tables: Derived) -> _Counts:
-        return (await tables.all_long(_Counts, "usage.counts", _COUNTS))[0]
+        return (await tables.fetch_all_in_thread(_Counts, "usage.counts", _COUNTS))[0]
 
     async def _changed(self, tables: Derived) -> int:
         """Note which chats changed; how many are to be summed up."""

@@ -39,14 +39,14 @@ class Message(msgspec.Struct):
 async def of_chat(db: Database, chat_id: str) -> list[Message]:
     """All of a chat, oldest first."""
     text = f"SELECT {_COLUMNS} FROM chat_message WHERE chat_id = :id ORDER BY created_at, id"
-    return await db.all_long(Message, "analytics.of_chat", text, id=chat_id)
+    return await db.fetch_all_in_thread(Message, "analytics.of_chat", text, id=chat_id)
 
 
 async def of_user(db: Database, user_id: str, *, skip: int, limit: int) -> list[Message]:
     """Newest first."""
     text = f"""SELECT {_COLUMNS} FROM chat_message WHERE user_id = :id
         ORDER BY created_at DESC, id LIMIT :limit OFFSET :skip"""
-    return await db.all_long(Message, "analytics.of_user", text, id=user_id, skip=skip, limit=limit)
+    return await db.fetch_all_in_thread(Message, "analytics.of_user", text, id=user_id, skip=skip, limit=limit)
 
 
 def _between(start: int | None, end: int | None) -> tuple[str, dict[str, Any]]:
@@ -66,7 +66,9 @@ async def of_model(
     between, params = _between(start, end)
     text = f"""SELECT {_COLUMNS} FROM chat_message WHERE model_id = :id{between}
         ORDER BY created_at DESC, id LIMIT :limit OFFSET :skip"""
-    return await db.all_long(Message, "analytics.of_model", text, id=model_id, skip=skip, limit=limit, **params)
+    return await db.fetch_all_in_thread(
+        Message, "analytics.of_model", text, id=model_id, skip=skip, limit=limit, **params
+    )
 
 
 class ModelChat(msgspec.Struct):
@@ -104,12 +106,12 @@ async def chats_of_model(
         WHERE c.id IN (SELECT chat_id FROM chat_message WHERE model_id = :model_id{between})
         AND {_VISIBLE[db.dialect]}"""
     params["model_id"] = model_id
-    total = (await db.all_long(int, "analytics.chats.count", f"SELECT count(*) {source}", **params))[0]
+    total = (await db.fetch_all_in_thread(int, "analytics.chats.count", f"SELECT count(*) {source}", **params))[0]
     way = "ASC NULLS FIRST" if direction == "asc" else "DESC NULLS LAST"
     order = f"{_ORDERS.get(order_by, 'c.updated_at')} {way}, c.id"
     text = f"""SELECT c.id, c.user_id, u.name, c.title, c.updated_at {source}
         ORDER BY {order} LIMIT :limit OFFSET :skip"""
-    return await db.all_long(ModelChat, "analytics.chats", text, skip=skip, limit=limit, **params), total
+    return await db.fetch_all_in_thread(ModelChat, "analytics.chats", text, skip=skip, limit=limit, **params), total
 
 
 #: Tags are counted in so many chats, the latest of a model.
@@ -125,7 +127,7 @@ async def tags_of_model(db: Database, model_id: str) -> list[list[Any]]:
     text = f"""SELECT c.meta ->> 'tags' FROM chat c WHERE c.meta ->> 'tags' LIKE '[_%' AND c.id IN (
         SELECT chat_id FROM chat_message WHERE model_id = :id
         GROUP BY chat_id ORDER BY max(created_at) DESC, chat_id LIMIT {_CHATS}) ORDER BY c.created_at, c.id"""
-    return [row.tags or [] for row in await db.all_long(_Tags, "analytics.tags", text, id=model_id)]
+    return [row.tags or [] for row in await db.fetch_all_in_thread(_Tags, "analytics.tags", text, id=model_id)]
 
 
 class Person(msgspec.Struct):
@@ -136,5 +138,5 @@ class Person(msgspec.Struct):
 
 async def people(db: Database, user_ids: list[str]) -> dict[str, Person]:
     text = 'SELECT id, name, email FROM "user" WHERE id = ANY(:ids)'
-    rows = await db.all(Person, "analytics.people", text, ids=user_ids) if user_ids else []
+    rows = await db.fetch_all(Person, "analytics.people", text, ids=user_ids) if user_ids else []
     return {row.id: row for row in rows}

@@ -51,7 +51,7 @@ class Usage:
         return Sittings(tables, chosen, await self._members(chosen) if chosen.group_id else None)
 
     async def _members(self, chosen: Chosen) -> list[str]:
-        return await self.db.all(str, "analytics.members", _MEMBERS, group_id=chosen.group_id)
+        return await self.db.fetch_all(str, "analytics.members", _MEMBERS, group_id=chosen.group_id)
 
     async def _source(self, chosen: Chosen) -> tuple[str, dict[str, object]]:
         """From where, under which conditions, with which parameters."""
@@ -74,7 +74,7 @@ class Usage:
         # Messages of nobody count as those of one user.
         text = f"""SELECT count(model_id), count(DISTINCT chat_id), count(DISTINCT model_id), count(DISTINCT user_id)
             + CASE WHEN count(*) > count(user_id) THEN 1 ELSE 0 END {source}"""
-        return (await self.db.all_long(Summary, "analytics.summary", text, **params))[0]
+        return (await self.db.fetch_all_in_thread(Summary, "analytics.summary", text, **params))[0]
 
     async def models(self, chosen: Chosen) -> list[ModelUse]:
         """The most used first."""
@@ -83,7 +83,7 @@ class Usage:
         source, params = await self._source(chosen)
         text = f"""SELECT model_id, count(*), count(DISTINCT user_id), count(DISTINCT chat_id) {source}
             AND model_id IS NOT NULL GROUP BY model_id ORDER BY count(*) DESC, model_id"""
-        return await self.db.all_long(ModelUse, "analytics.models", text, **params)
+        return await self.db.fetch_all_in_thread(ModelUse, "analytics.models", text, **params)
 
     async def tokens(self, chosen: Chosen) -> list[TokenUse]:
         """The largest eaters first."""
@@ -95,7 +95,7 @@ class Usage:
             SELECT model_id, CAST(COALESCE(sum({given}), 0) AS BIGINT) AS i,
                 CAST(COALESCE(sum({made}), 0) AS BIGINT) AS o, count(*) AS n {source}
             AND model_id IS NOT NULL GROUP BY model_id) t ORDER BY i + o DESC, model_id"""
-        return await self.db.all_long(TokenUse, "analytics.tokens", text, **params)
+        return await self.db.fetch_all_in_thread(TokenUse, "analytics.tokens", text, **params)
 
     async def users(self, chosen: Chosen, *, by_tokens: bool, limit: int) -> list[UserUse]:
         """Those who used most, by messages or by tokens. Tokens of nobody do not count."""
@@ -109,7 +109,7 @@ class Usage:
                 CASE WHEN user_id IS NULL THEN 0 ELSE CAST(COALESCE(sum({given}), 0) AS BIGINT) END AS i,
                 CASE WHEN user_id IS NULL THEN 0 ELSE CAST(COALESCE(sum({made}), 0) AS BIGINT) END AS o
             {source} GROUP BY user_id) t ORDER BY {order}, user_id NULLS FIRST LIMIT :limit"""
-        return await self.db.all_long(UserUse, "analytics.users", text, limit=limit, **params)
+        return await self.db.fetch_all_in_thread(UserUse, "analytics.users", text, limit=limit, **params)
 
     async def over_time(self, chosen: Chosen, *, minutes: int, tokens: bool, shift: int = 0) -> list[Slot]:
         """Messages or tokens in local stretches of `minutes`, times moved by `shift` seconds first; in order."""
@@ -128,4 +128,4 @@ class Usage:
             FROM (SELECT {moment} AS moment, model_id, {value} AS value {source} AND model_id IS NOT NULL) t
             GROUP BY stretch, model_id ORDER BY stretch, model_id"""
         params |= {"latest": now + _A_DAY, "now": now, "shift": shift}
-        return await self.db.all_long(Slot, "analytics.over_time", text, **params)
+        return await self.db.fetch_all_in_thread(Slot, "analytics.over_time", text, **params)

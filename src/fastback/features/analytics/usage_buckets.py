@@ -47,7 +47,7 @@ class Sittings:
         start, end = self._chosen.start, self._chosen.end
         if start or end:
             text = "SELECT min(first), max(last), count(*) - count(first) FROM sitting"
-            reach = (await self._tables.all_long(_Reach, "usage.reach", text))[0]
+            reach = (await self._tables.fetch_all_in_thread(_Reach, "usage.reach", text))[0]
             start = max(start or -_LARGEST, -_LARGEST)
             end = min(end or _LARGEST, _LARGEST)
             all_of_it = reach.first is None or (start <= reach.first and (reach.last or 0) <= end)
@@ -70,7 +70,7 @@ class Sittings:
                 (SELECT count(*) FROM (SELECT DISTINCT chat FROM sitting NOT INDEXED)),
                 (SELECT count(*) FROM (SELECT DISTINCT model FROM sitting INDEXED BY by_model WHERE model <> 0)),
                 (SELECT count(*) FROM (SELECT DISTINCT user FROM sitting INDEXED BY by_user))"""
-        return (await self._tables.all_long(Summary, "usage.summary", text, **params))[0]
+        return (await self._tables.fetch_all_in_thread(Summary, "usage.summary", text, **params))[0]
 
     async def models(self) -> list[ModelUse]:
         source, params = await self._source("by_model")
@@ -81,14 +81,14 @@ class Sittings:
             JOIN (SELECT model AS same, count(*) AS chats FROM (SELECT DISTINCT model, chat {source} AND model <> 0)
                 GROUP BY model) c ON same = model
             ORDER BY n DESC, name"""
-        return await self._tables.all_long(ModelUse, "usage.models", text, **params)
+        return await self._tables.fetch_all_in_thread(ModelUse, "usage.models", text, **params)
 
     async def tokens(self) -> list[TokenUse]:
         source, params = await self._source("by_model")
         text = f"""SELECT {_MODEL} AS name, i, o, i + o, n FROM (
             SELECT model, sum(i) AS i, sum(o) AS o, sum(n) AS n {source}
             AND model <> 0 GROUP BY model) t ORDER BY i + o DESC, name"""
-        return await self._tables.all_long(TokenUse, "usage.tokens", text, **params)
+        return await self._tables.fetch_all_in_thread(TokenUse, "usage.tokens", text, **params)
 
     async def users(self, *, by_tokens: bool, limit: int) -> list[UserUse]:
         source, params = await self._source("by_user")
@@ -97,7 +97,7 @@ class Sittings:
             SELECT user, sum(n) AS n, CASE WHEN user <> 0 THEN sum(i) ELSE 0 END AS i,
                 CASE WHEN user <> 0 THEN sum(o) ELSE 0 END AS o {source} GROUP BY user) t
             ORDER BY {order}, name NULLS FIRST LIMIT :limit"""
-        return await self._tables.all_long(UserUse, "usage.users", text, limit=limit, **params)
+        return await self._tables.fetch_all_in_thread(UserUse, "usage.users", text, limit=limit, **params)
 
     async def over_time(self, stretch: str, *, tokens: bool, shift: int, now: int) -> list[Slot]:
         """`stretch` is the number of the local stretch of `moment`, as SQL."""
@@ -109,4 +109,4 @@ class Sittings:
             FROM (SELECT {moment} AS moment, model, {value} AS value {source} AND model <> 0)
             GROUP BY stretch, model) ORDER BY stretch, name"""
         params |= {"latest": now + _A_DAY, "now": now, "shift": shift}
-        return await self._tables.all_long(Slot, "usage.over_time", text, **params)
+        return await self._tables.fetch_all_in_thread(Slot, "usage.over_time", text, **params)

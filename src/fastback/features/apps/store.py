@@ -11,11 +11,11 @@ _COLUMNS = "id, slug, name, is_active, data, api_key, created_at, updated_at"
 
 
 async def every(db: Database) -> list[App]:
-    return await db.all(App, "app.every", f"SELECT {_COLUMNS} FROM app ORDER BY name")
+    return await db.fetch_all(App, "app.every", f"SELECT {_COLUMNS} FROM app ORDER BY name")
 
 
 async def get(db: Executor, app_id: str) -> App | None:
-    return await db.first(App, "app.get", f"SELECT {_COLUMNS} FROM app WHERE id = :id", id=app_id)
+    return await db.fetch_first(App, "app.get", f"SELECT {_COLUMNS} FROM app WHERE id = :id", id=app_id)
 
 
 def _row(app: App) -> dict[str, object]:

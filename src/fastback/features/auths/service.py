@@ -216,9 +216,9 @@ class Accounts:
         """Make the user a member of exactly the groups with these names."""
         async with self._db.transaction() as tx:
             text = 'SELECT id FROM "group" WHERE name = ANY(:names)'
-            wanted = set(await tx.all(str, "auths.groups_named", text, names=names))
+            wanted = set(await tx.fetch_all(str, "auths.groups_named", text, names=names))
             text = "SELECT group_id FROM group_member WHERE user_id = :user_id"
-            present = set(await tx.all(str, "auths.groups_of", text, user_id=user_id))
+            present = set(await tx.fetch_all(str, "auths.groups_of", text, user_id=user_id))
             await tx.execute(
                 "auths.leave_groups",
                 "DELETE FROM group_member WHERE user_id = :user_id AND group_id = ANY(:left)",

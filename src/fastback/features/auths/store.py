@@ -28,22 +28,22 @@ _CREDENTIAL = """
 
 
 async def by_email(db: Executor, email: str) -> Credential | None:
-    return await db.first(
+    return await db.fetch_first(
         Credential, "auths.by_email", f"{_CREDENTIAL} WHERE lower(u.email) = :email", email=email.lower()
     )
 
 
 async def by_id(db: Executor, user_id: str) -> Credential | None:
-    return await db.first(Credential, "auths.by_id", f"{_CREDENTIAL} WHERE u.id = :id", id=user_id)
+    return await db.fetch_first(Credential, "auths.by_id", f"{_CREDENTIAL} WHERE u.id = :id", id=user_id)
 
 
 async def email_taken(db: Executor, email: str) -> bool:
     text = 'SELECT 1 FROM "user" WHERE lower(email) = :email'
-    return bool(await db.scalar("auths.email_taken", text, email=email.lower()))
+    return bool(await db.fetch_value("auths.email_taken", text, email=email.lower()))
 
 
 async def has_users(db: Executor) -> bool:
-    return bool(await db.scalar("auths.has_users", 'SELECT 1 FROM "user" LIMIT 1'))
+    return bool(await db.fetch_value("auths.has_users", 'SELECT 1 FROM "user" LIMIT 1'))
 
 
 async def insert(
@@ -115,7 +115,7 @@ async def revoke_all_sessions(db: Database) -> list[str]:
     """End every session; whose there were. One stamp for all does: what counts is that it is another."""
     stamp = str(uuid.uuid4())
     await db.execute("auths.revoke_all", "UPDATE auth SET session_stamp = :stamp", stamp=stamp)
-    return await db.all(str, "auths.ids", "SELECT id FROM auth")
+    return await db.fetch_all(str, "auths.ids", "SELECT id FROM auth")
 
 
 async def set_email(db: Executor, user_id: str, email: str) -> None:
@@ -138,7 +138,7 @@ async def revoke_token(db: Database, jti: str, expires_at: int) -> None:
 
 
 async def api_key(db: Executor, user_id: str) -> str | None:
-    found = await db.scalar("auths.api_key", 'SELECT "key" FROM api_key WHERE user_id = :id', id=user_id)
+    found = await db.fetch_value("auths.api_key", 'SELECT "key" FROM api_key WHERE user_id = :id', id=user_id)
     return None if found is None else str(found)
 
 
@@ -190,9 +190,11 @@ class Contact(msgspec.Struct):
 
 
 async def first_user(db: Executor) -> Contact | None:
-    return await db.first(Contact, "auths.first_user", FIRST_USER.format("name, email"))
+    return await db.fetch_first(Contact, "auths.first_user", FIRST_USER.format("name, email"))
 
 
 async def name_of(db: Executor, email: str) -> str | None:
-    found = await db.scalar("auths.name_of", 'SELECT name FROM "user" WHERE lower(email) = :email', email=email.lower())
+    found = await db.fetch_value(
+        "auths.name_of", 'SELECT name FROM "user" WHERE lower(email) = :email', email=email.lower()
+    )
     return None if found is None else str(found)

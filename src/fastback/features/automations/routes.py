@@ -78,8 +78,8 @@ async def page(
         where, params = f"{where} AND {condition}", params | more
     if status in ("active", "paused"):
         where += f" AND is_active = {'TRUE' if status == 'active' else 'FALSE'}"
-    total = await db.scalar("automations.count", f"SELECT count(*) FROM automation WHERE {where}", **params)
-    rows = await db.all(
+    total = await db.fetch_value("automations.count", f"SELECT count(*) FROM automation WHERE {where}", **params)
+    rows = await db.fetch_all(
         _Automation,
         "automations.page",
         f"""SELECT id, user_id, folder_id, name, data, meta, is_active, last_run_at, next_run_at, created_at, updated_at
@@ -87,7 +87,7 @@ async def page(
             LIMIT {PAGE} OFFSET {(max(page or 1, 1) - 1) * PAGE}""",
         **params,
     )
-    runs = await db.all(_Run, "automations.last_runs", _LAST_RUNS, ids=[row.id for row in rows]) if rows else []
+    runs = await db.fetch_all(_Run, "automations.last_runs", _LAST_RUNS, ids=[row.id for row in rows]) if rows else []
     last = {run.automation_id: run for run in runs}
     items = [{**msgspec.structs.asdict(row), "last_run": last.get(row.id), "next_runs": None} for row in rows]
     return {"items": items, "total": int(total or 0)}

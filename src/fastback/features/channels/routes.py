@@ -98,7 +98,7 @@ _LATE = _Channel.__struct_fields__[_Channel.__struct_fields__.index("created_at"
 
 
 async def _member_of(db: Database, user_id: str, catalog: Catalog) -> list[_Mine]:
-    return await db.all(
+    return await db.fetch_all(
         _Mine,
         "channels.mine",
         f"SELECT {_COLUMNS}, {_COUNTS} {_FROM}",
@@ -113,7 +113,7 @@ async def mine(user: VerifiedUser, db: Database, config: Config, catalog: Catalo
     await _check(user, catalog, config)
     rows = await _member_of(db, user.id, catalog)
     direct = [row.id for row in rows if row.type == "dm"]
-    members = await db.all(_Member, "channels.members", _MEMBERS, ids=direct) if direct else []
+    members = await db.fetch_all(_Member, "channels.members", _MEMBERS, ids=direct) if direct else []
     found = await _with_grants(list(rows), catalog)
     since = time.time() - ACTIVE
     for row, channel in zip(rows, found, strict=True):
@@ -145,4 +145,4 @@ async def page(user: VerifiedUser, db: Database, config: Config, catalog: Catalo
     if not user.is_admin:
         return await _with_grants(list(await _member_of(db, user.id, catalog)), catalog)
     text = f"SELECT {_COLUMNS} FROM channel c ORDER BY c.created_at, c.id"
-    return await _with_grants(await db.all(_Channel, "channels.all", text), catalog)
+    return await _with_grants(await db.fetch_all(_Channel, "channels.all", text), catalog)

@@ -43,7 +43,7 @@ class ChatAccess:
 
     async def may(self, chat_id: str, user: User, permission: str = "read") -> bool:
         """Whether a user may read or write (`permission`) a chat."""
-        place = await self._db.first(
+        place = await self._db.fetch_first(
             _Place, "chats.place", "SELECT user_id, folder_id, meta FROM chat WHERE id = :id", id=chat_id
         )
         if place is None:
@@ -61,7 +61,7 @@ class ChatAccess:
     async def owners(self, chat_ids: list[str]) -> dict[str, str]:
         """Whose these chats are, by their ids."""
         text = "SELECT id, user_id FROM chat WHERE id = ANY(:ids)"
-        return {one.id: one.user_id for one in await self._db.all(_Owned, "chats.owners", text, ids=chat_ids)}
+        return {one.id: one.user_id for one in await self._db.fetch_all(_Owned, "chats.owners", text, ids=chat_ids)}
 
     def governs(self, owner_id: str, user: User) -> bool:
         """Whether a user may do with a chat what its owner may: administrators, unless they are kept out of chats."""
@@ -69,7 +69,7 @@ class ChatAccess:
 
     async def _continued_by_share(self, chat_id: str, user: User) -> bool:
         """A share that lets others go on opens the chat itself, not its snapshot alone."""
-        mode = await self._db.scalar(
+        mode = await self._db.fetch_value(
             "chats.share_mode",
             "SELECT chat ->> 'share_mode' FROM shared_chat WHERE chat_id = :id ORDER BY updated_at DESC LIMIT 1",
             id=chat_id,
@@ -79,12 +79,12 @@ class ChatAccess:
     async def _granted_folder(self, folder_id: str, user: User, permission: str) -> bool:
         """A folder's readers read its chats; they write them where the folder says so."""
         if permission == "write":
-            mode = await self._db.scalar(
+            mode = await self._db.fetch_value(
                 "chats.folder_mode", "SELECT data ->> 'share_mode' FROM folder WHERE id = :id", id=folder_id
             )
             if mode != "continue":
                 return False
-        above = await self._db.all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
+        above = await self._db.fetch_all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
         if any(one.user_id == user.id for one in above):
             return True
         return bool(await self._grants.accessible(user.id, "folder", [one.id for one in above]))
@@ -95,7 +95,7 @@ class ChatAccess:
 
     async def may_write_folder(self, folder_id: str, user: User) -> bool:
         """Whether a user may put chats into a folder."""
-        above = await self._db.all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
+        above = await self._db.fetch_all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
         if any(one.user_id == user.id for one in above):
             return True
         return bool(await self._grants.accessible(user.id, "folder", [one.id for one in above], "write"))
@@ -109,7 +109,7 @@ class ChatAccess:
         """The top of the user's tree that a folder lies in; of a shared part of it, its own top."""
         if folder_id is None:
             return None
-        above = await self._db.all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
+        above = await self._db.fetch_all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
         if not above or any(one.user_id != user.id for one in above):
             return None
         shared = await self._grants.of_many("folder", [one.id for one in above])

@@ -106,7 +106,7 @@ async def _answered(chat_id: str, user: User, chats: Chats) -> ChatPage:
 async def _only_title(data: schemas.ChatForm, chat: store.Head, user: User, db: Database) -> None:
     """The owner of a folder may name the chats in it; nobody else's chat may be changed."""
     text = "SELECT 1 FROM folder WHERE id = :id AND user_id = :user_id"
-    theirs = chat.folder_id and await db.scalar("chats.own_folder", text, id=chat.folder_id, user_id=user.id)
+    theirs = chat.folder_id and await db.fetch_value("chats.own_folder", text, id=chat.folder_id, user_id=user.id)
     if not theirs or set(data.chat) != {"title"} or data.variables is not None or data.folder_id is not None:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     title = data.chat["title"]

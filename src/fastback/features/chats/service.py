@@ -222,7 +222,7 @@ class Chats:
             "sqlite": "json_extract(meta, '$.internal') = 1 AND json_extract(meta, '$.parent_chat_id') = :id",
             "postgres": "meta ->> 'internal' = 'true' AND meta ->> 'parent_chat_id' = :id",
         }[self.db.dialect]
-        ids = await self.db.all(
+        ids = await self.db.fetch_all(
             str,
             "chats.children",
             f"SELECT id FROM chat WHERE user_id = :user_id AND {children}",

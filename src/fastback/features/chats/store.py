@@ -100,7 +100,7 @@ async def page_of(
     limit = "" if page is None else "LIMIT :size OFFSET :skip"
     bounds = {} if page is None else {"size": size, "skip": (max(page, 1) - 1) * size}
     # The sidebar asks for a page at a time; who asks for all of them may have many thousands.
-    read = db.all_long if page is None else db.all
+    read = db.fetch_all_in_thread if page is None else db.fetch_all
     return await read(
         ChatTitle,
         "chats.page",
@@ -113,7 +113,7 @@ async def page_of(
 
 async def pinned_of(db: Executor, user_id: str) -> list[ChatTitle]:
     # The plus keeps SQLite from walking through all chats in their order: few of them are pinned.
-    return await db.all(
+    return await db.fetch_all(
         ChatTitle,
         "chats.pinned",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND pinned = TRUE AND archived = FALSE "
@@ -133,7 +133,7 @@ async def archived_of(
     db: Database, user_id: str, *, query: str | None, sort_by: str | None, direction: str | None, page: int | None
 ) -> list[ChatTitle]:
     """Titles of archived chats, 60 a page; when they were read is not told."""
-    return await db.all_long(
+    return await db.fetch_all_in_thread(
         ChatTitle,
         "chats.archived",
         "SELECT id, title, updated_at, created_at, CAST(NULL AS BIGINT) FROM chat "
@@ -149,7 +149,7 @@ async def of_user(
     db: Database, user_id: str, *, query: str | None, sort_by: str | None, direction: str | None, page: int | None
 ) -> list[ChatTitle]:
     """Titles of all chats of a user, archived ones too, 60 a page."""
-    return await db.all_long(
+    return await db.fetch_all_in_thread(
         ChatTitle,
         "chats.of_user",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {VISIBLE[db.dialect]} AND {_TITLE_HAS} "
@@ -162,12 +162,12 @@ async def of_user(
 
 async def archived_count(db: Database, user_id: str) -> int:
     text = f"SELECT count(*) FROM chat WHERE user_id = :user_id AND archived = TRUE AND {VISIBLE[db.dialect]}"
-    return (await db.all_long(int, "chats.archived_count", text, user_id=user_id))[0]
+    return (await db.fetch_all_in_thread(int, "chats.archived_count", text, user_id=user_id))[0]
 
 
 async def in_folders(db: Database, user_id: str, folder_ids: list[str]) -> list[str]:
     """Ids of a user's chats in these folders, newest first."""
-    return await db.all_long(
+    return await db.fetch_all_in_thread(
         str,
         "chats.in_folders",
         "SELECT id FROM chat WHERE user_id = :user_id AND folder_id = ANY(:ids) AND archived = FALSE "
@@ -180,7 +180,7 @@ async def in_folders(db: Database, user_id: str, folder_ids: list[str]) -> list[
 async def folder_page(
     db: Executor, user_id: str, folder_id: str, *, page: int, sort_by: str, direction: str, size: int = 10
 ) -> list[ChatTitle]:
-    return await db.all(
+    return await db.fetch_all(
         ChatTitle,
         "chats.folder_page",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND folder_id = :folder_id AND archived = FALSE "
@@ -203,7 +203,7 @@ async def with_tag(db: Database, user_id: str, tag: str, *, skip: int, limit: in
         "postgres": "json_typeof(meta -> 'tags') = 'array' AND EXISTS "
         "(SELECT 1 FROM json_array_elements_text(meta -> 'tags') t WHERE t = :tag)",
     }[db.dialect]
-    return await db.all_long(
+    return await db.fetch_all_in_thread(
         ChatTitle,
         "chats.with_tag",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {condition} AND {VISIBLE[db.dialect]} "
@@ -216,13 +216,13 @@ async def with_tag(db: Database, user_id: str, tag: str, *, skip: int, limit: in
 
 
 async def get(db: Executor, chat_id: str) -> ChatPage | None:
-    return await db.first(ChatPage, "chats.get", f"SELECT {PAGE} FROM chat WHERE id = :id", id=chat_id)
+    return await db.fetch_first(ChatPage, "chats.get", f"SELECT {PAGE} FROM chat WHERE id = :id", id=chat_id)
 
 
 async def locked(tx: Executor, chat_id: str) -> ChatPage | None:
     """A chat that nobody else changes until the transaction ends."""
     lock = " FOR UPDATE" if tx.dialect == "postgres" else ""
-    return await tx.first(ChatPage, "chats.locked", f"SELECT {PAGE} FROM chat WHERE id = :id{lock}", id=chat_id)
+    return await tx.fetch_first(ChatPage, "chats.locked", f"SELECT {PAGE} FROM chat WHERE id = :id{lock}", id=chat_id)
 
 
 class Head(msgspec.Struct):
@@ -237,12 +237,12 @@ class Head(msgspec.Struct):
 
 async def head(db: Executor, chat_id: str) -> Head | None:
     text = "SELECT id, user_id, share_id, folder_id, meta FROM chat WHERE id = :id"
-    return await db.first(Head, "chats.head", text, id=chat_id)
+    return await db.fetch_first(Head, "chats.head", text, id=chat_id)
 
 
 async def owned(db: Executor, chat_id: str, user_id: str) -> ChatPage | None:
     text = f"SELECT {PAGE} FROM chat WHERE id = :id AND user_id = :user_id"
-    return await db.first(ChatPage, "chats.owned", text, id=chat_id, user_id=user_id)
+    return await db.fetch_first(ChatPage, "chats.owned", text, id=chat_id, user_id=user_id)
 
 
 async def every_id(db: Database, user_id: str | None, *, archived: bool | None = None) -> list[str]:
@@ -251,16 +251,18 @@ async def every_id(db: Database, user_id: str | None, *, archived: bool | None =
     if archived is not None:
         where.append(f"archived = {'TRUE' if archived else 'FALSE'}")
     text = f"SELECT id FROM chat WHERE {' AND '.join(where)} ORDER BY updated_at DESC, id"
-    return await db.all_long(str, "chats.every_id", text, user_id=user_id)
+    return await db.fetch_all_in_thread(str, "chats.every_id", text, user_id=user_id)
 
 
 async def whole(db: Database, ids: list[str]) -> list[ChatPage]:
     """These chats, in no order."""
-    return await db.all_long(ChatPage, "chats.whole", f"SELECT {PAGE} FROM chat WHERE id = ANY(:ids)", ids=ids)
+    return await db.fetch_all_in_thread(
+        ChatPage, "chats.whole", f"SELECT {PAGE} FROM chat WHERE id = ANY(:ids)", ids=ids
+    )
 
 
 async def is_pinned(db: Executor, chat_id: str) -> bool | None:
-    found = await db.scalar("chats.is_pinned", "SELECT pinned FROM chat WHERE id = :id", id=chat_id)
+    found = await db.fetch_value("chats.is_pinned", "SELECT pinned FROM chat WHERE id = :id", id=chat_id)
     return None if found is None else bool(found)
 
 
@@ -289,12 +291,12 @@ async def toggle_archived(db: Executor, chat_id: str) -> None:
 async def archive_all(db: Database, user_id: str) -> None:
     """Put all chats of a user away, out of their folders."""
     text = "UPDATE chat SET archived = TRUE, folder_id = NULL WHERE user_id = :user_id"
-    await db.execute_long("chats.archive_all", text, user_id=user_id)
+    await db.execute_in_thread("chats.archive_all", text, user_id=user_id)
 
 
 async def unarchive_all(db: Database, user_id: str) -> None:
     text = "UPDATE chat SET archived = FALSE WHERE user_id = :user_id"
-    await db.execute_long("chats.unarchive_all", text, user_id=user_id)
+    await db.execute_in_thread("chats.unarchive_all", text, user_id=user_id)
 
 
 async def move(db: Executor, chat_id: str, folder_id: str | None, *, own: bool) -> None:
@@ -327,7 +329,7 @@ async def mark_all_read(db: Database, user_id: str) -> int:
     """Mark a user's chats as read up to their last change; how many there are."""
     text = f"""UPDATE chat SET last_read_at = updated_at
         WHERE user_id = :user_id AND archived = FALSE AND {VISIBLE[db.dialect]}"""
-    return await db.execute_long("chats.mark_all_read", text, user_id=user_id)
+    return await db.execute_in_thread("chats.mark_all_read", text, user_id=user_id)
 
 
 _BELONGING = ("chat_message", "chat_file", "shared_chat")
@@ -349,4 +351,4 @@ async def delete(db: Database, chat_ids: list[str]) -> None:
 
 
 async def ids_of(db: Executor, user_id: str) -> list[str]:
-    return await db.all(str, "chats.ids_of", "SELECT id FROM chat WHERE user_id = :user_id", user_id=user_id)
+    return await db.fetch_all(str, "chats.ids_of", "SELECT id FROM chat WHERE user_id = :user_id", user_id=user_id)

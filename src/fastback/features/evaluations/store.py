@@ -23,7 +23,7 @@ def _json(value: Fields | None) -> str | None:
 
 
 async def add(db: Executor, user_id: str, form: FeedbackForm) -> Feedback:
-    found = await db.first(
+    found = await db.fetch_first(
         Feedback,
         "feedback.add",
         f"""INSERT INTO feedback ({_COLUMNS})
@@ -42,7 +42,7 @@ async def add(db: Executor, user_id: str, form: FeedbackForm) -> Feedback:
 
 async def get(db: Executor, feedback_id: str, owner: str | None) -> Feedback | None:
     """`owner` None: whoever gave it."""
-    return await db.first(
+    return await db.fetch_first(
         Feedback,
         "feedback.get",
         f"SELECT {_COLUMNS} FROM feedback WHERE id = :id AND {_OWNED}",
@@ -53,7 +53,7 @@ async def get(db: Executor, feedback_id: str, owner: str | None) -> Feedback | N
 
 async def update(db: Executor, feedback_id: str, owner: str | None, form: FeedbackForm) -> Feedback | None:
     """Change what the form holds; its type stays."""
-    return await db.first(
+    return await db.fetch_first(
         Feedback,
         "feedback.update",
         f"""UPDATE feedback SET data = COALESCE(:data, data), meta = COALESCE(:meta, meta),
@@ -81,26 +81,26 @@ async def delete_all(db: Executor, owner: str | None) -> bool:
 async def ids(db: Database) -> list[FeedbackId]:
     """Of all feedback, what changed last first."""
     text = f"SELECT id, user_id, created_at, updated_at FROM feedback ORDER BY updated_at DESC, {_PLACE[db.dialect]}"
-    return await db.all_long(FeedbackId, "feedback.ids", text)
+    return await db.fetch_all_in_thread(FeedbackId, "feedback.ids", text)
 
 
 async def export_ids(db: Database, model_id: str | None) -> list[str]:
     text = f"""SELECT id FROM feedback WHERE CAST(:model_id AS TEXT) IS NULL OR data ->> 'model_id' = :model_id
         ORDER BY updated_at DESC, {_PLACE[db.dialect]}"""
-    return await db.all_long(str, "feedback.export_ids", text, model_id=model_id or None)
+    return await db.fetch_all_in_thread(str, "feedback.export_ids", text, model_id=model_id or None)
 
 
 async def whole(db: Database, wanted: list[str]) -> list[Feedback]:
     """Those of these ids that there are, in the same order."""
     text = f"SELECT {_COLUMNS} FROM feedback WHERE id = ANY(:ids)"
-    found = {one.id: one for one in await db.all_long(Feedback, "feedback.whole", text, ids=wanted)}
+    found = {one.id: one for one in await db.fetch_all_in_thread(Feedback, "feedback.whole", text, ids=wanted)}
     return [found[one] for one in wanted if one in found]
 
 
 async def model_ids(db: Database) -> list[str]:
     """Models that somebody rated."""
     text = "SELECT DISTINCT CAST(data ->> 'model_id' AS TEXT) FROM feedback WHERE data ->> 'model_id' <> ''"
-    return sorted(await db.all_long(str, "feedback.model_ids", text))
+    return sorted(await db.fetch_all_in_thread(str, "feedback.model_ids", text))
 
 
 _ORDERS = {
@@ -159,9 +159,11 @@ async def page(
         WHERE (CAST(:owner AS TEXT) IS NULL OR f.user_id = :owner)
         AND (CAST(:model_id AS TEXT) IS NULL OR f.data ->> 'model_id' = :model_id)"""
     total = (
-        await db.all_long(int, "feedback.count", f"SELECT count(*) {source}", owner=owner, model_id=model_id or None)
+        await db.fetch_all_in_thread(
+            int, "feedback.count", f"SELECT count(*) {source}", owner=owner, model_id=model_id or None
+        )
     )[0]
-    rows = await db.all_long(
+    rows = await db.fetch_all_in_thread(
         _Row,
         "feedback.page",
         f"""SELECT f.id, f.user_id, f.version, f.type, f.data, f.meta, f.created_at, f.updated_at,
@@ -185,7 +187,7 @@ async def ratings(db: Database) -> str:
     """
     text = f"""SELECT COALESCE(string_agg(CAST(data AS TEXT), :separator ORDER BY created_at, {_PLACE[db.dialect]}), '')
         FROM feedback WHERE data IS NOT NULL"""
-    return (await db.all_long(str, "feedback.ratings", text, separator=SEPARATOR))[0]
+    return (await db.fetch_all_in_thread(str, "feedback.ratings", text, separator=SEPARATOR))[0]
 
 
 class Verdict(msgspec.Struct):
@@ -195,7 +197,7 @@ class Verdict(msgspec.Struct):
 
 async def verdicts(db: Database, model_id: str, since: int | None) -> list[Verdict]:
     """Wins (`1`) and losses (`-1`) of a model, with their Unix times, since a time or ever."""
-    return await db.all_long(
+    return await db.fetch_all_in_thread(
         Verdict,
         "feedback.verdicts",
         """SELECT created_at, CAST(data ->> 'rating' AS TEXT) FROM feedback

@@ -89,7 +89,7 @@ class FileAccess:
         }
         reading = permission == "read"
         text = _READABLE if reading else _WRITABLE
-        found = set(await self._db.all(str, f"files.{permission}able", text, ids=list(ids), **params))
+        found = set(await self._db.fetch_all(str, f"files.{permission}able", text, ids=list(ids), **params))
         for file_id in set(ids) - found:
             open_chat = reading and await self._through_chat(file_id, user)
             if open_chat or await self._attached(file_id, params, reading=reading):
@@ -112,7 +112,7 @@ class FileAccess:
 
     async def _through_chat(self, file_id: str, user: User) -> bool:
         """Whether a shared chat with the file, or one in a shared folder, is open to the user."""
-        chats = await self._db.all(str, "files.chats", _CHATS, id=file_id)
+        chats = await self._db.fetch_all(str, "files.chats", _CHATS, id=file_id)
         if await self._grants.accessible(user.id, "shared_chat", chats):
             return True
         for chat_id in chats:
@@ -124,12 +124,14 @@ class FileAccess:
         """Whether a note of the file's owner, or a model, that is open to the user has the file attached."""
         like = f"%{file_id}%"
         if reading:
-            notes = await self._db.all_long(_Document, "files.notes", _NOTES, id=file_id, like=like, **params)
+            notes = await self._db.fetch_all_in_thread(
+                _Document, "files.notes", _NOTES, id=file_id, like=like, **params
+            )
             if any(_names(msgspec.json.decode(one.json), "files", file_id) for one in notes):
                 return True
-            models = await self._db.all_long(_Document, "files.models", _MODELS, like=like, **params)
+            models = await self._db.fetch_all_in_thread(_Document, "files.models", _MODELS, like=like, **params)
         else:
-            models = await self._db.all_long(
+            models = await self._db.fetch_all_in_thread(
                 _Document, "files.models_of_owner", _MODELS_OF_OWNER, id=file_id, like=like, **params
             )
         for one in models:

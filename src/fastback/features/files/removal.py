@@ -50,7 +50,7 @@ class FileRemoval:
     async def _rows(self, ids: list[str]) -> list[_Link]:
         """Delete the rows; where the files lay."""
         async with self._db.transaction(long=True) as tx:
-            links = await tx.all(
+            links = await tx.fetch_all(
                 _Link,
                 "files.links",
                 "SELECT knowledge_id, file_id FROM knowledge_file WHERE file_id = ANY(:ids)",

@@ -91,26 +91,28 @@ BRIEF = "f.id, f.user_id, f.hash, f.filename, f.path, f.meta, f.created_at, f.up
 
 
 async def brief(db: Database, file_id: str) -> Brief | None:
-    rows = await db.all_long(Brief, "files.brief", f"SELECT {BRIEF} FROM file f WHERE f.id = :id", id=file_id)
+    rows = await db.fetch_all_in_thread(
+        Brief, "files.brief", f"SELECT {BRIEF} FROM file f WHERE f.id = :id", id=file_id
+    )
     return rows[0] if rows else None
 
 
 async def briefs(db: Database, ids: list[str]) -> list[Brief]:
     """Those of the files that exist, the one changed last first."""
     text = f"SELECT {BRIEF} FROM file f WHERE f.id = ANY(:ids) ORDER BY f.updated_at DESC"
-    return await db.all_long(Brief, "files.briefs", text, ids=ids) if ids else []
+    return await db.fetch_all_in_thread(Brief, "files.briefs", text, ids=ids) if ids else []
 
 
 async def whole(db: Database, file_id: str) -> File | None:
     text = """SELECT f.id, f.user_id, f.hash, f.filename, f.path, f.data, f.meta, f.created_at, f.updated_at
               FROM file f WHERE f.id = :id"""
-    rows = await db.all_long(File, "files.whole", text, id=file_id)
+    rows = await db.fetch_all_in_thread(File, "files.whole", text, id=file_id)
     return rows[0] if rows else None
 
 
 async def content(db: Database, file_id: str) -> str | None:
     """The text of a file; None where there is none."""
-    rows = await db.all_long(
+    rows = await db.fetch_all_in_thread(
         str, "files.content", "SELECT f.data ->> 'content' FROM file f WHERE f.id = :id", id=file_id
     )
     return rows[0] if rows else None
@@ -130,26 +132,26 @@ async def content_json(db: Database, file_id: str) -> msgspec.Raw:
     """The text of a file as JSON, an empty one where there is none: it goes out as it lies there."""
     path = "'content'" if db.dialect == "postgres" else "'$.content'"
     text = f"SELECT f.data -> {path} FROM file f WHERE f.id = :id AND f.data ->> 'content' IS NOT NULL"
-    rows = await db.all_long(_Json, "files.content_json", text, id=file_id)
+    rows = await db.fetch_all_in_thread(_Json, "files.content_json", text, id=file_id)
     return rows[0].json if rows else msgspec.Raw(b'""')
 
 
 async def knowledge_of(db: Executor, file_id: str) -> list[str]:
     """The knowledge that a file lies in."""
     text = "SELECT k.id FROM knowledge_file kf JOIN knowledge k ON k.id = kf.knowledge_id WHERE kf.file_id = :id"
-    return await db.all(str, "files.knowledge", text, id=file_id)
+    return await db.fetch_all(str, "files.knowledge", text, id=file_id)
 
 
 async def is_of_admin(db: Executor, file_id: str) -> bool:
     """Whether an administrator owns the file."""
     text = 'SELECT 1 FROM file f JOIN "user" u ON u.id = f.user_id WHERE f.id = :id AND u.role = :role'
-    return bool(await db.scalar("files.is_of_admin", text, id=file_id, role="admin"))
+    return bool(await db.fetch_value("files.is_of_admin", text, id=file_id, role="admin"))
 
 
 async def status(db: Database, file_id: str) -> Status | None:
     """How far a file is; None where there is no such file."""
     text = "SELECT f.data ->> 'status', f.data ->> 'error' FROM file f WHERE f.id = :id"
-    rows = await db.all_long(Status, "files.status", text, id=file_id)
+    rows = await db.fetch_all_in_thread(Status, "files.status", text, id=file_id)
     return rows[0] if rows else None
 
 
@@ -166,7 +168,7 @@ async def unfinished(db: Database, since: int) -> list[Unfinished]:
     text = f"""SELECT {BRIEF}, u.id, u.email, u.name, u.role FROM file f JOIN "user" u ON u.id = f.user_id
                WHERE f.id IN (SELECT id FROM file WHERE updated_at > :since)
                AND f.data ->> 'status' IN ('pending', 'processing') ORDER BY f.created_at"""
-    rows = await db.all_long(_Owned, "files.unfinished", text, since=since)
+    rows = await db.fetch_all_in_thread(_Owned, "files.unfinished", text, since=since)
     return [
         Unfinished(
             Brief(row.id, row.user_id, row.hash, row.filename, row.path, row.meta, row.created_at, row.updated_at),
@@ -203,13 +205,13 @@ async def page(
                FROM file f WHERE f.id IN (
                    SELECT f.id FROM file f WHERE {where} ORDER BY f.{order} DESC, f.id DESC LIMIT :limit OFFSET :skip)
                ORDER BY f.{order} DESC, f.id DESC"""
-    return await db.all_long(Listed, "files.page", text, limit=limit, skip=skip, **params)
+    return await db.fetch_all_in_thread(Listed, "files.page", text, limit=limit, skip=skip, **params)
 
 
 async def count(db: Executor, user_id: str | None) -> int:
     """How many files a user has, or everybody."""
     where, params = _chosen(user_id, None)
-    return int(await db.scalar("files.count", f"SELECT count(*) FROM file f WHERE {where}", **params))
+    return int(await db.fetch_value("files.count", f"SELECT count(*) FROM file f WHERE {where}", **params))
 
 
 def _chosen(user_id: str | None, like: str | None) -> tuple[str, dict[str, Any]]:
@@ -290,14 +292,14 @@ async def change(
         if files or (db.dialect == "sqlite" and await _size(db, file_id) > LARGE):
             kept = {parameter: value for parameter, value in params.items() if parameter not in files}
             return await db.execute_apart(name, text, files, **kept) > 0
-        return await db.execute_long(name, text, **params) > 0
+        return await db.execute_in_thread(name, text, **params) > 0
 
 
 async def _size(db: Database, file_id: str) -> int:
     """Bytes of a row's `data`, or so: what PostgreSQL compresses is taken for five times what it keeps."""
     # It stands at the beginning of the row, and nothing else of that is read.
     size = "5 * pg_column_size(data)" if db.dialect == "postgres" else "octet_length(data)"
-    return await db.scalar("files.size", f"SELECT {size} FROM file WHERE id = :id", id=file_id) or 0
+    return await db.fetch_value("files.size", f"SELECT {size} FROM file WHERE id = :id", id=file_id) or 0
 
 
 def _merged(dialect: Dialect, column: str, names: list[str]) -> str:

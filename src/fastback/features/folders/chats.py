@@ -39,7 +39,7 @@ async def page(
     order = f"{column} {'ASC' if direction == 'asc' else 'DESC'}, c.id"
     if sort_by == "unread_updated_at":
         order = _UNREAD
-    return await db.all(
+    return await db.fetch_all(
         InFolder,
         "folders.chats_in",
         f"""SELECT c.id, c.title, c.user_id, c.updated_at, c.created_at, c.last_read_at FROM chat c
@@ -54,7 +54,7 @@ async def page(
 
 async def count(db: Executor, folder_id: str) -> int:
     text = f"SELECT count(*) FROM chat c WHERE {_LISTED[db.dialect]}"
-    return int(await db.scalar("folders.count_in", text, folder_id=folder_id) or 0)
+    return int(await db.fetch_value("folders.count_in", text, folder_id=folder_id) or 0)
 
 
 class _Author(msgspec.Struct):
@@ -105,6 +105,6 @@ async def authors(db: Database, chat_ids: list[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {one: [] for one in chat_ids}
     if chat_ids:
         # Whole chats are read for it.
-        for row in await db.all_long(_Author, "folders.authors", _AUTHORS[db.dialect], ids=chat_ids):
+        for row in await db.fetch_all_in_thread(_Author, "folders.authors", _AUTHORS[db.dialect], ids=chat_ids):
             found[row.chat_id].append(row.user_id)
     return found

@@ -45,7 +45,7 @@ class Readable:
         open_ids: dict[str, set[str]] = {}
         for kind, resource in (("collection", "knowledge"), ("note", "note")):
             text = _OWN.format(id="t.id", table=resource, granted=granted(resource, "t.id"))
-            found = await self._db.all(str, f"folders.{kind}s", text, ids=list(ids[kind]), **params)
+            found = await self._db.fetch_all(str, f"folders.{kind}s", text, ids=list(ids[kind]), **params)
             open_ids[kind] = set(found)
         open_ids["file"] = await self._files.those(user, ids["file"])
         return [one for one in known if one["id"] in open_ids[one["type"]]]

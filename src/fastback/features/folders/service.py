@@ -106,7 +106,7 @@ class Folders:
         """Raises: Forbidden where `data.files` names what the folder's owner may not read: they would pass it on."""
         if data and "files" in data:
             text = 'SELECT id, email, name, role FROM "user" WHERE id = :id'
-            owner = await self.db.first(User, "folders.owner", text, id=owner_id)
+            owner = await self.db.fetch_first(User, "folders.owner", text, id=owner_id)
             if owner is None:
                 raise NotFound(messages.NOT_FOUND)
             await self.check_files(data, owner)

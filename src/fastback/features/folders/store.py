@@ -47,11 +47,11 @@ async def of_user(db: Executor, user_id: str) -> list[Folder]:
     """The folders of an owner, in the order in which they were made; times are seconds, so SQLite tells by its rows."""
     order = {"sqlite": "f.rowid", "postgres": "f.created_at, f.id"}[db.dialect]
     text = f"SELECT {COLUMNS} FROM folder f WHERE f.user_id = :user_id ORDER BY {order}"
-    return await db.all(Folder, "folders.of_user", text, user_id=user_id)
+    return await db.fetch_all(Folder, "folders.of_user", text, user_id=user_id)
 
 
 async def get(db: Executor, folder_id: str) -> Folder | None:
-    return await db.first(Folder, "folders.get", f"SELECT {COLUMNS} FROM folder f WHERE f.id = :id", id=folder_id)
+    return await db.fetch_first(Folder, "folders.get", f"SELECT {COLUMNS} FROM folder f WHERE f.id = :id", id=folder_id)
 
 
 async def name_taken(
@@ -61,7 +61,7 @@ async def name_taken(
     text = """SELECT 1 FROM folder WHERE user_id = :user_id AND lower(name) = lower(:name)
         AND COALESCE(parent_id, '') = COALESCE(CAST(:parent_id AS TEXT), '')
         AND (CAST(:besides AS TEXT) IS NULL OR id <> :besides) LIMIT 1"""
-    found = await db.scalar(
+    found = await db.fetch_value(
         "folders.name_taken", text, user_id=user_id, parent_id=parent_id, name=name, besides=besides
     )
     return bool(found)
@@ -116,7 +116,7 @@ async def set_expanded(db: Executor, folder_id: str, expanded: bool) -> None:
 
 async def subtree(db: Executor, folder_id: str, user_id: str) -> list[str]:
     text = f"{_DOWN} SELECT id FROM down"
-    return await db.all(str, "folders.subtree", text, id=folder_id, user_id=user_id)
+    return await db.fetch_all(str, "folders.subtree", text, id=folder_id, user_id=user_id)
 
 
 async def unparent(db: Executor, folder_ids: list[str]) -> None:
@@ -128,18 +128,18 @@ async def unparent(db: Executor, folder_ids: list[str]) -> None:
 async def of_users(db: Executor, user_ids: list[str]) -> list[Folder]:
     """The folders of several owners, last changed first."""
     text = f"SELECT {COLUMNS} FROM folder f WHERE f.user_id = ANY(:ids) ORDER BY f.updated_at DESC, f.id"
-    return await db.all(Folder, "folders.of_users", text, ids=user_ids)
+    return await db.fetch_all(Folder, "folders.of_users", text, ids=user_ids)
 
 
 async def owners(db: Executor, folder_ids: list[str]) -> list[str]:
     text = "SELECT DISTINCT user_id FROM folder WHERE id = ANY(:ids)"
-    return await db.all(str, "folders.owners", text, ids=folder_ids)
+    return await db.fetch_all(str, "folders.owners", text, ids=folder_ids)
 
 
 async def with_chats(db: Executor, folder_ids: list[str], user_id: str) -> list[str]:
     """The chats of a user that lie in these folders."""
     text = "SELECT id FROM chat WHERE folder_id = ANY(:ids) AND user_id = :user_id"
-    return await db.all(str, "folders.chats", text, ids=folder_ids, user_id=user_id)
+    return await db.fetch_all(str, "folders.chats", text, ids=folder_ids, user_id=user_id)
 
 
 async def delete(db: Database, folder_ids: list[str]) -> None:
@@ -177,7 +177,7 @@ class Shared(msgspec.Struct):
 
 async def granted_to(db: Executor, user_id: str, group_ids: list[str]) -> dict[str, str]:
     """Folders granted to a user, and their own that are granted to others, with the stronger permission."""
-    rows = await db.all(
+    rows = await db.fetch_all(
         Shared,
         "folders.granted",
         """SELECT ag.resource_id, ag.permission FROM access_grant ag WHERE ag.resource_type = 'folder'

@@ -37,14 +37,14 @@ _ALL = """SELECT version_id, id, user_id, type, name, meta, COALESCE(is_active, 
 async def functions(user: VerifiedUser, db: Database, settings: Settings) -> list[Function]:
     if not settings.enable_functions:
         return []
-    return await db.all(Function, "functions.all", _ALL)
+    return await db.fetch_all(Function, "functions.all", _ALL)
 
 
 @router.get("/list")
 async def page(user: AdminUser, db: Database, settings: Settings) -> list[dict[str, Any]]:
     if not settings.enable_functions:
         return []
-    rows = await db.all(Function, "functions.list", f"{_ALL} ORDER BY updated_at DESC")
+    rows = await db.fetch_all(Function, "functions.list", f"{_ALL} ORDER BY updated_at DESC")
     owners = await people(db, [row.user_id for row in rows])
     return [{**msgspec.structs.asdict(row), "user": owners.get(row.user_id)} for row in rows]
 

@@ -62,11 +62,13 @@ def brief(row: Function) -> dict[str, Any]:
 
 
 async def get(db: Executor, function_id: str) -> Function | None:
-    return await db.first(Function, "functions.get", f"SELECT {_COLUMNS} FROM function WHERE id = :id", id=function_id)
+    return await db.fetch_first(
+        Function, "functions.get", f"SELECT {_COLUMNS} FROM function WHERE id = :id", id=function_id
+    )
 
 
 async def everything(db: Executor) -> list[Function]:
-    return await db.all(Function, "functions.everything", f"SELECT {_COLUMNS} FROM function")
+    return await db.fetch_all(Function, "functions.everything", f"SELECT {_COLUMNS} FROM function")
 
 
 async def insert(tx: Executor, function_id: str, **fields: Any) -> None:

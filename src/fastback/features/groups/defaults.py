@@ -35,7 +35,7 @@ class Opinion(msgspec.Struct):
 
 async def opinions(db: Executor, group_ids: list[str]) -> list[Opinion]:
     text = 'SELECT id, parent_group_id, created_at, data FROM "group" WHERE id = ANY(:ids)'
-    return await db.all(Opinion, "groups.opinions", text, ids=group_ids)
+    return await db.fetch_all(Opinion, "groups.opinions", text, ids=group_ids)
 
 
 def _depth(group: Opinion, by_id: dict[str, Opinion]) -> int:

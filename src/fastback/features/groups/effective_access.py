@@ -34,7 +34,7 @@ async def reach(db: Executor, *, user_id: str, group_ids: list[str]) -> Reach:
     """What the user owns, or may read as themselves, as anybody or as a member; an empty `user_id`: as a member."""
     parts = []
     for kind, table, where, order in _KINDS:
-        items = await db.all(
+        items = await db.fetch_all(
             Named,
             f"groups.reach.{table}",
             f"""SELECT r.id, r.name FROM {table} r
@@ -43,6 +43,6 @@ async def reach(db: Executor, *, user_id: str, group_ids: list[str]) -> Reach:
             group_ids=group_ids,
             permission="read",
         )
-        total = await db.scalar(f"groups.reach_count.{table}", f"SELECT count(*) FROM {table} r WHERE {where}")
+        total = await db.fetch_value(f"groups.reach_count.{table}", f"SELECT count(*) FROM {table} r WHERE {where}")
         parts.append(Part(items, int(total or 0)))
     return Reach(*parts)

@@ -27,19 +27,19 @@ _DIRECT = "SELECT m.user_id FROM group_member m WHERE m.group_id = :id"
 
 async def effective_ids(db: Executor, group_id: str) -> list[str]:
     """Everybody to whom the group's permissions come."""
-    return await db.all(
+    return await db.fetch_all(
         str, "groups.effective_ids", f"{_BELOW} SELECT DISTINCT user_id FROM ({_EFFECTIVE}) e", id=group_id
     )
 
 
 async def direct_ids(db: Executor, group_id: str) -> list[str]:
     text = "SELECT user_id FROM group_member WHERE group_id = :id ORDER BY created_at, user_id"
-    return await db.all(str, "groups.member_ids", text, id=group_id)
+    return await db.fetch_all(str, "groups.member_ids", text, id=group_id)
 
 
 async def direct(db: Executor, group_id: str) -> list[Member]:
     """The direct members, as lists of users show people."""
-    return await db.all(
+    return await db.fetch_all(
         Member,
         "groups.members",
         """SELECT u.status_emoji, u.status_message, u.status_expires_at, u.id, u.name, u.email, u.role, u.bio,
@@ -72,7 +72,7 @@ async def inspected(db: Executor, group_id: str, *, scope: Scope, query: str, pa
     """A page of the members that fit: `query` is part of a name or an address, pages begin at 1."""
     where = f"{_CONDITIONS[scope]} AND (lower(u.name) LIKE :query OR lower(u.email) LIKE :query)"
     like = f"%{query.lower()}%"
-    rows = await db.all(
+    rows = await db.fetch_all(
         _Found,
         f"groups.inspected.{scope}",
         f"""{_BELOW} SELECT u.id, u.name, u.email, u.role FROM "user" u WHERE {where}
@@ -81,7 +81,7 @@ async def inspected(db: Executor, group_id: str, *, scope: Scope, query: str, pa
         query=like,
         skip=(page - 1) * PAGE,
     )
-    total = await db.scalar(
+    total = await db.fetch_value(
         f"groups.inspected_count.{scope}",
         f'{_BELOW} SELECT count(*) FROM "user" u WHERE {where}',
         id=group_id,
@@ -106,22 +106,22 @@ async def _sources(db: Executor, group_id: str, user_ids: list[str]) -> dict[str
     if user_ids:
         text = f"""{_BELOW} SELECT m.user_id, m.group_id FROM group_member m JOIN below b ON b.group_id = m.group_id
                    WHERE m.user_id = ANY(:ids)"""
-        for row in await db.all(_Source, "groups.sources", text, id=group_id, ids=user_ids):
+        for row in await db.fetch_all(_Source, "groups.sources", text, id=group_id, ids=user_ids):
             found[row.user_id].append(row.group_id)
     return found
 
 
 async def _counts(db: Executor, group_id: str) -> dict[str, int]:
     text = f"SELECT count(*) FROM ({_DIRECT}) d"
-    immediate = int(await db.scalar("groups.count_direct", text, id=group_id) or 0)
+    immediate = int(await db.fetch_value("groups.count_direct", text, id=group_id) or 0)
     text = f"{_BELOW} SELECT count(DISTINCT user_id) FROM ({_EFFECTIVE}) e"
-    effective = int(await db.scalar("groups.count_effective", text, id=group_id) or 0)
+    effective = int(await db.fetch_value("groups.count_effective", text, id=group_id) or 0)
     return {"direct": immediate, "effective": effective, "inherited": effective - immediate}
 
 
 async def known_users(db: Executor, user_ids: list[str]) -> list[str]:
     """Those of the ids that are users."""
-    return await db.all(str, "groups.known_users", 'SELECT id FROM "user" WHERE id = ANY(:ids)', ids=user_ids)
+    return await db.fetch_all(str, "groups.known_users", 'SELECT id FROM "user" WHERE id = ANY(:ids)', ids=user_ids)
 
 
 async def add(db: Executor, group_id: str, user_ids: list[str]) -> list[str]:

@@ -52,12 +52,12 @@ _ORDER = "ORDER BY g.updated_at DESC, g.id"
 
 
 async def everything(db: Executor) -> list[CountedGroup]:
-    return await db.all(CountedGroup, "groups.all", f'SELECT {_COLUMNS}, {_COUNT} FROM "group" g {_ORDER}')
+    return await db.fetch_all(CountedGroup, "groups.all", f'SELECT {_COLUMNS}, {_COUNT} FROM "group" g {_ORDER}')
 
 
 async def among(db: Executor, ids: list[str]) -> list[CountedGroup]:
     text = f'SELECT {_COLUMNS}, {_COUNT} FROM "group" g WHERE g.id = ANY(:ids) {_ORDER}'
-    return await db.all(CountedGroup, "groups.among", text, ids=ids)
+    return await db.fetch_all(CountedGroup, "groups.among", text, ids=ids)
 
 
 # A boolean is the text `true` in PostgreSQL and the number 1 in SQLite.
@@ -70,25 +70,25 @@ async def shareable(db: Executor, ids: list[str], *, share: bool) -> list[Counte
         where = f"g.data IS NULL OR {_SHARE} IS NULL OR {_SHARE} IN ('true', '1')"
         where += f" OR ({_SHARE} = 'members' AND g.id = ANY(:ids))"
         text = f'SELECT {_COLUMNS}, {_COUNT} FROM "group" g WHERE {where} {_ORDER}'
-        return await db.all(CountedGroup, "groups.shareable", text, ids=ids)
+        return await db.fetch_all(CountedGroup, "groups.shareable", text, ids=ids)
     where = f"g.data IS NOT NULL AND {_SHARE} IN ('false', '0')"
     text = f'SELECT {_COLUMNS}, {_COUNT} FROM "group" g WHERE {where} {_ORDER}'
-    return await db.all(CountedGroup, "groups.unshareable", text)
+    return await db.fetch_all(CountedGroup, "groups.unshareable", text)
 
 
 async def get(db: Executor, group_id: str) -> CountedGroup | None:
     text = f'SELECT {_COLUMNS}, {_COUNT} FROM "group" g WHERE g.id = :id'
-    return await db.first(CountedGroup, "groups.get", text, id=group_id)
+    return await db.fetch_first(CountedGroup, "groups.get", text, id=group_id)
 
 
 async def info(db: Executor, group_id: str) -> GroupInfo | None:
     text = f"""SELECT g.parent_group_id, g.id, g.user_id, g.name, g.description, {_COUNT}, g.created_at, g.updated_at
                FROM "group" g WHERE g.id = :id"""
-    return await db.first(GroupInfo, "groups.info", text, id=group_id)
+    return await db.fetch_first(GroupInfo, "groups.info", text, id=group_id)
 
 
 async def exists(db: Executor, group_id: str) -> bool:
-    return bool(await db.scalar("groups.exists", 'SELECT 1 FROM "group" WHERE id = :id', id=group_id))
+    return bool(await db.fetch_value("groups.exists", 'SELECT 1 FROM "group" WHERE id = :id', id=group_id))
 
 
 async def insert(db: Executor, fields: dict[str, Any]) -> str:
@@ -155,13 +155,13 @@ _ABOVE = """
 
 async def with_ancestors(db: Executor, group_id: str) -> list[str]:
     """The group and those above it."""
-    return await db.all(str, "groups.above", _ABOVE, id=group_id)
+    return await db.fetch_all(str, "groups.above", _ABOVE, id=group_id)
 
 
 async def direct_ids(db: Executor, user_id: str) -> set[str]:
     """The groups a user was put into."""
     text = "SELECT group_id FROM group_member WHERE user_id = :id"
-    return set(await db.all(str, "groups.direct", text, id=user_id))
+    return set(await db.fetch_all(str, "groups.direct", text, id=user_id))
 
 
 _OF_USER = f"""
@@ -176,7 +176,7 @@ _OF_USER = f"""
 async def of_user(db: Executor, user_id: str, *, inherited: bool = False) -> list[Group]:
     """The groups a user was put into; `inherited`: also those above them."""
     if inherited:
-        return await db.all(Group, "groups.of_user_inherited", _OF_USER, id=user_id)
+        return await db.fetch_all(Group, "groups.of_user_inherited", _OF_USER, id=user_id)
     text = f"""SELECT {_COLUMNS} FROM "group" g JOIN group_member m ON m.group_id = g.id
                WHERE m.user_id = :id {_ORDER}"""
-    return await db.all(Group, "groups.of_user", text, id=user_id)
+    return await db.fetch_all(Group, "groups.of_user", text, id=user_id)

@@ -40,7 +40,7 @@ _DOWN = """
 
 async def get(db: Executor, knowledge_id: str, directory_id: str) -> Directory | None:
     text = f"SELECT {COLUMNS} FROM knowledge_directory d WHERE d.id = :id AND d.knowledge_id = :knowledge_id"
-    return await db.first(Directory, "directories.get", text, id=directory_id, knowledge_id=knowledge_id)
+    return await db.fetch_first(Directory, "directories.get", text, id=directory_id, knowledge_id=knowledge_id)
 
 
 async def require(db: Executor, knowledge_id: str, directory_ids: Iterable[str | None], detail: str) -> None:
@@ -53,7 +53,7 @@ async def require(db: Executor, knowledge_id: str, directory_ids: Iterable[str |
     if not wanted:
         return
     text = "SELECT count(*) FROM knowledge_directory WHERE knowledge_id = :knowledge_id AND id = ANY(:ids)"
-    found = await db.scalar("directories.require", text, knowledge_id=knowledge_id, ids=list(wanted))
+    found = await db.fetch_value("directories.require", text, knowledge_id=knowledge_id, ids=list(wanted))
     if found != len(wanted):
         raise NotFound(detail)
 
@@ -61,14 +61,14 @@ async def require(db: Executor, knowledge_id: str, directory_ids: Iterable[str |
 async def everything(db: Database, knowledge_id: str) -> list[Directory]:
     """All directories of a knowledge, by name."""
     text = f"SELECT {COLUMNS} FROM knowledge_directory d WHERE d.knowledge_id = :id ORDER BY d.name, d.id"
-    return await db.all_long(Directory, "directories.everything", text, id=knowledge_id)
+    return await db.fetch_all_in_thread(Directory, "directories.everything", text, id=knowledge_id)
 
 
 async def level(db: Database, knowledge_id: str, parent_id: str | None) -> list[Directory]:
     """The directories at one level, by name."""
     below = "d.parent_id = :parent_id" if parent_id else "d.parent_id IS NULL"
     params = {"parent_id": parent_id} if parent_id else {}
-    return await db.all_long(
+    return await db.fetch_all_in_thread(
         Directory,
         "directories.level",
         f"SELECT {COLUMNS} FROM knowledge_directory d WHERE d.knowledge_id = :id AND {below} ORDER BY d.name, d.id",
@@ -82,7 +82,7 @@ async def upwards(db: Executor, knowledge_id: str, directory_ids: Iterable[str |
     wanted = [one for one in directory_ids if one]
     if not wanted:
         return {}
-    rows = await db.all(
+    rows = await db.fetch_all(
         Directory,
         "directories.upwards",
         f"""WITH RECURSIVE up(id) AS (
@@ -163,14 +163,14 @@ async def below(db: Executor, knowledge_id: str, directory_ids: list[str]) -> li
     """Those of the directories that lie in the knowledge, and all below them."""
     if not directory_ids:
         return []
-    return await db.all(str, "directories.below", _DOWN, ids=directory_ids, knowledge_id=knowledge_id)
+    return await db.fetch_all(str, "directories.below", _DOWN, ids=directory_ids, knowledge_id=knowledge_id)
 
 
 async def files_in(db: Executor, knowledge_id: str, directory_ids: list[str]) -> list[str]:
     """The files that lie in these directories."""
     text = """SELECT file_id FROM knowledge_file WHERE knowledge_id = :knowledge_id AND directory_id = ANY(:ids)
               ORDER BY created_at, id"""
-    return await db.all(str, "directories.files", text, knowledge_id=knowledge_id, ids=directory_ids)
+    return await db.fetch_all(str, "directories.files", text, knowledge_id=knowledge_id, ids=directory_ids)
 
 
 async def delete(tx: Executor, directory_ids: list[str]) -> None:

@@ -53,7 +53,7 @@ def headers(name: str) -> dict[str, str]:
 
 async def archive(db: Database, knowledge_id: str) -> AsyncIterator[bytes]:
     """The pieces of the archive; files without text are left out, and of one name each has a number but the first."""
-    ids = await db.all_long(
+    ids = await db.fetch_all_in_thread(
         str,
         "knowledge.export.ids",
         "SELECT file_id FROM knowledge_file WHERE knowledge_id = :id ORDER BY created_at, id",
@@ -63,7 +63,7 @@ async def archive(db: Database, knowledge_id: str) -> AsyncIterator[bytes]:
     made = zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED)
     taken: set[str] = set()
     for file_id in ids:
-        rows = await db.all_long(
+        rows = await db.fetch_all_in_thread(
             _Text,
             "knowledge.export.text",
             "SELECT f.filename, f.data ->> 'content' FROM file f WHERE f.id = :id",

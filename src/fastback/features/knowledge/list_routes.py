@@ -120,6 +120,6 @@ async def search_files(
 async def _bases(catalog: Catalog, ids: list[str]) -> dict[str, dict[str, Any]]:
     """The knowledge that files lie in, with its grants."""
     text = f"SELECT {COLUMNS} FROM knowledge t WHERE t.id = ANY(:ids)"
-    rows = await catalog.db.all(Knowledge, "knowledge.bases", text, ids=ids) if ids else []
+    rows = await catalog.db.fetch_all(Knowledge, "knowledge.bases", text, ids=ids) if ids else []
     shown = await catalog.shown([store.answer(row) for row in rows], None, "knowledge", owner=False)
     return {one["id"]: one for one in shown}

@@ -117,13 +117,13 @@ class FileLists:
         order = f"f.{column} {'ASC' if direction == 'asc' and order_by in _ORDERS else 'DESC'}, f.id"
         # PostgreSQL sees to it that each row has its file.
         rows_alone = self._db.dialect == "postgres" and not query
-        counted = await self._db.all_long(
+        counted = await self._db.fetch_all_in_thread(
             int,
             "knowledge.page.count",
             f"SELECT count(*) FROM {'knowledge_file kf' if rows_alone else joined} WHERE {where}",
             **params,
         )
-        rows = await self._db.all_long(
+        rows = await self._db.fetch_all_in_thread(
             ListedFile,
             "knowledge.page",
             f"""SELECT f.id, f.user_id, f.hash, f.filename, f.meta, f.created_at, f.updated_at,
@@ -147,7 +147,7 @@ class FileLists:
         """Files that somebody uploaded for a knowledge and that are being read, the newest first."""
         meant = _MEANT[self._db.dialect]
         # Texts are opened only of the few that are in no knowledge yet.
-        return await self._db.all_long(
+        return await self._db.fetch_all_in_thread(
             PendingFile,
             "knowledge.pending",
             f"""WITH meant AS MATERIALIZED (

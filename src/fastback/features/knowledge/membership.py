@@ -67,7 +67,7 @@ class Contents:
     async def check_read(self, file_id: str) -> None:
         """Raises: BadRequest, for a file that nobody has read yet."""
         text = "SELECT CAST(f.data AS TEXT) NOT IN ('{}', 'null') FROM file f WHERE f.id = :id AND f.data IS NOT NULL"
-        rows = await self._db.all_long(_Read, "knowledge.is_read", text, id=file_id)
+        rows = await self._db.fetch_all_in_thread(_Read, "knowledge.is_read", text, id=file_id)
         if not rows or not rows[0].has_data:
             raise BadRequest(messages.FILE_NOT_PROCESSED)
 

@@ -20,7 +20,7 @@ def _is(item: Any, knowledge_id: str) -> bool:
 
 async def models_with(db: Database, knowledge_id: str) -> list[ModelRow]:
     """The models that have a knowledge: the text narrows, what it says decides."""
-    rows = await db.all_long(
+    rows = await db.fetch_all_in_thread(
         ModelRow,
         "knowledge.models",
         f"SELECT {COLUMNS} FROM model WHERE CAST(meta AS TEXT) LIKE :like",

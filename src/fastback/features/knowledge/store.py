@@ -70,13 +70,13 @@ def answer(row: Knowledge, grants: list[Grant] | None = None) -> dict[str, Any]:
 
 async def get(db: Executor, knowledge_id: str) -> Knowledge | None:
     text = f"SELECT {COLUMNS} FROM knowledge t WHERE t.id = :id"
-    return await db.first(Knowledge, "knowledge.get", text, id=knowledge_id)
+    return await db.fetch_first(Knowledge, "knowledge.get", text, id=knowledge_id)
 
 
 async def everything(db: Database) -> list[Knowledge]:
     """All knowledge there is, the one changed last first."""
     text = f"SELECT {COLUMNS} FROM knowledge t ORDER BY t.updated_at DESC, t.id"
-    return await db.all_long(Knowledge, "knowledge.everything", text)
+    return await db.fetch_all_in_thread(Knowledge, "knowledge.everything", text)
 
 
 async def insert(tx: Executor, row: Knowledge) -> None:
@@ -124,7 +124,7 @@ async def delete(tx: Executor, knowledge_id: str) -> None:
 async def of_connection(db: Executor, connection_id: str) -> int:
     """How many knowledge lie behind an external connection."""
     text = "SELECT count(*) FROM knowledge t WHERE t.meta -> 'external' ->> 'connection_id' = :id"
-    return int(await db.scalar("knowledge.of_connection", text, id=connection_id) or 0)
+    return int(await db.fetch_value("knowledge.of_connection", text, id=connection_id) or 0)
 
 
 # -- its files ----------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ async def of_connection(db: Executor, connection_id: str) -> int:
 
 async def files(db: Database, knowledge_id: str) -> list[Metadata]:
     """The files of a knowledge, in the order in which they were added; never their text."""
-    return await db.all_long(
+    return await db.fetch_all_in_thread(
         Metadata,
         "knowledge.files",
         """SELECT f.id, f.hash, f.meta, f.created_at, f.updated_at
@@ -144,19 +144,19 @@ async def files(db: Database, knowledge_id: str) -> list[Metadata]:
 
 async def file_ids(db: Database, knowledge_id: str) -> list[str]:
     text = "SELECT kf.file_id FROM knowledge_file kf WHERE kf.knowledge_id = :id ORDER BY kf.created_at, kf.id"
-    return await db.all_long(str, "knowledge.file_ids", text, id=knowledge_id)
+    return await db.fetch_all_in_thread(str, "knowledge.file_ids", text, id=knowledge_id)
 
 
 async def linked(db: Executor, knowledge_id: str, file_ids: Sequence[str]) -> set[str]:
     """Those of the files that lie in the knowledge."""
     text = "SELECT file_id FROM knowledge_file WHERE knowledge_id = :id AND file_id = ANY(:file_ids)"
-    return set(await db.all(str, "knowledge.linked", text, id=knowledge_id, file_ids=list(file_ids)))
+    return set(await db.fetch_all(str, "knowledge.linked", text, id=knowledge_id, file_ids=list(file_ids)))
 
 
 async def elsewhere(db: Executor, file_ids: Sequence[str]) -> set[str]:
     """Those of the files that lie in any knowledge."""
     text = "SELECT DISTINCT file_id FROM knowledge_file WHERE file_id = ANY(:file_ids)"
-    return set(await db.all(str, "knowledge.elsewhere", text, file_ids=list(file_ids)))
+    return set(await db.fetch_all(str, "knowledge.elsewhere", text, file_ids=list(file_ids)))
 
 
 async def link(db: Executor, knowledge_id: str, file_id: str, user_id: str, directory_id: str | None) -> None:

@@ -39,7 +39,7 @@ class Difference(msgspec.Struct):
 
 
 async def held(db: Database, knowledge_id: str) -> list[HeldFile]:
-    return await db.all_long(
+    return await db.fetch_all_in_thread(
         HeldFile,
         "knowledge.held",
         """SELECT f.id, f.filename, kf.directory_id, f.meta ->> 'file_hash'

@@ -32,7 +32,7 @@ def shown(memory: Memory) -> dict[str, Any]:
 
 async def of_user(db: Executor, user_id: str) -> list[Memory]:
     """A user's memories, oldest first."""
-    return await db.all(
+    return await db.fetch_all(
         Memory,
         "memories.mine",
         f"SELECT {_COLUMNS} FROM memory WHERE user_id = :user_id ORDER BY created_at, id",
@@ -42,7 +42,7 @@ async def of_user(db: Executor, user_id: str) -> list[Memory]:
 
 async def of_everybody(db: Database, after: str, limit: int) -> list[Memory]:
     """Memories of users that exist, by their ids, from the one behind `after`."""
-    return await db.all_long(
+    return await db.fetch_all_in_thread(
         Memory,
         "memories.everybodys",
         f"""SELECT {_COLUMNS} FROM memory WHERE id > :after
@@ -54,12 +54,12 @@ async def of_everybody(db: Database, after: str, limit: int) -> list[Memory]:
 
 async def users(db: Database) -> int:
     """How many users there are."""
-    return int(await db.scalar("memories.users", 'SELECT count(*) FROM "user"'))
+    return int(await db.fetch_value("memories.users", 'SELECT count(*) FROM "user"'))
 
 
 async def get(db: Executor, memory_id: str, user_id: str) -> Memory | None:
     """One of a user's own."""
-    return await db.first(
+    return await db.fetch_first(
         Memory,
         "memories.get",
         f"SELECT {_COLUMNS} FROM memory WHERE id = :id AND user_id = :user_id",
@@ -70,7 +70,7 @@ async def get(db: Executor, memory_id: str, user_id: str) -> Memory | None:
 
 async def same(db: Executor, user_id: str, content: str, kind: str, path: str | None) -> Memory | None:
     """A memory of a user that says the same in the same place."""
-    return await db.first(
+    return await db.fetch_first(
         Memory,
         "memories.same",
         f"""SELECT {_COLUMNS} FROM memory WHERE user_id = :user_id AND content = :content AND type = :type

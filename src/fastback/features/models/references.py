@@ -154,7 +154,7 @@ class References:
             raise BadRequest("The referenced terminal is missing or inaccessible.")
 
     async def _resource(self, kind: str, resource_id: str) -> _Resource | None:
-        return await self._db.first(_Resource, f"models.{kind}", _TABLES[kind], id=resource_id)
+        return await self._db.fetch_first(_Resource, f"models.{kind}", _TABLES[kind], id=resource_id)
 
     async def _mine(self, kind: str, resource_id: str, found: _Resource, user: User) -> bool:
         if found.user_id == user.id or (user.is_admin and self._bypass):

@@ -67,13 +67,13 @@ async def page(
         where.append("m.user_id = :owner" if view == "created" else "m.user_id <> :owner")
         params["owner"] = user_id
     source = f'FROM model m LEFT JOIN "user" u ON u.id = m.user_id WHERE {" AND ".join(where)}'
-    total = await db.scalar("models.count", f"SELECT count(*) {source}", **params)
+    total = await db.fetch_value("models.count", f"SELECT count(*) {source}", **params)
     whole = sees_all and not (query or tag or view or order_by or direction)
     if order_by in _ORDERS:
         order = f"{_ORDERS[order_by]} {'ASC' if direction == 'asc' else 'DESC'}, m.id"
     else:
         order = "m.created_at DESC, m.id" if whole else _AS_MADE[db.dialect]
-    rows = await db.all(
+    rows = await db.fetch_all(
         ModelRow,
         "models.page",
         f"SELECT {_prefixed()} {source} ORDER BY {order} LIMIT {PAGE} OFFSET :skip",
@@ -86,13 +86,13 @@ async def page(
 async def of_kind(db: Executor, *, base: bool) -> list[ModelRow]:
     """Workspace models, or what administrators said of base models."""
     condition = "IS NULL" if base else "IS NOT NULL"
-    return await db.all(
+    return await db.fetch_all(
         ModelRow, "models.of_kind", f"SELECT {_prefixed()} FROM model m WHERE m.base_model_id {condition}"
     )
 
 
 async def by_ids(db: Executor, ids: list[str]) -> list[ModelRow]:
-    return await db.all(ModelRow, "models.by_ids", f"SELECT {COLUMNS} FROM model WHERE id = ANY(:ids)", ids=ids)
+    return await db.fetch_all(ModelRow, "models.by_ids", f"SELECT {COLUMNS} FROM model WHERE id = ANY(:ids)", ids=ids)
 
 
 class Face(msgspec.Struct):
@@ -104,7 +104,7 @@ class Face(msgspec.Struct):
 
 
 async def face(db: Executor, model_id: str) -> Face | None:
-    return await db.first(
+    return await db.fetch_first(
         Face, "models.face", "SELECT meta, user_id, updated_at FROM model WHERE id = :id", id=model_id
     )
 
@@ -182,7 +182,7 @@ class Owner(msgspec.Struct):
 
 
 async def owners(db: Executor, user_ids: list[str]) -> dict[str, Owner]:
-    rows = await db.all(
+    rows = await db.fetch_all(
         Owner,
         "models.owners",
         'SELECT id, name, role, email FROM "user" WHERE id = ANY(:ids)',

@@ -57,7 +57,7 @@ async def create(id: str, user: VerifiedUser, notes: Notes, chats: Chats) -> Cha
 
 async def _of(db: Database, note_id: str, user: User, bounds: str = "") -> list[ChatPage]:
     """A user's chats about a note, the one used last first."""
-    return await db.all_long(
+    return await db.fetch_all_in_thread(
         ChatPage,
         "notes.chats",
         f"""SELECT {chats_store.PAGE} FROM chat WHERE user_id = :user_id AND {_OF_NOTE[db.dialect]}

@@ -61,7 +61,7 @@ def answer(note: Note, grants: list[Grant], *, pinned: bool) -> dict[str, Any]:
 async def get(db: Executor, note_id: str, *, lock: bool = False) -> Note | None:
     """A note, its data put in order; with `lock` nobody else changes it until the transaction ends."""
     locked = " FOR UPDATE" if lock and db.dialect == "postgres" else ""
-    row = await db.first(_Row, "notes.get", f"SELECT {COLUMNS} FROM note n WHERE n.id = :id{locked}", id=note_id)
+    row = await db.fetch_first(_Row, "notes.get", f"SELECT {COLUMNS} FROM note n WHERE n.id = :id{locked}", id=note_id)
     if row is None:
         return None
     data = clean(msgspec.json.decode(row.data)) or {}
@@ -70,7 +70,7 @@ async def get(db: Executor, note_id: str, *, lock: bool = False) -> Note | None:
 
 async def head(db: Executor, note_id: str) -> Head | None:
     """Whose a note is, without its text, which may be long."""
-    return await db.first(Head, "notes.head", "SELECT id, user_id FROM note WHERE id = :id", id=note_id)
+    return await db.fetch_first(Head, "notes.head", "SELECT id, user_id FROM note WHERE id = :id", id=note_id)
 
 
 async def insert(tx: Executor, user_id: str, title: str, data: Any, meta: dict[str, Any] | None) -> Note:
@@ -114,7 +114,7 @@ async def delete(tx: Executor, note_id: str) -> None:
 
 async def is_pinned(db: Executor, note_id: str, user_id: str) -> bool:
     text = "SELECT 1 FROM pinned_note WHERE note_id = :note_id AND user_id = :user_id"
-    return bool(await db.scalar("notes.is_pinned", text, note_id=note_id, user_id=user_id))
+    return bool(await db.fetch_value("notes.is_pinned", text, note_id=note_id, user_id=user_id))
 
 
 async def turn_pin(tx: Executor, note_id: str, user_id: str) -> bool:

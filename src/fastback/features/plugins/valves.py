@@ -64,7 +64,7 @@ class Valves:
 
     async def of(self, table: Kind, plugin_id: str) -> Values:
         """The values that a plugin is set with."""
-        kept = await self._db.scalar(f"{table}.valves", f"SELECT valves FROM {table} WHERE id = :id", id=plugin_id)
+        kept = await self._db.fetch_value(f"{table}.valves", f"SELECT valves FROM {table} WHERE id = :id", id=plugin_id)
         return self.read(kept)
 
     def read(self, column: str | None) -> Values:

@@ -83,7 +83,7 @@ async def resolve(
 
 
 async def _with_profile(db: Database, text: str, user: User, today: datetime.date) -> str:
-    profile = await db.first(_Profile, "prompt.profile", _PROFILE, user_id=user.id)
+    profile = await db.fetch_first(_Profile, "prompt.profile", _PROFILE, user_id=user.id)
     if profile is None:
         return text
     text = _named(_USER_VARIABLE, text, profile.variables or {})
@@ -98,7 +98,7 @@ async def _with_profile(db: Database, text: str, user: User, today: datetime.dat
     for name, value in known.items():
         text = text.replace(name, value)
     if "{{USER_GROUPS}}" in text:
-        groups = await db.all(str, "prompt.groups", _GROUPS, user_id=user.id)
+        groups = await db.fetch_all(str, "prompt.groups", _GROUPS, user_id=user.id)
         text = text.replace("{{USER_GROUPS}}", ", ".join(groups))
     return text
 

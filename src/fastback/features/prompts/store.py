@@ -41,12 +41,12 @@ def answer(row: Prompt, grants: list[Grant] | None = None) -> dict[str, Any]:
 
 
 async def get(db: Executor, prompt_id: str) -> Prompt | None:
-    return await db.first(Prompt, "prompts.get", f"SELECT {COLUMNS} FROM prompt t WHERE t.id = :id", id=prompt_id)
+    return await db.fetch_first(Prompt, "prompts.get", f"SELECT {COLUMNS} FROM prompt t WHERE t.id = :id", id=prompt_id)
 
 
 async def holder(db: Executor, command: str) -> str | None:
     """The id of the prompt with this command."""
-    found: str | None = await db.scalar(
+    found: str | None = await db.fetch_value(
         "prompts.holder", "SELECT id FROM prompt WHERE command = :command", command=command
     )
     return found

@@ -95,7 +95,7 @@ class CollectionAccess:
         """Whether each knowledge that exists is open to the user."""
         if not ids:
             return {}
-        rows = await self._db.all(
+        rows = await self._db.fetch_all(
             _Knowledge,
             "retrieval.knowledge",
             _KNOWLEDGE,

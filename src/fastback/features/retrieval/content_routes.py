@@ -71,7 +71,7 @@ async def delete(data: DeleteForm, user: AdminUser, db: Database, store: VectorS
     """Take what a file's content has become out of a collection."""
     if not await store.has(data.collection_name):
         return {"status": False}
-    file = await db.first(_Hash, "retrieval.hash", "SELECT hash FROM file WHERE id = :id", id=data.file_id)
+    file = await db.fetch_first(_Hash, "retrieval.hash", "SELECT hash FROM file WHERE id = :id", id=data.file_id)
     if file is None:
         raise NotFound(messages.NOT_FOUND)
     if file.value is None:

@@ -44,7 +44,7 @@ VISIBLE_CHAT = f"""(c.folder_id = ANY(:seen_folders) OR c.id IN (
 
 async def folders(db: Executor, user_id: str, group_ids: list[str]) -> list[Folder]:
     """The folders a person may look into: their own, granted ones, and what lies below them."""
-    return await db.all(
+    return await db.fetch_all(
         Folder,
         "search.folders",
         f"""WITH RECURSIVE seen(id) AS (
@@ -75,13 +75,13 @@ class Chat(msgspec.Struct):
 async def chats(db: Executor, ids: list[str]) -> list[Chat]:
     text = """SELECT c.id, c.user_id, c.title, c.updated_at, c.share_id, COALESCE(c.pinned, FALSE), c.folder_id
         FROM chat c WHERE c.id = ANY(:ids)"""
-    return await db.all(Chat, "search.chats", text, ids=ids)
+    return await db.fetch_all(Chat, "search.chats", text, ids=ids)
 
 
 async def pinned(db: Executor, user_id: str, where: list[str], params: dict[str, Any]) -> list[str]:
     """The person's pinned chats."""
     text = f"SELECT c.id FROM chat c WHERE c.user_id = :user_id AND c.pinned = TRUE AND {' AND '.join(where)}"
-    return await db.all(str, "search.pinned", text, user_id=user_id, **params)
+    return await db.fetch_all(str, "search.pinned", text, user_id=user_id, **params)
 
 
 def _title_rank(title: str) -> str:
@@ -129,7 +129,7 @@ async def snapshots(
         params[f"term{place}"] = like(term)
     lower = "fastback_fold" if dialect == "sqlite" else "lower"
     rank = _title_rank("c.title").replace("lower(", f"{lower}(")
-    return await tables.all_long(
+    return await tables.fetch_all_in_thread(
         Snapshot,
         "search.snapshots",
         f"""SELECT c.id, {rank} AS rank, c.updated_at, c.user_id, c.title FROM shared_chat c
@@ -177,7 +177,7 @@ async def notes(
         AND g.permission = 'read')"""
     pinned = "EXISTS (SELECT 1 FROM pinned_note p WHERE p.note_id = t.id AND p.user_id = :user_id)"
     rank = _title_rank("t.title") if query else f"CASE WHEN {pinned} THEN 0 ELSE 3 END"
-    return await db.all_long(
+    return await db.fetch_all_in_thread(
         Note,
         "search.notes",
         f"""SELECT t.id, {rank} AS rank, {_SECONDS}, t.user_id, t.title, {shared}, {pinned}, {content}

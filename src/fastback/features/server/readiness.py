@@ -24,7 +24,7 @@ class Readiness:
 
     async def database(self) -> None:
         """Raises: whatever the database says."""
-        await self._db.scalar("server.ping", "SELECT 1")
+        await self._db.fetch_value("server.ping", "SELECT 1")
 
     async def everything(self) -> None:
         """Raises: HttpError, 503, for the first that does not answer."""

@@ -55,17 +55,17 @@ COLUMNS = "t.id, t.version_id, t.user_id, t.name, t.description, t.meta, t.is_ac
 
 
 async def get(db: Executor, skill_id: str) -> Skill | None:
-    return await db.first(Skill, "skills.get", f"SELECT {COLUMNS} FROM skill t WHERE t.id = :id", id=skill_id)
+    return await db.fetch_first(Skill, "skills.get", f"SELECT {COLUMNS} FROM skill t WHERE t.id = :id", id=skill_id)
 
 
 async def holder(db: Executor, name: str) -> str | None:
     """The id of the skill with this name."""
-    found: str | None = await db.scalar("skills.holder", "SELECT id FROM skill WHERE name = :name", name=name)
+    found: str | None = await db.fetch_value("skills.holder", "SELECT id FROM skill WHERE name = :name", name=name)
     return found
 
 
 async def instructions(db: Executor, skill_id: str) -> str:
-    found = await db.scalar("skills.instructions", "SELECT content FROM skill WHERE id = :id", id=skill_id)
+    found = await db.fetch_value("skills.instructions", "SELECT content FROM skill WHERE id = :id", id=skill_id)
     return str(found or "")
 
 
@@ -80,7 +80,9 @@ def files_of(data: Any) -> list[SkillFile]:
 
 async def content(db: Database, skill_id: str) -> Content:
     """Raises: LookupError, when there is no such skill."""
-    rows = await db.all_long(_Content, "skills.content", "SELECT content, data FROM skill WHERE id = :id", id=skill_id)
+    rows = await db.fetch_all_in_thread(
+        _Content, "skills.content", "SELECT content, data FROM skill WHERE id = :id", id=skill_id
+    )
     if not rows:
         raise LookupError(skill_id)
     (row,) = rows

@@ -60,7 +60,7 @@ def full(row: Tool, grants: list[Grant]) -> dict[str, Any]:
 
 
 async def get(db: Executor, tool_id: str) -> Tool | None:
-    return await db.first(Tool, "tools.get", f"SELECT {COLUMNS} FROM tool t WHERE t.id = :id", id=tool_id)
+    return await db.fetch_first(Tool, "tools.get", f"SELECT {COLUMNS} FROM tool t WHERE t.id = :id", id=tool_id)
 
 
 async def insert(tx: Executor, tool_id: str, user_id: str, **fields: Any) -> None:

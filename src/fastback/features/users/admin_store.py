@@ -48,7 +48,7 @@ async def _page(db: Executor, row: type[R], name: str, columns: str, question: Q
     where = _WHERE if question.query else "TRUE"
     given = {"query": f"%{question.query.lower()}%"} if question.query else {}
     member = {} if question.group_id is None else {"group_id": question.group_id}
-    rows = await db.all(
+    rows = await db.fetch_all(
         row,
         name,
         f'SELECT {columns} FROM "user" u WHERE {where} ORDER BY {question.order} LIMIT :limit OFFSET :skip',
@@ -57,7 +57,7 @@ async def _page(db: Executor, row: type[R], name: str, columns: str, question: Q
         **given,
         **member,
     )
-    total = await db.scalar("users.count", f'SELECT count(*) FROM "user" u WHERE {where}', **given)
+    total = await db.fetch_value("users.count", f'SELECT count(*) FROM "user" u WHERE {where}', **given)
     return rows, int(total or 0)
 
 
@@ -95,7 +95,7 @@ _INFO = """u.status_emoji, u.status_message, u.status_expires_at, u.id, u.name, 
 
 
 async def info(db: Executor, user_id: str) -> Info | None:
-    return await db.first(Info, "users.info", f'SELECT {_INFO} FROM "user" u WHERE u.id = :id', id=user_id)
+    return await db.fetch_first(Info, "users.info", f'SELECT {_INFO} FROM "user" u WHERE u.id = :id', id=user_id)
 
 
 async def infos(db: Executor, question: Question) -> tuple[list[Info], int]:
@@ -104,14 +104,16 @@ async def infos(db: Executor, question: Question) -> tuple[list[Info], int]:
 
 
 async def everybody(db: Database) -> list[Info]:
-    return await db.all_long(Info, "users.all", f'SELECT {_INFO} FROM "user" u ORDER BY u.created_at DESC, u.id')
+    return await db.fetch_all_in_thread(
+        Info, "users.all", f'SELECT {_INFO} FROM "user" u ORDER BY u.created_at DESC, u.id'
+    )
 
 
 async def groups(db: Executor, user_id: str) -> list[NamedGroup]:
     """The groups a user was put into."""
     text = """SELECT g.id, g.name FROM "group" g JOIN group_member m ON m.group_id = g.id WHERE m.user_id = :id
               ORDER BY g.updated_at DESC, g.id"""
-    return await db.all(NamedGroup, "users.groups", text, id=user_id)
+    return await db.fetch_all(NamedGroup, "users.groups", text, id=user_id)
 
 
 class Membership(msgspec.Struct):
@@ -125,14 +127,14 @@ async def group_ids(db: Executor, user_ids: list[str]) -> dict[str, list[str]]:
     if user_ids:
         text = """SELECT m.user_id, m.group_id FROM group_member m JOIN "group" g ON g.id = m.group_id
                   WHERE m.user_id = ANY(:ids) ORDER BY g.updated_at DESC, g.id"""
-        for row in await db.all(Membership, "users.group_ids", text, ids=user_ids):
+        for row in await db.fetch_all(Membership, "users.group_ids", text, ids=user_ids):
             found[row.user_id].append(row.group_id)
     return found
 
 
 async def first_admin(db: Executor) -> str | None:
     """The administrator who cannot be removed: the first user."""
-    found = await db.scalar("users.first", FIRST_USER.format("id"))
+    found = await db.fetch_value("users.first", FIRST_USER.format("id"))
     return None if found is None else str(found)
 
 

@@ -32,7 +32,7 @@ class Profile(msgspec.Struct):
 
 
 async def profile(db: Executor, user_id: str) -> Profile | None:
-    return await db.first(
+    return await db.fetch_first(
         Profile,
         "users.profile",
         """SELECT name, email, role, profile_image_url, bio, gender, date_of_birth, status_emoji, status_message,
@@ -92,7 +92,7 @@ async def json_column(db: Executor, user_id: str, column: str, *, lock: bool = F
     text = f'SELECT {column} FROM "user" WHERE id = :id'
     if lock and db.dialect == "postgres":
         text += " FOR UPDATE"
-    row = await db.first(Json, f"users.{column}", text, id=user_id)
+    row = await db.fetch_first(Json, f"users.{column}", text, id=user_id)
     return None if row is None else row.value
 
 
@@ -102,7 +102,7 @@ class Picture(msgspec.Struct):
 
 
 async def picture(db: Executor, user_id: str) -> Picture | None:
-    return await db.first(
+    return await db.fetch_first(
         Picture, "users.picture", 'SELECT profile_image_url, name FROM "user" WHERE id = :id', id=user_id
     )
 
@@ -153,22 +153,22 @@ COLUMNS = """u.id, u.email, u.username, u.role, u.name, u.profile_image_url, u.p
 
 
 async def get(db: Executor, user_id: str) -> Listed | None:
-    found = await db.first(Listed, "users.get", f'SELECT {COLUMNS} FROM "user" u WHERE u.id = :id', id=user_id)
+    found = await db.fetch_first(Listed, "users.get", f'SELECT {COLUMNS} FROM "user" u WHERE u.id = :id', id=user_id)
     return None if found is None else shown(found)
 
 
 async def exists(db: Executor, user_id: str) -> bool:
-    return bool(await db.scalar("users.exists", 'SELECT 1 FROM "user" WHERE id = :id', id=user_id))
+    return bool(await db.fetch_value("users.exists", 'SELECT 1 FROM "user" WHERE id = :id', id=user_id))
 
 
 async def timezone(db: Executor, user_id: str) -> str | None:
-    found = await db.scalar("users.timezone", 'SELECT timezone FROM "user" WHERE id = :id', id=user_id)
+    found = await db.fetch_value("users.timezone", 'SELECT timezone FROM "user" WHERE id = :id', id=user_id)
     return None if found is None else str(found)
 
 
 async def has_oauth_session(db: Executor, user_id: str) -> bool:
     text = "SELECT 1 FROM oauth_session WHERE user_id = :id LIMIT 1"
-    return bool(await db.scalar("users.oauth_session", text, id=user_id))
+    return bool(await db.fetch_value("users.oauth_session", text, id=user_id))
 
 
 #: Users seen within this many seconds count as active, as in the reference.
@@ -177,9 +177,9 @@ ACTIVE = 180
 
 async def active_count(db: Executor) -> int:
     text = 'SELECT count(*) FROM "user" WHERE last_active_at >= :since'
-    return int(await db.scalar("users.active_count", text, since=int(time.time()) - ACTIVE) or 0)
+    return int(await db.fetch_value("users.active_count", text, since=int(time.time()) - ACTIVE) or 0)
 
 
 async def is_active(db: Executor, user_id: str) -> bool:
-    seen = await db.scalar("users.seen", 'SELECT last_active_at FROM "user" WHERE id = :id', id=user_id)
+    seen = await db.fetch_value("users.seen", 'SELECT last_active_at FROM "user" WHERE id = :id', id=user_id)
     return seen is not None and int(time.time()) - int(seen) <= ACTIVE

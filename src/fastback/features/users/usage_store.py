@@ -31,7 +31,7 @@ class Slot(msgspec.Struct):
 
 async def slots(db: Database, user_id: str, start: int, end: int) -> list[Slot]:
     """All messages from `start` to `end` (seconds)."""
-    return await db.all_long(
+    return await db.fetch_all_in_thread(
         Slot,
         "usage.slots",
         f"""SELECT m.created_at / {SLOT}, m.chat_id, m.role, m.model_id, count(*), {_INPUT}, {_OUTPUT}
@@ -51,7 +51,7 @@ class Lifetime(msgspec.Struct):
 
 async def lifetime(db: Database, user_id: str) -> Lifetime:
     """Tokens of all answers, and how many models gave them."""
-    rows = await db.all_long(
+    rows = await db.fetch_all_in_thread(
         Lifetime,
         "usage.lifetime",
         f"""SELECT {_INPUT}, {_OUTPUT}, count(DISTINCT m.model_id) FROM chat_message m
@@ -77,7 +77,7 @@ _INTERNAL = {
 async def chat_times(db: Database, user_id: str) -> ChatTimes:
     """How many chats there are, and the seconds spent on the longest."""
     mine = f"SELECT c.id FROM chat c WHERE c.user_id = :id AND {_INTERNAL[db.dialect]}"
-    rows = await db.all_long(
+    rows = await db.fetch_all_in_thread(
         ChatTimes,
         f"usage.chat_times.{db.dialect}",
         f"""WITH mine AS ({mine}),
@@ -100,7 +100,7 @@ class Called(msgspec.Struct):
 
 async def called(db: Database, user_id: str, start: int, end: int) -> list[tuple[str | None, str | None]]:
     """Output and meta, as JSON, of those messages from `start` to `end` that may speak of tools."""
-    rows = await db.all_long(
+    rows = await db.fetch_all_in_thread(
         Called,
         "usage.called",
         """SELECT CAST(m.output AS TEXT), CAST(m.meta AS TEXT) FROM chat_message m

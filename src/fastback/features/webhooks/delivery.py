@@ -90,4 +90,4 @@ class Delivery:
         groups = {one["id"] for one in targets if one["type"] == "group"}
         if not groups:
             return False
-        return not groups.isdisjoint(await self._db.all(str, "events.groups", _GROUPS, user_ids=list(users)))
+        return not groups.isdisjoint(await self._db.fetch_all(str, "events.groups", _GROUPS, user_ids=list(users)))

@@ -80,7 +80,7 @@ class Before(msgspec.Struct, frozen=True):
             params = self.params(arguments)
         else:
             params = {name: value for name, value in arguments.items() if isinstance(value, str)}
-        find: Callable[..., Awaitable[Any]] = db.all if self.rows else db.first
+        find: Callable[..., Awaitable[Any]] = db.fetch_all if self.rows else db.fetch_first
         return await find(self.row, f"events.before.{self.name}", self.text, **params)
 
 

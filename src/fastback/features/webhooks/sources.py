@@ -37,7 +37,7 @@ class Sources:
 
     async def _signed_out(self, event: TokenRevoked) -> None:
         if self._audience.wants("auth.logout"):
-            actor = await self._db.first(User, "events.actor", _USER, id=event.user_id)
+            actor = await self._db.fetch_first(User, "events.actor", _USER, id=event.user_id)
             subject, kind = (actor.id, "user") if actor is not None else (None, None)
             await self._bus.publish(Happened("auth.logout", actor, subject, kind))
 
@@ -58,10 +58,10 @@ class Sources:
     async def _ended(self, event: TurnEvent, name: str, words: str, message: str, title: str | None = None) -> None:
         if not self._audience.wants(name):
             return
-        row = await self._db.first(_Answer, "events.answer", _ANSWER, id=f"{event.chat_id}-{event.message_id}")
+        row = await self._db.fetch_first(_Answer, "events.answer", _ANSWER, id=f"{event.chat_id}-{event.message_id}")
         if row is None:
             return  # of a temporary chat nobody is told
-        actor = await self._db.first(User, "events.actor", _USER, id=event.user_id)
+        actor = await self._db.fetch_first(User, "events.actor", _USER, id=event.user_id)
         site = self._config.text("webui.url").rstrip("/")
         data = {
             "user_id": event.user_id,

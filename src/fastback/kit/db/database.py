@@ -21,11 +21,11 @@ class Executor(Protocol):
 
     dialect: Dialect
 
-    async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]: ...
+    async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]: ...
 
-    async def first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None: ...
+    async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None: ...
 
-    async def scalar(self, name: str, text: str, /, **params: Any) -> Any:
+    async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
         """The first column of the first row, or None."""
         ...
 
@@ -45,7 +45,7 @@ class Database(Executor, Protocol):
 
     def transaction(self, *, long: bool = False) -> AbstractAsyncContextManager[Transaction]:
         """A transaction. A `long` one changes many rows or large ones: no statement of it holds up the event loop, but
-        each costs a thread's turn; a single statement is cheaper as `execute_long`."""
+        each costs a thread's turn; a single statement is cheaper as `execute_in_thread`."""
         ...
 
     async def execute_apart(self, name: str, text: str, files: Mapping[str, str | Path], /, **params: Any) -> int:
@@ -62,11 +62,11 @@ class Database(Executor, Protocol):
         """
         ...
 
-    async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+    async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         """Like `all`, for a statement that may take long: it never holds up the event loop."""
         ...
 
-    async def execute_long(self, name: str, text: str, /, **params: Any) -> int:
+    async def execute_in_thread(self, name: str, text: str, /, **params: Any) -> int:
         """Like `execute`, for one statement that changes many rows or large ones: it never holds up the event loop."""
         ...
 

@@ -61,7 +61,7 @@ class Derived(Protocol):
         """
         ...
 
-    async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+    async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         """Read, from `open` on; whoever comes earlier waits."""
         ...
 
@@ -104,10 +104,10 @@ class DerivedTables:
                 await asyncio.sleep(0.2)
                 await self._db.script(statement)
 
-    async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+    async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         async with self._db.transaction() as tx:
-            await tx.scalar("derived.plan", _PLAN)
-            return await tx.all(row, name, text, **params)
+            await tx.fetch_value("derived.plan", _PLAN)
+            return await tx.fetch_all(row, name, text, **params)
 
     async def apply(self, changes: Sequence[Change]) -> None:
         async with self._db.transaction() as tx:

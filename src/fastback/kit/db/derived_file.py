@@ -120,7 +120,7 @@ class DerivedFile:
         except (apsw.Error, OSError) as error:
             raise DatabaseError(f"derived tables: {error}") from error
 
-    async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+    async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         await self._opened.wait()
         sqlite = compile_statement(text).sqlite
         return await self._run(self._reading, lambda: read_all(row, self._statements().rows(name, sqlite, params)))

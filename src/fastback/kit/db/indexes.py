@@ -42,12 +42,12 @@ async def ensure(db: Database, index: Index) -> None:
 
 
 async def _ensure(db: Database, index: Index) -> None:
-    state = await db.scalar("indexes.state", _STATE[db.dialect], name=index.name)
+    state = await db.fetch_value("indexes.state", _STATE[db.dialect], name=index.name)
     if state:
         return
     log.info("making the index %s", index.name)
     if db.dialect == "sqlite":
-        await db.execute_long("indexes.make", f"CREATE INDEX IF NOT EXISTS {index.name} {index.sqlite}")
+        await db.execute_in_thread("indexes.make", f"CREATE INDEX IF NOT EXISTS {index.name} {index.sqlite}")
         return
     if state == 0:  # its making was interrupted
         await db.execute("indexes.drop", f"DROP INDEX CONCURRENTLY IF EXISTS {index.name}")

@@ -58,14 +58,14 @@ class _Runner:
         finally:
             record(name, perf_counter() - started)
 
-    async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+    async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         return read_all(row, await self._fetch(name, text, params))
 
-    async def first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
+    async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
         found = await self._fetch(name, text, params)
         return read_all(row, found[:1])[0] if found else None
 
-    async def scalar(self, name: str, text: str, /, **params: Any) -> Any:
+    async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
         found = await self._fetch(name, text, params)
         return found[0][0] if found else None
 
@@ -173,41 +173,41 @@ class PostgresDatabase(_Runner):
                 text = re.sub(rf"(?<!:):{parameter}\b", f"convert_from(lo_get(:{parameter}), 'UTF8')", text)
             changed = await tx.execute(name, text, **params)
             for parameter in files:
-                await tx.scalar("apart.unlink", "SELECT lo_unlink(:oid)", oid=params[parameter])
+                await tx.fetch_value("apart.unlink", "SELECT lo_unlink(:oid)", oid=params[parameter])
         return changed
 
     async def text_apart(self, name: str, text: str, into: str | Path, /, **params: Any) -> bool:
         """As `execute_apart`, the other way."""
         made = f"SELECT lo_from_bytea(0, convert_to(x.text, 'UTF8')) FROM ({text}) AS x(text) WHERE x.text IS NOT NULL"
         async with self.transaction() as tx:
-            oid = await tx.scalar(name, made, **params)
+            oid = await tx.fetch_value(name, made, **params)
             if oid is None:
                 return False
             place = 0
             with open(into, "wb") as sink:
                 get = "SELECT lo_get(:oid, :place, :size)"
-                while piece := await tx.scalar("apart.get", get, oid=oid, place=place, size=PIECE):
+                while piece := await tx.fetch_value("apart.get", get, oid=oid, place=place, size=PIECE):
                     await asyncio.to_thread(sink.write, piece)
                     place += len(piece)
-            await tx.scalar("apart.unlink", "SELECT lo_unlink(:oid)", oid=oid)
+            await tx.fetch_value("apart.unlink", "SELECT lo_unlink(:oid)", oid=oid)
         return True
 
     @staticmethod
     async def _large_object(tx: _Runner, path: str | Path) -> int:
-        made: int = await tx.scalar("apart.create", "SELECT lo_from_bytea(0, '')")
+        made: int = await tx.fetch_value("apart.create", "SELECT lo_from_bytea(0, '')")
         place = 0
         with open(path, "rb") as source:
             while piece := await asyncio.to_thread(source.read, PIECE):
                 put = "SELECT lo_put(:oid, :place, :piece)"
-                await tx.scalar("apart.put", put, oid=made, place=place, piece=piece)
+                await tx.fetch_value("apart.put", put, oid=made, place=place, piece=piece)
                 place += len(piece)
         return made
 
-    async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+    async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         found = await self._fetch(name, text, params)
         return read_all(row, found) if len(found) < MANY else await asyncio.to_thread(read_all, row, found)
 
-    async def execute_long(self, name: str, text: str, /, **params: Any) -> int:
+    async def execute_in_thread(self, name: str, text: str, /, **params: Any) -> int:
         return await self.execute(name, text, **params)
 
     @asynccontextmanager

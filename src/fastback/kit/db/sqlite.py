@@ -140,14 +140,14 @@ class SqliteTransaction:
     def __init__(self, statements: Statements) -> None:
         self._statements = statements
 
-    async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+    async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         return read_all(row, self._statements.rows(name, compile_statement(text).sqlite, params))
 
-    async def first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
+    async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
         found = self._statements.rows(name, compile_statement(text).sqlite, params)
         return read_all(row, found[:1])[0] if found else None
 
-    async def scalar(self, name: str, text: str, /, **params: Any) -> Any:
+    async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
         found = self._statements.rows(name, compile_statement(text).sqlite, params)
         return found[0][0] if found else None
 
@@ -170,14 +170,14 @@ class SqliteLongTransaction:
     async def _rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         return await self._thread(self._statements.rows, name, compile_statement(text).sqlite, params)
 
-    async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+    async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         return read_all(row, await self._rows(name, text, params))
 
-    async def first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
+    async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
         found = await self._rows(name, text, params)
         return read_all(row, found[:1])[0] if found else None
 
-    async def scalar(self, name: str, text: str, /, **params: Any) -> Any:
+    async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
         found = await self._rows(name, text, params)
         return found[0][0] if found else None
 
@@ -260,14 +260,14 @@ class SqliteDatabase:
         async with self._lock:
             return await self._patiently(name, lambda: self._writer.rows(name, compiled.sqlite, params))
 
-    async def all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+    async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         return read_all(row, await self._rows(name, text, params))
 
-    async def first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
+    async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
         found = await self._rows(name, text, params)
         return read_all(row, found[:1])[0] if found else None
 
-    async def scalar(self, name: str, text: str, /, **params: Any) -> Any:
+    async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
         found = await self._rows(name, text, params)
         return found[0][0] if found else None
 
@@ -310,7 +310,7 @@ class SqliteDatabase:
         async with self.transaction() as tx:
             await tx.execute_many(name, text, rows)
 
-    async def all_long(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+    async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         sqlite = compile_statement(text).sqlite
 
         def work() -> list[R]:
@@ -318,7 +318,7 @@ class SqliteDatabase:
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    async def execute_long(self, name: str, text: str, /, **params: Any) -> int:
+    async def execute_in_thread(self, name: str, text: str, /, **params: Any) -> int:
         sqlite = compile_statement(text).sqlite
 
         def work() -> int:

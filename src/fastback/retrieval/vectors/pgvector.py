@@ -97,9 +97,9 @@ class PgvectorStore:
     async def _make(self, db: Database) -> None:
         extensions = {"vector": self._settings.pgvector_create_extension, "pgcrypto": self._secret is not None}
         for name, needed in extensions.items():
-            if needed and not await db.scalar("vectors.extension", sql.EXTENSION, name=name):
+            if needed and not await db.fetch_value("vectors.extension", sql.EXTENSION, name=name):
                 await db.script(sql.CREATE_EXTENSION.format(name=name))
-        column = await db.scalar("vectors.column", sql.COLUMN)
+        column = await db.fetch_value("vectors.column", sql.COLUMN)
         wanted = f"{self._kind}({self._length})"
         if column not in (None, wanted, self._kind):
             raise DatabaseError(
@@ -119,14 +119,16 @@ class PgvectorStore:
         method = settings.pgvector_index_method.strip().lower()
         if method not in ("ivfflat", "hnsw"):
             method = "hnsw" if self._kind == "halfvec" else "ivfflat"
-        known = await db.scalar("vectors.index", sql.VECTOR_INDEX, name=sql.VECTOR_INDEX_NAME)
+        known = await db.fetch_value("vectors.index", sql.VECTOR_INDEX, name=sql.VECTOR_INDEX_NAME)
         if known and f"using {method} " not in known.lower():
             raise DatabaseError(
                 f"the index {sql.VECTOR_INDEX_NAME} is no {method} index (PGVECTOR_INDEX_METHOD): drop it, and it is "
                 "made anew"
             )
         lists = settings.pgvector_ivfflat_lists
-        enough = method == "hnsw" or await db.scalar("vectors.enough", sql.ENOUGH_ROWS, rows=lists * sql.ROWS_FOR_LIST)
+        enough = method == "hnsw" or await db.fetch_value(
+            "vectors.enough", sql.ENOUGH_ROWS, rows=lists * sql.ROWS_FOR_LIST
+        )
         if not known and enough:
             options = f"m = {settings.pgvector_hnsw_m}, ef_construction = {settings.pgvector_hnsw_ef_construction}"
             await db.script(
@@ -136,7 +138,7 @@ class PgvectorStore:
                     options=options if method == "hnsw" else f"lists = {lists}",
                 )
             )
-        version = str(await db.scalar("vectors.version", sql.VERSION) or "0")
+        version = str(await db.fetch_value("vectors.version", sql.VERSION) or "0")
         numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()]
         order = settings.pgvector_iterative_scan.strip().lower()
         if order != "off" and numbers >= [0, 8]:
@@ -165,16 +167,16 @@ class PgvectorStore:
             if self._scan and name == "vectors.search":
                 async with db.transaction() as tx:
                     await tx.execute("vectors.scan", self._scan)
-                    rows = await tx.all(_Row, name, text, secret=self._secret, **params)
+                    rows = await tx.fetch_all(_Row, name, text, secret=self._secret, **params)
             else:
-                rows = await db.all_long(_Row, name, text, secret=self._secret, **params)
+                rows = await db.fetch_all_in_thread(_Row, name, text, secret=self._secret, **params)
         except DatabaseError as error:
             raise _unusable(error) from error
         return [Hit(row.id, row.text or "", row.metadata or {}, row.score or 0.0) for row in rows]
 
     async def _scalar(self, name: str, text: str, **params: Any) -> Any:
         try:
-            return await (await self.open()).scalar(name, text, secret=self._secret, **params)
+            return await (await self.open()).fetch_value(name, text, secret=self._secret, **params)
         except DatabaseError as error:
             raise _unusable(error) from error
 
@@ -280,7 +282,7 @@ class PgvectorStore:
 
     async def collections(self) -> list[str]:
         try:
-            found = await (await self.open()).all_long(_Name, "vectors.names", sql.NAMES)
+            found = await (await self.open()).fetch_all_in_thread(_Name, "vectors.names", sql.NAMES)
         except DatabaseError as error:
             raise _unusable(error) from error
         return [one.name for one in found]
@@ -297,7 +299,7 @@ class PgvectorStore:
         text = self._text(sql.PAGE)
         given = {"collection": collection, "after": after or "", "limit": limit, "secret": self._secret}
         try:
-            rows = await (await self.open()).all_long(_Kept, "vectors.page", text, **given)
+            rows = await (await self.open()).fetch_all_in_thread(_Kept, "vectors.page", text, **given)
         except DatabaseError as error:
             raise _unusable(error) from error
         # How long vectors are without the zeros that only fill the column.

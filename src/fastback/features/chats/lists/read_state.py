@@ -21,7 +21,7 @@ class _Marks(msgspec.Struct):
 
 async def mark_read(db: Database, chat_id: str, user_id: str) -> Read | None:
     """Mark a chat of the user as read now; None when it is not theirs."""
-    row = await db.first(
+    row = await db.fetch_first(
         _Marks,
         "chats.marks",
         "SELECT updated_at, last_read_at FROM chat WHERE id = :id AND user_id = :user_id",
@@ -56,7 +56,9 @@ _MADE = {"sqlite": "f.rowid", "postgres": "f.created_at, f.id"}
 
 async def unread_by_folder(db: Executor, user_id: str) -> dict[str, int]:
     """Unread chats in each folder of a user, those in folders below it included."""
-    rows = await db.all(_Folder, "chats.unread_by_folder", _UNREAD.format(order=_MADE[db.dialect]), user_id=user_id)
+    rows = await db.fetch_all(
+        _Folder, "chats.unread_by_folder", _UNREAD.format(order=_MADE[db.dialect]), user_id=user_id
+    )
     parents = {row.id: row.parent_id for row in rows}
     counts = {row.id: 0 for row in rows}
     for row in rows:

@@ -93,7 +93,7 @@ async def in_folder(folder_id: str, user: VerifiedUser, db: Database) -> Respons
 
 
 async def _below(db: Database, folder_id: str, user_id: str) -> list[str]:
-    return await db.all(
+    return await db.fetch_all(
         str,
         "chats.folders_below",
         """WITH RECURSIVE down(id) AS (

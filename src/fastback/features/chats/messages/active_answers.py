@@ -17,7 +17,7 @@ async def active(db: Executor, chat_ids: list[str], tasks: Tasks) -> set[str]:
         return set()
     text = """SELECT DISTINCT chat_id FROM chat_message
         WHERE chat_id = ANY(:ids) AND role = 'assistant' AND done = FALSE"""
-    return set(await db.all(str, "chats.unfinished", text, ids=list(running)))
+    return set(await db.fetch_all(str, "chats.unfinished", text, ids=list(running)))
 
 
 async def marked(db: Executor, chats: list[ChatTitle], tasks: Tasks) -> list[ChatTitle]:
@@ -37,7 +37,7 @@ class _Growing(msgspec.Struct):
 
 async def overlay(db: Executor, chat_id: str, document: Document) -> None:
     """Put what the rows of unfinished answers hold into the document."""
-    rows = await db.all(
+    rows = await db.fetch_all(
         _Growing,
         "chats.growing",
         """SELECT id, content, output, status_history FROM chat_message

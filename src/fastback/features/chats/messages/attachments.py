@@ -30,7 +30,7 @@ async def keep(
 ) -> None:
     """Remember files as those of a question; only those that its asker may read, as nobody else's may be claimed."""
     if user.is_admin:
-        known = set(await db.all(str, "chats.files", "SELECT id FROM file WHERE id = ANY(:ids)", ids=file_ids))
+        known = set(await db.fetch_all(str, "chats.files", "SELECT id FROM file WHERE id = ANY(:ids)", ids=file_ids))
     else:
         known = await access.those(user, file_ids)
     now = int(time.time())

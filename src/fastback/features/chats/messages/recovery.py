@@ -41,7 +41,7 @@ async def recover(db: Database, tasks: Tasks) -> None:
     """
     started = int(time.time())
     await indexes.ensure(db, _INDEX)
-    rows = await db.all_long(
+    rows = await db.fetch_all_in_thread(
         _Unfinished,
         "recovery.unfinished",
         f"""SELECT id, chat_id, content, output FROM chat_message

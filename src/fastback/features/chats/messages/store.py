@@ -102,7 +102,7 @@ async def _add_up(db: Executor, rows: list[dict[str, Any]]) -> None:
     if not counted:
         return
     text = "SELECT id, usage FROM chat_message WHERE id = ANY(:ids) AND usage IS NOT NULL"
-    for known in await db.all(_Usage, "chat_message.usage", text, ids=list(counted)):
+    for known in await db.fetch_all(_Usage, "chat_message.usage", text, ids=list(counted)):
         before, new = normalised_usage(known.usage), msgspec.json.decode(counted[known.id]["usage"])
         if before and before != new:
             counted[known.id]["usage"] = _json(added_usage(before, new))
@@ -156,7 +156,7 @@ class _RawRow(msgspec.Struct):
 async def chain(db: Executor, chat_id: str, message_id: str) -> list[Message] | None:
     """The messages from the root of the conversation down to `message_id`; None when a link is missing."""
     prefix = f"{chat_id}-"
-    rows = await db.all(_RawRow, "chat_message.chain", _CHAIN, row_id=prefix + message_id, prefix=prefix)
+    rows = await db.fetch_all(_RawRow, "chat_message.chain", _CHAIN, row_id=prefix + message_id, prefix=prefix)
     if not rows or rows[0].parent_id is not None:
         return None
     found: list[Message] = []
@@ -224,7 +224,7 @@ async def of_chat(db: Executor, chat_id: str) -> dict[str, Message]:
     """The messages of a chat by their ids, as its document would hold them; empty where there are no rows."""
     prefix = f"{chat_id}-"
     found: dict[str, Message] = {}
-    for row in await db.all(_Row, "chat_message.of_chat", _MAP, chat_id=chat_id):
+    for row in await db.fetch_all(_Row, "chat_message.of_chat", _MAP, chat_id=chat_id):
         message_id = row.id.removeprefix(prefix)
         fields = {_NAMES.get(key, key): one for key, one in msgspec.structs.asdict(row).items() if one is not None}
         message = {**fields, "id": message_id}
@@ -247,7 +247,7 @@ class _Unfinished(msgspec.Struct):
 
 async def unfinished(db: Executor, chat_id: str, user_id: str) -> list[tuple[str, list[dict[str, Any]] | None]]:
     """A user's answers in a chat that are not done: their ids, and their items where they have any."""
-    rows = await db.all(
+    rows = await db.fetch_all(
         _Unfinished,
         "message_rows.unfinished",
         """SELECT m.id, m.output FROM chat_message m JOIN chat c ON c.id = m.chat_id

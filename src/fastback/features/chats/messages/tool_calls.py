@@ -152,7 +152,7 @@ async def continuation(db: Database, chat_id: str, message_id: str, user: User) 
     Raises:
         Conflict: the question, or the model's name, is gone. NotFound: the chat or the answer is.
     """
-    row = await db.first(
+    row = await db.fetch_first(
         _Chat, "tool_calls.chat", "SELECT user_id, chat, variables FROM chat WHERE id = :id", id=chat_id
     )
     document = Document(bytes(row.chat)) if row is not None else None

@@ -49,7 +49,7 @@ class _Statuses(msgspec.Struct):
 
 async def head(db: Executor, chat_id: str) -> Head | None:
     """The chat without its document."""
-    return await db.first(
+    return await db.fetch_first(
         Head,
         "turns.head",
         "SELECT id, user_id, title, folder_id, variables, meta FROM chat WHERE id = :chat_id",
@@ -93,7 +93,7 @@ async def insert_chat(
 
 async def _locked(tx: Executor, chat_id: str) -> _Locked | None:
     lock = " FOR UPDATE" if tx.dialect == "postgres" else ""
-    return await tx.first(
+    return await tx.fetch_first(
         _Locked, "turns.document", f"SELECT user_id, chat FROM chat WHERE id = :chat_id{lock}", chat_id=chat_id
     )
 
@@ -190,7 +190,7 @@ async def add_status(db: Database, chat_id: str, message_id: str, status: dict[s
     """
     row_id = f"{chat_id}-{message_id}"
     text = "SELECT status_history FROM chat_message WHERE id = :id"
-    row = await db.first(_Statuses, "turns.statuses", text, id=row_id)
+    row = await db.fetch_first(_Statuses, "turns.statuses", text, id=row_id)
     if row is None:
         return
     await db.execute(
@@ -348,7 +348,7 @@ async def conversation(db: Database, chat_id: str, message_id: str) -> list[Mess
     found = await message_store.chain(db, chat_id, message_id)
     if found is not None:
         return found
-    row = await db.first(
+    row = await db.fetch_first(
         _Locked, "turns.conversation", "SELECT user_id, chat FROM chat WHERE id = :chat_id", chat_id=chat_id
     )
     if row is None:
@@ -370,14 +370,14 @@ async def conversation(db: Database, chat_id: str, message_id: str) -> list[Mess
 
 async def message(db: Database, chat_id: str, message_id: str) -> Message | None:
     """One message as the document holds it."""
-    row = await db.first(
+    row = await db.fetch_first(
         _Locked, "turns.message", "SELECT user_id, chat FROM chat WHERE id = :chat_id", chat_id=chat_id
     )
     return None if row is None else Document(bytes(row.chat)).message(message_id)
 
 
 async def title(db: Database, chat_id: str) -> str:
-    found = await db.scalar("turns.title", "SELECT title FROM chat WHERE id = :chat_id", chat_id=chat_id)
+    found = await db.fetch_value("turns.title", "SELECT title FROM chat WHERE id = :chat_id", chat_id=chat_id)
     return str(found) if found is not None else "New Chat"
 
 

@@ -206,7 +206,7 @@ class SearchIndex:
 
     async def step(self, after: str, most: int) -> list[Step]:
         """The next chats in the order of their ids."""
-        return await self.tables.all_long(
+        return await self.tables.fetch_all_in_thread(
             Step,
             "search.step",
             f"""SELECT c.id, (s.chat_id IS NULL OR NOT {FRESH[self.dialect]})
@@ -220,7 +220,7 @@ class SearchIndex:
         """Chats of the index that are gone: a user's, or anybody's."""
         whose = "s.user_id = :user_id AND" if user_id is not None else ""
         params: dict[str, Any] = {"user_id": user_id} if user_id is not None else {}
-        return await self.tables.all_long(
+        return await self.tables.fetch_all_in_thread(
             str,
             "search.left_over",
             f"""SELECT s.chat_id FROM fastback_search_chat s WHERE {whose}
@@ -243,7 +243,7 @@ class SearchIndex:
                 parts += [_quoted(run) for run in runs]
             elif start := longest(needle):
                 # Each text ends in two line ends: whatever stands in it, a run of three begins there.
-                found = await self.tables.all_long(
+                found = await self.tables.fetch_all_in_thread(
                     str,
                     "search.terms",
                     "SELECT term FROM fastback_search_terms WHERE term >= :start AND term <= :end LIMIT :most",
@@ -259,7 +259,7 @@ class SearchIndex:
 
     async def changed_since(self, user_id: str, second: int) -> list[str]:
         """A user's chats that were changed since then by their time, and that the index does not know so."""
-        return await self.tables.all_long(
+        return await self.tables.fetch_all_in_thread(
             str,
             "search.changed_since",
             f"""SELECT c.id FROM chat c LEFT JOIN fastback_search_chat s ON s.chat_id = c.id

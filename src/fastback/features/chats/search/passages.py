@@ -65,7 +65,7 @@ def _holds(dialect: str, count: int) -> list[str]:
 async def _read(tables: Derived, table: str, ids: list[str], needles: list[str], found: str, last: str) -> list[_Row]:
     params = {f"needle{place}": needle for place, needle in enumerate(needles)}
     text = f"SELECT c.id, {found}, {last} FROM {table} c WHERE c.id = ANY(:ids)"
-    return await tables.all_long(_Row, "search.passages", text, ids=ids, **params)
+    return await tables.fetch_all_in_thread(_Row, "search.passages", text, ids=ids, **params)
 
 
 async def snippets(tables: Derived, chat_ids: list[str], needles: list[str]) -> dict[str, str]:

@@ -116,7 +116,7 @@ class ChatSearch:
         old = sum(not hit.fresh for hit in found)
         if len(found) - old >= most:
             return found
-        seen = await self._index.tables.all_long(
+        seen = await self._index.tables.fetch_all_in_thread(
             int,
             "search.size",
             """SELECT count(*) FROM (SELECT 1 FROM fastback_search_chat s WHERE s.user_id = :user_id
@@ -152,10 +152,12 @@ class ChatSearch:
             return await self._chats(statement)
 
     async def _hits(self, statement: Statement) -> list[_Hit]:
-        return await self._index.tables.all_long(_Hit, "search.hits", statement.text, **statement.params)
+        return await self._index.tables.fetch_all_in_thread(_Hit, "search.hits", statement.text, **statement.params)
 
     async def _chats(self, statement: Statement) -> list[ChatTitle]:
-        return await self._index.tables.all_long(ChatTitle, "search.chats", statement.text, **statement.params)
+        return await self._index.tables.fetch_all_in_thread(
+            ChatTitle, "search.chats", statement.text, **statement.params
+        )
 
     async def _conditions(self, user_id: str, asked: query.Query) -> tuple[list[str], dict[str, Any]]:
         # `IS TRUE` is answered from the row: no index on a flag may keep the one on the time from being taken.
@@ -173,7 +175,7 @@ class ChatSearch:
     async def _folders(self, user_id: str, names: list[str]) -> list[str]:
         """The user's folders of these names, and the folders inside them."""
         text = "SELECT f.id, f.name, f.parent_id FROM folder f WHERE f.user_id = :user_id"
-        folders = await self._db.all(_Folder, "search.folders_of", text, user_id=user_id)
+        folders = await self._db.fetch_all(_Folder, "search.folders_of", text, user_id=user_id)
         found = {one.id for one in folders if query.folder_name(one.name) in names}
         while more := {one.id for one in folders if one.parent_id in found} - found:
             found |= more

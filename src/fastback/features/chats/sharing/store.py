@@ -27,7 +27,7 @@ _COLUMNS = "id, chat_id, user_id, title, chat, created_at, updated_at"
 
 
 async def get(db: Executor, share_id: str) -> Shared | None:
-    return await db.first(Shared, "shares.get", f"SELECT {_COLUMNS} FROM shared_chat WHERE id = :id", id=share_id)
+    return await db.fetch_first(Shared, "shares.get", f"SELECT {_COLUMNS} FROM shared_chat WHERE id = :id", id=share_id)
 
 
 class Listed(msgspec.Struct):
@@ -42,7 +42,7 @@ class Listed(msgspec.Struct):
 
 
 async def of_user(db: Executor, user_id: str, *, query: str | None, order: str, page: int | None) -> list[Listed]:
-    return await db.all(
+    return await db.fetch_all(
         Listed,
         "shares.of_user",
         f"""SELECT s.chat_id, s.chat_id, s.title, s.id, s.updated_at, s.created_at FROM shared_chat s
@@ -87,7 +87,9 @@ async def share(
 
 
 async def mode_of(db: Executor, share_id: str) -> str | None:
-    found = await db.scalar("shares.mode", "SELECT chat ->> 'share_mode' FROM shared_chat WHERE id = :id", id=share_id)
+    found = await db.fetch_value(
+        "shares.mode", "SELECT chat ->> 'share_mode' FROM shared_chat WHERE id = :id", id=share_id
+    )
     return None if found is None else str(found)
 
 
@@ -105,7 +107,7 @@ async def set_mode(db: Database, share_id: str, mode: str | None) -> None:
         source = _Source(shared.title or "New Chat", shared.chat)
         if mode is None and await mode_of(tx, share_id) == "continue":
             text = "SELECT title, chat FROM chat WHERE id = :id"
-            source = await tx.first(_Source, "shares.source", text, id=shared.chat_id) or source
+            source = await tx.fetch_first(_Source, "shares.source", text, id=shared.chat_id) or source
         await tx.execute(
             "shares.set_mode",
             "UPDATE shared_chat SET chat = :chat, title = :title WHERE id = :id",
@@ -128,11 +130,13 @@ async def unshare(db: Database, chat_ids: list[str]) -> None:
 
 
 async def shared_ids(db: Executor, user_id: str) -> list[str]:
-    return await db.all(str, "shares.ids", "SELECT chat_id FROM shared_chat WHERE user_id = :user_id", user_id=user_id)
+    return await db.fetch_all(
+        str, "shares.ids", "SELECT chat_id FROM shared_chat WHERE user_id = :user_id", user_id=user_id
+    )
 
 
 async def open_to_anyone(db: Executor, chat_id: str) -> bool:
     """Whether strangers may read a share."""
     text = """SELECT 1 FROM access_grant WHERE resource_type = 'shared_chat' AND resource_id = :id
               AND principal_type = 'anyone' AND permission = 'read'"""
-    return bool(await db.scalar("shares.open", text, id=chat_id))
+    return bool(await db.fetch_value("shares.open", text, id=chat_id))

@@ -246,8 +246,8 @@ async def ids(
     """
     where = f"user_id = :user_id AND {VISIBLE[db.dialect]} AND updated_at > :since"
     known = {"user_id": user_id, "since": since or -1}
-    (total,) = await db.all_long(int, "stats.total", f"SELECT count(*) FROM chat WHERE {where}", **known)
-    found = await db.all_long(
+    (total,) = await db.fetch_all_in_thread(int, "stats.total", f"SELECT count(*) FROM chat WHERE {where}", **known)
+    found = await db.fetch_all_in_thread(
         str,
         "stats.ids",
         f"""SELECT id FROM chat WHERE {where} ORDER BY updated_at {"ASC" if oldest_first else "DESC"}, id
@@ -290,5 +290,5 @@ async def export_one(db: Database, chat_id: str) -> Exported | None:
 
 
 async def _some(db: Database, chat_ids: list[str]) -> list[_Chat]:
-    known = {row.id: row for row in await db.all_long(_Chat, "stats.chats", _CHATS, ids=chat_ids)}
+    known = {row.id: row for row in await db.fetch_all_in_thread(_Chat, "stats.chats", _CHATS, ids=chat_ids)}
     return [known[one] for one in chat_ids if one in known]

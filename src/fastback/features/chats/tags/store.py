@@ -34,7 +34,7 @@ async def _meta(db: Executor, chat_id: str, *, lock: bool = False) -> _Meta | No
     """`lock`: within a transaction, so that nobody else changes it until that has ended."""
     locking = " FOR UPDATE" if lock and db.dialect == "postgres" else ""
     text = f"SELECT user_id, meta FROM chat WHERE id = :id{locking}"
-    return await db.first(_Meta, "tags.meta", text, id=chat_id)
+    return await db.fetch_first(_Meta, "tags.meta", text, id=chat_id)
 
 
 async def _write(tx: Executor, chat_id: str, meta: dict[str, Any]) -> None:
@@ -68,7 +68,7 @@ async def drop_unused(db: Database, user_id: str, ids: list[str]) -> None:
     if not ids:
         return
     async with db.transaction(long=True) as tx:
-        used = await tx.all(str, "tags.used", _USED[tx.dialect], user_id=user_id, ids=ids)
+        used = await tx.fetch_all(str, "tags.used", _USED[tx.dialect], user_id=user_id, ids=ids)
         await tx.execute(
             "tags.drop",
             "DELETE FROM tag WHERE user_id = :user_id AND id = ANY(:ids)",
@@ -93,7 +93,7 @@ async def ensure(db: Database, user_id: str, names: list[str]) -> None:
 
 async def archived_ids(db: Database, user_id: str) -> list[str]:
     """Ids of the tags that a user's archived chats carry."""
-    metas = await db.all_long(
+    metas = await db.fetch_all_in_thread(
         _Tagged, "tags.archived", "SELECT meta FROM chat WHERE user_id = :user_id AND archived = TRUE", user_id=user_id
     )
     return sorted({one for row in metas for one in ids_in(row.meta)})
@@ -105,7 +105,7 @@ async def of_chat(db: Executor, chat_id: str, user_id: str) -> list[Tag]:
     ids = (row.meta or {}).get("tags") if row is not None else None
     if not isinstance(ids, list) or not ids:
         return []
-    rows = await db.all(
+    rows = await db.fetch_all(
         Tag,
         "tags.named",
         "SELECT id, name, user_id, meta FROM tag WHERE user_id = :user_id AND id = ANY(:ids)",
@@ -118,7 +118,7 @@ async def of_chat(db: Executor, chat_id: str, user_id: str) -> list[Tag]:
 
 async def of_user(db: Executor, user_id: str) -> list[Tag]:
     text = "SELECT id, name, user_id, meta FROM tag WHERE user_id = :user_id"
-    return await db.all(Tag, "tags.of_user", text, user_id=user_id)
+    return await db.fetch_all(Tag, "tags.of_user", text, user_id=user_id)
 
 
 async def set_all(db: Database, chat_id: str, user_id: str, names: list[str]) -> None:
