@@ -101,7 +101,7 @@ async def test_a_large_text_is_kept_changed_and_embedded(server: Server, ada: Pe
     again = (await send(ada, text.encode(), "again.txt")).ok()
     assert (await progress(ada, again["id"]))[-1] == {"status": "completed"}
     await server.services.get(VectorStore).drop(f"file-{again['id']}")
-    await store.change(server.services.get(Database), again["id"], hash=None)
+    await store.update_file(server.services.get(Database), again["id"], hash=None)
     knowledge = await make(ada)
     (await ada.post(f"{KNOWLEDGE}/{knowledge}/file/add", {"file_id": again["id"]})).ok()
     assert [hit.text for hit in await chunks(server, knowledge)] == [hit.text for hit in found]
@@ -113,7 +113,7 @@ async def test_the_server_holds_little_of_a_large_text(server: Server, ada: Pers
     text = LINE * 200_000
     made = (await send(ada, text.encode(), process=False)).ok()
     db = server.services.get(Database)
-    file = await store.brief(db, made["id"])
+    file = await store.find_file(db, made["id"])
     assert file is not None
     asking = RequestContext(user=User(ada.id, "ada@example.com", "Ada", "admin"))
     tracemalloc.start()
@@ -394,7 +394,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(server: Server, ada: Per
 async def test_a_file_is_read_again_after_the_server_was_stopped(server: Server, ada: Person) -> None:
     made = await upload(ada)
     db = server.services.get(Database)
-    await store.change(db, made["id"], data={"status": "processing", "content": None})
+    await store.update_file(db, made["id"], data={"status": "processing", "content": None})
     await server.services.get(Processing).resume()
     assert (await progress(ada, made["id"]))[-1] == {"status": "completed"}
     assert (await ada.get(f"{FILES}/{made['id']}/data/content")).ok() == {"content": "Herons stand on one leg."}

@@ -10,7 +10,7 @@ from conftest import Person, Server
 from fastback.access.identity import User
 from fastback.completions.image_storage import KeptPictures
 from fastback.features.files.access import FileAccess
-from fastback.features.files.uploads import Uploads
+from fastback.features.files.uploads import UploadService
 from fastback.kit.db import Database
 from page import open_page
 from uploads import send
@@ -77,7 +77,7 @@ async def open_models(ada: Person) -> None:
 async def test_pictures_inside_an_answer_become_files(server: Server, ada: Person, bob: Person) -> None:
     services = server.services
     db, access = services.get(Database), services.get(FileAccess)
-    keeper = KeptPictures(db, services.get(Uploads), access)
+    keeper = KeptPictures(db, services.get(UploadService), access)
     chat = (await bob.post("/api/v1/chats/new", {"chat": {"title": "t", "history": {"messages": {}}}})).ok()["id"]
     who = User(bob.id, "bob@example.com", "Bob", "user")
 
@@ -92,7 +92,7 @@ async def test_pictures_inside_an_answer_become_files(server: Server, ada: Perso
     assert text.startswith("One ![a](/api/v1/files/") and text.endswith(f"/content) and {small}.")
     address = text[text.index("(") + 1 : text.index(")")]
     assert (await bob.get(address)).body == PICTURE
-    linked = await db.scalar("tests.linked", "SELECT message_id FROM chat_file WHERE chat_id = :id", id=chat)
+    linked = await db.fetch_value("tests.linked", "SELECT message_id FROM chat_file WHERE chat_id = :id", id=chat)
     assert linked == "m"
     broken = answer(f"![a](data:image/png;base64,{'A' * 1001})")
     assert await keeper.kept(broken, chat, "m", who) == broken

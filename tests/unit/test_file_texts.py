@@ -16,11 +16,11 @@ LONG = "Störche – 日本\n" * (spool.PIECE // 4)
 @pytest.mark.parametrize("said", [[], [""], ["", ""], ["one"], ["one", "", "two"], [LONG, "", "a\x00b", LONG]])
 def test_what_documents_say_together(tmp_path: Path, said: list[str]) -> None:
     spool.write(tmp_path / "spool", [({"page": number}, text) for number, text in enumerate(said)])
-    found = text_files.joined(tmp_path / "spool", tmp_path / "text")
+    found = text_files.join_spool_texts(tmp_path / "spool", tmp_path / "text")
     kept = (tmp_path / "text").read_bytes()
-    assert kept.decode() == text_files.storable(" ".join(said))
-    assert found == hashlib.sha256(kept).hexdigest() == text_files.hash_of(kept.decode())
-    text_files.write(tmp_path / "again", kept.decode())
+    assert kept.decode() == text_files.make_storable(" ".join(said))
+    assert found == hashlib.sha256(kept).hexdigest() == text_files.hash_text(kept.decode())
+    text_files.write_text(tmp_path / "again", kept.decode())
     assert (tmp_path / "again").read_bytes() == kept
-    assert text_files.document(tmp_path / "again", tmp_path / "spool") == found
+    assert text_files.write_document_spool(tmp_path / "again", tmp_path / "spool") == found
     assert list(spool.read(tmp_path / "spool")) == [({}, kept.decode())]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from buckets import bucket_server, client
-from fastback.features.files.storage_config import storage_of
+from fastback.features.files.storage_config import create_storage
 from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
 from fastback.kit.storage.local import LocalStorage
 from fastback.kit.storage.spool import PREFIX, remove_left
@@ -37,7 +37,7 @@ def bucket(url: str, directory: Path, **more: object) -> Storage:
         "upload_dir": str(directory),
         **more,
     }
-    return storage_of(Settings(**chosen))  # type: ignore[arg-type]
+    return create_storage(Settings(**chosen))  # type: ignore[arg-type]
 
 
 @pytest.fixture(params=["local", "cached", "uncached"])
@@ -177,16 +177,16 @@ def test_a_provider_that_is_not_told_enough_ends_the_start(tmp_path: Path) -> No
         ("azure", "AZURE_STORAGE_ENDPOINT"),
     ):
         with pytest.raises(SettingsError, match=variable):
-            storage_of(Settings(storage_provider=provider, upload_dir=str(tmp_path)))
+            create_storage(Settings(storage_provider=provider, upload_dir=str(tmp_path)))
 
 
 async def test_paths_of_the_other_providers(tmp_path: Path) -> None:
     """Nobody runs such a server here: what is asked of them goes to a stand-in of the same library."""
     from obstore.store import MemoryStore
 
-    google = storage_of(Settings(storage_provider="gcs", gcs_bucket_name="b", upload_dir=str(tmp_path)))
+    google = create_storage(Settings(storage_provider="gcs", gcs_bucket_name="b", upload_dir=str(tmp_path)))
     endpoint = "https://account.blob.core.windows.net"
-    microsoft = storage_of(
+    microsoft = create_storage(
         Settings(
             storage_provider="azure",
             azure_storage_endpoint=endpoint,

@@ -16,7 +16,7 @@ import aiohttp
 from fastback.access.identity import User
 from fastback.features.files import store
 from fastback.features.files.access import FileAccess
-from fastback.features.files.store import Brief
+from fastback.features.files.store import FileSummary
 from fastback.kit.db import Database
 from fastback.kit.storage import Storage, StorageError
 from fastback.retrieval.web.fetching import Fetching
@@ -81,9 +81,13 @@ class Pictures:
     async def _found(self, urls: set[str], user: User) -> dict[str, str]:
         """The data URLs of those that can be had."""
         ids = {url: _file_id(url) for url in urls if not url.startswith("http")}
-        files = {file.id: file for file in await store.briefs(self._db, list(set(ids.values())))}
+        files = {file.id: file for file in await store.list_files(self._db, list(set(ids.values())))}
         others = [file.id for file in files.values() if file.user_id != user.id]
-        readable = set(files) if user.is_admin else set(files) - set(others) | await self._access.those(user, others)
+        readable = (
+            set(files)
+            if user.is_admin
+            else set(files) - set(others) | await self._access.list_accessible_ids(user, others)
+        )
         found: dict[str, str] = {}
         for url in urls:  # one after the other: each is held whole
             file = files.get(ids.get(url, ""))
@@ -101,7 +105,7 @@ class Pictures:
                 found[url] = made
         return found
 
-    async def _of_file(self, file: Brief) -> str | None:
+    async def _of_file(self, file: FileSummary) -> str | None:
         path = file.path or ""
         opened = await self._storage.open(path)
         if opened is None or opened.size > LARGEST:

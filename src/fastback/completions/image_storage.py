@@ -13,7 +13,7 @@ from fastback.access.identity import User
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import attachments
 from fastback.features.files.access import FileAccess
-from fastback.features.files.uploads import Uploads
+from fastback.features.files.uploads import UploadService
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
 
@@ -27,7 +27,7 @@ _PICTURE = re.compile(r"!\[([^\[\]]*)\]\((data:(image/[\w.+-]+);base64,([A-Za-z0
 class KeptPictures:
     """Puts files in the place of pictures."""
 
-    def __init__(self, db: Database, uploads: Uploads, access: FileAccess) -> None:
+    def __init__(self, db: Database, uploads: UploadService, access: FileAccess) -> None:
         self._db = db
         self._uploads = uploads
         self._access = access
@@ -66,7 +66,7 @@ class KeptPictures:
             content = await asyncio.to_thread(base64.b64decode, encoded)
             name = f"generated-image{mimetypes.guess_extension(kind) or '.png'}"
             about = {"chat_id": chat_id, "message_id": message_id}
-            file = await self._uploads.made(content, name, kind, user, about)
+            file = await self._uploads.save_generated(content, name, kind, user, about)
         except (binascii.Error, HttpError):
             return None
         found.append(file.id)

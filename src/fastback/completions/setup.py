@@ -26,7 +26,7 @@ from fastback.features.chats.messages import recovery
 from fastback.features.chats.messages.context_usage import ContextUsage
 from fastback.features.chats.turn_events import ChatWatchers
 from fastback.features.files.access import FileAccess
-from fastback.features.files.uploads import Uploads
+from fastback.features.files.uploads import UploadService
 from fastback.features.folders.files import Readable
 from fastback.features.knowledge.external import Connections
 from fastback.features.memories.recall import Recall
@@ -121,7 +121,7 @@ def _kept_pictures(services: Services) -> KeptPictures | None:
     settings = services.get(Settings)
     if not settings.enable_chat_response_base64_image_url_conversion:
         return None
-    return KeptPictures(services.get(Database), services.get(Uploads), services.get(FileAccess))
+    return KeptPictures(services.get(Database), services.get(UploadService), services.get(FileAccess))
 
 
 def _pictures(services: Services) -> Pictures:

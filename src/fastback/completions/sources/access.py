@@ -199,7 +199,7 @@ class Reader:
         foreign = [
             row.id for row in rows if not (user.is_admin or row.user_id == user.id or ("file", row.id) in delegated)
         ]
-        closed = set(foreign) - await self._files.those(user, foreign) if foreign else set()
+        closed = set(foreign) - await self._files.list_accessible_ids(user, foreign) if foreign else set()
         return {row.id: row for row in rows if row.id not in closed}
 
     async def _texts(self, ids: list[str]) -> dict[str, str]:

@@ -74,11 +74,15 @@ class FileAccess:
         self._grants = grants
         self._chats = chats
 
-    async def may(self, user: User, file: OwnedFile, permission: str) -> bool:
+    async def can_access(self, user: User, file: OwnedFile, permission: str) -> bool:
         """Whether a user may read or write (`permission`) a file: administrators and its owner always."""
-        return user.is_admin or file.user_id == user.id or bool(await self.those(user, [file.id], permission))
+        return (
+            user.is_admin
+            or file.user_id == user.id
+            or bool(await self.list_accessible_ids(user, [file.id], permission))
+        )
 
-    async def those(self, user: User, ids: Collection[str], permission: str = "read") -> set[str]:
+    async def list_accessible_ids(self, user: User, ids: Collection[str], permission: str = "read") -> set[str]:
         """The files that exist and that a user may read or write, being no administrator."""
         if not ids:
             return set()
@@ -96,7 +100,7 @@ class FileAccess:
                 found.add(file_id)
         return found
 
-    async def into_channel(self, channel_id: str, file_id: str, user: User) -> None:
+    async def add_to_channel(self, channel_id: str, file_id: str, user: User) -> None:
         """Put a file into a channel; nothing happens where the user is not in it."""
         await self._db.execute(
             "files.into_channel",

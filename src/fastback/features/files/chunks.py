@@ -15,8 +15,9 @@ from fastback import messages
 from fastback.access.activity import Happened
 from fastback.access.identity import User
 from fastback.config import Config
+from fastback.config.keys.retrieval import RAG_BYPASS_EMBEDDING_AND_RETRIEVAL
 from fastback.features.files import store, text_files
-from fastback.features.files.store import Brief
+from fastback.features.files.store import FileSummary
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.workers import spool
@@ -26,21 +27,21 @@ from fastback.retrieval.interfaces import Embedder, Metadata, RetrievalError, Sp
 from fastback.retrieval.vectors.metadata import ANY_OF, stored
 
 #: Collections that are deleted at the same time: a store may be a server far away.
-_AT_ONCE = 8
+_PARALLEL_DROPS = 8
 
 
-def own_collection(file_id: str) -> str:
+def get_collection_name(file_id: str) -> str:
     """The name of the collection that holds a file alone."""
     return f"file-{file_id}"
 
 
-def metadata_of(file: Brief) -> Metadata:
+def build_chunk_metadata(file: FileSummary) -> Metadata:
     """What each chunk of a file says of it."""
-    about: dict[str, Any] = dict(file.meta or {})
-    told = about.pop("data", None)
+    metadata: dict[str, Any] = dict(file.meta or {})
+    upload_metadata = metadata.pop("data", None)
     return {
-        **(told if isinstance(told, dict) else {}),
-        **about,
+        **(upload_metadata if isinstance(upload_metadata, dict) else {}),
+        **metadata,
         "name": file.filename,
         "created_by": file.user_id,
         "file_id": file.id,
@@ -61,15 +62,15 @@ class FileChunks:
         self._indexer = indexer
         self._bus = bus
 
-    async def put(
+    async def add_file(
         self,
-        file: Brief,
+        file: FileSummary,
         collection: str,
         user: User,
         *,
         ctx: RequestContext | None = None,
-        complete: bool = True,
-        named: bool = True,
+        mark_completed: bool = True,
+        record_collection: bool = True,
     ) -> None:
         """Put a file that has been read into a collection; chunks of it that are there already go.
 
@@ -78,74 +79,82 @@ class FileChunks:
         Raises:
             RetrievalError: it has no text, its text is there in another file, or it cannot be embedded.
         """
-        bypassed = self._config.flag("rag.bypass_embedding_and_retrieval")
+        bypasses_embedding = self._config.flag(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
         try:
-            known = file.hash or await self._hash(file.id)
-            if not bypassed:
-                await self._copied(file, collection, known, ctx)
+            text_hash = file.hash or await self._compute_hash(file.id)
+            if not bypasses_embedding:
+                await self._copy_chunks(file, collection, text_hash, ctx)
         except RetrievalError as error:
-            failed = {"collection_name": collection, "filename": file.filename, "message": f"{file.filename}: {error}"}
-            await self._bus.publish(Happened("retrieval.content.process_failed", user, file.id, "file", failed))
+            event_data = {
+                "collection_name": collection,
+                "filename": file.filename,
+                "message": f"{file.filename}: {error}",
+            }
+            await self._bus.publish(Happened("retrieval.content.process_failed", user, file.id, "file", event_data))
             raise
-        meta = {"collection_name": collection} if named and not bypassed else None
-        data = {"status": "completed", "error": None} if complete else None
-        await store.change(self._db, file.id, data=data, meta=meta, hash=known)
-        told = {"collection_name": None if bypassed else collection, "filename": file.filename}
-        await self._bus.publish(Happened("retrieval.content.processed", user, file.id, "file", told))
+        meta = {"collection_name": collection} if record_collection and not bypasses_embedding else None
+        data = {"status": "completed", "error": None} if mark_completed else None
+        await store.update_file(self._db, file.id, data=data, meta=meta, hash=text_hash)
+        event_payload = {"collection_name": None if bypasses_embedding else collection, "filename": file.filename}
+        await self._bus.publish(Happened("retrieval.content.processed", user, file.id, "file", event_payload))
 
-    async def _hash(self, file_id: str) -> str:
-        async with self._spooled(file_id) as (_, known):
-            return known
+    async def _compute_hash(self, file_id: str) -> str:
+        async with self._spool_text(file_id) as (_, text_hash):
+            return text_hash
 
     @asynccontextmanager
-    async def _spooled(self, file_id: str) -> AsyncIterator[tuple[str, str]]:
+    async def _spool_text(self, file_id: str) -> AsyncIterator[tuple[str, str]]:
         """The text of a file as a spool with one document, and its hash. Raises: RetrievalError: there is none."""
-        async with spool.spool() as whole, spool.spool() as documents:
-            if not await store.content_into(self._db, file_id, whole):
+        async with spool.spool() as text_path, spool.spool() as spool_path:
+            if not await store.write_text_to(self._db, file_id, text_path):
                 raise RetrievalError(messages.EMPTY_CONTENT)
-            known = await asyncio.to_thread(text_files.document, whole, documents)
-            yield documents, known
+            text_hash = await asyncio.to_thread(text_files.write_document_spool, text_path, spool_path)
+            yield spool_path, text_hash
 
-    async def _copied(self, file: Brief, collection: str, known: str, ctx: RequestContext | None) -> None:
-        twin = await self._vectors.find(collection, {"hash": known}, 1)
-        if twin and twin[0].metadata.get("file_id") != file.id:
+    async def _copy_chunks(
+        self, file: FileSummary, collection: str, text_hash: str, ctx: RequestContext | None
+    ) -> None:
+        duplicates = await self._vectors.find(collection, {"hash": text_hash}, 1)
+        if duplicates and duplicates[0].metadata.get("file_id") != file.id:
             raise RetrievalError(messages.DUPLICATE_CONTENT)
-        own = own_collection(file.id)
-        if not await self._is_current(own, file.id):
-            await self._made_anew(file, own, known, ctx)
-        before = [hit.id for hit in await self._vectors.find(collection, {"file_id": file.id})]
-        extra = {"file_id": file.id, "name": file.filename, "hash": known}
-        await self._vectors.copy(own, collection, {"file_id": file.id}, extra)
-        if before:
-            await self._vectors.delete(collection, ids=before)
+        file_collection = get_collection_name(file.id)
+        if not await self._has_current_vectors(file_collection, file.id):
+            await self._rebuild_file_collection(file, file_collection, text_hash, ctx)
+        replaced_ids = [hit.id for hit in await self._vectors.find(collection, {"file_id": file.id})]
+        extra = {"file_id": file.id, "name": file.filename, "hash": text_hash}
+        await self._vectors.copy(file_collection, collection, {"file_id": file.id}, extra)
+        if replaced_ids:
+            await self._vectors.delete(collection, ids=replaced_ids)
 
-    async def _is_current(self, own: str, file_id: str) -> bool:
+    async def _has_current_vectors(self, file_collection: str, file_id: str) -> bool:
         """Whether the file has chunks with vectors of today's model."""
-        found = await self._vectors.find(own, {"file_id": file_id}, 1)
-        if not found:
+        chunks = await self._vectors.find(file_collection, {"file_id": file_id}, 1)
+        if not chunks:
             return False
-        embedded = found[0].metadata.get("embedding_config")
-        wanted = stored({"embedding_config": self._embedder.signature}).get("embedding_config")
+        chunk_signature = chunks[0].metadata.get("embedding_config")
+        current_signature = stored({"embedding_config": self._embedder.signature}).get("embedding_config")
         # Chunks that do not say what made them are believed.
-        return embedded is None or embedded == wanted
+        return chunk_signature is None or chunk_signature == current_signature
 
-    async def _made_anew(self, file: Brief, own: str, known: str, ctx: RequestContext | None) -> None:
-        extra = {"file_id": file.id, "name": file.filename, "hash": known}
-        async with self._spooled(file.id) as (path, _):
-            documents = Spooled(path, lambda _: metadata_of(file))
-            await self._indexer.index(own, documents, extra, overwrite=True, ctx=ctx)
+    async def _rebuild_file_collection(
+        self, file: FileSummary, file_collection: str, text_hash: str, ctx: RequestContext | None
+    ) -> None:
+        extra = {"file_id": file.id, "name": file.filename, "hash": text_hash}
+        async with self._spool_text(file.id) as (path, _):
+            documents = Spooled(path, lambda _: build_chunk_metadata(file))
+            await self._indexer.index(file_collection, documents, extra, overwrite=True, ctx=ctx)
 
-    async def take_out(self, collection: str, file_ids: Sequence[str]) -> None:
+    async def remove_files(self, collection: str, file_ids: Sequence[str]) -> None:
         """Delete the chunks of files from a collection."""
         if file_ids:
             await self._vectors.delete(collection, where={"file_id": {ANY_OF: list(file_ids)}})
 
-    async def forget(self, file_ids: Sequence[str]) -> None:
+    async def drop_file_collections(self, file_ids: Sequence[str]) -> None:
         """Delete the files' own collections: the next who needs their chunks makes them anew, from their texts."""
-        gate = asyncio.Semaphore(_AT_ONCE)
+        semaphore = asyncio.Semaphore(_PARALLEL_DROPS)
 
-        async def one(file_id: str) -> None:
-            async with gate:
-                await self._vectors.drop(own_collection(file_id))
+        async def drop_collection(file_id: str) -> None:
+            async with semaphore:
+                await self._vectors.drop(get_collection_name(file_id))
 
-        await asyncio.gather(*(one(file_id) for file_id in file_ids))
+        await asyncio.gather(*(drop_collection(file_id) for file_id in file_ids))

@@ -6,62 +6,62 @@ from collections.abc import Sequence
 from pathlib import Path
 
 #: What counts as speech where nobody says.
-SPEECH = ("audio/*", "video/webm")
-_HEAD = 8192
+SPEECH_TYPES = ("audio/*", "video/webm")
+_HEAD_BYTES = 8192
 
 
-def _parsed(text: str) -> tuple[str, str, dict[str, str]]:
+def _parse_media_type(text: str) -> tuple[str, str, dict[str, str]]:
     """Type, subtype and parameters of a media type."""
-    kind, *rest = text.split(";")
-    first, _, second = kind.strip().lower().partition("/")
-    pairs = (one.partition("=") for one in rest)
-    return first, second, {name.strip(): value.strip() for name, _, value in pairs if name.strip() != "q"}
+    essence, *parameters = text.split(";")
+    main_type, _, subtype = essence.strip().lower().partition("/")
+    pairs = (parameter.partition("=") for parameter in parameters)
+    return main_type, subtype, {name.strip(): value.strip() for name, _, value in pairs if name.strip() != "q"}
 
 
-def matches(supported: Sequence[str], content_type: str) -> bool:
+def is_supported_type(supported: Sequence[str], content_type: str) -> bool:
     """Whether a media type is one of those supported, which may hold `*`; their parameters must be there, too.
 
     Of several that fit the closest one counts. Without any the kinds of speech are meant.
     """
-    wanted = [one for one in supported if "/" in one] or SPEECH
-    first, second, given = _parsed(content_type)
-    if not second:
+    patterns = [pattern for pattern in supported if "/" in pattern] or SPEECH_TYPES
+    main_type, content_subtype, parameters = _parse_media_type(content_type)
+    if not content_subtype:
         return False
     best: tuple[int, dict[str, str]] | None = None
-    for one in wanted:
-        kind, subtype, needed = _parsed(one)
-        if kind not in ("*", first) and first != "*":
+    for pattern in patterns:
+        pattern_type, pattern_subtype, required = _parse_media_type(pattern)
+        if pattern_type not in ("*", main_type) and main_type != "*":
             continue
-        if subtype not in ("*", second) and second != "*":
+        if pattern_subtype not in ("*", content_subtype) and content_subtype != "*":
             continue
-        closeness = 100 * (kind == first) + 10 * (subtype == second)
-        closeness += sum(given.get(name) == value for name, value in needed.items())
+        closeness = 100 * (pattern_type == main_type) + 10 * (pattern_subtype == content_subtype)
+        closeness += sum(parameters.get(name) == value for name, value in required.items())
         if best is None or closeness > best[0]:
-            best = closeness, needed
-    return best is not None and all(given.get(name) == value for name, value in best[1].items())
+            best = closeness, required
+    return best is not None and all(parameters.get(name) == value for name, value in best[1].items())
 
 
 def is_speech(supported: Sequence[str], content_type: str) -> bool:
     """Whether files of this type are written down, as `audio.stt.supported_content_types` says it."""
-    return matches(supported, content_type)
+    return is_supported_type(supported, content_type)
 
 
-def is_extracted(engine: str, supported: Sequence[str] | None, content_type: str) -> bool:
+def can_extract(engine: str, supported: Sequence[str] | None, content_type: str) -> bool:
     """Whether the engine of extraction takes pictures or films of this type.
 
     Without a list (None) only an external one takes them, all of them.
     """
     if supported is None:
         return engine == "external"
-    chosen = [one.strip() for one in supported if one.strip()]
-    return bool(engine and chosen and matches(chosen, content_type))
+    patterns = [pattern.strip() for pattern in supported if pattern.strip()]
+    return bool(engine and patterns and is_supported_type(patterns, content_type))
 
 
-def looks_like_text(path: Path) -> bool:
+def is_probably_text(path: Path) -> bool:
     """Whether a file begins as texts do. Some endings mislead: a program in TypeScript is said to be a film."""
     try:
-        with path.open("rb") as opened:
-            head = opened.read(_HEAD)
+        with path.open("rb") as source:
+            head = source.read(_HEAD_BYTES)
     except OSError:
         return False
     return bool(head) and b"\x00" not in head

@@ -19,9 +19,15 @@ from fastback.access.activity import Happened
 from fastback.access.grants import Grants
 from fastback.access.identity import User
 from fastback.config import Config
+from fastback.config.keys.audio import AUDIO_STT_SUPPORTED_CONTENT_TYPES
+from fastback.config.keys.retrieval import (
+    RAG_BYPASS_EMBEDDING_AND_RETRIEVAL,
+    RAG_CONTENT_EXTRACTION_ENGINE,
+    RAG_CONTENT_EXTRACTION_SUPPORTED_MEDIA_MIME_TYPES,
+)
 from fastback.features.files import media_types, store, text_files
-from fastback.features.files.chunks import FileChunks, metadata_of, own_collection
-from fastback.features.files.store import Brief, Status
+from fastback.features.files.chunks import FileChunks, build_chunk_metadata, get_collection_name
+from fastback.features.files.store import FileSummary, ProcessingStatus
 from fastback.features.knowledge import directories
 from fastback.features.knowledge import store as knowledge
 from fastback.kit.bus import Bus
@@ -75,10 +81,10 @@ class _Reading:
 
     def __init__(self) -> None:
         #: None where only the database knows.
-        self.status: Status | None = None
+        self.status: ProcessingStatus | None = None
         self.changed = asyncio.Event()
 
-    def tell(self, status: Status | None) -> None:
+    def tell(self, status: ProcessingStatus | None) -> None:
         self.status = status
         self.changed.set()
         self.changed = asyncio.Event()
@@ -116,7 +122,7 @@ class Processing:
 
     # --- an upload, from beginning to end
 
-    def start(self, file: Brief, metadata: dict[str, Any], user: User, ctx: RequestContext) -> asyncio.Task[None]:
+    def start(self, file: FileSummary, metadata: dict[str, Any], user: User, ctx: RequestContext) -> asyncio.Task[None]:
         """Read an uploaded file beside the request; what becomes of it is told in its row."""
         task = asyncio.get_running_loop().create_task(self._upload(file, metadata, user, ctx))
         reading = self._readings.setdefault(file.id, _Reading())
@@ -145,7 +151,7 @@ class Processing:
         for file_id in list(self._running):
             await self.stop(file_id)
 
-    async def _upload(self, file: Brief, metadata: dict[str, Any], user: User, ctx: RequestContext) -> None:
+    async def _upload(self, file: FileSummary, metadata: dict[str, Any], user: User, ctx: RequestContext) -> None:
         try:
             async with self._turns:
                 await self._tell(file.id, "processing")
@@ -166,21 +172,21 @@ class Processing:
         fields = {"status": status} if status == "processing" else {"status": status, "error": error}
         # Without a hash the same content may be uploaded again.
         columns = {"hash": None} if status == "failed" else {}
-        await store.change(self._db, file_id, data=fields, **columns)
-        self._changed(file_id, Status(status, error))
+        await store.update_file(self._db, file_id, data=fields, **columns)
+        self._changed(file_id, ProcessingStatus(status, error))
 
-    def _changed(self, file_id: str, status: Status) -> None:
+    def _changed(self, file_id: str, status: ProcessingStatus) -> None:
         reading = self._readings.get(file_id)
         if reading is not None:
             reading.tell(status)
 
-    async def _read(self, file: Brief, user: User, ctx: RequestContext, *, complete: bool) -> bool:
+    async def _read(self, file: FileSummary, user: User, ctx: RequestContext, *, complete: bool) -> bool:
         """Whether its row says that all is done, as it shall with `complete`.
 
         Raises: RetrievalError, StorageError, HttpError.
         """
         kind = await self._kind(file)
-        if kind and media_types.is_speech(self._config.items("audio.stt.supported_content_types"), kind):
+        if kind and media_types.is_speech(self._config.items(AUDIO_STT_SUPPORTED_CONTENT_TYPES), kind):
             raise RetrievalError(NO_SPEECH)
         if kind and kind.startswith(("image/", "video/")) and not self._is_extracted(kind):
             if kind.startswith("image/"):
@@ -189,23 +195,25 @@ class Processing:
         await self.index(file, user, ctx=ctx, complete=complete)
         return complete
 
-    async def _kind(self, file: Brief) -> str | None:
+    async def _kind(self, file: FileSummary) -> str | None:
         kind = (file.meta or {}).get("content_type")
         if not isinstance(kind, str) or not kind:
             return None
         if kind.startswith(("image/", "video/")) and file.path:
             async with self._storage.local(file.path) as place:
-                if await asyncio.to_thread(media_types.looks_like_text, place):
+                if await asyncio.to_thread(media_types.is_probably_text, place):
                     return "text/plain"
         return kind
 
     def _is_extracted(self, kind: str) -> bool:
-        supported = self._config.get("rag.content_extraction.supported_media_mime_types")
+        supported = self._config.get(RAG_CONTENT_EXTRACTION_SUPPORTED_MEDIA_MIME_TYPES)
         chosen = supported.split(",") if isinstance(supported, str) else supported
-        engine = self._config.text("rag.content_extraction_engine")
-        return media_types.is_extracted(engine, chosen if isinstance(chosen, list) else None, kind)
+        engine = self._config.text(RAG_CONTENT_EXTRACTION_ENGINE)
+        return media_types.can_extract(engine, chosen if isinstance(chosen, list) else None, kind)
 
-    async def _into_knowledge(self, file: Brief, metadata: dict[str, Any], user: User, ctx: RequestContext) -> None:
+    async def _into_knowledge(
+        self, file: FileSummary, metadata: dict[str, Any], user: User, ctx: RequestContext
+    ) -> None:
         """Put a file into the knowledge it was uploaded for; nothing where its owner may not write there."""
         knowledge_id = str(metadata["knowledge_id"])
         row = await knowledge.get(self._db, knowledge_id)
@@ -220,17 +228,17 @@ class Processing:
         if directory and await directories.get(self._db, knowledge_id, directory) is None:
             log.warning("knowledge %s has no directory %s", knowledge_id, directory)
             directory = None
-        fresh = await store.brief(self._db, file.id)
+        fresh = await store.find_file(self._db, file.id)
         if fresh is None:
             raise RetrievalError(messages.NOT_FOUND)
-        await self._chunks.put(fresh, knowledge_id, user, ctx=ctx, complete=False)
+        await self._chunks.add_file(fresh, knowledge_id, user, ctx=ctx, mark_completed=False)
         await knowledge.link(self._db, knowledge_id, file.id, user.id, directory)
 
     # --- a file's text
 
     async def index(
         self,
-        file: Brief,
+        file: FileSummary,
         user: User,
         *,
         content: str | None = None,
@@ -248,7 +256,7 @@ class Processing:
         """
         try:
             if collection and not content:
-                await self._chunks.put(file, collection, user, ctx=ctx, complete=complete)
+                await self._chunks.add_file(file, collection, user, ctx=ctx, mark_completed=complete)
                 return Indexed(collection if self._embeds else None)
             return await self._indexed(file, user, content, collection, ctx, complete)
         except RetrievalError as error:
@@ -262,61 +270,61 @@ class Processing:
 
     @property
     def _embeds(self) -> bool:
-        return not self._config.flag("rag.bypass_embedding_and_retrieval")
+        return not self._config.flag(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
 
     async def _indexed(
         self,
-        file: Brief,
+        file: FileSummary,
         user: User,
         content: str | None,
         collection: str | None,
         ctx: RequestContext | None,
         complete: bool,
     ) -> Indexed:
-        target = (collection or own_collection(file.id)) if self._embeds else None
+        target = (collection or get_collection_name(file.id)) if self._embeds else None
         if content:
-            await self._vectors.drop(own_collection(file.id))
+            await self._vectors.drop(get_collection_name(file.id))
         done: dict[str, str | None] = {"status": "completed", "error": None} if complete else {}
         async with self._said(file, content, ctx) as said:
             # Each change writes the row anew, with its text: as few as there can be.
             if target is None:
-                await store.change(self._db, file.id, data={"content": said.text, **done}, hash=said.hash)
+                await store.update_file(self._db, file.id, data={"content": said.text, **done}, hash=said.hash)
             else:
-                await store.change(self._db, file.id, data={"content": said.text})
+                await store.update_file(self._db, file.id, data={"content": said.text})
                 extra = {"file_id": file.id, "name": file.filename, "hash": said.hash}
                 await self._indexer.index(target, said.documents, extra, add=collection is not None, ctx=ctx)
                 named = {"collection_name": target}
-                await store.change(self._db, file.id, data=done, meta=named, hash=said.hash)
+                await store.update_file(self._db, file.id, data=done, meta=named, hash=said.hash)
         if complete:
-            self._changed(file.id, Status("completed", None))
+            self._changed(file.id, ProcessingStatus("completed", None))
         await self._told(file, user, target)
         return Indexed(target)
 
     @asynccontextmanager
-    async def _said(self, file: Brief, content: str | None, ctx: RequestContext | None) -> AsyncIterator[_Said]:
+    async def _said(self, file: FileSummary, content: str | None, ctx: RequestContext | None) -> AsyncIterator[_Said]:
         """What a file says: its new text, or as the configured engine reads it, or what it said."""
         if content or not file.path:
-            text = content or await store.content(self._db, file.id) or ""
-            document = Document(text.replace("<br/>", "\n") if content else text, metadata_of(file))
-            text = await asyncio.to_thread(text_files.storable, text)
-            yield _Said([document], text, await asyncio.to_thread(text_files.hash_of, text))
+            text = content or await store.find_text(self._db, file.id) or ""
+            document = Document(text.replace("<br/>", "\n") if content else text, build_chunk_metadata(file))
+            text = await asyncio.to_thread(text_files.make_storable, text)
+            yield _Said([document], text, await asyncio.to_thread(text_files.hash_text, text))
             return
         kind = (file.meta or {}).get("content_type")
         async with spool.spool() as documents, spool.spool() as whole:
             async with self._storage.local(file.path) as place:
                 known = kind if isinstance(kind, str) else None
                 await self._extractor.spool(place, file.filename, known, documents, ctx=ctx)
-            found = await asyncio.to_thread(text_files.joined, documents, whole)
-            yield _Said(Spooled(documents, partial(_described, metadata_of(file))), Path(whole), found)
+            found = await asyncio.to_thread(text_files.join_spool_texts, documents, whole)
+            yield _Said(Spooled(documents, partial(_described, build_chunk_metadata(file))), Path(whole), found)
 
-    async def _told(self, file: Brief, user: User, collection: str | None) -> None:
+    async def _told(self, file: FileSummary, user: User, collection: str | None) -> None:
         data = {"collection_name": collection, "filename": file.filename}
         await self._bus.publish(Happened("retrieval.content.processed", user, file.id, "file", data))
 
-    async def _failed(self, file: Brief, user: User, error: str, collection: str | None) -> None:
+    async def _failed(self, file: FileSummary, user: User, error: str, collection: str | None) -> None:
         await self._tell(file.id, "failed", error)
         data = {
-            "collection_name": collection or own_collection(file.id),
+            "collection_name": collection or get_collection_name(file.id),
             "filename": file.filename,
             "message": f"{file.filename}: {error}",
         }
@@ -324,11 +332,11 @@ class Processing:
 
     # --- who waits for a file
 
-    async def status(self, file_id: str) -> Status | None:
+    async def status(self, file_id: str) -> ProcessingStatus | None:
         """How far a file is; None where there is no such file."""
         reading = self._readings.get(file_id)
         # A row with megabytes of text is not opened for that while it is known here.
-        return (reading and reading.status) or await store.status(self._db, file_id)
+        return (reading and reading.status) or await store.find_status(self._db, file_id)
 
     async def progress(self, file_id: str) -> AsyncIterator[dict[str, Any]]:
         """How far a file is, at once, when it changes and every second, until it is ready or failed."""
@@ -353,7 +361,7 @@ class Processing:
 
     async def resume(self) -> None:
         """Take up again the reading of files that a server which was stopped did not get to."""
-        for row in await store.unfinished(self._db, int(time.time()) - FRESH):
+        for row in await store.list_unfinished(self._db, int(time.time()) - FRESH):
             if row.file.id in self._running:
                 continue
             log.info("reading file %s again: the server was stopped meanwhile", row.file.id)

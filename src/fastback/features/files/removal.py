@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from fastback.features.files.chunks import FileChunks
-from fastback.features.files.store import Brief
+from fastback.features.files.store import FileSummary
 from fastback.kit.db import Database
 from fastback.kit.storage import Storage, StorageError
 from fastback.retrieval.interfaces import RetrievalError
@@ -27,7 +27,7 @@ class _Link(msgspec.Struct):
     file_id: str
 
 
-class FileRemoval:
+class FileDeletion:
     """Deletes files; who may do that is asked before."""
 
     def __init__(self, db: Database, storage: Storage, chunks: FileChunks) -> None:
@@ -35,7 +35,7 @@ class FileRemoval:
         self._storage = storage
         self._chunks = chunks
 
-    async def remove(self, files: Sequence[Brief]) -> None:
+    async def delete_files(self, files: Sequence[FileSummary]) -> None:
         """Delete files, and take them out of everything that refers to them by a row.
 
         The rows go first: what fails afterwards is logged, and leaves nothing that anybody would find.
@@ -61,18 +61,18 @@ class FileRemoval:
             await tx.execute("files.remove", "DELETE FROM file WHERE id = ANY(:ids)", ids=ids)
         return links
 
-    async def _chunks_of(self, files: Sequence[Brief], links: Sequence[_Link]) -> None:
+    async def _chunks_of(self, files: Sequence[FileSummary], links: Sequence[_Link]) -> None:
         lay: dict[str, list[str]] = {}
         for link in links:
             lay.setdefault(link.knowledge_id, []).append(link.file_id)
         try:
             for knowledge_id, file_ids in lay.items():
-                await self._chunks.take_out(knowledge_id, file_ids)
-            await self._chunks.forget([file.id for file in files])
+                await self._chunks.remove_files(knowledge_id, file_ids)
+            await self._chunks.drop_file_collections([file.id for file in files])
         except RetrievalError as error:
             log.warning("chunks of deleted files are left: %s", error)
 
-    async def _bytes(self, file: Brief, gate: asyncio.Semaphore) -> None:
+    async def _bytes(self, file: FileSummary, gate: asyncio.Semaphore) -> None:
         async with gate:
             try:
                 await self._storage.delete(file.path or "")

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.features.files.store import Listed
+from fastback.features.files.store import ListedFile
 
 
-def meta_shown(meta: dict[str, Any] | None) -> dict[str, Any] | None:
+def build_meta(meta: dict[str, Any] | None) -> dict[str, Any] | None:
     """A file's `meta` with the fields that are always there; a media type that is none is mended."""
     if meta is None:
         return None
-    kind = meta.get("content_type")
-    if isinstance(kind, list):
-        kind = next((one for one in kind if isinstance(one, str)), None)
-    elif not isinstance(kind, str):
-        kind = None
-    return {"name": meta.get("name"), **meta, "content_type": kind, "size": meta.get("size")}
+    content_type = meta.get("content_type")
+    if isinstance(content_type, list):
+        content_type = next((value for value in content_type if isinstance(value, str)), None)
+    elif not isinstance(content_type, str):
+        content_type = None
+    return {"name": meta.get("name"), **meta, "content_type": content_type, "size": meta.get("size")}
 
 
-def listed(row: Listed) -> dict[str, Any]:
+def build_list_item(row: ListedFile) -> dict[str, Any]:
     """A file in a list."""
     return {
         "id": row.id,
@@ -27,7 +27,7 @@ def listed(row: Listed) -> dict[str, Any]:
         "hash": row.hash,
         "filename": row.filename,
         "data": row.data,
-        "meta": meta_shown(row.meta),
+        "meta": build_meta(row.meta),
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }

@@ -11,11 +11,12 @@ from fastback import messages
 from fastback.access.activity import Happened
 from fastback.access.identity import User
 from fastback.config import Config
+from fastback.config.keys.retrieval import RAG_FILE_MAX_SIZE
 from fastback.features.files import store, text_files
 from fastback.features.files.access import FileAccess
-from fastback.features.files.chunks import FileChunks, own_collection
+from fastback.features.files.chunks import FileChunks, get_collection_name
 from fastback.features.files.processing import Processing
-from fastback.features.files.store import Brief
+from fastback.features.files.store import FileSummary
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http import BadRequest, HttpError, NotFound
@@ -31,7 +32,7 @@ _PARTLY_INDEXED = (
 )
 
 
-class Files:
+class FileService:
     """Changes files."""
 
     def __init__(
@@ -55,17 +56,17 @@ class Files:
         self._vectors = vectors
         self._bus = bus
 
-    async def found(self, file_id: str, user: User, permission: str = "read") -> Brief:
+    async def get_file(self, file_id: str, user: User, permission: str = "read") -> FileSummary:
         """A file that a user may read or write. Raises: NotFound, also where they may not."""
-        file = await store.brief(self.db, file_id)
-        if file is None or not await self.access.may(user, file, permission):
+        file = await store.find_file(self.db, file_id)
+        if file is None or not await self.access.can_access(user, file, permission):
             raise NotFound()
         return file
 
-    async def rename(self, file: Brief, name: str, user: User) -> None:
+    async def rename_file(self, file: FileSummary, name: str, user: User) -> None:
         """Raises: BadRequest: the file is gone, or the database does not take the name."""
         try:
-            renamed = await store.change(self.db, file.id, filename=name, meta={"name": name})
+            renamed = await store.update_file(self.db, file.id, filename=name, meta={"name": name})
         except DatabaseError as error:
             log.error("file %s cannot be renamed: %s", file.id, error)
             renamed = False
@@ -73,7 +74,7 @@ class Files:
             raise BadRequest(messages.default("Error renaming file"))
         await self._bus.publish(Happened("file.renamed", user, file.id, data={"filename": name}))
 
-    async def set_content(self, file: Brief, content: str, user: User, ctx: RequestContext) -> msgspec.Raw:
+    async def update_text(self, file: FileSummary, content: str, user: User, ctx: RequestContext) -> msgspec.Raw:
         """Give a file another text, wherever its chunks lie; the text as JSON.
 
         Raises:
@@ -81,35 +82,35 @@ class Files:
         """
         if not content.strip():
             raise BadRequest(messages.EMPTY_CONTENT)
-        megabytes = self._config.number("rag.file.max_size")
-        if megabytes and await asyncio.to_thread(text_files.size_of, content) > int(megabytes) * 1024 * 1024:
+        megabytes = self._config.number(RAG_FILE_MAX_SIZE)
+        if megabytes and await asyncio.to_thread(text_files.count_bytes, content) > int(megabytes) * 1024 * 1024:
             raise HttpError(413, messages.file_too_large(f"{int(megabytes)} MB"))
         try:
             await self._processing.index(file, user, content=content, ctx=ctx)
         except RetrievalError as error:
             raise HttpError(500, _NOT_INDEXED) from error
         failed = False
-        fresh = await store.brief(self.db, file.id) or file
-        for knowledge_id in await store.knowledge_of(self.db, file.id):
+        current_file = await store.find_file(self.db, file.id) or file
+        for knowledge_id in await store.list_knowledge_ids(self.db, file.id):
             try:
-                await self._chunks.put(fresh, knowledge_id, user, ctx=ctx)
+                await self._chunks.add_file(current_file, knowledge_id, user, ctx=ctx)
             except RetrievalError as error:
                 log.warning("the new text of file %s is not in knowledge %s: %s", file.id, knowledge_id, error)
                 failed = True
-        told = {"content_preview": content[:300]}
-        await self._bus.publish(Happened("file.content_updated", user, file.id, data=told))
+        event_data = {"content_preview": content[:300]}
+        await self._bus.publish(Happened("file.content_updated", user, file.id, data=event_data))
         if failed:
             raise HttpError(500, _PARTLY_INDEXED)
-        return await store.content_json(self.db, file.id)
+        return await store.get_text_json(self.db, file.id)
 
-    async def delete(self, file: Brief, user: User) -> None:
+    async def delete_file(self, file: FileSummary, user: User) -> None:
         """Delete a file, its bytes, its chunks wherever they lie, and what refers to it.
 
         Raises:
             BadRequest: the storage or the store of vectors refuses; the file's row stays then.
         """
         await self._processing.stop(file.id)
-        for knowledge_id in await store.knowledge_of(self.db, file.id):
+        for knowledge_id in await store.list_knowledge_ids(self.db, file.id):
             try:
                 await self._vectors.delete(knowledge_id, where={"file_id": file.id})
                 if file.hash:
@@ -119,19 +120,19 @@ class Files:
         try:
             if file.path:
                 await self.storage.delete(file.path)
-            await self._vectors.drop(own_collection(file.id))
+            await self._vectors.drop(get_collection_name(file.id))
         except (StorageError, RetrievalError) as error:
             log.error("file %s cannot be deleted: %s", file.id, error)
             raise BadRequest(messages.default("Error deleting files")) from error
         async with self.db.transaction(long=True) as tx:
-            await store.delete(tx, file.id)
+            await store.delete_file(tx, file.id)
         await self._bus.publish(Happened("file.deleted", user, file.id, data={"filename": file.filename}))
 
-    async def delete_all(self, user: User) -> None:
+    async def delete_all_files(self, user: User) -> None:
         """Delete every file there is, and every collection of chunks. Raises: BadRequest."""
         await self._processing.close()
         async with self.db.transaction(long=True) as tx:
-            await store.delete_all(tx)
+            await store.delete_all_files(tx)
         try:
             await self.storage.delete_all()
             await self._vectors.reset()

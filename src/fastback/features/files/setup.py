@@ -15,11 +15,11 @@ from fastback.features.files import routes
 from fastback.features.files.access import FileAccess
 from fastback.features.files.chunks import FileChunks
 from fastback.features.files.processing import Processing
-from fastback.features.files.removal import FileRemoval
-from fastback.features.files.service import Files
-from fastback.features.files.storage_config import storage_of
+from fastback.features.files.removal import FileDeletion
+from fastback.features.files.service import FileService
+from fastback.features.files.storage_config import create_storage
 from fastback.features.files.store import INDEXES
-from fastback.features.files.uploads import Uploads
+from fastback.features.files.uploads import UploadService
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, indexes
 from fastback.kit.services import Component, Services
@@ -35,7 +35,7 @@ async def set_up(services: Services) -> None:
     """Add `FileAccess` and `Storage`."""
     # What files are served with is loaded when it is first used, which would hold up that answer and all others.
     await anyio.to_thread.run_sync(int)
-    storage = storage_of(services.get(Settings))
+    storage = create_storage(services.get(Settings))
     services.add(Storage, storage)
     db = services.get(Database)
     chats = services.get(ChatAccess)
@@ -58,7 +58,7 @@ async def set_up(services: Services) -> None:
         ),
     )
     db = services.get(Database)
-    services.add(FileRemoval, FileRemoval(db, services.get(Storage), services.get(FileChunks)))
+    services.add(FileDeletion, FileDeletion(db, services.get(Storage), services.get(FileChunks)))
     processing = Processing(
         db=services.get(Database),
         config=services.get(Config),
@@ -75,8 +75,8 @@ async def set_up(services: Services) -> None:
     tasks.at_end(processing.close)
     tasks.background(processing.resume())
     services.add(
-        Uploads,
-        Uploads(
+        UploadService,
+        UploadService(
             db=services.get(Database),
             config=services.get(Config),
             storage=services.get(Storage),
@@ -86,8 +86,8 @@ async def set_up(services: Services) -> None:
         ),
     )
     services.add(
-        Files,
-        Files(
+        FileService,
+        FileService(
             db=services.get(Database),
             config=services.get(Config),
             storage=services.get(Storage),

@@ -7,7 +7,7 @@ from fastback.kit.storage.local import LocalStorage
 from fastback.settings import Settings, SettingsError
 
 
-def storage_of(settings: Settings) -> Storage:
+def create_storage(settings: Settings) -> Storage:
     """The storage of the settings; nothing is connected to yet.
 
     Raises:
@@ -22,7 +22,7 @@ def storage_of(settings: Settings) -> Storage:
     try:
         if settings.storage_provider == "s3":
             return buckets.s3(
-                _needed("S3_BUCKET_NAME", settings.s3_bucket_name),
+                require_variable("S3_BUCKET_NAME", settings.s3_bucket_name),
                 directory=directory,
                 cache=cache,
                 prefix=settings.s3_key_prefix,
@@ -35,12 +35,12 @@ def storage_of(settings: Settings) -> Storage:
                 tagged=settings.s3_enable_tagging,
             )
         if settings.storage_provider == "gcs":
-            bucket = _needed("GCS_BUCKET_NAME", settings.gcs_bucket_name)
+            bucket = require_variable("GCS_BUCKET_NAME", settings.gcs_bucket_name)
             credentials = settings.google_application_credentials_json
             return buckets.gcs(bucket, directory=directory, cache=cache, credentials=credentials)
         return buckets.azure(
-            _needed("AZURE_STORAGE_ENDPOINT", settings.azure_storage_endpoint),
-            _needed("AZURE_STORAGE_CONTAINER_NAME", settings.azure_storage_container_name),
+            require_variable("AZURE_STORAGE_ENDPOINT", settings.azure_storage_endpoint),
+            require_variable("AZURE_STORAGE_CONTAINER_NAME", settings.azure_storage_container_name),
             directory=directory,
             cache=cache,
             key=settings.azure_storage_key,
@@ -51,7 +51,7 @@ def storage_of(settings: Settings) -> Storage:
         raise SettingsError(f"STORAGE_PROVIDER={settings.storage_provider}: {error}") from error
 
 
-def _needed(variable: str, value: str) -> str:
+def require_variable(variable: str, value: str) -> str:
     if not value:
         raise SettingsError(f"{variable} is missing")
     return value

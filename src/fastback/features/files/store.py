@@ -26,7 +26,7 @@ from fastback.kit.workers import spool
 LARGE = 1 << 20
 
 
-class Brief(msgspec.Struct):
+class FileSummary(msgspec.Struct):
     """A file without its `data`."""
 
     id: str
@@ -53,7 +53,7 @@ class File(msgspec.Struct):
     updated_at: int | None
 
 
-class Listed(msgspec.Struct):
+class ListedFile(msgspec.Struct):
     """A row of a list; `data` is without the text unless it was asked for."""
 
     id: str
@@ -66,7 +66,7 @@ class Listed(msgspec.Struct):
     updated_at: int | None
 
 
-class Status(msgspec.Struct):
+class ProcessingStatus(msgspec.Struct):
     """How far the processing of a file has come; None where nobody says."""
 
     status: str | None
@@ -90,27 +90,27 @@ BRIEF = "f.id, f.user_id, f.hash, f.filename, f.path, f.meta, f.created_at, f.up
 # SQLite reads a row up to the last column asked for, and some stand behind `data`: all of these leave the event loop.
 
 
-async def brief(db: Database, file_id: str) -> Brief | None:
+async def find_file(db: Database, file_id: str) -> FileSummary | None:
     rows = await db.fetch_all_in_thread(
-        Brief, "files.brief", f"SELECT {BRIEF} FROM file f WHERE f.id = :id", id=file_id
+        FileSummary, "files.brief", f"SELECT {BRIEF} FROM file f WHERE f.id = :id", id=file_id
     )
     return rows[0] if rows else None
 
 
-async def briefs(db: Database, ids: list[str]) -> list[Brief]:
+async def list_files(db: Database, ids: list[str]) -> list[FileSummary]:
     """Those of the files that exist, the one changed last first."""
     text = f"SELECT {BRIEF} FROM file f WHERE f.id = ANY(:ids) ORDER BY f.updated_at DESC"
-    return await db.fetch_all_in_thread(Brief, "files.briefs", text, ids=ids) if ids else []
+    return await db.fetch_all_in_thread(FileSummary, "files.briefs", text, ids=ids) if ids else []
 
 
-async def whole(db: Database, file_id: str) -> File | None:
+async def find_full_file(db: Database, file_id: str) -> File | None:
     text = """SELECT f.id, f.user_id, f.hash, f.filename, f.path, f.data, f.meta, f.created_at, f.updated_at
               FROM file f WHERE f.id = :id"""
     rows = await db.fetch_all_in_thread(File, "files.whole", text, id=file_id)
     return rows[0] if rows else None
 
 
-async def content(db: Database, file_id: str) -> str | None:
+async def find_text(db: Database, file_id: str) -> str | None:
     """The text of a file; None where there is none."""
     rows = await db.fetch_all_in_thread(
         str, "files.content", "SELECT f.data ->> 'content' FROM file f WHERE f.id = :id", id=file_id
@@ -118,17 +118,17 @@ async def content(db: Database, file_id: str) -> str | None:
     return rows[0] if rows else None
 
 
-async def content_into(db: Database, file_id: str, path: str | Path) -> bool:
+async def write_text_to(db: Database, file_id: str, path: str | Path) -> bool:
     """Write the text of a file into a file; whether there is one."""
     text = "SELECT f.data ->> 'content' FROM file f WHERE f.id = :id"
     if await _size(db, file_id) > LARGE:
         return await db.text_apart("files.content", text, path, id=file_id)
-    found = await content(db, file_id)
-    await asyncio.to_thread(text_files.write, path, found or "")
+    found = await find_text(db, file_id)
+    await asyncio.to_thread(text_files.write_text, path, found or "")
     return found is not None
 
 
-async def content_json(db: Database, file_id: str) -> msgspec.Raw:
+async def get_text_json(db: Database, file_id: str) -> msgspec.Raw:
     """The text of a file as JSON, an empty one where there is none: it goes out as it lies there."""
     path = "'content'" if db.dialect == "postgres" else "'$.content'"
     text = f"SELECT f.data -> {path} FROM file f WHERE f.id = :id AND f.data ->> 'content' IS NOT NULL"
@@ -136,33 +136,33 @@ async def content_json(db: Database, file_id: str) -> msgspec.Raw:
     return rows[0].json if rows else msgspec.Raw(b'""')
 
 
-async def knowledge_of(db: Executor, file_id: str) -> list[str]:
+async def list_knowledge_ids(db: Executor, file_id: str) -> list[str]:
     """The knowledge that a file lies in."""
     text = "SELECT k.id FROM knowledge_file kf JOIN knowledge k ON k.id = kf.knowledge_id WHERE kf.file_id = :id"
     return await db.fetch_all(str, "files.knowledge", text, id=file_id)
 
 
-async def is_of_admin(db: Executor, file_id: str) -> bool:
+async def is_owned_by_admin(db: Executor, file_id: str) -> bool:
     """Whether an administrator owns the file."""
     text = 'SELECT 1 FROM file f JOIN "user" u ON u.id = f.user_id WHERE f.id = :id AND u.role = :role'
     return bool(await db.fetch_value("files.is_of_admin", text, id=file_id, role="admin"))
 
 
-async def status(db: Database, file_id: str) -> Status | None:
+async def find_status(db: Database, file_id: str) -> ProcessingStatus | None:
     """How far a file is; None where there is no such file."""
     text = "SELECT f.data ->> 'status', f.data ->> 'error' FROM file f WHERE f.id = :id"
-    rows = await db.fetch_all_in_thread(Status, "files.status", text, id=file_id)
+    rows = await db.fetch_all_in_thread(ProcessingStatus, "files.status", text, id=file_id)
     return rows[0] if rows else None
 
 
-class Unfinished(msgspec.Struct):
+class UnfinishedFile(msgspec.Struct):
     """A file that waits to be read, and whose it is."""
 
-    file: Brief
+    file: FileSummary
     owner: User
 
 
-async def unfinished(db: Database, since: int) -> list[Unfinished]:
+async def list_unfinished(db: Database, since: int) -> list[UnfinishedFile]:
     """Files whose reading began, and did not end, after a time."""
     # The index says which are new; the others' rows are not looked at.
     text = f"""SELECT {BRIEF}, u.id, u.email, u.name, u.role FROM file f JOIN "user" u ON u.id = f.user_id
@@ -170,15 +170,17 @@ async def unfinished(db: Database, since: int) -> list[Unfinished]:
                AND f.data ->> 'status' IN ('pending', 'processing') ORDER BY f.created_at"""
     rows = await db.fetch_all_in_thread(_Owned, "files.unfinished", text, since=since)
     return [
-        Unfinished(
-            Brief(row.id, row.user_id, row.hash, row.filename, row.path, row.meta, row.created_at, row.updated_at),
+        UnfinishedFile(
+            FileSummary(
+                row.id, row.user_id, row.hash, row.filename, row.path, row.meta, row.created_at, row.updated_at
+            ),
             User(row.owner_id, row.email, row.name, row.role),
         )
         for row in rows
     ]
 
 
-class _Owned(Brief):
+class _Owned(FileSummary):
     owner_id: str
     email: str
     name: str
@@ -194,9 +196,9 @@ def data_without_text(dialect: Dialect) -> str:
     return "json_remove(f.data, '$.content')"
 
 
-async def page(
+async def list_page(
     db: Database, *, user_id: str | None, like: str | None = None, order: str, content: bool, limit: int, skip: int
-) -> list[Listed]:
+) -> list[ListedFile]:
     """A page of the files of a user, or of everybody; `like` is a pattern of their names, `order` a column."""
     where, params = _chosen(user_id, like)
     data = "f.data" if content else data_without_text(db.dialect)
@@ -205,10 +207,10 @@ async def page(
                FROM file f WHERE f.id IN (
                    SELECT f.id FROM file f WHERE {where} ORDER BY f.{order} DESC, f.id DESC LIMIT :limit OFFSET :skip)
                ORDER BY f.{order} DESC, f.id DESC"""
-    return await db.fetch_all_in_thread(Listed, "files.page", text, limit=limit, skip=skip, **params)
+    return await db.fetch_all_in_thread(ListedFile, "files.page", text, limit=limit, skip=skip, **params)
 
 
-async def count(db: Executor, user_id: str | None) -> int:
+async def count_files(db: Executor, user_id: str | None) -> int:
     """How many files a user has, or everybody."""
     where, params = _chosen(user_id, None)
     return int(await db.fetch_value("files.count", f"SELECT count(*) FROM file f WHERE {where}", **params))
@@ -225,7 +227,7 @@ def _chosen(user_id: str | None, like: str | None) -> tuple[str, dict[str, Any]]
     return " AND ".join(conditions), params
 
 
-async def insert(
+async def insert_file(
     tx: Executor,
     file_id: str,
     user_id: str,
@@ -254,7 +256,7 @@ async def insert(
     return now
 
 
-async def change(
+async def update_file(
     db: Database,
     file_id: str,
     *,
@@ -284,7 +286,7 @@ async def change(
         for parameter, value in params.items():
             if isinstance(value, str) and len(value) > LARGE:
                 files[parameter] = Path(await stack.enter_async_context(spool.spool()))
-                await asyncio.to_thread(text_files.write, files[parameter], value)
+                await asyncio.to_thread(text_files.write_text, files[parameter], value)
             elif isinstance(value, Path) and value.stat().st_size > LARGE:
                 files[parameter] = value
             elif isinstance(value, Path):
@@ -319,13 +321,13 @@ def _merged(dialect: Dialect, column: str, names: list[str]) -> str:
     return f"json_set(CASE WHEN json_type({column}) = 'object' THEN {column} ELSE '{{}}' END, {pairs})"
 
 
-async def delete(tx: Executor, file_id: str) -> bool:
+async def delete_file(tx: Executor, file_id: str) -> bool:
     """Delete a file and what refers to it; whether there was one."""
     for table in ("chat_file", "channel_file", "knowledge_file"):
         await tx.execute(f"files.delete.{table}", f"DELETE FROM {table} WHERE file_id = :id", id=file_id)
     return await tx.execute("files.delete", "DELETE FROM file WHERE id = :id", id=file_id) > 0
 
 
-async def delete_all(tx: Executor) -> None:
+async def delete_all_files(tx: Executor) -> None:
     for table in ("chat_file", "channel_file", "knowledge_file", "file"):
         await tx.execute(f"files.delete_all.{table}", f"DELETE FROM {table}")

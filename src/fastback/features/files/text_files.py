@@ -9,71 +9,71 @@ from pathlib import Path
 from fastback.kit.workers import spool
 
 #: Characters of a piece.
-_PIECE = 1 << 18
+_PIECE_CHARACTERS = 1 << 18
 
 
-def encoded(text: str) -> Iterator[bytes]:
+def encode_pieces(text: str) -> Iterator[bytes]:
     """The text in UTF-8, piece by piece."""
-    return (piece.encode("utf-8", "replace") for piece in _pieces(text))
+    return (piece.encode("utf-8", "replace") for piece in _split_pieces(text))
 
 
-def _pieces(text: str) -> Iterator[str]:
-    for start in range(0, len(text), _PIECE):
-        yield text[start : start + _PIECE]
+def _split_pieces(text: str) -> Iterator[str]:
+    for start in range(0, len(text), _PIECE_CHARACTERS):
+        yield text[start : start + _PIECE_CHARACTERS]
 
 
-def storable(text: str) -> str:
+def make_storable(text: str) -> str:
     """The text without what databases refuse: zero characters and halves of surrogate pairs."""
     try:
-        if text.isascii() or all(piece.encode() is not None for piece in _pieces(text)):
+        if text.isascii() or all(piece.encode() is not None for piece in _split_pieces(text)):
             return text.replace("\x00", "") if "\x00" in text else text
     except UnicodeEncodeError:
         pass
     return text.replace("\x00", "").encode("utf-8", "ignore").decode()
 
 
-def write(path: str | Path, text: str) -> None:
+def write_text(path: str | Path, text: str) -> None:
     """Write a text into a file."""
     with open(path, "wb") as sink:
-        for piece in encoded(text):
+        for piece in encode_pieces(text):
             sink.write(piece)
 
 
-def document(path: str | Path, documents: str | Path) -> str:
+def write_document_spool(path: str | Path, documents: str | Path) -> str:
     """Write a spool with one document, whose text stands in a file; the hash of it."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
 
-    def pieces() -> Iterator[str]:
+    def read_pieces() -> Iterator[str]:
         with open(path, encoding="utf-8", newline="") as source:
-            while piece := source.read(_PIECE):
-                found.update(piece.encode())
+            while piece := source.read(_PIECE_CHARACTERS):
+                digest.update(piece.encode())
                 yield piece
 
-    spool.write_pieces(documents, {}, pieces())
-    return found.hexdigest()
+    spool.write_pieces(documents, {}, read_pieces())
+    return digest.hexdigest()
 
 
-def joined(documents: str | Path, path: str | Path) -> str:
+def join_spool_texts(documents: str | Path, path: str | Path) -> str:
     """Write what the documents of a spool say into a file, as it can be stored, with a space between two; its hash."""
-    found = hashlib.sha256()
-    before = more = False
+    digest = hashlib.sha256()
+    has_previous = continues = False
     with open(path, "wb") as sink:
-        for piece, goes_on in spool.pieces(documents):
-            content = (" " if before and not more else "").encode() + storable(piece).encode()
-            found.update(content)
+        for piece, piece_continues in spool.pieces(documents):
+            content = (" " if has_previous and not continues else "").encode() + make_storable(piece).encode()
+            digest.update(content)
             sink.write(content)
-            before, more = True, goes_on
-    return found.hexdigest()
+            has_previous, continues = True, piece_continues
+    return digest.hexdigest()
 
 
-def size_of(text: str) -> int:
+def count_bytes(text: str) -> int:
     """Bytes of a text in UTF-8."""
-    return sum(map(len, encoded(text)))
+    return sum(map(len, encode_pieces(text)))
 
 
-def hash_of(text: str) -> str:
+def hash_text(text: str) -> str:
     """What a text is known by, its SHA-256: equal texts are not put into one knowledge twice."""
-    found = hashlib.sha256()
-    for piece in encoded(text):
-        found.update(piece)
-    return found.hexdigest()
+    digest = hashlib.sha256()
+    for piece in encode_pieces(text):
+        digest.update(piece)
+    return digest.hexdigest()

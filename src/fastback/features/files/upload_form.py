@@ -15,10 +15,10 @@ from fastback.kit.http.multipart import Part, read_form
 from fastback.kit.storage import Spool
 
 #: Bytes of a field that is no file, and the fields that anybody looks at: others are not held.
-_FIELD, _WANTED = 1024 * 1024, ("file", "metadata")
+_MAX_FIELD_BYTES, _READ_FIELDS = 1024 * 1024, ("file", "metadata")
 
 
-class Received(msgspec.Struct):
+class UploadForm(msgspec.Struct):
     """A form with a file, whole.
 
     Attributes:
@@ -36,30 +36,30 @@ class Received(msgspec.Struct):
     fields: dict[str, str]
 
 
-class _File:
+class _IncomingFile:
     """The file that is coming."""
 
-    def __init__(self, part: Part, spool: Spool, most: int | None) -> None:
+    def __init__(self, part: Part, spool: Spool, max_bytes: int | None) -> None:
         self.part = part
         self.spool = spool
-        self._most = most
+        self._max_bytes = max_bytes
         self.size = 0
 
     @property
     def too_large(self) -> bool:
-        return self._most is not None and self.size > self._most
+        return self._max_bytes is not None and self.size > self._max_bytes
 
-    async def take(self, piece: bytes) -> None:
-        self.size += len(piece)
+    async def write(self, content: bytes) -> None:
+        self.size += len(content)
         if not self.too_large:
             try:
-                await self.spool.write(piece)
+                await self.spool.write(content)
             except OSError as error:
                 raise BadRequest(error.strerror or "Error uploading file") from error
 
 
 @asynccontextmanager
-async def received(request: Request, directory: Path, most: int | None) -> AsyncIterator[Received]:
+async def receive_upload(request: Request, directory: Path, max_bytes: int | None) -> AsyncIterator[UploadForm]:
     """The form of an upload, its `file` in the directory until the end.
 
     What comes beyond `most` bytes of a file is read and forgotten: whoever sends it hears the answer then.
@@ -68,35 +68,35 @@ async def received(request: Request, directory: Path, most: int | None) -> Async
         Invalid: there is no file. BadRequest: no form, or nowhere to put the file.
     """
     fields: dict[str, str] = {}
-    file: _File | None = None
+    file: _IncomingFile | None = None
     async with AsyncExitStack() as stack:
-        current: Part | None = None
-        text: list[bytes] = []
+        current_part: Part | None = None
+        field_pieces: list[bytes] = []
         async for event in read_form(request):
             if isinstance(event, Part):
-                current, text = event, []
+                current_part, field_pieces = event, []
                 if event.name == "file" and event.filename is not None:
                     await stack.aclose()  # of several files the last one counts
                     try:
                         spool = await stack.enter_async_context(Spool(directory))
                     except OSError as error:
                         raise BadRequest(error.strerror or "Error uploading file") from error
-                    file = _File(event, spool, most)
-            elif current is None:
+                    file = _IncomingFile(event, spool, max_bytes)
+            elif current_part is None:
                 pass
             elif event is None:
-                if current.filename is None and current.name in _WANTED:
-                    fields[current.name] = b"".join(text).decode("utf-8", "replace")
-            elif current.filename is None:
-                text.append(event)
-                if sum(map(len, text)) > _FIELD:
-                    raise BadRequest(f"Part exceeded maximum size of {_FIELD // 1024}KB.")
-            elif file is not None and current is file.part:
-                await file.take(event)
+                if current_part.filename is None and current_part.name in _READ_FIELDS:
+                    fields[current_part.name] = b"".join(field_pieces).decode("utf-8", "replace")
+            elif current_part.filename is None:
+                field_pieces.append(event)
+                if sum(map(len, field_pieces)) > _MAX_FIELD_BYTES:
+                    raise BadRequest(f"Part exceeded maximum size of {_MAX_FIELD_BYTES // 1024}KB.")
+            elif file is not None and current_part is file.part:
+                await file.write(event)
         if file is None:
-            raise Invalid([_no_file(fields)])
+            raise Invalid([_describe_missing_file(fields)])
         sha256 = await file.spool.finish()
-        yield Received(
+        yield UploadForm(
             file.part.filename or "",
             file.part.content_type,
             file.spool.path,
@@ -107,7 +107,7 @@ async def received(request: Request, directory: Path, most: int | None) -> Async
         )
 
 
-def _no_file(fields: dict[str, str]) -> dict[str, object]:
+def _describe_missing_file(fields: dict[str, str]) -> dict[str, object]:
     if "file" not in fields:
         return missing(("body", "file"))
     return {

@@ -15,11 +15,12 @@ from fastback import messages
 from fastback.access.activity import Happened
 from fastback.access.identity import User
 from fastback.config import Config
+from fastback.config.keys.retrieval import RAG_FILE_ALLOWED_EXTENSIONS, RAG_FILE_MAX_SIZE
 from fastback.features.files import store
 from fastback.features.files.access import FileAccess
 from fastback.features.files.processing import Processing
-from fastback.features.files.store import Brief
-from fastback.features.files.upload_form import Received
+from fastback.features.files.store import FileSummary
+from fastback.features.files.upload_form import UploadForm
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http import BadRequest, HttpError
@@ -28,25 +29,25 @@ from fastback.providers.request_context import RequestContext
 
 log = logging.getLogger("fastback.files")
 
-_FAILED = messages.default("Error uploading file")
+_UPLOAD_ERROR = messages.default("Error uploading file")
 
 
-def _metadata(text: str | None) -> dict[str, Any]:
+def _parse_metadata(text: str | None) -> dict[str, Any]:
     """What the client says of the file. Raises: BadRequest."""
     if not text:
         return {}
     try:
-        found = msgspec.json.decode(text)
+        metadata = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
         raise BadRequest(messages.default("Invalid metadata format")) from None
-    if not found:
+    if not metadata:
         return {}
-    if not isinstance(found, dict):
-        raise BadRequest(_FAILED)
-    return found
+    if not isinstance(metadata, dict):
+        raise BadRequest(_UPLOAD_ERROR)
+    return metadata
 
 
-class Uploads:
+class UploadService:
     """Takes files in."""
 
     def __init__(
@@ -60,13 +61,13 @@ class Uploads:
         self._bus = bus
 
     @property
-    def most(self) -> int | None:
+    def max_bytes(self) -> int | None:
         """The largest file, in bytes; None without a limit."""
-        megabytes = self._config.number("rag.file.max_size")
+        megabytes = self._config.number(RAG_FILE_MAX_SIZE)
         return int(megabytes) * 1024 * 1024 if megabytes else None
 
-    async def take(
-        self, form: Received, user: User, ctx: RequestContext, *, process: bool, in_background: bool
+    async def save_upload(
+        self, form: UploadForm, user: User, ctx: RequestContext, *, process: bool, in_background: bool
     ) -> dict[str, Any]:
         """Keep what came; the file as answers show it.
 
@@ -74,19 +75,23 @@ class Uploads:
             BadRequest: an ending that is not allowed, nothing in it, metadata that is none, no place for it or its row.
             HttpError: 413 for a file that is too large.
         """
-        metadata = _metadata(form.fields.get("metadata"))
+        metadata = _parse_metadata(form.fields.get("metadata"))
         name = form.filename.rsplit("/", 1)[-1]
-        ending = _ending(name)
-        allowed = [one for one in self._config.items("rag.file.allowed_extensions") if one]
-        if process and allowed and ending not in allowed:
-            raise BadRequest(messages.default(f"File type {ending} is not allowed"))
+        extension = _get_extension(name)
+        allowed = [
+            allowed_extension
+            for allowed_extension in self._config.items(RAG_FILE_ALLOWED_EXTENSIONS)
+            if allowed_extension
+        ]
+        if process and allowed and extension not in allowed:
+            raise BadRequest(messages.default(f"File type {extension} is not allowed"))
         if not form.size:
             raise BadRequest(messages.EMPTY_CONTENT)
         if form.too_large:
-            megabytes = self._config.number("rag.file.max_size")
+            megabytes = self._config.number(RAG_FILE_MAX_SIZE)
             raise HttpError(413, messages.file_too_large(f"{int(megabytes or 0)} MB"))
         file_id = str(uuid.uuid4())
-        path = await self._kept(file_id, name, ending, form.path, user)
+        path = await self._store_file(file_id, name, extension, form.path, user)
         meta = {
             "name": name,
             "content_type": form.content_type,
@@ -95,20 +100,20 @@ class Uploads:
             "data": metadata,
         }
         data = {"status": "pending"} if process else {}
-        file = await self._added(file_id, user, name, path, data, meta)
+        file = await self._insert_row(file_id, user, name, path, data, meta)
         if "channel_id" in metadata:
-            await self._access.into_channel(str(metadata["channel_id"]), file_id, user)
+            await self._access.add_to_channel(str(metadata["channel_id"]), file_id, user)
         if process:
             reading = self._processing.start(file, metadata, user, ctx)
             if not in_background:
                 await asyncio.wait([reading])  # it may be stopped: somebody may delete the file meanwhile
-        told = {"filename": name, "content_type": form.content_type}
-        await self._bus.publish(Happened("file.uploaded", user, file_id, data=told))
-        return shown(file, data, process=process)
+        event_data = {"filename": name, "content_type": form.content_type}
+        await self._bus.publish(Happened("file.uploaded", user, file_id, data=event_data))
+        return build_upload_response(file, data, process=process)
 
-    async def made(
-        self, content: bytes, name: str, kind: str | None, user: User, metadata: dict[str, Any] | None = None
-    ) -> Brief:
+    async def save_generated(
+        self, content: bytes, name: str, content_type: str | None, user: User, metadata: dict[str, Any] | None = None
+    ) -> FileSummary:
         """Keep what the server itself has made or was given for a user, a picture for instance; nobody reads it.
 
         Raises:
@@ -116,28 +121,34 @@ class Uploads:
         """
         if not content:
             raise BadRequest(messages.EMPTY_CONTENT)
-        file_id, about = str(uuid.uuid4()), metadata or {}
-        async with spooled(self.storage, _whole(content)) as spool:
+        file_id, upload_metadata = str(uuid.uuid4()), metadata or {}
+        async with spooled(self.storage, _yield_content(content)) as spool:
             sha256 = await spool.finish()
-            path = await self._kept(file_id, name, _ending(name), spool.path, user)
-        meta = {"name": name, "content_type": kind, "size": len(content), "file_hash": sha256, "data": about}
-        return await self._added(file_id, user, name, path, {}, meta)
+            path = await self._store_file(file_id, name, _get_extension(name), spool.path, user)
+        meta = {
+            "name": name,
+            "content_type": content_type,
+            "size": len(content),
+            "file_hash": sha256,
+            "data": upload_metadata,
+        }
+        return await self._insert_row(file_id, user, name, path, {}, meta)
 
-    async def _added(
+    async def _insert_row(
         self, file_id: str, user: User, name: str, path: str, data: dict[str, Any], meta: dict[str, Any]
-    ) -> Brief:
+    ) -> FileSummary:
         """The row of what is kept. Raises: BadRequest: the database does not take it, a zero character for instance."""
         try:
-            now = await store.insert(self._db, file_id, user.id, filename=name, path=path, data=data, meta=meta)
+            now = await store.insert_file(self._db, file_id, user.id, filename=name, path=path, data=data, meta=meta)
         except Exception as error:
             await self.storage.delete(path)  # nobody would ever find it
             if isinstance(error, DatabaseError):
                 log.error("an upload cannot be written down: %s", error)
-                raise BadRequest(_FAILED) from error
+                raise BadRequest(_UPLOAD_ERROR) from error
             raise
-        return Brief(file_id, user.id, None, name, path, meta, now, now)
+        return FileSummary(file_id, user.id, None, name, path, meta, now, now)
 
-    async def _kept(self, file_id: str, name: str, ending: str, source: Path, user: User) -> str:
+    async def _store_file(self, file_id: str, name: str, extension: str, source: Path, user: User) -> str:
         """The path of the file in the storage, under a name that people can read where it takes that.
 
         Raises:
@@ -153,25 +164,25 @@ class Uploads:
             try:
                 return await self.storage.put(f"{file_id}_{name}", source, tags)
             except NameRefused:
-                return await self.storage.put(f"{file_id}.{ending}" if ending else file_id, source, tags)
+                return await self.storage.put(f"{file_id}.{extension}" if extension else file_id, source, tags)
         except StorageError as error:
             log.error("an upload cannot be kept: %s", error)
-            raise BadRequest(_FAILED) from error
+            raise BadRequest(_UPLOAD_ERROR) from error
 
 
-async def _whole(content: bytes) -> AsyncIterator[bytes]:
+async def _yield_content(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-def _ending(name: str) -> str:
+def _get_extension(name: str) -> str:
     """What stands behind the last dot of a name, in small letters; a name that begins with dots has none of them."""
-    stem, dot, ending = name.rpartition(".")
-    return ending.lower() if dot and stem.strip(".") else ""
+    stem, dot, extension = name.rpartition(".")
+    return extension.lower() if dot and stem.strip(".") else ""
 
 
-def shown(file: Brief, data: dict[str, Any], *, process: bool) -> dict[str, Any]:
+def build_upload_response(file: FileSummary, data: dict[str, Any], *, process: bool) -> dict[str, Any]:
     """A file that has just come."""
-    answer: dict[str, Any] = {
+    response: dict[str, Any] = {
         "id": file.id,
         "user_id": file.user_id,
         "hash": None,
@@ -181,4 +192,4 @@ def shown(file: Brief, data: dict[str, Any], *, process: bool) -> dict[str, Any]
         "created_at": file.created_at,
         "updated_at": file.updated_at,
     }
-    return {**answer, "status": True, "path": file.path} if process else answer
+    return {**response, "status": True, "path": file.path} if process else response

@@ -47,7 +47,7 @@ class Readable:
             text = _OWN.format(id="t.id", table=resource, granted=granted(resource, "t.id"))
             found = await self._db.fetch_all(str, f"folders.{kind}s", text, ids=list(ids[kind]), **params)
             open_ids[kind] = set(found)
-        open_ids["file"] = await self._files.those(user, ids["file"])
+        open_ids["file"] = await self._files.list_accessible_ids(user, ids["file"])
         return [one for one in known if one["id"] in open_ids[one["type"]]]
 
 

@@ -13,8 +13,8 @@ from fastback.access.identity import User
 from fastback.features.files import store as files
 from fastback.features.files.access import FileAccess
 from fastback.features.files.chunks import FileChunks
-from fastback.features.files.removal import FileRemoval
-from fastback.features.files.store import Brief
+from fastback.features.files.removal import FileDeletion
+from fastback.features.files.store import FileSummary
 from fastback.features.knowledge import store
 from fastback.features.knowledge.schemas import FileForm
 from fastback.kit.db import Database
@@ -45,7 +45,7 @@ class Contents:
         db: Database,
         access: FileAccess,
         chunks: FileChunks,
-        removal: FileRemoval,
+        removal: FileDeletion,
         vectors: VectorStore,
         keeps_files: bool,
     ) -> None:
@@ -57,9 +57,9 @@ class Contents:
         #: Whether files stay when they are taken out of the knowledge that they lie in.
         self.keeps_files = keeps_files
 
-    async def file(self, file_id: str) -> Brief:
+    async def file(self, file_id: str) -> FileSummary:
         """Raises: BadRequest, when there is no such file."""
-        found = await files.brief(self._db, file_id)
+        found = await files.find_file(self._db, file_id)
         if found is None:
             raise BadRequest(messages.NOT_FOUND)
         return found
@@ -71,23 +71,23 @@ class Contents:
         if not rows or not rows[0].has_data:
             raise BadRequest(messages.FILE_NOT_PROCESSED)
 
-    async def add(self, knowledge_id: str, file: Brief, form: FileForm, user: User, ctx: RequestContext) -> None:
+    async def add(self, knowledge_id: str, file: FileSummary, form: FileForm, user: User, ctx: RequestContext) -> None:
         """Put a file into a knowledge.
 
         Raises:
             Forbidden: the user may not read it. BadRequest: they may not change it, or its chunks cannot be made.
         """
-        if not await self._access.may(user, file, "read"):
+        if not await self._access.can_access(user, file, "read"):
             raise Forbidden(messages.ACCESS_PROHIBITED)
         await self.index(knowledge_id, file, user, ctx)
         await store.link(self._db, knowledge_id, file.id, user.id, form.directory_id)
 
-    async def index(self, knowledge_id: str, file: Brief, user: User, ctx: RequestContext) -> None:
+    async def index(self, knowledge_id: str, file: FileSummary, user: User, ctx: RequestContext) -> None:
         """Write a file's chunks into a knowledge. Raises: BadRequest, in the words of the reference."""
-        if not await self._access.may(user, file, "write"):
+        if not await self._access.can_access(user, file, "write"):
             raise BadRequest(f"404: {messages.NOT_FOUND}")
         try:
-            await self._chunks.put(file, knowledge_id, user, ctx=ctx)
+            await self._chunks.add_file(file, knowledge_id, user, ctx=ctx)
         except RetrievalError as error:
             raise BadRequest(f"400: {error}") from error
 
@@ -98,17 +98,17 @@ class Contents:
             BadRequest: one of them does not exist. Forbidden: the user may not read one.
         """
         wanted = {form.file_id: form for form in forms}
-        found = {file.id: file for file in await files.briefs(self._db, list(wanted))}
+        found = {file.id: file for file in await files.list_files(self._db, list(wanted))}
         missing = next((file_id for file_id in wanted if file_id not in found), None)
         if missing is not None:
             raise BadRequest(f"File {missing} not found")
         if not user.is_admin:
             others = [file.id for file in found.values() if file.user_id != user.id]
-            if len(await self._access.those(user, others)) < len(others):
+            if len(await self._access.list_accessible_ids(user, others)) < len(others):
                 raise Forbidden(messages.ACCESS_PROHIBITED)
         there = await store.linked(self._db, knowledge_id, list(wanted))
         hashes: set[str] = set()
-        new: list[Brief] = []
+        new: list[FileSummary] = []
         for file_id in wanted:
             file = found[file_id]
             # Of what is the same text only the first is put in.
@@ -117,12 +117,12 @@ class Contents:
                 new.append(file)
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(file: Brief) -> None:
+        async def one(file: FileSummary) -> None:
             async with gate:
                 try:
                     if file.user_id != user.id and not user.is_admin:
                         raise RetrievalError("Permission denied: not file owner")
-                    await self._chunks.put(file, knowledge_id, user, ctx=ctx, named=False)
+                    await self._chunks.add_file(file, knowledge_id, user, ctx=ctx, record_collection=False)
                     await store.link(self._db, knowledge_id, file.id, user.id, wanted[file.id].directory_id)
                 except RetrievalError as error:
                     log.warning("file %s was not put into knowledge %s: %s", file.id, knowledge_id, error)
@@ -139,15 +139,15 @@ class Contents:
     async def take_out(self, knowledge_id: str, file_ids: Sequence[str]) -> None:
         """Delete the chunks of files; what cannot be is logged."""
         try:
-            await self._chunks.take_out(knowledge_id, file_ids)
+            await self._chunks.remove_files(knowledge_id, file_ids)
         except RetrievalError as error:
             log.warning("chunks of knowledge %s were not deleted: %s", knowledge_id, error)
 
     async def delete(self, file_ids: Sequence[str], user: User) -> None:
         """Delete those of the files that are the user's to delete."""
         for start in range(0, len(file_ids), _PORTION):
-            found = await files.briefs(self._db, list(file_ids[start : start + _PORTION]))
-            await self._removal.remove([file for file in found if user.is_admin or file.user_id == user.id])
+            found = await files.list_files(self._db, list(file_ids[start : start + _PORTION]))
+            await self._removal.delete_files([file for file in found if user.is_admin or file.user_id == user.id])
 
     async def lost(self, knowledge_id: str, file_ids: Sequence[str], user: User) -> None:
         """Files that have left a knowledge: their chunks go; and they, where no other knowledge has them."""
@@ -164,17 +164,19 @@ class Contents:
         gate = asyncio.Semaphore(AT_ONCE)
         failed = 0
 
-        async def one(file: Brief) -> None:
+        async def one(file: FileSummary) -> None:
             nonlocal failed
             async with gate:
                 try:
-                    await self._chunks.forget([file.id])
-                    await self._chunks.put(file, knowledge_id, user, ctx=ctx)
+                    await self._chunks.drop_file_collections([file.id])
+                    await self._chunks.add_file(file, knowledge_id, user, ctx=ctx)
                 except RetrievalError as error:
                     failed += 1
                     log.warning("file %s of knowledge %s was not reindexed: %s", file.id, knowledge_id, error)
 
         ids = await store.file_ids(self._db, knowledge_id)
         for start in range(0, len(ids), _PORTION):
-            await asyncio.gather(*(one(file) for file in await files.briefs(self._db, ids[start : start + _PORTION])))
+            await asyncio.gather(
+                *(one(file) for file in await files.list_files(self._db, ids[start : start + _PORTION]))
+            )
         return failed

@@ -7,7 +7,7 @@ import aiohttp
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.files.chunks import FileChunks
-from fastback.features.files.removal import FileRemoval
+from fastback.features.files.removal import FileDeletion
 from fastback.features.knowledge import routes
 from fastback.features.knowledge.descriptions import Descriptions
 from fastback.features.knowledge.external import Connections
@@ -39,7 +39,7 @@ async def set_up(services: Services) -> None:
         db=db,
         access=services.get(FileAccess),
         chunks=services.get(FileChunks),
-        removal=services.get(FileRemoval),
+        removal=services.get(FileDeletion),
         vectors=vectors,
         keeps_files=settings.enable_knowledge_file_retention,
     )

@@ -10,6 +10,7 @@ from fastback import messages
 from fastback.access.grants import Grants
 from fastback.access.identity import User
 from fastback.config import Config
+from fastback.config.keys.connections import TERMINAL_SERVER_CONNECTIONS
 from fastback.features.files import store as files
 from fastback.features.files.access import FileAccess
 from fastback.features.models.normalisation import background_file
@@ -87,13 +88,13 @@ class References:
 
     async def picture_of(self, file_id: str) -> tuple[bytes, str]:
         """As `picture`, of a file. Raises: BadRequest."""
-        file = await files.brief(self._db, file_id)
+        file = await files.find_file(self._db, file_id)
         return await self.picture(file.path if file is not None else None)
 
     async def may_read_file(self, file_id: str, user: User) -> bool:
         """Whether there is such a file, and the user may read it."""
-        file = await files.brief(self._db, file_id)
-        return file is not None and await self._files.may(user, file, "read")
+        file = await files.find_file(self._db, file_id)
+        return file is not None and await self._files.can_access(user, file, "read")
 
     async def check_knowledge(self, meta: Fields, user: User) -> None:
         """Raises: Forbidden, for a file that the author may not read."""
@@ -118,8 +119,8 @@ class References:
             raise NotBuilt("Checking the files of a voice avatar")
 
     async def _check_background(self, file_id: str, user: User) -> None:
-        file = await files.brief(self._db, file_id)
-        if file is None or not await self._files.may(user, file, "read"):
+        file = await files.find_file(self._db, file_id)
+        if file is None or not await self._files.can_access(user, file, "read"):
             raise Forbidden("Background image is not accessible.")
         await self.picture(file.path)
 
@@ -149,7 +150,7 @@ class References:
                 if found is None or not found.is_active:
                     raise BadRequest(f"A referenced function is unavailable: {function_id}")
         terminal = meta.get("terminalId")
-        known = [one.get("id") for one in self._config.items("terminal_server.connections") if isinstance(one, dict)]
+        known = [one.get("id") for one in self._config.items(TERMINAL_SERVER_CONNECTIONS) if isinstance(one, dict)]
         if terminal and terminal not in known:
             raise BadRequest("The referenced terminal is missing or inaccessible.")
 

@@ -10,7 +10,7 @@ from fastback import messages
 from fastback.access.grants import WantedGrant
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
-from fastback.features.files.uploads import Uploads
+from fastback.features.files.uploads import UploadService
 from fastback.features.models import store
 from fastback.features.models.normalisation import ModelForm, background_file, read_copy, read_model
 from fastback.features.models.references import checked_picture
@@ -79,7 +79,13 @@ class _Import:
     """One import: what there is already is known before the first model is written."""
 
     def __init__(
-        self, *, workspace: Workspace, uploads: Uploads, user: User, existing: dict[str, ModelRow], writable: set[str]
+        self,
+        *,
+        workspace: Workspace,
+        uploads: UploadService,
+        user: User,
+        existing: dict[str, ModelRow],
+        writable: set[str],
     ) -> None:
         self._workspace = workspace
         self._uploads = uploads
@@ -114,7 +120,7 @@ class _Import:
         await self._workspace.references.check_pictures(draft.meta, self._user, row.meta if row else None)
         if picture is not None:
             content, kind = picture
-            file = await self._uploads.made(content, f"background.{kind.split('/')[1]}", None, self._user)
+            file = await self._uploads.save_generated(content, f"background.{kind.split('/')[1]}", None, self._user)
             draft.meta["background_image_url"] = f"/api/v1/files/{file.id}/content"
         grants = await self._workspace.given_grants(self._user, form.access_grants) if row is None else []
         return draft, row, grants
@@ -150,7 +156,7 @@ def _named(data: Answer) -> bool:
 
 
 @router.post("/import")
-async def take_in(data: ImportForm, user: VerifiedUser, workspace: Workspace, uploads: Uploads) -> bool:
+async def take_in(data: ImportForm, user: VerifiedUser, workspace: Workspace, uploads: UploadService) -> bool:
     await workspace.permitted(user, "workspace.models_import")
     found = [one for one in data.models if _named(one)]
     existing = {row.id: row for row in await store.by_ids(workspace.db, [one["id"] for one in found])}

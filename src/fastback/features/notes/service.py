@@ -12,6 +12,7 @@ from fastback import messages
 from fastback.access.activity import Happened
 from fastback.access.identity import User
 from fastback.config import Config
+from fastback.config.keys.features import NOTES_ENABLE
 from fastback.features.files.access import FileAccess
 from fastback.features.notes import store
 from fastback.features.notes.events import NoteChanged, NoteDeleted
@@ -38,7 +39,7 @@ class Notes:
 
     async def check(self, user: User) -> None:
         """Raises: Forbidden, where notes are switched off; Unauthorized, where the user may have none."""
-        if not self._config.flag("notes.enable"):
+        if not self._config.flag(NOTES_ENABLE):
             raise Forbidden(messages.feature_disabled("Notes"))
         if not await self.owned.permitted(user, "features.notes"):
             raise Unauthorized(messages.UNAUTHORIZED)
@@ -140,7 +141,7 @@ class Notes:
         if files is not None and not isinstance(files, list):
             raise Forbidden(messages.SOMETHING_WRONG)
         added = _file_ids(files) - _file_ids(known)
-        if added and not user.is_admin and await self._files.those(user, added) != added:
+        if added and not user.is_admin and await self._files.list_accessible_ids(user, added) != added:
             raise Forbidden(messages.SOMETHING_WRONG)
 
     async def delete(self, note: Note, user: User) -> None:

@@ -69,7 +69,7 @@ class CollectionAccess:
         known = {name: spellings(name) for name in safe}
         every = {one for found in known.values() for one in found}
         files = {one.removeprefix("file-") for one in every if one.startswith("file-")}
-        open_files = await self._files.those(user, files, permission)
+        open_files = await self._files.list_accessible_ids(user, files, permission)
         knowledge = await self._knowledge({one for one in every if not _is_marked(one)}, user, permission)
 
         def is_open(one: str) -> bool | None:

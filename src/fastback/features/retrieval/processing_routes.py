@@ -14,11 +14,11 @@ from fastback.access.activity import Happened
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.files import store
-from fastback.features.files.chunks import metadata_of
+from fastback.features.files.chunks import build_chunk_metadata
 from fastback.features.files.processing import Processing
-from fastback.features.files.service import Files
-from fastback.features.files.store import Brief
-from fastback.features.files.text_files import hash_of, storable
+from fastback.features.files.service import FileService
+from fastback.features.files.store import FileSummary
+from fastback.features.files.text_files import hash_text, make_storable
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -44,11 +44,11 @@ async def process(
     request: Request,
     data: FileForm,
     user: VerifiedUser,
-    files: Files,
+    files: FileService,
     processing: Processing,
     collections: CollectionAccess,
 ) -> dict[str, Any]:
-    file = await files.found(data.file_id, user, "write")
+    file = await files.get_file(data.file_id, user, "write")
     if data.collection_name is not None:
         try:
             await collections.check([data.collection_name], user, "write")
@@ -64,7 +64,7 @@ async def process(
         "status": True,
         "collection_name": found.collection,
         "filename": file.filename,
-        "content": await store.content_json(files.db, file.id),
+        "content": await store.get_text_json(files.db, file.id),
     }
 
 
@@ -114,8 +114,8 @@ class _Batch:
 
     async def prepare(self, form: BatchForm, user: User) -> None:
         """Leave out what is not the user's, and what is there already."""
-        known = {one.id: one for one in await store.briefs(self._db, [one.id for one in form.files])}
-        hashes = await asyncio.to_thread(lambda: [hash_of(_text(one)) for one in form.files])
+        known = {one.id: one for one in await store.list_files(self._db, [one.id for one in form.files])}
+        hashes = await asyncio.to_thread(lambda: [hash_text(_text(one)) for one in form.files])
         found = await self._vectors.find(form.collection_name, {"hash": {ANY_OF: hashes}}) if hashes else []
         holders: dict[str, Any] = {}
         for hit in found:
@@ -132,7 +132,9 @@ class _Batch:
             else:
                 seen.add(known_as)
                 text = _text(one)
-                about = metadata_of(Brief(one.id, one.user_id, None, one.filename, None, one.meta, None, None))
+                about = build_chunk_metadata(
+                    FileSummary(one.id, one.user_id, None, one.filename, None, one.meta, None, None)
+                )
                 document = Document(text.replace("<br/>", "\n"), {**about, "hash": known_as})
                 self._prepared.append(_Prepared(text, known_as, document))
                 self.results.append(Outcome(one.id, "prepared"))
@@ -153,7 +155,7 @@ class _Batch:
                 self._refuse(result.file_id, str(error))
             return
         for one, result in zip(self._prepared, self.results, strict=True):
-            await store.change(self._db, result.file_id, data={"content": storable(one.text)}, hash=one.hash)
+            await store.update_file(self._db, result.file_id, data={"content": make_storable(one.text)}, hash=one.hash)
             result.status = "completed"
 
 

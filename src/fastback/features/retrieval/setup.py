@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
-from fastback.features.files.uploads import Uploads
+from fastback.features.files.uploads import UploadService
 from fastback.features.retrieval import routes
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.features.retrieval.translation import Translation
@@ -39,7 +39,7 @@ async def set_up(services: Services) -> None:
     )
     services.add(WebResults, results)
     pages = services.get(Pages)
-    services.add(WebFiles, WebFiles(db, pages.fetching, services.get(Uploads)))
+    services.add(WebFiles, WebFiles(db, pages.fetching, services.get(UploadService)))
 
 
 COMPONENT = Component(name="retrieval routes", routers=routes.routers, setup=set_up)

@@ -12,8 +12,8 @@ import msgspec
 from fastback import messages
 from fastback.access.identity import User
 from fastback.features.files import store
-from fastback.features.files.upload_form import Received
-from fastback.features.files.uploads import Uploads
+from fastback.features.files.upload_form import UploadForm
+from fastback.features.files.uploads import UploadService
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest, HttpError
 from fastback.kit.storage import Spool
@@ -70,7 +70,7 @@ def _kind(response: aiohttp.ClientResponse) -> str:
 class WebFiles:
     """Fetches files and keeps them."""
 
-    def __init__(self, db: Database, fetching: Fetching, uploads: Uploads) -> None:
+    def __init__(self, db: Database, fetching: Fetching, uploads: UploadService) -> None:
         self._db = db
         self._fetching = fetching
         self._uploads = uploads
@@ -126,7 +126,9 @@ class WebFiles:
                 piece = await response.content.readany()
             digest = await spool.finish()
             metadata = msgspec.json.encode({"source_url": url}).decode()
-            form = Received(name, kind, spool.path, spool.size, digest, False, {"metadata": metadata})
-            taken = await self._uploads.take(form, user, ctx, process=process and shown is None, in_background=False)
-        row = await store.whole(self._db, taken["id"])
+            form = UploadForm(name, kind, spool.path, spool.size, digest, False, {"metadata": metadata})
+            taken = await self._uploads.save_upload(
+                form, user, ctx, process=process and shown is None, in_background=False
+            )
+        row = await store.find_full_file(self._db, taken["id"])
         return {"name": name, "image": shown is not None, "file": row if row is not None else taken}

@@ -32,7 +32,7 @@ async def keep(
     if user.is_admin:
         known = set(await db.fetch_all(str, "chats.files", "SELECT id FROM file WHERE id = ANY(:ids)", ids=file_ids))
     else:
-        known = await access.those(user, file_ids)
+        known = await access.list_accessible_ids(user, file_ids)
     now = int(time.time())
     rows = [
         {
