@@ -74,7 +74,7 @@ async def test_an_app_is_set_up_changed_and_uninstalled(server: Server, ada: Per
     everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
     assert (await ada.get(f"{_A}/{made['id']}")).ok() == made | {"access_grants": everybody}
     assert (await ada.get(_A)).ok() == [made]
-    row = await server.services.get(Database).scalar("test", "SELECT api_key FROM app")
+    row = await server.services.get(Database).fetch_value("test", "SELECT api_key FROM app")
     assert AppKeys(server.services.get(Settings)).open(row) == "secret"
     (await ada.post(_A, _form())).refused(409, "App slug is already registered")
 

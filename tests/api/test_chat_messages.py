@@ -39,7 +39,9 @@ class _Chat(msgspec.Struct):
 async def in_step(server: Server, chat_id: str) -> dict[str, Any]:
     """The messages of a chat, which both stores must hold alike."""
     db = server.services.get(Database)
-    chat = await db.first(_Chat, "test.chat", "SELECT chat, current_message_id FROM chat WHERE id = :id", id=chat_id)
+    chat = await db.fetch_first(
+        _Chat, "test.chat", "SELECT chat, current_message_id FROM chat WHERE id = :id", id=chat_id
+    )
     assert chat is not None
     history = chat.chat["history"]
     rows = await message_store.of_chat(db, chat_id)

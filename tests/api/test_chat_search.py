@@ -242,7 +242,9 @@ async def test_deleted_chats_leave_the_index(server: Server, ada: Person, bob: P
     tables = server.services.get(ChatSearch).tables
 
     async def known() -> list[str]:
-        return await tables.all_long(str, "test.known", "SELECT title FROM fastback_search_chat ORDER BY title")
+        return await tables.fetch_all_in_thread(
+            str, "test.known", "SELECT title FROM fastback_search_chat ORDER BY title"
+        )
 
     assert await known() == ["His", "One", "Two"]
     (await ada.delete(f"/api/v1/chats/{ids[0]}")).ok()
@@ -252,7 +254,7 @@ async def test_deleted_chats_leave_the_index(server: Server, ada: Person, bob: P
     (await ada.delete(f"/api/v1/users/{bob.id}")).ok()
     await settled(server)
     assert await known() == []
-    assert await tables.all_long(str, "test.tags", "SELECT tag FROM fastback_search_tag") == []
+    assert await tables.fetch_all_in_thread(str, "test.tags", "SELECT tag FROM fastback_search_tag") == []
 
 
 async def test_searches_go_on_without_an_index(server: Server, ada: Person) -> None:

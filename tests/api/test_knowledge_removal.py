@@ -28,7 +28,7 @@ async def filled(server: Server, person: Person, count: int = 3) -> tuple[str, l
 
 async def exist(server: Server, files: list[str]) -> list[bool]:
     db = server.services.get(Database)
-    found = await db.all(str, "tests.exist", "SELECT id FROM file WHERE id = ANY(:ids)", ids=files)
+    found = await db.fetch_all(str, "tests.exist", "SELECT id FROM file WHERE id = ANY(:ids)", ids=files)
     return [file in found for file in files]
 
 

@@ -142,7 +142,7 @@ async def test_ready_means_that_everything_answers(server: Server, anonymous: Pe
         assert (await anonymous.get(path)).ok() == {"status": True}
 
     class Dead:
-        async def scalar(self, *_: Any) -> Any:
+        async def fetch_value(self, *_: Any) -> Any:
             raise OSError("gone")
 
         async def ping(self) -> bool:

@@ -151,7 +151,7 @@ async def test_a_heartbeat_shows_that_somebody_is_there(server: Server, ada: Per
     async def seen() -> int:
         identities._noted.clear()  # what was written lately would not be written again
         await identities.write_seen()
-        at = await db.scalar("test.seen", 'SELECT last_active_at FROM "user" WHERE id = :id', id=bob.id)
+        at = await db.fetch_value("test.seen", 'SELECT last_active_at FROM "user" WHERE id = :id', id=bob.id)
         return int(at)
 
     async with connected(server.url, bob.token) as socket:

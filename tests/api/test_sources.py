@@ -393,7 +393,7 @@ async def test_a_chat_opens_its_files_to_those_it_is_shared_with(server: Server,
         body["user_message"]["files"] = [tea, {"type": "file", "id": "nothing"}]
         started = (await ada.post("/api/chat/completions", body)).ok()
         await page.quiet()
-    rows = await server.services.get(Database).all(str, "test.rows", "SELECT file_id FROM chat_file")
+    rows = await server.services.get(Database).fetch_all(str, "test.rows", "SELECT file_id FROM chat_file")
     assert rows == ["tea"]
     assert await sources(bob, tea) == []
     everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]

@@ -359,4 +359,4 @@ async def test_the_turn_of_somebody_who_is_deleted_is_stopped(ada: Person, bob: 
         (await ada.delete(f"/api/v1/users/{bob.id}")).ok()
         assert (await ada.get("/api/tasks")).ok() == {"tasks": []}
     db = server.services.get(Database)
-    assert await db.scalar("test.left", "SELECT count(*) FROM chat_message WHERE user_id = :id", id=bob.id) == 0
+    assert await db.fetch_value("test.left", "SELECT count(*) FROM chat_message WHERE user_id = :id", id=bob.id) == 0

@@ -129,7 +129,7 @@ async def test_a_deleted_user_leaves_nothing_of_their_own(server: Server, ada: P
         db = server.services.get(Database)
         return {
             table: int(
-                await db.scalar(f"test.{table}", f"SELECT count(*) FROM {table} WHERE {column} = :id", id=bob.id)
+                await db.fetch_value(f"test.{table}", f"SELECT count(*) FROM {table} WHERE {column} = :id", id=bob.id)
             )
             for table, column in _COUNTS
         }
@@ -157,7 +157,7 @@ async def test_a_folder_in_which_others_keep_chats_stays(server: Server, ada: Pe
     db = server.services.get(Database)
     await db.execute("test.move", "UPDATE chat SET folder_id = :folder WHERE id = :id", folder=folder, id=chat)
     (await ada.delete(f"{USERS}/{bob.id}")).ok()
-    assert await db.scalar("test.folder", "SELECT 1 FROM folder WHERE id = :id", id=folder)
+    assert await db.fetch_value("test.folder", "SELECT 1 FROM folder WHERE id = :id", id=folder)
 
 
 async def test_settings_are_changed_field_by_field(ada: Person, bob: Person) -> None:

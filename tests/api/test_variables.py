@@ -103,7 +103,7 @@ async def test_functions_stay_off_in_safe_mode(started: Any) -> None:
         await db.execute("tests.function", text)
     for env, active in (({}, 1), ({"SAFE_MODE": "true"}, 0), ({}, 0)):
         async with started(**env) as server:
-            found = await server.services.get(Database).scalar("tests.active", "SELECT is_active FROM function")
+            found = await server.services.get(Database).fetch_value("tests.active", "SELECT is_active FROM function")
             assert found == active
 
 
@@ -149,7 +149,7 @@ async def test_users_are_noted_no_oftener_than_they_say(started: Any) -> None:
                 await ada.get("/api/v1/auths/")
                 await db.execute("tests.forget", 'UPDATE "user" SET last_active_at = 0')
                 await identities.write_seen()
-                written.append(await db.scalar("tests.seen", 'SELECT last_active_at FROM "user"') > 0)
+                written.append(await db.fetch_value("tests.seen", 'SELECT last_active_at FROM "user"') > 0)
             assert sum(written) == notes
 
 
@@ -215,11 +215,11 @@ async def test_the_pool_of_postgres(tmp_path: Path) -> None:
             taken = [await pool.acquire() for _ in range(3)]
             started = time.perf_counter()
             with pytest.raises(DatabaseError, match="no connection to PostgreSQL became free within 1 seconds"):
-                await db.scalar("tests.one", "SELECT 1")
+                await db.fetch_value("tests.one", "SELECT 1")
             assert 0.9 < time.perf_counter() - started < 5
             for one in taken:
                 await pool.release(one)
-            assert await db.scalar("tests.one", "SELECT 1") == 1
+            assert await db.fetch_value("tests.one", "SELECT 1") == 1
 
 
 @pytest.mark.skipif(not POSTGRES, reason="FASTBACK_TEST_POSTGRES names no server")
@@ -230,4 +230,4 @@ async def test_a_schema_of_postgres(tmp_path: Path) -> None:
         await db.close()
         async with serving({"DATABASE_URL": url, "DATABASE_SCHEMA": "elsewhere"}, tmp_path, "postgres") as server:
             text = "SELECT table_schema FROM information_schema.tables WHERE table_name = 'chat'"
-            assert await server.services.get(Database).scalar("tests.schema", text) == "elsewhere"
+            assert await server.services.get(Database).fetch_value("tests.schema", text) == "elsewhere"
