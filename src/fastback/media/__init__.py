@@ -1,1 +1,1 @@
-"""Clients of image and speech engines."""
+"""Clients of image, speech-to-text and text-to-speech engines."""

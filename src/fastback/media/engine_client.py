@@ -1,4 +1,4 @@
-"""Asking engines (of speech, of pictures) what they have."""
+"""Fetch JSON from image and speech engines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 
 class EngineError(Exception):
-    """An engine cannot be reached, refuses, or answers what is no JSON; the text says why."""
+    """The engine cannot be reached, returned an error, or did not return JSON; the message says which."""
 
 
 async def engine_json(
@@ -22,10 +22,10 @@ async def engine_json(
     json: Any = None,
     timeout: float | None = None,
 ) -> Any:
-    """The JSON that an engine answers; `timeout` in seconds.
+    """Send a request to an engine and return its decoded response; `timeout` in seconds.
 
     Raises:
-        EngineError: there is none.
+        EngineError: the request failed.
     """
     try:
         async with client.request(
@@ -39,5 +39,5 @@ async def engine_json(
         raise EngineError(f"{url}: it did not answer in time") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise EngineError(f"{url}: it answered something that is no JSON") from error
-    except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that aiohttp does not take
+    except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that aiohttp rejects
         raise EngineError(f"{url}: {error or type(error).__name__}") from error

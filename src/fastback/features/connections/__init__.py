@@ -1,1 +1,1 @@
-"""The administrator's connections to model servers, and passing requests on to them."""
+"""Administer connections to model servers, and forward requests to them."""

@@ -1,4 +1,4 @@
-"""The connections as an administrator sets them up, and trying one out."""
+"""Routes for the connections: read and update their configuration, verify a connection before it is saved."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from fastback import messages
 from fastback.access.guards import AdminUser
 from fastback.config import Config
+from fastback.config.keys import connections as connections_keys
 from fastback.features.connections.forwarding import Forwarding
 from fastback.kit.http import HttpError, Json, Router
 from fastback.providers import openai
@@ -31,29 +32,33 @@ class OpenAiConfig(msgspec.Struct):
 
 def _openai_config(config: Config) -> dict[str, Any]:
     return {
-        "ENABLE_OPENAI_API": config.get("openai.enable"),
-        "OPENAI_API_BASE_URLS": config.get("openai.api_base_urls"),
-        "OPENAI_API_KEYS": config.get("openai.api_keys"),
-        "OPENAI_API_CONFIGS": config.get("openai.api_configs"),
+        "ENABLE_OPENAI_API": config.get(connections_keys.OPENAI_ENABLE),
+        "OPENAI_API_BASE_URLS": config.get(connections_keys.OPENAI_API_BASE_URLS),
+        "OPENAI_API_KEYS": config.get(connections_keys.OPENAI_API_KEYS),
+        "OPENAI_API_CONFIGS": config.get(connections_keys.OPENAI_API_CONFIGS),
     }
 
 
 @router.get("/openai/config")
 async def openai_config(user: AdminUser, config: Config) -> dict[str, Any]:
+    """Return the configuration of the OpenAI-compatible connections."""
     return _openai_config(config)
 
 
 @router.post("/openai/config/update")
 async def save_openai_config(data: OpenAiConfig, user: AdminUser, config: Config) -> dict[str, Any]:
+    """Store the OpenAI-compatible connections; options of connections that no longer exist are dropped."""
     urls, keys = data.OPENAI_API_BASE_URLS, data.OPENAI_API_KEYS[: len(data.OPENAI_API_BASE_URLS)]
     keys += [""] * (len(urls) - len(keys))
-    kept = {str(place) for place in range(len(urls))}
+    valid_indexes = {str(index) for index in range(len(urls))}
     await config.set_many(
         {
-            "openai.enable": data.ENABLE_OPENAI_API,
-            "openai.api_base_urls": urls,
-            "openai.api_keys": keys,
-            "openai.api_configs": {key: one for key, one in data.OPENAI_API_CONFIGS.items() if key in kept},
+            connections_keys.OPENAI_ENABLE: data.ENABLE_OPENAI_API,
+            connections_keys.OPENAI_API_BASE_URLS: urls,
+            connections_keys.OPENAI_API_KEYS: keys,
+            connections_keys.OPENAI_API_CONFIGS: {
+                key: options for key, options in data.OPENAI_API_CONFIGS.items() if key in valid_indexes
+            },
         }
     )
     return _openai_config(config)
@@ -67,25 +72,29 @@ class OllamaConfig(msgspec.Struct):
 
 def _ollama_config(config: Config) -> dict[str, Any]:
     return {
-        "ENABLE_OLLAMA_API": config.get("ollama.enable"),
-        "OLLAMA_BASE_URLS": config.get("ollama.base_urls"),
-        "OLLAMA_API_CONFIGS": config.get("ollama.api_configs"),
+        "ENABLE_OLLAMA_API": config.get(connections_keys.OLLAMA_ENABLE),
+        "OLLAMA_BASE_URLS": config.get(connections_keys.OLLAMA_BASE_URLS),
+        "OLLAMA_API_CONFIGS": config.get(connections_keys.OLLAMA_API_CONFIGS),
     }
 
 
 @router.get("/ollama/config")
 async def ollama_config(user: AdminUser, config: Config) -> dict[str, Any]:
+    """Return the configuration of the Ollama connections."""
     return _ollama_config(config)
 
 
 @router.post("/ollama/config/update")
 async def save_ollama_config(data: OllamaConfig, user: AdminUser, config: Config) -> dict[str, Any]:
-    kept = {str(place) for place in range(len(data.OLLAMA_BASE_URLS))}
+    """Store the Ollama connections; options of connections that no longer exist are dropped."""
+    valid_indexes = {str(index) for index in range(len(data.OLLAMA_BASE_URLS))}
     await config.set_many(
         {
-            "ollama.enable": data.ENABLE_OLLAMA_API,
-            "ollama.base_urls": data.OLLAMA_BASE_URLS,
-            "ollama.api_configs": {key: one for key, one in data.OLLAMA_API_CONFIGS.items() if key in kept},
+            connections_keys.OLLAMA_ENABLE: data.ENABLE_OLLAMA_API,
+            connections_keys.OLLAMA_BASE_URLS: data.OLLAMA_BASE_URLS,
+            connections_keys.OLLAMA_API_CONFIGS: {
+                key: options for key, options in data.OLLAMA_API_CONFIGS.items() if key in valid_indexes
+            },
         }
     )
     return _ollama_config(config)
@@ -106,10 +115,10 @@ class OllamaTrial(msgspec.Struct):
 async def _asked(
     connection: Connection, url: str, user: AdminUser, request: Request, forwarding: Forwarding
 ) -> tuple[int, bytes]:
-    """Status and body of a question to a server.
+    """Send a GET request to a server and return status and body of its response.
 
     Raises:
-        HttpError 500: it cannot be reached.
+        HttpError 500: the server cannot be reached.
     """
     timeout = forwarding.settings.aiohttp_client_timeout_model_list
     try:
@@ -125,7 +134,7 @@ async def _asked(
 
 @router.post("/openai/verify")
 async def verify_openai(data: OpenAiTrial, user: AdminUser, request: Request, forwarding: Forwarding) -> Any:
-    """The models of a server that is not set up yet; its refusal as it comes."""
+    """Return the model list of a server that is not saved yet; pass its error response through unchanged."""
     connection = Connection("openai", 0, data.url.rstrip("/"), data.key, data.config or {})
     if connection.is_anthropic:
         try:
@@ -135,23 +144,24 @@ async def verify_openai(data: OpenAiTrial, user: AdminUser, request: Request, fo
             raise HttpError(500, str(error)) from error
     status, body = await _asked(connection, openai.models_url(connection), user, request, forwarding)
     try:
-        found = msgspec.json.decode(body)
+        content = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        found = body.decode("utf-8", "replace")
+        content = body.decode("utf-8", "replace")
     if status == 200:
-        return found
-    return Json(found, status) if isinstance(found, (dict, list)) else PlainTextResponse(str(found), status)
+        return content
+    return Json(content, status) if isinstance(content, (dict, list)) else PlainTextResponse(str(content), status)
 
 
 @router.post("/ollama/verify")
 async def verify_ollama(data: OllamaTrial, user: AdminUser, request: Request, forwarding: Forwarding) -> Any:
+    """Return the version of an Ollama server that is not saved yet."""
     connection = Connection("ollama", 0, data.url.rstrip("/"), data.key or "", data.config or {})
     status, body = await _asked(connection, f"{connection.url}/api/version", user, request, forwarding)
     try:
-        found = msgspec.json.decode(body)
+        content = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise HttpError(500, f"Unexpected error: {error}") from error
     if status == 200:
-        return found
-    said = f"External Error: {found['error']}" if isinstance(found, dict) and "error" in found else ""
-    raise HttpError(500, f"Unexpected error: {said or f'HTTP Error: {status}'}")
+        return content
+    detail = f"External Error: {content['error']}" if isinstance(content, dict) and "error" in content else ""
+    raise HttpError(500, f"Unexpected error: {detail or f'HTTP Error: {status}'}")

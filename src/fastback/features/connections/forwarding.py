@@ -1,4 +1,4 @@
-"""Passing requests on to model servers: which server, in whose name, and what comes back."""
+"""Forward requests to model servers: choose the connection, send in the user's name, handle the response."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from fastback import messages
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.keys.connections import OLLAMA_ENABLE, OPENAI_ENABLE
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound
 from fastback.kit.http.disconnect import while_connected
@@ -35,19 +36,23 @@ _RETRY = ("retry-after", "retry-after-ms")
 
 
 def at(connections: list[Connection], index: int) -> Connection:
-    """Raises: NotFound, where there is no such connection."""
+    """Return the connection at an index.
+
+    Raises:
+        NotFound: there is no such connection.
+    """
     if not 0 <= index < len(connections):
         raise NotFound(messages.NOT_FOUND)
     return connections[index]
 
 
 def retry_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """When to come back, as the server says it."""
+    """Return the headers in which the server says when to retry."""
     return {name: response.headers[name] for name in _RETRY if name in response.headers}
 
 
 class Forwarding:
-    """What the operations that pass requests on share."""
+    """Forward requests to the configured model servers, for every route that does so."""
 
     def __init__(
         self,
@@ -66,22 +71,36 @@ class Forwarding:
         self.permissions = permissions
         self.bus = bus
 
-    # -- which server ---------------------------------------------------------------------------------------------
+    # -- choosing a server ----------------------------------------------------------------------------------------
 
     def openai_connections(self) -> list[Connection]:
-        """Raises: HttpError 503, where OpenAI's API is switched off."""
-        if not self.config.flag("openai.enable"):
+        """Return the OpenAI-compatible connections.
+
+        Raises:
+            HttpError 503: the OpenAI API is switched off.
+        """
+        if not self.config.flag(OPENAI_ENABLE):
             raise HttpError(503, "OpenAI API is disabled")
         return openai_connections(self.config)
 
     def ollama_connections(self) -> list[Connection]:
-        """Raises: HttpError 503, where Ollama's API is switched off."""
-        if not self.config.flag("ollama.enable"):
+        """Return the Ollama connections.
+
+        Raises:
+            HttpError 503: the Ollama API is switched off.
+        """
+        if not self.config.flag(OLLAMA_ENABLE):
             raise HttpError(503, messages.OLLAMA_API_DISABLED)
         return ollama_connections(self.config)
 
     async def openai_place(self, model_id: Any) -> tuple[Connection, str]:
-        """The server that has a model, and the model's name there; the first server for an unknown one."""
+        """Return the connection that serves a model, and the model's name on that server.
+
+        An unknown model resolves to the first connection.
+
+        Raises:
+            NotFound: there is no connection.
+        """
         connections = self.openai_connections()
         name = model_id if isinstance(model_id, str) else ""
         model = await self.registry.find(name) if name else None
@@ -93,36 +112,41 @@ class Forwarding:
         return connections[0], name.removeprefix(prefix) if connections[0].prefix else name
 
     async def ollama_hosts(self, name: str) -> list[int]:
-        """The servers that have a model, by their place among the connections."""
+        """Return the indexes of the Ollama connections whose servers have a model."""
         model = await self.registry.find(name)
-        found = model.entry.get("ollama") if model is not None and model.connection is not None else None
-        if found is None:
-            # Hidden models are still there.
+        details = model.entry.get("ollama") if model is not None and model.connection is not None else None
+        if details is None:
+            # A hidden model is missing from the list of models, but its server still has it.
             entries = await self.registry.base_entries()
-            found = next((one.get("ollama") for one in entries if one["id"] == name and "ollama" in one), None)
-        return list((found or {}).get("urls") or [])
+            details = next(
+                (entry.get("ollama") for entry in entries if entry["id"] == name and "ollama" in entry), None
+            )
+        return list((details or {}).get("urls") or [])
 
     async def ollama_place(self, name: str, user: User, index: int | None) -> Connection:
-        """A server that has a model: the one asked for, or any.
+        """Return the connection at `index`, or, if it is None, a random one of those whose servers have the model.
 
         Raises:
-            BadRequest: no server has it. Forbidden: the one asked for has not, and that is an administrator's right.
+            BadRequest: no server has the model.
+            Forbidden: the server at `index` does not have the model, and the user is not an administrator.
         """
         connections = self.ollama_connections()
         if index is not None:
             if not user.is_admin and index not in await self.ollama_hosts(name):
                 raise Forbidden(messages.ACCESS_PROHIBITED)
             return at(connections, index)
-        hosts = await self.ollama_hosts(name)
-        if not hosts:
+        indexes = await self.ollama_hosts(name)
+        if not indexes:
             raise BadRequest(messages.model_not_found(name))
-        return at(connections, random.choice(hosts))
+        return at(connections, random.choice(indexes))
 
     async def admit(self, user: User, name: str) -> Model | None:
-        """The model of a name that a user may use; administrators may ask for what nobody knows.
+        """Return the model of a name if the user may use it.
+
+        Administrators may use names that no model has; then the result is None.
 
         Raises:
-            Forbidden: the user may not.
+            Forbidden: the user may not use the model.
         """
         model = await self.registry.find(name)
         if user.is_admin or (model is None and self.settings.bypass_model_access_control):
@@ -135,7 +159,7 @@ class Forwarding:
     # -- sending --------------------------------------------------------------------------------------------------
 
     async def ctx(self, connection: Connection, request: Request, user: User) -> RequestContext:
-        """The circumstances of a request, as far as a connection wants to know them."""
+        """Return the context of a request, with the user's groups if a custom header of the connection uses them."""
         return await with_groups(
             connection.options.get("headers"), build_request_context(request, user), self.permissions
         )
@@ -151,7 +175,7 @@ class Forwarding:
         body: Any = None,
         params: dict[str, str] | None = None,
     ) -> aiohttp.ClientResponse:
-        """Send a request in a user's name; `body` is bytes, or anything JSON can hold.
+        """Send a request in a user's name; `body` is bytes, or anything that JSON can represent.
 
         Raises:
             aiohttp.ClientError, TimeoutError, OSError: the server cannot be reached.
@@ -160,7 +184,7 @@ class Forwarding:
         if not any(name.lower() == "content-type" for name in headers):
             headers["content-type"] = "application/json"
         content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
-        sending = self.client.request(
+        pending = self.client.request(
             method,
             url,
             data=content,
@@ -169,12 +193,12 @@ class Forwarding:
             cookies=request.cookies if connection.options.get("forward_cookies") else None,
             timeout=answer_timeout(self.settings, stream=isinstance(body, dict) and bool(body.get("stream"))),
         )
-        return await while_connected(request, sending)
+        return await while_connected(request, pending)
 
     async def relay(
         self, connection: Connection, method: str, url: str, user: User, request: Request, *, body: Any = None
     ) -> Response:
-        """Send a request and pass on what comes back, errors included, as it is.
+        """Send a request and relay the response unchanged, error responses included.
 
         Raises:
             HttpError 500: the server cannot be reached.
@@ -182,17 +206,17 @@ class Forwarding:
         try:
             response = await self.send(connection, method, url, user, request, body=body)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            log.warning("%s: %s", connection.url, error or type(error).__name__)
+            log.warning("request to %s failed: %s", connection.url, error or type(error).__name__)
             raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
         return RelayResponse(response)
 
     async def ollama(
         self, connection: Connection, method: str, path: str, user: User, request: Request, body: Any = None
     ) -> aiohttp.ClientResponse:
-        """Send a request to an Ollama server; its answer, which is none of an error.
+        """Send a request to an Ollama server and return its successful response.
 
         Raises:
-            HttpError: the server's refusal in its own words, or 500: it cannot be reached.
+            HttpError: the server's own error, or 500 if it cannot be reached.
         """
         try:
             response = await self.send(connection, method, f"{connection.url}{path}", user, request, body=body)
@@ -201,22 +225,22 @@ class Forwarding:
         if response.status < 400:
             return response
         try:
-            answer = msgspec.json.decode(await response.read())
+            content = msgspec.json.decode(await response.read())
         except (msgspec.DecodeError, aiohttp.ClientError, UnicodeDecodeError):
-            answer = None
+            content = None
         finally:
             response.release()
-        await self.bus.publish(refused(user, "ollama", f"{connection.url}{path}", response.status, answer))
-        detail = answer.get("error") if isinstance(answer, dict) else None
+        await self.bus.publish(refused(user, "ollama", f"{connection.url}{path}", response.status, content))
+        detail = content.get("error") if isinstance(content, dict) else None
         raise HttpError(response.status, detail or messages.SERVER_CONNECTION_ERROR, retry_headers(response))
 
     async def ollama_json(
         self, connection: Connection, method: str, path: str, user: User, request: Request, body: Any = None
     ) -> Any:
-        """Send a request to an Ollama server and read its answer; None for one that is no JSON.
+        """Send a request to an Ollama server and return the decoded response; None if it is not JSON.
 
         Raises:
-            HttpError: as `ollama`.
+            HttpError: as `send_ollama_request`.
         """
         response = await self.ollama(connection, method, path, user, request, body)
         try:

@@ -1,4 +1,4 @@
-"""Models on servers that load them by need: llama.cpp and LM Studio."""
+"""Routes for the models on servers that load them on demand: llama.cpp and LM Studio."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fastback.providers.relay import RelayResponse
 
 router = Router("/openai/models/{url_idx}")
 
-#: Paths of each server's own API, below its root.
+#: Paths of each provider's own API, relative to the server's root.
 _PATHS = {
     "llama.cpp": {
         "list": "/models",
@@ -40,13 +40,13 @@ _PATHS = {
 
 
 class ModelName(msgspec.Struct):
-    """The model of an operation; what else the server wants to know is passed on unread."""
+    """The model of an operation; further fields of the body are passed to the server unchecked."""
 
     model: str
 
 
 def root_of(connection: Connection) -> str:
-    """The address above the server's OpenAI-compatible API."""
+    """Return the server's root address, without the path of its OpenAI-compatible API."""
     for suffix in ("/api/v1", "/api/v0", "/v1"):
         if connection.url.endswith(suffix):
             return connection.url.removesuffix(suffix)
@@ -54,6 +54,12 @@ def root_of(connection: Connection) -> str:
 
 
 def _connection(forwarding: Forwarding, index: int) -> tuple[Connection, str]:
+    """Return a connection whose provider supports model management, and the provider.
+
+    Raises:
+        NotFound: there is no such connection.
+        BadRequest: its provider does not support model management.
+    """
     connections = forwarding.openai_connections()
     if not 0 <= index < len(connections):
         raise NotFound("Connection not found")
@@ -76,12 +82,13 @@ async def manage(
     job_id: str = "",
     words: bool = False,
 ) -> aiohttp.ClientResponse:
-    """Ask a server to do something with its models; its answer, which is none of an error.
+    """Call a server's model management API and return its successful response.
 
-    `words`: a refusal is told as the text it came as, whatever that text holds.
+    With `words` the detail of an error is the response's text, even if that text is JSON.
 
     Raises:
-        BadRequest: the server cannot do that. HttpError: its refusal, or 500: it cannot be reached.
+        BadRequest: the provider does not support the operation.
+        HttpError: the server's own error, or 500 if it cannot be reached.
     """
     provider = str(connection.options.get("provider") or "")
     path = _PATHS[provider].get(operation)
@@ -108,7 +115,11 @@ async def manage(
 
 
 async def answer_of(response: aiohttp.ClientResponse) -> Any:
-    """The JSON of an answer; one without any went well."""
+    """Return the decoded response; a response that is not JSON means success.
+
+    Raises:
+        HttpError 500: the connection broke.
+    """
     try:
         return msgspec.json.decode(await response.read())
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -122,55 +133,65 @@ async def answer_of(response: aiohttp.ClientResponse) -> Any:
 async def _changing(
     forwarding: Forwarding, index: int, operation: str, data: ModelName, user: User, request: Request
 ) -> Any:
+    """Run an operation that changes a server's models, and refresh the model list soon afterwards."""
     connection, _ = _connection(forwarding, index)
-    given = msgspec.json.decode(await request.body())
-    body = {key: value for key, value in given.items() if value is not None}
+    fields = msgspec.json.decode(await request.body())
+    body = {key: value for key, value in fields.items() if value is not None}
     body["model"] = data.model.removeprefix(f"{connection.prefix}.") if connection.prefix else data.model
     response = await manage(forwarding, connection, operation, user, request, method="POST", body=body)
-    found = await answer_of(response)
+    result = await answer_of(response)
     forwarding.registry.refresh_soon()
-    return found
+    return result
 
 
 @router.get("/catalog")
 async def catalog(url_idx: int, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+    """Return the models that a server has or offers, in the server's own format."""
     connection, _ = _connection(forwarding, url_idx)
     return await answer_of(await manage(forwarding, connection, "list", user, request))
 
 
 @router.post("/download")
 async def download(url_idx: int, data: ModelName, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+    """Let a server download a model."""
     return await _changing(forwarding, url_idx, "download", data, user, request)
 
 
 @router.get("/download/status/{job_id}")
 async def download_status(url_idx: int, job_id: str, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+    """Return the status of a download."""
     connection, _ = _connection(forwarding, url_idx)
-    safe = quote(job_id, safe="")
-    return await answer_of(await manage(forwarding, connection, "download_status", user, request, job_id=safe))
+    escaped_job_id = quote(job_id, safe="")
+    return await answer_of(
+        await manage(forwarding, connection, "download_status", user, request, job_id=escaped_job_id)
+    )
 
 
 @router.post("/load")
 async def load(url_idx: int, data: ModelName, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+    """Let a server load a model into memory."""
     return await _changing(forwarding, url_idx, "load", data, user, request)
 
 
 @router.post("/unload")
 async def unload(url_idx: int, data: ModelName, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+    """Let a server unload a model from memory."""
     return await _changing(forwarding, url_idx, "unload", data, user, request)
 
 
 @router.get("/sse")
 async def events(url_idx: int, request: Request, user: AdminUser, forwarding: Forwarding) -> Response:
+    """Relay a server's event stream about its models."""
     connection, _ = _connection(forwarding, url_idx)
     return RelayResponse(await manage(forwarding, connection, "sse", user, request))
 
 
 @router.delete("")
 async def delete(url_idx: int, model: str, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+    """Let a server delete a model."""
     connection, _ = _connection(forwarding, url_idx)
     name = model.removeprefix(f"{connection.prefix}.") if connection.prefix else model
     response = await manage(forwarding, connection, "delete", user, request, method="DELETE", params={"model": name})
-    found = await answer_of(response)
+    result = await answer_of(response)
     forwarding.registry.refresh_soon()
-    return found
+    return result

@@ -1,4 +1,4 @@
-"""`/ollama/models`: a model from a file, fetched from where models are published, or uploaded."""
+"""Routes that create an Ollama model from a file: downloaded from a model hub, or uploaded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class UrlForm(msgspec.Struct):
 
 
 def _place(forwarding: Forwarding, name: str) -> Path:
-    """Where a file lies on its way: a name of its own, so that two at once do not meet."""
+    """Return a path for a file in transit; it is unique, so that two transfers at once do not collide."""
     return forwarding.settings.upload_path / f"{uuid.uuid4()}_{name}"
 
 
@@ -47,6 +47,7 @@ def _headers(connection: Connection, user: User, request: Request, forwarding: F
 async def download(
     data: UrlForm, request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int | None = None
 ) -> Response | None:
+    """Download a model file and create an Ollama model from it; stream the progress."""
     if not data.url.startswith(_SOURCES):
         raise BadRequest("Invalid file_url. Only URLs from allowed hosts are permitted.")
     connection = at(forwarding.ollama_connections(), url_idx or 0)
@@ -60,19 +61,20 @@ async def download(
 async def _downloading(
     forwarding: Forwarding, connection: Connection, headers: dict[str, str], url: str, name: str
 ) -> AsyncIterator[bytes]:
+    """Download the file, create the model, and yield progress events."""
     path = _place(forwarding, name)
     try:
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
         async with forwarding.client.get(url, timeout=aiohttp.ClientTimeout(sock_read=60)) as response:
             response.raise_for_status()
             total = response.content_length or 0
-            done = 0
+            received = 0
             with path.open("wb") as file:
-                async for piece in response.content.iter_chunked(ollama_blobs.CHUNK):
-                    await asyncio.to_thread(file.write, piece)
-                    done += len(piece)
-                    progress = round(done / (total or done) * 100, 2)
-                    yield event({"progress": progress, "completed": done, "total": total})
+                async for chunk in response.content.iter_chunked(ollama_blobs.CHUNK):
+                    await asyncio.to_thread(file.write, chunk)
+                    received += len(chunk)
+                    progress = round(received / (total or received) * 100, 2)
+                    yield event({"progress": progress, "completed": received, "total": total})
         yield await ollama_blobs.make_model(forwarding.client, connection.url, headers, path, name)
         forwarding.registry.refresh_soon()
     except (BlobError, aiohttp.ClientError, OSError) as error:
@@ -83,6 +85,7 @@ async def _downloading(
 
 @router.post("/upload", "/upload/{url_idx}")
 async def upload(request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int | None = None) -> Response:
+    """Receive a model file and create an Ollama model from it; stream the progress."""
     connection = at(forwarding.ollama_connections(), url_idx or 0)
     form = await request.form()
     file: Any = form.get("file")
@@ -91,9 +94,9 @@ async def upload(request: Request, user: AdminUser, forwarding: Forwarding, url_
     name = PurePosixPath((file.filename or "model").replace("\\", "/")).name
     path = _place(forwarding, name)
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-    with path.open("wb") as kept:
-        while piece := await file.read(ollama_blobs.CHUNK):
-            await asyncio.to_thread(kept.write, piece)
+    with path.open("wb") as target:
+        while chunk := await file.read(ollama_blobs.CHUNK):
+            await asyncio.to_thread(target.write, chunk)
     await form.close()
     headers = _headers(connection, user, request, forwarding)
     return StreamingResponse(_making(forwarding, connection, headers, path, name), media_type="text/event-stream")
@@ -102,6 +105,7 @@ async def upload(request: Request, user: AdminUser, forwarding: Forwarding, url_
 async def _making(
     forwarding: Forwarding, connection: Connection, headers: dict[str, str], path: Path, name: str
 ) -> AsyncIterator[bytes]:
+    """Create the model from a received file, and yield progress events."""
     try:
         total = (await asyncio.to_thread(path.stat)).st_size
         yield event({"progress": 100.0, "total": total, "completed": total})

@@ -1,4 +1,4 @@
-"""Carrying a model's file into Ollama: hashed, sent as a blob, made into a model.
+"""Create an Ollama model from a file: hash it, send it as a blob, create the model from the blob.
 
 Format: Ollama's API documentation, `POST /api/blobs/sha256:<digest>` with the file as its body, then
 `POST /api/create` with `{"model", "files": {name: "sha256:<digest>"}}`.
@@ -17,17 +17,18 @@ import msgspec
 
 from fastback.kit.http import HttpError
 
+#: Size of the chunks in which files are read and written (bytes).
 CHUNK = 1024 * 1024
 
 Headers = dict[str, str]
 
 
 class BlobError(Exception):
-    """The model was not made; the text says why."""
+    """The model was not created; the message says why."""
 
 
 def event(content: dict[str, Any]) -> bytes:
-    """A progress event of the stream the page reads."""
+    """Return a progress event of the stream that the page reads."""
     return b"data: " + msgspec.json.encode(content) + b"\n\n"
 
 
@@ -37,25 +38,27 @@ def _digest(path: Path) -> str:
 
 
 async def pieces(path: Path) -> AsyncIterator[bytes]:
-    """A file in pieces, read beside the event loop."""
+    """Yield a file in chunks; each is read in a thread."""
     file = await asyncio.to_thread(path.open, "rb")
     try:
-        while piece := await asyncio.to_thread(file.read, CHUNK):
-            yield piece
+        while chunk := await asyncio.to_thread(file.read, CHUNK):
+            yield chunk
     finally:
         await asyncio.to_thread(file.close)
 
 
 async def make_model(client: aiohttp.ClientSession, url: str, headers: Headers, path: Path, name: str) -> bytes:
-    """Send a file to the server at `url` and make a model of it; the last event.
+    """Send a file to the Ollama server at `url`, create a model from it, and return the last progress event.
 
     Raises:
-        BlobError: the server did not take it.
+        BlobError: the server rejected the file or the model.
     """
     digest = await asyncio.to_thread(_digest, path)
     size = (await asyncio.to_thread(path.stat)).st_size
-    others = {key: value for key, value in headers.items() if key.lower() not in ("content-type", "content-length")}
-    blob_headers = {**others, "content-type": "application/octet-stream", "content-length": str(size)}
+    other_headers = {
+        key: value for key, value in headers.items() if key.lower() not in ("content-type", "content-length")
+    }
+    blob_headers = {**other_headers, "content-type": "application/octet-stream", "content-length": str(size)}
     model = Path(name).stem
     try:
         async with client.post(f"{url}/api/blobs/sha256:{digest}", data=pieces(path), headers=blob_headers) as response:
@@ -64,7 +67,7 @@ async def make_model(client: aiohttp.ClientSession, url: str, headers: Headers, 
         await asyncio.to_thread(path.unlink, missing_ok=True)
         body = msgspec.json.encode({"model": model, "files": {name: f"sha256:{digest}"}, "stream": False})
         async with client.post(
-            f"{url}/api/create", data=body, headers={**others, "content-type": "application/json"}
+            f"{url}/api/create", data=body, headers={**other_headers, "content-type": "application/json"}
         ) as response:
             if not response.ok:
                 raise BlobError(f"Failed to create model in Ollama. {await response.text()}")

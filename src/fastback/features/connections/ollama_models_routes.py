@@ -1,4 +1,4 @@
-"""`/ollama/api`: an administrator's work on the models of Ollama's servers."""
+"""Routes with which administrators change the models of Ollama servers: pull, push, create, copy, delete, unload."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Payload = dict[str, Any]
 
 
 class _Changing(RelayResponse):
-    """Relays work that changes what a server has; afterwards the lists are fetched anew."""
+    """Relay an operation that changes a server's models, and refresh the model list soon afterwards."""
 
     registry: ModelRegistry
 
@@ -37,29 +37,33 @@ class _Changing(RelayResponse):
 
 
 def _named(data: Payload) -> Payload:
-    """A payload without nulls, whose model is `model` even if it was called `name`."""
-    found = {key: value for key, value in data.items() if value is not None}
-    if "model" not in found and "name" in found:
-        found["model"] = found["name"]
-    return found
+    """Return a payload without nulls, in which the model is called `model` even if the client wrote `name`."""
+    fields = {key: value for key, value in data.items() if value is not None}
+    if "model" not in fields and "name" in fields:
+        fields["model"] = fields["name"]
+    return fields
 
 
 async def _stream(
     forwarding: Forwarding, connection: Connection, path: str, user: User, request: Request, body: Payload
 ) -> Response:
-    relay = _Changing(await forwarding.ollama(connection, "POST", path, user, request, body))
-    relay.registry = forwarding.registry
-    return relay
+    response = _Changing(await forwarding.ollama(connection, "POST", path, user, request, body))
+    response.registry = forwarding.registry
+    return response
 
 
 async def _host_of(forwarding: Forwarding, name: Any, index: int | None) -> Connection:
-    """The server asked for, or the first that has a model."""
+    """Return the connection at `index`, or, if it is None, the first one whose server has the model.
+
+    Raises:
+        BadRequest: no server has the model.
+    """
     connections = forwarding.ollama_connections()
     if index is None:
-        hosts = await forwarding.ollama_hosts(name) if isinstance(name, str) else []
-        if not hosts:
+        indexes = await forwarding.ollama_hosts(name) if isinstance(name, str) else []
+        if not indexes:
             raise BadRequest(messages.model_not_found(str(name)))
-        index = hosts[0]
+        index = indexes[0]
     return at(connections, index)
 
 
@@ -120,6 +124,7 @@ async def delete(
 
 @router.post("/ollama/api/show")
 async def show(data: Payload, request: Request, user: VerifiedUser, forwarding: Forwarding) -> Any:
+    """Return what an Ollama server knows about a model that the user may use."""
     body = _named(data)
     name = str(body.get("model") or "")
     forwarding.ollama_connections()
@@ -129,31 +134,32 @@ async def show(data: Payload, request: Request, user: VerifiedUser, forwarding: 
 
 
 async def _unload(forwarding: Forwarding, name: str, user: User, request: Request) -> list[Payload]:
-    """Let every server forget a model; who did not, and why."""
+    """Unload a model from every server that has it; return one entry for each failure."""
     connections = forwarding.ollama_connections()
-    failed: list[Payload] = []
+    failures: list[Payload] = []
     for index in await forwarding.ollama_hosts(name):
         connection = at(connections, index)
-        upstream = name.removeprefix(f"{connection.prefix}.") if connection.prefix else name
-        body = {"model": upstream, "keep_alive": 0, "prompt": ""}
+        upstream_name = name.removeprefix(f"{connection.prefix}.") if connection.prefix else name
+        body = {"model": upstream_name, "keep_alive": 0, "prompt": ""}
         try:
             await forwarding.ollama_json(connection, "POST", "/api/generate", user, request, body)
         except HttpError as error:
-            failed.append({"url_idx": index, "success": False, "error": str(error.detail)})
+            failures.append({"url_idx": index, "success": False, "error": str(error.detail)})
     forwarding.registry.refresh_soon()
-    return failed
+    return failures
 
 
 @router.post("/ollama/api/unload")
 async def unload(data: Payload, request: Request, user: AdminUser, forwarding: Forwarding) -> Payload:
+    """Unload a model from the memory of all Ollama servers."""
     name = _named(data).get("model")
     if not isinstance(name, str) or not name:
         raise BadRequest("Missing name of the model to unload.")
     if not await forwarding.ollama_hosts(name):
         raise BadRequest(messages.model_not_found(name))
-    failed = await _unload(forwarding, name, user, request)
-    if failed:
-        raise HttpError(500, f"Failed to unload model on {len(failed)} nodes: {failed}")
+    failures = await _unload(forwarding, name, user, request)
+    if failures:
+        raise HttpError(500, f"Failed to unload model on {len(failures)} nodes: {failures}")
     return {"status": True}
 
 
@@ -163,7 +169,7 @@ class UnloadForm(msgspec.Struct):
 
 @router.post("/api/models/unload")
 async def unload_anywhere(data: UnloadForm, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
-    """Let the server of a model, or of the model below a workspace model, take it out of memory."""
+    """Unload a model from its server's memory; for a workspace model, unload its base model."""
     name, seen = data.model, set()
     model = await forwarding.registry.find(name)
     while model is not None and model.connection is None and model.base_model_id and name not in seen:
@@ -171,9 +177,9 @@ async def unload_anywhere(data: UnloadForm, request: Request, user: AdminUser, f
         name = model.base_model_id
         model = await forwarding.registry.find(name)
     if await forwarding.ollama_hosts(name):
-        failed = await _unload(forwarding, name, user, request)
-        if failed:
-            raise HttpError(500, f"Failed to unload model on {len(failed)} node(s): {failed}")
+        failures = await _unload(forwarding, name, user, request)
+        if failures:
+            raise HttpError(500, f"Failed to unload model on {len(failures)} node(s): {failures}")
         return {"status": True}
     if model is None or model.connection is None:
         raise NotFound(f'Model "{name}" not found')
@@ -184,6 +190,6 @@ async def unload_anywhere(data: UnloadForm, request: Request, user: AdminUser, f
     response = await management_routes.manage(
         forwarding, model.connection, "unload", user, request, method="POST", body=body, words=True
     )
-    found = await management_routes.answer_of(response)
+    result = await management_routes.answer_of(response)
     forwarding.registry.refresh_soon()
-    return found
+    return result

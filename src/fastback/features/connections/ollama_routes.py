@@ -1,4 +1,4 @@
-"""`/ollama`: what Ollama's servers have and run."""
+"""Routes that read from Ollama servers: their models, the running models, their versions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
+from fastback.config.keys.connections import OLLAMA_ENABLE
 from fastback.features.connections.forwarding import Forwarding, at
 from fastback.kit.http import HttpError, Router, Unauthorized
 from fastback.providers.connections import Connection, ollama_connections
@@ -22,11 +23,12 @@ router = Router("/ollama")
 @router.route("HEAD", "")
 @router.get("")
 async def here() -> dict[str, bool]:
+    """Answer Ollama's liveness check."""
     return {"status": True}
 
 
 async def _of_all(path: str, user: User, request: Request, forwarding: Forwarding) -> list[tuple[Connection, Any]]:
-    """What every server in use answers; those that do not are left out."""
+    """Return each enabled connection with its server's response; servers that fail are left out."""
     timeout = forwarding.settings.aiohttp_client_timeout_model_list
 
     async def ask(connection: Connection) -> Any:
@@ -36,33 +38,42 @@ async def _of_all(path: str, user: User, request: Request, forwarding: Forwardin
         except (HttpError, TimeoutError):
             return None
 
-    used = [one for one in ollama_connections(forwarding.config) if one.enabled]
-    answers = await asyncio.gather(*(ask(one) for one in used))
-    return [(one, found) for one, found in zip(used, answers, strict=True) if isinstance(found, dict)]
+    connections = [connection for connection in ollama_connections(forwarding.config) if connection.enabled]
+    responses = await asyncio.gather(*map(ask, connections))
+    return [
+        (connection, content)
+        for connection, content in zip(connections, responses, strict=True)
+        if isinstance(content, dict)
+    ]
 
 
 async def _tags_of(index: int, user: User, request: Request, forwarding: Forwarding) -> dict[str, Any]:
-    """What one server has, for administrators."""
+    """Return the model list of one server.
+
+    Raises:
+        Unauthorized: the user is not an administrator.
+    """
     if not user.is_admin:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     connection = at(forwarding.ollama_connections(), index)
-    found: dict[str, Any] = await forwarding.ollama_json(connection, "GET", "/api/tags", user, request) or {}
-    return found
+    tags: dict[str, Any] = await forwarding.ollama_json(connection, "GET", "/api/tags", user, request) or {}
+    return tags
 
 
 async def _visible(user: User, forwarding: Forwarding) -> list[dict[str, Any]]:
-    """Ollama's own entries of the models a user may use."""
-    entries = [one["ollama"] for one in await forwarding.registry.base_entries() if "ollama" in one]
+    """Return Ollama's own entries of the models that a user may use."""
+    entries = [entry["ollama"] for entry in await forwarding.registry.base_entries() if "ollama" in entry]
     if user.is_admin or forwarding.settings.bypass_model_access_control:
         return entries
-    known = {one.id for one in await forwarding.registry.visible(user) if one.info is not None}
-    return [one for one in entries if one["model"] in known]
+    visible_ids = {model.id for model in await forwarding.registry.visible(user) if model.info is not None}
+    return [entry for entry in entries if entry["model"] in visible_ids]
 
 
 @router.get("/api/tags", "/api/tags/{url_idx}")
 async def tags(
     request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
 ) -> dict[str, Any]:
+    """Return the models of one server, or those of all servers that the user may use."""
     if url_idx is not None:
         return await _tags_of(url_idx, user, request, forwarding)
     forwarding.ollama_connections()
@@ -73,32 +84,32 @@ async def tags(
 async def openai_models(
     request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
 ) -> dict[str, Any]:
-    """The same in OpenAI's form."""
+    """Return the same models in the format of OpenAI's model list."""
     if url_idx is not None:
-        found = (await _tags_of(url_idx, user, request, forwarding)).get("models") or []
+        entries = (await _tags_of(url_idx, user, request, forwarding)).get("models") or []
     else:
-        found = await _visible(user, forwarding)
+        entries = await _visible(user, forwarding)
     now = int(time.time())
-    data = [{"id": one["model"], "object": "model", "created": now, "owned_by": "openai"} for one in found]
+    data = [{"id": entry["model"], "object": "model", "created": now, "owned_by": "openai"} for entry in entries]
     return {"data": data, "object": "list"}
 
 
 @router.get("/api/ps")
 async def running(request: Request, user: AdminUser, forwarding: Forwarding) -> dict[str, Any]:
-    """The models in memory, each with the servers that have it there."""
-    found: dict[str, dict[str, Any]] = {}
-    for connection, answer in await _of_all("/api/ps", user, request, forwarding):
-        for model in answer.get("models") or []:
+    """Return the models in memory, each with the indexes of the connections whose servers have it loaded."""
+    models: dict[str, dict[str, Any]] = {}
+    for connection, content in await _of_all("/api/ps", user, request, forwarding):
+        for model in content.get("models") or []:
             name = model.get("model")
             if name is None:
                 continue
             if connection.prefix:
                 name = model["model"] = f"{connection.prefix}.{name}"
-            if name in found:
-                found[name]["urls"].append(connection.index)
+            if name in models:
+                models[name]["urls"].append(connection.index)
             else:
-                found[name] = {**model, "urls": [connection.index]}
-    return {"models": list(found.values())}
+                models[name] = {**model, "urls": [connection.index]}
+    return {"models": list(models.values())}
 
 
 def _order(version: str) -> tuple[int, ...]:
@@ -109,16 +120,16 @@ def _order(version: str) -> tuple[int, ...]:
 async def version(
     request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
 ) -> dict[str, Any]:
-    """The lowest version in use."""
+    """Return the version of one server, or the lowest version of all."""
     if url_idx is not None and not user.is_admin:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    if not forwarding.config.flag("ollama.enable"):
+    if not forwarding.config.flag(OLLAMA_ENABLE):
         return {"version": False}
     if url_idx is not None:
         connection = at(forwarding.ollama_connections(), url_idx)
-        one: dict[str, Any] = await forwarding.ollama_json(connection, "GET", "/api/version", user, request)
-        return one
-    found = [str(answer.get("version")) for _, answer in await _of_all("/api/version", user, request, forwarding)]
-    if not found:
+        response: dict[str, Any] = await forwarding.ollama_json(connection, "GET", "/api/version", user, request)
+        return response
+    versions = [str(content.get("version")) for _, content in await _of_all("/api/version", user, request, forwarding)]
+    if not versions:
         raise HttpError(500, messages.OLLAMA_NOT_FOUND)
-    return {"version": min(found, key=_order)}
+    return {"version": min(versions, key=_order)}

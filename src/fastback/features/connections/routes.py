@@ -1,4 +1,4 @@
-"""`/openai` and `/ollama`: connections to model servers, and their models."""
+"""Collect the routers of `/openai` and `/ollama`."""
 
 from __future__ import annotations
 

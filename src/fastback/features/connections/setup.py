@@ -1,4 +1,4 @@
-"""Starts what passes requests on to model servers."""
+"""Build the service that forwards requests to model servers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `Forwarding`."""
+    """Add `RequestForwarder`."""
     forwarding = Forwarding(
         config=services.get(Config),
         settings=services.get(Settings),

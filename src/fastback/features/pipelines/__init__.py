@@ -1,1 +1,1 @@
-"""Pipelines: programs that run on a model server of their own, looked after from here."""
+"""Pipelines: plugin programs that run on a pipelines server and are administered from here."""

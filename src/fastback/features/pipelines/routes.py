@@ -1,4 +1,4 @@
-"""`/api/v1/pipelines`: what administrators ask of a pipelines server, one of the OpenAI-compatible connections."""
+"""Routes for the administration of a pipelines server, which is one of the OpenAI-compatible connections."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from fastback.access.activity import Happened
 from fastback.access.guards import AdminUser
 from fastback.config import Config
+from fastback.config.keys.connections import OPENAI_API_BASE_URLS, OPENAI_API_KEYS, OPENAI_ENABLE
 from fastback.features.connections.forwarding import Forwarding
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, HttpError, Invalid, NotFound, Router
@@ -28,19 +29,21 @@ router = Router("/api/v1/pipelines")
 Answer = dict[str, Any]
 
 _NOT_FOUND = "Pipeline not found"
-#: How long a pipelines server may take; it installs what a new pipeline needs (seconds).
+#: Timeout of a request to a pipelines server (seconds). It is long because the server installs a new pipeline's
+#: requirements.
 PATIENCE = 300
 
 
 async def _asked(
     config: Config, client: aiohttp.ClientSession, index: int | None, method: str, path: str, **body: Any
 ) -> Answer:
-    """The server's answer.
+    """Send a request to a pipelines server and return its decoded response.
 
     Raises:
-        HttpError: the server's own refusal, or 404 where there is none that answers.
+        HttpError: the server's own error.
+        NotFound: there is no such connection, or the server does not answer with a JSON object.
     """
-    urls, keys = config.items("openai.api_base_urls"), config.items("openai.api_keys")
+    urls, keys = config.items(OPENAI_API_BASE_URLS), config.items(OPENAI_API_KEYS)
     if index is None or not 0 <= index < min(len(urls), len(keys)):
         raise NotFound(_NOT_FOUND)
     try:
@@ -55,15 +58,15 @@ async def _asked(
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
         raise NotFound(_NOT_FOUND) from None
     try:
-        found = msgspec.json.decode(content)
+        result = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        found = None
+        result = None
     if response.status >= 400:
-        detail = found.get("detail") if isinstance(found, dict) else None
+        detail = result.get("detail") if isinstance(result, dict) else None
         raise HttpError(response.status, detail or _NOT_FOUND)
-    if not isinstance(found, dict):
+    if not isinstance(result, dict):
         raise NotFound(_NOT_FOUND)
-    return found
+    return result
 
 
 class Server(msgspec.Struct):
@@ -73,21 +76,26 @@ class Server(msgspec.Struct):
 
 @router.get("/list")
 async def servers(user: AdminUser, forwarding: Forwarding, settings: Settings) -> dict[str, list[Server]]:
-    """The connections that say of themselves that they run pipelines."""
+    """Return the connections whose servers report that they run pipelines."""
 
     async def runs(connection: Connection) -> bool:
         if not connection.enabled or connection.model_ids:
             return False
         try:
-            answer = await openai_list(forwarding.client, connection, settings, RequestContext(user=user))
+            models = await openai_list(forwarding.client, connection, settings, RequestContext(user=user))
         except ListingError:
             return False
-        return isinstance(answer, dict) and "pipelines" in answer
+        return isinstance(models, dict) and "pipelines" in models
 
-    known = forwarding.config.items("openai.api_base_urls")
-    connections = forwarding.openai_connections() if forwarding.config.flag("openai.enable") else []
-    found = await asyncio.gather(*map(runs, connections))
-    return {"data": [Server(known[one.index], one.index) for one, yes in zip(connections, found, strict=True) if yes]}
+    urls = forwarding.config.items(OPENAI_API_BASE_URLS)
+    connections = forwarding.openai_connections() if forwarding.config.flag(OPENAI_ENABLE) else []
+    flags = await asyncio.gather(*map(runs, connections))
+    pipelines_servers = [
+        Server(urls[connection.index], connection.index)
+        for connection, is_pipelines_server in zip(connections, flags, strict=True)
+        if is_pipelines_server
+    ]
+    return {"data": pipelines_servers}
 
 
 @router.get("/")
@@ -107,10 +115,11 @@ class AddForm(msgspec.Struct):
 
 @router.post("/add")
 async def add(data: AddForm, user: AdminUser, config: Config, client: aiohttp.ClientSession, bus: Bus) -> Answer:
-    made = await _asked(config, client, data.urlIdx, "POST", "/pipelines/add", json={"url": data.url})
-    told = {"url_idx": data.urlIdx, "url": data.url}
-    await bus.publish(Happened("pipeline.added", user, str(made.get("id") or data.url), data=told))
-    return made
+    """Let the server download and install a pipeline."""
+    pipeline = await _asked(config, client, data.urlIdx, "POST", "/pipelines/add", json={"url": data.url})
+    event_data = {"url_idx": data.urlIdx, "url": data.url}
+    await bus.publish(Happened("pipeline.added", user, str(pipeline.get("id") or data.url), data=event_data))
+    return pipeline
 
 
 class _Upload(msgspec.Struct):
@@ -119,7 +128,11 @@ class _Upload(msgspec.Struct):
 
 
 def _upload(form: Any) -> _Upload:
-    """The fields of the form. Raises: Invalid."""
+    """Return the fields of the form.
+
+    Raises:
+        Invalid: a field is missing or has another type.
+    """
     problems: list[Problem] = []
     index, file = form.get("urlIdx"), form.get("file")
     if index is None:
@@ -129,8 +142,8 @@ def _upload(form: Any) -> _Upload:
     if file is None:
         problems.append(missing(("body", "file")))
     elif not isinstance(file, UploadFile):
-        words = "Value error, Expected UploadFile, received: <class 'str'>"
-        problems.append(problem("value_error", ("body", "file"), words, file, {"error": {}}))
+        message = "Value error, Expected UploadFile, received: <class 'str'>"
+        problems.append(problem("value_error", ("body", "file"), message, file, {"error": {}}))
     if problems:
         raise Invalid(problems)
     return _Upload(index, file)
@@ -138,18 +151,19 @@ def _upload(form: Any) -> _Upload:
 
 @router.post("/upload")
 async def upload(request: Request, user: AdminUser, config: Config, client: aiohttp.ClientSession, bus: Bus) -> Answer:
+    """Send an uploaded Python file to the server as a pipeline."""
     async with request.form() as form:
-        given = _upload(form)
-        name = PurePosixPath((given.file.filename or "").replace("\\", "/")).name
+        upload_form = _upload(form)
+        name = PurePosixPath((upload_form.file.filename or "").replace("\\", "/")).name
         if not name.endswith(".py"):
             raise BadRequest("Only Python (.py) files are allowed.")
-        # The file lies on the disk if it is large, and is read from there piece by piece.
+        # A large upload is stored on disk; aiohttp reads it from there in chunks.
         body = aiohttp.FormData()
-        body.add_field("file", given.file.file, filename=name, content_type="application/octet-stream")
-        made = await _asked(config, client, given.index, "POST", "/pipelines/upload", data=body)
-    told = {"url_idx": given.index, "filename": name}
-    await bus.publish(Happened("pipeline.uploaded", user, str(made.get("id") or name), data=told))
-    return made
+        body.add_field("file", upload_form.file.file, filename=name, content_type="application/octet-stream")
+        pipeline = await _asked(config, client, upload_form.index, "POST", "/pipelines/upload", data=body)
+    event_data = {"url_idx": upload_form.index, "filename": name}
+    await bus.publish(Happened("pipeline.uploaded", user, str(pipeline.get("id") or name), data=event_data))
+    return pipeline
 
 
 class DeleteForm(msgspec.Struct):
@@ -159,9 +173,9 @@ class DeleteForm(msgspec.Struct):
 
 @router.delete("/delete")
 async def delete(data: DeleteForm, user: AdminUser, config: Config, client: aiohttp.ClientSession, bus: Bus) -> Answer:
-    gone = await _asked(config, client, data.urlIdx, "DELETE", "/pipelines/delete", json={"id": data.id})
+    result = await _asked(config, client, data.urlIdx, "DELETE", "/pipelines/delete", json={"id": data.id})
     await bus.publish(Happened("pipeline.deleted", user, data.id, data={"url_idx": data.urlIdx}))
-    return gone
+    return result
 
 
 @router.get("/{pipeline_id}/valves")
@@ -197,13 +211,17 @@ async def update_valves(
     bus: Bus,
 ) -> Answer:
     path = f"/{_segment(pipeline_id)}/valves/update"
-    changed = await _asked(config, client, urlIdx, "POST", path, json=data)
+    valves = await _asked(config, client, urlIdx, "POST", path, json=data)
     await bus.publish(Happened("pipeline.valves_updated", user, pipeline_id, data={"url_idx": urlIdx}))
-    return changed
+    return valves
 
 
 def _segment(pipeline_id: str) -> str:
-    """The id as one part of a path. Raises: NotFound, for one that would lead elsewhere."""
+    """Return the id if it is a single path segment.
+
+    Raises:
+        NotFound: the id would lead to another path.
+    """
     if pipeline_id in (".", "..") or any(char in pipeline_id for char in "/\\?#%"):
         raise NotFound(_NOT_FOUND)
     return pipeline_id

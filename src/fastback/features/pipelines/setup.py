@@ -1,4 +1,4 @@
-"""List the routes of pipelines for the composition root."""
+"""Register the routes of pipelines."""
 
 from __future__ import annotations
 

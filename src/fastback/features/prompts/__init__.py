@@ -1,1 +1,1 @@
-"""Prompts: texts that people call by a command, with their versions."""
+"""Prompts: texts that users insert with a command, with their revisions."""

@@ -1,4 +1,4 @@
-"""`/api/v1/prompts`: making, reading, changing, sharing and deleting a prompt."""
+"""Routes for one prompt: create, read, update, share and delete it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastback.features.prompts.schemas import AccessForm, MetadataForm, PromptFo
 from fastback.features.prompts.service import KIND, Answer
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, NotFound, Router, Unauthorized
-from fastback.records.ownership import Ownership
+from fastback.records.access import Ownership
 
 router = Router("/api/v1/prompts")
 
@@ -18,18 +18,19 @@ router = Router("/api/v1/prompts")
 async def create(data: PromptForm, user: VerifiedUser, owned: Ownership) -> Answer:
     if not await owned.permitted(user, "workspace.prompts", "workspace.prompts_import"):
         raise Unauthorized(messages.UNAUTHORIZED)
-    if await store.holder(owned.db, data.command) is not None:
+    if await store.find_id_by_command(owned.db, data.command) is not None:
         raise BadRequest(messages.COMMAND_TAKEN)
     return await service.create(owned, user, data)
 
 
 @router.get("/id/{prompt_id}")
 async def one(prompt_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
-    row = await store.get(owned.db, prompt_id)
+    """Return a prompt that the user may read."""
+    row = await store.find_prompt(owned.db, prompt_id)
     if row is None or not await owned.may_or_admin(user, KIND, row, "read"):
         raise NotFound()
-    shown = store.answer(row, await owned.grants.of(KIND, prompt_id))
-    return {**shown, "user": None, "write_access": await owned.may(user, KIND, row, "write")}
+    prompt = store.serialize_prompt(row, await owned.grants.of(KIND, prompt_id))
+    return {**prompt, "user": None, "write_access": await owned.may(user, KIND, row, "write")}
 
 
 @router.post("/id/{prompt_id}/update")
@@ -42,12 +43,12 @@ async def update(prompt_id: str, data: PromptForm, user: VerifiedUser, owned: Ow
 
 @router.post("/id/{prompt_id}/update/meta")
 async def update_metadata(prompt_id: str, data: MetadataForm, user: VerifiedUser, owned: Ownership) -> Answer:
-    """Name, command and tags, without a version."""
+    """Change name, command and tags without adding a revision."""
     row = await service.found(owned, prompt_id, user, "write")
     await service.check_command(owned, row, data.command)
     tags = {"tags": data.tags} if data.tags is not None else {}
     try:
-        await store.update(owned.db, prompt_id, name=data.name, command=data.command, **tags)
+        await store.update_prompt(owned.db, prompt_id, name=data.name, command=data.command, **tags)
     except IntegrityError:
         raise BadRequest(messages.COMMAND_TAKEN) from None
     return await service.shown(owned, prompt_id)
@@ -56,13 +57,13 @@ async def update_metadata(prompt_id: str, data: MetadataForm, user: VerifiedUser
 @router.post("/id/{prompt_id}/access/update")
 async def set_access(prompt_id: str, data: AccessForm, user: VerifiedUser, owned: Ownership) -> Answer:
     row = await service.found(owned, prompt_id, user, "write")
-    return store.answer(row, await owned.share(user, KIND, prompt_id, data.access_grants))
+    return store.serialize_prompt(row, await owned.share(user, KIND, prompt_id, data.access_grants))
 
 
 @router.post("/id/{prompt_id}/toggle")
 async def toggle(prompt_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
     row = await service.found(owned, prompt_id, user, "write")
-    await store.update(owned.db, prompt_id, is_active=not row.is_active)
+    await store.update_prompt(owned.db, prompt_id, is_active=not row.is_active)
     return await service.shown(owned, prompt_id)
 
 
@@ -72,6 +73,6 @@ async def delete(prompt_id: str, user: VerifiedUser, owned: Ownership) -> bool:
     async with owned.db.transaction() as tx:
         await service.versions.remove_all(tx, prompt_id)
         await owned.grants.remove(tx, KIND, prompt_id)
-        await store.delete(tx, prompt_id)
+        await store.delete_prompt(tx, prompt_id)
     await owned.changed(KIND, prompt_id)
     return True

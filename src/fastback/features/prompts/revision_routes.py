@@ -1,4 +1,4 @@
-"""`/api/v1/prompts/id/…`: the versions of a prompt."""
+"""Routes for the revisions of a prompt."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from fastback.features.prompts.schemas import VersionForm
 from fastback.features.prompts.service import Answer, versions
 from fastback.kit.http import BadRequest, NotFound, Router
 from fastback.records import diff
-from fastback.records.ownership import Ownership
+from fastback.records.access import Ownership
 
 router = Router("/api/v1/prompts/id")
 
 
 @router.get("/{prompt_id}/history")
 async def history(prompt_id: str, user: VerifiedUser, owned: Ownership, page: int = 0) -> list[Answer]:
-    """Pages are counted from 0 here."""
+    """Return a page of revisions; pages are counted from 0."""
     await service.found(owned, prompt_id, user, "read")
     return await versions.full_page(owned.db, prompt_id, page + 1)
 
 
 @router.get("/{prompt_id}/history/diff")
 async def difference(prompt_id: str, from_id: str, to_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
+    """Return two revisions and a unified diff of their contents."""
     await service.found(owned, prompt_id, user, "read")
     before = await versions.get(owned.db, prompt_id, from_id)
     after = await versions.get(owned.db, prompt_id, to_id)
     if before is None or after is None:
         raise NotFound()
-    old, new = (str(one.snapshot.get("content", "")) for one in (before, after))
+    old, new = (str(revision.snapshot.get("content", "")) for revision in (before, after))
     lines = await diff.unified(old, new, before_name=f"v{from_id[:8]}", after_name=f"v{to_id[:8]}")
     return {
         "from_id": from_id,
@@ -43,14 +44,15 @@ async def difference(prompt_id: str, from_id: str, to_id: str, user: VerifiedUse
 @router.get("/{prompt_id}/history/{history_id}")
 async def version(prompt_id: str, history_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
     await service.found(owned, prompt_id, user, "read")
-    entry = await versions.get(owned.db, prompt_id, history_id)
-    if entry is None:
+    revision = await versions.get(owned.db, prompt_id, history_id)
+    if revision is None:
         raise NotFound()
-    return versions.held(entry)
+    return versions.held(revision)
 
 
 @router.delete("/{prompt_id}/history/{history_id}")
 async def forget(prompt_id: str, history_id: str, user: VerifiedUser, owned: Ownership) -> bool:
+    """Delete a revision that is not in production."""
     await service.found(owned, prompt_id, user, "write")
     async with owned.db.transaction() as tx:
         if await versions.lock(tx, prompt_id) == history_id:
@@ -62,6 +64,7 @@ async def forget(prompt_id: str, history_id: str, user: VerifiedUser, owned: Own
 
 @router.post("/{prompt_id}/update/version")
 async def go_back(prompt_id: str, data: VersionForm, user: VerifiedUser, owned: Ownership) -> Answer:
+    """Put a revision into production."""
     row = await service.found(owned, prompt_id, user, "write")
     await service.go_back(owned, row, data.version_id)
     return await service.shown(owned, prompt_id)

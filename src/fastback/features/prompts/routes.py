@@ -1,39 +1,27 @@
-"""`/api/v1/prompts`: the prompts one may use."""
+"""Routes for lists of prompts, and the routers of `/api/v1/prompts`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from fastback.access.guards import VerifiedUser
-from fastback.features.prompts import record_routes, revision_routes
-from fastback.features.prompts.store import COLUMNS, Prompt, answer
+from fastback.features.prompts import record_routes, revision_routes, store
+from fastback.features.prompts.store import serialize_prompt
 from fastback.kit.http import Router
-from fastback.records.listing import Catalog, like_exactly, listing
+from fastback.records.listing import Catalog
 
 router = Router("/api/v1/prompts")
 
-PAGE = 30
-
 
 @router.get("/")
-async def usable(user: VerifiedUser, catalog: Catalog) -> list[dict[str, Any]]:
-    rows, _ = await catalog.rows(
-        Prompt, user, resource="prompt", columns=COLUMNS, table="prompt", where="t.is_active = TRUE"
-    )
-    return await catalog.shown([answer(row) for row in rows], user, "prompt", owner=False)
-
-
-def _tagged(tag: str, dialect: str) -> tuple[str, str]:
-    """The condition for a tag, capitals aside, and its parameter."""
-    if dialect == "postgres":
-        return "EXISTS (SELECT 1 FROM json_array_elements_text(t.tags) x WHERE lower(x) = :tag)", tag.lower()
-    return "EXISTS (SELECT 1 FROM json_each(t.tags) x WHERE x.value LIKE :tag ESCAPE '\\')", like_exactly(tag)
+async def list_prompts(user: VerifiedUser, catalog: Catalog) -> list[dict[str, Any]]:
+    """Return the active prompts that the user may read."""
+    rows = await store.list_active_prompts(catalog, user)
+    return await catalog.shown([serialize_prompt(row) for row in rows], user, "prompt", owner=False)
 
 
 @router.get("/list")
-async def page(
+async def list_prompt_page(
     user: VerifiedUser,
     catalog: Catalog,
     query: str | None = None,
@@ -43,41 +31,24 @@ async def page(
     direction: str | None = None,
     page: int | None = 1,
 ) -> dict[str, Any]:
-    listed = listing(
+    """Return a page of the prompts that the user may read, and how many there are in all."""
+    rows, total = await store.list_prompt_page(
+        catalog,
         user,
-        ["t.name", "t.command", "t.content"],
         query=query,
         view_option=view_option,
+        tag=tag,
         order_by=order_by,
         direction=direction,
+        page=page or 1,
     )
-    if tag:
-        condition, listed.params["tag"] = _tagged(tag, catalog.db.dialect)
-        listed.where += f" AND {condition}"
-    rows, total = await catalog.rows(
-        Prompt,
-        user,
-        resource="prompt",
-        columns=COLUMNS,
-        table="prompt",
-        where=listed.where,
-        order=listed.order,
-        page=(PAGE, (max(page or 1, 1) - 1) * PAGE),
-        **listed.params,
-    )
-    return {"items": await catalog.shown([answer(row) for row in rows], user, "prompt", writable=True), "total": total}
-
-
-class _Tags(msgspec.Struct):
-    tags: list[str] | None
+    items = await catalog.shown([serialize_prompt(row) for row in rows], user, "prompt", writable=True)
+    return {"items": items, "total": total}
 
 
 @router.get("/tags")
-async def tags(user: VerifiedUser, catalog: Catalog) -> list[str]:
-    rows, _ = await catalog.rows(
-        _Tags, user, resource="prompt", columns="t.tags", table="prompt", where="t.is_active = TRUE"
-    )
-    return sorted({one for row in rows for one in row.tags or () if one})
+async def list_tags(user: VerifiedUser, catalog: Catalog) -> list[str]:
+    return await store.list_tags(catalog, user)
 
 
 routers = [router, record_routes.router, revision_routes.router]

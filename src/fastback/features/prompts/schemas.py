@@ -1,4 +1,4 @@
-"""Requests about prompts."""
+"""Bodies of requests about prompts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class PromptForm(msgspec.Struct):
     access_grants: list[dict[str, Any]] | None = None
     version_id: str | None = None
     commit_message: str | None = None
-    #: Whether the new version is the one in use.
+    #: Whether the new revision goes into production.
     is_production: bool | None = True
 
 

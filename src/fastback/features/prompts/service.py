@@ -1,4 +1,4 @@
-"""Prompts with their versions and grants: what several operations share."""
+"""Prompts with their revisions and grants: the rules that several routes share."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fastback.features.prompts.schemas import PromptForm
 from fastback.features.prompts.store import Prompt
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, NotFound, Unauthorized
-from fastback.records.ownership import Ownership
-from fastback.records.revisions import Snapshot, Versions
+from fastback.records.access import Ownership
+from fastback.records.revision_store import Snapshot, Versions
 
 KIND = "prompt"
 versions = Versions(KIND)
@@ -25,12 +25,13 @@ Answer = dict[str, Any]
 
 
 async def found(owned: Ownership, prompt_id: str, user: User, permission: str) -> Prompt:
-    """A prompt that somebody may read or write.
+    """Return a prompt that the user may read or write.
 
     Raises:
-        NotFound, Unauthorized.
+        NotFound: there is no such prompt.
+        Unauthorized: the user does not have the permission.
     """
-    row = await store.get(owned.db, prompt_id)
+    row = await store.find_prompt(owned.db, prompt_id)
     if row is None:
         raise NotFound()
     if not await owned.may_or_admin(user, KIND, row, permission):
@@ -39,15 +40,15 @@ async def found(owned: Ownership, prompt_id: str, user: User, permission: str) -
 
 
 async def shown(owned: Ownership, prompt_id: str) -> Answer:
-    """A prompt as it is now, with its grants.
+    """Return a prompt with its grants, as it is stored now.
 
     Raises:
         NotFound: it has just been deleted.
     """
-    row = await store.get(owned.db, prompt_id)
+    row = await store.find_prompt(owned.db, prompt_id)
     if row is None:
         raise NotFound()
-    return store.answer(row, await owned.grants.of(KIND, prompt_id))
+    return store.serialize_prompt(row, await owned.grants.of(KIND, prompt_id))
 
 
 def _snapshot(form: PromptForm, tags: list[str], grants: list[Grant]) -> Snapshot:
@@ -63,17 +64,17 @@ def _snapshot(form: PromptForm, tags: list[str], grants: list[Grant]) -> Snapsho
 
 
 async def create(owned: Ownership, user: User, form: PromptForm) -> Answer:
-    """Write a new prompt with its first version.
+    """Store a new prompt with its first revision.
 
     Raises:
         BadRequest: the command is taken.
     """
-    wanted = await owned.grants.filter_allowed(user.id, user.role, form.access_grants, KIND)
+    allowed_grants = await owned.grants.filter_allowed(user.id, user.role, form.access_grants, KIND)
     prompt_id = str(uuid.uuid4())
     tags = form.tags or []
     try:
         async with owned.db.transaction() as tx:
-            await store.insert(
+            await store.insert_prompt(
                 tx,
                 prompt_id,
                 user.id,
@@ -84,8 +85,8 @@ async def create(owned: Ownership, user: User, form: PromptForm) -> Answer:
                 meta=form.meta or {},
                 tags=tags,
             )
-            grants = await owned.grants.replace(tx, KIND, prompt_id, wanted)
-            first = await versions.add(
+            grants = await owned.grants.replace(tx, KIND, prompt_id, allowed_grants)
+            revision_id = await versions.add(
                 tx,
                 prompt_id,
                 _snapshot(form, tags, grants),
@@ -93,7 +94,7 @@ async def create(owned: Ownership, user: User, form: PromptForm) -> Answer:
                 parent_id=None,
                 message=form.commit_message or "Initial version",
             )
-            await store.update(tx, prompt_id, version_id=first)
+            await store.update_prompt(tx, prompt_id, version_id=revision_id)
     except IntegrityError:
         raise await _why_not(owned, form.command) from None
     await owned.changed(KIND, prompt_id)
@@ -101,28 +102,31 @@ async def create(owned: Ownership, user: User, form: PromptForm) -> Answer:
 
 
 async def _why_not(owned: Ownership, command: str) -> BadRequest:
-    """Why the schema refused a prompt: somebody was faster with the command, or a grant's id is used already."""
-    taken = await store.holder(owned.db, command) is not None
-    return BadRequest(messages.COMMAND_TAKEN if taken else messages.SOMETHING_WRONG)
+    """Return the client's error for an integrity error.
+
+    A concurrent request took the command, or the id of a grant is used already.
+    """
+    is_taken = await store.find_id_by_command(owned.db, command) is not None
+    return BadRequest(messages.COMMAND_TAKEN if is_taken else messages.SOMETHING_WRONG)
 
 
 async def check_command(owned: Ownership, row: Prompt, command: str) -> None:
-    """Raises: BadRequest, when another prompt has the command."""
-    if command != row.command and await store.holder(owned.db, command) not in (None, row.id):
+    """Raise BadRequest if another prompt has the command."""
+    if command != row.command and await store.find_id_by_command(owned.db, command) not in (None, row.id):
         raise BadRequest(messages.COMMAND_TAKEN)
 
 
 async def change(owned: Ownership, user: User, row: Prompt, form: PromptForm) -> None:
-    """Write a prompt anew, with a version of it where its name, command, content or tags changed.
+    """Update a prompt, and add a revision if its name, command, content or tags changed.
 
-    A form that is not for production leaves the prompt as it is, but for the command, and adds the version alone.
+    A form that is not for production changes only the command of the prompt itself, and adds the revision.
 
     Raises:
         BadRequest: the command is taken.
     """
     old_tags = msgspec.json.decode(row.tags, type=list[str] | None) or []
-    same = (row.name, row.command, row.content) == (form.name, form.command, form.content)
-    same = same and (form.tags is None or form.tags == old_tags)
+    unchanged = (row.name, row.command, row.content) == (form.name, form.command, form.content)
+    unchanged = unchanged and (form.tags is None or form.tags == old_tags)
     fields: dict[str, Any] = {"command": form.command}
     if form.is_production:
         fields |= {"name": form.name, "content": form.content}
@@ -133,9 +137,9 @@ async def change(owned: Ownership, user: User, row: Prompt, form: PromptForm) ->
     tags = form.tags if form.tags is not None else old_tags
     try:
         async with owned.db.transaction() as tx:
-            if not same:
+            if not unchanged:
                 parent, _ = await versions.latest(tx, row.id)
-                version = await versions.add(
+                revision_id = await versions.add(
                     tx,
                     row.id,
                     _snapshot(form, tags, grants),
@@ -144,25 +148,25 @@ async def change(owned: Ownership, user: User, row: Prompt, form: PromptForm) ->
                     message=form.commit_message,
                 )
                 if form.is_production:
-                    fields["version_id"] = version
-            await store.update(tx, row.id, **fields)
+                    fields["version_id"] = revision_id
+            await store.update_prompt(tx, row.id, **fields)
     except IntegrityError:
         raise await _why_not(owned, form.command) from None
 
 
 async def go_back(owned: Ownership, row: Prompt, version_id: str) -> None:
-    """Put a version into use: all it holds but the command and the grants.
+    """Put a revision into production: everything it stores except the command and the grants.
 
     Raises:
-        BadRequest: the prompt has no such version.
+        BadRequest: the prompt has no such revision.
     """
     async with owned.db.transaction() as tx:
-        # Nobody deletes the version while it becomes the one in use.
+        # The lock keeps others from deleting the revision while it goes into production.
         await versions.lock(tx, row.id)
-        entry = await versions.get(tx, row.id, version_id)
-        if entry is not None:
+        revision = await versions.get(tx, row.id, version_id)
+        if revision is not None:
             names = ("name", "content", "data", "meta", "tags")
-            kept = {name: entry.snapshot[name] for name in names if name in entry.snapshot}
-            await store.update(tx, row.id, **kept, version_id=version_id)
-    if entry is None:
+            fields = {name: revision.snapshot[name] for name in names if name in revision.snapshot}
+            await store.update_prompt(tx, row.id, **fields, version_id=version_id)
+    if revision is None:
         raise BadRequest(messages.SOMETHING_WRONG)

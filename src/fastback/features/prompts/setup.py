@@ -1,4 +1,4 @@
-"""List the routes of prompts for the composition root."""
+"""Register the routes of prompts."""
 
 from __future__ import annotations
 
