@@ -14,11 +14,11 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from fastback.features.analytics.aggregates import Chosen
+from fastback.features.analytics.aggregates import UsageFilter
 from fastback.features.analytics.chart import Chart
 from fastback.features.analytics.message_columns import INDEX
 from fastback.features.analytics.rollup import Rollup
-from fastback.features.analytics.usage import Usage
+from fastback.features.analytics.usage import UsageStatistics
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, indexes
 from fastback.kit.db.connect import connect
@@ -87,26 +87,26 @@ async def measure(db: Database, messages: int, clock: Callable[[], float]) -> No
     if db.dialect == "postgres":
         await db.execute("bench.vacuum", "VACUUM ANALYZE chat_message")
     rollup = Rollup(db, Bus()) if db.dialect == "sqlite" else None
-    usage = Usage(db, rollup)
+    usage = UsageStatistics(db, rollup)
     usage.indexed = True
     if rollup is not None:
         began = time.perf_counter()
-        while await rollup.tables() is None:  # noqa: ASYNC110 (nobody else waits for it)
+        while await rollup.find_tables() is None:  # noqa: ASYNC110 (nobody else waits for it)
             await asyncio.sleep(0.1)
         print(f"sittings took {time.perf_counter() - began:.1f} s")
     print(f"{'median, ms':12}" + "".join(f"{name:>10}" for name in ("7 days", "30 days", "90 days", "all")))
-    sums: dict[str, Callable[[Chosen], Awaitable[Any]]] = {
-        "summary": usage.summary,
-        "models": usage.models,
-        "tokens": usage.tokens,
-        "users": lambda chosen: usage.users(chosen, by_tokens=True, limit=50),
-        "daily": Chart(usage, "daily", tokens=True).points,
-        "hourly": Chart(usage, "hourly", tokens=False).points,
+    sums: dict[str, Callable[[UsageFilter], Awaitable[Any]]] = {
+        "summary": usage.get_summary,
+        "models": usage.list_model_usage,
+        "tokens": usage.list_token_usage,
+        "users": lambda chosen: usage.list_user_usage(chosen, by_tokens=True, limit=50),
+        "daily": Chart(usage, "daily", tokens=True).list_points,
+        "hourly": Chart(usage, "hourly", tokens=False).list_points,
     }
     for name, ask in sums.items():
         line = f"{name:12}"
         for days in (7, 30, 90, None):
-            chosen = Chosen(now - days * DAY, now) if days else Chosen()
+            chosen = UsageFilter(now - days * DAY, now) if days else UsageFilter()
             line += f"{await timed(lambda ask=ask, chosen=chosen: ask(chosen), clock):10.1f}"  # type: ignore[misc]
         print(line, flush=True)
     if rollup is not None:
@@ -123,7 +123,7 @@ async def _changes(db: Database, rollup: Rollup) -> None:
     ):
         await db.execute("bench.change", text, **({"now": now} if ":now" in text else {}))
         began = time.perf_counter()
-        await rollup.tables()
+        await rollup.find_tables()
         print(f"{what}: {(time.perf_counter() - began) * 1000:.1f} ms")
 
 

@@ -30,7 +30,7 @@ from bench.chats import LENGTH, MANY, MESSAGES, OTHERS, OTHERS_CHATS, Words, fil
 from bench.machine import machine
 from bench.servers import Running, call, process
 from fastback import REFERENCE_VERSION, __version__
-from fastback.access.tokens import Tokens
+from fastback.access.tokens import TokenSigner
 from fastback.demo.process import free_port
 from fastback.kit.db.connect import connect
 
@@ -63,7 +63,7 @@ def served(url: str, data: Path, words: Words) -> Iterator[Running]:
     env = servers.environment("http://127.0.0.1:9", data, port) | {"DATABASE_URL": url, "GLOBAL_LOG_LEVEL": "INFO"}
     command = [sys.executable, "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
     with process("Fastback", command, env, port) as running:
-        running.token = Tokens(KEY).session(MANY, method="password", stamp=None, lifetime=None)
+        running.token = TokenSigner(KEY).create_session_token(MANY, method="password", stamp=None, lifetime=None)
         yield running
 
 
@@ -75,7 +75,7 @@ def reference(executable: str, data: Path) -> Iterator[Running]:
     env |= {"OFFLINE_MODE": "true", "HF_HUB_OFFLINE": "1", "RAG_EMBEDDING_ENGINE": "openai", "ENV": "prod"}
     command = [executable, "serve", "--host", "127.0.0.1", "--port", str(port)]
     with process("Open WebUI", command, env, port) as running:
-        running.token = Tokens(KEY).session(MANY, method="password", stamp=None, lifetime=None)
+        running.token = TokenSigner(KEY).create_session_token(MANY, method="password", stamp=None, lifetime=None)
         yield running
 
 

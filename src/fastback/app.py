@@ -13,15 +13,15 @@ import aiohttp
 from starlette.middleware.cors import CORSMiddleware
 
 from fastback.access import identity
-from fastback.access.activity import Happened
-from fastback.access.audit import Audited, AuditLog
+from fastback.access.activity import ActivityEvent
+from fastback.access.audit import AuditLog, AuditMiddleware
 from fastback.access.grants import Grants
 from fastback.access.guards import API_KEY_HEADER
-from fastback.access.identity import Identities
-from fastback.access.passwords import Passwords
+from fastback.access.identity import IdentityResolver
+from fastback.access.passwords import PasswordHasher
 from fastback.access.permissions import Permissions
-from fastback.access.revocations import Revocations
-from fastback.access.tokens import Tokens
+from fastback.access.revocations import RedisRevocations
+from fastback.access.tokens import TokenSigner
 from fastback.compatibility.operations import not_built
 from fastback.completions import setup as completions
 from fastback.completions.doors.websocket import PATH as CHAT_SOCKET
@@ -213,23 +213,23 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
     try:
         config = await Config.load(db, settings, bus, env)
         permissions = Permissions(db, config, bus)
-        tokens = Tokens(settings.webui_secret_key)
-        identities = Identities(
+        tokens = TokenSigner(settings.webui_secret_key)
+        identities = IdentityResolver(
             db=db,
             tokens=tokens,
             config=config,
             permissions=permissions,
             bus=bus,
-            revocations=Revocations(redis, bus) if redis is not None else None,
+            revocations=RedisRevocations(redis, bus) if redis is not None else None,
             seen_every=settings.database_user_active_status_update_interval,
         )
-        passwords = Passwords(
+        passwords = PasswordHasher(
             settings.password_hash_algorithm,
             pattern=settings.password_validation_regex_pattern if settings.enable_password_validation else None,
             hint=settings.password_validation_hint,
         )
         client = make_client(settings)
-        audit = AuditLog.of(settings)
+        audit = AuditLog.from_settings(settings)
         if audit is not None:
             services.add(AuditLog, audit)
         for kind, service in (
@@ -238,9 +238,9 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
             (Database, db),
             (Config, config),
             (Permissions, permissions),
-            (Tokens, tokens),
-            (Identities, identities),
-            (Passwords, passwords),
+            (TokenSigner, tokens),
+            (IdentityResolver, identities),
+            (PasswordHasher, passwords),
             (Grants, Grants(db, permissions)),
             (aiohttp.ClientSession, client),
         ):
@@ -249,17 +249,17 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
             services.add(Redis, redis)
             tasks.background(redis.ping())
         await build_services(COMPONENTS, services)
-        tasks.every(10, identities.write_seen)
+        tasks.every(10, identities.save_last_seen)
         for event in ("system.startup.started", "system.startup.completed"):
-            await bus.publish(Happened(event, source="system"))
+            await bus.publish(ActivityEvent(event, source="system"))
         try:
             yield services
         finally:
             # Before the work is drained, which waits for what is told.
             for event in ("system.shutdown.started", "system.shutdown.completed"):
-                await bus.publish(Happened(event, source="system"))
+                await bus.publish(ActivityEvent(event, source="system"))
             await tasks.drain(10)
-            await identities.write_seen()
+            await identities.save_last_seen()
             await client.close()
             passwords.close()
             if audit is not None:
@@ -283,7 +283,9 @@ def _dressed(http: Asgi, services: Services) -> Asgi:
     """What the settings lay around every answer; a layer that has nothing to do is not there."""
     settings = services.get(Settings)
     if services.has(AuditLog):
-        http = Audited(app=http, audit=services.get(AuditLog), identities=services.get(Identities), settings=settings)
+        http = AuditMiddleware(
+            app=http, audit=services.get(AuditLog), identities=services.get(IdentityResolver), settings=settings
+        )
     if settings.enable_compression_middleware:
         http = Compression(http)
     if settings.custom_api_key_header.lower() != API_KEY_HEADER:
@@ -302,6 +304,6 @@ def asgi(services: Services) -> Asgi:
     """Everything the server answers: HTTP, and the sockets."""
     realtime = services.get(Realtime)
     gateway = Gateway(_dressed(build(services), services), realtime.asgi, prefix=REALTIME_PATH)
-    gateway.add(CHAT_SOCKET, ChatSocket(services.get(Identities), services.get(Completions)))
+    gateway.add(CHAT_SOCKET, ChatSocket(services.get(IdentityResolver), services.get(Completions)))
     gateway.add(TERMINAL_SOCKET, services.get(TerminalSocket))
     return gateway

@@ -6,7 +6,7 @@ from typing import Any
 
 from conftest import Person, Server
 from fastback.features.analytics.message_columns import INDEX
-from fastback.features.analytics.usage import Usage
+from fastback.features.analytics.usage import UsageStatistics
 from fastback.kit.db import Database, indexes
 
 ANALYTICS = "/api/v1/analytics"
@@ -37,7 +37,7 @@ async def test_sums_are_the_same_with_and_without_the_index(ada: Person, bob: Pe
     async def everything() -> list[Any]:
         return [(await ada.get(f"{ANALYTICS}/{path}", start_date=T - 5)).ok() for path in paths]
 
-    usage = server.services.get(Usage)
+    usage = server.services.get(UsageStatistics)
     await indexes.ensure(db, INDEX)
     usage.indexed = True
     found = await everything()

@@ -11,10 +11,10 @@ import pytest
 
 from conftest import Server
 from fastback.features.analytics import local_time, usage
-from fastback.features.analytics.aggregates import Chosen
+from fastback.features.analytics.aggregates import UsageFilter
 from fastback.features.analytics.chart import Chart
 from fastback.features.analytics.rollup import Rollup
-from fastback.features.analytics.usage import Usage
+from fastback.features.analytics.usage import UsageStatistics
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 
@@ -65,19 +65,23 @@ class Another:
         self.connection.execute("DELETE FROM chat_message WHERE id IN (SELECT id FROM chat_message LIMIT 5)")
 
 
-async def _all_sums(found: Usage) -> list[Any]:
+async def _all_sums(found: UsageStatistics) -> list[Any]:
     sums = []
     bounds = [
-        Chosen(),
-        Chosen(NOW - 400 * DAY - 77, NOW - 3 * DAY - 5),
-        Chosen(NOW - 600 * DAY),
-        Chosen(None, NOW - DAY),
+        UsageFilter(),
+        UsageFilter(NOW - 400 * DAY - 77, NOW - 3 * DAY - 5),
+        UsageFilter(NOW - 600 * DAY),
+        UsageFilter(None, NOW - DAY),
     ]
-    for chosen in (*bounds, Chosen(0, NOW + DAY, "team")):
-        sums += [await found.summary(chosen), await found.models(chosen), await found.tokens(chosen)]
-        sums += [await found.users(chosen, by_tokens=flag, limit=9) for flag in (True, False)]
-        sums += [await Chart(found, "daily", tokens=flag).points(chosen) for flag in (True, False)]
-        sums.append(await Chart(found, "3h", tokens=True).points(chosen))
+    for chosen in (*bounds, UsageFilter(0, NOW + DAY, "team")):
+        sums += [
+            await found.get_summary(chosen),
+            await found.list_model_usage(chosen),
+            await found.list_token_usage(chosen),
+        ]
+        sums += [await found.list_user_usage(chosen, by_tokens=flag, limit=9) for flag in (True, False)]
+        sums += [await Chart(found, "daily", tokens=flag).list_points(chosen) for flag in (True, False)]
+        sums.append(await Chart(found, "3h", tokens=True).list_points(chosen))
     return sums
 
 
@@ -94,8 +98,8 @@ async def test_both_say_the_same(server: Server, monkeypatch: pytest.MonkeyPatch
         steps = [lambda: another.write(150), another.change, another.delete, lambda: another.write(40), lambda: None]
         for step in steps:
             step()
-            assert await _all_sums(Usage(db, rollup)) == await _all_sums(Usage(db))
-        assert (await Usage(db, rollup).summary(Chosen())).total_messages > 50
+            assert await _all_sums(UsageStatistics(db, rollup)) == await _all_sums(UsageStatistics(db))
+        assert (await UsageStatistics(db, rollup).get_summary(UsageFilter())).total_messages > 50
     finally:
         another.connection.close()
         await rollup.close()
@@ -105,8 +109,8 @@ async def test_both_say_the_same(server: Server, monkeypatch: pytest.MonkeyPatch
 async def test_where_nothing_can_be_kept_messages_answer(server: Server) -> None:
     (server.data_dir / "webui.fastback_usage.db").mkdir()
     rollup = Rollup(server.services.get(Database), Bus())
-    assert await rollup.tables() is None and await rollup.tables() is None
-    assert (await Usage(server.services.get(Database), rollup).summary(Chosen())).total_messages == 0
+    assert await rollup.find_tables() is None and await rollup.find_tables() is None
+    assert (await UsageStatistics(server.services.get(Database), rollup).get_summary(UsageFilter())).total_messages == 0
     await rollup.close()
 
 
@@ -114,19 +118,19 @@ def test_local_time_changes_when_the_clock_does(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     try:
-        local_time._offsets.cache_clear()
+        local_time._list_offsets.cache_clear()
         connection = sqlite3.connect(":memory:")
         # The last Sundays of March and October 2025.
         first, last = 1_735_000_000, 1_766_000_000
         for moment in (first, 1_743_296_399, 1_743_296_400, 1_761_440_399, 1_761_440_400, last):
             for minutes in (60, 180, 1440):
-                text = local_time.stretch_sql("m", minutes, first, last)
+                text = local_time.build_period_expression("m", minutes, first, last)
                 (number,) = connection.execute(f"SELECT {text} FROM (SELECT {moment} AS m)").fetchone()
                 local = time.localtime(moment)
-                begin = local_time.begin(number, minutes)
+                begin = local_time.compute_start(number, minutes)
                 assert (begin.year, begin.month, begin.day) == local[:3]
                 assert begin.hour * 60 == (local.tm_hour * 60 + local.tm_min) // minutes * minutes
     finally:
         monkeypatch.undo()
         time.tzset()
-        local_time._offsets.cache_clear()
+        local_time._list_offsets.cache_clear()

@@ -9,7 +9,7 @@ import aiohttp.web
 import pytest
 
 from conftest import Person, Server
-from fastback.access.activity import Audience, Happened
+from fastback.access.activity import ActivityEvent, ActivityListeners
 from fastback.kit.bus import Bus
 
 _A = "/api/v1/audio"
@@ -17,9 +17,9 @@ PROHIBITED = "You do not have permission to access this resource. Please contact
 
 
 async def test_a_page_is_saved_as_it_is_shown(server: Server, ada: Person, bob: Person, anonymous: Person) -> None:
-    told: list[Happened] = []
-    server.services.get(Bus).subscribe(Happened, told.append)
-    server.services.get(Audience).add(lambda event: True)
+    told: list[ActivityEvent] = []
+    server.services.get(Bus).subscribe(ActivityEvent, told.append)
+    server.services.get(ActivityListeners).add(lambda event: True)
     before = (await ada.get(f"{_A}/config")).ok()
     assert list(before) == ["realtime", "tts", "stt"]
     changed = {

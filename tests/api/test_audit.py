@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from conftest import PASSWORD, Person, Server
-from fastback.access.audit.file import AuditLog, size_of
-from fastback.access.audit.redaction import redacted
+from fastback.access.audit.file import AuditLog, parse_size
+from fastback.access.audit.redaction import redact_secrets
 
 
 @pytest.fixture
@@ -91,16 +91,16 @@ async def test_nothing_is_there_unless_switched_on(server: Server, ada: Person) 
     ],
 )
 def test_secrets_are_blotted_out(body: str) -> None:
-    assert "hu" not in redacted(body)
+    assert "hu" not in redact_secrets(body)
 
 
 @pytest.mark.parametrize("body", ['{"max_tokens": 12, "monkey": "see", "model": "a"}', '{"keyboard": "x"}'])
 def test_the_rest_stays(body: str) -> None:
-    assert redacted(body) == body
+    assert redact_secrets(body) == body
 
 
 def test_a_large_file_is_packed(tmp_path: Path) -> None:
-    log = AuditLog(tmp_path / "audit.log", rotate_at=size_of("100B"), stdout=False)
+    log = AuditLog(tmp_path / "audit.log", rotate_at=parse_size("100B"), stdout=False)
     for number in range(3):
         log.write({"number": number, "request_object": "x" * 60, "response_object": ""})
     log.close()
@@ -111,4 +111,4 @@ def test_a_large_file_is_packed(tmp_path: Path) -> None:
 
 
 def test_sizes() -> None:
-    assert [size_of(text) for text in ("10MB", "1 KiB", "0.5 kb", "7b")] == [10_000_000, 1024, 62, 1]
+    assert [parse_size(text) for text in ("10MB", "1 KiB", "0.5 kb", "7b")] == [10_000_000, 1024, 62, 1]

@@ -96,7 +96,7 @@ async def test_a_webhook_that_is_silent_holds_up_no_stop(
 async def test_a_webhook_that_is_slow_holds_up_itself_alone(
     ada: Person, hook: Hook, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from fastback.access.activity import Happened
+    from fastback.access.activity import ActivityEvent
     from fastback.features.webhooks import delivery
     from fastback.kit.bus import Bus
 
@@ -108,7 +108,7 @@ async def test_a_webhook_that_is_slow_holds_up_itself_alone(
     bus = server.services.get(Bus)
 
     for _ in range(30):
-        await bus.publish(Happened("feedback.created", None, "1"))
+        await bus.publish(ActivityEvent("feedback.created", None, "1"))
         await asyncio.sleep(0.01)
     while hook.asked.count("/hook") < 30:
         await hook.next()
@@ -142,7 +142,7 @@ async def test_a_failing_or_switched_off_webhook_hinders_nobody(ada: Person, hoo
 
 
 async def test_an_answer_ends_and_whoever_is_away_is_told(ada: Person, hook: Hook, server: Server) -> None:
-    from fastback.access.activity import Happened
+    from fastback.access.activity import ActivityEvent
     from fastback.kit.bus import Bus
 
     form = {"events": ["chat.finished"], "delivery": "always", "config": {"url": hook.url}}
@@ -151,7 +151,7 @@ async def test_an_answer_ends_and_whoever_is_away_is_told(ada: Person, hook: Hoo
     away = (await ada.post(TARGETS, {**form, "delivery": "away"})).ok()
     bus = server.services.get(Bus)
     data = {"user_id": ada.id, "title": "Soup", "message": "Leek.", "url": "/c/1"}
-    await bus.publish(Happened("chat.finished", None, "1", "chat", data))
+    await bus.publish(ActivityEvent("chat.finished", None, "1", "chat", data))
     assert await hook.next() == {"action": "chat", "message": "Leek.", "title": "Soup", "url": "/c/1"}
     await asyncio.sleep(0.2)
     assert len(hook.heard) == 1  # she is here, so the other one keeps silent

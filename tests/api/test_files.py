@@ -14,7 +14,7 @@ import pytest
 
 from buckets import bucket_server
 from conftest import Person, Server
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.identity import User
 from fastback.features.files import store
 from fastback.features.files.processing import Processing
@@ -49,8 +49,8 @@ async def progress(person: Person, file_id: str) -> list[dict[str, Any]]:
 
 
 async def test_a_text_is_uploaded_read_and_embedded(server: Server, ada: Person) -> None:
-    heard: list[Happened] = []
-    server.services.get(Bus).subscribe(Happened, heard.append)
+    heard: list[ActivityEvent] = []
+    server.services.get(Bus).subscribe(ActivityEvent, heard.append)
     made = (await send(ada, metadata={"from": "a test"})).ok()
     digest = hashlib.sha256(b"Herons stand on one leg.").hexdigest()
     assert made["status"] is True and made["data"] == {"status": "pending"} and made["hash"] is None

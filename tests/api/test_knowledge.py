@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.kit.bus import Bus
 from libraries import KNOWLEDGE, allow, chunks, embedding, make, put_file
 
@@ -195,8 +195,8 @@ async def test_an_archive_holds_the_texts(server: Server, ada: Person, bob: Pers
 
 
 async def test_what_happens_is_told(server: Server, ada: Person) -> None:
-    told: list[Happened] = []
-    server.services.get(Bus).subscribe(Happened, told.append)
+    told: list[ActivityEvent] = []
+    server.services.get(Bus).subscribe(ActivityEvent, told.append)
     one = await make(ada)
     file = await put_file(server, ada, "heron.txt", "Herons fish.")
     base = f"{KNOWLEDGE}/{one}"

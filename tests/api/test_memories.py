@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from conftest import Person, Server
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.features.memories import paths, store
 from fastback.kit.bus import Bus
 from fastback.retrieval.interfaces import Item, VectorStore
@@ -109,14 +109,14 @@ async def test_switched_off_there_are_none(ada: Person, bob: Person) -> None:
 
 
 async def test_listeners_are_told(ada: Person, server: Server) -> None:
-    told: list[Happened] = []
+    told: list[ActivityEvent] = []
 
-    async def hear(event: Happened) -> None:
+    async def hear(event: ActivityEvent) -> None:
         if event.event.startswith("memory."):
             told.append(event)
 
     bus = server.services.get(Bus)
-    bus.subscribe(Happened, hear)
+    bus.subscribe(ActivityEvent, hear)
     made = await kept(ada, "Ada drinks tea", path="drinks")
     (await ada.post(f"{M}/{made['id']}/update", {"content": "Ada drinks milk"})).ok()
     operations = [{"action": "add", "content": "x"}, {"action": "remove", "id": made["id"]}]

@@ -9,7 +9,7 @@ import pytest
 import socketio
 
 from conftest import Person, Server
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from libraries import put_file
@@ -96,7 +96,7 @@ async def test_chats_about_a_note_are_in_no_list(ada: Person, bob: Person) -> No
 
 async def test_what_happens_is_told(server: Server, ada: Person) -> None:
     told: list[str] = []
-    server.services.get(Bus).subscribe(Happened, lambda event: told.append(event.event))
+    server.services.get(Bus).subscribe(ActivityEvent, lambda event: told.append(event.event))
     one = await write(ada)
     for path, body in (
         ("update", {"title": "x"}),

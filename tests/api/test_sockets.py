@@ -12,8 +12,8 @@ import pytest
 import socketio
 
 from conftest import Person, Server
-from fastback.access.identity import Identities
-from fastback.access.tokens import Tokens
+from fastback.access.identity import IdentityResolver
+from fastback.access.tokens import TokenSigner
 from fastback.kit.db import Database
 from page import Page, leave, open_page
 
@@ -46,7 +46,7 @@ async def joined(socket: Any, token: Any) -> Any:
 
 def expired(server: Server, person: Person) -> str:
     """A session token of somebody that was good until a minute ago."""
-    tokens = server.services.get(Tokens)
+    tokens = server.services.get(TokenSigner)
     claims = tokens.read(str(person.token))
     assert claims is not None
     return tokens.create({key: claims[key] for key in claims if key not in ("exp", "jti", "iat")}, lifetime=-60)
@@ -146,7 +146,7 @@ async def test_what_is_no_packet_is_refused(ada: Person) -> None:
 
 
 async def test_a_heartbeat_shows_that_somebody_is_there(server: Server, ada: Person, bob: Person) -> None:
-    db, identities = server.services.get(Database), server.services.get(Identities)
+    db, identities = server.services.get(Database), server.services.get(IdentityResolver)
 
     async def seen() -> int:
         identities._noted.clear()  # what was written lately would not be written again

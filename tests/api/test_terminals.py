@@ -11,7 +11,7 @@ import aiohttp.web
 import pytest
 
 from conftest import Person, Server
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.features.terminals import socket
 from fastback.features.terminals.proxy_routes import clean
 from fastback.kit.bus import Bus
@@ -208,8 +208,8 @@ async def _socket(person: Person, server_id: str, hello: Any) -> aiohttp.ClientW
 
 
 async def test_a_terminal_in_the_page(server: Server, ada: Person, bob: Person, elsewhere: Elsewhere) -> None:
-    told: list[Happened] = []
-    server.services.get(Bus).subscribe(Happened, told.append)
+    told: list[ActivityEvent] = []
+    server.services.get(Bus).subscribe(ActivityEvent, told.append)
     await _connect(ada, {"id": "t", "url": elsewhere.url, "key": "k", "config": _everybody()})
     ws = await _socket(bob, "t", {"type": "auth", "token": bob.token, "chat_id": "c1"})
     await ws.send_str("hello")

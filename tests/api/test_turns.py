@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
-from fastback.access.activity import Audience, Happened
+from fastback.access.activity import ActivityEvent, ActivityListeners
 from fastback.completions.answer import Answer
 from fastback.completions.reasoning_tags import TagSplitter
 from fastback.kit.bus import Bus
@@ -332,10 +332,10 @@ async def test_a_chats_own_folder_counts(ada: Person, upstream: str) -> None:
 
 
 async def test_the_end_of_an_answer_is_told_outside(ada: Person, server: Server) -> None:
-    heard: list[Happened] = []
+    heard: list[ActivityEvent] = []
     bus = server.services.get(Bus)
-    bus.subscribe(Happened, heard.append)
-    audience = server.services.get(Audience)
+    bus.subscribe(ActivityEvent, heard.append)
+    audience = server.services.get(ActivityListeners)
     audience.add(lambda event: event == "chat.finished")
     async with open_page(ada) as page:
         done = await page.ask("Hello [[tokens 3]]")

@@ -133,11 +133,11 @@ async def test_threads_are_as_many_as_they_say(started: Any) -> None:
 
 
 async def test_users_are_noted_no_oftener_than_they_say(started: Any) -> None:
-    from fastback.access.identity import Identities
+    from fastback.access.identity import IdentityResolver
 
     for seconds, notes in (("3600", 1), ("0", 2)):
         async with started(DATABASE_USER_ACTIVE_STATUS_UPDATE_INTERVAL=seconds) as server:
-            identities = server.services.get(Identities)
+            identities = server.services.get(IdentityResolver)
             db = server.services.get(Database)
             if seconds == "3600":
                 server.people.append(ada := await server.sign_up("Ada"))

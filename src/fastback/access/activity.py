@@ -10,7 +10,7 @@ import msgspec
 from fastback.access.identity import User
 
 
-class Happened(msgspec.Struct, frozen=True):
+class ActivityEvent(msgspec.Struct, frozen=True):
     """Something happened: `event` is a name of the contract (`feedback.created`), its subject `subject_id`.
 
     `subject_type` is the event's name without its last word unless it says otherwise; `data` holds what JSON can hold.
@@ -25,7 +25,7 @@ class Happened(msgspec.Struct, frozen=True):
     source: str = "api"
 
 
-class Audience:
+class ActivityListeners:
     """Who may want to hear of an event: asked before anything is looked up for its telling."""
 
     def __init__(self) -> None:
@@ -35,6 +35,6 @@ class Audience:
         """`wants` says of an event's name whether somebody who listens to the bus would do anything with it now."""
         self._asked.append(wants)
 
-    def wants(self, *events: str) -> bool:
+    def has_listener(self, *events: str) -> bool:
         """Whether anybody wants to hear of one of these events."""
         return any(wants(event) for wants in self._asked for event in events)

@@ -13,12 +13,12 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.permissions import Permissions, given
+from fastback.access.permissions import Permissions, is_granted
 from fastback.kit.db import Database, Executor
 from fastback.kit.http.errors import Forbidden
 
 #: For a statement over a table of resources: true where a grant lets the user in. Fill in the type and the id column;
-#: parameters `user_id`, `group_ids` and `permission` go with it.
+#: parameters `user_id`, `list_group_ids` and `permission` go with it.
 GRANTED = """EXISTS (
     SELECT 1 FROM access_grant ag
     WHERE ag.resource_type = '{type}' AND ag.resource_id = {id} AND ag.permission = :permission
@@ -61,7 +61,7 @@ class SlimGrant(msgspec.Struct):
     permission: str
 
 
-class WantedGrant(msgspec.Struct):
+class RequestedGrant(msgspec.Struct):
     """A grant asked for, checked and without duplicates."""
 
     id: str
@@ -70,14 +70,14 @@ class WantedGrant(msgspec.Struct):
     permission: str
 
 
-def granted(resource_type: str, id_column: str) -> str:
+def build_grant_condition(resource_type: str, id_column: str) -> str:
     """The condition `GRANTED` for a type and the column that holds the resource's id."""
     return GRANTED.format(type=resource_type, id=id_column)
 
 
-def normalise(wanted: list[Any] | None) -> list[WantedGrant]:
+def normalise_grants(wanted: list[Any] | None) -> list[RequestedGrant]:
     """Keep the grants that mean something, each once."""
-    found: dict[tuple[str, str, str], WantedGrant] = {}
+    found: dict[tuple[str, str, str], RequestedGrant] = {}
     for one in wanted or []:
         if isinstance(one, msgspec.Struct):
             one = msgspec.structs.asdict(one)
@@ -92,7 +92,7 @@ def normalise(wanted: list[Any] | None) -> list[WantedGrant]:
             continue
         given_id = one.get("id")
         grant_id = given_id if isinstance(given_id, str) and given_id else str(uuid.uuid4())
-        found[(kind, principal, permission)] = WantedGrant(grant_id, kind, principal, permission)
+        found[(kind, principal, permission)] = RequestedGrant(grant_id, kind, principal, permission)
     return list(found.values())
 
 
@@ -106,7 +106,7 @@ class Grants:
         self._db = db
         self._permissions = permissions
 
-    async def of(self, resource_type: str, resource_id: str) -> list[Grant]:
+    async def list_grants(self, resource_type: str, resource_id: str) -> list[Grant]:
         """The grants of one resource."""
         return await self._db.fetch_all(
             Grant,
@@ -116,7 +116,7 @@ class Grants:
             id=resource_id,
         )
 
-    async def of_many(self, resource_type: str, resource_ids: list[str]) -> dict[str, list[Grant]]:
+    async def list_grants_by_resource(self, resource_type: str, resource_ids: list[str]) -> dict[str, list[Grant]]:
         """The grants of several resources, each with a list, maybe empty."""
         found: dict[str, list[Grant]] = {one: [] for one in resource_ids}
         if resource_ids:
@@ -130,7 +130,7 @@ class Grants:
                 found[grant.resource_id].append(grant)
         return found
 
-    async def allows(self, user_id: str, resource_type: str, resource_id: str, permission: str = "read") -> bool:
+    async def has_access(self, user_id: str, resource_type: str, resource_id: str, permission: str = "read") -> bool:
         """Whether a grant gives the user this permission on the resource; ownership is not asked."""
         text = (
             "SELECT 1 FROM access_grant ag WHERE ag.resource_type = :type AND ag.resource_id = :id "
@@ -145,11 +145,11 @@ class Grants:
                 id=resource_id,
                 permission=permission,
                 user_id=user_id,
-                group_ids=await self._permissions.group_ids(user_id),
+                group_ids=await self._permissions.list_group_ids(user_id),
             )
         )
 
-    async def accessible(
+    async def filter_accessible_ids(
         self, user_id: str, resource_type: str, resource_ids: list[str], permission: str = "read"
     ) -> set[str]:
         """Those of the resources that a grant opens to the user."""
@@ -169,16 +169,16 @@ class Grants:
             ids=resource_ids,
             permission=permission,
             user_id=user_id,
-            group_ids=await self._permissions.group_ids(user_id),
+            group_ids=await self._permissions.list_group_ids(user_id),
         )
         return set(rows)
 
-    async def replace(
-        self, db: Executor, resource_type: str, resource_id: str, wanted: list[WantedGrant]
+    async def replace_grants(
+        self, db: Executor, resource_type: str, resource_id: str, wanted: list[RequestedGrant]
     ) -> list[Grant]:
         """Set the grants of a resource (in the caller's transaction); what stays keeps nothing of its old row."""
         now = int(time.time())
-        await self.remove(db, resource_type, resource_id)
+        await self.delete_grants(db, resource_type, resource_id)
         grants = [
             Grant(one.id, resource_type, resource_id, one.principal_type, one.principal_id, one.permission, now)
             for one in wanted
@@ -192,7 +192,7 @@ class Grants:
             )
         return grants
 
-    async def remove(self, db: Executor, resource_type: str, resource_id: str) -> None:
+    async def delete_grants(self, db: Executor, resource_type: str, resource_id: str) -> None:
         await db.execute(
             "grants.remove",
             "DELETE FROM access_grant WHERE resource_type = :type AND resource_id = :id",
@@ -202,38 +202,40 @@ class Grants:
 
     async def filter_allowed(
         self, user_id: str, role: str, wanted: list[Any] | None, resource_type: str
-    ) -> list[WantedGrant]:
+    ) -> list[RequestedGrant]:
         """Those of the wanted grants that the user may give: the others are dropped in silence, as on creation."""
         sharing, public, anyone = SHARING[resource_type]
-        grants = normalise(wanted)
+        grants = normalise_grants(wanted)
         if anyone is None:
             grants = [one for one in grants if one.principal_type != "anyone"]
         if public is None:
             grants = [one for one in grants if (one.principal_type, one.principal_id) != ("user", "*")]
         if role == "admin" or not grants:
             return grants
-        tree = await self._permissions.of(user_id)
-        if sharing is not None and not given(tree, sharing):
+        tree = await self._permissions.get_tree(user_id)
+        if sharing is not None and not is_granted(tree, sharing):
             return []
         audiences = {
-            "anyone": anyone is not None and given(tree, anyone),
-            "public": public is not None and given(tree, public),
-            "user": given(tree, "access_grants.allow_users"),
-            "group": given(tree, "access_grants.allow_groups"),
+            "anyone": anyone is not None and is_granted(tree, anyone),
+            "public": public is not None and is_granted(tree, public),
+            "user": is_granted(tree, "access_grants.allow_users"),
+            "group": is_granted(tree, "access_grants.allow_groups"),
         }
 
-        def audience(one: WantedGrant) -> str:
+        def audience(one: RequestedGrant) -> str:
             return "public" if (one.principal_type, one.principal_id) == ("user", "*") else one.principal_type
 
         return [one for one in grants if audiences[audience(one)]]
 
-    async def validate(self, user_id: str, role: str, wanted: list[Any], resource_type: str) -> list[WantedGrant]:
+    async def validate_grants(
+        self, user_id: str, role: str, wanted: list[Any], resource_type: str
+    ) -> list[RequestedGrant]:
         """Like `filter_allowed`, for a change: one forbidden grant refuses the whole.
 
         Raises:
             Forbidden: the user may not share with one of the audiences.
         """
-        grants = normalise(wanted)
+        grants = normalise_grants(wanted)
         allowed = await self.filter_allowed(user_id, role, grants, resource_type)
         if len(allowed) != len(grants):
             raise Forbidden("You do not have permission to share with the requested audience")

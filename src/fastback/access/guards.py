@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from starlette.requests import Request
 
 from fastback import messages
-from fastback.access.identity import Identities, Identity, User
+from fastback.access.identity import Identity, IdentityResolver, User
 from fastback.kit.http.errors import Forbidden, HttpError, Unauthorized
 from fastback.kit.services import Services
 from fastback.settings import Settings
@@ -17,7 +17,7 @@ from fastback.settings import Settings
 API_KEY_HEADER = "x-api-key"
 
 
-def token_of(request: Request) -> str | None:
+def read_token(request: Request) -> str | None:
     """The credential of a request: the bearer token, else the cookie `token`, else the header of API keys.
 
     What stands behind another scheme than `Bearer` counts last: it is no token, but somebody claims to be somebody.
@@ -39,7 +39,7 @@ class Guard:
         self._answer = answer
 
     def bind(self, services: Services) -> Callable[[Request], Any]:
-        identities = services.get(Identities)
+        identities = services.get(IdentityResolver)
         settings = services.get(Settings)
         trusted_header = settings.webui_auth_trusted_email_header
         allow, answer = self._allow, self._answer
@@ -66,11 +66,11 @@ class Guard:
             return pick(identity)
 
         def resolve(request: Request) -> User | Identity | Awaitable[User | Identity]:
-            token = token_of(request)
+            token = read_token(request)
             if token is None:
                 raise Unauthorized(messages.NOT_AUTHENTICATED)
             if not trusted_header and not token.startswith("sk-"):
-                identity = identities.recall(token)
+                identity = identities.find_cached(token)
                 if identity is not None:
                     return pick(identity)
             return slowly(request, token)
@@ -85,14 +85,14 @@ class Guard:
                 raise Unauthorized("User mismatch. Please sign in again.")
 
 
-class _Optional:
+class _OptionalUser:
     """The verified user if there is one, None otherwise: for what strangers may see too."""
 
     def bind(self, services: Services) -> Callable[[Request], Any]:
-        identities = services.get(Identities)
+        identities = services.get(IdentityResolver)
 
         async def resolve(request: Request) -> User | None:
-            identity = await identities.optional(token_of(request), request.scope["path"])
+            identity = await identities.find(read_token(request), request.scope["path"])
             return identity.user if identity is not None and identity.user.is_verified else None
 
         return resolve
@@ -106,7 +106,7 @@ AdminUser = Annotated[User, Guard("admin")]
 #: Somebody in a browser: no API key, no token of an automation.
 HumanUser = Annotated[User, Guard("human")]
 #: The verified user, or None.
-MaybeUser = Annotated[User | None, _Optional()]
+MaybeUser = Annotated[User | None, _OptionalUser()]
 #: Like `AnyUser` and `VerifiedUser`, with the token and its claims.
 AnyIdentity = Annotated[Identity, Guard("any", answer="identity")]
 VerifiedIdentity = Annotated[Identity, Guard("verified", answer="identity")]

@@ -10,9 +10,14 @@ import msgspec
 from fastback import messages
 from fastback.access.events import SessionsRevoked, TokenRevoked, UserChanged, UserDeleted
 from fastback.access.permissions import Permissions
-from fastback.access.revocations import Revocations
-from fastback.access.tokens import Tokens
+from fastback.access.revocations import RedisRevocations
+from fastback.access.tokens import TokenSigner
 from fastback.config import Config
+from fastback.config.keys.auth import (
+    AUTH_API_KEY_ALLOWED_ENDPOINTS,
+    AUTH_API_KEY_ENDPOINT_RESTRICTIONS,
+    AUTH_ENABLE_API_KEYS,
+)
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import Forbidden, HttpError, Unauthorized
@@ -85,18 +90,18 @@ _BY_KEY = """
     WHERE k."key" = :key"""
 
 
-class Identities:
+class IdentityResolver:
     """Resolves credentials; the whole process shares one."""
 
     def __init__(
         self,
         *,
         db: Database,
-        tokens: Tokens,
+        tokens: TokenSigner,
         config: Config,
         permissions: Permissions,
         bus: Bus,
-        revocations: Revocations | None = None,
+        revocations: RedisRevocations | None = None,
         seen_every: float = 0.0,
     ) -> None:
         self._db = db
@@ -123,7 +128,7 @@ class Identities:
     def forget_all(self) -> None:
         self._remembered.clear()
 
-    def recall(self, token: str) -> Identity | None:
+    def find_cached(self, token: str) -> Identity | None:
         """The identity behind a session token if it is remembered: the way without a database."""
         known = self._remembered.get(token)
         if known is None:
@@ -144,8 +149,8 @@ class Identities:
             Forbidden: an API key where keys are not allowed.
         """
         if token.startswith("sk-"):
-            return await self._by_key(token, path)
-        remembered = self.recall(token)
+            return await self._resolve_api_key(token, path)
+        remembered = self.find_cached(token)
         if remembered is not None:
             return remembered
         claims = self._tokens.read(token)
@@ -167,33 +172,31 @@ class Identities:
             "identity.revoked", "SELECT 1 FROM fastback_revoked_token WHERE jti = :jti", jti=jti
         ):
             raise Unauthorized("Invalid token")
-        if self._revocations is not None and await self._revocations.revoked(claims):
+        if self._revocations is not None and await self._revocations.is_revoked(claims):
             raise Unauthorized("Invalid token")
         identity = Identity(User(known.id, known.email, known.name, known.role, "jwt"), token, claims)
-        return self._remember(token, identity, until=claims.get("exp"))
+        return self._cache(token, identity, until=claims.get("exp"))
 
-    async def _by_key(self, key: str, path: str) -> Identity:
-        identity = self.recall(key)
+    async def _resolve_api_key(self, key: str, path: str) -> Identity:
+        identity = self.find_cached(key)
         if identity is None:
             known = await self._db.fetch_first(_Known, "identity.by_key", _BY_KEY, key=key)
             if known is None or known.id is None:
                 raise Unauthorized(messages.INVALID_TOKEN)
-            identity = self._remember(
-                key, Identity(User(known.id, known.email, known.name, known.role, "api_key"), key)
-            )
-        if not self._config.get("auth.enable_api_keys"):
+            identity = self._cache(key, Identity(User(known.id, known.email, known.name, known.role, "api_key"), key))
+        if not self._config.get(AUTH_ENABLE_API_KEYS):
             raise Forbidden(messages.API_KEY_NOT_ALLOWED)
         user = identity.user
         if not user.is_admin and not await self._permissions.has(user.id, "features.api_keys"):
             raise Forbidden(messages.API_KEY_NOT_ALLOWED)
-        if self._config.get("auth.api_key.endpoint_restrictions"):
-            allowed = str(self._config.get("auth.api_key.allowed_endpoints") or "")
+        if self._config.get(AUTH_API_KEY_ENDPOINT_RESTRICTIONS):
+            allowed = str(self._config.get(AUTH_API_KEY_ALLOWED_ENDPOINTS) or "")
             paths = [one.strip() for one in allowed.split(",") if one.strip()]
             if not any(path == one or path.startswith(one + "/") for one in paths):
                 raise Forbidden(messages.ACCESS_PROHIBITED)
         return identity
 
-    async def optional(self, token: str | None, path: str) -> Identity | None:
+    async def find(self, token: str | None, path: str) -> Identity | None:
         """Like `resolve`, None instead of an error."""
         if not token:
             return None
@@ -202,7 +205,7 @@ class Identities:
         except HttpError:
             return None
 
-    def _remember(self, token: str, identity: Identity, until: int | None = None) -> Identity:
+    def _cache(self, token: str, identity: Identity, until: int | None = None) -> Identity:
         now = time.time()
         if len(self._remembered) >= MOST:
             self._remembered.clear()
@@ -213,7 +216,7 @@ class Identities:
         self._seen[identity.user.id] = int(now)
         return identity
 
-    async def write_seen(self) -> None:
+    async def save_last_seen(self) -> None:
         """Write when users were last seen; called every few seconds instead of once per request."""
         if not self._seen:
             return

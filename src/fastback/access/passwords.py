@@ -28,7 +28,7 @@ def _lower_priority() -> None:
         pass
 
 
-class Passwords:
+class PasswordHasher:
     """Hashes and verifies passwords, a bounded number at once.
 
     `algorithm` is "bcrypt" or "argon2", for new hashes; both are verified, by the shape of the stored hash.
@@ -42,7 +42,7 @@ class Passwords:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="hash", initializer=_lower_priority)
         self._placeholder: str | None = None
 
-    def check(self, password: str) -> None:
+    def require_valid(self, password: str) -> None:
         """Refuse a new password that breaks the rules.
 
         Raises:

@@ -12,10 +12,11 @@ import msgspec
 
 from fastback.access.events import GroupsChanged, UserDeleted
 from fastback.config import Config
+from fastback.config.keys.permissions import USER_PERMISSIONS
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 
-Tree = dict[str, Any]
+PermissionTree = dict[str, Any]
 
 _GROUPS = """
     WITH RECURSIVE chain(group_id) AS (
@@ -35,28 +36,28 @@ class Group(msgspec.Struct):
     permissions: dict[str, Any] | None
 
 
-def fill(tree: Tree, template: Tree) -> Tree:
+def fill_missing(tree: PermissionTree, template: PermissionTree) -> PermissionTree:
     """Add to `tree` what only `template` has, at every depth."""
     for key, value in template.items():
         if key not in tree:
             tree[key] = deepcopy(value)
         elif isinstance(value, dict) and isinstance(tree[key], dict):
-            fill(tree[key], value)
+            fill_missing(tree[key], value)
     return tree
 
 
-def widen(tree: Tree, more: Tree) -> Tree:
+def merge_permissions(tree: PermissionTree, more: PermissionTree) -> PermissionTree:
     """Give in `tree` whatever `more` gives: the wider of both at every leaf."""
     for key, value in more.items():
         if isinstance(value, dict):
             below = tree.get(key)
-            tree[key] = widen(below if isinstance(below, dict) else {}, value)
+            tree[key] = merge_permissions(below if isinstance(below, dict) else {}, value)
         else:
             tree[key] = tree.get(key) or value
     return tree
 
 
-def given(tree: Any, key: str) -> bool:
+def is_granted(tree: Any, key: str) -> bool:
     """Whether the permission at a dotted key is given."""
     for part in key.split("."):
         if not isinstance(tree, dict) or part not in tree:
@@ -72,7 +73,7 @@ class Permissions:
         self._db = db
         self._config = config
         self._groups: dict[str, list[Group]] = {}
-        self._trees: dict[str, tuple[int, Tree]] = {}
+        self._trees: dict[str, tuple[int, PermissionTree]] = {}
         bus.subscribe(GroupsChanged, lambda event: self._forget(event.user_ids))
         bus.subscribe(UserDeleted, lambda event: self._forget((event.user_id,)))
 
@@ -84,10 +85,10 @@ class Permissions:
             self._groups.pop(user_id, None)
             self._trees.pop(user_id, None)
 
-    def defaults(self) -> Tree:
+    def get_defaults(self) -> PermissionTree:
         """What every user may: the stored defaults, missing leaves filled in; a copy."""
-        stored = deepcopy(self._config.get("user.permissions") or {})
-        return fill(stored, self._config.default("user.permissions"))
+        stored = deepcopy(self._config.get(USER_PERMISSIONS) or {})
+        return fill_missing(stored, self._config.default(USER_PERMISSIONS))
 
     async def _groups_of(self, user_id: str) -> list[Group]:
         known = self._groups.get(user_id)
@@ -97,25 +98,25 @@ class Permissions:
             )
         return known
 
-    async def groups(self, user_id: str) -> list[Group]:
+    async def list_groups(self, user_id: str) -> list[Group]:
         """The groups a user belongs to, inherited ones included, the one changed last first. Shared: change none."""
         return await self._groups_of(user_id)
 
-    async def group_ids(self, user_id: str) -> list[str]:
+    async def list_group_ids(self, user_id: str) -> list[str]:
         """The groups a user belongs to, inherited ones included."""
         return [group.id for group in await self._groups_of(user_id)]
 
-    async def of(self, user_id: str) -> Tree:
+    async def get_tree(self, user_id: str) -> PermissionTree:
         """The whole tree of a user's permissions. It is shared: change a copy, never this one."""
         known = self._trees.get(user_id)
         if known is not None and known[0] == self._config.version:
             return known[1]
-        tree = self.defaults()
+        tree = self.get_defaults()
         for group in await self._groups_of(user_id):
-            widen(tree, group.permissions or {})
+            merge_permissions(tree, group.permissions or {})
         self._trees[user_id] = (self._config.version, tree)
         return tree
 
     async def has(self, user_id: str, key: str) -> bool:
         """Whether a user has the permission at a dotted key. Administrators are not treated apart here."""
-        return given(await self.of(user_id), key)
+        return is_granted(await self.get_tree(user_id), key)

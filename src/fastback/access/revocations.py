@@ -16,14 +16,14 @@ from fastback.kit.redis import Redis
 log = logging.getLogger("fastback.access")
 
 
-class Revocations:
+class RedisRevocations:
     """`{prefix}:auth:token:{jti}:revoked` for one session, `{prefix}:auth:user:{id}:revoked_at` for all of a user."""
 
     def __init__(self, redis: Redis, bus: Bus) -> None:
         self._redis = redis
-        bus.subscribe(TokenRevoked, self._ended)
+        bus.subscribe(TokenRevoked, self._store_revocation)
 
-    async def revoked(self, claims: dict[str, Any]) -> bool:
+    async def is_revoked(self, claims: dict[str, Any]) -> bool:
         """Whether somebody ended the session of a token. Where Redis does not answer, nobody did."""
         try:
             jti, user_id = claims.get("jti"), claims.get("id")
@@ -38,7 +38,7 @@ class Revocations:
             self._redis.complain(error)
             return False
 
-    async def _ended(self, event: TokenRevoked) -> None:
+    async def _store_revocation(self, event: TokenRevoked) -> None:
         left = event.expires_at - int(time.time())
         if left <= 0:
             return

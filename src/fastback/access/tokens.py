@@ -19,7 +19,7 @@ _DURATION = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
-def seconds_of(duration: str | None) -> int | None:
+def parse_duration(duration: str | None) -> int | None:
     """Seconds in a duration such as `4w`, `1h30m`; None for `-1`, `0` and nothing: never expires.
 
     Raises:
@@ -34,7 +34,7 @@ def seconds_of(duration: str | None) -> int | None:
     return int(sum(float(number) * _SECONDS[unit] for number, unit in found))
 
 
-class Tokens:
+class TokenSigner:
     """Signs and reads tokens with one secret."""
 
     def __init__(self, secret: str) -> None:
@@ -50,7 +50,7 @@ class Tokens:
         payload["iat"] = now
         return jwt.encode(payload, self._secret, algorithm=ALGORITHM)
 
-    def session(
+    def create_session_token(
         self, user_id: str, *, method: str, stamp: str | None, lifetime: int | None, mfa_verified: bool = False
     ) -> str:
         """A token of a completed sign-in."""
@@ -75,6 +75,6 @@ class Tokens:
         return claims
 
 
-def new_api_key() -> str:
+def generate_api_key() -> str:
     """An API key as the reference makes them: `sk-` and 32 hexadecimal digits."""
     return f"sk-{uuid.uuid4().hex}"

@@ -11,16 +11,17 @@ import msgspec
 
 from fastback import messages
 from fastback.access.identity import User
-from fastback.access.permissions import Permissions, given
+from fastback.access.permissions import Permissions, is_granted
 from fastback.completions import request as requests
 from fastback.completions.request import TurnRequest
 from fastback.completions.turn import Turn, TurnServices
 from fastback.features.chats import access
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.events import ChatWritten
-from fastback.features.chats.messages import attachments, turn_store
 from fastback.features.chats.messages import store as message_store
+from fastback.features.chats.messages import turn_store
 from fastback.features.chats.turn_events import TurnEvent
+from fastback.features.files import chat_file_store
 from fastback.features.files.access import FileAccess
 from fastback.kit.http.errors import BadRequest, Forbidden, NotFound
 from fastback.providers import model_resolution
@@ -141,9 +142,9 @@ class Completions:
                 await self._new_chat(request, user, task_ids)
             else:
                 folder_id = await self._existing_chat(request, user, task_ids)
-            if file_ids := attachments.named(request.user_message):
+            if file_ids := chat_file_store.named(request.user_message):
                 question_id = str(request.user_message.get("id") or "")
-                await attachments.keep(self.services.db, self._files, request.chat_id, question_id, file_ids, user)
+                await chat_file_store.keep(self.services.db, self._files, request.chat_id, question_id, file_ids, user)
         elif request.chat_id.startswith("channel:"):
             raise NotFound(messages.NOT_FOUND)
         started = []
@@ -221,8 +222,8 @@ class Completions:
     async def _may_keep_chats(self, user: User) -> None:
         if user.is_admin:
             return
-        tree = await self._permissions.of(user.id)
-        if given(tree, "chat.temporary") and given(tree, "chat.temporary_enforced"):
+        tree = await self._permissions.get_tree(user.id)
+        if is_granted(tree, "chat.temporary") and is_granted(tree, "chat.temporary_enforced"):
             raise Forbidden(messages.ACCESS_PROHIBITED)
 
     async def _existing_chat(self, request: TurnRequest, user: User, task_ids: dict[str, str]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.identity import User
 
 _UNKNOWN_MODEL = ("model_not_found", "model not found", "does not exist", "no such model")
@@ -24,7 +24,7 @@ def _kind(status: int, words: str) -> str:
 
 def refused(
     user: User | None, provider: str, url: str, status: int, answer: Any, *, model: str | None = None, key: str = ""
-) -> Happened:
+) -> ActivityEvent:
     """A server's refusal as an event; `answer` is what it answered, `provider` the protocol that was spoken."""
     error = answer.get("error") if isinstance(answer, dict) else answer
     code = None
@@ -45,4 +45,4 @@ def refused(
         data["upstream_error_code"] = code
     if error:
         data["upstream_message"] = error[:_LONGEST] if isinstance(error, str) else error
-    return Happened("model.provider_request.failed", user, model, "model", data)
+    return ActivityEvent("model.provider_request.failed", user, model, "model", data)

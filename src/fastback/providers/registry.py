@@ -20,6 +20,9 @@ from fastback.access.grants import Grants
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config, ConfigChanged
+from fastback.config.keys.connections import MODELS_DEFAULT_METADATA, MODELS_DEFAULT_PARAMS
+from fastback.config.keys.features import EVALUATION_ARENA_ENABLE, EVALUATION_ARENA_MODELS
+from fastback.config.keys.interface import UI_MODEL_ORDER_LIST
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import Forbidden
@@ -241,15 +244,15 @@ class ModelRegistry:
         if not found:
             # Nothing can answer; what is made of base models is not offered either.
             return {}
-        if self._config.flag("evaluation.arena.enable"):
-            for entry in arenas.entries(self._config.items("evaluation.arena.models")):
+        if self._config.flag(EVALUATION_ARENA_ENABLE):
+            for entry in arenas.entries(self._config.items(EVALUATION_ARENA_MODELS)):
                 found[entry["id"]] = Model(entry["id"], entry["name"], entry, "arena", None, entry["id"], arena=True)
         rows = await model_rows.all_rows(self._db)
-        grants = await self._grants.of_many("model", [row.id for row in rows])
+        grants = await self._grants.list_grants_by_resource("model", [row.id for row in rows])
         for row in rows:
             self._apply(found, row, row.dump(grants[row.id]))
         self._finish(found)
-        order = {model_id: place for place, model_id in enumerate(self._config.items("ui.model_order_list"))}
+        order = {model_id: place for place, model_id in enumerate(self._config.items(UI_MODEL_ORDER_LIST))}
         if order:
             last = len(order)
             ranked = sorted(found.values(), key=lambda one: (order.get(one.id, last), one.name or ""))
@@ -313,8 +316,8 @@ class ModelRegistry:
         return next((one for one in with_tags if one.id.split(":")[0] == name), None)
 
     def _finish(self, found: dict[str, Model]) -> None:
-        defaults = self._config.table("models.default_metadata")
-        threshold = self._config.table("models.default_params").get("compact_token_threshold")
+        defaults = self._config.table(MODELS_DEFAULT_METADATA)
+        threshold = self._config.table(MODELS_DEFAULT_PARAMS).get("compact_token_threshold")
         for model in found.values():
             entry = model.entry
             info = entry.get("info")
@@ -355,8 +358,8 @@ class ModelRegistry:
         return [one for one in found.values() if self._direct(one, user, rights)]
 
     async def _rights(self, user: User, model_ids: list[str]) -> Rights:
-        readable = await self._grants.accessible(user.id, "model", model_ids)
-        return Rights(user.id, readable, set(await self._permissions.group_ids(user.id)))
+        readable = await self._grants.filter_accessible_ids(user.id, "model", model_ids)
+        return Rights(user.id, readable, set(await self._permissions.list_group_ids(user.id)))
 
     @staticmethod
     def _direct(model: Model, user: User, rights: Rights) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.requests import Request
 
-from fastback.access.guards import token_of
+from fastback.access.guards import read_token
 from fastback.access.identity import User
 from fastback.access.permissions import Group, Permissions
 
@@ -78,7 +78,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
 
 def build_request_context(request: Request, user: User, **more: Any) -> RequestContext:
     """The circumstances of a request; `more` names what only its handler knows."""
-    token = token_of(request) or ""
+    token = read_token(request) or ""
     return RequestContext(
         user=user,
         token=token,
@@ -95,7 +95,7 @@ async def with_groups(own: Any, ctx: RequestContext, permissions: Permissions) -
         return ctx
     if not any(name in str(value) for value in own.values() for name in _GROUPS):
         return ctx
-    return msgspec.structs.replace(ctx, groups=tuple(await permissions.groups(ctx.user.id)))
+    return msgspec.structs.replace(ctx, groups=tuple(await permissions.list_groups(ctx.user.id)))
 
 
 def with_own_headers(headers: dict[str, str], own: Any, ctx: RequestContext) -> dict[str, str]:

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from fastback.access.events import GrantsChanged, GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
-from fastback.access.identity import Identities, User
+from fastback.access.identity import IdentityResolver, User
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.events import ChatDeleted
-from fastback.features.chats.lists import read_state
+from fastback.features.chats.lists import read_state_store
 from fastback.features.chats.turn_events import ChatWatchers, TurnEvent
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -39,7 +39,7 @@ class Realtime:
         *,
         settings: Settings,
         db: Database,
-        identities: Identities,
+        identities: IdentityResolver,
         rights: ChatAccess,
         bus: Bus,
         watchers: ChatWatchers,
@@ -152,7 +152,7 @@ class Realtime:
         """End the sockets of a user whose token is worth nothing any more."""
         for sid in self.sessions.of_user(user_id):
             session = self.sessions.get(sid)
-            if session and await self._identities.optional(session.token, PATH) is None:
+            if session and await self._identities.find(session.token, PATH) is None:
                 await self.io.disconnect(sid)
 
     # -- in --------------------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ class Realtime:
     async def sign_in(self, sid: str, auth: Any) -> User | None:
         """Who a page says that it is, if that is true."""
         token = auth.get("token") if isinstance(auth, dict) else None
-        identity = await self._identities.optional(token if isinstance(token, str) else None, PATH)
+        identity = await self._identities.find(token if isinstance(token, str) else None, PATH)
         if identity is None or not identity.user.is_verified:
             return None
         self.sessions.put(sid, identity.user, identity.token)
@@ -196,7 +196,7 @@ class Realtime:
 
     async def lasts(self, session: Session) -> bool:
         """Whether a session has not ended; its user is then as they are now."""
-        identity = await self._identities.optional(session.token, PATH)
+        identity = await self._identities.find(session.token, PATH)
         if identity is None or not identity.user.is_verified:
             return False
         session.user = identity.user
@@ -299,10 +299,10 @@ class Realtime:
         return True
 
     async def _read(self, user: User, chat_id: str) -> None:
-        read = await read_state.mark_read(self._db, chat_id, user.id)
+        read = await read_state_store.mark_read(self._db, chat_id, user.id)
         if read is None:
             return
         told: dict[str, Any] = {"chat_id": chat_id, "last_read_at": read.at}
         if read.was_unread:
-            told["folder_unread_counts"] = await read_state.unread_by_folder(self._db, user.id)
+            told["folder_unread_counts"] = await read_state_store.unread_by_folder(self._db, user.id)
         await self.to_user(user.id, {"chat_id": chat_id, "data": {"type": "chat:list", "data": told}})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastback.access.identity import Identities
+from fastback.access.identity import IdentityResolver
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.turn_events import ChatWatchers
 from fastback.features.notes.service import Notes
@@ -22,7 +22,7 @@ async def set_up(services: Services) -> None:
     realtime = Realtime(
         settings=services.get(Settings),
         db=services.get(Database),
-        identities=services.get(Identities),
+        identities=services.get(IdentityResolver),
         rights=services.get(ChatAccess),
         bus=services.get(Bus),
         watchers=services.get(ChatWatchers),

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from fastback.access.grants import Grant, Grants, granted
+from fastback.access.grants import Grant, Grants, build_grant_condition
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.kit.db import Database, Executor
@@ -79,7 +79,7 @@ class Catalog:
             where = f"({where}) AND {_visible(resource, permission)}"
             params |= {
                 "user_id": user.id,
-                "group_ids": await self.permissions.group_ids(user.id),
+                "group_ids": await self.permissions.list_group_ids(user.id),
                 "permission": "read" if permission == "read_only" else permission,
             }
         bounds = ""
@@ -107,9 +107,9 @@ class Catalog:
     ) -> list[dict[str, Any]]:
         """The rows with their grants where `access_grants` stands, their owners, and whether one may write."""
         ids = [row["id"] for row in rows]
-        grants = await self.grants.of_many(resource, ids)
+        grants = await self.grants.list_grants_by_resource(resource, ids)
         owners = await people(self.db, [row["user_id"] for row in rows]) if owner else {}
-        may = await self.grants.accessible(user.id, resource, ids, "write") if writable and user else set()
+        may = await self.grants.filter_accessible_ids(user.id, resource, ids, "write") if writable and user else set()
         for row in rows:
             if "access_grants" in row:
                 row["access_grants"] = _dumped(grants[row["id"]])
@@ -121,7 +121,7 @@ class Catalog:
 
 
 def _visible(resource: str, permission: str) -> str:
-    let_in = granted(resource, "t.id")
+    let_in = build_grant_condition(resource, "t.id")
     if permission != "read_only":
         return f"(t.user_id = :user_id OR {let_in})"
     may_write = let_in.replace("ag.permission = :permission", "ag.permission = 'write'")

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.audit.redaction import redacted
+from fastback.access.audit.redaction import redact_secrets
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.audit")
@@ -26,7 +26,7 @@ log = logging.getLogger("fastback.audit")
 _SIZE = re.compile(r"([\d.]+)\s*([kmgt]?)(i?)(b)", re.IGNORECASE)
 
 
-def size_of(text: str) -> int:
+def parse_size(text: str) -> int:
     """Bytes out of `10MB`, `1.5 GiB`, `800 Kb` (a small b stands for bits)."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
@@ -49,12 +49,14 @@ class AuditLog:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
 
     @classmethod
-    def of(cls, settings: Settings) -> AuditLog | None:
+    def from_settings(cls, settings: Settings) -> AuditLog | None:
         """As the settings want it, None where they want none."""
         if settings.audit_log_level == "NONE":
             return None
         path = settings.audit_path if settings.enable_audit_logs_file else None
-        return cls(path, rotate_at=size_of(settings.audit_log_file_rotation_size), stdout=settings.enable_audit_stdout)
+        return cls(
+            path, rotate_at=parse_size(settings.audit_log_file_rotation_size), stdout=settings.enable_audit_stdout
+        )
 
     def write(self, entry: dict[str, Any]) -> None:
         """Write an entry after those before it, its bodies without their secrets."""
@@ -68,7 +70,7 @@ class AuditLog:
 
     def _write(self, entry: dict[str, Any]) -> None:
         for name in ("request_object", "response_object"):
-            entry[name] = redacted(entry[name])
+            entry[name] = redact_secrets(entry[name])
         line = msgspec.json.encode(entry) + b"\n"
         if self._stdout:
             with contextlib.suppress(OSError, ValueError):
@@ -76,13 +78,13 @@ class AuditLog:
         if self._path is None:
             return
         try:
-            file = self._opened(self._path, len(line))
+            file = self._open_file(self._path, len(line))
             file.write(line)
             file.flush()
         except OSError as error:
             log.error("cannot write the audit log %s: %s", self._path, error.strerror or error)
 
-    def _opened(self, path: Path, more: int) -> BufferedWriter:
+    def _open_file(self, path: Path, more: int) -> BufferedWriter:
         """The file, with room for `more` bytes."""
         if self._file is None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +96,7 @@ class AuditLog:
             self._file.close()
             self._file = None
             self._pack(path)
-            return self._opened(path, more)
+            return self._open_file(path, more)
         return self._file
 
     @staticmethod

@@ -11,8 +11,8 @@ from typing import Any
 from starlette.requests import Request
 
 from fastback.access.audit.file import AuditLog
-from fastback.access.guards import token_of
-from fastback.access.identity import Identities
+from fastback.access.guards import read_token
+from fastback.access.identity import IdentityResolver
 from fastback.kit.http.application import Asgi, Receive, Scope, Send
 from fastback.kit.log import without_secrets
 from fastback.settings import Settings
@@ -26,7 +26,7 @@ _ALWAYS = tuple(f"/api/v1/auths/{one}" for one in ("signin", "signout", "signup"
 _NO_BODY = ("/api/v1/auths", "/oauth/")
 
 
-def _pattern(paths: str) -> re.Pattern[str] | None:
+def _compile_path_pattern(paths: str) -> re.Pattern[str] | None:
     """Paths below `/api` and `/api/v1` that begin so, in any of them regular expressions; None without any."""
     given = [one for one in (part.strip().lstrip("/") for part in paths.split(",")) if one]
     if not given:
@@ -38,7 +38,7 @@ def _pattern(paths: str) -> re.Pattern[str] | None:
         return re.compile(rf"/api(?:/v1)?/({'|'.join(map(re.escape, given))})\b")
 
 
-class _Kept:
+class _BodyPrefix:
     """The first bytes of a body, as many as may be kept."""
 
     __slots__ = ("_left", "_parts")
@@ -57,22 +57,22 @@ class _Kept:
         return b"".join(self._parts).decode("utf-8", "replace")
 
 
-class Audited:
+class AuditMiddleware:
     """ASGI middleware around the application."""
 
-    def __init__(self, *, app: Asgi, audit: AuditLog, identities: Identities, settings: Settings) -> None:
+    def __init__(self, *, app: Asgi, audit: AuditLog, identities: IdentityResolver, settings: Settings) -> None:
         self._app = app
         self._log = audit
         self._identities = identities
         self._level = settings.audit_log_level
         self._methods = _METHODS | {"GET"} if settings.enable_audit_get_requests else _METHODS
-        self._included = _pattern(settings.audit_included_paths)
-        self._excluded = _pattern(settings.audit_excluded_paths)
+        self._included = _compile_path_pattern(settings.audit_included_paths)
+        self._excluded = _compile_path_pattern(settings.audit_excluded_paths)
         if settings.audit_included_paths and settings.audit_excluded_paths != Settings().audit_excluded_paths:
             log.warning("AUDIT_INCLUDED_PATHS is set, so AUDIT_EXCLUDED_PATHS does not count")
         self._most = settings.max_body_log_size
 
-    def _wanted(self, method: str, path: str, token: str | None) -> bool:
+    def _is_audited(self, method: str, path: str, token: str | None) -> bool:
         if method not in self._methods:
             return False
         if path.lower().startswith(_ALWAYS):
@@ -89,15 +89,15 @@ class Audited:
             return
         request = Request(scope)
         path: str = scope["path"]
-        token = token_of(request)
-        if not self._wanted(request.method, path, token):
+        token = read_token(request)
+        if not self._is_audited(request.method, path, token):
             await self._app(scope, receive, send)
             return
         # Before the request, which may be a sign-out; the guard finds it remembered.
-        identity = await self._identities.optional(token, path)
+        identity = await self._identities.find(token, path)
         with_body = not path.startswith(_NO_BODY)
-        asked = _Kept(self._most if with_body and self._level != "METADATA" else 0)
-        answered = _Kept(self._most if with_body and self._level == "REQUEST_RESPONSE" else 0)
+        asked = _BodyPrefix(self._most if with_body and self._level != "METADATA" else 0)
+        answered = _BodyPrefix(self._most if with_body and self._level == "REQUEST_RESPONSE" else 0)
         status: int | None = None
 
         async def heard() -> Any:

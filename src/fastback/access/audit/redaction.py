@@ -35,7 +35,7 @@ _ANYWHERE: list[tuple[re.Pattern[str], str]] = [
 ]
 
 
-def redacted(body: str) -> str:
+def redact_secrets(body: str) -> str:
     """The text of a body without its secrets."""
     body = _FIELD.sub(rf'\1"{BLOT}"', body)
     body = _NESTED.sub(rf'\1\\"{BLOT}\\"', body)

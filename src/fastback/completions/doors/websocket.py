@@ -17,7 +17,7 @@ import aiohttp
 import msgspec
 
 from fastback import messages
-from fastback.access.identity import Identities, Identity
+from fastback.access.identity import Identity, IdentityResolver
 from fastback.completions.answer import Answer, ProviderError, text_of
 from fastback.completions.reasoning_tags import TagSplitter
 from fastback.completions.service import Completions
@@ -36,14 +36,14 @@ PATIENCE = 10
 class ChatSocket:
     """The endpoint, as an ASGI application."""
 
-    def __init__(self, identities: Identities, completions: Completions) -> None:
+    def __init__(self, identities: IdentityResolver, completions: Completions) -> None:
         self._identities = identities
         self._completions = completions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         token = _token(scope)
-        identity = await self._identities.optional(token, PATH) if token else None
+        identity = await self._identities.find(token, PATH) if token else None
         if token and (identity is None or not identity.user.is_verified):
             await send({"type": "websocket.close", "code": 4401, "reason": "Unauthorized"})
             return
@@ -69,7 +69,7 @@ class ChatSocket:
         except TimeoutError:
             return None
         token = first.get("token") if isinstance(first, dict) else None
-        identity = await self._identities.optional(token if isinstance(token, str) else None, PATH)
+        identity = await self._identities.find(token if isinstance(token, str) else None, PATH)
         return identity if identity is not None and identity.user.is_verified else None
 
 

@@ -15,7 +15,7 @@ from fastback.completions.tasks.templates import plain
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.messages import message_tree
 from fastback.features.files.access import FileAccess
-from fastback.features.folders.files import Readable
+from fastback.features.folders.readable_entries import Readable
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.db import Database
 from fastback.settings import Settings
@@ -219,7 +219,7 @@ class Reader:
             for row in rows
             if not (user.is_admin or row.user_id == user.id or ("collection", row.id) in delegated)
         ]
-        granted = await self._grants.accessible(user.id, "knowledge", foreign)
+        granted = await self._grants.filter_accessible_ids(user.id, "knowledge", foreign)
         return {row.id: row for row in rows if row.id not in foreign or row.id in granted}
 
     async def _contents(self, ids: list[str]) -> dict[str, list[_Content]]:
@@ -237,11 +237,13 @@ class Reader:
         text = "SELECT id, user_id, title, data -> 'content' ->> 'md' FROM note WHERE id = ANY(:ids)"
         rows = await self._db.fetch_all_in_thread(_Note, "sources.notes", text, ids=ids)
         foreign = [row.id for row in rows if not (user.is_admin or row.user_id == user.id)]
-        granted = await self._grants.accessible(user.id, "note", foreign)
+        granted = await self._grants.filter_accessible_ids(user.id, "note", foreign)
         return {row.id: row for row in rows if row.id not in foreign or row.id in granted}
 
     async def _chat(self, chat_id: str, user: User) -> _Chat | None:
-        if not await self._chats.may(chat_id, user) and not await self._grants.allows(user.id, "shared_chat", chat_id):
+        if not await self._chats.may(chat_id, user) and not await self._grants.has_access(
+            user.id, "shared_chat", chat_id
+        ):
             return None
         rows = await self._db.fetch_all_in_thread(
             _Chat, "sources.chat", "SELECT id, title, chat FROM chat WHERE id = :id", id=chat_id

@@ -15,6 +15,7 @@ from fastback.completions.doors.provider_errors import refusal
 from fastback.completions.service import Completions
 from fastback.completions.tasks import requests
 from fastback.config import Config
+from fastback.config.keys import tasks as tasks_keys
 from fastback.features.configs import settings_pages
 from fastback.features.configs.schemas import TasksForm
 from fastback.features.prompts.prompt_variables import resolve
@@ -32,14 +33,14 @@ Answer = dict[str, Any]
 
 @router.get("/config")
 async def settings(user: VerifiedUser, config: Config) -> Answer:
-    return settings_pages.current(config, settings_pages.TASKS)
+    return settings_pages.read_page(config, settings_pages.TASKS)
 
 
 @router.post("/config/update")
 async def save(data: TasksForm, user: AdminUser, config: Config) -> Answer:
     if data.AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH is None:
-        data.AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH = config.default("task.autocomplete.input_max_length")
-    return await settings_pages.save(config, settings_pages.TASKS, data)
+        data.AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH = config.default(tasks_keys.TASK_AUTOCOMPLETE_INPUT_MAX_LENGTH)
+    return await settings_pages.save_page(config, settings_pages.TASKS, data)
 
 
 class TaskForm(msgspec.Struct):
@@ -143,7 +144,7 @@ async def _template(task: str, caller: Caller) -> str:
 
 @router.post("/title/completions")
 async def title(data: TaskForm, request: Request, user: VerifiedUser, completions: Completions, config: Config) -> Any:
-    if not config.flag("task.title.enable"):
+    if not config.flag(tasks_keys.TASK_TITLE_ENABLE):
         return _disabled("Title generation")
     if not data.model:
         raise BadRequest("No model specified for title generation. Please ensure a model is selected for this chat.")
@@ -154,14 +155,14 @@ async def title(data: TaskForm, request: Request, user: VerifiedUser, completion
 async def follow_ups(
     data: TaskForm, request: Request, user: VerifiedUser, completions: Completions, config: Config
 ) -> Any:
-    if not config.flag("task.follow_up.enable"):
+    if not config.flag(tasks_keys.TASK_FOLLOW_UP_ENABLE):
         return _disabled("Follow-up generation")
     return await _ask("follow_up_generation", data, Caller(request, user, completions, config))
 
 
 @router.post("/tags/completions")
 async def tags(data: TaskForm, request: Request, user: VerifiedUser, completions: Completions, config: Config) -> Any:
-    if not config.flag("task.tags.enable"):
+    if not config.flag(tasks_keys.TASK_TAGS_ENABLE):
         return _disabled("Tags generation")
     return await _ask("tags_generation", data, Caller(request, user, completions, config))
 
@@ -177,9 +178,9 @@ async def image_prompt(
 async def queries(
     data: TaskForm, request: Request, user: VerifiedUser, completions: Completions, config: Config
 ) -> Any:
-    if data.type == "web_search" and not config.flag("task.query.search.enable"):
+    if data.type == "web_search" and not config.flag(tasks_keys.TASK_QUERY_SEARCH_ENABLE):
         raise BadRequest(messages.feature_disabled("Search query generation"))
-    if data.type == "retrieval" and not config.flag("task.query.retrieval.enable"):
+    if data.type == "retrieval" and not config.flag(tasks_keys.TASK_QUERY_RETRIEVAL_ENABLE):
         raise BadRequest(messages.feature_disabled("Query generation"))
     return await _ask("query_generation", data, Caller(request, user, completions, config))
 
@@ -188,9 +189,9 @@ async def queries(
 async def autocomplete(
     data: TaskForm, request: Request, user: VerifiedUser, completions: Completions, config: Config
 ) -> Any:
-    if not config.flag("task.autocomplete.enable"):
+    if not config.flag(tasks_keys.TASK_AUTOCOMPLETE_ENABLE):
         raise BadRequest(messages.feature_disabled("Autocompletion generation"))
-    most = config.number("task.autocomplete.input_max_length")
+    most = config.number(tasks_keys.TASK_AUTOCOMPLETE_INPUT_MAX_LENGTH)
     if most is not None and 0 < most < len(data.prompt or ""):
         raise BadRequest(f"Input prompt exceeds maximum length of {int(most)}")
     return await _ask("autocomplete_generation", data, Caller(request, user, completions, config), TYPE=data.type or "")

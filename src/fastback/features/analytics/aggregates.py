@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Chosen(msgspec.Struct, frozen=True):
+class UsageFilter(msgspec.Struct, frozen=True):
     """Which answers count: from and up to these Unix times, by members of this group or of one below it."""
 
     start: int | None = None
@@ -44,7 +44,7 @@ class UserUse(msgspec.Struct):
     output_tokens: int
 
 
-class Slot(msgspec.Struct):
+class ModelValue(msgspec.Struct):
     """`value` of a model in a stretch of local time, by its number (see `local_time.begin`)."""
 
     at: int

@@ -9,14 +9,14 @@ from typing import Literal
 
 import msgspec
 
-from fastback.features.analytics.aggregates import Chosen, Slot
-from fastback.features.analytics.local_time import begin
-from fastback.features.analytics.usage import Usage
+from fastback.features.analytics.aggregates import ModelValue, UsageFilter
+from fastback.features.analytics.local_time import compute_start
+from fastback.features.analytics.usage import UsageStatistics
 
 Granularity = Literal["10m", "hourly", "3h", "6h", "daily"]
 _MINUTES: dict[Granularity, int] = {"10m": 10, "hourly": 60, "3h": 180, "6h": 360, "daily": 1440}
 #: More points than these are no chart.
-MOST_POINTS = 200_000
+MAX_POINTS = 200_000
 
 Values = dict[str, int]
 
@@ -55,26 +55,26 @@ def _sane(moment: int) -> float:
 class Chart:
     """Makes the points."""
 
-    def __init__(self, usage: Usage, granularity: Granularity, *, tokens: bool) -> None:
+    def __init__(self, usage: UsageStatistics, granularity: Granularity, *, tokens: bool) -> None:
         self._usage = usage
         self._tokens = tokens
         self._minutes = _MINUTES[granularity]
         self._format = "%Y-%m-%d" if granularity == "daily" else "%Y-%m-%d %H:%M"
 
-    def points_between(self, start: int, end: int) -> int:
+    def count_points(self, start: int, end: int) -> int:
         return max(0, end - start) // (self._minutes * 60) + 1
 
-    async def _slots(self, chosen: Chosen, shift: int = 0) -> list[Slot]:
-        return await self._usage.over_time(chosen, minutes=self._minutes, tokens=self._tokens, shift=shift)
+    async def _slots(self, chosen: UsageFilter, shift: int = 0) -> list[ModelValue]:
+        return await self._usage.list_values_over_time(chosen, minutes=self._minutes, tokens=self._tokens, shift=shift)
 
-    def _values(self, slots: list[Slot], chosen: Chosen, shift: int = 0) -> dict[datetime.datetime, Values]:
+    def _values(self, slots: list[ModelValue], chosen: UsageFilter, shift: int = 0) -> dict[datetime.datetime, Values]:
         """The values by the beginning of their stretch, every one between start and end where both are given."""
         found: dict[datetime.datetime, Values] = {}
         known: dict[int, Values] = {}
         for slot in slots:
             values = known.get(slot.at)
             if values is None:
-                values = known[slot.at] = found.setdefault(begin(slot.at, self._minutes), {})
+                values = known[slot.at] = found.setdefault(compute_start(slot.at, self._minutes), {})
             values[slot.model_id] = slot.value
         if chosen.start and chosen.end:
             at = _begin(_sane(chosen.start) + shift, self._minutes)
@@ -84,7 +84,7 @@ class Chart:
                 at += datetime.timedelta(minutes=self._minutes)
         return found
 
-    async def points(self, chosen: Chosen) -> list[Point]:
+    async def list_points(self, chosen: UsageFilter) -> list[Point]:
         slots = await self._slots(chosen)
 
         def drawn() -> list[Point]:
@@ -94,10 +94,10 @@ class Chart:
         # The hours of a year are tens of thousands of values.
         return await asyncio.to_thread(drawn)
 
-    async def compared(self, start: int, end: int, group_id: str | None) -> list[Point]:
+    async def list_compared_points(self, start: int, end: int, group_id: str | None) -> list[Point]:
         """The points between two times, each beside the one as long before as the period lasts."""
         length = end - start + 1
-        chosen, before = Chosen(start, end, group_id), Chosen(start - length, start - 1, group_id)
+        chosen, before = UsageFilter(start, end, group_id), UsageFilter(start - length, start - 1, group_id)
         slots, earlier_slots = await self._slots(chosen), await self._slots(before, length)
 
         def drawn() -> list[Point]:

@@ -16,7 +16,7 @@ def _ahead(moment: int) -> int:
 
 
 @lru_cache(4)
-def _offsets(first_day: int, last_day: int) -> tuple[tuple[int, int], ...]:
+def _list_offsets(first_day: int, last_day: int) -> tuple[tuple[int, int], ...]:
     """From which Unix time on local time is how many seconds ahead."""
     at = first_day * _DAY
     ahead = _ahead(at)
@@ -33,12 +33,12 @@ def _offsets(first_day: int, last_day: int) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def stretch_sql(moment: str, minutes: int, first: int, last: int) -> str:
+def build_period_expression(moment: str, minutes: int, first: int, last: int) -> str:
     """An expression for the number of the local stretch of `minutes` in which a moment lies, see `begin`.
 
     `moment` is an expression of Unix seconds; local time is right between the times `first` and `last`.
     """
-    offsets = _offsets(first // _DAY - 2, last // _DAY + 2)
+    offsets = _list_offsets(first // _DAY - 2, last // _DAY + 2)
     ahead = str(offsets[-1][1])
     if len(offsets) > 1:
         cases = "".join(
@@ -48,6 +48,6 @@ def stretch_sql(moment: str, minutes: int, first: int, last: int) -> str:
     return f"(({moment} + {ahead}) / {minutes * 60})"
 
 
-def begin(number: int, minutes: int) -> datetime.datetime:
+def compute_start(number: int, minutes: int) -> datetime.datetime:
     """The local time at which a stretch begins."""
     return _EPOCH + datetime.timedelta(minutes=number * minutes)

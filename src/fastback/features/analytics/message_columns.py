@@ -25,7 +25,7 @@ TOKENS = {
 }
 
 #: Times outside of this are no times of a message: they count as now. Larger ones are milliseconds.
-EARLIEST, MILLISECONDS = 1_577_836_800, 10_000_000_000
+EARLIEST, MILLISECONDS_FROM = 1_577_836_800, 10_000_000_000
 
 #: PostgreSQL reads expressions from the row itself in any case, so its index is the shorter one.
 INDEX = Index(

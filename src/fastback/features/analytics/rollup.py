@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.analytics.message_columns import CHANGED, EARLIEST, MILLISECONDS, TOKENS
+from fastback.features.analytics.message_columns import CHANGED, EARLIEST, MILLISECONDS_FROM, TOKENS
 from fastback.features.chats.events import ChatDeleted
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError, indexes
@@ -30,7 +30,7 @@ _LATE = 120
 _AT_ONCE = 2000
 #: With more chats to sum up than these nobody waits for them.
 _MOST_TO_WAIT = 20 * _AT_ONCE
-_SECONDS = f"CASE WHEN m.created_at > {MILLISECONDS} THEN m.created_at / 1000 ELSE m.created_at END"
+_SECONDS = f"CASE WHEN m.created_at > {MILLISECONDS_FROM} THEN m.created_at / 1000 ELSE m.created_at END"
 #: A sitting's number; -1: of no time at all, which counts as now.
 SLOT = f"CASE WHEN {_SECONDS} >= {EARLIEST} THEN ({_SECONDS}) / {WIDTH} ELSE -1 END"
 
@@ -116,7 +116,7 @@ class Rollup:
         if self._tables is not None:
             self._gone.add(event.chat_id)
 
-    async def tables(self) -> Derived | None:
+    async def find_tables(self) -> Derived | None:
         """The tables, as right as the database stands now; None while they are made, or cannot be."""
         if self._broken or (self._filling is not None and not self._filling.done()):
             return None

@@ -11,9 +11,9 @@ import msgspec
 
 from fastback.access.guards import AdminUser
 from fastback.features.analytics import store
-from fastback.features.analytics.aggregates import Chosen, ModelUse, Summary, TokenUse
-from fastback.features.analytics.chart import MOST_POINTS, Chart, Granularity, Point
-from fastback.features.analytics.usage import Usage
+from fastback.features.analytics.aggregates import ModelUse, Summary, TokenUse, UsageFilter
+from fastback.features.analytics.chart import MAX_POINTS, Chart, Granularity, Point
+from fastback.features.analytics.usage import UsageStatistics
 from fastback.features.evaluations import store as feedback
 from fastback.features.evaluations import win_history
 from fastback.kit.db import Database
@@ -31,12 +31,12 @@ TOP_TAGS = 10
 @router.get("/summary")
 async def summary(
     user: AdminUser,
-    usage: Usage,
+    usage: UsageStatistics,
     start_date: int | None = None,
     end_date: int | None = None,
     group_id: str | None = None,
 ) -> Summary:
-    return await usage.summary(Chosen(start_date, end_date, group_id))
+    return await usage.get_summary(UsageFilter(start_date, end_date, group_id))
 
 
 class Models(msgspec.Struct):
@@ -46,12 +46,12 @@ class Models(msgspec.Struct):
 @router.get("/models")
 async def models(
     user: AdminUser,
-    usage: Usage,
+    usage: UsageStatistics,
     start_date: int | None = None,
     end_date: int | None = None,
     group_id: str | None = None,
 ) -> Models:
-    return Models(await usage.models(Chosen(start_date, end_date, group_id)))
+    return Models(await usage.list_model_usage(UsageFilter(start_date, end_date, group_id)))
 
 
 class UserEntry(msgspec.Struct):
@@ -73,7 +73,7 @@ class Users(msgspec.Struct):
 @router.get("/users")
 async def users(
     user: AdminUser,
-    usage: Usage,
+    usage: UsageStatistics,
     db: Database,
     start_date: int | None = None,
     end_date: int | None = None,
@@ -81,8 +81,8 @@ async def users(
     limit: int = 50,
     metric: Metric = "messages",
 ) -> Users:
-    chosen = Chosen(start_date, end_date, group_id)
-    rows = await usage.users(chosen, by_tokens=metric == "tokens", limit=min(max(limit, 0), 100_000))
+    chosen = UsageFilter(start_date, end_date, group_id)
+    rows = await usage.list_user_usage(chosen, by_tokens=metric == "tokens", limit=min(max(limit, 0), 100_000))
     known = await store.people(db, [row.user_id for row in rows if row.user_id])
     found = []
     for row in rows:
@@ -124,7 +124,7 @@ class Daily(msgspec.Struct):
 @router.get("/daily")
 async def daily(
     user: AdminUser,
-    usage: Usage,
+    usage: UsageStatistics,
     start_date: int | None = None,
     end_date: int | None = None,
     group_id: str | None = None,
@@ -133,13 +133,13 @@ async def daily(
     compare: bool = False,
 ) -> Daily:
     chart = Chart(usage, granularity, tokens=metric == "tokens")
-    if start_date and end_date and chart.points_between(start_date, end_date) > MOST_POINTS:
+    if start_date and end_date and chart.count_points(start_date, end_date) > MAX_POINTS:
         raise BadRequest("The date range is too long for this granularity")
     if not compare:
-        return Daily(await chart.points(Chosen(start_date, end_date, group_id)))
+        return Daily(await chart.list_points(UsageFilter(start_date, end_date, group_id)))
     if start_date is None or end_date is None or start_date > end_date:
         raise BadRequest("Comparison requires a bounded date range")
-    return Daily(await chart.compared(start_date, end_date, group_id))
+    return Daily(await chart.list_compared_points(start_date, end_date, group_id))
 
 
 class Tokens(msgspec.Struct):
@@ -152,12 +152,12 @@ class Tokens(msgspec.Struct):
 @router.get("/tokens")
 async def tokens(
     user: AdminUser,
-    usage: Usage,
+    usage: UsageStatistics,
     start_date: int | None = None,
     end_date: int | None = None,
     group_id: str | None = None,
 ) -> Tokens:
-    found = await usage.tokens(Chosen(start_date, end_date, group_id))
+    found = await usage.list_token_usage(UsageFilter(start_date, end_date, group_id))
     given, made = sum(one.input_tokens for one in found), sum(one.output_tokens for one in found)
     return Tokens(found, given, made, given + made)
 
@@ -208,11 +208,11 @@ async def model_overview(
 ) -> Overview:
     """Wins and losses since `days` days ago (0: since the first), and what the model's chats were about."""
     start = datetime.datetime.now() - datetime.timedelta(days) if days > 0 else None
-    verdicts = await feedback.verdicts(db, model_id, int(start.timestamp()) if start else None)
-    found = await asyncio.to_thread(win_history.counted, verdicts)
+    verdicts = await feedback.list_verdicts(db, model_id, int(start.timestamp()) if start else None)
+    found = await asyncio.to_thread(win_history.count_by_day, verdicts)
     filled: list[win_history.Day] = []
     if found or start:
-        filled = win_history.filled(found, start.date() if start else min(found), datetime.date.today())
+        filled = win_history.fill_days(found, start.date() if start else min(found), datetime.date.today())
     counts: Counter[str] = Counter()
     for tags in await store.tags_of_model(db, model_id):
         counts.update(tag for tag in tags if isinstance(tag, str))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastback.features.analytics import routes
 from fastback.features.analytics.message_columns import INDEX
 from fastback.features.analytics.rollup import Rollup
-from fastback.features.analytics.usage import Usage
+from fastback.features.analytics.usage import UsageStatistics
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, indexes
 from fastback.kit.services import Component, Services
@@ -13,14 +13,14 @@ from fastback.kit.tasks import Tasks
 
 
 async def set_up(services: Services) -> None:
-    """Add `Usage`."""
+    """Add `UsageStatistics`."""
     db = services.get(Database)
     tasks = services.get(Tasks)
     rollup = Rollup(db, services.get(Bus)) if db.dialect == "sqlite" else None
     if rollup is not None:
         tasks.at_end(rollup.close)
-    usage = Usage(db, rollup)
-    services.add(Usage, usage)
+    usage = UsageStatistics(db, rollup)
+    services.add(UsageStatistics, usage)
 
     async def index() -> None:
         await indexes.ensure(db, INDEX)

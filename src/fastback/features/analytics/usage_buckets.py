@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.analytics.aggregates import Chosen, ModelUse, Slot, Summary, TokenUse, UserUse
+from fastback.features.analytics.aggregates import ModelUse, ModelValue, Summary, TokenUse, UsageFilter, UserUse
 from fastback.features.analytics.message_columns import TOKENS
 from fastback.features.analytics.rollup import SLOT, WIDTH
 from fastback.kit.db.derived import Derived
@@ -33,10 +33,10 @@ class _Reach(msgspec.Struct):
     timeless: int
 
 
-class Sittings:
+class BucketStatistics:
     """Sums over the sittings that `chosen` names; `members` are the users of its group."""
 
-    def __init__(self, tables: Derived, chosen: Chosen, members: list[str] | None) -> None:
+    def __init__(self, tables: Derived, chosen: UsageFilter, members: list[str] | None) -> None:
         self._tables = tables
         self._chosen = chosen
         self._members = members
@@ -60,7 +60,7 @@ class Sittings:
             params["members"] = msgspec.json.encode(self._members).decode()
         return f"FROM {source} WHERE {condition}", params
 
-    async def summary(self) -> Summary:
+    async def get_summary(self) -> Summary:
         source, params = await self._source("by_model")
         if params:
             text = f"""SELECT COALESCE(sum(CASE WHEN model <> 0 THEN n END), 0), count(DISTINCT chat),
@@ -72,7 +72,7 @@ class Sittings:
                 (SELECT count(*) FROM (SELECT DISTINCT user FROM sitting INDEXED BY by_user))"""
         return (await self._tables.fetch_all_in_thread(Summary, "usage.summary", text, **params))[0]
 
-    async def models(self) -> list[ModelUse]:
+    async def list_model_usage(self) -> list[ModelUse]:
         source, params = await self._source("by_model")
         # Chats of a model follow each other: counting them needs no memory of those that were.
         text = f"""SELECT {_MODEL} AS name, n, users, chats FROM (
@@ -83,14 +83,14 @@ class Sittings:
             ORDER BY n DESC, name"""
         return await self._tables.fetch_all_in_thread(ModelUse, "usage.models", text, **params)
 
-    async def tokens(self) -> list[TokenUse]:
+    async def list_token_usage(self) -> list[TokenUse]:
         source, params = await self._source("by_model")
         text = f"""SELECT {_MODEL} AS name, i, o, i + o, n FROM (
             SELECT model, sum(i) AS i, sum(o) AS o, sum(n) AS n {source}
             AND model <> 0 GROUP BY model) t ORDER BY i + o DESC, name"""
         return await self._tables.fetch_all_in_thread(TokenUse, "usage.tokens", text, **params)
 
-    async def users(self, *, by_tokens: bool, limit: int) -> list[UserUse]:
+    async def list_user_usage(self, *, by_tokens: bool, limit: int) -> list[UserUse]:
         source, params = await self._source("by_user")
         order = "i + o DESC, n DESC" if by_tokens else "n DESC"
         text = f"""SELECT (SELECT text FROM user WHERE id = user) AS name, n, i, o FROM (
@@ -99,7 +99,7 @@ class Sittings:
             ORDER BY {order}, name NULLS FIRST LIMIT :limit"""
         return await self._tables.fetch_all_in_thread(UserUse, "usage.users", text, limit=limit, **params)
 
-    async def over_time(self, stretch: str, *, tokens: bool, shift: int, now: int) -> list[Slot]:
+    async def list_values_over_time(self, stretch: str, *, tokens: bool, shift: int, now: int) -> list[ModelValue]:
         """`stretch` is the number of the local stretch of `moment`, as SQL."""
         source, params = await self._source("by_slot")
         value = "i + o" if tokens else "n"
@@ -109,4 +109,4 @@ class Sittings:
             FROM (SELECT {moment} AS moment, model, {value} AS value {source} AND model <> 0)
             GROUP BY stretch, model) ORDER BY stretch, name"""
         params |= {"latest": now + _A_DAY, "now": now, "shift": shift}
-        return await self._tables.fetch_all_in_thread(Slot, "usage.over_time", text, **params)
+        return await self._tables.fetch_all_in_thread(ModelValue, "usage.over_time", text, **params)

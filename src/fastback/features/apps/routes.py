@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.grants import Grants, normalise
+from fastback.access.grants import Grants, normalise_grants
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
+from fastback.config.keys.features import APPS_ENABLE
 from fastback.features.apps import store
 from fastback.features.apps.client import Apps
 from fastback.features.apps.key_encryption import AppKeys
@@ -38,7 +39,7 @@ _TIES = ("connection_token", "installation_id")
 
 def _enabled(config: Config) -> None:
     """Raises: NotFound, apps are switched off."""
-    if not config.flag("apps.enable"):
+    if not config.flag(APPS_ENABLE):
         raise NotFound("Apps are disabled")
 
 
@@ -57,7 +58,7 @@ async def apps(user: VerifiedUser, config: Config, db: Database, grants: Grants)
     found = await store.every(db)
     if not user.is_admin:
         active = [one for one in found if one.is_active]
-        allowed = await grants.accessible(user.id, TYPE, [one.id for one in active])
+        allowed = await grants.filter_accessible_ids(user.id, TYPE, [one.id for one in active])
         found = [one for one in active if one.id in allowed]
     return [shown(one) for one in found]
 
@@ -125,7 +126,7 @@ async def create(
     try:
         async with db.transaction() as tx:
             await store.add(tx, app, user.id)
-            await grants.replace(tx, TYPE, app.id, normalise(data.access_grants))
+            await grants.replace_grants(tx, TYPE, app.id, normalise_grants(data.access_grants))
     except IntegrityError:
         raise Conflict("App slug is already registered") from None
     return shown(app)
@@ -136,7 +137,7 @@ async def details(app_id: str, user: AdminUser, config: Config, db: Database, gr
     app = await _app(config, db, app_id)
     found = [
         {"principal_type": one.principal_type, "principal_id": one.principal_id, "permission": one.permission}
-        for one in await grants.of(TYPE, app_id)
+        for one in await grants.list_grants(TYPE, app_id)
     ]
     return shown(app, found)
 
@@ -183,7 +184,7 @@ async def update(app_id: str, data: ChangeForm, user: AdminUser, config: Config,
         app = _changed(await _app(config, tx, app_id), data)
         await store.update(tx, app)
         if data.access_grants is not None:
-            await grants.replace(tx, TYPE, app_id, normalise(data.access_grants))
+            await grants.replace_grants(tx, TYPE, app_id, normalise_grants(data.access_grants))
     return shown(app)
 
 

@@ -16,17 +16,19 @@ from fastback.access.guards import (
     HumanIdentity,
     HumanUser,
     VerifiedUser,
-    token_of,
+    read_token,
 )
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
-from fastback.access.tokens import Tokens, new_api_key
+from fastback.access.tokens import TokenSigner, generate_api_key
 from fastback.config import Config
+from fastback.config.keys.auth import AUTH_ADMIN_EMAIL, AUTH_ADMIN_SHOW, AUTH_ENABLE_API_KEYS, AUTH_MFA_ENABLE
+from fastback.config.keys.ldap import LDAP_ENABLE
 from fastback.features.auths import admin_config, ldap_config, oauth_config, schemas, store
 from fastback.features.auths.cookies import gone, session_cookie
-from fastback.features.auths.service import Accounts
+from fastback.features.auths.service import AccountService
 from fastback.features.users import store as users
-from fastback.features.users.pictures import check_picture
+from fastback.features.users.pictures import require_valid_picture
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, NotBuilt, NotFound, Router
@@ -90,7 +92,7 @@ async def session(
 async def _session_of(
     user: User, token: str, expires_at: int | None, db: Database, permissions: Permissions
 ) -> schemas.SessionInfo:
-    profile = await users.profile(db, user.id)
+    profile = await users.find_profile(db, user.id)
     if profile is None:
         raise HttpError(401, messages.INVALID_TOKEN)
     return schemas.SessionInfo(
@@ -101,11 +103,11 @@ async def _session_of(
         name=profile.name,
         role=profile.role,
         email=profile.email,
-        profile_image_url=profile.profile_image_url or users.default_picture(user.id),
+        profile_image_url=profile.profile_image_url or users.build_default_picture_url(user.id),
         token=token,
         token_type="Bearer",
         expires_at=expires_at,
-        permissions=await permissions.of(user.id),
+        permissions=await permissions.get_tree(user.id),
         bio=profile.bio,
         gender=profile.gender,
         date_of_birth=profile.date_of_birth,
@@ -113,8 +115,10 @@ async def _session_of(
 
 
 @router.post("/signup")
-async def sign_up(request: Request, data: schemas.SignUp, accounts: Accounts, settings: Settings) -> schemas.Session:
-    check_picture(data.profile_image_url, settings)
+async def sign_up(
+    request: Request, data: schemas.SignUp, accounts: AccountService, settings: Settings
+) -> schemas.Session:
+    require_valid_picture(data.profile_image_url, settings)
     made = await accounts.sign_up(
         email=data.email, password=data.password, name=data.name, picture=data.profile_image_url
     )
@@ -122,13 +126,15 @@ async def sign_up(request: Request, data: schemas.SignUp, accounts: Accounts, se
 
 
 @router.post("/signin")
-async def sign_in(request: Request, data: schemas.SignIn, accounts: Accounts, settings: Settings) -> schemas.Session:
+async def sign_in(
+    request: Request, data: schemas.SignIn, accounts: AccountService, settings: Settings
+) -> schemas.Session:
     return _signed_in(request, settings, await accounts.sign_in(request, data.email, data.password))
 
 
 @router.post("/signout")
-async def sign_out(request: Request, accounts: Accounts, settings: Settings) -> dict[str, Any]:
-    await accounts.sign_out(token_of(request))
+async def sign_out(request: Request, accounts: AccountService, settings: Settings) -> dict[str, Any]:
+    await accounts.sign_out(read_token(request))
     _set_cookies(request, gone("token"), gone("owui-session"), gone("oui-session"), gone("oauth_id_token"))
     if settings.webui_auth_signout_redirect_url:
         return {"status": True, "redirect_url": settings.webui_auth_signout_redirect_url}
@@ -139,8 +145,8 @@ async def sign_out(request: Request, accounts: Accounts, settings: Settings) -> 
 async def update_profile(
     data: schemas.UpdateProfile, user: VerifiedUser, db: Database, bus: Bus, settings: Settings
 ) -> schemas.ProfileImage:
-    check_picture(data.profile_image_url, settings)
-    await users.update(
+    require_valid_picture(data.profile_image_url, settings)
+    await users.update_user(
         db,
         user.id,
         name=data.name,
@@ -150,18 +156,18 @@ async def update_profile(
         date_of_birth=data.date_of_birth,
     )
     await bus.publish(UserChanged(user.id))
-    picture = data.profile_image_url or users.default_picture(user.id)
+    picture = data.profile_image_url or users.build_default_picture_url(user.id)
     return schemas.ProfileImage(user.id, data.name, user.role, user.email, picture)
 
 
 @router.post("/update/timezone")
 async def update_timezone(data: schemas.UpdateTimezone, user: AnyUser, db: Database) -> dict[str, bool]:
-    await users.update(db, user.id, timezone=data.timezone)
+    await users.update_user(db, user.id, timezone=data.timezone)
     return {"status": True}
 
 
 @router.post("/update/password")
-async def update_password(data: schemas.UpdatePassword, user: AnyUser, accounts: Accounts) -> bool:
+async def update_password(data: schemas.UpdatePassword, user: AnyUser, accounts: AccountService) -> bool:
     return await accounts.change_password(user.id, data.password, data.new_password)
 
 
@@ -169,11 +175,11 @@ async def update_password(data: schemas.UpdatePassword, user: AnyUser, accounts:
 async def add_user(
     data: schemas.AddUser,
     user: AdminUser,
-    accounts: Accounts,
-    tokens: Tokens,
+    accounts: AccountService,
+    tokens: TokenSigner,
     settings: Settings,
 ) -> schemas.AddedUser:
-    check_picture(data.profile_image_url, settings)
+    require_valid_picture(data.profile_image_url, settings)
     await accounts.check_new(data.email, data.password)
     who = await accounts.create(
         email=data.email,
@@ -184,15 +190,15 @@ async def add_user(
     )
     claims = {"id": who.id, "typ": "session", "session_stamp": who.session_stamp}
     token = tokens.create(claims, lifetime=accounts.lifetime())
-    picture = users.default_picture(who.id)
+    picture = users.build_default_picture_url(who.id)
     return schemas.AddedUser(who.id, who.name, who.role, who.email, picture, token, "Bearer")
 
 
 @router.get("/admin/details")
 async def admin_details(user: AnyUser, config: Config, db: Database) -> dict[str, str | None]:
-    if not config.flag("auth.admin.show"):
+    if not config.flag(AUTH_ADMIN_SHOW):
         raise BadRequest(messages.ACTION_PROHIBITED)
-    email = config.get("auth.admin.email")
+    email = config.get(AUTH_ADMIN_EMAIL)
     if email:
         return {"name": await store.name_of(db, email), "email": email}
     first = await store.first_user(db)
@@ -206,7 +212,7 @@ async def read_admin_config(user: AdminUser, config: Config) -> dict[str, Any]:
 
 @router.post("/admin/config")
 async def save_admin_config(
-    data: admin_config.AdminConfigForm, identity: AdminIdentity, config: Config, accounts: Accounts
+    data: admin_config.AdminConfigForm, identity: AdminIdentity, config: Config, accounts: AccountService
 ) -> dict[str, Any]:
     values = admin_config.updates(data)
     if admin_config.touches_mfa(data) and not identity.is_human:
@@ -233,13 +239,13 @@ async def save_ldap_server(data: ldap_config.LdapServerForm, user: AdminUser, co
 
 @router.get("/admin/config/ldap")
 async def read_ldap(user: AdminUser, config: Config) -> dict[str, Any]:
-    return {"ENABLE_LDAP": config.get("ldap.enable")}
+    return {"ENABLE_LDAP": config.get(LDAP_ENABLE)}
 
 
 @router.post("/admin/config/ldap")
 async def save_ldap(data: schemas.LdapSwitch, user: AdminUser, config: Config) -> dict[str, Any]:
-    await config.set("ldap.enable", data.enable_ldap)
-    return {"ENABLE_LDAP": config.get("ldap.enable")}
+    await config.set(LDAP_ENABLE, data.enable_ldap)
+    return {"ENABLE_LDAP": config.get(LDAP_ENABLE)}
 
 
 @router.get("/admin/config/oauth")
@@ -254,7 +260,7 @@ async def save_oauth(data: oauth_config.OAuthForm, user: AdminUser, config: Conf
 
 
 async def _may_have_key(user: User, config: Config, permissions: Permissions) -> None:
-    allowed = config.flag("auth.enable_api_keys")
+    allowed = config.flag(AUTH_ENABLE_API_KEYS)
     if not allowed or not (user.is_admin or await permissions.has(user.id, "features.api_keys")):
         raise Forbidden(messages.API_KEY_CREATION_NOT_ALLOWED)
 
@@ -264,7 +270,7 @@ async def create_api_key(
     user: AnyUser, config: Config, permissions: Permissions, db: Database, bus: Bus
 ) -> schemas.ApiKey:
     await _may_have_key(user, config, permissions)
-    key = new_api_key()
+    key = generate_api_key()
     await store.set_api_key(db, user.id, key)
     await bus.publish(UserChanged(user.id))
     return schemas.ApiKey(key)
@@ -289,7 +295,7 @@ async def read_api_key(user: AnyUser, config: Config, permissions: Permissions, 
 
 @router.get("/mfa/status")
 async def mfa_status(user: HumanUser, config: Config) -> dict[str, Any]:
-    return {"enabled": False, "required": config.flag("auth.mfa.enable"), "recovery_codes_remaining": 0}
+    return {"enabled": False, "required": config.flag(AUTH_MFA_ENABLE), "recovery_codes_remaining": 0}
 
 
 @router.delete("/oauth/sessions/{provider:path}")

@@ -11,13 +11,20 @@ import uuid
 from starlette.requests import Request
 
 from fastback import messages
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked, UserChanged
 from fastback.access.identity import User
-from fastback.access.passwords import Passwords
+from fastback.access.passwords import PasswordHasher
 from fastback.access.permissions import Permissions
-from fastback.access.tokens import Tokens, seconds_of
+from fastback.access.tokens import TokenSigner, parse_duration
 from fastback.config import Config
+from fastback.config.keys.auth import AUTH_JWT_EXPIRY
+from fastback.config.keys.interface import (
+    UI_DEFAULT_GROUP_ID,
+    UI_DEFAULT_USER_ROLE,
+    UI_ENABLE_LOGIN_FORM,
+    UI_ENABLE_SIGNUP,
+)
 from fastback.features.auths import store
 from fastback.features.auths.rate_limits import RateLimiter
 from fastback.features.auths.schemas import Session
@@ -36,7 +43,7 @@ def valid_email(email: str) -> bool:
     return email.endswith("@localhost") or bool(_EMAIL.match(email))
 
 
-class Accounts:
+class AccountService:
     """Signs people up and in, and out."""
 
     def __init__(
@@ -45,8 +52,8 @@ class Accounts:
         db: Database,
         settings: Settings,
         config: Config,
-        tokens: Tokens,
-        passwords: Passwords,
+        tokens: TokenSigner,
+        passwords: PasswordHasher,
         permissions: Permissions,
         bus: Bus,
         limiter: RateLimiter,
@@ -63,14 +70,14 @@ class Accounts:
     def lifetime(self) -> int | None:
         """Seconds a session lasts; None: for ever."""
         try:
-            return seconds_of(self._config.text("auth.jwt_expiry"))
+            return parse_duration(self._config.text(AUTH_JWT_EXPIRY))
         except ValueError:
             return 28 * 86400
 
     async def session(self, who: Credential, method: str) -> Session:
         """A signed-in session's token and what goes with it."""
         lifetime = self.lifetime()
-        token = self._tokens.session(who.id, method=method, stamp=who.session_stamp, lifetime=lifetime)
+        token = self._tokens.create_session_token(who.id, method=method, stamp=who.session_stamp, lifetime=lifetime)
         return Session(
             id=who.id,
             name=who.name,
@@ -80,7 +87,7 @@ class Accounts:
             token=token,
             token_type="Bearer",
             expires_at=None if lifetime is None else int(time.time()) + lifetime,
-            permissions=await self._permissions.of(who.id),
+            permissions=await self._permissions.get_tree(who.id),
         )
 
     async def create(
@@ -92,7 +99,7 @@ class Accounts:
             BadRequest: the address is taken.
         """
         hashed = await self._passwords.hash(password)
-        role = role or self._config.text("ui.default_user_role") or "pending"
+        role = role or self._config.text(UI_DEFAULT_USER_ROLE) or "pending"
         try:
             who = await store.insert(
                 self._db, email=email.lower(), password=hashed, name=name, picture=picture, role=role
@@ -100,13 +107,13 @@ class Accounts:
         except IntegrityError:
             raise BadRequest(messages.EMAIL_TAKEN) from None
         if who.role == "admin" and role != "admin":
-            await self._config.set("ui.enable_signup", False)
+            await self._config.set(UI_ENABLE_SIGNUP, False)
         await self.into_default_group(who.id)
         await self._bus.publish(UserChanged(who.id))
         return who
 
     async def into_default_group(self, user_id: str) -> None:
-        group_id = self._config.text("ui.default_group_id")
+        group_id = self._config.text(UI_DEFAULT_GROUP_ID)
         if group_id:
             await store.join_group(self._db, group_id, user_id)
             await self._bus.publish(GroupsChanged((user_id,)))
@@ -115,9 +122,9 @@ class Accounts:
         """Raises: Forbidden where sign-up is closed, BadRequest for what cannot be an account."""
         has_users = await store.has_users(self._db)
         if self._settings.webui_auth:
-            form = self._config.flag("ui.enable_login_form")
+            form = self._config.flag(UI_ENABLE_LOGIN_FORM)
             if has_users:
-                if not self._config.flag("ui.enable_signup") or not form:
+                if not self._config.flag(UI_ENABLE_SIGNUP) or not form:
                     raise Forbidden(messages.ACCESS_PROHIBITED)
             elif not form and not self._settings.enable_initial_admin_signup:
                 raise Forbidden(messages.ACCESS_PROHIBITED)
@@ -133,7 +140,7 @@ class Accounts:
             raise BadRequest(messages.INVALID_EMAIL)
         if await store.email_taken(self._db, email):
             raise BadRequest(messages.EMAIL_TAKEN)
-        self._passwords.check(password)
+        self._passwords.require_valid(password)
 
     async def sign_in(self, request: Request, email: str, password: str) -> Session:
         """Raises: BadRequest: wrong credentials; TooManyRequests: too many attempts; Forbidden: no passwords here."""
@@ -189,7 +196,7 @@ class Accounts:
     async def _told(self, event: str, who: Credential, source: str) -> None:
         """Tell what became of an account without anybody's asking."""
         user = User(id=who.id, email=who.email, name=who.name, role=who.role)
-        await self._bus.publish(Happened(event, user, who.id, data={"role": who.role}, source=source))
+        await self._bus.publish(ActivityEvent(event, user, who.id, data={"role": who.role}, source=source))
 
     async def _follow_headers(self, request: Request, who: Credential) -> None:
         settings = self._settings
@@ -246,7 +253,7 @@ class Accounts:
         who = await store.by_id(self._db, user_id)
         if who is None or not who.active or not await self._passwords.verify(password, who.password):
             raise BadRequest(messages.INCORRECT_PASSWORD)
-        self._passwords.check(new_password)
+        self._passwords.require_valid(new_password)
         hashed = await self._passwords.hash(new_password)
         if not await store.set_password(self._db, user_id, hashed, known=who.password):
             raise HttpError(409, "Authentication changed. Please sign in again.")
@@ -258,7 +265,7 @@ class Accounts:
         for user_id in await store.revoke_all_sessions(self._db):
             await self._bus.publish(SessionsRevoked(user_id))
 
-    async def first_administrator(self) -> None:
+    async def create_first_administrator(self) -> None:
         """The administrator named by the environment, at the first start."""
         settings = self._settings
         if not settings.webui_admin_email or not settings.webui_admin_password or await store.has_users(self._db):

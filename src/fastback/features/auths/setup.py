@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fastback.access.passwords import Passwords
+from fastback.access.passwords import PasswordHasher
 from fastback.access.permissions import Permissions
-from fastback.access.tokens import Tokens
+from fastback.access.tokens import TokenSigner
 from fastback.config import Config
 from fastback.features.auths import routes
 from fastback.features.auths.rate_limits import RateLimiter
-from fastback.features.auths.service import Accounts
+from fastback.features.auths.service import AccountService
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.redis import Redis
@@ -17,20 +17,20 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `Accounts`."""
+    """Add `AccountService`."""
     settings = services.get(Settings)
-    accounts = Accounts(
+    accounts = AccountService(
         db=services.get(Database),
         settings=settings,
         config=services.get(Config),
-        tokens=services.get(Tokens),
-        passwords=services.get(Passwords),
+        tokens=services.get(TokenSigner),
+        passwords=services.get(PasswordHasher),
         permissions=services.get(Permissions),
         bus=services.get(Bus),
         limiter=RateLimiter(services.get(Redis) if services.has(Redis) else None),
     )
-    services.add(Accounts, accounts)
-    await accounts.first_administrator()
+    services.add(AccountService, accounts)
+    await accounts.create_first_administrator()
 
 
 COMPONENT = Component(name="auths", routers=[routes.router], setup=set_up)

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from fastback import messages
-from fastback.access.grants import granted
+from fastback.access.grants import build_grant_condition
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.config import Config
+from fastback.config.keys.features import CHANNELS_ENABLE
 from fastback.kit.db import Database
 from fastback.kit.http import Forbidden, Router, Unauthorized
 from fastback.records.listing import Catalog
@@ -58,7 +59,7 @@ _FROM = f"""FROM channel c LEFT JOIN channel_member m ON m.channel_id = c.id AND
     WHERE c.deleted_at IS NULL AND c.archived_at IS NULL AND (
         (c.type IN ('group', 'dm') AND m.is_active = TRUE)
         OR (COALESCE(c.type, '') NOT IN ('group', 'dm')
-            AND (c.user_id = :user_id OR {granted("channel", "c.id")})))
+            AND (c.user_id = :user_id OR {build_grant_condition("channel", "c.id")})))
     ORDER BY CASE WHEN c.type IN ('group', 'dm') THEN 0 ELSE 1 END, c.created_at, c.id"""
 
 
@@ -78,7 +79,7 @@ _MEMBERS = """SELECT m.channel_id, u.status_emoji, u.status_message, u.status_ex
 
 
 async def _check(user: User, catalog: Catalog, config: Config) -> None:
-    if not config.flag("channels.enable"):
+    if not config.flag(CHANNELS_ENABLE):
         raise Forbidden(messages.feature_disabled("Channels"))
     if not user.is_admin and not await catalog.permissions.has(user.id, "features.channels"):
         raise Unauthorized(messages.UNAUTHORIZED)
@@ -103,7 +104,7 @@ async def _member_of(db: Database, user_id: str, catalog: Catalog) -> list[_Mine
         "channels.mine",
         f"SELECT {_COLUMNS}, {_COUNTS} {_FROM}",
         user_id=user_id,
-        group_ids=await catalog.permissions.group_ids(user_id),
+        group_ids=await catalog.permissions.list_group_ids(user_id),
         permission="read",
     )
 

@@ -74,7 +74,7 @@ class ChatAccess:
             "SELECT chat ->> 'share_mode' FROM shared_chat WHERE chat_id = :id ORDER BY updated_at DESC LIMIT 1",
             id=chat_id,
         )
-        return mode == "continue" and await self._grants.allows(user.id, "shared_chat", chat_id)
+        return mode == "continue" and await self._grants.has_access(user.id, "shared_chat", chat_id)
 
     async def _granted_folder(self, folder_id: str, user: User, permission: str) -> bool:
         """A folder's readers read its chats; they write them where the folder says so."""
@@ -87,7 +87,7 @@ class ChatAccess:
         above = await self._db.fetch_all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
         if any(one.user_id == user.id for one in above):
             return True
-        return bool(await self._grants.accessible(user.id, "folder", [one.id for one in above]))
+        return bool(await self._grants.filter_accessible_ids(user.id, "folder", [one.id for one in above]))
 
     async def may_read_folder(self, folder_id: str, user: User) -> bool:
         """Whether a user may read what a folder holds, as its owner, by a grant, as an administrator."""
@@ -98,7 +98,7 @@ class ChatAccess:
         above = await self._db.fetch_all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
         if any(one.user_id == user.id for one in above):
             return True
-        return bool(await self._grants.accessible(user.id, "folder", [one.id for one in above], "write"))
+        return bool(await self._grants.filter_accessible_ids(user.id, "folder", [one.id for one in above], "write"))
 
     async def may_move(self, folder_id: str | None, target_id: str | None, user: User) -> bool:
         """Whether a user may put somebody else's chat from one folder into another: within a tree of their own."""
@@ -112,6 +112,6 @@ class ChatAccess:
         above = await self._db.fetch_all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
         if not above or any(one.user_id != user.id for one in above):
             return None
-        shared = await self._grants.of_many("folder", [one.id for one in above])
+        shared = await self._grants.list_grants_by_resource("folder", [one.id for one in above])
         tops = [one.id for one in above if shared.get(one.id)]
         return tops[-1] if tops else above[-1].id

@@ -11,7 +11,7 @@ import msgspec
 from fastback import messages as texts
 from fastback.access.grants import Grants
 from fastback.access.identity import User
-from fastback.access.permissions import Permissions, given
+from fastback.access.permissions import Permissions, is_granted
 from fastback.features.chats import store
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.document import Document as OpenDocument
@@ -58,8 +58,8 @@ class Chats:
         """Raises: Forbidden where the user's chats must be temporary."""
         if user.is_admin:
             return
-        tree = await self.permissions.of(user.id)
-        if given(tree, "chat.temporary") and given(tree, "chat.temporary_enforced"):
+        tree = await self.permissions.get_tree(user.id)
+        if is_granted(tree, "chat.temporary") and is_granted(tree, "chat.temporary_enforced"):
             raise Forbidden(texts.ACCESS_PROHIBITED)
 
     async def need(self, user: User, permission: str) -> None:

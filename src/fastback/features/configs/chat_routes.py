@@ -8,6 +8,10 @@ import msgspec
 
 from fastback.access.guards import AdminUser
 from fastback.config import Config
+from fastback.config.keys.chat import (
+    CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE,
+    CHAT_CONTEXT_COMPACTION_TOKEN_THRESHOLD,
+)
 from fastback.features.configs import settings_pages
 from fastback.features.configs.schemas import ArenaForm, ChatsForm
 from fastback.kit.http import Router
@@ -16,14 +20,14 @@ router = Router("/api/v1")
 
 Answer = dict[str, Any]
 
-_THRESHOLD = "chat.context_compaction.token_threshold"
-_RETENTION = "chat.context_compaction.retention_percentage"
+_THRESHOLD = CHAT_CONTEXT_COMPACTION_TOKEN_THRESHOLD
+_RETENTION = CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE
 #: Percent of the context that compaction may keep.
 LEAST_KEPT, MOST_KEPT = 10, 50
 
 
 def _chats(config: Config) -> Answer:
-    page = settings_pages.current(config, settings_pages.CHATS)
+    page = settings_pages.read_page(config, settings_pages.CHATS)
     if page["CONTEXT_COMPACTION_MODEL"] is None:
         page["CONTEXT_COMPACTION_MODEL"] = ""
     if page["CONTEXT_COMPACTION_TOKEN_CAP"] is None:
@@ -53,17 +57,17 @@ async def save_chats(data: ChatsForm, user: AdminUser, config: Config) -> Answer
         TOOL_SEARCH_DEFER_THRESHOLD=max(0, data.TOOL_SEARCH_DEFER_THRESHOLD),
         TOOL_SEARCH_ALWAYS_LOADED=[one.strip() for one in data.TOOL_SEARCH_ALWAYS_LOADED if one.strip()],
     )
-    await settings_pages.save(config, settings_pages.CHATS, saved)
+    await settings_pages.save_page(config, settings_pages.CHATS, saved)
     return _chats(config)
 
 
 @router.get("/evaluations/config")
 async def arena(user: AdminUser, config: Config) -> Answer:
-    return settings_pages.current(config, settings_pages.ARENA)
+    return settings_pages.read_page(config, settings_pages.ARENA)
 
 
 @router.post("/evaluations/config")
 async def save_arena(data: ArenaForm, user: AdminUser, config: Config) -> Answer:
     values = msgspec.structs.asdict(data)
     await config.set_many({settings_pages.ARENA[field]: value for field, value in values.items() if value is not None})
-    return settings_pages.current(config, settings_pages.ARENA)
+    return settings_pages.read_page(config, settings_pages.ARENA)

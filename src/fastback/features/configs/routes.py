@@ -8,6 +8,9 @@ import msgspec
 
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
+from fastback.config.keys.auth import AUTH_MFA_ENABLE
+from fastback.config.keys.connections import MODELS_DEFAULT_METADATA
+from fastback.config.keys.interface import UI_BANNERS, UI_PROMPT_SUGGESTIONS, UI_PROMPT_SUGGESTIONS_I18N, UI_VISIBILITY
 from fastback.features.configs import chat_routes, schemas, server_routes, settings_pages
 from fastback.kit.http import NotBuilt, Router
 
@@ -25,7 +28,7 @@ async def export(user: AdminUser, config: Config) -> Answer:
 @router.post("/import")
 async def import_config(data: schemas.ImportForm, user: AdminUser, config: Config) -> Answer:
     """Keys of other releases and of plugins are taken over too."""
-    if data.config.get("auth.mfa.enable") is True:
+    if data.config.get(AUTH_MFA_ENABLE) is True:
         raise NotBuilt("Signing in with a second factor")
     await config.set_many(data.config)
     return config.all()
@@ -39,68 +42,68 @@ async def namespace(namespace: str, user: AdminUser, config: Config) -> Answer:
 @router.post("/interface/visibility")
 async def visibility(data: schemas.VisibilityForm, user: AdminUser, config: Config) -> schemas.VisibilityForm:
     data.check()
-    await config.set("ui.visibility", data.visibility)
+    await config.set(UI_VISIBILITY, data.visibility)
     return data
 
 
 @router.get("/connections")
 async def connections(user: AdminUser, config: Config) -> Answer:
-    return settings_pages.current(config, settings_pages.CONNECTIONS)
+    return settings_pages.read_page(config, settings_pages.CONNECTIONS)
 
 
 @router.post("/connections")
 async def save_connections(data: schemas.ConnectionsForm, user: AdminUser, config: Config) -> Answer:
-    return await settings_pages.save(config, settings_pages.CONNECTIONS, data)
+    return await settings_pages.save_page(config, settings_pages.CONNECTIONS, data)
 
 
 @router.get("/code_execution")
 async def code(user: AdminUser, config: Config) -> Answer:
-    return settings_pages.current(config, settings_pages.CODE)
+    return settings_pages.read_page(config, settings_pages.CODE)
 
 
 @router.post("/code_execution")
 async def save_code(data: schemas.CodeForm, user: AdminUser, config: Config) -> Answer:
-    return await settings_pages.save(config, settings_pages.CODE, data)
+    return await settings_pages.save_page(config, settings_pages.CODE, data)
 
 
 @router.get("/models/defaults")
 async def model_defaults(user: VerifiedUser, config: Config) -> Answer:
-    return {"DEFAULT_MODEL_METADATA": config.get("models.default_metadata")}
+    return {"DEFAULT_MODEL_METADATA": config.get(MODELS_DEFAULT_METADATA)}
 
 
 @router.get("/models")
 async def models(user: AdminUser, config: Config) -> Answer:
-    return settings_pages.current(config, settings_pages.MODELS)
+    return settings_pages.read_page(config, settings_pages.MODELS)
 
 
 @router.post("/models")
 async def save_models(data: schemas.ModelsForm, user: AdminUser, config: Config) -> Answer:
-    return await settings_pages.save(config, settings_pages.MODELS, data)
+    return await settings_pages.save_page(config, settings_pages.MODELS, data)
 
 
 @router.get("/subagents")
 async def subagents(user: AdminUser, config: Config) -> Answer:
-    return settings_pages.current(config, settings_pages.SUBAGENTS)
+    return settings_pages.read_page(config, settings_pages.SUBAGENTS)
 
 
 @router.post("/subagents")
 async def save_subagents(data: schemas.SubagentsForm, user: AdminUser, config: Config) -> Answer:
-    return await settings_pages.save(config, settings_pages.SUBAGENTS, data)
+    return await settings_pages.save_page(config, settings_pages.SUBAGENTS, data)
 
 
 @router.post("/suggestions")
 async def save_suggestions(data: schemas.SuggestionsForm, user: AdminUser, config: Config) -> Answer:
-    await config.set_many({"ui.prompt_suggestions": data.suggestions, "ui.prompt_suggestions_i18n": data.i18n or {}})
-    return {"suggestions": config.get("ui.prompt_suggestions"), "i18n": config.get("ui.prompt_suggestions_i18n")}
+    await config.set_many({UI_PROMPT_SUGGESTIONS: data.suggestions, UI_PROMPT_SUGGESTIONS_I18N: data.i18n or {}})
+    return {"suggestions": config.get(UI_PROMPT_SUGGESTIONS), "i18n": config.get(UI_PROMPT_SUGGESTIONS_I18N)}
 
 
 @router.post("/banners")
 async def save_banners(data: schemas.BannersForm, user: AdminUser, config: Config) -> list[schemas.Banner]:
-    await config.set("ui.banners", data.banners)
+    await config.set(UI_BANNERS, data.banners)
     return data.banners
 
 
 @router.get("/banners")
 async def banners(user: VerifiedUser, config: Config) -> list[schemas.Banner]:
     """Stored ones may come from a release that knew fewer fields."""
-    return msgspec.convert(config.items("ui.banners"), list[schemas.Banner], strict=False)
+    return msgspec.convert(config.items(UI_BANNERS), list[schemas.Banner], strict=False)

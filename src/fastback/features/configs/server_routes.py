@@ -10,9 +10,10 @@ import aiohttp
 import msgspec
 from starlette.requests import Request
 
-from fastback.access.guards import AdminUser, token_of
+from fastback.access.guards import AdminUser, read_token
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.keys.connections import TERMINAL_SERVER_CONNECTIONS, TOOL_SERVER_CONNECTIONS
 from fastback.features.configs.schemas import (
     LifecycleForm,
     PolicyForm,
@@ -38,8 +39,8 @@ log = logging.getLogger("fastback.configs")
 
 Answer = dict[str, Any]
 
-TOOLS = "tool_server.connections"
-TERMINALS = "terminal_server.connections"
+TOOLS = TOOL_SERVER_CONNECTIONS
+TERMINALS = TERMINAL_SERVER_CONNECTIONS
 
 
 def _check(settings: Settings) -> None:
@@ -86,7 +87,7 @@ async def verify_tool_server(
     if connection.type == "mcp" and connection.auth_type in OAUTH:
         raise NotBuilt("Signing in to MCP servers by OAuth")
     given = {"auth_type": connection.auth_type or "none", "key": connection.key, "headers": connection.headers}
-    headers = await server_headers(given, user, token_of(request), permissions)
+    headers = await server_headers(given, user, read_token(request), permissions)
     if connection.type == "mcp":
         try:
             async with McpSession(client=client, settings=settings, url=connection.url, headers=headers) as session:

@@ -8,100 +8,113 @@ import msgspec
 from msgspec import UNSET
 
 from fastback.config import Config
+from fastback.config.key import ConfigKey
+from fastback.config.keys import chat as chat_keys
+from fastback.config.keys import code as code_keys
+from fastback.config.keys import tasks as tasks_keys
+from fastback.config.keys.connections import (
+    DIRECT_ENABLE,
+    DIRECT_INTEGRATIONS_ENABLE,
+    MODELS_BASE_MODELS_CACHE,
+    MODELS_DEFAULT_METADATA,
+    MODELS_DEFAULT_PARAMS,
+)
+from fastback.config.keys.features import EVALUATION_ARENA_ENABLE, EVALUATION_ARENA_MODELS
+from fastback.config.keys.interface import UI_DEFAULT_MODELS, UI_DEFAULT_PINNED_MODELS, UI_MODEL_ORDER_LIST
 
-Fields = dict[str, str]
+Fields = dict[str, ConfigKey]
 
 CONNECTIONS: Fields = {
-    "ENABLE_DIRECT_CONNECTIONS": "direct.enable",
-    "ENABLE_DIRECT_INTEGRATIONS": "direct.integrations.enable",
-    "ENABLE_BASE_MODELS_CACHE": "models.base_models_cache",
+    "ENABLE_DIRECT_CONNECTIONS": DIRECT_ENABLE,
+    "ENABLE_DIRECT_INTEGRATIONS": DIRECT_INTEGRATIONS_ENABLE,
+    "ENABLE_BASE_MODELS_CACHE": MODELS_BASE_MODELS_CACHE,
 }
 
 CODE: Fields = {
-    "ENABLE_CODE_EXECUTION": "code_execution.enable",
-    "CODE_EXECUTION_ENGINE": "code_execution.engine",
-    "CODE_EXECUTION_JUPYTER_URL": "code_execution.jupyter.url",
-    "CODE_EXECUTION_JUPYTER_AUTH": "code_execution.jupyter.auth",
-    "CODE_EXECUTION_JUPYTER_AUTH_TOKEN": "code_execution.jupyter.auth_token",
-    "CODE_EXECUTION_JUPYTER_AUTH_PASSWORD": "code_execution.jupyter.auth_password",
-    "CODE_EXECUTION_JUPYTER_TIMEOUT": "code_execution.jupyter.timeout",
-    "ENABLE_CODE_INTERPRETER": "code_interpreter.enable",
-    "CODE_INTERPRETER_ENGINE": "code_interpreter.engine",
-    "CODE_INTERPRETER_PROMPT_TEMPLATE": "code_interpreter.prompt_template",
-    "CODE_INTERPRETER_JUPYTER_URL": "code_interpreter.jupyter.url",
-    "CODE_INTERPRETER_JUPYTER_AUTH": "code_interpreter.jupyter.auth",
-    "CODE_INTERPRETER_JUPYTER_AUTH_TOKEN": "code_interpreter.jupyter.auth_token",
-    "CODE_INTERPRETER_JUPYTER_AUTH_PASSWORD": "code_interpreter.jupyter.auth_password",
-    "CODE_INTERPRETER_JUPYTER_TIMEOUT": "code_interpreter.jupyter.timeout",
+    "ENABLE_CODE_EXECUTION": code_keys.CODE_EXECUTION_ENABLE,
+    "CODE_EXECUTION_ENGINE": code_keys.CODE_EXECUTION_ENGINE,
+    "CODE_EXECUTION_JUPYTER_URL": code_keys.CODE_EXECUTION_JUPYTER_URL,
+    "CODE_EXECUTION_JUPYTER_AUTH": code_keys.CODE_EXECUTION_JUPYTER_AUTH,
+    "CODE_EXECUTION_JUPYTER_AUTH_TOKEN": code_keys.CODE_EXECUTION_JUPYTER_AUTH_TOKEN,
+    "CODE_EXECUTION_JUPYTER_AUTH_PASSWORD": code_keys.CODE_EXECUTION_JUPYTER_AUTH_PASSWORD,
+    "CODE_EXECUTION_JUPYTER_TIMEOUT": code_keys.CODE_EXECUTION_JUPYTER_TIMEOUT,
+    "ENABLE_CODE_INTERPRETER": code_keys.CODE_INTERPRETER_ENABLE,
+    "CODE_INTERPRETER_ENGINE": code_keys.CODE_INTERPRETER_ENGINE,
+    "CODE_INTERPRETER_PROMPT_TEMPLATE": code_keys.CODE_INTERPRETER_PROMPT_TEMPLATE,
+    "CODE_INTERPRETER_JUPYTER_URL": code_keys.CODE_INTERPRETER_JUPYTER_URL,
+    "CODE_INTERPRETER_JUPYTER_AUTH": code_keys.CODE_INTERPRETER_JUPYTER_AUTH,
+    "CODE_INTERPRETER_JUPYTER_AUTH_TOKEN": code_keys.CODE_INTERPRETER_JUPYTER_AUTH_TOKEN,
+    "CODE_INTERPRETER_JUPYTER_AUTH_PASSWORD": code_keys.CODE_INTERPRETER_JUPYTER_AUTH_PASSWORD,
+    "CODE_INTERPRETER_JUPYTER_TIMEOUT": code_keys.CODE_INTERPRETER_JUPYTER_TIMEOUT,
 }
 
 MODELS: Fields = {
-    "DEFAULT_MODELS": "ui.default_models",
-    "DEFAULT_PINNED_MODELS": "ui.default_pinned_models",
-    "MODEL_ORDER_LIST": "ui.model_order_list",
-    "DEFAULT_MODEL_METADATA": "models.default_metadata",
-    "DEFAULT_MODEL_PARAMS": "models.default_params",
+    "DEFAULT_MODELS": UI_DEFAULT_MODELS,
+    "DEFAULT_PINNED_MODELS": UI_DEFAULT_PINNED_MODELS,
+    "MODEL_ORDER_LIST": UI_MODEL_ORDER_LIST,
+    "DEFAULT_MODEL_METADATA": MODELS_DEFAULT_METADATA,
+    "DEFAULT_MODEL_PARAMS": MODELS_DEFAULT_PARAMS,
 }
 
 SUBAGENTS: Fields = {
-    "ENABLE_SUBAGENTS": "subagents.enable",
-    "SUBAGENTS_BACKGROUND_ENABLED": "subagents.background_enabled",
-    "SUBAGENTS_MAX_CONCURRENT": "subagents.max_concurrent",
-    "SUBAGENTS_MAX_ASYNC": "subagents.max_async",
-    "SUBAGENTS_MAX_ITERATIONS": "subagents.max_iterations",
-    "SUBAGENTS_MAX_OUTPUT": "subagents.max_output",
-    "SUBAGENTS_SYSTEM_PROMPT": "subagents.system_prompt",
+    "ENABLE_SUBAGENTS": chat_keys.SUBAGENTS_ENABLE,
+    "SUBAGENTS_BACKGROUND_ENABLED": chat_keys.SUBAGENTS_BACKGROUND_ENABLED,
+    "SUBAGENTS_MAX_CONCURRENT": chat_keys.SUBAGENTS_MAX_CONCURRENT,
+    "SUBAGENTS_MAX_ASYNC": chat_keys.SUBAGENTS_MAX_ASYNC,
+    "SUBAGENTS_MAX_ITERATIONS": chat_keys.SUBAGENTS_MAX_ITERATIONS,
+    "SUBAGENTS_MAX_OUTPUT": chat_keys.SUBAGENTS_MAX_OUTPUT,
+    "SUBAGENTS_SYSTEM_PROMPT": chat_keys.SUBAGENTS_SYSTEM_PROMPT,
 }
 
 TASKS: Fields = {
-    "TASK_MODEL": "task.model.default",
-    "TASK_MODEL_EXTERNAL": "task.model.external",
-    "TASK_MODEL_PARAMS": "task.model.params",
-    "TITLE_GENERATION_PROMPT_TEMPLATE": "task.title.prompt_template",
-    "IMAGE_PROMPT_GENERATION_PROMPT_TEMPLATE": "task.image.prompt_template",
-    "ENABLE_AUTOCOMPLETE_GENERATION": "task.autocomplete.enable",
-    "AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH": "task.autocomplete.input_max_length",
-    "AUTOCOMPLETE_GENERATION_PROMPT_TEMPLATE": "task.autocomplete.prompt_template",
-    "TAGS_GENERATION_PROMPT_TEMPLATE": "task.tags.prompt_template",
-    "FOLLOW_UP_GENERATION_PROMPT_TEMPLATE": "task.follow_up.prompt_template",
-    "ENABLE_FOLLOW_UP_GENERATION": "task.follow_up.enable",
-    "ENABLE_TAGS_GENERATION": "task.tags.enable",
-    "ENABLE_TITLE_GENERATION": "task.title.enable",
-    "ENABLE_SEARCH_QUERY_GENERATION": "task.query.search.enable",
-    "ENABLE_RETRIEVAL_QUERY_GENERATION": "task.query.retrieval.enable",
-    "QUERY_GENERATION_PROMPT_TEMPLATE": "task.query.prompt_template",
-    "TOOLS_FUNCTION_CALLING_PROMPT_TEMPLATE": "task.tools.prompt_template",
-    "ENABLE_VOICE_MODE_PROMPT": "task.voice.prompt.enable",
-    "VOICE_MODE_PROMPT_TEMPLATE": "task.voice.prompt_template",
+    "TASK_MODEL": tasks_keys.TASK_MODEL_DEFAULT,
+    "TASK_MODEL_EXTERNAL": tasks_keys.TASK_MODEL_EXTERNAL,
+    "TASK_MODEL_PARAMS": tasks_keys.TASK_MODEL_PARAMS,
+    "TITLE_GENERATION_PROMPT_TEMPLATE": tasks_keys.TASK_TITLE_PROMPT_TEMPLATE,
+    "IMAGE_PROMPT_GENERATION_PROMPT_TEMPLATE": tasks_keys.TASK_IMAGE_PROMPT_TEMPLATE,
+    "ENABLE_AUTOCOMPLETE_GENERATION": tasks_keys.TASK_AUTOCOMPLETE_ENABLE,
+    "AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH": tasks_keys.TASK_AUTOCOMPLETE_INPUT_MAX_LENGTH,
+    "AUTOCOMPLETE_GENERATION_PROMPT_TEMPLATE": tasks_keys.TASK_AUTOCOMPLETE_PROMPT_TEMPLATE,
+    "TAGS_GENERATION_PROMPT_TEMPLATE": tasks_keys.TASK_TAGS_PROMPT_TEMPLATE,
+    "FOLLOW_UP_GENERATION_PROMPT_TEMPLATE": tasks_keys.TASK_FOLLOW_UP_PROMPT_TEMPLATE,
+    "ENABLE_FOLLOW_UP_GENERATION": tasks_keys.TASK_FOLLOW_UP_ENABLE,
+    "ENABLE_TAGS_GENERATION": tasks_keys.TASK_TAGS_ENABLE,
+    "ENABLE_TITLE_GENERATION": tasks_keys.TASK_TITLE_ENABLE,
+    "ENABLE_SEARCH_QUERY_GENERATION": tasks_keys.TASK_QUERY_SEARCH_ENABLE,
+    "ENABLE_RETRIEVAL_QUERY_GENERATION": tasks_keys.TASK_QUERY_RETRIEVAL_ENABLE,
+    "QUERY_GENERATION_PROMPT_TEMPLATE": tasks_keys.TASK_QUERY_PROMPT_TEMPLATE,
+    "TOOLS_FUNCTION_CALLING_PROMPT_TEMPLATE": tasks_keys.TASK_TOOLS_PROMPT_TEMPLATE,
+    "ENABLE_VOICE_MODE_PROMPT": tasks_keys.TASK_VOICE_PROMPT_ENABLE,
+    "VOICE_MODE_PROMPT_TEMPLATE": tasks_keys.TASK_VOICE_PROMPT_TEMPLATE,
 }
 
 CHATS: Fields = {
-    "CONTEXT_COMPACTION_MODEL": "chat.context_compaction.model",
-    "ENABLE_CONTEXT_COMPACTION": "chat.context_compaction.enable",
-    "CONTEXT_COMPACTION_TOKEN_THRESHOLD": "chat.context_compaction.token_threshold",
-    "CONTEXT_COMPACTION_TOKEN_CAP": "chat.context_compaction.token_cap",
-    "CONTEXT_COMPACTION_RETENTION_PERCENTAGE": "chat.context_compaction.retention_percentage",
-    "CONTEXT_COMPACTION_PROMPT_TEMPLATE": "chat.context_compaction.prompt_template",
-    "ENABLE_TOOL_PERMISSIONS": "chat.tool_permissions.enable",
-    "ENABLE_TOOL_SEARCH": "chat.tool_search.enable",
-    "TOOL_SEARCH_DEFER_THRESHOLD": "chat.tool_search.defer_threshold",
-    "TOOL_SEARCH_ALWAYS_LOADED": "chat.tool_search.always_loaded",
-    "TOOL_SEARCH_DEFER_BUILTIN_TOOLS": "chat.tool_search.defer_builtin_tools",
+    "CONTEXT_COMPACTION_MODEL": chat_keys.CHAT_CONTEXT_COMPACTION_MODEL,
+    "ENABLE_CONTEXT_COMPACTION": chat_keys.CHAT_CONTEXT_COMPACTION_ENABLE,
+    "CONTEXT_COMPACTION_TOKEN_THRESHOLD": chat_keys.CHAT_CONTEXT_COMPACTION_TOKEN_THRESHOLD,
+    "CONTEXT_COMPACTION_TOKEN_CAP": chat_keys.CHAT_CONTEXT_COMPACTION_TOKEN_CAP,
+    "CONTEXT_COMPACTION_RETENTION_PERCENTAGE": chat_keys.CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE,
+    "CONTEXT_COMPACTION_PROMPT_TEMPLATE": chat_keys.CHAT_CONTEXT_COMPACTION_PROMPT_TEMPLATE,
+    "ENABLE_TOOL_PERMISSIONS": chat_keys.CHAT_TOOL_PERMISSIONS_ENABLE,
+    "ENABLE_TOOL_SEARCH": chat_keys.CHAT_TOOL_SEARCH_ENABLE,
+    "TOOL_SEARCH_DEFER_THRESHOLD": chat_keys.CHAT_TOOL_SEARCH_DEFER_THRESHOLD,
+    "TOOL_SEARCH_ALWAYS_LOADED": chat_keys.CHAT_TOOL_SEARCH_ALWAYS_LOADED,
+    "TOOL_SEARCH_DEFER_BUILTIN_TOOLS": chat_keys.CHAT_TOOL_SEARCH_DEFER_BUILTIN_TOOLS,
 }
 
 ARENA: Fields = {
-    "ENABLE_EVALUATION_ARENA_MODELS": "evaluation.arena.enable",
-    "EVALUATION_ARENA_MODELS": "evaluation.arena.models",
+    "ENABLE_EVALUATION_ARENA_MODELS": EVALUATION_ARENA_ENABLE,
+    "EVALUATION_ARENA_MODELS": EVALUATION_ARENA_MODELS,
 }
 
 
-def current(config: Config, fields: Fields) -> dict[str, Any]:
+def read_page(config: Config, fields: Fields) -> dict[str, Any]:
     """A page as it stands."""
     return {field: config.get(key) for field, key in fields.items()}
 
 
-async def save(config: Config, fields: Fields, data: msgspec.Struct) -> dict[str, Any]:
+async def save_page(config: Config, fields: Fields, data: msgspec.Struct) -> dict[str, Any]:
     """Save a page, all of its fields or none, but those that were not sent where that may be; the page as it stands."""
     values = msgspec.structs.asdict(data)
     await config.set_many({fields[field]: value for field, value in values.items() if value is not UNSET})
-    return current(config, fields)
+    return read_page(config, fields)

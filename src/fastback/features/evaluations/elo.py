@@ -21,7 +21,7 @@ class Tag(msgspec.Struct):
     count: int
 
 
-class Entry(msgspec.Struct):
+class LeaderboardEntry(msgspec.Struct):
     """A model of the leaderboard; `count` is the number of comparisons it was part of."""
 
     model_id: str
@@ -76,7 +76,7 @@ def _tags(ratings: list[dict[str, Any]]) -> dict[str, list[Tag]]:
     return {one: [Tag(*pair) for pair in counted.most_common(TOP_TAGS)] for one, counted in counts.items()}
 
 
-def leaderboard(texts: Iterable[str]) -> list[Entry]:
+def build_leaderboard(texts: Iterable[str]) -> list[LeaderboardEntry]:
     """The models, best first, out of the JSON of each feedback, in the order in which it was given.
 
     Takes about 3 µs a feedback: for a thread, where there may be many.
@@ -85,7 +85,7 @@ def leaderboard(texts: Iterable[str]) -> list[Entry]:
     ratings = [data for data in map(decode, filter(None, texts)) if isinstance(data, dict)]
     tags = _tags(ratings)
     entries = [
-        Entry(model_id, round(one.rating), one.won, one.lost, one.won + one.lost, tags.get(model_id, []))
+        LeaderboardEntry(model_id, round(one.rating), one.won, one.lost, one.won + one.lost, tags.get(model_id, []))
         for model_id, one in _standings(ratings).items()
     ]
     return sorted(entries, key=lambda one: one.rating, reverse=True)

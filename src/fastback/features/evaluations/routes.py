@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from fastback import messages
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.evaluations import elo, export, store, win_history
 from fastback.features.evaluations.schemas import Feedback, FeedbackId, FeedbackPage, feedback_form
@@ -26,14 +26,14 @@ LONGEST = 36500
 
 
 class Leaderboard(msgspec.Struct):
-    entries: list[elo.Entry]
+    entries: list[elo.LeaderboardEntry]
 
 
 @router.get("/leaderboard")
 async def leaderboard(user: AdminUser, db: Database, query: str | None = None) -> Leaderboard:
     """`query` would weigh feedback by its topic, which takes an embedding model; there is none, so it weighs alike."""
     ratings = await store.ratings(db)
-    return Leaderboard(await asyncio.to_thread(lambda: elo.leaderboard(ratings.split(store.SEPARATOR))))
+    return Leaderboard(await asyncio.to_thread(lambda: elo.build_leaderboard(ratings.split(store.SEPARATOR))))
 
 
 class ModelHistory(msgspec.Struct):
@@ -46,13 +46,13 @@ async def model_history(
     model_id: str, user: AdminUser, db: Database, days: Annotated[int, msgspec.Meta(le=LONGEST)] = 30
 ) -> ModelHistory:
     """The last `days` days, today included; 0: all since the first verdict."""
-    verdicts = await store.verdicts(db, model_id, int(time.time()) - days * 86400 if days else None)
-    found = await asyncio.to_thread(win_history.counted, verdicts)
+    verdicts = await store.list_verdicts(db, model_id, int(time.time()) - days * 86400 if days else None)
+    found = await asyncio.to_thread(win_history.count_by_day, verdicts)
     today = datetime.date.today()
     first = today - datetime.timedelta(days - 1)
     if not days and found:
         first = min(found)
-    return ModelHistory(model_id, win_history.filled(found, first, today))
+    return ModelHistory(model_id, win_history.fill_days(found, first, today))
 
 
 @router.get("/feedbacks/models")
@@ -74,7 +74,7 @@ async def export_all(user: AdminUser, db: Database, model_id: str | None = None)
 async def delete_everybodys(user: AdminUser, db: Database, bus: Bus) -> bool:
     gone = await store.delete_all(db, None)
     if gone:
-        await bus.publish(Happened("feedback.deleted_all", user, "all"))
+        await bus.publish(ActivityEvent("feedback.deleted_all", user, "all"))
     return gone
 
 
@@ -88,7 +88,7 @@ async def own(user: VerifiedUser, db: Database, page: int | None = 1) -> Feedbac
 async def delete_own(user: VerifiedUser, db: Database, bus: Bus) -> bool:
     gone = await store.delete_all(db, user.id)
     if gone:
-        await bus.publish(Happened("feedback.deleted_all", user, user.id, "user"))
+        await bus.publish(ActivityEvent("feedback.deleted_all", user, user.id, "user"))
     return gone
 
 
@@ -105,9 +105,9 @@ async def page(
     return FeedbackPage(*await store.page(db, page=page or 1, order=order, model_id=model_id))
 
 
-def _told(event: str, user: Any, feedback: Feedback) -> Happened:
+def _told(event: str, user: Any, feedback: Feedback) -> ActivityEvent:
     data = msgspec.json.decode(feedback.data) or {}
-    return Happened(event, user, feedback.id, data={"rating": data.get("rating")})
+    return ActivityEvent(event, user, feedback.id, data={"rating": data.get("rating")})
 
 
 @router.post("/feedback")
@@ -138,5 +138,5 @@ async def update(id: str, data: Any, user: VerifiedUser, db: Database, bus: Bus)
 async def delete(id: str, user: VerifiedUser, db: Database, bus: Bus) -> bool:
     if not await store.delete(db, id, None if user.is_admin else user.id):
         raise NotFound(messages.NOT_FOUND)
-    await bus.publish(Happened("feedback.deleted", user, id))
+    await bus.publish(ActivityEvent("feedback.deleted", user, id))
     return True

@@ -195,7 +195,7 @@ class Verdict(msgspec.Struct):
     rating: str
 
 
-async def verdicts(db: Database, model_id: str, since: int | None) -> list[Verdict]:
+async def list_verdicts(db: Database, model_id: str, since: int | None) -> list[Verdict]:
     """Wins (`1`) and losses (`-1`) of a model, with their Unix times, since a time or ever."""
     return await db.fetch_all_in_thread(
         Verdict,

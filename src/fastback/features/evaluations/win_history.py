@@ -18,7 +18,7 @@ class Day(msgspec.Struct):
     lost: int = 0
 
 
-def counted(verdicts: Iterable[Verdict]) -> dict[datetime.date, Day]:
+def count_by_day(verdicts: Iterable[Verdict]) -> dict[datetime.date, Day]:
     """The days on which there was a verdict."""
     days: dict[datetime.date, Day] = {}
     for verdict in verdicts:
@@ -33,7 +33,7 @@ def counted(verdicts: Iterable[Verdict]) -> dict[datetime.date, Day]:
     return days
 
 
-def filled(days: dict[datetime.date, Day], first: datetime.date, last: datetime.date) -> list[Day]:
+def fill_days(days: dict[datetime.date, Day], first: datetime.date, last: datetime.date) -> list[Day]:
     """Every day from the first to the last, also those on which nobody said anything."""
     dates = (first + datetime.timedelta(number) for number in range((last - first).days + 1))
     return [days.get(date) or Day(date.isoformat()) for date in dates]

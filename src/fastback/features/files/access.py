@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from fastback.access.grants import Grants, granted
+from fastback.access.grants import Grants, build_grant_condition
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.features.chats.access import ChatAccess
@@ -32,12 +32,12 @@ class OwnedFile(Protocol):
 
 _KNOWLEDGE = f"""EXISTS (
     SELECT 1 FROM knowledge_file kf JOIN knowledge k ON k.id = kf.knowledge_id
-    WHERE kf.file_id = f.id AND (k.user_id = :user_id OR {granted("knowledge", "k.id")}) {{more}})"""
+    WHERE kf.file_id = f.id AND (k.user_id = :user_id OR {build_grant_condition("knowledge", "k.id")}) {{more}})"""
 _OPEN_CHANNEL = f"""c.deleted_at IS NULL AND c.archived_at IS NULL AND (
         (c.type IN ('group', 'dm') AND EXISTS (
             SELECT 1 FROM channel_member m
             WHERE m.channel_id = c.id AND m.user_id = :user_id AND m.is_active = TRUE))
-        OR (COALESCE(c.type, '') NOT IN ('group', 'dm') AND (c.user_id = :user_id OR {granted("channel", "c.id")})))"""
+        OR (COALESCE(c.type, '') NOT IN ('group', 'dm') AND (c.user_id = :user_id OR {build_grant_condition("channel", "c.id")})))"""
 _CHANNELS = f"""EXISTS (
     SELECT 1 FROM channel_file cf JOIN channel c ON c.id = cf.channel_id
     WHERE cf.file_id = f.id AND {_OPEN_CHANNEL})"""
@@ -53,12 +53,12 @@ _CHATS = """SELECT c.id FROM chat_file cf JOIN chat c ON c.id = cf.chat_id
     WHERE cf.file_id = :id AND (c.share_id IS NOT NULL OR c.folder_id IS NOT NULL)"""
 # Notes and models name files in JSON that people wrote: the text narrows, what it says decides.
 _NOTES = f"""SELECT n.data FROM note n JOIN file f ON f.id = :id
-    WHERE n.user_id = f.user_id AND CAST(n.data AS TEXT) LIKE :like AND {granted("note", "n.id")}"""
+    WHERE n.user_id = f.user_id AND CAST(n.data AS TEXT) LIKE :like AND {build_grant_condition("note", "n.id")}"""
 _MODELS = f"""SELECT m.meta FROM model m
-    WHERE CAST(m.meta AS TEXT) LIKE :like AND (m.user_id = :user_id OR {granted("model", "m.id")})"""
+    WHERE CAST(m.meta AS TEXT) LIKE :like AND (m.user_id = :user_id OR {build_grant_condition("model", "m.id")})"""
 _MODELS_OF_OWNER = f"""SELECT m.meta FROM model m JOIN file f ON f.id = :id
     WHERE m.base_model_id IS NOT NULL AND m.user_id = f.user_id AND CAST(m.meta AS TEXT) LIKE :like
-    AND {granted("model", "m.id")}"""
+    AND {build_grant_condition("model", "m.id")}"""
 
 
 class _Document(msgspec.Struct):
@@ -88,7 +88,7 @@ class FileAccess:
             return set()
         params: dict[str, Any] = {
             "user_id": user.id,
-            "group_ids": await self._permissions.group_ids(user.id),
+            "group_ids": await self._permissions.list_group_ids(user.id),
             "permission": permission,
         }
         reading = permission == "read"
@@ -109,7 +109,7 @@ class FileAccess:
             channel_id=channel_id,
             file_id=file_id,
             user_id=user.id,
-            group_ids=await self._permissions.group_ids(user.id),
+            group_ids=await self._permissions.list_group_ids(user.id),
             permission="read",
             now=int(time.time()),
         )
@@ -117,7 +117,7 @@ class FileAccess:
     async def _through_chat(self, file_id: str, user: User) -> bool:
         """Whether a shared chat with the file, or one in a shared folder, is open to the user."""
         chats = await self._db.fetch_all(str, "files.chats", _CHATS, id=file_id)
-        if await self._grants.accessible(user.id, "shared_chat", chats):
+        if await self._grants.filter_accessible_ids(user.id, "shared_chat", chats):
             return True
         for chat_id in chats:
             if await self._chats.may(chat_id, user):

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastback import messages
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.identity import User
 from fastback.config import Config
 from fastback.config.keys.retrieval import RAG_BYPASS_EMBEDDING_AND_RETRIEVAL
@@ -90,13 +90,15 @@ class FileChunks:
                 "filename": file.filename,
                 "message": f"{file.filename}: {error}",
             }
-            await self._bus.publish(Happened("retrieval.content.process_failed", user, file.id, "file", event_data))
+            await self._bus.publish(
+                ActivityEvent("retrieval.content.process_failed", user, file.id, "file", event_data)
+            )
             raise
         meta = {"collection_name": collection} if record_collection and not bypasses_embedding else None
         data = {"status": "completed", "error": None} if mark_completed else None
         await store.update_file(self._db, file.id, data=data, meta=meta, hash=text_hash)
         event_payload = {"collection_name": None if bypasses_embedding else collection, "filename": file.filename}
-        await self._bus.publish(Happened("retrieval.content.processed", user, file.id, "file", event_payload))
+        await self._bus.publish(ActivityEvent("retrieval.content.processed", user, file.id, "file", event_payload))
 
     async def _compute_hash(self, file_id: str) -> str:
         async with self._spool_text(file_id) as (_, text_hash):

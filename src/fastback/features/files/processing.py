@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from fastback import messages
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.grants import Grants
 from fastback.access.identity import User
 from fastback.config import Config
@@ -220,7 +220,7 @@ class Processing:
         if row is None or not (
             row.user_id == user.id
             or user.is_admin
-            or await self._grants.allows(user.id, "knowledge", knowledge_id, "write")
+            or await self._grants.has_access(user.id, "knowledge", knowledge_id, "write")
         ):
             log.warning("file %s is not put into knowledge %s: its owner may not write there", file.id, knowledge_id)
             return
@@ -319,7 +319,7 @@ class Processing:
 
     async def _told(self, file: FileSummary, user: User, collection: str | None) -> None:
         data = {"collection_name": collection, "filename": file.filename}
-        await self._bus.publish(Happened("retrieval.content.processed", user, file.id, "file", data))
+        await self._bus.publish(ActivityEvent("retrieval.content.processed", user, file.id, "file", data))
 
     async def _failed(self, file: FileSummary, user: User, error: str, collection: str | None) -> None:
         await self._tell(file.id, "failed", error)
@@ -328,7 +328,7 @@ class Processing:
             "filename": file.filename,
             "message": f"{file.filename}: {error}",
         }
-        await self._bus.publish(Happened("retrieval.content.process_failed", user, file.id, "file", data))
+        await self._bus.publish(ActivityEvent("retrieval.content.process_failed", user, file.id, "file", data))
 
     # --- who waits for a file
 

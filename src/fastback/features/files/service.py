@@ -8,7 +8,7 @@ import logging
 import msgspec
 
 from fastback import messages
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.identity import User
 from fastback.config import Config
 from fastback.config.keys.retrieval import RAG_FILE_MAX_SIZE
@@ -72,7 +72,7 @@ class FileService:
             renamed = False
         if not renamed:
             raise BadRequest(messages.default("Error renaming file"))
-        await self._bus.publish(Happened("file.renamed", user, file.id, data={"filename": name}))
+        await self._bus.publish(ActivityEvent("file.renamed", user, file.id, data={"filename": name}))
 
     async def update_text(self, file: FileSummary, content: str, user: User, ctx: RequestContext) -> msgspec.Raw:
         """Give a file another text, wherever its chunks lie; the text as JSON.
@@ -98,7 +98,7 @@ class FileService:
                 log.warning("the new text of file %s is not in knowledge %s: %s", file.id, knowledge_id, error)
                 failed = True
         event_data = {"content_preview": content[:300]}
-        await self._bus.publish(Happened("file.content_updated", user, file.id, data=event_data))
+        await self._bus.publish(ActivityEvent("file.content_updated", user, file.id, data=event_data))
         if failed:
             raise HttpError(500, _PARTLY_INDEXED)
         return await store.get_text_json(self.db, file.id)
@@ -126,7 +126,7 @@ class FileService:
             raise BadRequest(messages.default("Error deleting files")) from error
         async with self.db.transaction(long=True) as tx:
             await store.delete_file(tx, file.id)
-        await self._bus.publish(Happened("file.deleted", user, file.id, data={"filename": file.filename}))
+        await self._bus.publish(ActivityEvent("file.deleted", user, file.id, data={"filename": file.filename}))
 
     async def delete_all_files(self, user: User) -> None:
         """Delete every file there is, and every collection of chunks. Raises: BadRequest."""
@@ -139,4 +139,4 @@ class FileService:
         except (StorageError, RetrievalError) as error:
             log.error("files cannot be deleted: %s", error)
             raise BadRequest(messages.default("Error deleting files")) from error
-        await self._bus.publish(Happened("file.deleted_all", user, subject_type="file"))
+        await self._bus.publish(ActivityEvent("file.deleted_all", user, subject_type="file"))

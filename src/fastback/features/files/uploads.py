@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from fastback import messages
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.identity import User
 from fastback.config import Config
 from fastback.config.keys.retrieval import RAG_FILE_ALLOWED_EXTENSIONS, RAG_FILE_MAX_SIZE
@@ -108,7 +108,7 @@ class UploadService:
             if not in_background:
                 await asyncio.wait([reading])  # it may be stopped: somebody may delete the file meanwhile
         event_data = {"filename": name, "content_type": form.content_type}
-        await self._bus.publish(Happened("file.uploaded", user, file_id, data=event_data))
+        await self._bus.publish(ActivityEvent("file.uploaded", user, file_id, data=event_data))
         return build_upload_response(file, data, process=process)
 
     async def save_generated(

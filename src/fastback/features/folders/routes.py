@@ -10,9 +10,9 @@ from msgspec import UNSET, UnsetType
 from fastback import messages
 from fastback.access.events import GrantsChanged
 from fastback.access.guards import VerifiedUser
-from fastback.features.chats.lists import read_state
+from fastback.features.chats.lists import read_state_store
 from fastback.features.chats.messages import active_answers
-from fastback.features.folders import chats, store
+from fastback.features.folders import chat_store, store
 from fastback.features.folders.service import Folders, below, dumped
 from fastback.features.folders.store import Folder
 from fastback.kit.http import BadRequest, Forbidden, Invalid, Router
@@ -38,7 +38,7 @@ async def mine(user: VerifiedUser, folders: Folders) -> list[Answer]:
     if not rows:
         return []
     await folders.drop_unreadable_files(rows, user)
-    unread = await read_state.unread_by_folder(folders.db, user.id)
+    unread = await read_state_store.unread_by_folder(folders.db, user.id)
     return [
         {
             "id": row.id,
@@ -102,7 +102,7 @@ async def create(data: FolderForm, user: VerifiedUser, folders: Folders) -> Fold
 async def shared(user: VerifiedUser, folders: Folders) -> list[Answer]:
     """Folders shared with or by the user, then all that lie below them."""
     await folders.check(user)
-    groups = await folders.permissions.group_ids(user.id)
+    groups = await folders.permissions.list_group_ids(user.id)
     granted = await store.granted_to(folders.db, user.id, groups)
     if not granted:
         return []
@@ -137,7 +137,7 @@ async def shared(user: VerifiedUser, folders: Folders) -> list[Answer]:
 @router.get("/{folder_id}")
 async def open_folder(folder_id: str, user: VerifiedUser, folders: Folders) -> Answer:
     folder = await folders.found(folder_id, user, "read")
-    grants = await folders.grants.of("folder", folder_id)
+    grants = await folders.grants.list_grants("folder", folder_id)
     write = user.is_admin or await folders.allows(folder, user, "write")
     return {
         **dumped(folder),
@@ -197,9 +197,9 @@ async def set_access(folder_id: str, data: AccessForm, user: VerifiedUser, folde
     folder = await folders.existing(folder_id, user)
     if folder.user_id != user.id and not user.is_admin:
         raise Forbidden(messages.ACCESS_PROHIBITED)
-    wanted = await folders.grants.validate(user.id, user.role, data.access_grants, "folder")
+    wanted = await folders.grants.validate_grants(user.id, user.role, data.access_grants, "folder")
     async with folders.db.transaction() as tx:
-        grants = await folders.grants.replace(tx, "folder", folder_id, wanted)
+        grants = await folders.grants.replace_grants(tx, "folder", folder_id, wanted)
         if data.share_mode is not UNSET:
             await store.update(tx, folder, data={"share_mode": data.share_mode})
     await folders.bus.publish(GrantsChanged("folder", folder_id))
@@ -241,7 +241,7 @@ async def chats_in(
     if not write and not await folders.allows(folder, user, "read"):
         raise Forbidden(messages.ACCESS_PROHIBITED)
     skip = ((page or 1) - 1) * PAGE
-    rows = await chats.page(
+    rows = await chat_store.page(
         folders.db,
         folder_id,
         user.id,
@@ -250,7 +250,7 @@ async def chats_in(
         sort_by=sort_by,
         direction=sort_dir,
     )
-    authors = await chats.authors(folders.db, [row.id for row in rows])
+    authors = await chat_store.authors(folders.db, [row.id for row in rows])
     active = await active_answers.active(folders.db, list(authors), folders.tasks)
     known = await people(folders.db, [row.user_id for row in rows] + [one for ids in authors.values() for one in ids])
     names = {one.id: one.name for one in known.values()}
@@ -267,7 +267,7 @@ async def chats_in(
     ]
     answer: Answer = {"chats": shown, "folder_permission": "write" if write else "read"}
     if page is not None:
-        total = await chats.count(folders.db, folder_id)
+        total = await chat_store.count(folders.db, folder_id)
         answer |= {"total": total, "has_more": skip + PAGE < total}
     return answer
 
@@ -283,7 +283,7 @@ async def read(folder_id: str, user: VerifiedUser, folders: Folders) -> Answer:
         "folder_id": folder_id,
         "folder_ids": ids,
         "updated_count": await store.mark_read(folders.db, user.id, ids),
-        "folder_unread_counts": await read_state.unread_by_folder(folders.db, user.id),
+        "folder_unread_counts": await read_state_store.unread_by_folder(folders.db, user.id),
     }
 
 

@@ -12,11 +12,12 @@ from fastback.access.grants import Grants
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.keys.features import FOLDERS_ENABLE
 from fastback.features.chats import store as chats
 from fastback.features.chats.events import ChatDeleted
 from fastback.features.files.access import FileAccess
 from fastback.features.folders import store
-from fastback.features.folders.files import Readable
+from fastback.features.folders.readable_entries import Readable
 from fastback.features.folders.store import Folder
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -48,7 +49,7 @@ class Folders:
 
     async def check(self, user: User) -> None:
         """Raises: Forbidden where folders are switched off or not for this user."""
-        if self._config.get("folders.enable") is False:
+        if self._config.get(FOLDERS_ENABLE) is False:
             raise Forbidden(messages.ACCESS_PROHIBITED)
         if not user.is_admin and not await self.permissions.has(user.id, "features.folders"):
             raise Forbidden(messages.ACCESS_PROHIBITED)
@@ -59,7 +60,7 @@ class Folders:
         current: Folder | None = folder
         while current is not None and current.id not in seen:
             seen.add(current.id)
-            if current.user_id == user.id or await self.grants.allows(user.id, "folder", current.id, permission):
+            if current.user_id == user.id or await self.grants.has_access(user.id, "folder", current.id, permission):
                 return True
             current = await store.get(self.db, current.parent_id) if current.parent_id else None
         return False

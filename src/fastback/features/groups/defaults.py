@@ -16,7 +16,7 @@ class _Data(msgspec.Struct):
     config: _Config | None = None
 
 
-class Opinion(msgspec.Struct):
+class GroupModels(msgspec.Struct):
     """A group with its place in the tree and the models it names."""
 
     id: str
@@ -33,12 +33,12 @@ class Opinion(msgspec.Struct):
         return (data.config.default_models if data and data.config else None) or []
 
 
-async def opinions(db: Executor, group_ids: list[str]) -> list[Opinion]:
+async def list_group_models(db: Executor, group_ids: list[str]) -> list[GroupModels]:
     text = 'SELECT id, parent_group_id, created_at, data FROM "group" WHERE id = ANY(:ids)'
-    return await db.fetch_all(Opinion, "groups.opinions", text, ids=group_ids)
+    return await db.fetch_all(GroupModels, "groups.opinions", text, ids=group_ids)
 
 
-def _depth(group: Opinion, by_id: dict[str, Opinion]) -> int:
+def _depth(group: GroupModels, by_id: dict[str, GroupModels]) -> int:
     """How many groups lie above; a circle, which only another program can have made, ends where it closes."""
     seen = {group.id}
     depth = 0
@@ -50,7 +50,7 @@ def _depth(group: Opinion, by_id: dict[str, Opinion]) -> int:
     return depth
 
 
-def resolve(groups: list[Opinion]) -> tuple[list[str] | None, str | None]:
+def resolve_default_models(groups: list[GroupModels]) -> tuple[list[str] | None, str | None]:
     """The models that count, and the group that names them; of equally deep groups the oldest.
 
     `groups` must hold the groups above each.
@@ -63,8 +63,8 @@ def resolve(groups: list[Opinion]) -> tuple[list[str] | None, str | None]:
     return winner.models, winner.id
 
 
-async def of_group(db: Executor, group_id: str) -> tuple[list[str], list[str] | None, str | None]:
+async def explain_default_models(db: Executor, group_id: str) -> tuple[list[str], list[str] | None, str | None]:
     """The models that the group itself names, those that count for it, and the group they come from."""
-    groups = await opinions(db, await with_ancestors(db, group_id))
+    groups = await list_group_models(db, await with_ancestors(db, group_id))
     own = next((group.models for group in groups if group.id == group_id), [])
-    return own, *resolve(groups)
+    return own, *resolve_default_models(groups)

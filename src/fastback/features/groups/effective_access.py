@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import msgspec
 
-from fastback.access.grants import granted
-from fastback.features.groups.schemas import Named
+from fastback.access.grants import build_grant_condition
+from fastback.features.groups.schemas import NamedItem
 from fastback.kit.db import Executor
 
 
-class Part(msgspec.Struct):
+class AccessibleItems(msgspec.Struct):
     """What can be used, and how many there are in all."""
 
-    items: list[Named]
+    items: list[NamedItem]
     total: int
 
 
-class Reach(msgspec.Struct):
-    models: Part
-    knowledge: Part
-    tools: Part
+class EffectiveAccess(msgspec.Struct):
+    models: AccessibleItems
+    knowledge: AccessibleItems
+    tools: AccessibleItems
 
 
 #: Kind of resource, table, which rows count, order.
@@ -30,19 +30,19 @@ _KINDS = (
 )
 
 
-async def reach(db: Executor, *, user_id: str, group_ids: list[str]) -> Reach:
+async def list_effective_access(db: Executor, *, user_id: str, group_ids: list[str]) -> EffectiveAccess:
     """What the user owns, or may read as themselves, as anybody or as a member; an empty `user_id`: as a member."""
     parts = []
     for kind, table, where, order in _KINDS:
         items = await db.fetch_all(
-            Named,
+            NamedItem,
             f"groups.reach.{table}",
             f"""SELECT r.id, r.name FROM {table} r
-                WHERE {where} AND (r.user_id = :user_id OR {granted(kind, "r.id")}) ORDER BY {order}""",
+                WHERE {where} AND (r.user_id = :user_id OR {build_grant_condition(kind, "r.id")}) ORDER BY {order}""",
             user_id=user_id,
             group_ids=group_ids,
             permission="read",
         )
         total = await db.fetch_value(f"groups.reach_count.{table}", f"SELECT count(*) FROM {table} r WHERE {where}")
-        parts.append(Part(items, int(total or 0)))
-    return Reach(*parts)
+        parts.append(AccessibleItems(items, int(total or 0)))
+    return EffectiveAccess(*parts)

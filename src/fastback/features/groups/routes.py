@@ -10,12 +10,13 @@ from msgspec import Meta
 
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.access.permissions import Permissions, Tree, widen
+from fastback.access.permissions import Permissions, PermissionTree, merge_permissions
 from fastback.config import Config
+from fastback.config.keys.interface import UI_DEFAULT_MODELS
 from fastback.features.groups import defaults, members, store
-from fastback.features.groups.effective_access import Part, reach
-from fastback.features.groups.schemas import GroupForm, Member, MemberPage, Named, UserIds
-from fastback.features.groups.service import Groups
+from fastback.features.groups.effective_access import AccessibleItems, list_effective_access
+from fastback.features.groups.schemas import GroupForm, Member, MemberPage, NamedItem, UserIds
+from fastback.features.groups.service import GroupService
 from fastback.kit.db import Database
 from fastback.kit.http import NotFound, Router
 
@@ -28,13 +29,13 @@ async def groups(
 ) -> list[store.CountedGroup]:
     if user.is_admin:
         return await store.everything(db)
-    mine = await permissions.group_ids(user.id)
+    mine = await permissions.list_group_ids(user.id)
     return await store.among(db, mine) if share is None else await store.shareable(db, mine, share=share)
 
 
 @router.post("/create")
-async def create(data: GroupForm, user: AdminUser, groups: Groups) -> store.CountedGroup:
-    return await groups.create(user.id, data)
+async def create(data: GroupForm, user: AdminUser, groups: GroupService) -> store.CountedGroup:
+    return await groups.create_group(user.id, data)
 
 
 async def _group(db: Database, group_id: str) -> store.CountedGroup:
@@ -87,23 +88,23 @@ async def inspect(
 
 
 @router.post("/id/{id}/update")
-async def update(id: str, data: GroupForm, user: AdminUser, groups: Groups) -> store.CountedGroup:
-    return await groups.update(id, data)
+async def update(id: str, data: GroupForm, user: AdminUser, groups: GroupService) -> store.CountedGroup:
+    return await groups.update_group(id, data)
 
 
 @router.post("/id/{id}/users/add")
-async def add_users(id: str, data: UserIds, user: AdminUser, groups: Groups) -> store.CountedGroup:
-    return await groups.add(id, data.user_ids or [])
+async def add_users(id: str, data: UserIds, user: AdminUser, groups: GroupService) -> store.CountedGroup:
+    return await groups.add_members(id, data.user_ids or [])
 
 
 @router.post("/id/{id}/users/remove")
-async def remove_users(id: str, data: UserIds, user: AdminUser, groups: Groups) -> store.CountedGroup:
-    return await groups.remove(id, data.user_ids or [])
+async def remove_users(id: str, data: UserIds, user: AdminUser, groups: GroupService) -> store.CountedGroup:
+    return await groups.remove_members(id, data.user_ids or [])
 
 
 @router.delete("/id/{id}/delete")
-async def delete(id: str, user: AdminUser, groups: Groups) -> bool:
-    await groups.delete(id)
+async def delete(id: str, user: AdminUser, groups: GroupService) -> bool:
+    await groups.delete_group(id)
     return True
 
 
@@ -118,37 +119,37 @@ class DefaultModels(msgspec.Struct):
 class Preview(msgspec.Struct):
     """What a member of the group may use and do."""
 
-    group: Named
+    group: NamedItem
     default_models: DefaultModels
-    models: Part
-    knowledge: Part
-    tools: Part
-    permissions: Tree
-    inherited_permissions: Tree
-    effective_permissions: Tree
+    models: AccessibleItems
+    knowledge: AccessibleItems
+    tools: AccessibleItems
+    permissions: PermissionTree
+    inherited_permissions: PermissionTree
+    effective_permissions: PermissionTree
 
 
 @router.get("/id/{id}/preview")
 async def preview(id: str, user: AdminUser, db: Database, permissions: Permissions, config: Config) -> Preview:
     found = await _group(db, id)
     above = await store.with_ancestors(db, id)
-    local, effective, source = await defaults.of_group(db, id)
+    local, effective, source = await defaults.explain_default_models(db, id)
     if effective is None:
-        effective = [one.strip() for one in config.text("ui.default_models").split(",") if one.strip()]
-    open_to = await reach(db, user_id="", group_ids=above)
+        effective = [one.strip() for one in config.text(UI_DEFAULT_MODELS).split(",") if one.strip()]
+    open_to = await list_effective_access(db, user_id="", group_ids=above)
     own = _tree(found)
-    inherited = permissions.defaults()
+    inherited = permissions.get_defaults()
     for ancestor in await store.among(db, [one for one in above if one != id]):
-        widen(inherited, _tree(ancestor))
+        merge_permissions(inherited, _tree(ancestor))
     return Preview(
-        Named(found.id, found.name),
+        NamedItem(found.id, found.name),
         DefaultModels(local or None, effective, source),
         open_to.models,
         open_to.knowledge,
         open_to.tools,
         own,
         inherited,
-        widen(deepcopy(inherited), own),
+        merge_permissions(deepcopy(inherited), own),
     )
 
 

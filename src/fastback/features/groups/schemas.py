@@ -82,6 +82,6 @@ class MemberPage(msgspec.Struct):
     counts: dict[str, int]
 
 
-class Named(msgspec.Struct):
+class NamedItem(msgspec.Struct):
     id: str
     name: str

@@ -21,7 +21,7 @@ from fastback.settings import Settings
 _MISSING = "Group not found."
 
 
-class Groups:
+class GroupService:
     """Changes groups."""
 
     def __init__(self, db: Database, bus: Bus, settings: Settings) -> None:
@@ -59,7 +59,7 @@ class Groups:
         if group_id in above:
             raise BadRequest("A group cannot be its own parent or a descendant of itself.")
 
-    async def create(self, user_id: str, form: GroupForm) -> store.CountedGroup:
+    async def create_group(self, user_id: str, form: GroupForm) -> store.CountedGroup:
         """Raises: Invalid for data that make no sense; NotFound, BadRequest for a parent that cannot be one."""
         data = dict(form.checked_data() or {})
         config = data.get("config") or {}
@@ -77,7 +77,7 @@ class Groups:
             }
             return await self._found(tx, await store.insert(tx, fields))
 
-    async def update(self, group_id: str, form: GroupForm) -> store.CountedGroup:
+    async def update_group(self, group_id: str, form: GroupForm) -> store.CountedGroup:
         """Change a group; everybody whose permissions may change with it is asked for anew.
 
         Raises: as `create`, and NotFound where there is no such group.
@@ -110,7 +110,7 @@ class Groups:
             return True
         return "data" in fields and _default_models(fields["data"]) != _default_models(_object(group.data))
 
-    async def delete(self, group_id: str) -> None:
+    async def delete_group(self, group_id: str) -> None:
         """Delete a group; those below it go up to its parent. Raises: NotFound."""
         async with self._change() as tx:
             group = await self._found(tx, group_id)
@@ -118,7 +118,7 @@ class Groups:
             await store.remove(tx, group_id, group.parent_group_id)
         await self._announce(affected)
 
-    async def add(self, group_id: str, user_ids: list[str]) -> store.CountedGroup:
+    async def add_members(self, group_id: str, user_ids: list[str]) -> store.CountedGroup:
         """Put users into a group; ids that are nobody's are passed over. Raises: NotFound."""
         async with self._change() as tx:
             await self._found(tx, group_id)
@@ -128,7 +128,7 @@ class Groups:
         await self._announce(added)
         return changed
 
-    async def remove(self, group_id: str, user_ids: list[str]) -> store.CountedGroup:
+    async def remove_members(self, group_id: str, user_ids: list[str]) -> store.CountedGroup:
         """Take users out of a group. Raises: NotFound."""
         async with self._change() as tx:
             await self._found(tx, group_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastback.features.groups import routes
-from fastback.features.groups.service import Groups
+from fastback.features.groups.service import GroupService
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -11,8 +11,8 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `Groups`."""
-    services.add(Groups, Groups(services.get(Database), services.get(Bus), services.get(Settings)))
+    """Add `GroupService`."""
+    services.add(GroupService, GroupService(services.get(Database), services.get(Bus), services.get(Settings)))
 
 
 COMPONENT = Component(name="groups", routers=[routes.router], setup=set_up)

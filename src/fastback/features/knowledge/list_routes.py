@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.access.grants import granted
+from fastback.access.grants import build_grant_condition
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.knowledge import store
@@ -29,7 +29,7 @@ _SOURCES = {
     "local": "COALESCE(t.meta ->> 'source', '') <> 'external'",
 }
 _READABLE = f"""kf.knowledge_id IN (
-    SELECT k.id FROM knowledge k WHERE k.user_id = :user_id OR {granted("knowledge", "k.id")})"""
+    SELECT k.id FROM knowledge k WHERE k.user_id = :user_id OR {build_grant_condition("knowledge", "k.id")})"""
 
 
 @router.get("/")
@@ -99,7 +99,7 @@ async def search_files(
         query=query,
         content=include_content,
         user_id=user.id,
-        group_ids=await catalog.permissions.group_ids(user.id),
+        group_ids=await catalog.permissions.list_group_ids(user.id),
         permission="read",
     )
     adders = await people(catalog.db, [row.added_by for row in rows])

@@ -27,7 +27,7 @@ async def create(data: KnowledgeForm, user: VerifiedUser, library: Library) -> A
 async def one(id: str, user: VerifiedUser, library: Library) -> Answer:
     row = await library.found(id, user, "read", service.SHOWN)
     write = await library.owned.may(user, KIND, row, "write")
-    shown = store.answer(row, await library.owned.grants.of(KIND, id))
+    shown = store.answer(row, await library.owned.grants.list_grants(KIND, id))
     return {**shown, "files": None, "write_access": write}
 
 

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from fastback import messages
-from fastback.access.activity import Happened
-from fastback.access.grants import Grant, WantedGrant
+from fastback.access.activity import ActivityEvent
+from fastback.access.grants import Grant, RequestedGrant
 from fastback.access.identity import User
 from fastback.features.knowledge import store
 from fastback.features.knowledge.descriptions import Descriptions
@@ -21,7 +21,7 @@ from fastback.features.knowledge.store import Knowledge
 from fastback.features.models.service import Workspace
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound, Unauthorized
-from fastback.records.ownership import Ownership
+from fastback.records.access import Ownership
 
 KIND: Final = "knowledge"
 READ_ONLY = "External knowledge bases are read-only."
@@ -77,7 +77,7 @@ class Library:
     async def with_files(self, row: Knowledge, grants: list[Grant] | None = None) -> Answer:
         """A knowledge with the list of its files, as changes of it are answered."""
         if grants is None:
-            grants = await self.owned.grants.of(KIND, row.id)
+            grants = await self.owned.grants.list_grants(KIND, row.id)
         files = await store.files(self.db, row.id)
         return {**store.answer(row, grants), "files": files, "write_access": False}
 
@@ -90,7 +90,7 @@ class Library:
         row = await store.get(self.db, knowledge_id)
         if row is None:
             raise NotFound()
-        return {**store.answer(row, await self.owned.grants.of(KIND, knowledge_id)), "files": None}
+        return {**store.answer(row, await self.owned.grants.list_grants(KIND, knowledge_id)), "files": None}
 
     async def create(
         self,
@@ -101,13 +101,13 @@ class Library:
         meta: dict[str, Any] | None = None,
     ) -> Answer:
         """Write a new knowledge; grants that its author may not give are left out."""
-        wanted: list[WantedGrant] = await self.owned.grants.filter_allowed(user.id, user.role, grants, KIND)
+        wanted: list[RequestedGrant] = await self.owned.grants.filter_allowed(user.id, user.role, grants, KIND)
         now = int(time.time())
         encoded = msgspec.Raw(msgspec.json.encode(meta))
         row = Knowledge(str(uuid.uuid4()), user.id, name, description, encoded, now, now)
         async with self.db.transaction() as tx:
             await store.insert(tx, row)
-            given = await self.owned.grants.replace(tx, KIND, row.id, wanted)
+            given = await self.owned.grants.replace_grants(tx, KIND, row.id, wanted)
         await self.owned.changed(KIND, row.id)
         self._descriptions.follow(row.id, user)
         return {**store.answer(row, given), "files": None}
@@ -128,7 +128,7 @@ class Library:
         async with self.db.transaction() as tx:
             for model in models:
                 await self._workspace.write(tx, without(model, row.id), user.id, model)
-            await self.owned.grants.remove(tx, KIND, row.id)
+            await self.owned.grants.delete_grants(tx, KIND, row.id)
             await store.delete(tx, row.id)
         if models:
             await self._workspace.changed()
@@ -140,4 +140,4 @@ class Library:
 
     async def tell(self, event: str, user: User, subject_id: str, **data: Any) -> None:
         """Tell others what happened."""
-        await self._bus.publish(Happened(event, user, subject_id, data=data))
+        await self._bus.publish(ActivityEvent(event, user, subject_id, data=data))

@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from fastback import messages
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.keys.features import MEMORIES_ENABLE
 from fastback.features.memories import store
 from fastback.features.memories.paths import cleaned, content_of
 from fastback.features.memories.schemas import Operation, OperationsForm
@@ -41,7 +42,7 @@ class Memories:
 
     async def check(self, user: User) -> None:
         """Raises: NotFound, where memories are switched off; Forbidden, where the user may have none."""
-        if not self._config.flag("memories.enable"):
+        if not self._config.flag(MEMORIES_ENABLE):
             raise NotFound(messages.NOT_FOUND)
         if not await self.may(user):
             raise Forbidden(messages.ACCESS_PROHIBITED)
@@ -88,26 +89,26 @@ class Memories:
         if not await store.delete(self.db, memory_id, user.id):
             return False
         await self.vectors.forget(user.id, [memory_id])
-        await self._bus.publish(Happened("memory.deleted", user, memory_id))
+        await self._bus.publish(ActivityEvent("memory.deleted", user, memory_id))
         return True
 
     async def delete_all(self, user: User) -> None:
         await store.delete_all(self.db, user.id)
         await self.vectors.forget_all(user.id)
-        await self._bus.publish(Happened("memory.deleted", user, user.id, "user"))
+        await self._bus.publish(ActivityEvent("memory.deleted", user, user.id, "user"))
 
     async def remake(self, ctx: RequestContext) -> None:
         """Make the asker's vectors anew. Raises: RetrievalError."""
         user = ctx.asker
         count = await self.vectors.remake(user.id, ctx)
-        await self._bus.publish(Happened("memory.reset", user, user.id, "user", {"count": count, "reindex": True}))
+        await self._bus.publish(ActivityEvent("memory.reset", user, user.id, "user", {"count": count, "reindex": True}))
 
     async def remake_everybodys(self, ctx: RequestContext) -> Result:
         """Make everybody's vectors anew. Raises: RetrievalError."""
         count = await self.vectors.remake_everybodys(ctx)
         users = await store.users(self.db)
         data = {"count": count, "user_count": users, "reindex": True}
-        await self._bus.publish(Happened("memory.reset", ctx.user, "all", "user", data))
+        await self._bus.publish(ActivityEvent("memory.reset", ctx.user, "all", "user", data))
         return {"status": True, "total_users": users, "total_memories": count}
 
     async def apply(self, ctx: RequestContext, form: OperationsForm, model_id: str | None = None) -> list[Result]:
@@ -149,11 +150,11 @@ class Memories:
             "path": memory.path if memory is not None else None,
             "operation": done.action,
         }
-        await self._bus.publish(Happened(f"memory.{done.status}", user, done.id, data=data))
+        await self._bus.publish(ActivityEvent(f"memory.{done.status}", user, done.id, data=data))
 
     async def _tell(self, event: str, user: User, memory: Memory) -> None:
         data = {"content_preview": memory.content[:PREVIEW], "type": memory.type, "path": memory.path}
-        await self._bus.publish(Happened(event, user, memory.id, data=data))
+        await self._bus.publish(ActivityEvent(event, user, memory.id, data=data))
 
 
 class _Done(msgspec.Struct):

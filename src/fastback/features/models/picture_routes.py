@@ -11,9 +11,10 @@ from starlette.responses import RedirectResponse, Response
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.config import Config
+from fastback.config.keys.features import EVALUATION_ARENA_MODELS
 from fastback.features.models import store
 from fastback.features.models.service import Workspace
-from fastback.features.users.pictures import stored_picture
+from fastback.features.users.pictures import build_picture_response
 from fastback.kit.http import Router
 from fastback.settings import Settings
 
@@ -42,7 +43,7 @@ async def picture(id: str, user: VerifiedUser, workspace: Workspace, config: Con
     if (
         face is not None
         and stored
-        and (everything or face.user_id == user.id or await workspace.grants.allows(user.id, "model", id))
+        and (everything or face.user_id == user.id or await workspace.grants.has_access(user.id, "model", id))
     ):
         url, updated_at = stored, face.updated_at
     if not url:
@@ -52,7 +53,7 @@ async def picture(id: str, user: VerifiedUser, workspace: Workspace, config: Con
     if not url.startswith(("http", "data:image")):
         return RedirectResponse(_static(url) or _DEFAULT, 302)
     allowed = frozenset(one.strip() for one in settings.profile_image_allowed_mime_types.split(","))
-    found = stored_picture(url, allowed=allowed, forward=settings.enable_profile_image_url_forwarding)
+    found = build_picture_response(url, allowed=allowed, forward=settings.enable_profile_image_url_forwarding)
     if found is None:
         return RedirectResponse(_DEFAULT, 302)
     if updated_at and "etag" in found.headers:
@@ -61,12 +62,12 @@ async def picture(id: str, user: VerifiedUser, workspace: Workspace, config: Con
 
 
 async def _of_arena(model_id: str, user: User, workspace: Workspace, config: Config, *, everything: bool) -> Any:
-    for arena in config.items("evaluation.arena.models"):
+    for arena in config.items(EVALUATION_ARENA_MODELS):
         if not isinstance(arena, dict) or arena.get("id") != model_id:
             continue
         meta = arena.get("meta") or {}
         grants = meta.get("access_grants") or []
-        groups = set() if everything else set(await workspace.permissions.group_ids(user.id))
+        groups = set() if everything else set(await workspace.permissions.list_group_ids(user.id))
         if everything or (not grants and user.is_admin) or _reads(grants, user.id, groups):
             return meta.get("profile_image_url")
         return None

@@ -160,7 +160,7 @@ class References:
     async def _mine(self, kind: str, resource_id: str, found: _Resource, user: User) -> bool:
         if found.user_id == user.id or (user.is_admin and self._bypass):
             return True
-        return await self._grants.allows(user.id, kind, resource_id)
+        return await self._grants.has_access(user.id, kind, resource_id)
 
     async def _usable(self, kind: str, resource_id: str, user: User) -> bool:
         found = await self._resource(kind, resource_id)

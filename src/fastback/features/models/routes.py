@@ -49,7 +49,7 @@ async def page(
     rows, total = await store.page(
         workspace.db,
         user_id=user.id,
-        group_ids=await workspace.permissions.group_ids(user.id),
+        group_ids=await workspace.permissions.list_group_ids(user.id),
         sees_all=workspace.sees_all(user),
         query=query,
         tag=tag,
@@ -59,7 +59,7 @@ async def page(
         page=page or 1,
     )
     owners = await store.owners(workspace.db, [row.user_id for row in rows if row.user_id])
-    writable = await workspace.grants.accessible(user.id, "model", [row.id for row in rows], "write")
+    writable = await workspace.grants.filter_accessible_ids(user.id, "model", [row.id for row in rows], "write")
     items = []
     for row, item in zip(rows, await workspace.all_shown(rows), strict=True):
         may_write = workspace.sees_all(user) or row.user_id == user.id or row.id in writable
@@ -101,7 +101,7 @@ def _tags_of(rows: list[ModelRow]) -> list[str]:
 async def tags(user: VerifiedUser, workspace: Workspace) -> list[str]:
     rows = await store.of_kind(workspace.db, base=False)
     if not workspace.sees_all(user):
-        readable = await workspace.grants.accessible(user.id, "model", [row.id for row in rows])
+        readable = await workspace.grants.filter_accessible_ids(user.id, "model", [row.id for row in rows])
         rows = [row for row in rows if row.user_id == user.id or row.id in readable]
     return _tags_of(rows)
 
@@ -191,13 +191,13 @@ async def set_access(data: AccessForm, user: VerifiedUser, workspace: Workspace)
             raise Forbidden(messages.ACCESS_PROHIBITED)
     elif not await workspace.may_change(row, user):
         raise BadRequest(messages.ACCESS_PROHIBITED)
-    wanted = await workspace.grants.validate(user.id, user.role, data.access_grants, "model")
+    wanted = await workspace.grants.validate_grants(user.id, user.role, data.access_grants, "model")
     async with workspace.db.transaction() as tx:
         if row is None:
             draft = Draft(data.id, data.name or data.id, None, {}, workspace.meta({}))
             row = await workspace.write(tx, draft, user.id, None, grants=wanted)
         else:
-            await workspace.grants.replace(tx, "model", row.id, wanted)
+            await workspace.grants.replace_grants(tx, "model", row.id, wanted)
             await store.touch(tx, row.id)
             row.updated_at = int(time.time())
     await workspace.changed(row.id)

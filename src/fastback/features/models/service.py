@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from fastback import messages
 from fastback.access.events import GrantsChanged
-from fastback.access.grants import Grant, Grants, WantedGrant
+from fastback.access.grants import Grant, Grants, RequestedGrant
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.features.models import revisions, store
@@ -25,7 +25,7 @@ from fastback.providers import model_rows
 from fastback.providers.chat_variables import schema_of
 from fastback.providers.model_rows import ModelRow
 from fastback.providers.registry import ModelRegistry, ModelsChanged
-from fastback.records.revisions import Snapshot
+from fastback.records.revision_store import Snapshot
 from fastback.settings import Settings
 
 Answer = dict[str, Any]
@@ -90,7 +90,7 @@ class Workspace:
         """Whether a user may read or write a model: its owner, an administrator who sees all, or by a grant."""
         if row.user_id == user.id or self.sees_all(user):
             return True
-        return await self.grants.allows(user.id, "model", row.id, permission)
+        return await self.grants.has_access(user.id, "model", row.id, permission)
 
     async def may_change(self, row: ModelRow, user: User) -> bool:
         """Whether a user may change a model: administrators may always."""
@@ -151,7 +151,7 @@ class Workspace:
         if base is not None and (base.arena or "pipe" in base.entry):
             raise BadRequest("Model controls require a server-managed provider model.")
 
-    async def given_grants(self, user: User, wanted: Sequence[Answer | Grant] | None) -> list[WantedGrant]:
+    async def given_grants(self, user: User, wanted: Sequence[Answer | Grant] | None) -> list[RequestedGrant]:
         """Those of the wanted grants that the user may give."""
         return await self.grants.filter_allowed(user.id, user.role, list(wanted or ()), "model")
 
@@ -164,7 +164,7 @@ class Workspace:
         user_id: str,
         current: ModelRow | None,
         *,
-        grants: list[WantedGrant] | None = None,
+        grants: list[RequestedGrant] | None = None,
         version_id: str | None = None,
     ) -> ModelRow:
         """Write a model with a version of it, in the caller's transaction; `version_id` names one to go back to.
@@ -181,7 +181,7 @@ class Workspace:
                 draft.id, first, user_id, draft.base_model_id, draft.name, draft.params, draft.meta, active, now, now
             )
             await store.insert(tx, row)
-            await self.grants.replace(tx, "model", row.id, grants or [])
+            await self.grants.replace_grants(tx, "model", row.id, grants or [])
             return row
         version = current.version_id
         meta = draft.meta
@@ -219,7 +219,7 @@ class Workspace:
         user: User,
         current: ModelRow | None,
         *,
-        grants: list[WantedGrant] | None = None,
+        grants: list[RequestedGrant] | None = None,
         version_id: str | None = None,
     ) -> Answer:
         """Write one model and tell everybody; the model as it is shown.
@@ -239,8 +239,8 @@ class Workspace:
             await self._bus.publish(GrantsChanged("model", model_id))
 
     async def shown(self, row: ModelRow) -> Answer:
-        return row.dump(await self.grants.of("model", row.id))
+        return row.dump(await self.grants.list_grants("model", row.id))
 
     async def all_shown(self, rows: list[ModelRow]) -> list[Answer]:
-        grants = await self.grants.of_many("model", [row.id for row in rows])
+        grants = await self.grants.list_grants_by_resource("model", [row.id for row in rows])
         return [row.dump(grants[row.id]) for row in rows]

@@ -1,37 +1,91 @@
-"""Workspace models: rows of `model` and their lists."""
+"""Rows of `model`: workspace models, and overrides of base models, and lists of them."""
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from typing import Any
 
 import msgspec
 
-from fastback.access.grants import granted
+from fastback.access.grants import build_grant_condition
 from fastback.kit.db import Database, Executor
 from fastback.providers.model_rows import COLUMNS, ModelRow
 
+#: Rows on a page of the list.
 PAGE = 30
+
+_PREFIXED_COLUMNS = ", ".join(f"m.{column.strip()}" for column in COLUMNS.split(","))
 _ORDERS = {"name": "m.name", "created_at": "m.created_at", "updated_at": "m.updated_at"}
-#: SQLite knows the order within a second, too.
-_AS_MADE = {"sqlite": "m.rowid", "postgres": "m.created_at, m.id"}
-_FOUND = " OR ".join(
+#: The order in which models were created; SQLite knows it also within a second.
+_CREATION_ORDER = {"sqlite": "m.rowid", "postgres": "m.created_at, m.id"}
+_MATCHES_QUERY = " OR ".join(
     f"lower({column}) LIKE lower(:query)" for column in ("m.name", "m.base_model_id", "u.name", "u.email", "u.username")
 )
 
+LIST_WORKSPACE_MODELS = f"SELECT {_PREFIXED_COLUMNS} FROM model m WHERE m.base_model_id IS NOT NULL"
+LIST_BASE_MODELS = f"SELECT {_PREFIXED_COLUMNS} FROM model m WHERE m.base_model_id IS NULL"
+LIST_BY_IDS = f"SELECT {COLUMNS} FROM model WHERE id = ANY(:ids)"
+FIND_PROFILE = "SELECT meta, user_id, updated_at FROM model WHERE id = :id"
+INSERT_MODEL = """INSERT INTO model
+        (id, version_id, user_id, base_model_id, name, params, meta, is_active, updated_at, created_at)
+    VALUES (:id, :version_id, :user_id, :base_model_id, :name, :params, :meta, :is_active, :updated_at, :created_at)"""
+UPDATE_MODEL = """UPDATE model SET version_id = :version_id, base_model_id = :base_model_id, name = :name,
+        params = :params, meta = :meta, is_active = :is_active, updated_at = :updated_at
+    WHERE id = :id AND (version_id = :version OR (version_id IS NULL AND CAST(:version AS TEXT) IS NULL))"""
+TOGGLE_MODEL = "UPDATE model SET is_active = NOT is_active, updated_at = :now WHERE id = :id"
+TOUCH_MODEL = "UPDATE model SET updated_at = :now WHERE id = :id"
+DELETE_MODEL = "DELETE FROM model WHERE id = :id"
+DELETE_ALL_MODELS = "DELETE FROM model"
+DELETE_ALL_REVISIONS = "DELETE FROM model_history"
+DELETE_ALL_GRANTS = "DELETE FROM access_grant WHERE resource_type = 'model'"
 
-def _prefixed() -> str:
-    return ", ".join(f"m.{one.strip()}" for one in COLUMNS.split(","))
+
+class ModelProfile(msgspec.Struct):
+    """What the route of a model's picture needs."""
+
+    meta: dict[str, Any] | None
+    user_id: str | None
+    updated_at: int | None
 
 
-def _escaped(text: str) -> str:
+def _escape_like(text: str) -> str:
     for char in "!%_":
         text = text.replace(char, f"!{char}")
     return text
 
 
-async def page(
+@functools.cache
+def _build_page_statements(
+    *,
+    sees_all: bool,
+    has_query: bool,
+    has_tag: bool,
+    owner_operator: str,
+    order: str,
+) -> tuple[str, str]:
+    """Return the statements that count the matching models and that read a page of them.
+
+    `owner_operator` compares a model's owner with the user: `=`, `<>`, or empty for no such condition.
+    """
+    where = ["m.base_model_id IS NOT NULL"]
+    if not sees_all:
+        where.append(f"(m.user_id = :user_id OR {granted('model', 'm.id')})")
+    if has_query:
+        where.append(f"({_MATCHES_QUERY})")
+    if has_tag:
+        where.append("(lower(m.meta) LIKE :tag ESCAPE '!' OR lower(m.meta) LIKE :tag_ascii ESCAPE '!')")
+    if owner_operator:
+        where.append(f"m.user_id {owner_operator} :owner")
+    source = f'FROM model m LEFT JOIN "user" u ON u.id = m.user_id WHERE {" AND ".join(where)}'
+    return (
+        f"SELECT count(*) {source}",
+        f"SELECT {_PREFIXED_COLUMNS} {source} ORDER BY {order} LIMIT {PAGE} OFFSET :skip",
+    )
+
+
+async def list_model_page(
     db: Database,
     *,
     user_id: str,
@@ -44,148 +98,91 @@ async def page(
     direction: str | None,
     page: int,
 ) -> tuple[list[ModelRow], int]:
-    """Workspace models a user may read, 30 a page, and how many there are.
+    """Return a page of the workspace models that a user may read, and how many there are in all.
 
-    Sorted by `order_by`; without it the whole list comes newest first, a part of it in the order in which models were
-    made, as in the reference.
+    Pages have 30 rows and are counted from 1. Without `order_by` the unfiltered list begins with the newest model, a
+    filtered list with the oldest, as in the reference.
     """
-    where = ["m.base_model_id IS NOT NULL"]
     params: dict[str, Any] = {}
     if not sees_all:
-        where.append(f"(m.user_id = :user_id OR {granted('model', 'm.id')})")
         params |= {"user_id": user_id, "group_ids": group_ids, "permission": "read"}
     if query:
-        where.append(f"({_FOUND})")
         params["query"] = f"%{query}%"
     if tag:
-        # Open WebUI writes what is not ASCII as escapes, we as it is.
+        # Open WebUI stores non-ASCII characters as JSON escapes, Fastback stores them as they are.
         plain = msgspec.json.encode(tag.lower()).decode()
-        where.append("(lower(m.meta) LIKE :tag ESCAPE '!' OR lower(m.meta) LIKE :tag_ascii ESCAPE '!')")
-        params["tag"] = f"%{_escaped(plain)}%"
-        params["tag_ascii"] = f"%{_escaped(json.dumps(tag.lower()))}%"
-    if view in ("created", "shared"):
-        where.append("m.user_id = :owner" if view == "created" else "m.user_id <> :owner")
+        params["tag"] = f"%{_escape_like(plain)}%"
+        params["tag_ascii"] = f"%{_escape_like(json.dumps(tag.lower()))}%"
+    owner_operator = {"created": "=", "shared": "<>"}.get(view or "", "")
+    if owner_operator:
         params["owner"] = user_id
-    source = f'FROM model m LEFT JOIN "user" u ON u.id = m.user_id WHERE {" AND ".join(where)}'
-    total = await db.fetch_value("models.count", f"SELECT count(*) {source}", **params)
-    whole = sees_all and not (query or tag or view or order_by or direction)
     if order_by in _ORDERS:
         order = f"{_ORDERS[order_by]} {'ASC' if direction == 'asc' else 'DESC'}, m.id"
+    elif sees_all and not (query or tag or view or order_by or direction):
+        order = "m.created_at DESC, m.id"
     else:
-        order = "m.created_at DESC, m.id" if whole else _AS_MADE[db.dialect]
-    rows = await db.fetch_all(
-        ModelRow,
-        "models.page",
-        f"SELECT {_prefixed()} {source} ORDER BY {order} LIMIT {PAGE} OFFSET :skip",
-        skip=(max(page, 1) - 1) * PAGE,
-        **params,
+        order = _CREATION_ORDER[db.dialect]
+    count_text, page_text = _build_page_statements(
+        sees_all=sees_all, has_query=bool(query), has_tag=bool(tag), owner_operator=owner_operator, order=order
     )
+    total = await db.fetch_value("models.count", count_text, **params)
+    rows = await db.fetch_all(ModelRow, "models.page", page_text, skip=(max(page, 1) - 1) * PAGE, **params)
     return rows, int(total or 0)
 
 
-async def of_kind(db: Executor, *, base: bool) -> list[ModelRow]:
-    """Workspace models, or what administrators said of base models."""
-    condition = "IS NULL" if base else "IS NOT NULL"
-    return await db.fetch_all(
-        ModelRow, "models.of_kind", f"SELECT {_prefixed()} FROM model m WHERE m.base_model_id {condition}"
-    )
+async def list_workspace_models(db: Executor) -> list[ModelRow]:
+    return await db.fetch_all(ModelRow, "models.workspace", LIST_WORKSPACE_MODELS)
 
 
-async def by_ids(db: Executor, ids: list[str]) -> list[ModelRow]:
-    return await db.fetch_all(ModelRow, "models.by_ids", f"SELECT {COLUMNS} FROM model WHERE id = ANY(:ids)", ids=ids)
+async def list_base_models(db: Executor) -> list[ModelRow]:
+    """Return the overrides that administrators stored for base models."""
+    return await db.fetch_all(ModelRow, "models.base", LIST_BASE_MODELS)
 
 
-class Face(msgspec.Struct):
-    """What a model's picture needs."""
-
-    meta: dict[str, Any] | None
-    user_id: str | None
-    updated_at: int | None
+async def list_by_ids(db: Executor, ids: list[str]) -> list[ModelRow]:
+    return await db.fetch_all(ModelRow, "models.by_ids", LIST_BY_IDS, ids=ids)
 
 
-async def face(db: Executor, model_id: str) -> Face | None:
-    return await db.fetch_first(
-        Face, "models.face", "SELECT meta, user_id, updated_at FROM model WHERE id = :id", id=model_id
-    )
+async def find_profile(db: Executor, model_id: str) -> ModelProfile | None:
+    return await db.fetch_first(ModelProfile, "models.profile", FIND_PROFILE, id=model_id)
 
 
-async def insert(tx: Executor, row: ModelRow) -> None:
-    await tx.execute(
-        "models.insert",
-        """INSERT INTO model
-               (id, version_id, user_id, base_model_id, name, params, meta, is_active, updated_at, created_at)
-           VALUES (:id, :version_id, :user_id, :base_model_id, :name, :params, :meta, :is_active, :updated_at,
-               :created_at)""",
-        **_values(row),
-    )
+async def insert_model(tx: Executor, row: ModelRow) -> None:
+    await tx.execute("models.insert", INSERT_MODEL, **_encode_row(row))
 
 
-async def update(tx: Executor, row: ModelRow, *, version: str | None) -> bool:
-    """Write a row whose version is still `version`; whether it was."""
-    values = {key: value for key, value in _values(row).items() if key not in ("user_id", "created_at")}
-    changed = await tx.execute(
-        "models.update",
-        """UPDATE model SET version_id = :version_id, base_model_id = :base_model_id, name = :name, params = :params,
-               meta = :meta, is_active = :is_active, updated_at = :updated_at
-           WHERE id = :id AND (version_id = :version OR (version_id IS NULL AND CAST(:version AS TEXT) IS NULL))""",
-        version=version,
-        **values,
-    )
-    return changed == 1
+async def update_model(tx: Executor, row: ModelRow, *, version: str | None) -> bool:
+    """Update a row if its stored revision is still `version`; return whether it was."""
+    values = {key: value for key, value in _encode_row(row).items() if key not in ("user_id", "created_at")}
+    changed_rows = await tx.execute("models.update", UPDATE_MODEL, version=version, **values)
+    return changed_rows == 1
 
 
-async def toggle(db: Executor, model_id: str) -> None:
-    await db.execute(
-        "models.toggle",
-        "UPDATE model SET is_active = NOT is_active, updated_at = :now WHERE id = :id",
-        id=model_id,
-        now=int(time.time()),
-    )
+async def toggle_model(db: Executor, model_id: str) -> None:
+    """Activate an inactive model, deactivate an active one."""
+    await db.execute("models.toggle", TOGGLE_MODEL, id=model_id, now=int(time.time()))
 
 
-async def touch(tx: Executor, model_id: str) -> None:
-    await tx.execute(
-        "models.touch", "UPDATE model SET updated_at = :now WHERE id = :id", id=model_id, now=int(time.time())
-    )
+async def touch_model(tx: Executor, model_id: str) -> None:
+    """Set the time of a model's last update to now."""
+    await tx.execute("models.touch", TOUCH_MODEL, id=model_id, now=int(time.time()))
 
 
-def _values(row: ModelRow) -> dict[str, Any]:
+def _encode_row(row: ModelRow) -> dict[str, Any]:
+    """Return the columns of a row, JSON as text."""
     values = msgspec.structs.asdict(row)
     values["params"] = msgspec.json.encode(row.params or {}).decode()
     values["meta"] = msgspec.json.encode(row.meta or {}).decode()
     return values
 
 
-async def delete(tx: Executor, model_id: str) -> None:
-    await tx.execute("models.delete_history", "DELETE FROM model_history WHERE model_id = :id", id=model_id)
-    await tx.execute(
-        "models.delete_grants",
-        "DELETE FROM access_grant WHERE resource_type = 'model' AND resource_id = :id",
-        id=model_id,
-    )
-    await tx.execute("models.delete", "DELETE FROM model WHERE id = :id", id=model_id)
+async def delete_model(tx: Executor, model_id: str) -> None:
+    """Delete the row of a model, without its revisions and grants."""
+    await tx.execute("models.delete", DELETE_MODEL, id=model_id)
 
 
-async def delete_all(tx: Executor) -> None:
-    await tx.execute("models.delete_all_history", "DELETE FROM model_history")
-    await tx.execute("models.delete_all_grants", "DELETE FROM access_grant WHERE resource_type = 'model'")
-    await tx.execute("models.delete_all", "DELETE FROM model")
-
-
-class Owner(msgspec.Struct):
-    """Who made a model, as lists show them."""
-
-    id: str
-    name: str
-    role: str
-    email: str
-
-
-async def owners(db: Executor, user_ids: list[str]) -> dict[str, Owner]:
-    rows = await db.fetch_all(
-        Owner,
-        "models.owners",
-        'SELECT id, name, role, email FROM "user" WHERE id = ANY(:ids)',
-        ids=list(set(user_ids)),
-    )
-    return {row.id: row for row in rows}
+async def delete_all_models(tx: Executor) -> None:
+    """Delete all models with their revisions and grants."""
+    await tx.execute("models.delete_all_history", DELETE_ALL_REVISIONS)
+    await tx.execute("models.delete_all_grants", DELETE_ALL_GRANTS)
+    await tx.execute("models.delete_all", DELETE_ALL_MODELS)

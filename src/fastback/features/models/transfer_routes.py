@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from fastback import messages
-from fastback.access.grants import WantedGrant
+from fastback.access.grants import RequestedGrant
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
 from fastback.features.files.uploads import UploadService
@@ -32,7 +32,7 @@ async def export(user: VerifiedUser, workspace: Workspace, ids: list[str] | None
     if ids is not None:
         rows = [row for row in rows if row.id in ids]
     if not workspace.sees_all(user):
-        writable = await workspace.grants.accessible(user.id, "model", [row.id for row in rows], "write")
+        writable = await workspace.grants.filter_accessible_ids(user.id, "model", [row.id for row in rows], "write")
         rows = [row for row in rows if row.user_id == user.id or row.id in writable]
     if ids is not None and {row.id for row in rows} != set(ids):
         raise Forbidden(messages.ACCESS_PROHIBITED)
@@ -93,7 +93,7 @@ class _Import:
         self._existing = existing
         self._writable = writable
 
-    async def take(self, data: Answer) -> tuple[Draft, ModelRow | None, list[WantedGrant]] | None:
+    async def take(self, data: Answer) -> tuple[Draft, ModelRow | None, list[RequestedGrant]] | None:
         """What to write for one model of the file; None for one that is passed over.
 
         Raises:
@@ -160,7 +160,7 @@ async def take_in(data: ImportForm, user: VerifiedUser, workspace: Workspace, up
     await workspace.permitted(user, "workspace.models_import")
     found = [one for one in data.models if _named(one)]
     existing = {row.id: row for row in await store.by_ids(workspace.db, [one["id"] for one in found])}
-    writable = await workspace.grants.accessible(user.id, "model", list(existing), "write")
+    writable = await workspace.grants.filter_accessible_ids(user.id, "model", list(existing), "write")
     importing = _Import(workspace=workspace, uploads=uploads, user=user, existing=existing, writable=writable)
     for one in found:
         taken = await importing.take(one)
@@ -175,7 +175,7 @@ async def replace_all(data: Any, user: AdminUser, workspace: Workspace) -> list[
     """Write these models and delete all others, together or not at all."""
     models = read_copy(data)
     existing = {row.id: row for row in await model_rows.all_rows(workspace.db)}
-    drafts: list[tuple[Draft, ModelRow | None, list[WantedGrant]]] = []
+    drafts: list[tuple[Draft, ModelRow | None, list[RequestedGrant]]] = []
     for model in models:
         row = existing.get(model.id)
         form = ModelForm(model.id, model.name, model.meta, model.params, model.base_model_id, None, model.is_active)

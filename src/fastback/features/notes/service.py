@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from fastback import messages
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.identity import User
 from fastback.config import Config
 from fastback.config.keys.features import NOTES_ENABLE
@@ -20,7 +20,7 @@ from fastback.features.notes.schemas import NoteChange, NoteForm, clean
 from fastback.features.notes.store import Note
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, NotFound, Unauthorized
-from fastback.records.ownership import Ownership
+from fastback.records.access import Ownership
 
 KIND: Final = "note"
 
@@ -59,7 +59,7 @@ class Notes:
         return note
 
     async def shown(self, note: Note, user: User) -> Answer:
-        grants = await self.owned.grants.of(KIND, note.id)
+        grants = await self.owned.grants.list_grants(KIND, note.id)
         return store.answer(note, grants, pinned=await store.is_pinned(self.db, note.id, user.id))
 
     async def create(self, user: User, form: NoteForm) -> Answer:
@@ -67,7 +67,7 @@ class Notes:
         wanted = await self.owned.grants.filter_allowed(user.id, user.role, form.access_grants, KIND)
         async with self.db.transaction() as tx:
             note = await store.insert(tx, user.id, form.title, clean(form.data) or {}, form.meta)
-            grants = await self.owned.grants.replace(tx, KIND, note.id, wanted)
+            grants = await self.owned.grants.replace_grants(tx, KIND, note.id, wanted)
         await self.owned.changed(KIND, note.id)
         await self._tell("created", user, note)
         return store.answer(note, grants, pinned=False)
@@ -146,22 +146,22 @@ class Notes:
 
     async def delete(self, note: Note, user: User) -> None:
         async with self.db.transaction() as tx:
-            await self.owned.grants.remove(tx, KIND, note.id)
+            await self.owned.grants.delete_grants(tx, KIND, note.id)
             await store.delete(tx, note.id)
         await self.owned.changed(KIND, note.id)
         await self._bus.publish(NoteDeleted(note.id))
-        await self._bus.publish(Happened("note.deleted", user, note.id))
+        await self._bus.publish(ActivityEvent("note.deleted", user, note.id))
 
     async def share(self, note: Note, user: User, wanted: list[dict[str, Any]]) -> Answer:
         """Raises: Forbidden, where the user may not share with one of the audiences."""
         await self.owned.share(user, KIND, note.id, wanted)
-        await self._bus.publish(Happened("note.access_updated", user, note.id))
+        await self._bus.publish(ActivityEvent("note.access_updated", user, note.id))
         return await self.shown(note, user)
 
     async def pin(self, note: Note, user: User) -> Answer:
         async with self.db.transaction() as tx:
             pinned = await store.turn_pin(tx, note.id, user.id)
-        await self._bus.publish(Happened("note.pinned" if pinned else "note.unpinned", user, note.id))
+        await self._bus.publish(ActivityEvent("note.pinned" if pinned else "note.unpinned", user, note.id))
         return await self.shown(note, user)
 
     async def may_watch(self, note_id: str, user: User) -> bool:
@@ -172,7 +172,7 @@ class Notes:
         return await self.owned.may_or_admin(user, KIND, head, "read")
 
     async def _tell(self, what: str, user: User, note: Note) -> None:
-        await self._bus.publish(Happened(f"note.{what}", user, note.id, data={"title": note.title}))
+        await self._bus.publish(ActivityEvent(f"note.{what}", user, note.id, data={"title": note.title}))
 
 
 def _file_ids(entries: Any) -> set[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.config import Config
+from fastback.config.keys.interface import UI_ENABLE_USER_WEBHOOKS
 from fastback.features.notifications.targets import NAMES, InvalidTarget, Target, Targets
 from fastback.features.users import store as users
 from fastback.features.webhooks.catalog import catalog
@@ -60,9 +61,9 @@ class Notifications:
 
     def wanted(self, event: str) -> bool:
         """Whether somebody may want to be told of this event."""
-        return event in NAMES and self._config.flag("ui.enable_user_webhooks")
+        return event in NAMES and self._config.flag(UI_ENABLE_USER_WEBHOOKS)
 
-    def happened(self, event: Happened) -> None:
+    def happened(self, event: ActivityEvent) -> None:
         """Start telling whom it concerns."""
         if self.wanted(event.event):
             self._tasks.background(self._tell(message_of(event, "")), awaited=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastback.access.activity import Audience, Happened
+from fastback.access.activity import ActivityEvent, ActivityListeners
 from fastback.config import Config
 from fastback.features.notifications import routes
 from fastback.features.notifications.delivery import Notifications
@@ -24,8 +24,8 @@ async def set_up(services: Services) -> None:
     telling = Notifications(
         targets=targets, poster=services.get(Poster), db=db, config=services.get(Config), tasks=services.get(Tasks)
     )
-    bus.subscribe(Happened, telling.happened)
-    audience = services.get(Audience)
+    bus.subscribe(ActivityEvent, telling.happened)
+    audience = services.get(ActivityListeners)
     audience.add(telling.wanted)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from fastback import messages
 from fastback.access.events import UserChanged
+from fastback.config.keys.auth import WEBHOOK_URL
 from fastback.features.users import store as users
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -90,7 +91,7 @@ class Targets:
         Raises:
             InvalidTarget: there is no such user, or that address may not be called.
         """
-        raw = await users.json_column(self._db, user_id, "settings")
+        raw = await users.find_json_column(self._db, user_id, "settings")
         if raw is None:
             raise InvalidTarget("User not found")
         settings = msgspec.json.decode(raw) or {}
@@ -120,7 +121,7 @@ class Targets:
     def _old_address(settings: Any, rest: dict[str, Any]) -> str:
         page = (settings.get("ui") or {}) if isinstance(settings, dict) else {}
         older = (page.get("notifications") or {}) if isinstance(page, dict) else {}
-        return str(rest.get("webhook_url") or older.get("webhook_url") or "").strip()
+        return str(rest.get(WEBHOOK_URL) or older.get(WEBHOOK_URL) or "").strip()
 
     @staticmethod
     def _is_old(target: Target, url: str) -> bool:
@@ -129,14 +130,14 @@ class Targets:
 
     async def keep(self, user_id: str, known: Known) -> None:
         """Write the targets into the user's settings."""
-        raw = await users.json_column(self._db, user_id, "settings")
+        raw = await users.find_json_column(self._db, user_id, "settings")
         settings = (msgspec.json.decode(raw) if raw is not None else None) or {}
         settings["notifications"] = {
             **known.rest,
             "targets": known.targets,
             **({"default_target_id": known.default_id} if known.default_id is not None else {}),
         }
-        await users.update(self._db, user_id, settings=settings)
+        await users.update_user(self._db, user_id, settings=settings)
         await self._bus.publish(UserChanged(user_id))
 
     async def _made(self, given: Target, existing: Target | None = None) -> Target:

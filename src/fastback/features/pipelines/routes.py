@@ -11,7 +11,7 @@ import msgspec
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.guards import AdminUser
 from fastback.config import Config
 from fastback.config.keys.connections import OPENAI_API_BASE_URLS, OPENAI_API_KEYS, OPENAI_ENABLE
@@ -118,7 +118,7 @@ async def add(data: AddForm, user: AdminUser, config: Config, client: aiohttp.Cl
     """Let the server download and install a pipeline."""
     pipeline = await _asked(config, client, data.urlIdx, "POST", "/pipelines/add", json={"url": data.url})
     event_data = {"url_idx": data.urlIdx, "url": data.url}
-    await bus.publish(Happened("pipeline.added", user, str(pipeline.get("id") or data.url), data=event_data))
+    await bus.publish(ActivityEvent("pipeline.added", user, str(pipeline.get("id") or data.url), data=event_data))
     return pipeline
 
 
@@ -162,7 +162,7 @@ async def upload(request: Request, user: AdminUser, config: Config, client: aioh
         body.add_field("file", upload_form.file.file, filename=name, content_type="application/octet-stream")
         pipeline = await _asked(config, client, upload_form.index, "POST", "/pipelines/upload", data=body)
     event_data = {"url_idx": upload_form.index, "filename": name}
-    await bus.publish(Happened("pipeline.uploaded", user, str(pipeline.get("id") or name), data=event_data))
+    await bus.publish(ActivityEvent("pipeline.uploaded", user, str(pipeline.get("id") or name), data=event_data))
     return pipeline
 
 
@@ -174,7 +174,7 @@ class DeleteForm(msgspec.Struct):
 @router.delete("/delete")
 async def delete(data: DeleteForm, user: AdminUser, config: Config, client: aiohttp.ClientSession, bus: Bus) -> Answer:
     result = await _asked(config, client, data.urlIdx, "DELETE", "/pipelines/delete", json={"id": data.id})
-    await bus.publish(Happened("pipeline.deleted", user, data.id, data={"url_idx": data.urlIdx}))
+    await bus.publish(ActivityEvent("pipeline.deleted", user, data.id, data={"url_idx": data.urlIdx}))
     return result
 
 
@@ -212,7 +212,7 @@ async def update_valves(
 ) -> Answer:
     path = f"/{_segment(pipeline_id)}/valves/update"
     valves = await _asked(config, client, urlIdx, "POST", path, json=data)
-    await bus.publish(Happened("pipeline.valves_updated", user, pipeline_id, data={"url_idx": urlIdx}))
+    await bus.publish(ActivityEvent("pipeline.valves_updated", user, pipeline_id, data={"url_idx": urlIdx}))
     return valves
 
 

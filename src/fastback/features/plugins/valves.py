@@ -87,15 +87,15 @@ class Valves:
     # -- each user's own ------------------------------------------------------------------------------------------
 
     async def of_user(self, table: Kind, plugin_id: str, user_id: str) -> Values:
-        kept = _settings(await users.json_column(self._db, user_id, "settings"))
+        kept = _settings(await users.find_json_column(self._db, user_id, "settings"))
         return self.opened(_below(kept, f"{table}s", "valves").get(plugin_id))
 
     async def store_of_user(self, table: Kind, plugin_id: str, user_id: str, values: Values) -> None:
         async with self._db.transaction() as tx:
-            kept = _settings(await users.json_column(tx, user_id, "settings"))
+            kept = _settings(await users.find_json_column(tx, user_id, "settings"))
             place = f"{table}s"
             own = {**_below(kept, place, "valves"), plugin_id: self.sealed(values)}
-            await users.update(tx, user_id, settings={**kept, place: {**_below(kept, place), "valves": own}})
+            await users.update_user(tx, user_id, settings={**kept, place: {**_below(kept, place), "valves": own}})
         await self._bus.publish(UserChanged(user_id))
 
 

@@ -29,7 +29,7 @@ async def one(prompt_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
     row = await store.find_prompt(owned.db, prompt_id)
     if row is None or not await owned.may_or_admin(user, KIND, row, "read"):
         raise NotFound()
-    prompt = store.serialize_prompt(row, await owned.grants.of(KIND, prompt_id))
+    prompt = store.serialize_prompt(row, await owned.grants.list_grants(KIND, prompt_id))
     return {**prompt, "user": None, "write_access": await owned.may(user, KIND, row, "write")}
 
 
@@ -72,7 +72,7 @@ async def delete(prompt_id: str, user: VerifiedUser, owned: Ownership) -> bool:
     await service.found(owned, prompt_id, user, "write")
     async with owned.db.transaction() as tx:
         await service.versions.remove_all(tx, prompt_id)
-        await owned.grants.remove(tx, KIND, prompt_id)
+        await owned.grants.delete_grants(tx, KIND, prompt_id)
         await store.delete_prompt(tx, prompt_id)
     await owned.changed(KIND, prompt_id)
     return True

@@ -48,7 +48,7 @@ async def shown(owned: Ownership, prompt_id: str) -> Answer:
     row = await store.find_prompt(owned.db, prompt_id)
     if row is None:
         raise NotFound()
-    return store.serialize_prompt(row, await owned.grants.of(KIND, prompt_id))
+    return store.serialize_prompt(row, await owned.grants.list_grants(KIND, prompt_id))
 
 
 def _snapshot(form: PromptForm, tags: list[str], grants: list[Grant]) -> Snapshot:
@@ -85,7 +85,7 @@ async def create(owned: Ownership, user: User, form: PromptForm) -> Answer:
                 meta=form.meta or {},
                 tags=tags,
             )
-            grants = await owned.grants.replace(tx, KIND, prompt_id, allowed_grants)
+            grants = await owned.grants.replace_grants(tx, KIND, prompt_id, allowed_grants)
             revision_id = await versions.add(
                 tx,
                 prompt_id,
@@ -133,7 +133,7 @@ async def change(owned: Ownership, user: User, row: Prompt, form: PromptForm) ->
         fields |= {name: value for name in ("data", "meta") if (value := getattr(form, name))}
         if form.tags is not None:
             fields["tags"] = form.tags
-    grants = await owned.grants.of(KIND, row.id)
+    grants = await owned.grants.list_grants(KIND, row.id)
     tags = form.tags if form.tags is not None else old_tags
     try:
         async with owned.db.transaction() as tx:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 import msgspec
 
 from fastback import messages
-from fastback.access.grants import granted
+from fastback.access.grants import build_grant_condition
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.features.files.access import FileAccess
@@ -21,7 +21,7 @@ from fastback.kit.http.errors import Forbidden
 from fastback.settings import Settings
 
 _SAFE = re.compile(r"[A-Za-z0-9_-]{1,255}")
-_KNOWLEDGE = f"""SELECT k.id, CASE WHEN k.user_id = :user_id OR {granted("knowledge", "k.id")} THEN 1 ELSE 0 END
+_KNOWLEDGE = f"""SELECT k.id, CASE WHEN k.user_id = :user_id OR {build_grant_condition("knowledge", "k.id")} THEN 1 ELSE 0 END
     FROM knowledge k WHERE k.id = ANY(:ids)"""
 
 
@@ -101,7 +101,7 @@ class CollectionAccess:
             _KNOWLEDGE,
             ids=list(ids),
             user_id=user.id,
-            group_ids=await self._permissions.group_ids(user.id),
+            group_ids=await self._permissions.list_group_ids(user.id),
             permission=permission,
         )
         return {row.id: bool(row.is_open) for row in rows}

@@ -13,7 +13,7 @@ import msgspec
 from starlette.requests import Request
 
 from fastback import messages
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.bus import Bus
@@ -53,7 +53,7 @@ async def process_text(
     except RetrievalError as error:
         raise BadRequest(str(error)) from error
     about = {"name": data.name, "content_preview": data.content[:300]}
-    await bus.publish(Happened("retrieval.content.processed", user, collection, "retrieval.collection", about))
+    await bus.publish(ActivityEvent("retrieval.content.processed", user, collection, "retrieval.collection", about))
     return {"status": True, "collection_name": collection, "content": data.content}
 
 
@@ -82,7 +82,7 @@ async def delete(data: DeleteForm, user: AdminUser, db: Database, store: VectorS
         log.exception("nothing was deleted from %s", data.collection_name)
         return {"status": False}
     await bus.publish(
-        Happened("retrieval.collection.deleted", user, data.collection_name, data={"file_id": data.file_id})
+        ActivityEvent("retrieval.collection.deleted", user, data.collection_name, data={"file_id": data.file_id})
     )
     return {"status": True}
 
@@ -95,14 +95,14 @@ async def reset_store(user: AdminUser, db: Database, store: VectorStore, bus: Bu
         await tx.execute("retrieval.grants", "DELETE FROM access_grant WHERE resource_type = 'knowledge'")
         for table in ("knowledge_file", "knowledge_directory", "knowledge"):
             await tx.execute(f"retrieval.reset_{table}", f"DELETE FROM {table}")
-    await bus.publish(Happened("retrieval.vector_db.reset", user, "default"))
+    await bus.publish(ActivityEvent("retrieval.vector_db.reset", user, "default"))
 
 
 @router.post("/reset/uploads")
 async def reset_uploads(user: AdminUser, settings: Settings, bus: Bus) -> bool:
     """Delete what was uploaded; the records stay."""
     await asyncio.to_thread(_empty, settings.upload_path)
-    await bus.publish(Happened("retrieval.uploads.reset", user, "all", "file.uploads"))
+    await bus.publish(ActivityEvent("retrieval.uploads.reset", user, "all", "file.uploads"))
     return True
 
 

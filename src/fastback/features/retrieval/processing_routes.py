@@ -10,7 +10,7 @@ import msgspec
 from starlette.requests import Request
 
 from fastback import messages
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.files import store
@@ -182,5 +182,7 @@ async def process_batch(
     await batch.save(data.collection_name, build_request_context(request, user))
     done = sum(one.status == "completed" for one in batch.results)
     told = {"count": done, "errors": len(batch.errors)}
-    await bus.publish(Happened("retrieval.content.processed", user, data.collection_name, "retrieval.collection", told))
+    await bus.publish(
+        ActivityEvent("retrieval.content.processed", user, data.collection_name, "retrieval.collection", told)
+    )
     return {"results": batch.results, "errors": batch.errors}

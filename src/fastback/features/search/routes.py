@@ -10,6 +10,7 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.keys.features import NOTES_ENABLE
 from fastback.features.chats.search.service import ChatSearch
 from fastback.features.search import store
 from fastback.features.search.service import Question, WorkspaceSearch, below
@@ -21,7 +22,7 @@ router = Router("/api/v1")
 
 async def _kinds(user: User, config: Config, permissions: Permissions) -> list[str]:
     kinds = ["chat"]
-    if config.flag("notes.enable") and (user.is_admin or await permissions.has(user.id, "features.notes")):
+    if config.flag(NOTES_ENABLE) and (user.is_admin or await permissions.has(user.id, "features.notes")):
         kinds.append("note")
     return kinds
 
@@ -39,7 +40,7 @@ async def search(
     scope: Annotated[str, Meta(max_length=200)] = "",
     page: Annotated[int, Meta(ge=1, le=100_000)] = 1,
 ) -> dict[str, Any]:
-    groups = await permissions.group_ids(user.id)
+    groups = await permissions.list_group_ids(user.id)
     folders = await store.folders(db, user.id, groups)
     kinds = await _kinds(user, config, permissions)
     scopes = [{"id": f"folder:{folder.id}", "name": folder.name, "kind": "folder"} for folder in folders]

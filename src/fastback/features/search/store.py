@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.grants import granted
+from fastback.access.grants import build_grant_condition
 from fastback.features.chats.search.searchable_text import SEARCHED
 from fastback.features.search.words import like, terms_of
 from fastback.kit.db import Database, Executor
@@ -48,7 +48,7 @@ async def folders(db: Executor, user_id: str, group_ids: list[str]) -> list[Fold
         Folder,
         "search.folders",
         f"""WITH RECURSIVE seen(id) AS (
-                SELECT f.id FROM folder f WHERE f.user_id = :user_id OR {granted("folder", "f.id")}
+                SELECT f.id FROM folder f WHERE f.user_id = :user_id OR {build_grant_condition("folder", "f.id")}
                 UNION
                 SELECT f.id FROM folder f JOIN seen s ON f.parent_id = s.id)
             SELECT f.id, f.name, f.parent_id, EXISTS (SELECT 1 FROM access_grant g WHERE g.resource_type = 'folder'
@@ -164,7 +164,7 @@ async def notes(
 ) -> list[Note]:
     """Notes a person wrote or was granted."""
     content = _CONTENT[db.dialect]
-    where = [f"(t.user_id = :user_id OR {granted('note', 't.id')})"]
+    where = [f"(t.user_id = :user_id OR {build_grant_condition('note', 't.id')})"]
     params: dict[str, Any] = {}
     for place, term in enumerate(terms_of(query)):
         holds = "lower({text}) LIKE :{name} ESCAPE '\\'"

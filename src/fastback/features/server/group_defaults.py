@@ -13,10 +13,10 @@ async def group_default_models(
     user: User, permissions: Permissions, db: Database, registry: ModelRegistry
 ) -> str | None:
     """Those of them that the user may choose, separated by commas; None where no group says anything of use."""
-    ids = await permissions.group_ids(user.id)
+    ids = await permissions.list_group_ids(user.id)
     if not ids:
         return None
-    chosen, _ = defaults.resolve(await defaults.opinions(db, ids))
+    chosen, _ = defaults.resolve_default_models(await defaults.list_group_models(db, ids))
     if not chosen:
         return None
     meta = {model.id: (model.entry.get("info") or {}).get("meta") or {} for model in await registry.visible(user)}

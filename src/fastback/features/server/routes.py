@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from fastback import REFERENCE_VERSION
-from fastback.access.guards import VerifiedUser, token_of
-from fastback.access.identity import Identities
+from fastback.access.guards import VerifiedUser, read_token
+from fastback.access.identity import IdentityResolver
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.keys.auth import WEBUI_URL
 from fastback.features.auths import store as auths
 from fastback.features.server import documents
 from fastback.features.server.group_defaults import group_default_models
@@ -56,7 +57,7 @@ class ConfigBodies:
 @router.get("/api/config")
 async def config(
     request: Request,
-    identities: Identities,
+    identities: IdentityResolver,
     bodies: ConfigBodies,
     db: Database,
     settings: Settings,
@@ -64,10 +65,10 @@ async def config(
     permissions: Permissions,
     registry: ModelRegistry,
 ) -> JsonBytes | dict[str, Any]:
-    token = token_of(request)
-    identity = identities.recall(token) if token else None
+    token = read_token(request)
+    identity = identities.find_cached(token) if token else None
     if identity is None and token and not token.startswith("sk-"):
-        identity = await identities.optional(token, "/api/config")
+        identity = await identities.find(token, "/api/config")
     if identity is not None:
         user = identity.user
         chosen = None
@@ -94,7 +95,7 @@ async def updates(user: VerifiedUser) -> dict[str, str]:
 async def usage(user: VerifiedUser, usage: Usage, db: Database, settings: Settings) -> dict[str, Any]:
     if not settings.enable_public_active_users_count and not user.is_admin:
         raise Forbidden("Access denied. Only administrators can view usage statistics.")
-    return {"model_ids": usage.models_in_use(), "user_count": await users.active_count(db)}
+    return {"model_ids": usage.models_in_use(), "user_count": await users.count_active_users(db)}
 
 
 @router.get("/health")
@@ -123,7 +124,7 @@ async def page_manifest(settings: Settings, client: aiohttp.ClientSession) -> An
 
 @router.get("/opensearch.xml")
 async def page_search(settings: Settings, config: Config) -> Response:
-    text = documents.opensearch(settings.webui_name, config.text("webui.url"))
+    text = documents.opensearch(settings.webui_name, config.text(WEBUI_URL))
     return Response(text, media_type="application/xml")
 
 

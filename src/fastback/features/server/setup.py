@@ -18,7 +18,7 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `ConfigBodies`, `Changelog`, `Usage` and `Readiness`."""
+    """Add `ConfigBodies`, `Changelog`, `UsageStatistics` and `Readiness`."""
     settings = services.get(Settings)
     bodies = ConfigBodies(settings, services.get(Config))
     path = fetch.location(cache=Path(settings.fastback_cache_dir) if settings.fastback_cache_dir else None)

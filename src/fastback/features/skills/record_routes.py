@@ -15,7 +15,7 @@ from fastback.features.skills import service, store
 from fastback.features.skills.schemas import AccessForm, CloneForm, SkillData, SkillForm, SkillMeta
 from fastback.features.skills.service import KIND, versions
 from fastback.kit.http import NotFound, Router
-from fastback.records.ownership import Ownership
+from fastback.records.access import Ownership
 
 router = Router("/api/v1/skills")
 
@@ -31,7 +31,7 @@ async def create(data: SkillForm, user: VerifiedUser, owned: Ownership) -> Answe
 async def one(id: str, user: VerifiedUser, owned: Ownership) -> Answer:
     row = await service.allowed(owned, id, user, "read", messages.ACCESS_PROHIBITED)
     return {
-        **store.answer(row, await owned.grants.of(KIND, id)),
+        **store.answer(row, await owned.grants.list_grants(KIND, id)),
         "user": None,
         "write_access": await owned.may(user, KIND, row, "write"),
         "content": await store.instructions(owned.db, id),
@@ -63,7 +63,7 @@ async def toggle(id: str, user: VerifiedUser, owned: Ownership) -> Answer:
 async def delete(id: str, user: VerifiedUser, owned: Ownership) -> bool:
     await service.allowed(owned, id, user, "write", messages.UNAUTHORIZED)
     async with owned.db.transaction(long=True) as tx:
-        await owned.grants.remove(tx, KIND, id)
+        await owned.grants.delete_grants(tx, KIND, id)
         await versions.remove_all(tx, id)
         await store.delete(tx, id)
     await owned.changed(KIND, id)

@@ -19,8 +19,8 @@ from fastback.features.skills.schemas import SkillFile, SkillForm, SkillMeta
 from fastback.features.skills.store import Fields, Skill
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
-from fastback.records.ownership import Ownership
-from fastback.records.revisions import FullVersion, Snapshot, Versions
+from fastback.records.access import Ownership
+from fastback.records.revision_store import FullVersion, Snapshot, Versions
 
 KIND: Final = "skill"
 versions = Versions(KIND)
@@ -144,7 +144,7 @@ async def create(owned: Ownership, user: User, form: SkillForm) -> str:
             first = await versions.add(tx, skill_id, kept, user.id, parent_id=None, message=form.commit_message)
             active = True if form.is_active is UNSET else form.is_active
             await store.insert(tx, skill_id, user.id, kept, version_id=first, is_active=active)
-            await owned.grants.replace(tx, KIND, skill_id, wanted)
+            await owned.grants.replace_grants(tx, KIND, skill_id, wanted)
     except (ValueError, IntegrityError):
         raise BadRequest(_NOT_MADE) from None
     await owned.changed(KIND, skill_id)
@@ -239,7 +239,7 @@ async def brief(owned: Ownership, skill_id: str) -> Fields:
     row = await store.get(owned.db, skill_id)
     if row is None:
         raise NotFound()
-    return store.answer(row, await owned.grants.of(KIND, skill_id))
+    return store.answer(row, await owned.grants.list_grants(KIND, skill_id))
 
 
 async def full(owned: Ownership, skill_id: str) -> Fields:
@@ -247,4 +247,4 @@ async def full(owned: Ownership, skill_id: str) -> Fields:
     row = await store.get(owned.db, skill_id)
     if row is None:
         raise NotFound()
-    return store.full(row, await _content(owned, skill_id), await owned.grants.of(KIND, skill_id))
+    return store.full(row, await _content(owned, skill_id), await owned.grants.list_grants(KIND, skill_id))

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from yarl import URL
 
-from fastback.access.guards import VerifiedUser, token_of
+from fastback.access.guards import VerifiedUser, read_token
 from fastback.access.identity import User
 from fastback.features.terminals import servers
 from fastback.features.terminals.servers import Connection, Refused, Terminals
@@ -142,7 +142,7 @@ def _session(connection: Connection, session_id: str) -> dict[str, str]:
 
 def _credentials(connection: Connection, request: Request) -> dict[str, str]:
     """The connection's key, or the user's own session; the user's cookies where the connection says so."""
-    token = {"bearer": connection.get("key"), "session": token_of(request)}.get(connection.get("auth_type", "bearer"))
+    token = {"bearer": connection.get("key"), "session": read_token(request)}.get(connection.get("auth_type", "bearer"))
     headers = {"Authorization": f"Bearer {token.strip()}"} if token and token.strip() else {}
     if connection.get("forward_cookies") and "cookie" in request.headers:
         headers["Cookie"] = request.headers["cookie"]

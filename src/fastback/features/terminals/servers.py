@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.keys.connections import TERMINAL_SERVER_CONNECTIONS
 from fastback.features.chats.chat_ids import is_stored
 from fastback.providers.server_access import opens
 from fastback.settings import Settings
@@ -43,13 +44,13 @@ class Terminals:
         self._permissions = permissions
 
     def _all(self) -> list[Connection]:
-        return [one for one in self._config.items("terminal_server.connections") if isinstance(one, dict)]
+        return [one for one in self._config.items(TERMINAL_SERVER_CONNECTIONS) if isinstance(one, dict)]
 
     async def usable(self, user: User) -> list[Connection]:
         """Those that the user may use."""
         if not self._settings.enable_tool_servers:
             return []
-        groups = await self._permissions.group_ids(user.id)
+        groups = await self._permissions.list_group_ids(user.id)
         return [one for one in self._all() if one.get("enabled", True) and opens(one, user, groups, self._settings)]
 
     async def open(self, server_id: str, user: User) -> Connection:
@@ -65,7 +66,7 @@ class Terminals:
             raise Refused(404, 4004, f"Terminal server '{server_id}' not found")
         if not found.get("enabled", True):
             raise Refused(403, 4003, "Terminal server disabled")
-        if not opens(found, user, await self._permissions.group_ids(user.id), self._settings):
+        if not opens(found, user, await self._permissions.list_group_ids(user.id), self._settings):
             raise Refused(403, 4003, "Access denied")
         return found
 

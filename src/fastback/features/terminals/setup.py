@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 
-from fastback.access.identity import Identities
+from fastback.access.identity import IdentityResolver
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.terminals import routes
@@ -25,7 +25,7 @@ async def set_up(services: Services) -> None:
     services.add(
         TerminalSocket,
         TerminalSocket(
-            identities=services.get(Identities),
+            identities=services.get(IdentityResolver),
             terminals=terminals,
             client=client,
             settings=settings,

@@ -14,8 +14,8 @@ from urllib.parse import quote, urlencode
 import aiohttp
 import msgspec
 
-from fastback.access.activity import Happened
-from fastback.access.identity import Identities, User
+from fastback.access.activity import ActivityEvent
+from fastback.access.identity import IdentityResolver, User
 from fastback.features.terminals import servers
 from fastback.features.terminals.servers import Connection, Refused, Terminals
 from fastback.kit.bus import Bus
@@ -39,7 +39,7 @@ class TerminalSocket:
     def __init__(
         self,
         *,
-        identities: Identities,
+        identities: IdentityResolver,
         terminals: Terminals,
         client: aiohttp.ClientSession,
         settings: Settings,
@@ -81,7 +81,7 @@ class TerminalSocket:
 
     async def _allowed(self, server_id: str, token: str) -> tuple[User, Connection]:
         """Raises: Refused."""
-        identity = await self._identities.optional(token, PATH)
+        identity = await self._identities.find(token, PATH)
         if identity is None or not identity.user.is_verified:
             raise Refused(401, 4001, "Invalid token")
         try:
@@ -92,7 +92,7 @@ class TerminalSocket:
         return identity.user, connection
 
     async def _tell(self, event: str, user: User, session_id: str, data: dict[str, Any]) -> None:
-        await self._bus.publish(Happened(event, user, session_id, "terminal.session", data))
+        await self._bus.publish(ActivityEvent(event, user, session_id, "terminal.session", data))
 
     async def _pass_on(
         self, upstream: aiohttp.ClientWebSocketResponse, server_id: str, token: str, receive: Receive, send: Send

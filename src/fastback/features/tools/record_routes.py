@@ -37,7 +37,7 @@ async def export(user: VerifiedUser, tools: Tools, catalog: Catalog) -> list[Ans
     if not await tools.owned.permitted(user, "workspace.tools_export"):
         raise Unauthorized(messages.UNAUTHORIZED)
     rows, _ = await catalog.rows(Tool, user, resource=KIND, columns=COLUMNS, table="tool", permission="write")
-    grants = await catalog.grants.of_many(KIND, [row.id for row in rows])
+    grants = await catalog.grants.list_grants_by_resource(KIND, [row.id for row in rows])
     return [store.full(row, grants[row.id]) for row in rows]
 
 
@@ -61,7 +61,7 @@ async def one(id: str, user: VerifiedUser, tools: Tools) -> Answer:
     if not await tools.owned.may_or_admin(user, KIND, row, "read"):
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     may_write = await tools.owned.may(user, KIND, row, "write")
-    shown = store.brief(row, await tools.owned.grants.of(KIND, id))
+    shown = store.brief(row, await tools.owned.grants.list_grants(KIND, id))
     code = {"content": row.content} if may_write else {}
     return {**shown, "user": None, "write_access": may_write, **code, "specs": row.specs}
 

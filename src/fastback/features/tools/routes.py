@@ -82,7 +82,7 @@ async def _servers(
     """The tool servers a user may use: those that speak OpenAPI and answer, then those that speak MCP."""
     if not settings.enable_tool_servers:
         return []
-    groups = await catalog.permissions.group_ids(user.id)
+    groups = await catalog.permissions.list_group_ids(user.id)
     found = [
         _server(f"server:{one.id}", one.title, one.description)
         for one in await known.all()

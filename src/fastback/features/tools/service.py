@@ -17,8 +17,8 @@ from fastback.features.tools.store import Tool
 from fastback.kit.bus import Bus
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, NotFound, Unauthorized
-from fastback.records.ownership import Ownership
-from fastback.records.revisions import Snapshot, Versions
+from fastback.records.access import Ownership
+from fastback.records.revision_store import Snapshot, Versions
 
 KIND: Final = "tool"
 versions = Versions(KIND)
@@ -112,11 +112,11 @@ class Tools:
             async with self.db.transaction() as tx:
                 first = await versions.add(tx, tool_id, kept, user.id, parent_id=None, message=form.commit_message)
                 await store.insert(tx, tool_id, user.id, **fields, version_id=first)
-                await self.owned.grants.replace(tx, KIND, tool_id, wanted)
+                await self.owned.grants.replace_grants(tx, KIND, tool_id, wanted)
         except (PluginFailed, IntegrityError):
             raise BadRequest(messages.default("Error creating tool")) from None
         await self._changed(tool_id)
-        return store.brief(await self._again(tool_id), await self.owned.grants.of(KIND, tool_id))
+        return store.brief(await self._again(tool_id), await self.owned.grants.list_grants(KIND, tool_id))
 
     async def change(self, user: User, row: Tool, form: PluginForm, *, version_id: str | None = None) -> Fields:
         """Write a tool anew, with a version of it where name, code or meta changed; `version_id` names one to go back
@@ -158,7 +158,7 @@ class Tools:
 
     async def delete(self, tool_id: str) -> None:
         async with self.db.transaction() as tx:
-            await self.owned.grants.remove(tx, KIND, tool_id)
+            await self.owned.grants.delete_grants(tx, KIND, tool_id)
             await versions.remove_all(tx, tool_id)
             await store.delete(tx, tool_id)
         await self._changed(tool_id)
@@ -167,7 +167,7 @@ class Tools:
 
     async def shown(self, tool_id: str) -> Fields:
         """A tool with its code, as it is now. Raises: NotFound, when it has just been deleted."""
-        return store.full(await self._again(tool_id), await self.owned.grants.of(KIND, tool_id))
+        return store.full(await self._again(tool_id), await self.owned.grants.list_grants(KIND, tool_id))
 
     async def _again(self, tool_id: str) -> Tool:
         row = await store.get(self.db, tool_id)

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 from starlette.requests import Request
 
-from fastback.access.guards import VerifiedUser, token_of
+from fastback.access.guards import VerifiedUser, read_token
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.tools.mcp import McpFailed, McpSession
@@ -62,11 +62,11 @@ async def specs(
     server = (
         _server(config, id.removeprefix(PREFIX)) if id.startswith(PREFIX) and settings.enable_tool_servers else None
     )
-    if server is None or not opens(server, user, await permissions.group_ids(user.id), settings):
+    if server is None or not opens(server, user, await permissions.list_group_ids(user.id), settings):
         raise NotFound("Tool not found")
     if server.get("auth_type") in OAUTH:
         raise Unauthorized("Auth required")
-    headers = await server_headers(server, user, token_of(request), permissions)
+    headers = await server_headers(server, user, read_token(request), permissions)
     try:
         async with (
             asyncio.timeout(PATIENCE),

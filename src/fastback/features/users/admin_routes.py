@@ -11,14 +11,14 @@ import msgspec
 from fastback import messages
 from fastback.access.events import SessionsRevoked, UserChanged, UserDeleted
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.access.passwords import Passwords
+from fastback.access.passwords import PasswordHasher
 from fastback.features.auths import store as auths
 from fastback.features.groups import store as groups
-from fastback.features.groups.effective_access import Part, reach
-from fastback.features.groups.schemas import Named
+from fastback.features.groups.effective_access import AccessibleItems, list_effective_access
+from fastback.features.groups.schemas import NamedItem
 from fastback.features.users import admin_store, store
 from fastback.features.users.admin_store import Info, NamedGroup, Question
-from fastback.features.users.pictures import check_picture
+from fastback.features.users.pictures import require_valid_picture
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, NotFound, Router
@@ -29,7 +29,7 @@ router = Router("/api/v1/users")
 PAGE = 30
 
 
-class WithGroups(store.Listed):
+class WithGroups(store.UserRecord):
     group_ids: list[str]
 
 
@@ -56,8 +56,8 @@ async def page(
     return UserPage([WithGroups(**_fields(row), group_ids=groups[row.id]) for row in rows], total)
 
 
-def _fields(row: store.Listed) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in store.Listed.__struct_fields__}
+def _fields(row: store.UserRecord) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in store.UserRecord.__struct_fields__}
 
 
 class InfoPage(msgspec.Struct):
@@ -128,7 +128,7 @@ class Whole(msgspec.Struct):
 
 @router.get("/{user_id}")
 async def whole(user_id: str, user: AdminUser, db: Database) -> Whole:
-    found = await store.get(db, user_id)
+    found = await store.find_user(db, user_id)
     if found is None:
         raise BadRequest(messages.USER_NOT_FOUND)
     return Whole(
@@ -153,11 +153,11 @@ async def update(
     data: UpdateUser,
     user: AdminUser,
     db: Database,
-    passwords: Passwords,
+    passwords: PasswordHasher,
     settings: Settings,
     bus: Bus,
-) -> store.Listed:
-    check_picture(data.profile_image_url, settings)
+) -> store.UserRecord:
+    require_valid_picture(data.profile_image_url, settings)
     if await admin_store.first_admin(db) == user_id and (user.id != user_id or data.role not in (None, "admin")):
         raise Forbidden(messages.ACTION_PROHIBITED)
     known = await _user(db, user_id)
@@ -165,14 +165,14 @@ async def update(
     if email not in (None, known.email) and await auths.email_taken(db, email or ""):
         raise BadRequest(messages.EMAIL_TAKEN)
     if data.password:
-        passwords.check(data.password)
+        passwords.require_valid(data.password)
         await auths.set_password(db, user_id, await passwords.hash(data.password))
     if email is not None:
         await auths.set_email(db, user_id, email)
     wanted = {"role": data.role, "name": data.name, "email": email, "profile_image_url": data.profile_image_url}
     fields = {name: value for name, value in wanted.items() if value is not None}
     if fields:
-        await store.update(db, user_id, **fields)
+        await store.update_user(db, user_id, **fields)
     if data.password or fields.get("role", known.role) != known.role:
         # After a change of role the token counts on, but what stands open is opened anew.
         await bus.publish(SessionsRevoked(user_id))
@@ -180,8 +180,8 @@ async def update(
     return await _user(db, user_id)
 
 
-async def _user(db: Database, user_id: str) -> store.Listed:
-    found = await store.get(db, user_id)
+async def _user(db: Database, user_id: str) -> store.UserRecord:
+    found = await store.find_user(db, user_id)
     if found is None:
         raise BadRequest(messages.USER_NOT_FOUND)
     return found
@@ -189,7 +189,7 @@ async def _user(db: Database, user_id: str) -> store.Listed:
 
 @router.post("/{user_id}/sessions/revoke")
 async def revoke(user_id: str, user: AdminUser, db: Database, bus: Bus) -> bool:
-    if not await store.exists(db, user_id):
+    if not await store.has_user(db, user_id):
         raise NotFound("User not found.")
     if await admin_store.first_admin(db) == user_id and user.id != user_id:
         raise Forbidden(messages.ACTION_PROHIBITED)
@@ -240,11 +240,11 @@ async def joined_groups(
 class UserPreview(msgspec.Struct):
     """What a user may use."""
 
-    user: Named
-    groups: list[Named]
-    models: Part
-    knowledge: Part
-    tools: Part
+    user: NamedItem
+    groups: list[NamedItem]
+    models: AccessibleItems
+    knowledge: AccessibleItems
+    tools: AccessibleItems
 
 
 @router.get("/{user_id}/preview")
@@ -253,6 +253,6 @@ async def preview(user_id: str, user: AdminUser, db: Database) -> UserPreview:
     if found is None:
         raise NotFound(messages.USER_NOT_FOUND)
     member_of = await groups.of_user(db, user_id, inherited=True)
-    open_to = await reach(db, user_id=user_id, group_ids=[group.id for group in member_of])
-    named = [Named(group.id, group.name) for group in member_of]
-    return UserPreview(Named(found.id, found.name), named, open_to.models, open_to.knowledge, open_to.tools)
+    open_to = await list_effective_access(db, user_id=user_id, group_ids=[group.id for group in member_of])
+    named = [NamedItem(group.id, group.name) for group in member_of]
+    return UserPreview(NamedItem(found.id, found.name), named, open_to.models, open_to.knowledge, open_to.tools)

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from fastback.features.auths.store import FIRST_USER
-from fastback.features.users.store import COLUMNS, Listed, shown
+from fastback.features.users.store import COLUMNS, UserRecord, complete_user
 from fastback.kit.db import Database, Executor
 
 R = TypeVar("R")
@@ -61,10 +61,10 @@ async def _page(db: Executor, row: type[R], name: str, columns: str, question: Q
     return rows, int(total or 0)
 
 
-async def page(db: Executor, question: Question) -> tuple[list[Listed], int]:
+async def page(db: Executor, question: Question) -> tuple[list[UserRecord], int]:
     """A page of users, and how many there are in all."""
-    rows, total = await _page(db, Listed, "users.page", COLUMNS, question)
-    return [shown(row) for row in rows], total
+    rows, total = await _page(db, UserRecord, "users.page", COLUMNS, question)
+    return [complete_user(row) for row in rows], total
 
 
 class Info(msgspec.Struct, kw_only=True):

@@ -13,6 +13,9 @@ from fastback.access.events import UserChanged
 from fastback.access.guards import VerifiedUser
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.keys.auth import WEBHOOK_URL
+from fastback.config.keys.features import USERS_ENABLE_STATUS
+from fastback.config.keys.interface import UI_DEFAULT_INTERFACE_SETTINGS
 from fastback.features.users import store
 from fastback.features.users.interface_fields import INTERFACE_FIELDS
 from fastback.kit.bus import Bus
@@ -47,8 +50,8 @@ def merged_ui(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 async def settings(
     user: VerifiedUser, db: Database, config: Config, raw: bool = False
 ) -> JsonBytes | dict[str, Any] | None:
-    stored = await store.json_column(db, user.id, "settings")
-    defaults = config.table("ui.default_interface_settings")
+    stored = await store.find_json_column(db, user.id, "settings")
+    defaults = config.table(UI_DEFAULT_INTERFACE_SETTINGS)
     if raw or not defaults:
         if stored is not None and b'"ui"' in bytes(stored):
             return JsonBytes(bytes(stored))
@@ -82,7 +85,7 @@ async def _allowed(data: dict[str, Any], user_id: str, permissions: Permissions)
         data.pop("notifications", None)
         notifications = ui.get("notifications") if isinstance(ui, dict) else None
         if isinstance(notifications, dict) and isinstance(ui, dict):
-            ui["notifications"] = {key: one for key, one in notifications.items() if key != "webhook_url"}
+            ui["notifications"] = {key: one for key, one in notifications.items() if key != WEBHOOK_URL}
     return data
 
 
@@ -104,28 +107,28 @@ async def update_settings(
         data = await _allowed(data, user.id, permissions)
     changes = data.pop("ui", None)
     async with db.transaction() as tx:
-        stored = _decoded(await store.json_column(tx, user.id, "settings", lock=True)) or {}
+        stored = _decoded(await store.find_json_column(tx, user.id, "settings", lock=True)) or {}
         known = stored.pop("ui", None)
         if changes is not None:
             own = {"ui": _patched(_object(known), changes), **stored, **data}
         else:
             own = {**({} if known is None else {"ui": known}), **stored, **data}
-        await store.update(tx, user.id, settings=own)
+        await store.update_user(tx, user.id, settings=own)
     await bus.publish(UserChanged(user.id))
     return {"ui": {}, **own}
 
 
 @router.get("/info")
 async def info(user: VerifiedUser, db: Database) -> JsonBytes:
-    stored = await store.json_column(db, user.id, "info")
+    stored = await store.find_json_column(db, user.id, "info")
     return JsonBytes(bytes(stored) if stored is not None else b"null")
 
 
 @router.post("/info/update")
 async def update_info(data: dict[str, Any], user: VerifiedUser, db: Database) -> dict[str, Any]:
     async with db.transaction() as tx:
-        own = {**(_decoded(await store.json_column(tx, user.id, "info", lock=True)) or {}), **data}
-        await store.update(tx, user.id, info=own)
+        own = {**(_decoded(await store.find_json_column(tx, user.id, "info", lock=True)) or {}), **data}
+        await store.update_user(tx, user.id, info=own)
     return own
 
 
@@ -138,24 +141,24 @@ class Status(msgspec.Struct):
 
 
 def _need_status(config: Config) -> None:
-    if not config.flag("users.enable_status"):
+    if not config.flag(USERS_ENABLE_STATUS):
         raise Forbidden(messages.ACTION_PROHIBITED)
 
 
 @router.get("/status")
-async def status(user: VerifiedUser, db: Database, config: Config) -> store.Listed | None:
+async def status(user: VerifiedUser, db: Database, config: Config) -> store.UserRecord | None:
     _need_status(config)
-    return await store.get(db, user.id)
+    return await store.find_user(db, user.id)
 
 
 @router.post("/status/update")
-async def update_status(data: Status, user: VerifiedUser, db: Database, config: Config, bus: Bus) -> store.Listed:
+async def update_status(data: Status, user: VerifiedUser, db: Database, config: Config, bus: Bus) -> store.UserRecord:
     _need_status(config)
     fields = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not None}
     if fields:
-        await store.update(db, user.id, **fields)
+        await store.update_user(db, user.id, **fields)
         await bus.publish(UserChanged(user.id))
-    found = await store.get(db, user.id)
+    found = await store.find_user(db, user.id)
     if found is None:
         raise BadRequest(messages.USER_NOT_FOUND)
     return found
@@ -192,12 +195,12 @@ def _checked(given: dict[str, Any]) -> dict[str, str]:
 
 @router.get("/variables")
 async def variables(user: VerifiedUser, db: Database) -> Variables:
-    stored = _decoded(await store.json_column(db, user.id, "variables")) or {}
+    stored = _decoded(await store.find_json_column(db, user.id, "variables")) or {}
     return Variables({name: value for name, value in stored.items() if isinstance(value, str)})
 
 
 @router.post("/variables/update")
 async def update_variables(data: VariablesForm, user: VerifiedUser, db: Database) -> Variables:
     found = _checked(data.variables)
-    await store.update(db, user.id, variables=found)
+    await store.update_user(db, user.id, variables=found)
     return Variables(found)

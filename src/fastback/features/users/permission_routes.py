@@ -9,6 +9,7 @@ import msgspec
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.keys.permissions import USER_PERMISSIONS
 from fastback.kit.http import Router
 
 router = Router("/api/v1/users")
@@ -112,20 +113,20 @@ class DefaultPermissions(msgspec.Struct):
 
 @router.get("/permissions")
 async def permissions(user: VerifiedUser, permissions: Permissions) -> dict[str, Any]:
-    return await permissions.of(user.id)
+    return await permissions.get_tree(user.id)
 
 
 @router.get("/default/permissions")
 async def default_permissions(user: AdminUser, permissions: Permissions) -> DefaultPermissions:
-    return msgspec.convert(permissions.defaults(), DefaultPermissions, strict=False)
+    return msgspec.convert(permissions.get_defaults(), DefaultPermissions, strict=False)
 
 
 @router.post("/default/permissions")
 async def save_default_permissions(data: DefaultPermissions, user: AdminUser, config: Config) -> DefaultPermissions:
-    await config.set("user.permissions", msgspec.to_builtins(data))
+    await config.set(USER_PERMISSIONS, msgspec.to_builtins(data))
     return data
 
 
 @router.get("/default/permissions/defaults")
 async def first_permissions(user: AdminUser, config: Config) -> DefaultPermissions:
-    return msgspec.convert(config.default("user.permissions"), DefaultPermissions, strict=False)
+    return msgspec.convert(config.default(USER_PERMISSIONS), DefaultPermissions, strict=False)

@@ -18,33 +18,33 @@ _ROUTE = re.compile(r"/api/v1/users/[^/?#]+/profile/image")
 _DATA = re.compile(r"data:image/([a-z]+);base64,", re.IGNORECASE)
 
 
-def allowed_types(settings: Settings) -> frozenset[str]:
+def list_allowed_types(settings: Settings) -> frozenset[str]:
     """Media types of pictures that are kept and served."""
     return frozenset(one.strip() for one in settings.profile_image_allowed_mime_types.split(","))
 
 
-def _flaw(url: str, settings: Settings) -> str | None:
+def _find_flaw(url: str, settings: Settings) -> str | None:
     if not url or url in _PATHS or _ROUTE.fullmatch(url):
         return None
     parsed = urllib.parse.urlparse(url)
     if parsed.scheme in ("http", "https"):
         return None if parsed.hostname else "HTTP(S) URLs must include a host."
     data = _DATA.match(url)
-    if data and f"image/{data[1].lower()}" in allowed_types(settings):
+    if data and f"image/{data[1].lower()}" in list_allowed_types(settings):
         most = settings.profile_image_max_data_uri_size
         return f"data URI exceeds the {most}-byte limit." if most and len(url) > most else None
     return "must be a known internal path, an HTTP(S) URL with a host, or a data:image URI (png/jpeg/gif/webp)."
 
 
-def check_picture(url: str | None, settings: Settings) -> None:
+def require_valid_picture(url: str | None, settings: Settings) -> None:
     """Raises: Invalid for a picture that may not be kept: another path, another scheme, no raster image, too large."""
-    flaw = _flaw(url, settings) if url else None
+    flaw = _find_flaw(url, settings) if url else None
     if flaw is not None:
         words = f"Value error, Invalid profile image URL: {flaw}"
         raise Invalid.at(["body", "profile_image_url"], words, value=url)
 
 
-def stored_picture(url: str | None, *, allowed: frozenset[str], forward: bool) -> Response | None:
+def build_picture_response(url: str | None, *, allowed: frozenset[str], forward: bool) -> Response | None:
     """The answer for a stored picture; None where the default stands in.
 
     `allowed` are the media types that may be served, `forward` whether pictures elsewhere are redirected to.

@@ -9,7 +9,7 @@ from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.groups.store import Group
 from fastback.features.users import admin_routes, own_routes, permission_routes, store, usage_routes
 from fastback.features.users.admin_routes import JoinedGroup, joined_groups
-from fastback.features.users.pictures import allowed_types, stored_picture
+from fastback.features.users.pictures import build_picture_response, list_allowed_types
 from fastback.frontend.default_pictures import DefaultPictures
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotBuilt, Router
@@ -37,12 +37,12 @@ async def oauth_sessions(user_id: str, user: AdminUser, db: Database) -> None:
 async def picture(
     user_id: str, user: VerifiedUser, db: Database, settings: Settings, pictures: DefaultPictures
 ) -> Response:
-    found = await store.picture(db, user_id)
+    found = await store.find_picture(db, user_id)
     if found is None:
         raise BadRequest(messages.USER_NOT_FOUND)
-    stored = stored_picture(
+    stored = build_picture_response(
         found.profile_image_url,
-        allowed=allowed_types(settings),
+        allowed=list_allowed_types(settings),
         forward=settings.enable_profile_image_url_forwarding,
     )
     return stored or pictures.response("user.png")

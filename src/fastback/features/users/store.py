@@ -11,7 +11,7 @@ import msgspec
 from fastback.kit.db import Executor
 
 
-def default_picture(user_id: str) -> str:
+def build_default_picture_url(user_id: str) -> str:
     """Where the picture of a user without one is asked for."""
     return f"/api/v1/users/{user_id}/profile/image"
 
@@ -31,7 +31,7 @@ class Profile(msgspec.Struct):
     status_expires_at: int | None
 
 
-async def profile(db: Executor, user_id: str) -> Profile | None:
+async def find_profile(db: Executor, user_id: str) -> Profile | None:
     return await db.fetch_first(
         Profile,
         "users.profile",
@@ -58,7 +58,7 @@ _PLAIN = (
 )
 
 
-async def update(db: Executor, user_id: str, **fields: Any) -> bool:
+async def update_user(db: Executor, user_id: str, **fields: Any) -> bool:
     """Change columns of a user's row (JSON columns take objects); False when there is no such user."""
     unknown = set(fields) - set(_PLAIN) - set(_JSON)
     if unknown:
@@ -82,7 +82,7 @@ class Json(msgspec.Struct):
     value: msgspec.Raw
 
 
-async def json_column(db: Executor, user_id: str, column: str, *, lock: bool = False) -> msgspec.Raw | None:
+async def find_json_column(db: Executor, user_id: str, column: str, *, lock: bool = False) -> msgspec.Raw | None:
     """A JSON column (`settings`, `info`, `variables`), undecoded; None when there is no such user.
 
     `lock`: in a transaction, nobody else changes the row before its end (SQLite has one writer at a time anyway).
@@ -101,13 +101,13 @@ class Picture(msgspec.Struct):
     name: str
 
 
-async def picture(db: Executor, user_id: str) -> Picture | None:
+async def find_picture(db: Executor, user_id: str) -> Picture | None:
     return await db.fetch_first(
         Picture, "users.picture", 'SELECT profile_image_url, name FROM "user" WHERE id = :id', id=user_id
     )
 
 
-class Listed(msgspec.Struct):
+class UserRecord(msgspec.Struct):
     """A user as administrators see them, all columns but the secret ones."""
 
     id: str
@@ -134,12 +134,12 @@ class Listed(msgspec.Struct):
     created_at: int
 
 
-L = TypeVar("L", bound=Listed)
+L = TypeVar("L", bound=UserRecord)
 
 
-def shown(row: L) -> L:
+def complete_user(row: L) -> L:
     """A row as answers show it: never without a picture, settings never without the part of the page."""
-    row.profile_image_url = row.profile_image_url or default_picture(row.id)
+    row.profile_image_url = row.profile_image_url or build_default_picture_url(row.id)
     if bytes(row.settings) != b"null" and b'"ui"' not in bytes(row.settings):
         settings = msgspec.json.decode(row.settings)
         row.settings = msgspec.Raw(msgspec.json.encode({"ui": {}, **settings}))
@@ -152,16 +152,18 @@ COLUMNS = """u.id, u.email, u.username, u.role, u.name, u.profile_image_url, u.p
     u.settings, u.oauth, u.scim, u.last_active_at, u.updated_at, u.created_at"""
 
 
-async def get(db: Executor, user_id: str) -> Listed | None:
-    found = await db.fetch_first(Listed, "users.get", f'SELECT {COLUMNS} FROM "user" u WHERE u.id = :id', id=user_id)
-    return None if found is None else shown(found)
+async def find_user(db: Executor, user_id: str) -> UserRecord | None:
+    found = await db.fetch_first(
+        UserRecord, "users.get", f'SELECT {COLUMNS} FROM "user" u WHERE u.id = :id', id=user_id
+    )
+    return None if found is None else complete_user(found)
 
 
-async def exists(db: Executor, user_id: str) -> bool:
+async def has_user(db: Executor, user_id: str) -> bool:
     return bool(await db.fetch_value("users.exists", 'SELECT 1 FROM "user" WHERE id = :id', id=user_id))
 
 
-async def timezone(db: Executor, user_id: str) -> str | None:
+async def find_timezone(db: Executor, user_id: str) -> str | None:
     found = await db.fetch_value("users.timezone", 'SELECT timezone FROM "user" WHERE id = :id', id=user_id)
     return None if found is None else str(found)
 
@@ -175,7 +177,7 @@ async def has_oauth_session(db: Executor, user_id: str) -> bool:
 ACTIVE = 180
 
 
-async def active_count(db: Executor) -> int:
+async def count_active_users(db: Executor) -> int:
     text = 'SELECT count(*) FROM "user" WHERE last_active_at >= :since'
     return int(await db.fetch_value("users.active_count", text, since=int(time.time()) - ACTIVE) or 0)
 

@@ -121,7 +121,7 @@ async def my_usage(
     if start > end:
         raise BadRequest("start_date must be before end_date")
     period = Period(start, end, max(1, (end - start) // _DAY + 1))
-    tz = usage.zone(await store.timezone(db, user.id))
+    tz = usage.zone(await store.find_timezone(db, user.id))
     slots = await usage_store.slots(db, user.id, start, end)
     lifetime = await usage_store.lifetime(db, user.id)
     times = await usage_store.chat_times(db, user.id)

@@ -6,7 +6,7 @@ import logging
 
 import msgspec
 
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.features.webhooks.catalog import catalog
 from fastback.features.webhooks.message import Message, concerned, message_of
 from fastback.features.webhooks.sender import Poster
@@ -50,7 +50,7 @@ class Delivery:
         #: By the webhook's id, as long as anything is on its way.
         self._lines: dict[str, _Line] = {}
 
-    def happened(self, event: Happened) -> None:
+    def happened(self, event: ActivityEvent) -> None:
         """Start the delivery, where anybody wants to be told."""
         asked = [one for one in self._webhooks.all() if one["url"] and wants(one, event.event)]
         message = message_of(event, self._instance_id) if asked else {}

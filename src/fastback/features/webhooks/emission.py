@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.activity import Audience, Happened
+from fastback.access.activity import ActivityEvent, ActivityListeners
 from fastback.access.identity import Identity, User
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -53,9 +53,9 @@ class Done:
 
     def told(
         self, event: str, subject: str | None, subject_type: str | None = None, *, source: str = "api", **data: Any
-    ) -> Happened:
+    ) -> ActivityEvent:
         """The event, done by who asked."""
-        return Happened(event, self.user, subject, subject_type, data, source=source)
+        return ActivityEvent(event, self.user, subject, subject_type, data, source=source)
 
 
 def field(value: Any, name: str) -> Any:
@@ -88,7 +88,7 @@ class Telling(msgspec.Struct, frozen=True):
     """What an operation tells: the names of the events it may be, and how they are made."""
 
     events: tuple[str, ...]
-    say: Callable[[Done], Happened | list[Happened] | None]
+    say: Callable[[Done], ActivityEvent | list[ActivityEvent] | None]
     before: Before | None = None
 
 
@@ -108,13 +108,13 @@ def telling(router: Router, table: Table, services: Services) -> Router:
 
 
 def _told(handler: Callable[..., Any], what: Telling, services: Services) -> Callable[..., Any]:
-    audience = services.get(Audience)
+    audience = services.get(ActivityListeners)
     bus = services.get(Bus)
     db = services.get(Database)
 
     @functools.wraps(handler)
     async def told(**arguments: Any) -> Any:
-        if not audience.wants(*what.events):
+        if not audience.has_listener(*what.events):
             return await handler(**arguments)
         before = await what.before.look(db, arguments) if what.before is not None else None
         answer = await handler(**arguments)

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from fastback import REFERENCE_VERSION
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 
 Message = dict[str, Any]
 
@@ -47,7 +47,7 @@ def _secret(name: str) -> bool:
     return folded in _SECRET or folded.endswith(_SECRET_ENDS)
 
 
-def message_of(happened: Happened, instance_id: str) -> Message:
+def message_of(happened: ActivityEvent, instance_id: str) -> Message:
     """What webhooks get."""
     area, _, operation = happened.event.rpartition(".")
     subject = None

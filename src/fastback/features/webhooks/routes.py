@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from fastback import REFERENCE_VERSION
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.guards import AdminUser
 from fastback.access.identity import User
 from fastback.features.webhooks.catalog import Known, catalog
@@ -58,7 +58,7 @@ async def _save(given: Webhook, action: str, user: User, known: Webhooks, bus: B
     except InvalidWebhook as error:
         raise BadRequest(str(error)) from None
     data = {"action": action, **{name: webhook[name] for name in ("enabled", "events", "targets")}}
-    await bus.publish(Happened("config.webhook.updated", user, webhook["id"], "config", data))
+    await bus.publish(ActivityEvent("config.webhook.updated", user, webhook["id"], "config", data))
     return webhook
 
 
@@ -80,5 +80,5 @@ async def update(webhook_id: str, data: WebhookUpdate, user: AdminUser, known: W
 async def delete(webhook_id: str, user: AdminUser, known: Webhooks, bus: Bus) -> dict[str, bool]:
     if not await known.delete(webhook_id):
         raise NotFound(_MISSING)
-    await bus.publish(Happened("config.webhook.updated", user, webhook_id, "config", {"action": "deleted"}))
+    await bus.publish(ActivityEvent("config.webhook.updated", user, webhook_id, "config", {"action": "deleted"}))
     return {"status": True}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from fastback.access.activity import Audience, Happened
+from fastback.access.activity import ActivityEvent, ActivityListeners
 from fastback.config import Config
 from fastback.features.webhooks import routes
 from fastback.features.webhooks.delivery import Delivery
@@ -20,7 +20,7 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `Webhooks`, `Poster` and `Audience`."""
+    """Add `Webhooks`, `Poster` and `ActivityListeners`."""
     settings = services.get(Settings)
     config = services.get(Config)
     bus = services.get(Bus)
@@ -28,15 +28,15 @@ async def set_up(services: Services) -> None:
     guard = services.get(WebGuard)
     webhooks = Webhooks(config, guard)
     poster = Poster(guard, settings)
-    audience = Audience()
+    audience = ActivityListeners()
     audience.add(webhooks.wanted)
-    for kind, service in ((Webhooks, webhooks), (Poster, poster), (Audience, audience)):
+    for kind, service in ((Webhooks, webhooks), (Poster, poster), (ActivityListeners, audience)):
         services.add(kind, service)
     await webhooks.take_over()
     delivery = Delivery(
         webhooks=webhooks, poster=poster, db=db, tasks=services.get(Tasks), instance_id=str(uuid.uuid4())
     )
-    bus.subscribe(Happened, delivery.happened)
+    bus.subscribe(ActivityEvent, delivery.happened)
     Sources(bus=bus, db=db, config=config, audience=audience).listen()
 
 

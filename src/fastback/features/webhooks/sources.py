@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.activity import Audience, Happened
+from fastback.access.activity import ActivityEvent, ActivityListeners
 from fastback.access.events import TokenRevoked
 from fastback.access.identity import User
 from fastback.config import Config
+from fastback.config.keys.auth import WEBUI_URL
 from fastback.features.chats.turn_events import TurnEvent
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -23,9 +24,9 @@ class _Answer(msgspec.Struct):
 
 
 class Sources:
-    """Listens to what the house tells itself, and tells it on as `Happened`."""
+    """Listens to what the house tells itself, and tells it on as `ActivityEvent`."""
 
-    def __init__(self, *, bus: Bus, db: Database, config: Config, audience: Audience) -> None:
+    def __init__(self, *, bus: Bus, db: Database, config: Config, audience: ActivityListeners) -> None:
         self._bus = bus
         self._audience = audience
         self._db = db
@@ -36,10 +37,10 @@ class Sources:
         self._bus.subscribe(TokenRevoked, self._signed_out)
 
     async def _signed_out(self, event: TokenRevoked) -> None:
-        if self._audience.wants("auth.logout"):
+        if self._audience.has_listener("auth.logout"):
             actor = await self._db.fetch_first(User, "events.actor", _USER, id=event.user_id)
             subject, kind = (actor.id, "user") if actor is not None else (None, None)
-            await self._bus.publish(Happened("auth.logout", actor, subject, kind))
+            await self._bus.publish(ActivityEvent("auth.logout", actor, subject, kind))
 
     async def _turn(self, event: TurnEvent) -> None:
         """An answer has ended, well or badly. Most events of a turn are pieces of it, so they are sorted out first."""
@@ -56,13 +57,13 @@ class Sources:
             await self._ended(event, "chat.finished", title or "Chat finished", _output_text(data), title)
 
     async def _ended(self, event: TurnEvent, name: str, words: str, message: str, title: str | None = None) -> None:
-        if not self._audience.wants(name):
+        if not self._audience.has_listener(name):
             return
         row = await self._db.fetch_first(_Answer, "events.answer", _ANSWER, id=f"{event.chat_id}-{event.message_id}")
         if row is None:
             return  # of a temporary chat nobody is told
         actor = await self._db.fetch_first(User, "events.actor", _USER, id=event.user_id)
-        site = self._config.text("webui.url").rstrip("/")
+        site = self._config.text(WEBUI_URL).rstrip("/")
         data = {
             "user_id": event.user_id,
             "chat_id": event.chat_id,
@@ -72,7 +73,7 @@ class Sources:
             "url": f"{site}/c/{event.chat_id}",
             "message": message,
         }
-        await self._bus.publish(Happened(name, actor, event.chat_id, "chat", data, words))
+        await self._bus.publish(ActivityEvent(name, actor, event.chat_id, "chat", data, words))
 
 
 def _error_text(error: Any) -> str:

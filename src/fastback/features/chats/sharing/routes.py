@@ -91,9 +91,9 @@ async def _manageable(chat_id: str, user: User, chats: Chats) -> Head:
 @router.post("/shared/{chat_id}/access/update")
 async def set_access(chat_id: str, data: schemas.AccessForm, user: VerifiedUser, chats: Chats) -> ChatPage:
     head = await _manageable(chat_id, user, chats)
-    wanted = await chats.grants.validate(user.id, user.role, data.access_grants, "shared_chat")
+    wanted = await chats.grants.validate_grants(user.id, user.role, data.access_grants, "shared_chat")
     async with chats.db.transaction() as tx:
-        await chats.grants.replace(tx, "shared_chat", chat_id, wanted)
+        await chats.grants.replace_grants(tx, "shared_chat", chat_id, wanted)
     if data.share_mode is not msgspec.UNSET and head.share_id:
         await share_store.set_mode(chats.db, head.share_id, data.share_mode)
     await chats.bus.publish(GrantsChanged("shared_chat", chat_id))
@@ -103,5 +103,5 @@ async def set_access(chat_id: str, data: schemas.AccessForm, user: VerifiedUser,
 @router.get("/shared/{chat_id}/access")
 async def access(chat_id: str, user: VerifiedUser, chats: Chats) -> list[SlimGrant]:
     await _manageable(chat_id, user, chats)
-    grants = await chats.grants.of("shared_chat", chat_id)
+    grants = await chats.grants.list_grants("shared_chat", chat_id)
     return [SlimGrant(one.id, one.principal_type, one.principal_id, one.permission) for one in grants]

@@ -30,7 +30,7 @@ class Opening:
     async def _reads(self, share: Shared, user: User) -> bool:
         if self._chats.rights.governs(share.user_id, user):
             return True
-        return await self._chats.grants.allows(user.id, "shared_chat", share.chat_id)
+        return await self._chats.grants.has_access(user.id, "shared_chat", share.chat_id)
 
     async def _any_chat(self, chat_id: str, user: User | None) -> ChatPage | None:
         """Administrators may name a chat itself in place of a share."""

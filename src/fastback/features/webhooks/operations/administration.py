@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
+from fastback.config.keys.connections import TERMINAL_SERVER_CONNECTIONS, TOOL_SERVER_CONNECTIONS
+from fastback.config.keys.interface import UI_BANNERS, UI_PROMPT_SUGGESTIONS, UI_VISIBILITY
 from fastback.features.connections.management_routes import root_of
 from fastback.features.webhooks.emission import Done, Table, Telling, field
 
@@ -52,7 +54,7 @@ def _provider(name: str, enabled: str, urls: str) -> Telling:
 def _managed(event: str, model: Callable[[Done], str]) -> Telling:
     """A model of a server that loads models by need; the prefix of its connection is no part of its name."""
 
-    def say(done: Done) -> Happened:
+    def say(done: Done) -> ActivityEvent:
         connection = done["forwarding"].openai_connections()[done["url_idx"]]
         name = model(done)
         return done.told(
@@ -92,16 +94,14 @@ TABLE: Table = {
         "config.imported", "import", lambda done: {"keys": list(done["data"].config)}, None
     ),
     ("POST", f"{_CONFIGS}/interface/visibility"): _saved(
-        "config.updated", "interface", lambda done: {"keys": ["ui.visibility"]}
+        "config.updated", "interface", lambda done: {"keys": [UI_VISIBILITY]}
     ),
     ("POST", f"{_CONFIGS}/connections"): _saved(
         "config.connections.updated", "connections", lambda done: dict(done.answer)
     ),
-    ("POST", f"{_CONFIGS}/tool_servers"): _saved(
-        "config.tool_servers.updated", "tool_server.connections", _connections
-    ),
+    ("POST", f"{_CONFIGS}/tool_servers"): _saved("config.tool_servers.updated", TOOL_SERVER_CONNECTIONS, _connections),
     ("POST", f"{_CONFIGS}/terminal_servers"): _saved(
-        "config.terminal_servers.updated", "terminal_server.connections", _sent("TERMINAL_SERVER_CONNECTIONS")
+        "config.terminal_servers.updated", TERMINAL_SERVER_CONNECTIONS, _sent("TERMINAL_SERVER_CONNECTIONS")
     ),
     ("POST", f"{_CONFIGS}/code_execution"): _saved(
         "config.code_execution.updated",
@@ -116,9 +116,9 @@ TABLE: Table = {
     ("POST", f"{_CONFIGS}/models"): _saved("config.models.updated", "models", _models),
     ("POST", f"{_CONFIGS}/subagents"): _saved("config.updated", "subagents", _answered(enabled="ENABLE_SUBAGENTS")),
     ("POST", f"{_CONFIGS}/suggestions"): _saved(
-        "config.suggestions.updated", "ui.prompt_suggestions", _sent("suggestions")
+        "config.suggestions.updated", UI_PROMPT_SUGGESTIONS, _sent("suggestions")
     ),
-    ("POST", f"{_CONFIGS}/banners"): _saved("config.banners.updated", "ui.banners", _sent("banners")),
+    ("POST", f"{_CONFIGS}/banners"): _saved("config.banners.updated", UI_BANNERS, _sent("banners")),
     ("POST", "/api/v1/audio/config/update"): _saved(
         "config.updated",
         "audio",

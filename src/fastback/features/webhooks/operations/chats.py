@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.features.webhooks.emission import Before, Done, Table, Telling
 
 _CHATS, _FOLDERS = "/api/v1/chats", "/api/v1/folders"
@@ -34,7 +34,7 @@ def _switched(name: str, on: str, off: str) -> Telling:
     return Telling((on, off), lambda done: done.told(on if done.field(name) else off, done["chat_id"], "chat"))
 
 
-def _started(done: Done) -> list[Happened] | None:
+def _started(done: Done) -> list[ActivityEvent] | None:
     """A turn of the page: perhaps a new chat; a question and its answers."""
     data, chat_id = done["data"], getattr(done.answer, "chat_id", None)
     if chat_id is None or chat_id.startswith("local:"):
@@ -58,7 +58,7 @@ def _preview(content: Any) -> dict[str, str]:
     return {"content_preview": content[:_PREVIEW] if isinstance(content, str) else ""}
 
 
-def _shared(done: Done) -> Happened:
+def _shared(done: Done) -> ActivityEvent:
     again: dict[str, Any] = {"updated": True} if done.before else {}
     return done.told("chat.shared", done["chat_id"], share_id=done.field("share_id"), **again)
 
@@ -67,7 +67,7 @@ class _Meta(msgspec.Struct):
     meta: msgspec.Raw
 
 
-def _tagged(done: Done) -> Happened | None:
+def _tagged(done: Done) -> ActivityEvent | None:
     name = done["data"].name
     meta = msgspec.json.decode(done.before.meta) if done.before is not None else None
     if name.replace(" ", "_").lower() in ((meta or {}).get("tags") or ()):
@@ -79,7 +79,7 @@ def _owner(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {"user_id": arguments["user"].id}
 
 
-def _unshared_all(done: Done) -> Happened | None:
+def _unshared_all(done: Done) -> ActivityEvent | None:
     who = done.user
     if who is None:
         return None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.access.identity import User
 from fastback.features.webhooks.emission import Before, Done, Table, Telling
 
@@ -21,20 +21,20 @@ def _account(done: Done) -> User:
     return User(id=answer.id, name=answer.name, email=answer.email, role=answer.role)
 
 
-def _login(who: User, method: str) -> Happened:
-    return Happened("auth.login", who, who.id, "user", {"auth_method": method}, source=method)
+def _login(who: User, method: str) -> ActivityEvent:
+    return ActivityEvent("auth.login", who, who.id, "user", {"auth_method": method}, source=method)
 
 
-def _signed_up(done: Done) -> list[Happened]:
+def _signed_up(done: Done) -> list[ActivityEvent]:
     who = _account(done)
     return [
-        Happened("user.created", who, who.id, data={"role": who.role}),
-        Happened("auth.signup", who, who.id, "user", {"email": who.email}),
+        ActivityEvent("user.created", who, who.id, data={"role": who.role}),
+        ActivityEvent("auth.signup", who, who.id, "user", {"email": who.email}),
         _login(who, "password"),
     ]
 
 
-def _signed_in(done: Done) -> Happened:
+def _signed_in(done: Done) -> ActivityEvent:
     settings = done["settings"]
     method = "password"
     if settings.webui_auth_trusted_email_header:
@@ -47,7 +47,7 @@ def _signed_in(done: Done) -> Happened:
 def _own(event: str, *, with_type: bool = False, **data: Any) -> Telling:
     """Something that somebody does with their own account."""
 
-    def say(done: Done) -> Happened | None:
+    def say(done: Done) -> ActivityEvent | None:
         user = done.user
         if user is None or done.answer is False:
             return None
@@ -56,7 +56,7 @@ def _own(event: str, *, with_type: bool = False, **data: Any) -> Telling:
     return Telling((event,), say)
 
 
-def _user_changed(done: Done) -> list[Happened]:
+def _user_changed(done: Done) -> list[ActivityEvent]:
     data, user_id = done["data"], done["user_id"]
     fields = [name for name in ("name", "email", "profile_image_url") if getattr(data, name) is not None]
     told = []
@@ -80,7 +80,7 @@ class _Family(msgspec.Struct):
     child: str | None
 
 
-def _group_deleted(done: Done) -> list[Happened]:
+def _group_deleted(done: Done) -> list[ActivityEvent]:
     group, family = done["id"], done.before
     parent = family[0].parent if family else None
     children = [one.child for one in family if one.child is not None]
@@ -95,7 +95,7 @@ class _Parent(msgspec.Struct):
     parent_group_id: str | None
 
 
-def _group_changed(done: Done) -> Happened:
+def _group_changed(done: Done) -> ActivityEvent:
     before = done.before.parent_group_id if done.before is not None else None
     after = done.field("parent_group_id")
     name = done.field("name")

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.activity import Happened
+from fastback.access.activity import ActivityEvent
 from fastback.features.webhooks.emission import Before, Done, Table, Telling, field
 
 _PROMPTS, _TOOLS, _FUNCTIONS = "/api/v1/prompts", "/api/v1/tools", "/api/v1/functions"
@@ -27,7 +27,7 @@ def _about(event: str, *names: str, **data: Any) -> Telling:
 def _switched(kind: str, *names: str, with_type: bool = True) -> Telling:
     on, off = f"{kind}.enabled", f"{kind}.disabled"
 
-    def say(done: Done) -> Happened:
+    def say(done: Done) -> ActivityEvent:
         event = on if done.field("is_active") else off
         data = {name: done.field(name) for name in names}
         return done.told(event, done.field("id"), kind if with_type else None, **data)
@@ -78,7 +78,7 @@ def _valves(kind: str, **data: Any) -> Telling:
 _FUNCTION_SAID = ("type", "name")
 
 
-def _function_switched(done: Done) -> list[Happened]:
+def _function_switched(done: Done) -> list[ActivityEvent]:
     """Its beginning is an event of its own."""
     events = ("enable_started", "enabled") if done.field("is_active") else ("disable_started", "disabled")
     data = {name: done.field(name) for name in _FUNCTION_SAID}
@@ -143,5 +143,5 @@ TABLE: Table = {
 }
 
 
-def _counted(done: Done, event: str, ids: list[Any]) -> Happened:
+def _counted(done: Done, event: str, ids: list[Any]) -> ActivityEvent:
     return done.told(event, None, "model", count=len(ids), model_ids=ids)
