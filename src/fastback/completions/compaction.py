@@ -12,13 +12,14 @@ from fastback.access.identity import User
 from fastback.completions.tasks import requests
 from fastback.completions.tasks.templates import plain
 from fastback.config import Config
+from fastback.config.keys.chat import CHAT_CONTEXT_COMPACTION_MODEL, CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.document import Document, Message
 from fastback.features.chats.messages import store as message_store
 from fastback.features.chats.messages import turn_store
 from fastback.features.chats.messages.context_usage import ContextUsage, fills, since_summary
 from fastback.features.chats.store import ChatPage
-from fastback.features.prompts.prompt_variables import resolve
+from fastback.features.prompts.prompt_variables import resolve_variables
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest, HttpError
 from fastback.providers import model_resolution
@@ -117,7 +118,7 @@ class Compactor:
 
     def _retained(self) -> int:
         """Percent of a conversation that stay when it is compacted."""
-        found = self._config.number("chat.context_compaction.retention_percentage")
+        found = self._config.number(CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE)
         return min(50, max(10, 40 if found is None else int(found)))
 
     async def _usage(self, chat_id: str) -> dict[str, Any] | None:
@@ -162,7 +163,7 @@ class Compactor:
     async def _model(self, model_id: str, user: User) -> tuple[Model, Model]:
         """The model that is asked, and the one behind it that has a connection."""
         known = await self._registry.all()
-        chosen = self._config.text("chat.context_compaction.model")
+        chosen = self._config.text(CHAT_CONTEXT_COMPACTION_MODEL)
         model = known.get(chosen) or known.get(model_id)
         if model is None:
             raise BadRequest("No available model for context compaction")
@@ -191,7 +192,7 @@ class Compactor:
             [*dropped, *kept],
             model.id,
             user_name=user.name,
-            template=await resolve(self._db, requests.template_of(TASK, self._config), user),
+            template=await resolve_variables(self._db, requests.template_of(TASK, self._config), user),
             params=(model.entry.get("info") or {}).get("params") or {},
             lists={"COMPACTED_MESSAGES": dropped, "RECENT_MESSAGES": kept},
             PREVIOUS_SUMMARY=previous or "",

@@ -16,6 +16,9 @@ from fastback.completions.sources.passages import Source, elements, put, rendere
 from fastback.completions.sources.resolver import Finder, Tell
 from fastback.completions.web_search import Searched, WebStage
 from fastback.config import Config
+from fastback.config.keys.connections import MODELS_DEFAULT_PARAMS
+from fastback.config.keys.interface import UI_DEFAULT_MODELS
+from fastback.config.keys.retrieval import RAG_TEMPLATE
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import turn_store
@@ -109,7 +112,7 @@ class Context:
             model = await model_resolution.of_arena(self._registry, model, user)
             selected = model.id
         own = self._own_params(model)
-        merged = parameters.merge(dict(self._config.get("models.default_params") or {}), own)
+        merged = parameters.merge(dict(self._config.get(MODELS_DEFAULT_PARAMS) or {}), own)
         controls = merged.pop("model_controls", {})
         limit = merged.get("compact_token_threshold")
         merged = parameters.merge(merged, request.params)
@@ -126,7 +129,7 @@ class Context:
         folder = await self._folder(place.folder_id, user)
         messages = await self._with_prompts(messages, request, folder, merged, user)
         if summary:
-            messages = prompt_variables.with_system(messages, f"[CONVERSATION SUMMARY]\n{summary}", append=True)
+            messages = prompt_variables.add_system_text(messages, f"[CONVERSATION SUMMARY]\n{summary}", append=True)
         payload = parameters.body_for_provider(request.body, merged)
         payload["messages"] = messages
         stream = bool(payload.get("stream"))
@@ -158,13 +161,13 @@ class Context:
         if not self.remembers(request, model):
             return
         messages = prepared.payload["messages"]
-        questions = [prompt_variables.text_of(one) for one in messages if one.get("role") == "user"]
+        questions = [prompt_variables.get_text(one) for one in messages if one.get("role") == "user"]
         told = await self._recall.text(questions, ctx)
         if told is None:
             return
         if messages[0].get("role") == "system" and isinstance(messages[0].get("content"), str):
             messages = [{**messages[0], "content": without(messages[0]["content"])}, *messages[1:]]
-        prepared.payload["messages"] = prompt_variables.with_system(messages, told, append=True)
+        prepared.payload["messages"] = prompt_variables.add_system_text(messages, told, append=True)
 
     async def _add_sources(
         self,
@@ -188,7 +191,7 @@ class Context:
         keys = [key for one in self._settings.rag_source_metadata_keys.split(",") if (key := one.strip())]
         context = elements(found.sources, keys).strip()
         if context and question:
-            text = rendered(self._config.text("rag.template"), context, question)
+            text = rendered(self._config.text(RAG_TEMPLATE), context, question)
             in_system = self._settings.rag_system_context
             prepared.payload["messages"] = put(messages, text, in_system=in_system)
         if by_model:
@@ -210,7 +213,7 @@ class Context:
             return None
         if await self._registry.find(model.base_model_id) is not None:
             return None
-        names = str(self._config.get("ui.default_models") or "").split(",")
+        names = str(self._config.get(UI_DEFAULT_MODELS) or "").split(",")
         first = next((name.strip() for name in names if name.strip()), None)
         return await self._registry.find(first) if first else None
 
@@ -233,7 +236,7 @@ class Context:
         self, messages: list[Message], merged: dict[str, Any], model: Model, ctx: RequestContext, tell: Tell
     ) -> tuple[list[Message], str | None]:
         system = [one for one in messages[:1] if one.get("role") == "system"]
-        told = prompt_variables.text_of(system[0]) if system else ""
+        told = prompt_variables.get_text(system[0]) if system else ""
         rest = messages[len(system) :]
         found, summary = await self._compactor.for_turn(rest, told, merged, model.id, ctx, tell)
         return [*system, *found], summary
@@ -255,7 +258,7 @@ class Context:
                 if revised is not None:
                     stored.append(revised)
         if stored:
-            system = prompt_variables.system_of(given)
+            system = prompt_variables.find_system_message(given)
             given = [system, *stored] if system else stored
         if request.regeneration_prompt:
             given = [*given, {"role": "user", "content": request.regeneration_prompt}]
@@ -265,14 +268,14 @@ class Context:
         self, messages: list[Message], request: TurnRequest, folder: _Folder | None, merged: dict[str, Any], user: User
     ) -> list[Message]:
         known = {"variables": request.variables, "chat_variables": request.chat_variables}
-        system = prompt_variables.system_of(messages)
+        system = prompt_variables.find_system_message(messages)
         if system is not None:
-            text = await prompt_variables.resolve(self._db, prompt_variables.text_of(system), user, **known)
-            messages = prompt_variables.replace_system(messages, text)
+            text = await prompt_variables.resolve_variables(self._db, prompt_variables.get_text(system), user, **known)
+            messages = prompt_variables.replace_system_text(messages, text)
         for own in (folder.prompt if folder is not None else None, merged.get("system")):
             if isinstance(own, str) and own:
-                messages = prompt_variables.with_system(
-                    messages, await prompt_variables.resolve(self._db, own, user, **known)
+                messages = prompt_variables.add_system_text(
+                    messages, await prompt_variables.resolve_variables(self._db, own, user, **known)
                 )
         return messages
 
@@ -324,7 +327,7 @@ class _Folder(msgspec.Struct):
 
 
 def _question(messages: list[Message]) -> str:
-    return next((prompt_variables.text_of(one) for one in reversed(messages) if one.get("role") == "user"), "")
+    return next((prompt_variables.get_text(one) for one in reversed(messages) if one.get("role") == "user"), "")
 
 
 def _meta(model: Model) -> dict[str, Any]:

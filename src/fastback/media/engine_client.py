@@ -13,7 +13,7 @@ class EngineError(Exception):
     """The engine cannot be reached, returned an error, or did not return JSON; the message says which."""
 
 
-async def engine_json(
+async def fetch_json(
     client: aiohttp.ClientSession,
     url: str,
     *,

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
-from fastback.features.connections.forwarding import Forwarding
+from fastback.features.connections.forwarding import RequestForwarder
 from fastback.features.prompts import prompt_variables
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Router
@@ -110,10 +110,10 @@ class _Asked(msgspec.Struct):
     name: str
 
 
-async def _ask(forwarding: Forwarding, user: User, name: str) -> _Asked:
+async def _ask(forwarding: RequestForwarder, user: User, name: str) -> _Asked:
     """Raises: HttpError, where Ollama is switched off or the user may not use the model."""
     forwarding.ollama_connections()
-    model = await forwarding.admit(user, name)
+    model = await forwarding.require_model_access(user, name)
     found = model
     seen = {name}
     while found is not None and found.base_model_id and found.base_model_id not in seen:
@@ -131,11 +131,11 @@ async def _with_system(messages: list[Payload], own: Payload, user: User, db: Da
     text = own.get("system")
     if not isinstance(text, str) or not text:
         return messages
-    return prompt_variables.with_system(messages, await prompt_variables.resolve(db, text, user))
+    return prompt_variables.add_system_text(messages, await prompt_variables.resolve_variables(db, text, user))
 
 
 async def _relay(
-    forwarding: Forwarding,
+    forwarding: RequestForwarder,
     asked: _Asked,
     path: str,
     body: Payload,
@@ -147,12 +147,12 @@ async def _relay(
     content_type: str | None = None,
 ) -> Any:
     """Ask a server that has the model, and pass on its stream, or its one answer."""
-    connection = await forwarding.ollama_place(asked.name, user, index)
+    connection = await forwarding.choose_ollama_connection(asked.name, user, index)
     prefix = f"{connection.prefix}." if connection.prefix else ""
     body = {**body, "model": asked.name.removeprefix(prefix)}
     if not streams:
-        return await forwarding.ollama_json(connection, "POST", path, user, request, body)
-    response = await forwarding.ollama(connection, "POST", path, user, request, body)
+        return await forwarding.fetch_ollama_json(connection, "POST", path, user, request, body)
+    response = await forwarding.send_ollama_request(connection, "POST", path, user, request, body)
     return RelayResponse(response, content_type=content_type)
 
 
@@ -161,7 +161,7 @@ async def chat(
     data: Payload,
     request: Request,
     user: VerifiedUser,
-    forwarding: Forwarding,
+    forwarding: RequestForwarder,
     db: Database,
     url_idx: int | None = None,
 ) -> Any:
@@ -190,10 +190,10 @@ async def chat(
 
 @router.post("/api/generate", "/api/generate/{url_idx}")
 async def generate(
-    data: GenerateForm, request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
+    data: GenerateForm, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Any:
     forwarding.ollama_connections()
-    await forwarding.admit(user, data.model)
+    await forwarding.require_model_access(user, data.model)
     asked = _Asked(None, data.model)
     body = {"stream": True, **msgspec.to_builtins(data)}
     return await _relay(forwarding, asked, "/api/generate", body, user, request, url_idx, streams=True)
@@ -201,10 +201,10 @@ async def generate(
 
 @router.post("/api/embed", "/api/embed/{url_idx}")
 async def embed(
-    data: EmbedForm, request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
+    data: EmbedForm, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Any:
     forwarding.ollama_connections()
-    await forwarding.admit(user, data.model)
+    await forwarding.require_model_access(user, data.model)
     body = _without_nulls(msgspec.json.decode(await request.body()))
     asked = _Asked(None, data.model)
     return await _relay(forwarding, asked, "/api/embed", body, user, request, url_idx, streams=False)
@@ -212,10 +212,10 @@ async def embed(
 
 @router.post("/api/embeddings", "/api/embeddings/{url_idx}")
 async def embed_one(
-    data: EmbeddingsForm, request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
+    data: EmbeddingsForm, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Any:
     forwarding.ollama_connections()
-    await forwarding.admit(user, data.model)
+    await forwarding.require_model_access(user, data.model)
     asked = _Asked(None, data.model)
     body = msgspec.to_builtins(data)
     return await _relay(forwarding, asked, "/api/embeddings", body, user, request, url_idx, streams=False)
@@ -226,7 +226,7 @@ async def openai_chat(
     data: Payload,
     request: Request,
     user: VerifiedUser,
-    forwarding: Forwarding,
+    forwarding: RequestForwarder,
     db: Database,
     url_idx: int | None = None,
 ) -> Any:
@@ -241,7 +241,7 @@ async def openai_chat(
 
 @router.post("/v1/completions", "/v1/completions/{url_idx}")
 async def openai_completion(
-    data: Payload, request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
+    data: Payload, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Any:
     _check(data, _CompletionForm)
     asked = await _ask(forwarding, user, data["model"])
@@ -252,7 +252,7 @@ async def openai_completion(
 
 @router.post("/v1/embeddings", "/v1/embeddings/{url_idx}")
 async def openai_embeddings(
-    data: Payload, request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
+    data: Payload, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Any:
     _check(data, _EmbeddingsForm)
     asked = await _ask(forwarding, user, data["model"])
@@ -262,7 +262,7 @@ async def openai_embeddings(
 
 @router.post("/v1/messages", "/v1/messages/{url_idx}")
 async def anthropic_messages(
-    data: Payload, request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
+    data: Payload, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Any:
     """Anthropic's words."""
     return await _as_it_is("/v1/messages", data, request, user, forwarding, url_idx)
@@ -270,14 +270,14 @@ async def anthropic_messages(
 
 @router.post("/v1/responses", "/v1/responses/{url_idx}")
 async def openai_responses(
-    data: Payload, request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
+    data: Payload, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Any:
     _check(data, _ModelForm)
     return await _as_it_is("/v1/responses", data, request, user, forwarding, url_idx)
 
 
 async def _as_it_is(
-    path: str, data: Payload, request: Request, user: User, forwarding: Forwarding, index: int | None
+    path: str, data: Payload, request: Request, user: User, forwarding: RequestForwarder, index: int | None
 ) -> Response | Any:
     name = data.get("model")
     asked = await _ask(forwarding, user, name if isinstance(name, str) else "")

@@ -18,7 +18,8 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.permissions import Permissions
 from fastback.completions.doors.chat_routes import complete
 from fastback.completions.service import Completions
-from fastback.features.connections.forwarding import Forwarding, at
+from fastback.config.keys.connections import OPENAI_API_BASE_URLS
+from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.kit.http import Forbidden, HttpError, NotFound, Router, Unauthorized
 from fastback.providers import openai
 from fastback.providers.model_listing import ListingError, can_chat, openai_list
@@ -33,7 +34,7 @@ _OPENAI = "https://api.openai.com/v1"
 
 @router.get("/models", "/v1/models", "/models/{url_idx}")
 async def models(
-    request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
+    request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> dict[str, Any]:
     """The models of all servers, or for an administrator what one of them answers right now."""
     if url_idx is not None:
@@ -46,14 +47,14 @@ async def models(
     return {"data": entries}
 
 
-async def _models_of(index: int, request: Request, user: VerifiedUser, forwarding: Forwarding) -> dict[str, Any]:
+async def _models_of(index: int, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> dict[str, Any]:
     if not user.is_admin:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    connection = at(forwarding.openai_connections(), index)
+    connection = get_connection(forwarding.openai_connections(), index)
     if connection.is_azure:
         return {"data": connection.model_ids, "object": "list"}
     try:
-        ctx = await forwarding.ctx(connection, request, user)
+        ctx = await forwarding.build_context(connection, request, user)
         found = await openai_list(forwarding.client, connection, forwarding.settings, ctx)
     except ListingError as error:
         if isinstance(error.__cause__, (aiohttp.ClientError, OSError)):
@@ -71,7 +72,7 @@ async def _models_of(index: int, request: Request, user: VerifiedUser, forwardin
 
 @router.post("/chat/completions", "/v1/chat/completions")
 async def chat(
-    data: dict[str, Any], request: Request, user: VerifiedUser, completions: Completions, forwarding: Forwarding
+    data: dict[str, Any], request: Request, user: VerifiedUser, completions: Completions, forwarding: RequestForwarder
 ) -> Any:
     """A chat with a model of an OpenAI-compatible server, or with one of the workspace that stands on such."""
     forwarding.openai_connections()
@@ -102,31 +103,37 @@ class ResponsesForm(msgspec.Struct):
 
 
 @router.post("/responses", "/v1/responses")
-async def responses(data: ResponsesForm, request: Request, user: VerifiedUser, forwarding: Forwarding) -> Response:
-    await forwarding.admit(user, data.model)
-    connection, name = await forwarding.openai_place(data.model)
+async def responses(
+    data: ResponsesForm, request: Request, user: VerifiedUser, forwarding: RequestForwarder
+) -> Response:
+    await forwarding.require_model_access(user, data.model)
+    connection, name = await forwarding.resolve_openai_model(data.model)
     given = msgspec.json.decode(await request.body())
     body = {key: value for key, value in given.items() if value is not None} | {"model": name}
     url = openai.operation_url(connection, name, "responses")
-    return await forwarding.relay(connection, "POST", url, user, request, body=body)
+    return await forwarding.relay_request(connection, "POST", url, user, request, body=body)
 
 
 @router.post("/audio/speech")
-async def speech(request: Request, user: VerifiedUser, forwarding: Forwarding, permissions: Permissions) -> Response:
+async def speech(
+    request: Request, user: VerifiedUser, forwarding: RequestForwarder, permissions: Permissions
+) -> Response:
     """A text read out by OpenAI, once: the same question is answered from the disk afterwards."""
     if not user.is_admin and not await permissions.has(user.id, "chat.tts"):
         raise Forbidden(messages.ACCESS_PROHIBITED)
-    urls = forwarding.config.items("openai.api_base_urls")
+    urls = forwarding.config.items(OPENAI_API_BASE_URLS)
     if _OPENAI not in urls:
         raise Unauthorized(messages.OPENAI_NOT_FOUND)
-    connection = at(forwarding.openai_connections(), urls.index(_OPENAI))
+    connection = get_connection(forwarding.openai_connections(), urls.index(_OPENAI))
     body = await request.body()
     directory = forwarding.settings.cache_path / "audio" / "speech"
     path = directory / f"{hashlib.sha256(body).hexdigest()}.mp3"
     if path.is_file():
         return FileResponse(path)
     try:
-        response = await forwarding.send(connection, "POST", f"{connection.url}/audio/speech", user, request, body=body)
+        response = await forwarding.send_request(
+            connection, "POST", f"{connection.url}/audio/speech", user, request, body=body
+        )
         try:
             sound = await response.read()
         finally:
@@ -156,7 +163,7 @@ def _keep(path: Path, sound: bytes, question: bytes) -> None:
     path.with_suffix(".json").write_bytes(question)
 
 
-async def _pass_through(path: str, request: Request, user: VerifiedUser, forwarding: Forwarding) -> Response:
+async def _pass_through(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
     if not forwarding.settings.enable_openai_api_passthrough:
         raise Forbidden(
             "Direct API passthrough is disabled. Set ENABLE_OPENAI_API_PASSTHROUGH=True to enable.",
@@ -167,7 +174,7 @@ async def _pass_through(path: str, request: Request, user: VerifiedUser, forward
     except (msgspec.DecodeError, UnicodeDecodeError):
         payload = None
     model_id = payload.get("model") if isinstance(payload, dict) else None
-    connection, name = await forwarding.openai_place(model_id)
+    connection, name = await forwarding.resolve_openai_model(model_id)
     url = f"{connection.url}/{path}"
     if connection.is_azure:
         url = openai.operation_url(connection, name, path)
@@ -175,24 +182,24 @@ async def _pass_through(path: str, request: Request, user: VerifiedUser, forward
             url += f"?{request.url.query}" if request.url.query else ""
         elif isinstance(payload, dict):
             body = msgspec.json.encode(openai.azure_payload(connection, {**payload, "model": name}))
-    return await forwarding.relay(connection, request.method, url, user, request, body=body)
+    return await forwarding.relay_request(connection, request.method, url, user, request, body=body)
 
 
 @router.get("/{path:path}")
-async def pass_get(path: str, request: Request, user: VerifiedUser, forwarding: Forwarding) -> Response:
+async def pass_get(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
     return await _pass_through(path, request, user, forwarding)
 
 
 @router.post("/{path:path}")
-async def pass_post(path: str, request: Request, user: VerifiedUser, forwarding: Forwarding) -> Response:
+async def pass_post(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
     return await _pass_through(path, request, user, forwarding)
 
 
 @router.put("/{path:path}")
-async def pass_put(path: str, request: Request, user: VerifiedUser, forwarding: Forwarding) -> Response:
+async def pass_put(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
     return await _pass_through(path, request, user, forwarding)
 
 
 @router.delete("/{path:path}")
-async def pass_delete(path: str, request: Request, user: VerifiedUser, forwarding: Forwarding) -> Response:
+async def pass_delete(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
     return await _pass_through(path, request, user, forwarding)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from fastback.completions.tasks.templates import render
-from fastback.config.retrieval import TEMPLATE
+from fastback.config.keys.retrieval import TEMPLATE
 from fastback.features.prompts import prompt_variables
 
 Message = dict[str, Any]
@@ -73,7 +73,7 @@ def rendered(template: str, context: str, question: str) -> str:
 def put(messages: list[Message], text: str, *, in_system: bool) -> list[Message]:
     """The messages with `text` before the last question, or behind the system prompt (`in_system`)."""
     if in_system:
-        return prompt_variables.with_system(messages, text, append=True)
+        return prompt_variables.add_system_text(messages, text, append=True)
     place = next((n for n in reversed(range(len(messages))) if messages[n].get("role") == "user"), None)
     if place is None:
         return [*messages, {"role": "user", "content": text}]

@@ -11,9 +11,10 @@ import msgspec
 from fastback.completions.tasks import requests
 from fastback.completions.tasks.templates import plain
 from fastback.config import Config
+from fastback.config.keys.tasks import TASK_FOLLOW_UP_ENABLE, TASK_TAGS_ENABLE, TASK_TITLE_ENABLE
 from fastback.features.chats.messages import turn_store
 from fastback.features.chats.tags import store as tag_store
-from fastback.features.prompts.prompt_variables import resolve
+from fastback.features.prompts.prompt_variables import resolve_variables
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
 from fastback.providers import model_resolution
@@ -51,7 +52,7 @@ class FollowUps:
         target = await model_resolution.at_server(self._registry, answering)
         if target is None:
             return ""
-        template = await resolve(self._db, requests.template_of(task, self._config), ctx.asker)
+        template = await resolve_variables(self._db, requests.template_of(task, self._config), ctx.asker)
         params = (chosen.entry.get("info") or {}).get("params") or {}
         payload = requests.build(task, self._config, messages, chosen.id, template=template, params=params)
         ctx = msgspec.structs.replace(ctx, task=task, continues=False)
@@ -66,7 +67,7 @@ class FollowUps:
     ) -> None:
         """Name the chat, by a model or by its first question."""
         found: str | None = None
-        if ask and self._config.flag("task.title.enable"):
+        if ask and self._config.flag(TASK_TITLE_ENABLE):
             found = requests.title_in(await self.ask("title_generation", messages, model_id, ctx))
         if not found:
             first = next((plain(one) for one in messages if one.get("role") == "user"), "")
@@ -87,7 +88,7 @@ class FollowUps:
         emit: Emit,
     ) -> None:
         """The tasks after an answer, in the order in which the page shows them."""
-        if wanted.get("follow_up_generation") and self._config.flag("task.follow_up.enable"):
+        if wanted.get("follow_up_generation") and self._config.flag(TASK_FOLLOW_UP_ENABLE):
             found = requests.follow_ups_in(await self.ask("follow_up_generation", messages, model_id, ctx))
             await emit("chat:message:follow_ups", {"follow_ups": found})
             if stored:
@@ -96,7 +97,7 @@ class FollowUps:
             return
         if "title_generation" in wanted:
             await self.title(chat_id, messages, model_id, ctx, emit, ask=bool(wanted["title_generation"]))
-        if wanted.get("tags_generation") and self._config.flag("task.tags.enable"):
+        if wanted.get("tags_generation") and self._config.flag(TASK_TAGS_ENABLE):
             named = requests.tags_in(await self.ask("tags_generation", messages, model_id, ctx))
             if named:
                 await tag_store.set_all(self._db, chat_id, ctx.asker.id, named)

@@ -18,7 +18,7 @@ from fastback.config import Config
 from fastback.config.keys import tasks as tasks_keys
 from fastback.features.configs import settings_pages
 from fastback.features.configs.schemas import TasksForm
-from fastback.features.prompts.prompt_variables import resolve
+from fastback.features.prompts.prompt_variables import resolve_variables
 from fastback.kit.http import BadRequest, HttpError, Json, NotFound, Router
 from fastback.kit.http.disconnect import while_connected
 from fastback.providers import model_resolution
@@ -139,7 +139,9 @@ async def _allowed(task: str, model: Model, caller: Caller) -> Model:
 
 
 async def _template(task: str, caller: Caller) -> str:
-    return await resolve(caller.completions.services.db, requests.template_of(task, caller.config), caller.user)
+    return await resolve_variables(
+        caller.completions.services.db, requests.template_of(task, caller.config), caller.user
+    )
 
 
 @router.post("/title/completions")

@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 
 from fastback.config import Config
-from fastback.media.engine_client import EngineError, engine_json
+from fastback.config.keys import audio as audio_keys
+from fastback.media.engine_client import EngineError, fetch_json
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.audio")
@@ -35,7 +36,7 @@ class Speakers:
         self._settings = settings
 
     async def models(self) -> list[Model]:
-        match self._config.text("audio.tts.engine"):
+        match self._config.text(audio_keys.AUDIO_TTS_ENGINE):
             case "openai":
                 return await self._openai_models()
             case "openai-realtime":
@@ -47,7 +48,7 @@ class Speakers:
         return []
 
     async def voices(self) -> Voices:
-        engine = self._config.text("audio.tts.engine")
+        engine = self._config.text(audio_keys.AUDIO_TTS_ENGINE)
         try:
             match engine:
                 case "openai":
@@ -66,11 +67,11 @@ class Speakers:
 
     async def _get(self, url: str, headers: dict[str, str] | None = None) -> Any:
         limit = self._settings.aiohttp_client_timeout_model_list
-        return await engine_json(self._client, url, headers=headers, timeout=limit)
+        return await fetch_json(self._client, url, headers=headers, timeout=limit)
 
     async def _openai_models(self) -> list[Model]:
         """Servers that speak OpenAI's protocol list those that speak apart, or all they have."""
-        base = self._config.text("audio.tts.openai.api_base_url")
+        base = self._config.text(audio_keys.AUDIO_TTS_OPENAI_API_BASE_URL)
         if base.startswith(_OPENAI):
             return _named(_OPENAI_MODELS)
         for path, fields in (("audio/models", ("models",)), ("models", ("data", "models"))):
@@ -82,7 +83,7 @@ class Speakers:
         return _named(_OPENAI_MODELS)
 
     async def _openai_voices(self) -> Voices:
-        base = self._config.text("audio.tts.openai.api_base_url")
+        base = self._config.text(audio_keys.AUDIO_TTS_OPENAI_API_BASE_URL)
         if not base.startswith(_OPENAI):
             try:
                 answer = await self._get(f"{base}/audio/voices")
@@ -92,7 +93,7 @@ class Speakers:
         return {name: name for name in _OPENAI_VOICES}
 
     def _elevenlabs(self) -> tuple[str, dict[str, str]]:
-        return self._settings.elevenlabs_api_base_url, {"xi-api-key": self._config.text("audio.tts.api_key")}
+        return self._settings.elevenlabs_api_base_url, {"xi-api-key": self._config.text(audio_keys.AUDIO_TTS_API_KEY)}
 
     async def _elevenlabs_models(self) -> list[Model]:
         base, headers = self._elevenlabs()
@@ -110,17 +111,20 @@ class Speakers:
         return {one["voice_id"]: one["name"] for one in answer.get("voices", [])}
 
     async def _azure_voices(self) -> Voices:
-        region = self._config.text("audio.tts.azure.speech_region")
-        base = self._config.text("audio.tts.azure.speech_base_url") or f"https://{region}.tts.speech.microsoft.com"
-        headers = {"ocp-apim-subscription-key": self._config.text("audio.tts.api_key")}
+        region = self._config.text(audio_keys.AUDIO_TTS_AZURE_SPEECH_REGION)
+        base = (
+            self._config.text(audio_keys.AUDIO_TTS_AZURE_SPEECH_BASE_URL)
+            or f"https://{region}.tts.speech.microsoft.com"
+        )
+        headers = {"ocp-apim-subscription-key": self._config.text(audio_keys.AUDIO_TTS_API_KEY)}
         answer = await self._get(f"{base}/cognitiveservices/voices/list", headers)
         return {one["ShortName"]: f"{one['DisplayName']} ({one['ShortName']})" for one in answer}
 
     async def _mistral_voices(self) -> Voices:
-        key = self._config.text("audio.tts.mistral.api_key")
+        key = self._config.text(audio_keys.AUDIO_TTS_MISTRAL_API_KEY)
         if not key:
             return {}
-        base = self._config.text("audio.tts.mistral.api_base_url") or _MISTRAL
+        base = self._config.text(audio_keys.AUDIO_TTS_MISTRAL_API_BASE_URL) or _MISTRAL
         answer = await self._get(f"{base}/audio/voices", {"authorization": f"Bearer {key}"})
         found: Voices = {}
         for one in answer.get("items", []) if isinstance(answer, dict) else answer:

@@ -14,7 +14,7 @@ from fastback import messages
 from fastback.access.guards import AdminUser
 from fastback.config import Config
 from fastback.config.keys import connections as connections_keys
-from fastback.features.connections.forwarding import Forwarding
+from fastback.features.connections.forwarding import RequestForwarder
 from fastback.kit.http import HttpError, Json, Router
 from fastback.providers import openai
 from fastback.providers.connections import Connection
@@ -23,14 +23,14 @@ from fastback.providers.model_listing import ListingError, openai_list
 router = Router()
 
 
-class OpenAiConfig(msgspec.Struct):
+class OpenAiConfigForm(msgspec.Struct):
     OPENAI_API_BASE_URLS: list[str]
     OPENAI_API_KEYS: list[str]
     OPENAI_API_CONFIGS: dict[str, Any]
     ENABLE_OPENAI_API: bool | None = None
 
 
-def _openai_config(config: Config) -> dict[str, Any]:
+def _dump_openai_config(config: Config) -> dict[str, Any]:
     return {
         "ENABLE_OPENAI_API": config.get(connections_keys.OPENAI_ENABLE),
         "OPENAI_API_BASE_URLS": config.get(connections_keys.OPENAI_API_BASE_URLS),
@@ -40,13 +40,13 @@ def _openai_config(config: Config) -> dict[str, Any]:
 
 
 @router.get("/openai/config")
-async def openai_config(user: AdminUser, config: Config) -> dict[str, Any]:
+async def get_openai_config(user: AdminUser, config: Config) -> dict[str, Any]:
     """Return the configuration of the OpenAI-compatible connections."""
-    return _openai_config(config)
+    return _dump_openai_config(config)
 
 
 @router.post("/openai/config/update")
-async def save_openai_config(data: OpenAiConfig, user: AdminUser, config: Config) -> dict[str, Any]:
+async def update_openai_config(data: OpenAiConfigForm, user: AdminUser, config: Config) -> dict[str, Any]:
     """Store the OpenAI-compatible connections; options of connections that no longer exist are dropped."""
     urls, keys = data.OPENAI_API_BASE_URLS, data.OPENAI_API_KEYS[: len(data.OPENAI_API_BASE_URLS)]
     keys += [""] * (len(urls) - len(keys))
@@ -61,16 +61,16 @@ async def save_openai_config(data: OpenAiConfig, user: AdminUser, config: Config
             },
         }
     )
-    return _openai_config(config)
+    return _dump_openai_config(config)
 
 
-class OllamaConfig(msgspec.Struct):
+class OllamaConfigForm(msgspec.Struct):
     OLLAMA_BASE_URLS: list[str]
     OLLAMA_API_CONFIGS: dict[str, Any]
     ENABLE_OLLAMA_API: bool | None = None
 
 
-def _ollama_config(config: Config) -> dict[str, Any]:
+def _dump_ollama_config(config: Config) -> dict[str, Any]:
     return {
         "ENABLE_OLLAMA_API": config.get(connections_keys.OLLAMA_ENABLE),
         "OLLAMA_BASE_URLS": config.get(connections_keys.OLLAMA_BASE_URLS),
@@ -79,13 +79,13 @@ def _ollama_config(config: Config) -> dict[str, Any]:
 
 
 @router.get("/ollama/config")
-async def ollama_config(user: AdminUser, config: Config) -> dict[str, Any]:
+async def get_ollama_config(user: AdminUser, config: Config) -> dict[str, Any]:
     """Return the configuration of the Ollama connections."""
-    return _ollama_config(config)
+    return _dump_ollama_config(config)
 
 
 @router.post("/ollama/config/update")
-async def save_ollama_config(data: OllamaConfig, user: AdminUser, config: Config) -> dict[str, Any]:
+async def update_ollama_config(data: OllamaConfigForm, user: AdminUser, config: Config) -> dict[str, Any]:
     """Store the Ollama connections; options of connections that no longer exist are dropped."""
     valid_indexes = {str(index) for index in range(len(data.OLLAMA_BASE_URLS))}
     await config.set_many(
@@ -97,23 +97,23 @@ async def save_ollama_config(data: OllamaConfig, user: AdminUser, config: Config
             },
         }
     )
-    return _ollama_config(config)
+    return _dump_ollama_config(config)
 
 
-class OpenAiTrial(msgspec.Struct):
+class OpenAiVerifyForm(msgspec.Struct):
     url: str
     key: str
     config: dict[str, Any] | None = None
 
 
-class OllamaTrial(msgspec.Struct):
+class OllamaVerifyForm(msgspec.Struct):
     url: str
     key: str | None = None
     config: dict[str, Any] | None = None
 
 
-async def _asked(
-    connection: Connection, url: str, user: AdminUser, request: Request, forwarding: Forwarding
+async def _query_server(
+    connection: Connection, url: str, user: AdminUser, request: Request, forwarding: RequestForwarder
 ) -> tuple[int, bytes]:
     """Send a GET request to a server and return status and body of its response.
 
@@ -123,7 +123,7 @@ async def _asked(
     timeout = forwarding.settings.aiohttp_client_timeout_model_list
     try:
         async with asyncio.timeout(timeout):
-            response = await forwarding.send(connection, "GET", url, user, request)
+            response = await forwarding.send_request(connection, "GET", url, user, request)
             try:
                 return response.status, await response.read()
             finally:
@@ -133,16 +133,18 @@ async def _asked(
 
 
 @router.post("/openai/verify")
-async def verify_openai(data: OpenAiTrial, user: AdminUser, request: Request, forwarding: Forwarding) -> Any:
+async def verify_openai_connection(
+    data: OpenAiVerifyForm, user: AdminUser, request: Request, forwarding: RequestForwarder
+) -> Any:
     """Return the model list of a server that is not saved yet; pass its error response through unchanged."""
     connection = Connection("openai", 0, data.url.rstrip("/"), data.key, data.config or {})
     if connection.is_anthropic:
         try:
-            ctx = await forwarding.ctx(connection, request, user)
+            ctx = await forwarding.build_context(connection, request, user)
             return await openai_list(forwarding.client, connection, forwarding.settings, ctx)
         except ListingError as error:
             raise HttpError(500, str(error)) from error
-    status, body = await _asked(connection, openai.models_url(connection), user, request, forwarding)
+    status, body = await _query_server(connection, openai.models_url(connection), user, request, forwarding)
     try:
         content = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -153,10 +155,12 @@ async def verify_openai(data: OpenAiTrial, user: AdminUser, request: Request, fo
 
 
 @router.post("/ollama/verify")
-async def verify_ollama(data: OllamaTrial, user: AdminUser, request: Request, forwarding: Forwarding) -> Any:
+async def verify_ollama_connection(
+    data: OllamaVerifyForm, user: AdminUser, request: Request, forwarding: RequestForwarder
+) -> Any:
     """Return the version of an Ollama server that is not saved yet."""
     connection = Connection("ollama", 0, data.url.rstrip("/"), data.key or "", data.config or {})
-    status, body = await _asked(connection, f"{connection.url}/api/version", user, request, forwarding)
+    status, body = await _query_server(connection, f"{connection.url}/api/version", user, request, forwarding)
     try:
         content = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -32,10 +32,10 @@ log = logging.getLogger("fastback.connections")
 
 Payload = dict[str, Any]
 
-_RETRY = ("retry-after", "retry-after-ms")
+_RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
 
-def at(connections: list[Connection], index: int) -> Connection:
+def get_connection(connections: list[Connection], index: int) -> Connection:
     """Return the connection at an index.
 
     Raises:
@@ -46,12 +46,12 @@ def at(connections: list[Connection], index: int) -> Connection:
     return connections[index]
 
 
-def retry_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+def get_retry_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     """Return the headers in which the server says when to retry."""
-    return {name: response.headers[name] for name in _RETRY if name in response.headers}
+    return {name: response.headers[name] for name in _RETRY_HEADERS if name in response.headers}
 
 
-class Forwarding:
+class RequestForwarder:
     """Forward requests to the configured model servers, for every route that does so."""
 
     def __init__(
@@ -93,7 +93,7 @@ class Forwarding:
             raise HttpError(503, messages.OLLAMA_API_DISABLED)
         return ollama_connections(self.config)
 
-    async def openai_place(self, model_id: Any) -> tuple[Connection, str]:
+    async def resolve_openai_model(self, model_id: Any) -> tuple[Connection, str]:
         """Return the connection that serves a model, and the model's name on that server.
 
         An unknown model resolves to the first connection.
@@ -111,7 +111,7 @@ class Forwarding:
         prefix = f"{connections[0].prefix}."
         return connections[0], name.removeprefix(prefix) if connections[0].prefix else name
 
-    async def ollama_hosts(self, name: str) -> list[int]:
+    async def list_ollama_indexes(self, name: str) -> list[int]:
         """Return the indexes of the Ollama connections whose servers have a model."""
         model = await self.registry.find(name)
         details = model.entry.get("ollama") if model is not None and model.connection is not None else None
@@ -123,7 +123,7 @@ class Forwarding:
             )
         return list((details or {}).get("urls") or [])
 
-    async def ollama_place(self, name: str, user: User, index: int | None) -> Connection:
+    async def choose_ollama_connection(self, name: str, user: User, index: int | None) -> Connection:
         """Return the connection at `index`, or, if it is None, a random one of those whose servers have the model.
 
         Raises:
@@ -132,15 +132,15 @@ class Forwarding:
         """
         connections = self.ollama_connections()
         if index is not None:
-            if not user.is_admin and index not in await self.ollama_hosts(name):
+            if not user.is_admin and index not in await self.list_ollama_indexes(name):
                 raise Forbidden(messages.ACCESS_PROHIBITED)
-            return at(connections, index)
-        indexes = await self.ollama_hosts(name)
+            return get_connection(connections, index)
+        indexes = await self.list_ollama_indexes(name)
         if not indexes:
             raise BadRequest(messages.model_not_found(name))
-        return at(connections, random.choice(indexes))
+        return get_connection(connections, random.choice(indexes))
 
-    async def admit(self, user: User, name: str) -> Model | None:
+    async def require_model_access(self, user: User, name: str) -> Model | None:
         """Return the model of a name if the user may use it.
 
         Administrators may use names that no model has; then the result is None.
@@ -158,13 +158,13 @@ class Forwarding:
 
     # -- sending --------------------------------------------------------------------------------------------------
 
-    async def ctx(self, connection: Connection, request: Request, user: User) -> RequestContext:
+    async def build_context(self, connection: Connection, request: Request, user: User) -> RequestContext:
         """Return the context of a request, with the user's groups if a custom header of the connection uses them."""
         return await with_groups(
             connection.options.get("headers"), build_request_context(request, user), self.permissions
         )
 
-    async def send(
+    async def send_request(
         self,
         connection: Connection,
         method: str,
@@ -180,7 +180,7 @@ class Forwarding:
         Raises:
             aiohttp.ClientError, TimeoutError, OSError: the server cannot be reached.
         """
-        headers = openai.request_headers(connection, await self.ctx(connection, request, user), self.settings)
+        headers = openai.request_headers(connection, await self.build_context(connection, request, user), self.settings)
         if not any(name.lower() == "content-type" for name in headers):
             headers["content-type"] = "application/json"
         content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
@@ -195,7 +195,7 @@ class Forwarding:
         )
         return await while_connected(request, pending)
 
-    async def relay(
+    async def relay_request(
         self, connection: Connection, method: str, url: str, user: User, request: Request, *, body: Any = None
     ) -> Response:
         """Send a request and relay the response unchanged, error responses included.
@@ -204,13 +204,13 @@ class Forwarding:
             HttpError 500: the server cannot be reached.
         """
         try:
-            response = await self.send(connection, method, url, user, request, body=body)
+            response = await self.send_request(connection, method, url, user, request, body=body)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             log.warning("request to %s failed: %s", connection.url, error or type(error).__name__)
             raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
         return RelayResponse(response)
 
-    async def ollama(
+    async def send_ollama_request(
         self, connection: Connection, method: str, path: str, user: User, request: Request, body: Any = None
     ) -> aiohttp.ClientResponse:
         """Send a request to an Ollama server and return its successful response.
@@ -219,7 +219,7 @@ class Forwarding:
             HttpError: the server's own error, or 500 if it cannot be reached.
         """
         try:
-            response = await self.send(connection, method, f"{connection.url}{path}", user, request, body=body)
+            response = await self.send_request(connection, method, f"{connection.url}{path}", user, request, body=body)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise HttpError(500, f"Ollama: {error}" if str(error) else messages.SERVER_CONNECTION_ERROR) from error
         if response.status < 400:
@@ -232,9 +232,9 @@ class Forwarding:
             response.release()
         await self.bus.publish(refused(user, "ollama", f"{connection.url}{path}", response.status, content))
         detail = content.get("error") if isinstance(content, dict) else None
-        raise HttpError(response.status, detail or messages.SERVER_CONNECTION_ERROR, retry_headers(response))
+        raise HttpError(response.status, detail or messages.SERVER_CONNECTION_ERROR, get_retry_headers(response))
 
-    async def ollama_json(
+    async def fetch_ollama_json(
         self, connection: Connection, method: str, path: str, user: User, request: Request, body: Any = None
     ) -> Any:
         """Send a request to an Ollama server and return the decoded response; None if it is not JSON.
@@ -242,7 +242,7 @@ class Forwarding:
         Raises:
             HttpError: as `send_ollama_request`.
         """
-        response = await self.ollama(connection, method, path, user, request, body)
+        response = await self.send_ollama_request(connection, method, path, user, request, body)
         try:
             return msgspec.json.decode(await response.read())
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from fastback.access.guards import AdminUser
 from fastback.access.identity import User
-from fastback.features.connections.forwarding import Forwarding
+from fastback.features.connections.forwarding import RequestForwarder
 from fastback.kit.http import BadRequest, HttpError, NotFound, Router
 from fastback.providers.connections import Connection
 from fastback.providers.relay import RelayResponse
@@ -39,13 +39,13 @@ _PATHS = {
 }
 
 
-class ModelName(msgspec.Struct):
+class ModelOperationForm(msgspec.Struct):
     """The model of an operation; further fields of the body are passed to the server unchecked."""
 
     model: str
 
 
-def root_of(connection: Connection) -> str:
+def get_server_root(connection: Connection) -> str:
     """Return the server's root address, without the path of its OpenAI-compatible API."""
     for suffix in ("/api/v1", "/api/v0", "/v1"):
         if connection.url.endswith(suffix):
@@ -53,7 +53,7 @@ def root_of(connection: Connection) -> str:
     return connection.url
 
 
-def _connection(forwarding: Forwarding, index: int) -> tuple[Connection, str]:
+def _require_managed_connection(forwarding: RequestForwarder, index: int) -> tuple[Connection, str]:
     """Return a connection whose provider supports model management, and the provider.
 
     Raises:
@@ -69,8 +69,8 @@ def _connection(forwarding: Forwarding, index: int) -> tuple[Connection, str]:
     return connections[index], provider
 
 
-async def manage(
-    forwarding: Forwarding,
+async def call_management_api(
+    forwarding: RequestForwarder,
     connection: Connection,
     operation: str,
     user: User,
@@ -80,7 +80,7 @@ async def manage(
     body: Any = None,
     params: dict[str, str] | None = None,
     job_id: str = "",
-    words: bool = False,
+    error_as_text: bool = False,
 ) -> aiohttp.ClientResponse:
     """Call a server's model management API and return its successful response.
 
@@ -96,9 +96,9 @@ async def manage(
         raise BadRequest(f'Provider "{provider}" does not support {operation}')
     if provider == "lmstudio" and operation == "unload" and body:
         body = {"instance_id": body.get("instance_id") or body.get("model")}
-    url = root_of(connection) + path.replace("{job_id}", job_id)
+    url = get_server_root(connection) + path.replace("{job_id}", job_id)
     try:
-        response = await forwarding.send(connection, method, url, user, request, body=body, params=params)
+        response = await forwarding.send_request(connection, method, url, user, request, body=body, params=params)
         if response.status < 400:
             return response
         content = await response.read()
@@ -106,7 +106,7 @@ async def manage(
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise HttpError(500, str(error)) from error
     detail: Any = content.decode("utf-8", "replace")
-    if not words:
+    if not error_as_text:
         try:
             detail = msgspec.json.decode(content)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -114,7 +114,7 @@ async def manage(
     raise HttpError(response.status, detail)
 
 
-async def answer_of(response: aiohttp.ClientResponse) -> Any:
+async def read_json(response: aiohttp.ClientResponse) -> Any:
     """Return the decoded response; a response that is not JSON means success.
 
     Raises:
@@ -130,68 +130,82 @@ async def answer_of(response: aiohttp.ClientResponse) -> Any:
         response.release()
 
 
-async def _changing(
-    forwarding: Forwarding, index: int, operation: str, data: ModelName, user: User, request: Request
+async def _change_models(
+    forwarding: RequestForwarder, index: int, operation: str, data: ModelOperationForm, user: User, request: Request
 ) -> Any:
     """Run an operation that changes a server's models, and refresh the model list soon afterwards."""
-    connection, _ = _connection(forwarding, index)
+    connection, _ = _require_managed_connection(forwarding, index)
     fields = msgspec.json.decode(await request.body())
     body = {key: value for key, value in fields.items() if value is not None}
     body["model"] = data.model.removeprefix(f"{connection.prefix}.") if connection.prefix else data.model
-    response = await manage(forwarding, connection, operation, user, request, method="POST", body=body)
-    result = await answer_of(response)
+    response = await call_management_api(forwarding, connection, operation, user, request, method="POST", body=body)
+    result = await read_json(response)
     forwarding.registry.refresh_soon()
     return result
 
 
 @router.get("/catalog")
-async def catalog(url_idx: int, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+async def list_server_models(url_idx: int, request: Request, user: AdminUser, forwarding: RequestForwarder) -> Any:
     """Return the models that a server has or offers, in the server's own format."""
-    connection, _ = _connection(forwarding, url_idx)
-    return await answer_of(await manage(forwarding, connection, "list", user, request))
+    connection, _ = _require_managed_connection(forwarding, url_idx)
+    return await read_json(await call_management_api(forwarding, connection, "list", user, request))
 
 
 @router.post("/download")
-async def download(url_idx: int, data: ModelName, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+async def download_model(
+    url_idx: int, data: ModelOperationForm, request: Request, user: AdminUser, forwarding: RequestForwarder
+) -> Any:
     """Let a server download a model."""
-    return await _changing(forwarding, url_idx, "download", data, user, request)
+    return await _change_models(forwarding, url_idx, "download", data, user, request)
 
 
 @router.get("/download/status/{job_id}")
-async def download_status(url_idx: int, job_id: str, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+async def get_download_status(
+    url_idx: int, job_id: str, request: Request, user: AdminUser, forwarding: RequestForwarder
+) -> Any:
     """Return the status of a download."""
-    connection, _ = _connection(forwarding, url_idx)
+    connection, _ = _require_managed_connection(forwarding, url_idx)
     escaped_job_id = quote(job_id, safe="")
-    return await answer_of(
-        await manage(forwarding, connection, "download_status", user, request, job_id=escaped_job_id)
+    return await read_json(
+        await call_management_api(forwarding, connection, "download_status", user, request, job_id=escaped_job_id)
     )
 
 
 @router.post("/load")
-async def load(url_idx: int, data: ModelName, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+async def load_model(
+    url_idx: int, data: ModelOperationForm, request: Request, user: AdminUser, forwarding: RequestForwarder
+) -> Any:
     """Let a server load a model into memory."""
-    return await _changing(forwarding, url_idx, "load", data, user, request)
+    return await _change_models(forwarding, url_idx, "load", data, user, request)
 
 
 @router.post("/unload")
-async def unload(url_idx: int, data: ModelName, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+async def unload_model(
+    url_idx: int, data: ModelOperationForm, request: Request, user: AdminUser, forwarding: RequestForwarder
+) -> Any:
     """Let a server unload a model from memory."""
-    return await _changing(forwarding, url_idx, "unload", data, user, request)
+    return await _change_models(forwarding, url_idx, "unload", data, user, request)
 
 
 @router.get("/sse")
-async def events(url_idx: int, request: Request, user: AdminUser, forwarding: Forwarding) -> Response:
+async def stream_model_events(
+    url_idx: int, request: Request, user: AdminUser, forwarding: RequestForwarder
+) -> Response:
     """Relay a server's event stream about its models."""
-    connection, _ = _connection(forwarding, url_idx)
-    return RelayResponse(await manage(forwarding, connection, "sse", user, request))
+    connection, _ = _require_managed_connection(forwarding, url_idx)
+    return RelayResponse(await call_management_api(forwarding, connection, "sse", user, request))
 
 
 @router.delete("")
-async def delete(url_idx: int, model: str, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+async def delete_model(
+    url_idx: int, model: str, request: Request, user: AdminUser, forwarding: RequestForwarder
+) -> Any:
     """Let a server delete a model."""
-    connection, _ = _connection(forwarding, url_idx)
+    connection, _ = _require_managed_connection(forwarding, url_idx)
     name = model.removeprefix(f"{connection.prefix}.") if connection.prefix else model
-    response = await manage(forwarding, connection, "delete", user, request, method="DELETE", params={"model": name})
-    result = await answer_of(response)
+    response = await call_management_api(
+        forwarding, connection, "delete", user, request, method="DELETE", params={"model": name}
+    )
+    result = await read_json(response)
     forwarding.registry.refresh_soon()
     return result

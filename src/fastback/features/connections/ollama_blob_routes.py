@@ -18,8 +18,8 @@ from starlette.responses import Response, StreamingResponse
 from fastback.access.guards import AdminUser
 from fastback.access.identity import User
 from fastback.features.connections import ollama_blobs
-from fastback.features.connections.forwarding import Forwarding, at
-from fastback.features.connections.ollama_blobs import BlobError, event
+from fastback.features.connections.forwarding import RequestForwarder, get_connection
+from fastback.features.connections.ollama_blobs import BlobError, encode_event
 from fastback.kit.http import BadRequest, Invalid, Router
 from fastback.providers import openai
 from fastback.providers.connections import Connection
@@ -27,42 +27,44 @@ from fastback.providers.request_context import build_request_context
 
 router = Router("/ollama/models")
 
-_SOURCES = ("https://huggingface.co/", "https://github.com/")
+_ALLOWED_SOURCES = ("https://huggingface.co/", "https://github.com/")
 
 
 class UrlForm(msgspec.Struct):
     url: str
 
 
-def _place(forwarding: Forwarding, name: str) -> Path:
+def _temporary_path(forwarding: RequestForwarder, name: str) -> Path:
     """Return a path for a file in transit; it is unique, so that two transfers at once do not collide."""
     return forwarding.settings.upload_path / f"{uuid.uuid4()}_{name}"
 
 
-def _headers(connection: Connection, user: User, request: Request, forwarding: Forwarding) -> dict[str, str]:
+def _build_headers(
+    connection: Connection, user: User, request: Request, forwarding: RequestForwarder
+) -> dict[str, str]:
     return openai.request_headers(connection, build_request_context(request, user), forwarding.settings)
 
 
 @router.post("/download", "/download/{url_idx}")
-async def download(
-    data: UrlForm, request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int | None = None
+async def download_model_file(
+    data: UrlForm, request: Request, user: AdminUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Response | None:
     """Download a model file and create an Ollama model from it; stream the progress."""
-    if not data.url.startswith(_SOURCES):
+    if not data.url.startswith(_ALLOWED_SOURCES):
         raise BadRequest("Invalid file_url. Only URLs from allowed hosts are permitted.")
-    connection = at(forwarding.ollama_connections(), url_idx or 0)
+    connection = get_connection(forwarding.ollama_connections(), url_idx or 0)
     name = PurePosixPath(unquote(urlsplit(data.url).path)).name
     if not name:
         return None
-    headers = _headers(connection, user, request, forwarding)
-    return StreamingResponse(_downloading(forwarding, connection, headers, data.url, name))
+    headers = _build_headers(connection, user, request, forwarding)
+    return StreamingResponse(_stream_download(forwarding, connection, headers, data.url, name))
 
 
-async def _downloading(
-    forwarding: Forwarding, connection: Connection, headers: dict[str, str], url: str, name: str
+async def _stream_download(
+    forwarding: RequestForwarder, connection: Connection, headers: dict[str, str], url: str, name: str
 ) -> AsyncIterator[bytes]:
     """Download the file, create the model, and yield progress events."""
-    path = _place(forwarding, name)
+    path = _temporary_path(forwarding, name)
     try:
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
         async with forwarding.client.get(url, timeout=aiohttp.ClientTimeout(sock_read=60)) as response:
@@ -74,44 +76,48 @@ async def _downloading(
                     await asyncio.to_thread(file.write, chunk)
                     received += len(chunk)
                     progress = round(received / (total or received) * 100, 2)
-                    yield event({"progress": progress, "completed": received, "total": total})
-        yield await ollama_blobs.make_model(forwarding.client, connection.url, headers, path, name)
+                    yield encode_event({"progress": progress, "completed": received, "total": total})
+        yield await ollama_blobs.create_model(forwarding.client, connection.url, headers, path, name)
         forwarding.registry.refresh_soon()
     except (BlobError, aiohttp.ClientError, OSError) as error:
-        yield event({"error": str(error)})
+        yield encode_event({"error": str(error)})
     finally:
         path.unlink(missing_ok=True)
 
 
 @router.post("/upload", "/upload/{url_idx}")
-async def upload(request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int | None = None) -> Response:
+async def upload_model_file(
+    request: Request, user: AdminUser, forwarding: RequestForwarder, url_idx: int | None = None
+) -> Response:
     """Receive a model file and create an Ollama model from it; stream the progress."""
-    connection = at(forwarding.ollama_connections(), url_idx or 0)
+    connection = get_connection(forwarding.ollama_connections(), url_idx or 0)
     form = await request.form()
     file: Any = form.get("file")
     if not isinstance(file, UploadFile):
         raise Invalid.at(["body", "file"], "Field required", kind="missing")
     name = PurePosixPath((file.filename or "model").replace("\\", "/")).name
-    path = _place(forwarding, name)
+    path = _temporary_path(forwarding, name)
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     with path.open("wb") as target:
         while chunk := await file.read(ollama_blobs.CHUNK):
             await asyncio.to_thread(target.write, chunk)
     await form.close()
-    headers = _headers(connection, user, request, forwarding)
-    return StreamingResponse(_making(forwarding, connection, headers, path, name), media_type="text/event-stream")
+    headers = _build_headers(connection, user, request, forwarding)
+    return StreamingResponse(
+        _stream_creation(forwarding, connection, headers, path, name), media_type="text/event-stream"
+    )
 
 
-async def _making(
-    forwarding: Forwarding, connection: Connection, headers: dict[str, str], path: Path, name: str
+async def _stream_creation(
+    forwarding: RequestForwarder, connection: Connection, headers: dict[str, str], path: Path, name: str
 ) -> AsyncIterator[bytes]:
     """Create the model from a received file, and yield progress events."""
     try:
         total = (await asyncio.to_thread(path.stat)).st_size
-        yield event({"progress": 100.0, "total": total, "completed": total})
-        yield await ollama_blobs.make_model(forwarding.client, connection.url, headers, path, name)
+        yield encode_event({"progress": 100.0, "total": total, "completed": total})
+        yield await ollama_blobs.create_model(forwarding.client, connection.url, headers, path, name)
         forwarding.registry.refresh_soon()
     except (BlobError, OSError) as error:
-        yield event({"error": str(error)})
+        yield encode_event({"error": str(error)})
     finally:
         path.unlink(missing_ok=True)

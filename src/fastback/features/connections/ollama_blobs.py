@@ -27,17 +27,17 @@ class BlobError(Exception):
     """The model was not created; the message says why."""
 
 
-def event(content: dict[str, Any]) -> bytes:
+def encode_event(content: dict[str, Any]) -> bytes:
     """Return a progress event of the stream that the page reads."""
     return b"data: " + msgspec.json.encode(content) + b"\n\n"
 
 
-def _digest(path: Path) -> str:
+def _compute_digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def pieces(path: Path) -> AsyncIterator[bytes]:
+async def read_chunks(path: Path) -> AsyncIterator[bytes]:
     """Yield a file in chunks; each is read in a thread."""
     file = await asyncio.to_thread(path.open, "rb")
     try:
@@ -47,13 +47,13 @@ async def pieces(path: Path) -> AsyncIterator[bytes]:
         await asyncio.to_thread(file.close)
 
 
-async def make_model(client: aiohttp.ClientSession, url: str, headers: Headers, path: Path, name: str) -> bytes:
+async def create_model(client: aiohttp.ClientSession, url: str, headers: Headers, path: Path, name: str) -> bytes:
     """Send a file to the Ollama server at `url`, create a model from it, and return the last progress event.
 
     Raises:
         BlobError: the server rejected the file or the model.
     """
-    digest = await asyncio.to_thread(_digest, path)
+    digest = await asyncio.to_thread(_compute_digest, path)
     size = (await asyncio.to_thread(path.stat)).st_size
     other_headers = {
         key: value for key, value in headers.items() if key.lower() not in ("content-type", "content-length")
@@ -61,7 +61,9 @@ async def make_model(client: aiohttp.ClientSession, url: str, headers: Headers, 
     blob_headers = {**other_headers, "content-type": "application/octet-stream", "content-length": str(size)}
     model = Path(name).stem
     try:
-        async with client.post(f"{url}/api/blobs/sha256:{digest}", data=pieces(path), headers=blob_headers) as response:
+        async with client.post(
+            f"{url}/api/blobs/sha256:{digest}", data=read_chunks(path), headers=blob_headers
+        ) as response:
             if not response.ok:
                 raise BlobError("Ollama: Could not create blob, Please try again.")
         await asyncio.to_thread(path.unlink, missing_ok=True)
@@ -73,4 +75,4 @@ async def make_model(client: aiohttp.ClientSession, url: str, headers: Headers, 
                 raise BlobError(f"Failed to create model in Ollama. {await response.text()}")
     except (aiohttp.ClientError, OSError, HttpError) as error:
         raise BlobError(f"Ollama: {error}") from error
-    return event({"done": True, "blob": f"sha256:{digest}", "name": name, "model_created": model})
+    return encode_event({"done": True, "blob": f"sha256:{digest}", "name": name, "model_created": model})

@@ -13,7 +13,7 @@ from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
 from fastback.features.connections import management_routes
-from fastback.features.connections.forwarding import Forwarding, at
+from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.kit.http import BadRequest, HttpError, NotFound, Router
 from fastback.providers.connections import Connection
 from fastback.providers.registry import ModelRegistry
@@ -24,7 +24,7 @@ router = Router()
 Payload = dict[str, Any]
 
 
-class _Changing(RelayResponse):
+class _RefreshingRelayResponse(RelayResponse):
     """Relay an operation that changes a server's models, and refresh the model list soon afterwards."""
 
     registry: ModelRegistry
@@ -36,7 +36,7 @@ class _Changing(RelayResponse):
             self.registry.refresh_soon()
 
 
-def _named(data: Payload) -> Payload:
+def _normalise_fields(data: Payload) -> Payload:
     """Return a payload without nulls, in which the model is called `model` even if the client wrote `name`."""
     fields = {key: value for key, value in data.items() if value is not None}
     if "model" not in fields and "name" in fields:
@@ -44,15 +44,17 @@ def _named(data: Payload) -> Payload:
     return fields
 
 
-async def _stream(
-    forwarding: Forwarding, connection: Connection, path: str, user: User, request: Request, body: Payload
+async def _relay_change(
+    forwarding: RequestForwarder, connection: Connection, path: str, user: User, request: Request, body: Payload
 ) -> Response:
-    response = _Changing(await forwarding.ollama(connection, "POST", path, user, request, body))
+    response = _RefreshingRelayResponse(
+        await forwarding.send_ollama_request(connection, "POST", path, user, request, body)
+    )
     response.registry = forwarding.registry
     return response
 
 
-async def _host_of(forwarding: Forwarding, name: Any, index: int | None) -> Connection:
+async def _require_connection(forwarding: RequestForwarder, name: Any, index: int | None) -> Connection:
     """Return the connection at `index`, or, if it is None, the first one whose server has the model.
 
     Raises:
@@ -60,17 +62,21 @@ async def _host_of(forwarding: Forwarding, name: Any, index: int | None) -> Conn
     """
     connections = forwarding.ollama_connections()
     if index is None:
-        indexes = await forwarding.ollama_hosts(name) if isinstance(name, str) else []
+        indexes = await forwarding.list_ollama_indexes(name) if isinstance(name, str) else []
         if not indexes:
             raise BadRequest(messages.model_not_found(str(name)))
         index = indexes[0]
-    return at(connections, index)
+    return get_connection(connections, index)
 
 
 @router.post("/ollama/api/pull", "/ollama/api/pull/{url_idx}")
-async def pull(data: Payload, request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int = 0) -> Response:
-    connection = at(forwarding.ollama_connections(), url_idx)
-    return await _stream(forwarding, connection, "/api/pull", user, request, {**_named(data), "insecure": True})
+async def pull_model(
+    data: Payload, request: Request, user: AdminUser, forwarding: RequestForwarder, url_idx: int = 0
+) -> Response:
+    connection = get_connection(forwarding.ollama_connections(), url_idx)
+    return await _relay_change(
+        forwarding, connection, "/api/pull", user, request, {**_normalise_fields(data), "insecure": True}
+    )
 
 
 class PushForm(msgspec.Struct, omit_defaults=True):
@@ -80,20 +86,20 @@ class PushForm(msgspec.Struct, omit_defaults=True):
 
 
 @router.delete("/ollama/api/push", "/ollama/api/push/{url_idx}")
-async def push(
-    data: PushForm, request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int | None = None
+async def push_model(
+    data: PushForm, request: Request, user: AdminUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Response:
-    connection = await _host_of(forwarding, data.model, url_idx)
-    return await _stream(forwarding, connection, "/api/push", user, request, msgspec.to_builtins(data))
+    connection = await _require_connection(forwarding, data.model, url_idx)
+    return await _relay_change(forwarding, connection, "/api/push", user, request, msgspec.to_builtins(data))
 
 
 @router.post("/ollama/api/create", "/ollama/api/create/{url_idx}")
-async def create(
-    data: Payload, request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int = 0
+async def create_model(
+    data: Payload, request: Request, user: AdminUser, forwarding: RequestForwarder, url_idx: int = 0
 ) -> Response:
-    connection = at(forwarding.ollama_connections(), url_idx)
+    connection = get_connection(forwarding.ollama_connections(), url_idx)
     body = {key: value for key, value in data.items() if value is not None}
-    return await _stream(forwarding, connection, "/api/create", user, request, body)
+    return await _relay_change(forwarding, connection, "/api/create", user, request, body)
 
 
 class CopyForm(msgspec.Struct):
@@ -102,47 +108,47 @@ class CopyForm(msgspec.Struct):
 
 
 @router.post("/ollama/api/copy", "/ollama/api/copy/{url_idx}")
-async def copy(
-    data: CopyForm, request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int | None = None
+async def copy_model(
+    data: CopyForm, request: Request, user: AdminUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> bool:
-    connection = await _host_of(forwarding, data.source, url_idx)
-    await forwarding.ollama_json(connection, "POST", "/api/copy", user, request, data)
+    connection = await _require_connection(forwarding, data.source, url_idx)
+    await forwarding.fetch_ollama_json(connection, "POST", "/api/copy", user, request, data)
     forwarding.registry.refresh_soon()
     return True
 
 
 @router.delete("/ollama/api/delete", "/ollama/api/delete/{url_idx}")
-async def delete(
-    data: Payload, request: Request, user: AdminUser, forwarding: Forwarding, url_idx: int | None = None
+async def delete_model(
+    data: Payload, request: Request, user: AdminUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> bool:
-    body = _named(data)
-    connection = await _host_of(forwarding, body.get("model"), url_idx)
-    await forwarding.ollama_json(connection, "DELETE", "/api/delete", user, request, body)
+    body = _normalise_fields(data)
+    connection = await _require_connection(forwarding, body.get("model"), url_idx)
+    await forwarding.fetch_ollama_json(connection, "DELETE", "/api/delete", user, request, body)
     forwarding.registry.refresh_soon()
     return True
 
 
 @router.post("/ollama/api/show")
-async def show(data: Payload, request: Request, user: VerifiedUser, forwarding: Forwarding) -> Any:
+async def show_model(data: Payload, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Any:
     """Return what an Ollama server knows about a model that the user may use."""
-    body = _named(data)
+    body = _normalise_fields(data)
     name = str(body.get("model") or "")
     forwarding.ollama_connections()
-    await forwarding.admit(user, name)
-    connection = await forwarding.ollama_place(name, user, None)
-    return await forwarding.ollama_json(connection, "POST", "/api/show", user, request, body)
+    await forwarding.require_model_access(user, name)
+    connection = await forwarding.choose_ollama_connection(name, user, None)
+    return await forwarding.fetch_ollama_json(connection, "POST", "/api/show", user, request, body)
 
 
-async def _unload(forwarding: Forwarding, name: str, user: User, request: Request) -> list[Payload]:
+async def _unload_from_all(forwarding: RequestForwarder, name: str, user: User, request: Request) -> list[Payload]:
     """Unload a model from every server that has it; return one entry for each failure."""
     connections = forwarding.ollama_connections()
     failures: list[Payload] = []
-    for index in await forwarding.ollama_hosts(name):
-        connection = at(connections, index)
+    for index in await forwarding.list_ollama_indexes(name):
+        connection = get_connection(connections, index)
         upstream_name = name.removeprefix(f"{connection.prefix}.") if connection.prefix else name
         body = {"model": upstream_name, "keep_alive": 0, "prompt": ""}
         try:
-            await forwarding.ollama_json(connection, "POST", "/api/generate", user, request, body)
+            await forwarding.fetch_ollama_json(connection, "POST", "/api/generate", user, request, body)
         except HttpError as error:
             failures.append({"url_idx": index, "success": False, "error": str(error.detail)})
     forwarding.registry.refresh_soon()
@@ -150,14 +156,16 @@ async def _unload(forwarding: Forwarding, name: str, user: User, request: Reques
 
 
 @router.post("/ollama/api/unload")
-async def unload(data: Payload, request: Request, user: AdminUser, forwarding: Forwarding) -> Payload:
+async def unload_ollama_model(
+    data: Payload, request: Request, user: AdminUser, forwarding: RequestForwarder
+) -> Payload:
     """Unload a model from the memory of all Ollama servers."""
-    name = _named(data).get("model")
+    name = _normalise_fields(data).get("model")
     if not isinstance(name, str) or not name:
         raise BadRequest("Missing name of the model to unload.")
-    if not await forwarding.ollama_hosts(name):
+    if not await forwarding.list_ollama_indexes(name):
         raise BadRequest(messages.model_not_found(name))
-    failures = await _unload(forwarding, name, user, request)
+    failures = await _unload_from_all(forwarding, name, user, request)
     if failures:
         raise HttpError(500, f"Failed to unload model on {len(failures)} nodes: {failures}")
     return {"status": True}
@@ -168,7 +176,7 @@ class UnloadForm(msgspec.Struct):
 
 
 @router.post("/api/models/unload")
-async def unload_anywhere(data: UnloadForm, request: Request, user: AdminUser, forwarding: Forwarding) -> Any:
+async def unload_model(data: UnloadForm, request: Request, user: AdminUser, forwarding: RequestForwarder) -> Any:
     """Unload a model from its server's memory; for a workspace model, unload its base model."""
     name, seen = data.model, set()
     model = await forwarding.registry.find(name)
@@ -176,8 +184,8 @@ async def unload_anywhere(data: UnloadForm, request: Request, user: AdminUser, f
         seen.add(name)
         name = model.base_model_id
         model = await forwarding.registry.find(name)
-    if await forwarding.ollama_hosts(name):
-        failures = await _unload(forwarding, name, user, request)
+    if await forwarding.list_ollama_indexes(name):
+        failures = await _unload_from_all(forwarding, name, user, request)
         if failures:
             raise HttpError(500, f"Failed to unload model on {len(failures)} node(s): {failures}")
         return {"status": True}
@@ -187,9 +195,9 @@ async def unload_anywhere(data: UnloadForm, request: Request, user: AdminUser, f
     if provider != "llama.cpp":
         raise BadRequest(f'Provider "{provider or "default"}" does not support model unloading')
     body = {"model": model.upstream_id}
-    response = await management_routes.manage(
-        forwarding, model.connection, "unload", user, request, method="POST", body=body, words=True
+    response = await management_routes.call_management_api(
+        forwarding, model.connection, "unload", user, request, method="POST", body=body, error_as_text=True
     )
-    result = await management_routes.answer_of(response)
+    result = await management_routes.read_json(response)
     forwarding.registry.refresh_soon()
     return result

@@ -13,7 +13,7 @@ from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
 from fastback.config.keys.connections import OLLAMA_ENABLE
-from fastback.features.connections.forwarding import Forwarding, at
+from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.kit.http import HttpError, Router, Unauthorized
 from fastback.providers.connections import Connection, ollama_connections
 
@@ -22,24 +22,26 @@ router = Router("/ollama")
 
 @router.route("HEAD", "")
 @router.get("")
-async def here() -> dict[str, bool]:
+async def get_status() -> dict[str, bool]:
     """Answer Ollama's liveness check."""
     return {"status": True}
 
 
-async def _of_all(path: str, user: User, request: Request, forwarding: Forwarding) -> list[tuple[Connection, Any]]:
+async def _query_all_servers(
+    path: str, user: User, request: Request, forwarding: RequestForwarder
+) -> list[tuple[Connection, Any]]:
     """Return each enabled connection with its server's response; servers that fail are left out."""
     timeout = forwarding.settings.aiohttp_client_timeout_model_list
 
-    async def ask(connection: Connection) -> Any:
+    async def query_server(connection: Connection) -> Any:
         try:
             async with asyncio.timeout(timeout):
-                return await forwarding.ollama_json(connection, "GET", path, user, request)
+                return await forwarding.fetch_ollama_json(connection, "GET", path, user, request)
         except (HttpError, TimeoutError):
             return None
 
     connections = [connection for connection in ollama_connections(forwarding.config) if connection.enabled]
-    responses = await asyncio.gather(*map(ask, connections))
+    responses = await asyncio.gather(*map(query_server, connections))
     return [
         (connection, content)
         for connection, content in zip(connections, responses, strict=True)
@@ -47,7 +49,7 @@ async def _of_all(path: str, user: User, request: Request, forwarding: Forwardin
     ]
 
 
-async def _tags_of(index: int, user: User, request: Request, forwarding: Forwarding) -> dict[str, Any]:
+async def _fetch_server_tags(index: int, user: User, request: Request, forwarding: RequestForwarder) -> dict[str, Any]:
     """Return the model list of one server.
 
     Raises:
@@ -55,12 +57,12 @@ async def _tags_of(index: int, user: User, request: Request, forwarding: Forward
     """
     if not user.is_admin:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    connection = at(forwarding.ollama_connections(), index)
-    tags: dict[str, Any] = await forwarding.ollama_json(connection, "GET", "/api/tags", user, request) or {}
+    connection = get_connection(forwarding.ollama_connections(), index)
+    tags: dict[str, Any] = await forwarding.fetch_ollama_json(connection, "GET", "/api/tags", user, request) or {}
     return tags
 
 
-async def _visible(user: User, forwarding: Forwarding) -> list[dict[str, Any]]:
+async def _list_visible_entries(user: User, forwarding: RequestForwarder) -> list[dict[str, Any]]:
     """Return Ollama's own entries of the models that a user may use."""
     entries = [entry["ollama"] for entry in await forwarding.registry.base_entries() if "ollama" in entry]
     if user.is_admin or forwarding.settings.bypass_model_access_control:
@@ -70,35 +72,35 @@ async def _visible(user: User, forwarding: Forwarding) -> list[dict[str, Any]]:
 
 
 @router.get("/api/tags", "/api/tags/{url_idx}")
-async def tags(
-    request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
+async def list_models(
+    request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> dict[str, Any]:
     """Return the models of one server, or those of all servers that the user may use."""
     if url_idx is not None:
-        return await _tags_of(url_idx, user, request, forwarding)
+        return await _fetch_server_tags(url_idx, user, request, forwarding)
     forwarding.ollama_connections()
-    return {"models": await _visible(user, forwarding)}
+    return {"models": await _list_visible_entries(user, forwarding)}
 
 
 @router.get("/v1/models", "/v1/models/{url_idx}")
-async def openai_models(
-    request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
+async def list_models_as_openai(
+    request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> dict[str, Any]:
     """Return the same models in the format of OpenAI's model list."""
     if url_idx is not None:
-        entries = (await _tags_of(url_idx, user, request, forwarding)).get("models") or []
+        entries = (await _fetch_server_tags(url_idx, user, request, forwarding)).get("models") or []
     else:
-        entries = await _visible(user, forwarding)
+        entries = await _list_visible_entries(user, forwarding)
     now = int(time.time())
     data = [{"id": entry["model"], "object": "model", "created": now, "owned_by": "openai"} for entry in entries]
     return {"data": data, "object": "list"}
 
 
 @router.get("/api/ps")
-async def running(request: Request, user: AdminUser, forwarding: Forwarding) -> dict[str, Any]:
+async def list_running_models(request: Request, user: AdminUser, forwarding: RequestForwarder) -> dict[str, Any]:
     """Return the models in memory, each with the indexes of the connections whose servers have it loaded."""
     models: dict[str, dict[str, Any]] = {}
-    for connection, content in await _of_all("/api/ps", user, request, forwarding):
+    for connection, content in await _query_all_servers("/api/ps", user, request, forwarding):
         for model in content.get("models") or []:
             name = model.get("model")
             if name is None:
@@ -112,13 +114,13 @@ async def running(request: Request, user: AdminUser, forwarding: Forwarding) -> 
     return {"models": list(models.values())}
 
 
-def _order(version: str) -> tuple[int, ...]:
+def _parse_version(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version.split("-")[0]))
 
 
 @router.get("/api/version", "/api/version/{url_idx}")
-async def version(
-    request: Request, user: VerifiedUser, forwarding: Forwarding, url_idx: int | None = None
+async def get_version(
+    request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> dict[str, Any]:
     """Return the version of one server, or the lowest version of all."""
     if url_idx is not None and not user.is_admin:
@@ -126,10 +128,13 @@ async def version(
     if not forwarding.config.flag(OLLAMA_ENABLE):
         return {"version": False}
     if url_idx is not None:
-        connection = at(forwarding.ollama_connections(), url_idx)
-        response: dict[str, Any] = await forwarding.ollama_json(connection, "GET", "/api/version", user, request)
+        connection = get_connection(forwarding.ollama_connections(), url_idx)
+        response: dict[str, Any] = await forwarding.fetch_ollama_json(connection, "GET", "/api/version", user, request)
         return response
-    versions = [str(content.get("version")) for _, content in await _of_all("/api/version", user, request, forwarding)]
+    versions = [
+        str(content.get("version"))
+        for _, content in await _query_all_servers("/api/version", user, request, forwarding)
+    ]
     if not versions:
         raise HttpError(500, messages.OLLAMA_NOT_FOUND)
-    return {"version": min(versions, key=_order)}
+    return {"version": min(versions, key=_parse_version)}

@@ -7,7 +7,7 @@ import aiohttp
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.connections import routes
-from fastback.features.connections.forwarding import Forwarding
+from fastback.features.connections.forwarding import RequestForwarder
 from fastback.kit.bus import Bus
 from fastback.kit.services import Component, Services
 from fastback.providers.registry import ModelRegistry
@@ -16,7 +16,7 @@ from fastback.settings import Settings
 
 async def set_up(services: Services) -> None:
     """Add `RequestForwarder`."""
-    forwarding = Forwarding(
+    forwarding = RequestForwarder(
         config=services.get(Config),
         settings=services.get(Settings),
         client=services.get(aiohttp.ClientSession),
@@ -24,7 +24,7 @@ async def set_up(services: Services) -> None:
         permissions=services.get(Permissions),
         bus=services.get(Bus),
     )
-    services.add(Forwarding, forwarding)
+    services.add(RequestForwarder, forwarding)
 
 
 COMPONENT = Component(name="connections", routers=routes.routers, setup=set_up)

@@ -10,7 +10,8 @@ import aiohttp
 import msgspec
 
 from fastback.config import Config
-from fastback.media.engine_client import EngineError, engine_json
+from fastback.config.keys import images as images_keys
+from fastback.media.engine_client import EngineError, fetch_json
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.images")
@@ -73,7 +74,7 @@ class Engines:
         Raises:
             EngineError: it cannot be reached, or its answer makes no sense.
         """
-        engine = self._config.text("image_generation.engine")
+        engine = self._config.text(images_keys.IMAGE_GENERATION_ENGINE)
         try:
             match engine:
                 case "openai":
@@ -91,7 +92,7 @@ class Engines:
 
     async def use(self, model: str) -> None:
         """Let AUTOMATIC1111 load a model, where it is the engine. One that cannot is not waited for."""
-        if self._config.text("image_generation.engine") not in AUTOMATIC1111:
+        if self._config.text(images_keys.IMAGE_GENERATION_ENGINE) not in AUTOMATIC1111:
             return
         try:
             options = await self._automatic1111("GET", "options")
@@ -101,28 +102,30 @@ class Engines:
             log.info("model of automatic1111 stays: %s", error)
 
     async def _automatic1111(self, method: str, path: str, body: Any = None) -> Any:
-        return await engine_json(
+        return await fetch_json(
             self._client,
-            f"{self._config.text('image_generation.automatic1111.base_url')}/sdapi/v1/{path}",
+            f"{self._config.text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_BASE_URL)}/sdapi/v1/{path}",
             method=method,
-            headers={"authorization": _basic(self._config.text("image_generation.automatic1111.api_auth"))},
+            headers={"authorization": _basic(self._config.text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_API_AUTH))},
             json=body,
             timeout=self._settings.aiohttp_client_timeout,
         )
 
     async def _comfyui_models(self) -> list[Model] | None:
         """The choices of the node that loads the model: the one the settings name, or the usual one."""
-        base = self._config.text("image_generation.comfyui.base_url")
-        key = self._config.text("image_generation.comfyui.api_key")
+        base = self._config.text(images_keys.IMAGE_GENERATION_COMFYUI_BASE_URL)
+        key = self._config.text(images_keys.IMAGE_GENERATION_COMFYUI_API_KEY)
         timeout = self._settings.aiohttp_client_timeout
         headers = {"authorization": f"Bearer {key}"}
-        nodes = await engine_json(self._client, f"{base}/object_info", headers=headers, timeout=timeout)
+        nodes = await fetch_json(self._client, f"{base}/object_info", headers=headers, timeout=timeout)
         model = next(
-            one for one in [*self._config.items("image_generation.comfyui.nodes"), _NO_NODE] if one["type"] == "model"
+            one
+            for one in [*self._config.items(images_keys.IMAGE_GENERATION_COMFYUI_NODES), _NO_NODE]
+            if one["type"] == "model"
         )
         if not model["node_ids"]:
             return _choices(nodes["CheckpointLoaderSimple"], "ckpt_name")
-        workflow = msgspec.json.decode(self._config.text("image_generation.comfyui.workflow"))
+        workflow = msgspec.json.decode(self._config.text(images_keys.IMAGE_GENERATION_COMFYUI_WORKFLOW))
         node = nodes[workflow[model["node_ids"][0]]["class_type"]]
         field = next((one for one in node["input"]["required"] if "_name" in one), None)
         return None if field is None else _choices(node, field)

@@ -15,7 +15,7 @@ from fastback.access.activity import ActivityEvent
 from fastback.access.guards import AdminUser
 from fastback.config import Config
 from fastback.config.keys.connections import OPENAI_API_BASE_URLS, OPENAI_API_KEYS, OPENAI_ENABLE
-from fastback.features.connections.forwarding import Forwarding
+from fastback.features.connections.forwarding import RequestForwarder
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, HttpError, Invalid, NotFound, Router
 from fastback.kit.http.coercion import Problem, missing, problem, read_int
@@ -26,17 +26,17 @@ from fastback.settings import Settings
 
 router = Router("/api/v1/pipelines")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 _NOT_FOUND = "Pipeline not found"
 #: Timeout of a request to a pipelines server (seconds). It is long because the server installs a new pipeline's
 #: requirements.
-PATIENCE = 300
+TIMEOUT = 300
 
 
-async def _asked(
+async def _call_server(
     config: Config, client: aiohttp.ClientSession, index: int | None, method: str, path: str, **body: Any
-) -> Answer:
+) -> JsonObject:
     """Send a request to a pipelines server and return its decoded response.
 
     Raises:
@@ -51,7 +51,7 @@ async def _asked(
             method,
             f"{urls[index]}{path}",
             headers={"authorization": f"Bearer {keys[index]}"},
-            timeout=aiohttp.ClientTimeout(total=PATIENCE),
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT),
             **body,
         ) as response:
             content = await response.read()
@@ -69,16 +69,18 @@ async def _asked(
     return result
 
 
-class Server(msgspec.Struct):
+class PipelinesServer(msgspec.Struct):
     url: str
     idx: int
 
 
 @router.get("/list")
-async def servers(user: AdminUser, forwarding: Forwarding, settings: Settings) -> dict[str, list[Server]]:
+async def list_servers(
+    user: AdminUser, forwarding: RequestForwarder, settings: Settings
+) -> dict[str, list[PipelinesServer]]:
     """Return the connections whose servers report that they run pipelines."""
 
-    async def runs(connection: Connection) -> bool:
+    async def runs_pipelines(connection: Connection) -> bool:
         if not connection.enabled or connection.model_ids:
             return False
         try:
@@ -89,9 +91,9 @@ async def servers(user: AdminUser, forwarding: Forwarding, settings: Settings) -
 
     urls = forwarding.config.items(OPENAI_API_BASE_URLS)
     connections = forwarding.openai_connections() if forwarding.config.flag(OPENAI_ENABLE) else []
-    flags = await asyncio.gather(*map(runs, connections))
+    flags = await asyncio.gather(*map(runs_pipelines, connections))
     pipelines_servers = [
-        Server(urls[connection.index], connection.index)
+        PipelinesServer(urls[connection.index], connection.index)
         for connection, is_pipelines_server in zip(connections, flags, strict=True)
         if is_pipelines_server
     ]
@@ -99,35 +101,37 @@ async def servers(user: AdminUser, forwarding: Forwarding, settings: Settings) -
 
 
 @router.get("/")
-async def pipelines(
+async def list_pipelines(
     user: AdminUser,
     config: Config,
     client: aiohttp.ClientSession,
     urlIdx: int | None = None,  # noqa: N803
-) -> Answer:
-    return await _asked(config, client, urlIdx, "GET", "/pipelines")
+) -> JsonObject:
+    return await _call_server(config, client, urlIdx, "GET", "/pipelines")
 
 
-class AddForm(msgspec.Struct):
+class AddPipelineForm(msgspec.Struct):
     url: str
     urlIdx: int  # noqa: N815
 
 
 @router.post("/add")
-async def add(data: AddForm, user: AdminUser, config: Config, client: aiohttp.ClientSession, bus: Bus) -> Answer:
+async def add_pipeline(
+    data: AddPipelineForm, user: AdminUser, config: Config, client: aiohttp.ClientSession, bus: Bus
+) -> JsonObject:
     """Let the server download and install a pipeline."""
-    pipeline = await _asked(config, client, data.urlIdx, "POST", "/pipelines/add", json={"url": data.url})
+    pipeline = await _call_server(config, client, data.urlIdx, "POST", "/pipelines/add", json={"url": data.url})
     event_data = {"url_idx": data.urlIdx, "url": data.url}
     await bus.publish(ActivityEvent("pipeline.added", user, str(pipeline.get("id") or data.url), data=event_data))
     return pipeline
 
 
-class _Upload(msgspec.Struct):
+class _UploadForm(msgspec.Struct):
     index: int
     file: UploadFile
 
 
-def _upload(form: Any) -> _Upload:
+def _parse_upload_form(form: Any) -> _UploadForm:
     """Return the fields of the form.
 
     Raises:
@@ -146,58 +150,62 @@ def _upload(form: Any) -> _Upload:
         problems.append(problem("value_error", ("body", "file"), message, file, {"error": {}}))
     if problems:
         raise Invalid(problems)
-    return _Upload(index, file)
+    return _UploadForm(index, file)
 
 
 @router.post("/upload")
-async def upload(request: Request, user: AdminUser, config: Config, client: aiohttp.ClientSession, bus: Bus) -> Answer:
+async def upload_pipeline(
+    request: Request, user: AdminUser, config: Config, client: aiohttp.ClientSession, bus: Bus
+) -> JsonObject:
     """Send an uploaded Python file to the server as a pipeline."""
     async with request.form() as form:
-        upload_form = _upload(form)
+        upload_form = _parse_upload_form(form)
         name = PurePosixPath((upload_form.file.filename or "").replace("\\", "/")).name
         if not name.endswith(".py"):
             raise BadRequest("Only Python (.py) files are allowed.")
         # A large upload is stored on disk; aiohttp reads it from there in chunks.
         body = aiohttp.FormData()
         body.add_field("file", upload_form.file.file, filename=name, content_type="application/octet-stream")
-        pipeline = await _asked(config, client, upload_form.index, "POST", "/pipelines/upload", data=body)
+        pipeline = await _call_server(config, client, upload_form.index, "POST", "/pipelines/upload", data=body)
     event_data = {"url_idx": upload_form.index, "filename": name}
     await bus.publish(ActivityEvent("pipeline.uploaded", user, str(pipeline.get("id") or name), data=event_data))
     return pipeline
 
 
-class DeleteForm(msgspec.Struct):
+class DeletePipelineForm(msgspec.Struct):
     id: str
     urlIdx: int  # noqa: N815
 
 
 @router.delete("/delete")
-async def delete(data: DeleteForm, user: AdminUser, config: Config, client: aiohttp.ClientSession, bus: Bus) -> Answer:
-    result = await _asked(config, client, data.urlIdx, "DELETE", "/pipelines/delete", json={"id": data.id})
+async def delete_pipeline(
+    data: DeletePipelineForm, user: AdminUser, config: Config, client: aiohttp.ClientSession, bus: Bus
+) -> JsonObject:
+    result = await _call_server(config, client, data.urlIdx, "DELETE", "/pipelines/delete", json={"id": data.id})
     await bus.publish(ActivityEvent("pipeline.deleted", user, data.id, data={"url_idx": data.urlIdx}))
     return result
 
 
 @router.get("/{pipeline_id}/valves")
-async def valves(
+async def get_valves(
     pipeline_id: str,
     urlIdx: int,  # noqa: N803
     user: AdminUser,
     config: Config,
     client: aiohttp.ClientSession,
-) -> Answer:
-    return await _asked(config, client, urlIdx, "GET", f"/{_segment(pipeline_id)}/valves")
+) -> JsonObject:
+    return await _call_server(config, client, urlIdx, "GET", f"/{_require_path_segment(pipeline_id)}/valves")
 
 
 @router.get("/{pipeline_id}/valves/spec")
-async def valves_spec(
+async def get_valves_spec(
     pipeline_id: str,
     urlIdx: int,  # noqa: N803
     user: AdminUser,
     config: Config,
     client: aiohttp.ClientSession,
-) -> Answer:
-    return await _asked(config, client, urlIdx, "GET", f"/{_segment(pipeline_id)}/valves/spec")
+) -> JsonObject:
+    return await _call_server(config, client, urlIdx, "GET", f"/{_require_path_segment(pipeline_id)}/valves/spec")
 
 
 @router.post("/{pipeline_id}/valves/update")
@@ -209,14 +217,14 @@ async def update_valves(
     config: Config,
     client: aiohttp.ClientSession,
     bus: Bus,
-) -> Answer:
-    path = f"/{_segment(pipeline_id)}/valves/update"
-    valves = await _asked(config, client, urlIdx, "POST", path, json=data)
+) -> JsonObject:
+    path = f"/{_require_path_segment(pipeline_id)}/valves/update"
+    valves = await _call_server(config, client, urlIdx, "POST", path, json=data)
     await bus.publish(ActivityEvent("pipeline.valves_updated", user, pipeline_id, data={"url_idx": urlIdx}))
     return valves
 
 
-def _segment(pipeline_id: str) -> str:
+def _require_path_segment(pipeline_id: str) -> str:
     """Return the id if it is a single path segment.
 
     Raises:

@@ -22,21 +22,21 @@ _DEFAULT = re.compile(r'default\s*=\s*"((?:[^"\\]|\\.)*)"')
 def _replace_variables(pattern: re.Pattern[str], text: str, values: dict[str, Any]) -> str:
     """Replace each match of the pattern by the value of its name, else by the default it states, else by nothing."""
 
-    def value(match: re.Match[str]) -> str:
+    def replace_match(match: re.Match[str]) -> str:
         replacement = values.get(match.group(1))
         if replacement is None or replacement == "":
             default = _DEFAULT.search(match.group(2) or "")
             return default.group(1) if default else ""
         return replacement if isinstance(replacement, str) else msgspec.json.encode(replacement).decode()
 
-    return pattern.sub(value, text)
+    return pattern.sub(replace_match, text)
 
 
-def _age(born: datetime.date, today: datetime.date) -> int:
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+def _compute_age(date_of_birth: datetime.date, today: datetime.date) -> int:
+    return today.year - date_of_birth.year - ((today.month, today.day) < (date_of_birth.month, date_of_birth.day))
 
 
-async def resolve(
+async def resolve_variables(
     db: Database,
     text: str,
     user: User,
@@ -69,11 +69,11 @@ async def resolve(
     for name, value in values.items():
         text = text.replace(name, value)
     if "{{" in text:
-        text = await _with_profile(db, text, user, now.date())
+        text = await _replace_profile_variables(db, text, user, now.date())
     return text
 
 
-async def _with_profile(db: Database, text: str, user: User, today: datetime.date) -> str:
+async def _replace_profile_variables(db: Database, text: str, user: User, today: datetime.date) -> str:
     profile = await profile_store.find_profile(db, user.id)
     if profile is None:
         return text
@@ -83,7 +83,7 @@ async def _with_profile(db: Database, text: str, user: User, today: datetime.dat
         "{{USER_BIO}}": str(profile.bio),
         "{{USER_GENDER}}": str(profile.gender),
         "{{USER_BIRTH_DATE}}": str(date_of_birth),
-        "{{USER_AGE}}": str(_age(date_of_birth, today) if date_of_birth else None),
+        "{{USER_AGE}}": str(_compute_age(date_of_birth, today) if date_of_birth else None),
         "{{USER_LOCATION}}": str((profile.info or {}).get("location")),
     }
     for name, value in values.items():
@@ -94,7 +94,7 @@ async def _with_profile(db: Database, text: str, user: User, today: datetime.dat
     return text
 
 
-def text_of(message: Message) -> str:
+def get_text(message: Message) -> str:
     """Return the text of a message; the text parts of a list are joined by line breaks."""
     content = message.get("content")
     if isinstance(content, str):
@@ -106,12 +106,12 @@ def text_of(message: Message) -> str:
     return ""
 
 
-def system_of(messages: list[Message]) -> Message | None:
+def find_system_message(messages: list[Message]) -> Message | None:
     """Return the first system message, or None."""
     return next((message for message in messages if message.get("role") == "system"), None)
 
 
-def with_system(messages: list[Message], text: str, *, append: bool = False) -> list[Message]:
+def add_system_text(messages: list[Message], text: str, *, append: bool = False) -> list[Message]:
     """Return the messages with `text` before the text of the system message, after it with `append`.
 
     Without a system message the list begins with a new one.
@@ -119,12 +119,12 @@ def with_system(messages: list[Message], text: str, *, append: bool = False) -> 
     if not text:
         return messages
     if messages and messages[0].get("role") == "system":
-        existing = text_of(messages[0])
+        existing = get_text(messages[0])
         joined = f"{existing}\n{text}" if append else f"{text}\n{existing}"
         return [{**messages[0], "content": joined}, *messages[1:]]
     return [{"role": "system", "content": text}, *messages]
 
 
-def replace_system(messages: list[Message], text: str) -> list[Message]:
+def replace_system_text(messages: list[Message], text: str) -> list[Message]:
     """Return the messages with the text of the system message replaced."""
     return [{**message, "content": text} if message.get("role") == "system" else message for message in messages]

@@ -6,7 +6,7 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.features.prompts import service, store
 from fastback.features.prompts.schemas import AccessForm, MetadataForm, PromptForm
-from fastback.features.prompts.service import KIND, Answer
+from fastback.features.prompts.service import KIND, JsonObject
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, NotFound, Router, Unauthorized
 from fastback.records.access import Ownership
@@ -15,16 +15,16 @@ router = Router("/api/v1/prompts")
 
 
 @router.post("/create")
-async def create(data: PromptForm, user: VerifiedUser, owned: Ownership) -> Answer:
+async def create_prompt(data: PromptForm, user: VerifiedUser, owned: Ownership) -> JsonObject:
     if not await owned.permitted(user, "workspace.prompts", "workspace.prompts_import"):
         raise Unauthorized(messages.UNAUTHORIZED)
     if await store.find_id_by_command(owned.db, data.command) is not None:
         raise BadRequest(messages.COMMAND_TAKEN)
-    return await service.create(owned, user, data)
+    return await service.create_prompt(owned, user, data)
 
 
 @router.get("/id/{prompt_id}")
-async def one(prompt_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
+async def get_prompt(prompt_id: str, user: VerifiedUser, owned: Ownership) -> JsonObject:
     """Return a prompt that the user may read."""
     row = await store.find_prompt(owned.db, prompt_id)
     if row is None or not await owned.may_or_admin(user, KIND, row, "read"):
@@ -34,44 +34,46 @@ async def one(prompt_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
 
 
 @router.post("/id/{prompt_id}/update")
-async def update(prompt_id: str, data: PromptForm, user: VerifiedUser, owned: Ownership) -> Answer:
-    row = await service.found(owned, prompt_id, user, "write")
-    await service.check_command(owned, row, data.command)
-    await service.change(owned, user, row, data)
-    return await service.shown(owned, prompt_id)
+async def update_prompt(prompt_id: str, data: PromptForm, user: VerifiedUser, owned: Ownership) -> JsonObject:
+    row = await service.get_prompt(owned, prompt_id, user, "write")
+    await service.require_free_command(owned, row, data.command)
+    await service.update_prompt(owned, user, row, data)
+    return await service.load_prompt(owned, prompt_id)
 
 
 @router.post("/id/{prompt_id}/update/meta")
-async def update_metadata(prompt_id: str, data: MetadataForm, user: VerifiedUser, owned: Ownership) -> Answer:
+async def update_prompt_metadata(
+    prompt_id: str, data: MetadataForm, user: VerifiedUser, owned: Ownership
+) -> JsonObject:
     """Change name, command and tags without adding a revision."""
-    row = await service.found(owned, prompt_id, user, "write")
-    await service.check_command(owned, row, data.command)
+    row = await service.get_prompt(owned, prompt_id, user, "write")
+    await service.require_free_command(owned, row, data.command)
     tags = {"tags": data.tags} if data.tags is not None else {}
     try:
         await store.update_prompt(owned.db, prompt_id, name=data.name, command=data.command, **tags)
     except IntegrityError:
         raise BadRequest(messages.COMMAND_TAKEN) from None
-    return await service.shown(owned, prompt_id)
+    return await service.load_prompt(owned, prompt_id)
 
 
 @router.post("/id/{prompt_id}/access/update")
-async def set_access(prompt_id: str, data: AccessForm, user: VerifiedUser, owned: Ownership) -> Answer:
-    row = await service.found(owned, prompt_id, user, "write")
+async def update_prompt_access(prompt_id: str, data: AccessForm, user: VerifiedUser, owned: Ownership) -> JsonObject:
+    row = await service.get_prompt(owned, prompt_id, user, "write")
     return store.serialize_prompt(row, await owned.share(user, KIND, prompt_id, data.access_grants))
 
 
 @router.post("/id/{prompt_id}/toggle")
-async def toggle(prompt_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
-    row = await service.found(owned, prompt_id, user, "write")
+async def toggle_prompt(prompt_id: str, user: VerifiedUser, owned: Ownership) -> JsonObject:
+    row = await service.get_prompt(owned, prompt_id, user, "write")
     await store.update_prompt(owned.db, prompt_id, is_active=not row.is_active)
-    return await service.shown(owned, prompt_id)
+    return await service.load_prompt(owned, prompt_id)
 
 
 @router.delete("/id/{prompt_id}/delete")
-async def delete(prompt_id: str, user: VerifiedUser, owned: Ownership) -> bool:
-    await service.found(owned, prompt_id, user, "write")
+async def delete_prompt(prompt_id: str, user: VerifiedUser, owned: Ownership) -> bool:
+    await service.get_prompt(owned, prompt_id, user, "write")
     async with owned.db.transaction() as tx:
-        await service.versions.remove_all(tx, prompt_id)
+        await service.prompt_revisions.remove_all(tx, prompt_id)
         await owned.grants.delete_grants(tx, KIND, prompt_id)
         await store.delete_prompt(tx, prompt_id)
     await owned.changed(KIND, prompt_id)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastback.access.guards import VerifiedUser
 from fastback.features.prompts import service
-from fastback.features.prompts.schemas import VersionForm
-from fastback.features.prompts.service import Answer, versions
+from fastback.features.prompts.schemas import RevisionForm
+from fastback.features.prompts.service import JsonObject, prompt_revisions
 from fastback.kit.http import BadRequest, NotFound, Router
 from fastback.records import diff
 from fastback.records.access import Ownership
@@ -14,18 +14,20 @@ router = Router("/api/v1/prompts/id")
 
 
 @router.get("/{prompt_id}/history")
-async def history(prompt_id: str, user: VerifiedUser, owned: Ownership, page: int = 0) -> list[Answer]:
+async def list_revisions(prompt_id: str, user: VerifiedUser, owned: Ownership, page: int = 0) -> list[JsonObject]:
     """Return a page of revisions; pages are counted from 0."""
-    await service.found(owned, prompt_id, user, "read")
-    return await versions.full_page(owned.db, prompt_id, page + 1)
+    await service.get_prompt(owned, prompt_id, user, "read")
+    return await prompt_revisions.full_page(owned.db, prompt_id, page + 1)
 
 
 @router.get("/{prompt_id}/history/diff")
-async def difference(prompt_id: str, from_id: str, to_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
+async def compare_revisions(
+    prompt_id: str, from_id: str, to_id: str, user: VerifiedUser, owned: Ownership
+) -> JsonObject:
     """Return two revisions and a unified diff of their contents."""
-    await service.found(owned, prompt_id, user, "read")
-    before = await versions.get(owned.db, prompt_id, from_id)
-    after = await versions.get(owned.db, prompt_id, to_id)
+    await service.get_prompt(owned, prompt_id, user, "read")
+    before = await prompt_revisions.get(owned.db, prompt_id, from_id)
+    after = await prompt_revisions.get(owned.db, prompt_id, to_id)
     if before is None or after is None:
         raise NotFound()
     old, new = (str(revision.snapshot.get("content", "")) for revision in (before, after))
@@ -42,29 +44,29 @@ async def difference(prompt_id: str, from_id: str, to_id: str, user: VerifiedUse
 
 
 @router.get("/{prompt_id}/history/{history_id}")
-async def version(prompt_id: str, history_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
-    await service.found(owned, prompt_id, user, "read")
-    revision = await versions.get(owned.db, prompt_id, history_id)
+async def get_revision(prompt_id: str, history_id: str, user: VerifiedUser, owned: Ownership) -> JsonObject:
+    await service.get_prompt(owned, prompt_id, user, "read")
+    revision = await prompt_revisions.get(owned.db, prompt_id, history_id)
     if revision is None:
         raise NotFound()
-    return versions.held(revision)
+    return prompt_revisions.held(revision)
 
 
 @router.delete("/{prompt_id}/history/{history_id}")
-async def forget(prompt_id: str, history_id: str, user: VerifiedUser, owned: Ownership) -> bool:
+async def delete_revision(prompt_id: str, history_id: str, user: VerifiedUser, owned: Ownership) -> bool:
     """Delete a revision that is not in production."""
-    await service.found(owned, prompt_id, user, "write")
+    await service.get_prompt(owned, prompt_id, user, "write")
     async with owned.db.transaction() as tx:
-        if await versions.lock(tx, prompt_id) == history_id:
+        if await prompt_revisions.lock(tx, prompt_id) == history_id:
             raise BadRequest("Cannot delete the active production version")
-        if not await versions.remove(tx, prompt_id, history_id):
+        if not await prompt_revisions.remove(tx, prompt_id, history_id):
             raise NotFound()
     return True
 
 
 @router.post("/{prompt_id}/update/version")
-async def go_back(prompt_id: str, data: VersionForm, user: VerifiedUser, owned: Ownership) -> Answer:
+async def restore_revision(prompt_id: str, data: RevisionForm, user: VerifiedUser, owned: Ownership) -> JsonObject:
     """Put a revision into production."""
-    row = await service.found(owned, prompt_id, user, "write")
-    await service.go_back(owned, row, data.version_id)
-    return await service.shown(owned, prompt_id)
+    row = await service.get_prompt(owned, prompt_id, user, "write")
+    await service.restore_revision(owned, row, data.version_id)
+    return await service.load_prompt(owned, prompt_id)

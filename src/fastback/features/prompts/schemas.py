@@ -31,5 +31,5 @@ class AccessForm(msgspec.Struct):
     access_grants: list[dict[str, Any]]
 
 
-class VersionForm(msgspec.Struct):
+class RevisionForm(msgspec.Struct):
     version_id: str

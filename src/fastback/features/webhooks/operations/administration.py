@@ -8,7 +8,7 @@ from typing import Any
 from fastback.access.activity import ActivityEvent
 from fastback.config.keys.connections import TERMINAL_SERVER_CONNECTIONS, TOOL_SERVER_CONNECTIONS
 from fastback.config.keys.interface import UI_BANNERS, UI_PROMPT_SUGGESTIONS, UI_VISIBILITY
-from fastback.features.connections.management_routes import root_of
+from fastback.features.connections.management_routes import get_server_root
 from fastback.features.webhooks.emission import Done, Table, Telling, field
 
 _CONFIGS = "/api/v1/configs"
@@ -62,7 +62,7 @@ def _managed(event: str, model: Callable[[Done], str]) -> Telling:
             name.removeprefix(f"{connection.prefix}.") if connection.prefix else name,
             provider=str(connection.options.get("provider") or ""),
             url_idx=done["url_idx"],
-            base_url=root_of(connection),
+            base_url=get_server_root(connection),
         )
 
     return Telling((event,), say)
