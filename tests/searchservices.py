@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import web
 
-from fastback.config.keys import defaults
+from fastback.config.definitions import compute_defaults
 from fastback.config.store import Config
 
 A, B = "https://a.example/1", "https://b.example/2"
@@ -73,7 +73,7 @@ class Values:
     """Configuration out of a table, defaults behind it."""
 
     def __init__(self, values: dict[str, Any]) -> None:
-        self._values = {**defaults({}), **values}
+        self._values = {**compute_defaults({}), **values}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(Config, name).__get__(self)

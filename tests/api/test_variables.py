@@ -148,7 +148,7 @@ async def test_users_are_noted_no_oftener_than_they_say(started: Any) -> None:
             for _ in range(2):
                 await ada.get("/api/v1/auths/")
                 await db.execute("tests.forget", 'UPDATE "user" SET last_active_at = 0')
-                await identities.write_seen()
+                await identities.save_last_seen()
                 written.append(await db.fetch_value("tests.seen", 'SELECT last_active_at FROM "user"') > 0)
             assert sum(written) == notes
 

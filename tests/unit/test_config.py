@@ -16,7 +16,7 @@ import pytest
 from conftest import postgres_database
 from fastback import app
 from fastback.config import Config, ConfigChanged
-from fastback.config.definitions import KEYS, defaults
+from fastback.config.definitions import KEYS, compute_defaults
 from fastback.config.legacy import flatten
 from fastback.config.row_repair import OBJECTS, repair
 from fastback.kit.bus import Bus
@@ -33,7 +33,7 @@ RECORDED = json.loads(Path(__file__).with_name("config_defaults.json").read_text
 
 
 def test_defaults_are_those_of_open_webui() -> None:
-    ours = defaults({})
+    ours = compute_defaults({})
     assert len(ours) == 431
     assert {key: ours[key] for key in RECORDED} == RECORDED
     assert {key: type(ours[key]) for key in RECORDED} == {key: type(value) for key, value in RECORDED.items()}
@@ -41,7 +41,7 @@ def test_defaults_are_those_of_open_webui() -> None:
 
 
 def test_our_own_texts_are_usable() -> None:
-    ours = defaults({})
+    ours = compute_defaults({})
     assert ours["rag.template"].count("{{CONTEXT}}") == 1
     assert "[context]" not in ours["rag.template"]
     nodes = json.loads(ours["image_generation.comfyui.workflow"])
@@ -109,33 +109,35 @@ def test_our_own_texts_are_usable() -> None:
     ],
 )
 def test_variables(variables: dict[str, str], key: str, value: Any) -> None:
-    found = defaults(variables)[key]
+    found = compute_defaults(variables)[key]
     assert found == value
     assert type(found) is type(value)
 
 
 def test_a_leaf_of_the_permissions() -> None:
-    tree = defaults({"USER_PERMISSIONS_CHAT_DELETE": "False", "USER_PERMISSIONS_WORKSPACE_MODELS_ACCESS": "true"})
-    plain = defaults({})["user.permissions"]
+    tree = compute_defaults(
+        {"USER_PERMISSIONS_CHAT_DELETE": "False", "USER_PERMISSIONS_WORKSPACE_MODELS_ACCESS": "true"}
+    )
+    plain = compute_defaults({})["user.permissions"]
     assert tree["user.permissions"]["chat"] == {**plain["chat"], "delete": False}
     assert tree["user.permissions"]["workspace"] == {**plain["workspace"], "models": True}
 
 
 def test_banners_have_every_field() -> None:
     text = '[{"id": "1", "type": "info", "content": "Hi", "dismissible": true, "timestamp": 5, "more": 1}]'
-    (banner,) = defaults({"WEBUI_BANNERS": text})["ui.banners"]
+    (banner,) = compute_defaults({"WEBUI_BANNERS": text})["ui.banners"]
     assert list(banner) == ["i18n", "id", "type", "title", "content", "dismissible", "timestamp"]
-    assert defaults({"WEBUI_BANNERS": '[{"id": "1"}]'})["ui.banners"] == []
+    assert compute_defaults({"WEBUI_BANNERS": '[{"id": "1"}]'})["ui.banners"] == []
 
 
 def test_a_variable_that_makes_no_sense_is_said(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert defaults({"TASK_MODEL_PARAMS": "{"})["task.model.params"] == {}
-    assert "TASK_MODEL_PARAMS is passed over, it should be a JSON object" in caplog.text
+        assert compute_defaults({"TASK_MODEL_PARAMS": "{"})["task.model.params"] == {}
+    assert "TASK_MODEL_PARAMS is invalid and skipped, expected a JSON object" in caplog.text
 
 
 def test_defaults_are_nobody_elses() -> None:
-    defaults({})["audio.stt.allowed_extensions"].append("exe")
+    compute_defaults({})["audio.stt.allowed_extensions"].append("exe")
     assert "exe" not in KEYS["audio.stt.allowed_extensions"].fallback
 
 
@@ -375,7 +377,7 @@ def test_lists_of_models_become_texts() -> None:
 
 
 def test_rows_in_order_are_left_alone() -> None:
-    assert repair(defaults({})) == ({}, [])
+    assert repair(compute_defaults({})) == ({}, [])
 
 
 async def test_old_rows_are_put_in_order_at_start(house: House) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fastback.config.definitions import KEYS
 from fastback.config.key import Derived
-from fastback.config.keys import KEYS
 from fastback.settings.table import fields
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from fastback import messages
 from fastback.access.identity import User
-from fastback.config import Config, keys
+from fastback.config import Config, definitions
 from fastback.kit.bus import Bus
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.extraction.engines import engine_client, mistral
@@ -94,7 +94,7 @@ async def extract(engine: Engine, tmp_path: Path) -> AsyncIterator[Extract]:
             path.write_bytes(content)
             named = {f"rag.{name}": value for name, value in values.items()}
             settings = settings or Settings(data_dir=str(tmp_path))
-            defaults = {**keys.defaults({}), "rag.content_extraction_engine": chosen, **named}
+            defaults = {**definitions.defaults({}), "rag.content_extraction_engine": chosen, **named}
             config = Config(cast(Any, None), settings, Bus(), defaults)
             made = Extraction(config=config, settings=settings, client=client, permissions=cast(Any, None), local=local)
             return await made.extract(path, filename, content_type, ctx=asking)

@@ -12,7 +12,7 @@ import pytest
 #: Threads that allocate at once; then glibc's own account of its arenas.
 PROGRAM = """
 import ctypes, sys, threading
-from fastback.kit.malloc import be_thrifty
+from fastback.kit.memory_allocator import be_thrifty
 print(be_thrifty() if sys.argv[2] == "told" else None)
 together = threading.Barrier(4)
 def work():

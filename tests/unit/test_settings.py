@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from fastback.cli import settings_page
+from fastback.config.definitions import KEYS
 from fastback.config.key import Derived
-from fastback.config.keys import KEYS
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment, with_secret_key
 from fastback.settings.table import areas, fields
 from fastback.settings.tls import client_ssl

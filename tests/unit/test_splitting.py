@@ -11,7 +11,7 @@ import pytest
 from splitting_cases import Case, cases, words
 
 from fastback import messages
-from fastback.config import Config, keys
+from fastback.config import Config, definitions
 from fastback.kit.bus import Bus
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed
@@ -64,7 +64,7 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
     def make(**values: Any) -> Splitting:
         settings = Settings(data_dir=str(tmp_path))
         chosen = {f"rag.{name}": value for name, value in values.items()}
-        config = Config(cast(Any, None), settings, Bus(), {**keys.defaults({}), **chosen})
+        config = Config(cast(Any, None), settings, Bus(), {**definitions.defaults({}), **chosen})
         made.append(Splitting(config, settings))
         return made[-1]
 

@@ -12,8 +12,8 @@ import pytest
 from buckets import bucket_server, client
 from fastback.features.files.storage_config import create_storage
 from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
-from fastback.kit.storage.local import LocalStorage
-from fastback.kit.storage.spool import PREFIX, remove_left
+from fastback.kit.storage.incoming_file import PREFIX, remove_left
+from fastback.kit.storage.local_storage import LocalStorage
 from fastback.settings import Settings, SettingsError
 
 BUCKET = "files-of-tests"

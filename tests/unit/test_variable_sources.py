@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fastback.config.keys import defaults
+from fastback.config.definitions import compute_defaults
 from fastback.settings import read_environment
 
 
@@ -37,10 +37,10 @@ def test_a_variable_may_stand_in_each_source(variable: str, key: str, value: Any
     secret, dotenv = tmp_path / "secret", tmp_path / ".env"
     secret.write_text(f"{text}\n")
     dotenv.write_text(f"{variable}={text}\n")
-    assert defaults({})[key] != value
-    assert defaults(read_environment(environ={variable: text}, dotenv=None))[key] == value
-    assert defaults(read_environment(environ={f"{variable}_FILE": str(secret)}, dotenv=None))[key] == value
-    assert defaults(read_environment(environ={}, dotenv=dotenv))[key] == value
+    assert compute_defaults({})[key] != value
+    assert compute_defaults(read_environment(environ={variable: text}, dotenv=None))[key] == value
+    assert compute_defaults(read_environment(environ={f"{variable}_FILE": str(secret)}, dotenv=None))[key] == value
+    assert compute_defaults(read_environment(environ={}, dotenv=dotenv))[key] == value
     dotenv.write_text(f"{variable}=\n")
-    assert defaults(read_environment(environ={variable: text}, dotenv=dotenv))[key] == value
-    assert defaults(read_environment({variable: text}, environ={variable: ""}, dotenv=dotenv))[key] == value
+    assert compute_defaults(read_environment(environ={variable: text}, dotenv=dotenv))[key] == value
+    assert compute_defaults(read_environment({variable: text}, environ={variable: ""}, dotenv=dotenv))[key] == value

@@ -14,6 +14,12 @@ from fastback.app import open_redis
 from fastback.cli import fail
 from fastback.cli.serve import options
 from fastback.config import Config
+from fastback.config.keys.retrieval import (
+    RAG_EMBEDDING_ENGINE,
+    RAG_EMBEDDING_MODEL,
+    RAG_RERANKING_ENGINE,
+    RAG_RERANKING_MODEL,
+)
 from fastback.frontend.setup import directories
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
@@ -169,7 +175,7 @@ def _vectors(settings: Settings) -> Finding:
 
 
 def _embedding(config: Config, settings: Settings) -> Finding:
-    engine, model = config.text("rag.embedding_engine"), config.text("rag.embedding_model")
+    engine, model = config.text(RAG_EMBEDDING_ENGINE), config.text(RAG_EMBEDDING_MODEL)
     if engine in REMOTE:
         return "ok", "embedding", f"{engine}, {model}"
     if engine:
@@ -181,10 +187,10 @@ def _embedding(config: Config, settings: Settings) -> Finding:
 
 
 def _reranking(config: Config, settings: Settings) -> Finding:
-    model = config.text("rag.reranking_model")
+    model = config.text(RAG_RERANKING_MODEL)
     if not model:
         return "ok", "reranking", "not configured"
-    if config.text("rag.reranking_engine") == EXTERNAL:
+    if config.text(RAG_RERANKING_ENGINE) == EXTERNAL:
         return "ok", "reranking", f"{EXTERNAL}, {model}"
     found = local_models(settings)(model)
     if found is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from fastback.cli import fail
 from fastback.kit import log
 from fastback.kit.db.errors import DatabaseError, RevisionError
-from fastback.kit.malloc import be_thrifty
+from fastback.kit.memory_allocator import be_thrifty
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment, with_secret_key
 from fastback.settings.tls import client_ssl
 

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from fastback.config.key import Derived, Key
-from fastback.config.keys import AREAS
-from fastback.config.permissions import LEAVES
+from fastback.config.definitions import AREAS, list_definitions
+from fastback.config.key import Derived, KeyDefinition
+from fastback.config.keys.permissions import LEAVES
 from fastback.settings import Settings
 from fastback.settings.field import Field
 from fastback.settings.table import areas, fields
@@ -95,7 +95,7 @@ def _stored() -> Iterator[str]:
         yield f"### {title}\n"
         yield "| Key | Variable | Value | Default |"
         yield "|---|---|---|---|"
-        for key in area.KEYS:
+        for key in list_definitions(area):
             yield _row(_code(key.name), _names(_variables(key)), _value(key), _fallback(key))
         yield ""
 
@@ -110,19 +110,19 @@ def _permissions() -> Iterator[str]:
     yield ""
 
 
-def _variables(key: Key) -> tuple[str, ...]:
+def _variables(key: KeyDefinition) -> tuple[str, ...]:
     made_of = key.fallback.variables if isinstance(key.fallback, Derived) else ()
     return (*key.variables, *made_of)
 
 
-def _value(key: Key) -> str:
+def _value(key: KeyDefinition) -> str:
     if isinstance(key.fallback, Derived) and not key.variables:
         value = key.fallback.make({})
         return "true/false" if isinstance(value, bool) else "a list"
-    return key.read().about
+    return key.get_reader().about
 
 
-def _fallback(key: Key) -> str:
+def _fallback(key: KeyDefinition) -> str:
     value = key.fallback
     if isinstance(value, Derived):
         return value.about

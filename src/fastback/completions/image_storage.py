@@ -11,7 +11,7 @@ from typing import Any
 
 from fastback.access.identity import User
 from fastback.features.chats.chat_ids import is_stored
-from fastback.features.chats.messages import attachments
+from fastback.features.files import chat_file_store
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
 from fastback.kit.db import Database
@@ -44,7 +44,7 @@ class KeptPictures:
                 item = {**item, "content": parts}
             made.append(item)
         if found and is_stored(chat_id):
-            await attachments.keep(self._db, self._access, chat_id, message_id, found, user)
+            await chat_file_store.keep(self._db, self._access, chat_id, message_id, found, user)
         return made
 
     async def _part(self, part: Any, chat_id: str, message_id: str, user: User, found: list[str]) -> Any:

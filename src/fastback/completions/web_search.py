@@ -11,6 +11,7 @@ from fastback.completions.sources.resolver import Tell
 from fastback.completions.tasks.follow_ups import FollowUps
 from fastback.completions.tasks.requests import queries_in
 from fastback.config import Config
+from fastback.config.keys.tasks import TASK_QUERY_SEARCH_ENABLE
 from fastback.features.retrieval.web_results import WebResults
 from fastback.kit.http.errors import HttpError
 from fastback.providers.request_context import RequestContext
@@ -81,7 +82,7 @@ class WebStage:
 
     async def _queries(self, messages: list[Message], model_id: str, ctx: RequestContext) -> list[str] | None:
         """What a model would look for; None where it is not to be asked, or does not answer."""
-        if not self._config.flag("task.query.search.enable"):
+        if not self._config.flag(TASK_QUERY_SEARCH_ENABLE):
             return None
         answer = await self._follow_ups.ask("query_generation", messages, model_id, ctx)
         return queries_in(answer) if answer.strip() else None

@@ -1,11 +1,11 @@
-"""A key of the stored configuration, and how a variable becomes its default."""
+"""Define keys of the stored configuration, and turn environment variables into their defaults."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NewType
 
 from fastback.config import variable_parsing
 from fastback.config.variable_parsing import Reader
@@ -23,25 +23,30 @@ class Derived(NamedTuple):
     about: str
 
 
-class Key(NamedTuple):
-    """`name` in the table `config`; the variables that set its default, the first that is set; the default without.
+#: The name of a key, as the table `config` has it. Callers import the constants of `config.keys`, so that a typo fails
+#: at import.
+ConfigKey = NewType("ConfigKey", str)
 
-    How a variable is read follows from the default: texts as they are, `true`, numbers, JSON objects and lists. Where
-    that is not enough, `reader` says it.
+
+class KeyDefinition(NamedTuple):
+    """A key, the variables that set its default (the first that is set counts), and the default without any.
+
+    The type of the default decides how a variable is parsed: text as it is, `true`, numbers, JSON objects and lists.
+    `reader` overrides that.
     """
 
-    name: str
+    name: ConfigKey
     variables: tuple[str, ...]
     fallback: Any
     reader: Reader | None = None
 
-    def read(self) -> Reader:
-        """How its variables are read."""
+    def get_reader(self) -> Reader:
+        """Return how its variables are parsed."""
         return self.reader or _BY_TYPE[type(self.fallback)]
 
-    def default(self, env: Mapping[str, str]) -> Any:
-        """The default under these variables; a variable that makes no sense is logged and passed over."""
-        reader = self.read()
+    def compute_default(self, env: Mapping[str, str]) -> Any:
+        """Return the default under these variables; an invalid variable is logged and skipped."""
+        reader = self.get_reader()
         for variable in self.variables:
             text = env.get(variable)
             if text is None or (text == "" and not reader.empty):
@@ -49,8 +54,34 @@ class Key(NamedTuple):
             try:
                 return reader.parse(text)
             except ValueError as error:
-                log.warning("%s is passed over, it should be %s: %s", variable, reader.about, error)
+                log.warning("%s is invalid and skipped, expected %s: %s", variable, reader.about, error)
         return self.fallback.make(env) if isinstance(self.fallback, Derived) else deepcopy(self.fallback)
+
+
+#: Every key that has been defined, in the order of definition.
+DEFINITIONS: dict[ConfigKey, KeyDefinition] = {}
+
+
+def require_key(name: str) -> ConfigKey:
+    """Return the key of a name that is put together at run time.
+
+    Raises:
+        KeyError: no area defines it.
+    """
+    return DEFINITIONS[ConfigKey(name)].name
+
+
+def define_key(name: str, variables: tuple[str, ...], fallback: Any, reader: Reader | None = None) -> ConfigKey:
+    """Define a key and return its name; see `KeyDefinition`.
+
+    Raises:
+        ValueError: the name is defined already.
+    """
+    key = ConfigKey(name)
+    if key in DEFINITIONS:
+        raise ValueError(f"the key {name} is defined twice")
+    DEFINITIONS[key] = KeyDefinition(key, variables, fallback, reader)
+    return key
 
 
 _BY_TYPE: dict[type, Reader] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.config.keys import KEYS
+from fastback.config.definitions import KEYS
 
 #: Names that changed since.
 _RENAMED = {

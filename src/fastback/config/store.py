@@ -18,7 +18,9 @@ from typing import Any
 
 import msgspec
 
-from fastback.config import definitions as known
+from fastback.config.definitions import compute_defaults
+from fastback.config.key import ConfigKey
+from fastback.config.keys.auth import AUTH_JWT_EXPIRY
 from fastback.config.legacy import flatten
 from fastback.config.row_repair import repair
 from fastback.kit.bus import Bus
@@ -28,6 +30,8 @@ from fastback.settings import Settings
 log = logging.getLogger("fastback.config")
 
 Values = dict[str, Any]
+#: Values that are about to be written. Names that are not ours, in an imported file, are kept too.
+Changes = Mapping[str, Any] | Mapping[ConfigKey, Any]
 
 
 class ConfigChanged(msgspec.Struct, frozen=True):
@@ -37,7 +41,7 @@ class ConfigChanged(msgspec.Struct, frozen=True):
 
 
 class _Row(msgspec.Struct):
-    key: str
+    key: ConfigKey
     value: msgspec.Raw
 
 
@@ -54,11 +58,11 @@ _REMOVE = 'DELETE FROM config WHERE "key" = ANY(:keys)'
 class Config:
     """Live values by key. Reading is a look-up; what it gives is shared: change a copy."""
 
-    def __init__(self, *, db: Database, settings: Settings, bus: Bus, defaults: Values) -> None:
+    def __init__(self, *, db: Database, settings: Settings, bus: Bus, defaults: Mapping[ConfigKey, Any]) -> None:
         self._db = db
         self._settings = settings
         self._bus = bus
-        self._defaults = defaults
+        self._defaults: Values = {str(key): value for key, value in defaults.items()}
         self._values: Values = {}
         #: Keys changed while the database does not keep them: they last as long as the process.
         self._unkept: Values = {}
@@ -70,7 +74,7 @@ class Config:
     @classmethod
     async def load(cls, db: Database, settings: Settings, bus: Bus, env: Mapping[str, str]) -> Config:
         """Read the table, after putting it in order: reset, old file, old shapes, missing keys."""
-        config = cls(db=db, settings=settings, bus=bus, defaults=known.defaults(env))
+        config = cls(db=db, settings=settings, bus=bus, defaults=compute_defaults(env))
         if settings.reset_config_on_start:
             await db.execute("config.clear", "DELETE FROM config")
         if settings.enable_persistent_config:
@@ -78,14 +82,14 @@ class Config:
             await config._repair()
             await config._seed()
         await config.reload()
-        if config.text("auth.jwt_expiry") == "-1":
+        if config.text(AUTH_JWT_EXPIRY) == "-1":
             log.warning("JWT_EXPIRES_IN is -1: sessions never end, and a stolen one stays good for ever")
         return config
 
     @classmethod
     async def peek(cls, db: Database, settings: Settings, env: Mapping[str, str]) -> Config:
         """Read the table as it is: nothing is put in order, nothing written."""
-        config = cls(db=db, settings=settings, bus=Bus(), defaults=known.defaults(env))
+        config = cls(db=db, settings=settings, bus=Bus(), defaults=compute_defaults(env))
         await config.reload()
         return config
 
@@ -97,44 +101,41 @@ class Config:
 
     # Reading
 
-    def default(self, key: str) -> Any:
+    def default(self, key: ConfigKey) -> Any:
         """The default of a key; a copy."""
         return deepcopy(self._defaults.get(key))
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: ConfigKey, default: Any = None) -> Any:
         """The value of a key."""
         if key in self._values:
             return self._values[key]
         return self._defaults.get(key, default)
 
-    def text(self, key: str) -> str:
+    def text(self, key: ConfigKey) -> str:
         """The value as text; empty for null."""
         value = self.get(key)
         return "" if value is None else str(value)
 
-    def flag(self, key: str) -> bool:
+    def flag(self, key: ConfigKey) -> bool:
         return bool(self.get(key))
 
-    def items(self, key: str) -> list[Any]:
+    def items(self, key: ConfigKey) -> list[Any]:
         """The value where it is a list, or none."""
         value = self.get(key)
         return value if isinstance(value, list) else []
 
-    def table(self, key: str) -> dict[str, Any]:
+    def table(self, key: ConfigKey) -> dict[str, Any]:
         """The value where it is an object, or an empty one."""
         value = self.get(key)
         return value if isinstance(value, dict) else {}
 
-    def number(self, key: str) -> float | None:
+    def number(self, key: ConfigKey) -> float | None:
         """The value as a number: administrators' forms store some as texts. None for null, empty, and what is none."""
         value = self.get(key)
         try:
             return None if value is None or value == "" or isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
             return None
-
-    def get_many(self, *keys: str) -> Values:
-        return {key: self.get(key) for key in keys}
 
     def namespace(self, prefix: str) -> Values:
         """The keys below `prefix` with their values: `namespace("ldap.server")` has `ldap.server.host`."""
@@ -146,10 +147,10 @@ class Config:
 
     # Changing
 
-    async def set(self, key: str, value: Any) -> None:
+    async def set(self, key: ConfigKey, value: Any) -> None:
         await self.set_many({key: value})
 
-    async def set_many(self, values: Values) -> None:
+    async def set_many(self, values: Changes) -> None:
         """Change keys: all or none, then announced. Values are what JSON knows, or structs."""
         made: Values = msgspec.to_builtins(values)
         kept = {key: value for key, value in made.items() if self.persistent(key)}

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from fastback.frontend import negotiation
-from fastback.kit.http import encodings
+from fastback.kit.http import content_encoding
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Any], Awaitable[None]]
@@ -191,7 +191,7 @@ class StaticFiles:
         except negotiation.Unsatisfiable:
             await _whole(send, 416, b"", "text/plain", [*headers, (b"content-range", f"bytes */{entry.size}".encode())])
             return
-        encoding = encodings.encoding(offered, asked.get(b"accept-encoding", b"")) if part is None else None
+        encoding = content_encoding.encoding(offered, asked.get(b"accept-encoding", b"")) if part is None else None
         tag = entry.tag(encoding)
         headers.append((b"etag", tag.encode()))
         if negotiation.unchanged(asked, tag, entry.modified):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastback.kit.import_without import without
+from fastback.kit.import_blocking import without
 
 with without("cryptography"):
     import jwt

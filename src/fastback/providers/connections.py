@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from fastback.config import Config
+from fastback.config.keys import connections as connections_keys
 
 
 class Connection(msgspec.Struct, frozen=True):
@@ -70,10 +71,10 @@ def options_of(configs: Any, index: int, url: str) -> dict[str, Any]:
 
 def openai_connections(config: Config) -> list[Connection]:
     """The OpenAI-compatible connections, disabled ones included; none where the API is switched off."""
-    if not config.flag("openai.enable"):
+    if not config.flag(connections_keys.OPENAI_ENABLE):
         return []
-    keys = config.items("openai.api_keys")
-    configs = config.get("openai.api_configs")
+    keys = config.items(connections_keys.OPENAI_API_KEYS)
+    configs = config.get(connections_keys.OPENAI_API_CONFIGS)
     return [
         Connection(
             "openai",
@@ -82,17 +83,17 @@ def openai_connections(config: Config) -> list[Connection]:
             str(keys[index]) if index < len(keys) and keys[index] else "",
             options_of(configs, index, str(url)),
         )
-        for index, url in enumerate(config.items("openai.api_base_urls"))
+        for index, url in enumerate(config.items(connections_keys.OPENAI_API_BASE_URLS))
     ]
 
 
 def ollama_connections(config: Config) -> list[Connection]:
     """The Ollama connections, disabled ones included; none where the API is switched off."""
-    if not config.flag("ollama.enable"):
+    if not config.flag(connections_keys.OLLAMA_ENABLE):
         return []
-    configs = config.get("ollama.api_configs")
+    configs = config.get(connections_keys.OLLAMA_API_CONFIGS)
     found: list[Connection] = []
-    for index, url in enumerate(config.items("ollama.base_urls")):
+    for index, url in enumerate(config.items(connections_keys.OLLAMA_BASE_URLS)):
         options = options_of(configs, index, str(url))
         found.append(Connection("ollama", index, str(url).rstrip("/"), str(options.get("key") or ""), options))
     return found

@@ -14,7 +14,7 @@ import aiohttp
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from fastback.kit.http.stream import hung_up
+from fastback.kit.http.streaming_response import hung_up
 
 log = logging.getLogger("fastback.providers")
 

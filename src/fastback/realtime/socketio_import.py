@@ -7,7 +7,7 @@ import importlib
 import sys
 from typing import Any
 
-from fastback.kit.import_without import without
+from fastback.kit.import_blocking import without
 
 with without("redis", "aioredis", "valkey", "requests", "websocket"):
     import socketio

@@ -7,8 +7,8 @@ from fastback.access.permissions import Permissions
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
+from fastback.records.access import Ownership
 from fastback.records.listing import Catalog
-from fastback.records.ownership import Ownership
 from fastback.settings import Settings
 
 

@@ -3,4 +3,4 @@
 from fastback.access.audit.file import AuditLog
 from fastback.access.audit.middleware import AuditMiddleware
 
-__all__ = ["AuditLog", "Audited"]
+__all__ = ["AuditLog", "AuditMiddleware"]

@@ -12,7 +12,7 @@ from fastback.access.guards import VerifiedUser
 from fastback.completions.compaction import TASK, Compactor
 from fastback.completions.service import Completions
 from fastback.features.chats import schemas, store
-from fastback.features.chats.messages import events, tool_calls
+from fastback.features.chats.messages import socket_messages, tool_calls
 from fastback.features.chats.service import Chats
 from fastback.kit.http import Conflict, Router, Unauthorized
 from fastback.providers.request_context import build_request_context
@@ -36,7 +36,7 @@ async def resolve(
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     resolved = await tool_calls.resolve(chats.db, chat_id, message_id, head.user_id, user, data)
     shown = {"type": "chat:completion", "data": {"output": resolved.output}}
-    await events.tell(chats.bus, user.id, chat_id, message_id, shown)
+    await socket_messages.tell(chats.bus, user.id, chat_id, message_id, shown)
     answer: dict[str, Any] = {"status": True, "chat_id": chat_id, "message_id": message_id}
     if not resolved.goes_on:
         return {**answer, "task_ids": []}

@@ -16,6 +16,8 @@ from fastback.completions.sources.passages import Message, Source, count
 from fastback.completions.tasks.follow_ups import FollowUps
 from fastback.completions.tasks.requests import queries_in
 from fastback.config import Config
+from fastback.config.keys.retrieval import RAG_BYPASS_EMBEDDING_AND_RETRIEVAL, RAG_FULL_CONTEXT
+from fastback.config.keys.tasks import TASK_QUERY_RETRIEVAL_ENABLE
 from fastback.kit.db import Database
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Hit, RetrievalError
@@ -84,7 +86,7 @@ class Finder:
             plan = await reading
         finally:
             reading.cancel()
-        whole = everything or self._config.flag("rag.full_context")
+        whole = everything or self._config.flag(RAG_FULL_CONTEXT)
         await self._search(plan, queries or [question], ctx, whole=whole)
         sources = [source for _, source in plan if source is not None]
         await self._rename(sources)
@@ -93,13 +95,13 @@ class Finder:
 
     async def _queries(self, messages: list[Message], model_id: str, ctx: RequestContext) -> list[str]:
         """What a model would search for; nothing where it is not to be asked, or has no idea."""
-        if not self._config.flag("task.query.retrieval.enable"):
+        if not self._config.flag(TASK_QUERY_RETRIEVAL_ENABLE):
             return []
         return queries_in(await self._follow_ups.ask("query_generation", messages, model_id, ctx))
 
     async def _read(self, items: list[Item], ctx: RequestContext) -> list[_Step]:
         """How the items are read; what needs no question has been read."""
-        whole = self._config.flag("rag.bypass_embedding_and_retrieval")
+        whole = self._config.flag(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
         plan = await self._reader.plan(items, ctx.asker, whole=whole)
 
         async def step(one: Reading) -> _Step:

@@ -10,6 +10,11 @@ import msgspec
 from fastback.completions.tasks.requests import answered
 from fastback.completions.tasks.templates import plain
 from fastback.config import Config
+from fastback.config.keys.features import (
+    MEMORIES_BACKGROUND_REVIEW_ENABLE,
+    MEMORIES_ENABLE,
+    MEMORIES_REVIEW_INTERVAL_TURNS,
+)
 from fastback.features.memories import store
 from fastback.features.memories.schemas import OperationsForm
 from fastback.features.memories.service import Memories
@@ -56,9 +61,9 @@ class MemoryReview:
 
     def is_due(self, messages: list[Message]) -> bool:
         """Whether a conversation has come to a question after which one looks back."""
-        if not self._config.flag("memories.enable") or not self._config.flag("memories.background_review.enable"):
+        if not self._config.flag(MEMORIES_ENABLE) or not self._config.flag(MEMORIES_BACKGROUND_REVIEW_ENABLE):
             return False
-        every = max(1, int(self._config.number("memories.review_interval_turns") or 10))
+        every = max(1, int(self._config.number(MEMORIES_REVIEW_INTERVAL_TURNS) or 10))
         asked: int = sum(one.get("role") == "user" for one in messages)
         return asked > 0 and asked % every == 0
 

@@ -9,21 +9,24 @@ import msgspec
 from fastback.completions.tasks import prompts
 from fastback.completions.tasks.templates import Message, render
 from fastback.config import Config
+from fastback.config.key import ConfigKey
+from fastback.config.keys import tasks as tasks_keys
+from fastback.config.keys.chat import CHAT_CONTEXT_COMPACTION_PROMPT_TEMPLATE
 from fastback.providers.parameters import for_provider
 
 Payload = dict[str, Any]
 
 #: Task, key of the administrator's template, our template.
-TEMPLATES: dict[str, tuple[str, str]] = {
-    "title_generation": ("task.title.prompt_template", prompts.TITLE),
-    "tags_generation": ("task.tags.prompt_template", prompts.TAGS),
-    "follow_up_generation": ("task.follow_up.prompt_template", prompts.FOLLOW_UPS),
-    "query_generation": ("task.query.prompt_template", prompts.QUERIES),
-    "autocomplete_generation": ("task.autocomplete.prompt_template", prompts.AUTOCOMPLETE),
-    "image_prompt_generation": ("task.image.prompt_template", prompts.IMAGE_PROMPT),
-    "emoji_generation": ("", prompts.EMOJI),
-    "moa_response_generation": ("", prompts.MERGE),
-    "context_compaction": ("chat.context_compaction.prompt_template", prompts.COMPACTION),
+TEMPLATES: dict[str, tuple[ConfigKey | None, str]] = {
+    "title_generation": (tasks_keys.TASK_TITLE_PROMPT_TEMPLATE, prompts.TITLE),
+    "tags_generation": (tasks_keys.TASK_TAGS_PROMPT_TEMPLATE, prompts.TAGS),
+    "follow_up_generation": (tasks_keys.TASK_FOLLOW_UP_PROMPT_TEMPLATE, prompts.FOLLOW_UPS),
+    "query_generation": (tasks_keys.TASK_QUERY_PROMPT_TEMPLATE, prompts.QUERIES),
+    "autocomplete_generation": (tasks_keys.TASK_AUTOCOMPLETE_PROMPT_TEMPLATE, prompts.AUTOCOMPLETE),
+    "image_prompt_generation": (tasks_keys.TASK_IMAGE_PROMPT_TEMPLATE, prompts.IMAGE_PROMPT),
+    "emoji_generation": (None, prompts.EMOJI),
+    "moa_response_generation": (None, prompts.MERGE),
+    "context_compaction": (CHAT_CONTEXT_COMPACTION_PROMPT_TEMPLATE, prompts.COMPACTION),
 }
 
 
@@ -67,7 +70,7 @@ def _limits(task: str, config: Config, model_params: dict[str, Any]) -> Payload:
         return {"max_tokens": EMOJI_TOKENS}
     if task == "moa_response_generation":
         return {}
-    given = {key: value for key, value in config.table("task.model.params").items() if value not in (None, "")}
+    given = {key: value for key, value in config.table(tasks_keys.TASK_MODEL_PARAMS).items() if value not in (None, "")}
     if not given and task in ("title_generation", "context_compaction"):
         return {"max_tokens": model_params.get("max_tokens") or TITLE_TOKENS}
     return for_provider(given)
@@ -80,7 +83,7 @@ def task_model(config: Config, model_id: str, known: dict[str, Any]) -> str:
     """
     model = known.get(model_id)
     local = model is not None and model.entry.get("connection_type") == "local"
-    chosen = config.text("task.model.default" if local else "task.model.external")
+    chosen = config.text(tasks_keys.TASK_MODEL_DEFAULT if local else tasks_keys.TASK_MODEL_EXTERNAL)
     return chosen if chosen and chosen in known else model_id
 
 

@@ -18,7 +18,7 @@ from fastback.features.analytics.message_columns import CHANGED, EARLIEST, MILLI
 from fastback.features.chats.events import ChatDeleted
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError, indexes
-from fastback.kit.db.derived import Change, Derived, Design, derived
+from fastback.kit.db.derived_tables import Change, Derived, Design, derived
 
 log = logging.getLogger("fastback.analytics")
 

@@ -9,7 +9,7 @@ import msgspec
 from fastback.features.analytics.aggregates import ModelUse, ModelValue, Summary, TokenUse, UsageFilter, UserUse
 from fastback.features.analytics.message_columns import TOKENS
 from fastback.features.analytics.rollup import SLOT, WIDTH
-from fastback.kit.db.derived import Derived
+from fastback.kit.db.derived_tables import Derived
 
 _A_DAY = 86_400
 _GIVEN, _MADE = (one.replace("usage", "m.usage") for one in TOKENS["sqlite"])

@@ -9,48 +9,52 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from fastback.config import Config
+from fastback.config.key import ConfigKey
+from fastback.config.keys import auth as auth_keys
+from fastback.config.keys import features as features_keys
+from fastback.config.keys import interface as interface_keys
 from fastback.kit.http.errors import Invalid
 
-FIELDS: dict[str, str] = {
-    "ENABLE_MFA": "auth.mfa.enable",
-    "MFA_ALLOW_OAUTH_BYPASS": "auth.mfa.allow_oauth_bypass",
-    "MFA_ALLOW_TRUSTED_HEADER_BYPASS": "auth.mfa.allow_trusted_header_bypass",
-    "SHOW_ADMIN_DETAILS": "auth.admin.show",
-    "ADMIN_EMAIL": "auth.admin.email",
-    "WEBUI_URL": "webui.url",
-    "ENABLE_LOGIN_FORM": "ui.enable_login_form",
-    "ENABLE_SIGNUP": "ui.enable_signup",
-    "ENABLE_API_KEYS": "auth.enable_api_keys",
-    "ENABLE_API_KEYS_ENDPOINT_RESTRICTIONS": "auth.api_key.endpoint_restrictions",
-    "API_KEYS_ALLOWED_ENDPOINTS": "auth.api_key.allowed_endpoints",
-    "DEFAULT_USER_ROLE": "ui.default_user_role",
-    "DEFAULT_GROUP_ID": "ui.default_group_id",
-    "DEFAULT_INTERFACE_SETTINGS": "ui.default_interface_settings",
-    "I18N": "ui.i18n",
-    "JWT_EXPIRES_IN": "auth.jwt_expiry",
-    "ENABLE_COMMUNITY_SHARING": "ui.enable_community_sharing",
-    "ENABLE_MESSAGE_RATING": "ui.enable_message_rating",
-    "ENABLE_FOLDERS": "folders.enable",
-    "FOLDER_MAX_FILE_COUNT": "folders.max_file_count",
-    "AUTOMATION_MAX_COUNT": "automations.max_count",
-    "AUTOMATION_MIN_INTERVAL": "automations.min_interval",
-    "ENABLE_AUTOMATIONS": "automations.enable",
-    "ENABLE_CHANNELS": "channels.enable",
-    "ENABLE_ENCRYPTED_CHANNELS": "channels.encryption.enable",
-    "ENABLE_APPS": "apps.enable",
-    "CHANNEL_MODEL_RESPONSE_MODE": "channels.model_response_mode",
-    "ENABLE_CALENDAR": "calendar.enable",
-    "ENABLE_MEMORIES": "memories.enable",
-    "ENABLE_MEMORY_SYSTEM_CONTEXT": "memories.system_context.enable",
-    "ENABLE_SKILL_LAZY_LOADING": "skills.lazy_loading.enable",
-    "SKILL_CONTENT_MAX_CHARS": "skills.content_max_chars",
-    "SKILL_PREVIEW_MAX_CHARS": "skills.preview_max_chars",
-    "ENABLE_NOTES": "notes.enable",
-    "ENABLE_USER_WEBHOOKS": "ui.enable_user_webhooks",
-    "ENABLE_USER_STATUS": "users.enable_status",
-    "PENDING_USER_OVERLAY_TITLE": "ui.pending_user_overlay_title",
-    "PENDING_USER_OVERLAY_CONTENT": "ui.pending_user_overlay_content",
-    "RESPONSE_WATERMARK": "ui.watermark",
+FIELDS: dict[str, ConfigKey] = {
+    "ENABLE_MFA": auth_keys.AUTH_MFA_ENABLE,
+    "MFA_ALLOW_OAUTH_BYPASS": auth_keys.AUTH_MFA_ALLOW_OAUTH_BYPASS,
+    "MFA_ALLOW_TRUSTED_HEADER_BYPASS": auth_keys.AUTH_MFA_ALLOW_TRUSTED_HEADER_BYPASS,
+    "SHOW_ADMIN_DETAILS": auth_keys.AUTH_ADMIN_SHOW,
+    "ADMIN_EMAIL": auth_keys.AUTH_ADMIN_EMAIL,
+    "WEBUI_URL": auth_keys.WEBUI_URL,
+    "ENABLE_LOGIN_FORM": interface_keys.UI_ENABLE_LOGIN_FORM,
+    "ENABLE_SIGNUP": interface_keys.UI_ENABLE_SIGNUP,
+    "ENABLE_API_KEYS": auth_keys.AUTH_ENABLE_API_KEYS,
+    "ENABLE_API_KEYS_ENDPOINT_RESTRICTIONS": auth_keys.AUTH_API_KEY_ENDPOINT_RESTRICTIONS,
+    "API_KEYS_ALLOWED_ENDPOINTS": auth_keys.AUTH_API_KEY_ALLOWED_ENDPOINTS,
+    "DEFAULT_USER_ROLE": interface_keys.UI_DEFAULT_USER_ROLE,
+    "DEFAULT_GROUP_ID": interface_keys.UI_DEFAULT_GROUP_ID,
+    "DEFAULT_INTERFACE_SETTINGS": interface_keys.UI_DEFAULT_INTERFACE_SETTINGS,
+    "I18N": interface_keys.UI_I18N,
+    "JWT_EXPIRES_IN": auth_keys.AUTH_JWT_EXPIRY,
+    "ENABLE_COMMUNITY_SHARING": interface_keys.UI_ENABLE_COMMUNITY_SHARING,
+    "ENABLE_MESSAGE_RATING": interface_keys.UI_ENABLE_MESSAGE_RATING,
+    "ENABLE_FOLDERS": features_keys.FOLDERS_ENABLE,
+    "FOLDER_MAX_FILE_COUNT": features_keys.FOLDERS_MAX_FILE_COUNT,
+    "AUTOMATION_MAX_COUNT": features_keys.AUTOMATIONS_MAX_COUNT,
+    "AUTOMATION_MIN_INTERVAL": features_keys.AUTOMATIONS_MIN_INTERVAL,
+    "ENABLE_AUTOMATIONS": features_keys.AUTOMATIONS_ENABLE,
+    "ENABLE_CHANNELS": features_keys.CHANNELS_ENABLE,
+    "ENABLE_ENCRYPTED_CHANNELS": features_keys.CHANNELS_ENCRYPTION_ENABLE,
+    "ENABLE_APPS": features_keys.APPS_ENABLE,
+    "CHANNEL_MODEL_RESPONSE_MODE": features_keys.CHANNELS_MODEL_RESPONSE_MODE,
+    "ENABLE_CALENDAR": features_keys.CALENDAR_ENABLE,
+    "ENABLE_MEMORIES": features_keys.MEMORIES_ENABLE,
+    "ENABLE_MEMORY_SYSTEM_CONTEXT": features_keys.MEMORIES_SYSTEM_CONTEXT_ENABLE,
+    "ENABLE_SKILL_LAZY_LOADING": features_keys.SKILLS_LAZY_LOADING_ENABLE,
+    "SKILL_CONTENT_MAX_CHARS": features_keys.SKILLS_CONTENT_MAX_CHARS,
+    "SKILL_PREVIEW_MAX_CHARS": features_keys.SKILLS_PREVIEW_MAX_CHARS,
+    "ENABLE_NOTES": features_keys.NOTES_ENABLE,
+    "ENABLE_USER_WEBHOOKS": interface_keys.UI_ENABLE_USER_WEBHOOKS,
+    "ENABLE_USER_STATUS": features_keys.USERS_ENABLE_STATUS,
+    "PENDING_USER_OVERLAY_TITLE": interface_keys.UI_PENDING_USER_OVERLAY_TITLE,
+    "PENDING_USER_OVERLAY_CONTENT": interface_keys.UI_PENDING_USER_OVERLAY_CONTENT,
+    "RESPONSE_WATERMARK": interface_keys.UI_WATERMARK,
 }
 
 _MFA = ("ENABLE_MFA", "MFA_ALLOW_OAUTH_BYPASS", "MFA_ALLOW_TRUSTED_HEADER_BYPASS")
@@ -116,24 +120,24 @@ def changes_mfa(form: AdminConfigForm, config: Config) -> bool:
     return any(getattr(form, field) not in (UNSET, config.flag(FIELDS[field])) for field in _MFA)
 
 
-def updates(form: AdminConfigForm) -> dict[str, Any]:
+def updates(form: AdminConfigForm) -> dict[ConfigKey, Any]:
     """The changes that a saved page asks for; values that make no sense are left as they were, as in the reference.
 
     Raises:
         Invalid: a count that is none, or a translation that the page could not use.
     """
     found = {FIELDS[name]: value for name, value in msgspec.structs.asdict(form).items() if value is not UNSET}
-    found["ui.default_interface_settings"] = form.DEFAULT_INTERFACE_SETTINGS or {}
+    found[interface_keys.UI_DEFAULT_INTERFACE_SETTINGS] = form.DEFAULT_INTERFACE_SETTINGS or {}
     if form.I18N is not UNSET:
-        found["ui.i18n"] = _translations(form.I18N)
+        found[interface_keys.UI_I18N] = _translations(form.I18N)
     for field in _COUNTS:
         found[FIELDS[field]] = _count(field, getattr(form, field))
     if form.DEFAULT_USER_ROLE not in ("pending", "user", "admin"):
-        del found["ui.default_user_role"]
+        del found[interface_keys.UI_DEFAULT_USER_ROLE]
     if form.CHANNEL_MODEL_RESPONSE_MODE not in ("thread", "channel"):
-        del found["channels.model_response_mode"]
+        del found[features_keys.CHANNELS_MODEL_RESPONSE_MODE]
     if not _DURATION.match(form.JWT_EXPIRES_IN):
-        del found["auth.jwt_expiry"]
+        del found[auth_keys.AUTH_JWT_EXPIRY]
     return found
 
 

@@ -7,26 +7,28 @@ from typing import Any
 import msgspec
 
 from fastback.config import Config
+from fastback.config.key import ConfigKey
+from fastback.config.keys import ldap as ldap_keys
 from fastback.kit.http.errors import BadRequest
 
-LDAP: dict[str, str] = {
-    "label": "ldap.server.label",
-    "host": "ldap.server.host",
-    "port": "ldap.server.port",
-    "attribute_for_mail": "ldap.server.attribute_for_mail",
-    "default_email_domain": "ldap.server.default_email_domain",
-    "attribute_for_username": "ldap.server.attribute_for_username",
-    "app_dn": "ldap.server.app_dn",
-    "app_dn_password": "ldap.server.app_password",
-    "search_base": "ldap.server.users_dn",
-    "search_filters": "ldap.server.search_filter",
-    "use_tls": "ldap.server.use_tls",
-    "certificate_path": "ldap.server.ca_cert_file",
-    "validate_cert": "ldap.server.validate_cert",
-    "ciphers": "ldap.server.ciphers",
-    "enable_group_management": "ldap.group.enable_management",
-    "enable_group_creation": "ldap.group.enable_creation",
-    "attribute_for_groups": "ldap.server.attribute_for_groups",
+LDAP: dict[str, ConfigKey] = {
+    "label": ldap_keys.LDAP_SERVER_LABEL,
+    "host": ldap_keys.LDAP_SERVER_HOST,
+    "port": ldap_keys.LDAP_SERVER_PORT,
+    "attribute_for_mail": ldap_keys.LDAP_SERVER_ATTRIBUTE_FOR_MAIL,
+    "default_email_domain": ldap_keys.LDAP_SERVER_DEFAULT_EMAIL_DOMAIN,
+    "attribute_for_username": ldap_keys.LDAP_SERVER_ATTRIBUTE_FOR_USERNAME,
+    "app_dn": ldap_keys.LDAP_SERVER_APP_DN,
+    "app_dn_password": ldap_keys.LDAP_SERVER_APP_PASSWORD,
+    "search_base": ldap_keys.LDAP_SERVER_USERS_DN,
+    "search_filters": ldap_keys.LDAP_SERVER_SEARCH_FILTER,
+    "use_tls": ldap_keys.LDAP_SERVER_USE_TLS,
+    "certificate_path": ldap_keys.LDAP_SERVER_CA_CERT_FILE,
+    "validate_cert": ldap_keys.LDAP_SERVER_VALIDATE_CERT,
+    "ciphers": ldap_keys.LDAP_SERVER_CIPHERS,
+    "enable_group_management": ldap_keys.LDAP_GROUP_ENABLE_MANAGEMENT,
+    "enable_group_creation": ldap_keys.LDAP_GROUP_ENABLE_CREATION,
+    "attribute_for_groups": ldap_keys.LDAP_SERVER_ATTRIBUTE_FOR_GROUPS,
 }
 
 _REQUIRED = ("label", "host", "attribute_for_mail", "attribute_for_username", "search_base")
@@ -52,7 +54,7 @@ class LdapServerForm(msgspec.Struct):
     attribute_for_groups: str = "memberOf"
 
 
-def current(config: Config, fields: dict[str, str]) -> dict[str, Any]:
+def current(config: Config, fields: dict[str, ConfigKey]) -> dict[str, Any]:
     """The fields as they stand."""
     return {field: config.get(key) for field, key in fields.items()}
 

@@ -7,42 +7,44 @@ from typing import Any
 import msgspec
 
 from fastback.config import Config
+from fastback.config.key import ConfigKey
+from fastback.config.keys import oauth as oauth_keys
 
-FIELDS: dict[str, str] = {
-    "ENABLE_OAUTH": "oauth.enable",
-    "ENABLE_OAUTH_SIGNUP": "oauth.enable_signup",
-    "OAUTH_MERGE_ACCOUNTS_BY_EMAIL": "oauth.merge_accounts_by_email",
-    "OAUTH_AUTO_REDIRECT": "oauth.auto_redirect",
-    "OAUTH_ALLOWED_DOMAINS": "oauth.allowed_domains",
-    "OAUTH_BLOCKED_GROUPS": "oauth.blocked_groups",
-    "ENABLE_OAUTH_ROLE_MANAGEMENT": "oauth.enable_role_mapping",
-    "OAUTH_ROLES_CLAIM": "oauth.roles_claim",
-    "OAUTH_ADMIN_ROLES": "oauth.admin_roles",
-    "OAUTH_ALLOWED_ROLES": "oauth.allowed_roles",
-    "ENABLE_OAUTH_GROUP_MANAGEMENT": "oauth.enable_group_mapping",
-    "ENABLE_OAUTH_GROUP_CREATION": "oauth.enable_group_creation",
-    "OAUTH_GROUP_CLAIM": "oauth.group_claim",
-    "OAUTH_GROUP_DEFAULT_SHARE": "oauth.group_default_share",
-    "OAUTH_PROVIDER_NAME": "oauth.provider_name",
-    "OPENID_PROVIDER_URL": "oauth.provider_url",
-    "OAUTH_CLIENT_ID": "oauth.client_id",
-    "OAUTH_CLIENT_SECRET": "oauth.client_secret",
-    "OPENID_REDIRECT_URI": "oauth.redirect_uri",
-    "OAUTH_SCOPES": "oauth.scopes",
-    "OAUTH_CODE_CHALLENGE_METHOD": "oauth.code_challenge_method",
-    "OAUTH_TOKEN_ENDPOINT_AUTH_METHOD": "oauth.token_endpoint_auth_method",
-    "OPENID_END_SESSION_ENDPOINT": "oauth.end_session_endpoint",
-    "OAUTH_TIMEOUT": "oauth.timeout",
-    "OAUTH_CLIENT_TIMEOUT": "oauth.client.timeout",
-    "OAUTH_EMAIL_CLAIM": "oauth.email_claim",
-    "OAUTH_USERNAME_CLAIM": "oauth.username_claim",
-    "OAUTH_PICTURE_CLAIM": "oauth.picture_claim",
-    "OAUTH_SUB_CLAIM": "oauth.sub_claim",
-    "OAUTH_AUDIENCE": "oauth.audience",
-    "OAUTH_UPDATE_EMAIL_ON_LOGIN": "oauth.update_email_on_login",
-    "OAUTH_UPDATE_NAME_ON_LOGIN": "oauth.update_name_on_login",
-    "OAUTH_UPDATE_PICTURE_ON_LOGIN": "oauth.update_picture_on_login",
-    "OAUTH_REFRESH_TOKEN_INCLUDE_SCOPE": "oauth.refresh_token.include_scope",
+FIELDS: dict[str, ConfigKey] = {
+    "ENABLE_OAUTH": oauth_keys.OAUTH_ENABLE,
+    "ENABLE_OAUTH_SIGNUP": oauth_keys.OAUTH_ENABLE_SIGNUP,
+    "OAUTH_MERGE_ACCOUNTS_BY_EMAIL": oauth_keys.OAUTH_MERGE_ACCOUNTS_BY_EMAIL,
+    "OAUTH_AUTO_REDIRECT": oauth_keys.OAUTH_AUTO_REDIRECT,
+    "OAUTH_ALLOWED_DOMAINS": oauth_keys.OAUTH_ALLOWED_DOMAINS,
+    "OAUTH_BLOCKED_GROUPS": oauth_keys.OAUTH_BLOCKED_GROUPS,
+    "ENABLE_OAUTH_ROLE_MANAGEMENT": oauth_keys.OAUTH_ENABLE_ROLE_MAPPING,
+    "OAUTH_ROLES_CLAIM": oauth_keys.OAUTH_ROLES_CLAIM,
+    "OAUTH_ADMIN_ROLES": oauth_keys.OAUTH_ADMIN_ROLES,
+    "OAUTH_ALLOWED_ROLES": oauth_keys.OAUTH_ALLOWED_ROLES,
+    "ENABLE_OAUTH_GROUP_MANAGEMENT": oauth_keys.OAUTH_ENABLE_GROUP_MAPPING,
+    "ENABLE_OAUTH_GROUP_CREATION": oauth_keys.OAUTH_ENABLE_GROUP_CREATION,
+    "OAUTH_GROUP_CLAIM": oauth_keys.OAUTH_GROUP_CLAIM,
+    "OAUTH_GROUP_DEFAULT_SHARE": oauth_keys.OAUTH_GROUP_DEFAULT_SHARE,
+    "OAUTH_PROVIDER_NAME": oauth_keys.OAUTH_PROVIDER_NAME,
+    "OPENID_PROVIDER_URL": oauth_keys.OAUTH_PROVIDER_URL,
+    "OAUTH_CLIENT_ID": oauth_keys.OAUTH_CLIENT_ID,
+    "OAUTH_CLIENT_SECRET": oauth_keys.OAUTH_CLIENT_SECRET,
+    "OPENID_REDIRECT_URI": oauth_keys.OAUTH_REDIRECT_URI,
+    "OAUTH_SCOPES": oauth_keys.OAUTH_SCOPES,
+    "OAUTH_CODE_CHALLENGE_METHOD": oauth_keys.OAUTH_CODE_CHALLENGE_METHOD,
+    "OAUTH_TOKEN_ENDPOINT_AUTH_METHOD": oauth_keys.OAUTH_TOKEN_ENDPOINT_AUTH_METHOD,
+    "OPENID_END_SESSION_ENDPOINT": oauth_keys.OAUTH_END_SESSION_ENDPOINT,
+    "OAUTH_TIMEOUT": oauth_keys.OAUTH_TIMEOUT,
+    "OAUTH_CLIENT_TIMEOUT": oauth_keys.OAUTH_CLIENT_TIMEOUT,
+    "OAUTH_EMAIL_CLAIM": oauth_keys.OAUTH_EMAIL_CLAIM,
+    "OAUTH_USERNAME_CLAIM": oauth_keys.OAUTH_USERNAME_CLAIM,
+    "OAUTH_PICTURE_CLAIM": oauth_keys.OAUTH_PICTURE_CLAIM,
+    "OAUTH_SUB_CLAIM": oauth_keys.OAUTH_SUB_CLAIM,
+    "OAUTH_AUDIENCE": oauth_keys.OAUTH_AUDIENCE,
+    "OAUTH_UPDATE_EMAIL_ON_LOGIN": oauth_keys.OAUTH_UPDATE_EMAIL_ON_LOGIN,
+    "OAUTH_UPDATE_NAME_ON_LOGIN": oauth_keys.OAUTH_UPDATE_NAME_ON_LOGIN,
+    "OAUTH_UPDATE_PICTURE_ON_LOGIN": oauth_keys.OAUTH_UPDATE_PICTURE_ON_LOGIN,
+    "OAUTH_REFRESH_TOKEN_INCLUDE_SCOPE": oauth_keys.OAUTH_REFRESH_TOKEN_INCLUDE_SCOPE,
 }
 
 #: Lists that the page shows as a text with commas.
@@ -91,7 +93,7 @@ class OAuthForm(msgspec.Struct):
 def current(config: Config) -> dict[str, Any]:
     """The fields as they stand, and whether they are kept beyond a restart."""
     found = {field: _shown(field, config.get(key)) for field, key in FIELDS.items()}
-    return {**found, "ENABLE_OAUTH_PERSISTENT_CONFIG": config.persistent("oauth.enable")}
+    return {**found, "ENABLE_OAUTH_PERSISTENT_CONFIG": config.persistent(oauth_keys.OAUTH_ENABLE)}
 
 
 def _shown(field: str, value: Any) -> Any:

@@ -10,6 +10,7 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.keys.features import AUTOMATIONS_ENABLE
 from fastback.kit.db import Database
 from fastback.kit.http import Forbidden, Router
 from fastback.records.listing import json_spellings, like_exactly
@@ -67,7 +68,7 @@ async def page(
     folder_id: str | None = None,
     page: int | None = 1,
 ) -> dict[str, Any]:
-    allowed = config.flag("automations.enable")
+    allowed = config.flag(AUTOMATIONS_ENABLE)
     if not allowed or not (user.is_admin or await permissions.has(user.id, "features.automations")):
         raise Forbidden(messages.UNAUTHORIZED)
     where, params = "user_id = :user_id", {"user_id": user.id}

@@ -48,7 +48,7 @@ async def download(user: AdminUser, db: Database, settings: Settings) -> Streami
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     if db.dialect != "sqlite":
         raise BadRequest(messages.DB_NOT_SQLITE)
-    from fastback.kit.db.copy import copy_to  # not where PostgreSQL is used
+    from fastback.kit.db.sqlite_copy import copy_to  # not where PostgreSQL is used
 
     path = settings.data_path / f".download-{uuid.uuid4().hex}.db"
 

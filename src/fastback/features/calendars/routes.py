@@ -13,6 +13,8 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.key import require_key
+from fastback.config.keys.features import CALENDAR_ENABLE
 from fastback.kit.db import Database
 from fastback.kit.http import Forbidden, Router
 from fastback.records.listing import Catalog
@@ -40,7 +42,7 @@ _NULL = msgspec.Raw(b"null")
 
 
 async def _allowed(user: User, feature: str, config: Config, permissions: Permissions) -> bool:
-    setting = "calendar.enable" if feature == "calendar" else f"{feature}.enable"
+    setting = CALENDAR_ENABLE if feature == "calendar" else require_key(f"{feature}.enable")
     return config.flag(setting) and (user.is_admin or await permissions.has(user.id, f"features.{feature}"))
 
 

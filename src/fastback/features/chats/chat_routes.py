@@ -14,7 +14,7 @@ from fastback.access.identity import User
 from fastback.features.chats import schemas, store
 from fastback.features.chats.document import Document, without_nulls
 from fastback.features.chats.events import ChatWritten
-from fastback.features.chats.lists import read_state
+from fastback.features.chats.lists import read_state_store
 from fastback.features.chats.messages import active_answers, message_tree, turn_store
 from fastback.features.chats.messages.context_usage import ContextUsage
 from fastback.features.chats.service import Chats
@@ -201,7 +201,7 @@ async def unread(chat_id: str, user: VerifiedUser, db: Database) -> dict[str, An
         "chat_id": chat_id,
         "last_read_at": 0,
         "folder_id": head.folder_id if head else None,
-        "folder_unread_counts": await read_state.unread_by_folder(db, user.id),
+        "folder_unread_counts": await read_state_store.unread_by_folder(db, user.id),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from fastback.features.chats import store
 from fastback.kit.db import Database
 from fastback.kit.http.body import encoder
-from fastback.kit.http.stream import Stream
+from fastback.kit.http.streaming_response import Stream
 
 #: Chats that are read at once.
 SLICE = 20

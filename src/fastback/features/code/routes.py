@@ -9,6 +9,7 @@ import msgspec
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
+from fastback.config.keys import code as code_keys
 from fastback.features.code.formatting import Unformattable, formatted
 from fastback.features.code.jupyter import Jupyter, Output
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Router
@@ -33,15 +34,15 @@ async def format_code(data: Code, user: AdminUser) -> Code:
 @router.post("/execute")
 async def execute(data: Code, user: VerifiedUser, config: Config) -> Output:
     """Run code where the page cannot: on the Jupyter server of the settings."""
-    if not config.flag("code_execution.enable"):
+    if not config.flag(code_keys.CODE_EXECUTION_ENABLE):
         raise Forbidden(messages.feature_disabled("Code execution"))
-    if config.text("code_execution.engine") != "jupyter":
+    if config.text(code_keys.CODE_EXECUTION_ENGINE) != "jupyter":
         raise BadRequest(messages.default("Code execution engine not supported"))
-    entered_by = config.text("code_execution.jupyter.auth")
+    entered_by = config.text(code_keys.CODE_EXECUTION_JUPYTER_AUTH)
     server = Jupyter(
-        config.text("code_execution.jupyter.url"),
-        token=config.text("code_execution.jupyter.auth_token") if entered_by == "token" else None,
-        password=config.text("code_execution.jupyter.auth_password") if entered_by == "password" else None,
-        timeout=config.number("code_execution.jupyter.timeout"),
+        config.text(code_keys.CODE_EXECUTION_JUPYTER_URL),
+        token=config.text(code_keys.CODE_EXECUTION_JUPYTER_AUTH_TOKEN) if entered_by == "token" else None,
+        password=config.text(code_keys.CODE_EXECUTION_JUPYTER_AUTH_PASSWORD) if entered_by == "password" else None,
+        timeout=config.number(code_keys.CODE_EXECUTION_JUPYTER_TIMEOUT),
     )
     return await server.run(data.code)

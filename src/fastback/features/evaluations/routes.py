@@ -17,7 +17,7 @@ from fastback.features.evaluations.schemas import Feedback, FeedbackId, Feedback
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import NotFound, Router
-from fastback.kit.http.stream import Stream
+from fastback.kit.http.streaming_response import Stream
 
 router = Router("/api/v1/evaluations")
 

@@ -21,7 +21,7 @@ from fastback.features.files.service import FileService
 from fastback.features.files.store import FileSummary
 from fastback.kit.http import BadRequest, NotFound, Router
 from fastback.kit.http.range_response import RangedResponse
-from fastback.kit.http.stream import Stream
+from fastback.kit.http.streaming_response import Stream
 from fastback.kit.storage import StorageError
 from fastback.providers.request_context import build_request_context
 

@@ -24,7 +24,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database, indexes
 from fastback.kit.services import Component, Services
 from fastback.kit.storage import Storage
-from fastback.kit.storage.spool import remove_left
+from fastback.kit.storage.incoming_file import remove_left
 from fastback.kit.tasks import Tasks
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Embedder, Extractor, VectorStore

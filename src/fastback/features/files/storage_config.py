@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastback.kit.storage import Storage
-from fastback.kit.storage.local import LocalStorage
+from fastback.kit.storage.local_storage import LocalStorage
 from fastback.settings import Settings, SettingsError
 
 
@@ -16,12 +16,12 @@ def create_storage(settings: Settings) -> Storage:
     directory = settings.upload_path
     if settings.storage_provider == "local":
         return LocalStorage(directory)
-    from fastback.kit.storage import buckets
+    from fastback.kit.storage import bucket_providers
 
     cache = settings.storage_local_cache
     try:
         if settings.storage_provider == "s3":
-            return buckets.s3(
+            return bucket_providers.s3(
                 require_variable("S3_BUCKET_NAME", settings.s3_bucket_name),
                 directory=directory,
                 cache=cache,
@@ -37,8 +37,8 @@ def create_storage(settings: Settings) -> Storage:
         if settings.storage_provider == "gcs":
             bucket = require_variable("GCS_BUCKET_NAME", settings.gcs_bucket_name)
             credentials = settings.google_application_credentials_json
-            return buckets.gcs(bucket, directory=directory, cache=cache, credentials=credentials)
-        return buckets.azure(
+            return bucket_providers.gcs(bucket, directory=directory, cache=cache, credentials=credentials)
+        return bucket_providers.azure(
             require_variable("AZURE_STORAGE_ENDPOINT", settings.azure_storage_endpoint),
             require_variable("AZURE_STORAGE_CONTAINER_NAME", settings.azure_storage_container_name),
             directory=directory,

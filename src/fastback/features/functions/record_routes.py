@@ -15,7 +15,7 @@ from fastback.features.plugins import download
 from fastback.features.plugins import revisions as plugin_history
 from fastback.features.plugins.schemas import PluginForm, UrlForm, VersionForm
 from fastback.kit.http import BadRequest, NotFound, Router
-from fastback.records.revisions import FullVersion
+from fastback.records.revision_store import FullVersion
 from fastback.settings import Settings
 
 router = Router("/api/v1/functions")

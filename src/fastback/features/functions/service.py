@@ -18,7 +18,7 @@ from fastback.features.plugins.valves import Valves
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, IntegrityError, Transaction
 from fastback.kit.http import BadRequest, NotFound, Unauthorized
-from fastback.records.revisions import Snapshot, Versions
+from fastback.records.revision_store import Snapshot, Versions
 
 KIND: Final = "function"
 versions = Versions(KIND)

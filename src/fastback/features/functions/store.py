@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from fastback.kit.db import Executor
-from fastback.records.columns import Columns
+from fastback.records.column_store import Columns
 
 
 class Function(msgspec.Struct):

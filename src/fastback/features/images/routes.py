@@ -11,6 +11,8 @@ import msgspec
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
+from fastback.config.keys.images import IMAGE_GENERATION_COMFYUI_BASE_URL, IMAGES_EDIT_COMFYUI_BASE_URL
+from fastback.config.keys.permissions import USER_PERMISSIONS
 from fastback.features.images.engines import Engines, Model, UnknownEngine
 from fastback.features.images.settings import FIELDS, ImagesForm, VerifyForm
 from fastback.kit.http import BadRequest, Router
@@ -52,11 +54,11 @@ async def save_settings(
 ) -> Answer:
     _check(data, settings)
     changed = {FIELDS[field]: value for field, value in msgspec.structs.asdict(data).items()}
-    changed["image_generation.comfyui.base_url"] = data.COMFYUI_BASE_URL.strip("/")
-    changed["images.edit.comfyui.base_url"] = data.IMAGES_EDIT_COMFYUI_BASE_URL.strip("/")
+    changed[IMAGE_GENERATION_COMFYUI_BASE_URL] = data.COMFYUI_BASE_URL.strip("/")
+    changed[IMAGES_EDIT_COMFYUI_BASE_URL] = data.IMAGES_EDIT_COMFYUI_BASE_URL.strip("/")
     await config.set_many(changed)
     await engines.use(data.IMAGE_GENERATION_MODEL)
-    return _page(config) | {"USER_PERMISSIONS": config.get("user.permissions")}
+    return _page(config) | {"USER_PERMISSIONS": config.get(USER_PERMISSIONS)}
 
 
 @router.post("/verify")

@@ -7,6 +7,7 @@ import uuid
 from typing import Any, Final
 
 from fastback.config import Config
+from fastback.config.key import ConfigKey
 from fastback.features.knowledge import store
 from fastback.features.knowledge.schemas import ConnectionForm, SourceForm
 from fastback.features.knowledge.store import Knowledge
@@ -14,7 +15,7 @@ from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound
 from fastback.retrieval.external.results import Target
 
-KEY: Final = "external_knowledge.connections"
+KEY: Final = ConfigKey("external_knowledge.connections")
 NO_CONNECTION: Final = "External connection not found."
 NO_NAME: Final = "Knowledge name is required."
 _PROVIDERS = ("qdrant", "milvus", "pgvector")

@@ -13,7 +13,7 @@ from fastback.features.knowledge import directories, export, service
 from fastback.features.knowledge.listing import FileLists, PendingFile
 from fastback.features.knowledge.service import Answer, Library
 from fastback.kit.http import Router
-from fastback.kit.http.stream import Stream
+from fastback.kit.http.streaming_response import Stream
 from fastback.records.listing import people
 
 router = Router("/api/v1/knowledge")

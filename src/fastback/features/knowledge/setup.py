@@ -20,7 +20,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database, indexes
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
-from fastback.records.ownership import Ownership
+from fastback.records.access import Ownership
 from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.interfaces import Embedder, VectorStore
 from fastback.settings import Settings

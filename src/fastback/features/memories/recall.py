@@ -6,6 +6,8 @@ import logging
 from collections.abc import Sequence
 
 from fastback.config import Config
+from fastback.config.key import require_key
+from fastback.config.keys.features import MEMORIES_ENABLE, MEMORIES_SYSTEM_CONTEXT_ENABLE
 from fastback.features.memories import paths, store
 from fastback.features.memories.service import Memories
 from fastback.features.memories.store import Memory
@@ -31,7 +33,7 @@ class Recall:
 
     async def text(self, questions: Sequence[str], ctx: RequestContext) -> str | None:
         """The part of the prompt for a conversation with these questions, oldest first; None: nothing to be told."""
-        enabled = self._config.flag("memories.enable") and self._config.flag("memories.system_context.enable")
+        enabled = self._config.flag(MEMORIES_ENABLE) and self._config.flag(MEMORIES_SYSTEM_CONTEXT_ENABLE)
         if not enabled or not await self._memories.may(ctx.asker):
             return None
         spoken = [one.strip() for one in questions if one.strip()]
@@ -50,7 +52,7 @@ class Recall:
         return f"{OPEN}\n{told}\n{CLOSE}" if told else None
 
     def _limit(self, kind: str) -> int:
-        return max(LEAST, int(self._config.number(f"memories.{kind}_char_limit") or 2000))
+        return max(LEAST, int(self._config.number(require_key(f"memories.{kind}_char_limit")) or 2000))
 
     async def _nearest(self, query: str, ctx: RequestContext) -> list[Hit]:
         try:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastback.config import Config
+from fastback.config.keys.retrieval import RAG_RELEVANCE_THRESHOLD
 from fastback.features.memories import store
 from fastback.features.memories.store import Memory
 from fastback.kit.db import Database
@@ -103,7 +104,7 @@ class MemoryVectors:
         except RetrievalError as error:  # vectors of another model
             log.warning("memories of %s cannot be searched: %s", user_id, error)
             return None
-        least = self._config.number("rag.relevance_threshold") or 0.0
+        least = self._config.number(RAG_RELEVANCE_THRESHOLD) or 0.0
         return [hit for hit in hits if least <= 0 or hit.score >= least]
 
     async def _items(self, memories: Sequence[Memory], ctx: RequestContext) -> list[Item]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.records.revisions import Snapshot, Versions
+from fastback.records.revision_store import Snapshot, Versions
 
 versions = Versions("model")
 

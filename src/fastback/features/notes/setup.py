@@ -8,7 +8,7 @@ from fastback.features.notes import routes
 from fastback.features.notes.service import Notes
 from fastback.kit.bus import Bus
 from fastback.kit.services import Component, Services
-from fastback.records.ownership import Ownership
+from fastback.records.access import Ownership
 
 
 async def set_up(services: Services) -> None:

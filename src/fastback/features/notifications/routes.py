@@ -12,6 +12,7 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.keys.interface import UI_ENABLE_USER_WEBHOOKS
 from fastback.features.notifications.targets import EVENTS, InvalidTarget, Target, Targets, masked
 from fastback.features.webhooks.sender import Poster
 from fastback.kit.http import BadRequest, Forbidden, NotFound, Router
@@ -20,7 +21,7 @@ router = Router("/api/v1/notifications")
 
 
 async def _check(user: User, config: Config, permissions: Permissions) -> None:
-    if not config.flag("ui.enable_user_webhooks"):
+    if not config.flag(UI_ENABLE_USER_WEBHOOKS):
         raise NotFound(messages.NOT_FOUND)
     if not user.is_admin and not await permissions.has(user.id, "features.webhooks"):
         raise Forbidden(messages.ACCESS_PROHIBITED)

@@ -8,7 +8,7 @@ from typing import Any
 from fastback.features.plugins.schemas import PluginForm
 from fastback.kit.http import BadRequest
 from fastback.records import diff
-from fastback.records.revisions import FullVersion, Snapshot
+from fastback.records.revision_store import FullVersion, Snapshot
 
 
 def snapshot(name: str, content: str | None, meta: dict[str, Any] | None, *, derived: tuple[str, ...]) -> Snapshot:

@@ -10,6 +10,8 @@ import msgspec
 from fastback import messages
 from fastback.access.guards import AdminUser
 from fastback.config import Config
+from fastback.config.key import ConfigKey
+from fastback.config.keys import retrieval as retrieval_keys
 from fastback.features.retrieval import settings_pages
 from fastback.features.retrieval.translation import Translation
 from fastback.kit.http import BadRequest, Router
@@ -39,14 +41,16 @@ def _page(config: Config, translation: Translation, leave_out: frozenset[str] = 
 async def _reranks(config: Config, changed: Answer, reranker: Reranker) -> bool:
     """Whether a reranker can be made of these settings; a search that blends two kinds would fail without it."""
 
-    def value(key: str) -> Any:
+    def value(key: ConfigKey) -> Any:
         return changed.get(key, config.get(key))
 
-    if not value("rag.enable_hybrid_search") or value("rag.bypass_embedding_and_retrieval"):
+    if not value(retrieval_keys.RAG_ENABLE_HYBRID_SEARCH) or value(retrieval_keys.RAG_BYPASS_EMBEDDING_AND_RETRIEVAL):
         return True
     try:
-        int(value("rag.external_reranker_timeout") or 0)
-        await reranker.check(value("rag.reranking_engine") or "", value("rag.reranking_model") or "")
+        int(value(retrieval_keys.RAG_EXTERNAL_RERANKER_TIMEOUT) or 0)
+        await reranker.check(
+            value(retrieval_keys.RAG_RERANKING_ENGINE) or "", value(retrieval_keys.RAG_RERANKING_MODEL) or ""
+        )
     except (ValueError, RetrievalError) as error:
         log.error("hybrid search is switched off, as its reranker cannot be had: %s", error)
         return False
@@ -79,7 +83,7 @@ async def save_documents(
             value = value.strip()
         changed[settings_pages.DOCUMENTS[field][0]] = value
     if not await _reranks(config, changed, reranker):
-        changed["rag.enable_hybrid_search"] = False
+        changed[retrieval_keys.RAG_ENABLE_HYBRID_SEARCH] = False
     for field, value in settings_pages.sent(web).items() if web is not None else ():
         if field == settings_pages.TRANSLATION:
             translation.language = value
@@ -113,19 +117,19 @@ class EmbeddingForm(msgspec.Struct):
 
 #: Fields of the page that hold for every engine, and those of each, with their keys.
 _EMBEDDING = {
-    "RAG_EMBEDDING_ENGINE": "rag.embedding_engine",
-    "RAG_EMBEDDING_MODEL": "rag.embedding_model",
-    "RAG_EMBEDDING_BATCH_SIZE": "rag.embedding_batch_size",
-    "ENABLE_ASYNC_EMBEDDING": "rag.enable_async_embedding",
-    "RAG_EMBEDDING_CONCURRENT_REQUESTS": "rag.embedding_concurrent_requests",
+    "RAG_EMBEDDING_ENGINE": retrieval_keys.RAG_EMBEDDING_ENGINE,
+    "RAG_EMBEDDING_MODEL": retrieval_keys.RAG_EMBEDDING_MODEL,
+    "RAG_EMBEDDING_BATCH_SIZE": retrieval_keys.RAG_EMBEDDING_BATCH_SIZE,
+    "ENABLE_ASYNC_EMBEDDING": retrieval_keys.RAG_ENABLE_ASYNC_EMBEDDING,
+    "RAG_EMBEDDING_CONCURRENT_REQUESTS": retrieval_keys.RAG_EMBEDDING_CONCURRENT_REQUESTS,
 }
 _ENGINES = {
-    "openai": {"url": "rag.openai.api_base_url", "key": "rag.openai.api_key"},
-    "ollama": {"url": "rag.ollama.base_url", "key": "rag.ollama.api_key"},
+    "openai": {"url": retrieval_keys.RAG_OPENAI_API_BASE_URL, "key": retrieval_keys.RAG_OPENAI_API_KEY},
+    "ollama": {"url": retrieval_keys.RAG_OLLAMA_BASE_URL, "key": retrieval_keys.RAG_OLLAMA_API_KEY},
     "azure_openai": {
-        "url": "rag.azure_openai.base_url",
-        "key": "rag.azure_openai.api_key",
-        "version": "rag.azure_openai.api_version",
+        "url": retrieval_keys.RAG_AZURE_OPENAI_BASE_URL,
+        "key": retrieval_keys.RAG_AZURE_OPENAI_API_KEY,
+        "version": retrieval_keys.RAG_AZURE_OPENAI_API_VERSION,
     },
 }
 
@@ -149,7 +153,7 @@ async def save_embedding(data: EmbeddingForm, user: AdminUser, config: Config) -
     if engine and engine not in _ENGINES:
         raise BadRequest(messages.default("Error updating embedding configuration"))
     changed: Answer = {key: getattr(data, field) for field, key in _EMBEDDING.items()}
-    changed["rag.embedding_model"] = data.RAG_EMBEDDING_MODEL.strip()
+    changed[retrieval_keys.RAG_EMBEDDING_MODEL] = data.RAG_EMBEDDING_MODEL.strip()
     chosen: EngineForm | AzureForm | None = getattr(data, f"{engine}_config") if engine else None
     if chosen is not None:
         changed |= {key: getattr(chosen, field) or "" for field, key in _ENGINES[engine].items()}

@@ -14,6 +14,11 @@ from fastback import messages
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.keys.web import (
+    WEB_SEARCH_BYPASS_EMBEDDING_AND_RETRIEVAL,
+    WEB_SEARCH_BYPASS_WEB_LOADER,
+    WEB_SEARCH_ENABLE,
+)
 from fastback.kit.http.errors import BadRequest, Forbidden, HttpError, NotFound
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.indexing import Indexer
@@ -45,7 +50,7 @@ class WebResults:
 
     async def may(self, user: User) -> bool:
         """Whether the web may be searched at all, and by this user."""
-        if not self._config.flag("web.search.enable"):
+        if not self._config.flag(WEB_SEARCH_ENABLE):
             return False
         return user.is_admin or await self._permissions.has(user.id, "features.web_search")
 
@@ -76,7 +81,7 @@ class WebResults:
             "filenames": urls,
             "loaded_count": len(documents),
         }
-        if self._config.flag("web.search.bypass_embedding_and_retrieval"):
+        if self._config.flag(WEB_SEARCH_BYPASS_EMBEDDING_AND_RETRIEVAL):
             docs = [{"content": one.text, "metadata": one.metadata} for one in documents]
             return {
                 "status": True,
@@ -93,7 +98,7 @@ class WebResults:
 
     async def _read(self, found: Sequence[SearchResult], ctx: RequestContext) -> list[Document]:
         """What the pages say; where they are not to be read, what the search says of them. Raises: BadRequest."""
-        if self._config.flag("web.search.bypass_web_loader"):
+        if self._config.flag(WEB_SEARCH_BYPASS_WEB_LOADER):
             return [
                 Document(
                     one.snippet, {"source": one.link, "title": one.title, "snippet": one.snippet, "link": one.link}

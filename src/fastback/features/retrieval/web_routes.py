@@ -15,6 +15,7 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.config import Config
+from fastback.config.keys.web import WEB_SEARCH_BYPASS_EMBEDDING_AND_RETRIEVAL
 from fastback.features.files.store import File
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.features.retrieval.web_files import Unreachable, WebFiles
@@ -82,7 +83,7 @@ class Reading(msgspec.Struct):
             name = await asyncio.to_thread(lambda: hashlib.sha256(form.url.encode()).hexdigest()[:63])
         else:
             await self.access.check([name], user, "write")
-        if self.config.flag("web.search.bypass_embedding_and_retrieval"):
+        if self.config.flag(WEB_SEARCH_BYPASS_EMBEDDING_AND_RETRIEVAL):
             return None
         try:
             await self.indexer.index(name, documents, overwrite=overwrite, add=not overwrite, ctx=ctx)

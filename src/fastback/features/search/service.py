@@ -12,7 +12,7 @@ from fastback.features.chats.search.passages import Passage, passages
 from fastback.features.chats.search.query import Needle
 from fastback.features.chats.search.searchable_text import LOWER, VISIBLE
 from fastback.features.chats.search.service import ChatSearch
-from fastback.features.chats.search.statements import Wanted
+from fastback.features.chats.search.store import Wanted
 from fastback.features.chats.store import ChatTitle
 from fastback.features.search import store
 from fastback.features.search.store import Folder

@@ -10,7 +10,7 @@ from fastback.access.grants import build_grant_condition
 from fastback.features.chats.search.searchable_text import SEARCHED
 from fastback.features.search.words import like, terms_of
 from fastback.kit.db import Database, Executor
-from fastback.kit.db.derived import Derived
+from fastback.kit.db.derived_tables import Derived
 
 
 class Folder(msgspec.Struct):

@@ -12,7 +12,7 @@ from fastback.features.skills.schemas import SkillFile, VersionForm
 from fastback.features.skills.service import versions
 from fastback.kit.http import NotFound, Router
 from fastback.records import diff
-from fastback.records.ownership import Ownership
+from fastback.records.access import Ownership
 
 router = Router("/api/v1/skills/id")
 

@@ -11,7 +11,7 @@ import msgspec
 from fastback.access.grants import Grant
 from fastback.features.skills.schemas import SkillFile
 from fastback.kit.db import Database, Executor
-from fastback.records.revisions import Snapshot
+from fastback.records.revision_store import Snapshot
 
 Fields = dict[str, Any]
 

@@ -25,8 +25,8 @@ from fastback.features.skills.store import COLUMNS, Skill
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, Router
 from fastback.kit.http.url_validation import http_url
 from fastback.kit.web_guard import WebGuard
+from fastback.records.access import Ownership
 from fastback.records.listing import Catalog
-from fastback.records.ownership import Ownership
 from fastback.settings import Settings
 
 router = Router("/api/v1/skills")

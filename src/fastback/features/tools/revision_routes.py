@@ -9,7 +9,7 @@ from fastback.features.plugins import revisions as plugin_history
 from fastback.features.plugins.schemas import VersionForm
 from fastback.features.tools.service import Tools, versions
 from fastback.kit.http import NotFound, Router
-from fastback.records.revisions import FullVersion
+from fastback.records.revision_store import FullVersion
 
 router = Router("/api/v1/tools/id")
 

@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from fastback.config import Config
+from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
 from fastback.config.store import ConfigChanged
 from fastback.kit.bus import Bus
 from fastback.settings import Settings
@@ -18,7 +19,7 @@ from fastback.settings.tls import client_ssl
 
 log = logging.getLogger("fastback.tools")
 
-KEY = "tool_server.connections"
+KEY = TOOL_SERVER_CONNECTIONS
 #: Seconds after which a description is asked for again, without anybody waiting for it.
 FRESH = 60.0
 

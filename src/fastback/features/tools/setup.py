@@ -12,7 +12,7 @@ from fastback.features.tools.servers import ToolServers
 from fastback.features.tools.service import Tools
 from fastback.kit.bus import Bus
 from fastback.kit.services import Component, Services
-from fastback.records.ownership import Ownership
+from fastback.records.access import Ownership
 from fastback.settings import Settings
 
 

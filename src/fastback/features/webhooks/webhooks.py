@@ -8,15 +8,17 @@ from typing import Any
 
 from fastback import messages
 from fastback.config import Config
+from fastback.config.key import ConfigKey
+from fastback.config.keys.auth import WEBHOOK_URL
 from fastback.features.webhooks.catalog import catalog
 from fastback.kit.web_guard import BlockedAddress, WebGuard
 
 Webhook = dict[str, Any]
 Target = dict[str, str]
 
-_KEY = "events.webhooks"
+_KEY = ConfigKey("events.webhooks")
 #: What older releases kept: one address for everything, under this id among the others.
-_OLD_KEY, _OLD_ID = "webhook_url", "default"
+_OLD_KEY, _OLD_ID = WEBHOOK_URL, "default"
 
 
 class InvalidWebhook(ValueError):

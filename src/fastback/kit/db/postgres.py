@@ -15,7 +15,7 @@ import asyncpg
 from fastback.kit.db.errors import DatabaseError, IntegrityError
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.rows import read_all
-from fastback.kit.db.timing import record
+from fastback.kit.db.statement_timings import record
 
 R = TypeVar("R")
 

@@ -24,7 +24,7 @@ import msgspec
 from fastback.kit.db.errors import DatabaseError, IntegrityError
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.rows import read_all
-from fastback.kit.db.timing import record
+from fastback.kit.db.statement_timings import record
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
 

@@ -10,7 +10,7 @@ from typing import Any
 import brotli
 
 from fastback.kit.http.application import Asgi, Receive, Scope, Send
-from fastback.kit.http.encodings import encoding
+from fastback.kit.http.content_encoding import encoding
 
 #: Answers below this many bytes fit into two packets anyway.
 SMALLEST = 2048

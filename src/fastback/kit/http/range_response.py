@@ -9,7 +9,7 @@ from email.utils import formatdate
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from fastback.kit.http.stream import send_pieces
+from fastback.kit.http.streaming_response import send_pieces
 
 _ONE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)", re.IGNORECASE)
 

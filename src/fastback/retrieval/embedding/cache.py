@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from fastback.kit.db.errors import DatabaseError
-from fastback.kit.db.own_file import Connection, Design, OwnFile
+from fastback.kit.db.side_file import Connection, Design, OwnFile
 from fastback.retrieval.interfaces import Vector
 
 log = logging.getLogger("fastback.embedding")

@@ -11,6 +11,8 @@ import aiohttp
 import msgspec
 
 from fastback.config import Config
+from fastback.config.key import require_key
+from fastback.config.keys.retrieval import RAG_AZURE_OPENAI_API_VERSION
 from fastback.providers import openai
 from fastback.providers.connections import Connection
 from fastback.providers.http_client import answer_timeout
@@ -46,9 +48,9 @@ class Remote:
         address = "api_base_url" if engine == "openai" else "base_url"
         self._engine = engine
         self._model = model
-        self._url = config.text(f"{prefix}.{address}").rstrip("/")
-        self._key = config.text(f"{prefix}.api_key")
-        self._version = config.text("rag.azure_openai.api_version")
+        self._url = config.text(require_key(f"{prefix}.{address}")).rstrip("/")
+        self._key = config.text(require_key(f"{prefix}.api_key"))
+        self._version = config.text(RAG_AZURE_OPENAI_API_VERSION)
         self._settings = settings
         self._client = client
         self._field = settings.rag_embedding_prefix_field_name

@@ -9,6 +9,13 @@ from collections.abc import Mapping, Sequence
 import aiohttp
 
 from fastback.config import Config
+from fastback.config.keys.retrieval import (
+    RAG_EMBEDDING_BATCH_SIZE,
+    RAG_EMBEDDING_CONCURRENT_REQUESTS,
+    RAG_EMBEDDING_ENGINE,
+    RAG_EMBEDDING_MODEL,
+    RAG_ENABLE_ASYNC_EMBEDDING,
+)
 from fastback.kit.priority_semaphore import Gate
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.embedding.cache import EmbeddingCache, key_of
@@ -50,8 +57,8 @@ class Embeddings:
     @property
     def signature(self) -> Metadata:
         return {
-            "engine": self._config.text("rag.embedding_engine"),
-            "model": self._config.text("rag.embedding_model"),
+            "engine": self._config.text(RAG_EMBEDDING_ENGINE),
+            "model": self._config.text(RAG_EMBEDDING_MODEL),
         }
 
     async def content(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
@@ -116,9 +123,9 @@ class Embeddings:
             return []
         if isinstance(engine, LocalEngine):  # which knows best what to do together
             return await engine.embed(texts, prefix, urgent=urgent, ctx=ctx)
-        size = max(int(self._config.number("rag.embedding_batch_size") or 1), 1)
-        places = max(int(self._config.number("rag.embedding_concurrent_requests") or 0), 0) or _MANY
-        if not self._config.flag("rag.enable_async_embedding"):
+        size = max(int(self._config.number(RAG_EMBEDDING_BATCH_SIZE) or 1), 1)
+        places = max(int(self._config.number(RAG_EMBEDDING_CONCURRENT_REQUESTS) or 0), 0) or _MANY
+        if not self._config.flag(RAG_ENABLE_ASYNC_EMBEDDING):
             places = 1
 
         async def batch(start: int) -> list[Vector]:

@@ -10,6 +10,12 @@ import aiohttp
 
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.config.keys.retrieval import (
+    RAG_CONTENT_EXTRACTION_ENGINE,
+    RAG_FILE_MAX_SIZE,
+    RAG_PDF_EXTRACT_IMAGES,
+    RAG_PDF_LOADER_MODE,
+)
 from fastback.kit.workers import spool
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
@@ -53,15 +59,15 @@ class Extraction:
 
     def _source(self, path: Path, filename: str, content_type: str | None) -> Source:
         config = self._config
-        megabytes = config.number("rag.file.max_size")
+        megabytes = config.number(RAG_FILE_MAX_SIZE)
         return Source(
             path=str(path),
             filename=filename,
             extension=filename.rsplit(".", 1)[-1].lower(),
             content_type=content_type or "",
             max_size=int(megabytes or 100) * 1024 * 1024,
-            pdf_pages=config.text("rag.pdf_loader_mode") != "single",
-            pdf_images=config.flag("rag.pdf_extract_images"),
+            pdf_pages=config.text(RAG_PDF_LOADER_MODE) != "single",
+            pdf_images=config.flag(RAG_PDF_EXTRACT_IMAGES),
             ocr=self._settings.rapidocr_params,
             csv_summary=self._settings.enable_rag_csv_summary,
         )
@@ -82,7 +88,7 @@ class Extraction:
         if source.pdf_images and not self._warned and importlib.util.find_spec("rapidocr") is None:
             self._warned = True
             log.warning("pictures in PDFs are not read: RapidOCR is not installed (the extra `ocr`)")
-        if not self._config.text("rag.content_extraction_engine"):
+        if not self._config.text(RAG_CONTENT_EXTRACTION_ENGINE):
             await self._local.read(source, into)
         else:
             await self._by_engine(source, into, ctx)
@@ -97,7 +103,7 @@ class Extraction:
             local=self._local,
             ctx=ctx,
         )
-        engine = ENGINES.get(self._config.text("rag.content_extraction_engine"))
+        engine = ENGINES.get(self._config.text(RAG_CONTENT_EXTRACTION_ENGINE))
         if engine is None or not engine.accepts(call):
             await self._local.read(source, into)
             return

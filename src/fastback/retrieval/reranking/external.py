@@ -9,6 +9,11 @@ import aiohttp
 import msgspec
 
 from fastback.config import Config
+from fastback.config.keys.retrieval import (
+    RAG_EXTERNAL_RERANKER_API_KEY,
+    RAG_EXTERNAL_RERANKER_TIMEOUT,
+    RAG_EXTERNAL_RERANKER_URL,
+)
 from fastback.providers.openai import user_headers
 from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
@@ -38,14 +43,14 @@ class ExternalReranker:
     ) -> list[float] | None:
         """A score for each text; None where the server fails, which the log tells."""
         config = self._config
-        url = config.text("rag.external_reranker_url")
+        url = config.text(RAG_EXTERNAL_RERANKER_URL)
         body = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
         try:
             async with self._client.post(
                 url,
                 data=msgspec.json.encode(body),
                 headers=self._headers(ctx),
-                timeout=aiohttp.ClientTimeout(total=_seconds(config.get("rag.external_reranker_timeout"))),
+                timeout=aiohttp.ClientTimeout(total=_seconds(config.get(RAG_EXTERNAL_RERANKER_TIMEOUT))),
             ) as response:
                 response.raise_for_status()
                 answer = msgspec.json.decode(await response.read(), type=_Answer)
@@ -61,7 +66,7 @@ class ExternalReranker:
     def _headers(self, ctx: RequestContext | None) -> dict[str, str]:
         found = {
             "content-type": "application/json",
-            "authorization": f"Bearer {self._config.text('rag.external_reranker_api_key')}",
+            "authorization": f"Bearer {self._config.text(RAG_EXTERNAL_RERANKER_API_KEY)}",
         }
         if ctx is not None and ctx.user is not None and self._settings.enable_forward_user_info_headers:
             found |= user_headers(ctx.user, self._settings)

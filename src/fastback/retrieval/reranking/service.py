@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import aiohttp
 
 from fastback.config import Config
+from fastback.config.keys.retrieval import RAG_RERANKING_BATCH_SIZE, RAG_RERANKING_ENGINE, RAG_RERANKING_MODEL
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.reranking.external import ExternalReranker
@@ -32,12 +33,12 @@ class ConfiguredReranker:
     async def scores(
         self, query: str, texts: Sequence[str], *, ctx: RequestContext | None = None
     ) -> list[float] | None:
-        model = self._config.text("rag.reranking_model")
+        model = self._config.text(RAG_RERANKING_MODEL)
         if not model or not texts:
             return None
-        if self._config.text("rag.reranking_engine") == EXTERNAL:
+        if self._config.text(RAG_RERANKING_ENGINE) == EXTERNAL:
             return await self._external.scores(model, query, texts, ctx=ctx)
-        batch = int(self._config.number("rag.reranking_batch_size") or 1)
+        batch = int(self._config.number(RAG_RERANKING_BATCH_SIZE) or 1)
         try:
             return await self._local.scores(model, query, texts, batch=batch)
         except RetrievalError as error:

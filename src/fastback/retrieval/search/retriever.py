@@ -9,6 +9,14 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fastback.config import Config
+from fastback.config.keys.retrieval import (
+    RAG_ENABLE_HYBRID_SEARCH,
+    RAG_ENABLE_HYBRID_SEARCH_ENRICHED_TEXTS,
+    RAG_HYBRID_BM25_WEIGHT,
+    RAG_RELEVANCE_THRESHOLD,
+    RAG_TOP_K,
+    RAG_TOP_K_RERANKER,
+)
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Embedder, Hit, Reranker, VectorStore
 from fastback.retrieval.search.fusion import Worth, blended, by_nearness, by_words, merged
@@ -50,12 +58,12 @@ class Retriever:
         """What the configuration says of searching."""
         config = self._config
         return Search(
-            limit=max(1, int(config.number("rag.top_k") or 3)),
-            hybrid=config.flag("rag.enable_hybrid_search"),
-            reranked=max(1, int(config.number("rag.top_k_reranker") or 3)),
-            threshold=config.number("rag.relevance_threshold") or 0.0,
-            words=_share(config.number("rag.hybrid_bm25_weight")),
-            enriched=config.flag("rag.enable_hybrid_search_enriched_texts"),
+            limit=max(1, int(config.number(RAG_TOP_K) or 3)),
+            hybrid=config.flag(RAG_ENABLE_HYBRID_SEARCH),
+            reranked=max(1, int(config.number(RAG_TOP_K_RERANKER) or 3)),
+            threshold=config.number(RAG_RELEVANCE_THRESHOLD) or 0.0,
+            words=_share(config.number(RAG_HYBRID_BM25_WEIGHT)),
+            enriched=config.flag(RAG_ENABLE_HYBRID_SEARCH_ENRICHED_TEXTS),
         )
 
     async def query(

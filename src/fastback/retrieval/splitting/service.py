@@ -11,6 +11,15 @@ import msgspec
 
 from fastback import messages
 from fastback.config import Config
+from fastback.config.key import ConfigKey
+from fastback.config.keys.retrieval import (
+    RAG_CHUNK_MIN_SIZE_TARGET,
+    RAG_CHUNK_OVERLAP,
+    RAG_CHUNK_SIZE,
+    RAG_ENABLE_MARKDOWN_HEADER_TEXT_SPLITTER,
+    RAG_TEXT_SPLITTER,
+    RAG_TIKTOKEN_ENCODING_NAME,
+)
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
@@ -41,14 +50,14 @@ class Splitting:
 
     def _options(self) -> Options:
         config = self._config
-        splitter = config.text("rag.text_splitter")
+        splitter = config.text(RAG_TEXT_SPLITTER)
         options = Options(
             splitter=splitter or "character",
-            size=_whole(config, "rag.chunk_size"),
-            overlap=_whole(config, "rag.chunk_overlap"),
-            minimum=_whole(config, "rag.chunk_min_size_target"),
-            headings=config.flag("rag.enable_markdown_header_text_splitter"),
-            encoding=config.text("rag.tiktoken_encoding_name"),
+            size=_whole(config, RAG_CHUNK_SIZE),
+            overlap=_whole(config, RAG_CHUNK_OVERLAP),
+            minimum=_whole(config, RAG_CHUNK_MIN_SIZE_TARGET),
+            headings=config.flag(RAG_ENABLE_MARKDOWN_HEADER_TEXT_SPLITTER),
+            encoding=config.text(RAG_TIKTOKEN_ENCODING_NAME),
         )
         if options.splitter not in ("character", "token", "token_transformers"):
             raise RetrievalError(messages.default("Invalid text splitter"))
@@ -118,7 +127,7 @@ class Splitting:
         await self.workers.close()
 
 
-def _whole(config: Config, key: str) -> int:
+def _whole(config: Config, key: ConfigKey) -> int:
     number = config.number(key)
     return int(number if number is not None else config.default(key) or 0)
 

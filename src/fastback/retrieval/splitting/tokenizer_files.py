@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastback.config import Config
+from fastback.config.keys.retrieval import RAG_EMBEDDING_ENGINE, RAG_EMBEDDING_MODEL, RAG_TOKENIZER_MODEL
 from fastback.retrieval.embedding import models
 from fastback.retrieval.interfaces import RetrievalError
 
@@ -20,9 +21,9 @@ def tokenizer_file(config: Config, hubs: Sequence[Path] = (), cache: Path | None
     Raises:
         RetrievalError: no model is named, or its tokenizer is not here.
     """
-    model = config.text("rag.tokenizer_model")
-    if not model and not config.text("rag.embedding_engine"):
-        model = config.text("rag.embedding_model")
+    model = config.text(RAG_TOKENIZER_MODEL)
+    if not model and not config.text(RAG_EMBEDDING_ENGINE):
+        model = config.text(RAG_EMBEDDING_MODEL)
     if not model:
         raise RetrievalError("Tokenizer model required for Token (Transformers) text splitter")
     given = Path(model).expanduser()

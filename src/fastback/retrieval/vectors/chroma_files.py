@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.db.own_file import Connection, open_for_reading
+from fastback.kit.db.side_file import Connection, open_for_reading
 from fastback.retrieval.interfaces import Item, Metadata, RetrievalError, Vector
 
 log = logging.getLogger("fastback.vectors")

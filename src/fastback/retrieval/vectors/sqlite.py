@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from fastback.kit.db.errors import DatabaseError
-from fastback.kit.db.own_file import Connection, Design, OwnFile
-from fastback.kit.import_without import without
+from fastback.kit.db.side_file import Connection, Design, OwnFile
+from fastback.kit.import_blocking import without
 from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import sqlite_tables as sql
 from fastback.retrieval.vectors.errors import wrong_length

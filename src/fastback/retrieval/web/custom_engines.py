@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import msgspec
 
+from fastback.config.keys.auth import WEBUI_URL
 from fastback.retrieval.web import engines, firecrawl
 from fastback.retrieval.web.engines import Engine, Found, Request, at
 from fastback.retrieval.web.search_request import ROBOT, Asked, SearchFailed
@@ -29,7 +30,7 @@ Special = Callable[[Asked], Awaitable[list[Found]]]
 async def _google(asked: Asked) -> list[Found]:
     """Google's Programmable Search gives ten results at a time."""
     found: list[Found] = []
-    site = asked.config.text("webui.url")
+    site = asked.config.text(WEBUI_URL)
     headers = {"referer": site} if site else {}
     key, engine = asked.value("google_pse_api_key"), asked.value("google_pse_engine_id")
     start = 1

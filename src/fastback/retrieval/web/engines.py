@@ -10,6 +10,15 @@ import msgspec
 from aiohttp import DigestAuthMiddleware
 from yarl import URL
 
+from fastback.config.keys.interface import UI_DEFAULT_LOCALE
+from fastback.config.keys.web import (
+    WEB_SEARCH_BRAVE_SEARCH_CONTEXT_TOKENS,
+    WEB_SEARCH_DOMAIN_FILTER_LIST,
+    WEB_SEARCH_EXA_MAX_CONTENT_LENGTH,
+    WEB_SEARCH_LINKUP_SEARCH_PARAMS,
+    WEB_SEARCH_SERPSTACK_HTTPS,
+    WEB_SEARCH_STAAN_MAX_SNIPPETS,
+)
 from fastback.retrieval.web.results import SearchResult
 from fastback.retrieval.web.search_request import ROBOT, Asked
 
@@ -169,7 +178,7 @@ def _bocha(asked: Asked) -> Request:
 
 
 def _serpstack(asked: Asked) -> Request:
-    scheme = "https" if asked.config.flag("web.search.serpstack_https") else "http"
+    scheme = "https" if asked.config.flag(WEB_SEARCH_SERPSTACK_HTTPS) else "http"
     params = {"access_key": asked.value("serpstack_api_key"), "query": asked.text}
     return Request("GET", f"{scheme}://api.serpstack.com/search", params)
 
@@ -202,7 +211,7 @@ def _tavily(asked: Asked) -> Request:
 
 def _staan(asked: Asked) -> Request:
     params: dict[str, Any] = {"q": asked.text, "market": asked.value("staan_market") or None}
-    most = int(asked.config.number("web.search.staan_max_snippets") or 0)
+    most = int(asked.config.number(WEB_SEARCH_STAAN_MAX_SNIPPETS) or 0)
     if most:
         params |= {"extra_snippets": "true", "max_snippets": most}
     headers = _bearer(asked.value("staan_api_key"))
@@ -218,10 +227,10 @@ def _staan_results(answer: Any) -> list[Any]:
 
 
 def _exa(asked: Asked) -> Request:
-    most = asked.config.get("web.search.exa_max_content_length")
+    most = asked.config.get(WEB_SEARCH_EXA_MAX_CONTENT_LENGTH)
     text = {"maxCharacters": most} if most is not None else True
     body = {"query": asked.text, "numResults": asked.count, "contents": {"text": text}, "type": "auto"}
-    body["includeDomains"] = asked.config.items("web.search.domain.filter_list")
+    body["includeDomains"] = asked.config.items(WEB_SEARCH_DOMAIN_FILTER_LIST)
     return Request("POST", "https://api.exa.ai/search", body=body, headers=_bearer(asked.value("exa_api_key")))
 
 
@@ -246,7 +255,7 @@ def _jina(asked: Asked) -> Request:
 
 
 def _bing(asked: Asked) -> Request:
-    params = {"q": asked.text, "mkt": asked.config.text("ui.default_locale"), "count": asked.count}
+    params = {"q": asked.text, "mkt": asked.config.text(UI_DEFAULT_LOCALE), "count": asked.count}
     headers = {"ocp-apim-subscription-key": asked.value("bing_search_v7_subscription_key")}
     return Request("GET", asked.value("bing_search_v7_endpoint"), params, headers=headers)
 
@@ -318,7 +327,7 @@ def _youcom_results(answer: Any) -> list[Any]:
 
 
 def _linkup_params(asked: Asked) -> dict[str, Any]:
-    own = asked.config.table("web.search.linkup_search_params")
+    own = asked.config.table(WEB_SEARCH_LINKUP_SEARCH_PARAMS)
     return {"url": "https://api.linkup.so/v1/search", "depth": "standard", "outputType": "sourcedAnswer", **own}
 
 
@@ -353,7 +362,7 @@ def brave_request(asked: Asked) -> Request:
 
 
 def brave_context_request(asked: Asked) -> Request:
-    most = int(asked.config.number("web.search.brave_search_context_tokens") or 8192)
+    most = int(asked.config.number(WEB_SEARCH_BRAVE_SEARCH_CONTEXT_TOKENS) or 8192)
     params = {"q": asked.text, "count": asked.count, "maximum_number_of_tokens": most}
     headers = {"x-subscription-token": asked.value("brave_search_api_key")}
     return Request("GET", "https://api.search.brave.com/res/v1/llm/context", params, headers=headers)

@@ -14,6 +14,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 import aiohttp
 
 from fastback.config import Config
+from fastback.config.keys.retrieval import RAG_FILE_MAX_SIZE
+from fastback.config.keys.web import WEB_LOADER_SSL_VERIFICATION, WEB_LOADER_TIMEOUT, WEB_SEARCH_TRUST_ENV
 from fastback.kit.storage import Spool
 from fastback.kit.web_guard import WebGuard
 from fastback.settings import Settings
@@ -60,12 +62,12 @@ class Fetching:
     @asynccontextmanager
     async def client(self) -> AsyncIterator[aiohttp.ClientSession]:
         """A client for one errand: no cookies are kept, nobody is connected to who may not be."""
-        verified = self._config.flag("web.loader.ssl_verification")
+        verified = self._config.flag(WEB_LOADER_SSL_VERIFICATION)
         connector = self.guard.connector(ssl=client_ssl(self._settings) if verified else False)
         async with aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=self._config.flag("web.search.trust_env"),
+            trust_env=self._config.flag(WEB_SEARCH_TRUST_ENV),
             headers=self._headers(),
             timeout=aiohttp.ClientTimeout(total=FILE_SECONDS, sock_connect=SILENCE, sock_read=SILENCE),
         ) as client:
@@ -74,13 +76,13 @@ class Fetching:
     @property
     def seconds(self) -> float:
         """How long a page may take."""
-        chosen = self._config.number("web.loader.timeout")
+        chosen = self._config.number(WEB_LOADER_TIMEOUT)
         return chosen if chosen is not None and chosen > 0 else PAGE_SECONDS
 
     @property
     def largest(self) -> int:
         """The largest file in bytes (`rag.file.max_size` counts in MB)."""
-        chosen = self._config.number("rag.file.max_size")
+        chosen = self._config.number(RAG_FILE_MAX_SIZE)
         return int(chosen) * 1024 * 1024 if chosen is not None and chosen >= 1 else LARGEST_FILE
 
     @asynccontextmanager

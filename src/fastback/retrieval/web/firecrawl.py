@@ -8,6 +8,12 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from fastback.config.keys.web import (
+    WEB_LOADER_FIRECRAWL_API_KEY,
+    WEB_LOADER_FIRECRAWL_API_URL,
+    WEB_LOADER_FIRECRAWL_TIMEOUT,
+    WEB_LOADER_SSL_VERIFICATION,
+)
 from fastback.retrieval.interfaces import Document
 from fastback.retrieval.web.search_request import LONGEST, Asked, SearchFailed, limited
 
@@ -37,8 +43,8 @@ async def ask(asked: Asked, path: str, body: dict[str, Any], *, seconds: float, 
         SearchFailed: it refuses, or cannot be reached.
     """
     config = asked.config
-    url = _address(config.text("web.loader.firecrawl_api_url"), path)
-    key = config.text("web.loader.firecrawl_api_key")
+    url = _address(config.text(WEB_LOADER_FIRECRAWL_API_URL), path)
+    key = config.text(WEB_LOADER_FIRECRAWL_API_KEY)
     options: dict[str, Any] = {"json": body, "timeout": aiohttp.ClientTimeout(total=seconds)}
     options["headers"] = {"authorization": f"Bearer {key}"} if key else {}
     if not check:
@@ -89,10 +95,10 @@ def found(answer: dict[str, Any]) -> list[dict[str, Any]]:
 
 async def page(asked: Asked, url: str) -> Document | None:
     """A page as Markdown; None where there is nothing in it. Raises: SearchFailed."""
-    check = asked.config.flag("web.loader.ssl_verification")
+    check = asked.config.flag(WEB_LOADER_SSL_VERIFICATION)
     body: dict[str, Any] = {"url": url, "formats": ["markdown"], "skipTlsVerification": not check}
     body["removeBase64Images"] = True
-    seconds = asked.config.number("web.loader.firecrawl_timeout")
+    seconds = asked.config.number(WEB_LOADER_FIRECRAWL_TIMEOUT)
     if seconds is not None and seconds > 0:
         body["timeout"] = min(300_000, max(1000, int(seconds * 1000)))
     else:

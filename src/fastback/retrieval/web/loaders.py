@@ -11,6 +11,12 @@ import aiohttp
 import msgspec
 
 from fastback.config import Config
+from fastback.config.keys.web import (
+    WEB_LOADER_EXTERNAL_WEB_LOADER_API_KEY,
+    WEB_LOADER_EXTERNAL_WEB_LOADER_URL,
+    WEB_LOADER_SSL_VERIFICATION,
+    WEB_LOADER_TIMEOUT,
+)
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Document
 from fastback.retrieval.web import firecrawl
@@ -30,7 +36,7 @@ Loader = Callable[
 
 
 def _seconds(config: Config) -> float:
-    chosen = config.number("web.loader.timeout")
+    chosen = config.number(WEB_LOADER_TIMEOUT)
     return chosen if chosen is not None and chosen > 0 else SECONDS
 
 
@@ -130,14 +136,14 @@ async def _external(
     client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], ctx: RequestContext | None
 ) -> list[Document]:
     asked = Asked(client=client, config=config, settings=settings, text="", ctx=ctx)
-    key = config.text("web.loader.external_web_loader_api_key")
+    key = config.text(WEB_LOADER_EXTERNAL_WEB_LOADER_API_KEY)
     headers = {"user-agent": ROBOT, "authorization": f"Bearer {key}"}
     found = []
     for start in range(0, len(urls), BATCH):
         body = {"urls": list(urls[start : start + BATCH])}
         try:
             answer = await asked.json(
-                "POST", config.text("web.loader.external_web_loader_url"), json=body, headers=headers
+                "POST", config.text(WEB_LOADER_EXTERNAL_WEB_LOADER_URL), json=body, headers=headers
             )
         except SearchFailed as error:
             log.warning("the external web loader: %s", error)
@@ -174,7 +180,7 @@ async def _browsed(asked: Asked, url: str) -> Document | None:
     body["language"] = asked.value("microsoft_web_iq_language")
     address = f"{asked.value('microsoft_web_iq_api_base_url').rstrip('/')}/browse"
     options: dict[str, Any] = {"timeout": aiohttp.ClientTimeout(total=_seconds(config))}
-    if not config.flag("web.loader.ssl_verification"):
+    if not config.flag(WEB_LOADER_SSL_VERIFICATION):
         options["ssl"] = False
     headers = {"x-apikey": asked.value("microsoft_web_iq_api_key")}
     for tried in range(3):

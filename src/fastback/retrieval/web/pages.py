@@ -11,6 +11,15 @@ import aiohttp
 
 from fastback import messages
 from fastback.config import Config
+from fastback.config.keys.retrieval import RAG_YOUTUBE_LOADER_LANGUAGE, RAG_YOUTUBE_LOADER_PROXY_URL
+from fastback.config.keys.web import (
+    WEB_LOADER_CONCURRENT_REQUESTS,
+    WEB_LOADER_ENGINE,
+    WEB_LOADER_PLAYWRIGHT_TIMEOUT,
+    WEB_LOADER_PLAYWRIGHT_WS_URL,
+    WEB_LOADER_SSL_VERIFICATION,
+    WEB_SEARCH_TRUST_ENV,
+)
 from fastback.kit.services import Services
 from fastback.kit.web_guard import BlockedAddress
 from fastback.kit.workers.errors import JobFailed, WorkerDied
@@ -90,7 +99,7 @@ class Pages:
 
     @property
     def _own(self) -> bool:
-        return self._config.text("web.loader.engine") in ("", "safe_web")
+        return self._config.text(WEB_LOADER_ENGINE) in ("", "safe_web")
 
     async def _probed(self, url: str, ctx: RequestContext | None) -> list[Document]:
         async with (
@@ -118,8 +127,8 @@ class Pages:
         return found
 
     async def _transcript(self, url: str) -> Document:
-        languages = [str(one) for one in self._config.items("rag.youtube_loader_language")]
-        proxy = self._config.text("rag.youtube_loader_proxy_url") or None
+        languages = [str(one) for one in self._config.items(RAG_YOUTUBE_LOADER_LANGUAGE)]
+        proxy = self._config.text(RAG_YOUTUBE_LOADER_PROXY_URL) or None
         return await youtube.transcript(self._client, url, languages, proxy)
 
     # Several, that a search has found
@@ -137,7 +146,7 @@ class Pages:
             raise Unreadable(messages.INVALID_URL)
         if not self._own:
             return await self._by_service(urls, ctx)
-        most = int(self._config.number("web.loader.concurrent_requests") or 0)
+        most = int(self._config.number(WEB_LOADER_CONCURRENT_REQUESTS) or 0)
         turn = asyncio.Semaphore(most if most > 0 else len(urls))
         async with self.fetching.client() as client:
 
@@ -185,7 +194,7 @@ class Pages:
 
     async def _by_service(self, urls: Sequence[str], ctx: RequestContext | None) -> list[Document]:
         """Raises: SearchFailed."""
-        name = self._config.text("web.loader.engine")
+        name = self._config.text(WEB_LOADER_ENGINE)
         if name == "playwright":
             found = [await self._by_browser(url) for url in urls]
             return [one for one in found if one is not None]
@@ -197,16 +206,16 @@ class Pages:
 
     async def _by_browser(self, url: str) -> Document | None:
         """A page as a browser shows it; None where it cannot be read."""
-        milliseconds = self._config.number("web.loader.playwright_timeout") or 0
+        milliseconds = self._config.number(WEB_LOADER_PLAYWRIGHT_TIMEOUT) or 0
         seconds = milliseconds / 1000 if milliseconds > 0 else BROWSER_SECONDS
         job = {
             "url": url,
-            "browser": self._config.text("web.loader.playwright_ws_url"),
+            "browser": self._config.text(WEB_LOADER_PLAYWRIGHT_WS_URL),
             "seconds": seconds,
             "allowed": self._settings.web_fetch_filter_list.split(","),
             "local": self._settings.enable_local_web_fetch,
-            "checked": self._config.flag("web.loader.ssl_verification"),
-            "proxies": self._config.flag("web.search.trust_env"),
+            "checked": self._config.flag(WEB_LOADER_SSL_VERIFICATION),
+            "proxies": self._config.flag(WEB_SEARCH_TRUST_ENV),
             "redirects": self._settings.aiohttp_client_allow_redirects,
         }
         try:

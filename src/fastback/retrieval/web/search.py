@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import aiohttp
 
 from fastback.config import Config
+from fastback.config.keys.web import WEB_SEARCH_CONCURRENT_REQUESTS, WEB_SEARCH_DOMAIN_FILTER_LIST, WEB_SEARCH_ENGINE
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.web.custom_engines import SPECIAL
 from fastback.retrieval.web.engines import ENGINES, ordered, read
@@ -33,7 +34,7 @@ class WebSearch:
         Raises:
             SearchFailed: the service is not set up, cannot be reached, or refuses; in words for the log.
         """
-        most = int(self._config.number("web.search.concurrent_requests") or 0)
+        most = int(self._config.number(WEB_SEARCH_CONCURRENT_REQUESTS) or 0)
         turn = asyncio.Semaphore(most if most > 0 else max(len(queries), 1))
 
         async def one(query: str) -> list[SearchResult]:
@@ -49,7 +50,7 @@ class WebSearch:
         return [result for results in found for result in results]
 
     async def _one(self, query: str, ctx: RequestContext | None) -> list[SearchResult]:
-        name = self._config.text("web.search.engine")
+        name = self._config.text(WEB_SEARCH_ENGINE)
         special, engine = SPECIAL.get(name) or (None, ENGINES.get(name))
         if engine is None:
             raise SearchFailed(f"no search engine is chosen, or none we know: {name!r}")
@@ -71,7 +72,7 @@ class WebSearch:
             log.warning("%s: %s", name, error)
             return []
         found = read(engine, ordered(engine, results))
-        sites = Sites(self._config.items("web.search.domain.filter_list"))
+        sites = Sites(self._config.items(WEB_SEARCH_DOMAIN_FILTER_LIST))
         if engine.filters and sites:
             found = [one for one in found if await sites.hold(one.link)]
         return found if engine.keeps else found[: asked.count]

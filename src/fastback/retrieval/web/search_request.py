@@ -10,6 +10,8 @@ import aiohttp
 import msgspec
 
 from fastback.config import Config
+from fastback.config.key import require_key
+from fastback.config.keys.web import WEB_SEARCH_RESULT_COUNT
 from fastback.providers.openai import user_headers
 from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
@@ -43,11 +45,11 @@ class Asked:
         self.settings = settings
         self.text = text
         self.ctx = ctx
-        self.count = max(int(config.number("web.search.result_count") or 3), 1)
+        self.count = max(int(config.number(WEB_SEARCH_RESULT_COUNT) or 3), 1)
 
     def value(self, name: str) -> str:
         """The setting `web.search.{name}` as text."""
-        return self.config.text(f"web.search.{name}")
+        return self.config.text(require_key(f"web.search.{name}"))
 
     def who(self) -> dict[str, str]:
         """Headers that tell a service of the house's own who asks."""

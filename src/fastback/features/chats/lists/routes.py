@@ -9,7 +9,7 @@ from starlette.responses import Response
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.chats import export, store
-from fastback.features.chats.lists import read_state
+from fastback.features.chats.lists import read_state_store
 from fastback.features.chats.messages import active_answers
 from fastback.features.chats.store import ChatTitle
 from fastback.kit.db import Database
@@ -158,4 +158,4 @@ async def of_user(
 @router.post("/read")
 async def read_all(user: VerifiedUser, db: Database) -> dict[str, Any]:
     count = await store.mark_all_read(db, user.id)
-    return {"updated_count": count, "folder_unread_counts": await read_state.unread_by_folder(db, user.id)}
+    return {"updated_count": count, "folder_unread_counts": await read_state_store.unread_by_folder(db, user.id)}

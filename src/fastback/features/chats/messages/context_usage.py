@@ -9,6 +9,11 @@ from typing import Any
 import msgspec
 
 from fastback.config import Config
+from fastback.config.keys.chat import (
+    CHAT_CONTEXT_COMPACTION_ENABLE,
+    CHAT_CONTEXT_COMPACTION_TOKEN_CAP,
+    CHAT_CONTEXT_COMPACTION_TOKEN_THRESHOLD,
+)
 from fastback.features.chats.document import Document, Message
 from fastback.features.chats.messages.token_usage import spent_tokens
 
@@ -40,12 +45,12 @@ class ContextUsage:
 
     @property
     def enabled(self) -> bool:
-        return self._config.flag("chat.context_compaction.enable")
+        return self._config.flag(CHAT_CONTEXT_COMPACTION_ENABLE)
 
     def threshold(self, params: Any) -> int:
         """Tokens at which a chat with these parameters is compacted."""
-        most = _positive(self._config.get("chat.context_compaction.token_threshold")) or 80000
-        cap = _positive(self._config.get("chat.context_compaction.token_cap")) or most
+        most = _positive(self._config.get(CHAT_CONTEXT_COMPACTION_TOKEN_THRESHOLD)) or 80000
+        cap = _positive(self._config.get(CHAT_CONTEXT_COMPACTION_TOKEN_CAP)) or most
         own = _positive(params.get("compact_token_threshold")) if isinstance(params, dict) else None
         return min(own or most, cap)
 

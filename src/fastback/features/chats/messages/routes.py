@@ -9,7 +9,7 @@ import msgspec
 from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.features.chats import schemas
-from fastback.features.chats.messages import events, turn_store
+from fastback.features.chats.messages import socket_messages, turn_store
 from fastback.features.chats.service import Chats
 from fastback.features.chats.store import ChatPage
 from fastback.kit.http import BadRequest, NotFound, Router
@@ -40,7 +40,7 @@ async def update(
     said = {"content": data.content} if data.content is not None else {"voice": data.voice}
     kind = "chat:message" if data.content is not None else "chat:message:voice"
     event = {"type": kind, "data": {"chat_id": chat_id, "message_id": message_id, **said}}
-    await events.tell(chats.bus, head.user_id, chat_id, message_id, event)
+    await socket_messages.tell(chats.bus, head.user_id, chat_id, message_id, event)
     return await chats.again(chat_id)
 
 
@@ -56,9 +56,9 @@ async def event(chat_id: str, message_id: str, data: schemas.EventForm, user: Ve
     """Tell pages, and keep, what a program says about a message; False where its data make no sense."""
     head = await chats.changeable(chat_id, user)
     said = {"type": data.type, "data": data.data}
-    await events.tell(chats.bus, head.user_id, chat_id, message_id, said)
+    await socket_messages.tell(chats.bus, head.user_id, chat_id, message_id, said)
     try:
-        await events.keep(chats.db, chat_id, message_id, said)
+        await socket_messages.keep(chats.db, chat_id, message_id, said)
     except TypeError:
         return False
     await chats.written(chat_id, head.user_id)

@@ -16,7 +16,7 @@ import msgspec
 from fastback.features.chats.search.query import Needle, grams, longest
 from fastback.features.chats.search.searchable_text import FOLD, FRESH, SEARCHED, SIZE, TAGS, TITLE_ALONE, fold
 from fastback.kit.db import Database, DatabaseError
-from fastback.kit.db.derived import Change, Derived, Design, derived
+from fastback.kit.db.derived_tables import Change, Derived, Design, derived
 
 log = logging.getLogger("fastback.search")
 

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from fastback.features.chats.search.searchable_text import FOLD
-from fastback.kit.db.derived import Derived
+from fastback.kit.db.derived_tables import Derived
 
 LENGTH = 200
 #: More words than that are not looked for one by one.

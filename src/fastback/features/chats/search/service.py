@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.chats.search import passages, query, statements
+from fastback.features.chats.search import passages, query, store
 from fastback.features.chats.search.index import SearchIndex
 from fastback.features.chats.search.indexer import Indexer
-from fastback.features.chats.search.statements import Statement, Wanted
+from fastback.features.chats.search.store import Statement, Wanted
 from fastback.features.chats.store import ChatTitle
 from fastback.kit.db import Database, DatabaseError
-from fastback.kit.db.derived import Derived
+from fastback.kit.db.derived_tables import Derived
 
 PAGE = 60
 #: So many of the newest chats are looked through before the whole index is asked, and more for later pages.
@@ -61,7 +61,7 @@ class ChatSearch:
         skip = (max(page, 1) - 1) * PAGE
         if asked.phrase is None and not wanted.tags:
             found = await self._chats(
-                statements.directly(wanted, self._db.dialect, most=skip + PAGE, ids=None, indexed=False)
+                store.directly(wanted, self._db.dialect, most=skip + PAGE, ids=None, indexed=False)
             )
             return found[skip:]
         found = await self._ranked(wanted, asked, skip + PAGE)
@@ -92,7 +92,7 @@ class ChatSearch:
 
     async def unindexed(self, wanted: Wanted, most: int) -> list[ChatTitle]:
         """As `newest`, over chats themselves, for those that are not the person's own."""
-        return await self._chats(statements.directly(wanted, self._db.dialect, most=most, ids=None, indexed=False))
+        return await self._chats(store.directly(wanted, self._db.dialect, most=most, ids=None, indexed=False))
 
     async def newest(self, wanted: Wanted, most: int) -> list[ChatTitle]:
         """The `most` newest chats with what is wanted."""
@@ -112,7 +112,7 @@ class ChatSearch:
     async def _indexed(self, wanted: Wanted, most: int) -> list[_Hit]:
         dialect = self._db.dialect
         window = max(WINDOW, 2 * most)
-        found = await self._hits(statements.among_newest(wanted, dialect, window=window, most=most))
+        found = await self._hits(store.among_newest(wanted, dialect, window=window, most=most))
         old = sum(not hit.fresh for hit in found)
         if len(found) - old >= most:
             return found
@@ -127,7 +127,7 @@ class ChatSearch:
         if seen[0] <= window:
             return found
         expression = await self._index.expression(wanted.needles)
-        return await self._hits(statements.among_all(wanted, dialect, expression=expression, most=most + old))
+        return await self._hits(store.among_all(wanted, dialect, expression=expression, most=most + old))
 
     async def _unindexed(self, wanted: Wanted, most: int) -> list[ChatTitle]:
         """Among chats that the index does not know as they are now."""
@@ -145,10 +145,10 @@ class ChatSearch:
         indexed = self._index.ready and ids is None
         dialect = self._db.dialect
         try:
-            return await self._chats(statements.directly(wanted, dialect, most=most, ids=ids, indexed=indexed))
+            return await self._chats(store.directly(wanted, dialect, most=most, ids=ids, indexed=indexed))
         except DatabaseError:
             # A document that the database cannot read must not spoil the search.
-            statement = statements.directly(wanted, dialect, most=most, ids=ids, indexed=indexed, titles=True)
+            statement = store.directly(wanted, dialect, most=most, ids=ids, indexed=indexed, titles=True)
             return await self._chats(statement)
 
     async def _hits(self, statement: Statement) -> list[_Hit]:

@@ -11,13 +11,14 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.config import Config
+from fastback.config.keys.interface import UI_ENABLE_COMMUNITY_SHARING
 from fastback.features.chats import store
 from fastback.features.chats.service import Chats
 from fastback.features.chats.stats import figures
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound, Router, Unauthorized
 from fastback.kit.http.body import JsonBytes, encoder
-from fastback.kit.http.stream import Stream
+from fastback.kit.http.streaming_response import Stream
 
 router = Router("/api/v1/chats")
 
@@ -33,7 +34,7 @@ async def usage(
 
 def _check_sharing(user: User, config: Config) -> None:
     """Raises: Unauthorized where nothing may be shared with the community."""
-    if not user.is_admin and not config.flag("ui.enable_community_sharing"):
+    if not user.is_admin and not config.flag(UI_ENABLE_COMMUNITY_SHARING):
         raise Unauthorized(messages.ACCESS_PROHIBITED)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from fastback.config.key import require_key
+from fastback.config.keys.retrieval import RAG_DATALAB_MARKER_API_KEY, RAG_DATALAB_MARKER_USE_LLM
 from fastback.retrieval.extraction.engines.engine_client import Answer, Call, CallFailed
 from fastback.retrieval.interfaces import Document, RetrievalError
 
@@ -42,15 +44,15 @@ Payload = dict[str, Any]
 
 
 def accepts(call: Call) -> bool:
-    return bool(call.config.text("rag.datalab_marker_api_key")) and call.source.extension in _TYPES
+    return bool(call.config.text(RAG_DATALAB_MARKER_API_KEY)) and call.source.extension in _TYPES
 
 
 def _value(call: Call, name: str) -> str:
-    return call.config.text(f"rag.datalab_marker_{name}")
+    return call.config.text(require_key(f"rag.datalab_marker_{name}"))
 
 
 def _fields(call: Call) -> dict[str, str]:
-    found = {name: str(call.config.flag(f"rag.datalab_marker_{name}")).lower() for name in _FLAGS}
+    found = {name: str(call.config.flag(require_key(f"rag.datalab_marker_{name}"))).lower() for name in _FLAGS}
     found["output_format"] = _value(call, "output_format")
     if more := _value(call, "additional_config").strip():
         found["additional_config"] = more
@@ -120,7 +122,7 @@ def _metadata(call: Call, result: Payload, request_id: Any) -> Payload:
         "source": call.name,
         "output_format": result.get("output_format", _value(call, "output_format")),
         "page_count": result.get("page_count", 0),
-        "processed_with_llm": call.config.flag("rag.datalab_marker_use_llm"),
+        "processed_with_llm": call.config.flag(RAG_DATALAB_MARKER_USE_LLM),
         "request_id": request_id or "",
     }
     images = result.get("images")

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.config.keys.retrieval import RAG_DOCLING_API_KEY, RAG_DOCLING_PARAMS, RAG_DOCLING_SERVER_URL
 from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
 from fastback.retrieval.extraction.engines.tika import EMPTY
 from fastback.retrieval.extraction.formats.plain import is_text
@@ -52,11 +53,11 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 def accepts(call: Call) -> bool:
     """Texts are read here."""
-    return bool(call.config.text("rag.docling_server_url")) and not is_text(call.source)
+    return bool(call.config.text(RAG_DOCLING_SERVER_URL)) and not is_text(call.source)
 
 
 def _params(call: Call) -> dict[str, Any]:
-    value = call.config.get("rag.docling_params")
+    value = call.config.get(RAG_DOCLING_PARAMS)
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)
@@ -88,7 +89,7 @@ def _refused(error: CallFailed) -> RetrievalError:
 async def extract(call: Call) -> list[Document]:
     """A document a page, with `page` from 0, where there are several. Metadata: `Content-Type`."""
     mime = call.source.content_type
-    key = call.config.text("rag.docling_api_key")
+    key = call.config.text(RAG_DOCLING_API_KEY)
     fields = {
         "image_export_mode": "placeholder",
         "md_page_break_placeholder": _BREAK,
@@ -99,7 +100,7 @@ async def extract(call: Call) -> list[Document]:
         answer = (
             await call.ask(
                 "POST",
-                call.config.text("rag.docling_server_url").rstrip("/") + "/v1/convert/file",
+                call.config.text(RAG_DOCLING_SERVER_URL).rstrip("/") + "/v1/convert/file",
                 headers={"X-Api-Key": key} if key else {},
                 data=call.form("files", mime or "application/octet-stream", **fields),
             )

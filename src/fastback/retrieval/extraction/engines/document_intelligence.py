@@ -7,6 +7,11 @@ from urllib.parse import quote
 
 import msgspec
 
+from fastback.config.keys.retrieval import (
+    RAG_DOCUMENT_INTELLIGENCE_ENDPOINT,
+    RAG_DOCUMENT_INTELLIGENCE_KEY,
+    RAG_DOCUMENT_INTELLIGENCE_MODEL,
+)
 from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed, refused
 from fastback.retrieval.interfaces import Document, RetrievalError
 
@@ -41,7 +46,7 @@ class _State(msgspec.Struct, frozen=True, rename="camel"):
 
 def accepts(call: Call) -> bool:
     source = call.source
-    if not call.config.text("rag.document_intelligence_endpoint"):
+    if not call.config.text(RAG_DOCUMENT_INTELLIGENCE_ENDPOINT):
         return False
     return source.extension in _EXTENSIONS or source.content_type in _TYPES
 
@@ -49,12 +54,12 @@ def accepts(call: Call) -> bool:
 async def extract(call: Call) -> list[Document]:
     """One document, as Markdown. Metadata: what was asked, and how."""
     config = call.config
-    key = config.text("rag.document_intelligence_key")
+    key = config.text(RAG_DOCUMENT_INTELLIGENCE_KEY)
     if not key:
         raise RetrievalError(f"{_NAME} needs a key: signing in with Microsoft Entra ID is not built.")
     headers = {"Ocp-Apim-Subscription-Key": key}
-    endpoint = config.text("rag.document_intelligence_endpoint").rstrip("/")
-    model = quote(config.text("rag.document_intelligence_model"), safe="")
+    endpoint = config.text(RAG_DOCUMENT_INTELLIGENCE_ENDPOINT).rstrip("/")
+    model = quote(config.text(RAG_DOCUMENT_INTELLIGENCE_MODEL), safe="")
     try:
         begun = await call.ask(
             "POST",

@@ -8,6 +8,11 @@ from urllib.parse import quote
 
 import msgspec
 
+from fastback.config.keys.retrieval import (
+    RAG_EXTERNAL_DOCUMENT_LOADER_API_KEY,
+    RAG_EXTERNAL_DOCUMENT_LOADER_HEADERS,
+    RAG_EXTERNAL_DOCUMENT_LOADER_URL,
+)
 from fastback.providers.connections import Connection
 from fastback.providers.openai import request_headers, user_headers
 from fastback.providers.request_context import RequestContext, with_groups
@@ -22,7 +27,7 @@ class _Found(msgspec.Struct, frozen=True):
 
 def accepts(call: Call) -> bool:
     config = call.config
-    return bool(config.text("rag.external_document_loader_url") and config.text("rag.external_document_loader_api_key"))
+    return bool(config.text(RAG_EXTERNAL_DOCUMENT_LOADER_URL) and config.text(RAG_EXTERNAL_DOCUMENT_LOADER_API_KEY))
 
 
 async def _headers(call: Call, url: str) -> dict[str, str]:
@@ -35,11 +40,11 @@ async def _headers(call: Call, url: str) -> dict[str, str]:
         "{{FILE_CONTENT_TYPE}}": source.content_type,
     }
     own: dict[str, str] = {}
-    for name, value in call.config.table("rag.external_document_loader_headers").items():
+    for name, value in call.config.table(RAG_EXTERNAL_DOCUMENT_LOADER_HEADERS).items():
         own[name] = str(value)
         for variable, stands_for in variables.items():
             own[name] = own[name].replace(variable, stands_for)
-    key = call.config.text("rag.external_document_loader_api_key")
+    key = call.config.text(RAG_EXTERNAL_DOCUMENT_LOADER_API_KEY)
     connection = Connection("openai", 0, url, key, {"headers": own})
     ctx = await with_groups(connection.options.get("headers"), ctx, call.permissions)
     described = {"Content-Type": source.content_type} if source.content_type else {}
@@ -50,7 +55,7 @@ async def _headers(call: Call, url: str) -> dict[str, str]:
 
 async def extract(call: Call) -> list[Document]:
     """Its documents, with its metadata."""
-    url = call.config.text("rag.external_document_loader_url").removesuffix("/")
+    url = call.config.text(RAG_EXTERNAL_DOCUMENT_LOADER_URL).removesuffix("/")
     headers = await _headers(call, url)
     try:
         answer = await call.ask("PUT", f"{url}/process", headers=headers, data=call.file(), skip=("Content-Type",))

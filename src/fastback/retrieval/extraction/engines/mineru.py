@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.config.keys.retrieval import RAG_MINERU_FILE_EXTENSIONS
 from fastback.retrieval.extraction.engines import mineru_cloud
 from fastback.retrieval.extraction.engines.engine_client import Answer, Call, CallFailed
 from fastback.retrieval.extraction.engines.mineru_options import Options
@@ -66,7 +67,7 @@ class _Job(msgspec.Struct, frozen=True):
 
 
 def accepts(call: Call) -> bool:
-    return call.source.extension in call.config.items("rag.mineru_file_extensions")
+    return call.source.extension in call.config.items(RAG_MINERU_FILE_EXTENSIONS)
 
 
 async def extract(call: Call) -> list[Document]:

@@ -6,6 +6,13 @@ from typing import Any
 
 import msgspec
 
+from fastback.config.keys.retrieval import (
+    RAG_MINERU_API_KEY,
+    RAG_MINERU_API_MODE,
+    RAG_MINERU_API_TIMEOUT,
+    RAG_MINERU_API_URL,
+    RAG_MINERU_PARAMS,
+)
 from fastback.retrieval.extraction.engines.engine_client import SECONDS, Call
 
 
@@ -30,14 +37,14 @@ class Options(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, call: Call) -> Options:
         config = call.config
-        params = dict(config.table("rag.mineru_params"))
+        params = dict(config.table(RAG_MINERU_PARAMS))
         page_ranges = str(params.pop("page_ranges", "") or "")
-        chosen = config.text("rag.mineru_api_timeout")
+        chosen = config.text(RAG_MINERU_API_TIMEOUT)
         return cls(
-            mode=config.text("rag.mineru_api_mode").lower(),
-            url=config.text("rag.mineru_api_url").rstrip("/"),
-            key=config.text("rag.mineru_api_key"),
+            mode=config.text(RAG_MINERU_API_MODE).lower(),
+            url=config.text(RAG_MINERU_API_URL).rstrip("/"),
+            key=config.text(RAG_MINERU_API_KEY),
             params=params,
             page_ranges=page_ranges,
-            limit=(config.number("rag.mineru_api_timeout") or 300.0) if chosen else None,
+            limit=(config.number(RAG_MINERU_API_TIMEOUT) or 300.0) if chosen else None,
         )

@@ -10,6 +10,11 @@ from typing import Any
 import msgspec
 
 from fastback import messages
+from fastback.config.keys.retrieval import (
+    RAG_MISTRAL_OCR_API_BASE_URL,
+    RAG_MISTRAL_OCR_API_KEY,
+    RAG_MISTRAL_OCR_USE_BASE64,
+)
 from fastback.providers.openai import user_headers
 from fastback.retrieval.extraction.engines.engine_client import Answer, Call, CallFailed, refused
 from fastback.retrieval.interfaces import Document, RetrievalError
@@ -37,7 +42,7 @@ class _File(msgspec.Struct, frozen=True):
 
 
 def accepts(call: Call) -> bool:
-    return call.config.text("rag.mistral_ocr_api_key") != "" and call.source.extension == "pdf"
+    return call.config.text(RAG_MISTRAL_OCR_API_KEY) != "" and call.source.extension == "pdf"
 
 
 async def _tried(ask: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -56,8 +61,8 @@ async def _tried(ask: Callable[[], Awaitable[Answer]]) -> Answer:
 class _Session:
     def __init__(self, call: Call) -> None:
         self.call = call
-        self.base = call.config.text("rag.mistral_ocr_api_base_url").rstrip("/") or "https://api.mistral.ai/v1"
-        self.headers = {"Authorization": f"Bearer {call.config.text('rag.mistral_ocr_api_key')}"}
+        self.base = call.config.text(RAG_MISTRAL_OCR_API_BASE_URL).rstrip("/") or "https://api.mistral.ai/v1"
+        self.headers = {"Authorization": f"Bearer {call.config.text(RAG_MISTRAL_OCR_API_KEY)}"}
         ctx = call.ctx
         if ctx is not None and ctx.user is not None and call.settings.enable_forward_user_info_headers:
             self.headers |= user_headers(ctx.user, call.settings)
@@ -105,7 +110,7 @@ class _Session:
 
 
 async def _answered(session: _Session) -> Answer:
-    if session.call.config.flag("rag.mistral_ocr_use_base64"):
+    if session.call.config.flag(RAG_MISTRAL_OCR_USE_BASE64):
         return await session.read_inline()
     file_id = await session.upload()
     try:

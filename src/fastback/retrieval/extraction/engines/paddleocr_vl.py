@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fastback import messages
+from fastback.config.keys.retrieval import RAG_PADDLEOCR_VL_BASE_URL, RAG_PADDLEOCR_VL_TOKEN
 from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed, refused
 from fastback.retrieval.interfaces import Document, RetrievalError
 
@@ -31,17 +32,17 @@ class _Answer(msgspec.Struct, frozen=True):
 def accepts(call: Call) -> bool:
     config = call.config
     known = call.source.extension == "pdf" or call.source.extension in _IMAGES
-    return known and bool(config.text("rag.paddleocr_vl_base_url") and config.text("rag.paddleocr_vl_token"))
+    return known and bool(config.text(RAG_PADDLEOCR_VL_BASE_URL) and config.text(RAG_PADDLEOCR_VL_TOKEN))
 
 
 async def extract(call: Call) -> list[Document]:
     """A document a page that says something, with `page` (from 0), `page_label` (from 1), `total_pages`."""
-    url = call.config.text("rag.paddleocr_vl_base_url").rstrip("/")
+    url = call.config.text(RAG_PADDLEOCR_VL_BASE_URL).rstrip("/")
     kind = 1 if call.source.extension in _IMAGES else 0
     after = (
         f'","fileType":{kind},"useDocOrientationClassify":false,"useDocUnwarping":false,"useChartRecognition":false}}'
     )
-    headers = {"Authorization": f"token {call.config.text('rag.paddleocr_vl_token')}"}
+    headers = {"Authorization": f"token {call.config.text(RAG_PADDLEOCR_VL_TOKEN)}"}
     try:
         answer = await call.send_base64("POST", f"{url}/layout-parsing", '{"file":"', after, headers=headers)
         pages = answer.read(_Answer).result.pages

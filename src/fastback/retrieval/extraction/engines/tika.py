@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.config.keys.retrieval import RAG_TIKA_SERVER_URL, RAG_TIKA_SERVER_VERSION
 from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
 from fastback.retrieval.extraction.formats.plain import is_text
 from fastback.retrieval.interfaces import Document, RetrievalError
@@ -21,13 +22,13 @@ class _Answer(msgspec.Struct, frozen=True):
 
 def accepts(call: Call) -> bool:
     """Texts are read here."""
-    return bool(call.config.text("rag.tika_server_url")) and not is_text(call.source)
+    return bool(call.config.text(RAG_TIKA_SERVER_URL)) and not is_text(call.source)
 
 
 async def extract(call: Call) -> list[Document]:
     """Metadata: `Content-Type` as Tika found it."""
-    newer = call.config.text("rag.tika_server_version") == "4"
-    url = call.config.text("rag.tika_server_url").rstrip("/") + ("/tika/json/md" if newer else "/tika/text")
+    newer = call.config.text(RAG_TIKA_SERVER_VERSION) == "4"
+    url = call.config.text(RAG_TIKA_SERVER_URL).rstrip("/") + ("/tika/json/md" if newer else "/tika/text")
     headers = {"X-Tika-PDFextractInlineImages": "true"} if call.source.pdf_images else {}
     try:
         got = await call.ask(

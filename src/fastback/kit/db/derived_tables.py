@@ -122,8 +122,8 @@ def derived(db: Database, design: Design) -> Derived:
     """Derived tables for a database, not yet opened."""
     if db.dialect == "postgres":
         return DerivedTables(db, design)
-    from fastback.kit.db.derived_file import DerivedFile
     from fastback.kit.db.sqlite import SqliteDatabase
+    from fastback.kit.db.sqlite_derived_tables import DerivedFile
 
     path = Path(cast(SqliteDatabase, db).path)
     return DerivedFile(path, path.with_name(f"{path.stem}.fastback_{design.name}.db"), design)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastback.config import variable_parsing
-from fastback.config.key import Derived, Key
+from fastback.config.key import Derived, define_key
 
 #: (leaf, variable, default)
 LEAVES: list[tuple[str, str, bool]] = [
@@ -90,10 +90,8 @@ def default_permissions(env: Mapping[str, str]) -> dict[str, Any]:
     return tree
 
 
-KEYS = [
-    Key(
-        "user.permissions",
-        (),
-        Derived(default_permissions, tuple(variable for _, variable, _ in LEAVES), "the tree of permissions"),
-    ),
-]
+USER_PERMISSIONS = define_key(
+    "user.permissions",
+    (),
+    Derived(default_permissions, tuple(variable for _, variable, _ in LEAVES), "the tree of permissions"),
+)

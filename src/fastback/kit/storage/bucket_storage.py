@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fastback.kit.storage.contract import NameRefused, Opened, StorageError
-from fastback.kit.storage.local import LocalStorage
-from fastback.kit.storage.spool import create
+from fastback.kit.storage.incoming_file import create
+from fastback.kit.storage.local_storage import LocalStorage
+from fastback.kit.storage.protocol import NameRefused, Opened, StorageError
 
 log = logging.getLogger("fastback.storage")
 

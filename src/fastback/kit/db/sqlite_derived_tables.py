@@ -1,4 +1,4 @@
-"""Derived tables of SQLite, in a file of their own; see `fastback.kit.db.derived`."""
+"""Derived tables of SQLite, in a file of their own; see `fastback.kit.db.derived_tables`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import quote
 import apsw
 
 from fastback.kit.db.database import Dialect
-from fastback.kit.db.derived import Change, Design
+from fastback.kit.db.derived_tables import Change, Design
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.rows import read_all

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fastback.kit.storage.contract import Storage
+from fastback.kit.storage.protocol import Storage
 
 #: Bytes that gather before a thread writes them: each turn of a thread costs about as much as hashing a tenth of it.
 PIECE = 1024 * 1024

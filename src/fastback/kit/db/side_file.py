@@ -1,6 +1,6 @@
 """A SQLite file of our own, apart from the database: one thread writes, others read, nothing holds up the event loop.
 
-It is opened when it is first used. Unlike derived tables (`fastback.kit.db.derived`) it knows no other database.
+It is opened when it is first used. Unlike derived tables (`fastback.kit.db.derived_tables`) it knows no other database.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastback.kit.storage.contract import NameRefused, Opened, StorageError
-from fastback.kit.storage.spool import PREFIX
+from fastback.kit.storage.incoming_file import PREFIX
+from fastback.kit.storage.protocol import NameRefused, Opened, StorageError
 
 log = logging.getLogger("fastback.storage")
 

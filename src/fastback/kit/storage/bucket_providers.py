@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastback.kit.storage.remote import RemoteStorage
+from fastback.kit.storage.bucket_storage import RemoteStorage
 
 
 def _client(endpoint: str) -> Any:
