@@ -1,1 +1,1 @@
-"""Models: the list people choose from, and workspace models."""
+"""Models: the list that users choose from, and workspace models."""

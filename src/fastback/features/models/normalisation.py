@@ -1,6 +1,6 @@
-"""Workspace models as they are sent: what of their shape is fixed, and everything that is wrong with one, at once.
+"""Workspace models as requests send them: check the fields that have a fixed shape, and report all problems at once.
 
-Meta and parameters are open: fields that are known are checked, others are let through as they come.
+Meta and parameters are open: known fields are checked, unknown fields are kept unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fastback.kit.http.validation import check
 Fields = dict[str, Any]
 
 _BACKGROUND = re.compile(r"/api/v1/files/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/content")
-#: Settings of earlier releases, in which avatars moved by themselves.
+#: Fields of voice avatars in earlier releases, in which avatars moved by themselves.
 _LEGACY = ("preset", "movement", "mouth", "gaze")
 
 ModelName = Annotated[str, Meta(pattern=r"^\S+$")]
@@ -86,7 +86,7 @@ class _Sent(Struct, kw_only=True):
 
 
 class ModelForm(Struct):
-    """A model as a request asks for it; UNSET says that the request is silent about it."""
+    """A model as a request sends it; UNSET marks a field that the request does not mention."""
 
     id: str
     name: str
@@ -116,7 +116,7 @@ class _SentCopy(Struct):
 
 
 class SyncedModel(Struct):
-    """A model of a full copy; what belongs to this installation (its version, its owner) is not taken over."""
+    """A model of a full synchronisation, without revision and owner: those belong to the other installation."""
 
     id: str
     name: str
@@ -128,66 +128,68 @@ class SyncedModel(Struct):
 
 
 def read_model(data: Any) -> ModelForm:
-    """The model in a body.
+    """Return the model in a body.
 
     Raises:
-        Invalid: everything that is wrong with it.
+        Invalid: the body has problems; it lists all of them.
     """
     problems: list[Problem] = []
-    known = check(_Sent, _without_legacy(data), ("body",), problems)
-    if known is not None:
-        _beyond(known, data, ("body",), problems)
+    checked = check(_Sent, _without_legacy(data), ("body",), problems)
+    if checked is not None:
+        _beyond(checked, data, ("body",), problems)
     if problems:
         raise Invalid(problems)
-    return msgspec.convert(_filled(known, data), ModelForm)
+    return msgspec.convert(_filled(checked, data), ModelForm)
 
 
 def read_copy(data: Any) -> list[SyncedModel]:
-    """The models in the body of a full copy.
+    """Return the models in the body of a full synchronisation.
 
     Raises:
-        Invalid: everything that is wrong with them.
+        Invalid: the body has problems; it lists all of them.
     """
     if isinstance(data, dict) and isinstance(data.get("models"), list):
-        data = {**data, "models": [_without_legacy(one) for one in data["models"]]}
+        data = {**data, "models": [_without_legacy(model) for model in data["models"]]}
     problems: list[Problem] = []
-    known = check(_SentCopy, data, ("body",), problems)
-    models = (known or {}).get("models") or []
-    for place, one in enumerate(models):
-        if one is not None:
-            _beyond(one, data["models"][place], ("body", "models", place), problems)
+    checked = check(_SentCopy, data, ("body",), problems)
+    models = (checked or {}).get("models") or []
+    for index, model in enumerate(models):
+        if model is not None:
+            _beyond(model, data["models"][index], ("body", "models", index), problems)
     if problems:
         raise Invalid(problems)
     return [
-        msgspec.convert(_filled(one, given), SyncedModel)
-        for one, given in zip(models, data.get("models") or (), strict=True)
+        msgspec.convert(_filled(model, sent), SyncedModel)
+        for model, sent in zip(models, data.get("models") or (), strict=True)
     ]
 
 
 def check_parts(meta: Fields, params: Fields) -> None:
-    """Raises: Invalid, with everything that is wrong with a model's meta and parameters."""
+    """Raise Invalid with all problems of a model's meta and parameters."""
     data = _without_legacy({"meta": meta, "params": params})
     problems: list[Problem] = []
-    known = {
+    checked = {
         "meta": check(_Meta, data["meta"], ("body", "meta"), problems),
         "params": check(_Params, data["params"], ("body", "params"), problems),
     }
-    _beyond(known, data, ("body",), problems)
+    _beyond(checked, data, ("body",), problems)
     if problems:
         raise Invalid(problems)
 
 
 def _filled(known: Fields, given: Fields) -> Fields:
-    """What was given, known fields as they were understood."""
+    """Return what was sent, with the checked fields in their checked form."""
     parts = {name: {**given[name], **known[name]} for name in ("meta", "params")}
     return {**known, **parts}
 
 
 def without_legacy_avatar(avatar: Any) -> Any:
-    return {key: one for key, one in avatar.items() if key not in _LEGACY} if isinstance(avatar, dict) else avatar
+    """Return a voice avatar without the fields of earlier releases."""
+    return {key: value for key, value in avatar.items() if key not in _LEGACY} if isinstance(avatar, dict) else avatar
 
 
 def _without_legacy(model: Any) -> Any:
+    """Return a model whose voice avatar has no fields of earlier releases."""
     meta = model.get("meta") if isinstance(model, dict) else None
     if not isinstance(meta, dict) or not isinstance(meta.get("voice_avatar"), dict):
         return model
@@ -195,43 +197,46 @@ def _without_legacy(model: Any) -> Any:
 
 
 def background_file(url: Any) -> str | None:
-    """The id of the file behind a background picture's address."""
+    """Return the id of the file in the URL of a background image; None for any other URL."""
     match = _BACKGROUND.fullmatch(url) if isinstance(url, str) else None
     return match.group(1) if match else None
 
 
 def _beyond(known: Fields, given: Any, loc: Loc, problems: list[Problem]) -> None:
-    """Adds what no type says: rules between fields that are right by themselves."""
+    """Add the problems that types cannot express: rules between fields that are valid on their own."""
     meta, params = known.get("meta") or {}, known.get("params") or {}
-    wrong = {tuple(one["loc"]) for one in problems}
+    invalid_locations = {tuple(found["loc"]) for found in problems}
 
-    def refuse(words: str, value: Any, *place: str) -> None:
-        whole = (*loc, *place)
-        if not any(one[: len(whole)] == whole for one in wrong):
-            problems.append(problem("value_error", whole, f"Value error, {words}", value, {"error": {}}))
+    def add_problem(message: str, value: Any, *field: str) -> None:
+        field_loc = (*loc, *field)
+        if not any(invalid[: len(field_loc)] == field_loc for invalid in invalid_locations):
+            problems.append(problem("value_error", field_loc, f"Value error, {message}", value, {"error": {}}))
 
     background = meta.get("background_image_url")
     if background is not None and background_file(background) is None:
-        words = "Invalid background image URL: must reference an internal file."
-        refuse(
-            words if isinstance(background, str) else "Invalid image URL.", background, "meta", "background_image_url"
-        )
+        message = "Invalid image URL."
+        if isinstance(background, str):
+            message = "Invalid background image URL: must reference an internal file."
+        add_problem(message, background, "meta", "background_image_url")
     if (avatar := meta.get("voice_avatar")) is not None and not _distinct(avatar.get("gestures") or []):
-        shown = without_legacy_avatar(given["meta"]["voice_avatar"])
-        refuse("Gestures need unique names and a description.", shown, "meta", "voice_avatar")
+        sent_avatar = without_legacy_avatar(given["meta"]["voice_avatar"])
+        add_problem("Gestures need unique names and a description.", sent_avatar, "meta", "voice_avatar")
     for key, control in (params.get("model_controls") or {}).items():
-        if words := _flaw(control):
-            refuse(words, given["params"]["model_controls"].get(key), "params", "model_controls", key)
+        if message := _flaw(control):
+            add_problem(message, given["params"]["model_controls"].get(key), "params", "model_controls", key)
 
 
 def _distinct(gestures: list[Any]) -> bool:
-    if not all(isinstance(one, dict) for one in gestures):
-        return True  # another problem
-    names = [one.get("name") for one in gestures]
-    return len(set(names)) == len(names) and all((one.get("description") or "").strip() for one in gestures)
+    """Return whether the gestures have unique names and descriptions."""
+    if not all(isinstance(gesture, dict) for gesture in gestures):
+        return True  # the type check reports this problem
+    names = [gesture.get("name") for gesture in gestures]
+    has_descriptions = all((gesture.get("description") or "").strip() for gesture in gestures)
+    return len(set(names)) == len(names) and has_descriptions
 
 
 def _flaw(control: Any) -> str:
+    """Return the message about an invalid control, or an empty string."""
     options = control.get("options") if isinstance(control, dict) else None
     if not isinstance(options, dict):
         return ""

@@ -1,4 +1,7 @@
-"""The picture of a model: the most frequent question of all, asked for every model of every page."""
+"""The route for the picture of a model.
+
+It is the most frequent request of all: pages send it for every model that they show.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _DEFAULT = "/static/favicon.png"
 
 
 def _static(url: str) -> str | None:
-    """A path below `/static`, however it is written; None for any other."""
+    """Return the normalised path of a URL below `/static`, however it is escaped; None for any other URL."""
     path = url.split("?", 1)[0].split("#", 1)[0].strip()
     path = unquote(unquote(path))
     if unquote(path) != path or "\0" in path or "\\" in path:
@@ -35,33 +38,38 @@ def _static(url: str) -> str | None:
 
 @router.get("/profile/image")
 async def picture(id: str, user: VerifiedUser, workspace: Workspace, config: Config, settings: Settings) -> Response:
-    """Whoever may not see the model is given the default picture: which models exist is not told."""
-    everything = settings.bypass_model_access_control or workspace.sees_all(user)
+    """Return the picture of a model.
+
+    A user who may not read the model receives the default picture, so that the response does not tell whether the
+    model exists.
+    """
+    may_see_all = settings.bypass_model_access_control or workspace.sees_all(user)
     url, updated_at = None, None
-    face = await store.face(workspace.db, id)
-    stored = (face.meta or {}).get("profile_image_url") if face is not None else None
+    profile = await store.find_profile(workspace.db, id)
+    stored_url = (profile.meta or {}).get("profile_image_url") if profile is not None else None
     if (
-        face is not None
-        and stored
-        and (everything or face.user_id == user.id or await workspace.grants.has_access(user.id, "model", id))
+        profile is not None
+        and stored_url
+        and (may_see_all or profile.user_id == user.id or await workspace.grants.has_access(user.id, "model", id))
     ):
-        url, updated_at = stored, face.updated_at
+        url, updated_at = stored_url, profile.updated_at
     if not url:
-        url = await _of_arena(id, user, workspace, config, everything=everything)
+        url = await _of_arena(id, user, workspace, config, everything=may_see_all)
     if not isinstance(url, str) or not url:
         return RedirectResponse(_DEFAULT, 302)
     if not url.startswith(("http", "data:image")):
         return RedirectResponse(_static(url) or _DEFAULT, 302)
-    allowed = frozenset(one.strip() for one in settings.profile_image_allowed_mime_types.split(","))
-    found = build_picture_response(url, allowed=allowed, forward=settings.enable_profile_image_url_forwarding)
-    if found is None:
+    allowed = frozenset(media_type.strip() for media_type in settings.profile_image_allowed_mime_types.split(","))
+    response = build_picture_response(url, allowed=allowed, forward=settings.enable_profile_image_url_forwarding)
+    if response is None:
         return RedirectResponse(_DEFAULT, 302)
-    if updated_at and "etag" in found.headers:
-        found.headers["etag"] = f'"{updated_at}"'
-    return found
+    if updated_at and "etag" in response.headers:
+        response.headers["etag"] = f'"{updated_at}"'
+    return response
 
 
 async def _of_arena(model_id: str, user: User, workspace: Workspace, config: Config, *, everything: bool) -> Any:
+    """Return the picture of an arena model that the user may use, or None."""
     for arena in config.items(EVALUATION_ARENA_MODELS):
         if not isinstance(arena, dict) or arena.get("id") != model_id:
             continue
@@ -75,9 +83,10 @@ async def _of_arena(model_id: str, user: User, workspace: Workspace, config: Con
 
 
 def _reads(grants: list[Any], user_id: str, groups: set[str]) -> bool:
-    for one in grants:
-        if isinstance(one, dict) and one.get("permission") == "read":
-            kind, principal = one.get("principal_type"), one.get("principal_id")
+    """Return whether one of the grants lets the user or one of the groups read."""
+    for grant in grants:
+        if isinstance(grant, dict) and grant.get("permission") == "read":
+            kind, principal = grant.get("principal_type"), grant.get("principal_id")
             if (kind == "user" and principal in ("*", user_id)) or (kind == "group" and principal in groups):
                 return True
     return False

@@ -1,10 +1,8 @@
-"""What a model refers to, files, knowledge, tools, and whether its author may use it."""
+"""Check the resources that a workspace model refers to: files, knowledge, skills, tools, functions, terminals."""
 
 from __future__ import annotations
 
 from typing import Any
-
-import msgspec
 
 from fastback import messages
 from fastback.access.grants import Grants
@@ -14,6 +12,7 @@ from fastback.config.keys.connections import TERMINAL_SERVER_CONNECTIONS
 from fastback.features.files import store as files
 from fastback.features.files.access import FileAccess
 from fastback.features.models.normalisation import background_file
+from fastback.features.models.reference_store import Resource, ResourceKind, find_resource
 from fastback.features.models.schemas import avatar_files
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, NotBuilt
@@ -21,36 +20,25 @@ from fastback.kit.storage import Storage, StorageError
 
 Fields = dict[str, Any]
 
-#: The largest picture behind a chat, in bytes.
+#: The largest background picture (bytes).
 _MOST = 5 * 1024 * 1024
-#: Pictures by their first bytes.
+#: The first bytes of a picture, and its media type.
 _MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 
 
-class _Resource(msgspec.Struct):
-    user_id: str | None
-    is_active: bool
-
-
-#: Tables of what a version may refer to; some rows can be switched off.
-_TABLES = {
-    "note": "SELECT user_id, TRUE AS is_active FROM note WHERE id = :id",
-    "knowledge": "SELECT user_id, TRUE AS is_active FROM knowledge WHERE id = :id",
-    "skill": "SELECT user_id, is_active FROM skill WHERE id = :id",
-    "tool": "SELECT user_id, TRUE AS is_active FROM tool WHERE id = :id",
-    "function": "SELECT user_id, is_active FROM function WHERE id = :id",
-}
-
-
 def picture_type(content: bytes) -> str | None:
-    """The media type of a picture that may stand behind a chat, or None."""
+    """Return the media type of a picture that may be a chat's background, or None."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for magic, kind in _MAGIC if content.startswith(magic)), None)
 
 
 def checked_picture(content: bytes) -> str:
-    """The media type of a picture that may stand behind a chat. Raises: BadRequest."""
+    """Return the media type of a picture that may be a chat's background.
+
+    Raises:
+        BadRequest: it is too large, or has another format.
+    """
     if len(content) > _MOST:
         raise BadRequest("Background image must be at most 5 MiB.")
     kind = picture_type(content)
@@ -60,44 +48,48 @@ def checked_picture(content: bytes) -> str:
 
 
 class References:
-    """Checks what models refer to."""
+    """Checks that the resources a model refers to exist, and that its author may use them."""
 
     def __init__(
-        self, *, db: Database, config: Config, grants: Grants, files: FileAccess, storage: Storage, bypass: bool
+        self, *, db: Database, config: Config, grants: Grants, file_access: FileAccess, storage: Storage, bypass: bool
     ) -> None:
         self._db = db
         self._storage = storage
         self._config = config
         self._grants = grants
-        self._files = files
+        self._file_access = file_access
         self._bypass = bypass
 
     async def picture(self, path: str | None) -> tuple[bytes, str]:
-        """A picture in the storage, and its media type.
+        """Return the content of a stored picture, and its media type.
 
         Raises:
-            BadRequest: it is gone, too large, or no picture that may stand behind a chat.
+            BadRequest: it is missing, too large, or not a picture that may be a chat's background.
         """
         content = bytearray()
         try:
-            async for piece in self._storage.read(path or "", 0, _MOST + 1):
-                content += piece
+            async for chunk in self._storage.read(path or "", 0, _MOST + 1):
+                content += chunk
         except StorageError as error:
             raise BadRequest(str(error)) from error
         return bytes(content), checked_picture(bytes(content))
 
     async def picture_of(self, file_id: str) -> tuple[bytes, str]:
-        """As `picture`, of a file. Raises: BadRequest."""
+        """Return the content of a file's picture, and its media type.
+
+        Raises:
+            BadRequest: as `load_picture`.
+        """
         file = await files.find_file(self._db, file_id)
         return await self.picture(file.path if file is not None else None)
 
     async def may_read_file(self, file_id: str, user: User) -> bool:
-        """Whether there is such a file, and the user may read it."""
+        """Return whether the file exists and the user may read it."""
         file = await files.find_file(self._db, file_id)
-        return file is not None and await self._files.can_access(user, file, "read")
+        return file is not None and await self._file_access.can_access(user, file, "read")
 
     async def check_knowledge(self, meta: Fields, user: User) -> None:
-        """Raises: Forbidden, for a file that the author may not read."""
+        """Raise Forbidden if the model refers to a file that its author may not read."""
         if user.is_admin:
             return
         items = [item for item in meta.get("knowledge") or [] if isinstance(item, dict)]
@@ -106,10 +98,12 @@ class References:
                 raise Forbidden(messages.ACCESS_PROHIBITED)
 
     async def check_pictures(self, meta: Fields, user: User, previous: Fields | None = None) -> None:
-        """The background picture and the voice avatar, where they are not those of before.
+        """Check the background picture and the voice avatar, unless they are those of `previous`.
 
         Raises:
-            Forbidden: a file the author may not read. BadRequest: no picture. NotBuilt: another voice avatar.
+            Forbidden: the author may not read the file.
+            BadRequest: the file is not a valid picture.
+            NotBuilt: the voice avatar has new files.
         """
         previous = previous or {}
         background = meta.get("background_image_url")
@@ -120,15 +114,16 @@ class References:
 
     async def _check_background(self, file_id: str, user: User) -> None:
         file = await files.find_file(self._db, file_id)
-        if file is None or not await self._files.can_access(user, file, "read"):
+        if file is None or not await self._file_access.can_access(user, file, "read"):
             raise Forbidden("Background image is not accessible.")
         await self.picture(file.path)
 
     async def check_version(self, meta: Fields, user: User) -> None:
-        """Everything an old version refers to: it may be gone since.
+        """Check everything that an old revision refers to, as it may have been deleted since.
 
         Raises:
-            BadRequest: gone or switched off. Forbidden: not the user's to use.
+            BadRequest: a resource is missing or inactive.
+            Forbidden: the user may not use it.
         """
         for item in meta.get("knowledge") or []:
             if not isinstance(item, dict) or not item.get("id") or item.get("legacy"):
@@ -141,34 +136,45 @@ class References:
         for skill_id in meta.get("skillIds") or []:
             await self._require("skill", str(skill_id), user)
         for tool_id in meta.get("toolIds") or []:
-            # Tools of servers come and go with them.
+            # The tools of a tool server depend on whether the server is reachable; they are not checked.
             if not str(tool_id).startswith("server:") and not await self._usable("tool", str(tool_id), user):
                 raise BadRequest("A referenced tool is missing or inaccessible.")
         for name in ("filterIds", "defaultFilterIds", "actionIds"):
             for function_id in meta.get(name) or []:
-                found = await self._resource("function", str(function_id))
-                if found is None or not found.is_active:
+                function = await self._resource("function", str(function_id))
+                if function is None or not function.is_active:
                     raise BadRequest(f"A referenced function is unavailable: {function_id}")
         terminal = meta.get("terminalId")
-        known = [one.get("id") for one in self._config.items(TERMINAL_SERVER_CONNECTIONS) if isinstance(one, dict)]
-        if terminal and terminal not in known:
+        terminal_ids = [
+            connection.get("id")
+            for connection in self._config.items(TERMINAL_SERVER_CONNECTIONS)
+            if isinstance(connection, dict)
+        ]
+        if terminal and terminal not in terminal_ids:
             raise BadRequest("The referenced terminal is missing or inaccessible.")
 
-    async def _resource(self, kind: str, resource_id: str) -> _Resource | None:
-        return await self._db.fetch_first(_Resource, f"models.{kind}", _TABLES[kind], id=resource_id)
+    async def _resource(self, kind: ResourceKind, resource_id: str) -> Resource | None:
+        return await find_resource(self._db, kind, resource_id)
 
-    async def _mine(self, kind: str, resource_id: str, found: _Resource, user: User) -> bool:
+    async def _mine(self, kind: ResourceKind, resource_id: str, found: Resource, user: User) -> bool:
+        """Return whether the user owns the resource, sees everything as an administrator, or has a grant to read it."""
         if found.user_id == user.id or (user.is_admin and self._bypass):
             return True
         return await self._grants.has_access(user.id, kind, resource_id)
 
-    async def _usable(self, kind: str, resource_id: str, user: User) -> bool:
-        found = await self._resource(kind, resource_id)
-        return found is not None and await self._mine(kind, resource_id, found, user)
+    async def _usable(self, kind: ResourceKind, resource_id: str, user: User) -> bool:
+        resource = await self._resource(kind, resource_id)
+        return resource is not None and await self._mine(kind, resource_id, resource, user)
 
-    async def _require(self, kind: str, resource_id: str, user: User) -> None:
-        found = await self._resource(kind, resource_id)
-        if found is None or not found.is_active:
+    async def _require(self, kind: ResourceKind, resource_id: str, user: User) -> None:
+        """Check that a resource is active and that the user may use it.
+
+        Raises:
+            BadRequest: it is missing or inactive.
+            Forbidden: the user may not use it.
+        """
+        resource = await self._resource(kind, resource_id)
+        if resource is None or not resource.is_active:
             raise BadRequest(f"Referenced {kind} is unavailable: {resource_id}")
-        if not await self._mine(kind, resource_id, found, user):
+        if not await self._mine(kind, resource_id, resource, user):
             raise Forbidden(f"Referenced {kind} is not accessible: {resource_id}")

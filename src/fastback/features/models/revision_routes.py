@@ -1,4 +1,4 @@
-"""Versions of a workspace model: reading them, going back to one, forgetting one."""
+"""Routes for the revisions of a workspace model: list, read, restore and delete them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _NO_VERSION = "Model version not found"
 
 @router.get("/history")
 async def history(id: str, user: VerifiedUser, workspace: Workspace, page: int = 1) -> list[Answer]:
+    """Return a page of revisions, the newest first; pages are counted from 1."""
     await workspace.with_history(id, user)
     return await versions.page(workspace.db, id, page)
 
@@ -28,14 +29,15 @@ async def history(id: str, user: VerifiedUser, workspace: Workspace, page: int =
 @router.get("/history/{history_id}")
 async def version(history_id: str, id: str, user: VerifiedUser, workspace: Workspace) -> Answer:
     await workspace.with_history(id, user)
-    found = await versions.get(workspace.db, id, history_id)
-    if found is None:
+    revision = await versions.get(workspace.db, id, history_id)
+    if revision is None:
         raise NotFound(_NO_VERSION)
-    return {**versions.shown(found), "snapshot": found.snapshot}
+    return {**versions.shown(revision), "snapshot": revision.snapshot}
 
 
 @router.delete("/history/{history_id}")
 async def forget(history_id: str, id: str, user: VerifiedUser, workspace: Workspace) -> bool:
+    """Delete a revision that is not in use."""
     await workspace.with_history(id, user)
     async with workspace.db.transaction() as tx:
         if await versions.lock(tx, id) == history_id:
@@ -47,14 +49,17 @@ async def forget(history_id: str, id: str, user: VerifiedUser, workspace: Worksp
 
 @router.post("/update/version")
 async def go_back(id: str, data: VersionForm, user: VerifiedUser, workspace: Workspace) -> Answer:
+    """Put a revision into use."""
     row = await workspace.with_history(id, user)
-    entry = await versions.get(workspace.db, id, data.version_id)
-    if entry is None:
+    revision = await versions.get(workspace.db, id, data.version_id)
+    if revision is None:
         raise NotFound(_NO_VERSION)
-    kept = entry.snapshot
-    # Controls that the version lacks are gone, not kept as a form that does not mention them would.
-    params = {"model_controls": {}, **(kept.get("params") or {})}
-    form = ModelForm(id, str(kept.get("name") or id), kept.get("meta") or {}, params, kept.get("base_model_id"))
+    snapshot = revision.snapshot
+    # Without this default `build_draft` would keep the current controls if the revision has none.
+    params = {"model_controls": {}, **(snapshot.get("params") or {})}
+    form = ModelForm(
+        id, str(snapshot.get("name") or id), snapshot.get("meta") or {}, params, snapshot.get("base_model_id")
+    )
     draft = await workspace.draft(form, row)
     if not user.is_admin and row.base_model_id and not draft.base_model_id:
         raise Forbidden(messages.ACCESS_PROHIBITED)
@@ -63,10 +68,10 @@ async def go_back(id: str, data: VersionForm, user: VerifiedUser, workspace: Wor
     await workspace.references.check_version(draft.meta, user)
     await workspace.references.check_pictures(draft.meta, user)
     async with workspace.db.transaction() as tx:
-        # Nobody forgets the version while it becomes the one in use.
+        # The lock keeps others from deleting the revision while it is put into use.
         await versions.lock(tx, id)
-        if not await versions.exists(tx, id, entry.id):
+        if not await versions.exists(tx, id, revision.id):
             raise NotFound(_NO_VERSION)
-        row = await workspace.write(tx, draft, user.id, row, version_id=entry.id)
+        row = await workspace.write(tx, draft, user.id, row, version_id=revision.id)
     await workspace.changed(id)
     return await workspace.shown(row)

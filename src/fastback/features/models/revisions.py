@@ -1,4 +1,4 @@
-"""Versions of workspace models: what they keep of a model."""
+"""Revisions of workspace models: which fields of a model they store."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ versions = Versions("model")
 
 
 def snapshot(name: Any, base_model_id: str | None, params: dict[str, Any], meta: dict[str, Any]) -> Snapshot:
-    """What a version keeps of a model: not whether it is shown, and nothing that follows from the rest."""
-    kept = {key: value for key, value in meta.items() if key not in ("hidden", "chat_variables_schema")}
-    return {"name": name, "base_model_id": base_model_id, "params": params, "meta": kept}
+    """Return the fields that a revision stores, without the model's visibility and without derived fields."""
+    stored_meta = {key: value for key, value in meta.items() if key not in ("hidden", "chat_variables_schema")}
+    return {"name": name, "base_model_id": base_model_id, "params": params, "meta": stored_meta}

@@ -1,4 +1,4 @@
-"""`/api/models` and `/api/v1/models`: the list to choose from, workspace models."""
+"""Routes for the list of models and for workspace models, and the routers of `/api/models` and `/api/v1/models`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from fastback.kit.http import BadRequest, Forbidden, JsonBytes, NotFound, Router
 from fastback.providers import model_rows
 from fastback.providers.model_rows import ModelRow
 from fastback.providers.registry import ModelRegistry
+from fastback.records.listing import Person, people
 
 router = Router("/api")
 
@@ -25,6 +26,7 @@ Answer = dict[str, Any]
 
 @router.get("/models", "/v1/models")
 async def models(user: VerifiedUser, registry: ModelRegistry, refresh: bool = False) -> JsonBytes:
+    """Return the models that the user may use, as the page lists them."""
     if refresh:
         await registry.refresh()
     return JsonBytes(await registry.bytes_for(user))
@@ -32,6 +34,7 @@ async def models(user: VerifiedUser, registry: ModelRegistry, refresh: bool = Fa
 
 @router.get("/models/base")
 async def base_models(user: AdminUser, registry: ModelRegistry) -> Answer:
+    """Return the models of all servers."""
     return {"data": await registry.base_entries()}
 
 
@@ -46,7 +49,8 @@ async def page(
     direction: str | None = None,
     page: int | None = 1,
 ) -> Answer:
-    rows, total = await store.page(
+    """Return a page of the workspace models that the user may read, and how many there are in all."""
+    rows, total = await store.list_model_page(
         workspace.db,
         user_id=user.id,
         group_ids=await workspace.permissions.list_group_ids(user.id),
@@ -58,7 +62,7 @@ async def page(
         direction=direction,
         page=page or 1,
     )
-    owners = await store.owners(workspace.db, [row.user_id for row in rows if row.user_id])
+    owners = await people(workspace.db, [row.user_id for row in rows if row.user_id])
     writable = await workspace.grants.filter_accessible_ids(user.id, "model", [row.id for row in rows], "write")
     items = []
     for row, item in zip(rows, await workspace.all_shown(rows), strict=True):
@@ -67,8 +71,11 @@ async def page(
     return {"items": items, "total": total}
 
 
-def _listed(item: Answer, owner: store.Owner | None, *, may_write: bool) -> Answer:
-    """An item of the list: pictures are fetched by themselves, parameters are for those who may change them."""
+def _listed(item: Answer, owner: Person | None, *, may_write: bool) -> Answer:
+    """Return an item of the list.
+
+    The picture is left out, because it has its own route; parameters are shown only to users who may write.
+    """
     item = with_variables(item)
     item["meta"].pop("profile_image_url", None)
     if not may_write:
@@ -78,12 +85,14 @@ def _listed(item: Answer, owner: store.Owner | None, *, may_write: bool) -> Answ
 
 @router.get("/v1/models/base")
 async def base(user: AdminUser, workspace: Workspace, tag: str | None = None) -> list[Answer]:
-    rows = await store.of_kind(workspace.db, base=True)
+    """Return the stored overrides of base models, optionally those with a tag."""
+    rows = await store.list_base_models(workspace.db)
     return await workspace.all_shown([row for row in rows if not tag or tag in _tags_of([row])])
 
 
 @router.get("/v1/models/all")
 async def everything(user: AdminUser, workspace: Workspace) -> list[Answer]:
+    """Return all stored models: workspace models and overrides of base models."""
     return await workspace.all_shown(await model_rows.all_rows(workspace.db))
 
 
@@ -99,7 +108,8 @@ def _tags_of(rows: list[ModelRow]) -> list[str]:
 
 @router.get("/v1/models/tags")
 async def tags(user: VerifiedUser, workspace: Workspace) -> list[str]:
-    rows = await store.of_kind(workspace.db, base=False)
+    """Return the tags of the workspace models that the user may read."""
+    rows = await store.list_workspace_models(workspace.db)
     if not workspace.sees_all(user):
         readable = await workspace.grants.filter_accessible_ids(user.id, "model", [row.id for row in rows])
         rows = [row for row in rows if row.user_id == user.id or row.id in readable]
@@ -108,7 +118,7 @@ async def tags(user: VerifiedUser, workspace: Workspace) -> list[str]:
 
 @router.get("/v1/models/base/tags")
 async def base_tags(user: AdminUser, workspace: Workspace) -> list[str]:
-    return _tags_of(await store.of_kind(workspace.db, base=True))
+    return _tags_of(await store.list_base_models(workspace.db))
 
 
 @router.post("/v1/models/create", "/v1/models")
@@ -131,16 +141,22 @@ async def create(data: Any, user: VerifiedUser, workspace: Workspace) -> Answer:
 
 
 async def _one(model_id: str, user: VerifiedUser, workspace: Workspace) -> Answer:
+    """Return a model that the user may read; its parameters only if the user may write it.
+
+    Raises:
+        NotFound: there is no such model.
+        Unauthorized: the user may not read it.
+    """
     row = await model_rows.get(workspace.db, model_id)
     if row is None:
         raise NotFound(messages.NOT_FOUND)
     may_write = await workspace.may(row, user, "write")
     if not may_write and not await workspace.may(row, user, "read"):
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    shown = with_variables(await workspace.shown(row))
+    model = with_variables(await workspace.shown(row))
     if not may_write:
-        shown["params"] = {}
-    return {**shown, "user": None, "write_access": may_write}
+        model["params"] = {}
+    return {**model, "user": None, "write_access": may_write}
 
 
 @router.get("/v1/models/model")
@@ -150,7 +166,7 @@ async def one(id: str, user: VerifiedUser, workspace: Workspace) -> Answer:
 
 @router.get("/v1/models/{model_id:path}")
 async def one_by_path(model_id: str, user: VerifiedUser, workspace: Workspace) -> Answer:
-    """Our own: the same by its path, for clients that expect it there."""
+    """Return the same model under its path. Fastback's own route, for clients that expect the id in the path."""
     return await _one(model_id, user, workspace)
 
 
@@ -177,28 +193,29 @@ async def toggle(id: str, user: VerifiedUser, workspace: Workspace) -> Answer:
         raise Unauthorized(messages.NOT_FOUND)
     if not await workspace.may_change(row, user):
         raise Unauthorized(messages.UNAUTHORIZED)
-    await store.toggle(workspace.db, id)
+    await store.toggle_model(workspace.db, id)
     await workspace.changed()
     return await workspace.shown(await model_rows.get(workspace.db, id) or row)
 
 
 @router.post("/v1/models/model/access/update")
 async def set_access(data: AccessForm, user: VerifiedUser, workspace: Workspace) -> Answer:
+    """Replace the grants of a model; for a base model without stored overrides a row is created."""
     row = await model_rows.get(workspace.db, data.id)
     if row is None:
-        # A model of a server that nobody has said anything about yet.
+        # The model comes from a server and has no stored overrides yet.
         if not user.is_admin:
             raise Forbidden(messages.ACCESS_PROHIBITED)
     elif not await workspace.may_change(row, user):
         raise BadRequest(messages.ACCESS_PROHIBITED)
-    wanted = await workspace.grants.validate_grants(user.id, user.role, data.access_grants, "model")
+    grants = await workspace.grants.validate_grants(user.id, user.role, data.access_grants, "model")
     async with workspace.db.transaction() as tx:
         if row is None:
             draft = Draft(data.id, data.name or data.id, None, {}, workspace.meta({}))
-            row = await workspace.write(tx, draft, user.id, None, grants=wanted)
+            row = await workspace.write(tx, draft, user.id, None, grants=grants)
         else:
-            await workspace.grants.replace_grants(tx, "model", row.id, wanted)
-            await store.touch(tx, row.id)
+            await workspace.grants.replace_grants(tx, "model", row.id, grants)
+            await store.touch_model(tx, row.id)
             row.updated_at = int(time.time())
     await workspace.changed(row.id)
     return await workspace.shown(row)
@@ -212,7 +229,7 @@ async def delete(data: ModelId, user: VerifiedUser, workspace: Workspace) -> boo
     if not await workspace.may_change(row, user):
         raise Unauthorized(messages.UNAUTHORIZED)
     async with workspace.db.transaction() as tx:
-        await store.delete(tx, row.id)
+        await workspace.delete_model(tx, row.id)
     await workspace.changed(row.id)
     return True
 
@@ -220,7 +237,7 @@ async def delete(data: ModelId, user: VerifiedUser, workspace: Workspace) -> boo
 @router.delete("/v1/models/delete/all")
 async def delete_all(user: AdminUser, workspace: Workspace) -> bool:
     async with workspace.db.transaction() as tx:
-        await store.delete_all(tx)
+        await store.delete_all_models(tx)
     await workspace.changed()
     return True
 

@@ -1,4 +1,4 @@
-"""What the operations on workspace models take, and how a model's meta and parameters are kept."""
+"""Bodies of requests about workspace models, and the form in which a model's meta and parameters are stored."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class VersionForm(Struct):
 
 
 def _picture(url: Any, allowed: frozenset[str], most: int | None) -> str | None:
-    """A picture's address that may be kept, or None."""
+    """Return the URL if it may be stored as a picture, else None; data URLs may have `max_size` characters."""
     if not isinstance(url, str):
         return None
     if url in _OWN_PICTURES or _USER_PICTURE.fullmatch(url):
@@ -63,66 +63,68 @@ def _picture(url: Any, allowed: frozenset[str], most: int | None) -> str | None:
 
 
 def tags_of(value: Any) -> list[dict[str, str]]:
-    """Tags in their one form, `[{"name": …}]`."""
-    names = [one.get("name") if isinstance(one, dict) else one for one in value or ()]
+    """Return tags in their stored form, `[{"name": …}]`; both texts and objects are accepted."""
+    names = [tag.get("name") if isinstance(tag, dict) else tag for tag in value or ()]
     return [{"name": name.strip()} for name in names if isinstance(name, str) and name.strip()]
 
 
 def _without_content(item: Any) -> Any:
-    """An attached piece of knowledge without the text extracted from it, which the file row has."""
+    """Return an attached knowledge item without the text extracted from it, which is stored with the file."""
     if not isinstance(item, dict):
         return item
-    found = dict(item)
-    if isinstance(data := found.get("data"), dict):
-        found["data"] = {key: value for key, value in data.items() if key != "content"}
-    if isinstance(file := found.get("file"), dict) and isinstance(data := file.get("data"), dict):
-        found["file"] = {**file, "data": {key: value for key, value in data.items() if key != "content"}}
-    return found
+    stripped = dict(item)
+    if isinstance(data := stripped.get("data"), dict):
+        stripped["data"] = {key: value for key, value in data.items() if key != "content"}
+    if isinstance(file := stripped.get("file"), dict) and isinstance(data := file.get("data"), dict):
+        stripped["file"] = {**file, "data": {key: value for key, value in data.items() if key != "content"}}
+    return stripped
 
 
 def _complete(kind: type[Struct], value: Any) -> Any:
-    """A checked value with the defaults of its kind."""
+    """Return a checked value with the defaults of its type."""
     return msgspec.to_builtins(msgspec.convert(value, kind))
 
 
 def clean(meta: Fields, params: Fields, *, allowed: frozenset[str], most: int | None) -> tuple[Fields, Fields]:
-    """Meta and parameters as they are kept; `allowed` are the media types of pictures, `most` their size in bytes.
+    """Return meta and parameters in their stored form.
+
+    `allowed` are the media types that pictures may have, `max_picture_size` limits the length of their data URLs.
 
     Raises:
-        Invalid: a field that no page could use.
+        Invalid: a field has an invalid value.
     """
     check_parts(meta, params)
     return _meta(meta, allowed, most), _params(params)
 
 
 def _meta(meta: Fields, allowed: frozenset[str], most: int | None) -> Fields:
-    """Every known field first."""
-    found: Fields = {**{name: meta.get(name) for name in META_FIELDS}, **meta}
-    found["profile_image_url"] = _picture(found["profile_image_url"], allowed, most)
-    if found["knowledge"] is not None:
-        found["knowledge"] = [_without_content(item) for item in found["knowledge"]]
-    if found["voice"] is not None:
-        found["voice"] = _complete(Voice, found["voice"])
-    if found["voice_avatar"] is not None:
-        found["voice_avatar"] = _complete(Avatar, without_legacy_avatar(found["voice_avatar"]))
-    if "tags" in found:
-        found["tags"] = tags_of(found["tags"]) if isinstance(found["tags"], list) else []
-    found.pop("chat_variables_schema", None)
-    return found
+    """Return the meta with every known field, known fields first."""
+    normalised: Fields = {**{name: meta.get(name) for name in META_FIELDS}, **meta}
+    normalised["profile_image_url"] = _picture(normalised["profile_image_url"], allowed, most)
+    if normalised["knowledge"] is not None:
+        normalised["knowledge"] = [_without_content(item) for item in normalised["knowledge"]]
+    if normalised["voice"] is not None:
+        normalised["voice"] = _complete(Voice, normalised["voice"])
+    if normalised["voice_avatar"] is not None:
+        normalised["voice_avatar"] = _complete(Avatar, without_legacy_avatar(normalised["voice_avatar"]))
+    if "tags" in normalised:
+        normalised["tags"] = tags_of(normalised["tags"]) if isinstance(normalised["tags"], list) else []
+    normalised.pop("chat_variables_schema", None)
+    return normalised
 
 
 def avatar_files(avatar: Any) -> set[str]:
-    """The files a voice avatar is made of."""
+    """Return the ids of the files that a voice avatar consists of."""
     if not isinstance(avatar, dict):
         return set()
     parts = [avatar, *(avatar.get("states") or {}).values(), *(avatar.get("gestures") or [])]
-    return {str(one["file_id"]) for one in parts if one.get("file_id")}
+    return {str(part["file_id"]) for part in parts if part.get("file_id")}
 
 
 def _params(params: Fields) -> Fields:
-    """Controls in front, left out when there are none."""
-    rest = {key: value for key, value in params.items() if key != "model_controls"}
+    """Return the parameters with the controls first; without controls the field is left out."""
+    others = {key: value for key, value in params.items() if key != "model_controls"}
     controls = params.get("model_controls")
     if not controls:
-        return rest
-    return {"model_controls": {key: _complete(Control, one) for key, one in controls.items()}, **rest}
+        return others
+    return {"model_controls": {key: _complete(Control, control) for key, control in controls.items()}, **others}

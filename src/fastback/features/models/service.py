@@ -1,4 +1,4 @@
-"""What the operations on workspace models share: who may, writing a model with its history, telling others."""
+"""Workspace models: who may use them, writing them with their revisions, publishing changes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Answer = dict[str, Any]
 
 
 class Draft(msgspec.Struct):
-    """A model as somebody wants it, checked."""
+    """A model as it is to be written, checked."""
 
     id: str
     name: str
@@ -44,7 +44,7 @@ class Draft(msgspec.Struct):
 
 
 def with_variables(shown: Answer) -> Answer:
-    """A shown model with the form of its prompt's variables."""
+    """Add the schema of the variables in a model's system prompt to its meta, and return the model."""
     schema = schema_of((shown.get("params") or {}).get("system"))
     shown["meta"].pop("chat_variables_schema", None)
     if schema:
@@ -53,7 +53,7 @@ def with_variables(shown: Answer) -> Answer:
 
 
 class Workspace:
-    """Workspace models, and what administrators say of base models."""
+    """Workspace models, and the overrides that administrators store for base models."""
 
     def __init__(
         self,
@@ -73,34 +73,36 @@ class Workspace:
         self.references = references
         self._bus = bus
         self._bypass = settings.bypass_admin_access_control
-        self._allowed = frozenset(one.strip() for one in settings.profile_image_allowed_mime_types.split(","))
-        self._most = settings.profile_image_max_data_uri_size
+        self._picture_types = frozenset(kind.strip() for kind in settings.profile_image_allowed_mime_types.split(","))
+        self._max_picture_size = settings.profile_image_max_data_uri_size
 
-    # -- who may --------------------------------------------------------------------------------------------------
+    # -- access ---------------------------------------------------------------------------------------------------
 
     def sees_all(self, user: User) -> bool:
+        """Return whether the user is an administrator who may read every model."""
         return user.is_admin and self._bypass
 
     async def permitted(self, user: User, permission: str) -> None:
-        """Raises: Unauthorized, when neither the role nor a permission allows it."""
+        """Raise Unauthorized if neither the role nor a permission allows it."""
         if not user.is_admin and not await self.permissions.has(user.id, permission):
             raise Unauthorized(messages.UNAUTHORIZED)
 
     async def may(self, row: ModelRow, user: User, permission: str) -> bool:
-        """Whether a user may read or write a model: its owner, an administrator who sees all, or by a grant."""
+        """Return whether a user may read or write a model: its owner, an administrator who sees all, or by a grant."""
         if row.user_id == user.id or self.sees_all(user):
             return True
         return await self.grants.has_access(user.id, "model", row.id, permission)
 
     async def may_change(self, row: ModelRow, user: User) -> bool:
-        """Whether a user may change a model: administrators may always."""
+        """Return whether a user may change a model; administrators always may."""
         return user.is_admin or await self.may(row, user, "write")
 
     async def with_history(self, model_id: str, user: User) -> ModelRow:
-        """The model whose versions somebody asks for.
+        """Return a model whose revisions the user may see and change.
 
         Raises:
-            NotFound, Forbidden.
+            NotFound: there is no such model.
+            Forbidden: the user may not write it.
         """
         row = await model_rows.get(self.db, model_id)
         if row is None:
@@ -110,41 +112,46 @@ class Workspace:
         return row
 
     async def check_not_base(self, model_id: str) -> None:
-        """Raises: Unauthorized, when a model server has a model of this name."""
+        """Raise Unauthorized if a model server has a model of this name."""
         for entry in await self.registry.base_entries():
-            ollama = entry.get("owned_by") == "ollama"
-            if model_id == entry["id"] or (ollama and model_id == entry["id"].split(":", 1)[0]):
+            is_ollama = entry.get("owned_by") == "ollama"
+            if model_id == entry["id"] or (is_ollama and model_id == entry["id"].split(":", 1)[0]):
                 raise Unauthorized(messages.MODEL_ID_TAKEN)
 
-    # -- what is wanted -------------------------------------------------------------------------------------------
+    # -- drafts ---------------------------------------------------------------------------------------------------
 
     def meta(self, meta: Answer) -> Answer:
-        """A meta as it is kept. Raises: Invalid."""
-        return clean(meta, {}, allowed=self._allowed, most=self._most)[0]
-
-    async def draft(self, form: ModelForm, current: ModelRow | None) -> Draft:
-        """What a form asks of a model; what it does not mention of an existing one stays.
+        """Return a meta in its stored form.
 
         Raises:
-            Invalid: the form; BadRequest: controls on a model that takes none.
+            Invalid: a field has an invalid value.
+        """
+        return clean(meta, {}, allowed=self._picture_types, most=self._max_picture_size)[0]
+
+    async def draft(self, form: ModelForm, current: ModelRow | None) -> Draft:
+        """Return the model that a form describes; fields that it does not mention keep their current values.
+
+        Raises:
+            Invalid: the form has invalid values.
+            BadRequest: it has controls, but the model does not support them.
         """
         meta, params = dict(form.meta), dict(form.params)
-        base = None if form.base_model_id is UNSET else form.base_model_id
+        base_model_id = None if form.base_model_id is UNSET else form.base_model_id
         if current is not None:
-            old = current.meta or {}
+            old_meta = current.meta or {}
             for name in ("profile_image_url", "voice_avatar", "background_image_url"):
-                meta.setdefault(name, old.get(name))
+                meta.setdefault(name, old_meta.get(name))
             if form.base_model_id is UNSET:
-                base = current.base_model_id
+                base_model_id = current.base_model_id
             if "model_controls" not in params and (current.params or {}).get("model_controls"):
                 params["model_controls"] = (current.params or {})["model_controls"]
-        if base == form.id:
-            # No model is based on itself.
-            base = None
-        meta, params = clean(meta, params, allowed=self._allowed, most=self._most)
+        if base_model_id == form.id:
+            # A model cannot be its own base.
+            base_model_id = None
+        meta, params = clean(meta, params, allowed=self._picture_types, most=self._max_picture_size)
         if params.get("model_controls") and "model_controls" in form.params:
-            await self._check_controls(base or form.id)
-        return Draft(form.id, form.name, base, params, meta, form.is_active, form.commit_message)
+            await self._check_controls(base_model_id or form.id)
+        return Draft(form.id, form.name, base_model_id, params, meta, form.is_active, form.commit_message)
 
     async def _check_controls(self, model_id: str) -> None:
         base = await self.registry.find(model_id)
@@ -152,7 +159,7 @@ class Workspace:
             raise BadRequest("Model controls require a server-managed provider model.")
 
     async def given_grants(self, user: User, wanted: Sequence[Answer | Grant] | None) -> list[RequestedGrant]:
-        """Those of the wanted grants that the user may give."""
+        """Return those of the wanted grants that the user may give."""
         return await self.grants.filter_allowed(user.id, user.role, list(wanted or ()), "model")
 
     # -- writing --------------------------------------------------------------------------------------------------
@@ -167,46 +174,59 @@ class Workspace:
         grants: list[RequestedGrant] | None = None,
         version_id: str | None = None,
     ) -> ModelRow:
-        """Write a model with a version of it, in the caller's transaction; `version_id` names one to go back to.
+        """Write a model with a revision, inside the caller's transaction.
+
+        A revision is added only if the model changed; `version_id` names an existing one to use instead.
 
         Raises:
-            Conflict: somebody else wrote it since `current` was read.
+            Conflict: the model was written by another request since `current` was read.
         """
         now = int(time.time())
-        kept = revisions.snapshot(draft.name, draft.base_model_id, draft.params, draft.meta)
+        snapshot = revisions.snapshot(draft.name, draft.base_model_id, draft.params, draft.meta)
         if current is None:
-            active = True if draft.is_active is UNSET else draft.is_active
-            first = await revisions.versions.add(tx, draft.id, kept, user_id, parent_id=None, message=draft.message)
-            row = ModelRow(
-                draft.id, first, user_id, draft.base_model_id, draft.name, draft.params, draft.meta, active, now, now
+            is_active = True if draft.is_active is UNSET else draft.is_active
+            revision_id = await revisions.versions.add(
+                tx, draft.id, snapshot, user_id, parent_id=None, message=draft.message
             )
-            await store.insert(tx, row)
+            row = ModelRow(
+                draft.id,
+                revision_id,
+                user_id,
+                draft.base_model_id,
+                draft.name,
+                draft.params,
+                draft.meta,
+                is_active,
+                now,
+                now,
+            )
+            await store.insert_model(tx, row)
             await self.grants.replace_grants(tx, "model", row.id, grants or [])
             return row
-        version = current.version_id
+        revision_id = current.version_id
         meta = draft.meta
         if version_id is not None:
-            version = version_id
-            # Whether it is shown belongs to the model, not to a version of it.
+            revision_id = version_id
+            # Visibility belongs to the model, not to a revision.
             meta = {key: value for key, value in meta.items() if key != "hidden"}
             if "hidden" in (current.meta or {}):
                 meta["hidden"] = (current.meta or {})["hidden"]
-        elif kept != self._snapshot_of(current):
-            version = await revisions.versions.add(
-                tx, draft.id, kept, user_id, parent_id=current.version_id, message=draft.message
+        elif snapshot != self._snapshot_of(current):
+            revision_id = await revisions.versions.add(
+                tx, draft.id, snapshot, user_id, parent_id=current.version_id, message=draft.message
             )
-        active = current.is_active if draft.is_active is UNSET or version_id is not None else draft.is_active
+        is_active = current.is_active if draft.is_active is UNSET or version_id is not None else draft.is_active
         row = msgspec.structs.replace(
             current,
-            version_id=version,
+            version_id=revision_id,
             base_model_id=draft.base_model_id,
             name=draft.name,
             params=draft.params,
             meta=meta,
-            is_active=active,
+            is_active=is_active,
             updated_at=now,
         )
-        if not await store.update(tx, row, version=current.version_id):
+        if not await store.update_model(tx, row, version=current.version_id):
             raise Conflict({"code": "version_conflict"})
         return row
 
@@ -222,25 +242,33 @@ class Workspace:
         grants: list[RequestedGrant] | None = None,
         version_id: str | None = None,
     ) -> Answer:
-        """Write one model and tell everybody; the model as it is shown.
+        """Write a model, publish the change, and return the model as responses show it.
 
         Raises:
-            Conflict: as `write`.
+            Conflict: as `write_model`.
         """
         async with self.db.transaction() as tx:
             row = await self.write(tx, draft, user.id, current, grants=grants, version_id=version_id)
         await self.changed(row.id)
         return await self.shown(row)
 
+    async def delete_model(self, tx: Transaction, model_id: str) -> None:
+        """Delete a model with its revisions and grants, inside the caller's transaction."""
+        await revisions.versions.remove_all(tx, model_id)
+        await self.grants.remove(tx, "model", model_id)
+        await store.delete_model(tx, model_id)
+
     async def changed(self, model_id: str | None = None) -> None:
-        """Tell that models were written."""
+        """Publish that models changed, and if a model is given, that its grants may have changed."""
         await self._bus.publish(ModelsChanged())
         if model_id is not None:
             await self._bus.publish(GrantsChanged("model", model_id))
 
     async def shown(self, row: ModelRow) -> Answer:
+        """Return a model with its grants, as responses show it."""
         return row.dump(await self.grants.list_grants("model", row.id))
 
     async def all_shown(self, rows: list[ModelRow]) -> list[Answer]:
+        """Return models with their grants, as responses show them."""
         grants = await self.grants.list_grants_by_resource("model", [row.id for row in rows])
         return [row.dump(grants[row.id]) for row in rows]

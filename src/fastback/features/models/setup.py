@@ -1,4 +1,4 @@
-"""Starts what the operations on workspace models share."""
+"""Build the services of workspace models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `Workspace`."""
+    """Add `WorkspaceModels`."""
     db = services.get(Database)
     settings = services.get(Settings)
     grants = services.get(Grants)
@@ -28,7 +28,7 @@ async def set_up(services: Services) -> None:
         db=db,
         config=services.get(Config),
         grants=grants,
-        files=services.get(FileAccess),
+        file_access=services.get(FileAccess),
         storage=services.get(Storage),
         bypass=bypass,
     )

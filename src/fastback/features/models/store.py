@@ -71,7 +71,7 @@ def _build_page_statements(
     """
     where = ["m.base_model_id IS NOT NULL"]
     if not sees_all:
-        where.append(f"(m.user_id = :user_id OR {granted('model', 'm.id')})")
+        where.append(f"(m.user_id = :user_id OR {build_grant_condition('model', 'm.id')})")
     if has_query:
         where.append(f"({_MATCHES_QUERY})")
     if has_tag:

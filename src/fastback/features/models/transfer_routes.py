@@ -1,4 +1,4 @@
-"""Carrying workspace models elsewhere and back: export, import, and a copy that replaces everything."""
+"""Routes that export and import workspace models, and that replace all of them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ router = Router("/api/v1/models")
 
 @router.get("/export")
 async def export(user: VerifiedUser, workspace: Workspace, ids: list[str] | None = None) -> list[Answer]:
+    """Return the workspace models that the user may export, with their background pictures embedded."""
     await workspace.permitted(user, "workspace.models_export")
-    rows = await store.of_kind(workspace.db, base=False)
+    rows = await store.list_workspace_models(workspace.db)
     if ids is not None:
         rows = [row for row in rows if row.id in ids]
     if not workspace.sees_all(user):
@@ -36,11 +37,11 @@ async def export(user: VerifiedUser, workspace: Workspace, ids: list[str] | None
         rows = [row for row in rows if row.user_id == user.id or row.id in writable]
     if ids is not None and {row.id for row in rows} != set(ids):
         raise Forbidden(messages.ACCESS_PROHIBITED)
-    return [await _with_background(one, workspace) for one in await workspace.all_shown(rows)]
+    return [await _with_background(model, workspace) for model in await workspace.all_shown(rows)]
 
 
 async def _with_background(shown: Answer, workspace: Workspace) -> Answer:
-    """The model with its background picture inside, instead of the address of a file it leaves behind."""
+    """Replace the URL of the background picture by the picture, as its file is not exported; return the model."""
     shown["background_image_data"] = None
     file_id = background_file(shown["meta"].get("background_image_url"))
     if file_id is None:
@@ -55,15 +56,24 @@ async def _with_background(shown: Answer, workspace: Workspace) -> Answer:
 
 
 def _form(data: Answer) -> ModelForm:
+    """Return the form of an imported model.
+
+    Raises:
+        BadRequest: it has problems; the message lists them.
+    """
     try:
         return read_model(data)
     except Invalid as error:
-        found = [f"{'.'.join(str(part) for part in one['loc'][1:])}: {one['msg']}" for one in error.detail]
-        raise BadRequest(f"Model {data.get('id')}: {'; '.join(found)}") from None
+        flaws = [f"{'.'.join(str(part) for part in flaw['loc'][1:])}: {flaw['msg']}" for flaw in error.detail]
+        raise BadRequest(f"Model {data.get('id')}: {'; '.join(flaws)}") from None
 
 
 def _picture(encoded: Any) -> tuple[bytes, str]:
-    """The background picture inside an exported model, and its media type. Raises: BadRequest."""
+    """Return the background picture embedded in an exported model, and its media type.
+
+    Raises:
+        BadRequest: it is not a valid data URL of a picture.
+    """
     head, _, payload = encoded.partition(",") if isinstance(encoded, str) else ("", "", "")
     try:
         content = base64.b64decode(payload, validate=True)
@@ -76,7 +86,7 @@ def _picture(encoded: Any) -> tuple[bytes, str]:
 
 
 class _Import:
-    """One import: what there is already is known before the first model is written."""
+    """An import. The existing models are read before the first imported model is written."""
 
     def __init__(
         self,
@@ -94,10 +104,10 @@ class _Import:
         self._writable = writable
 
     async def take(self, data: Answer) -> tuple[Draft, ModelRow | None, list[RequestedGrant]] | None:
-        """What to write for one model of the file; None for one that is passed over.
+        """Return what to write for an imported model: draft, existing row and grants. None skips the model.
 
         Raises:
-            HttpError: the import ends here.
+            HttpError: the model is invalid; the import stops.
         """
         model_id = data["id"]
         if data.get("base_model_id") == model_id:
@@ -105,7 +115,7 @@ class _Import:
         try:
             await self._workspace.references.check_knowledge(data.get("meta") or {}, self._user)
         except Forbidden:
-            log.warning("model %s was not imported: it refers to files of others", model_id)
+            log.warning("import of model %s skipped: it refers to files that the user may not read", model_id)
             return None
         row = self._existing.get(model_id)
         encoded = data.pop("background_image_data", None)
@@ -126,25 +136,27 @@ class _Import:
         return draft, row, grants
 
     async def _over(self, row: ModelRow, data: Answer) -> ModelForm | None:
+        """Return the form for a model that exists; None skips it."""
         if not self._user.is_admin:
             if row.user_id != self._user.id and row.id not in self._writable:
                 raise Unauthorized(messages.MODEL_ID_TAKEN)
             if row.base_model_id and not data.get("base_model_id", row.base_model_id):
-                log.warning("model %s was not imported: it would lose its base model", row.id)
+                log.warning("import of model %s skipped: it would lose its base model", row.id)
                 return None
-        old = {
+        defaults = {
             "name": row.name,
             "base_model_id": row.base_model_id,
             "is_active": row.is_active,
         }
         meta = {**row.full_meta(), **(data.get("meta") or {})}
-        return _form({**old, **data, "meta": meta, "params": data.get("params") or {}})
+        return _form({**defaults, **data, "meta": meta, "params": data.get("params") or {}})
 
     async def _anew(self, data: Answer) -> ModelForm | None:
+        """Return the form for a new model; None skips it."""
         form = _form({**data, "meta": data.get("meta") or {}, "params": data.get("params") or {}})
         if not self._user.is_admin:
             if not isinstance(form.base_model_id, str) or not form.base_model_id:
-                log.warning("model %s was not imported: it has no base model", form.id)
+                log.warning("import of model %s skipped: it has no base model", form.id)
                 return None
             await self._workspace.check_not_base(form.id)
         return form
@@ -157,22 +169,23 @@ def _named(data: Answer) -> bool:
 
 @router.post("/import")
 async def take_in(data: ImportForm, user: VerifiedUser, workspace: Workspace, uploads: UploadService) -> bool:
+    """Create or update the models of an export; entries without a valid id are skipped."""
     await workspace.permitted(user, "workspace.models_import")
-    found = [one for one in data.models if _named(one)]
-    existing = {row.id: row for row in await store.by_ids(workspace.db, [one["id"] for one in found])}
+    valid_models = [model for model in data.models if _named(model)]
+    existing = {row.id: row for row in await store.list_by_ids(workspace.db, [model["id"] for model in valid_models])}
     writable = await workspace.grants.filter_accessible_ids(user.id, "model", list(existing), "write")
-    importing = _Import(workspace=workspace, uploads=uploads, user=user, existing=existing, writable=writable)
-    for one in found:
-        taken = await importing.take(one)
-        if taken is not None:
-            draft, row, grants = taken
+    model_import = _Import(workspace=workspace, uploads=uploads, user=user, existing=existing, writable=writable)
+    for model in valid_models:
+        planned = await model_import.take(model)
+        if planned is not None:
+            draft, row, grants = planned
             await workspace.save(draft, user, row, grants=grants)
     return True
 
 
 @router.post("/sync")
 async def replace_all(data: Any, user: AdminUser, workspace: Workspace) -> list[Answer]:
-    """Write these models and delete all others, together or not at all."""
+    """Write these models and delete all others, in one transaction."""
     models = read_copy(data)
     existing = {row.id: row for row in await model_rows.all_rows(workspace.db)}
     drafts: list[tuple[Draft, ModelRow | None, list[RequestedGrant]]] = []
@@ -185,11 +198,11 @@ async def replace_all(data: Any, user: AdminUser, workspace: Workspace) -> list[
     written: dict[str, ModelRow] = {}
     async with workspace.db.transaction() as tx:
         for draft, row, grants in drafts:
-            # A model named twice is written twice, as two requests would.
+            # A model that occurs twice is written twice, as two requests would.
             current = written.get(draft.id, row)
             written[draft.id] = await workspace.write(tx, draft, user.id, current, grants=grants)
         for model_id in existing.keys() - written.keys():
-            await store.delete(tx, model_id)
+            await workspace.delete_model(tx, model_id)
     await workspace.changed()
-    shown = dict(zip(written, await workspace.all_shown([*written.values()]), strict=True))
-    return [shown[model.id] for model in models]
+    responses = dict(zip(written, await workspace.all_shown([*written.values()]), strict=True))
+    return [responses[model.id] for model in models]

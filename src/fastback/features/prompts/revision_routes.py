@@ -14,20 +14,20 @@ router = Router("/api/v1/prompts/id")
 
 
 @router.get("/{prompt_id}/history")
-async def list_revisions(prompt_id: str, user: VerifiedUser, owned: Ownership, page: int = 0) -> list[JsonObject]:
+async def list_revisions(prompt_id: str, user: VerifiedUser, ownership: Ownership, page: int = 0) -> list[JsonObject]:
     """Return a page of revisions; pages are counted from 0."""
-    await service.get_prompt(owned, prompt_id, user, "read")
-    return await prompt_revisions.full_page(owned.db, prompt_id, page + 1)
+    await service.get_prompt(ownership, prompt_id, user, "read")
+    return await prompt_revisions.full_page(ownership.db, prompt_id, page + 1)
 
 
 @router.get("/{prompt_id}/history/diff")
 async def compare_revisions(
-    prompt_id: str, from_id: str, to_id: str, user: VerifiedUser, owned: Ownership
+    prompt_id: str, from_id: str, to_id: str, user: VerifiedUser, ownership: Ownership
 ) -> JsonObject:
     """Return two revisions and a unified diff of their contents."""
-    await service.get_prompt(owned, prompt_id, user, "read")
-    before = await prompt_revisions.get(owned.db, prompt_id, from_id)
-    after = await prompt_revisions.get(owned.db, prompt_id, to_id)
+    await service.get_prompt(ownership, prompt_id, user, "read")
+    before = await prompt_revisions.get(ownership.db, prompt_id, from_id)
+    after = await prompt_revisions.get(ownership.db, prompt_id, to_id)
     if before is None or after is None:
         raise NotFound()
     old, new = (str(revision.snapshot.get("content", "")) for revision in (before, after))
@@ -44,19 +44,19 @@ async def compare_revisions(
 
 
 @router.get("/{prompt_id}/history/{history_id}")
-async def get_revision(prompt_id: str, history_id: str, user: VerifiedUser, owned: Ownership) -> JsonObject:
-    await service.get_prompt(owned, prompt_id, user, "read")
-    revision = await prompt_revisions.get(owned.db, prompt_id, history_id)
+async def get_revision(prompt_id: str, history_id: str, user: VerifiedUser, ownership: Ownership) -> JsonObject:
+    await service.get_prompt(ownership, prompt_id, user, "read")
+    revision = await prompt_revisions.get(ownership.db, prompt_id, history_id)
     if revision is None:
         raise NotFound()
     return prompt_revisions.held(revision)
 
 
 @router.delete("/{prompt_id}/history/{history_id}")
-async def delete_revision(prompt_id: str, history_id: str, user: VerifiedUser, owned: Ownership) -> bool:
+async def delete_revision(prompt_id: str, history_id: str, user: VerifiedUser, ownership: Ownership) -> bool:
     """Delete a revision that is not in production."""
-    await service.get_prompt(owned, prompt_id, user, "write")
-    async with owned.db.transaction() as tx:
+    await service.get_prompt(ownership, prompt_id, user, "write")
+    async with ownership.db.transaction() as tx:
         if await prompt_revisions.lock(tx, prompt_id) == history_id:
             raise BadRequest("Cannot delete the active production version")
         if not await prompt_revisions.remove(tx, prompt_id, history_id):
@@ -65,8 +65,8 @@ async def delete_revision(prompt_id: str, history_id: str, user: VerifiedUser, o
 
 
 @router.post("/{prompt_id}/update/version")
-async def restore_revision(prompt_id: str, data: RevisionForm, user: VerifiedUser, owned: Ownership) -> JsonObject:
+async def restore_revision(prompt_id: str, data: RevisionForm, user: VerifiedUser, ownership: Ownership) -> JsonObject:
     """Put a revision into production."""
-    row = await service.get_prompt(owned, prompt_id, user, "write")
-    await service.restore_revision(owned, row, data.version_id)
-    return await service.load_prompt(owned, prompt_id)
+    row = await service.get_prompt(ownership, prompt_id, user, "write")
+    await service.restore_revision(ownership, row, data.version_id)
+    return await service.load_prompt(ownership, prompt_id)
