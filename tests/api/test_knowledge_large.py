@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from conftest import Person, Reply, Server
-from fastback.features.knowledge.listing import FileLists
+from fastback.features.knowledge.file_list_store import FileLists
 from libraries import KNOWLEDGE, embedding, make, many_files
 
 COUNT = 10_000

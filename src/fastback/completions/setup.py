@@ -28,7 +28,7 @@ from fastback.features.chats.turn_events import ChatWatchers
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
 from fastback.features.folders.readable_entries import Readable
-from fastback.features.knowledge.external import Connections
+from fastback.features.knowledge.external_connections import Connections
 from fastback.features.memories.recall import Recall
 from fastback.features.memories.service import Memories
 from fastback.features.retrieval.access import CollectionAccess

@@ -9,7 +9,7 @@ import msgspec
 
 from fastback.completions.sources.items import Item, inner
 from fastback.completions.sources.passages import Source
-from fastback.features.knowledge.external import Connections
+from fastback.features.knowledge.external_connections import Connections
 from fastback.kit.http.errors import HttpError
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.external.results import Target

@@ -28,7 +28,7 @@ from fastback.config.keys.retrieval import (
 from fastback.features.files import media_types, store, text_files
 from fastback.features.files.chunks import FileChunks, build_chunk_metadata, get_collection_name
 from fastback.features.files.store import FileSummary, ProcessingStatus
-from fastback.features.knowledge import directories
+from fastback.features.knowledge import directory_store
 from fastback.features.knowledge import store as knowledge
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -225,7 +225,7 @@ class Processing:
             log.warning("file %s is not put into knowledge %s: its owner may not write there", file.id, knowledge_id)
             return
         directory: str | None = str(metadata.get("directory_id") or "") or None
-        if directory and await directories.get(self._db, knowledge_id, directory) is None:
+        if directory and await directory_store.get(self._db, knowledge_id, directory) is None:
             log.warning("knowledge %s has no directory %s", knowledge_id, directory)
             directory = None
         fresh = await store.find_file(self._db, file.id)

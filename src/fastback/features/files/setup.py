@@ -14,8 +14,8 @@ from fastback.features.chats.access import ChatAccess
 from fastback.features.files import routes
 from fastback.features.files.access import FileAccess
 from fastback.features.files.chunks import FileChunks
+from fastback.features.files.deletion import FileDeletion
 from fastback.features.files.processing import Processing
-from fastback.features.files.removal import FileDeletion
 from fastback.features.files.service import FileService
 from fastback.features.files.storage_config import create_storage
 from fastback.features.files.store import INDEXES

@@ -19,7 +19,8 @@ async def set_up(services: Services) -> None:
     services.add(
         Functions, Functions(db=db, plugins=services.get(Plugins), valves=services.get(Valves), bus=services.get(Bus))
     )
-    if services.get(Settings).safe_mode:
+    settings = services.get(Settings)
+    if settings.safe_mode:
         await switch_functions_off(db)
 
 

@@ -13,7 +13,8 @@ from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.permissions import Permissions, PermissionTree, merge_permissions
 from fastback.config import Config
 from fastback.config.keys.interface import UI_DEFAULT_MODELS
-from fastback.features.groups import defaults, members, store
+from fastback.features.groups import default_models as defaults
+from fastback.features.groups import members, store
 from fastback.features.groups.effective_access import AccessibleItems, list_effective_access
 from fastback.features.groups.schemas import GroupForm, Member, MemberPage, NamedItem, UserIds
 from fastback.features.groups.service import GroupService

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.knowledge import directories, service, store
+from fastback.features.knowledge import directory_store, service, store
 from fastback.features.knowledge.descriptions import Descriptions
 from fastback.features.knowledge.directory_routes import NO_TARGET
 from fastback.features.knowledge.membership import Contents
@@ -28,7 +28,7 @@ async def add(
     id: str, data: FileForm, request: Request, user: VerifiedUser, library: Library, contents: Contents
 ) -> Answer:
     row = await library.found(id, user, "write", service.PLAIN, ours=True)
-    await directories.require(library.db, id, [data.directory_id], NO_TARGET)
+    await directory_store.require(library.db, id, [data.directory_id], NO_TARGET)
     file = await contents.file(data.file_id)
     await contents.check_read(data.file_id)
     await contents.add(id, file, data, user, build_request_context(request, user))
@@ -55,7 +55,7 @@ async def add_many(
     id: str, data: list[FileForm], request: Request, user: VerifiedUser, library: Library, contents: Contents
 ) -> Answer:
     row = await library.found(id, user, "write", service.PLAIN, ours=True)
-    await directories.require(library.db, id, [form.directory_id for form in data], NO_TARGET)
+    await directory_store.require(library.db, id, [form.directory_id for form in data], NO_TARGET)
     await contents.add_many(id, data, user, build_request_context(request, user))
     return await library.with_files(row)
 

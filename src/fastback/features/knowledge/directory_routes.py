@@ -8,8 +8,8 @@ import msgspec
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
-from fastback.features.knowledge import directories, service, store
-from fastback.features.knowledge.directories import Directory
+from fastback.features.knowledge import directory_store, service, store
+from fastback.features.knowledge.directory_store import Directory
 from fastback.features.knowledge.schemas import STAYS, DirectoryChange, DirectoryForm, FileForm
 from fastback.features.knowledge.service import Answer, Library
 from fastback.kit.db import IntegrityError
@@ -26,9 +26,9 @@ _NOT_CHANGED = "Failed to update directory. This may be caused by a naming confl
 @router.post("/{id}/dirs/create")
 async def create(id: str, data: DirectoryForm, user: VerifiedUser, library: Library) -> Directory:
     await library.found(id, user, "write", service.STRICT, ours=True)
-    await directories.require(library.db, id, [data.parent_id], _NO_PARENT)
+    await directory_store.require(library.db, id, [data.parent_id], _NO_PARENT)
     try:
-        made = await directories.create(library.db, id, data.name, user.id, data.parent_id)
+        made = await directory_store.create(library.db, id, data.name, user.id, data.parent_id)
     except IntegrityError:
         raise BadRequest(_NOT_MADE) from None
     await _tell(library, "created", user, made)
@@ -42,7 +42,7 @@ async def update(id: str, dir_id: str, data: DirectoryChange, user: VerifiedUser
     moves = data.parent_id != STAYS
     parent_id = (data.parent_id or None) if moves else row.parent_id
     if moves:
-        await directories.require(library.db, id, [parent_id], _NO_PARENT)
+        await directory_store.require(library.db, id, [parent_id], _NO_PARENT)
     changed = msgspec.structs.replace(
         row,
         name=row.name if data.name is None else data.name,
@@ -52,9 +52,9 @@ async def update(id: str, dir_id: str, data: DirectoryChange, user: VerifiedUser
     if changed != row:
         try:
             async with library.db.transaction() as tx:
-                if moves and dir_id in await directories.upwards(tx, id, [parent_id]):
+                if moves and dir_id in await directory_store.upwards(tx, id, [parent_id]):
                     raise BadRequest(_NOT_CHANGED)
-                await directories.update(tx, changed)
+                await directory_store.update(tx, changed)
         except IntegrityError:
             raise BadRequest(_NOT_CHANGED) from None
     await _tell(library, "updated", user, changed)
@@ -66,14 +66,14 @@ async def move(id: str, data: FileForm, user: VerifiedUser, library: Library) ->
     await library.found(id, user, "write", service.STRICT, ours=True)
     if not await store.linked(library.db, id, [data.file_id]):
         raise NotFound()
-    await directories.require(library.db, id, [data.directory_id], NO_TARGET)
+    await directory_store.require(library.db, id, [data.directory_id], NO_TARGET)
     await store.move(library.db, id, data.file_id, data.directory_id)
     await library.tell("knowledge.file.moved", user, data.file_id, knowledge_id=id, directory_id=data.directory_id)
     return {"status": True}
 
 
 async def _one(library: Library, knowledge_id: str, directory_id: str) -> Directory:
-    row = await directories.get(library.db, knowledge_id, directory_id)
+    row = await directory_store.get(library.db, knowledge_id, directory_id)
     if row is None:
         raise NotFound(messages.NOT_FOUND)
     return row

@@ -6,8 +6,8 @@ import time
 
 from fastback.access.guards import AdminUser
 from fastback.access.identity import User
-from fastback.features.knowledge import external, store
-from fastback.features.knowledge.external import NO_NAME, Connection, Connections
+from fastback.features.knowledge import external_connections, store
+from fastback.features.knowledge.external_connections import NO_NAME, Connection, Connections
 from fastback.features.knowledge.schemas import ConnectionForm, ExternalKnowledgeForm
 from fastback.features.knowledge.service import Answer, Library
 from fastback.kit.http import BadRequest, Router
@@ -17,31 +17,31 @@ router = Router("/api/v1/knowledge/external")
 
 @router.get("/connections")
 async def page(user: AdminUser, connections: Connections) -> Answer:
-    items = [external.shown(one) for one in connections.all()]
+    items = [external_connections.shown(one) for one in connections.all()]
     return {"items": items, "total": len(items)}
 
 
 @router.post("/connections")
 async def create(data: ConnectionForm, user: AdminUser, connections: Connections, library: Library) -> Connection:
-    made = external.of_form(data, user.id)
+    made = external_connections.of_form(data, user.id)
     await connections.put(made)
     await _tell(library, "created", user, made)
-    return external.shown(made)
+    return external_connections.shown(made)
 
 
 @router.get("/connections/{id}")
 async def one(id: str, user: AdminUser, connections: Connections) -> Connection:
-    return external.shown(connections.get(id))
+    return external_connections.shown(connections.get(id))
 
 
 @router.patch("/connections/{id}")
 async def update(
     id: str, data: ConnectionForm, user: AdminUser, connections: Connections, library: Library
 ) -> Connection:
-    changed = external.changed(connections.get(id), data)
+    changed = external_connections.changed(connections.get(id), data)
     await connections.put(changed)
     await _tell(library, "updated", user, changed)
-    return external.shown(changed)
+    return external_connections.shown(changed)
 
 
 @router.delete("/connections/{id}")
@@ -81,6 +81,6 @@ async def create_knowledge(
     connection = connections.get(data.connection_id)
     if not data.name.strip():
         raise BadRequest(NO_NAME)
-    source = external.checked_source(data.source, connection.get("provider"))
-    meta = external.meta_of(connection, source)
+    source = external_connections.checked_source(data.source, connection.get("provider"))
+    meta = external_connections.meta_of(connection, source)
     return await library.create(user, data.name.strip(), data.description, data.access_grants, meta)

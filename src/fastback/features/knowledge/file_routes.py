@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.knowledge import directories, export, service
-from fastback.features.knowledge.listing import FileLists, PendingFile
+from fastback.features.knowledge import directory_store, export, service
+from fastback.features.knowledge.file_list_store import FileLists, PendingFile
 from fastback.features.knowledge.service import Answer, Library
 from fastback.kit.http import Router
 from fastback.kit.http.streaming_response import Stream
@@ -64,11 +64,11 @@ async def page(
         **params,
     )
     adders = await people(library.db, [row.added_by for row in rows])
-    above = await directories.upwards(library.db, id, {directory_id, *(row.directory_id for row in rows)})
+    above = await directory_store.upwards(library.db, id, {directory_id, *(row.directory_id for row in rows)})
     return {
         "items": [row.answer(adders.get(row.added_by), above) for row in rows],
-        "directories": await directories.level(library.db, id, directory_id),
-        "breadcrumbs": directories.line(above, directory_id),
+        "directories": await directory_store.level(library.db, id, directory_id),
+        "breadcrumbs": directory_store.line(above, directory_id),
         "total": total,
     }
 

@@ -8,7 +8,7 @@ from fastback.access.grants import build_grant_condition
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.knowledge import store
-from fastback.features.knowledge.listing import FileLists
+from fastback.features.knowledge.file_list_store import FileLists
 from fastback.features.knowledge.store import COLUMNS, Knowledge
 from fastback.kit.http import Router
 from fastback.records.listing import OWNER_LIKE, Catalog, Listing, listing, people

@@ -13,7 +13,7 @@ from fastback.access.identity import User
 from fastback.features.files import store as files
 from fastback.features.files.access import FileAccess
 from fastback.features.files.chunks import FileChunks
-from fastback.features.files.removal import FileDeletion
+from fastback.features.files.deletion import FileDeletion
 from fastback.features.files.store import FileSummary
 from fastback.features.knowledge import store
 from fastback.features.knowledge.schemas import FileForm

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.features.knowledge import service, store
-from fastback.features.knowledge.external import Connections
+from fastback.features.knowledge.external_connections import Connections
 from fastback.features.knowledge.schemas import AccessForm, KnowledgeForm
 from fastback.features.knowledge.service import KIND, Answer, Library
 from fastback.kit.http import Router, Unauthorized

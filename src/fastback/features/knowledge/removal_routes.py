@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
-from fastback.features.knowledge import directories, service, store
+from fastback.features.knowledge import directory_store, service, store
 from fastback.features.knowledge.membership import Contents
 from fastback.features.knowledge.schemas import Cleanup, FileForm
 from fastback.features.knowledge.service import Answer, Library
@@ -46,7 +46,7 @@ async def reset(
     async with library.db.transaction(long=True) as tx:
         await store.unlink_all(tx, id)
         if include_directories:
-            await directories.clear(tx, id)
+            await directory_store.clear(tx, id)
         await store.update(tx, id)
     await contents.drop(id)
     if not contents.keeps_files:
@@ -61,18 +61,18 @@ async def delete_directory(
 ) -> Answer:
     """Delete a directory and all below it; their files move up, or go with it."""
     await library.found(id, user, "write", service.STRICT, ours=True)
-    row = await directories.get(library.db, id, dir_id)
+    row = await directory_store.get(library.db, id, dir_id)
     if row is None:
         raise NotFound(messages.NOT_FOUND)
     gone: list[str] = []
     async with library.db.transaction(long=True) as tx:
-        below = await directories.below(tx, id, [dir_id])
+        below = await directory_store.below(tx, id, [dir_id])
         if move_files:
-            await directories.move_files(tx, below, row.parent_id)
+            await directory_store.move_files(tx, below, row.parent_id)
         else:
-            gone = await directories.files_in(tx, id, below)
+            gone = await directory_store.files_in(tx, id, below)
             await store.unlink(tx, id, gone)
-        await directories.delete(tx, below)
+        await directory_store.delete(tx, below)
     await contents.lost(id, gone, user)
     await library.tell("knowledge.directory.deleted", user, dir_id, knowledge_id=id, move_files=move_files)
     return {"status": True, "file_ids": gone}
@@ -86,11 +86,11 @@ async def clean_up(id: str, data: Cleanup, user: VerifiedUser, library: Library,
         there = await store.linked(tx, id, data.file_ids)
         gone = [file_id for file_id in data.file_ids if file_id in there]
         await store.unlink(tx, id, gone)
-        below = await directories.below(tx, id, data.dir_ids)
+        below = await directory_store.below(tx, id, data.dir_ids)
         # The files of a directory leave the knowledge with it; they themselves stay.
-        left = await directories.files_in(tx, id, below)
+        left = await directory_store.files_in(tx, id, below)
         await store.unlink(tx, id, left)
-        await directories.delete(tx, below)
+        await directory_store.delete(tx, below)
     await contents.take_out(id, left)
     await contents.lost(id, gone, user)
     return {"status": True}

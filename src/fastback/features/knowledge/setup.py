@@ -7,11 +7,11 @@ import aiohttp
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.files.chunks import FileChunks
-from fastback.features.files.removal import FileDeletion
+from fastback.features.files.deletion import FileDeletion
 from fastback.features.knowledge import routes
 from fastback.features.knowledge.descriptions import Descriptions
-from fastback.features.knowledge.external import Connections
-from fastback.features.knowledge.listing import INDEX, PENDING_INDEX, FileLists
+from fastback.features.knowledge.external_connections import Connections
+from fastback.features.knowledge.file_list_store import INDEX, PENDING_INDEX, FileLists
 from fastback.features.knowledge.membership import Contents
 from fastback.features.knowledge.service import Library
 from fastback.features.knowledge.sources import Sources

@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from fastback.access.guards import AdminUser
-from fastback.features.knowledge import external
-from fastback.features.knowledge.external import NO_CONNECTION, Connections
+from fastback.features.knowledge import external_connections
+from fastback.features.knowledge.external_connections import NO_CONNECTION, Connections
 from fastback.features.knowledge.schemas import ExternalSourceForm, RetrieveForm, SourceForm, SourceTestForm
 from fastback.features.knowledge.service import Answer
 from fastback.features.knowledge.sources import Sources
@@ -30,9 +30,9 @@ async def try_source(
     data: SourceTestForm, request: Request, user: AdminUser, connections: Connections, sources: Sources
 ) -> Answer:
     if data.connection_id:
-        connection = external.changed(connections.get(data.connection_id, NO_CONNECTION), data.connection)
+        connection = external_connections.changed(connections.get(data.connection_id, NO_CONNECTION), data.connection)
     else:
-        connection = external.of_form(data.connection, user.id, "external-test")
+        connection = external_connections.of_form(data.connection, user.id, "external-test")
     return await sources.tried(connection, data.source, data.query, data.count, build_request_context(request, user))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastback.access.identity import User
-from fastback.features.knowledge import external, store
-from fastback.features.knowledge.external import NO_CONNECTION, NO_NAME, Connection, Connections
+from fastback.features.knowledge import external_connections, store
+from fastback.features.knowledge.external_connections import NO_CONNECTION, NO_NAME, Connection, Connections
 from fastback.features.knowledge.schemas import ExternalSourceForm, SourceForm
 from fastback.features.knowledge.service import Answer, Library
 from fastback.kit.http import BadRequest, NotFound
@@ -34,7 +34,7 @@ class Sources:
         """
         if not query.strip():
             raise BadRequest("Test query is required.")
-        source = external.checked_source(form, connection.get("provider"))
+        source = external_connections.checked_source(form, connection.get("provider"))
         target = Target(connection, source["name"], source["config"], "external-test", str(connection.get("name")))
         try:
             found = await self._search.search(target, [query.strip()], count, ctx=ctx)
@@ -49,7 +49,7 @@ class Sources:
     async def create(self, data: ExternalSourceForm, user: User, ctx: RequestContext) -> Answer:
         """A new connection with its knowledge. Raises: BadRequest."""
         _check_name(data)
-        connection = external.of_form(data.connection, user.id)
+        connection = external_connections.of_form(data.connection, user.id)
         meta = await self._proved(connection, data, ctx)
         await self._connections.put(connection)
         try:
@@ -69,7 +69,7 @@ class Sources:
             raise NotFound()
         _check_name(data)
         before = self._connections.get(row.external.get("connection_id"), NO_CONNECTION)
-        connection = external.changed(before, data.connection)
+        connection = external_connections.changed(before, data.connection)
         meta = await self._proved(connection, data, ctx)
         if not await self._library.rename(knowledge_id, user, data.name.strip(), data.description, meta=meta):
             raise NotFound()
@@ -78,11 +78,11 @@ class Sources:
 
     async def _proved(self, connection: Connection, data: ExternalSourceForm, ctx: RequestContext) -> dict[str, Any]:
         """The meta of knowledge in a source in which the form's question finds something. Raises: BadRequest."""
-        source = external.checked_source(data.source, connection.get("provider"))
+        source = external_connections.checked_source(data.source, connection.get("provider"))
         found = await self.tried(connection, data.source, data.test_query, data.test_count, ctx)
         if not found["documents"]:
             raise BadRequest("Test query returned no results.")
-        return external.meta_of(connection, source)
+        return external_connections.meta_of(connection, source)
 
 
 def _check_name(data: ExternalSourceForm) -> None:

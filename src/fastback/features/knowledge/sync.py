@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.knowledge import directories
-from fastback.features.knowledge.directories import Directory
+from fastback.features.knowledge import directory_store
+from fastback.features.knowledge.directory_store import Directory
 from fastback.features.knowledge.schemas import ManifestEntry
 from fastback.kit.db import Database
 
@@ -69,7 +69,7 @@ def difference(
     pending: Sequence[HeldFile],
 ) -> Difference:
     """Compare. Ten thousand files take some hundredths of a second: call it beside the event loop."""
-    paths = directories.paths(known)
+    paths = directory_store.paths(known)
     by_path = {paths[one.id]: one.id for one in known}
     there = {(paths.get(one.directory_id or "", ""), one.filename): one for one in files}
     coming = {(paths.get(one.directory_id or "", ""), one.filename, one.checksum) for one in pending}

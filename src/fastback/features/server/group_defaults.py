@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
-from fastback.features.groups import defaults
+from fastback.features.groups import default_models
 from fastback.kit.db import Database
 from fastback.providers.registry import ModelRegistry
 
@@ -16,7 +16,7 @@ async def group_default_models(
     ids = await permissions.list_group_ids(user.id)
     if not ids:
         return None
-    chosen, _ = defaults.resolve_default_models(await defaults.list_group_models(db, ids))
+    chosen, _ = default_models.resolve_default_models(await default_models.list_group_models(db, ids))
     if not chosen:
         return None
     meta = {model.id: (model.entry.get("info") or {}).get("meta") or {} for model in await registry.visible(user)}

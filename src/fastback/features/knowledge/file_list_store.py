@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.knowledge.directories import Directory, path
+from fastback.features.knowledge.directory_store import Directory, path
 from fastback.kit.db import Database
 from fastback.kit.db.indexes import Index
 from fastback.records.listing import Person
