@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 
 import msgspec
-from python_multipart.multipart import parse_options_header
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from fastback.kit.http.errors import BadRequest
 
-#: Bytes of the headers of one part, and parts of a form, at most.
-_HEADERS, _PARTS = 16 * 1024, 1000
+#: Parts of a form, headers of a part, and bytes of a header, at most.
+_PARTS, _HEADERS, _HEADER = 1000, 16, 16 * 1024
 _BROKEN = "There was an error parsing the body"
+
+# A broken form is the client's mistake: it is told in the response, and is worth no line of the log.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 class Part(msgspec.Struct):
@@ -27,93 +32,122 @@ class Part(msgspec.Struct):
 Event = Part | bytes | None
 
 
+class _EndedByItsHeaders(Exception):
+    """A delimiter follows the headers of a part directly; holds what was read of the content, which is none."""
+
+
 class Reader:
-    """Takes a form apart, piece by piece. Raises: BadRequest, where it is none."""
+    """Take a form apart, piece by piece.
+
+    python-multipart parses. Two things that RFC 2046 allows and it does not know are settled here: text before the
+    first delimiter, and a part without content whose headers end in the line break of the next delimiter.
+    """
 
     def __init__(self, boundary: bytes) -> None:
-        self._delimiter = b"\r\n--" + boundary
-        self._held = b"\r\n"  # the first delimiter stands at the very beginning
-        self._state = self._preamble
+        self._boundary = boundary
+        self._delimiter = b"--" + boundary
+        self._preamble: bytes | None = b"\r\n"  # the first delimiter may stand at the very beginning
+        self._parser = self._make_parser()
+        self._events: list[Event] = []
         self._parts = 0
         self.ended = False
 
     def feed(self, data: bytes) -> Iterator[Event]:
-        """What can be said after this piece."""
-        self._held += data
-        while not self.ended:
-            found, more = self._state()
-            yield from found
-            if not more:
+        """Yield what this piece of the form completes.
+
+        Raises:
+            BadRequest: the form is broken, or has too many parts.
+        """
+        try:
+            self._parse(data)
+        finally:
+            events, self._events = self._events, []
+        yield from events
+
+    def _parse(self, data: bytes) -> None:
+        if self._preamble is not None:
+            self._preamble += data
+            start = self._preamble.find(b"\r\n" + self._delimiter)
+            if start < 0:
+                self._preamble = self._preamble[-len(self._delimiter) - 2 :]
                 return
+            data, self._preamble = self._preamble[start + 2 :], None
+        while data:
+            try:
+                self._parser.write(data)
+                return
+            except _EndedByItsHeaders as ended:
+                (content,) = ended.args
+                self._events.append(None)
+                self._parser = self._make_parser()
+                data = content
+            except MultipartParseError:
+                raise BadRequest(_BROKEN) from None
 
-    # Each state answers what it found, and whether it is worth asking on.
+    def _make_parser(self) -> MultipartParser:
+        """Return a parser that stands before a delimiter."""
+        return MultipartParser(
+            self._boundary,
+            {
+                "on_part_begin": self._begin_part,
+                "on_header_field": self._extend_header_name,
+                "on_header_value": self._extend_header_value,
+                "on_header_end": self._end_header,
+                "on_headers_finished": self._end_headers,
+                "on_part_data": self._take_content,
+                "on_part_end": self._end_part,
+                "on_end": self._end,
+            },
+            max_header_count=_HEADERS,
+            max_header_size=_HEADER,
+        )
 
-    def _preamble(self) -> tuple[list[Event], bool]:
-        place = self._held.find(self._delimiter)
-        if place < 0:
-            self._held = self._held[-len(self._delimiter) :]
-            return [], False
-        self._held = self._held[place + len(self._delimiter) :]
-        self._state = self._delimited
-        return [], True
+    def _begin_part(self) -> None:
+        self._headers: dict[bytes, bytes] = {}
+        self._name = self._value = b""
+        #: The first bytes of the content, until it is clear that they are no delimiter.
+        self._start: bytes | None = b""
 
-    def _delimited(self) -> tuple[list[Event], bool]:
-        """Behind a delimiter: two dashes end the form, a line break begins a part."""
-        if len(self._held) < 2:
-            return [], False
-        if self._held.startswith(b"--"):
-            self.ended = True
-            self._held = b""
-            return [], False
-        place = self._held.find(b"\r\n")
-        if place < 0:
-            if len(self._held) > 128:
-                raise BadRequest(_BROKEN)
-            return [], False
-        if self._held[:place].strip(b" \t"):
-            raise BadRequest(_BROKEN)
-        self._held = self._held[place + 2 :]
-        self._state = self._headers
-        return [], True
+    def _extend_header_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
 
-    def _headers(self) -> tuple[list[Event], bool]:
-        place = self._held.find(b"\r\n\r\n")
-        if place < 0 or place > _HEADERS:
-            if len(self._held) > _HEADERS:
-                raise BadRequest(_BROKEN)
-            return [], False
-        rest = self._held[place + 4 :]
-        if self._delimiter[2:].startswith(rest):
-            return [], False  # it may still become a delimiter
-        part = _part(self._held[:place])
-        # A part that is empty may end where its headers do.
-        self._held = b"\r\n" + rest if rest.startswith(self._delimiter[2:]) else rest
-        self._state = self._body
+    def _extend_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _end_header(self) -> None:
+        self._headers[self._name.lower()] = self._value.strip()
+        self._name = self._value = b""
+
+    def _end_headers(self) -> None:
+        part = _part(self._headers)
         self._parts += 1
         if self._parts > _PARTS:
             raise BadRequest(f"Too many fields. Maximum number of fields is {_PARTS}.")
-        return [part], True
+        self._events.append(part)
 
-    def _body(self) -> tuple[list[Event], bool]:
-        place = self._held.find(self._delimiter)
-        if place >= 0:
-            piece, self._held = self._held[:place], self._held[place + len(self._delimiter) :]
-            self._state = self._delimited
-            return ([piece, None] if piece else [None]), True
-        safe = len(self._held) - len(self._delimiter)
-        if safe <= 0:
-            return [], False
-        piece, self._held = self._held[:safe], self._held[safe:]
-        return [piece], False
+    def _take_content(self, data: bytes, start: int, end: int) -> None:
+        content = data[start:end]
+        if self._start is not None:
+            content = self._start + content
+            if content.startswith(self._delimiter):
+                # Only the form itself holds a delimiter, never the parser's own copy: what follows `end` is to be read.
+                raise _EndedByItsHeaders(content + data[end:])
+            if self._delimiter.startswith(content):
+                self._start = content
+                return
+            self._start = None
+        self._events.append(content)
+
+    def _end_part(self) -> None:
+        if self._start:
+            self._events.append(self._start)
+        self._events.append(None)
+
+    def _end(self) -> None:
+        self.ended = True
 
 
-def _part(head: bytes) -> Part:
-    headers: dict[bytes, bytes] = {}
-    for line in head.split(b"\r\n"):
-        name, colon, value = line.partition(b":")
-        if not colon:
-            raise BadRequest(_BROKEN)
-        headers[name.strip().lower()] = value.strip()
+def _part(headers: dict[bytes, bytes]) -> Part:
     _, options = parse_options_header(headers.get(b"content-disposition", b""))
     if b"name" not in options:
         raise BadRequest('The Content-Disposition header field "name" must be provided.')
