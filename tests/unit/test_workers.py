@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from fastback.kit.workers.errors import JobFailed, WorkerDied
+from fastback.kit.workers.command import CommandFailed, run_command
+from fastback.kit.workers.errors import AnswerTooLarge, JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
 
 _MODULE = """
@@ -31,6 +32,11 @@ def handle(job):
         case "crash": os._exit(7)
         case "eat": return len(bytearray(job["size"]))
         case "environment": return dict(os.environ)
+        case "leave":
+            import subprocess, sys
+            open("left", "w").close()
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+            return [os.getpid(), child.pid, os.getcwd(), os.listdir()]
 """
 
 
@@ -135,3 +141,34 @@ async def test_urgent_jobs_go_first_and_processes_share(pool: Callable[..., Work
 async def test_secrets_stay_here(pool: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEBUI_SECRET_KEY", "secret")
     assert "WEBUI_SECRET_KEY" not in await pool().ask({"do": "environment"})
+
+
+async def test_isolated_jobs_leave_nothing(pool: Callable[..., Workers]) -> None:
+    workers = pool(isolated=True)
+    pids: set[int] = set()
+    for _ in range(2):
+        pid, child, directory, files = await workers.ask({"do": "leave"})
+        assert files == ["left"] and directory != os.getcwd()
+        assert await _gone(pid) and await _gone(child)
+        pids.add(pid)
+    assert len(pids) == 2
+    await workers.close()
+    assert not Path(directory).exists()
+
+
+async def test_long_answers_are_not_read(pool: Callable[..., Workers]) -> None:
+    workers = pool(answer=1000)
+    with pytest.raises(AnswerTooLarge):
+        await workers.ask({"do": "bytes", "value": b"x", "times": 3000})
+    assert await workers.ask({"do": "add", "a": 1, "b": 1}) == 2
+
+
+async def test_commands() -> None:
+    assert "models" in await run_command("--help")
+    with pytest.raises(CommandFailed, match="no package holds the model 'some/model'"):
+        await run_command("models", "fetch", "some/model")
+    running = asyncio.create_task(run_command("serve", "--help"))
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running

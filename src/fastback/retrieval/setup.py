@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +12,7 @@ import aiohttp
 from fastback.config import Config
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
+from fastback.kit.workers.command import CommandFailed, run_command
 from fastback.retrieval.embedding import models
 from fastback.retrieval.embedding.cache import EmbeddingCache
 from fastback.retrieval.embedding.local import Local
@@ -77,23 +75,15 @@ async def _take_over(settings: Settings, store: SqliteStore) -> None:
         await files.close()
     log.info("taking over what Chroma keeps in %s", factory.directory(settings))
     chosen = {f"CHROMA_{name.upper()}": value for name, value in names.items()}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "fastback", "vectors", "move", "chroma", "sqlite", "--changed"),
-        env={**os.environ, **chosen, "DATA_DIR": str(settings.data_path), "CHROMA_HTTP_HOST": ""},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
     try:
-        found, said = await process.communicate()
-    except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
-        raise
-    if process.returncode:
-        log.error("what Chroma keeps cannot be taken over: %s", said.decode("utf-8", "replace").strip()[-500:])
+        report = await run_command(
+            *("vectors", "move", "chroma", "sqlite", "--changed"),
+            environment={**chosen, "DATA_DIR": str(settings.data_path), "CHROMA_HTTP_HOST": ""},
+        )
+    except CommandFailed as error:
+        log.error("what Chroma keeps cannot be taken over: %s", str(error)[-500:])
     else:
-        log.info("Chroma: %s", found.decode("utf-8", "replace").strip())
+        log.info("Chroma: %s", report)
 
 
 COMPONENT = Component(name="retrieval", setup=set_up)

@@ -2,55 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import sys
+from fastback.kit.workers.errors import JobFailed, JobTimeout, WorkerDied
+from fastback.kit.workers.pool import Limits, Workers
 
 #: How long the formatting may take (seconds).
 PATIENCE = 30
-_FAILED = 3
-_PROGRAM = f"""
-import sys
-import black
-code = sys.stdin.buffer.read().decode()
-try:
-    code = black.format_str(code, mode=black.Mode())
-except black.NothingChanged:
-    pass
-except Exception as error:
-    sys.stdout.buffer.write(str(error).encode())
-    sys.exit({_FAILED})
-sys.stdout.buffer.write(code.encode())
-"""
+_LIMITS = Limits(processes=2, seconds=PATIENCE, niceness=0, isolated=True)
 
 
 class Unformattable(ValueError):
     """The code cannot be read; the text says where and why."""
 
 
-async def formatted(code: str) -> str:
-    """Raises: Unformattable."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",  # nothing of the working directory
-        "-c",
-        _PROGRAM,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(PATIENCE):
-            output, _ = await process.communicate(code.encode(errors="replace"))
-    except TimeoutError:
-        raise Unformattable(f"Formatting took more than {PATIENCE} seconds") from None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode == _FAILED:
-        raise Unformattable(output.decode(errors="replace"))
-    if process.returncode != 0:
-        raise Unformattable("The code cannot be formatted")
-    return output.decode()
+class CodeFormatter:
+    """Format Python code, each piece in a fresh process."""
+
+    def __init__(self) -> None:
+        self.workers = Workers("fastback.features.code.black_worker", _LIMITS, name="formatting")
+
+    async def format(self, code: str) -> str:
+        """Return the code, formatted.
+
+        Raises:
+            Unformattable.
+        """
+        try:
+            formatted: str = await self.workers.ask(code.encode(errors="replace"))
+        except JobFailed as error:
+            raise Unformattable(str(error)) from None
+        except JobTimeout:
+            raise Unformattable(f"Formatting took more than {PATIENCE} seconds") from None
+        except WorkerDied:
+            raise Unformattable("The code cannot be formatted") from None
+        return formatted

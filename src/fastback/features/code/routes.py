@@ -10,7 +10,7 @@ from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
 from fastback.config.keys import code as code_keys
-from fastback.features.code.formatting import Unformattable, formatted
+from fastback.features.code.formatting import CodeFormatter, Unformattable
 from fastback.features.code.jupyter import Jupyter, Output
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Router
 
@@ -22,11 +22,11 @@ class Code(msgspec.Struct):
 
 
 @router.post("/format")
-async def format_code(data: Code, user: AdminUser) -> Code:
+async def format_code(data: Code, user: AdminUser, formatter: CodeFormatter) -> Code:
     if find_spec("black") is None:
         raise HttpError(501, "Formatting code needs Black: pip install black")
     try:
-        return Code(await formatted(data.code))
+        return Code(await formatter.format(data.code))
     except Unformattable as error:
         raise BadRequest(str(error)) from None
 

@@ -1,8 +1,18 @@
-"""List the routes of code for the composition root."""
+"""Build the services of code, and list its routes."""
 
 from __future__ import annotations
 
 from fastback.features.code import routes
-from fastback.kit.services import Component
+from fastback.features.code.formatting import CodeFormatter
+from fastback.kit.services import Component, Services
+from fastback.kit.tasks import Tasks
 
-COMPONENT = Component(name="code", routers=[routes.router])
+
+async def set_up(services: Services) -> None:
+    """Add `CodeFormatter`."""
+    formatter = CodeFormatter()
+    services.add(CodeFormatter, formatter)
+    services.get(Tasks).at_end(formatter.workers.close)
+
+
+COMPONENT = Component(name="code", routers=[routes.router], setup=set_up)

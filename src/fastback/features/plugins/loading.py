@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
-import sys
-import tempfile
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-import fastback
 from fastback.access.identity import User
+from fastback.kit.workers.errors import AnswerTooLarge, JobTimeout, WorkerDied
+from fastback.kit.workers.pool import Limits, Workers
 from fastback.settings import Settings
 
 Kind = Literal["tool", "function"]
 ValvesClass = Literal["Valves", "UserValves"]
 
-#: What a plugin may take to load: seconds, and bytes of address space (what libraries map counts too).
+#: What a plugin may take to load: seconds of computing, and bytes of address space (what libraries map counts too).
 SECONDS = 20
 MEMORY = 2 * 1024**3
-#: The longest answer about a plugin (bytes).
-LONGEST = 8 * 1024**2
-#: At most so many plugins are asked at once.
-AT_ONCE = 2
-#: What of the environment a plugin's process sees: nothing that is secret.
-_SEEN = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SYSTEMROOT")
+_LIMITS = Limits(processes=2, memory=MEMORY, answer=8 * 1024**2, niceness=0, isolated=True)
+#: What of the environment a plugin's process sees, besides what every worker does: nothing that is secret.
+_SEEN = ("SSL_CERT_FILE", "SYSTEMROOT")
 
 
 class PluginFailed(Exception):
@@ -59,7 +51,9 @@ class Plugins:
 
     def __init__(self, settings: Settings) -> None:
         self._enabled = {"tool": settings.enable_tools, "function": settings.enable_functions}
-        self._places = asyncio.Semaphore(AT_ONCE)
+        environment = {name: os.environ[name] for name in _SEEN if name in os.environ}
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        self.workers = Workers("fastback.features.plugins.worker", _LIMITS, name="plugins", environment=environment)
 
     async def describe(self, kind: Kind, plugin_id: str, content: str, valves: dict[str, Any]) -> Description:
         """What a plugin says of itself; `valves` are those stored for it, which its code must take.
@@ -104,62 +98,15 @@ class Plugins:
             name = kind.title() + "s"
             raise PluginFailed(f"{name} are disabled by ENABLE_PLUGINS or ENABLE_{name.upper()}")
         question = {"kind": kind, "id": plugin_id, "content": content, "seconds": SECONDS, "memory": MEMORY, **asked}
-        async with self._places:
-            with tempfile.TemporaryDirectory(prefix="plugin-", ignore_cleanup_errors=True) as folder:
-                said = await _said(msgspec.json.encode(question), folder)
+        job = msgspec.json.encode(question)
         try:
-            answer = msgspec.json.decode(said, type=_Answer)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            answer = msgspec.json.decode(await self.workers.ask(job, seconds=SECONDS + 5), type=_Answer)
+        except JobTimeout:
+            raise PluginFailed(f"The module did not load within {SECONDS} seconds") from None
+        except AnswerTooLarge:
+            raise PluginFailed("The module has too much to say of itself") from None
+        except (WorkerDied, msgspec.DecodeError, UnicodeDecodeError):
             raise PluginFailed("The module ended the process that loaded it") from None
         if answer.failed is not None:
             raise (ValvesMismatch if answer.valves else PluginFailed)(answer.failed)
         return bytes(answer.found)
-
-
-def _environment() -> dict[str, str]:
-    seen = {name: os.environ[name] for name in _SEEN if name in os.environ}
-    ours = str(Path(fastback.__file__).parents[1])
-    paths = [ours, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    return {**seen, "PYTHONPATH": os.pathsep.join(one for one in paths if one), "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-async def _said(question: bytes, folder: str) -> bytes:
-    """What a fresh process says to a question, at most `LONGEST` bytes.
-
-    Raises:
-        PluginFailed: it took too long.
-    """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "fastback.features.plugins.worker",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        cwd=folder,
-        env=_environment(),
-        start_new_session=True,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        async with asyncio.timeout(SECONDS + 5):
-            with suppress(BrokenPipeError, ConnectionResetError):
-                process.stdin.write(question)
-                await process.stdin.drain()
-                process.stdin.close()
-            parts: list[bytes] = []
-            size = 0
-            while part := await process.stdout.read(65536):
-                parts.append(part)
-                size += len(part)
-                if size > LONGEST:
-                    raise PluginFailed("The module has too much to say of itself")
-            await process.wait()
-            return b"".join(parts)
-    except TimeoutError:
-        raise PluginFailed(f"The module did not load within {SECONDS} seconds") from None
-    finally:
-        # The whole session: also what the plugin started.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()

@@ -7,12 +7,15 @@ from fastback.features.plugins.valves import Valves
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
+from fastback.kit.tasks import Tasks
 from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
     """Add the services of this component."""
-    services.add(Plugins, Plugins(services.get(Settings)))
+    plugin_loader = Plugins(services.get(Settings))
+    services.add(Plugins, plugin_loader)
+    services.get(Tasks).at_end(plugin_loader.workers.close)
     services.add(Valves, Valves(services.get(Database), services.get(Settings), services.get(Bus)))
 
 

@@ -1,7 +1,7 @@
-"""The other process: loads one plugin, answers one question about it, and ends.
+"""The worker's side of `loading`: load one plugin and answer one question about it.
 
-The question comes as JSON on standard input, the answer goes as JSON to standard output: `{"found": …}` or
-`{"failed": text, "valves": bool}`. What the plugin prints goes nowhere; what it leaves running ends with the process.
+Question and answer are JSON; an answer is `{"found": …}` or `{"failed": text, "valves": bool}`. The process does
+nothing else and ends then.
 """
 
 from __future__ import annotations
@@ -25,20 +25,15 @@ class ValvesMismatch(Exception):
     """The stored valves are none that this code would take."""
 
 
-def limit(seconds: int, memory: int) -> None:
-    """Let the system end this process after `seconds` of computing and refuse it more than `memory` bytes."""
+def _limit(seconds: int, memory: int) -> None:
+    """Let the system end this process after `seconds` of computing, and refuse it files of more than `memory` bytes."""
     try:
         import resource
     except ImportError:  # no such limits here; the parent's clock remains
         return
-    for kind, most in (
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, memory),
-    ):
+    for kind, limit in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_FSIZE, memory)):
         with suppress(ValueError, OSError):
-            resource.setrlimit(kind, (most, most))
+            resource.setrlimit(kind, (limit, limit))
 
 
 def load(kind: str, plugin_id: str, content: str) -> tuple[Any, str]:
@@ -132,22 +127,13 @@ def answered(question: Question) -> Any:
         raise ValvesMismatch(str(error)) from error
 
 
-def main() -> None:
-    question = json.loads(sys.stdin.buffer.read())
-    with os.fdopen(os.dup(1), "wb") as out:
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nowhere, stream)
-        limit(question["seconds"], question["memory"])
-        answer: dict[str, Any]
-        try:
-            answer = {"found": answered(question)}
-        except BaseException as error:  # also SystemExit: a plugin that wants to leave does not load
-            answer = {"failed": str(error) or type(error).__name__, "valves": isinstance(error, ValvesMismatch)}
-        out.write(json.dumps(answer, default=str).encode())
-    # Threads of the plugin and what it registered for the end are not waited for.
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    main()
+def handle(job: bytes) -> bytes:
+    """Return the answer to a question; both are JSON."""
+    question: Question = json.loads(job)
+    _limit(question["seconds"], question["memory"])
+    answer: dict[str, Any]
+    try:
+        answer = {"found": answered(question)}
+    except BaseException as error:  # also SystemExit: a plugin that wants to leave does not load
+        answer = {"failed": str(error) or type(error).__name__, "valves": isinstance(error, ValvesMismatch)}
+    return json.dumps(answer, default=str).encode()

@@ -11,3 +11,11 @@ class WorkerDied(Exception):
 
 class WorkerCrashed(WorkerDied):
     """A job whose process ended by itself: it ran out of memory, or met a fault in a library."""
+
+
+class JobTimeout(WorkerDied):
+    """A job that took longer than is allowed."""
+
+
+class AnswerTooLarge(WorkerDied):
+    """A job whose answer is longer than is allowed."""

@@ -2,7 +2,7 @@
 
 A process starts when a job finds none idle, ends when it was idle for a while, and is ended when a job takes too long,
 when its asker went away, or when it has done its share (what libraries leak goes with it). A job that kills its
-process harms nobody else.
+process harms nobody else. Where `Limits.isolated` is set, each job gets a fresh process that ends with it.
 """
 
 from __future__ import annotations
@@ -10,75 +10,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 from collections.abc import Coroutine, Mapping
-from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-import msgspec
-
+import fastback
 from fastback.kit.priority_semaphore import Gate
-from fastback.kit.workers.errors import JobFailed, WorkerCrashed, WorkerDied
-from fastback.kit.workers.frames import HEAD, decode, frame
+from fastback.kit.workers.errors import JobFailed, JobTimeout, WorkerCrashed, WorkerDied
+from fastback.kit.workers.frames import frame
+from fastback.kit.workers.process import Limits, WorkerProcess
+
+__all__ = ["Limits", "Workers"]
 
 log = logging.getLogger("fastback.workers")
 
 #: Variables of the server's environment that a worker may know: where things lie, never a secret.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """What the processes of a pool may take.
-
-    Attributes:
-        processes: how many run at the same time.
-        seconds: how long a job may take.
-        memory: bytes of addresses of one process; None where the code maps more than it uses.
-        idle: seconds after which an idle process ends.
-        jobs: how many jobs one process does before another takes over.
-        niceness: how far others go first, from 0 to 19.
-    """
-
-    processes: int = 1
-    seconds: float = 60.0
-    memory: int | None = None
-    idle: float = 30.0
-    jobs: int = 1000
-    niceness: int = 10
-
-
-class _Process:
-    """A running process with its pipes."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.jobs = 0
-        self.ending: asyncio.TimerHandle | None = None
-
-    async def ask(self, content: bytearray) -> Any:
-        stdin, stdout = self.process.stdin, self.process.stdout
-        assert stdin is not None and stdout is not None
-        stdin.write(content)
-        await stdin.drain()
-        (size,) = HEAD.unpack(await stdout.readexactly(HEAD.size))
-        self.jobs += 1
-        return decode(await stdout.readexactly(size))
-
-    def kill(self) -> None:
-        if self.ending is not None:
-            self.ending.cancel()
-        with suppress(ProcessLookupError):
-            self.process.kill()
-
-    async def end(self) -> None:
-        """Let it end by itself, as it does when its input ends."""
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        try:
-            await asyncio.wait_for(self.process.wait(), 2)
-        except TimeoutError:
-            self.kill()
-            await self.process.wait()
 
 
 class Workers:
@@ -89,8 +36,10 @@ class Workers:
         self._module = module
         self._limits = limits
         self._environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ} | dict(environment or {})
-        self._idle: list[_Process] = []
-        self._running: set[_Process] = set()
+        if limits.isolated:
+            self._environment["PYTHONPATH"] = _absolute_python_path()
+        self._idle: list[WorkerProcess] = []
+        self._running: set[WorkerProcess] = set()
         self._gate = Gate()
         self._endings: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -105,7 +54,7 @@ class Workers:
 
         Raises:
             JobFailed: it cannot be done, in words for whoever asked.
-            WorkerDied: it took its process with it.
+            JobTimeout, AnswerTooLarge, WorkerCrashed, WorkerDied: it took its process with it.
         """
         async with self._gate.place(self._limits.processes, urgent=urgent):
             answer = await self._answer(job, seconds or self._limits.seconds)
@@ -122,7 +71,7 @@ class Workers:
             answer = await asyncio.wait_for(worker.ask(frame(job)), seconds)
         except TimeoutError:
             self._drop(worker)
-            raise WorkerDied(f"it took longer than {seconds:g} seconds") from None
+            raise JobTimeout(f"it took longer than {seconds:g} seconds") from None
         except (asyncio.IncompleteReadError, ConnectionError):
             # It ends by itself: whoever kills it now may take its exit code from the one who waits for that.
             self._retire(worker)
@@ -134,7 +83,7 @@ class Workers:
         self._put_back(worker)
         return answer
 
-    async def _worker(self) -> _Process:
+    async def _worker(self) -> WorkerProcess:
         while self._idle:
             worker = self._idle.pop()
             if worker.ending is not None:
@@ -144,25 +93,15 @@ class Workers:
             self._running.discard(worker)
         if self._closed:
             raise WorkerDied("the server is stopping")
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "fastback.kit.workers.child",
-            self._module,
-            str(self._limits.memory or 0),
-            str(self._limits.niceness),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=self._environment,
-            limit=1 << 20,
-        )
-        worker = _Process(process)
+        worker = await WorkerProcess.start(self._module, self._limits, self._environment)
         self._running.add(worker)
-        log.debug("%s: process %d started", self.name, process.pid)
+        log.debug("%s: process %d started", self.name, worker.process.pid)
         return worker
 
-    def _put_back(self, worker: _Process) -> None:
+    def _put_back(self, worker: WorkerProcess) -> None:
+        if self._limits.isolated:
+            self._drop(worker)
+            return
         if worker.jobs >= self._limits.jobs or self._closed:
             self._retire(worker)
             return
@@ -170,12 +109,12 @@ class Workers:
         worker.ending = loop.call_later(self._limits.idle, self._idled, worker)
         self._idle.append(worker)
 
-    def _idled(self, worker: _Process) -> None:
+    def _idled(self, worker: WorkerProcess) -> None:
         if worker in self._idle:
             self._idle.remove(worker)
             self._retire(worker)
 
-    def _retire(self, worker: _Process) -> None:
+    def _retire(self, worker: WorkerProcess) -> None:
         self._running.discard(worker)
         self._await(worker.end())
 
@@ -185,10 +124,10 @@ class Workers:
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 
-    def _drop(self, worker: _Process) -> None:
+    def _drop(self, worker: WorkerProcess) -> None:
         self._running.discard(worker)
         worker.kill()
-        self._await(worker.process.wait())
+        self._await(worker.wait())
 
     async def close(self) -> None:
         """End every process, also those at work."""
@@ -201,6 +140,12 @@ class Workers:
                 self._drop(worker)
         if self._endings:
             await asyncio.wait(list(self._endings), timeout=5)
+
+
+def _absolute_python_path() -> str:
+    """Return a PYTHONPATH that finds what the server imports from any directory."""
+    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    return os.pathsep.join([str(Path(fastback.__file__).parents[1]), *map(os.path.abspath, entries)])
 
 
 def _why(code: int) -> str:

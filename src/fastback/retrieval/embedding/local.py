@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fastback.kit.workers.command import CommandFailed, run_command
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
 from fastback.providers.request_context import RequestContext
@@ -125,21 +124,13 @@ class Local:
         """Fetch a model, in a process: the server need not unpack archives."""
         log.info("fetching the embedding model %s", model)
         self._failed.pop(model, None)
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "fastback", "models", "fetch", model),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "FASTBACK_CACHE_DIR": str(self._cache)} if self._cache else None,
-        )
         try:
-            _, said = await process.communicate()
-        except asyncio.CancelledError:
-            process.kill()
-            await process.wait()
-            raise
-        if process.returncode:
-            lines = said.decode("utf-8", "replace").strip().splitlines() or ["it says nothing"]
+            await run_command(
+                *("models", "fetch", model),
+                environment={"FASTBACK_CACHE_DIR": str(self._cache)} if self._cache else None,
+            )
+        except CommandFailed as error:
+            lines = str(error).splitlines() or ["it says nothing"]
             why = f"The embedding model {model} cannot be fetched: {lines[-1].removeprefix('fastback: ')}"
             log.warning("%s", why)
             self._failed[model] = (asyncio.get_running_loop().time(), why)
