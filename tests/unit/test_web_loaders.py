@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import requests.adapters
 
+from fastback.kit.workers.pool import Workers
 from fastback.retrieval.interfaces import Document
-from fastback.retrieval.web import html, youtube
+from fastback.retrieval.web import html, youtube, youtube_worker
 from fastback.retrieval.web.loaders import LOADERS
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Environment, load_settings
@@ -119,6 +123,7 @@ WORDS = (
 def track(language: str, **more: Any) -> dict[str, Any]:
     return {
         "languageCode": language,
+        "name": {"runs": [{"text": language.upper()}]},
         "baseUrl": f"https://www.youtube.com/api/timedtext?lang={language}&fmt=srv3",
         **more,
     }
@@ -129,10 +134,36 @@ def player(*tracks: Any, **status: Any) -> dict[str, Any]:
     return {"playabilityStatus": status or {"status": "OK"}, **found}
 
 
+class Redirected(requests.adapters.HTTPAdapter):
+    """Leads to the services, whatever the address says."""
+
+    def __init__(self, services: Services) -> None:
+        self._url = services.url
+        super().__init__()
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+        parts = urlsplit(str(request.url))
+        request.headers["x-asked-host"] = parts.netloc
+        request.url = f"{self._url}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+        return super().send(request, **options)
+
+
+class InThisProcess:
+    """Does jobs as a worker does, with a client that leads to the services."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def ask(self, job: dict[str, Any]) -> str:
+        with youtube_worker.open_session(job["proxy"], job["verify"]) as session:
+            session.mount("https://", Redirected(self._services))
+            return await asyncio.to_thread(youtube_worker.read_transcript, session, job["video"], job["languages"])
+
+
 async def said(services: Services, *answers: Any, languages: tuple[str, ...] = ("en",)) -> Document:
     services.answers["www.youtube.com"] = list(answers)
-    client: Any = services
-    return await youtube.transcript(client, VIDEO, languages)
+    workers: Any = InThisProcess(services)
+    return await youtube.transcript(workers, VIDEO, languages)
 
 
 async def refused(services: Services, *answers: Any, languages: tuple[str, ...] = ("en",)) -> str:
@@ -149,7 +180,7 @@ async def test_what_is_said_in_a_video(services: Services) -> None:
 
 
 async def test_languages_in_their_order_and_people_before_machines(services: Services) -> None:
-    tracks = [track("fr", kind="asr"), track("fr", name="people"), track("en")]
+    tracks = [track("fr", kind="asr"), track("fr"), track("en")]
     tracks[1]["baseUrl"] += "&by=people"
     await said(services, PAGE, player(*tracks), WORDS, languages=("de", "fr"))
     assert services.seen[-1].query_string == "lang=fr&by=people"
@@ -182,6 +213,26 @@ async def test_why_there_are_no_subtitles(services: Services) -> None:
         assert await refused(services, PAGE, nonsense)
     entity = '<!DOCTYPE x [<!ENTITY a "aaaa">]><transcript><text>&a;</text></transcript>'
     assert (await refused(services, PAGE, player(track("en")), entity)).startswith("Could not retrieve")
+
+
+async def test_the_proxy_of_the_settings_is_used() -> None:
+    """In a worker process: the proxy is asked to connect to YouTube, and refuses."""
+    lines: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append(await reader.readline())
+        writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = proxy.sockets[0].getsockname()[1]
+    workers = Workers("fastback.retrieval.web.youtube_worker", youtube.LIMITS, name="videos")
+    with pytest.raises(youtube.TranscriptError, match="Could not retrieve a transcript for the YouTube video abcdefg"):
+        await youtube.transcript(workers, VIDEO, ["en"], proxy=f"http://127.0.0.1:{port}")
+    await workers.close()
+    proxy.close()
+    assert [line.split()[:2] for line in lines] == [[b"CONNECT", b"www.youtube.com:443"]]
 
 
 def test_addresses_of_videos() -> None:

@@ -16,14 +16,24 @@ def client_ssl(settings: Settings, *, tool_server: bool = False) -> bool | ssl.S
     Raises:
         SettingsError: a file of authorities that cannot be read.
     """
+    variable, choice = _setting(settings, tool_server)
+    return choice if isinstance(choice, bool) else _context(variable, choice)
+
+
+def client_authorities(settings: Settings) -> bool | str:
+    """Return whether certificates of other servers are checked, or the path of the authorities to check them with."""
+    return _setting(settings, tool_server=False)[1]
+
+
+def _setting(settings: Settings, tool_server: bool) -> tuple[str, bool | str]:
+    """Return the variable that decides, and what it says."""
     name = "aiohttp_client_session_tool_server_ssl" if tool_server else "aiohttp_client_session_ssl"
     choice: str = getattr(settings, name).strip()
     if choice.lower() == "false":
-        return False
+        return name.upper(), False
     if choice.lower() not in ("true", ""):
-        return _context(name.upper(), choice)
-    common = settings.aiohttp_client_ssl_cert_file.strip()
-    return _context("AIOHTTP_CLIENT_SSL_CERT_FILE", common) if common else True
+        return name.upper(), choice
+    return "AIOHTTP_CLIENT_SSL_CERT_FILE", settings.aiohttp_client_ssl_cert_file.strip() or True
 
 
 @lru_cache(maxsize=4)

@@ -31,6 +31,7 @@ from fastback.retrieval.web.fetching import FILE_SECONDS, Fetching, TooLarge, fi
 from fastback.retrieval.web.loaders import LOADERS
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Settings
+from fastback.settings.tls import client_authorities
 
 log = logging.getLogger("fastback.web")
 
@@ -60,6 +61,7 @@ class Pages:
         settings: Settings,
         workers: Workers,
         browsers: Workers,
+        videos: Workers,
         services: Services,
     ) -> None:
         """`client` asks services of the administrator's choice; strangers' addresses go by `fetching`."""
@@ -69,6 +71,7 @@ class Pages:
         self._settings = settings
         self._workers = workers
         self._browsers = browsers
+        self._videos = videos
         self._services = services
 
     # One address that somebody wants to have read
@@ -129,7 +132,8 @@ class Pages:
     async def _transcript(self, url: str) -> Document:
         languages = [str(one) for one in self._config.items(RAG_YOUTUBE_LOADER_LANGUAGE)]
         proxy = self._config.text(RAG_YOUTUBE_LOADER_PROXY_URL) or None
-        return await youtube.transcript(self._client, url, languages, proxy)
+        verify = client_authorities(self._settings)
+        return await youtube.transcript(self._videos, url, languages, proxy=proxy, verify=verify)
 
     # Several, that a search has found
 

@@ -11,6 +11,7 @@ from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.kit.web_guard import WebGuard
 from fastback.kit.workers.pool import Limits, Workers
+from fastback.retrieval.web import youtube
 from fastback.retrieval.web.fetching import Fetching
 from fastback.retrieval.web.pages import Pages
 from fastback.retrieval.web.search import WebSearch
@@ -23,6 +24,8 @@ _LIMITS = Limits(processes=2, seconds=10, memory=768 * 1024 * 1024, idle=20, job
 _BROWSERS = Limits(processes=1, seconds=60, memory=None, idle=5, jobs=20)
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 
+_AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
 
 async def set_up(services: Services) -> None:
     """Add `WebGuard`, `Pages` and `WebSearch`."""
@@ -34,6 +37,10 @@ async def set_up(services: Services) -> None:
     workers = Workers("fastback.retrieval.web.html", _LIMITS, name="pages")
     proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
     browsers = Workers("fastback.retrieval.web.browser", _BROWSERS, name="browser", environment=proxies)
+    authorities = {name: os.environ[name] for name in _AUTHORITIES if name in os.environ}
+    videos = Workers(
+        "fastback.retrieval.web.youtube_worker", youtube.LIMITS, name="videos", environment=proxies | authorities
+    )
     fetching = Fetching(guard, config, settings)
     services.add(WebGuard, guard)
     services.add(
@@ -45,12 +52,13 @@ async def set_up(services: Services) -> None:
             settings=settings,
             workers=workers,
             browsers=browsers,
+            videos=videos,
             services=services,
         ),
     )
     services.add(WebSearch, WebSearch(client, config, settings))
-    tasks.at_end(workers.close)
-    tasks.at_end(browsers.close)
+    for pool in (workers, browsers, videos):
+        tasks.at_end(pool.close)
 
 
 COMPONENT = Component(name="web", setup=set_up)
