@@ -3,6 +3,9 @@
 msgspec's decoder is what a request meets first; it stops at its first error and takes no "yes" for true. Where it
 refuses a body, the decoded JSON is walked here: values that pydantic's lax mode accepts are converted, everything else
 is reported. `check` returns plain dicts and lists, ready for msgspec.
+
+pydantic-core would do the same, but not for refused bodies alone: parameters of every query are read this way, and so
+are bodies that keep undeclared fields. It would be in every server: 4 MB, and an import of 24 ms.
 """
 
 from __future__ import annotations
