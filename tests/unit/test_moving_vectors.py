@@ -14,6 +14,7 @@ import pytest
 import stores
 from chroma_directory import ChromaDirectory
 from fastback.cli import main
+from fastback.retrieval import setup
 from fastback.retrieval.interfaces import Item, RetrievalError, Vector
 from fastback.retrieval.vectors import factory, migration
 from fastback.retrieval.vectors.chroma_files import ChromaFiles
@@ -220,6 +221,15 @@ async def test_one_chunk_of_another_model_is_enough(tmp_path: Path) -> None:
         await store.upsert("file-a", [item(1, "new", vector(1), **about), item(2, "old", vector(1))])
         assert (await migration.reindex(store, embedder, ["file-a"], _quiet)).collections == 1
         assert {one.metadata["embedding_config"] for one in await _all(store, "file-a")} == set(about.values())
+
+
+async def test_a_start_takes_over_what_chroma_keeps(tmp_path: Path) -> None:
+    ChromaDirectory(tmp_path / "vector_db").add("file-a", ITEMS[:3])
+    settings = _settings(DATA_DIR=str(tmp_path))
+    store = SqliteStore(factory.directory(settings))
+    await setup._take_over(settings, store)
+    assert await store.count("file-a") == 3
+    await store.close()
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
