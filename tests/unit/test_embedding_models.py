@@ -6,20 +6,26 @@ import hashlib
 import json
 import os
 import struct
+import sys
 import time
 import zipfile
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import embedding_models
+import onnx_models
 from fastback.kit.package_download import FetchError, Package
 from fastback.kit.workers.errors import JobFailed
 from fastback.kit.workers.pool import Limits
-from fastback.retrieval.embedding import models, safetensors, worker
-from fastback.retrieval.embedding.encoder import UnknownModel
+from fastback.retrieval.embedding import models, onnx_encoder, safetensors, worker
+from fastback.retrieval.embedding.encoder import Encoder, UnknownModel
 from fastback.retrieval.embedding.local import Local
+from fastback.retrieval.embedding.onnx_encoder import OnnxEncoder
 from fastback.retrieval.embedding.sentence_encoder import SentenceModel
 from fastback.retrieval.interfaces import RetrievalError
 
@@ -45,6 +51,87 @@ def test_the_vectors_of_the_model_that_is_used_by_default() -> None:
     if place is None:
         pytest.skip("the model is not fetched: `fastback models fetch`")
     _agree(SentenceModel(place)(embedding_models.TEXTS), "minilm")
+
+
+def test_the_vectors_of_onnxruntime(tmp_path: Path) -> None:
+    for needed in ("onnx", "onnxruntime"):
+        pytest.importorskip(needed)
+    embedding_models.make("bert-mean", tmp_path)
+    onnx_models.make(tmp_path)
+    (tmp_path / models.WEIGHTS).unlink()  # it is not read
+    _agree(SentenceModel(tmp_path)(embedding_models.TEXTS), "bert-mean")
+    assert models.state(tmp_path)
+
+
+class Session:
+    """Stands in for a session of onnxruntime: computes a small model with numpy."""
+
+    inputs = ("input_ids", "attention_mask", "token_type_ids")
+    rank = 3
+
+    def __init__(self, path: str, options: Any, providers: list[str]) -> None:
+        if Path(path).read_bytes() != b"graph":
+            raise RuntimeError("no graph")
+        directory = Path(path).parents[1]
+        config = json.loads((directory / "config.json").read_text())
+        self._encoder = Encoder(config, safetensors.load(directory / models.WEIGHTS))
+
+    def get_inputs(self) -> list[Any]:
+        return [SimpleNamespace(name=name) for name in self.inputs]
+
+    def get_outputs(self) -> list[Any]:
+        return [SimpleNamespace(name="last_hidden_state", shape=["batch", "length", 32][: self.rank])]
+
+    def run(self, outputs: list[str], tensors: dict[str, Any]) -> list[Any]:
+        assert outputs == ["last_hidden_state"] and set(tensors) == set(self.inputs)
+        assert all(tensor.dtype == np.int64 for tensor in tensors.values())
+        return [np.stack(self._encoder(tensors["input_ids"]))]
+
+
+@pytest.fixture
+def onnxruntime(monkeypatch: pytest.MonkeyPatch) -> type[Session]:
+    module = ModuleType("onnxruntime")
+    module.__spec__ = ModuleSpec("onnxruntime", None)
+    session = type("FreshSession", (Session,), {})
+    module.__dict__.update(SessionOptions=SimpleNamespace, InferenceSession=session)
+    monkeypatch.setitem(sys.modules, "onnxruntime", module)
+    return session
+
+
+@pytest.mark.parametrize("kind", ["bert-mean", "roberta"])
+def test_a_model_that_brings_a_graph(kind: str, tmp_path: Path, onnxruntime: type[Session]) -> None:
+    embedding_models.make(kind, tmp_path)
+    assert type(SentenceModel(tmp_path)._encoder) is Encoder
+    (tmp_path / models.ONNX).parent.mkdir()
+    (tmp_path / models.ONNX).write_bytes(b"graph")
+    model = SentenceModel(tmp_path)
+    assert type(model._encoder) is OnnxEncoder
+    _agree(model(embedding_models.TEXTS), kind)
+    onnxruntime.inputs = ("input_ids", "attention_mask")
+    _agree(SentenceModel(tmp_path)(embedding_models.TEXTS), kind)
+
+
+def test_graphs_that_are_none_and_other_ones(tmp_path: Path, onnxruntime: type[Session]) -> None:
+    embedding_models.make("bert-mean", tmp_path)
+    (tmp_path / models.ONNX).parent.mkdir()
+    (tmp_path / models.ONNX).write_bytes(b"noise")
+    with pytest.raises(JobFailed, match=r"cannot be read: model\.onnx: no graph"):
+        worker.handle({"model": str(tmp_path), "texts": ["a"], "prompt": None})
+    (tmp_path / models.ONNX).write_bytes(b"graph")
+    onnxruntime.rank = 2
+    with pytest.raises(UnknownModel, match="and gives last_hidden_state"):
+        SentenceModel(tmp_path)
+    onnxruntime.rank, onnxruntime.inputs = 3, ("pixels",)
+    with pytest.raises(UnknownModel, match="takes pixels"):
+        SentenceModel(tmp_path)
+
+
+def test_without_onnxruntime_a_graph_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_encoder, "find_spec", lambda name: None)
+    embedding_models.make("bert-mean", tmp_path)
+    (tmp_path / models.ONNX).parent.mkdir()
+    (tmp_path / models.ONNX).write_bytes(b"graph")
+    _agree(SentenceModel(tmp_path)(embedding_models.TEXTS), "bert-mean")
 
 
 def test_a_prompt_stands_before_the_text(tmp_path: Path) -> None:

