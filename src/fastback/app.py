@@ -26,7 +26,6 @@ from fastback.compatibility.operations import not_built
 from fastback.completions import setup as completions
 from fastback.completions.doors.websocket import PATH as CHAT_SOCKET
 from fastback.completions.doors.websocket import ChatSocket
-from fastback.completions.service import Completions
 from fastback.config import Config
 from fastback.features.analytics import setup as analytics
 from fastback.features.apps import setup as apps
@@ -304,6 +303,6 @@ def asgi(services: Services) -> Asgi:
     """Everything the server answers: HTTP, and the sockets."""
     realtime = services.get(Realtime)
     gateway = Gateway(_dressed(build(services), services), realtime.asgi, prefix=REALTIME_PATH)
-    gateway.add(CHAT_SOCKET, ChatSocket(services.get(IdentityResolver), services.get(Completions)))
+    gateway.add(CHAT_SOCKET, services.get(ChatSocket))
     gateway.add(TERMINAL_SOCKET, services.get(TerminalSocket))
     return gateway

@@ -8,7 +8,7 @@ from typing import Any
 
 from conftest import Person, Server
 from fastback.access.identity import User
-from fastback.completions.image_storage import KeptPictures
+from fastback.completions.answer_images import AnswerImages
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
 from fastback.kit.db import Database
@@ -77,7 +77,7 @@ async def open_models(ada: Person) -> None:
 async def test_pictures_inside_an_answer_become_files(server: Server, ada: Person, bob: Person) -> None:
     services = server.services
     db, access = services.get(Database), services.get(FileAccess)
-    keeper = KeptPictures(db, services.get(UploadService), access)
+    keeper = AnswerImages(db, services.get(UploadService), access)
     chat = (await bob.post("/api/v1/chats/new", {"chat": {"title": "t", "history": {"messages": {}}}})).ok()["id"]
     who = User(bob.id, "bob@example.com", "Bob", "user")
 
@@ -86,8 +86,8 @@ async def test_pictures_inside_an_answer_become_files(server: Server, ada: Perso
 
     small = "![dot](data:image/png;base64,AAAA)"
     same = answer(f"Look: {small}")
-    assert await keeper.kept(same, chat, "m", who) == same
-    (_, item) = await keeper.kept(answer(f"One ![a]({DATA}) and {small}."), chat, "m", who)
+    assert await keeper.store_images(same, chat, "m", who) == same
+    (_, item) = await keeper.store_images(answer(f"One ![a]({DATA}) and {small}."), chat, "m", who)
     text = item["content"][0]["text"]
     assert text.startswith("One ![a](/api/v1/files/") and text.endswith(f"/content) and {small}.")
     address = text[text.index("(") + 1 : text.index(")")]
@@ -95,10 +95,10 @@ async def test_pictures_inside_an_answer_become_files(server: Server, ada: Perso
     linked = await db.fetch_value("tests.linked", "SELECT message_id FROM chat_file WHERE chat_id = :id", id=chat)
     assert linked == "m"
     broken = answer(f"![a](data:image/png;base64,{'A' * 1001})")
-    assert await keeper.kept(broken, chat, "m", who) == broken
+    assert await keeper.store_images(broken, chat, "m", who) == broken
     many = answer("![" * 60_000 + "](data:image/")
     began = time.perf_counter()
-    assert await keeper.kept(many, chat, "m", who) == many
+    assert await keeper.store_images(many, chat, "m", who) == many
     assert time.perf_counter() - began < 1
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import Person, Server
 from fastback.access.activity import ActivityEvent, ActivityListeners
-from fastback.completions.answer import Answer
+from fastback.completions.answer_builder import AnswerBuilder
 from fastback.completions.reasoning_tags import TagSplitter
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -212,15 +212,15 @@ async def test_calls_of_tools_are_shown_and_kept(ada: Person) -> None:
 
 
 def test_a_long_call_costs_no_more_at_its_end() -> None:
-    answer, count = Answer(TagSplitter()), 60_000
+    answer, count = AnswerBuilder(TagSplitter()), 60_000
     piece = {"index": 0, "id": "c", "function": {"name": "write", "arguments": "word "}}
     payload = json.dumps({"choices": [{"delta": {"tool_calls": [piece]}}]}).encode()
     began = time.perf_counter()
     for _ in range(count):
         answer.feed(payload)
     assert time.perf_counter() - began < 2
-    (delta,) = [one["data"] for one in answer.take_frames() if one["data"]["type"].endswith("delta")]
-    assert delta["delta"] == answer.output()[0]["arguments"] == "word " * count
+    (delta,) = [one["data"] for one in answer.take_messages() if one["data"]["type"].endswith("delta")]
+    assert delta["delta"] == answer.build_output()[0]["arguments"] == "word " * count
 
 
 async def test_reasoning_is_told_apart(ada: Person) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from conftest import Person, Server
 from fastback.features.memories import recall
-from fastback.providers.client import Provider
+from fastback.providers.client import ModelClient
 from page import open_page
 from webpages import TEXT, Web, configured, searching, served
 
@@ -207,9 +207,9 @@ async def test_a_model_looks_back_after_so_many_questions(
         {"action": "remove", "id": kept["id"]},
     ]
     reviews: list[Any] = []
-    real = Provider.complete
+    real = ModelClient.complete
 
-    async def complete(self: Provider, model: Any, payload: Any, asking: Any) -> Any:
+    async def complete(self: ModelClient, model: Any, payload: Any, asking: Any) -> Any:
         if asking.task != "memory_review":
             return await real(self, model, payload, asking)
         reviews.append(payload)
@@ -217,7 +217,7 @@ async def test_a_model_looks_back_after_so_many_questions(
         content = f"Here you are: {json.dumps({'operations': operations})}"
         return {"choices": [{"message": {"content": content}}]}
 
-    monkeypatch.setattr(Provider, "complete", complete)
+    monkeypatch.setattr(ModelClient, "complete", complete)
     async with open_page(ada) as page:
         first = await page.ask("I like roses [[tokens 1]]", features={"memory": True})
         assert not reviews
@@ -243,10 +243,10 @@ async def test_nonsense_changes_no_memories(ada: Person, server: Server, monkeyp
     answers.append('{"operations": [{"action": "add", "content": "x"}, {"action": "remove", "id": "nothing"}]}')
     left = list(answers)
 
-    async def complete(self: Provider, model: Any, payload: Any, asking: Any) -> Any:
+    async def complete(self: ModelClient, model: Any, payload: Any, asking: Any) -> Any:
         return {"choices": [{"message": {"content": left.pop()}}]}
 
-    monkeypatch.setattr(Provider, "complete", complete)
+    monkeypatch.setattr(ModelClient, "complete", complete)
     for _ in answers:
         async with open_page(ada) as page:
             await page.ask("Hi [[tokens 1]]", features={"memory": True})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fastback.completions.tasks import prompts, requests
-from fastback.completions.tasks.templates import last_question, middle, plain, render
+from fastback.completions.tasks.templates import cut_middle, find_last_question, plain_text, render_prompt
 
 TALK = [
     {"role": "system", "content": "Be brief"},
@@ -64,44 +64,44 @@ class Config:
     ],
 )
 def test_variables(template: str, expected: str) -> None:
-    assert render(template, TALK, user_name="Ada", TYPE="search") == expected
+    assert render_prompt(template, TALK, user_name="Ada", TYPE="search") == expected
 
 
 def test_dates_are_todays() -> None:
     now = datetime.datetime.now()
-    assert render("{{CURRENT_DATE}}/{{CURRENT_WEEKDAY}}", []) == now.strftime("%Y-%m-%d/%A")
-    assert render("{{CURRENT_DATETIME}}", []).startswith(now.strftime("%Y-%m-%d "))
+    assert render_prompt("{{CURRENT_DATE}}/{{CURRENT_WEEKDAY}}", []) == now.strftime("%Y-%m-%d/%A")
+    assert render_prompt("{{CURRENT_DATETIME}}", []).startswith(now.strftime("%Y-%m-%d "))
 
 
 def test_what_people_write_is_no_template() -> None:
     talk = [{"role": "user", "content": "{{USER_NAME}} {{MESSAGES}} {{prompt}}"}]
-    assert render("{{MESSAGES}}", talk, user_name="Ada") == "USER: {{USER_NAME}} {{MESSAGES}} {{prompt}}"
-    assert render("{{prompt}} {{TYPE}}", [], prompt="{{TYPE}}", TYPE="{{prompt}}") == "{{TYPE}} {{prompt}}"
+    assert render_prompt("{{MESSAGES}}", talk, user_name="Ada") == "USER: {{USER_NAME}} {{MESSAGES}} {{prompt}}"
+    assert render_prompt("{{prompt}} {{TYPE}}", [], prompt="{{TYPE}}", TYPE="{{prompt}}") == "{{TYPE}} {{prompt}}"
 
 
 def test_text_of_messages() -> None:
-    assert plain({"content": "a <details open>x</details>![p](u) b"}) == "a  b"
+    assert plain_text({"content": "a <details open>x</details>![p](u) b"}) == "a  b"
     output = [
         {"type": "reasoning", "content": [{"text": "hm"}]},
         {"type": "message", "content": [{"text": "said"}, {"text": " so"}, {"refusal": "x"}]},
         {"type": "message", "content": [{"text": " "}]},
         {"type": "message", "content": None},
     ]
-    assert plain({"content": "", "output": output}) == "said so"
-    assert plain({}) == plain({"content": None, "output": "x"}) == ""
-    assert last_question([]) == last_question([{"role": "assistant", "content": "x"}]) == ""
+    assert plain_text({"content": "", "output": output}) == "said so"
+    assert plain_text({}) == plain_text({"content": None, "output": "x"}) == ""
+    assert find_last_question([]) == find_last_question([{"role": "assistant", "content": "x"}]) == ""
 
 
 def test_middle() -> None:
-    assert [middle("abcdef", most) for most in (6, 5, 4, 1)] == ["abcdef", "ab...def", "ab...ef", "...f"]
-    assert middle("abcdef", 5, longer_start=True) == "abc...ef"
+    assert [cut_middle("abcdef", most) for most in (6, 5, 4, 1)] == ["abcdef", "ab...def", "ab...ef", "...f"]
+    assert cut_middle("abcdef", 5, longer_start=True) == "abc...ef"
 
 
 @pytest.mark.parametrize("task", requests.TEMPLATES)
 def test_a_request_is_made_of_our_prompts(task: str) -> None:
     more = {"TYPE": "general", "responses": '"""one"""', "PREVIOUS_SUMMARY": "Bread was asked for."}
     parts = {"COMPACTED_MESSAGES": TALK, "RECENT_MESSAGES": TALK[-1:]}
-    payload = requests.build(task, Config(), TALK, "m", lists=parts, **more)
+    payload = requests.build_payload(task, Config(), TALK, "m", lists=parts, **more)
     assert (payload["model"], payload["stream"], len(payload["messages"])) == ("m", False, 1)
     content = payload["messages"][0]["content"]
     assert payload["messages"][0]["role"] == "user"
@@ -110,15 +110,17 @@ def test_a_request_is_made_of_our_prompts(task: str) -> None:
 
 def test_the_administrators_prompt_wins_unless_blank() -> None:
     config = Config(task__title__prompt_template="Title of {{prompt:start:4}}")
-    assert requests.build("title_generation", config, TALK, "m")["messages"][0]["content"] == "Title of How "
+    assert requests.build_payload("title_generation", config, TALK, "m")["messages"][0]["content"] == "Title of How "
     config = Config(task__title__prompt_template=" \n")
-    assert requests.template_of("title_generation", config) == prompts.TITLE
+    assert requests.find_template("title_generation", config) == prompts.TITLE
 
 
 def test_parameters_of_tasks() -> None:
-    assert requests.build("title_generation", Config(), TALK, "m")["max_tokens"] == 1000
-    assert requests.build("title_generation", Config(), TALK, "m", params={"max_tokens": 50})["max_tokens"] == 50
-    assert "max_tokens" not in requests.build("tags_generation", Config(), TALK, "m")
+    assert requests.build_payload("title_generation", Config(), TALK, "m")["max_tokens"] == 1000
+    assert (
+        requests.build_payload("title_generation", Config(), TALK, "m", params={"max_tokens": 50})["max_tokens"] == 50
+    )
+    assert "max_tokens" not in requests.build_payload("tags_generation", Config(), TALK, "m")
     given = {
         "temperature": "0.1",
         "top_p": None,
@@ -127,10 +129,10 @@ def test_parameters_of_tasks() -> None:
         "system": "x",
         "custom_params": {"a": "[1]"},
     }
-    payload = requests.build("title_generation", Config(task__model__params=given), TALK, "m")
+    payload = requests.build_payload("title_generation", Config(task__model__params=given), TALK, "m")
     assert payload["temperature"] == 0.1 and payload["a"] == [1] and payload["model"] == "m"
     assert not {"top_p", "stop", "system", "custom_params", "max_tokens"} & set(payload)
-    assert requests.build("emoji_generation", Config(task__model__params=given), TALK, "m")["max_tokens"] == 16
+    assert requests.build_payload("emoji_generation", Config(task__model__params=given), TALK, "m")["max_tokens"] == 16
 
 
 def test_the_model_that_does_tasks() -> None:
@@ -141,26 +143,26 @@ def test_the_model_that_does_tasks() -> None:
         "tiny": SimpleNamespace(entry={}),
     }
     config = Config(task__model__default="tiny", task__model__external="small")
-    assert requests.task_model(config, "cloud", known) == "small"
-    assert requests.task_model(config, "home", known) == "tiny"
+    assert requests.choose_task_model_id(config, "cloud", known) == "small"
+    assert requests.choose_task_model_id(config, "home", known) == "tiny"
     gone = Config(task__model__default="gone", task__model__external="gone")
-    assert requests.task_model(gone, "cloud", known) == "cloud"
-    assert requests.task_model(Config(), "home", known) == "home"
+    assert requests.choose_task_model_id(gone, "cloud", known) == "cloud"
+    assert requests.choose_task_model_id(Config(), "home", known) == "home"
 
 
 def test_titles() -> None:
-    assert requests.title_in('Sure! {"title": " 🍞 Bread "} Done.') == "🍞 Bread"
+    assert requests.parse_title('Sure! {"title": " 🍞 Bread "} Done.') == "🍞 Bread"
     for text in ("", "Bread", '{"title": ""}', '{"title": 3}', "{broken", "}{", "[1]"):
-        assert requests.title_in(text) is None
+        assert requests.parse_title(text) is None
 
 
 def test_tags() -> None:
-    assert requests.tags_in('```json\n{"tags": ["Food", "", 3, "Bread"]}\n```') == ["Food", "Bread"]
-    assert requests.tags_in('{"tags": "Food"}') == []
+    assert requests.parse_tags('```json\n{"tags": ["Food", "", 3, "Bread"]}\n```') == ["Food", "Bread"]
+    assert requests.parse_tags('{"tags": "Food"}') == []
 
 
 def test_follow_ups() -> None:
     several = '{"follow_ups": [" a ", "b", "a", "", "c", "d", "e", "f", "%s"]}' % ("x" * 401)
-    assert requests.follow_ups_in(several) == ["a", "b", "c", "d", "e"]
-    assert requests.follow_ups_in('{"follow_ups": ["a", 1]}') == []
-    assert requests.follow_ups_in("none") == []
+    assert requests.parse_follow_ups(several) == ["a", "b", "c", "d", "e"]
+    assert requests.parse_follow_ups('{"follow_ups": ["a", 1]}') == []
+    assert requests.parse_follow_ups("none") == []

@@ -1,4 +1,4 @@
-"""Compacting a chat: a model sums up what was said, and from then on the summary stands for it."""
+"""Compaction of a chat: a model summarizes older messages, and the summary stands for them from then on."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from fastback.access.identity import User
+from fastback.completions import chat_context_store
 from fastback.completions.tasks import requests
-from fastback.completions.tasks.templates import plain
+from fastback.completions.tasks.templates import plain_text
 from fastback.config import Config
 from fastback.config.keys.chat import CHAT_CONTEXT_COMPACTION_MODEL, CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE
 from fastback.features.chats.chat_ids import is_stored
@@ -18,26 +19,28 @@ from fastback.features.chats.document import Document, Message
 from fastback.features.chats.messages import store as message_store
 from fastback.features.chats.messages import turn_store
 from fastback.features.chats.messages.context_usage import ContextUsage, fills, since_summary
+from fastback.features.chats.messages.message_tree import walk_to_root
 from fastback.features.chats.store import ChatPage
 from fastback.features.prompts.prompt_variables import resolve_variables
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest, HttpError
-from fastback.providers import model_resolution
-from fastback.providers.client import Provider, ProviderFailed, content_of
+from fastback.providers.client import ModelClient
+from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import Model, ModelRegistry
 from fastback.providers.request_context import RequestContext
+from fastback.providers.upstream import ProviderRefusal, completion_text
 
 log = logging.getLogger("fastback.completions")
 
-Tell = Callable[[dict[str, Any]], Awaitable[None]]
+ShowProgress = Callable[[dict[str, Any]], Awaitable[None]]
 
 TASK = "context_compaction"
-#: Characters of a message, and of all, where a model summed up nothing.
-EXCERPT, EXCERPTS = 500, 4000
+#: Characters of one message, and of all, in the excerpts that stand for an empty summary.
+MAX_EXCERPT, MAX_EXCERPTS = 500, 4000
 
 
-class Compacted(msgspec.Struct, omit_defaults=True):
-    """What became of it: `reason` says why nothing did; the counts are of messages, and of characters."""
+class CompactionResult(msgspec.Struct, omit_defaults=True):
+    """What became of a compaction. `reason` says why nothing was done; the counts are of messages and of characters."""
 
     ok: bool
     compacted: bool
@@ -48,169 +51,185 @@ class Compacted(msgspec.Struct, omit_defaults=True):
 
 
 class Compactor:
-    """Compacts branches of chats."""
+    """Compact branches of chats: on request of the page, or in a turn whose conversation has become too long."""
 
     def __init__(
-        self, *, db: Database, config: Config, registry: ModelRegistry, provider: Provider, context: ContextUsage
+        self,
+        *,
+        db: Database,
+        config: Config,
+        registry: ModelRegistry,
+        resolver: ModelResolver,
+        client: ModelClient,
+        context_usage: ContextUsage,
     ) -> None:
         self._db = db
         self._config = config
         self._registry = registry
-        self._provider = provider
-        self._context = context
+        self._resolver = resolver
+        self._client = client
+        self._context_usage = context_usage
 
-    async def compact(self, chat: ChatPage, ctx: RequestContext, user: User, model_id: str | None) -> dict[str, Any]:
+    async def compact_chat(
+        self, chat: ChatPage, ctx: RequestContext, user: User, model_id: str | None
+    ) -> dict[str, Any]:
         """Compact the branch at which a chat opens, all but its last message.
 
         Raises:
-            BadRequest: no model is named, nor used in the chat; or there is none that could do it.
-            HttpError: the user may not use it.
+            BadRequest: no model is named, nor used in the chat; or no model is available.
+            HttpError: the user may not use the model.
         """
         document = Document(bytes(chat.chat))
         document.repair()
-        current_id = chat.current_message_id or document.opens_at
-        branch = await self._branch(chat, document, current_id)
-        model_id = model_id or next((one["model"] for one in reversed(branch) if one.get("model")), None)
+        last_id = chat.current_message_id or document.opens_at
+        branch = await self._load_branch(chat, document, last_id)
+        model_id = model_id or next((message["model"] for message in reversed(branch) if message.get("model")), None)
         model_id = model_id or next(iter(document.field("models") or []), None)
         if not model_id:
             raise BadRequest("No model found for context compaction.")
-        result = await self._compacted(chat.id, current_id, branch, model_id, ctx, user)
-        answer = {key: value for key, value in msgspec.structs.asdict(result).items() if value is not None}
-        return {**answer, "context_usage": await self._usage(chat.id)}
+        result = await self._compact_branch(chat.id, last_id, branch, model_id, ctx, user)
+        fields = {key: value for key, value in msgspec.structs.asdict(result).items() if value is not None}
+        return {**fields, "context_usage": await self._measure_usage(chat.id)}
 
-    async def for_turn(
+    async def compact_for_turn(
         self,
         messages: list[Message],
-        system: str,
+        *,
+        system_prompt: str,
         params: dict[str, Any],
         model_id: str,
         ctx: RequestContext,
-        tell: Tell,
+        show_progress: ShowProgress,
     ) -> tuple[list[Message], str | None]:
-        """A conversation as a model is to be shown it: since it was compacted last, and the summary of what was before.
+        """Return the messages since the last compaction, and the summary of those before.
 
-        One that is too long by the `params` of its chat is compacted now; `tell` hears how far that is. Where no model
-        can sum it up, it stays whole. `system` is what the model is told besides.
+        A conversation that is too long by the `params` of its chat is compacted now. Where no model can summarize it,
+        it stays whole. `system_prompt` counts as part of the conversation.
         """
-        if not self._context.enabled:
+        if not self._context_usage.enabled:
             return messages, None
-        recent, previous = since_summary(messages)
-        if not fills(recent, [system, previous or ""], self._context.threshold(params)):
-            return recent, previous
-        place = _boundary(recent, self._retained())
-        if place == 0:
-            return recent, previous
-        dropped, kept = recent[:place], recent[place:]
-        await tell({"action": TASK, "description": "Compacting context", "done": False})
+        recent, previous_summary = since_summary(messages)
+        if not fills(recent, [system_prompt, previous_summary or ""], self._context_usage.threshold(params)):
+            return recent, previous_summary
+        boundary = _find_boundary(recent, self._retained_percent())
+        if boundary == 0:
+            return recent, previous_summary
+        older, newer = recent[:boundary], recent[boundary:]
+        await show_progress({"action": TASK, "description": "Compacting context", "done": False})
         try:
-            about = msgspec.structs.replace(ctx, task=TASK, continues=False)
-            summary = await self._summary(dropped, kept, previous, model_id, about, ctx.asker)
+            task_ctx = msgspec.structs.replace(ctx, task=TASK, continues=False)
+            summary = await self._summarize(older, newer, previous_summary, model_id, task_ctx, ctx.asker)
         except HttpError as error:
-            log.warning("chat %s stays as long as it is: %s", ctx.chat_id, error)
-            await tell({"action": TASK, "description": "Context compaction failed", "done": True, "error": True})
+            log.warning("compacting chat %s failed, the model gets all of it: %s", ctx.chat_id, error)
+            failure = {"action": TASK, "description": "Context compaction failed", "done": True, "error": True}
+            await show_progress(failure)
             return messages, None
-        checkpoint = kept[0].get("id")
-        if checkpoint and is_stored(ctx.chat_id):
-            await turn_store.save_message(self._db, ctx.chat_id, checkpoint, {"contextSummary": summary}, touch=False)
-        told = {"description": "Context compacted", "checkpoint_message_id": checkpoint, "context_summary": summary}
-        await tell({"action": TASK, **told, "done": True})
-        return kept, summary
+        checkpoint_id = newer[0].get("id")
+        if checkpoint_id and is_stored(ctx.chat_id):
+            patch = {"contextSummary": summary}
+            await turn_store.save_message(self._db, ctx.chat_id, checkpoint_id, patch, touch=False)
+        done = {
+            "description": "Context compacted",
+            "checkpoint_message_id": checkpoint_id,
+            "context_summary": summary,
+        }
+        await show_progress({"action": TASK, **done, "done": True})
+        return newer, summary
 
-    def _retained(self) -> int:
-        """Percent of a conversation that stay when it is compacted."""
-        found = self._config.number(CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE)
-        return min(50, max(10, 40 if found is None else int(found)))
+    def _retained_percent(self) -> int:
+        """Return the percentage of a conversation's messages that stay when it is compacted: 10 to 50."""
+        percent = self._config.number(CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE)
+        return min(50, max(10, 40 if percent is None else int(percent)))
 
-    async def _usage(self, chat_id: str) -> dict[str, Any] | None:
-        if not self._context.enabled:
+    async def _measure_usage(self, chat_id: str) -> dict[str, Any] | None:
+        if not self._context_usage.enabled:
             return None
-        text = "SELECT chat FROM chat WHERE id = :id"
-        content = await self._db.fetch_value("compaction.document", text, id=chat_id)
-        return None if content is None else self._context.of(Document(content.encode()), None)
+        document = await chat_context_store.find_chat_document(self._db, chat_id)
+        return None if document is None else self._context_usage.of(Document(document.encode()), None)
 
-    async def _branch(self, chat: ChatPage, document: Document, current_id: str | None) -> list[Message]:
-        known = await message_store.of_chat(self._db, chat.id) or document.all_messages()
-        found: list[Message] = []
-        seen: set[Any] = set()
-        current: Any = current_id
-        while current in known and current not in seen:
-            seen.add(current)
-            found.append(known[current])
-            current = known[current].get("parentId")
-        return found[::-1]
+    async def _load_branch(self, chat: ChatPage, document: Document, last_id: str | None) -> list[Message]:
+        messages = await message_store.of_chat(self._db, chat.id) or document.all_messages()
+        return list(walk_to_root(last_id, messages.get))[::-1]
 
-    async def _compacted(
+    async def _compact_branch(
         self,
         chat_id: str,
-        current_id: str | None,
+        last_id: str | None,
         branch: list[Message],
         model_id: str,
         ctx: RequestContext,
         user: User,
-    ) -> Compacted:
-        if not self._context.enabled:
-            return Compacted(True, False, "disabled")
-        if not current_id:
-            return Compacted(True, False, "empty")
-        branch, previous = since_summary(branch)
-        dropped, kept = branch[:-1], branch[-1:]
-        if not dropped or not kept:
-            return Compacted(True, False, "too_short")
-        summary = await self._summary(dropped, kept, previous, model_id, ctx, user)
-        await turn_store.save_message(self._db, chat_id, current_id, {"contextSummary": summary}, touch=False)
-        return Compacted(True, True, None, len(dropped), len(kept), len(summary))
+    ) -> CompactionResult:
+        if not self._context_usage.enabled:
+            return CompactionResult(True, False, "disabled")
+        if not last_id:
+            return CompactionResult(True, False, "empty")
+        branch, previous_summary = since_summary(branch)
+        older, newer = branch[:-1], branch[-1:]
+        if not older or not newer:
+            return CompactionResult(True, False, "too_short")
+        summary = await self._summarize(older, newer, previous_summary, model_id, ctx, user)
+        await turn_store.save_message(self._db, chat_id, last_id, {"contextSummary": summary}, touch=False)
+        return CompactionResult(True, True, None, len(older), len(newer), len(summary))
 
-    async def _model(self, model_id: str, user: User) -> tuple[Model, Model]:
-        """The model that is asked, and the one behind it that has a connection."""
-        known = await self._registry.all()
-        chosen = self._config.text(CHAT_CONTEXT_COMPACTION_MODEL)
-        model = known.get(chosen) or known.get(model_id)
+    async def _choose_model(self, model_id: str, user: User) -> tuple[Model, Model]:
+        """Return the model that summarizes, the administrator's choice or the chat's, and the one its server knows.
+
+        Raises:
+            BadRequest: neither exists, or no server has it.
+            HttpError: the user may not use it.
+        """
+        models = await self._registry.all()
+        model = models.get(self._config.text(CHAT_CONTEXT_COMPACTION_MODEL)) or models.get(model_id)
         if model is None:
             raise BadRequest("No available model for context compaction")
         await self._registry.check_access(user, model)
-        target = await model_resolution.at_server(
-            self._registry, await model_resolution.of_arena(self._registry, model, user)
-        )
-        if target is None:
+        answering = await self._resolver.choose_from_arena(model, user)
+        server_model = await self._resolver.find_server_model(answering)
+        if server_model is None:
             raise BadRequest("No available model for context compaction")
-        return model, target
+        return model, server_model
 
-    async def _summary(
+    async def _summarize(
         self,
-        dropped: list[Message],
-        kept: list[Message],
-        previous: str | None,
+        older: list[Message],
+        newer: list[Message],
+        previous_summary: str | None,
         model_id: str,
         ctx: RequestContext,
         user: User,
     ) -> str:
-        """The summary by a model; the beginnings of the messages where it says nothing."""
-        model, target = await self._model(model_id, user)
-        payload = requests.build(
+        """Return a model's summary of the older messages; excerpts of them where the model's answer is empty."""
+        model, server_model = await self._choose_model(model_id, user)
+        payload = requests.build_payload(
             TASK,
             self._config,
-            [*dropped, *kept],
+            [*older, *newer],
             model.id,
             user_name=user.name,
-            template=await resolve_variables(self._db, requests.template_of(TASK, self._config), user),
-            params=(model.entry.get("info") or {}).get("params") or {},
-            lists={"COMPACTED_MESSAGES": dropped, "RECENT_MESSAGES": kept},
-            PREVIOUS_SUMMARY=previous or "",
+            template=await resolve_variables(self._db, requests.find_template(TASK, self._config), user),
+            params=model.entry_info.get("params") or {},
+            lists={"COMPACTED_MESSAGES": older, "RECENT_MESSAGES": newer},
+            PREVIOUS_SUMMARY=previous_summary or "",
         )
         try:
-            summary = content_of(await self._provider.complete(target, payload, ctx)).strip()
-        except ProviderFailed as error:
-            raise BadRequest(error.detail()) from None
+            summary = completion_text(await self._client.complete(server_model, payload, ctx)).strip()
+        except ProviderRefusal as refusal:
+            raise BadRequest(refusal.detail()) from None
         if summary:
             return summary
-        parts = [previous] if previous else []
-        parts += [f"- {one.get('role', 'unknown')}: {plain(one)[:EXCERPT]}" for one in dropped if plain(one)]
-        return "\n".join(parts)[:EXCERPTS]
+        excerpts = [previous_summary] if previous_summary else []
+        excerpts += [
+            f"- {message.get('role', 'unknown')}: {text[:MAX_EXCERPT]}"
+            for message in older
+            if (text := plain_text(message))
+        ]
+        return "\n".join(excerpts)[:MAX_EXCERPTS]
 
 
-def _boundary(messages: list[Message], percent: int) -> int:
-    """The question at which what stays begins, so that about so much of the messages does; 0 where there is none."""
-    kept = max(2, len(messages) * percent // 100)
-    questions = [place for place, one in enumerate(messages) if one.get("role") == "user"][1:]
-    latest = max(1, len(messages) - kept, min(questions, default=0))
-    return max((place for place in questions if place <= latest), default=0)
+def _find_boundary(messages: list[Message], percent: int) -> int:
+    """Return the index of the question from which on about `percent` of the messages stay; 0 where there is none."""
+    retained = max(2, len(messages) * percent // 100)
+    questions = [index for index, message in enumerate(messages) if message.get("role") == "user"][1:]
+    latest = max(1, len(messages) - retained, min(questions, default=0))
+    return max((index for index in questions if index <= latest), default=0)

@@ -1,4 +1,4 @@
-"""What a request for a chat completion asks, read from its JSON body."""
+"""The request for a chat completion, parsed from its JSON body."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from fastback.kit.http.errors import BadRequest
 
 
 class AnswerPlace(msgspec.Struct):
-    """Where one model's answer goes."""
+    """The place of one model's answer. `model_index` tells apart answers of one model to one question."""
 
     model_id: str
     message_id: str | None
     model_index: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the place as the page sends it."""
         return {"model_id": self.model_id, "message_id": self.message_id, "modelIdx": self.model_index}
 
 
 class TurnRequest(msgspec.Struct):
-    """A request, its fields named; `body` is what is left for the provider."""
+    """A request with its fields named. `body` is the whole body, from which the server's payload is built."""
 
     body: dict[str, Any]
     model_id: str
@@ -44,69 +45,83 @@ class TurnRequest(msgspec.Struct):
     @property
     def features(self) -> dict[str, Any]:
         """What the page has switched on for the question: `memory`, `web_search`, …"""
-        return _dict(self.body.get("features"))
+        return _to_dict(self.body.get("features"))
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        found = self.body.get("messages")
-        return found if isinstance(found, list) else []
+        """The messages of the body."""
+        messages = self.body.get("messages")
+        return messages if isinstance(messages, list) else []
 
 
-def _text(value: Any) -> str | None:
-    """Raises: BadRequest, for a NUL, which no database takes."""
+def _to_text(value: Any) -> str | None:
+    """Return a text that is not empty, or None.
+
+    Raises:
+        BadRequest: it holds NUL, which PostgreSQL does not take.
+    """
     if isinstance(value, str) and "\x00" in value:
         raise BadRequest("Ids must not hold NUL.")
     return value if isinstance(value, str) and value else None
 
 
-def _question(value: Any) -> dict[str, Any]:
-    """Raises: BadRequest, for ids that are no texts."""
-    found = _dict(value)
-    for name in ("id", "parentId"):
-        if found.get(name) is not None and not isinstance(found[name], str):
-            raise BadRequest(f"user_message.{name} must be a text.")
-        _text(found.get(name))
-    return found
-
-
-def _dict(value: Any) -> dict[str, Any]:
+def _to_dict(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def _places(body: dict[str, Any], model_id: str) -> list[AnswerPlace]:
-    given = body.get("message_ids")
-    if isinstance(given, dict):
-        given = [{"model_id": key, "message_id": value} for key, value in given.items()]
-    if not isinstance(given, list) or not given:
-        return [AnswerPlace(model_id, _text(body.get("id")))]
-    found: list[AnswerPlace] = []
-    for one in given:
-        if not isinstance(one, dict) or not isinstance(one.get("model_id"), str):
-            raise BadRequest("message_ids must name a model and a message each.")
-        index = one.get("modelIdx")
-        place = AnswerPlace(one["model_id"], _text(one.get("message_id")), index if isinstance(index, int) else None)
-        found.append(place)
-    return found
-
-
-def read(body: dict[str, Any], new_chat_id: str) -> TurnRequest:
-    """Read a body.
-
-    `parent_id` says what is meant: null without a chat is a new chat, which gets `new_chat_id`; absent is a client that
-    keeps its chats itself.
+def _parse_question(value: Any) -> dict[str, Any]:
+    """Return the message with the question.
 
     Raises:
-        BadRequest: no model, or fields of another shape.
+        BadRequest: an id is not a text.
+    """
+    question = _to_dict(value)
+    for name in ("id", "parentId"):
+        if question.get(name) is not None and not isinstance(question[name], str):
+            raise BadRequest(f"user_message.{name} must be a text.")
+        _to_text(question.get(name))
+    return question
+
+
+def _parse_places(body: dict[str, Any], model_id: str) -> list[AnswerPlace]:
+    """Return the places of `message_ids` (a list, or in older clients a dict by model), or the one place of `id`.
+
+    Raises:
+        BadRequest: an entry names no model.
+    """
+    entries = body.get("message_ids")
+    if isinstance(entries, dict):
+        entries = [{"model_id": key, "message_id": value} for key, value in entries.items()]
+    if not isinstance(entries, list) or not entries:
+        return [AnswerPlace(model_id, _to_text(body.get("id")))]
+    places: list[AnswerPlace] = []
+    for entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get("model_id"), str):
+            raise BadRequest("message_ids must name a model and a message each.")
+        index = entry.get("modelIdx")
+        message_id = _to_text(entry.get("message_id"))
+        places.append(AnswerPlace(entry["model_id"], message_id, index if isinstance(index, int) else None))
+    return places
+
+
+def parse_turn_request(body: dict[str, Any], new_chat_id: str = "") -> TurnRequest:
+    """Parse a body.
+
+    `parent_id` decides about the chat: null without a `chat_id` starts a new chat, which gets `new_chat_id`; an absent
+    `parent_id` comes from clients that keep their chats themselves.
+
+    Raises:
+        BadRequest: the body names no model, or a field has the wrong type.
     """
     model_id = body.get("model")
     if not isinstance(model_id, str) or not model_id:
         raise BadRequest("Model not found")
     if "messages" in body and not isinstance(body["messages"], list):
         raise BadRequest("messages must be a list.")
-    if not all(isinstance(one, dict) for one in body.get("messages") or []):
+    if not all(isinstance(message, dict) for message in body.get("messages") or []):
         raise BadRequest("messages must hold objects.")
     is_new = "parent_id" in body and body["parent_id"] is None and not body.get("chat_id")
-    params = {key: value for key, value in _dict(body.get("params")).items() if value is not None}
+    params = {key: value for key, value in _to_dict(body.get("params")).items() if value is not None}
     controls = params.pop("model_controls", {})
     if not isinstance(controls, dict):
         raise BadRequest("Model control options must be keyed by model.")
@@ -115,19 +130,19 @@ def read(body: dict[str, Any], new_chat_id: str) -> TurnRequest:
     return TurnRequest(
         body=body,
         model_id=model_id,
-        places=_places(body, model_id),
+        places=_parse_places(body, model_id),
         params=params,
-        chat_id=new_chat_id if is_new else (_text(body.get("chat_id")) or ""),
+        chat_id=new_chat_id if is_new else (_to_text(body.get("chat_id")) or ""),
         is_new=is_new,
-        user_message=_question(body.get("user_message") or body.get("parent_message")),
-        session_id=_text(body.get("session_id")),
-        folder_id=_text(body.get("folder_id")),
-        tasks=_dict(body.get("background_tasks")),
-        variables=_dict(body.get("variables")),
+        user_message=_parse_question(body.get("user_message") or body.get("parent_message")),
+        session_id=_to_text(body.get("session_id")),
+        folder_id=_to_text(body.get("folder_id")),
+        tasks=_to_dict(body.get("background_tasks")),
+        variables=_to_dict(body.get("variables")),
         chat_variables=variables if isinstance(variables, dict) else None,
         files=files if isinstance(files, list) else None,
-        assistant_message_id=_text(body.get("assistant_message_id")),
-        regeneration_message_id=_text(body.get("regeneration_message_id")),
-        regeneration_prompt=_text(body.get("regeneration_prompt")),
+        assistant_message_id=_to_text(body.get("assistant_message_id")),
+        regeneration_message_id=_to_text(body.get("regeneration_message_id")),
+        regeneration_prompt=_to_text(body.get("regeneration_prompt")),
         model_controls=controls,
     )

@@ -1,29 +1,45 @@
-"""Starts the chat turns: what they work with, and what a killed process left behind."""
+"""Build what chat turns work with: the pipeline, its stages, the sinks of the page."""
 
 from __future__ import annotations
 
-import aiohttp
-
 from fastback.access.events import UserDeleted
 from fastback.access.grants import Grants
+from fastback.access.identity import IdentityResolver
 from fastback.access.permissions import Permissions
+from fastback.completions.answer_images import AnswerImages
 from fastback.completions.compaction import Compactor
-from fastback.completions.context import Context
 from fastback.completions.doors import routes
-from fastback.completions.image_inlining import Pictures
-from fastback.completions.image_storage import KeptPictures
-from fastback.completions.service import Completions
-from fastback.completions.sources.access import Reader
-from fastback.completions.sources.external import Elsewhere
-from fastback.completions.sources.resolver import Finder
-from fastback.completions.tasks.follow_ups import FollowUps
-from fastback.completions.tasks.memory_review import MemoryReview
-from fastback.completions.turn import TurnServices
-from fastback.completions.web_search import WebStage
+from fastback.completions.doors.websocket import ChatSocket
+from fastback.completions.page_turns import PageTurns
+from fastback.completions.sinks.page import PageServices
+from fastback.completions.sources.external_sources import ExternalSources
+from fastback.completions.sources.item_lookup import ItemLookup
+from fastback.completions.sources.readings import ReadingPlanner
+from fastback.completions.sources.resolver import SourceResolver
+from fastback.completions.stages.admission import Admission
+from fastback.completions.stages.base_model import BaseModelStage
+from fastback.completions.stages.compaction import CompactionStage
+from fastback.completions.stages.conversation import ConversationStage
+from fastback.completions.stages.follow_ups import FollowUpsStage
+from fastback.completions.stages.image_inlining import ImageInliningStage
+from fastback.completions.stages.memories import MemoriesStage
+from fastback.completions.stages.memory_review import MemoryReviewStage
+from fastback.completions.stages.parameters import ParametersStage
+from fastback.completions.stages.payload import PayloadStage
+from fastback.completions.stages.persistence import PersistenceStage
+from fastback.completions.stages.sources import SourcesStage
+from fastback.completions.stages.system_prompts import SystemPromptsStage
+from fastback.completions.stages.web_search import WebSearchStage
+from fastback.completions.tasks.generations import Generations
+from fastback.completions.tasks.memory_review import MemoryReviewer
+from fastback.completions.tasks.task_requests import TaskRequests
+from fastback.completions.turn import Stage, TurnPipeline
+from fastback.completions.turn_placement import TurnPlacement
 from fastback.config import Config
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.messages import recovery
 from fastback.features.chats.messages.context_usage import ContextUsage
+from fastback.features.chats.service import Chats
 from fastback.features.chats.turn_events import ChatWatchers
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
@@ -38,7 +54,8 @@ from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.kit.storage import Storage
 from fastback.kit.tasks import Tasks
-from fastback.providers.client import Provider
+from fastback.providers.client import ModelClient
+from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
 from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.search.retriever import Retriever
@@ -47,107 +64,136 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `Completions`, `Provider` and `FollowUps`."""
-    db = services.get(Database)
-    config = services.get(Config)
-    settings = services.get(Settings)
-    registry = services.get(ModelRegistry)
-    bus = services.get(Bus)
-    provider = Provider(
-        client=services.get(aiohttp.ClientSession), settings=settings, permissions=services.get(Permissions), bus=bus
+    """Add the pipeline, what its entrances use, and recover answers that a killed process left unfinished."""
+    is_only_process = services.get(Settings).websocket_manager != "redis"
+    _add_generations(services)
+    pipeline = TurnPipeline(stages=_build_stages(services), client=services.get(ModelClient))
+    services.add(TurnPipeline, pipeline)
+    _add_page_turns(services, pipeline, is_only_process=is_only_process)
+    chat_socket = ChatSocket(
+        identities=services.get(IdentityResolver),
+        pipeline=pipeline,
+        chat_access=services.get(ChatAccess),
+        db=services.get(Database),
     )
-    follow_ups = FollowUps(db=db, config=config, registry=registry, provider=provider)
-    rights = services.get(ChatAccess)
-    elsewhere = Elsewhere(services.get(Pages), services.get(ExternalSearch), services.get(Connections))
-    finder = Finder(
+    services.add(ChatSocket, chat_socket)
+    if is_only_process:  # otherwise another process may be in the middle of an answer
+        tasks = services.get(Tasks)
+        tasks.background(recovery.recover(services.get(Database), tasks))
+
+
+def _add_generations(services: Services) -> None:
+    """Add what asks a model besides the answer: generations, compaction."""
+    db, config = services.get(Database), services.get(Config)
+    registry, resolver, client = services.get(ModelRegistry), services.get(ModelResolver), services.get(ModelClient)
+    generations = Generations(db=db, config=config, registry=registry, resolver=resolver, client=client)
+    task_requests = TaskRequests(db=db, config=config, registry=registry, resolver=resolver, client=client)
+    compactor = Compactor(
         db=db,
         config=config,
-        reader=_reader(services),
-        elsewhere=elsewhere,
-        retriever=services.get(Retriever),
-        follow_ups=follow_ups,
-    )
-    web = WebStage(config, services.get(WebResults), follow_ups)
-    recall = Recall(config, services.get(Memories))
-    compactor = Compactor(
-        db=db, config=config, registry=registry, provider=provider, context=services.get(ContextUsage)
-    )
-    watchers = ChatWatchers()
-    turn_services = TurnServices(
-        db,
-        bus,
-        services.get(Tasks),
-        Context(
-            db=db,
-            config=config,
-            registry=registry,
-            chats=rights,
-            compactor=compactor,
-            finder=finder,
-            web=web,
-            recall=recall,
-            pictures=_pictures(services),
-            settings=settings,
-        ),
-        provider,
-        follow_ups,
-        watchers,
-        MemoryReview(config, provider, services.get(Memories)),
-        _kept_pictures(services),
-        settings.chat_response_stream_delta_chunk_size,
-    )
-    services.add(ChatWatchers, watchers)
-    services.add(Provider, provider)
-    services.add(FollowUps, follow_ups)
-    services.add(Compactor, compactor)
-    alone = settings.websocket_manager != "redis"
-    permissions = services.get(Permissions)
-    completions = Completions(
-        services=turn_services,
         registry=registry,
-        permissions=permissions,
-        rights=rights,
-        files=services.get(FileAccess),
-        alone=alone,
+        resolver=resolver,
+        client=client,
+        context_usage=services.get(ContextUsage),
     )
-    bus.subscribe(UserDeleted, lambda event: completions.end_of(event.user_id))
-    services.add(Completions, completions)
-    if alone:  # else other processes may be in the middle of an answer
-        tasks = services.get(Tasks)
-        tasks.background(recovery.recover(db, tasks))
+    services.add(Generations, generations)
+    services.add(TaskRequests, task_requests)
+    services.add(Compactor, compactor)
+    services.add(Admission, Admission(registry=registry, resolver=resolver))
 
 
-def _kept_pictures(services: Services) -> KeptPictures | None:
-    settings = services.get(Settings)
-    if not settings.enable_chat_response_base64_image_url_conversion:
-        return None
-    return KeptPictures(services.get(Database), services.get(UploadService), services.get(FileAccess))
-
-
-def _pictures(services: Services) -> Pictures:
-    settings = services.get(Settings)
-    pages = services.get(Pages)
-    return Pictures(
-        db=services.get(Database),
-        storage=services.get(Storage),
-        access=services.get(FileAccess),
-        fetching=pages.fetching,
-        guess=settings.enable_image_content_type_extension_fallback,
+def _build_stages(services: Services) -> tuple[Stage, ...]:
+    """Build every stage; `completions.turn` has their order."""
+    db, bus, tasks = services.get(Database), services.get(Bus), services.get(Tasks)
+    config, settings = services.get(Config), services.get(Settings)
+    generations, memories = services.get(Generations), services.get(Memories)
+    reviewer = MemoryReviewer(config=config, client=services.get(ModelClient), memories=memories)
+    return (
+        services.get(Admission),
+        ParametersStage(config),
+        BaseModelStage(services.get(ModelResolver)),
+        ConversationStage(db),
+        CompactionStage(services.get(Compactor)),
+        SystemPromptsStage(db, services.get(ChatAccess)),
+        PayloadStage(),
+        MemoriesStage(Recall(config, memories)),
+        WebSearchStage(config=config, results=services.get(WebResults), generations=generations),
+        SourcesStage(config=config, settings=settings, resolver=_build_source_resolver(services)),
+        ImageInliningStage(
+            db=db,
+            storage=services.get(Storage),
+            access=services.get(FileAccess),
+            fetching=services.get(Pages).fetching,
+            guesses_by_extension=settings.enable_image_content_type_extension_fallback,
+        ),
+        PersistenceStage(),
+        FollowUpsStage(db=db, bus=bus, generations=generations),
+        MemoryReviewStage(db=db, tasks=tasks, reviewer=reviewer),
     )
 
 
-def _reader(services: Services) -> Reader:
-    db = services.get(Database)
-    files = services.get(FileAccess)
-    return Reader(
+def _build_source_resolver(services: Services) -> SourceResolver:
+    db, files = services.get(Database), services.get(FileAccess)
+    lookup = ItemLookup(
         db=db,
         grants=services.get(Grants),
-        chats=services.get(ChatAccess),
+        chat_access=services.get(ChatAccess),
         files=files,
-        folders=Readable(db, services.get(Permissions), files),
-        collections=services.get(CollectionAccess),
-        settings=services.get(Settings),
+        folder_files=Readable(db, services.get(Permissions), files),
     )
+    planner = ReadingPlanner(
+        db=db, lookup=lookup, collections=services.get(CollectionAccess), settings=services.get(Settings)
+    )
+    external_sources = ExternalSources(
+        pages=services.get(Pages), search=services.get(ExternalSearch), connections=services.get(Connections)
+    )
+    return SourceResolver(
+        db=db,
+        config=services.get(Config),
+        planner=planner,
+        external_sources=external_sources,
+        retriever=services.get(Retriever),
+        generations=services.get(Generations),
+    )
+
+
+def _add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_process: bool) -> None:
+    """Add the turns of the page; those of a user who is deleted are stopped."""
+    db, bus = services.get(Database), services.get(Bus)
+    watchers = ChatWatchers()
+    page_services = PageServices(
+        db=db,
+        bus=bus,
+        tasks=services.get(Tasks),
+        watchers=watchers,
+        images=_build_answer_images(services),
+        min_chunks=services.get(Settings).chat_response_stream_delta_chunk_size,
+    )
+    placement = TurnPlacement(
+        db=db,
+        bus=bus,
+        chats=services.get(Chats),
+        chat_access=services.get(ChatAccess),
+        files=services.get(FileAccess),
+    )
+    page_turns = PageTurns(
+        pipeline=pipeline,
+        services=page_services,
+        admission=services.get(Admission),
+        placement=placement,
+        generations=services.get(Generations),
+        is_only_process=is_only_process,
+    )
+    services.add(ChatWatchers, watchers)
+    services.add(PageTurns, page_turns)
+    bus.subscribe(UserDeleted, lambda event: page_turns.stop_tasks_of_user(event.user_id))
+
+
+def _build_answer_images(services: Services) -> AnswerImages | None:
+    """Return what stores images of an answer's text as files; None where the settings leave them in the text."""
+    if not services.get(Settings).enable_chat_response_base64_image_url_conversion:
+        return None
+    return AnswerImages(services.get(Database), services.get(UploadService), services.get(FileAccess))
 
 
 COMPONENT = Component(name="completions", routers=routes.routers, setup=set_up)

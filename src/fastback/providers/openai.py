@@ -111,7 +111,7 @@ def user_headers(user: User, settings: Settings) -> dict[str, str]:
 def request_headers(connection: Connection, ctx: RequestContext, settings: Settings) -> dict[str, str]:
     """Headers of a request: the key, what OpenRouter asks for, who asks (where switched on), the connection's own.
 
-    The connection's own headers may name what `RequestContext.variables` lists; any other name of that kind stays as it is.
+    The connection's own headers may name what `RequestContext.variables` lists; other names of that kind stay.
 
     Raises:
         NotBuilt: as `auth_headers`.

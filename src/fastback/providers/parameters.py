@@ -1,4 +1,4 @@
-"""Parameters of a request: defaults, the workspace model's, the request's own; and what a provider may see."""
+"""Parameters of a request: merge those of several origins, and select what a model server is sent."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from fastback.kit.http.errors import BadRequest
 
 Params = dict[str, Any]
 
-#: Parameters that are for us, not for a provider.
-OURS = frozenset(
+#: Parameters that this server uses itself and no model server is sent.
+OWN_PARAMETERS = frozenset(
     {
         "stream_response",
         "stream_delta_chunk_size",
@@ -26,8 +26,8 @@ OURS = frozenset(
     }
 )
 
-#: Fields of a request's body that are for us, not for a provider.
-OUR_FIELDS = frozenset(
+#: Fields of a request's body that this server uses itself and no model server is sent.
+OWN_FIELDS = frozenset(
     {
         "params",
         "metadata",
@@ -59,11 +59,12 @@ OUR_FIELDS = frozenset(
 )
 
 
-def _unescaped(texts: Any) -> Any:
+def _unescape_texts(texts: Any) -> Any:
+    """Return texts with their backslash escapes resolved; anything that is not texts as it is."""
     if isinstance(texts, str):
         texts = [texts]
     try:
-        return [one.encode().decode("unicode_escape") for one in texts]
+        return [text.encode().decode("unicode_escape") for text in texts]
     except (UnicodeDecodeError, AttributeError, TypeError):
         return texts
 
@@ -76,94 +77,107 @@ _CASTS: dict[str, Callable[[Any], Any]] = {
     "frequency_penalty": float,
     "presence_penalty": float,
     "reasoning_effort": str,
-    "stop": _unescaped,
+    "stop": _unescape_texts,
 }
 
 
-def merge(base: Params, override: Params) -> Params:
-    """Parameters where `override` wins; both sets of custom parameters are kept."""
-    found = {**base, **override}
-    ours, theirs = base.get("custom_params"), override.get("custom_params")
-    if isinstance(ours, dict) and (theirs is None or isinstance(theirs, dict)):
-        found["custom_params"] = {**ours, **(theirs or {})}
-    return found
+def merge_parameters(base: Params, override: Params) -> Params:
+    """Return both; `override` wins. The custom parameters of both are kept."""
+    merged = {**base, **override}
+    base_custom, override_custom = base.get("custom_params"), override.get("custom_params")
+    if isinstance(base_custom, dict) and (override_custom is None or isinstance(override_custom, dict)):
+        merged["custom_params"] = {**base_custom, **(override_custom or {})}
+    return merged
 
 
-def deep(base: Params, more: Params) -> Params:
-    """`base` with `more` laid over it at every depth."""
-    for key, value in more.items():
-        known = base.get(key)
-        base[key] = deep(dict(known), value) if isinstance(value, dict) and isinstance(known, dict) else value
+def merge_nested(base: Params, override: Params) -> Params:
+    """Lay `override` over `base` at every depth; `base` is changed in place, and returned."""
+    for key, value in override.items():
+        current = base.get(key)
+        is_nested = isinstance(value, dict) and isinstance(current, dict)
+        base[key] = merge_nested(dict(current or {}), value) if is_nested else value
     return base
 
 
-def apply_controls(params: Params, controls: Any, chosen: Any) -> Params:
-    """Add the parameters behind the options a user chose from a model's controls.
+def apply_controls(params: Params, controls: Any, choices: Any) -> Params:
+    """Add the parameters of the options that a user chose from a model's controls, in place; return the parameters.
 
     Raises:
-        BadRequest: an option that the model does not offer (any more).
+        BadRequest: the model does not offer an option, or no longer does.
     """
-    if not isinstance(chosen, dict):
+    if not isinstance(choices, dict):
         raise BadRequest("Model control options must be an object.")
     if not isinstance(controls, dict):
         return params
-    for key, choice in chosen.items():
+    for key, choice in choices.items():
         if key in controls and (not isinstance(choice, str) or choice not in controls[key].get("options", {})):
             raise BadRequest(f"Model control {key}: the selected option is no longer available.")
     for key, control in controls.items():
-        choice = chosen.get(key, control.get("default"))
+        choice = choices.get(key, control.get("default"))
         if choice is not None:
-            more = control["options"][choice].get("params") or {}
-            params["custom_params"] = deep(dict(params.get("custom_params") or {}), more)
+            option_params = control["options"][choice].get("params") or {}
+            params["custom_params"] = merge_nested(dict(params.get("custom_params") or {}), option_params)
     return params
 
 
-def _custom(custom: Any) -> Params:
-    """Custom parameters; a text that is JSON stands for what it says."""
-    found: Params = {}
+def _decode_custom(custom: Any) -> Params:
+    """Return the custom parameters; a text that is JSON is decoded."""
+    decoded: Params = {}
     for key, value in (custom or {}).items() if isinstance(custom, dict) else ():
         if isinstance(value, str):
             try:
                 value = msgspec.json.decode(value)
             except msgspec.DecodeError:
                 pass
-        found[key] = value
-    return found
+        decoded[key] = value
+    return decoded
 
 
-def for_provider(params: Params) -> Params:
-    """What of the parameters goes to an OpenAI-compatible provider, cast to the types of its API."""
-    found = {key: value for key, value in params.items() if key not in OURS and key != "custom_params"}
-    for key, value in list(found.items()):
+def build_provider_parameters(params: Params) -> Params:
+    """Return the parameters that an OpenAI-compatible server is sent, cast to the types of its API.
+
+    Raises:
+        BadRequest: a value cannot be cast.
+    """
+    selected = {key: value for key, value in params.items() if key not in OWN_PARAMETERS and key != "custom_params"}
+    for key, value in list(selected.items()):
         cast = _CASTS.get(key)
         if value is None:
-            del found[key]
+            del selected[key]
         elif cast is not None:
             try:
-                found[key] = cast(value)
+                selected[key] = cast(value)
             except (TypeError, ValueError) as error:
                 raise BadRequest(f"Parameter {key}: {error}") from error
-    if isinstance(found.get("logit_bias"), str):
-        found["logit_bias"] = _logit_bias(found["logit_bias"])
-    return deep(found, _custom(params.get("custom_params")))
+    if isinstance(selected.get("logit_bias"), str):
+        selected["logit_bias"] = _parse_logit_bias(selected["logit_bias"])
+    return merge_nested(selected, _decode_custom(params.get("custom_params")))
 
 
-def _logit_bias(text: str) -> dict[str, int]:
-    """`token:bias, token:bias` as the page writes it; a bias beyond ±100 is cut there."""
-    found: dict[str, int] = {}
+def _parse_logit_bias(text: str) -> dict[str, int]:
+    """Parse `token:bias, token:bias` as the page writes it; a bias is limited to ±100.
+
+    Raises:
+        BadRequest: the text has another form.
+    """
+    biases: dict[str, int] = {}
     for pair in text.split(","):
         token, _, bias = pair.partition(":")
         try:
-            found[token.strip()] = max(-100, min(100, int(bias.strip())))
+            biases[token.strip()] = max(-100, min(100, int(bias.strip())))
         except ValueError as error:
             raise BadRequest(f"Parameter logit_bias: {pair.strip()!r} is not token:bias") from error
-    return found
+    return biases
 
 
-def body_for_provider(body: dict[str, Any], params: Params) -> dict[str, Any]:
-    """A request's body without our fields, with the parameters it does not set itself."""
-    found = {key: value for key, value in body.items() if key not in OUR_FIELDS}
-    for key, value in for_provider(params).items():
-        if key not in found:
-            found[key] = value
-    return found
+def build_provider_body(body: dict[str, Any], params: Params) -> dict[str, Any]:
+    """Return a request's body without the fields of this server, with the parameters that it does not set itself.
+
+    Raises:
+        BadRequest: as `build_provider_parameters`.
+    """
+    provider_body = {key: value for key, value in body.items() if key not in OWN_FIELDS}
+    for key, value in build_provider_parameters(params).items():
+        if key not in provider_body:
+            provider_body[key] = value
+    return provider_body

@@ -59,8 +59,26 @@ class Model(msgspec.Struct):
     #: Its id at its server, without our prefix.
     upstream_id: str
     base_model_id: str | None = None
+    #: The row that an administrator wrote for it.
     info: ModelRow | None = None
     arena: bool = False
+
+    @property
+    def own_params(self) -> dict[str, Any]:
+        """The parameters of its row, a copy."""
+        params = self.info.params if self.info is not None else None
+        return dict(params) if isinstance(params, dict) else {}
+
+    @property
+    def own_meta(self) -> dict[str, Any]:
+        """The metadata of its row."""
+        return (self.info.meta if self.info is not None else None) or {}
+
+    @property
+    def entry_info(self) -> dict[str, Any]:
+        """`info` of its entry: the row as clients see it, with the defaults of the settings."""
+        info: dict[str, Any] = self.entry.get("info") or {}
+        return info
 
 
 class _Known(msgspec.Struct):

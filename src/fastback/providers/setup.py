@@ -1,4 +1,4 @@
-"""Starts the registry: a first round in the background, then one every few minutes."""
+"""Build the client and the registry of model servers; the registry lists models at once, then every few minutes."""
 
 from __future__ import annotations
 
@@ -11,25 +11,33 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
+from fastback.providers.client import ModelClient
+from fastback.providers.gateway import ServerGateway
+from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `ModelRegistry`."""
-    settings = services.get(Settings)
-    tasks = services.get(Tasks)
+    """Add `ServerGateway`, `ModelClient`, `ModelRegistry` and `ModelResolver`."""
+    config, settings = services.get(Config), services.get(Settings)
+    client, bus = services.get(aiohttp.ClientSession), services.get(Bus)
+    tasks, permissions = services.get(Tasks), services.get(Permissions)
+    gateway = ServerGateway(client=client, settings=settings, permissions=permissions)
     registry = ModelRegistry(
         db=services.get(Database),
-        config=services.get(Config),
+        config=config,
         settings=settings,
-        client=services.get(aiohttp.ClientSession),
-        permissions=services.get(Permissions),
+        client=client,
+        permissions=permissions,
         grants=services.get(Grants),
         tasks=tasks,
-        bus=services.get(Bus),
+        bus=bus,
     )
+    services.add(ServerGateway, gateway)
+    services.add(ModelClient, ModelClient(gateway=gateway, settings=settings, bus=bus))
     services.add(ModelRegistry, registry)
+    services.add(ModelResolver, ModelResolver(registry=registry, config=config, settings=settings))
     registry.refresh_soon()
     tasks.every(max(settings.models_cache_ttl, 60), registry.refresh)
 

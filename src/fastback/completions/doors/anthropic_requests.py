@@ -1,7 +1,7 @@
-"""A request of Anthropic's Messages API in terms of a chat completion.
+"""Requests of Anthropic's Messages API converted to chat completions.
 
 Format: Anthropic's API reference, `POST /v1/messages`: `system` (text or blocks), `messages` with blocks `text`,
-`image`, `thinking`, `tool_use`, `tool_result`; any block may carry `cache_control`, which is kept.
+`image`, `thinking`, `tool_use`, `tool_result`; any block may carry `cache_control`, which is converted too.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import msgspec
 
 Body = dict[str, Any]
 
-#: Fields that are converted; any other goes to a provider only if its connection names it among `passthrough_params`.
-_CONVERTED = frozenset(
+#: Fields that are converted; any other is sent to a server only where its connection lists it in `passthrough_params`.
+_CONVERTED_FIELDS = frozenset(
     {
         "model",
         "messages",
@@ -31,24 +31,26 @@ _CONVERTED = frozenset(
         "reasoning_effort",
     }
 )
-_SAME = ("temperature", "top_p", "top_k", "stream", "metadata", "service_tier")
+#: Fields that both APIs have.
+_COMMON_FIELDS = ("temperature", "top_p", "top_k", "stream", "metadata", "service_tier")
 
 
-def _dict(value: Any) -> Body:
+def _to_dict(value: Any) -> Body:
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(value: Any) -> list[Body]:
-    """The objects of a list; what is none is passed over."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+def _list_dicts(value: Any) -> list[Body]:
+    """Return the objects of a list; other values are skipped."""
+    return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
 
 
-def _cached(block: Body, converted: Body) -> Body:
+def _copy_cache_control(block: Body, converted: Body) -> Body:
+    """Return the converted block with the `cache_control` of the original."""
     return {**converted, "cache_control": block["cache_control"]} if "cache_control" in block else converted
 
 
-def _shortest(parts: list[Body]) -> str | list[Body]:
-    """Content in its shortest form: one plain text is no list."""
+def _simplify_content(parts: list[Body]) -> str | list[Body]:
+    """Return content in its shortest form: a single plain text is not a list."""
     if not parts:
         return ""
     if len(parts) == 1 and parts[0].get("type") == "text" and "cache_control" not in parts[0]:
@@ -56,63 +58,64 @@ def _shortest(parts: list[Body]) -> str | list[Body]:
     return parts
 
 
-def _image(block: Body) -> Body | None:
-    source = _dict(block.get("source"))
+def _convert_image(block: Body) -> Body | None:
+    source = _to_dict(block.get("source"))
     if source.get("type") == "base64":
         url = f"data:{source.get('media_type') or 'image/png'};base64,{source.get('data') or ''}"
     elif source.get("type") == "url":
         url = source.get("url") or ""
     else:
         return None
-    return _cached(block, {"type": "image_url", "image_url": {"url": url}})
+    return _copy_cache_control(block, {"type": "image_url", "image_url": {"url": url}})
 
 
-def _document(block: Body) -> str:
-    source = _dict(block.get("source"))
+def _format_document(block: Body) -> str:
+    source = _to_dict(block.get("source"))
     lines = [f"[Document: {block.get('title') or 'Document'}]", block.get("context")]
     lines.append(source.get("data") if source.get("type") == "text" else None)
     return "\n".join(str(line) for line in lines if line)
 
 
-def _search_result(block: Body) -> str:
+def _format_search_result(block: Body) -> str:
     source = block.get("source")
-    found = [one for one in _dicts(block.get("content")) if one.get("type") == "text"]
-    body = "\n".join(str(one.get("text") or "") for one in found)
-    lines = [f"[Search Result: {block.get('title') or ''}]", f"Source: {source}" if source else "", body]
+    text_blocks = [part for part in _list_dicts(block.get("content")) if part.get("type") == "text"]
+    text = "\n".join(str(part.get("text") or "") for part in text_blocks)
+    lines = [f"[Search Result: {block.get('title') or ''}]", f"Source: {source}" if source else "", text]
     return "\n".join(line for line in lines if line)
 
 
-def _part(block: Any) -> Body | None:
-    """A block as a part of a message's content; None for what has no place there."""
+def _convert_block(block: Any) -> Body | None:
+    """Return a block as a part of a message's content; None for kinds that cannot be one."""
     if not isinstance(block, dict):
         return None
     kind = block.get("type", "text")
     if kind == "text":
-        return _cached(block, {"type": "text", "text": block.get("text") or ""})
+        return _copy_cache_control(block, {"type": "text", "text": block.get("text") or ""})
     if kind == "image":
-        return _image(block)
-    # Thoughts without a signature cannot be shown to a provider again.
+        return _convert_image(block)
+    # A server does not accept its own reasoning again without the signature that it gave it.
     if kind == "redacted_thinking" or (kind == "thinking" and block.get("signature")):
         return dict(block)
     return None
 
 
-def _tool_part(block: Any) -> Body | None:
+def _convert_result_block(block: Any) -> Body | None:
+    """Return a block of a tool's result as a part of a message's content."""
     kind = block.get("type", "text") if isinstance(block, dict) else None
     if kind == "document":
-        return {"type": "text", "text": _document(block)}
+        return {"type": "text", "text": _format_document(block)}
     if kind == "search_result":
-        return {"type": "text", "text": _search_result(block)}
-    return _part(block) if kind in ("text", "image") else None
+        return {"type": "text", "text": _format_search_result(block)}
+    return _convert_block(block) if kind in ("text", "image") else None
 
 
-def _tool_result(block: Body) -> Body:
-    given = block.get("content") or ""
+def _convert_tool_result(block: Body) -> Body:
+    blocks = block.get("content") or ""
     content: str | list[Body] = ""
-    if isinstance(given, str):
-        content = given
-    elif isinstance(given, list):
-        parts = [part for one in given if (part := _tool_part(one)) is not None]
+    if isinstance(blocks, str):
+        content = blocks
+    elif isinstance(blocks, list):
+        parts = [part for result_block in blocks if (part := _convert_result_block(result_block)) is not None]
         if all(part["type"] == "text" and "cache_control" not in part for part in parts):
             content = "\n".join(part["text"] for part in parts)
         else:
@@ -123,100 +126,104 @@ def _tool_result(block: Body) -> Body:
     return {"role": "tool", "tool_call_id": block.get("tool_use_id") or "", "content": content}
 
 
-def _call(block: Body) -> Body:
-    given = block.get("input", {})
-    arguments = msgspec.json.encode(given).decode() if isinstance(given, dict) else str(given)
+def _convert_call(block: Body) -> Body:
+    tool_input = block.get("input", {})
+    arguments = msgspec.json.encode(tool_input).decode() if isinstance(tool_input, dict) else str(tool_input)
     function = {"name": block.get("name") or "", "arguments": arguments}
     return {"id": block.get("id") or "", "type": "function", "function": function}
 
 
-def _messages(message: Body) -> list[Body]:
+def _convert_message(message: Body) -> list[Body]:
+    """Return the messages that one message becomes: results of tools are messages of their own."""
     role, content = message.get("role", "user"), message.get("content")
     if not isinstance(content, list):
         return [{"role": role, "content": str(content) if content else ""}]
-    blocks = _dicts(content)
-    found = [_tool_result(one) for one in blocks if one.get("type") == "tool_result"]
-    parts = [part for one in blocks if (part := _part(one)) is not None]
-    calls = [_call(one) for one in blocks if one.get("type") == "tool_use"]
+    blocks = _list_dicts(content)
+    converted = [_convert_tool_result(block) for block in blocks if block.get("type") == "tool_result"]
+    parts = [part for block in blocks if (part := _convert_block(block)) is not None]
+    calls = [_convert_call(block) for block in blocks if block.get("type") == "tool_use"]
     if calls:
-        found.append({"role": role, "content": _shortest(parts), "tool_calls": calls})
+        converted.append({"role": role, "content": _simplify_content(parts), "tool_calls": calls})
     elif parts or role == "assistant":
-        found.append({"role": role, "content": _shortest(parts)})
-    return found
+        converted.append({"role": role, "content": _simplify_content(parts)})
+    return converted
 
 
-def _system(system: Any) -> list[Body]:
+def _convert_system(system: Any) -> list[Body]:
+    """Return the system prompt, a text or blocks, as a list of at most one message."""
     if isinstance(system, str) and system:
         return [{"role": "system", "content": system}]
     if not isinstance(system, list) or not system:
         return []
     parts = [
-        _cached(one, {"type": "text", "text": one.get("text") or ""})
-        if isinstance(one, dict)
-        else {"type": "text", "text": one}
-        for one in system
-        if isinstance(one, str) or (isinstance(one, dict) and one.get("type") == "text")
+        _copy_cache_control(block, {"type": "text", "text": block.get("text") or ""})
+        if isinstance(block, dict)
+        else {"type": "text", "text": block}
+        for block in system
+        if isinstance(block, str) or (isinstance(block, dict) and block.get("type") == "text")
     ]
-    return [{"role": "system", "content": _shortest(parts)}]
+    return [{"role": "system", "content": _simplify_content(parts)}]
 
 
-def _passed_on(body: Body, names: Any) -> Body:
-    """What of the fields we do not know a connection wants: their names, as a list or a text, or `*`."""
+def _select_passthrough(body: Body, names: Any) -> Body:
+    """Return the unknown fields that a connection wants: `names` is a list, a text with commas, or `*` for all."""
     if isinstance(names, str):
         names = names.split(",")
-    wanted = {str(one).strip() for one in names} if isinstance(names, list) else set()
-    return {key: one for key, one in body.items() if key not in _CONVERTED and ("*" in wanted or key in wanted)}
+    allowed = {str(name).strip() for name in names} if isinstance(names, list) else set()
+    return {
+        key: value for key, value in body.items() if key not in _CONVERTED_FIELDS and ("*" in allowed or key in allowed)
+    }
 
 
-def _output_config(config: Any) -> Body:
-    found: Body = {}
+def _convert_output_config(config: Any) -> Body:
+    converted: Body = {}
     if not isinstance(config, dict):
-        return found
+        return converted
     if "effort" in config:
-        found["reasoning_effort"] = config["effort"]
-    wanted = config.get("format")
-    wanted = wanted if isinstance(wanted, dict) else {}
-    kind = wanted.get("type")
+        converted["reasoning_effort"] = config["effort"]
+    output_format = config.get("format")
+    output_format = output_format if isinstance(output_format, dict) else {}
+    kind = output_format.get("type")
     if kind == "json_object":
-        found["response_format"] = {"type": kind}
+        converted["response_format"] = {"type": kind}
     elif kind == "json_schema":
-        schema = {"name": wanted.get("name", "response_schema"), "schema": wanted.get("schema", {})}
-        schema |= {name: wanted[name] for name in ("description", "strict") if name in wanted}
-        found["response_format"] = {"type": kind, "json_schema": schema}
-    return found
+        schema = {"name": output_format.get("name", "response_schema"), "schema": output_format.get("schema", {})}
+        schema |= {name: output_format[name] for name in ("description", "strict") if name in output_format}
+        converted["response_format"] = {"type": kind, "json_schema": schema}
+    return converted
 
 
-def _tools(body: Body) -> Body:
-    tools = _dicts(body.get("tools"))
+def _convert_tools(body: Body) -> Body:
+    tools = _list_dicts(body.get("tools"))
     if not tools:
-        return {}  # providers refuse an empty list
-    found: Body = {"tools": []}
+        return {}  # servers refuse an empty list
+    converted: Body = {"tools": []}
     for tool in tools:
         function = {"name": tool.get("name") or "", "description": tool.get("description") or ""}
         function["parameters"] = tool.get("input_schema") or {}
-        found["tools"].append(_cached(tool, {"type": "function", "function": function}))
+        converted["tools"].append(_copy_cache_control(tool, {"type": "function", "function": function}))
     choice = body.get("tool_choice")
     if not isinstance(choice, dict):
-        return found
+        return converted
     kind = choice.get("type", "auto")
     if kind == "tool":
-        found["tool_choice"] = {"type": "function", "function": {"name": choice.get("name") or ""}}
+        converted["tool_choice"] = {"type": "function", "function": {"name": choice.get("name") or ""}}
     elif kind in ("auto", "any"):
-        found["tool_choice"] = "auto" if kind == "auto" else "required"
-    return found
+        converted["tool_choice"] = "auto" if kind == "auto" else "required"
+    return converted
 
 
-def to_completion(body: Body, passthrough: Any = None) -> Body:
-    """A request of the Messages API as a chat completion; `passthrough` names further fields to pass on."""
-    messages = _system(body.get("system"))
-    for message in _dicts(body.get("messages")):
-        messages.extend(_messages(message))
-    found: Body = {"model": body.get("model") or "", "messages": messages}
+def convert_request(body: Body, passthrough: Any = None) -> Body:
+    """Convert a request to a chat completion; `passthrough` names more fields that the server is sent."""
+    messages = _convert_system(body.get("system"))
+    for message in _list_dicts(body.get("messages")):
+        messages.extend(_convert_message(message))
+    converted: Body = {"model": body.get("model") or "", "messages": messages}
     if "max_tokens" in body:
-        found["max_tokens"] = body["max_tokens"]
-    found |= _passed_on(body, passthrough)
-    found |= _output_config(body.get("output_config"))
-    found |= {name: body[name] for name in (*_SAME, "reasoning_effort") if name in body}
+        converted["max_tokens"] = body["max_tokens"]
+    converted |= _select_passthrough(body, passthrough)
+    converted |= _convert_output_config(body.get("output_config"))
+    converted |= {name: body[name] for name in (*_COMMON_FIELDS, "reasoning_effort") if name in body}
     if "stop_sequences" in body:
-        found["stop"] = body["stop_sequences"]
-    return found | _tools(body)
+        converted["stop"] = body["stop_sequences"]
+    return converted | _convert_tools(body)

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
-from fastback.completions.doors import anthropic_requests
-from fastback.completions.doors.anthropic_responses import MessageStream, from_completion
-from fastback.completions.doors.provider_errors import refusal
-from fastback.completions.service import Completions
+from fastback.completions.doors.anthropic_requests import convert_request
+from fastback.completions.request import parse_turn_request
+from fastback.completions.sinks.anthropic import AnthropicSink
+from fastback.completions.sinks.refusals import build_refusal_response
+from fastback.completions.stages.admission import Admission
+from fastback.completions.turn import Turn, TurnPipeline
 from fastback.kit.http import BadRequest, HttpError, NotFound, Router
 from fastback.kit.http.disconnect import while_connected
-from fastback.providers import model_resolution
-from fastback.providers.client import ProviderFailed, Upstream
-from fastback.providers.registry import Model
+from fastback.providers.client import ModelClient
+from fastback.providers.model_resolution import ModelResolver
+from fastback.providers.registry import Model, ModelRegistry
 from fastback.providers.relay import RelayResponse
 from fastback.providers.request_context import RequestContext, build_request_context
+from fastback.providers.upstream import ProviderRefusal
 
 log = logging.getLogger("fastback.completions")
 
@@ -32,126 +33,100 @@ router = Router("/api")
 
 Body = dict[str, Any]
 
-#: Seconds a stream waits for the count of its tokens beyond its own first word.
-_PATIENCE = 1.0
-
 
 @router.post("/message", "/v1/messages")
-async def message(data: Body, request: Request, user: VerifiedUser, completions: Completions) -> Any:
+async def create_message(
+    data: Body,
+    request: Request,
+    user: VerifiedUser,
+    registry: ModelRegistry,
+    resolver: ModelResolver,
+    admission: Admission,
+    client: ModelClient,
+    pipeline: TurnPipeline,
+) -> Any:
+    """Answer a message: by a server that speaks this API itself, or by a turn whose answer is converted."""
     ctx = build_request_context(request, user)
-    named = await completions.registry.find(str(data.get("model") or ""))
-    target = await model_resolution.at_server(completions.registry, named) if named is not None else None
-    connection = target.connection if target is not None else None
-    if target is not None and connection is not None and connection.takes_messages:
-        await completions.model(named.id if named else target.id, user)
-        return await _native("messages", target, data, ctx, request, completions)
-    wanted = completions.read(
-        anthropic_requests.to_completion(data, connection.options.get("passthrough_params") if connection else None)
-    )
-    model = await completions.model(wanted.model_id, user)
-    prepared = await while_connected(request, completions.services.context.prepare(wanted, model, ctx))
-    counting = asyncio.ensure_future(_counted(target, data, ctx, completions)) if prepared.stream else None
-    try:
-        opening = completions.services.provider.open(prepared.model, prepared.payload, ctx)
-        upstream = await while_connected(request, opening)
-        if upstream.is_stream:
-            stream = MessageStream(model.id, await _in_time(counting))
-            return StreamingResponse(
-                _events(upstream, stream), media_type="text/event-stream", headers={"cache-control": "no-cache"}
-            )
-    except ProviderFailed as error:
-        return refusal(error)
-    finally:
-        if counting is not None:
-            counting.cancel()
-    try:
-        found = await while_connected(request, upstream.json())
-    except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise HttpError(502, messages.SERVER_CONNECTION_ERROR) from error
-    finally:
-        upstream.close()
-    if not isinstance(found, dict):
-        raise HttpError(502, "The provider answered without a message.")
-    usage = found.get("usage") or {}
-    counted = "input_tokens" in usage or "prompt_tokens" in usage
-    return from_completion(found, model.id, None if counted else await _counted(target, data, ctx, completions))
+    model = await registry.find(str(data.get("model") or ""))
+    server_model = await resolver.find_server_model(model) if model is not None else None
+    connection = server_model.connection if server_model is not None else None
+    if model is not None and server_model is not None and connection is not None and connection.takes_messages:
+        await admission.require_model(model.id, user)
+        return await _relay_native(client, server_model, data, ctx, request)
+    passthrough = connection.options.get("passthrough_params") if connection else None
+
+    async def count_tokens() -> int | None:
+        return await _find_token_count(client, server_model, data, ctx)
+
+    sink = AnthropicSink(count_tokens)
+    turn = Turn(request=parse_turn_request(convert_request(data, passthrough)), ctx=ctx, sink=sink)
+    await while_connected(request, pipeline.run(turn))
+    return sink.response
 
 
-async def _in_time(counting: asyncio.Future[int | None] | None) -> int | None:
-    if counting is None:
-        return None
-    await asyncio.wait([counting], timeout=_PATIENCE)
-    return counting.result() if counting.done() else None
-
-
-async def _counted(target: Model | None, data: Body, ctx: RequestContext, completions: Completions) -> int | None:
-    """The tokens of a request as its server counts them; None from a server that does not."""
-    if target is None or target.owned_by != "openai":
-        return None
-    try:
-        return await _count(target, data, ctx, completions)
-    except (HttpError, ProviderFailed) as error:
-        log.debug("%s does not count tokens: %s", target.id, error)
-        return None
-
-
-async def _events(upstream: Upstream, stream: MessageStream) -> AsyncIterator[bytes]:
-    yield stream.start()
-    try:
-        async for payloads in upstream.payloads():
-            found = b"".join(stream.feed(payload) for payload in payloads if payload != b"[DONE]")
-            if found:
-                yield found
-    except (TimeoutError, aiohttp.ClientError, OSError):
-        yield stream.fail()
-    finally:
-        upstream.close()
-    yield stream.end()
-
-
-async def _native(
-    path: str, target: Model, data: Body, ctx: RequestContext, request: Request, completions: Completions
+async def _relay_native(
+    client: ModelClient, server_model: Model, data: Body, ctx: RequestContext, request: Request
 ) -> Response:
-    """The answer of a server that speaks this API itself, as it is."""
-    body = {**data, "model": target.upstream_id}
-    opening = completions.services.provider.native(target, path, body, ctx)
+    """Relay the response of a server that speaks this API itself."""
+    body = {**data, "model": server_model.upstream_id}
     try:
-        return RelayResponse(await while_connected(request, opening))
-    except ProviderFailed as error:
-        return refusal(error)
+        return RelayResponse(await while_connected(request, client.post_native(server_model, "messages", body, ctx)))
+    except ProviderRefusal as refusal:
+        return build_refusal_response(refusal)
     except HttpError as error:
         raise HttpError(502, error.detail) from error
 
 
-async def _count(target: Model, data: Body, ctx: RequestContext, completions: Completions) -> int:
-    """Raises: ProviderFailed: the server refused. HttpError: it cannot be reached, or its answer is no count."""
-    body = {**data, "model": target.upstream_id}
-    response = await completions.services.provider.native(target, "messages/count_tokens", body, ctx)
+async def _find_token_count(
+    client: ModelClient, server_model: Model | None, data: Body, ctx: RequestContext
+) -> int | None:
+    """Return the tokens of a request as its server counts them; None from a server that does not count."""
+    if server_model is None or server_model.owned_by != "openai":
+        return None
     try:
-        found = msgspec.json.decode(await response.read())
+        return await _count_tokens(client, server_model, data, ctx)
+    except (HttpError, ProviderRefusal) as error:
+        log.debug("counting tokens of model %s failed, the count is left out: %s", server_model.id, error)
+        return None
+
+
+async def _count_tokens(client: ModelClient, server_model: Model, data: Body, ctx: RequestContext) -> int:
+    """Return the tokens of a request as its server counts them.
+
+    Raises:
+        ProviderRefusal: the server refused.
+        HttpError: it cannot be reached, or its response holds no count.
+    """
+    body = {**data, "model": server_model.upstream_id}
+    response = await client.post_native(server_model, "messages/count_tokens", body, ctx)
+    try:
+        content = msgspec.json.decode(await response.read())
     except (msgspec.DecodeError, UnicodeDecodeError):
-        found = None
+        content = None
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise HttpError(502, messages.SERVER_CONNECTION_ERROR) from error
     finally:
         response.release()
-    count = found.get("input_tokens") if isinstance(found, dict) else None
+    count = content.get("input_tokens") if isinstance(content, dict) else None
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise HttpError(502, "Invalid token-count response from upstream provider")
     return count
 
 
 @router.post("/message/count_tokens", "/v1/messages/count_tokens")
-async def count_tokens(data: Body, request: Request, user: VerifiedUser, completions: Completions) -> dict[str, int]:
+async def count_message_tokens(
+    data: Body, request: Request, user: VerifiedUser, admission: Admission, client: ModelClient
+) -> dict[str, int]:
+    """Count the input tokens of a message."""
     if not data.get("model"):
         raise BadRequest("model is required")
-    target = await completions.openai_model(str(data["model"]), user)
-    if target is None:
+    server_model = await admission.find_openai_model(str(data["model"]), user)
+    if server_model is None:
         raise NotFound(messages.model_not_found())
+    counting = _count_tokens(client, server_model, data, build_request_context(request, user))
     try:
-        counting = _count(target, data, build_request_context(request, user), completions)
         return {"input_tokens": await while_connected(request, counting)}
-    except ProviderFailed as error:
-        raise HttpError(error.status, error.content()) from error
+    except ProviderRefusal as refusal:
+        raise HttpError(refusal.status, refusal.content()) from refusal
     except HttpError as error:
         raise HttpError(502 if error.status == 500 else error.status, error.detail) from error

@@ -1,7 +1,8 @@
-"""Operations on a stored chat that ask a model: going on after a tool call was decided, compacting."""
+"""Operations on a stored chat that ask a model: deciding on a tool call and continuing, compacting."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import msgspec
@@ -10,7 +11,8 @@ from starlette.requests import Request
 from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.completions.compaction import TASK, Compactor
-from fastback.completions.service import Completions
+from fastback.completions.page_turns import PageTurns
+from fastback.completions.request import parse_turn_request
 from fastback.features.chats import schemas, store
 from fastback.features.chats.messages import socket_messages, tool_calls
 from fastback.features.chats.service import Chats
@@ -21,32 +23,33 @@ router = Router("/api/v1/chats")
 
 
 @router.post("/{chat_id}/messages/{message_id}/resolve")
-async def resolve(
+async def resolve_tool_call(
     request: Request,
     chat_id: str,
     message_id: str,
     data: schemas.ResolveForm,
     user: VerifiedUser,
     chats: Chats,
-    completions: Completions,
+    page_turns: PageTurns,
 ) -> dict[str, Any]:
-    """Decide on a tool call that waits; once none does, the model goes on."""
+    """Approve or reject a tool call that waits for it. Once no call waits, the model continues its answer."""
     head = await store.head(chats.db, chat_id) if await chats.rights.may(chat_id, user, "write") else None
     if head is None:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     resolved = await tool_calls.resolve(chats.db, chat_id, message_id, head.user_id, user, data)
-    shown = {"type": "chat:completion", "data": {"output": resolved.output}}
-    await socket_messages.tell(chats.bus, user.id, chat_id, message_id, shown)
-    answer: dict[str, Any] = {"status": True, "chat_id": chat_id, "message_id": message_id}
+    message = {"type": "chat:completion", "data": {"output": resolved.output}}
+    await socket_messages.tell(chats.bus, user.id, chat_id, message_id, message)
+    result: dict[str, Any] = {"status": True, "chat_id": chat_id, "message_id": message_id}
     if not resolved.goes_on:
-        return {**answer, "task_ids": []}
-    turn = completions.read(await tool_calls.continuation(chats.db, chat_id, message_id, user))
-    started = await completions.start(turn, build_request_context(request, user))
-    return {**answer, **msgspec.structs.asdict(started)}
+        return {**result, "task_ids": []}
+    body = await tool_calls.continuation(chats.db, chat_id, message_id, user)
+    turn_request = parse_turn_request(body, str(uuid.uuid4()))
+    started = await page_turns.start(turn_request, build_request_context(request, user))
+    return {**result, **msgspec.structs.asdict(started)}
 
 
 @router.post("/{chat_id}/compact")
-async def compact(
+async def compact_chat(
     request: Request,
     chat_id: str,
     user: VerifiedUser,
@@ -54,11 +57,11 @@ async def compact(
     compactor: Compactor,
     data: schemas.CompactForm | None = None,
 ) -> dict[str, Any]:
-    """Let a summary stand for all of the current branch but its last message."""
+    """Replace the current branch of a chat, all but its last message, by a summary that models are shown instead."""
     chat = await store.owned(chats.db, chat_id, user.id)
     if chat is None:
         raise Unauthorized(messages.NOT_FOUND)
     if chats.tasks.of(chat_id):
         raise Conflict("Wait for the current response to finish before compacting.")
     ctx = build_request_context(request, user, chat_id=chat_id, task=TASK)
-    return await compactor.compact(chat, ctx, user, data.model if data else None)
+    return await compactor.compact_chat(chat, ctx, user, data.model if data else None)

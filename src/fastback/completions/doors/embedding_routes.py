@@ -10,71 +10,68 @@ from starlette.requests import Request
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
-from fastback.access.permissions import Permissions
-from fastback.completions.service import Completions
+from fastback.completions.stages.admission import Admission
 from fastback.kit.http import BadRequest, HttpError, Router
 from fastback.kit.http.disconnect import while_connected
-from fastback.providers import model_resolution, ollama, openai
-from fastback.providers.http_client import answer_timeout
+from fastback.providers import ollama, openai
+from fastback.providers.gateway import ServerGateway
+from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.relay import RelayResponse
-from fastback.providers.request_context import build_request_context, with_groups
-from fastback.settings import Settings
+from fastback.providers.request_context import build_request_context
 
 router = Router("/api")
 
-#: What Ollama is told of a request.
-_OLLAMA = ("model", "input", "truncate", "options", "keep_alive")
+#: Fields of a request that Ollama is sent.
+_OLLAMA_FIELDS = ("model", "input", "truncate", "options", "keep_alive")
 
 
 @router.post("/embeddings", "/v1/embeddings")
-async def embeddings(
+async def create_embeddings(
     data: dict[str, Any],
     request: Request,
     user: VerifiedUser,
-    completions: Completions,
-    permissions: Permissions,
-    client: aiohttp.ClientSession,
-    settings: Settings,
+    admission: Admission,
+    resolver: ModelResolver,
+    gateway: ServerGateway,
 ) -> Any:
+    """Embed texts, in OpenAI's form whatever protocol the server speaks."""
     model_id = data.get("model")
     if not isinstance(model_id, str) or not model_id:
         raise BadRequest("Model not found")
-    model = await completions.model(model_id, user)
-    target = await model_resolution.at_server(completions.registry, model)
-    if target is None or (connection := target.connection) is None:
+    model = await admission.require_model(model_id, user)
+    server_model = await resolver.find_server_model(model)
+    if server_model is None or (connection := server_model.connection) is None:
         raise BadRequest("Model not found")
-    body = {**data, "model": target.upstream_id}
+    body = {**data, "model": server_model.upstream_id}
     if connection.kind == "ollama":
         url = f"{connection.url}/api/embed"
-        body = {name: body[name] for name in _OLLAMA if name in body}
+        body = {name: body[name] for name in _OLLAMA_FIELDS if name in body}
     else:
-        url = openai.operation_url(connection, target.upstream_id, "embeddings")
-    ctx = await with_groups(connection.options.get("headers"), build_request_context(request, user), permissions)
-    sending = client.post(
-        url,
-        data=msgspec.json.encode(body),
-        headers={"content-type": "application/json", **openai.request_headers(connection, ctx, settings)},
-        cookies=ctx.cookies if connection.options.get("forward_cookies") else None,
-        timeout=answer_timeout(settings),
-    )
+        url = openai.operation_url(connection, server_model.upstream_id, "embeddings")
+    ctx = build_request_context(request, user)
     try:
+        sending = gateway.send(connection, url, ctx, body=body, model_id=server_model.id)
         response = await while_connected(request, sending)
         if connection.kind == "ollama":
-            return await _from_ollama(response)
+            return await _convert_ollama_response(response)
         return RelayResponse(response)
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
 
 
-async def _from_ollama(response: aiohttp.ClientResponse) -> Any:
-    """Raises: HttpError: the server's refusal in its own words."""
+async def _convert_ollama_response(response: aiohttp.ClientResponse) -> Any:
+    """Return Ollama's embeddings in OpenAI's form.
+
+    Raises:
+        HttpError: the server refused; the detail is the server's.
+    """
     try:
-        found = msgspec.json.decode(await response.read())
+        content = msgspec.json.decode(await response.read())
     except (msgspec.DecodeError, UnicodeDecodeError):
-        found = None
+        content = None
     finally:
         response.release()
     if response.status >= 400:
-        detail = found.get("error") if isinstance(found, dict) else None
+        detail = content.get("error") if isinstance(content, dict) else None
         raise HttpError(response.status, detail or messages.SERVER_CONNECTION_ERROR)
-    return ollama.to_openai_embeddings(found) if isinstance(found, dict) else found
+    return ollama.to_openai_embeddings(content) if isinstance(content, dict) else content

@@ -1,4 +1,4 @@
-"""`/ollama`: questions passed on to Ollama's servers, in Ollama's words and in those of others it understands."""
+"""`/ollama`: requests forwarded to Ollama's servers, in Ollama's own API and in the others that it understands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
 
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
@@ -14,7 +13,9 @@ from fastback.features.connections.forwarding import RequestForwarder
 from fastback.features.prompts import prompt_variables
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Router
-from fastback.providers import ollama, parameters
+from fastback.providers import ollama
+from fastback.providers.model_resolution import ModelResolver
+from fastback.providers.parameters import build_provider_parameters
 from fastback.providers.registry import Model
 from fastback.providers.relay import RelayResponse
 
@@ -89,10 +90,14 @@ class _EmbeddingsForm(_ModelForm):
     input: Any
 
 
-def _check(data: Payload, kind: type[msgspec.Struct]) -> None:
-    """Raises: BadRequest, for a body of another shape."""
+def _check_body(data: Payload, form: type[msgspec.Struct]) -> None:
+    """Check that a body has the fields of a form; other fields are passed on.
+
+    Raises:
+        BadRequest: a field is missing or has the wrong type.
+    """
     try:
-        msgspec.convert(data, kind)
+        msgspec.convert(data, form)
     except msgspec.ValidationError as error:
         raise BadRequest(str(error)) from None
 
@@ -101,186 +106,242 @@ def _without_nulls(data: Payload) -> Payload:
     return {key: value for key, value in data.items() if value is not None and key != "metadata"}
 
 
-class _Asked(msgspec.Struct):
-    """A question on its way."""
+class _ForwardedRequest(msgspec.Struct):
+    """A request whose model the user was admitted to.
 
-    #: What the client named, if anybody knows it.
+    Attributes:
+        model: the model that the client named; None where it is unknown, or where its parameters do not count.
+        server_name: the name that the server is asked for: the base of a workspace model.
+    """
+
     model: Model | None
-    #: The model a server is asked for: the base of a workspace model.
-    name: str
+    server_name: str
+
+    @property
+    def own_params(self) -> Payload:
+        return self.model.own_params if self.model is not None else {}
 
 
-async def _ask(forwarding: RequestForwarder, user: User, name: str) -> _Asked:
-    """Raises: HttpError, where Ollama is switched off or the user may not use the model."""
+async def _admit(forwarding: RequestForwarder, resolver: ModelResolver, user: User, name: str) -> _ForwardedRequest:
+    """Admit the user to a model.
+
+    Raises:
+        HttpError: Ollama is switched off, or the user may not use the model.
+    """
     forwarding.ollama_connections()
     model = await forwarding.require_model_access(user, name)
-    found = model
-    seen = {name}
-    while found is not None and found.base_model_id and found.base_model_id not in seen:
-        name = found.base_model_id
-        seen.add(name)
-        found = await forwarding.registry.find(name)
-    return _Asked(model, name)
+    if model is None:
+        return _ForwardedRequest(None, name)
+    return _ForwardedRequest(model, (await resolver.follow_bases(model)).base_id)
 
 
-def _own_params(model: Model | None) -> Payload:
-    return dict(model.info.params or {}) if model is not None and model.info is not None else {}
+async def _admit_by_name(forwarding: RequestForwarder, user: User, name: str) -> _ForwardedRequest:
+    """Admit the user to a model whose name the server is sent as it is.
+
+    Raises:
+        HttpError: Ollama is switched off, or the user may not use the model.
+    """
+    forwarding.ollama_connections()
+    await forwarding.require_model_access(user, name)
+    return _ForwardedRequest(None, name)
 
 
-async def _with_system(messages: list[Payload], own: Payload, user: User, db: Database) -> list[Payload]:
-    text = own.get("system")
-    if not isinstance(text, str) or not text:
+async def _add_system_prompt(messages: list[Payload], params: Payload, user: User, db: Database) -> list[Payload]:
+    prompt = params.get("system")
+    if not isinstance(prompt, str) or not prompt:
         return messages
-    return prompt_variables.add_system_text(messages, await prompt_variables.resolve_variables(db, text, user))
+    return prompt_variables.add_system_text(messages, await prompt_variables.resolve_variables(db, prompt, user))
 
 
-async def _relay(
+async def _forward(
     forwarding: RequestForwarder,
-    asked: _Asked,
+    forwarded: _ForwardedRequest,
     path: str,
     body: Payload,
     user: User,
     request: Request,
     index: int | None,
     *,
-    streams: bool,
+    is_stream: bool,
     content_type: str | None = None,
 ) -> Any:
-    """Ask a server that has the model, and pass on its stream, or its one answer."""
-    connection = await forwarding.choose_ollama_connection(asked.name, user, index)
+    """Send a request to a server that has the model; relay its stream, or return its whole response."""
+    connection = await forwarding.choose_ollama_connection(forwarded.server_name, user, index)
     prefix = f"{connection.prefix}." if connection.prefix else ""
-    body = {**body, "model": asked.name.removeprefix(prefix)}
-    if not streams:
+    body = {**body, "model": forwarded.server_name.removeprefix(prefix)}
+    if not is_stream:
         return await forwarding.fetch_ollama_json(connection, "POST", path, user, request, body)
     response = await forwarding.send_ollama_request(connection, "POST", path, user, request, body)
     return RelayResponse(response, content_type=content_type)
 
 
 @router.post("/api/chat", "/api/chat/{url_idx}")
-async def chat(
+async def create_chat(
     data: Payload,
     request: Request,
     user: VerifiedUser,
     forwarding: RequestForwarder,
+    resolver: ModelResolver,
     db: Database,
     url_idx: int | None = None,
 ) -> Any:
+    """Chat, with the parameters and the system prompt of a workspace model."""
     forwarding.ollama_connections()
-    _check(data, _ChatForm)
-    if any(one.get("content") is None and not one.get("tool_calls") for one in data["messages"]):
+    _check_body(data, _ChatForm)
+    if any(message.get("content") is None and not message.get("tool_calls") for message in data["messages"]):
         raise BadRequest("At least one of 'content' or 'tool_calls' must be provided")
     body = _without_nulls(data)
-    asked = await _ask(forwarding, user, data["model"])
-    own = _own_params(asked.model)
-    if own:
-        more = ollama.to_ollama(parameters.for_provider(own))
+    forwarded = await _admit(forwarding, resolver, user, data["model"])
+    params = forwarded.own_params
+    if params:
+        defaults = ollama.to_ollama(build_provider_parameters(params))
         for name in ("format", "keep_alive", "think"):
-            if name in more:
-                body[name] = more[name]
-        options = {**more.get("options", {}), **(body.get("options") or {})}
+            if name in defaults:
+                body[name] = defaults[name]
+        options = {**defaults.get("options", {}), **(body.get("options") or {})}
         if options:
             body["options"] = options
-        body["messages"] = await _with_system(body["messages"], own, user, db)
-    streams = data.get("stream", True) is True
-    kind = "application/x-ndjson" if streams else None
-    return await _relay(
-        forwarding, asked, "/api/chat", body, user, request, url_idx, streams=streams, content_type=kind
+        body["messages"] = await _add_system_prompt(body["messages"], params, user, db)
+    is_stream = data.get("stream", True) is True
+    content_type = "application/x-ndjson" if is_stream else None
+    return await _forward(
+        forwarding,
+        forwarded,
+        "/api/chat",
+        body,
+        user,
+        request,
+        url_idx,
+        is_stream=is_stream,
+        content_type=content_type,
     )
 
 
 @router.post("/api/generate", "/api/generate/{url_idx}")
-async def generate(
+async def generate_text(
     data: GenerateForm, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Any:
-    forwarding.ollama_connections()
-    await forwarding.require_model_access(user, data.model)
-    asked = _Asked(None, data.model)
+    """Continue a prompt."""
+    forwarded = await _admit_by_name(forwarding, user, data.model)
     body = {"stream": True, **msgspec.to_builtins(data)}
-    return await _relay(forwarding, asked, "/api/generate", body, user, request, url_idx, streams=True)
+    return await _forward(forwarding, forwarded, "/api/generate", body, user, request, url_idx, is_stream=True)
 
 
 @router.post("/api/embed", "/api/embed/{url_idx}")
-async def embed(
+async def embed_texts(
     data: EmbedForm, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Any:
-    forwarding.ollama_connections()
-    await forwarding.require_model_access(user, data.model)
+    """Embed one text or several."""
+    forwarded = await _admit_by_name(forwarding, user, data.model)
     body = _without_nulls(msgspec.json.decode(await request.body()))
-    asked = _Asked(None, data.model)
-    return await _relay(forwarding, asked, "/api/embed", body, user, request, url_idx, streams=False)
+    return await _forward(forwarding, forwarded, "/api/embed", body, user, request, url_idx, is_stream=False)
 
 
 @router.post("/api/embeddings", "/api/embeddings/{url_idx}")
-async def embed_one(
+async def embed_prompt(
     data: EmbeddingsForm, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Any:
-    forwarding.ollama_connections()
-    await forwarding.require_model_access(user, data.model)
-    asked = _Asked(None, data.model)
+    """Embed one text, by Ollama's older operation."""
+    forwarded = await _admit_by_name(forwarding, user, data.model)
     body = msgspec.to_builtins(data)
-    return await _relay(forwarding, asked, "/api/embeddings", body, user, request, url_idx, streams=False)
+    return await _forward(forwarding, forwarded, "/api/embeddings", body, user, request, url_idx, is_stream=False)
 
 
 @router.post("/v1/chat/completions", "/v1/chat/completions/{url_idx}")
-async def openai_chat(
+async def create_openai_chat_completion(
     data: Payload,
     request: Request,
     user: VerifiedUser,
     forwarding: RequestForwarder,
+    resolver: ModelResolver,
     db: Database,
     url_idx: int | None = None,
 ) -> Any:
-    _check(data, _OpenAiChatForm)
-    asked = await _ask(forwarding, user, data["model"])
-    own = _own_params(asked.model)
-    body = {**parameters.for_provider(own), **_without_nulls(data)}
-    body["messages"] = await _with_system(body["messages"], own, user, db)
-    streams = bool(body.get("stream"))
-    return await _relay(forwarding, asked, "/v1/chat/completions", body, user, request, url_idx, streams=streams)
+    """Chat in OpenAI's API, with the parameters and the system prompt of a workspace model."""
+    _check_body(data, _OpenAiChatForm)
+    forwarded = await _admit(forwarding, resolver, user, data["model"])
+    params = forwarded.own_params
+    body = {**build_provider_parameters(params), **_without_nulls(data)}
+    body["messages"] = await _add_system_prompt(body["messages"], params, user, db)
+    is_stream = bool(body.get("stream"))
+    path = "/v1/chat/completions"
+    return await _forward(forwarding, forwarded, path, body, user, request, url_idx, is_stream=is_stream)
 
 
 @router.post("/v1/completions", "/v1/completions/{url_idx}")
-async def openai_completion(
-    data: Payload, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
+async def create_openai_completion(
+    data: Payload,
+    request: Request,
+    user: VerifiedUser,
+    forwarding: RequestForwarder,
+    resolver: ModelResolver,
+    url_idx: int | None = None,
 ) -> Any:
-    _check(data, _CompletionForm)
-    asked = await _ask(forwarding, user, data["model"])
-    body = {**parameters.for_provider(_own_params(asked.model)), **_without_nulls(data)}
-    streams = bool(body.get("stream"))
-    return await _relay(forwarding, asked, "/v1/completions", body, user, request, url_idx, streams=streams)
+    """Continue a prompt in OpenAI's API, with the parameters of a workspace model."""
+    _check_body(data, _CompletionForm)
+    forwarded = await _admit(forwarding, resolver, user, data["model"])
+    body = {**build_provider_parameters(forwarded.own_params), **_without_nulls(data)}
+    is_stream = bool(body.get("stream"))
+    return await _forward(forwarding, forwarded, "/v1/completions", body, user, request, url_idx, is_stream=is_stream)
 
 
 @router.post("/v1/embeddings", "/v1/embeddings/{url_idx}")
-async def openai_embeddings(
-    data: Payload, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
+async def create_openai_embeddings(
+    data: Payload,
+    request: Request,
+    user: VerifiedUser,
+    forwarding: RequestForwarder,
+    resolver: ModelResolver,
+    url_idx: int | None = None,
 ) -> Any:
-    _check(data, _EmbeddingsForm)
-    asked = await _ask(forwarding, user, data["model"])
+    """Embed texts in OpenAI's API."""
+    _check_body(data, _EmbeddingsForm)
+    forwarded = await _admit(forwarding, resolver, user, data["model"])
     body = _without_nulls(data)
-    return await _relay(forwarding, asked, "/v1/embeddings", body, user, request, url_idx, streams=False)
+    return await _forward(forwarding, forwarded, "/v1/embeddings", body, user, request, url_idx, is_stream=False)
 
 
 @router.post("/v1/messages", "/v1/messages/{url_idx}")
-async def anthropic_messages(
-    data: Payload, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
+async def create_anthropic_message(
+    data: Payload,
+    request: Request,
+    user: VerifiedUser,
+    forwarding: RequestForwarder,
+    resolver: ModelResolver,
+    url_idx: int | None = None,
 ) -> Any:
-    """Anthropic's words."""
-    return await _as_it_is("/v1/messages", data, request, user, forwarding, url_idx)
+    """Chat in Anthropic's API; the body is forwarded unchanged but for the model."""
+    name = data.get("model")
+    forwarded = await _admit(forwarding, resolver, user, name if isinstance(name, str) else "")
+    return await _forward_unchanged(forwarding, forwarded, "/v1/messages", data, user, request, url_idx)
 
 
 @router.post("/v1/responses", "/v1/responses/{url_idx}")
-async def openai_responses(
-    data: Payload, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
+async def create_openai_response(
+    data: Payload,
+    request: Request,
+    user: VerifiedUser,
+    forwarding: RequestForwarder,
+    resolver: ModelResolver,
+    url_idx: int | None = None,
 ) -> Any:
-    _check(data, _ModelForm)
-    return await _as_it_is("/v1/responses", data, request, user, forwarding, url_idx)
+    """Chat in OpenAI's Responses API; the body is forwarded unchanged but for the model."""
+    _check_body(data, _ModelForm)
+    forwarded = await _admit(forwarding, resolver, user, data["model"])
+    return await _forward_unchanged(forwarding, forwarded, "/v1/responses", data, user, request, url_idx)
 
 
-async def _as_it_is(
-    path: str, data: Payload, request: Request, user: User, forwarding: RequestForwarder, index: int | None
-) -> Response | Any:
-    name = data.get("model")
-    asked = await _ask(forwarding, user, name if isinstance(name, str) else "")
-    streams = bool(data.get("stream"))
-    kind = "text/event-stream" if streams else None
-    return await _relay(forwarding, asked, path, data, user, request, index, streams=streams, content_type=kind)
+async def _forward_unchanged(
+    forwarding: RequestForwarder,
+    forwarded: _ForwardedRequest,
+    path: str,
+    data: Payload,
+    user: User,
+    request: Request,
+    index: int | None,
+) -> Any:
+    is_stream = bool(data.get("stream"))
+    content_type = "text/event-stream" if is_stream else None
+    return await _forward(
+        forwarding, forwarded, path, data, user, request, index, is_stream=is_stream, content_type=content_type
+    )

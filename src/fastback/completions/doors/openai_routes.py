@@ -1,4 +1,4 @@
-"""`/openai`: the models of OpenAI-compatible servers, and requests passed on to them."""
+"""`/openai`: the models of OpenAI-compatible servers, and requests forwarded to them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from starlette.responses import FileResponse, Response
 from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.access.permissions import Permissions
-from fastback.completions.doors.chat_routes import complete
-from fastback.completions.service import Completions
+from fastback.completions.doors.relayed_completion import relay_completion
+from fastback.completions.stages.admission import Admission
+from fastback.completions.turn import TurnPipeline
 from fastback.config.keys.connections import OPENAI_API_BASE_URLS
 from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.kit.http import Forbidden, HttpError, NotFound, Router, Unauthorized
@@ -29,25 +30,34 @@ log = logging.getLogger("fastback.connections")
 
 router = Router("/openai")
 
-_OPENAI = "https://api.openai.com/v1"
+#: The address of OpenAI itself.
+_OPENAI_URL = "https://api.openai.com/v1"
 
 
 @router.get("/models", "/v1/models", "/models/{url_idx}")
-async def models(
+async def list_models(
     request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> dict[str, Any]:
-    """The models of all servers, or for an administrator what one of them answers right now."""
+    """List the models of all servers; for an administrator those that one server lists now."""
     if url_idx is not None:
-        return await _models_of(url_idx, request, user, forwarding)
+        return await _fetch_models(url_idx, request, user, forwarding)
     forwarding.openai_connections()
-    entries = [one for one in await forwarding.registry.base_entries() if "urlIdx" in one]
+    entries = [entry for entry in await forwarding.registry.base_entries() if "urlIdx" in entry]
     if not user.is_admin and not forwarding.settings.bypass_model_access_control:
-        known = {one.id for one in await forwarding.registry.visible(user) if one.info is not None}
-        entries = [one for one in entries if one["id"] in known]
+        visible_ids = {model.id for model in await forwarding.registry.visible(user) if model.info is not None}
+        entries = [entry for entry in entries if entry["id"] in visible_ids]
     return {"data": entries}
 
 
-async def _models_of(index: int, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> dict[str, Any]:
+async def _fetch_models(
+    index: int, request: Request, user: VerifiedUser, forwarding: RequestForwarder
+) -> dict[str, Any]:
+    """Return what one server lists.
+
+    Raises:
+        Unauthorized: the user is no administrator.
+        HttpError: the server cannot be reached, or its response is no list.
+    """
     if not user.is_admin:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     connection = get_connection(forwarding.openai_connections(), index)
@@ -55,35 +65,41 @@ async def _models_of(index: int, request: Request, user: VerifiedUser, forwardin
         return {"data": connection.model_ids, "object": "list"}
     try:
         ctx = await forwarding.build_context(connection, request, user)
-        found = await openai_list(forwarding.client, connection, forwarding.settings, ctx)
+        response = await openai_list(forwarding.client, connection, forwarding.settings, ctx)
     except ListingError as error:
         if isinstance(error.__cause__, (aiohttp.ClientError, OSError)):
             raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
         raise HttpError(500, f"Unexpected error: {error}") from error
-    if not isinstance(found, dict):
-        return {"object": "list", "data": found}
-    data = found.get("data")
+    if not isinstance(response, dict):
+        return {"object": "list", "data": response}
+    data = response.get("data")
     if isinstance(data, list):
-        found["data"] = [
-            one for one in data if not isinstance(one, dict) or can_chat(connection, str(one.get("id") or ""))
+        response["data"] = [
+            model for model in data if not isinstance(model, dict) or can_chat(connection, str(model.get("id") or ""))
         ]
-    return found
+    return response
 
 
 @router.post("/chat/completions", "/v1/chat/completions")
-async def chat(
-    data: dict[str, Any], request: Request, user: VerifiedUser, completions: Completions, forwarding: RequestForwarder
+async def create_chat_completion(
+    data: dict[str, Any],
+    request: Request,
+    user: VerifiedUser,
+    admission: Admission,
+    pipeline: TurnPipeline,
+    forwarding: RequestForwarder,
 ) -> Any:
-    """A chat with a model of an OpenAI-compatible server, or with one of the workspace that stands on such."""
+    """Chat with a model of an OpenAI-compatible server, or with a workspace model based on one."""
     forwarding.openai_connections()
     name = data.get("model")
-    if await completions.openai_model(name if isinstance(name, str) else "", user) is None:
+    if await admission.find_openai_model(name if isinstance(name, str) else "", user) is None:
         raise NotFound(messages.model_not_found())
-    return await complete(data, build_request_context(request, user), request, completions, reads=False)
+    ctx = build_request_context(request, user)
+    return await relay_completion(pipeline, data, ctx, request, reads_sources=False)
 
 
 class ResponsesForm(msgspec.Struct):
-    """What is checked of a request to the Responses API; everything else goes on unread."""
+    """The fields that are checked of a request to the Responses API; every other field is forwarded unread."""
 
     model: str
     input: list[Any] | str | None = None
@@ -103,28 +119,29 @@ class ResponsesForm(msgspec.Struct):
 
 
 @router.post("/responses", "/v1/responses")
-async def responses(
+async def create_response(
     data: ResponsesForm, request: Request, user: VerifiedUser, forwarding: RequestForwarder
 ) -> Response:
+    """Forward a request to the Responses API of the model's server."""
     await forwarding.require_model_access(user, data.model)
     connection, name = await forwarding.resolve_openai_model(data.model)
-    given = msgspec.json.decode(await request.body())
-    body = {key: value for key, value in given.items() if value is not None} | {"model": name}
+    fields = msgspec.json.decode(await request.body())
+    body = {key: value for key, value in fields.items() if value is not None} | {"model": name}
     url = openai.operation_url(connection, name, "responses")
     return await forwarding.relay_request(connection, "POST", url, user, request, body=body)
 
 
 @router.post("/audio/speech")
-async def speech(
+async def create_speech(
     request: Request, user: VerifiedUser, forwarding: RequestForwarder, permissions: Permissions
 ) -> Response:
-    """A text read out by OpenAI, once: the same question is answered from the disk afterwards."""
+    """Read a text aloud by OpenAI. The sound is cached on disk: the same request is not sent to OpenAI again."""
     if not user.is_admin and not await permissions.has(user.id, "chat.tts"):
         raise Forbidden(messages.ACCESS_PROHIBITED)
     urls = forwarding.config.items(OPENAI_API_BASE_URLS)
-    if _OPENAI not in urls:
+    if _OPENAI_URL not in urls:
         raise Unauthorized(messages.OPENAI_NOT_FOUND)
-    connection = get_connection(forwarding.openai_connections(), urls.index(_OPENAI))
+    connection = get_connection(forwarding.openai_connections(), urls.index(_OPENAI_URL))
     body = await request.body()
     directory = forwarding.settings.cache_path / "audio" / "speech"
     path = directory / f"{hashlib.sha256(body).hexdigest()}.mp3"
@@ -141,29 +158,35 @@ async def speech(
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
     if response.status >= 400:
-        raise HttpError(response.status, _external(sound) or messages.SERVER_CONNECTION_ERROR)
-    await asyncio.to_thread(_keep, path, sound, body)
+        raise HttpError(response.status, _find_error(sound) or messages.SERVER_CONNECTION_ERROR)
+    await asyncio.to_thread(_cache_speech, path, sound, body)
     return FileResponse(path)
 
 
-def _external(body: bytes) -> str | None:
+def _find_error(body: bytes) -> str | None:
+    """Return the error in OpenAI's response; None where it holds none."""
     try:
-        found = msgspec.json.decode(body)
+        content = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return f"External: {found['error']}" if isinstance(found, dict) and "error" in found else None
+    return f"External: {content['error']}" if isinstance(content, dict) and "error" in content else None
 
 
-def _keep(path: Path, sound: bytes, question: bytes) -> None:
+def _cache_speech(path: Path, sound: bytes, request_body: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside and moved: nobody is given half a file.
-    half = path.with_suffix(".part")
-    half.write_bytes(sound)
-    half.replace(path)
-    path.with_suffix(".json").write_bytes(question)
+    # The file is written under another name and moved, so that no request reads half of it.
+    partial_path = path.with_suffix(".part")
+    partial_path.write_bytes(sound)
+    partial_path.replace(path)
+    path.with_suffix(".json").write_bytes(request_body)
 
 
 async def _pass_through(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
+    """Forward any other request, where the settings allow it.
+
+    Raises:
+        Forbidden: they do not.
+    """
     if not forwarding.settings.enable_openai_api_passthrough:
         raise Forbidden(
             "Direct API passthrough is disabled. Set ENABLE_OPENAI_API_PASSTHROUGH=True to enable.",
@@ -186,20 +209,20 @@ async def _pass_through(path: str, request: Request, user: VerifiedUser, forward
 
 
 @router.get("/{path:path}")
-async def pass_get(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
+async def forward_get(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
     return await _pass_through(path, request, user, forwarding)
 
 
 @router.post("/{path:path}")
-async def pass_post(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
+async def forward_post(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
     return await _pass_through(path, request, user, forwarding)
 
 
 @router.put("/{path:path}")
-async def pass_put(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
+async def forward_put(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
     return await _pass_through(path, request, user, forwarding)
 
 
 @router.delete("/{path:path}")
-async def pass_delete(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
+async def forward_delete(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
     return await _pass_through(path, request, user, forwarding)

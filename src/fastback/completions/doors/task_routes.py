@@ -1,4 +1,4 @@
-"""The answers under way: listing them, stopping them."""
+"""`/api/tasks`: the turns that run, listed and stopped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
-from fastback.completions.service import Completions
+from fastback.completions.page_turns import PageTurns
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.chat_ids import TEMPORARY
 from fastback.kit.http import NotFound, Router
@@ -15,57 +15,58 @@ from fastback.kit.tasks import Tasks
 
 router = Router("/api/tasks")
 
-Answer = dict[str, Any]
-
 
 @router.get("")
-async def running(user: AdminUser, tasks: Tasks) -> dict[str, list[str]]:
+async def list_tasks(user: AdminUser, tasks: Tasks) -> dict[str, list[str]]:
+    """List every running task."""
     return {"tasks": tasks.ids()}
 
 
-async def _may(chat_id: str, user: User, rights: ChatAccess, completions: Completions) -> bool:
-    """Whether somebody may see and stop what runs in a chat; a temporary one belongs to the socket it is named for."""
+async def _may_stop_tasks(chat_id: str, user: User, chat_access: ChatAccess, page_turns: PageTurns) -> bool:
+    """Return whether a user may list and stop tasks of a chat; a temporary chat belongs to the socket in its id."""
     for prefix in TEMPORARY:
         if chat_id.startswith(prefix):
-            return completions.owns_session(chat_id.removeprefix(prefix), user)
-    return await rights.may(chat_id, user, "write")
+            return page_turns.is_socket_of(chat_id.removeprefix(prefix), user)
+    return await chat_access.may(chat_id, user, "write")
 
 
 @router.get("/chat/{chat_id:path}")
-async def of_chat(
-    chat_id: str, user: VerifiedUser, rights: ChatAccess, completions: Completions
+async def list_chat_tasks(
+    chat_id: str, user: VerifiedUser, chat_access: ChatAccess, page_turns: PageTurns
 ) -> dict[str, list[str]]:
-    """The user's own answers in a chat."""
-    if not await _may(chat_id, user, rights, completions):
+    """List the user's own tasks in a chat."""
+    if not await _may_stop_tasks(chat_id, user, chat_access, page_turns):
         return {"task_ids": []}
-    return {"task_ids": completions.running(chat_id, user)}
+    return {"task_ids": page_turns.list_task_ids(chat_id, user)}
 
 
 @router.post("/chat/{chat_id:path}/stop")
-async def stop_chat(
-    chat_id: str, user: VerifiedUser, tasks: Tasks, rights: ChatAccess, completions: Completions
-) -> Answer:
-    if not await _may(chat_id, user, rights, completions):
+async def stop_chat_tasks(
+    chat_id: str, user: VerifiedUser, tasks: Tasks, chat_access: ChatAccess, page_turns: PageTurns
+) -> dict[str, Any]:
+    """Stop the user's own tasks in a chat. Where none runs, finish answers that a stopped process left unfinished."""
+    if not await _may_stop_tasks(chat_id, user, chat_access, page_turns):
         raise NotFound(messages.NOT_FOUND)
-    ids = completions.running(chat_id, user)
-    for task_id in ids:
+    task_ids = page_turns.list_task_ids(chat_id, user)
+    for task_id in task_ids:
         await tasks.stop(task_id)
     if chat_id.startswith(TEMPORARY):
-        told = f"All tasks for item {chat_id} stopped." if ids else f"No tasks found for item {chat_id}."
-        return {"status": True, "message": told}
-    if ids:
-        return {"status": True, "message": _stopped(ids[-1])}
-    if await completions.finish_left_over(chat_id, user):
+        text = f"All tasks for item {chat_id} stopped." if task_ids else f"No tasks found for item {chat_id}."
+        return {"status": True, "message": text}
+    if task_ids:
+        return {"status": True, "message": _format_stopped(task_ids[-1])}
+    if await page_turns.finish_abandoned_answers(chat_id, user):
         return {"status": True, "message": "Finalized pending approval message."}
     return {"status": True, "message": "No tasks found."}
 
 
-def _stopped(task_id: str) -> str:
+def _format_stopped(task_id: str) -> str:
     return f"Task {task_id} successfully stopped."
 
 
 @router.post("/stop/{task_id}")
-async def stop(task_id: str, user: AdminUser, tasks: Tasks) -> Answer:
+async def stop_task(task_id: str, user: AdminUser, tasks: Tasks) -> dict[str, Any]:
+    """Stop any task."""
     if not await tasks.stop(task_id):
         return {"status": False, "message": f"Task with ID {task_id} not found."}
-    return {"status": True, "message": _stopped(task_id)}
+    return {"status": True, "message": _format_stopped(task_id)}

@@ -1,5 +1,5 @@
-"""What a question refers to besides its words: files, knowledge, notes, chats, pages, texts; found, read, shown.
+"""Sources of a question: the files, knowledge, notes, chats, web pages and texts that it refers to.
 
-`items` says what is referred to, `reading` what of it the asker may read and how, `found` brings the passages,
-`context` puts them before the question.
+`items` parses the references, `item_lookup` loads what the user may read of them, `readings` decides how each is read,
+`resolver` reads and searches, `passages` puts the result before the question.
 """

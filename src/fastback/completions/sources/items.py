@@ -1,4 +1,4 @@
-"""What a request refers to: items as the page sends them (`{type, id, name, …}`), each once."""
+"""Items: what a request refers to, as the page sends it (`{type, id, name, …}`)."""
 
 from __future__ import annotations
 
@@ -13,60 +13,60 @@ Item = dict[str, Any]
 NOTE_WITH_FILES = "note_with_files"
 
 
-def is_picture(item: Item) -> bool:
-    """Whether an item is shown to the model itself: a picture made of dots, as SVG is text."""
-    kind = str(item.get("content_type") or "").partition(";")[0].strip().lower()
-    return item.get("type") == "image" or (kind.startswith("image/") and kind != "image/svg+xml")
+def is_image(item: Item) -> bool:
+    """Return whether an item is an image that the model is shown itself. SVG is read as text."""
+    media_type = str(item.get("content_type") or "").partition(";")[0].strip().lower()
+    return item.get("type") == "image" or (media_type.startswith("image/") and media_type != "image/svg+xml")
 
 
-def readable(items: Iterable[Any]) -> list[Item]:
-    """The items that hold something to read, each once; pictures and folders of a terminal are left to others."""
-    found: dict[bytes, Item] = {}
+def list_readable_items(items: Iterable[Any]) -> list[Item]:
+    """Return the items that hold text, each once. Images, and folders of a terminal, are dealt with elsewhere."""
+    readable: dict[bytes, Item] = {}
     for item in items:
-        if isinstance(item, dict) and item.get("type") != "filesystem" and not is_picture(item):
-            found[msgspec.json.encode(item, order="sorted")] = item
-    return list(found.values())
+        if isinstance(item, dict) and item.get("type") != "filesystem" and not is_image(item):
+            readable[msgspec.json.encode(item, order="sorted")] = item
+    return list(readable.values())
 
 
-def of_knowledge(entries: Any) -> list[Item]:
-    """A workspace model's `meta.knowledge` as items; old models name collections in their entries."""
-    found: list[Item] = []
+def list_knowledge_items(entries: Any) -> list[Item]:
+    """Return a workspace model's `meta.knowledge` as items; entries of old models name collections."""
+    items: list[Item] = []
     for entry in entries if isinstance(entries, list) else ():
         if not isinstance(entry, dict):
             continue
         if entry.get("collection_name"):
-            found.append({"id": entry["collection_name"], "name": entry.get("name"), "legacy": True})
+            items.append({"id": entry["collection_name"], "name": entry.get("name"), "legacy": True})
         elif entry.get("collection_names"):
             names = entry["collection_names"]
-            found.append({"name": entry.get("name"), "type": "collection", "collection_names": names, "legacy": True})
+            items.append({"name": entry.get("name"), "type": "collection", "collection_names": names, "legacy": True})
         else:
-            found.append(dict(entry))
-    return found
+            items.append(dict(entry))
+    return items
 
 
-def is_whole(item: Item) -> bool:
-    """Whether an item is meant to be read from beginning to end."""
+def is_full_context(item: Item) -> bool:
+    """Return whether an item is to be read from beginning to end instead of being searched."""
     return item.get("context") == "full"
 
 
-def inner(item: Item, *path: str) -> Any:
-    """What lies below the keys of `path`; None where nothing does."""
-    found: Any = item
+def find_nested(item: Item, *path: str) -> Any:
+    """Return the value below the keys of `path`; None where there is none."""
+    value: Any = item
     for key in path:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
-def an_id(value: Any) -> str | None:
-    """What a client put where an id belongs, if it can be one: PostgreSQL takes no NUL."""
+def parse_id(value: Any) -> str | None:
+    """Return what a client sent as an id; None where it cannot be one: PostgreSQL takes no NUL."""
     return value if isinstance(value, str) and value and "\x00" not in value else None
 
 
-def text_id(item: Item) -> str | None:
-    """An item's id, if it can be one."""
-    return an_id(item.get("id"))
+def find_id(item: Item) -> str | None:
+    """Return an item's id; None where it has none, or one that cannot be one."""
+    return parse_id(item.get("id"))
 
 
-def named(item: Item) -> tuple[str, str | None]:
-    """An item's type and id, whatever a client put there."""
-    return str(item.get("type")), text_id(item)
+def identify(item: Item) -> tuple[str, str | None]:
+    """Return an item's type and id."""
+    return str(item.get("type")), find_id(item)

@@ -1,4 +1,4 @@
-"""Passages put before a question: `<source>` elements in the template that an administrator may write."""
+"""Passages before a question: `<source>` elements in the template that an administrator may write."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.completions.tasks.templates import render
+from fastback.completions.tasks.templates import render_prompt
 from fastback.config.keys.retrieval import TEMPLATE
 from fastback.features.prompts import prompt_variables
 
@@ -19,7 +19,7 @@ class Source(msgspec.Struct, omit_defaults=True):
     """An item with its passages, as the page shows it below an answer: three lists side by side.
 
     Attributes:
-        distances: how well each passage fits, from 0 to 1; None for what was read whole.
+        distances: how well each passage fits the question, from 0 to 1; None for what was read whole.
     """
 
     source: dict[str, Any]
@@ -28,64 +28,64 @@ class Source(msgspec.Struct, omit_defaults=True):
     distances: list[float] | None = None
 
 
-def source_id(source: Source, metadata: dict[str, Any]) -> str:
-    """What a passage is cited by: passages with the same share a number."""
+def find_citation_id(source: Source, metadata: dict[str, Any]) -> str:
+    """Return what a passage is cited by; passages with the same citation id share a number."""
     return str(metadata.get("source") or source.source.get("id") or "N/A")
 
 
-def count(sources: Iterable[Source]) -> int:
-    """How many different things passages come from."""
-    return len({source_id(source, one) for source in sources for one in source.metadata})
+def count_citations(sources: Iterable[Source]) -> int:
+    """Return how many different citation ids the passages have."""
+    return len({find_citation_id(source, metadata) for source in sources for metadata in source.metadata})
 
 
-def elements(sources: Iterable[Source], keys: Iterable[str] = ()) -> str:
-    """The passages as `<source>` elements with their numbers; `keys` names metadata that is shown besides."""
+def format_passages(sources: Iterable[Source], keys: Iterable[str] = ()) -> str:
+    """Return the passages as numbered `<source>` elements; `keys` names metadata that becomes attributes too."""
     numbers: dict[str, int] = {}
-    shown = [key for key in keys if key not in ("id", "name", "resource-type", "resource-id")]
-    found: list[str] = []
+    metadata_keys = [key for key in keys if key not in ("id", "name", "resource-type", "resource-id")]
+    elements: list[str] = []
     for source in sources:
-        about = source.source
+        item = source.source
         for text, metadata in zip(source.document, source.metadata, strict=True):
-            number = numbers.setdefault(source_id(source, metadata), len(numbers) + 1)
+            number = numbers.setdefault(find_citation_id(source, metadata), len(numbers) + 1)
             attributes = {
-                "name": about.get("name"),
-                "resource-type": about.get("type"),
-                "resource-id": about.get("id") if about.get("type") != "text" else None,
+                "name": item.get("name"),
+                "resource-type": item.get("type"),
+                "resource-id": item.get("id") if item.get("type") != "text" else None,
             }
             element = f'<source id="{number}"'
             for name, value in attributes.items():
                 if value:
                     element += f' {name}="' + str(value).replace('"', "&quot;") + '"'
-            for key in shown:
+            for key in metadata_keys:
                 if metadata.get(key) is not None:
                     element += f' {key}="{html.escape(str(metadata[key]))}"'
-            found.append(f"{element}>{text}</source>\n")
-    return "".join(found)
+            elements.append(f"{element}>{text}</source>\n")
+    return "".join(elements)
 
 
-def rendered(template: str, context: str, question: str) -> str:
-    """The template with passages and question in their places, all at once: neither is ever read as a template."""
+def render_template(template: str, passages: str, question: str) -> str:
+    """Return the template with passages and question filled in, in one pass: neither is ever read as a template."""
     template = template if template.strip() else TEMPLATE
     template = template.replace("[context]", "{{CONTEXT}}").replace("[query]", "{{QUERY}}")
-    return render(template, [], CONTEXT=context, QUERY=question)
+    return render_prompt(template, [], CONTEXT=passages, QUERY=question)
 
 
-def put(messages: list[Message], text: str, *, in_system: bool) -> list[Message]:
-    """The messages with `text` before the last question, or behind the system prompt (`in_system`)."""
-    if in_system:
+def insert_passages(messages: list[Message], text: str, *, in_system_prompt: bool) -> list[Message]:
+    """Return the messages with `text` before the last question, or after the system prompt."""
+    if in_system_prompt:
         return prompt_variables.add_system_text(messages, text, append=True)
-    place = next((n for n in reversed(range(len(messages))) if messages[n].get("role") == "user"), None)
-    if place is None:
+    index = next((n for n in reversed(range(len(messages))) if messages[n].get("role") == "user"), None)
+    if index is None:
         return [*messages, {"role": "user", "content": text}]
-    question = messages[place]
+    question = messages[index]
     content = question.get("content")
     if isinstance(content, list):
         content = [dict(part) if isinstance(part, dict) else part for part in content]
-        first = next((part for part in content if isinstance(part, dict) and part.get("type") == "text"), None)
-        if first is None:
+        text_part = next((part for part in content if isinstance(part, dict) and part.get("type") == "text"), None)
+        if text_part is None:
             content.insert(0, {"type": "text", "text": text})
         else:
-            first["text"] = f"{text}\n{first.get('text') or ''}"
+            text_part["text"] = f"{text}\n{text_part.get('text') or ''}"
     else:
         content = f"{text}\n{content or ''}"
-    return [*messages[:place], {**question, "content": content}, *messages[place + 1 :]]
+    return [*messages[:index], {**question, "content": content}, *messages[index + 1 :]]

@@ -1,4 +1,4 @@
-"""The passages that a question is answered with: its items read, its questions thought of, its collections searched."""
+"""Resolve the sources of a question: read its items, think of queries, search its collections."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 import msgspec
 
-from fastback.completions.sources.access import Reader, Reading
-from fastback.completions.sources.external import Elsewhere
-from fastback.completions.sources.items import Item, an_id, is_whole
-from fastback.completions.sources.passages import Message, Source, count
-from fastback.completions.tasks.follow_ups import FollowUps
-from fastback.completions.tasks.requests import queries_in
+from fastback.completions.sources import source_store
+from fastback.completions.sources.external_sources import ExternalSources
+from fastback.completions.sources.items import Item, is_full_context, parse_id
+from fastback.completions.sources.passages import Message, Source, count_citations
+from fastback.completions.sources.readings import Reading, ReadingPlanner
+from fastback.completions.tasks.generations import Generations
+from fastback.completions.tasks.requests import parse_queries
 from fastback.config import Config
 from fastback.config.keys.retrieval import RAG_BYPASS_EMBEDDING_AND_RETRIEVAL, RAG_FULL_CONTEXT
 from fastback.config.keys.tasks import TASK_QUERY_RETRIEVAL_ENABLE
@@ -25,159 +26,164 @@ from fastback.retrieval.search.retriever import Retriever
 
 log = logging.getLogger("fastback.completions")
 
-Status = dict[str, Any]
-Tell = Callable[[Status], Awaitable[None]]
+ShowStatus = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class Found(msgspec.Struct):
-    """Passages, and the names of what could not be read."""
+class ResolvedSources(msgspec.Struct):
+    """Passages, and the names of the items that could not be read."""
 
     sources: list[Source] = []
     missing: list[str] = []
 
 
-class _Name(msgspec.Struct):
-    id: str
-    name: str | None
-
-
-class Finder:
-    """Finds the sources of a question."""
+class SourceResolver:
+    """Resolve sources. What fails is logged and counts as missing; the answer does without."""
 
     def __init__(
         self,
         *,
         db: Database,
         config: Config,
-        reader: Reader,
-        elsewhere: Elsewhere,
+        planner: ReadingPlanner,
+        external_sources: ExternalSources,
         retriever: Retriever,
-        follow_ups: FollowUps,
+        generations: Generations,
     ) -> None:
         self._db = db
         self._config = config
-        self._reader = reader
-        self._elsewhere = elsewhere
+        self._planner = planner
+        self._external_sources = external_sources
         self._retriever = retriever
-        self._follow_ups = follow_ups
+        self._generations = generations
 
-    async def find(
+    async def resolve(
         self,
         items: list[Item],
         messages: list[Message],
         question: str,
+        *,
         model_id: str,
         ctx: RequestContext,
-        tell: Tell,
-        known: list[str] | None = None,
-    ) -> Found:
-        """What the items hold on the conversation's last question; `tell` hears how far it is.
+        show_status: ShowStatus,
+        queries: list[str] | None = None,
+    ) -> ResolvedSources:
+        """Return what the items hold on the last question of the conversation.
 
-        `known` are queries that a model has thought of already.
-
-        What fails is missing, as the log says; the answer does without.
+        `queries` are search queries that a model has thought of before; without any it is asked here.
         """
-        everything = all(is_whole(item) for item in items)
+        is_all_whole = all(is_full_context(item) for item in items)
         reading = asyncio.ensure_future(self._read(items, ctx))  # while a model thinks of queries
         try:
-            queries = known or ([] if everything else await self._queries(messages, model_id, ctx))
-            if not everything:
-                await tell({"action": "queries_generated", "queries": queries, "done": False})
+            if not queries:
+                queries = [] if is_all_whole else await self._generate_queries(messages, model_id, ctx)
+            if not is_all_whole:
+                await show_status({"action": "queries_generated", "queries": queries, "done": False})
             plan = await reading
         finally:
             reading.cancel()
-        whole = everything or self._config.flag(RAG_FULL_CONTEXT)
-        await self._search(plan, queries or [question], ctx, whole=whole)
+        reads_whole = is_all_whole or self._config.flag(RAG_FULL_CONTEXT)
+        await self._search(plan, queries or [question], ctx, reads_whole=reads_whole)
         sources = [source for _, source in plan if source is not None]
-        await self._rename(sources)
-        await tell({"action": "sources_retrieved", "count": count(sources), "done": True})
-        return Found(sources, list(dict.fromkeys(_named(one.item) for one, source in plan if source is None)))
+        await self._update_names(sources)
+        await show_status({"action": "sources_retrieved", "count": count_citations(sources), "done": True})
+        missing = [_name_item(step.item) for step, source in plan if source is None]
+        return ResolvedSources(sources, list(dict.fromkeys(missing)))
 
-    async def _queries(self, messages: list[Message], model_id: str, ctx: RequestContext) -> list[str]:
-        """What a model would search for; nothing where it is not to be asked, or has no idea."""
+    async def _generate_queries(self, messages: list[Message], model_id: str, ctx: RequestContext) -> list[str]:
+        """Return the queries that a model would search for; none where it is not to be asked, or thinks of none."""
         if not self._config.flag(TASK_QUERY_RETRIEVAL_ENABLE):
             return []
-        return queries_in(await self._follow_ups.ask("query_generation", messages, model_id, ctx))
+        return parse_queries(await self._generations.generate("query_generation", messages, model_id, ctx))
 
     async def _read(self, items: list[Item], ctx: RequestContext) -> list[_Step]:
-        """How the items are read; what needs no question has been read."""
-        whole = self._config.flag(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
-        plan = await self._reader.plan(items, ctx.asker, whole=whole)
+        """Plan how the items are read, and read those that need no query."""
+        reads_whole = self._config.flag(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
+        readings = await self._planner.plan(items, ctx.asker, reads_whole=reads_whole)
 
-        async def step(one: Reading) -> _Step:
-            if one.page:
-                return one, await self._elsewhere.page(_shown(one.item), one.page, ctx)
-            return one, None if one.texts is None else _source(one)
+        async def read(reading: Reading) -> _Step:
+            if reading.page_url:
+                shown = _without_data(reading.item)
+                return reading, await self._external_sources.read_page(shown, reading.page_url, ctx)
+            return reading, None if reading.texts is None else _build_text_source(reading)
 
-        return await asyncio.gather(*(step(one) for one in plan))
+        return await asyncio.gather(*(read(reading) for reading in readings))
 
-    async def _search(self, plan: list[_Step], queries: list[str], ctx: RequestContext, *, whole: bool) -> None:
-        """Put what the questions find into the plan."""
-        searched = [place for place, (one, _) in enumerate(plan) if one.collections]
-        foreign = [(place, one, one.foreign) for place, (one, _) in enumerate(plan) if one.foreign is not None]
+    async def _search(self, plan: list[_Step], queries: list[str], ctx: RequestContext, *, reads_whole: bool) -> None:
+        """Put into the plan what the queries match in collections and in external databases."""
+        internal = [index for index, (reading, _) in enumerate(plan) if reading.collections]
+        external = [
+            (index, reading, reading.external)
+            for index, (reading, _) in enumerate(plan)
+            if reading.external is not None
+        ]
         limit = self._retriever.configured().limit
-        own, others = await asyncio.gather(
-            self._of_collections([plan[place][0] for place in searched], queries, ctx, whole=whole),
+        internal_sources, external_sources = await asyncio.gather(
+            self._search_collections([plan[index][0] for index in internal], queries, ctx, reads_whole=reads_whole),
             asyncio.gather(
                 *(
-                    self._elsewhere.knowledge(_shown(one.item), knowledge, queries, limit, ctx)
-                    for _, one, knowledge in foreign
+                    self._external_sources.search_knowledge(_without_data(reading.item), knowledge, queries, limit, ctx)
+                    for _, reading, knowledge in external
                 )
             ),
         )
-        for place, source in [*zip(searched, own, strict=True), *zip([one[0] for one in foreign], others, strict=True)]:
-            plan[place] = (plan[place][0], source)
+        results = [
+            *zip(internal, internal_sources, strict=True),
+            *zip([index for index, _, _ in external], external_sources, strict=True),
+        ]
+        for index, source in results:
+            plan[index] = (plan[index][0], source)
 
-    async def _of_collections(
-        self, plan: list[Reading], queries: list[str], ctx: RequestContext, *, whole: bool
+    async def _search_collections(
+        self, readings: list[Reading], queries: list[str], ctx: RequestContext, *, reads_whole: bool
     ) -> list[Source | None]:
-        groups = [one.collections for one in plan]
+        groups = [reading.collections for reading in readings]
         try:
-            if whole:
-                found = await asyncio.gather(*(self._retriever.everything(names) for names in groups))
+            if reads_whole:
+                hits = await asyncio.gather(*(self._retriever.everything(names) for names in groups))
             else:
-                found = await self._retriever.query_each(groups, queries, ctx=ctx)
+                hits = await self._retriever.query_each(groups, queries, ctx=ctx)
         except RetrievalError as error:
-            log.warning("nothing was found in collections: %s", error)
-            return [None for _ in plan]
-        return [_of_hits(one.item, hits, whole=whole) for one, hits in zip(plan, found, strict=True)]
+            log.warning("searching collections failed, the answer does without: %s", error)
+            return [None for _ in readings]
+        return [
+            _build_search_source(reading.item, item_hits, reads_whole=reads_whole)
+            for reading, item_hits in zip(readings, hits, strict=True)
+        ]
 
-    async def _rename(self, sources: list[Source]) -> None:
-        """Show files by the names that they have now."""
-        shown = [one for source in sources for one in source.metadata if not one.get("external")]
-        ids = {file_id for one in shown if (file_id := an_id(one.get("file_id"))) is not None}
+    async def _update_names(self, sources: list[Source]) -> None:
+        """Show files by the names that they have now, in place: passages carry those of the time of indexing."""
+        own_metadata = [metadata for source in sources for metadata in source.metadata if not metadata.get("external")]
+        ids = {file_id for metadata in own_metadata if (file_id := parse_id(metadata.get("file_id"))) is not None}
         if not ids:
             return
-        rows = await self._db.fetch_all(
-            _Name, "sources.names", "SELECT id, meta ->> 'name' FROM file WHERE id = ANY(:ids)", ids=list(ids)
-        )
-        names = {row.id: row.name for row in rows if row.name}
-        for one in shown:
-            name = names.get(an_id(one.get("file_id")) or "")
+        names = await source_store.load_file_names(self._db, list(ids))
+        for metadata in own_metadata:
+            name = names.get(parse_id(metadata.get("file_id")) or "")
             if name:
-                if one.get("source") == one.get("name"):
-                    one["source"] = name
-                one["name"] = name
+                if metadata.get("source") == metadata.get("name"):
+                    metadata["source"] = name
+                metadata["name"] = name
 
 
-#: How an item is read, with what was read of it; None: nothing, or nothing yet.
+#: How an item is read, and the source that came of it; None where nothing came, or nothing yet.
 _Step = tuple[Reading, Source | None]
 
 
-def _named(item: Item) -> str:
+def _name_item(item: Item) -> str:
     return str(item.get("name") or item.get("url") or item.get("type") or "a file")
 
 
-def _shown(item: Item) -> Item:
+def _without_data(item: Item) -> Item:
+    """Return the item as the page shows it."""
     return {key: value for key, value in item.items() if key != "data"}
 
 
-def _source(reading: Reading) -> Source:
-    """What is read as it stands."""
+def _build_text_source(reading: Reading) -> Source:
     texts = reading.texts or []
-    return Source(_shown(reading.item), texts, [dict(one) for one in reading.metadata[: len(texts)]])
+    metadata = [dict(text_metadata) for text_metadata in reading.metadata[: len(texts)]]
+    return Source(_without_data(reading.item), texts, metadata)
 
 
-def _of_hits(item: Item, hits: list[Hit], *, whole: bool) -> Source:
-    distances = None if whole else [hit.score for hit in hits]
-    return Source(_shown(item), [hit.text for hit in hits], [dict(hit.metadata) for hit in hits], distances)
+def _build_search_source(item: Item, hits: list[Hit], *, reads_whole: bool) -> Source:
+    distances = None if reads_whole else [hit.score for hit in hits]
+    return Source(_without_data(item), [hit.text for hit in hits], [dict(hit.metadata) for hit in hits], distances)

@@ -1,1 +1,1 @@
-"""Small tasks around a chat: titles, tags, follow-up questions, search queries, completions of a sentence."""
+"""Generations around a chat: titles, tags, follow-up questions, search queries, the rest of a sentence, summaries."""

@@ -1,4 +1,4 @@
-"""After every so many questions a model looks back: what of the conversation should be remembered for other ones?"""
+"""Memory review: after every so many questions a model decides what of the conversation to remember for later ones."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from fastback.completions.tasks.requests import answered
-from fastback.completions.tasks.templates import plain
+from fastback.completions.tasks.requests import parse_json_object
+from fastback.completions.tasks.templates import plain_text
 from fastback.config import Config
 from fastback.config.keys.features import (
     MEMORIES_BACKGROUND_REVIEW_ENABLE,
@@ -20,16 +20,17 @@ from fastback.features.memories.schemas import OperationsForm
 from fastback.features.memories.service import Memories
 from fastback.features.memories.store import Memory
 from fastback.kit.http.errors import HttpError
-from fastback.providers.client import Provider, ProviderFailed, content_of
+from fastback.providers.client import ModelClient
 from fastback.providers.registry import Model
 from fastback.providers.request_context import RequestContext
+from fastback.providers.upstream import ProviderRefusal, completion_text
 
 log = logging.getLogger("fastback.memories")
 
 Message = dict[str, Any]
 
-#: Memories and messages that the model is shown, and characters of a message: its beginning and its end.
-MEMORIES, MESSAGES, BEGINNING, END = 80, 16, 1000, 400
+#: Memories and messages that the model is shown, and characters of a long message: of its beginning and its end.
+MAX_MEMORIES, MAX_MESSAGES, BEGINNING, END = 80, 16, 1000, 400
 
 _SYSTEM = "You keep a person's long-term memories in order. Answer with JSON alone."
 _TASK = """Below are a person's memories and the end of a conversation that they had with an assistant. Decide whether
@@ -51,58 +52,60 @@ Answer with {"operations": […]}, an empty list where nothing is to be done. An
 """
 
 
-class MemoryReview:
-    """Looks back after an answer, where the administrator wants it."""
+class MemoryReviewer:
+    """Review memories after an answer, where the administrator has switched it on."""
 
-    def __init__(self, config: Config, provider: Provider, memories: Memories) -> None:
+    def __init__(self, *, config: Config, client: ModelClient, memories: Memories) -> None:
         self._config = config
-        self._provider = provider
+        self._client = client
         self._memories = memories
 
     def is_due(self, messages: list[Message]) -> bool:
-        """Whether a conversation has come to a question after which one looks back."""
+        """Return whether the number of questions in a conversation calls for a review."""
         if not self._config.flag(MEMORIES_ENABLE) or not self._config.flag(MEMORIES_BACKGROUND_REVIEW_ENABLE):
             return False
-        every = max(1, int(self._config.number(MEMORIES_REVIEW_INTERVAL_TURNS) or 10))
-        asked: int = sum(one.get("role") == "user" for one in messages)
-        return asked > 0 and asked % every == 0
+        interval = max(1, int(self._config.number(MEMORIES_REVIEW_INTERVAL_TURNS) or 10))
+        questions: int = sum(message.get("role") == "user" for message in messages)
+        return questions > 0 and questions % interval == 0
 
-    async def run(self, messages: list[Message], model: Model, target: Model, ctx: RequestContext) -> None:
-        """Ask the `target` behind the chat's model, and change the memories as it says; failures are logged."""
+    async def review(self, messages: list[Message], model: Model, server_model: Model, ctx: RequestContext) -> None:
+        """Ask the server model behind the chat's model, and change the memories as it says. A failure is logged."""
         if not await self._memories.may(ctx.asker):
             return
-        known = await store.of_user(self._memories.db, ctx.asker.id)
-        prompt = f"{_TASK}\nMemories:\n{_listed(known)}\n\nConversation:\n{_told(messages)}"
+        memories = await store.of_user(self._memories.db, ctx.asker.id)
+        prompt = f"{_TASK}\nMemories:\n{_format_memories(memories)}\n\nConversation:\n{_format_conversation(messages)}"
         payload = {
-            "model": target.id,
+            "model": server_model.id,
             "messages": [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": prompt}],
             "stream": False,
         }
-        about = msgspec.structs.replace(ctx, task="memory_review", continues=False)
+        task_ctx = msgspec.structs.replace(ctx, task="memory_review", continues=False)
         try:
-            found = answered(content_of(await self._provider.complete(target, payload, about)))
-            operations = found.get("operations")
+            text = completion_text(await self._client.complete(server_model, payload, task_ctx))
+            operations = parse_json_object(text).get("operations")
             if not operations:
                 return
-            given = {"operations": operations, "source": "background_review"}
-            form = msgspec.convert(given, OperationsForm)
+            form = msgspec.convert({"operations": operations, "source": "background_review"}, OperationsForm)
             await self._memories.apply(ctx, form, model.id)
-        except (ProviderFailed, HttpError, msgspec.ValidationError) as error:
-            log.warning("memories of %s stay as they are: %s", ctx.asker.id, error)
+        except (ProviderRefusal, HttpError, msgspec.ValidationError) as error:
+            log.warning("reviewing the memories of user %s failed, none is changed: %s", ctx.asker.id, error)
 
 
-def _listed(memories: list[Memory]) -> str:
-    lines = [f"- id={one.id} type={one.type} path={one.path or ''} content={one.content}" for one in memories]
-    return "\n".join(lines[:MEMORIES]) or "(none)"
+def _format_memories(memories: list[Memory]) -> str:
+    lines = [
+        f"- id={memory.id} type={memory.type} path={memory.path or ''} content={memory.content}" for memory in memories
+    ]
+    return "\n".join(lines[:MAX_MEMORIES]) or "(none)"
 
 
-def _told(messages: list[Message]) -> str:
-    told = []
-    for one in messages[-MESSAGES:]:
-        text = plain(one).strip()
-        if one.get("role") not in ("user", "assistant") or not text:
+def _format_conversation(messages: list[Message]) -> str:
+    """Return the last messages, each with its role; the middle of a long one is left out."""
+    lines = []
+    for message in messages[-MAX_MESSAGES:]:
+        text = plain_text(message).strip()
+        if message.get("role") not in ("user", "assistant") or not text:
             continue
         if len(text) > BEGINNING + END:
             text = f"{text[:BEGINNING]}\n…\n{text[-END:]}"
-        told.append(f"{one['role']}: {text}")
-    return "\n\n".join(told)
+        lines.append(f"{message['role']}: {text}")
+    return "\n\n".join(lines)

@@ -1,4 +1,4 @@
-"""The request of each task, and what its answer says."""
+"""The payload of each generation, and what the model's text says."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Any
 import msgspec
 
 from fastback.completions.tasks import prompts
-from fastback.completions.tasks.templates import Message, render
+from fastback.completions.tasks.templates import Message, render_prompt
 from fastback.config import Config
 from fastback.config.key import ConfigKey
 from fastback.config.keys import tasks as tasks_keys
 from fastback.config.keys.chat import CHAT_CONTEXT_COMPACTION_PROMPT_TEMPLATE
-from fastback.providers.parameters import for_provider
+from fastback.config.keys.tasks import TASK_MODEL_PARAMS
+from fastback.providers.parameters import build_provider_parameters
 
 Payload = dict[str, Any]
 
-#: Task, key of the administrator's template, our template.
+#: By task: the config key of the administrator's template, and the default template.
 TEMPLATES: dict[str, tuple[ConfigKey | None, str]] = {
     "title_generation": (tasks_keys.TASK_TITLE_PROMPT_TEMPLATE, prompts.TITLE),
     "tags_generation": (tasks_keys.TASK_TAGS_PROMPT_TEMPLATE, prompts.TAGS),
@@ -30,17 +31,17 @@ TEMPLATES: dict[str, tuple[ConfigKey | None, str]] = {
 }
 
 
-#: Tokens a title or a summary, and an emoji, may take where the administrator sets no parameters.
+#: Tokens for a title or a summary where the administrator sets no parameters, and for an emoji.
 TITLE_TOKENS, EMOJI_TOKENS = 1000, 16
 
 
-def template_of(task: str, config: Config) -> str:
-    """The administrator's template of a task, or ours."""
-    key, ours = TEMPLATES[task]
-    return (config.text(key) if key else "").strip() or ours
+def find_template(task: str, config: Config) -> str:
+    """Return the administrator's template for a task, or the default."""
+    key, default = TEMPLATES[task]
+    return (config.text(key) if key is not None else "").strip() or default
 
 
-def build(
+def build_payload(
     task: str,
     config: Config,
     messages: list[Message],
@@ -51,87 +52,99 @@ def build(
     prompt: str | None = None,
     params: dict[str, Any] | None = None,
     lists: dict[str, list[Message]] | None = None,
-    **more: str,
+    **variables: str,
 ) -> Payload:
-    """The payload that asks a model to do a task; not streamed.
+    """Build the payload that asks a model for a task, without streaming.
 
-    `template` stands for the administrator's or ours, `prompt` for the last question of `messages`; `params` are those
-    of the model whose task it is, `lists` parts of the conversation that the template may name.
+    Args:
+        template: replaces the template of the settings.
+        prompt: replaces the last question of `messages`.
+        params: the parameters of the model that is asked.
+        lists: parts of the conversation that the template may name.
+        variables: further variables of the template.
     """
-    template = template_of(task, config) if template is None else template
-    content = render(template, messages, prompt=prompt, user_name=user_name, lists=lists, **more)
+    template = find_template(task, config) if template is None else template
+    content = render_prompt(template, messages, prompt=prompt, user_name=user_name, lists=lists, **variables)
     payload: Payload = {"model": model_id, "messages": [{"role": "user", "content": content}], "stream": False}
-    return {**_limits(task, config, params or {}), **payload}
+    return {**_build_parameters(task, config, params or {}), **payload}
 
 
-def _limits(task: str, config: Config, model_params: dict[str, Any]) -> Payload:
-    """The administrator's parameters for tasks; without any titles and summaries are kept short, emojis always."""
+def _build_parameters(task: str, config: Config, model_params: dict[str, Any]) -> Payload:
+    """Return the administrator's parameters for tasks.
+
+    Without any, titles and summaries are limited in tokens. An emoji always is; merged answers have no parameters.
+    """
     if task == "emoji_generation":
         return {"max_tokens": EMOJI_TOKENS}
     if task == "moa_response_generation":
         return {}
-    given = {key: value for key, value in config.table(tasks_keys.TASK_MODEL_PARAMS).items() if value not in (None, "")}
-    if not given and task in ("title_generation", "context_compaction"):
+    params = {key: value for key, value in config.table(TASK_MODEL_PARAMS).items() if value not in (None, "")}
+    if not params and task in ("title_generation", "context_compaction"):
         return {"max_tokens": model_params.get("max_tokens") or TITLE_TOKENS}
-    return for_provider(given)
+    return build_provider_parameters(params)
 
 
-def task_model(config: Config, model_id: str, known: dict[str, Any]) -> str:
-    """The model that does tasks: the administrator's choice for local or other models, where it exists; or the chat's.
+def choose_task_model_id(config: Config, model_id: str, models: dict[str, Any]) -> str:
+    """Return the id of the model for tasks: the administrator's choice for local or other models, or the chat's model.
 
-    `known` maps ids to models with `entry`.
+    `models` maps ids to models with an `entry`. A choice that does not exist does not count.
     """
-    model = known.get(model_id)
-    local = model is not None and model.entry.get("connection_type") == "local"
-    chosen = config.text(tasks_keys.TASK_MODEL_DEFAULT if local else tasks_keys.TASK_MODEL_EXTERNAL)
-    return chosen if chosen and chosen in known else model_id
+    model = models.get(model_id)
+    is_local = model is not None and model.entry.get("connection_type") == "local"
+    task_model_id = config.text(tasks_keys.TASK_MODEL_DEFAULT if is_local else tasks_keys.TASK_MODEL_EXTERNAL)
+    return task_model_id if task_model_id and task_model_id in models else model_id
 
 
-def answered(text: str) -> dict[str, Any]:
-    """The JSON object in a model's answer, whatever stands around it; empty when there is none."""
+def parse_json_object(text: str) -> dict[str, Any]:
+    """Return the JSON object in a model's text, from the first brace to the last; empty where there is none."""
     start, end = text.find("{"), text.rfind("}")
     if start == -1 or end < start:
         return {}
     try:
-        found = msgspec.json.decode(text[start : end + 1])
+        value = msgspec.json.decode(text[start : end + 1])
     except msgspec.DecodeError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def title_in(text: str) -> str | None:
-    found = answered(text).get("title")
-    return found.strip() or None if isinstance(found, str) else None
+def parse_title(text: str) -> str | None:
+    """Return the title in a model's text."""
+    title = parse_json_object(text).get("title")
+    return title.strip() or None if isinstance(title, str) else None
 
 
-def _texts(value: Any) -> list[str]:
-    return [one for one in value if isinstance(one, str) and one.strip()] if isinstance(value, list) else []
+def _list_texts(value: Any) -> list[str]:
+    return [text for text in value if isinstance(text, str) and text.strip()] if isinstance(value, list) else []
 
 
-def tags_in(text: str) -> list[str]:
-    return _texts(answered(text).get("tags"))
+def parse_tags(text: str) -> list[str]:
+    """Return the tags in a model's text."""
+    return _list_texts(parse_json_object(text).get("tags"))
 
 
 #: Follow-up questions that are shown at most, and the characters of one.
-FOLLOW_UPS, FOLLOW_UP_LENGTH = 5, 400
+MAX_FOLLOW_UPS, MAX_FOLLOW_UP_LENGTH = 5, 400
 
 
-def follow_ups_in(text: str) -> list[str]:
-    """Different questions of bearable length; none at all where the list holds anything but texts."""
-    found = answered(text).get("follow_ups")
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+def parse_follow_ups(text: str) -> list[str]:
+    """Return the follow-up questions in a model's text, each once, without too long ones.
+
+    None at all where the list holds anything but texts.
+    """
+    follow_ups = parse_json_object(text).get("follow_ups")
+    if not isinstance(follow_ups, list) or not all(isinstance(question, str) for question in follow_ups):
         return []
-    kept = dict.fromkeys(one.strip() for one in found)
-    return [one for one in kept if one and len(one) <= FOLLOW_UP_LENGTH][:FOLLOW_UPS]
+    distinct = dict.fromkeys(question.strip() for question in follow_ups)
+    return [question for question in distinct if question and len(question) <= MAX_FOLLOW_UP_LENGTH][:MAX_FOLLOW_UPS]
 
 
-def queries_in(text: str) -> list[str]:
-    """Search queries: those of the last JSON object, or the whole answer where it holds none."""
+def parse_queries(text: str) -> list[str]:
+    """Return the search queries of the last JSON object in a model's text, or the whole text where it holds none."""
     start, end = text.rfind("{"), text.rfind("}")
     try:
-        found = msgspec.json.decode(text[start : end + 1]) if 0 <= start < end else None
+        value = msgspec.json.decode(text[start : end + 1]) if 0 <= start < end else None
     except msgspec.DecodeError:
-        found = None
-    if isinstance(found, dict):
-        return _texts(found.get("queries"))
-    return _texts([text.strip()])
+        value = None
+    if isinstance(value, dict):
+        return _list_texts(value.get("queries"))
+    return _list_texts([text.strip()])

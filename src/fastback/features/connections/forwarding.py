@@ -19,10 +19,9 @@ from fastback.config.keys.connections import OLLAMA_ENABLE, OPENAI_ENABLE
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound
 from fastback.kit.http.disconnect import while_connected
-from fastback.providers import openai
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
-from fastback.providers.error_messages import refused
-from fastback.providers.http_client import answer_timeout
+from fastback.providers.gateway import ServerGateway
+from fastback.providers.refusal_events import build_refusal_event
 from fastback.providers.registry import Model, ModelRegistry
 from fastback.providers.relay import RelayResponse
 from fastback.providers.request_context import RequestContext, build_request_context, with_groups
@@ -60,6 +59,7 @@ class RequestForwarder:
         config: Config,
         settings: Settings,
         client: aiohttp.ClientSession,
+        gateway: ServerGateway,
         registry: ModelRegistry,
         permissions: Permissions,
         bus: Bus,
@@ -67,6 +67,7 @@ class RequestForwarder:
         self.config = config
         self.settings = settings
         self.client = client
+        self._gateway = gateway
         self.registry = registry
         self.permissions = permissions
         self.bus = bus
@@ -180,18 +181,14 @@ class RequestForwarder:
         Raises:
             aiohttp.ClientError, TimeoutError, OSError: the server cannot be reached.
         """
-        headers = openai.request_headers(connection, await self.build_context(connection, request, user), self.settings)
-        if not any(name.lower() == "content-type" for name in headers):
-            headers["content-type"] = "application/json"
-        content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
-        pending = self.client.request(
-            method,
+        pending = self._gateway.send(
+            connection,
             url,
-            data=content,
-            headers=headers,
+            build_request_context(request, user),
+            method=method,
+            body=body,
             params=params,
-            cookies=request.cookies if connection.options.get("forward_cookies") else None,
-            timeout=answer_timeout(self.settings, stream=isinstance(body, dict) and bool(body.get("stream"))),
+            is_stream=isinstance(body, dict) and bool(body.get("stream")),
         )
         return await while_connected(request, pending)
 
@@ -230,7 +227,7 @@ class RequestForwarder:
             content = None
         finally:
             response.release()
-        await self.bus.publish(refused(user, "ollama", f"{connection.url}{path}", response.status, content))
+        await self.bus.publish(build_refusal_event(user, "ollama", f"{connection.url}{path}", response.status, content))
         detail = content.get("error") if isinstance(content, dict) else None
         raise HttpError(response.status, detail or messages.SERVER_CONNECTION_ERROR, get_retry_headers(response))
 

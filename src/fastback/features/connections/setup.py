@@ -10,6 +10,7 @@ from fastback.features.connections import routes
 from fastback.features.connections.forwarding import RequestForwarder
 from fastback.kit.bus import Bus
 from fastback.kit.services import Component, Services
+from fastback.providers.gateway import ServerGateway
 from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
@@ -20,6 +21,7 @@ async def set_up(services: Services) -> None:
         config=services.get(Config),
         settings=services.get(Settings),
         client=services.get(aiohttp.ClientSession),
+        gateway=services.get(ServerGateway),
         registry=services.get(ModelRegistry),
         permissions=services.get(Permissions),
         bus=services.get(Bus),

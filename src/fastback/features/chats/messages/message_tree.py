@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -188,3 +188,20 @@ def attribute(chat: dict[str, Any], user_id: str, user_name: str) -> None:
         message["user_id"] = user_id
         if message.get("role") == "user":
             message["user"] = {"id": user_id, "name": user_name}
+
+
+def walk_to_root(last_id: Any, find_message: Callable[[str], Message | None]) -> Iterator[Message]:
+    """Yield the messages of a branch from its end to its root.
+
+    The walk ends at a parent that does not exist, and where the links run in a circle. `find_message` is called for
+    each message when the walk comes to it.
+    """
+    seen: set[str] = set()
+    message_id = last_id
+    while isinstance(message_id, str) and message_id not in seen:
+        seen.add(message_id)
+        message = find_message(message_id)
+        if message is None:
+            return
+        yield message
+        message_id = message.get("parentId")

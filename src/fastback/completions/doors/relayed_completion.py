@@ -1,0 +1,29 @@
+"""A completion for an API client, as several entrances offer it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+
+from fastback.completions.request import parse_turn_request
+from fastback.completions.sinks.relay import RelaySink
+from fastback.completions.turn import Turn, TurnPipeline
+from fastback.kit.http.disconnect import while_connected
+from fastback.providers.request_context import RequestContext
+
+
+async def relay_completion(
+    pipeline: TurnPipeline, body: dict[str, Any], ctx: RequestContext, request: Request, *, reads_sources: bool = True
+) -> Any:
+    """Run a turn, and return the response that relays its completion. A client that hangs up ends the turn.
+
+    `reads_sources` is false for operations whose requests refer to nothing besides their messages.
+
+    Raises:
+        HttpError: the request is not possible, or the server cannot be reached or its response not be read.
+    """
+    sink = RelaySink()
+    turn = Turn(request=parse_turn_request(body), ctx=ctx, sink=sink, reads_sources=reads_sources)
+    await while_connected(request, pipeline.run(turn))
+    return sink.response

@@ -1,0 +1,189 @@
+"""Turns of the page: put the question into its chat, run a task for each answer, list and stop those tasks."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import msgspec
+
+from fastback.access.identity import User
+from fastback.completions.request import AnswerPlace, TurnRequest
+from fastback.completions.sinks.page import PageServices, PageSink
+from fastback.completions.stages.admission import Admission
+from fastback.completions.tasks.generations import Generations
+from fastback.completions.turn import Turn, TurnPipeline
+from fastback.completions.turn_placement import TurnPlacement
+from fastback.features.chats.chat_ids import is_stored
+from fastback.features.chats.messages import store as message_store
+from fastback.features.chats.messages import turn_store
+from fastback.features.chats.turn_events import TurnEvent
+from fastback.providers.registry import Model
+from fastback.providers.request_context import RequestContext
+
+
+class StartedTurns(msgspec.Struct):
+    """The response to the page's request: the answers follow as socket messages."""
+
+    status: bool
+    task_ids: list[str]
+    chat_id: str
+
+
+class PageTurns:
+    """Start the turns of the page, and keep track of the tasks that run them."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: TurnPipeline,
+        services: PageServices,
+        admission: Admission,
+        placement: TurnPlacement,
+        generations: Generations,
+        is_only_process: bool,
+    ) -> None:
+        """`is_only_process`: no other process writes answers into this database."""
+        self._pipeline = pipeline
+        self._services = services
+        self._admission = admission
+        self._placement = placement
+        self._generations = generations
+        self._is_only_process = is_only_process
+        #: Who started a running task, by its id.
+        self._user_ids: dict[str, str] = {}
+
+    # -- starting --------------------------------------------------------------------------------------------------
+
+    async def start(self, request: TurnRequest, ctx: RequestContext) -> StartedTurns:
+        """Put the question and the places of its answers into the chat, and start a task for each answer.
+
+        Raises:
+            HttpError: the request is not possible; nothing was written.
+        """
+        user = ctx.asker
+        ctx = _add_chat(ctx, request)
+        model = await self._admission.require_model(request.model_id, user)
+        places = [place for place in request.places if place.message_id]
+        models = {place.model_id: await self._admit(place.model_id, model, user) for place in places}
+        task_ids = {str(place.message_id): str(uuid.uuid4()) for place in places}
+        folder_id = await self._placement.place(request, user, task_ids)
+        started_ids = []
+        for number, place in enumerate(places):
+            message_id = str(place.message_id)
+            turn = Turn(
+                request=request,
+                ctx=msgspec.structs.replace(ctx, message_id=message_id),
+                sink=PageSink(
+                    self._services,
+                    request=request,
+                    user=user,
+                    message_id=message_id,
+                    folder_id=folder_id,
+                    task_id=task_ids[message_id],
+                ),
+                in_chat=True,
+                message_id=message_id,
+                generations=_select_generations(request, is_first=number == 0),
+                admitted_model=models[place.model_id],
+            )
+            self._start_task(turn, task_ids[message_id])
+            started_ids.append(task_ids[message_id])
+        if places:
+            await self._show_active(request, user, places[0], folder_id)
+            if request.is_new and "title_generation" in request.tasks:
+                self._generate_title_soon(request, ctx, models[places[0].model_id], str(places[0].message_id))
+        return StartedTurns(True, started_ids, request.chat_id)
+
+    async def _admit(self, model_id: str, admitted: Model, user: User) -> Model:
+        return admitted if model_id == admitted.id else await self._admission.require_model(model_id, user)
+
+    def _start_task(self, turn: Turn, task_id: str) -> None:
+        self._user_ids[task_id] = turn.user.id
+        self._services.tasks.start(
+            self._pipeline.run(turn), group=turn.request.chat_id, task_id=task_id, ended=self._forget_task
+        )
+
+    def _forget_task(self, task_id: str) -> None:
+        self._user_ids.pop(task_id, None)
+
+    async def _show_active(self, request: TurnRequest, user: User, place: AnswerPlace, folder_id: str | None) -> None:
+        """Show in every list that an answer is being written in the chat."""
+        message = {"type": "chat:active", "data": {"active": True, "folder_id": folder_id}}
+        shared = message if is_stored(request.chat_id) else None
+        event = TurnEvent(user.id, request.chat_id, place.message_id, message, request.session_id, shared)
+        await self._services.bus.publish(event)
+
+    def _generate_title_soon(self, request: TurnRequest, ctx: RequestContext, model: Model, message_id: str) -> None:
+        """Name a new chat in the background, by its question alone: the page shows the title before the answer ends."""
+
+        async def emit(kind: str, data: Any) -> None:
+            message = {"type": kind, "data": data}
+            event = TurnEvent(ctx.asker.id, request.chat_id, message_id, message, request.session_id)
+            await self._services.bus.publish(event)
+
+        question = {"role": "user", "content": request.user_message.get("content") or ""}
+        asks_model = bool(request.tasks.get("title_generation"))
+        self._services.tasks.background(
+            self._generations.generate_title(request.chat_id, [question], model.id, ctx, emit, asks_model=asks_model)
+        )
+
+    # -- running tasks ---------------------------------------------------------------------------------------------
+
+    def list_task_ids(self, chat_id: str, user: User) -> list[str]:
+        """Return the ids of a user's own tasks in a chat, oldest first."""
+        task_ids = self._services.tasks.of(chat_id)
+        return [task_id for task_id in task_ids if self._user_ids.get(task_id, user.id) == user.id]
+
+    async def stop_tasks_of_user(self, user_id: str) -> None:
+        """Stop everything that runs for a user who was deleted."""
+        for task_id in [task_id for task_id, owner_id in self._user_ids.items() if owner_id == user_id]:
+            await self._services.tasks.stop(task_id)
+
+    def is_socket_of(self, session_id: str, user: User) -> bool:
+        """Return whether a socket belongs to a user."""
+        return self._services.watchers.user_of(session_id) == user.id
+
+    async def finish_abandoned_answers(self, chat_id: str, user: User) -> bool:
+        """Mark a user's unfinished answers that no task writes any more as done; return whether there were any."""
+        if not self._is_only_process:
+            return False  # another process may be writing them
+        unfinished = await message_store.unfinished(self._services.db, chat_id, user.id)
+        for message_id, output in unfinished:
+            patch: dict[str, Any] = {"done": True}
+            if output is not None:
+                patch["output"] = [_reject_pending_call(item) for item in output]
+            await turn_store.save_message(self._services.db, chat_id, message_id, patch, touch=False)
+            done = {"type": "chat:completion", "data": {"done": True, "output": patch.get("output")}}
+            for message in (done, {"type": "chat:tasks:cancel"}):
+                await self._services.bus.publish(TurnEvent(user.id, chat_id, message_id, message))
+        return bool(unfinished)
+
+
+def _add_chat(ctx: RequestContext, request: TurnRequest) -> RequestContext:
+    """Return the request context with the chat and the question."""
+    question = request.user_message
+    return msgspec.structs.replace(
+        ctx,
+        chat_id=request.chat_id,
+        user_message_id=str(question.get("id") or ""),
+        user_message_parent_id=str(question.get("parentId") or ""),
+        continues=request.assistant_message_id is not None,
+    )
+
+
+def _select_generations(request: TurnRequest, *, is_first: bool) -> dict[str, Any]:
+    """Return what one answer of several generates: titles and tags are for the first; a new chat is named at once."""
+    generations = dict(request.tasks)
+    if request.is_new or not is_first:
+        generations.pop("title_generation", None)
+    if not is_first:
+        generations.pop("tags_generation", None)
+    return generations
+
+
+def _reject_pending_call(item: dict[str, Any]) -> dict[str, Any]:
+    """Return the item; a tool call that waits for approval is rejected, as the answer is stopped."""
+    if item.get("type") != "function_call" or item.get("status") not in ("pending", "queued", "requires_approval"):
+        return item
+    return {**{key: value for key, value in item.items() if key != "approved"}, "status": "rejected"}

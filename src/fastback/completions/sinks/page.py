@@ -1,0 +1,241 @@
+"""The page: an answer streams to it as socket messages and is stored in its chat."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from fastback.access.identity import User
+from fastback.completions.answer_builder import AnswerBuilder, Output, ProviderStreamError
+from fastback.completions.answer_images import AnswerImages
+from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
+from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tags
+from fastback.completions.request import TurnRequest
+from fastback.completions.sinks.page_messages import PageMessages
+from fastback.completions.sinks.page_stream import PageStream
+from fastback.completions.sinks.sink import Sink, Status
+from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_patch
+from fastback.features.chats.messages.token_usage import normalised_usage
+from fastback.features.chats.turn_events import ChatWatchers
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.http.errors import HttpError
+from fastback.kit.tasks import Tasks
+from fastback.providers.upstream import UpstreamResponse
+
+if TYPE_CHECKING:
+    from fastback.completions.turn import Turn
+
+log = logging.getLogger("fastback.completions")
+
+
+class PageServices(msgspec.Struct, frozen=True):
+    """What the sinks of all turns for the page share."""
+
+    db: Database
+    bus: Bus
+    tasks: Tasks
+    watchers: ChatWatchers
+    #: Stores images inside an answer's text as files; None where they stay in the text.
+    images: AnswerImages | None = None
+    #: Chunks of an answer that are sent together at least.
+    min_chunks: int = 1
+
+
+class PageSink(Sink):
+    """Show one answer on the page, and store it in the chat."""
+
+    def __init__(
+        self,
+        services: PageServices,
+        *,
+        request: TurnRequest,
+        user: User,
+        message_id: str,
+        folder_id: str | None,
+        task_id: str,
+    ) -> None:
+        """`folder_id` is the chat's folder, `task_id` the id of the turn among the running tasks."""
+        self._services = services
+        self._chat_id = request.chat_id
+        self._user = user
+        self._message_id = message_id
+        self._folder_id = folder_id
+        self._task_id = task_id
+        self._messages = PageMessages(
+            bus=services.bus,
+            watchers=services.watchers,
+            user_id=user.id,
+            chat_id=request.chat_id,
+            message_id=message_id,
+            session_id=request.session_id,
+        )
+        self._stored_answer = StoredAnswer(
+            db=services.db, bus=services.bus, chat_id=request.chat_id, message_id=message_id, user_id=user.id
+        )
+        self._answer: AnswerBuilder | None = None
+        #: Whether the answer has come to its end and is stored.
+        self._is_finished = False
+
+    # -- on the way ------------------------------------------------------------------------------------------------
+
+    async def emit(self, kind: str, data: Any = None) -> None:
+        await self._messages.emit(kind, data)
+
+    async def show_status(self, status: Status) -> None:
+        await self.emit("status", status)
+        await self._stored_answer.add_status(status)
+
+    async def show_compaction(self, progress: Status) -> None:
+        await self.emit("context_compaction", progress)
+
+    async def begin(self, turn: Turn) -> None:
+        if turn.note:
+            await self.show_status({"action": "note", "description": turn.note, "done": True})
+
+    # -- the answer ------------------------------------------------------------------------------------------------
+
+    async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
+        tags = parse_reasoning_tags(turn.parameters.get("reasoning_tags"))
+        answer = self._answer = turn.answer = AnswerBuilder(TagSplitter(tags), turn.previous_output)
+        turn.is_streamed = turn.is_stream and upstream.is_stream
+        try:
+            if turn.selected_model_id:
+                await self.emit("chat:completion", {"selected_model_id": turn.selected_model_id})
+                await self._stored_answer.save_selected_model(turn.selected_model_id)
+            if turn.sources:
+                await self._show_sources(turn)
+            if turn.is_streamed:
+                stream = PageStream(
+                    answer=answer,
+                    messages=self._messages,
+                    stored_answer=self._stored_answer,
+                    min_chunks=max(self._services.min_chunks, _min_chunks(turn.parameters)),
+                )
+                await stream.run(upstream)
+            else:
+                await self._read_whole(upstream, answer)
+        finally:
+            upstream.close()
+
+    async def _show_sources(self, turn: Turn) -> None:
+        """Show below the answer what it is based on."""
+        sources = [msgspec.to_builtins(source) for source in turn.sources]
+        message = {"type": "chat:completion", "data": {"sources": sources}}
+        await self._messages.send(message, is_shared=self._messages.has_other_viewers)
+        await self._stored_answer.save({"sources": sources})
+
+    async def _read_whole(self, upstream: UpstreamResponse, answer: AnswerBuilder) -> None:
+        """Take a completion that did not stream.
+
+        Raises:
+            ProviderStreamError: it is an error.
+            HttpError: it holds no message, or is not JSON.
+        """
+        completion = await upstream.read_json()
+        if isinstance(completion, dict) and completion.get("error"):
+            raise ProviderStreamError(completion["error"])
+        try:
+            choice = completion["choices"][0]
+            message = choice["message"]
+        except (KeyError, IndexError, TypeError):
+            raise HttpError(502, "The provider answered without a message.") from None
+        answer.usage = normalised_usage(completion.get("usage"))
+        answer.finish_reason = choice.get("finish_reason")
+        delta = {
+            key: message[key] for key in ("content", "reasoning_content", "reasoning", "tool_calls") if message.get(key)
+        }
+        answer.feed(msgspec.json.encode({"choices": [{"delta": delta}]}))
+        answer.take_messages()  # the page gets the whole completion instead
+        if not answer.is_continued:
+            await self.emit("chat:completion", completion)
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    async def finish(self, turn: Turn) -> None:
+        """Store the answer; show its usage, its last chunk, and that it is done."""
+        answer = self._answer
+        if answer is None:
+            return
+        answer.close()
+        turn.output = await self._store_images(answer.build_output("completed", strip=turn.is_streamed))
+        if answer.usage and turn.is_streamed:
+            await self.emit("chat:completion", {"usage": answer.usage})
+        if answer.final_chunk is not None:
+            await self.emit("chat:completion", answer.final_chunk)
+        patch: dict[str, Any] = {"role": "assistant", **build_answer_patch(turn.output), "done": True}
+        if answer.usage:
+            patch["usage"] = answer.usage
+        await self._stored_answer.save(patch)
+        self._is_finished = True
+        title = await self._stored_answer.load_title()
+        if self._stored_answer.is_stored:
+            await self.emit("chat:list", {"chat_id": self._chat_id, "folder_id": self._folder_id})
+        await self._stored_answer.announce_change()
+        done: dict[str, Any] = {"done": True, "output": turn.output, "title": title}
+        if answer.usage and turn.is_streamed:  # otherwise the page has it from the whole completion
+            done["usage"] = answer.usage
+        await self.emit("chat:completion", done)
+        if self._messages.has_other_viewers:
+            await self._messages.send_to_others(done)
+
+    async def cancel(self) -> None:
+        """Store what there is of an answer that was stopped; an answer that had not begun is done, too."""
+        await asyncio.shield(self._store_stopped_answer())
+
+    async def _store_stopped_answer(self) -> None:
+        patch: dict[str, Any] = {"done": True}
+        output = None
+        if self._answer is not None and not self._is_finished:
+            self._answer.close()
+            output = await self._store_images(self._answer.build_output("incomplete"))
+            patch |= build_answer_patch(output)
+        if not self._is_finished:
+            await self._stored_answer.save(patch)
+            await self._stored_answer.announce_change()
+        if output is not None:
+            await self.emit("chat:tasks:cancel", {"output": output})
+        await self.emit("chat:tasks:cancel")
+
+    async def fail(self, error: Exception) -> None:
+        """Store the error with what there is of the answer, and show it in the chat."""
+        if not isinstance(error, EXPECTED_FAILURES):
+            log.error("the turn in chat %s failed", self._chat_id, exc_info=error)
+        detail = describe_failure(error)
+        if self._is_finished:
+            log.warning("generations after the answer in chat %s failed: %s", self._chat_id, detail)
+            return
+        failure = {"error": {"content": detail}, "done": True}
+        patch: dict[str, Any] = dict(failure)
+        if self._answer is not None and not self._answer.is_empty:
+            self._answer.close()
+            patch |= build_answer_patch(self._answer.build_output("incomplete"))
+        await self._stored_answer.save(patch)
+        await self._stored_answer.announce_change()
+        await self.emit("chat:message:error", failure)
+
+    async def close(self) -> None:
+        """Take the turn off the running tasks; the chat is inactive once none of its turns runs."""
+        await asyncio.shield(self._leave_tasks())
+
+    async def _leave_tasks(self) -> None:
+        self._services.tasks.leave(self._task_id)
+        if not self._services.tasks.of(self._chat_id):
+            await self.emit("chat:active", {"active": False, "folder_id": self._folder_id})
+
+    async def _store_images(self, output: Output) -> Output:
+        """Store the images inside the answer's text as files, where the settings want that."""
+        if self._services.images is None:
+            return output
+        return await self._services.images.store_images(output, self._chat_id, self._message_id, self._user)
+
+
+def _min_chunks(parameters: dict[str, Any]) -> int:
+    """Return how many chunks a model's parameters want sent together."""
+    try:
+        return int(parameters.get("stream_delta_chunk_size") or 1)
+    except (TypeError, ValueError):
+        return 1

@@ -1,0 +1,91 @@
+"""The stream of an answer to the page: batched by time, shared with other viewers, saved while it grows.
+
+What has arrived since the last send goes out as one socket message; the next send follows no sooner than a moment
+later. The answer's row is written once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastback.completions.answer_builder import AnswerBuilder
+from fastback.completions.sinks.page_messages import PageMessages
+from fastback.completions.sinks.stored_answer import StoredAnswer
+from fastback.providers.upstream import UpstreamResponse
+
+#: Seconds between two sends: what arrives meanwhile goes out together.
+SEND_INTERVAL = 0.012
+#: Seconds between two writes of an unfinished answer.
+SAVE_INTERVAL = 1.0
+#: Seconds between two sends of the whole answer to other viewers of the chat.
+SHARE_INTERVAL = 0.15
+
+
+class PageStream:
+    """Stream one answer; at least `min_chunks` chunks go out together."""
+
+    def __init__(
+        self, *, answer: AnswerBuilder, messages: PageMessages, stored_answer: StoredAnswer, min_chunks: int
+    ) -> None:
+        self._answer = answer
+        self._messages = messages
+        self._stored_answer = stored_answer
+        self._min_chunks = min_chunks
+        self._arrived = asyncio.Event()
+        self._last_share = 0.0
+        self._next_save = 0.0
+
+    async def run(self, upstream: UpstreamResponse) -> None:
+        """Read the response to its end and send what it holds.
+
+        Raises:
+            ProviderStreamError: the server reported an error inside the stream.
+            aiohttp.ClientError, TimeoutError, OSError: the connection breaks.
+        """
+        loop = asyncio.get_running_loop()
+        self._next_save = loop.time() + SAVE_INTERVAL  # the first token waits for no write
+        reading = loop.create_task(self._read(upstream))
+        try:
+            while not reading.done():
+                await self._arrived.wait()
+                self._arrived.clear()
+                await self._send()
+                if self._answer.has_text and not reading.done():
+                    # The pause ends with the answer: its last text must not wait.
+                    await asyncio.wait((reading,), timeout=SEND_INTERVAL)
+            await reading
+        finally:
+            reading.cancel()
+        self._answer.close()
+        await self._send()
+
+    async def _read(self, upstream: UpstreamResponse) -> None:
+        unsent_chunks = 0
+        feed = self._answer.feed
+        try:
+            async for payloads in upstream.payloads():
+                for payload in payloads:
+                    if feed(payload):
+                        return
+                unsent_chunks += len(payloads)
+                if unsent_chunks >= self._min_chunks:
+                    unsent_chunks = 0
+                    self._arrived.set()
+        finally:
+            self._arrived.set()
+
+    async def _send(self) -> None:
+        socket_messages = self._answer.take_messages()
+        for message in socket_messages:
+            await self._messages.send(message)
+        if not socket_messages or not self._stored_answer.is_stored:
+            return
+        now = asyncio.get_running_loop().time()
+        if now - self._last_share >= SHARE_INTERVAL and self._messages.has_other_viewers:
+            self._last_share = now
+            await self._messages.send_to_others({"output": self._answer.build_output()})
+        if now >= self._next_save:
+            await self._stored_answer.save_progress(self._answer.build_output())
+            # A very long answer is written less often, so that writing stays a hundredth of the work.
+            seconds_spent = asyncio.get_running_loop().time() - now
+            self._next_save = now + max(SAVE_INTERVAL, seconds_spent * 100)

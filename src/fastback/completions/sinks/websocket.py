@@ -1,0 +1,92 @@
+"""The WebSocket `/api/ws/chat`: the chunks of the stream as they are, each in a message, and the answer stored once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import msgspec
+
+from fastback import messages
+from fastback.completions.answer_builder import AnswerBuilder
+from fastback.completions.failures import describe_failure
+from fastback.completions.reasoning_tags import TagSplitter
+from fastback.completions.sinks.sink import Sink
+from fastback.completions.sinks.stored_answer import build_answer_patch
+from fastback.features.chats.messages import turn_store
+from fastback.kit.db import Database
+from fastback.providers.upstream import UpstreamResponse, completion_text
+
+if TYPE_CHECKING:
+    from fastback.completions.turn import Turn
+
+SendText = Callable[[str], Awaitable[None]]
+
+
+class ChatMessageId(msgspec.Struct, frozen=True):
+    """The message of a stored chat that the client wants the answer stored in."""
+
+    chat_id: str
+    message_id: str
+
+
+class WebSocketSink(Sink):
+    """Send one answer to a WebSocket; store it where the client named a message, also when it breaks off."""
+
+    def __init__(self, send_text: SendText, *, db: Database) -> None:
+        self._send_text = send_text
+        self._db = db
+        #: Set by the entrance once it has checked that the user may write there.
+        self.stored_in: ChatMessageId | None = None
+
+    async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
+        answer = AnswerBuilder(TagSplitter())
+        try:
+            if turn.sources:
+                await self._send_json({"sources": turn.sources})
+            if not upstream.is_stream:
+                completion = await upstream.read_json()
+                await self._send_json(completion)
+                content = completion_text(completion)
+                answer.feed(msgspec.json.encode({"choices": [{"delta": {"content": content}}]}))
+                return
+            async for payloads in upstream.payloads():
+                for payload in payloads:
+                    answer.feed(payload)
+                    await self._send_text(payload.decode())
+                answer.take_messages()  # nobody reads them here: let them not gather
+        finally:
+            upstream.close()
+            answer.close()
+            if not answer.is_empty:
+                await self._store(turn, answer)
+
+    async def _store(self, turn: Turn, answer: AnswerBuilder) -> None:
+        if self.stored_in is None:
+            return
+        output = answer.build_output("incomplete" if answer.finish_reason is None else "completed", strip=True)
+        patch: dict[str, Any] = {
+            "role": "assistant",
+            **build_answer_patch(output),
+            "done": True,
+            "model": turn.requested_model.id,
+        }
+        if turn.sources:
+            patch["sources"] = msgspec.to_builtins(turn.sources)
+        chat_id, message_id = self.stored_in.chat_id, self.stored_in.message_id
+        await asyncio.shield(turn_store.save_message(self._db, chat_id, message_id, patch))
+
+    async def fail(self, error: Exception) -> None:
+        if isinstance(error, (TimeoutError, aiohttp.ClientError, OSError)):
+            await self.send_error(messages.SERVER_CONNECTION_ERROR)
+        else:
+            await self.send_error(describe_failure(error))
+
+    async def send_error(self, message: str) -> None:
+        """Send `{"error": {"message": …}}`."""
+        await self._send_json({"error": {"message": message}})
+
+    async def _send_json(self, value: Any) -> None:
+        await self._send_text(msgspec.json.encode(value).decode())

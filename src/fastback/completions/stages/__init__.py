@@ -1,0 +1,1 @@
+"""The stages of a chat turn, one module each; `completions.turn` has their order."""

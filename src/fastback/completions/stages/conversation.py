@@ -1,0 +1,64 @@
+"""Conversation: the messages of the chat as it is stored, or those of the request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastback.completions.answer_builder import Output
+from fastback.completions.turn import Message, Turn
+from fastback.features.chats.chat_ids import is_stored
+from fastback.features.chats.messages import turn_store
+from fastback.features.prompts import prompt_variables
+from fastback.kit.db import Database
+
+
+class ConversationStage:
+    """Load the branch of the chat that ends at the question, or at the answer that is continued."""
+
+    name = "conversation"
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def run(self, turn: Turn) -> None:
+        request = turn.request
+        messages = request.messages
+        branch = await self._load_branch(turn) if turn.in_chat and is_stored(request.chat_id) else []
+        if branch:
+            system = prompt_variables.find_system_message(messages)
+            messages = [system, *branch] if system else branch
+        if request.regeneration_prompt:
+            messages = [*messages, {"role": "user", "content": request.regeneration_prompt}]
+        turn.messages = messages
+
+    async def _load_branch(self, turn: Turn) -> list[Message]:
+        request = turn.request
+        branch: list[Message] = []
+        last_id = request.assistant_message_id or request.user_message.get("id")
+        if isinstance(last_id, str):
+            branch = await turn_store.conversation(self._db, request.chat_id, last_id)
+        if request.assistant_message_id and branch and branch[-1].get("id") == request.assistant_message_id:
+            turn.previous_output = _list_output(branch[-1])
+        if request.regeneration_message_id:
+            revised = await turn_store.message(self._db, request.chat_id, request.regeneration_message_id)
+            if revised is not None:
+                branch.append(revised)
+        return branch
+
+
+def _list_output(message: Message) -> Output:
+    """Return the output items of a stored answer; one that was stored as text alone becomes an item."""
+    output = message.get("output")
+    if isinstance(output, list) and output:
+        return output
+    content = message.get("content")
+    if not content:
+        return []
+    item: dict[str, Any] = {
+        "type": "message",
+        "id": message.get("id"),
+        "status": "completed",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": content if isinstance(content, str) else ""}],
+    }
+    return [item]

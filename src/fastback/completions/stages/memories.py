@@ -1,0 +1,38 @@
+"""Memories: what is remembered of the user and has to do with the conversation."""
+
+from __future__ import annotations
+
+from fastback.completions.request import TurnRequest
+from fastback.completions.turn import Turn
+from fastback.features.memories.recall import Recall, without
+from fastback.features.prompts import prompt_variables
+from fastback.providers.registry import Model
+
+
+def uses_memories(request: TurnRequest, model: Model) -> bool:
+    """Return whether a request wants the user's memories used, and the model is allowed to have them."""
+    allowed = (model.own_meta.get("capabilities") or {}).get("memory", True)
+    return bool(request.features.get("memory")) and allowed is not False
+
+
+class MemoriesStage:
+    """Add the memories that fit the conversation to its system prompt."""
+
+    name = "memories"
+
+    def __init__(self, recall: Recall) -> None:
+        self._recall = recall
+
+    async def run(self, turn: Turn) -> None:
+        if not turn.reads_sources or not uses_memories(turn.request, turn.model):
+            return
+        messages = turn.messages
+        questions = [prompt_variables.get_text(message) for message in messages if message.get("role") == "user"]
+        memories = await self._recall.text(questions, turn.ctx)
+        if memories is None:
+            return
+        first = messages[0]
+        if first.get("role") == "system" and isinstance(first.get("content"), str):
+            # A client that keeps its conversation itself may send back memories of the turn before.
+            messages = [{**first, "content": without(first["content"])}, *messages[1:]]
+        turn.messages = prompt_variables.add_system_text(messages, memories, append=True)

@@ -1,0 +1,76 @@
+"""Sources: passages of files, knowledge, notes, chats and web pages go before the question."""
+
+from __future__ import annotations
+
+from fastback.completions.sources import source_notes
+from fastback.completions.sources.items import NOTE_WITH_FILES, Item, list_knowledge_items, list_readable_items
+from fastback.completions.sources.passages import format_passages, insert_passages, render_template
+from fastback.completions.sources.resolver import SourceResolver
+from fastback.completions.turn import Turn
+from fastback.config import Config
+from fastback.config.keys.retrieval import RAG_TEMPLATE
+from fastback.providers.registry import Model
+from fastback.settings import Settings
+
+
+class SourcesStage:
+    """Resolve what the question refers to, and put the passages before it."""
+
+    name = "sources"
+
+    def __init__(self, *, config: Config, settings: Settings, resolver: SourceResolver) -> None:
+        self._config = config
+        self._resolver = resolver
+        self._caches_queries = settings.enable_queries_cache
+        self._is_in_system_prompt = settings.rag_system_context
+        keys = settings.rag_source_metadata_keys.split(",")
+        self._metadata_keys = [key.strip() for key in keys if key.strip()]
+
+    async def run(self, turn: Turn) -> None:
+        if not turn.reads_sources:
+            return
+        items = [*_list_items(turn), *turn.web_items]
+        if not items:
+            return
+        question = turn.question
+        # A search of a model's own knowledge is shown while it lasts, and hidden afterwards.
+        has_model_knowledge = bool(_list_model_items(turn.model))
+        status = {"action": "knowledge_search", "query": question}
+        if has_model_knowledge:
+            await turn.sink.show_status({**status, "done": False})
+        resolved = await self._resolver.resolve(
+            items,
+            turn.messages,
+            question,
+            model_id=turn.model.id,
+            ctx=turn.ctx,
+            show_status=turn.sink.show_status,
+            queries=turn.search_queries if self._caches_queries else None,
+        )
+        passages = format_passages(resolved.sources, self._metadata_keys).strip()
+        if passages and question:
+            text = render_template(self._config.text(RAG_TEMPLATE), passages, question)
+            turn.messages = insert_passages(turn.messages, text, in_system_prompt=self._is_in_system_prompt)
+        if has_model_knowledge:
+            await turn.sink.show_status({**status, "done": True, "hidden": True})
+        turn.sources = [source for source in resolved.sources if source.source.get("name") or source.source.get("id")]
+        turn.note = source_notes.format_note(resolved.missing)
+
+
+def _list_model_items(model: Model) -> list[Item]:
+    return list_knowledge_items(model.own_meta.get("knowledge"))
+
+
+def _list_items(turn: Turn) -> list[Item]:
+    """Return what the question refers to: the folder's files, the chat's note, its own files, the model's knowledge.
+
+    Open WebUI leaves notes, folders and models to tools that search them, unless functions are called the old way; here
+    they are read in any case, as there are no such tools yet.
+    """
+    if (turn.model.own_meta.get("capabilities") or {}).get("file_context", True) is False:
+        return []
+    folder, note_id = turn.folder, turn.location.note_id
+    folder_items = [{"type": "folder", "id": folder.id}] if folder is not None and folder.has_files else []
+    note_items = [{"type": NOTE_WITH_FILES, "id": note_id}] if note_id else []
+    question_items = turn.request.files or []
+    return list_readable_items([*folder_items, *note_items, *question_items, *_list_model_items(turn.model)])

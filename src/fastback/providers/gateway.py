@@ -1,0 +1,103 @@
+"""The gateway to model servers: the one place that every request on behalf of a user passes.
+
+Chat completions, generations (titles, tags, …), embeddings, native Anthropic messages, token counts, and whatever the
+doors `/openai` and `/ollama` forward are sent by `ServerGateway.send`. Quotas and metrics attach here as hooks. Not
+usage, and not sent from here: lists of models, checks of a connection, and uploads of model files to Ollama.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import aiohttp
+import msgspec
+
+from fastback.access.permissions import Permissions
+from fastback.providers import openai
+from fastback.providers.connections import Connection
+from fastback.providers.http_client import answer_timeout
+from fastback.providers.request_context import RequestContext, with_groups
+from fastback.settings import Settings
+
+
+class ServerRequest(msgspec.Struct, frozen=True):
+    """A request to a model server, as hooks see it. `model_id` is empty where the request names no known model."""
+
+    connection: Connection
+    method: str
+    url: str
+    model_id: str
+    ctx: RequestContext
+
+
+class RequestHook(Protocol):
+    """Look at every request before it is sent, and at the head of its response."""
+
+    async def before_request(self, request: ServerRequest) -> None:
+        """Let the request pass, or raise an `HttpError` to refuse it."""
+
+    async def after_response(self, request: ServerRequest, status: int) -> None:
+        """Take note of the status; the body has not been read yet."""
+
+
+class ServerGateway:
+    """Send requests to model servers with the headers, cookies and timeouts of their connections."""
+
+    def __init__(
+        self,
+        *,
+        client: aiohttp.ClientSession,
+        settings: Settings,
+        permissions: Permissions,
+        hooks: Sequence[RequestHook] = (),
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._permissions = permissions
+        self._hooks = tuple(hooks)
+
+    async def send(
+        self,
+        connection: Connection,
+        url: str,
+        ctx: RequestContext,
+        *,
+        method: str = "POST",
+        body: Any = None,
+        params: dict[str, str] | None = None,
+        model_id: str = "",
+        is_stream: bool = False,
+        is_native_anthropic: bool = False,
+    ) -> aiohttp.ClientResponse:
+        """Send a request and return its response once the head is there.
+
+        `body` is bytes, None, or anything that JSON can hold. `is_stream` lets the response take long in all, and
+        limits its pauses instead. `is_native_anthropic` sends Anthropic the key as it wants it.
+
+        Raises:
+            aiohttp.ClientError, TimeoutError, OSError: the server cannot be reached.
+            HttpError: a hook refuses the request, or the connection's way to sign in is not built.
+        """
+        ctx = await with_groups(connection.options.get("headers"), ctx, self._permissions)
+        headers = openai.request_headers(connection, ctx, self._settings)
+        if is_native_anthropic:
+            headers = openai.anthropic_headers(connection, headers)
+        if not any(name.lower() == "content-type" for name in headers):
+            headers = {"content-type": "application/json", **headers}
+        if self._hooks:
+            request = ServerRequest(connection, method, url, model_id, ctx)
+            for hook in self._hooks:
+                await hook.before_request(request)
+        response = await self._client.request(
+            method,
+            url,
+            data=body if body is None or isinstance(body, bytes) else msgspec.json.encode(body),
+            headers=headers,
+            params=params,
+            cookies=ctx.cookies if connection.options.get("forward_cookies") else None,
+            timeout=answer_timeout(self._settings, stream=is_stream),
+        )
+        for hook in self._hooks:
+            await hook.after_response(request, response.status)
+        return response
