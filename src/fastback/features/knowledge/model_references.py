@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.features.models.service import Draft
+from fastback.features.models.service import ModelDraft
 from fastback.kit.db import Database
 from fastback.providers.model_rows import COLUMNS, ModelRow
 
@@ -29,8 +29,8 @@ async def models_with(db: Database, knowledge_id: str) -> list[ModelRow]:
     return [row for row in rows if any(_is(item, knowledge_id) for item in _items(row))]
 
 
-def without(model: ModelRow, knowledge_id: str) -> Draft:
+def without(model: ModelRow, knowledge_id: str) -> ModelDraft:
     """The model as it is, without the knowledge."""
     left = [item for item in _items(model) if not _is(item, knowledge_id)]
     meta = {**(model.meta or {}), "knowledge": left}
-    return Draft(model.id, model.name or model.id, model.base_model_id, model.params or {}, meta)
+    return ModelDraft(model.id, model.name or model.id, model.base_model_id, model.params or {}, meta)

@@ -18,7 +18,7 @@ from fastback.features.knowledge.descriptions import Descriptions
 from fastback.features.knowledge.membership import Contents
 from fastback.features.knowledge.model_references import models_with, without
 from fastback.features.knowledge.store import Knowledge
-from fastback.features.models.service import Workspace
+from fastback.features.models.service import WorkspaceModels
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound, Unauthorized
 from fastback.records.access import Ownership
@@ -48,7 +48,7 @@ class Library:
     """Knowledge as records."""
 
     def __init__(
-        self, *, owned: Ownership, workspace: Workspace, contents: Contents, descriptions: Descriptions, bus: Bus
+        self, *, owned: Ownership, workspace: WorkspaceModels, contents: Contents, descriptions: Descriptions, bus: Bus
     ) -> None:
         self.owned = owned
         self.db = owned.db
@@ -127,11 +127,11 @@ class Library:
         models = await models_with(self.db, row.id)
         async with self.db.transaction() as tx:
             for model in models:
-                await self._workspace.write(tx, without(model, row.id), user.id, model)
+                await self._workspace.write_model(tx, without(model, row.id), user.id, model)
             await self.owned.grants.delete_grants(tx, KIND, row.id)
             await store.delete(tx, row.id)
         if models:
-            await self._workspace.changed()
+            await self._workspace.publish_change()
         await self.owned.changed(KIND, row.id)
         if not row.is_external:
             await self.contents.drop(row.id)

@@ -15,7 +15,7 @@ from fastback.features.knowledge.file_list_store import INDEX, PENDING_INDEX, Fi
 from fastback.features.knowledge.membership import Contents
 from fastback.features.knowledge.service import Library
 from fastback.features.knowledge.sources import Sources
-from fastback.features.models.service import Workspace
+from fastback.features.models.service import WorkspaceModels
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, indexes
 from fastback.kit.services import Component, Services
@@ -31,7 +31,7 @@ async def set_up(services: Services) -> None:
     db = services.get(Database)
     settings = services.get(Settings)
     owned = services.get(Ownership)
-    workspace = services.get(Workspace)
+    workspace = services.get(WorkspaceModels)
     tasks = services.get(Tasks)
     embedder = services.get(Embedder)
     vectors = services.get(VectorStore)
