@@ -16,7 +16,7 @@ async def group_default_models(
     ids = await permissions.list_group_ids(user.id)
     if not ids:
         return None
-    chosen, _ = default_models.resolve_default_models(await default_models.list_group_models(db, ids))
+    chosen = await default_models.find_default_models(db, ids)
     if not chosen:
         return None
     meta = {model.id: (model.entry.get("info") or {}).get("meta") or {} for model in await registry.visible(user)}

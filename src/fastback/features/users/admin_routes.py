@@ -13,8 +13,9 @@ from fastback.access.events import SessionsRevoked, UserChanged, UserDeleted
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.passwords import PasswordHasher
 from fastback.features.auths import store as auths
+from fastback.features.groups import member_store as group_members
 from fastback.features.groups import store as groups
-from fastback.features.groups.effective_access import AccessibleItems, list_effective_access
+from fastback.features.groups.effective_access_store import AccessibleItems, list_effective_access
 from fastback.features.groups.schemas import NamedItem
 from fastback.features.users import admin_store, store
 from fastback.features.users.admin_store import Info, NamedGroup, Question
@@ -224,10 +225,10 @@ async def joined_groups(
     db: Database, user_id: str, *, include_inherited: bool
 ) -> list[groups.Group] | list[JoinedGroup]:
     """The groups of a user; those above them, too, each with the way in, where that is asked for."""
-    found = await groups.of_user(db, user_id, inherited=include_inherited)
+    found = await groups.list_groups_of_user(db, user_id, inherited=include_inherited)
     if not include_inherited:
         return found
-    direct = await groups.direct_ids(db, user_id)
+    direct = await group_members.list_joined_ids(db, user_id)
     return [
         JoinedGroup(
             **{name: getattr(group, name) for name in groups.Group.__struct_fields__},
@@ -252,7 +253,7 @@ async def preview(user_id: str, user: AdminUser, db: Database) -> UserPreview:
     found = await admin_store.info(db, user_id)
     if found is None:
         raise NotFound(messages.USER_NOT_FOUND)
-    member_of = await groups.of_user(db, user_id, inherited=True)
+    member_of = await groups.list_groups_of_user(db, user_id, inherited=True)
     open_to = await list_effective_access(db, user_id=user_id, group_ids=[group.id for group in member_of])
     named = [NamedItem(group.id, group.name) for group in member_of]
     return UserPreview(NamedItem(found.id, found.name), named, open_to.models, open_to.knowledge, open_to.tools)
