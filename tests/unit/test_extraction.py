@@ -19,9 +19,9 @@ from fastback import messages
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction import text_repair, worker
+from fastback.retrieval.extraction.extraction_pool import Local
 from fastback.retrieval.extraction.formats import ocr
 from fastback.retrieval.extraction.formats.reader import Source
-from fastback.retrieval.extraction.local import Local
 from fastback.retrieval.interfaces import Document
 
 Extract = Callable[..., Any]

@@ -20,9 +20,9 @@ from fastback.config import Config, definitions
 from fastback.kit.bus import Bus
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.extraction.engines import engine_client, mistral
-from fastback.retrieval.extraction.engines.table import ENGINES
+from fastback.retrieval.extraction.engines.registry import ENGINES
+from fastback.retrieval.extraction.extraction_pool import Local
 from fastback.retrieval.extraction.formats.archive import TOO_LARGE
-from fastback.retrieval.extraction.local import Local
 from fastback.retrieval.extraction.service import Extraction
 from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.settings import Settings

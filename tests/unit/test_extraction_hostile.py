@@ -16,9 +16,9 @@ import pytest_asyncio
 import hostile
 from fastback import messages
 from fastback.kit.workers import spool
+from fastback.retrieval.extraction.extraction_pool import LIMITS, Local
 from fastback.retrieval.extraction.formats.archive import TOO_LARGE
 from fastback.retrieval.extraction.formats.reader import Source
-from fastback.retrieval.extraction.local import LIMITS, Local
 from fastback.retrieval.interfaces import Document, RetrievalError
 
 MEGABYTE = 1024 * 1024

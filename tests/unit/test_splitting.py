@@ -18,7 +18,7 @@ from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.interfaces import Document, RetrievalError, Spooled
 from fastback.retrieval.splitting import markdown, tokens
 from fastback.retrieval.splitting.chunks import Text, merged
-from fastback.retrieval.splitting.recursive import Recursive
+from fastback.retrieval.splitting.recursive_splitter import Recursive
 from fastback.retrieval.splitting.service import INLINE, Splitting
 from fastback.settings import Settings
 

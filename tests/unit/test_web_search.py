@@ -11,10 +11,10 @@ import pytest
 
 from fastback.access.identity import User
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.web.custom_engines import SPECIAL, signed
-from fastback.retrieval.web.engines import ENGINES, Engine
+from fastback.retrieval.web.custom_search_engines import SPECIAL, signed
 from fastback.retrieval.web.results import Sites
 from fastback.retrieval.web.search import WebSearch
+from fastback.retrieval.web.search_engines import ENGINES, Engine
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Environment, load_settings
 from searchservices import A, B, Services, Values, serving
@@ -227,7 +227,7 @@ async def test_a_service_that_is_not_set_up_is_not_asked(
 async def test_a_refusal_is_told_or_means_nothing_found(
     name: str, services: Services, search: Callable[..., WebSearch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastback.retrieval.web.custom_engines.PAUSE", 0)
+    monkeypatch.setattr("fastback.retrieval.web.custom_search_engines.PAUSE", 0)
     monkeypatch.setattr("fastback.retrieval.web.firecrawl._pause", lambda *_: 0)
     values, address, _ = CASES[name]
     services.answers[address.partition("/")[0]] = [403]
@@ -251,7 +251,7 @@ async def test_an_answer_of_another_shape_holds_nothing(services: Services, sear
 async def test_brave_is_asked_again_after_a_moment(
     services: Services, search: Callable[..., WebSearch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastback.retrieval.web.custom_engines.PAUSE", 0)
+    monkeypatch.setattr("fastback.retrieval.web.custom_search_engines.PAUSE", 0)
     services.answers["api.search.brave.com"] = [429, {"web": {"results": two(snippet="description")}}]
     assert len(await search("brave", brave_search_api_key="k").search(["words"])) == 2
 

@@ -19,7 +19,7 @@ from fastback.features.files.access import FileAccess
 from fastback.features.files.store import FileSummary
 from fastback.kit.db import Database
 from fastback.kit.storage import Storage, StorageError
-from fastback.retrieval.web.fetching import Fetching
+from fastback.retrieval.web.fetcher import Fetching
 
 log = logging.getLogger("fastback.completions")
 

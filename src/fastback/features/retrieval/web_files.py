@@ -19,7 +19,7 @@ from fastback.kit.http.errors import BadRequest, HttpError
 from fastback.kit.storage import Spool
 from fastback.kit.web_guard import BlockedAddress
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.web.fetching import FILE_SECONDS, Fetching, TooLarge, filename_of
+from fastback.retrieval.web.fetcher import FILE_SECONDS, Fetching, TooLarge, filename_of
 
 _PAGES = ("text/html", "application/xhtml+xml")
 _UNSAID = ("", "application/octet-stream", "binary/octet-stream")

@@ -19,9 +19,9 @@ from fastback.config.keys.retrieval import (
 from fastback.kit.workers import spool
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
-from fastback.retrieval.extraction.engines.table import ENGINES
+from fastback.retrieval.extraction.engines.registry import ENGINES
+from fastback.retrieval.extraction.extraction_pool import Local
 from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Source, too_much
-from fastback.retrieval.extraction.local import Local
 from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.settings import Settings
 

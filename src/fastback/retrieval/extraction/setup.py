@@ -8,7 +8,7 @@ from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
-from fastback.retrieval.extraction.local import Local
+from fastback.retrieval.extraction.extraction_pool import Local
 from fastback.retrieval.extraction.service import Extraction
 from fastback.retrieval.interfaces import Extractor, Splitter
 from fastback.retrieval.splitting.service import Splitting

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from fastback.retrieval.splitting import markdown
-from fastback.retrieval.splitting.recursive import Measure, Piece, Recursive
+from fastback.retrieval.splitting.recursive_splitter import Measure, Piece, Recursive
 
 
 class Options(msgspec.Struct, frozen=True):

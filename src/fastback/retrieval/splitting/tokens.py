@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.splitting.recursive import Measure, Piece
+from fastback.retrieval.splitting.recursive_splitter import Measure, Piece
 
 #: Bytes that go on with a character.
 _INSIDE = bytes(range(0x80, 0xC0))

@@ -15,7 +15,7 @@ import msgspec
 from fastback.kit.workers import spool
 from fastback.retrieval.splitting import tokens
 from fastback.retrieval.splitting.chunks import Options, Split, Text, by_characters, chunks
-from fastback.retrieval.splitting.recursive import Measure, Recursive
+from fastback.retrieval.splitting.recursive_splitter import Measure, Recursive
 
 
 def _ways(options: Options) -> tuple[Measure, Split]:

@@ -27,7 +27,7 @@ from fastback.kit.workers.pool import Workers
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Document, Extractor, RetrievalError
 from fastback.retrieval.web import youtube
-from fastback.retrieval.web.fetching import FILE_SECONDS, Fetching, TooLarge, filename_of, is_text
+from fastback.retrieval.web.fetcher import FILE_SECONDS, Fetching, TooLarge, filename_of, is_text
 from fastback.retrieval.web.loaders import LOADERS
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Settings

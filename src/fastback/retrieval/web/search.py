@@ -11,9 +11,9 @@ import aiohttp
 from fastback.config import Config
 from fastback.config.keys.web import WEB_SEARCH_CONCURRENT_REQUESTS, WEB_SEARCH_DOMAIN_FILTER_LIST, WEB_SEARCH_ENGINE
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.web.custom_engines import SPECIAL
-from fastback.retrieval.web.engines import ENGINES, ordered, read
+from fastback.retrieval.web.custom_search_engines import SPECIAL
 from fastback.retrieval.web.results import SearchResult, Sites
+from fastback.retrieval.web.search_engines import ENGINES, ordered, read
 from fastback.retrieval.web.search_request import Asked, SearchFailed
 from fastback.settings import Settings
 

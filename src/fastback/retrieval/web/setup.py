@@ -12,7 +12,7 @@ from fastback.kit.tasks import Tasks
 from fastback.kit.web_guard import WebGuard
 from fastback.kit.workers.pool import Limits, Workers
 from fastback.retrieval.web import youtube
-from fastback.retrieval.web.fetching import Fetching
+from fastback.retrieval.web.fetcher import Fetching
 from fastback.retrieval.web.pages import Pages
 from fastback.retrieval.web.search import WebSearch
 from fastback.settings import Settings

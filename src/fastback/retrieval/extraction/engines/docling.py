@@ -9,7 +9,7 @@ import msgspec
 from fastback.config.keys.retrieval import RAG_DOCLING_API_KEY, RAG_DOCLING_PARAMS, RAG_DOCLING_SERVER_URL
 from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
 from fastback.retrieval.extraction.engines.tika import EMPTY
-from fastback.retrieval.extraction.formats.plain import is_text
+from fastback.retrieval.extraction.formats.plain_text import is_text
 from fastback.retrieval.interfaces import Document, RetrievalError
 
 _BREAK = "\f"

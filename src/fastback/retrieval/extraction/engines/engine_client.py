@@ -15,8 +15,8 @@ import msgspec
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.providers.request_context import RequestContext
+from fastback.retrieval.extraction.extraction_pool import Local
 from fastback.retrieval.extraction.formats.reader import Source
-from fastback.retrieval.extraction.local import Local
 from fastback.retrieval.interfaces import RetrievalError
 from fastback.settings import Settings
 

@@ -8,7 +8,7 @@ import msgspec
 
 from fastback.config.keys.retrieval import RAG_TIKA_SERVER_URL, RAG_TIKA_SERVER_VERSION
 from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
-from fastback.retrieval.extraction.formats.plain import is_text
+from fastback.retrieval.extraction.formats.plain_text import is_text
 from fastback.retrieval.interfaces import Document, RetrievalError
 
 EMPTY = "<No text content found>"

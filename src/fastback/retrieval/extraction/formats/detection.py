@@ -6,8 +6,8 @@ import zipfile
 
 from fastback import messages
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.extraction.formats import compound
-from fastback.retrieval.extraction.formats.plain import looks_binary
+from fastback.retrieval.extraction.formats import compound_file
+from fastback.retrieval.extraction.formats.plain_text import looks_binary
 from fastback.retrieval.extraction.formats.reader import Source, broken
 
 _SAMPLE = 4096
@@ -17,16 +17,21 @@ _BLANK = b"\xef\xbb\xbf \t\r\n"
 _MEMBERS = (
     ("word/document.xml", "docx"),
     ("ppt/presentation.xml", "pptx"),
-    ("xl/workbook.xml", "sheets"),
-    ("xl/workbook.bin", "sheets"),
+    ("xl/workbook.xml", "spreadsheets"),
+    ("xl/workbook.bin", "spreadsheets"),
 )
 #: Readers by what an archive says of itself, as its first member.
 _TYPES = (
-    ("application/vnd.oasis.opendocument.spreadsheet", "sheets"),
+    ("application/vnd.oasis.opendocument.spreadsheet", "spreadsheets"),
     ("application/vnd.oasis.opendocument.", "opendocument"),
     ("application/epub+zip", "epub"),
 )
-_STREAMS = (("WordDocument", "doc"), ("PowerPoint Document", "ppt"), ("Workbook", "sheets"), ("Book", "sheets"))
+_STREAMS = (
+    ("WordDocument", "doc"),
+    ("PowerPoint Document", "ppt"),
+    ("Workbook", "spreadsheets"),
+    ("Book", "spreadsheets"),
+)
 #: What files are that must not begin like a text, by the end of their names and what browsers call them.
 _NAMES = {
     "pdf": "a PDF",
@@ -72,7 +77,7 @@ def _is_pdf(source: Source, sample: bytes) -> bool:
 
 
 def _compound(source: Source) -> str:
-    with compound.opened(source) as streams:
+    with compound_file.opened(source) as streams:
         for name, reader in _STREAMS:
             if streams.has(name):
                 return reader
@@ -84,7 +89,7 @@ def _compound(source: Source) -> str:
 def _by_name(source: Source) -> str:
     match source.extension, source.content_type:
         case ("csv" | "tsv", _) | (_, "text/csv" | "text/tab-separated-values"):
-            return "table"
+            return "delimited_text"
         case ("htm" | "html" | "xhtml", _):
             return "html"
         case ("eml", _) | (_, "message/rfc822"):
@@ -104,7 +109,7 @@ def kind_of(source: Source) -> str:
         return "pdf"
     if sample.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _archive(source)
-    if sample.startswith(compound.MAGIC):
+    if sample.startswith(compound_file.MAGIC):
         return _compound(source)
     if sample.startswith(b"{\\rtf"):
         return "rtf"
@@ -119,4 +124,4 @@ def kind_of(source: Source) -> str:
     pages = source.content_type in ("text/html", "application/xhtml+xml") or source.extension in ("doc", "xls", "ppt")
     if pages and begin.startswith((b"<!doctype html", b"<html", b"<table", b"<?xml", b"<meta")):
         return "html"
-    return "plain"
+    return "plain_text"

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.extraction.formats import compound
+from fastback.retrieval.extraction.formats import compound_file
 from fastback.retrieval.extraction.formats.document_flow import row
 from fastback.retrieval.extraction.formats.reader import Piece, Source, broken
 
@@ -83,7 +83,7 @@ def _readable(text: str) -> str:
 
 
 def read(source: Source) -> Iterator[Piece]:
-    with compound.opened(source) as streams:
+    with compound_file.opened(source) as streams:
         main = streams.content("WordDocument")
         if len(main) < 0x200:
             raise broken("a Word document")

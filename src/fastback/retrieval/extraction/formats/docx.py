@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fastback.retrieval.extraction.formats import archive, markup
+from fastback.retrieval.extraction.formats import archive, xml_events
 from fastback.retrieval.extraction.formats.document_flow import Flow
-from fastback.retrieval.extraction.formats.markup import Attributes, attribute
 from fastback.retrieval.extraction.formats.reader import Piece, Source
+from fastback.retrieval.extraction.formats.xml_events import Attributes, attribute
 
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
 _BODY = "word/document.xml"
@@ -44,7 +44,7 @@ def _styles(opened: archive.Archive) -> tuple[dict[str, int], set[str]]:
 
     if "word/styles.xml" in opened.names:
         with opened.member("word/styles.xml") as stream:
-            markup.walk(stream, start=start)
+            xml_events.walk(stream, start=start)
     for style, parent in based.items():
         if style not in found and parent in found:
             found[style] = found[parent]
@@ -141,5 +141,5 @@ def read(source: Source) -> Iterator[Piece]:
         for part in _parts(opened.names):
             walk = _Walk(flow, styles, lists)
             with opened.member(part) as stream:
-                markup.walk(stream, start=walk.start, end=walk.end, text=walk.text)
+                xml_events.walk(stream, start=walk.start, end=walk.end, text=walk.text)
     yield flow.text(), source.metadata

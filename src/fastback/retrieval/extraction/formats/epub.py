@@ -6,11 +6,11 @@ import posixpath
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from fastback.retrieval.extraction.formats import archive, markup
+from fastback.retrieval.extraction.formats import archive, xml_events
 from fastback.retrieval.extraction.formats.encoding import decoded
 from fastback.retrieval.extraction.formats.html import page_text
-from fastback.retrieval.extraction.formats.markup import Attributes
 from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Piece, Source, broken, too_much
+from fastback.retrieval.extraction.formats.xml_events import Attributes
 
 _PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
 
@@ -24,7 +24,7 @@ def _package(opened: archive.Archive) -> str:
             found.append(attributes.get("full-path", ""))
 
     with opened.member("META-INF/container.xml") as stream:
-        markup.walk(stream, start=start)
+        xml_events.walk(stream, start=start)
     if not found:
         raise broken("a book", "it lists no content.")
     return found[0]
@@ -55,7 +55,7 @@ def _chapters(opened: archive.Archive, package: str) -> tuple[str, list[str]]:
             title.append(text)
 
     with opened.member(package) as stream:
-        markup.walk(stream, start=start, end=end, text=text)
+        xml_events.walk(stream, start=start, end=end, text=text)
     chapters = [parts[one] for one in order if one in parts]
     return "".join(title).strip(), [one for one in chapters or parts.values() if one in opened.names]
 

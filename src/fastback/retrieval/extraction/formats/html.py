@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from fastback.retrieval.extraction.formats.document_flow import Flow
-from fastback.retrieval.extraction.formats.plain import text_of
+from fastback.retrieval.extraction.formats.plain_text import text_of
 from fastback.retrieval.extraction.formats.reader import Piece, Source, broken
 
 #: What is not seen.

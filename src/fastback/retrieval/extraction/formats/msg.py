@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 
-from fastback.retrieval.extraction.formats import compound
+from fastback.retrieval.extraction.formats import compound_file
 from fastback.retrieval.extraction.formats.encoding import decoded
 from fastback.retrieval.extraction.formats.html import page_text
 from fastback.retrieval.extraction.formats.mail import letter
@@ -21,7 +21,7 @@ _SENT, _DELIVERED = 0x0039, 0x0E06
 _EPOCH = dt.datetime(1601, 1, 1, tzinfo=dt.UTC)
 
 
-def _text(streams: compound.Compound, number: str, *folder: str) -> str:
+def _text(streams: compound_file.Compound, number: str, *folder: str) -> str:
     """A property that is text."""
     for kind in ("001F", "001E"):
         content = streams.content(*folder, f"__substg1.0_{number}{kind}")
@@ -31,7 +31,7 @@ def _text(streams: compound.Compound, number: str, *folder: str) -> str:
     return ""
 
 
-def _date(streams: compound.Compound) -> str:
+def _date(streams: compound_file.Compound) -> str:
     """When it was sent, from the list of properties that are no text."""
     content = streams.content("__properties_version1.0")
     found: dict[int, int] = {}
@@ -45,7 +45,7 @@ def _date(streams: compound.Compound) -> str:
     return ""
 
 
-def _body(streams: compound.Compound) -> str:
+def _body(streams: compound_file.Compound) -> str:
     if text := _text(streams, _BODY):
         return text
     page = streams.content(f"__substg1.0_{_HTML}0102")
@@ -53,7 +53,7 @@ def _body(streams: compound.Compound) -> str:
 
 
 def read(source: Source) -> Iterator[Piece]:
-    with compound.opened(source) as streams:
+    with compound_file.opened(source) as streams:
         sender, address = _text(streams, _SENDER), _text(streams, _ADDRESS) or _text(streams, _OLD_ADDRESS)
         headers = {
             "Subject": _text(streams, _SUBJECT),

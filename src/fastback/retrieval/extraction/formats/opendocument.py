@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastback.retrieval.extraction.formats import archive, markup
+from fastback.retrieval.extraction.formats import archive, xml_events
 from fastback.retrieval.extraction.formats.document_flow import Flow
-from fastback.retrieval.extraction.formats.markup import Attributes, attribute
 from fastback.retrieval.extraction.formats.reader import Piece, Source
+from fastback.retrieval.extraction.formats.xml_events import Attributes, attribute
 
 #: Elements whose text is not read: what was deleted, remarks of readers, numbers of pages.
 _SILENT = frozenset(("tracked-changes", "annotation", "page-number", "forms", "date-time", "note-citation"))
@@ -101,8 +101,8 @@ def read(source: Source) -> Iterator[Piece]:
     walk, margins = _Walk(), _Margins()
     with archive.opened(source) as opened:
         with opened.member("content.xml") as stream:
-            markup.walk(stream, start=walk.start, end=walk.end, text=walk.text)
+            xml_events.walk(stream, start=walk.start, end=walk.end, text=walk.text)
         if "styles.xml" in opened.names:
             with opened.member("styles.xml") as stream:
-                markup.walk(stream, start=margins.start, end=margins.end, text=margins.text)
+                xml_events.walk(stream, start=margins.start, end=margins.end, text=margins.text)
     yield "\n\n".join(one for one in (walk.flow.text(), margins.flow.text()) if one), source.metadata

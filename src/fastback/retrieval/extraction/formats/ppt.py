@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from fastback.retrieval.extraction.formats import compound
+from fastback.retrieval.extraction.formats import compound_file
 from fastback.retrieval.extraction.formats.reader import Piece, Source, broken
 
 _LIST, _PERSIST, _CHARACTERS, _BYTES = 4080, 1011, 4000, 4008
@@ -104,7 +104,7 @@ def _readable(*texts: str) -> str:
 
 def read(source: Source) -> Iterator[Piece]:
     texts: list[str] = []
-    with compound.opened(source) as streams:
+    with compound_file.opened(source) as streams:
         data, user = streams.content("PowerPoint Document"), streams.content("Current User")
         try:
             for number, (outline, boxes) in enumerate(_slides(data, user, _SLIDES), 1):

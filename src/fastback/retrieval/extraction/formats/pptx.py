@@ -6,10 +6,10 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from fastback.retrieval.extraction.formats import archive, markup
+from fastback.retrieval.extraction.formats import archive, xml_events
 from fastback.retrieval.extraction.formats.document_flow import Flow
-from fastback.retrieval.extraction.formats.markup import Attributes, attribute
 from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Piece, Source, too_much
+from fastback.retrieval.extraction.formats.xml_events import Attributes, attribute
 
 _ROOT = "ppt/presentation.xml"
 #: Fields that say nothing of the slide: its number, the date, what stands twice.
@@ -30,7 +30,7 @@ def _relations(opened: archive.Archive, part: str) -> dict[str, tuple[str, str]]
 
     if listing in opened.names:
         with opened.member(listing) as stream:
-            markup.walk(stream, start=start)
+            xml_events.walk(stream, start=start)
     return found
 
 
@@ -43,7 +43,7 @@ def _slides(opened: archive.Archive) -> list[str]:
             ids.extend(value for key, value in attributes.items() if key.endswith("relationships id"))
 
     with opened.member(_ROOT) as stream:
-        markup.walk(stream, start=start)
+        xml_events.walk(stream, start=start)
     relations = _relations(opened, _ROOT)
     found = [relations[one][1] for one in ids if one in relations]
     if found:
@@ -98,7 +98,7 @@ class _Walk:
 def _text(opened: archive.Archive, part: str) -> str:
     walk = _Walk()
     with opened.member(part) as stream:
-        markup.walk(stream, start=walk.start, end=walk.end, text=walk.text)
+        xml_events.walk(stream, start=walk.start, end=walk.end, text=walk.text)
     return walk.flow.text().replace("\n\n", "\n")
 
 

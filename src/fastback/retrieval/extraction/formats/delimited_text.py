@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from fastback.retrieval.extraction.formats.plain import text_of
+from fastback.retrieval.extraction.formats.plain_text import text_of
 from fastback.retrieval.extraction.formats.reader import Piece, Source, broken
 
 csv.field_size_limit(16 * 1024 * 1024)

@@ -17,8 +17,8 @@ from xml.etree import ElementTree
 import msgspec
 
 from fastback.config.keys.auth import WEBUI_URL
-from fastback.retrieval.web import engines, firecrawl
-from fastback.retrieval.web.engines import Engine, Found, Request, at
+from fastback.retrieval.web import firecrawl, search_engines
+from fastback.retrieval.web.search_engines import Engine, Found, Request, at
 from fastback.retrieval.web.search_request import ROBOT, Asked, SearchFailed
 
 #: Seconds before a service is asked again that wants us to go slower, and results a page of Google's holds.
@@ -235,8 +235,8 @@ def _none(asked: Asked) -> Request:
 
 #: Services, each with how it is asked and how what it found is read.
 SPECIAL: dict[str, tuple[Special, Engine]] = {
-    "brave": (_patient(engines.BRAVE), engines.BRAVE),
-    "brave_llm_context": (_patient(engines.BRAVE_CONTEXT), engines.BRAVE_CONTEXT),
+    "brave": (_patient(search_engines.BRAVE), search_engines.BRAVE),
+    "brave_llm_context": (_patient(search_engines.BRAVE_CONTEXT), search_engines.BRAVE_CONTEXT),
     "duckduckgo": (_duckduckgo, Engine(_none, at())),
     "firecrawl": (_firecrawl, Engine(_none, at(), quiet=True)),
     "google_pse": (
