@@ -160,9 +160,14 @@ async def serving(env: dict[str, str], data_dir: Path, database: str) -> AsyncIt
     settings = with_secret_key(load_settings(environment))
     listening = _listening()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    async with app.running(settings, environment) as services:
+    async with app.run_services(settings, environment) as services:
         config = uvicorn.Config(
-            app.asgi(services), lifespan="off", log_config=None, access_log=False, ws="websockets-sansio", loop="none"
+            app.build_asgi(services),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="websockets-sansio",
+            loop="none",
         )
         running = uvicorn.Server(config)
         running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

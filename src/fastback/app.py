@@ -22,7 +22,7 @@ from fastback.access.passwords import PasswordHasher
 from fastback.access.permissions import Permissions
 from fastback.access.revocations import RedisRevocations
 from fastback.access.tokens import TokenSigner
-from fastback.compatibility.operations import not_built
+from fastback.compatibility.operations import make_refusal_router
 from fastback.completions import setup as completions
 from fastback.completions.doors.websocket import PATH as CHAT_SOCKET
 from fastback.completions.doors.websocket import ChatSocket
@@ -76,18 +76,18 @@ from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.http import Application, Router
 from fastback.kit.http.application import Asgi
-from fastback.kit.http.compression import Compression
-from fastback.kit.http.dispatcher import Gateway
-from fastback.kit.http.renamed_header import RenamedHeader
-from fastback.kit.http.request_envelope import Exchange
-from fastback.kit.redis import Redis, RedisError, sentinel_hosts
+from fastback.kit.http.compression import CompressionMiddleware
+from fastback.kit.http.dispatcher import Dispatcher
+from fastback.kit.http.renamed_header import RenamedHeaderMiddleware
+from fastback.kit.http.request_envelope import RequestEnvelope
+from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
 from fastback.kit.services import Services, build_services
 from fastback.kit.tasks import Tasks
 from fastback.providers import setup as providers
 from fastback.providers.http_client import make_client
 from fastback.realtime import setup as realtime
 from fastback.realtime.server import PATH as REALTIME_PATH
-from fastback.realtime.server import Realtime
+from fastback.realtime.server import SocketServer
 from fastback.records import setup as records
 from fastback.retrieval import setup as retrieval
 from fastback.retrieval.extraction import setup as extraction
@@ -169,7 +169,7 @@ async def open_database(settings: Settings) -> Database:
         pool_recycle=float(3600 if settings.database_pool_recycle is None else settings.database_pool_recycle),
     )
     try:
-        if await revision.ensure(db, own=list(OWN_TABLES)):
+        if await revision.ensure_schema(db, own_statements=list(OWN_TABLES)):
             log.info("made a new database at revision %s", revision.REVISION)
     except BaseException:
         await db.close()
@@ -188,7 +188,7 @@ def open_redis(settings: Settings, options: Mapping[str, Any] | None = None) -> 
             settings.redis_url,
             prefix=settings.redis_key_prefix,
             cluster=settings.redis_cluster,
-            sentinels=sentinel_hosts(settings.redis_sentinel_hosts, settings.redis_sentinel_port),
+            sentinels=parse_sentinel_hosts(settings.redis_sentinel_hosts, settings.redis_sentinel_port),
             attempts=settings.redis_sentinel_max_retry_count,
             pause=(settings.redis_reconnect_delay or 0) / 1000,
             options=settings.redis_options if options is None else options,
@@ -198,7 +198,7 @@ def open_redis(settings: Settings, options: Mapping[str, Any] | None = None) -> 
 
 
 @asynccontextmanager
-async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Services]:
+async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Services]:
     """Every service, started; stopped in order at the end."""
     services = Services()
     services.add(Services, services)
@@ -208,19 +208,19 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
     if settings.thread_pool_size:
         threads = ThreadPoolExecutor(settings.thread_pool_size, thread_name_prefix="worker")
         asyncio.get_running_loop().set_default_executor(threads)
-    redis = open_redis(settings) if settings.uses_redis else None
-    db = await open_database(settings)
+    redis_client = open_redis(settings) if settings.uses_redis else None
+    database = await open_database(settings)
     try:
-        config = await Config.load(db, settings, bus, env)
-        permissions = Permissions(db, config, bus)
+        config = await Config.load(database, settings, bus, env)
+        permissions = Permissions(database, config, bus)
         tokens = TokenSigner(settings.webui_secret_key)
         identities = IdentityResolver(
-            db=db,
+            db=database,
             tokens=tokens,
             config=config,
             permissions=permissions,
             bus=bus,
-            revocations=RedisRevocations(redis, bus) if redis is not None else None,
+            revocations=RedisRevocations(redis_client, bus) if redis_client is not None else None,
             seen_every=settings.database_user_active_status_update_interval,
         )
         passwords = PasswordHasher(
@@ -235,21 +235,21 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
         for kind, service in (
             (Bus, bus),
             (Tasks, tasks),
-            (Database, db),
+            (Database, database),
             (Config, config),
             (Permissions, permissions),
             (TokenSigner, tokens),
             (IdentityResolver, identities),
             (PasswordHasher, passwords),
-            (Grants, Grants(db, permissions)),
+            (Grants, Grants(database, permissions)),
             (aiohttp.ClientSession, client),
         ):
             services.add(kind, service)
-        if redis is not None:
-            services.add(Redis, redis)
-            tasks.background(redis.ping())
+        if redis_client is not None:
+            services.add(Redis, redis_client)
+            tasks.run_in_background(redis_client.ping())
         await build_services(COMPONENTS, services)
-        tasks.every(10, identities.save_last_seen)
+        tasks.run_every(10, identities.save_last_seen)
         for event in ("system.startup.started", "system.startup.completed"):
             await bus.publish(ActivityEvent(event, source="system"))
         try:
@@ -265,21 +265,21 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
             if audit is not None:
                 audit.close()
     finally:
-        await db.close()
-        if redis is not None:
-            await redis.close()
+        await database.close()
+        if redis_client is not None:
+            await redis_client.close()
 
 
-def build(services: Services) -> Application:
+def build_application(services: Services) -> Application:
     """The HTTP application over running services; paths it does not know are the frontend's."""
     application = Application(services, fallback=Redirects(services.get(StaticFiles)))
     for router in list_routers():
-        application.include(telling(router, TABLE, services))
-    application.include(not_built(application.routes))
+        application.include_router(telling(router, TABLE, services))
+    application.include_router(make_refusal_router(application.routes))
     return application
 
 
-def _dressed(http: Asgi, services: Services) -> Asgi:
+def _wrap_in_middleware(http: Asgi, services: Services) -> Asgi:
     """What the settings lay around every answer; a layer that has nothing to do is not there."""
     settings = services.get(Settings)
     if services.has(AuditLog):
@@ -287,9 +287,9 @@ def _dressed(http: Asgi, services: Services) -> Asgi:
             app=http, audit=services.get(AuditLog), identities=services.get(IdentityResolver), settings=settings
         )
     if settings.enable_compression_middleware:
-        http = Compression(http)
+        http = CompressionMiddleware(http)
     if settings.custom_api_key_header.lower() != API_KEY_HEADER:
-        http = RenamedHeader(http, settings.custom_api_key_header, API_KEY_HEADER)
+        http = RenamedHeaderMiddleware(http, settings.custom_api_key_header, API_KEY_HEADER)
     cors = CORSMiddleware(
         cast(Any, http),
         allow_origins=settings.cors_allow_origin.split(";"),
@@ -297,13 +297,15 @@ def _dressed(http: Asgi, services: Services) -> Asgi:
         allow_methods=["*"],
         allow_headers=["*"],
     )
-    return Exchange(http, cors=cast(Asgi, cors), headers=security_headers(settings))
+    return RequestEnvelope(http, cors=cast(Asgi, cors), headers=security_headers(settings))
 
 
-def asgi(services: Services) -> Asgi:
+def build_asgi(services: Services) -> Asgi:
     """Everything the server answers: HTTP, and the sockets."""
-    realtime = services.get(Realtime)
-    gateway = Gateway(_dressed(build(services), services), realtime.asgi, prefix=REALTIME_PATH)
-    gateway.add(CHAT_SOCKET, ChatSocket(services.get(IdentityResolver), services.get(Completions)))
-    gateway.add(TERMINAL_SOCKET, services.get(TerminalSocket))
-    return gateway
+    realtime = services.get(SocketServer)
+    dispatcher = Dispatcher(
+        _wrap_in_middleware(build_application(services), services), realtime.asgi, prefix=REALTIME_PATH
+    )
+    dispatcher.add_websocket(CHAT_SOCKET, ChatSocket(services.get(IdentityResolver), services.get(Completions)))
+    dispatcher.add_websocket(TERMINAL_SOCKET, services.get(TerminalSocket))
+    return dispatcher

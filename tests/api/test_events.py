@@ -203,20 +203,20 @@ async def test_nothing_is_sent_into_our_own_network(ada: Person, hook: Hook, ser
 )
 async def test_addresses_that_nobody_may_name(url: str) -> None:
     with pytest.raises(BlockedAddress):
-        await WebGuard().check(url)
+        await WebGuard().check_url(url)
 
 
 async def test_lists_of_names() -> None:
-    await WebGuard().check("https://93.184.216.34/x")
-    await WebGuard(["93.184.216.34"]).check("https://93.184.216.34/x")
+    await WebGuard().check_url("https://93.184.216.34/x")
+    await WebGuard(["93.184.216.34"]).check_url("https://93.184.216.34/x")
     for entries in (["corp.com"], ["!93.184.216.0/24"]):
         with pytest.raises(BlockedAddress):
-            await WebGuard(entries).check("https://93.184.216.34/x")
+            await WebGuard(entries).check_url("https://93.184.216.34/x")
     with pytest.raises(BlockedAddress):
         WebGuard(["!corp.com"]).check_host("api.corp.com")
     WebGuard(["!corp.com"]).check_host("evilcorp.com")
     with pytest.raises(BlockedAddress):
-        await WebGuard(local=True).check("http://169.254.169.254/")
+        await WebGuard(allow_local=True).check_url("http://169.254.169.254/")
 
 
 async def test_every_line_of_the_table_is_an_operation_and_tells_known_events() -> None:

@@ -226,7 +226,7 @@ async def test_the_pool_of_postgres(tmp_path: Path) -> None:
 async def test_a_schema_of_postgres(tmp_path: Path) -> None:
     async with postgres_database() as url:
         db = await connect(url)
-        await db.script("CREATE SCHEMA elsewhere")
+        await db.run_script("CREATE SCHEMA elsewhere")
         await db.close()
         async with serving({"DATABASE_URL": url, "DATABASE_SCHEMA": "elsewhere"}, tmp_path, "postgres") as server:
             text = "SELECT table_schema FROM information_schema.tables WHERE table_name = 'chat'"

@@ -109,7 +109,7 @@ async def test_little_text_needs_no_process(make: Make) -> None:
 @pytest.mark.parametrize(
     ("values", "detail"),
     [
-        ({"text_splitter": "other"}, messages.default("Invalid text splitter")),
+        ({"text_splitter": "other"}, messages.wrap_reason("Invalid text splitter")),
         ({"chunk_size": 0}, "chunk_size must be > 0, got 0"),
         ({"chunk_overlap": -1}, "chunk_overlap must be >= 0, got -1"),
         (

@@ -27,15 +27,15 @@ class RedisRevocations:
         """Whether somebody ended the session of a token. Where Redis does not answer, nobody did."""
         try:
             jti, user_id = claims.get("jti"), claims.get("id")
-            if jti and await self._redis.client.get(self._redis.key(f"auth:token:{jti}:revoked")):
+            if jti and await self._redis.client.get(self._redis.prefixed_key(f"auth:token:{jti}:revoked")):
                 return True
-            found = await self._redis.client.get(self._redis.key(f"auth:user:{user_id}:revoked_at"))
+            found = await self._redis.client.get(self._redis.prefixed_key(f"auth:user:{user_id}:revoked_at"))
             if not found or not found.isdigit():
                 return False
             issued = claims.get("iat")
             return issued is None or int(issued) <= int(found)
         except self._redis.errors as error:
-            self._redis.complain(error)
+            self._redis.log_unavailable(error)
             return False
 
     async def _store_revocation(self, event: TokenRevoked) -> None:
@@ -43,6 +43,6 @@ class RedisRevocations:
         if left <= 0:
             return
         try:
-            await self._redis.client.set(self._redis.key(f"auth:token:{event.jti}:revoked"), "1", ex=left)
+            await self._redis.client.set(self._redis.prefixed_key(f"auth:token:{event.jti}:revoked"), "1", ex=left)
         except self._redis.errors as error:
-            self._redis.complain(error)
+            self._redis.log_unavailable(error)

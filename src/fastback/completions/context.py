@@ -99,7 +99,7 @@ class Context:
     ) -> Prepared:
         """Everything a provider must be sent for one model's answer.
 
-        The conversation is what the request says, or with `in_chat` that of its chat, which the asker may read: the
+        The conversation is what the request says, or with `list_chat_sessions` that of its chat, which the asker may read: the
         caller has looked. One that is too long is compacted before, as `compacting` hears. Memories, files, knowledge
         and the web are searched, unless `reads` is false; `tell` hears how far that is.
 
@@ -250,11 +250,11 @@ class Context:
         if in_chat and is_stored(request.chat_id):
             last = request.assistant_message_id or question_id
             if isinstance(last, str):
-                stored = await turn_store.conversation(self._db, request.chat_id, last)
+                stored = await turn_store.load_conversation(self._db, request.chat_id, last)
             if request.assistant_message_id and stored and stored[-1].get("id") == request.assistant_message_id:
                 previous = _items_of(stored[-1])
             if request.regeneration_message_id:
-                revised = await turn_store.message(self._db, request.chat_id, request.regeneration_message_id)
+                revised = await turn_store.find_message(self._db, request.chat_id, request.regeneration_message_id)
                 if revised is not None:
                     stored.append(revised)
         if stored:

@@ -107,7 +107,7 @@ class Pictures:
 
     async def _of_file(self, file: FileSummary) -> str | None:
         path = file.path or ""
-        opened = await self._storage.open(path)
+        opened = await self._storage.find_file(path)
         if opened is None or opened.size > LARGEST:
             return None
         name = PurePosixPath(path)

@@ -91,7 +91,9 @@ class Completions:
 
     def running(self, chat_id: str, user: User) -> list[str]:
         """Ids of a user's own tasks in a chat, oldest first."""
-        return [one for one in self.services.tasks.of(chat_id) if self._asker_of.get(one, user.id) == user.id]
+        return [
+            one for one in self.services.tasks.list_group_ids(chat_id) if self._asker_of.get(one, user.id) == user.id
+        ]
 
     async def end_of(self, user_id: str) -> None:
         """Stop everything that runs for a user, who is gone."""
@@ -100,13 +102,13 @@ class Completions:
 
     def owns_session(self, session_id: str, user: User) -> bool:
         """Whether a socket is this user's."""
-        return self.services.watchers.user_of(session_id) == user.id
+        return self.services.watchers.find_user_id(session_id) == user.id
 
     async def finish_left_over(self, chat_id: str, user: User) -> bool:
         """Mark a user's answers as done that nobody writes any more; whether there were any."""
         if not self._alone:
             return False  # another process may be writing them
-        left = await message_store.unfinished(self.services.db, chat_id, user.id)
+        left = await message_store.list_unfinished_answers(self.services.db, chat_id, user.id)
         for message_id, output in left:
             patch: dict[str, Any] = {"done": True}
             if output is not None:
@@ -119,7 +121,7 @@ class Completions:
 
     async def may_write(self, chat_id: str, user: User) -> bool:
         """Whether a user may put answers into a chat."""
-        return await self._rights.may(chat_id, user, "write")
+        return await self._rights.is_allowed(chat_id, user, "write")
 
     def read(self, body: dict[str, Any]) -> TurnRequest:
         return requests.read(body, str(uuid.uuid4()))
@@ -142,9 +144,11 @@ class Completions:
                 await self._new_chat(request, user, task_ids)
             else:
                 folder_id = await self._existing_chat(request, user, task_ids)
-            if file_ids := chat_file_store.named(request.user_message):
+            if file_ids := chat_file_store.list_file_ids(request.user_message):
                 question_id = str(request.user_message.get("id") or "")
-                await chat_file_store.keep(self.services.db, self._files, request.chat_id, question_id, file_ids, user)
+                await chat_file_store.attach_files(
+                    self.services.db, self._files, request.chat_id, question_id, file_ids, user
+                )
         elif request.chat_id.startswith("channel:"):
             raise NotFound(messages.NOT_FOUND)
         started = []
@@ -160,7 +164,9 @@ class Completions:
             )
             turn.task_id = task_ids[str(place.message_id)]
             self._asker_of[turn.task_id] = user.id
-            self.services.tasks.start(turn.run(), group=request.chat_id, task_id=turn.task_id, ended=self._forget_asker)
+            self.services.tasks.start(
+                turn.run(), group=request.chat_id, task_id=turn.task_id, on_end=self._forget_asker
+            )
             started.append(turn.task_id)
         if places:
             active = {"type": "chat:active", "data": {"active": True, "folder_id": folder_id}}
@@ -193,7 +199,7 @@ class Completions:
 
         question = {"role": "user", "content": request.user_message.get("content") or ""}
         ask = bool(request.tasks.get("title_generation"))
-        self.services.tasks.background(
+        self.services.tasks.run_in_background(
             self.services.follow_ups.title(request.chat_id, [question], model.id, ctx, emit, ask=ask)
         )
 
@@ -227,8 +233,8 @@ class Completions:
             raise Forbidden(messages.ACCESS_PROHIBITED)
 
     async def _existing_chat(self, request: TurnRequest, user: User, task_ids: dict[str, str]) -> str | None:
-        head = await turn_store.head(self.services.db, request.chat_id)
-        if head is None or not await self._rights.may(head.id, user, "write"):
+        head = await turn_store.find_chat(self.services.db, request.chat_id)
+        if head is None or not await self._rights.is_allowed(head.id, user, "write"):
             raise NotFound(messages.NOT_FOUND)
         if request.assistant_message_id:
             await self._check_continued(request, user, head.user_id)
@@ -266,7 +272,7 @@ class Completions:
         return head.folder_id
 
     async def _check_continued(self, request: TurnRequest, user: User, owner_id: str) -> None:
-        message = await turn_store.message(self.services.db, request.chat_id, request.assistant_message_id or "")
+        message = await turn_store.find_message(self.services.db, request.chat_id, request.assistant_message_id or "")
         if message is None or (message.get("user_id") or owner_id) != user.id:
             raise Forbidden(messages.ACCESS_PROHIBITED)
         if any(place.message_id != request.assistant_message_id for place in request.places):

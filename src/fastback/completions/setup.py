@@ -27,7 +27,7 @@ from fastback.features.chats.messages.context_usage import ContextUsage
 from fastback.features.chats.turn_events import ChatWatchers
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
-from fastback.features.folders.readable_entries import Readable
+from fastback.features.folders.readable_entries import ReadableEntries
 from fastback.features.knowledge.external_connections import Connections
 from fastback.features.memories.recall import Recall
 from fastback.features.memories.service import Memories
@@ -114,7 +114,7 @@ async def set_up(services: Services) -> None:
     services.add(Completions, completions)
     if alone:  # else other processes may be in the middle of an answer
         tasks = services.get(Tasks)
-        tasks.background(recovery.recover(db, tasks))
+        tasks.run_in_background(recovery.recover_unfinished_answers(db, tasks))
 
 
 def _kept_pictures(services: Services) -> KeptPictures | None:
@@ -144,7 +144,7 @@ def _reader(services: Services) -> Reader:
         grants=services.get(Grants),
         chats=services.get(ChatAccess),
         files=files,
-        folders=Readable(db, services.get(Permissions), files),
+        folders=ReadableEntries(db, services.get(Permissions), files),
         collections=services.get(CollectionAccess),
         settings=services.get(Settings),
     )

@@ -25,7 +25,7 @@ from fastback.completions.tasks.memory_review import MemoryReview
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.messages import turn_store
-from fastback.features.chats.messages.token_usage import normalised_usage
+from fastback.features.chats.messages.token_usage import normalize_usage
 from fastback.features.chats.turn_events import SHARED, ChatWatchers, TurnEvent
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -107,8 +107,8 @@ class Turn:
             await asyncio.shield(self._ended())
 
     async def _ended(self) -> None:
-        self._s.tasks.leave(self.task_id)
-        if not self._s.tasks.of(self.request.chat_id):
+        self._s.tasks.leave_group(self.task_id)
+        if not self._s.tasks.list_group_ids(self.request.chat_id):
             await self.emit("chat:active", {"active": False, "folder_id": self.folder_id})
 
     async def _stopped(self) -> None:
@@ -188,7 +188,7 @@ class Turn:
         shown = [msgspec.to_builtins(one) for one in sources]
         event = {"type": "chat:completion", "data": {"sources": shown}}
         chat_id, session_id = self.request.chat_id, self.request.session_id
-        shared = event if self._stored and self._s.watchers.others(chat_id, session_id) else None
+        shared = event if self._stored and self._s.watchers.has_others(chat_id, session_id) else None
         await self._s.bus.publish(TurnEvent(self.user.id, chat_id, self.message_id, event, session_id, shared))
         if self._stored:
             await self._keep({"sources": shown})
@@ -210,7 +210,7 @@ class Turn:
             message = choice["message"]
         except (KeyError, IndexError, TypeError):
             raise HttpError(502, "The provider answered without a message.") from None
-        answer.usage = normalised_usage(found.get("usage"))
+        answer.usage = normalize_usage(found.get("usage"))
         answer.finish_reason = choice.get("finish_reason")
         delta = {
             key: message[key] for key in ("content", "reasoning_content", "reasoning", "tool_calls") if message.get(key)
@@ -263,7 +263,7 @@ class Turn:
         if not frames or not self._stored:
             return
         now = asyncio.get_running_loop().time()
-        if now - self._last_shared >= SHARE_PAUSE and self._s.watchers.others(
+        if now - self._last_shared >= SHARE_PAUSE and self._s.watchers.has_others(
             self.request.chat_id, self.request.session_id
         ):
             self._last_shared = now
@@ -316,25 +316,25 @@ class Turn:
             await self._keep(patch)
         self._ended_well = True
         if self._stored:
-            title = await turn_store.title(self._s.db, self.request.chat_id)
+            title = await turn_store.get_title(self._s.db, self.request.chat_id)
             await self.emit("chat:list", {"chat_id": self.request.chat_id, "folder_id": self.folder_id})
             await self._written()
         done: dict[str, Any] = {"done": True, "output": output, "title": title}
         if answer.usage and streamed:  # else the page has had it with the whole answer
             done["usage"] = answer.usage
         await self.emit("chat:completion", done)
-        if self._stored and self._s.watchers.others(self.request.chat_id, self.request.session_id):
+        if self._stored and self._s.watchers.has_others(self.request.chat_id, self.request.session_id):
             await self._share(done)
         remembers = self._s.context.remembers(self.request, self.model)
         if not self.tasks_wanted and not remembers:
             return
         if self._stored:
-            messages = await turn_store.conversation(self._s.db, self.request.chat_id, self.message_id)
+            messages = await turn_store.load_conversation(self._s.db, self.request.chat_id, self.message_id)
         else:
             messages = [*prepared.payload["messages"], {"role": "assistant", "content": text_of(output)}]
         await self._tasks_after(messages)
         if remembers and text_of(output).strip() and self._s.review.is_due(messages):
-            self._s.tasks.background(self._s.review.run(messages, self.model, prepared.model, self.ctx))
+            self._s.tasks.run_in_background(self._s.review.run(messages, self.model, prepared.model, self.ctx))
 
     async def _tasks_after(self, messages: list[dict[str, Any]]) -> None:
         if not self.tasks_wanted:

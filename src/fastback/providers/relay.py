@@ -14,7 +14,7 @@ import aiohttp
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from fastback.kit.http.streaming_response import hung_up
+from fastback.kit.http.streaming_response import wait_for_disconnect
 
 log = logging.getLogger("fastback.providers")
 
@@ -57,7 +57,7 @@ class RelayResponse(Response):
         if self._convert is None and not self._first and self.upstream.content_length is not None:
             await self._whole(send, scope.get("fastback.headers", []))
             return
-        gone = asyncio.ensure_future(hung_up(receive))
+        gone = asyncio.ensure_future(wait_for_disconnect(receive))
         try:
             await self._pass_on(send, gone, scope.get("fastback.headers", []))
         finally:

@@ -31,7 +31,7 @@ async def set_up(services: Services) -> None:
     )
     services.add(ModelRegistry, registry)
     registry.refresh_soon()
-    tasks.every(max(settings.models_cache_ttl, 60), registry.refresh)
+    tasks.run_every(max(settings.models_cache_ttl, 60), registry.refresh)
 
 
 COMPONENT = Component(name="providers", setup=set_up)

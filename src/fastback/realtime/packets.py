@@ -31,4 +31,4 @@ class JsonPacket(socketio.packet.Packet):  # type: ignore[misc]
 
     @classmethod
     def reconstruct_binary(cls, data: Any, attachments: list[bytes]) -> Any:
-        return super().reconstruct_binary(data, [list(one) for one in attachments])
+        return super().reconstruct_binary(data, [list(attachment) for attachment in attachments])

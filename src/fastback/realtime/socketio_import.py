@@ -7,15 +7,15 @@ import importlib
 import sys
 from typing import Any
 
-from fastback.kit.import_blocking import without
+from fastback.kit.import_blocking import block_imports
 
-with without("redis", "aioredis", "valkey", "requests", "websocket"):
+with block_imports("redis", "aioredis", "valkey", "requests", "websocket"):
     import socketio
 
 __all__ = ["redis_manager", "socketio"]
 
 
-def redis_manager(url: str, options: dict[str, Any], json: Any) -> Any:
+def create_redis_manager(url: str, options: dict[str, Any], json: Any) -> Any:
     """The manager whose rooms span processes; now the Redis client is needed."""
     importlib.reload(sys.modules["socketio.redis_manager"])
     module = importlib.reload(sys.modules["socketio.async_redis_manager"])

@@ -36,10 +36,10 @@ async def set_up(services: Services) -> None:
     services.add(Embedder, embedder)
     services.add(VectorStore, store)
     services.add(Indexer, Indexer(services.get(Splitter), embedder, store))
-    tasks.at_end(store.close)
-    tasks.at_end(embedder.close)
+    tasks.run_at_shutdown(store.close)
+    tasks.run_at_shutdown(embedder.close)
     if isinstance(store, SqliteStore) and chroma_files.is_there(factory.directory(settings)):
-        tasks.background(_take_over(settings, store))
+        tasks.run_in_background(_take_over(settings, store))
 
 
 def make_embedder(config: Config, settings: Settings, client: aiohttp.ClientSession) -> Embeddings:

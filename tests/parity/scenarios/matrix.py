@@ -2,7 +2,7 @@
 
 import re
 
-from fastback.compatibility.operations import contract
+from fastback.compatibility.operations import list_operations
 from parity.steps import NOTHING, Step
 
 _AREAS = (
@@ -30,7 +30,7 @@ def _path(path: str) -> str:
 
 def _steps() -> list[Step]:
     steps = []
-    for one in contract():
+    for one in list_operations():
         if not _WANTED.match(one.path) or _ASIDE.search(one.path):
             continue
         changes = one.method != "GET"

@@ -14,7 +14,7 @@ from fastback.access.audit.file import AuditLog
 from fastback.access.guards import read_token
 from fastback.access.identity import IdentityResolver
 from fastback.kit.http.application import Asgi, Receive, Scope, Send
-from fastback.kit.log import without_secrets
+from fastback.kit.log import redact_secrets
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.audit")
@@ -125,7 +125,7 @@ class AuditMiddleware:
                     "user": {"id": user.id, "name": user.name, "email": user.email, "role": user.role} if user else {},
                     "audit_level": self._level,
                     "verb": request.method,
-                    "request_uri": without_secrets(str(request.url)),
+                    "request_uri": redact_secrets(str(request.url)),
                     "response_status_code": status,
                     "source_ip": request.client.host if request.client else None,
                     "user_agent": request.headers.get("user-agent"),

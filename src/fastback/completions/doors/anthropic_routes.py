@@ -19,7 +19,7 @@ from fastback.completions.doors.anthropic_responses import MessageStream, from_c
 from fastback.completions.doors.provider_errors import refusal
 from fastback.completions.service import Completions
 from fastback.kit.http import BadRequest, HttpError, NotFound, Router
-from fastback.kit.http.disconnect import while_connected
+from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers import model_resolution
 from fastback.providers.client import ProviderFailed, Upstream
 from fastback.providers.registry import Model
@@ -49,11 +49,11 @@ async def message(data: Body, request: Request, user: VerifiedUser, completions:
         anthropic_requests.to_completion(data, connection.options.get("passthrough_params") if connection else None)
     )
     model = await completions.model(wanted.model_id, user)
-    prepared = await while_connected(request, completions.services.context.prepare(wanted, model, ctx))
+    prepared = await run_while_connected(request, completions.services.context.prepare(wanted, model, ctx))
     counting = asyncio.ensure_future(_counted(target, data, ctx, completions)) if prepared.stream else None
     try:
         opening = completions.services.provider.open(prepared.model, prepared.payload, ctx)
-        upstream = await while_connected(request, opening)
+        upstream = await run_while_connected(request, opening)
         if upstream.is_stream:
             stream = MessageStream(model.id, await _in_time(counting))
             return StreamingResponse(
@@ -65,7 +65,7 @@ async def message(data: Body, request: Request, user: VerifiedUser, completions:
         if counting is not None:
             counting.cancel()
     try:
-        found = await while_connected(request, upstream.json())
+        found = await run_while_connected(request, upstream.json())
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise HttpError(502, messages.SERVER_CONNECTION_ERROR) from error
     finally:
@@ -116,7 +116,7 @@ async def _native(
     body = {**data, "model": target.upstream_id}
     opening = completions.services.provider.native(target, path, body, ctx)
     try:
-        return RelayResponse(await while_connected(request, opening))
+        return RelayResponse(await run_while_connected(request, opening))
     except ProviderFailed as error:
         return refusal(error)
     except HttpError as error:
@@ -150,7 +150,7 @@ async def count_tokens(data: Body, request: Request, user: VerifiedUser, complet
         raise NotFound(messages.model_not_found())
     try:
         counting = _count(target, data, build_request_context(request, user), completions)
-        return {"input_tokens": await while_connected(request, counting)}
+        return {"input_tokens": await run_while_connected(request, counting)}
     except ProviderFailed as error:
         raise HttpError(error.status, error.content()) from error
     except HttpError as error:

@@ -15,7 +15,7 @@ from fastback.completions.context import Prepared
 from fastback.completions.doors.provider_errors import refusal
 from fastback.completions.service import Completions, Started
 from fastback.kit.http import HttpError, Router
-from fastback.kit.http.disconnect import while_connected
+from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers import ollama
 from fastback.providers.client import ProviderFailed
 from fastback.providers.registry import Model
@@ -36,7 +36,7 @@ async def complete(
     model = await completions.model(request.model_id, ctx.asker)
     # Searching for an answer may take as long as the answer.
     preparing = completions.services.context.prepare(request, model, ctx, reads=reads)
-    prepared = await while_connected(http, preparing)
+    prepared = await run_while_connected(http, preparing)
     if prepared.note:
         # What the answer does without is told in a header.
         told = " ".join(prepared.note.split()).encode("ascii", "replace")
@@ -52,7 +52,7 @@ async def answer(prepared: Prepared, model: Model, ctx: RequestContext, http: Re
     """
     opening = completions.services.provider.open(prepared.model, prepared.payload, ctx)
     try:
-        upstream = await while_connected(http, opening)
+        upstream = await run_while_connected(http, opening)
     except ProviderFailed as error:
         return refusal(error)
     sources = [msgspec.to_builtins(one) for one in prepared.sources]
@@ -64,7 +64,7 @@ async def answer(prepared: Prepared, model: Model, ctx: RequestContext, http: Re
         return RelayResponse(upstream.response)
     if not upstream.is_stream:
         try:
-            found = await while_connected(http, upstream.json())
+            found = await run_while_connected(http, upstream.json())
             return {"sources": sources, **found} if sources and isinstance(found, dict) else found
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise HttpError(502, messages.SERVER_CONNECTION_ERROR) from error

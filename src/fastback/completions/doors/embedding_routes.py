@@ -13,7 +13,7 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.permissions import Permissions
 from fastback.completions.service import Completions
 from fastback.kit.http import BadRequest, HttpError, Router
-from fastback.kit.http.disconnect import while_connected
+from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers import model_resolution, ollama, openai
 from fastback.providers.http_client import answer_timeout
 from fastback.providers.relay import RelayResponse
@@ -58,7 +58,7 @@ async def embeddings(
         timeout=answer_timeout(settings),
     )
     try:
-        response = await while_connected(request, sending)
+        response = await run_while_connected(request, sending)
         if connection.kind == "ollama":
             return await _from_ollama(response)
         return RelayResponse(response)

@@ -20,7 +20,7 @@ Answer = dict[str, Any]
 
 @router.get("")
 async def running(user: AdminUser, tasks: Tasks) -> dict[str, list[str]]:
-    return {"tasks": tasks.ids()}
+    return {"tasks": tasks.list_ids()}
 
 
 async def _may(chat_id: str, user: User, rights: ChatAccess, completions: Completions) -> bool:
@@ -28,7 +28,7 @@ async def _may(chat_id: str, user: User, rights: ChatAccess, completions: Comple
     for prefix in TEMPORARY:
         if chat_id.startswith(prefix):
             return completions.owns_session(chat_id.removeprefix(prefix), user)
-    return await rights.may(chat_id, user, "write")
+    return await rights.is_allowed(chat_id, user, "write")
 
 
 @router.get("/chat/{chat_id:path}")

@@ -20,7 +20,7 @@ from fastback.features.configs import settings_pages
 from fastback.features.configs.schemas import TasksForm
 from fastback.features.prompts.prompt_variables import resolve_variables
 from fastback.kit.http import BadRequest, HttpError, Json, NotFound, Router
-from fastback.kit.http.disconnect import while_connected
+from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers import model_resolution
 from fastback.providers.client import ProviderFailed
 from fastback.providers.registry import Model
@@ -113,7 +113,7 @@ async def _ask(task: str, data: TaskForm, caller: Caller, **more: str) -> Any:
     ctx = build_request_context(caller.request, caller.user, chat_id=data.chat_id or "", task=task)
     try:
         asking_it = completions.services.provider.complete(target, payload, ctx)
-        return await while_connected(caller.request, asking_it)
+        return await run_while_connected(caller.request, asking_it)
     except ProviderFailed as error:
         return refusal(error)
     except HttpError as error:

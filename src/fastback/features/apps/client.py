@@ -71,10 +71,10 @@ class Apps:
             HttpError: 502 or 504, with what went wrong.
         """
         try:
-            guard = WebGuard(local=self.check(url))
+            guard = WebGuard(allow_local=self.check(url))
             async with (
                 aiohttp.ClientSession(
-                    connector=guard.connector(), timeout=aiohttp.ClientTimeout(total=PATIENCE), trust_env=False
+                    connector=guard.make_connector(), timeout=aiohttp.ClientTimeout(total=PATIENCE), trust_env=False
                 ) as client,
                 client.get(url, headers=headers, allow_redirects=False) as response,
             ):

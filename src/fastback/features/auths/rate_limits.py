@@ -24,7 +24,7 @@ class RateLimiter:
             try:
                 return await self._in_redis(self._redis, key, bucket)
             except self._redis.errors as error:  # without Redis the limit is each process's own
-                self._redis.complain(error)
+                self._redis.log_unavailable(error)
         for old in [one for one in self._memory if one < bucket - self._buckets]:
             del self._memory[old]
         hits = self._memory.setdefault(bucket, {})
@@ -32,7 +32,7 @@ class RateLimiter:
         return sum(one.get(key, 0) for one in self._memory.values()) > self._limit
 
     async def _in_redis(self, redis: Redis, key: str, bucket: int) -> bool:
-        names = [redis.key(f"ratelimit:{key.lower()}:{bucket - back}") for back in range(self._buckets + 1)]
+        names = [redis.prefixed_key(f"ratelimit:{key.lower()}:{bucket - back}") for back in range(self._buckets + 1)]
         if await redis.client.incr(names[0]) == 1:
             await redis.client.expire(names[0], self._window + 60)
         counts = [await redis.client.get(name) for name in names]  # in a cluster they lie in several places

@@ -34,7 +34,7 @@ from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, NotBuilt, NotFound, Router
 from fastback.kit.http.body import JsonBytes, encoder
 from fastback.kit.http.routing import Call
-from fastback.kit.response_cache import ReadyBytes
+from fastback.kit.response_cache import ResponseCache
 from fastback.settings import Settings
 
 
@@ -51,10 +51,10 @@ def _guarded(call: Call) -> Call:
     return guarded
 
 
-router = Router("/api/v1/auths", around=_guarded)
+router = Router("/api/v1/auths", wrap=_guarded)
 
 #: Answers to "who am I": every page asks on loading, and again whenever its tab comes back.
-_ready = ReadyBytes()
+_ready = ResponseCache()
 
 
 def _set_cookies(request: Request, *cookies: bytes) -> None:
@@ -80,7 +80,7 @@ async def session(
     expires_at = (identity.claims or {}).get("exp")
     max_age = None if expires_at is None else expires_at - int(time.time())
     _set_cookies(request, session_cookie(settings, identity.token, max_age=max_age, expires_at=expires_at))
-    key, rows = (id(db), identity.token), db.stamp()
+    key, rows = (id(db), identity.token), db.get_change_stamp()
     stamp = None if rows is None else (rows, config.version)
     body = _ready.get(key, stamp)
     if body is None:

@@ -48,12 +48,12 @@ async def download(user: AdminUser, db: Database, settings: Settings) -> Streami
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     if db.dialect != "sqlite":
         raise BadRequest(messages.DB_NOT_SQLITE)
-    from fastback.kit.db.sqlite_copy import copy_to  # not where PostgreSQL is used
+    from fastback.kit.db.sqlite_copy import copy_database  # not where PostgreSQL is used
 
     path = settings.data_path / f".download-{uuid.uuid4().hex}.db"
 
     try:
-        await copy_to(db, path)
+        await copy_database(db, path)
     except DatabaseError as error:
         path.unlink(missing_ok=True)
         log.error("%s", error)

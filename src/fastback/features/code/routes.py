@@ -37,7 +37,7 @@ async def execute(data: Code, user: VerifiedUser, config: Config) -> Output:
     if not config.flag(code_keys.CODE_EXECUTION_ENABLE):
         raise Forbidden(messages.feature_disabled("Code execution"))
     if config.text(code_keys.CODE_EXECUTION_ENGINE) != "jupyter":
-        raise BadRequest(messages.default("Code execution engine not supported"))
+        raise BadRequest(messages.wrap_reason("Code execution engine not supported"))
     entered_by = config.text(code_keys.CODE_EXECUTION_JUPYTER_AUTH)
     server = Jupyter(
         config.text(code_keys.CODE_EXECUTION_JUPYTER_URL),

@@ -12,7 +12,7 @@ async def set_up(services: Services) -> None:
     """Add `CodeFormatter`."""
     formatter = CodeFormatter()
     services.add(CodeFormatter, formatter)
-    services.get(Tasks).at_end(formatter.workers.close)
+    services.get(Tasks).run_at_shutdown(formatter.workers.close)
 
 
 COMPONENT = Component(name="code", routers=[routes.router], setup=set_up)

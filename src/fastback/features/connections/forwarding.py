@@ -18,7 +18,7 @@ from fastback.config import Config
 from fastback.config.keys.connections import OLLAMA_ENABLE, OPENAI_ENABLE
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound
-from fastback.kit.http.disconnect import while_connected
+from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers import openai
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
 from fastback.providers.error_messages import refused
@@ -193,7 +193,7 @@ class RequestForwarder:
             cookies=request.cookies if connection.options.get("forward_cookies") else None,
             timeout=answer_timeout(self.settings, stream=isinstance(body, dict) and bool(body.get("stream"))),
         )
-        return await while_connected(request, pending)
+        return await run_while_connected(request, pending)
 
     async def relay_request(
         self, connection: Connection, method: str, url: str, user: User, request: Request, *, body: Any = None

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from fastback.features.evaluations import store
 from fastback.kit.db import Database
 from fastback.kit.http.body import encoder
-from fastback.kit.http.streaming_response import Stream
+from fastback.kit.http.streaming_response import StreamResponse
 
 #: Feedback that is read at once.
 SLICE = 20
 
 
-async def array(db: Database, model_id: str | None) -> Stream:
+async def array(db: Database, model_id: str | None) -> StreamResponse:
     """Everybody's, or what was said of one model; what changed last comes first."""
     ids = await store.export_ids(db, model_id)
 
@@ -26,4 +26,4 @@ async def array(db: Database, model_id: str | None) -> Stream:
                 before = b","
         yield b"]" if before == b"," else b"[]"
 
-    return Stream(content(), "application/json")
+    return StreamResponse(content(), "application/json")

@@ -17,7 +17,7 @@ from fastback.features.evaluations.schemas import Feedback, FeedbackId, Feedback
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import NotFound, Router
-from fastback.kit.http.streaming_response import Stream
+from fastback.kit.http.streaming_response import StreamResponse
 
 router = Router("/api/v1/evaluations")
 
@@ -66,7 +66,7 @@ async def ids(user: AdminUser, db: Database) -> list[FeedbackId]:
 
 
 @router.get("/feedbacks/all/export")
-async def export_all(user: AdminUser, db: Database, model_id: str | None = None) -> Stream:
+async def export_all(user: AdminUser, db: Database, model_id: str | None = None) -> StreamResponse:
     return await export.array(db, model_id)
 
 

@@ -21,22 +21,22 @@ from fastback.features.files.service import FileService
 from fastback.features.files.store import FileSummary
 from fastback.kit.http import BadRequest, NotFound, Router
 from fastback.kit.http.range_response import RangedResponse
-from fastback.kit.http.streaming_response import Stream
+from fastback.kit.http.streaming_response import StreamResponse
 from fastback.kit.storage import StorageError
 from fastback.providers.request_context import build_request_context
 
 router = Router("/api/v1/files/{file_id}")
 
-_CONTENT_ERROR = messages.default("Error getting file content")
+_CONTENT_ERROR = messages.wrap_reason("Error getting file content")
 
 
 @router.get("/process/status")
 async def get_processing_status(
     file_id: str, user: VerifiedUser, files: FileService, processing: Processing, stream: bool = False
-) -> dict[str, Any] | Stream:
+) -> dict[str, Any] | StreamResponse:
     await files.get_file(file_id, user)
     if stream:
-        return Stream(_stream_progress(processing, file_id), "text/event-stream; charset=utf-8")
+        return StreamResponse(_stream_progress(processing, file_id), "text/event-stream; charset=utf-8")
     status = await processing.status(file_id)
     return {"status": (status.status if status else None) or "pending"}
 
@@ -70,7 +70,7 @@ async def _build_response(
     """
     path = file.path or ""
     try:
-        opened = await files.storage.open(path)
+        opened = await files.storage.find_file(path)
     except StorageError as error:
         raise BadRequest(_CONTENT_ERROR) from error
     if opened is None:
@@ -142,7 +142,7 @@ async def download_file(file_id: str, file_name: str, user: VerifiedUser, files:
     if response is not None:
         return response
     text = await store.find_text(files.db, file_id) or ""
-    return Stream(_stream_text(text), "text/plain; charset=utf-8", headers)
+    return StreamResponse(_stream_text(text), "text/plain; charset=utf-8", headers)
 
 
 async def _stream_text(text: str) -> AsyncIterator[bytes]:

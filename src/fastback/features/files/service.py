@@ -71,7 +71,7 @@ class FileService:
             log.error("file %s cannot be renamed: %s", file.id, error)
             renamed = False
         if not renamed:
-            raise BadRequest(messages.default("Error renaming file"))
+            raise BadRequest(messages.wrap_reason("Error renaming file"))
         await self._bus.publish(ActivityEvent("file.renamed", user, file.id, data={"filename": name}))
 
     async def update_text(self, file: FileSummary, content: str, user: User, ctx: RequestContext) -> msgspec.Raw:
@@ -123,7 +123,7 @@ class FileService:
             await self._vectors.drop(get_collection_name(file.id))
         except (StorageError, RetrievalError) as error:
             log.error("file %s cannot be deleted: %s", file.id, error)
-            raise BadRequest(messages.default("Error deleting files")) from error
+            raise BadRequest(messages.wrap_reason("Error deleting files")) from error
         async with self.db.transaction(long=True) as tx:
             await store.delete_file(tx, file.id)
         await self._bus.publish(ActivityEvent("file.deleted", user, file.id, data={"filename": file.filename}))
@@ -134,9 +134,9 @@ class FileService:
         async with self.db.transaction(long=True) as tx:
             await store.delete_all_files(tx)
         try:
-            await self.storage.delete_all()
+            await self.storage.delete_all_files()
             await self._vectors.reset()
         except (StorageError, RetrievalError) as error:
             log.error("files cannot be deleted: %s", error)
-            raise BadRequest(messages.default("Error deleting files")) from error
+            raise BadRequest(messages.wrap_reason("Error deleting files")) from error
         await self._bus.publish(ActivityEvent("file.deleted_all", user, subject_type="file"))

@@ -21,7 +21,7 @@ def create_storage(settings: Settings) -> Storage:
     cache = settings.storage_local_cache
     try:
         if settings.storage_provider == "s3":
-            return bucket_providers.s3(
+            return bucket_providers.create_s3_storage(
                 require_variable("S3_BUCKET_NAME", settings.s3_bucket_name),
                 directory=directory,
                 cache=cache,
@@ -32,13 +32,15 @@ def create_storage(settings: Settings) -> Storage:
                 secret=settings.s3_secret_access_key,
                 addressing=settings.s3_addressing_style,
                 accelerate=settings.s3_use_accelerate_endpoint,
-                tagged=settings.s3_enable_tagging,
+                keep_tags=settings.s3_enable_tagging,
             )
         if settings.storage_provider == "gcs":
             bucket = require_variable("GCS_BUCKET_NAME", settings.gcs_bucket_name)
             credentials = settings.google_application_credentials_json
-            return bucket_providers.gcs(bucket, directory=directory, cache=cache, credentials=credentials)
-        return bucket_providers.azure(
+            return bucket_providers.create_gcs_storage(
+                bucket, directory=directory, cache=cache, credentials=credentials
+            )
+        return bucket_providers.create_azure_storage(
             require_variable("AZURE_STORAGE_ENDPOINT", settings.azure_storage_endpoint),
             require_variable("AZURE_STORAGE_CONTAINER_NAME", settings.azure_storage_container_name),
             directory=directory,

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from fastback.kit.http import BadRequest, Invalid
 from fastback.kit.http.coercion import missing
 from fastback.kit.http.multipart import Part, read_form
-from fastback.kit.storage import Spool
+from fastback.kit.storage import IncomingFile
 
 #: Bytes of a field that is no file, and the fields that anybody looks at: others are not held.
 _MAX_FIELD_BYTES, _READ_FIELDS = 1024 * 1024, ("file", "metadata")
@@ -39,7 +39,7 @@ class UploadForm(msgspec.Struct):
 class _IncomingFile:
     """The file that is coming."""
 
-    def __init__(self, part: Part, spool: Spool, max_bytes: int | None) -> None:
+    def __init__(self, part: Part, spool: IncomingFile, max_bytes: int | None) -> None:
         self.part = part
         self.spool = spool
         self._max_bytes = max_bytes
@@ -78,7 +78,7 @@ async def receive_upload(request: Request, directory: Path, max_bytes: int | Non
                 if event.name == "file" and event.filename is not None:
                     await stack.aclose()  # of several files the last one counts
                     try:
-                        spool = await stack.enter_async_context(Spool(directory))
+                        spool = await stack.enter_async_context(IncomingFile(directory))
                     except OSError as error:
                         raise BadRequest(error.strerror or "Error uploading file") from error
                     file = _IncomingFile(event, spool, max_bytes)

@@ -24,12 +24,12 @@ from fastback.features.files.upload_form import UploadForm
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http import BadRequest, HttpError
-from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
+from fastback.kit.storage import NameRefused, Storage, StorageError, receive_file
 from fastback.providers.request_context import RequestContext
 
 log = logging.getLogger("fastback.files")
 
-_UPLOAD_ERROR = messages.default("Error uploading file")
+_UPLOAD_ERROR = messages.wrap_reason("Error uploading file")
 
 
 def _parse_metadata(text: str | None) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _parse_metadata(text: str | None) -> dict[str, Any]:
     try:
         metadata = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        raise BadRequest(messages.default("Invalid metadata format")) from None
+        raise BadRequest(messages.wrap_reason("Invalid metadata format")) from None
     if not metadata:
         return {}
     if not isinstance(metadata, dict):
@@ -84,7 +84,7 @@ class UploadService:
             if allowed_extension
         ]
         if process and allowed and extension not in allowed:
-            raise BadRequest(messages.default(f"File type {extension} is not allowed"))
+            raise BadRequest(messages.wrap_reason(f"File type {extension} is not allowed"))
         if not form.size:
             raise BadRequest(messages.EMPTY_CONTENT)
         if form.too_large:
@@ -122,7 +122,7 @@ class UploadService:
         if not content:
             raise BadRequest(messages.EMPTY_CONTENT)
         file_id, upload_metadata = str(uuid.uuid4()), metadata or {}
-        async with spooled(self.storage, _yield_content(content)) as spool:
+        async with receive_file(self.storage, _yield_content(content)) as spool:
             sha256 = await spool.finish()
             path = await self._store_file(file_id, name, _get_extension(name), spool.path, user)
         meta = {

@@ -79,4 +79,4 @@ async def models(user: VerifiedUser, engines: Engines) -> list[Model] | None:
         return await engines.models()
     except EngineError as error:
         log.warning("models that make pictures: %s", error)
-        raise BadRequest(messages.default("Failed to retrieve image generation models")) from None
+        raise BadRequest(messages.wrap_reason("Failed to retrieve image generation models")) from None

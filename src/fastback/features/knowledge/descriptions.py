@@ -37,7 +37,7 @@ class Descriptions:
 
     def follow(self, knowledge_id: str, user: User) -> None:
         """A knowledge was made, renamed or deleted: bring its description up to that, soon."""
-        self._tasks.background(self._follow(knowledge_id, user))
+        self._tasks.run_in_background(self._follow(knowledge_id, user))
 
     async def _follow(self, knowledge_id: str, user: User) -> None:
         async with self._turn:

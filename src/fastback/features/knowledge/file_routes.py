@@ -13,8 +13,8 @@ from fastback.features.knowledge import directory_store, export, service
 from fastback.features.knowledge.file_list_store import FileLists, PendingFile
 from fastback.features.knowledge.service import Answer, Library
 from fastback.kit.http import Router
-from fastback.kit.http.streaming_response import Stream
-from fastback.records.listing import people
+from fastback.kit.http.streaming_response import StreamResponse
+from fastback.records.listing import load_user_summaries
 
 router = Router("/api/v1/knowledge")
 
@@ -63,7 +63,7 @@ async def page(
         direction=direction,
         **params,
     )
-    adders = await people(library.db, [row.added_by for row in rows])
+    adders = await load_user_summaries(library.db, [row.added_by for row in rows])
     above = await directory_store.upwards(library.db, id, {directory_id, *(row.directory_id for row in rows)})
     return {
         "items": [row.answer(adders.get(row.added_by), above) for row in rows],
@@ -76,10 +76,14 @@ async def page(
 @router.get("/{id}/files/pending")
 async def pending(
     id: str, user: VerifiedUser, library: Library, lists: FileLists, stream: bool = False
-) -> list[PendingFile] | Stream:
+) -> list[PendingFile] | StreamResponse:
     """Files that were uploaded for the knowledge and are being read; with `stream` until there are none."""
     await library.found(id, user, "read", service.NAMED)
-    return Stream(_until_none(lists, id), "text/event-stream; charset=utf-8") if stream else await lists.pending(id)
+    return (
+        StreamResponse(_until_none(lists, id), "text/event-stream; charset=utf-8")
+        if stream
+        else await lists.pending(id)
+    )
 
 
 async def _until_none(lists: FileLists, knowledge_id: str) -> AsyncIterator[bytes]:
@@ -92,7 +96,7 @@ async def _until_none(lists: FileLists, knowledge_id: str) -> AsyncIterator[byte
 
 
 @router.get("/{id}/export")
-async def export_files(id: str, user: AdminUser, library: Library) -> Stream:
+async def export_files(id: str, user: AdminUser, library: Library) -> StreamResponse:
     """The texts of all files, as an archive that is made while it is sent."""
     row = await library.found(id, user, "read", service.SHOWN, ours=True)
-    return Stream(export.archive(library.db, id), "application/zip", export.headers(row.name))
+    return StreamResponse(export.archive(library.db, id), "application/zip", export.headers(row.name))

@@ -20,7 +20,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database, indexes
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
-from fastback.records.access import Ownership
+from fastback.records.access import RecordAccess
 from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.interfaces import Embedder, VectorStore
 from fastback.settings import Settings
@@ -30,7 +30,7 @@ async def set_up(services: Services) -> None:
     """Add `Library`, what the routes of knowledge ask for."""
     db = services.get(Database)
     settings = services.get(Settings)
-    owned = services.get(Ownership)
+    owned = services.get(RecordAccess)
     workspace = services.get(WorkspaceModels)
     tasks = services.get(Tasks)
     embedder = services.get(Embedder)
@@ -60,11 +60,11 @@ async def set_up(services: Services) -> None:
 
     async def index() -> None:
         if db.dialect == "sqlite":
-            await indexes.ensure(db, INDEX)
+            await indexes.ensure_index(db, INDEX)
             lists.indexed = True
-            await indexes.ensure(db, PENDING_INDEX)
+            await indexes.ensure_index(db, PENDING_INDEX)
 
-    tasks.background(index())
+    tasks.run_in_background(index())
 
 
 COMPONENT = Component(name="knowledge", routers=routes.routers, setup=set_up)

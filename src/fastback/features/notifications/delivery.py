@@ -66,7 +66,7 @@ class Notifications:
     def happened(self, event: ActivityEvent) -> None:
         """Start telling whom it concerns."""
         if self.wanted(event.event):
-            self._tasks.background(self._tell(message_of(event, "")), awaited=True)
+            self._tasks.run_in_background(self._tell(message_of(event, "")), may_finish=True)
 
     async def _tell(self, message: Message) -> None:
         for user_id in concerned(message):

@@ -157,7 +157,7 @@ class Targets:
         if "..." in url:  # masked, so it is the old one
             url = str((existing.get("config") or {}).get("url") or "").strip()
         try:
-            await self._guard.check(url)
+            await self._guard.check_url(url)
         except BlockedAddress:
             raise InvalidTarget(messages.INVALID_URL) from None
         config["url"] = url

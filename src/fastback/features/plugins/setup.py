@@ -15,7 +15,7 @@ async def set_up(services: Services) -> None:
     """Add the services of this component."""
     plugin_loader = Plugins(services.get(Settings))
     services.add(Plugins, plugin_loader)
-    services.get(Tasks).at_end(plugin_loader.workers.close)
+    services.get(Tasks).run_at_shutdown(plugin_loader.workers.close)
     services.add(Valves, Valves(services.get(Database), services.get(Settings), services.get(Bus)))
 
 

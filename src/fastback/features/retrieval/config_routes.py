@@ -151,7 +151,7 @@ async def save_embedding(data: EmbeddingForm, user: AdminUser, config: Config) -
     """Where and how vectors are made; of the engines only the chosen one is saved. Nothing is embedded again."""
     engine = data.RAG_EMBEDDING_ENGINE
     if engine and engine not in _ENGINES:
-        raise BadRequest(messages.default("Error updating embedding configuration"))
+        raise BadRequest(messages.wrap_reason("Error updating embedding configuration"))
     changed: Answer = {key: getattr(data, field) for field, key in _EMBEDDING.items()}
     changed[retrieval_keys.RAG_EMBEDDING_MODEL] = data.RAG_EMBEDDING_MODEL.strip()
     chosen: EngineForm | AzureForm | None = getattr(data, f"{engine}_config") if engine else None

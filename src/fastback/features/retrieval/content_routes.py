@@ -75,7 +75,7 @@ async def delete(data: DeleteForm, user: AdminUser, db: Database, store: VectorS
     if file is None:
         raise NotFound(messages.NOT_FOUND)
     if file.value is None:
-        raise BadRequest(messages.default("File has no hash; cannot delete vector entries by hash."))
+        raise BadRequest(messages.wrap_reason("File has no hash; cannot delete vector entries by hash."))
     try:
         await store.delete(data.collection_name, where={"hash": file.value})
     except RetrievalError:

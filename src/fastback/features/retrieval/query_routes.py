@@ -68,7 +68,7 @@ async def _found(searching: Awaitable[list[Hit]]) -> list[Hit]:
     try:
         return await searching
     except RetrievalError as error:
-        raise BadRequest(messages.default("Error querying knowledge base")) from error
+        raise BadRequest(messages.wrap_reason("Error querying knowledge base")) from error
 
 
 @router.post("/doc")

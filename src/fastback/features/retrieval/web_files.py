@@ -16,7 +16,7 @@ from fastback.features.files.upload_form import UploadForm
 from fastback.features.files.uploads import UploadService
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest, HttpError
-from fastback.kit.storage import Spool
+from fastback.kit.storage import IncomingFile
 from fastback.kit.web_guard import BlockedAddress
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.web.fetcher import FILE_SECONDS, Fetching, TooLarge, filename_of
@@ -111,13 +111,13 @@ class WebFiles:
         said = _kind(response)
         shown = picture(start)
         if said.startswith("image/") and shown is None:
-            raise BadRequest(messages.default("Invalid image content"))
+            raise BadRequest(messages.wrap_reason("Invalid image content"))
         name = filename_of(response, url)
         kind = shown or said or mimetypes.guess_type(name)[0] or "application/octet-stream"
         most = self._fetching.largest
         if (response.content_length or 0) > most:
             raise TooLarge(f"{most // 1024**2} MB")
-        async with Spool(self._uploads.storage.directory) as spool:
+        async with IncomingFile(self._uploads.storage.directory) as spool:
             piece = start
             while piece:
                 await spool.write(piece)

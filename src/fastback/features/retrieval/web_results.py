@@ -69,9 +69,9 @@ class WebResults:
             found = await self._search.search(queries, ctx)
         except SearchFailed as error:
             log.warning("no search: %s", error)
-            raise BadRequest(messages.default(messages.WEB_SEARCH_ERROR)) from error
+            raise BadRequest(messages.wrap_reason(messages.WEB_SEARCH_ERROR)) from error
         if not found:
-            raise NotFound(messages.default("No results found from web search"))
+            raise NotFound(messages.wrap_reason("No results found from web search"))
         documents = await self._read(found, ctx)
         urls = [source for one in documents if (source := one.metadata.get("source"))]
         loaded = set(urls)
@@ -92,7 +92,7 @@ class WebResults:
                 "loaded_count": len(documents),
             }
         if not any(one.text.strip() for one in documents):
-            raise NotFound(messages.default("None of the web search results could be loaded"))
+            raise NotFound(messages.wrap_reason("None of the web search results could be loaded"))
         name = await self._stored(documents, queries, ctx)
         return {"status": True, "collection_names": [name], **answer}
 
@@ -110,7 +110,7 @@ class WebResults:
             return await self._pages.load(list(dict.fromkeys(one.link for one in found)), ctx)
         except (SearchFailed, RetrievalError) as error:
             log.warning("nothing can be read of what was found: %s", error)
-            raise BadRequest(messages.default(messages.WEB_SEARCH_ERROR)) from error
+            raise BadRequest(messages.wrap_reason(messages.WEB_SEARCH_ERROR)) from error
 
     async def _stored(self, documents: list[Document], queries: Sequence[str], ctx: RequestContext) -> str:
         """The collection that passages of the documents lie in now; it is the user's own. Raises: HttpError."""

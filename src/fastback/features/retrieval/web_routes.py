@@ -46,7 +46,7 @@ class QueriesForm(msgspec.Struct):
 
 
 def unread(url: str) -> BadRequest:
-    return BadRequest(messages.default(f"Could not read content from {url}"))
+    return BadRequest(messages.wrap_reason(f"Could not read content from {url}"))
 
 
 class Reading(msgspec.Struct):
@@ -89,7 +89,7 @@ class Reading(msgspec.Struct):
             await self.indexer.index(name, documents, overwrite=overwrite, add=not overwrite, ctx=ctx)
         except RetrievalError as error:
             log.warning("%s cannot be embedded: %s", form.url, error)
-            raise BadRequest(messages.default("Error querying knowledge base")) from error
+            raise BadRequest(messages.wrap_reason("Error querying knowledge base")) from error
         return name
 
 

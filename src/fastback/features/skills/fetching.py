@@ -60,7 +60,7 @@ def source_of(url: str) -> tuple[str, str | None]:
 def _client(guard: WebGuard, settings: Settings) -> aiohttp.ClientSession:
     """A client for one errand, without cookies and proxies."""
     return aiohttp.ClientSession(
-        connector=guard.connector(ssl=client_ssl(settings)), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        connector=guard.make_connector(ssl=client_ssl(settings)), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
     )
 
 
@@ -77,7 +77,7 @@ async def fetched(guard: WebGuard, settings: Settings, url: str) -> list[Package
                 parts = urlsplit(url)
                 if parts.username or parts.password:
                     raise ValueError("Use a URL without embedded credentials")
-                await guard.check(url)
+                await guard.check_url(url)
                 async with client.get(url, allow_redirects=False) as response:
                     if response.status in (301, 302, 303, 307, 308):
                         url = urljoin(url, response.headers.get("location", ""))

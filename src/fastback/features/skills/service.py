@@ -19,21 +19,21 @@ from fastback.features.skills.schemas import SkillFile, SkillForm, SkillMeta
 from fastback.features.skills.store import Fields, Skill
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
-from fastback.records.access import Ownership
-from fastback.records.revision_store import FullVersion, Snapshot, Versions
+from fastback.records.access import RecordAccess
+from fastback.records.revision_store import FullRevision, RevisionStore, Snapshot
 
 KIND: Final = "skill"
-versions = Versions(KIND)
+versions = RevisionStore(KIND)
 
 _ID = re.compile(r"[a-z0-9_-]+")
-_NOT_MADE = messages.default("Error creating skill")
-_NOT_CHANGED = messages.default("Error updating skill")
+_NOT_MADE = messages.wrap_reason("Error creating skill")
+_NOT_CHANGED = messages.wrap_reason("Error updating skill")
 
 
 # -- who may ------------------------------------------------------------------------------------------------------
 
 
-async def allowed(owned: Ownership, skill_id: str, user: User, permission: str, refusal: str) -> Skill:
+async def allowed(owned: RecordAccess, skill_id: str, user: User, permission: str, refusal: str) -> Skill:
     """A skill that somebody may read or write.
 
     Raises:
@@ -42,12 +42,12 @@ async def allowed(owned: Ownership, skill_id: str, user: User, permission: str, 
     row = await store.get(owned.db, skill_id)
     if row is None:
         raise NotFound()
-    if not await owned.may(user, KIND, row, permission):
+    if not await owned.is_allowed(user, KIND, row, permission):
         raise Unauthorized(refusal)
     return row
 
 
-async def opened(owned: Ownership, skill_id: str, user: User, permission: str = "read") -> Skill:
+async def opened(owned: RecordAccess, skill_id: str, user: User, permission: str = "read") -> Skill:
     """The same for files, versions and what is made of them, which refuse otherwise.
 
     Raises:
@@ -56,7 +56,7 @@ async def opened(owned: Ownership, skill_id: str, user: User, permission: str = 
     row = await store.get(owned.db, skill_id)
     if row is None:
         raise NotFound("Skill not found")
-    if not await owned.may(user, KIND, row, permission):
+    if not await owned.is_allowed(user, KIND, row, permission):
         raise Forbidden("Access denied")
     return row
 
@@ -64,9 +64,9 @@ async def opened(owned: Ownership, skill_id: str, user: User, permission: str = 
 # -- what a version holds -----------------------------------------------------------------------------------------
 
 
-async def entry_of(owned: Ownership, skill_id: str, version_id: str) -> FullVersion:
+async def entry_of(owned: RecordAccess, skill_id: str, version_id: str) -> FullRevision:
     """Raises: NotFound."""
-    found = await versions.get_long(owned.db, skill_id, version_id)
+    found = await versions.find_large_revision(owned.db, skill_id, version_id)
     if found is None:
         raise NotFound("Skill version not found")
     return found
@@ -77,7 +77,7 @@ def files_in(kept: Snapshot) -> list[SkillFile]:
     return store.files_of(kept["data"])
 
 
-async def held(owned: Ownership, row: Skill, version_id: str | None) -> Snapshot:
+async def held(owned: RecordAccess, row: Skill, version_id: str | None) -> Snapshot:
     """What a skill holds in a version, or now; its files as `SkillFile`s under `files`.
 
     Raises:
@@ -91,7 +91,7 @@ async def held(owned: Ownership, row: Skill, version_id: str | None) -> Snapshot
     return {**named, "content": now.content, "files": now.files}
 
 
-async def _content(owned: Ownership, skill_id: str) -> store.Content:
+async def _content(owned: RecordAccess, skill_id: str) -> store.Content:
     try:
         return await store.content(owned.db, skill_id)
     except LookupError:
@@ -112,17 +112,17 @@ def _kept(name: str, description: str | None, meta: Fields, files: list[SkillFil
 # -- writing ------------------------------------------------------------------------------------------------------
 
 
-async def create(owned: Ownership, user: User, form: SkillForm) -> str:
+async def create(owned: RecordAccess, user: User, form: SkillForm) -> str:
     """Write a new skill with its first version; its id.
 
     Raises:
         Unauthorized, BadRequest, Conflict.
     """
-    if not await owned.permitted(user, "workspace.skills", "workspace.skills_import"):
+    if not await owned.has_any_permission(user, "workspace.skills", "workspace.skills_import"):
         raise Unauthorized(messages.UNAUTHORIZED)
     skill_id = form.id.lower().replace(" ", "-")
     if not _ID.fullmatch(skill_id):
-        raise BadRequest(messages.default("Invalid skill ID"))
+        raise BadRequest(messages.wrap_reason("Invalid skill ID"))
     if await store.get(owned.db, skill_id) is not None:
         raise BadRequest(messages.ID_TAKEN)
     if await store.holder(owned.db, form.name) is not None:
@@ -141,13 +141,15 @@ async def create(owned: Ownership, user: User, form: SkillForm) -> str:
     try:
         kept = await asyncio.to_thread(made)
         async with owned.db.transaction(long=True) as tx:
-            first = await versions.add(tx, skill_id, kept, user.id, parent_id=None, message=form.commit_message)
+            first = await versions.insert_revision(
+                tx, skill_id, kept, user.id, parent_id=None, message=form.commit_message
+            )
             active = True if form.is_active is UNSET else form.is_active
             await store.insert(tx, skill_id, user.id, kept, version_id=first, is_active=active)
             await owned.grants.replace_grants(tx, KIND, skill_id, wanted)
     except (ValueError, IntegrityError):
         raise BadRequest(_NOT_MADE) from None
-    await owned.changed(KIND, skill_id)
+    await owned.publish_grants_changed(KIND, skill_id)
     return skill_id
 
 
@@ -165,7 +167,7 @@ def _changed_files(form: SkillForm, old: list[SkillFile]) -> list[SkillFile]:
     return skill_files.checked(files, old)
 
 
-async def change(owned: Ownership, user: User, row: Skill, form: SkillForm) -> None:
+async def change(owned: RecordAccess, user: User, row: Skill, form: SkillForm) -> None:
     """Write what a form mentions, with a version where something that versions keep changed.
 
     Raises:
@@ -188,11 +190,11 @@ async def change(owned: Ownership, user: User, row: Skill, form: SkillForm) -> N
     try:
         kept = await asyncio.to_thread(made)
         async with owned.db.transaction(long=True) as tx:
-            if await versions.lock(tx, row.id) != row.version_id:
+            if await versions.lock_current(tx, row.id) != row.version_id:
                 raise Conflict({"code": "version_conflict"})
             if kept is not None:
-                _, latest = await versions.latest(tx, row.id)
-                version = await versions.add(
+                _, latest = await versions.find_latest(tx, row.id)
+                version = await versions.insert_revision(
                     tx,
                     row.id,
                     kept,
@@ -207,34 +209,34 @@ async def change(owned: Ownership, user: User, row: Skill, form: SkillForm) -> N
             await store.switch(tx, row.id, is_active=active)
     except (ValueError, IntegrityError):
         raise BadRequest(_NOT_CHANGED) from None
-    await owned.changed(KIND, row.id)
+    await owned.publish_grants_changed(KIND, row.id)
 
 
-async def go_back(owned: Ownership, row: Skill, version_id: str, expected: str) -> None:
+async def go_back(owned: RecordAccess, row: Skill, version_id: str, expected: str) -> None:
     """Put a version into use.
 
     Raises:
         Conflict: another one is in use than expected; NotFound.
     """
-    entry = await versions.get_long(owned.db, row.id, version_id)
+    entry = await versions.find_large_revision(owned.db, row.id, version_id)
     kept: Any = {}
     if entry is not None:
         data = await asyncio.to_thread(msgspec.json.encode, entry.snapshot.get("data"))
         kept = {**entry.snapshot, "data": msgspec.Raw(data)}
     async with owned.db.transaction(long=True) as tx:
-        current = await versions.lock(tx, row.id)
+        current = await versions.lock_current(tx, row.id)
         if current != expected:
             raise Conflict({"code": "version_conflict", "current_version_id": current})
-        if entry is None or not await versions.exists(tx, row.id, version_id):
+        if entry is None or not await versions.has_revision(tx, row.id, version_id):
             raise NotFound("Skill version not found")
         await store.hold(tx, row.id, kept, version_id=version_id)
-    await owned.changed(KIND, row.id)
+    await owned.publish_grants_changed(KIND, row.id)
 
 
 # -- showing ------------------------------------------------------------------------------------------------------
 
 
-async def brief(owned: Ownership, skill_id: str) -> Fields:
+async def brief(owned: RecordAccess, skill_id: str) -> Fields:
     """A skill as it is now, without what it holds. Raises: NotFound."""
     row = await store.get(owned.db, skill_id)
     if row is None:
@@ -242,7 +244,7 @@ async def brief(owned: Ownership, skill_id: str) -> Fields:
     return store.answer(row, await owned.grants.list_grants(KIND, skill_id))
 
 
-async def full(owned: Ownership, skill_id: str) -> Fields:
+async def full(owned: RecordAccess, skill_id: str) -> Fields:
     """A skill as it is now, with all it holds. Raises: NotFound."""
     row = await store.get(owned.db, skill_id)
     if row is None:

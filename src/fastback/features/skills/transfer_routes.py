@@ -23,10 +23,10 @@ from fastback.features.skills.schemas import SkillFile, SkillForm
 from fastback.features.skills.service import KIND
 from fastback.features.skills.store import COLUMNS, Skill
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, Router
-from fastback.kit.http.url_validation import http_url
+from fastback.kit.http.url_validation import validate_http_url
 from fastback.kit.web_guard import WebGuard
-from fastback.records.access import Ownership
-from fastback.records.listing import Catalog
+from fastback.records.access import RecordAccess
+from fastback.records.listing import RecordCatalog
 from fastback.settings import Settings
 
 router = Router("/api/v1/skills")
@@ -40,23 +40,23 @@ _TOO_LARGE = "Import exceeds 200 MiB"
 # -- out ----------------------------------------------------------------------------------------------------------
 
 
-async def _chosen(user: User, owned: Ownership, catalog: Catalog, ids: list[str] | None) -> list[Skill]:
+async def _chosen(user: User, owned: RecordAccess, catalog: RecordCatalog, ids: list[str] | None) -> list[Skill]:
     if ids is not None:
         return [await service.opened(owned, one, user) for one in ids]
-    rows, _ = await catalog.rows(Skill, user, resource=KIND, columns=COLUMNS, table="skill")
+    rows, _ = await catalog.list_rows(Skill, user, resource=KIND, columns=COLUMNS, table="skill")
     return rows
 
 
 @router.get("/export")
 async def export(
     user: VerifiedUser,
-    owned: Ownership,
-    catalog: Catalog,
+    owned: RecordAccess,
+    catalog: RecordCatalog,
     format: str = "json",
     ids: list[str] | None = None,
     version_id: str | None = None,
 ) -> Response | Answer | list[Answer]:
-    if not await owned.permitted(user, "workspace.skills_export"):
+    if not await owned.has_any_permission(user, "workspace.skills_export"):
         raise Forbidden("Export permission required")
     one_alone = ids is not None and len(ids) == 1
     if version_id and not one_alone:
@@ -91,8 +91,8 @@ async def export(
 # -- in -----------------------------------------------------------------------------------------------------------
 
 
-async def _may_import(user: User, owned: Ownership) -> None:
-    if not await owned.permitted(user, "workspace.skills_import"):
+async def _may_import(user: User, owned: RecordAccess) -> None:
+    if not await owned.has_any_permission(user, "workspace.skills_import"):
         raise Forbidden("Import permission required")
 
 
@@ -168,21 +168,21 @@ def _told(package: Package) -> Answer:
 @router.post("/load/url")
 async def load(data: UrlForm, user: AdminUser, guard: WebGuard, settings: Settings) -> list[Answer]:
     try:
-        found = await fetching.fetched(guard, settings, http_url(data.url))
+        found = await fetching.fetched(guard, settings, validate_http_url(data.url))
     except _UNREADABLE as error:
         raise BadRequest(str(error)) from None
     return [{**_told(one), "files": one.files} for one in found]
 
 
 @router.post("/import/preview")
-async def preview(request: Request, user: VerifiedUser, owned: Ownership) -> list[Answer]:
+async def preview(request: Request, user: VerifiedUser, owned: RecordAccess) -> list[Answer]:
     form = await _form(request, "files")
     await _may_import(user, owned)
     found = await _packages(form)
     answer = []
     for index, package in enumerate(found):
         existing = await store.get(owned.db, package.id)
-        may_replace = existing is not None and await owned.may(user, KIND, existing, "write")
+        may_replace = existing is not None and await owned.is_allowed(user, KIND, existing, "write")
         answer.append(
             {
                 "index": index,
@@ -209,7 +209,7 @@ def _decisions(text: Any, count: int) -> list[Answer]:
 
 
 @router.post("/import")
-async def take_in(request: Request, user: VerifiedUser, owned: Ownership) -> list[Answer]:
+async def take_in(request: Request, user: VerifiedUser, owned: RecordAccess) -> list[Answer]:
     form = await _form(request, "files", "decisions")
     await _may_import(user, owned)
     found = await _packages(form)
@@ -228,7 +228,7 @@ async def take_in(request: Request, user: VerifiedUser, owned: Ownership) -> lis
     return answer
 
 
-async def _taken(package: Package, decision: Answer, user: User, owned: Ownership) -> str:
+async def _taken(package: Package, decision: Answer, user: User, owned: RecordAccess) -> str:
     """Write one skill as decided; its id. Raises: HttpError, ValueError."""
     named: Answer = {name: decision[name] for name in ("id", "name") if name in decision}
     form = msgspec.convert({**_told(package), **named}, SkillForm)

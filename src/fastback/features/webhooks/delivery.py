@@ -12,7 +12,7 @@ from fastback.features.webhooks.message import Message, concerned, message_of
 from fastback.features.webhooks.sender import Poster
 from fastback.features.webhooks.webhooks import Target, Webhook, Webhooks, wants
 from fastback.kit.db import Database
-from fastback.kit.priority_semaphore import Gate
+from fastback.kit.priority_semaphore import PrioritySemaphore
 from fastback.kit.tasks import Tasks
 
 log = logging.getLogger("fastback.events")
@@ -33,7 +33,7 @@ class _Line:
     """Events on their way to one webhook."""
 
     def __init__(self) -> None:
-        self.gate = Gate()
+        self.gate = PrioritySemaphore()
         self.length = 0
         self.full = False
 
@@ -58,14 +58,14 @@ class Delivery:
             line = self._lines.setdefault(str(webhook["id"]), _Line())
             if line.length < MOST:
                 line.length += 1
-                self._tasks.background(self._deliver(webhook, line, message), awaited=True)
+                self._tasks.run_in_background(self._deliver(webhook, line, message), may_finish=True)
             elif not line.full:
                 line.full = True
                 log.warning("the webhook %r is slower than events come: it is not told of all", webhook["name"])
 
     async def _deliver(self, webhook: Webhook, line: _Line, message: Message) -> None:
         try:
-            async with line.gate.place(AT_ONCE):
+            async with line.gate.acquire(AT_ONCE):
                 targets = msgspec.convert(webhook["targets"], list[Target] | None)
                 if await self._meant(targets, concerned(message)):
                     known = catalog().get(message["event"])

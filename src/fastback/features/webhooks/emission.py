@@ -98,11 +98,11 @@ Table = dict[tuple[str, str], Telling]
 
 def telling(router: Router, table: Table, services: Services) -> Router:
     """The router with handlers that tell what the table says of them."""
-    made = Router(router.prefix, around=router.around)
+    made = Router(router.prefix, wrap=router.wrap)
     for route in router.routes:
         found = table.get((route.method, route.path.replace(":path}", "}").rstrip("/")))
         if found is not None:
-            route = Route(route.method, route.path, _told(route.handler, found, services), route.max_body, route.around)
+            route = Route(route.method, route.path, _told(route.handler, found, services), route.max_body, route.wrap)
         made.routes.append(route)
     return made
 

@@ -76,14 +76,14 @@ class Poster:
     async def post(self, url: str, message: str, data: dict[str, Any], description: str | None = None) -> bool:
         """Whether the message arrived; what hinders it is logged, without the address's path, which may be a secret."""
         try:
-            await self._guard.check(url)
+            await self._guard.check_url(url)
         except BlockedAddress:
             log.warning("a webhook is left out: its address is none, or may not be called")
             return False
         try:
             async with (
                 aiohttp.ClientSession(
-                    connector=self._guard.connector(ssl=client_ssl(self._settings)),
+                    connector=self._guard.make_connector(ssl=client_ssl(self._settings)),
                     timeout=aiohttp.ClientTimeout(total=PATIENCE, sock_connect=CONNECTING),
                     trust_env=True,
                 ) as client,

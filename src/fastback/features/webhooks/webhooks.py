@@ -122,7 +122,7 @@ class Webhooks:
         url = str(given.get("url") or "").strip()
         if url:
             try:
-                await self._guard.check(url)
+                await self._guard.check_url(url)
             except BlockedAddress:
                 raise InvalidWebhook(messages.INVALID_URL) from None
         made = normalised(given, fresh=True)

@@ -70,14 +70,14 @@ class Database(Executor, Protocol):
         """Like `execute`, for one statement that changes many rows or large ones: it never holds up the event loop."""
         ...
 
-    def stamp(self) -> int | None:
+    def get_change_stamp(self) -> int | None:
         """A number that changes whenever anybody, also another process, changes the database; None where there is none.
 
         What was made out of the database is fresh while it stands still.
         """
         ...
 
-    async def script(self, text: str) -> None:
+    async def run_script(self, text: str) -> None:
         """Run several statements, separated by `;` at the end of a line, in one transaction."""
         ...
 

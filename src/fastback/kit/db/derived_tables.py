@@ -20,7 +20,7 @@ from fastback.kit.db.errors import DatabaseError
 R = TypeVar("R")
 
 
-class Change(msgspec.Struct, frozen=True):
+class TableChange(msgspec.Struct, frozen=True):
     """A statement that changes derived tables, with its parameters."""
 
     name: str
@@ -28,7 +28,7 @@ class Change(msgspec.Struct, frozen=True):
     params: dict[str, Any]
 
 
-class Design(msgspec.Struct, frozen=True):
+class TablesDesign(msgspec.Struct, frozen=True):
     """What derived tables look like.
 
     Attributes:
@@ -42,16 +42,16 @@ class Design(msgspec.Struct, frozen=True):
     name: str
     version: int
     tables: Mapping[str, Sequence[str]]
-    helpful: Sequence[str] = ()
+    optional: Sequence[str] = ()
     functions: Mapping[str, Callable[[Any], Any]] = {}
 
 
-class Derived(Protocol):
+class DerivedTables(Protocol):
     """Derived tables, and the database they are made of, in one statement's reach; nothing holds up the event loop."""
 
     dialect: Dialect
     #: Whether the helpful statements were carried out.
-    helped: bool
+    has_optional: bool
 
     async def open(self) -> None:
         """Make the tables where they are missing.
@@ -65,7 +65,7 @@ class Derived(Protocol):
         """Read, from `open` on; whoever comes earlier waits."""
         ...
 
-    async def apply(self, changes: Sequence[Change]) -> None:
+    async def apply_changes(self, changes: Sequence[TableChange]) -> None:
         """Change derived tables in one transaction, which may read the database."""
         ...
 
@@ -77,39 +77,39 @@ _PLAN = """SELECT set_config('plan_cache_mode', 'force_custom_plan', TRUE), set_
     set_config('jit', 'off', TRUE)"""
 
 
-class DerivedTables:
+class PostgresDerivedTables:
     """Derived tables in the database itself, for PostgreSQL."""
 
     dialect: Dialect = "postgres"
 
-    def __init__(self, db: Database, design: Design) -> None:
+    def __init__(self, db: Database, design: TablesDesign) -> None:
         self._db = db
         self._design = design
-        self.helped = False
+        self.has_optional = False
 
     async def open(self) -> None:
         await self._make(self._design.tables[self.dialect])
         try:
-            await self._make(self._design.helpful)
-            self.helped = True
+            await self._make(self._design.optional)
+            self.has_optional = True
         except DatabaseError:
-            self.helped = False
+            self.has_optional = False
 
     async def _make(self, statements: Sequence[str]) -> None:
         for statement in statements:
             try:
-                await self._db.script(statement)
+                await self._db.run_script(statement)
             except DatabaseError:
                 # Another instance may have made the same in this moment.
                 await asyncio.sleep(0.2)
-                await self._db.script(statement)
+                await self._db.run_script(statement)
 
     async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         async with self._db.transaction() as tx:
             await tx.fetch_value("derived.plan", _PLAN)
             return await tx.fetch_all(row, name, text, **params)
 
-    async def apply(self, changes: Sequence[Change]) -> None:
+    async def apply_changes(self, changes: Sequence[TableChange]) -> None:
         async with self._db.transaction() as tx:
             for change in changes:
                 await tx.execute(change.name, change.text, **change.params)
@@ -118,10 +118,10 @@ class DerivedTables:
         pass
 
 
-def derived(db: Database, design: Design) -> Derived:
+def make_derived_tables(db: Database, design: TablesDesign) -> DerivedTables:
     """Derived tables for a database, not yet opened."""
     if db.dialect == "postgres":
-        return DerivedTables(db, design)
+        return PostgresDerivedTables(db, design)
     from fastback.kit.db.sqlite import SqliteDatabase
     from fastback.kit.db.sqlite_derived_tables import DerivedFile
 

@@ -35,7 +35,7 @@ _STATE = {
 _making: WeakKeyDictionary[Database, asyncio.Lock] = WeakKeyDictionary()
 
 
-async def ensure(db: Database, index: Index) -> None:
+async def ensure_index(db: Database, index: Index) -> None:
     """Make the index if it is not there yet. Writes of others wait meanwhile on SQLite, not on PostgreSQL."""
     async with _making.setdefault(db, asyncio.Lock()):
         await _ensure(db, index)

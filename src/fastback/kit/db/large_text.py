@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fastback.kit.db.errors import DatabaseError
-from fastback.kit.db.sqlite import BUSY, Statements, open_connection
+from fastback.kit.db.sqlite import BUSY, StatementRunner, open_connection
 from fastback.kit.workers.errors import JobFailed
 
 
@@ -21,10 +21,12 @@ def handle(job: dict[str, Any]) -> int:
         connection = open_connection(job["path"], job["pragmas"])
         connection.set_busy_timeout(int(job["patience"] * 1000))
         try:
-            statements = Statements(connection)
+            statements = StatementRunner(connection)
             if job["into"] is None:
-                return statements.change(job["name"], job["statement"], params)
-            found = [text for (text,) in statements.rows(job["name"], job["statement"], params) if text is not None]
+                return statements.execute(job["name"], job["statement"], params)
+            found = [
+                text for (text,) in statements.fetch_rows(job["name"], job["statement"], params) if text is not None
+            ]
             for text in found:
                 Path(job["into"]).write_bytes(text.encode())
             return len(found)

@@ -14,8 +14,8 @@ import asyncpg
 
 from fastback.kit.db.errors import DatabaseError, IntegrityError
 from fastback.kit.db.query import compile_statement
-from fastback.kit.db.rows import read_all
-from fastback.kit.db.statement_timings import record
+from fastback.kit.db.rows import read_rows
+from fastback.kit.db.statement_timings import record_timing
 
 R = TypeVar("R")
 
@@ -56,14 +56,14 @@ class _Runner:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise DatabaseError(f"{name}: {error}") from error
         finally:
-            record(name, perf_counter() - started)
+            record_timing(name, perf_counter() - started)
 
     async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        return read_all(row, await self._fetch(name, text, params))
+        return read_rows(row, await self._fetch(name, text, params))
 
     async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
         found = await self._fetch(name, text, params)
-        return read_all(row, found[:1])[0] if found else None
+        return read_rows(row, found[:1])[0] if found else None
 
     async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
         found = await self._fetch(name, text, params)
@@ -79,7 +79,7 @@ class _Runner:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise DatabaseError(f"{name}: {error}") from error
         finally:
-            record(name, perf_counter() - started)
+            record_timing(name, perf_counter() - started)
 
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
         compiled = compile_statement(text)
@@ -205,7 +205,7 @@ class PostgresDatabase(_Runner):
 
     async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         found = await self._fetch(name, text, params)
-        return read_all(row, found) if len(found) < MANY else await asyncio.to_thread(read_all, row, found)
+        return read_rows(row, found) if len(found) < MANY else await asyncio.to_thread(read_rows, row, found)
 
     async def execute_in_thread(self, name: str, text: str, /, **params: Any) -> int:
         return await self.execute(name, text, **params)
@@ -215,10 +215,10 @@ class PostgresDatabase(_Runner):
         async with self._pool.acquire() as connection, connection.transaction():
             yield _Runner(connection)
 
-    def stamp(self) -> int | None:
+    def get_change_stamp(self) -> int | None:
         return None
 
-    async def script(self, text: str) -> None:
+    async def run_script(self, text: str) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             try:
                 await connection.execute(text)
@@ -229,7 +229,7 @@ class PostgresDatabase(_Runner):
         await self._pool.pool.close()
 
 
-async def ask_once(url: str, text: str, given: list[Any], *, timeout: float) -> list[dict[str, Any]]:
+async def fetch_once(url: str, text: str, given: list[Any], *, timeout: float) -> list[dict[str, Any]]:
     """The rows of one statement on a database of somebody else's, over a connection of its own (`timeout` in seconds).
 
     Raises:

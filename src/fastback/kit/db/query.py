@@ -25,7 +25,7 @@ _CAST = re.compile(r"::\w+")
 _WRITE = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER)\b", re.IGNORECASE)
 
 
-class Compiled(msgspec.Struct, frozen=True):
+class CompiledStatement(msgspec.Struct, frozen=True):
     """A statement ready for both engines."""
 
     sqlite: str
@@ -36,11 +36,11 @@ class Compiled(msgspec.Struct, frozen=True):
 
 
 @lru_cache(maxsize=4096)
-def compile_statement(text: str) -> Compiled:
+def compile_statement(text: str) -> CompiledStatement:
     """Compile a statement; texts are module constants, so each is compiled once."""
     names: list[str] = []
 
-    def numbered(match: re.Match[str]) -> str:
+    def number_parameter(match: re.Match[str]) -> str:
         name = match.group("name")
         if name is None:
             return match.group(0)
@@ -48,10 +48,10 @@ def compile_statement(text: str) -> Compiled:
             names.append(name)
         return f"${names.index(name) + 1}"
 
-    postgres = _TOKEN.sub(numbered, text)
+    postgres = _TOKEN.sub(number_parameter, text)
     sqlite = _ANY.sub(r"IN (SELECT value FROM json_each(:\1))", text)
     sqlite = _ALL.sub(r"NOT IN (SELECT value FROM json_each(:\1))", sqlite)
     sqlite = _CAST.sub("", sqlite)
     head = text.lstrip()[:6].upper()
     writes = head not in ("SELECT", "PRAGMA") and _WRITE.search(text) is not None
-    return Compiled(sqlite=sqlite, postgres=postgres, names=tuple(names), writes=writes)
+    return CompiledStatement(sqlite=sqlite, postgres=postgres, names=tuple(names), writes=writes)

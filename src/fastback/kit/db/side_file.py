@@ -29,7 +29,7 @@ _PATIENCE = 30_000
 _JOURNAL = 64 << 20
 
 
-class Design(msgspec.Struct, frozen=True):
+class SideFileDesign(msgspec.Struct, frozen=True):
     """What a file looks like.
 
     Attributes:
@@ -47,10 +47,10 @@ class Design(msgspec.Struct, frozen=True):
     page: int = 16384
 
 
-class OwnFile:
+class SideFile:
     """The file at `path`; its directory is made when it is missing."""
 
-    def __init__(self, path: Path, design: Design, *, readers: int = 2) -> None:
+    def __init__(self, path: Path, design: SideFileDesign, *, readers: int = 2) -> None:
         self.path = path
         self._design = design
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="own-write")
@@ -144,7 +144,7 @@ class OwnFile:
             connection.close()
 
 
-def open_for_reading(path: Path) -> Connection:
+def open_foreign_file(path: Path) -> Connection:
     """A connection to somebody else's file, which is never written; for one thread at a time.
 
     Raises:

@@ -23,8 +23,8 @@ import msgspec
 
 from fastback.kit.db.errors import DatabaseError, IntegrityError
 from fastback.kit.db.query import compile_statement
-from fastback.kit.db.rows import read_all
-from fastback.kit.db.statement_timings import record
+from fastback.kit.db.rows import read_rows
+from fastback.kit.db.statement_timings import record_timing
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
 
@@ -53,7 +53,7 @@ APART = Limits(processes=1, seconds=120, idle=20, jobs=100, niceness=10)
 BUSY = apsw.BusyError
 
 
-def _adapt(params: dict[str, Any]) -> dict[str, Any]:
+def adapt_parameters(params: dict[str, Any]) -> dict[str, Any]:
     for name, value in params.items():
         if isinstance(value, (list, tuple, set, frozenset)):
             params[name] = msgspec.json.encode(value).decode()
@@ -62,7 +62,7 @@ def _adapt(params: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
-def _translate(error: apsw.Error, name: str) -> DatabaseError:
+def translate_error(error: apsw.Error, name: str) -> DatabaseError:
     if isinstance(error, apsw.ConstraintError):
         return IntegrityError(f"{name}: {error}")
     return DatabaseError(f"{name}: {error}")
@@ -100,7 +100,7 @@ def open_connection(path: str, pragmas: Mapping[str, str], *, wal: bool = False)
     return connection
 
 
-class Statements:
+class StatementRunner:
     """The statements of one connection; each runs at once, in the thread that calls."""
 
     dialect = "sqlite"
@@ -108,28 +108,28 @@ class Statements:
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
 
-    def rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def fetch_rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         started = perf_counter()
         try:
-            return self.connection.execute(text, _adapt(params)).fetchall()
+            return self.connection.execute(text, adapt_parameters(params)).fetchall()
         except apsw.BusyError:
             raise
         except apsw.Error as error:
-            raise _translate(error, name) from error
+            raise translate_error(error, name) from error
         finally:
-            record(name, perf_counter() - started)
+            record_timing(name, perf_counter() - started)
 
-    def change(self, name: str, text: str, params: dict[str, Any]) -> int:
-        self.rows(name, text, params)
+    def execute(self, name: str, text: str, params: dict[str, Any]) -> int:
+        self.fetch_rows(name, text, params)
         return self.connection.changes()
 
-    def change_many(self, name: str, text: str, rows: list[dict[str, Any]]) -> None:
+    def execute_many(self, name: str, text: str, rows: list[dict[str, Any]]) -> None:
         try:
-            self.connection.executemany(text, [_adapt(dict(row)) for row in rows])
+            self.connection.executemany(text, [adapt_parameters(dict(row)) for row in rows])
         except apsw.BusyError:
             raise
         except apsw.Error as error:
-            raise _translate(error, name) from error
+            raise translate_error(error, name) from error
 
 
 class SqliteTransaction:
@@ -137,25 +137,25 @@ class SqliteTransaction:
 
     dialect: Any = "sqlite"
 
-    def __init__(self, statements: Statements) -> None:
+    def __init__(self, statements: StatementRunner) -> None:
         self._statements = statements
 
     async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        return read_all(row, self._statements.rows(name, compile_statement(text).sqlite, params))
+        return read_rows(row, self._statements.fetch_rows(name, compile_statement(text).sqlite, params))
 
     async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
-        found = self._statements.rows(name, compile_statement(text).sqlite, params)
-        return read_all(row, found[:1])[0] if found else None
+        found = self._statements.fetch_rows(name, compile_statement(text).sqlite, params)
+        return read_rows(row, found[:1])[0] if found else None
 
     async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
-        found = self._statements.rows(name, compile_statement(text).sqlite, params)
+        found = self._statements.fetch_rows(name, compile_statement(text).sqlite, params)
         return found[0][0] if found else None
 
     async def execute(self, name: str, text: str, /, **params: Any) -> int:
-        return self._statements.change(name, compile_statement(text).sqlite, params)
+        return self._statements.execute(name, compile_statement(text).sqlite, params)
 
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
-        self._statements.change_many(name, compile_statement(text).sqlite, rows)
+        self._statements.execute_many(name, compile_statement(text).sqlite, rows)
 
 
 class SqliteLongTransaction:
@@ -163,29 +163,29 @@ class SqliteLongTransaction:
 
     dialect: Any = "sqlite"
 
-    def __init__(self, statements: Statements, thread: Thread) -> None:
+    def __init__(self, statements: StatementRunner, thread: Thread) -> None:
         self._statements = statements
         self._thread = thread
 
     async def _rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
-        return await self._thread(self._statements.rows, name, compile_statement(text).sqlite, params)
+        return await self._thread(self._statements.fetch_rows, name, compile_statement(text).sqlite, params)
 
     async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        return read_all(row, await self._rows(name, text, params))
+        return read_rows(row, await self._rows(name, text, params))
 
     async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
         found = await self._rows(name, text, params)
-        return read_all(row, found[:1])[0] if found else None
+        return read_rows(row, found[:1])[0] if found else None
 
     async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
         found = await self._rows(name, text, params)
         return found[0][0] if found else None
 
     async def execute(self, name: str, text: str, /, **params: Any) -> int:
-        return await self._thread(self._statements.change, name, compile_statement(text).sqlite, params)
+        return await self._thread(self._statements.execute, name, compile_statement(text).sqlite, params)
 
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
-        await self._thread(self._statements.change_many, name, compile_statement(text).sqlite, rows)
+        await self._thread(self._statements.execute_many, name, compile_statement(text).sqlite, rows)
 
 
 class SqliteDatabase:
@@ -198,8 +198,8 @@ class SqliteDatabase:
         self._wal = wal
         self._pragmas = {**PRAGMAS, **(pragmas or {})}
         self._patience = int(self._pragmas.pop("busy_timeout")) / 1000
-        self._writer = Statements(self._connect(write=True))
-        self._reader = Statements(self._connect())
+        self._writer = StatementRunner(self._connect(write=True))
+        self._reader = StatementRunner(self._connect())
         self._lock = asyncio.Lock()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="sqlite")
         self._local = threading.local()
@@ -226,13 +226,13 @@ class SqliteDatabase:
         finally:
             self._checkpointing = False
 
-    def _thread_statements(self) -> Statements:
-        statements: Statements | None = getattr(self._local, "statements", None)
+    def _thread_statements(self) -> StatementRunner:
+        statements: StatementRunner | None = getattr(self._local, "statements", None)
         if statements is None:
             connection = self._connect()
             connection.set_busy_timeout(int(self._patience * 1000))
             self._thread_connections.append(connection)
-            statements = self._local.statements = Statements(connection)
+            statements = self._local.statements = StatementRunner(connection)
         return statements
 
     async def _patiently(self, name: str, act: Callable[[], R]) -> R:
@@ -254,18 +254,18 @@ class SqliteDatabase:
         compiled = compile_statement(text)
         if not compiled.writes:
             try:
-                return self._reader.rows(name, compiled.sqlite, params)
+                return self._reader.fetch_rows(name, compiled.sqlite, params)
             except apsw.BusyError:
-                return await self._patiently(name, lambda: self._reader.rows(name, compiled.sqlite, params))
+                return await self._patiently(name, lambda: self._reader.fetch_rows(name, compiled.sqlite, params))
         async with self._lock:
-            return await self._patiently(name, lambda: self._writer.rows(name, compiled.sqlite, params))
+            return await self._patiently(name, lambda: self._writer.fetch_rows(name, compiled.sqlite, params))
 
     async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        return read_all(row, await self._rows(name, text, params))
+        return read_rows(row, await self._rows(name, text, params))
 
     async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
         found = await self._rows(name, text, params)
-        return read_all(row, found[:1])[0] if found else None
+        return read_rows(row, found[:1])[0] if found else None
 
     async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
         found = await self._rows(name, text, params)
@@ -274,7 +274,7 @@ class SqliteDatabase:
     async def execute(self, name: str, text: str, /, **params: Any) -> int:
         compiled = compile_statement(text)
         async with self._lock:
-            return await self._patiently(name, lambda: self._writer.change(name, compiled.sqlite, params))
+            return await self._patiently(name, lambda: self._writer.execute(name, compiled.sqlite, params))
 
     async def execute_apart(self, name: str, text: str, files: Mapping[str, str | Path], /, **params: Any) -> int:
         # Not under the lock: nobody need wait while the process starts. SQLite itself sees to who writes.
@@ -292,7 +292,7 @@ class SqliteDatabase:
             "patience": self._patience,
             "name": name,
             "statement": compile_statement(text).sqlite,
-            "params": _adapt(params),
+            "params": adapt_parameters(params),
             "files": {parameter: str(path) for parameter, path in files.items()},
             "into": into,
         }
@@ -304,7 +304,7 @@ class SqliteDatabase:
         except WorkerDied as error:
             raise DatabaseError(f"{name}: {error}") from error
         finally:
-            record(name, perf_counter() - started)
+            record_timing(name, perf_counter() - started)
 
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
         async with self.transaction() as tx:
@@ -314,7 +314,7 @@ class SqliteDatabase:
         sqlite = compile_statement(text).sqlite
 
         def work() -> list[R]:
-            return read_all(row, self._thread_statements().rows(name, sqlite, params))
+            return read_rows(row, self._thread_statements().fetch_rows(name, sqlite, params))
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
@@ -322,7 +322,7 @@ class SqliteDatabase:
         sqlite = compile_statement(text).sqlite
 
         def work() -> int:
-            changed = self._writer.change(name, sqlite, params)
+            changed = self._writer.execute(name, sqlite, params)
             self._writer.connection.execute("COMMIT")
             return changed
 
@@ -362,7 +362,7 @@ class SqliteDatabase:
                 yield SqliteTransaction(self._writer)
                 connection.execute("COMMIT")
 
-    def stamp(self) -> int | None:
+    def get_change_stamp(self) -> int | None:
         # The pragma looks at the file; apsw's own data_version() only at what the connection has read so far.
         try:
             found = self._reader.connection.execute("PRAGMA data_version").fetchall()
@@ -371,12 +371,12 @@ class SqliteDatabase:
         stamp: int = found[0][0]  # type: ignore[assignment]
         return stamp
 
-    async def script(self, text: str) -> None:
+    async def run_script(self, text: str) -> None:
         async with self.transaction():
             try:
                 self._writer.connection.execute(text).fetchall()
             except apsw.Error as error:
-                raise _translate(error, "script") from error
+                raise translate_error(error, "script") from error
 
     async def close(self) -> None:
         await self._apart.close()

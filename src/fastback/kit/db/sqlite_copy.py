@@ -13,10 +13,10 @@ from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.sqlite import SqliteDatabase
 
 #: Pages that are copied at once; between them the copying may be given up.
-_PAGES = 2000
+_PAGES_AT_ONCE = 2000
 
 
-async def copy_to(db: Database, target: Path) -> None:
+async def copy_database(db: Database, target: Path) -> None:
     """Write the database to a new file.
 
     Raises:
@@ -24,18 +24,21 @@ async def copy_to(db: Database, target: Path) -> None:
     """
     if not isinstance(db, SqliteDatabase):
         raise DatabaseError("only an SQLite database can be copied")
-    await asyncio.to_thread(_copy, db.path, str(target))
+    await asyncio.to_thread(_copy_file, db.path, str(target))
 
 
-def _copy(source: str, target: str) -> None:
+def _copy_file(source: str, target: str) -> None:
     try:
-        with closing(apsw.Connection(source, flags=apsw.SQLITE_OPEN_READONLY)) as one:
+        with closing(apsw.Connection(source, flags=apsw.SQLITE_OPEN_READONLY)) as source_connection:
             # Inside of a transaction the copy is of one moment, whoever writes meanwhile.
-            one.set_busy_timeout(30_000)
-            one.execute("BEGIN")
-            one.execute("SELECT count(*) FROM sqlite_master").fetchall()
-            with closing(apsw.Connection(target)) as other, other.backup("main", one, "main") as backup:
+            source_connection.set_busy_timeout(30_000)
+            source_connection.execute("BEGIN")
+            source_connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            with (
+                closing(apsw.Connection(target)) as target_connection,
+                target_connection.backup("main", source_connection, "main") as backup,
+            ):
                 while not backup.done:
-                    backup.step(_PAGES)
+                    backup.step(_PAGES_AT_ONCE)
     except apsw.Error as error:
         raise DatabaseError(f"the database cannot be copied: {error}") from error

@@ -15,11 +15,11 @@ from urllib.parse import quote
 import apsw
 
 from fastback.kit.db.database import Dialect
-from fastback.kit.db.derived_tables import Change, Design
+from fastback.kit.db.derived_tables import TableChange, TablesDesign
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.query import compile_statement
-from fastback.kit.db.rows import read_all
-from fastback.kit.db.sqlite import Statements
+from fastback.kit.db.rows import read_rows
+from fastback.kit.db.sqlite import StatementRunner
 
 log = logging.getLogger("fastback.db")
 
@@ -35,9 +35,9 @@ class DerivedFile:
     """One thread writes, two read, each with a connection of its own."""
 
     dialect: Dialect = "sqlite"
-    helped = True
+    has_optional = True
 
-    def __init__(self, main: Path, path: Path, design: Design) -> None:
+    def __init__(self, main: Path, path: Path, design: TablesDesign) -> None:
         self.path = path
         self._main = main
         self._design = design
@@ -63,10 +63,10 @@ class DerivedFile:
             connection.create_scalar_function(name, cast(Any, function), 1, deterministic=True)
         return connection
 
-    def _statements(self) -> Statements:
-        found: Statements | None = getattr(self._local, "statements", None)
+    def _statements(self) -> StatementRunner:
+        found: StatementRunner | None = getattr(self._local, "statements", None)
         if found is None:
-            found = self._local.statements = Statements(self._connect())
+            found = self._local.statements = StatementRunner(self._connect())
         return found
 
     def _open(self) -> None:
@@ -123,22 +123,24 @@ class DerivedFile:
     async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         await self._opened.wait()
         sqlite = compile_statement(text).sqlite
-        return await self._run(self._reading, lambda: read_all(row, self._statements().rows(name, sqlite, params)))
+        return await self._run(
+            self._reading, lambda: read_rows(row, self._statements().fetch_rows(name, sqlite, params))
+        )
 
-    def _apply(self, changes: Sequence[Change]) -> None:
+    def _apply(self, changes: Sequence[TableChange]) -> None:
         statements = self._statements()
         # Deferred, so that the attached database is not locked; the first statement locks this file.
         statements.connection.execute("BEGIN")
         try:
             for change in changes:
-                statements.rows(change.name, compile_statement(change.text).sqlite, dict(change.params))
+                statements.fetch_rows(change.name, compile_statement(change.text).sqlite, dict(change.params))
             statements.connection.execute("COMMIT")
         except BaseException:
             if statements.connection.in_transaction:
                 statements.connection.execute("ROLLBACK")
             raise
 
-    async def apply(self, changes: Sequence[Change]) -> None:
+    async def apply_changes(self, changes: Sequence[TableChange]) -> None:
         await self._run(self._writing, lambda: self._apply(changes))
 
     async def close(self) -> None:

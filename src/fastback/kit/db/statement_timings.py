@@ -9,10 +9,10 @@ import msgspec
 log = logging.getLogger("fastback.db")
 
 #: A statement that takes longer is named in the log (seconds).
-SLOW = 0.2
+SLOW_SECONDS = 0.2
 
 
-class Timing(msgspec.Struct):
+class StatementTiming(msgspec.Struct):
     """What is known of one statement: runs, and seconds in all and at most."""
 
     count: int = 0
@@ -20,17 +20,17 @@ class Timing(msgspec.Struct):
     worst: float = 0.0
 
 
-timings: dict[str, Timing] = {}
+timings: dict[str, StatementTiming] = {}
 
 
-def record(name: str, seconds: float) -> None:
+def record_timing(name: str, seconds: float) -> None:
     """Count one run of the statement `name`."""
     timing = timings.get(name)
     if timing is None:
-        timing = timings[name] = Timing()
+        timing = timings[name] = StatementTiming()
     timing.count += 1
     timing.total += seconds
     if seconds > timing.worst:
         timing.worst = seconds
-    if seconds > SLOW:
+    if seconds > SLOW_SECONDS:
         log.warning("slow statement %s: %.0f ms", name, seconds * 1000)

@@ -30,8 +30,8 @@ async def set_up(services: Services) -> None:
     splitting = Splitting(config, settings)
     services.add(Extractor, extraction)
     services.add(Splitter, splitting)
-    tasks.at_end(extraction.close)
-    tasks.at_end(splitting.close)
+    tasks.run_at_shutdown(extraction.close)
+    tasks.run_at_shutdown(splitting.close)
 
 
 COMPONENT = Component(name="extraction", setup=set_up)

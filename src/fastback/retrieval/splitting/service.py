@@ -60,7 +60,7 @@ class Splitting:
             encoding=config.text(RAG_TIKTOKEN_ENCODING_NAME),
         )
         if options.splitter not in ("character", "token", "token_transformers"):
-            raise RetrievalError(messages.default("Invalid text splitter"))
+            raise RetrievalError(messages.wrap_reason("Invalid text splitter"))
         if options.size <= 0:
             raise RetrievalError(f"chunk_size must be > 0, got {options.size}")
         if options.overlap < 0:

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.db.side_file import Connection, open_for_reading
+from fastback.kit.db.side_file import Connection, open_foreign_file
 from fastback.retrieval.interfaces import Item, Metadata, RetrievalError, Vector
 
 log = logging.getLogger("fastback.vectors")
@@ -72,7 +72,7 @@ class ChromaFiles:
 
     def _connected(self) -> Connection:
         if self._db is None:
-            self._db = open_for_reading(self._directory / FILE)
+            self._db = open_foreign_file(self._directory / FILE)
             found: Any = self._db.execute(_COLLECTIONS, self._names).fetchall()
             self._known = {name: _Collection(*ids) for name, *ids in found if all(ids)}
         return self._db

@@ -98,7 +98,7 @@ class PgvectorStore:
         extensions = {"vector": self._settings.pgvector_create_extension, "pgcrypto": self._secret is not None}
         for name, needed in extensions.items():
             if needed and not await db.fetch_value("vectors.extension", sql.EXTENSION, name=name):
-                await db.script(sql.CREATE_EXTENSION.format(name=name))
+                await db.run_script(sql.CREATE_EXTENSION.format(name=name))
         column = await db.fetch_value("vectors.column", sql.COLUMN)
         wanted = f"{self._kind}({self._length})"
         if column not in (None, wanted, self._kind):
@@ -108,9 +108,9 @@ class PgvectorStore:
             )
         kinds = {"text_kind": "TEXT", "metadata_kind": "JSONB"} if self._secret is None else {}
         kinds = kinds or {"text_kind": "BYTEA", "metadata_kind": "BYTEA"}
-        await db.script(sql.TABLE.format(kind=self._kind, length=self._length, **kinds))
+        await db.run_script(sql.TABLE.format(kind=self._kind, length=self._length, **kinds))
         for statement in (*sql.INDEXES, *(sql.PLAIN_INDEXES if self._secret is None else ())):
-            await db.script(statement)
+            await db.run_script(statement)
         await self._index(db)
 
     async def _index(self, db: Database) -> None:
@@ -131,7 +131,7 @@ class PgvectorStore:
         )
         if not known and enough:
             options = f"m = {settings.pgvector_hnsw_m}, ef_construction = {settings.pgvector_hnsw_ef_construction}"
-            await db.script(
+            await db.run_script(
                 sql.MAKE_VECTOR_INDEX.format(
                     method=method,
                     operators=f"{self._kind}_cosine_ops",

@@ -15,15 +15,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from fastback.kit.db.errors import DatabaseError
-from fastback.kit.db.side_file import Connection, Design, OwnFile
-from fastback.kit.import_blocking import without
+from fastback.kit.db.side_file import Connection, SideFile, SideFileDesign
+from fastback.kit.import_blocking import block_imports
 from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import sqlite_tables as sql
 from fastback.retrieval.vectors.errors import wrong_length
 from fastback.retrieval.vectors.metadata import clean, conditions, stored
 from fastback.retrieval.vectors.tokenising import any_word, spaced, terms_of, words_of
 
-with without("numpy"):
+with block_imports("numpy"):
     import sqlite_vec
 
 log = logging.getLogger("fastback.vectors")
@@ -71,7 +71,7 @@ class SqliteStore:
     shared_ids = False
 
     def __init__(self, directory: Path, *, longest: int | None = None) -> None:
-        self._file = OwnFile(directory / FILE, Design(sql.VERSION, sql.TABLES, _prepare))
+        self._file = SideFile(directory / FILE, SideFileDesign(sql.VERSION, sql.TABLES, _prepare))
         self._longest = longest
 
     async def has(self, collection: str) -> bool:

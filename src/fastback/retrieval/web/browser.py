@@ -40,12 +40,12 @@ class _Errand:
         self.url: str = job["url"]
         self.seconds: float = job["seconds"]
         self._follows: bool = job["redirects"]
-        self.guard = WebGuard(job["allowed"], local=job["local"])
+        self.guard = WebGuard(job["allowed"], allow_local=job["local"])
         self._checked: bool = job["checked"]
         self._proxies: bool = job["proxies"]
 
     def client(self) -> aiohttp.ClientSession:
-        connector = self.guard.connector(ssl=self._checked)
+        connector = self.guard.make_connector(ssl=self._checked)
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -71,7 +71,7 @@ class _Errand:
         given = {name: value for name, value in given.items() if not name.startswith(":")}
         url, cookies = request.url, []
         for _ in range(HOPS):
-            await self.guard.check(url)
+            await self.guard.check_url(url)
             async with client.request(
                 request.method, url, headers=given, data=request.post_data_buffer, allow_redirects=False
             ) as response:

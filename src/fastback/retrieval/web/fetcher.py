@@ -16,7 +16,7 @@ import aiohttp
 from fastback.config import Config
 from fastback.config.keys.retrieval import RAG_FILE_MAX_SIZE
 from fastback.config.keys.web import WEB_LOADER_SSL_VERIFICATION, WEB_LOADER_TIMEOUT, WEB_SEARCH_TRUST_ENV
-from fastback.kit.storage import Spool
+from fastback.kit.storage import IncomingFile
 from fastback.kit.web_guard import WebGuard
 from fastback.settings import Settings
 from fastback.settings.tls import client_ssl
@@ -63,7 +63,7 @@ class Fetching:
     async def client(self) -> AsyncIterator[aiohttp.ClientSession]:
         """A client for one errand: no cookies are kept, nobody is connected to who may not be."""
         verified = self._config.flag(WEB_LOADER_SSL_VERIFICATION)
-        connector = self.guard.connector(ssl=client_ssl(self._settings) if verified else False)
+        connector = self.guard.make_connector(ssl=client_ssl(self._settings) if verified else False)
         async with aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -93,7 +93,7 @@ class Fetching:
             BlockedAddress: an address on the way may not be called. aiohttp.ClientError, TimeoutError: no answer.
         """
         for _ in range(HOPS):
-            await self.guard.check(url)
+            await self.guard.check_url(url)
             async with client.get(url, allow_redirects=False) as response:
                 onward = response.headers.get("location")
                 if response.status not in _REDIRECTS or not onward or not self._settings.aiohttp_client_allow_redirects:
@@ -121,7 +121,7 @@ class Fetching:
         most = self.largest
         if (response.content_length or 0) > most:
             raise TooLarge(f"{most // 1024**2} MB")
-        async with Spool(Path(tempfile.gettempdir())) as spool:
+        async with IncomingFile(Path(tempfile.gettempdir())) as spool:
             async for piece in response.content.iter_chunked(256 * 1024):
                 await spool.write(piece)
                 if spool.size > most:

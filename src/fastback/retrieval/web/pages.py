@@ -85,7 +85,7 @@ class Pages:
             RetrievalError: the file cannot be read, in words for whoever asked.
         """
         try:
-            await self.fetching.guard.check(url)
+            await self.fetching.guard.check_url(url)
         except BlockedAddress as error:
             raise Unreadable(messages.INVALID_URL) from error
         if youtube.is_video(url):
@@ -162,7 +162,7 @@ class Pages:
 
     async def _allowed(self, url: str) -> bool:
         try:
-            await self.fetching.guard.check(url)
+            await self.fetching.guard.check_url(url)
         except BlockedAddress:
             return False
         return True

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from fastback.kit.web_guard import Hosts
+from fastback.kit.web_guard import HostList
 
 
 class SearchResult(msgspec.Struct):
@@ -37,7 +37,7 @@ class Sites:
         known = [one.strip() for one in entries if isinstance(one, str) and one.strip().strip("!")]
         self.wanted = [one for one in known if not one.startswith("!")]
         blocked = [one[1:].strip() for one in known if one.startswith("!")]
-        self._allowed, self._blocked = Hosts(self.wanted), Hosts(blocked)
+        self._allowed, self._blocked = HostList(self.wanted), HostList(blocked)
         self._by_address = any(_is_address(one) for one in [*self.wanted, *blocked])
 
     def __bool__(self) -> bool:
@@ -53,9 +53,9 @@ class Sites:
         if not host:
             return False
         hosts = [host, *(await _addresses(host) if self._by_address else [])]
-        if self._allowed and not any(self._allowed.hold(one) for one in hosts):
+        if self._allowed and not any(self._allowed.contains(one) for one in hosts):
             return False
-        return not any(self._blocked.hold(one) for one in hosts)
+        return not any(self._blocked.contains(one) for one in hosts)
 
 
 async def _addresses(host: str) -> list[str]:

@@ -32,7 +32,7 @@ async def set_up(services: Services) -> None:
     settings = services.get(Settings)
     config = services.get(Config)
     client = services.get(aiohttp.ClientSession)
-    guard = WebGuard(settings.web_fetch_filter_list.split(","), local=settings.enable_local_web_fetch)
+    guard = WebGuard(settings.web_fetch_filter_list.split(","), allow_local=settings.enable_local_web_fetch)
     tasks = services.get(Tasks)
     workers = Workers("fastback.retrieval.web.html", _LIMITS, name="pages")
     proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
@@ -58,7 +58,7 @@ async def set_up(services: Services) -> None:
     )
     services.add(WebSearch, WebSearch(client, config, settings))
     for pool in (workers, browsers, videos):
-        tasks.at_end(pool.close)
+        tasks.run_at_shutdown(pool.close)
 
 
 COMPONENT = Component(name="web", setup=set_up)

@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.chats.search.query import Needle, grams, longest
-from fastback.features.chats.search.searchable_text import FOLD, FRESH, SEARCHED, SIZE, TAGS, TITLE_ALONE, fold
+from fastback.features.chats.search.query import Needle, find_longest_piece, list_trigrams
+from fastback.features.chats.search.searchable_text import FOLD, FRESH, SEARCHED, SIZE, TAGS, TITLE_ALONE, fold_text
 from fastback.kit.db import Database, DatabaseError
-from fastback.kit.db.derived_tables import Change, Derived, Design, derived
+from fastback.kit.db.derived_tables import DerivedTables, TableChange, TablesDesign, make_derived_tables
 
 log = logging.getLogger("fastback.search")
 
@@ -50,15 +50,15 @@ _POSTGRES = (
         chat_id TEXT NOT NULL, PRIMARY KEY (user_id, tag, chat_id))""",
     "CREATE INDEX IF NOT EXISTS fastback_search_tagged ON fastback_search_tag (chat_id)",
 )
-DESIGN = Design(
+DESIGN = TablesDesign(
     name="search",
     version=1,
     tables={"sqlite": _SQLITE, "postgres": _POSTGRES},
-    helpful=(
+    optional=(
         "CREATE EXTENSION IF NOT EXISTS pg_trgm",
         "CREATE INDEX IF NOT EXISTS fastback_search_grams ON fastback_search_chat USING gin (body gin_trgm_ops)",
     ),
-    functions={FOLD: fold},
+    functions={FOLD: fold_text},
 )
 
 _INTO = "INSERT INTO fastback_search_chat (chat_id, user_id, updated_at, title, size, tags"
@@ -68,7 +68,7 @@ _WHICH = "WHERE c.id = ANY(:ids) AND c.user_id IS NOT NULL"
 _NUMBERS = "SELECT number FROM fastback_search_chat WHERE chat_id = ANY(:ids)"
 
 
-def _write(dialect: str, body: str) -> list[str]:
+def _build_write_statements(dialect: str, body: str) -> list[str]:
     """Statements that write chats down, their text being `body`."""
     head = f"SELECT c.id, c.user_id, c.updated_at, c.title, {SIZE[dialect]}, {TAGS}"
     if dialect == "postgres":
@@ -116,11 +116,11 @@ _WORD = re.compile("[a-z0-9]{3}")
 _MOST_TERMS = 400
 
 
-def _quoted(run: str) -> str:
+def _quote_run(run: str) -> str:
     return '"' + run.replace('"', '""') + '"'
 
 
-class Step(msgspec.Struct):
+class ComparedChat(msgspec.Struct):
     """A chat, and whether the index must follow it."""
 
     id: str
@@ -137,7 +137,7 @@ class SearchIndex:
     """
 
     def __init__(self, db: Database) -> None:
-        self.tables: Derived = derived(db, DESIGN)
+        self.tables: DerivedTables = make_derived_tables(db, DESIGN)
         self.dialect = self.tables.dialect
         self.ready = False
         self.compared_at: int | None = None
@@ -151,63 +151,65 @@ class SearchIndex:
         except DatabaseError as error:
             log.warning("chats are searched without an index: %s", error)
             return
-        if not self.tables.helped:
+        if not self.tables.has_optional:
             log.warning("PostgreSQL has no extension pg_trgm here: searching many chats is slow")
         self.ready = True
 
-    def touch(self, chat_id: str) -> None:
+    def mark_changed(self, chat_id: str) -> None:
         """Note that a chat has changed."""
         self._touches += 1
         self._touched[chat_id] = self._touches
 
-    def touched(self) -> list[str]:
+    def list_changed(self) -> list[str]:
         """Chats that the index has still to follow, whoever's they are."""
         return list(self._touched)
 
-    def waiting(self, most: int) -> list[tuple[str, int]]:
+    def list_pending(self, most: int) -> list[tuple[str, int]]:
         """Up to `most` chats to follow, each with the number of its last touch."""
         return list(itertools.islice(self._touched.items(), most))
 
-    def followed(self, done: list[tuple[str, int]]) -> None:
+    def clear_pending(self, done: list[tuple[str, int]]) -> None:
         """Forget touches that the index has followed, unless the chat was touched again."""
         for chat_id, touch in done:
             if self._touched.get(chat_id) == touch:
                 del self._touched[chat_id]
 
-    async def follow(self, chat_ids: list[str]) -> None:
+    async def index_chats(self, chat_ids: list[str]) -> None:
         """Write these chats down as they are now; those that are gone are forgotten."""
         try:
-            await self.tables.apply(self._following(chat_ids, SEARCHED[self.dialect]))
+            await self.tables.apply_changes(self._build_changes(chat_ids, SEARCHED[self.dialect]))
         except DatabaseError as error:
             if len(chat_ids) > 1:
                 for one in chat_ids:
-                    await self.follow([one])
+                    await self.index_chats([one])
                 return
             log.warning("chat %s is found by its title alone: %s", chat_ids[0], error)
-            await self.tables.apply(self._following(chat_ids, TITLE_ALONE[self.dialect]))
+            await self.tables.apply_changes(self._build_changes(chat_ids, TITLE_ALONE[self.dialect]))
 
-    def _following(self, chat_ids: list[str], body: str) -> list[Change]:
+    def _build_changes(self, chat_ids: list[str], body: str) -> list[TableChange]:
         gone = """DELETE FROM fastback_search_chat WHERE chat_id = ANY(:ids)
             AND NOT EXISTS (SELECT 1 FROM chat c WHERE c.id = fastback_search_chat.chat_id)"""
-        texts = [*_write(self.dialect, body), _FORGET_TAGS, _WRITE_TAGS[self.dialect]]
+        texts = [*_build_write_statements(self.dialect, body), _FORGET_TAGS, _WRITE_TAGS[self.dialect]]
         if self.dialect == "sqlite":
             left = f"{_NUMBERS} AND NOT EXISTS (SELECT 1 FROM chat c WHERE c.id = fastback_search_chat.chat_id)"
             texts.append(f"DELETE FROM fastback_search_grams WHERE rowid IN ({left})")
             texts.append(f"DELETE FROM fastback_search_text WHERE number IN ({left})")
-        return [self._change("follow", text, chat_ids) for text in (*texts, gone)]
+        return [self._build_change("follow", text, chat_ids) for text in (*texts, gone)]
 
-    async def forget(self, chat_ids: list[str]) -> None:
-        await self.tables.apply([self._change("forget", text, chat_ids) for text in _FORGET[self.dialect]])
+    async def delete_chats(self, chat_ids: list[str]) -> None:
+        await self.tables.apply_changes(
+            [self._build_change("forget", text, chat_ids) for text in _FORGET[self.dialect]]
+        )
 
     @staticmethod
-    def _change(name: str, text: str, chat_ids: list[str]) -> Change:
+    def _build_change(name: str, text: str, chat_ids: list[str]) -> TableChange:
         params: dict[str, Any] = {"ids": chat_ids}
-        return Change(f"search.{name}", text, params)
+        return TableChange(f"search.{name}", text, params)
 
-    async def step(self, after: str, most: int) -> list[Step]:
+    async def compare_next(self, after: str, most: int) -> list[ComparedChat]:
         """The next chats in the order of their ids."""
         return await self.tables.fetch_all_in_thread(
-            Step,
+            ComparedChat,
             "search.step",
             f"""SELECT c.id, (s.chat_id IS NULL OR NOT {FRESH[self.dialect]})
                 FROM chat c LEFT JOIN fastback_search_chat s ON s.chat_id = c.id
@@ -216,7 +218,7 @@ class SearchIndex:
             most=most,
         )
 
-    async def left_over(self, user_id: str | None, most: int) -> list[str]:
+    async def list_orphan_ids(self, user_id: str | None, most: int) -> list[str]:
         """Chats of the index that are gone: a user's, or anybody's."""
         whose = "s.user_id = :user_id AND" if user_id is not None else ""
         params: dict[str, Any] = {"user_id": user_id} if user_id is not None else {}
@@ -229,19 +231,19 @@ class SearchIndex:
             **params,
         )
 
-    async def expression(self, needles: list[Needle]) -> str:
+    async def build_expression(self, needles: list[Needle]) -> str:
         """What a text with all the needles must hold, for SQLite's index; for PostgreSQL's the needles themselves.
 
         Empty where an index is of no help.
         """
         if self.dialect != "sqlite":
-            helps = self.tables.helped and any(_WORD.search(needle.text) for needle in needles)
+            helps = self.tables.has_optional and any(_WORD.search(needle.text) for needle in needles)
             return needles[0].text if helps else ""
         parts = []
         for needle in needles:
-            if runs := grams(needle):
-                parts += [_quoted(run) for run in runs]
-            elif start := longest(needle):
+            if runs := list_trigrams(needle):
+                parts += [_quote_run(run) for run in runs]
+            elif start := find_longest_piece(needle):
                 # Each text ends in two line ends: whatever stands in it, a run of three begins there.
                 found = await self.tables.fetch_all_in_thread(
                     str,
@@ -252,12 +254,12 @@ class SearchIndex:
                     most=_MOST_TERMS + 1,
                 )
                 if not found:
-                    parts.append(_quoted(f"{start}\n\n\n"[:3]))
+                    parts.append(_quote_run(f"{start}\n\n\n"[:3]))
                 elif len(found) <= _MOST_TERMS:
-                    parts.append(f"({' OR '.join(map(_quoted, found))})")
+                    parts.append(f"({' OR '.join(map(_quote_run, found))})")
         return " AND ".join(parts)
 
-    async def changed_since(self, user_id: str, second: int) -> list[str]:
+    async def list_changed_since(self, user_id: str, second: int) -> list[str]:
         """A user's chats that were changed since then by their time, and that the index does not know so."""
         return await self.tables.fetch_all_in_thread(
             str,

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from fastback.features.chats.search.searchable_text import FOLD
-from fastback.kit.db.derived_tables import Derived
+from fastback.kit.db.derived_tables import DerivedTables
 
 LENGTH = 200
 #: More words than that are not looked for one by one.
@@ -54,55 +54,57 @@ class _Row(msgspec.Struct):
     last: list[str | None] | None
 
 
-def _first(dialect: str, where: str, order: str = "") -> str:
+def _select_first(dialect: str, where: str, order: str = "") -> str:
     return f"(SELECT {_BOTH[dialect]} FROM {_SAID[dialect]} WHERE {where} {order} LIMIT 1)"
 
 
-def _holds(dialect: str, count: int) -> list[str]:
+def _build_conditions(dialect: str, count: int) -> list[str]:
     return [_HOLDS[dialect].format(name=f"needle{place}") for place in range(count)]
 
 
-async def _read(tables: Derived, table: str, ids: list[str], needles: list[str], found: str, last: str) -> list[_Row]:
+async def _read_rows(
+    tables: DerivedTables, table: str, ids: list[str], needles: list[str], found: str, last: str
+) -> list[_Row]:
     params = {f"needle{place}": needle for place, needle in enumerate(needles)}
     text = f"SELECT c.id, {found}, {last} FROM {table} c WHERE c.id = ANY(:ids)"
     return await tables.fetch_all_in_thread(_Row, "search.passages", text, ids=ids, **params)
 
 
-async def snippets(tables: Derived, chat_ids: list[str], needles: list[str]) -> dict[str, str]:
+async def load_snippets(tables: DerivedTables, chat_ids: list[str], needles: list[str]) -> dict[str, str]:
     """By chat: what stands around the first of the needles (small letters) that one of its messages holds."""
     if not chat_ids or not needles:
         return {}
     needles = needles[:_MOST]
     dialect = tables.dialect
     # The first needle that stands anywhere counts, not the first message that holds any.
-    found = ", ".join(_first(dialect, where) for where in _holds(dialect, len(needles)))
-    rows = await _read(tables, "chat", chat_ids, needles, f"COALESCE({found}, NULL)", "NULL")
-    pieces = ((row.id, around(row.found[0] or "", needles)) for row in rows if row.found)
+    found = ", ".join(_select_first(dialect, where) for where in _build_conditions(dialect, len(needles)))
+    rows = await _read_rows(tables, "chat", chat_ids, needles, f"COALESCE({found}, NULL)", "NULL")
+    pieces = ((row.id, cut_snippet(row.found[0] or "", needles)) for row in rows if row.found)
     return {chat_id: piece for chat_id, piece in pieces if piece is not None}
 
 
-async def passages(
-    tables: Derived, table: Literal["chat", "shared_chat"], ids: list[str], terms: list[str]
+async def load_passages(
+    tables: DerivedTables, table: Literal["chat", "shared_chat"], ids: list[str], terms: list[str]
 ) -> dict[str, Passage]:
     """By row: the first message with all terms, else the first with one of them, else the last message."""
     if not ids:
         return {}
     dialect = tables.dialect
     terms = terms[:_MOST]
-    holds = _holds(dialect, len(terms))
-    every, one = (_first(dialect, joint.join(holds)) if holds else "NULL" for joint in (" AND ", " OR "))
-    last = _first(dialect, "TRUE", "ORDER BY said.place DESC")
-    rows = await _read(tables, table, ids, terms, f"COALESCE({every}, {one})", last)
-    return {row.id: _passage(row) for row in rows}
+    holds = _build_conditions(dialect, len(terms))
+    every, one = (_select_first(dialect, joint.join(holds)) if holds else "NULL" for joint in (" AND ", " OR "))
+    last = _select_first(dialect, "TRUE", "ORDER BY said.place DESC")
+    rows = await _read_rows(tables, table, ids, terms, f"COALESCE({every}, {one})", last)
+    return {row.id: _build_passage(row) for row in rows}
 
 
-def _passage(row: _Row) -> Passage:
+def _build_passage(row: _Row) -> Passage:
     if row.found:
         return Passage(row.found[0] or "", row.found[1])
     return Passage((row.last[0] or "") if row.last else "")
 
 
-def around(content: str, needles: list[str]) -> str | None:
+def cut_snippet(content: str, needles: list[str]) -> str | None:
     """At most `LENGTH` characters around the first needle that is there, spaces drawn together."""
     lowered = content.lower()
     for needle in needles:
