@@ -147,7 +147,7 @@ async def test_who_may_look_into_a_server(
     assert mcp.asked[-1][2]["Authorization"] == f"Bearer {bob.token}"
     assert (await ada.get("/api/v1/tools/id/server:mcp:mine/specs")).ok() == {"specs": specs[1:]}
     (await anonymous.get("/api/v1/tools/id/server:mcp:open/specs")).refused(401, "Not authenticated")
-    monkeypatch.setattr(specs_routes, "PATIENCE", 0.3)
+    monkeypatch.setattr(specs_routes, "DISCOVERY_TIMEOUT", 0.3)
     for person, name, status, detail in (
         (bob, "server:mcp:mine", 404, "Tool not found"),
         (ada, "server:mcp:off", 404, "Tool not found"),

@@ -1,4 +1,4 @@
-"""`/api/v1/functions`: making, switching, changing, replacing and deleting functions; the administrator's alone."""
+"""Routes for one function and for all of them: create, read, update, replace and delete; administrators only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastback.features.plugins import download
 from fastback.features.plugins import revisions as plugin_history
 from fastback.features.plugins.schemas import PluginForm, UrlForm, VersionForm
 from fastback.kit.http import BadRequest, NotFound, Router
-from fastback.records.revision_store import FullVersion
+from fastback.records.revision_store import FullRevision
 from fastback.settings import Settings
 
 router = Router("/api/v1/functions")
@@ -36,11 +36,13 @@ async def export(
 
 @router.post("/load/url")
 async def load(data: UrlForm, user: AdminUser, client: aiohttp.ClientSession, settings: Settings) -> Answer:
+    """Return the code of a function at a URL, for the editor."""
     return await download.fetched(client, settings, data.url, "function")
 
 
 @router.post("/sync")
 async def replace_all(data: SyncForm, user: AdminUser, functions: Functions) -> list[Answer]:
+    """Write these functions and delete all others, in one transaction."""
     return await functions.replace_all(user, data.functions)
 
 
@@ -49,24 +51,26 @@ async def create(data: PluginForm, user: AdminUser, functions: Functions) -> Ans
     if not data.id.isidentifier():
         raise BadRequest("Only alphanumeric characters and underscores are allowed in the id")
     function_id = data.id.lower()
-    if await store.get(functions.db, function_id) is not None:
+    if await store.find_function(functions.db, function_id) is not None:
         raise BadRequest(messages.ID_TAKEN)
     return await functions.create(user, data, function_id)
 
 
 @router.get("/id/{id}")
 async def one(id: str, user: AdminUser, functions: Functions) -> Answer:
-    return store.full(await functions.found(id))
+    return store.serialize_function(await functions.found(id))
 
 
 @router.post("/id/{id}/toggle")
 async def toggle(id: str, user: AdminUser, functions: Functions) -> Answer:
+    """Activate an inactive function, deactivate an active one."""
     row = await functions.found(id)
     return await functions.switch(row, is_active=not row.is_active)
 
 
 @router.post("/id/{id}/toggle/global")
 async def toggle_global(id: str, user: AdminUser, functions: Functions) -> Answer:
+    """Change whether a function applies to all models."""
     row = await functions.found(id)
     return await functions.switch(row, is_global=not row.is_global)
 
@@ -82,20 +86,21 @@ async def delete(id: str, user: AdminUser, functions: Functions) -> bool:
     return True
 
 
-# -- versions -----------------------------------------------------------------------------------------------------
+# -- revisions ----------------------------------------------------------------------------------------------------
 
 
-async def _entry(functions: Functions, function_id: str, version_id: str) -> FullVersion:
-    found = await versions.get(functions.db, function_id, version_id)
-    if found is None:
+async def _entry(functions: Functions, function_id: str, version_id: str) -> FullRevision:
+    revision = await versions.find_revision(functions.db, function_id, version_id)
+    if revision is None:
         raise NotFound("Version not found")
-    return found
+    return revision
 
 
 @router.get("/id/{id}/history")
 async def history(id: str, user: AdminUser, functions: Functions, page: int = 1) -> list[Answer]:
+    """Return a page of revisions, the newest first; pages are counted from 1."""
     await functions.with_history(id)
-    return await versions.page(functions.db, id, page)
+    return await versions.list_page(functions.db, id, page)
 
 
 @router.get("/id/{id}/history/diff")
@@ -108,20 +113,22 @@ async def difference(id: str, from_id: str, to_id: str, user: AdminUser, functio
 @router.get("/id/{id}/history/{history_id}")
 async def version(id: str, history_id: str, user: AdminUser, functions: Functions) -> Answer:
     await functions.with_history(id)
-    found = await _entry(functions, id, history_id)
-    return {**versions.shown(found), "snapshot": found.snapshot}
+    revision = await _entry(functions, id, history_id)
+    return {**versions.summarize(revision), "snapshot": revision.snapshot}
 
 
 @router.delete("/id/{id}/history/{history_id}")
 async def forget(id: str, history_id: str, user: AdminUser, functions: Functions) -> bool:
+    """Delete a revision that is not in use."""
     await functions.with_history(id)
-    await versions.forget(functions.db, id, history_id)
+    await versions.delete_unused(functions.db, id, history_id)
     return True
 
 
 @router.post("/id/{id}/update/version")
 async def go_back(id: str, data: VersionForm, user: AdminUser, functions: Functions) -> Answer:
+    """Put a revision into use."""
     await functions.with_history(id)
-    entry = await _entry(functions, id, data.version_id)
-    form = plugin_history.form_of(id, entry)
-    return await functions.change(user, id, form, version_id=entry.id)
+    revision = await _entry(functions, id, data.version_id)
+    form = plugin_history.form_of(id, revision)
+    return await functions.change(user, id, form, version_id=revision.id)

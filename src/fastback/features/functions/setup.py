@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastback.features.functions import routes
-from fastback.features.functions.safe_mode import switch_functions_off
+from fastback.features.functions.safe_mode import deactivate_functions
 from fastback.features.functions.service import Functions
 from fastback.features.plugins.loading import Plugins
 from fastback.features.plugins.valves import Valves
@@ -21,7 +21,7 @@ async def set_up(services: Services) -> None:
     )
     settings = services.get(Settings)
     if settings.safe_mode:
-        await switch_functions_off(db)
+        await deactivate_functions(db)
 
 
 COMPONENT = Component(name="functions", routers=routes.routers, setup=set_up)

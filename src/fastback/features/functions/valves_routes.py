@@ -1,4 +1,4 @@
-"""`/api/v1/functions/id/…/valves`: what a function is set with, by administrators for everybody and by each user."""
+"""Routes for the valves of a function: those of everybody, which administrators set, and those of each user."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Answer = dict[str, Any]
 
 
 async def _switched_off(functions: Functions, row: Function, error: PluginFailed) -> BadRequest:
-    """What to answer about a function that does not load: it is switched off."""
+    """Deactivate a function that does not load, and return the error for the client."""
     if row.is_active:
-        await store.update(functions.db, row.id, is_active=False)
+        await store.update_function(functions.db, row.id, is_active=False)
         await functions.changed()
     return BadRequest(str(error))
 
@@ -54,10 +54,10 @@ async def spec(id: str, user: AdminUser, functions: Functions) -> Answer | None:
 @router.post("/{id}/valves/update")
 async def update(id: str, data: dict[str, Any], user: AdminUser, functions: Functions) -> Answer:
     row = await functions.found(id)
-    found = await _filled(functions, row, "Valves", data, "function valves")
-    await functions.valves.store(functions.db, KIND, id, found, int(time.time()))
+    values = await _filled(functions, row, "Valves", data, "function valves")
+    await functions.valves.store(functions.db, KIND, id, values, int(time.time()))
     await functions.changed()
-    return found
+    return values
 
 
 @router.get("/{id}/valves/user")
@@ -77,6 +77,6 @@ async def update_user(id: str, data: dict[str, Any], user: VerifiedUser, functio
     row = await functions.found(id)
     if not row.is_active:
         raise BadRequest("Function is not active")
-    found = await _filled(functions, row, "UserValves", data, "function user valves")
-    await functions.valves.store_of_user(KIND, id, user.id, found)
-    return found
+    values = await _filled(functions, row, "UserValves", data, "function user valves")
+    await functions.valves.store_of_user(KIND, id, user.id, values)
+    return values

@@ -23,16 +23,16 @@ _REVISION_NOT_FOUND = "Model version not found"
 async def list_revisions(id: str, user: VerifiedUser, workspace: WorkspaceModels, page: int = 1) -> list[JsonObject]:
     """Return a page of revisions, the newest first; pages are counted from 1."""
     await workspace.get_model_for_revisions(id, user)
-    return await model_revisions.page(workspace.db, id, page)
+    return await model_revisions.list_page(workspace.db, id, page)
 
 
 @router.get("/history/{history_id}")
 async def get_revision(history_id: str, id: str, user: VerifiedUser, workspace: WorkspaceModels) -> JsonObject:
     await workspace.get_model_for_revisions(id, user)
-    revision = await model_revisions.get(workspace.db, id, history_id)
+    revision = await model_revisions.find_revision(workspace.db, id, history_id)
     if revision is None:
         raise NotFound(_REVISION_NOT_FOUND)
-    return {**model_revisions.shown(revision), "snapshot": revision.snapshot}
+    return {**model_revisions.summarize(revision), "snapshot": revision.snapshot}
 
 
 @router.delete("/history/{history_id}")
@@ -40,9 +40,9 @@ async def delete_revision(history_id: str, id: str, user: VerifiedUser, workspac
     """Delete a revision that is not in use."""
     await workspace.get_model_for_revisions(id, user)
     async with workspace.db.transaction() as tx:
-        if await model_revisions.lock(tx, id) == history_id:
+        if await model_revisions.lock_current(tx, id) == history_id:
             raise BadRequest("Cannot delete the current version")
-        if not await model_revisions.remove(tx, id, history_id):
+        if not await model_revisions.delete_revision(tx, id, history_id):
             raise NotFound(_REVISION_NOT_FOUND)
     return True
 
@@ -51,7 +51,7 @@ async def delete_revision(history_id: str, id: str, user: VerifiedUser, workspac
 async def restore_revision(id: str, data: RevisionForm, user: VerifiedUser, workspace: WorkspaceModels) -> JsonObject:
     """Put a revision into use."""
     row = await workspace.get_model_for_revisions(id, user)
-    revision = await model_revisions.get(workspace.db, id, data.version_id)
+    revision = await model_revisions.find_revision(workspace.db, id, data.version_id)
     if revision is None:
         raise NotFound(_REVISION_NOT_FOUND)
     snapshot = revision.snapshot
@@ -69,8 +69,8 @@ async def restore_revision(id: str, data: RevisionForm, user: VerifiedUser, work
     await workspace.references.require_valid_pictures(draft.meta, user)
     async with workspace.db.transaction() as tx:
         # The lock keeps others from deleting the revision while it is put into use.
-        await model_revisions.lock(tx, id)
-        if not await model_revisions.exists(tx, id, revision.id):
+        await model_revisions.lock_current(tx, id)
+        if not await model_revisions.has_revision(tx, id, revision.id):
             raise NotFound(_REVISION_NOT_FOUND)
         row = await workspace.write_model(tx, draft, user.id, row, version_id=revision.id)
     await workspace.publish_change(id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.records.revision_store import Snapshot, Versions
+from fastback.records.revision_store import RevisionStore, Snapshot
 
-model_revisions = Versions("model")
+model_revisions = RevisionStore("model")
 
 
 def build_snapshot(name: Any, base_model_id: str | None, params: dict[str, Any], meta: dict[str, Any]) -> Snapshot:

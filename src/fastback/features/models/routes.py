@@ -17,7 +17,7 @@ from fastback.kit.http import BadRequest, Forbidden, JsonBytes, NotFound, Router
 from fastback.providers import model_rows
 from fastback.providers.model_rows import ModelRow
 from fastback.providers.registry import ModelRegistry
-from fastback.records.listing import Person, people
+from fastback.records.listing import UserSummary, load_user_summaries
 
 router = Router("/api")
 
@@ -62,7 +62,7 @@ async def list_model_page(
         direction=direction,
         page=page or 1,
     )
-    owners = await people(workspace.db, [row.user_id for row in rows if row.user_id])
+    owners = await load_user_summaries(workspace.db, [row.user_id for row in rows if row.user_id])
     writable = await workspace.grants.filter_accessible_ids(user.id, "model", [row.id for row in rows], "write")
     items = []
     for row, item in zip(rows, await workspace.serialize_models(rows), strict=True):
@@ -71,7 +71,7 @@ async def list_model_page(
     return {"items": items, "total": total}
 
 
-def _serialize_list_item(item: JsonObject, owner: Person | None, *, may_write: bool) -> JsonObject:
+def _serialize_list_item(item: JsonObject, owner: UserSummary | None, *, may_write: bool) -> JsonObject:
     """Return an item of the list.
 
     The picture is left out, because it has its own route; parameters are shown only to users who may write.

@@ -189,12 +189,12 @@ class WorkspaceModels:
         snapshot = revisions.build_snapshot(draft.name, draft.base_model_id, draft.params, draft.meta)
         if current is None:
             is_active = True if draft.is_active is UNSET else draft.is_active
-            revision_id = await revisions.model_revisions.add(
+            first_id = await revisions.model_revisions.insert_revision(
                 tx, draft.id, snapshot, user_id, parent_id=None, message=draft.message
             )
             row = ModelRow(
                 draft.id,
-                revision_id,
+                first_id,
                 user_id,
                 draft.base_model_id,
                 draft.name,
@@ -216,7 +216,7 @@ class WorkspaceModels:
             if "hidden" in (current.meta or {}):
                 meta["hidden"] = (current.meta or {})["hidden"]
         elif snapshot != self._build_snapshot(current):
-            revision_id = await revisions.model_revisions.add(
+            revision_id = await revisions.model_revisions.insert_revision(
                 tx, draft.id, snapshot, user_id, parent_id=current.version_id, message=draft.message
             )
         is_active = current.is_active if draft.is_active is UNSET or version_id is not None else draft.is_active
@@ -260,8 +260,8 @@ class WorkspaceModels:
 
     async def delete_model(self, tx: Transaction, model_id: str) -> None:
         """Delete a model with its revisions and grants, inside the caller's transaction."""
-        await revisions.model_revisions.remove_all(tx, model_id)
-        await self.grants.remove(tx, "model", model_id)
+        await revisions.model_revisions.delete_all(tx, model_id)
+        await self.grants.delete_grants(tx, "model", model_id)
         await store.delete_model(tx, model_id)
 
     async def publish_change(self, model_id: str | None = None) -> None:

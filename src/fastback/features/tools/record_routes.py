@@ -1,4 +1,4 @@
-"""`/api/v1/tools`: making, reading, changing, sharing, exporting and deleting a tool."""
+"""Routes for one tool: create, read, update, share, export and delete it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from fastback.features.plugins import download
 from fastback.features.plugins.schemas import UrlForm
 from fastback.features.tools import store
 from fastback.features.tools.service import KIND, ToolForm, Tools
-from fastback.features.tools.store import COLUMNS, Tool
 from fastback.kit.http import BadRequest, NotFound, Router, Unauthorized
-from fastback.records.listing import Catalog
+from fastback.records.listing import RecordCatalog
 from fastback.settings import Settings
 
 router = Router("/api/v1/tools")
@@ -29,16 +28,18 @@ class AccessForm(msgspec.Struct):
 
 @router.post("/load/url")
 async def load(data: UrlForm, user: AdminUser, client: aiohttp.ClientSession, settings: Settings) -> Answer:
+    """Return the code of a tool at a URL, for the editor."""
     return await download.fetched(client, settings, data.url, "tool")
 
 
 @router.get("/export")
-async def export(user: VerifiedUser, tools: Tools, catalog: Catalog) -> list[Answer]:
-    if not await tools.owned.permitted(user, "workspace.tools_export"):
+async def export(user: VerifiedUser, tools: Tools, catalog: RecordCatalog) -> list[Answer]:
+    """Return the tools that the user may write, with their code."""
+    if not await tools.owned.has_any_permission(user, "workspace.tools_export"):
         raise Unauthorized(messages.UNAUTHORIZED)
-    rows, _ = await catalog.rows(Tool, user, resource=KIND, columns=COLUMNS, table="tool", permission="write")
+    rows = await store.list_writable_tools(catalog, user)
     grants = await catalog.grants.list_grants_by_resource(KIND, [row.id for row in rows])
-    return [store.full(row, grants[row.id]) for row in rows]
+    return [store.serialize_tool(row, grants[row.id]) for row in rows]
 
 
 @router.post("/create")
@@ -48,22 +49,23 @@ async def create(data: ToolForm, user: VerifiedUser, tools: Tools) -> Answer:
     if not data.id.isidentifier():
         raise BadRequest("Only alphanumeric characters and underscores are allowed in the id")
     tool_id = data.id.lower()
-    if await store.get(tools.db, tool_id) is not None:
+    if await store.find_tool(tools.db, tool_id) is not None:
         raise BadRequest(messages.ID_TAKEN)
     return await tools.create(user, data, tool_id)
 
 
 @router.get("/id/{id}")
 async def one(id: str, user: VerifiedUser, tools: Tools) -> Answer:
-    row = await store.get(tools.db, id)
+    """Return a tool that the user may read; its code only if the user may write it."""
+    row = await store.find_tool(tools.db, id)
     if row is None:
         raise NotFound()
-    if not await tools.owned.may_or_admin(user, KIND, row, "read"):
+    if not await tools.owned.is_allowed_or_admin(user, KIND, row, "read"):
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    may_write = await tools.owned.may(user, KIND, row, "write")
-    shown = store.brief(row, await tools.owned.grants.list_grants(KIND, id))
+    may_write = await tools.owned.is_allowed(user, KIND, row, "write")
+    summary = store.serialize_summary(row, await tools.owned.grants.list_grants(KIND, id))
     code = {"content": row.content} if may_write else {}
-    return {**shown, "user": None, "write_access": may_write, **code, "specs": row.specs}
+    return {**summary, "user": None, "write_access": may_write, **code, "specs": row.specs}
 
 
 @router.post("/id/{id}/update")
@@ -75,7 +77,7 @@ async def update(id: str, data: ToolForm, user: VerifiedUser, tools: Tools) -> A
 @router.post("/id/{id}/access/update")
 async def set_access(id: str, data: AccessForm, user: VerifiedUser, tools: Tools) -> Answer:
     row = await tools.found(id, user, "write", refusal=messages.UNAUTHORIZED)
-    return store.full(row, await tools.owned.share(user, KIND, id, data.access_grants))
+    return store.serialize_tool(row, await tools.owned.replace_grants(user, KIND, id, data.access_grants))
 
 
 @router.delete("/id/{id}/delete")

@@ -12,7 +12,7 @@ from fastback.features.tools.servers import ToolServers
 from fastback.features.tools.service import Tools
 from fastback.kit.bus import Bus
 from fastback.kit.services import Component, Services
-from fastback.records.access import Ownership
+from fastback.records.access import RecordAccess
 from fastback.settings import Settings
 
 
@@ -27,7 +27,7 @@ async def set_up(services: Services) -> None:
             bus=services.get(Bus),
         ),
     )
-    owned = services.get(Ownership)
+    owned = services.get(RecordAccess)
     services.add(
         Tools, Tools(owned=owned, plugins=services.get(Plugins), valves=services.get(Valves), bus=services.get(Bus))
     )

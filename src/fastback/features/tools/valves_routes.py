@@ -1,4 +1,4 @@
-"""`/api/v1/tools/id/…/valves`: what a tool is set with, by its owner for everybody and by each user."""
+"""Routes for the valves of a tool: those of everybody, which its owner sets, and those of each user."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ async def spec(id: str, user: VerifiedUser, tools: Tools) -> Answer | None:
 
 @router.post("/{id}/valves/update")
 async def update(id: str, data: dict[str, Any], user: VerifiedUser, tools: Tools) -> Answer:
-    row = await store.get(tools.db, id)
+    row = await store.find_tool(tools.db, id)
     if row is None:
         raise Unauthorized(messages.NOT_FOUND)
-    if not await tools.owned.may_or_admin(user, KIND, row, "write"):
+    if not await tools.owned.is_allowed_or_admin(user, KIND, row, "write"):
         raise BadRequest(messages.ACCESS_PROHIBITED)
-    found = await _filled(tools, row, "Valves", data, "tool valves")
-    await tools.valves.store(tools.db, KIND, id, found, int(time.time()))
-    return found
+    values = await _filled(tools, row, "Valves", data, "tool valves")
+    await tools.valves.store(tools.db, KIND, id, values, int(time.time()))
+    return values
 
 
 @router.get("/{id}/valves/user")
@@ -75,6 +75,6 @@ async def user_spec(id: str, user: VerifiedUser, tools: Tools) -> Answer | None:
 @router.post("/{id}/valves/user/update")
 async def update_user(id: str, data: dict[str, Any], user: VerifiedUser, tools: Tools) -> Answer:
     row = await _found(tools, id, user, "read")
-    found = await _filled(tools, row, "UserValves", data, "tool user valves")
-    await tools.valves.store_of_user(KIND, id, user.id, found)
-    return found
+    values = await _filled(tools, row, "UserValves", data, "tool user valves")
+    await tools.valves.store_of_user(KIND, id, user.id, values)
+    return values
