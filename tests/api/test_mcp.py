@@ -12,7 +12,7 @@ import pytest
 
 from conftest import Person
 from fastback.features.tools import specs_routes
-from fastback.features.tools.specs_routes import chosen
+from fastback.features.tools.specs_routes import filter_tools
 from standing_in import standing_in
 
 _VERIFY = "/api/v1/configs/tool_servers/verify"
@@ -164,7 +164,7 @@ def test_rules_choose_tools() -> None:
     tools = [{"name": name} for name in ("read_file", "write_file", "read_mail")]
 
     def names(rules: Any) -> list[str]:
-        return [one["name"] for one in chosen(tools, rules)]
+        return [one["name"] for one in filter_tools(tools, rules)]
 
     assert names("") == names(None) == names([]) == ["read_file", "write_file", "read_mail"]
     assert names("read_file, read_mail") == ["read_file", "read_mail"]

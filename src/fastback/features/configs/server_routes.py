@@ -25,9 +25,9 @@ from fastback.features.configs.schemas import (
     all_filled,
     filled,
 )
-from fastback.features.tools.mcp import McpFailed, McpSession
-from fastback.features.tools.servers import ToolServerFailed, ToolServers, document_url
-from fastback.features.tools.specs_routes import OAUTH
+from fastback.features.tools.mcp import McpError, McpSession
+from fastback.features.tools.servers import ToolServerError, ToolServerRegistry, build_document_url
+from fastback.features.tools.specs_routes import OAUTH_TYPES
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotBuilt, Router
 from fastback.providers.server_access import server_headers
 from fastback.settings import Settings
@@ -77,27 +77,27 @@ async def verify_tool_server(
     request: Request,
     user: AdminUser,
     settings: Settings,
-    servers: ToolServers,
+    servers: ToolServerRegistry,
     permissions: Permissions,
     client: aiohttp.ClientSession,
 ) -> Any:
     """What the server says of itself."""
     connection = msgspec.convert(filled(ToolServer, data), ToolServer)
     _check(settings)
-    if connection.type == "mcp" and connection.auth_type in OAUTH:
+    if connection.type == "mcp" and connection.auth_type in OAUTH_TYPES:
         raise NotBuilt("Signing in to MCP servers by OAuth")
     given = {"auth_type": connection.auth_type or "none", "key": connection.key, "headers": connection.headers}
     headers = await server_headers(given, user, read_token(request), permissions)
     if connection.type == "mcp":
         try:
             async with McpSession(client=client, settings=settings, url=connection.url, headers=headers) as session:
-                return {"status": True, "specs": await session.tools()}
-        except McpFailed as error:
+                return {"status": True, "specs": await session.list_tools()}
+        except McpError as error:
             log.info("MCP server %s: %s", connection.url, error)
             raise BadRequest("Failed to create MCP client") from None
     try:
-        return await servers.fetch(document_url(connection.url, connection.path), headers)
-    except ToolServerFailed as error:
+        return await servers.fetch_document(build_document_url(connection.url, connection.path), headers)
+    except ToolServerError as error:
         log.info("tool server %s: %s", connection.url, error)
         raise BadRequest("Failed to connect to the tool server") from None
 

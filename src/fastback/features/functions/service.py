@@ -13,15 +13,15 @@ from fastback.features.functions import store
 from fastback.features.functions.store import Function
 from fastback.features.plugins import revisions, source
 from fastback.features.plugins.loading import Description, PluginFailed, Plugins, ValvesMismatch
-from fastback.features.plugins.schemas import Fields, PluginForm, checked_meta
-from fastback.features.plugins.valves import Valves
+from fastback.features.plugins.schemas import Fields, PluginForm, normalise_meta
+from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, IntegrityError, Transaction
 from fastback.kit.http import BadRequest, NotFound, Unauthorized
 from fastback.records.revision_store import RevisionStore, Snapshot
 
 KIND: Final = "function"
-versions = RevisionStore(KIND)
+function_revisions = RevisionStore(KIND)
 
 _META: dict[str, tuple[Any, Any]] = {"description": (str | None, None), "manifest": (Fields | None, {})}
 
@@ -47,20 +47,20 @@ class FunctionsChanged(msgspec.Struct, frozen=True):
     """Functions were created, updated, activated, deactivated or deleted."""
 
 
-def snapshot(name: str, content: str, meta: Fields) -> Snapshot:
-    return revisions.snapshot(name, content, meta, derived=("manifest", "has_user_valves", "toggle"))
+def build_snapshot(name: str, content: str, meta: Fields) -> Snapshot:
+    return revisions.build_snapshot(name, content, meta, derived=("manifest", "has_user_valves", "toggle"))
 
 
-class Functions:
+class FunctionRecords:
     """Creates, updates, replaces and deletes functions."""
 
-    def __init__(self, *, db: Database, plugins: Plugins, valves: Valves, bus: Bus) -> None:
+    def __init__(self, *, db: Database, plugins: Plugins, valves: ValveStore, bus: Bus) -> None:
         self.db = db
         self.plugins = plugins
         self.valves = valves
         self._bus = bus
 
-    async def found(self, function_id: str) -> Function:
+    async def get_function(self, function_id: str) -> Function:
         """Return a function.
 
         Raises:
@@ -71,48 +71,52 @@ class Functions:
             raise Unauthorized(messages.NOT_FOUND)
         return row
 
-    async def with_history(self, function_id: str) -> None:
+    async def require_function(self, function_id: str) -> None:
         """Raise NotFound if there is no such function."""
         if await store.find_function(self.db, function_id) is None:
             raise NotFound("Not found")
 
     @staticmethod
-    def _fields(form: PluginForm | SyncedFunction, content: str, told: Description) -> dict[str, Any]:
+    def _build_columns(form: PluginForm | SyncedFunction, content: str, told: Description) -> dict[str, Any]:
         """Return the columns of a function: from its form, and from the description that its code gives."""
-        meta = checked_meta(form.meta, _META)
-        meta["manifest"] = source.frontmatter(content)
+        meta = normalise_meta(form.meta, _META)
+        meta["manifest"] = source.parse_frontmatter(content)
         meta["toggle"] = told.toggle
         return {"name": form.name, "type": told.type, "content": content, "meta": meta}
 
     # -- writing --------------------------------------------------------------------------------------------------
 
-    async def create(self, user: User, form: PluginForm, function_id: str) -> Fields:
+    async def create_function(self, user: User, form: PluginForm, function_id: str) -> Fields:
         """Store a new, inactive function with its first revision.
 
         Raises:
             BadRequest: the code does not load, or a concurrent request took the id.
         """
-        content = source.with_present_imports(form.content)
-        checked_meta(form.meta, _META)
+        content = source.update_imports(form.content)
+        normalise_meta(form.meta, _META)
         try:
             description = await self.plugins.describe(KIND, function_id, content, {})
-            columns = self._fields(form, content, description)
+            columns = self._build_columns(form, content, description)
             initial = {"is_active": False, "is_global": False, "user_id": user.id, "created_at": int(time.time())}
             async with self.db.transaction() as tx:
-                await self._add(tx, function_id, user.id, form.commit_message, {**columns, **initial})
+                await self._insert_function(tx, function_id, user.id, form.commit_message, {**columns, **initial})
         except (PluginFailed, IntegrityError):
             raise BadRequest(messages.wrap_reason("Error creating function")) from None
-        await self.changed()
-        return store.serialize_summary(await self.found(function_id))
+        await self.publish_change()
+        return store.serialize_summary(await self.get_function(function_id))
 
-    async def _add(
+    async def _insert_function(
         self, tx: Transaction, function_id: str, user_id: str, message: str | None, fields: dict[str, Any]
     ) -> None:
-        stored = snapshot(fields["name"], fields["content"], fields["meta"])
-        revision_id = await versions.insert_revision(tx, function_id, stored, user_id, parent_id=None, message=message)
+        stored = build_snapshot(fields["name"], fields["content"], fields["meta"])
+        revision_id = await function_revisions.insert_revision(
+            tx, function_id, stored, user_id, parent_id=None, message=message
+        )
         await store.insert_function(tx, function_id, **fields, version_id=revision_id)
 
-    async def change(self, user: User, function_id: str, form: PluginForm, *, version_id: str | None = None) -> Fields:
+    async def update_function(
+        self, user: User, function_id: str, form: PluginForm, *, version_id: str | None = None
+    ) -> Fields:
         """Update a function, and add a revision if name, code or meta changed.
 
         With `version_id` no revision is added; that revision is put into use.
@@ -121,29 +125,29 @@ class Functions:
             BadRequest: the code does not load or rejects the stored valves, or there is no such function.
             NotFound: there is no such revision.
         """
-        checked_meta(form.meta, _META)
-        content = form.content if version_id else source.with_present_imports(form.content)
+        normalise_meta(form.meta, _META)
+        content = form.content if version_id else source.update_imports(form.content)
         row = await store.find_function(self.db, function_id)
         try:
-            valves = self.valves.read(row.valves) if row is not None else {}
+            valves = self.valves.decode(row.valves) if row is not None else {}
             description = await self.plugins.describe(KIND, function_id, content, valves)
         except ValvesMismatch as error:
             raise BadRequest(f"Current Valves are incompatible with this code: {error}") from None
         except PluginFailed as error:
             raise BadRequest(str(error)) from None
-        columns = self._fields(form, content, description)
+        columns = self._build_columns(form, content, description)
         async with self.db.transaction() as tx:
-            await versions.lock_current(tx, function_id)
+            await function_revisions.lock_current(tx, function_id)
             current = await store.find_function(tx, function_id)
             if current is None:
                 raise BadRequest("Function not found")
-            if version_id is not None and not await versions.has_revision(tx, function_id, version_id):
+            if version_id is not None and not await function_revisions.has_revision(tx, function_id, version_id):
                 raise NotFound("Version not found")
-            await self._write(tx, current, user.id, form.commit_message, columns, version_id=version_id)
-        await self.changed()
-        return store.serialize_function(await self.found(function_id))
+            await self._write_function(tx, current, user.id, form.commit_message, columns, version_id=version_id)
+        await self.publish_change()
+        return store.serialize_function(await self.get_function(function_id))
 
-    async def _write(
+    async def _write_function(
         self,
         tx: Transaction,
         now: Function,
@@ -154,14 +158,14 @@ class Functions:
         version_id: str | None = None,
     ) -> None:
         revision_id = version_id or now.version_id
-        stored = snapshot(fields["name"], fields["content"], fields["meta"])
-        if revision_id is None or (version_id is None and stored != snapshot(now.name, now.content, now.meta)):
-            revision_id = await versions.insert_revision(
+        stored = build_snapshot(fields["name"], fields["content"], fields["meta"])
+        if revision_id is None or (version_id is None and stored != build_snapshot(now.name, now.content, now.meta)):
+            revision_id = await function_revisions.insert_revision(
                 tx, now.id, stored, user_id, parent_id=revision_id, message=message
             )
         await store.update_function(tx, now.id, **fields, version_id=revision_id)
 
-    async def replace_all(self, user: User, functions: list[SyncedFunction]) -> list[Fields]:
+    async def sync_functions(self, user: User, functions: list[SyncedFunction]) -> list[Fields]:
         """Write these functions and delete all others, in one transaction.
 
         Raises:
@@ -170,11 +174,11 @@ class Functions:
         drafts: dict[str, dict[str, Any]] = {}
         try:
             for function in functions:
-                content = source.with_present_imports(function.content)
+                content = source.update_imports(function.content)
                 description = await self.plugins.describe(KIND, function.id, content, function.valves or {})
                 drafts[function.id] = {
-                    **self._fields(function, content, description),
-                    "valves": self.valves.written(function.valves),
+                    **self._build_columns(function, content, description),
+                    "valves": self.valves.encode(function.valves),
                     "user_id": user.id,
                     "is_active": function.is_active,
                     "is_global": function.is_global,
@@ -188,34 +192,36 @@ class Functions:
             existing = {row.id: row for row in await store.list_functions(tx)}
             for function_id, columns in drafts.items():
                 if function_id in existing:
-                    await self._write(tx, existing[function_id], user.id, None, columns)
+                    await self._write_function(tx, existing[function_id], user.id, None, columns)
                 else:
-                    await self._add(tx, function_id, user.id, None, columns)
+                    await self._insert_function(tx, function_id, user.id, None, columns)
             for function_id in existing.keys() - drafts.keys():
-                await versions.delete_all(tx, function_id)
+                await function_revisions.delete_all(tx, function_id)
                 await store.delete_function(tx, function_id)
-        await self.changed()
-        return await self.exported(valves=True)
+        await self.publish_change()
+        return await self.export_functions(valves=True)
 
-    async def switch(self, row: Function, **flags: bool) -> Fields:
+    async def set_flags(self, row: Function, **flags: bool) -> Fields:
         """Set `is_active` or `is_global` of a function."""
         await store.update_function(self.db, row.id, **flags)
-        await self.changed()
-        return store.serialize_function(await self.found(row.id))
+        await self.publish_change()
+        return store.serialize_function(await self.get_function(row.id))
 
-    async def delete(self, function_id: str) -> None:
+    async def delete_function(self, function_id: str) -> None:
         async with self.db.transaction() as tx:
-            await versions.delete_all(tx, function_id)
+            await function_revisions.delete_all(tx, function_id)
             await store.delete_function(tx, function_id)
-        await self.changed()
+        await self.publish_change()
 
     # -- showing --------------------------------------------------------------------------------------------------
 
-    async def exported(self, *, valves: bool) -> list[Fields]:
+    async def export_functions(self, *, valves: bool) -> list[Fields]:
         """Return all functions with their code, and with their valves on request."""
         rows = await store.list_functions(self.db)
-        return [store.serialize_function(row, valves=self.valves.read(row.valves) if valves else None) for row in rows]
+        return [
+            store.serialize_function(row, valves=self.valves.decode(row.valves) if valves else None) for row in rows
+        ]
 
-    async def changed(self) -> None:
+    async def publish_change(self) -> None:
         """Publish that functions changed."""
         await self._bus.publish(FunctionsChanged())

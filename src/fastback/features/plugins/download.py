@@ -16,14 +16,14 @@ from fastback.settings import Settings
 log = logging.getLogger("fastback.plugins")
 
 #: The largest plugin that is accepted (bytes).
-LONGEST = 10 * 1024**2
-_GITHUB = re.compile(r"https://github\.com/([^/]+)/([^/]+)/(tree|blob)/([^/]+)/(.*)")
-_ENTRIES = ("main.py", "index.py", "__init__.py")
+LARGEST_DOWNLOAD = 10 * 1024**2
+_GITHUB_URL = re.compile(r"https://github\.com/([^/]+)/([^/]+)/(tree|blob)/([^/]+)/(.*)")
+_ENTRY_FILES = ("main.py", "index.py", "__init__.py")
 
 
-def raw_address(url: str) -> str:
+def get_raw_url(url: str) -> str:
     """Return the URL of the raw file for a GitHub page of a file or folder; other URLs are returned unchanged."""
-    match = _GITHUB.match(url)
+    match = _GITHUB_URL.match(url)
     if match is None:
         return url
     owner, repository, kind, branch, path = match.groups()
@@ -32,15 +32,15 @@ def raw_address(url: str) -> str:
     return f"https://raw.githubusercontent.com/{owner}/{repository}/refs/heads/{branch}/{path}"
 
 
-def name_of(url: str) -> str:
+def derive_plugin_name(url: str) -> str:
     """Return the name of a plugin: its file name, or the name of its folder if the file is only an entry point."""
     parts = url.rstrip("/").split("/")
-    if parts[-1].endswith(".py") and not parts[-1].startswith(_ENTRIES):
+    if parts[-1].endswith(".py") and not parts[-1].startswith(_ENTRY_FILES):
         return parts[-1][:-3]
     return parts[-2] if len(parts) > 1 else "function"
 
 
-async def fetched(client: aiohttp.ClientSession, settings: Settings, url: str, noun: str) -> dict[str, Any]:
+async def download_plugin(client: aiohttp.ClientSession, settings: Settings, url: str, noun: str) -> dict[str, Any]:
     """Return `{"name", "content"}` of the plugin at a URL.
 
     Private addresses are allowed, because only administrators may call this.
@@ -50,7 +50,7 @@ async def fetched(client: aiohttp.ClientSession, settings: Settings, url: str, n
         HttpError: the other server's error, or 500 if it cannot be reached.
         BadRequest: the plugin is too large or empty.
     """
-    raw_url = raw_address(validate_http_url(url))
+    raw_url = get_raw_url(validate_http_url(url))
     try:
         async with client.get(
             raw_url,
@@ -59,15 +59,15 @@ async def fetched(client: aiohttp.ClientSession, settings: Settings, url: str, n
         ) as response:
             if response.status != 200:
                 raise HttpError(response.status, f"Failed to fetch the {noun}")
-            body = await response.content.read(LONGEST + 1)
-            while len(body) <= LONGEST and (chunk := await response.content.read(LONGEST)):
+            body = await response.content.read(LARGEST_DOWNLOAD + 1)
+            while len(body) <= LARGEST_DOWNLOAD and (chunk := await response.content.read(LARGEST_DOWNLOAD)):
                 body += chunk
             text = body.decode(response.get_encoding(), "replace")
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError, LookupError) as error:
         log.warning("download of %s from %s failed: %s", noun, raw_url, error)
         raise HttpError(500, messages.wrap_reason(f"Error fetching {noun}")) from error
-    if len(body) > LONGEST:
-        raise BadRequest(f"The {noun} is longer than {LONGEST // 1024**2} MiB")
+    if len(body) > LARGEST_DOWNLOAD:
+        raise BadRequest(f"The {noun} is longer than {LARGEST_DOWNLOAD // 1024**2} MiB")
     if not text:
         raise BadRequest("No data received from the URL")
-    return {"name": name_of(raw_url), "content": text}
+    return {"name": derive_plugin_name(raw_url), "content": text}

@@ -11,7 +11,9 @@ from fastback.records import diff
 from fastback.records.revision_store import FullRevision, Snapshot
 
 
-def snapshot(name: str, content: str | None, meta: dict[str, Any] | None, *, derived: tuple[str, ...]) -> Snapshot:
+def build_snapshot(
+    name: str, content: str | None, meta: dict[str, Any] | None, *, derived: tuple[str, ...]
+) -> Snapshot:
     """Return the fields that a revision stores: name, code and meta, without the fields derived from the code."""
     stored_meta = {key: value for key, value in deepcopy(meta or {}).items() if key not in derived}
     stored_meta.setdefault("description", None)
@@ -20,7 +22,7 @@ def snapshot(name: str, content: str | None, meta: dict[str, Any] | None, *, der
     return {"name": name, "content": content or "", "meta": stored_meta}
 
 
-async def difference(before: FullRevision, after: FullRevision) -> dict[str, Any]:
+async def compare_revisions(before: FullRevision, after: FullRevision) -> dict[str, Any]:
     """Return the differences of two revisions; those of the code as one text in unified diff format."""
     old, new = (str(revision.snapshot.get("content") or "") for revision in (before, after))
     diff_lines = await diff.diff_texts(old, new, before_name="selected.py", after_name="production.py")
@@ -33,13 +35,13 @@ async def difference(before: FullRevision, after: FullRevision) -> dict[str, Any
     }
 
 
-def form_of(plugin_id: str, entry: FullRevision) -> PluginForm:
+def build_form(plugin_id: str, revision: FullRevision) -> PluginForm:
     """Return the form whose content is that of a revision.
 
     Raises:
         BadRequest: the revision lacks a name or code.
     """
-    snapshot = entry.snapshot
+    snapshot = revision.snapshot
     if not isinstance(snapshot.get("name"), str) or not isinstance(snapshot.get("content"), str):
         raise BadRequest("The version lacks a name or code")
     return PluginForm(plugin_id, snapshot["name"], snapshot["content"], snapshot.get("meta") or {})

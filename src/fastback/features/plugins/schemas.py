@@ -20,7 +20,7 @@ class PluginForm(msgspec.Struct):
     commit_message: str | None = None
 
 
-class VersionForm(msgspec.Struct):
+class RevisionForm(msgspec.Struct):
     version_id: str
 
 
@@ -28,7 +28,7 @@ class UrlForm(msgspec.Struct):
     url: str
 
 
-def checked_meta(meta: Fields, known: dict[str, tuple[Any, Any]], *loc: str | int) -> Fields:
+def normalise_meta(meta: Fields, known_fields: dict[str, tuple[Any, Any]], *loc: str | int) -> Fields:
     """Return a meta in its stored form: the known fields first, each with its default, then the others unchanged.
 
     `known` maps each known field to its type and its default; `loc` is the location of the meta in the body.
@@ -40,8 +40,8 @@ def checked_meta(meta: Fields, known: dict[str, tuple[Any, Any]], *loc: str | in
     meta_loc = ("body", *loc, "meta")
     checked = {
         name: check(kind, meta[name], (*meta_loc, name), problems) if name in meta else default
-        for name, (kind, default) in known.items()
+        for name, (kind, default) in known_fields.items()
     }
     if problems:
         raise Invalid(problems)
-    return {**checked, **{name: value for name, value in meta.items() if name not in known}}
+    return {**checked, **{name: value for name, value in meta.items() if name not in known_fields}}

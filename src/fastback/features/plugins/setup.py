@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastback.features.plugins.loading import Plugins
-from fastback.features.plugins.valves import Valves
+from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -16,7 +16,7 @@ async def set_up(services: Services) -> None:
     plugin_loader = Plugins(services.get(Settings))
     services.add(Plugins, plugin_loader)
     services.get(Tasks).run_at_shutdown(plugin_loader.workers.close)
-    services.add(Valves, Valves(services.get(Database), services.get(Settings), services.get(Bus)))
+    services.add(ValveStore, ValveStore(services.get(Database), services.get(Settings), services.get(Bus)))
 
 
 COMPONENT = Component(name="plugins", setup=set_up)

@@ -6,10 +6,10 @@ import re
 
 _FIELD = re.compile(r"^\s*([a-z_]+):\s*(.*)\s*$", re.IGNORECASE)
 #: Modules that once were at top level; plugins still import them under these names.
-_MOVED = ("utils", "apps", "main", "config")
+_MOVED_MODULES = ("utils", "apps", "main", "config")
 
 
-def frontmatter(content: str) -> dict[str, str]:
+def parse_frontmatter(content: str) -> dict[str, str]:
     """Return the fields in the docstring at the start of a plugin: title, author, version, requirements and others."""
     lines = content.splitlines()
     fields: dict[str, str] = {}
@@ -23,8 +23,8 @@ def frontmatter(content: str) -> dict[str, str]:
     return fields
 
 
-def with_present_imports(content: str) -> str:
+def update_imports(content: str) -> str:
     """Return the source code with moved modules imported under their current names."""
-    for name in _MOVED:
+    for name in _MOVED_MODULES:
         content = content.replace(f"from {name}", f"from open_webui.{name}")
     return content

@@ -14,10 +14,10 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-_PARAM = re.compile(r":param (\w+):\s*(.*)")
+_PARAM_LINE = re.compile(r":param (\w+):\s*(.*)")
 
 
-def described(docstring: str | None) -> str:
+def parse_description(docstring: str | None) -> str:
     """Return a docstring without its fields."""
     lines: list[str] = []
     for line in (docstring or "").strip().split("\n"):
@@ -27,7 +27,7 @@ def described(docstring: str | None) -> str:
     return "\n".join(lines)
 
 
-def parameters(docstring: str | None) -> dict[str, str]:
+def parse_parameters(docstring: str | None) -> dict[str, str]:
     """Return the description of each parameter: `:param name: …`, which may span several lines.
 
     Parameters that the server fills in (`__user__`) are left out.
@@ -36,7 +36,7 @@ def parameters(docstring: str | None) -> dict[str, str]:
     current: str | None = None
     for line in (docstring or "").splitlines():
         line = line.strip()
-        if match := _PARAM.match(line):
+        if match := _PARAM_LINE.match(line):
             current = None if match[1].startswith("__") else match[1]
             if current:
                 descriptions[current] = match[2]
@@ -47,37 +47,37 @@ def parameters(docstring: str | None) -> dict[str, str]:
     return descriptions
 
 
-def methods(tools: object) -> list[Callable[..., Any]]:
+def list_methods(tools: object) -> list[Callable[..., Any]]:
     """Return the public methods of a tool, sorted by name."""
     members = [getattr(tools, name) for name in dir(tools) if not name.startswith("_")]
     return [member for member in members if callable(member) and not inspect.isclass(member)]
 
 
-def spec(method: Callable[..., Any]) -> Schema:
+def build_spec(method: Callable[..., Any]) -> Schema:
     """Return the specification of a method as `{"name", "description", "parameters"}`."""
     import pydantic
 
     hints = typing.get_type_hints(method)
-    descriptions = parameters(method.__doc__)
+    descriptions = parse_parameters(method.__doc__)
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(method).parameters.items():
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
         value = pydantic.Field(default, description=descriptions[name]) if descriptions.get(name) else default
         fields[name] = (hints.get(name, Any), value)
     model: Any = pydantic.create_model(method.__name__, **fields)
-    model.__doc__ = described(method.__doc__)
-    schema = _resolved(model.model_json_schema())
+    model.__doc__ = parse_description(method.__doc__)
+    schema = _resolve_references(model.model_json_schema())
     schema.pop("$defs", None)
     spec = {
         "name": schema.pop("title", ""),
         "description": schema.pop("description", ""),
-        "parameters": _without_titles(schema),
+        "parameters": _remove_titles(schema),
     }
-    _simplify(spec["parameters"])
+    _simplify_types(spec["parameters"])
     return spec
 
 
-def _resolved(schema: Schema) -> Schema:
+def _resolve_references(schema: Schema) -> Schema:
     """Return the schema with every reference replaced by its target; a circular reference is cut where it closes."""
 
     def resolve(part: Any, open_refs: tuple[str, ...]) -> Any:
@@ -102,17 +102,17 @@ def _resolved(schema: Schema) -> Schema:
     return resolved
 
 
-def _without_titles(part: Schema, below: str = "") -> Schema:
+def _remove_titles(part: Schema, parent_key: str = "") -> Schema:
     """Return a schema without titles; a property that is called `title` stays."""
     remaining: Schema = {}
     for key, value in part.items():
-        if key == "title" and not (isinstance(value, dict) and below == "properties"):
+        if key == "title" and not (isinstance(value, dict) and parent_key == "properties"):
             continue
-        remaining[key] = _without_titles(value, key) if isinstance(value, dict) else value
+        remaining[key] = _remove_titles(value, key) if isinstance(value, dict) else value
     return remaining
 
 
-def _simplify(schema: Any) -> None:
+def _simplify_types(schema: Any) -> None:
     """Replace "string or null" by "string" and add missing types, in place: models understand such schemas best."""
     if not isinstance(schema, dict):
         return
@@ -128,6 +128,6 @@ def _simplify(schema: Any) -> None:
     if not schema.keys() & {"type", "anyOf", "properties"}:
         schema["type"] = "string"
     for part in schema.get("properties", {}).values():
-        _simplify(part)
+        _simplify_types(part)
     if "items" in schema:
-        _simplify(schema["items"])
+        _simplify_types(schema["items"])

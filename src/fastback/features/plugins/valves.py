@@ -30,7 +30,7 @@ log = logging.getLogger("fastback.plugins")
 Values = dict[str, Any]
 
 
-class Valves:
+class ValveStore:
     """Reads and writes valves, encrypted if the settings say so."""
 
     def __init__(self, db: Database, settings: Settings, bus: Bus) -> None:
@@ -39,7 +39,7 @@ class Valves:
         self._secret = settings.webui_secret_key
         self._is_encrypted = settings.enable_valve_encryption
 
-    def _fernet(self) -> Any:
+    def _create_fernet(self) -> Any:
         from cryptography.fernet import Fernet  # imported here because it is slow, and only encrypted valves need it
 
         key = self._secret.encode()
@@ -47,61 +47,61 @@ class Valves:
             key = base64.urlsafe_b64encode(hashlib.sha256(key).digest())
         return Fernet(key)
 
-    def sealed(self, values: Values | None) -> Values | str | None:
+    def encrypt(self, values: Values | None) -> Values | str | None:
         """Return valves in their stored form: a token, or unchanged without encryption."""
         if not self._is_encrypted:
             return values
-        token: bytes = self._fernet().encrypt(msgspec.json.encode(values))
+        token: bytes = self._create_fernet().encrypt(msgspec.json.encode(values))
         return token.decode()
 
-    def opened(self, kept: Any) -> Values:
+    def decrypt(self, stored: Any) -> Values:
         """Return the valves of a stored value; an empty dictionary if it cannot be read."""
-        if isinstance(kept, str) and kept:
+        if isinstance(stored, str) and stored:
             try:
-                kept = msgspec.json.decode(self._fernet().decrypt(kept.encode()))
+                stored = msgspec.json.decode(self._create_fernet().decrypt(stored.encode()))
             except Exception as error:  # the secret key changed, or the text is not a token
                 log.warning("decryption of valves failed: %s", type(error).__name__)
                 return {}
-        return kept if isinstance(kept, dict) else {}
+        return stored if isinstance(stored, dict) else {}
 
     # -- valves of everybody --------------------------------------------------------------------------------------
 
-    def read(self, column: str | None) -> Values:
+    def decode(self, column: str | None) -> Values:
         """Return the valves in a `valves` column."""
-        return self.opened(msgspec.json.decode(column)) if column else {}
+        return self.decrypt(msgspec.json.decode(column)) if column else {}
 
-    def written(self, values: Values | None) -> str:
+    def encode(self, values: Values | None) -> str:
         """Return the text of a `valves` column."""
-        return msgspec.json.encode(self.sealed(values)).decode()
+        return msgspec.json.encode(self.encrypt(values)).decode()
 
-    async def store(self, db: Executor, table: Kind, plugin_id: str, values: Values, now: int) -> None:
+    async def store_valves(self, db: Executor, kind: Kind, plugin_id: str, values: Values, now: int) -> None:
         """Write the valves of a plugin, and `now` as the time of its last update (seconds)."""
-        await valves_store.set_valves(db, table, plugin_id, self.written(values), now)
+        await valves_store.set_valves(db, kind, plugin_id, self.encode(values), now)
 
     # -- valves of one user ---------------------------------------------------------------------------------------
 
-    async def of_user(self, table: Kind, plugin_id: str, user_id: str) -> Values:
-        settings = _settings(await users.find_json_column(self._db, user_id, "settings"))
-        return self.opened(_below(settings, f"{table}s", "valves").get(plugin_id))
+    async def get_user_valves(self, kind: Kind, plugin_id: str, user_id: str) -> Values:
+        settings = _decode_settings(await users.find_json_column(self._db, user_id, "settings"))
+        return self.decrypt(_get_nested(settings, f"{kind}s", "valves").get(plugin_id))
 
-    async def store_of_user(self, table: Kind, plugin_id: str, user_id: str, values: Values) -> None:
+    async def store_user_valves(self, kind: Kind, plugin_id: str, user_id: str, values: Values) -> None:
         """Write a user's own valves of a plugin into the user's settings."""
         async with self._db.transaction() as tx:
-            settings = _settings(await users.find_json_column(tx, user_id, "settings"))
-            section = f"{table}s"
-            user_valves = {**_below(settings, section, "valves"), plugin_id: self.sealed(values)}
+            settings = _decode_settings(await users.find_json_column(tx, user_id, "settings"))
+            section = f"{kind}s"
+            user_valves = {**_get_nested(settings, section, "valves"), plugin_id: self.encrypt(values)}
             await users.update_user(
-                tx, user_id, settings={**settings, section: {**_below(settings, section), "valves": user_valves}}
+                tx, user_id, settings={**settings, section: {**_get_nested(settings, section), "valves": user_valves}}
             )
         await self._bus.publish(UserChanged(user_id))
 
 
-def _settings(column: msgspec.Raw | None) -> Values:
+def _decode_settings(column: msgspec.Raw | None) -> Values:
     settings = msgspec.json.decode(column) if column is not None else None
     return settings if isinstance(settings, dict) else {}
 
 
-def _below(tree: Values, *names: str) -> Values:
+def _get_nested(tree: Values, *names: str) -> Values:
     """Return the object at a path, an empty one if there is none."""
     for name in names:
         child = tree.get(name)
@@ -109,7 +109,7 @@ def _below(tree: Values, *names: str) -> Values:
     return tree
 
 
-async def filled(
+async def fill_valves(
     plugins: Plugins, kind: Kind, plugin_id: str, content: str, name: ValvesClass, values: Values, what: str
 ) -> Values:
     """Return the values as a plugin's valves class accepts them; `what` names them in error messages.

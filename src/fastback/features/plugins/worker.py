@@ -75,7 +75,7 @@ def _describe(plugin: Any, kind: str, question: Question) -> dict[str, Any]:
         "type": kind,
         "has_user_valves": hasattr(plugin, "UserValves"),
         "toggle": kind == "filter" and bool(getattr(plugin, "toggle", False)),
-        "specs": [specs.spec(method) for method in specs.methods(plugin)] if kind == "tool" else [],
+        "specs": [specs.build_spec(method) for method in specs.list_methods(plugin)] if kind == "tool" else [],
     }
     _check_valves(plugin, question.get("valves") or {})
     return found

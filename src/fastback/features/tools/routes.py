@@ -12,7 +12,7 @@ from fastback.access.identity import User
 from fastback.config import Config
 from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
 from fastback.features.tools import record_routes, revision_routes, specs_routes, store, valves_routes
-from fastback.features.tools.servers import ToolServers
+from fastback.features.tools.servers import ToolServerRegistry
 from fastback.kit.http import Router
 from fastback.providers.server_access import opens
 from fastback.records.listing import RecordCatalog
@@ -20,16 +20,16 @@ from fastback.settings import Settings
 
 router = Router("/api/v1/tools")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-async def _tools(user: User, catalog: RecordCatalog, *, writable: bool) -> list[Answer]:
+async def _list_tools(user: User, catalog: RecordCatalog, *, writable: bool) -> list[JsonObject]:
     """Return the tools that the user may read, as lists show them.
 
     With `writable` the items say whether the user may write the tool, else whether it has valves for each user.
     """
     rows = await store.list_readable_tools(catalog, user)
-    items: list[Answer] = [
+    items: list[JsonObject] = [
         {
             "version_id": row.version_id,
             "id": row.id,
@@ -51,7 +51,7 @@ async def _tools(user: User, catalog: RecordCatalog, *, writable: bool) -> list[
     return result
 
 
-def _server(tool_id: str, name: Any, description: Any) -> Answer:
+def _describe_server(tool_id: str, name: Any, description: Any) -> JsonObject:
     """Return a tool server in the form of a tool, as lists show it."""
     now = int(time.time())
     return {
@@ -67,16 +67,16 @@ def _server(tool_id: str, name: Any, description: Any) -> Answer:
     }
 
 
-async def _servers(
-    user: User, catalog: RecordCatalog, config: Config, settings: Settings, tool_servers: ToolServers
-) -> list[Answer]:
+async def _list_servers(
+    user: User, catalog: RecordCatalog, config: Config, settings: Settings, tool_servers: ToolServerRegistry
+) -> list[JsonObject]:
     """Return the tool servers that the user may use: those with OpenAPI that are reachable, then those with MCP."""
     if not settings.enable_tool_servers:
         return []
     group_ids = await catalog.permissions.list_group_ids(user.id)
     items = [
-        _server(f"server:{server.id}", server.title, server.description)
-        for server in await tool_servers.all()
+        _describe_server(f"server:{server.id}", server.title, server.description)
+        for server in await tool_servers.list_servers()
         if opens(server.connection, user, group_ids, settings)
     ]
     for connection in config.items(TOOL_SERVER_CONNECTIONS):
@@ -85,7 +85,9 @@ async def _servers(
         if not opens(connection, user, group_ids, settings):
             continue
         info = connection.get("info") or {}
-        item = _server(f"server:mcp:{info.get('id')}", info.get("name", "MCP Tool Server"), info.get("description", ""))
+        item = _describe_server(
+            f"server:mcp:{info.get('id')}", info.get("name", "MCP Tool Server"), info.get("description", "")
+        )
         if connection.get("auth_type", "none") in ("oauth_2.1", "oauth_2.1_static"):
             # Signing in at tool servers is not implemented, so no user is signed in.
             item["authenticated"] = False
@@ -94,26 +96,26 @@ async def _servers(
 
 
 @router.get("/")
-async def usable(
+async def list_usable_tools(
     user: VerifiedUser,
     catalog: RecordCatalog,
     config: Config,
     settings: Settings,
-    tool_servers: ToolServers,
+    tool_servers: ToolServerRegistry,
     query: str | None = None,
-) -> list[Answer]:
+) -> list[JsonObject]:
     """Return the tools and tool servers that the user may use, optionally those whose name contains the query."""
-    tools = await _tools(user, catalog, writable=False) if settings.enable_tools else []
-    tools += await _servers(user, catalog, config, settings, tool_servers)
+    tools = await _list_tools(user, catalog, writable=False) if settings.enable_tools else []
+    tools += await _list_servers(user, catalog, config, settings, tool_servers)
     if query:
         tools = [tool for tool in tools if query.casefold() in (tool["name"] or "").casefold()]
     return tools
 
 
 @router.get("/list")
-async def page(user: VerifiedUser, catalog: RecordCatalog, settings: Settings) -> list[Answer]:
+async def list_tools(user: VerifiedUser, catalog: RecordCatalog, settings: Settings) -> list[JsonObject]:
     """Return the tools that the user may read, with owners and write access."""
-    return await _tools(user, catalog, writable=True) if settings.enable_tools else []
+    return await _list_tools(user, catalog, writable=True) if settings.enable_tools else []
 
 
 routers = [router, record_routes.router, revision_routes.router, valves_routes.router, specs_routes.router]

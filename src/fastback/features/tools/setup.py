@@ -6,10 +6,10 @@ import aiohttp
 
 from fastback.config import Config
 from fastback.features.plugins.loading import Plugins
-from fastback.features.plugins.valves import Valves
+from fastback.features.plugins.valves import ValveStore
 from fastback.features.tools import routes
-from fastback.features.tools.servers import ToolServers
-from fastback.features.tools.service import Tools
+from fastback.features.tools.servers import ToolServerRegistry
+from fastback.features.tools.service import ToolRecords
 from fastback.kit.bus import Bus
 from fastback.kit.services import Component, Services
 from fastback.records.access import RecordAccess
@@ -19,8 +19,8 @@ from fastback.settings import Settings
 async def set_up(services: Services) -> None:
     """Add the services of this component."""
     services.add(
-        ToolServers,
-        ToolServers(
+        ToolServerRegistry,
+        ToolServerRegistry(
             client=services.get(aiohttp.ClientSession),
             config=services.get(Config),
             settings=services.get(Settings),
@@ -29,7 +29,10 @@ async def set_up(services: Services) -> None:
     )
     owned = services.get(RecordAccess)
     services.add(
-        Tools, Tools(owned=owned, plugins=services.get(Plugins), valves=services.get(Valves), bus=services.get(Bus))
+        ToolRecords,
+        ToolRecords(
+            access=owned, plugins=services.get(Plugins), valves=services.get(ValveStore), bus=services.get(Bus)
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from fastback.access.guards import VerifiedUser, read_token
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
-from fastback.features.tools.mcp import McpFailed, McpSession
+from fastback.features.tools.mcp import McpError, McpSession
 from fastback.features.tools.servers import Connection
 from fastback.kit.http import HttpError, NotFound, Router, Unauthorized
 from fastback.providers.server_access import opens, server_headers
@@ -23,14 +23,14 @@ router = Router("/api/v1/tools")
 
 log = logging.getLogger("fastback.tools")
 
-PREFIX = "server:mcp:"
+SERVER_ID_PREFIX = "server:mcp:"
 #: Timeout of the whole discovery: connect, list the tools, close the session (seconds).
 DISCOVERY_TIMEOUT = 15.0
 #: Authentication types that need a user's consent, which is not implemented.
-OAUTH = ("oauth_2.1", "oauth_2.1_static")
+OAUTH_TYPES = ("oauth_2.1", "oauth_2.1_static")
 
 
-def _server(config: Config, server_id: str) -> Connection | None:
+def _find_server(config: Config, server_id: str) -> Connection | None:
     """Return the enabled connection of an MCP server, or None."""
     for connection in config.items(TOOL_SERVER_CONNECTIONS):
         if not isinstance(connection, dict) or connection.get("type") != "mcp":
@@ -40,7 +40,7 @@ def _server(config: Config, server_id: str) -> Connection | None:
     return None
 
 
-def chosen(tools: list[dict[str, Any]], rules: Any) -> list[dict[str, Any]]:
+def filter_tools(tools: list[dict[str, Any]], rules: Any) -> list[dict[str, Any]]:
     """Return the tools that the rules allow.
 
     Rules are a list or a comma-separated text of name endings. A tool's name must end with an allowed ending, if there
@@ -58,7 +58,7 @@ def chosen(tools: list[dict[str, Any]], rules: Any) -> list[dict[str, Any]]:
 
 
 @router.get("/id/{id}/specs")
-async def specs(
+async def list_tool_specs(
     id: str,
     request: Request,
     user: VerifiedUser,
@@ -69,11 +69,13 @@ async def specs(
 ) -> dict[str, Any]:
     """Return name and description of the tools that an MCP server offers."""
     connection = (
-        _server(config, id.removeprefix(PREFIX)) if id.startswith(PREFIX) and settings.enable_tool_servers else None
+        _find_server(config, id.removeprefix(SERVER_ID_PREFIX))
+        if id.startswith(SERVER_ID_PREFIX) and settings.enable_tool_servers
+        else None
     )
     if connection is None or not opens(connection, user, await permissions.list_group_ids(user.id), settings):
         raise NotFound("Tool not found")
-    if connection.get("auth_type") in OAUTH:
+    if connection.get("auth_type") in OAUTH_TYPES:
         raise Unauthorized("Auth required")
     headers = await server_headers(connection, user, read_token(request), permissions)
     try:
@@ -81,10 +83,12 @@ async def specs(
             asyncio.timeout(DISCOVERY_TIMEOUT),
             McpSession(client=client, settings=settings, url=connection.get("url") or "", headers=headers) as session,
         ):
-            tools = chosen(await session.tools(), (connection.get("config") or {}).get("function_name_filter_list"))
+            tools = filter_tools(
+                await session.list_tools(), (connection.get("config") or {}).get("function_name_filter_list")
+            )
     except TimeoutError:
         raise HttpError(504, "Tool discovery timed out") from None
-    except McpFailed as error:
+    except McpError as error:
         log.warning("listing the tools of MCP server %s failed: %s", id, error)
         raise HttpError(502, "Unable to load tools") from None
     return {"specs": [{"name": tool["name"], "description": tool["description"]} for tool in tools]}
