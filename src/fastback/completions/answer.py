@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from fastback.completions.reasoning_tags import TagSplitter
-from fastback.features.chats.messages.token_usage import normalised_usage
+from fastback.features.chats.messages.token_usage import normalize_usage
 
 Frame = dict[str, Any]
 
@@ -156,7 +156,7 @@ class Answer:
         if chunk.selected_model_id:
             self.selected_model_id = chunk.selected_model_id
         if chunk.usage:
-            self.usage = normalised_usage(chunk.usage)
+            self.usage = normalize_usage(chunk.usage)
         if not chunk.choices:
             return False
         choice = chunk.choices[0]

@@ -17,7 +17,7 @@ from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.document import Document, Message
 from fastback.features.chats.messages import store as message_store
 from fastback.features.chats.messages import turn_store
-from fastback.features.chats.messages.context_usage import ContextUsage, fills, since_summary
+from fastback.features.chats.messages.context_usage import ContextUsage, exceeds_threshold, split_at_summary
 from fastback.features.chats.store import ChatPage
 from fastback.features.prompts.prompt_variables import resolve_variables
 from fastback.kit.db import Database
@@ -67,11 +67,11 @@ class Compactor:
             HttpError: the user may not use it.
         """
         document = Document(bytes(chat.chat))
-        document.repair()
-        current_id = chat.current_message_id or document.opens_at
+        document.repair_links()
+        current_id = chat.current_message_id or document.opening_message_id
         branch = await self._branch(chat, document, current_id)
         model_id = model_id or next((one["model"] for one in reversed(branch) if one.get("model")), None)
-        model_id = model_id or next(iter(document.field("models") or []), None)
+        model_id = model_id or next(iter(document.get_field("models") or []), None)
         if not model_id:
             raise BadRequest("No model found for context compaction.")
         result = await self._compacted(chat.id, current_id, branch, model_id, ctx, user)
@@ -92,10 +92,10 @@ class Compactor:
         One that is too long by the `params` of its chat is compacted now; `tell` hears how far that is. Where no model
         can sum it up, it stays whole. `system` is what the model is told besides.
         """
-        if not self._context.enabled:
+        if not self._context.is_enabled:
             return messages, None
-        recent, previous = since_summary(messages)
-        if not fills(recent, [system, previous or ""], self._context.threshold(params)):
+        recent, previous = split_at_summary(messages)
+        if not exceeds_threshold(recent, [system, previous or ""], self._context.get_threshold(params)):
             return recent, previous
         place = _boundary(recent, self._retained())
         if place == 0:
@@ -122,14 +122,14 @@ class Compactor:
         return min(50, max(10, 40 if found is None else int(found)))
 
     async def _usage(self, chat_id: str) -> dict[str, Any] | None:
-        if not self._context.enabled:
+        if not self._context.is_enabled:
             return None
         text = "SELECT chat FROM chat WHERE id = :id"
         content = await self._db.fetch_value("compaction.document", text, id=chat_id)
-        return None if content is None else self._context.of(Document(content.encode()), None)
+        return None if content is None else self._context.measure(Document(content.encode()), None)
 
     async def _branch(self, chat: ChatPage, document: Document, current_id: str | None) -> list[Message]:
-        known = await message_store.of_chat(self._db, chat.id) or document.all_messages()
+        known = await message_store.load_messages(self._db, chat.id) or document.decode_messages()
         found: list[Message] = []
         seen: set[Any] = set()
         current: Any = current_id
@@ -148,11 +148,11 @@ class Compactor:
         ctx: RequestContext,
         user: User,
     ) -> Compacted:
-        if not self._context.enabled:
+        if not self._context.is_enabled:
             return Compacted(True, False, "disabled")
         if not current_id:
             return Compacted(True, False, "empty")
-        branch, previous = since_summary(branch)
+        branch, previous = split_at_summary(branch)
         dropped, kept = branch[:-1], branch[-1:]
         if not dropped or not kept:
             return Compacted(True, False, "too_short")

@@ -44,7 +44,7 @@ class KeptPictures:
                 item = {**item, "content": parts}
             made.append(item)
         if found and is_stored(chat_id):
-            await chat_file_store.keep(self._db, self._access, chat_id, message_id, found, user)
+            await chat_file_store.attach_files(self._db, self._access, chat_id, message_id, found, user)
         return made
 
     async def _part(self, part: Any, chat_id: str, message_id: str, user: User, found: list[str]) -> Any:

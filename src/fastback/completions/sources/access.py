@@ -15,7 +15,7 @@ from fastback.completions.tasks.templates import plain
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.messages import message_tree
 from fastback.features.files.access import FileAccess
-from fastback.features.folders.readable_entries import Readable
+from fastback.features.folders.readable_entries import ReadableEntries
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.kit.db import Database
 from fastback.settings import Settings
@@ -107,7 +107,7 @@ class Reader:
         grants: Grants,
         chats: ChatAccess,
         files: FileAccess,
-        folders: Readable,
+        folders: ReadableEntries,
         collections: CollectionAccess,
         settings: Settings,
     ) -> None:
@@ -147,7 +147,7 @@ class Reader:
             if folder is None or not isinstance(entries, list):
                 continue
             owner = await self._owner(folder.user_id)
-            own = await self._folders.of(entries, owner) if owner is not None else []
+            own = await self._folders.list_readable(entries, owner) if owner is not None else []
             delegated |= {(entry["type"], entry["id"]) for entry in own}
             found += own
         return readable(found), delegated
@@ -241,7 +241,7 @@ class Reader:
         return {row.id: row for row in rows if row.id not in foreign or row.id in granted}
 
     async def _chat(self, chat_id: str, user: User) -> _Chat | None:
-        if not await self._chats.may(chat_id, user) and not await self._grants.has_access(
+        if not await self._chats.is_allowed(chat_id, user) and not await self._grants.has_access(
             user.id, "shared_chat", chat_id
         ):
             return None
@@ -361,8 +361,8 @@ def _given_text(item: Item) -> Reading:
 def _conversation(chat: _Chat) -> str:
     """A chat from its first message to the one it is open at."""
     document = msgspec.json.decode(chat.chat)
-    messages = message_tree.messages_of(document)
-    current = message_tree.current_message_id(document)
+    messages = message_tree.get_messages(document)
+    current = message_tree.find_current_id(document)
     chain: list[dict[str, Any]] = []
     seen: set[str] = set()
     while isinstance(current, str) and current in messages and current not in seen:

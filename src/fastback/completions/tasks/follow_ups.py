@@ -100,5 +100,5 @@ class FollowUps:
         if wanted.get("tags_generation") and self._config.flag(TASK_TAGS_ENABLE):
             named = requests.tags_in(await self.ask("tags_generation", messages, model_id, ctx))
             if named:
-                await tag_store.set_all(self._db, chat_id, ctx.asker.id, named)
+                await tag_store.replace_chat_tags(self._db, chat_id, ctx.asker.id, named)
                 await emit("chat:tags", named)

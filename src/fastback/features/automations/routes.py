@@ -13,7 +13,7 @@ from fastback.config import Config
 from fastback.config.keys.features import AUTOMATIONS_ENABLE
 from fastback.kit.db import Database
 from fastback.kit.http import Forbidden, Router
-from fastback.records.listing import json_spellings, like_exactly
+from fastback.records.listing import escape_like, list_json_spellings
 
 router = Router("/api/v1/automations")
 
@@ -51,9 +51,9 @@ _LAST_RUNS = """SELECT r.id, r.automation_id, r.chat_id, r.status, r.error, r.cr
 def _found(query: str) -> tuple[str, dict[str, str]]:
     """The condition for a searched text, in the name or the stored JSON, and its parameters."""
     conditions, params = ["lower(name) LIKE lower(:query)"], {"query": f"%{query}%"}
-    for place, spelling in enumerate(json_spellings(query)):
+    for place, spelling in enumerate(list_json_spellings(query)):
         conditions.append(f"lower(CAST(data AS TEXT)) LIKE lower(:data_{place}) ESCAPE '\\'")
-        params[f"data_{place}"] = f"%{like_exactly(spelling)}%"
+        params[f"data_{place}"] = f"%{escape_like(spelling)}%"
     return f"({' OR '.join(conditions)})", params
 
 

@@ -17,7 +17,7 @@ from fastback.config.key import require_key
 from fastback.config.keys.features import CALENDAR_ENABLE
 from fastback.kit.db import Database
 from fastback.kit.http import Forbidden, Router
-from fastback.records.listing import Catalog
+from fastback.records.listing import RecordCatalog
 
 router = Router("/api/v1/calendars")
 
@@ -75,11 +75,11 @@ async def _first(db: Database, user_id: str) -> _Calendar:
 
 @router.get("/")
 async def mine(
-    user: VerifiedUser, catalog: Catalog, db: Database, config: Config, permissions: Permissions
+    user: VerifiedUser, catalog: RecordCatalog, db: Database, config: Config, permissions: Permissions
 ) -> list[dict[str, Any]]:
     if not await _allowed(user, "calendar", config, permissions):
         raise Forbidden(messages.UNAUTHORIZED)
-    rows, _ = await catalog.rows(
+    rows, _ = await catalog.list_rows(
         _Calendar,
         user,
         resource="calendar",
@@ -90,7 +90,7 @@ async def mine(
     )
     if not rows:
         rows = [await _first(db, user.id)]
-    found = await catalog.shown([_shown(row) for row in rows], user, "calendar", owner=False)
+    found = await catalog.add_details([_shown(row) for row in rows], user, "calendar", owner=False)
     if await _allowed(user, "automations", config, permissions):
         now = time.time_ns()
         tasks = _Calendar(SCHEDULED, user.id, "Scheduled Tasks", "#8b5cf6", False, _NULL, _NULL, now, now)

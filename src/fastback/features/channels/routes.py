@@ -15,7 +15,7 @@ from fastback.config import Config
 from fastback.config.keys.features import CHANNELS_ENABLE
 from fastback.kit.db import Database
 from fastback.kit.http import Forbidden, Router, Unauthorized
-from fastback.records.listing import Catalog
+from fastback.records.listing import RecordCatalog
 
 router = Router("/api/v1/channels")
 
@@ -78,27 +78,27 @@ _MEMBERS = """SELECT m.channel_id, u.status_emoji, u.status_message, u.status_ex
     WHERE m.channel_id = ANY(:ids) ORDER BY u.created_at, u.id"""
 
 
-async def _check(user: User, catalog: Catalog, config: Config) -> None:
+async def _check(user: User, catalog: RecordCatalog, config: Config) -> None:
     if not config.flag(CHANNELS_ENABLE):
         raise Forbidden(messages.feature_disabled("Channels"))
     if not user.is_admin and not await catalog.permissions.has(user.id, "features.channels"):
         raise Unauthorized(messages.UNAUTHORIZED)
 
 
-async def _with_grants(rows: list[_Channel], catalog: Catalog) -> list[dict[str, Any]]:
+async def _with_grants(rows: list[_Channel], catalog: RecordCatalog) -> list[dict[str, Any]]:
     shown = []
     for row in rows:
         fields = {name: getattr(row, name) for name in _Channel.__struct_fields__}
         late = {name: fields.pop(name) for name in _LATE}
         shown.append({**fields, "access_grants": [], **late})
-    return await catalog.shown(shown, None, "channel", owner=False)
+    return await catalog.add_details(shown, None, "channel", owner=False)
 
 
 #: The fields that stand behind the grants.
 _LATE = _Channel.__struct_fields__[_Channel.__struct_fields__.index("created_at") :]
 
 
-async def _member_of(db: Database, user_id: str, catalog: Catalog) -> list[_Mine]:
+async def _member_of(db: Database, user_id: str, catalog: RecordCatalog) -> list[_Mine]:
     return await db.fetch_all(
         _Mine,
         "channels.mine",
@@ -110,7 +110,7 @@ async def _member_of(db: Database, user_id: str, catalog: Catalog) -> list[_Mine
 
 
 @router.get("/")
-async def mine(user: VerifiedUser, db: Database, config: Config, catalog: Catalog) -> list[dict[str, Any]]:
+async def mine(user: VerifiedUser, db: Database, config: Config, catalog: RecordCatalog) -> list[dict[str, Any]]:
     await _check(user, catalog, config)
     rows = await _member_of(db, user.id, catalog)
     direct = [row.id for row in rows if row.type == "dm"]
@@ -141,7 +141,7 @@ def _person(member: _Member, since: float) -> dict[str, Any]:
 
 
 @router.get("/list")
-async def page(user: VerifiedUser, db: Database, config: Config, catalog: Catalog) -> list[dict[str, Any]]:
+async def page(user: VerifiedUser, db: Database, config: Config, catalog: RecordCatalog) -> list[dict[str, Any]]:
     await _check(user, catalog, config)
     if not user.is_admin:
         return await _with_grants(list(await _member_of(db, user.id, catalog)), catalog)

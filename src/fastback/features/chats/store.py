@@ -45,7 +45,7 @@ class ChatPage(msgspec.Struct):
 
 
 #: The columns of `ChatPage`.
-PAGE = """id, user_id, title, chat, updated_at, created_at, share_id, archived, pinned, meta,
+CHAT_COLUMNS = """id, user_id, title, chat, updated_at, created_at, share_id, archived, pinned, meta,
     COALESCE(variables, '{}'), folder_id, tasks, summary, current_message_id"""
 
 _TITLE = "id, title, updated_at, created_at, last_read_at"
@@ -62,7 +62,7 @@ _UNREAD_FIRST = """CASE WHEN updated_at > COALESCE(last_read_at, 0) AND NOT EXIS
     THEN 1 ELSE 0 END DESC, updated_at DESC, id"""
 
 
-def _page_order(sort_by: str, direction: str) -> str:
+def _build_page_order(sort_by: str, direction: str) -> str:
     """The order of the sidebar: by title, by what is unread, or by the last change whatever else is named."""
     if sort_by == "unread_updated_at":
         return _UNREAD_FIRST
@@ -73,14 +73,14 @@ def _page_order(sort_by: str, direction: str) -> str:
 _COLUMNS = frozenset({"id", "title", "created_at", "updated_at", "last_read_at", "folder_id", "share_id", "pinned"})
 
 
-def _column_order(column: str | None, direction: str | None) -> str:
+def _build_column_order(column: str | None, direction: str | None) -> str:
     """The order of the tables of chats: by any column, where a direction is named too."""
     if column in _COLUMNS and direction:
         return f"{column} {'ASC' if direction.lower() == 'asc' else 'DESC'}, id"
     return "updated_at DESC, id"
 
 
-async def page_of(
+async def list_chats(
     db: Database,
     user_id: str,
     *,
@@ -105,13 +105,13 @@ async def page_of(
         ChatTitle,
         "chats.page",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {' AND '.join(where)} "
-        f"ORDER BY {_page_order(sort_by, direction)} {limit}",
+        f"ORDER BY {_build_page_order(sort_by, direction)} {limit}",
         user_id=user_id,
         **bounds,
     )
 
 
-async def pinned_of(db: Executor, user_id: str) -> list[ChatTitle]:
+async def list_pinned_chats(db: Executor, user_id: str) -> list[ChatTitle]:
     # The plus keeps SQLite from walking through all chats in their order: few of them are pinned.
     return await db.fetch_all(
         ChatTitle,
@@ -125,11 +125,11 @@ async def pinned_of(db: Executor, user_id: str) -> list[ChatTitle]:
 _TITLE_HAS = "(CAST(:query AS TEXT) IS NULL OR lower(title) LIKE :query)"
 
 
-def _like(query: str | None) -> str | None:
+def _build_pattern(query: str | None) -> str | None:
     return f"%{query.lower()}%" if query else None
 
 
-async def archived_of(
+async def list_archived_chats(
     db: Database, user_id: str, *, query: str | None, sort_by: str | None, direction: str | None, page: int | None
 ) -> list[ChatTitle]:
     """Titles of archived chats, 60 a page; when they were read is not told."""
@@ -138,14 +138,14 @@ async def archived_of(
         "chats.archived",
         "SELECT id, title, updated_at, created_at, CAST(NULL AS BIGINT) FROM chat "
         f"WHERE user_id = :user_id AND archived = TRUE AND {VISIBLE[db.dialect]} AND {_TITLE_HAS} "
-        f"ORDER BY {_column_order(sort_by, direction)} LIMIT 60 OFFSET :skip",
+        f"ORDER BY {_build_column_order(sort_by, direction)} LIMIT 60 OFFSET :skip",
         user_id=user_id,
-        query=_like(query),
+        query=_build_pattern(query),
         skip=(max(page or 1, 1) - 1) * 60,
     )
 
 
-async def of_user(
+async def list_user_chats(
     db: Database, user_id: str, *, query: str | None, sort_by: str | None, direction: str | None, page: int | None
 ) -> list[ChatTitle]:
     """Titles of all chats of a user, archived ones too, 60 a page."""
@@ -153,19 +153,19 @@ async def of_user(
         ChatTitle,
         "chats.of_user",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {VISIBLE[db.dialect]} AND {_TITLE_HAS} "
-        f"ORDER BY {_column_order(sort_by, direction)} LIMIT 60 OFFSET :skip",
+        f"ORDER BY {_build_column_order(sort_by, direction)} LIMIT 60 OFFSET :skip",
         user_id=user_id,
-        query=_like(query),
+        query=_build_pattern(query),
         skip=(max(page or 1, 1) - 1) * 60,
     )
 
 
-async def archived_count(db: Database, user_id: str) -> int:
+async def count_archived_chats(db: Database, user_id: str) -> int:
     text = f"SELECT count(*) FROM chat WHERE user_id = :user_id AND archived = TRUE AND {VISIBLE[db.dialect]}"
     return (await db.fetch_all_in_thread(int, "chats.archived_count", text, user_id=user_id))[0]
 
 
-async def in_folders(db: Database, user_id: str, folder_ids: list[str]) -> list[str]:
+async def list_ids_in_folders(db: Database, user_id: str, folder_ids: list[str]) -> list[str]:
     """Ids of a user's chats in these folders, newest first."""
     return await db.fetch_all_in_thread(
         str,
@@ -177,7 +177,7 @@ async def in_folders(db: Database, user_id: str, folder_ids: list[str]) -> list[
     )
 
 
-async def folder_page(
+async def list_folder_chats(
     db: Executor, user_id: str, folder_id: str, *, page: int, sort_by: str, direction: str, size: int = 10
 ) -> list[ChatTitle]:
     return await db.fetch_all(
@@ -185,7 +185,7 @@ async def folder_page(
         "chats.folder_page",
         f"SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND folder_id = :folder_id AND archived = FALSE "
         f"AND (pinned = FALSE OR pinned IS NULL) AND {VISIBLE[db.dialect]} "
-        f"ORDER BY {_page_order(sort_by, direction)} LIMIT :size OFFSET :skip",
+        f"ORDER BY {_build_page_order(sort_by, direction)} LIMIT :size OFFSET :skip",
         user_id=user_id,
         folder_id=folder_id,
         size=size,
@@ -197,7 +197,7 @@ async def folder_page(
 NO_LIMIT = 2**62
 
 
-async def with_tag(db: Database, user_id: str, tag: str, *, skip: int, limit: int) -> list[ChatTitle]:
+async def list_tagged_chats(db: Database, user_id: str, tag: str, *, skip: int, limit: int) -> list[ChatTitle]:
     condition = {
         "sqlite": "EXISTS (SELECT 1 FROM json_each(meta, '$.tags') t WHERE t.value = :tag)",
         "postgres": "json_typeof(meta -> 'tags') = 'array' AND EXISTS "
@@ -215,17 +215,19 @@ async def with_tag(db: Database, user_id: str, tag: str, *, skip: int, limit: in
     )
 
 
-async def get(db: Executor, chat_id: str) -> ChatPage | None:
-    return await db.fetch_first(ChatPage, "chats.get", f"SELECT {PAGE} FROM chat WHERE id = :id", id=chat_id)
+async def find_chat(db: Executor, chat_id: str) -> ChatPage | None:
+    return await db.fetch_first(ChatPage, "chats.get", f"SELECT {CHAT_COLUMNS} FROM chat WHERE id = :id", id=chat_id)
 
 
-async def locked(tx: Executor, chat_id: str) -> ChatPage | None:
+async def lock_chat(tx: Executor, chat_id: str) -> ChatPage | None:
     """A chat that nobody else changes until the transaction ends."""
     lock = " FOR UPDATE" if tx.dialect == "postgres" else ""
-    return await tx.fetch_first(ChatPage, "chats.locked", f"SELECT {PAGE} FROM chat WHERE id = :id{lock}", id=chat_id)
+    return await tx.fetch_first(
+        ChatPage, "chats.locked", f"SELECT {CHAT_COLUMNS} FROM chat WHERE id = :id{lock}", id=chat_id
+    )
 
 
-class Head(msgspec.Struct):
+class ChatHead(msgspec.Struct):
     """Whose a chat is, and what belongs to it besides its document."""
 
     id: str
@@ -235,17 +237,17 @@ class Head(msgspec.Struct):
     meta: msgspec.Raw
 
 
-async def head(db: Executor, chat_id: str) -> Head | None:
+async def find_head(db: Executor, chat_id: str) -> ChatHead | None:
     text = "SELECT id, user_id, share_id, folder_id, meta FROM chat WHERE id = :id"
-    return await db.fetch_first(Head, "chats.head", text, id=chat_id)
+    return await db.fetch_first(ChatHead, "chats.head", text, id=chat_id)
 
 
-async def owned(db: Executor, chat_id: str, user_id: str) -> ChatPage | None:
-    text = f"SELECT {PAGE} FROM chat WHERE id = :id AND user_id = :user_id"
+async def find_owned_chat(db: Executor, chat_id: str, user_id: str) -> ChatPage | None:
+    text = f"SELECT {CHAT_COLUMNS} FROM chat WHERE id = :id AND user_id = :user_id"
     return await db.fetch_first(ChatPage, "chats.owned", text, id=chat_id, user_id=user_id)
 
 
-async def every_id(db: Database, user_id: str | None, *, archived: bool | None = None) -> list[str]:
+async def list_visible_ids(db: Database, user_id: str | None, *, archived: bool | None = None) -> list[str]:
     """Ids of a user's chats, or of everybody's, newest first."""
     where = ["(CAST(:user_id AS TEXT) IS NULL OR user_id = :user_id)", VISIBLE[db.dialect]]
     if archived is not None:
@@ -254,10 +256,10 @@ async def every_id(db: Database, user_id: str | None, *, archived: bool | None =
     return await db.fetch_all_in_thread(str, "chats.every_id", text, user_id=user_id)
 
 
-async def whole(db: Database, ids: list[str]) -> list[ChatPage]:
+async def load_chats(db: Database, ids: list[str]) -> list[ChatPage]:
     """These chats, in no order."""
     return await db.fetch_all_in_thread(
-        ChatPage, "chats.whole", f"SELECT {PAGE} FROM chat WHERE id = ANY(:ids)", ids=ids
+        ChatPage, "chats.whole", f"SELECT {CHAT_COLUMNS} FROM chat WHERE id = ANY(:ids)", ids=ids
     )
 
 
@@ -288,18 +290,18 @@ async def toggle_archived(db: Executor, chat_id: str) -> None:
     )
 
 
-async def archive_all(db: Database, user_id: str) -> None:
+async def archive_all_chats(db: Database, user_id: str) -> None:
     """Put all chats of a user away, out of their folders."""
     text = "UPDATE chat SET archived = TRUE, folder_id = NULL WHERE user_id = :user_id"
     await db.execute_in_thread("chats.archive_all", text, user_id=user_id)
 
 
-async def unarchive_all(db: Database, user_id: str) -> None:
+async def unarchive_all_chats(db: Database, user_id: str) -> None:
     text = "UPDATE chat SET archived = FALSE WHERE user_id = :user_id"
     await db.execute_in_thread("chats.unarchive_all", text, user_id=user_id)
 
 
-async def move(db: Executor, chat_id: str, folder_id: str | None, *, own: bool) -> None:
+async def move_chat(db: Executor, chat_id: str, folder_id: str | None, *, own: bool) -> None:
     """Put a chat into a folder, which brings it back from the archive, or out of any; `own`: its owner does it."""
     await db.execute(
         "chats.move",
@@ -335,7 +337,7 @@ async def mark_all_read(db: Database, user_id: str) -> int:
 _BELONGING = ("chat_message", "chat_file", "shared_chat")
 
 
-async def delete(db: Database, chat_ids: list[str]) -> None:
+async def delete_chats(db: Database, chat_ids: list[str]) -> None:
     """Remove chats with everything that belongs to them."""
     async with db.transaction(long=len(chat_ids) > 1) as tx:
         text = "UPDATE automation_run SET chat_id = NULL WHERE chat_id = ANY(:ids)"
@@ -350,5 +352,5 @@ async def delete(db: Database, chat_ids: list[str]) -> None:
         await tx.execute("chats.delete", "DELETE FROM chat WHERE id = ANY(:ids)", ids=chat_ids)
 
 
-async def ids_of(db: Executor, user_id: str) -> list[str]:
+async def list_all_ids(db: Executor, user_id: str) -> list[str]:
     return await db.fetch_all(str, "chats.ids_of", "SELECT id FROM chat WHERE user_id = :user_id", user_id=user_id)

@@ -43,10 +43,10 @@ class TurnEvent(msgspec.Struct, frozen=True):
 class ChatWatchers:
     """Asks who is there; `realtime` replaces the answers with the truth."""
 
-    def others(self, chat_id: str, session_id: str | None) -> bool:
+    def has_others(self, chat_id: str, session_id: str | None) -> bool:
         """Whether anybody besides the asker has a chat open."""
         return False
 
-    def user_of(self, session_id: str) -> str | None:
+    def find_user_id(self, session_id: str) -> str | None:
         """The user behind a socket."""
         return None

@@ -7,7 +7,7 @@ import msgspec
 from fastback.kit.db import Database, Executor
 
 
-class InFolder(msgspec.Struct):
+class SharedFolderChat(msgspec.Struct):
     """A chat in a shared folder."""
 
     id: str
@@ -31,16 +31,16 @@ _LISTED = {
 }
 
 
-async def page(
+async def list_chats(
     db: Executor, folder_id: str, user_id: str, *, skip: int, limit: int, sort_by: str, direction: str
-) -> list[InFolder]:
+) -> list[SharedFolderChat]:
     """The reader's unread chats first, then the last changed, unless another order is asked for."""
     column = "c.title" if sort_by == "title" else "c.updated_at"
     order = f"{column} {'ASC' if direction == 'asc' else 'DESC'}, c.id"
     if sort_by == "unread_updated_at":
         order = _UNREAD
     return await db.fetch_all(
-        InFolder,
+        SharedFolderChat,
         "folders.chats_in",
         f"""SELECT c.id, c.title, c.user_id, c.updated_at, c.created_at, c.last_read_at FROM chat c
             WHERE {_LISTED[db.dialect]} AND CAST(:user_id AS TEXT) IS NOT NULL
@@ -52,7 +52,7 @@ async def page(
     )
 
 
-async def count(db: Executor, folder_id: str) -> int:
+async def count_chats(db: Executor, folder_id: str) -> int:
     text = f"SELECT count(*) FROM chat c WHERE {_LISTED[db.dialect]}"
     return int(await db.fetch_value("folders.count_in", text, folder_id=folder_id) or 0)
 
@@ -100,7 +100,7 @@ _AUTHORS = {
 }
 
 
-async def authors(db: Database, chat_ids: list[str]) -> dict[str, list[str]]:
+async def load_author_ids(db: Database, chat_ids: list[str]) -> dict[str, list[str]]:
     """Who asked in each of the chats."""
     found: dict[str, list[str]] = {one: [] for one in chat_ids}
     if chat_ids:

@@ -15,7 +15,7 @@ Entry = dict[str, Any]
 _OWN = "SELECT {id} FROM {table} t WHERE t.id = ANY(:ids) AND (t.user_id = :user_id OR {granted})"
 
 
-class Readable:
+class ReadableEntries:
     """Answers which entries of a folder's `data.files` somebody may read."""
 
     def __init__(self, db: Database, permissions: Permissions, files: FileAccess) -> None:
@@ -23,13 +23,13 @@ class Readable:
         self._permissions = permissions
         self._files = files
 
-    async def all(self, entries: Any, user: User) -> bool:
+    async def can_read_all(self, entries: Any, user: User) -> bool:
         """Whether a user may read every entry; None stands for no entries, anything but a list is refused."""
         if entries is None:
             return True
-        return isinstance(entries, list) and len(await self.of(entries, user)) == len(entries)
+        return isinstance(entries, list) and len(await self.list_readable(entries, user)) == len(entries)
 
-    async def of(self, entries: list[Any], user: User) -> list[Entry]:
+    async def list_readable(self, entries: list[Any], user: User) -> list[Entry]:
         """The entries a user may read. Those without a known type and an id are dropped: nobody can say."""
         known = [one for one in entries if _is_entry(one)]
         if user.is_admin or not known:

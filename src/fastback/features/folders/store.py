@@ -43,18 +43,18 @@ _DOWN = """
     )"""
 
 
-async def of_user(db: Executor, user_id: str) -> list[Folder]:
+async def list_folders(db: Executor, user_id: str) -> list[Folder]:
     """The folders of an owner, in the order in which they were made; times are seconds, so SQLite tells by its rows."""
     order = {"sqlite": "f.rowid", "postgres": "f.created_at, f.id"}[db.dialect]
     text = f"SELECT {COLUMNS} FROM folder f WHERE f.user_id = :user_id ORDER BY {order}"
     return await db.fetch_all(Folder, "folders.of_user", text, user_id=user_id)
 
 
-async def get(db: Executor, folder_id: str) -> Folder | None:
+async def find_folder(db: Executor, folder_id: str) -> Folder | None:
     return await db.fetch_first(Folder, "folders.get", f"SELECT {COLUMNS} FROM folder f WHERE f.id = :id", id=folder_id)
 
 
-async def name_taken(
+async def is_name_taken(
     db: Executor, user_id: str, parent_id: str | None, name: str, *, besides: str | None = None
 ) -> bool:
     """Whether a sister has this name, capitals aside."""
@@ -67,7 +67,9 @@ async def name_taken(
     return bool(found)
 
 
-async def insert(db: Executor, user_id: str, *, name: str, parent_id: str | None, meta: Any, data: Any) -> Folder:
+async def insert_folder(
+    db: Executor, user_id: str, *, name: str, parent_id: str | None, meta: Any, data: Any
+) -> Folder:
     folder_id, now = str(uuid.uuid4()), int(time.time())
     await db.execute(
         "folders.insert",
@@ -81,12 +83,14 @@ async def insert(db: Executor, user_id: str, *, name: str, parent_id: str | None
         data=None if data is None else msgspec.json.encode(data).decode(),
         now=now,
     )
-    found = await get(db, folder_id)
+    found = await find_folder(db, folder_id)
     assert found is not None
     return found
 
 
-async def update(db: Executor, folder: Folder, *, name: str | None = None, meta: Any = None, data: Any = None) -> None:
+async def update_folder(
+    db: Executor, folder: Folder, *, name: str | None = None, meta: Any = None, data: Any = None
+) -> None:
     """Rename a folder and lay new fields over its meta and data."""
     values = {
         column: msgspec.json.encode({**(msgspec.json.decode(known) or {}), **new}).decode() if new is not None else None
@@ -114,35 +118,35 @@ async def set_expanded(db: Executor, folder_id: str, expanded: bool) -> None:
     await db.execute("folders.set_expanded", text, id=folder_id, now=int(time.time()))
 
 
-async def subtree(db: Executor, folder_id: str, user_id: str) -> list[str]:
+async def list_subtree_ids(db: Executor, folder_id: str, user_id: str) -> list[str]:
     text = f"{_DOWN} SELECT id FROM down"
     return await db.fetch_all(str, "folders.subtree", text, id=folder_id, user_id=user_id)
 
 
-async def unparent(db: Executor, folder_ids: list[str]) -> None:
+async def clear_parents(db: Executor, folder_ids: list[str]) -> None:
     """Put folders whose parent is gone, or who lie in a circle, back to the top."""
     text = "UPDATE folder SET parent_id = NULL, updated_at = :now WHERE id = ANY(:ids)"
     await db.execute("folders.unparent", text, ids=folder_ids, now=int(time.time()))
 
 
-async def of_users(db: Executor, user_ids: list[str]) -> list[Folder]:
+async def list_folders_of_users(db: Executor, user_ids: list[str]) -> list[Folder]:
     """The folders of several owners, last changed first."""
     text = f"SELECT {COLUMNS} FROM folder f WHERE f.user_id = ANY(:ids) ORDER BY f.updated_at DESC, f.id"
     return await db.fetch_all(Folder, "folders.of_users", text, ids=user_ids)
 
 
-async def owners(db: Executor, folder_ids: list[str]) -> list[str]:
+async def list_owner_ids(db: Executor, folder_ids: list[str]) -> list[str]:
     text = "SELECT DISTINCT user_id FROM folder WHERE id = ANY(:ids)"
     return await db.fetch_all(str, "folders.owners", text, ids=folder_ids)
 
 
-async def with_chats(db: Executor, folder_ids: list[str], user_id: str) -> list[str]:
+async def list_chat_ids(db: Executor, folder_ids: list[str], user_id: str) -> list[str]:
     """The chats of a user that lie in these folders."""
     text = "SELECT id FROM chat WHERE folder_id = ANY(:ids) AND user_id = :user_id"
     return await db.fetch_all(str, "folders.chats", text, ids=folder_ids, user_id=user_id)
 
 
-async def delete(db: Database, folder_ids: list[str]) -> None:
+async def delete_folders(db: Database, folder_ids: list[str]) -> None:
     """Remove folders; chats that still lie in them come out."""
     async with db.transaction() as tx:
         await tx.execute(
@@ -159,7 +163,7 @@ async def delete(db: Database, folder_ids: list[str]) -> None:
         await tx.execute("folders.delete", "DELETE FROM folder WHERE id = ANY(:ids)", ids=folder_ids)
 
 
-async def mark_read(db: Executor, user_id: str, folder_ids: list[str]) -> int:
+async def mark_chats_read(db: Executor, user_id: str, folder_ids: list[str]) -> int:
     """Mark a user's chats in these folders as read up to their last change; how many there are."""
     return await db.execute(
         "folders.mark_read",
@@ -170,15 +174,15 @@ async def mark_read(db: Executor, user_id: str, folder_ids: list[str]) -> int:
     )
 
 
-class Shared(msgspec.Struct):
+class FolderGrant(msgspec.Struct):
     resource_id: str
     permission: str
 
 
-async def granted_to(db: Executor, user_id: str, group_ids: list[str]) -> dict[str, str]:
+async def load_granted_permissions(db: Executor, user_id: str, group_ids: list[str]) -> dict[str, str]:
     """Folders granted to a user, and their own that are granted to others, with the stronger permission."""
     rows = await db.fetch_all(
-        Shared,
+        FolderGrant,
         "folders.granted",
         """SELECT ag.resource_id, ag.permission FROM access_grant ag WHERE ag.resource_type = 'folder'
            AND ((ag.principal_type = 'user' AND ag.principal_id IN (:user_id, '*'))

@@ -8,9 +8,9 @@ import msgspec
 
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
-from fastback.features.notes.service import Notes
+from fastback.features.notes.service import NoteService
 from fastback.kit.http import Router
-from fastback.records.listing import Catalog, listing
+from fastback.records.listing import RecordCatalog, build_listing
 
 router = Router("/api/v1/notes")
 
@@ -19,7 +19,7 @@ PAGE = 60
 BEGINNING = 1000
 
 
-class _Note(msgspec.Struct):
+class _NoteRow(msgspec.Struct):
     id: str
     user_id: str
     title: str
@@ -41,15 +41,17 @@ _PINS = "LEFT JOIN pinned_note p ON p.note_id = t.id AND p.user_id = :me"
 _ORDERS = {"name": "t.title", "created_at": "t.created_at", "updated_at": "t.updated_at"}
 
 
-def _data(row: _Note) -> dict[str, Any]:
+def _build_data(row: _NoteRow) -> dict[str, Any]:
     return {} if row.beginning is None else {"content": {"md": row.beginning}}
 
 
-async def _sidebar(user: User, catalog: Catalog, notes: Notes, **bounds: Any) -> list[dict[str, Any]]:
+async def _list_sidebar_notes(
+    user: User, catalog: RecordCatalog, notes: NoteService, **bounds: Any
+) -> list[dict[str, Any]]:
     """Notes that are a user's own or granted to them, as the sidebar shows them; those of deleted owners left out."""
-    await notes.check(user)
-    rows, _ = await catalog.rows(
-        _Note,
+    await notes.require_feature(user)
+    rows, _ = await catalog.list_rows(
+        _NoteRow,
         user,
         resource="note",
         columns=_COLUMNS,
@@ -64,38 +66,42 @@ async def _sidebar(user: User, catalog: Catalog, notes: Notes, **bounds: Any) ->
             "id": row.id,
             "user_id": row.user_id,
             "title": row.title,
-            "data": _data(row),
+            "data": _build_data(row),
             "is_pinned": row.is_pinned,
             "updated_at": row.updated_at,
             "created_at": row.created_at,
         }
         for row in rows
     ]
-    found = await catalog.shown(shown, user, "note")
+    found = await catalog.add_details(shown, user, "note")
     for one in found:
         del one["user_id"]
     return [one for one in found if one["user"] is not None]
 
 
-def _bounds(page: int | None) -> tuple[int, int] | None:
+def _page_bounds(page: int | None) -> tuple[int, int] | None:
     return None if page is None else (PAGE, max(page - 1, 0) * PAGE)
 
 
 @router.get("/")
-async def mine(user: VerifiedUser, catalog: Catalog, notes: Notes, page: int | None = None) -> list[dict[str, Any]]:
-    return await _sidebar(user, catalog, notes, page=_bounds(page))
+async def list_notes(
+    user: VerifiedUser, catalog: RecordCatalog, notes: NoteService, page: int | None = None
+) -> list[dict[str, Any]]:
+    return await _list_sidebar_notes(user, catalog, notes, page=_page_bounds(page))
 
 
 @router.get("/pinned")
-async def pinned(user: VerifiedUser, catalog: Catalog, notes: Notes) -> list[dict[str, Any]]:
-    return await _sidebar(user, catalog, notes, where="p.note_id IS NOT NULL", order="p.created_at DESC, t.id")
+async def list_pinned_notes(user: VerifiedUser, catalog: RecordCatalog, notes: NoteService) -> list[dict[str, Any]]:
+    return await _list_sidebar_notes(
+        user, catalog, notes, where="p.note_id IS NOT NULL", order="p.created_at DESC, t.id"
+    )
 
 
 @router.get("/search")
-async def search(
+async def search_notes(
     user: VerifiedUser,
-    catalog: Catalog,
-    notes: Notes,
+    catalog: RecordCatalog,
+    notes: NoteService,
     query: str | None = None,
     view_option: str | None = None,
     permission: str | None = None,
@@ -103,17 +109,17 @@ async def search(
     direction: str | None = None,
     page: int | None = 1,
 ) -> dict[str, Any]:
-    await notes.check(user)
-    listed = listing(user, [], view_option=view_option, order_by=order_by, direction=direction, orders=_ORDERS)
+    await notes.require_feature(user)
+    listed = build_listing(user, [], view_option=view_option, order_by=order_by, direction=direction, orders=_ORDERS)
     # Each word must stand in the title or the text; hyphens and spaces do not count: "todo" finds "to-do".
-    for place, word in enumerate(_words(query)):
+    for place, word in enumerate(_split_words(query)):
         columns = ("t.title", "t.data -> 'content' ->> 'md'")
         found = [f"lower(replace(replace({one}, '-', ''), ' ', '')) LIKE lower(:word_{place})" for one in columns]
         listed.where += f" AND ({' OR '.join(found)})"
         listed.params[f"word_{place}"] = f"%{word}%"
     listed.params["me"] = user.id
-    rows, total = await catalog.rows(
-        _Note,
+    rows, total = await catalog.list_rows(
+        _NoteRow,
         user,
         resource="note",
         columns=_COLUMNS,
@@ -121,7 +127,7 @@ async def search(
         joined=_PINS,
         where=listed.where,
         order=listed.order,
-        page=_bounds(page),
+        page=_page_bounds(page),
         permission=permission or "write",
         **listed.params,
     )
@@ -130,7 +136,7 @@ async def search(
             "id": row.id,
             "user_id": row.user_id,
             "title": row.title,
-            "data": _data(row),
+            "data": _build_data(row),
             "meta": row.meta,
             "is_pinned": row.is_pinned,
             "access_grants": [],
@@ -139,10 +145,10 @@ async def search(
         }
         for row in rows
     ]
-    return {"items": await catalog.shown(shown, user, "note"), "total": total}
+    return {"items": await catalog.add_details(shown, user, "note"), "total": total}
 
 
-def _words(query: str | None) -> list[str]:
+def _split_words(query: str | None) -> list[str]:
     """The words of a query without hyphens; of an overlong one the first 32."""
     words = [word.replace("-", "") for word in (query or "").split()]
     return [word for word in words if word][:32]

@@ -29,17 +29,17 @@ class AccessForm(msgspec.Struct):
     access_grants: list[dict[str, Any]]
 
 
-def clean(data: Any) -> dict[str, Any] | None:
+def normalize_data(data: Any) -> dict[str, Any] | None:
     """A note's data with a text where its text stands, whatever was put there; others read it as Markdown."""
     if data is None or isinstance(data, dict):
         content = data.get("content") if data else None
         if not isinstance(content, dict) or isinstance(content.get("md", ""), str):
             return data
-        return {**(data or {}), "content": {**content, "md": _text(content["md"])}}
+        return {**(data or {}), "content": {**content, "md": _render_text(content["md"])}}
     return {"content": {"md": str(data)}}
 
 
-def _text(value: Any) -> str:
+def _render_text(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return f"```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```"
     return "" if value is None else str(value)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from fastback.access.grants import Grant
-from fastback.features.notes.schemas import clean
+from fastback.features.notes.schemas import normalize_data
 from fastback.kit.db import Executor
 
 
@@ -23,14 +23,14 @@ class Note(msgspec.Struct):
     updated_at: int
 
 
-class Head(msgspec.Struct):
+class NoteHead(msgspec.Struct):
     """Whose a note is."""
 
     id: str
     user_id: str
 
 
-class _Row(msgspec.Struct):
+class _NoteRow(msgspec.Struct):
     id: str
     user_id: str
     title: str | None
@@ -43,7 +43,7 @@ class _Row(msgspec.Struct):
 COLUMNS = "n.id, n.user_id, n.title, n.data, n.meta, n.created_at, n.updated_at"
 
 
-def answer(note: Note, grants: list[Grant], *, pinned: bool) -> dict[str, Any]:
+def build_answer(note: Note, grants: list[Grant], *, pinned: bool) -> dict[str, Any]:
     """A note as answers show it."""
     return {
         "id": note.id,
@@ -58,22 +58,24 @@ def answer(note: Note, grants: list[Grant], *, pinned: bool) -> dict[str, Any]:
     }
 
 
-async def get(db: Executor, note_id: str, *, lock: bool = False) -> Note | None:
+async def find_note(db: Executor, note_id: str, *, lock: bool = False) -> Note | None:
     """A note, its data put in order; with `lock` nobody else changes it until the transaction ends."""
     locked = " FOR UPDATE" if lock and db.dialect == "postgres" else ""
-    row = await db.fetch_first(_Row, "notes.get", f"SELECT {COLUMNS} FROM note n WHERE n.id = :id{locked}", id=note_id)
+    row = await db.fetch_first(
+        _NoteRow, "notes.get", f"SELECT {COLUMNS} FROM note n WHERE n.id = :id{locked}", id=note_id
+    )
     if row is None:
         return None
-    data = clean(msgspec.json.decode(row.data)) or {}
+    data = normalize_data(msgspec.json.decode(row.data)) or {}
     return Note(row.id, row.user_id, row.title or "", data, row.meta, row.created_at, row.updated_at)
 
 
-async def head(db: Executor, note_id: str) -> Head | None:
+async def find_head(db: Executor, note_id: str) -> NoteHead | None:
     """Whose a note is, without its text, which may be long."""
-    return await db.fetch_first(Head, "notes.head", "SELECT id, user_id FROM note WHERE id = :id", id=note_id)
+    return await db.fetch_first(NoteHead, "notes.head", "SELECT id, user_id FROM note WHERE id = :id", id=note_id)
 
 
-async def insert(tx: Executor, user_id: str, title: str, data: Any, meta: dict[str, Any] | None) -> Note:
+async def insert_note(tx: Executor, user_id: str, title: str, data: Any, meta: dict[str, Any] | None) -> Note:
     now = time.time_ns()
     note = Note(str(uuid.uuid4()), user_id, title, data, meta, now, now)
     await tx.execute(
@@ -83,31 +85,31 @@ async def insert(tx: Executor, user_id: str, title: str, data: Any, meta: dict[s
         id=note.id,
         user_id=user_id,
         title=title,
-        data=_json(data),
-        meta=_json(meta),
+        data=_encode_json(data),
+        meta=_encode_json(meta),
         now=now,
     )
     return note
 
 
-async def update(tx: Executor, note: Note) -> None:
+async def update_note(tx: Executor, note: Note) -> None:
     """Write a note's title, data, meta and time."""
     await tx.execute(
         "notes.update",
         "UPDATE note SET title = :title, data = :data, meta = :meta, updated_at = :now WHERE id = :id",
         id=note.id,
         title=note.title,
-        data=_json(note.data),
-        meta=_json(note.meta),
+        data=_encode_json(note.data),
+        meta=_encode_json(note.meta),
         now=note.updated_at,
     )
 
 
-def _json(value: Any) -> str:
+def _encode_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-async def delete(tx: Executor, note_id: str) -> None:
+async def delete_note(tx: Executor, note_id: str) -> None:
     await tx.execute("notes.delete.pins", "DELETE FROM pinned_note WHERE note_id = :id", id=note_id)
     await tx.execute("notes.delete", "DELETE FROM note WHERE id = :id", id=note_id)
 
@@ -117,7 +119,7 @@ async def is_pinned(db: Executor, note_id: str, user_id: str) -> bool:
     return bool(await db.fetch_value("notes.is_pinned", text, note_id=note_id, user_id=user_id))
 
 
-async def turn_pin(tx: Executor, note_id: str, user_id: str) -> bool:
+async def toggle_pin(tx: Executor, note_id: str, user_id: str) -> bool:
     """Pin a note for a user, or no longer; whether it is pinned now."""
     gone = await tx.execute(
         "notes.unpin",

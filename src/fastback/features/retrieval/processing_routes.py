@@ -15,7 +15,7 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.files import store
 from fastback.features.files.chunks import build_chunk_metadata
-from fastback.features.files.processing import Processing
+from fastback.features.files.file_indexer import FileIndexer
 from fastback.features.files.service import FileService
 from fastback.features.files.store import FileSummary
 from fastback.features.files.text_files import hash_text, make_storable
@@ -45,7 +45,7 @@ async def process(
     data: FileForm,
     user: VerifiedUser,
     files: FileService,
-    processing: Processing,
+    file_indexer: FileIndexer,
     collections: CollectionAccess,
 ) -> dict[str, Any]:
     file = await files.get_file(data.file_id, user, "write")
@@ -55,14 +55,14 @@ async def process(
         except Forbidden as error:
             raise BadRequest(f"403: {error.detail}") from error
     try:
-        found = await processing.index(
+        indexed = await file_indexer.index(
             file, user, content=data.content, collection=data.collection_name, ctx=build_request_context(request, user)
         )
     except RetrievalError as error:
         raise BadRequest(str(error)) from error
     return {
         "status": True,
-        "collection_name": found.collection,
+        "collection_name": indexed.collection,
         "filename": file.filename,
         "content": await store.get_text_json(files.db, file.id),
     }

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 #: A search looks for so many words at most.
-MOST = 12
+MAX_TERMS = 12
 
 
-def terms_of(query: str) -> list[str]:
+def list_terms(query: str) -> list[str]:
     """The words of a query in small letters, each once."""
-    return list(dict.fromkeys(query.lower().split()))[:MOST]
+    return list(dict.fromkeys(query.lower().split()))[:MAX_TERMS]
 
 
-def like(text: str) -> str:
+def build_like_pattern(text: str) -> str:
     """The operand of `LIKE … ESCAPE '\\'` for texts that hold this one."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 
-def excerpt(content: str, query: str, length: int = 200) -> str:
+def cut_excerpt(content: str, query: str, length: int = 200) -> str:
     """A piece of a text around the first word of the query in it."""
     lowered = content.lower()
-    places = [place for place in (lowered.find(term) for term in terms_of(query)) if place >= 0]
+    places = [place for place in (lowered.find(term) for term in list_terms(query)) if place >= 0]
     start = max(0, min(places, default=0) - length // 4)
     end = start + length
     return ("…" if start else "") + content[start:end].strip() + ("…" if end < len(content) else "")

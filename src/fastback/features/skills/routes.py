@@ -10,7 +10,7 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.skills import record_routes, revision_routes, transfer_routes
 from fastback.kit.http import Router
-from fastback.records.listing import OWNER_LIKE, Catalog, json_spellings, like_exactly, listing
+from fastback.records.listing import OWNER_LIKE, RecordCatalog, build_listing, escape_like, list_json_spellings
 
 router = Router("/api/v1/skills")
 
@@ -32,18 +32,18 @@ class _Skill(msgspec.Struct):
 _COLUMNS = "t.version_id, t.id, t.user_id, t.name, t.description, t.meta, t.is_active, t.updated_at, t.created_at"
 
 
-async def _shown(rows: list[_Skill], user: User, catalog: Catalog, *, writable: bool) -> list[dict[str, Any]]:
+async def _shown(rows: list[_Skill], user: User, catalog: RecordCatalog, *, writable: bool) -> list[dict[str, Any]]:
     found = []
     for row in rows:
         fields = msgspec.structs.asdict(row)
         times = {name: fields.pop(name) for name in ("updated_at", "created_at")}
         found.append({**fields, "access_grants": [], **times})
-    return await catalog.shown(found, user, "skill", writable=writable)
+    return await catalog.add_details(found, user, "skill", writable=writable)
 
 
 @router.get("/")
-async def usable(user: VerifiedUser, catalog: Catalog, query: str | None = None) -> list[dict[str, Any]]:
-    rows, _ = await catalog.rows(_Skill, user, resource="skill", columns=_COLUMNS, table="skill")
+async def usable(user: VerifiedUser, catalog: RecordCatalog, query: str | None = None) -> list[dict[str, Any]]:
+    rows, _ = await catalog.list_rows(_Skill, user, resource="skill", columns=_COLUMNS, table="skill")
     if query:
         rows = [row for row in rows if query.casefold() in (row.name or "").casefold()]
     return await _shown(rows, user, catalog, writable=False)
@@ -52,14 +52,14 @@ async def usable(user: VerifiedUser, catalog: Catalog, query: str | None = None)
 @router.get("/list")
 async def page(
     user: VerifiedUser,
-    catalog: Catalog,
+    catalog: RecordCatalog,
     query: str | None = None,
     view_option: str | None = None,
     order_by: str | None = None,
     direction: str | None = None,
     page: int | None = 1,
 ) -> dict[str, Any]:
-    listed = listing(
+    listed = build_listing(
         user,
         ["t.name", "t.description", "t.id"],
         query=query,
@@ -70,11 +70,11 @@ async def page(
     if query:
         # A tag is found as it stands in the JSON of the skill's meta.
         conditions = []
-        for place, spelling in enumerate(json_spellings(query)):
+        for place, spelling in enumerate(list_json_spellings(query)):
             conditions.append(f"lower(CAST(t.meta AS TEXT)) LIKE lower(:meta_{place}) ESCAPE '\\'")
-            listed.params[f"meta_{place}"] = f"%{like_exactly(spelling)}%"
+            listed.params[f"meta_{place}"] = f"%{escape_like(spelling)}%"
         listed.where = listed.where.replace(OWNER_LIKE, f"{OWNER_LIKE} OR {' OR '.join(conditions)}")
-    rows, total = await catalog.rows(
+    rows, total = await catalog.list_rows(
         _Skill,
         user,
         resource="skill",

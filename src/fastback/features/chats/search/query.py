@@ -12,7 +12,7 @@ import re
 
 import msgspec
 
-from fastback.features.chats.tags.store import tag_id
+from fastback.features.chats.tags.store import make_tag_id
 
 _FILTERS = ("tag:", "folder:", "pinned:", "archived:", "shared:")
 _WORD = re.compile(r"[a-z0-9]+")
@@ -30,21 +30,21 @@ class Needle(msgspec.Struct, frozen=True):
     text: str
     wild: bool = False
 
-    def pattern(self, dialect: str) -> str:
+    def build_pattern(self, dialect: str) -> str:
         """The operand of `LIKE`, which has no escape character in SQLite."""
         if self.wild:
             return f"%{self.text}%" if dialect == "sqlite" else "%" + self.text.replace("\\", "\\\\") + "%"
         return "%" + re.sub(r"([\\%_])", r"\\\1", self.text) + "%"
 
 
-class Query(msgspec.Struct):
+class SearchQuery(msgspec.Struct):
     """A search, taken apart.
 
     Attributes:
         text: the words without the filters; empty where there is nothing but filters.
         phrase: what comes first; None without text.
         terms: words that must all be there for what comes after; empty where the phrase says the same.
-        folders: names, see `folder_name`; None for any folder. `tags`: ids.
+        folders: names, see `normalize_folder_name`; None for any folder. `tags`: ids.
     """
 
     text: str = ""
@@ -57,50 +57,52 @@ class Query(msgspec.Struct):
     shared: bool | None = None
 
 
-def folder_name(name: str) -> str:
+def normalize_folder_name(name: str) -> str:
     """A folder's name as searches know it: small letters, one space where spaces or underscores are."""
     return re.sub(r"[\s_]+", " ", name).strip().lower()
 
 
-def read(text: str) -> Query:
+def parse_query(text: str) -> SearchQuery:
     """Take a search apart."""
     words = _UNSTORED.sub("", text).lower().split()
-    query = Query(text=" ".join(word for word in words if not word.startswith(_FILTERS)))
-    query.tags = list(dict.fromkeys(tag_id(word.replace("tag:", "")) for word in words if word.startswith("tag:")))
+    query = SearchQuery(text=" ".join(word for word in words if not word.startswith(_FILTERS)))
+    query.tags = list(dict.fromkeys(make_tag_id(word.replace("tag:", "")) for word in words if word.startswith("tag:")))
     if any(word.startswith("folder:") for word in words):
-        query.folders = [folder_name(word.replace("folder:", "")) for word in words if word.startswith("folder:")]
-    query.pinned = _flag(words, "pinned")
-    query.archived = _flag(words, "archived")
-    query.shared = _flag(words, "shared")
+        query.folders = [
+            normalize_folder_name(word.replace("folder:", "")) for word in words if word.startswith("folder:")
+        ]
+    query.pinned = _parse_flag(words, "pinned")
+    query.archived = _parse_flag(words, "archived")
+    query.shared = _parse_flag(words, "shared")
     if query.text:
         query.phrase = Needle(query.text, wild=_WILD.search(query.text) is not None)
-        query.terms = [Needle(word) for word in words_of(query.text)[:_MOST_TERMS] if word != query.text]
+        query.terms = [Needle(word) for word in list_words(query.text)[:_MOST_TERMS] if word != query.text]
     return query
 
 
-def words_of(text: str) -> list[str]:
+def list_words(text: str) -> list[str]:
     """The words of letters a to z and digits, each once."""
     return list(dict.fromkeys(_WORD.findall(text)))
 
 
-def _flag(words: list[str], name: str) -> bool | None:
+def _parse_flag(words: list[str], name: str) -> bool | None:
     if f"{name}:true" in words:
         return True
     return False if f"{name}:false" in words else None
 
 
-def grams(needle: Needle) -> list[str]:
+def list_trigrams(needle: Needle) -> list[str]:
     """Runs of three characters that a text with the needle must hold; none where it is too short."""
     found: dict[str, None] = {}
-    for run in _runs(needle):
+    for run in _split_pieces(needle):
         found.update(dict.fromkeys(run[start : start + 3] for start in range(len(run) - 2)))
     return list(found)[:_MOST_GRAMS]
 
 
-def longest(needle: Needle) -> str:
+def find_longest_piece(needle: Needle) -> str:
     """The longest piece of a needle without wild characters."""
-    return max(_runs(needle), key=len)
+    return max(_split_pieces(needle), key=len)
 
 
-def _runs(needle: Needle) -> list[str]:
+def _split_pieces(needle: Needle) -> list[str]:
     return _WILD.split(needle.text) if needle.wild else [needle.text]

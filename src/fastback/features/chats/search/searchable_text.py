@@ -15,17 +15,17 @@ _PICTURE_END = re.compile(r"""[)"'\s>\\]""")
 FOLD = "fastback_fold"
 
 
-def fold(text: bytes | str | None) -> str | None:
+def fold_text(text: bytes | str | None) -> str | None:
     """A text as it is searched: small letters, the bytes of embedded pictures left out."""
     if text is None:
         return None
     found = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     if _PICTURE in found:
-        found = _without_pictures(found)
+        found = _remove_pictures(found)
     return found.lower()
 
 
-def _without_pictures(text: str) -> str:
+def _remove_pictures(text: str) -> str:
     kept = []
     start = 0
     while (place := text.find(_PICTURE, start)) >= 0:
@@ -37,27 +37,27 @@ def _without_pictures(text: str) -> str:
     return "".join(kept)
 
 
-def _sqlite_messages(path: str) -> str:
+def _select_sqlite_messages(path: str) -> str:
     return f"""SELECT m.value ->> '$.content' AS content
         FROM json_each(CASE WHEN json_valid(c.chat) THEN c.chat ELSE 'null' END, '{path}') m
         WHERE CASE WHEN m.type = 'object' THEN json_type(m.value, '$.content') IN ('text', 'array') ELSE FALSE END"""
 
 
-def _postgres_messages(path: str, kind: str, each: str, empty: str) -> str:
+def _select_postgres_messages(path: str, kind: str, each: str, empty: str) -> str:
     return f"""SELECT m.value ->> 'content' AS content
         FROM {each}(CASE WHEN json_typeof({path}) = '{kind}' THEN {path} ELSE '{empty}'::json END) m
         WHERE CASE WHEN json_typeof(m.value) = 'object'
             THEN json_typeof(m.value -> 'content') IN ('string', 'array') ELSE FALSE END"""
 
 
-_POSTGRES_TREE = _postgres_messages("c.chat #> '{history,messages}'", "object", "json_each", "{}")
-_POSTGRES_LIST = _postgres_messages("c.chat -> 'messages'", "array", "json_array_elements", "[]")
+_POSTGRES_TREE = _select_postgres_messages("c.chat #> '{history,messages}'", "object", "json_each", "{}")
+_POSTGRES_LIST = _select_postgres_messages("c.chat -> 'messages'", "array", "json_array_elements", "[]")
 
 #: The searched text of a chat. PostgreSQL refuses to read JSON with NUL in it: there the title alone is searched.
 SEARCHED = {
     "sqlite": f"""{FOLD}(CAST(COALESCE(c.title, '') || char(10, 10) || COALESCE((
         SELECT group_concat(said.content, char(10, 10)) FROM (
-            {_sqlite_messages("$.history.messages")} UNION {_sqlite_messages("$.messages")}) said), '')
+            {_select_sqlite_messages("$.history.messages")} UNION {_select_sqlite_messages("$.messages")}) said), '')
         || char(10, 10) AS BLOB))""",
     "postgres": f"""(SELECT lower(CASE WHEN strpos(whole.text, '{_PICTURE}') > 0
             THEN regexp_replace(whole.text, '{_PICTURE}[A-Za-z0-9+/=]+', '{_PICTURE}', 'g') ELSE whole.text END)

@@ -35,14 +35,14 @@ _UNTAGGED = {
 }
 
 
-class Statement(msgspec.Struct):
+class SearchStatement(msgspec.Struct):
     """A statement and its parameters."""
 
     text: str
     params: dict[str, Any]
 
 
-class Wanted(msgspec.Struct):
+class ChatCriteria(msgspec.Struct):
     """Chats of one person.
 
     Attributes:
@@ -61,7 +61,7 @@ class Wanted(msgspec.Struct):
     owned: str = "c.user_id = :user_id"
 
 
-def _holds(
+def _build_needle_conditions(
     dialect: Dialect, body: str, needles: list[Needle], *, by_index: bool = False
 ) -> tuple[list[str], dict[str, Any]]:
     """Conditions that a text holds the needles; `by_index`: such as PostgreSQL's index answers."""
@@ -70,33 +70,33 @@ def _holds(
         name = f"needle{place}"
         if needle.wild or (by_index and dialect == "postgres"):
             found.append(f"{body} LIKE :{name}")
-            params[name] = needle.pattern(dialect)
+            params[name] = needle.build_pattern(dialect)
         else:
             found.append(f"{'instr' if dialect == 'sqlite' else 'strpos'}({body}, :{name}) > 0")
             params[name] = needle.text
     return found, params
 
 
-def _own(wanted: Wanted, dialect: Dialect) -> list[str]:
+def _build_owner_conditions(wanted: ChatCriteria, dialect: Dialect) -> list[str]:
     return [wanted.owned, *wanted.where, VISIBLE[dialect]]
 
 
-def _fresh(wanted: Wanted, dialect: Dialect) -> str:
+def _get_fresh_condition(wanted: ChatCriteria, dialect: Dialect) -> str:
     return (FRESH if wanted.tags else SAME_TEXT)[dialect]
 
 
-def _early(wanted: Wanted, row: str) -> list[str]:
+def _build_early_conditions(wanted: ChatCriteria, row: str) -> list[str]:
     return [condition.format(row=row) for condition in wanted.early]
 
 
-def _finished(
-    select: str, where: list[str], wanted: Wanted, order: str, params: dict[str, Any], most: int
-) -> Statement:
+def _build_statement(
+    select: str, where: list[str], wanted: ChatCriteria, order: str, params: dict[str, Any], most: int
+) -> SearchStatement:
     text = f"{select} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :most"
-    return Statement(text, {"user_id": wanted.user_id, "most": most, **wanted.params, **params})
+    return SearchStatement(text, {"user_id": wanted.user_id, "most": most, **wanted.params, **params})
 
 
-def _tags(wanted: Wanted) -> tuple[list[str], dict[str, Any]]:
+def _build_tag_conditions(wanted: ChatCriteria) -> tuple[list[str], dict[str, Any]]:
     # The offset keeps PostgreSQL from turning the question around.
     where = [
         f"""EXISTS (SELECT 1 FROM fastback_search_tag t{place} WHERE t{place}.user_id = :user_id
@@ -109,11 +109,11 @@ def _tags(wanted: Wanted) -> tuple[list[str], dict[str, Any]]:
 _ORDER = "s.updated_at DESC, s.chat_id"
 
 
-def _hits(
-    rows: str, where: list[str], wanted: Wanted, dialect: Dialect, params: dict[str, Any], most: int
-) -> Statement:
+def _build_hits_statement(
+    rows: str, where: list[str], wanted: ChatCriteria, dialect: Dialect, params: dict[str, Any], most: int
+) -> SearchStatement:
     """Out of `rows` of the index, which come in order, those whose chats fit, read one by one until it is enough."""
-    own = _own(wanted, dialect)
+    own = _build_owner_conditions(wanted, dialect)
     if dialect == "sqlite":
         # SQLite takes the tables in the order given: the text decides before the chat is looked at.
         body = "CROSS JOIN fastback_search_text b ON b.number = s.number" if wanted.needles else ""
@@ -122,29 +122,31 @@ def _hits(
     else:
         body = ""
         chat = f"CROSS JOIN LATERAL (SELECT c.* FROM chat c WHERE c.id = s.chat_id AND {' AND '.join(own)} OFFSET 0) c"
-    select = f"SELECT {_HIT}, {_fresh(wanted, dialect)} FROM ({rows}) s {body} {chat}"
-    return _finished(select, where or ["TRUE"], wanted, _ORDER, params, most)
+    select = f"SELECT {_HIT}, {_get_fresh_condition(wanted, dialect)} FROM ({rows}) s {body} {chat}"
+    return _build_statement(select, where or ["TRUE"], wanted, _ORDER, params, most)
 
 
-def among_newest(wanted: Wanted, dialect: Dialect, *, window: int, most: int) -> Statement:
+def build_newest_statement(wanted: ChatCriteria, dialect: Dialect, *, window: int, most: int) -> SearchStatement:
     """Over the `window` newest chats of the index: words that stand in many chats are found there."""
     body = ", s.body" if dialect == "postgres" else ""
     rows = f"""SELECT {_INDEXED[dialect]}{body} FROM fastback_search_chat s WHERE s.user_id = :user_id
         ORDER BY {_ORDER} LIMIT :window"""
-    holds, params = _holds(dialect, _BODY[dialect], wanted.needles)
-    tagged, tags = _tags(wanted)
+    holds, params = _build_needle_conditions(dialect, _BODY[dialect], wanted.needles)
+    tagged, tags = _build_tag_conditions(wanted)
     params |= {**tags, "window": window}
-    return _hits(rows, [*_early(wanted, "s"), *tagged, *holds], wanted, dialect, params, most)
+    return _build_hits_statement(
+        rows, [*_build_early_conditions(wanted, "s"), *tagged, *holds], wanted, dialect, params, most
+    )
 
 
-def among_all(wanted: Wanted, dialect: Dialect, *, expression: str, most: int) -> Statement:
+def build_index_statement(wanted: ChatCriteria, dialect: Dialect, *, expression: str, most: int) -> SearchStatement:
     """Over all of the index: by tag, by the `expression` of `SearchIndex.expression`, or else one by one."""
     by_index = bool(expression) and not wanted.tags
-    holds, params = _holds(dialect, _BODY[dialect], wanted.needles, by_index=by_index)
-    tagged, tags = _tags(wanted)
+    holds, params = _build_needle_conditions(dialect, _BODY[dialect], wanted.needles, by_index=by_index)
+    tagged, tags = _build_tag_conditions(wanted)
     params |= tags
     start = "fastback_search_chat s"
-    which = ["s.user_id = :user_id", *_early(wanted, "s")]
+    which = ["s.user_id = :user_id", *_build_early_conditions(wanted, "s")]
     if wanted.tags:
         cross = "CROSS JOIN" if dialect == "sqlite" else "JOIN"
         start = f"fastback_search_tag t {cross} fastback_search_chat s ON s.chat_id = t.chat_id"
@@ -161,18 +163,18 @@ def among_all(wanted: Wanted, dialect: Dialect, *, expression: str, most: int) -
         holds = []
     every = "LIMIT -1" if dialect == "sqlite" else "OFFSET 0"
     rows = f"SELECT {_INDEXED[dialect]} FROM {start} WHERE {' AND '.join(which)} ORDER BY {_ORDER} {every}"
-    return _hits(rows, holds, wanted, dialect, params, most)
+    return _build_hits_statement(rows, holds, wanted, dialect, params, most)
 
 
-def directly(
-    wanted: Wanted, dialect: Dialect, *, most: int, ids: list[str] | None, indexed: bool, titles: bool = False
-) -> Statement:
+def build_chat_statement(
+    wanted: ChatCriteria, dialect: Dialect, *, most: int, ids: list[str] | None, indexed: bool, titles: bool = False
+) -> SearchStatement:
     """Over chats themselves: all, those among `ids`, or those that the index does not know as they are (`indexed`).
 
     `titles`: leave messages out, where documents cannot be read.
     """
     body = (TITLE_ALONE if titles else SEARCHED)[dialect]
-    holds, params = _holds(dialect, body, wanted.needles)
+    holds, params = _build_needle_conditions(dialect, body, wanted.needles)
     fits = [VISIBLE[dialect]]
     for place, tag in enumerate(wanted.tags):
         if tag == "none":
@@ -181,7 +183,7 @@ def directly(
             fits.append(_TAGGED[dialect].format(name=f"tag{place}"))
             params[f"tag{place}"] = tag
     match = " AND ".join([*fits, *holds])
-    where = [wanted.owned, *wanted.where, *_early(wanted, "c")]
+    where = [wanted.owned, *wanted.where, *_build_early_conditions(wanted, "c")]
     start = f"SELECT {_CHAT} FROM chat c"
     order = "c.updated_at DESC, c.id"
     if dialect == "postgres" and ids is None:
@@ -200,7 +202,7 @@ def directly(
             "postgres": """ LEFT JOIN LATERAL (SELECT i.* FROM fastback_search_chat i WHERE i.chat_id = c.id
                 OFFSET 0) s ON TRUE""",
         }[dialect]
-        unknown = f"(s.chat_id IS NULL OR NOT {_fresh(wanted, dialect)})"
+        unknown = f"(s.chat_id IS NULL OR NOT {_get_fresh_condition(wanted, dialect)})"
         # Reading a document costs more than all the rest: the order of the conditions is kept.
         match = f"CASE WHEN {unknown} THEN {match} ELSE FALSE END"
-    return _finished(start, [*where, match], wanted, order, params, most)
+    return _build_statement(start, [*where, match], wanted, order, params, most)
