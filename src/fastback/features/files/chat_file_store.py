@@ -14,7 +14,7 @@ _ADD = """INSERT INTO chat_file (id, user_id, chat_id, file_id, message_id, crea
     VALUES (:id, :user_id, :chat_id, :file_id, :message_id, :now, :now) ON CONFLICT (chat_id, file_id) DO NOTHING"""
 
 
-def named(message: dict[str, Any]) -> list[str]:
+def list_file_ids(message: dict[str, Any]) -> list[str]:
     """The ids of the files that came with a message."""
     files = message.get("files")
     found = [
@@ -25,7 +25,7 @@ def named(message: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-async def keep(
+async def attach_files(
     db: Database, access: FileAccess, chat_id: str, message_id: str, file_ids: list[str], user: User
 ) -> None:
     """Remember files as those of a question; only those that its asker may read, as nobody else's may be claimed."""

@@ -141,7 +141,7 @@ class FileProcessing:
         if not isinstance(content_type, str) or not content_type:
             return None
         if content_type.startswith(("image/", "video/")) and file.path:
-            async with self._storage.local(file.path) as local_path:
+            async with self._storage.local_copy(file.path) as local_path:
                 if await asyncio.to_thread(media_types.is_probably_text, local_path):
                     return "text/plain"
         return content_type

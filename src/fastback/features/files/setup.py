@@ -37,8 +37,8 @@ from fastback.settings import Settings
 
 async def set_up(services: Services) -> None:
     """Add `Storage`, `FileAccess`, `FileChunks`, `FileDeletion`, `FileProcessing`, `UploadService`, `FileService`."""
-    # File responses are sent by threads. The first thread loads its modules now and not during the first response, which
-    # would delay all others.
+    # The first use of a thread imports modules: now, rather than during the first file response, which would hold up
+    # all others.
     await anyio.to_thread.run_sync(int)
     _add_storage(services)
     _add_access(services)
@@ -53,7 +53,7 @@ def _add_storage(services: Services) -> None:
     tasks = services.get(Tasks)
     tasks.run_in_background(asyncio.to_thread(remove_abandoned_files, storage.directory, time.time()))
     for index in INDEXES:
-        tasks.background(indexes.ensure(services.get(Database), index))
+        tasks.run_in_background(indexes.ensure_index(services.get(Database), index))
 
 
 def _add_access(services: Services) -> None:
@@ -114,7 +114,7 @@ def _add_processing(services: Services) -> None:
     def resume(event: ActivityEvent) -> None:
         # Only then have all features registered their upload targets.
         if event.event == "system.startup.completed":
-            tasks.background(processing.resume())
+            tasks.run_in_background(processing.resume())
 
     bus.subscribe(ActivityEvent, resume)
 

@@ -13,7 +13,7 @@ import msgspec
 from fastback.features.knowledge.directory_store import Directory, path
 from fastback.kit.db import Database
 from fastback.kit.db.indexes import Index
-from fastback.records.listing import Person
+from fastback.records.listing import UserSummary
 
 INDEX = Index(
     "fastback_file_head",
@@ -53,7 +53,7 @@ class ListedFile(msgspec.Struct):
     added_by: str
     knowledge_id: str
 
-    def answer(self, adder: Person | None, directories: dict[str, Directory] | None = None) -> dict[str, Any]:
+    def answer(self, adder: UserSummary | None, directories: dict[str, Directory] | None = None) -> dict[str, Any]:
         """The file as lists show it, without its text; `directories` are those on the way to it."""
         return {
             "id": self.id,

@@ -11,7 +11,7 @@ from fastback.features.knowledge import store
 from fastback.features.knowledge.file_list_store import FileLists
 from fastback.features.knowledge.store import COLUMNS, Knowledge
 from fastback.kit.http import Router
-from fastback.records.listing import OWNER_LIKE, Catalog, Listing, listing, people
+from fastback.records.listing import OWNER_LIKE, Listing, RecordCatalog, build_listing, load_user_summaries
 
 router = Router("/api/v1/knowledge")
 
@@ -33,14 +33,14 @@ _READABLE = f"""kf.knowledge_id IN (
 
 
 @router.get("/")
-async def page(user: VerifiedUser, catalog: Catalog, page: int | None = 1) -> dict[str, Any]:
-    return await _page(user, catalog, listing(user, []), page)
+async def page(user: VerifiedUser, catalog: RecordCatalog, page: int | None = 1) -> dict[str, Any]:
+    return await _page(user, catalog, build_listing(user, []), page)
 
 
 @router.get("/search")
 async def search(
     user: VerifiedUser,
-    catalog: Catalog,
+    catalog: RecordCatalog,
     query: str | None = None,
     view_option: str | None = None,
     source: str | None = None,
@@ -48,7 +48,7 @@ async def search(
     order_by: str | None = None,
     direction: str | None = None,
 ) -> dict[str, Any]:
-    listed = listing(
+    listed = build_listing(
         user,
         ["t.name", "t.description"],
         query=query,
@@ -63,8 +63,8 @@ async def search(
     return await _page(user, catalog, listed, page)
 
 
-async def _page(user: User, catalog: Catalog, listed: Listing, page: int | None) -> dict[str, Any]:
-    rows, total = await catalog.rows(
+async def _page(user: User, catalog: RecordCatalog, listed: Listing, page: int | None) -> dict[str, Any]:
+    rows, total = await catalog.list_rows(
         _Listed,
         user,
         resource="knowledge",
@@ -75,7 +75,7 @@ async def _page(user: User, catalog: Catalog, listed: Listing, page: int | None)
         page=(PAGE, (max(page or 1, 1) - 1) * PAGE),
         **listed.params,
     )
-    items = await catalog.shown([store.answer(row) for row in rows], user, "knowledge", writable=True)
+    items = await catalog.add_details([store.answer(row) for row in rows], user, "knowledge", writable=True)
     for place, row in enumerate(rows):
         write = items[place].pop("write_access")
         items[place] |= {"file_count": row.files, "write_access": write}
@@ -85,7 +85,7 @@ async def _page(user: User, catalog: Catalog, listed: Listing, page: int | None)
 @router.get("/search/files")
 async def search_files(
     user: VerifiedUser,
-    catalog: Catalog,
+    catalog: RecordCatalog,
     lists: FileLists,
     query: str | None = None,
     include_content: bool = False,
@@ -102,7 +102,7 @@ async def search_files(
         group_ids=await catalog.permissions.list_group_ids(user.id),
         permission="read",
     )
-    adders = await people(catalog.db, [row.added_by for row in rows])
+    adders = await load_user_summaries(catalog.db, [row.added_by for row in rows])
     bases = await _bases(catalog, list({row.knowledge_id for row in rows}))
     items = [
         {
@@ -117,9 +117,9 @@ async def search_files(
     return {"items": items, "directories": [], "breadcrumbs": [], "total": total}
 
 
-async def _bases(catalog: Catalog, ids: list[str]) -> dict[str, dict[str, Any]]:
+async def _bases(catalog: RecordCatalog, ids: list[str]) -> dict[str, dict[str, Any]]:
     """The knowledge that files lie in, with its grants."""
     text = f"SELECT {COLUMNS} FROM knowledge t WHERE t.id = ANY(:ids)"
     rows = await catalog.db.fetch_all(Knowledge, "knowledge.bases", text, ids=ids) if ids else []
-    shown = await catalog.shown([store.answer(row) for row in rows], None, "knowledge", owner=False)
+    shown = await catalog.add_details([store.answer(row) for row in rows], None, "knowledge", owner=False)
     return {one["id"]: one for one in shown}

@@ -16,7 +16,7 @@ router = Router("/api/v1/knowledge")
 @router.post("/create", "")
 async def create(data: KnowledgeForm, user: VerifiedUser, library: Library) -> Answer:
     """The path without `create` is our own."""
-    if not await library.owned.permitted(user, "workspace.knowledge"):
+    if not await library.owned.has_any_permission(user, "workspace.knowledge"):
         raise Unauthorized(messages.UNAUTHORIZED)
     made = await library.create(user, data.name, data.description, data.access_grants)
     await library.tell("knowledge.created", user, made["id"], name=data.name)
@@ -26,7 +26,7 @@ async def create(data: KnowledgeForm, user: VerifiedUser, library: Library) -> A
 @router.get("/{id}")
 async def one(id: str, user: VerifiedUser, library: Library) -> Answer:
     row = await library.found(id, user, "read", service.SHOWN)
-    write = await library.owned.may(user, KIND, row, "write")
+    write = await library.owned.is_allowed(user, KIND, row, "write")
     shown = store.answer(row, await library.owned.grants.list_grants(KIND, id))
     return {**shown, "files": None, "write_access": write}
 
@@ -44,7 +44,7 @@ async def update(id: str, data: KnowledgeForm, user: VerifiedUser, library: Libr
 @router.post("/{id}/access/update")
 async def set_access(id: str, data: AccessForm, user: VerifiedUser, library: Library) -> Answer:
     row = await library.found(id, user, "write", service.NAMED)
-    grants = await library.owned.share(user, KIND, id, data.access_grants)
+    grants = await library.owned.replace_grants(user, KIND, id, data.access_grants)
     await library.tell("knowledge.access_updated", user, id, name=row.name)
     return await library.with_files(row, grants)
 

@@ -21,7 +21,7 @@ from fastback.features.knowledge.store import Knowledge
 from fastback.features.models.service import WorkspaceModels
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound, Unauthorized
-from fastback.records.access import Ownership
+from fastback.records.access import RecordAccess
 
 KIND: Final = "knowledge"
 READ_ONLY = "External knowledge bases are read-only."
@@ -48,7 +48,13 @@ class Library:
     """Knowledge as records."""
 
     def __init__(
-        self, *, owned: Ownership, workspace: WorkspaceModels, contents: Contents, descriptions: Descriptions, bus: Bus
+        self,
+        *,
+        owned: RecordAccess,
+        workspace: WorkspaceModels,
+        contents: Contents,
+        descriptions: Descriptions,
+        bus: Bus,
     ) -> None:
         self.owned = owned
         self.db = owned.db
@@ -70,7 +76,7 @@ class Library:
             raise refusals.missing(messages.NOT_FOUND)
         if ours and row.is_external:
             raise BadRequest(READ_ONLY)
-        if not await self.owned.may_or_admin(user, KIND, row, permission):
+        if not await self.owned.is_allowed_or_admin(user, KIND, row, permission):
             raise refusals.forbidden(messages.ACCESS_PROHIBITED)
         return row
 
@@ -108,7 +114,7 @@ class Library:
         async with self.db.transaction() as tx:
             await store.insert(tx, row)
             given = await self.owned.grants.replace_grants(tx, KIND, row.id, wanted)
-        await self.owned.changed(KIND, row.id)
+        await self.owned.publish_grants_changed(KIND, row.id)
         self._descriptions.follow(row.id, user)
         return {**store.answer(row, given), "files": None}
 
@@ -132,7 +138,7 @@ class Library:
             await store.delete(tx, row.id)
         if models:
             await self._workspace.publish_change()
-        await self.owned.changed(KIND, row.id)
+        await self.owned.publish_grants_changed(KIND, row.id)
         if not row.is_external:
             await self.contents.drop(row.id)
         self._descriptions.follow(row.id, user)

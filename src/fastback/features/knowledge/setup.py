@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import aiohttp
 
+from fastback.access.grants import Grants
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.files.chunks import FileChunks
 from fastback.features.files.deletion import FileDeletion
+from fastback.features.files.upload_targets import UploadTargets
 from fastback.features.knowledge import routes
 from fastback.features.knowledge.descriptions import Descriptions
 from fastback.features.knowledge.external_connections import Connections
@@ -15,6 +17,7 @@ from fastback.features.knowledge.file_list_store import INDEX, PENDING_INDEX, Fi
 from fastback.features.knowledge.membership import Contents
 from fastback.features.knowledge.service import Library
 from fastback.features.knowledge.sources import Sources
+from fastback.features.knowledge.upload_target import KnowledgeUploads
 from fastback.features.models.service import WorkspaceModels
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, indexes
@@ -43,6 +46,8 @@ async def set_up(services: Services) -> None:
         vectors=vectors,
         keeps_files=settings.enable_knowledge_file_retention,
     )
+    uploads = KnowledgeUploads(db=db, grants=services.get(Grants), chunks=services.get(FileChunks))
+    services.get(UploadTargets).register(uploads)
     descriptions = Descriptions(db=db, embedder=embedder, vectors=vectors, tasks=tasks)
     services.add(Contents, contents)
     services.add(Descriptions, descriptions)
