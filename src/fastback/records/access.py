@@ -38,7 +38,7 @@ class RecordAccess:
         who sees all records."""
         if row.user_id == user.id or self.catalog.can_see_all(user):
             return True
-        return await self.grants.allows(user.id, kind, row.id, permission)
+        return await self.grants.has_access(user.id, kind, row.id, permission)
 
     async def is_allowed_or_admin(self, user: User, kind: str, row: OwnedRecord, permission: str) -> bool:
         """Like `is_allowed`; administrators are always allowed."""
@@ -58,9 +58,9 @@ class RecordAccess:
         Raises:
             Forbidden: the user may not share with one of the audiences.
         """
-        validated = await self.grants.validate(user.id, user.role, requested, kind)
+        validated = await self.grants.validate_grants(user.id, user.role, requested, kind)
         async with self.db.transaction() as tx:
-            grants = await self.grants.replace(tx, kind, resource_id, validated)
+            grants = await self.grants.replace_grants(tx, kind, resource_id, validated)
         await self.publish_grants_changed(kind, resource_id)
         return grants
 

@@ -35,7 +35,7 @@ async def load_user_summaries(db: Executor, user_ids: list[str]) -> dict[str, Us
     if not user_ids:
         return {}
     ids = list(set(user_ids))
-    rows = await db.all(UserSummary, "records.list_user_summaries", listing_store.LIST_USER_SUMMARIES, ids=ids)
+    rows = await db.fetch_all(UserSummary, "records.list_user_summaries", listing_store.LIST_USER_SUMMARIES, ids=ids)
     return {row.id: row for row in rows}
 
 
@@ -83,17 +83,17 @@ class RecordCatalog:
             where = f"({where}) AND {listing_store.build_visible_condition(resource, permission)}"
             params |= {
                 "user_id": user.id,
-                "group_ids": await self.permissions.group_ids(user.id),
+                "group_ids": await self.permissions.list_group_ids(user.id),
                 "permission": "read" if permission == "read_only" else permission,
             }
         bounds = ""
         total = -1
         if page is not None:
             count = listing_store.build_count(table, joined, where)
-            total = int(await self.db.scalar("records.count", count, **params) or 0)
+            total = int(await self.db.fetch_value("records.count", count, **params) or 0)
             bounds = f"LIMIT {int(page[0])} OFFSET {int(page[1])}"
         text = listing_store.build_list(columns, table, joined, where, order, bounds)
-        rows = await self.db.all(row, "records.list", text, **params)
+        rows = await self.db.fetch_all(row, "records.list", text, **params)
         return rows, len(rows) if total < 0 else total
 
     async def add_details(
@@ -111,9 +111,11 @@ class RecordCatalog:
         whether the user may write it as `write_access`.
         """
         ids = [row["id"] for row in rows]
-        grants = await self.grants.of_many(resource, ids)
+        grants = await self.grants.list_grants_by_resource(resource, ids)
         owners = await load_user_summaries(self.db, [row["user_id"] for row in rows]) if owner else {}
-        writable_ids = await self.grants.accessible(user.id, resource, ids, "write") if writable and user else set()
+        writable_ids = (
+            await self.grants.filter_accessible_ids(user.id, resource, ids, "write") if writable and user else set()
+        )
         for row in rows:
             if "access_grants" in row:
                 row["access_grants"] = _encode_grants(grants[row["id"]])

@@ -92,13 +92,15 @@ class RevisionStore:
     async def list_page(self, db: Executor, resource_id: str, page: int) -> list[Answer]:
         """Return revisions as lists show them, newest first, 20 a page, pages counted from 1."""
         skip = (max(page, 1) - 1) * PAGE_SIZE
-        rows = await db.all(Revision, "revisions.list_page", self._list_page, id=resource_id, size=PAGE_SIZE, skip=skip)
+        rows = await db.fetch_all(
+            Revision, "revisions.list_page", self._list_page, id=resource_id, size=PAGE_SIZE, skip=skip
+        )
         return [self.summarize(row) for row in rows]
 
     async def list_full_page(self, db: Executor, resource_id: str, page: int) -> list[Answer]:
         """Like `list_page`, with the snapshot of each revision and the summary of its author."""
         skip = (max(page, 1) - 1) * PAGE_SIZE
-        rows = await db.all(
+        rows = await db.fetch_all(
             FullRevision, "revisions.list_full_page", self._list_full_page, id=resource_id, size=PAGE_SIZE, skip=skip
         )
         authors = await load_user_summaries(db, [row.user_id for row in rows])
@@ -106,11 +108,11 @@ class RevisionStore:
 
     async def find_revision(self, db: Executor, resource_id: str, version_id: str | None) -> FullRevision | None:
         """Return a revision of a record with its snapshot, or None."""
-        return await db.first(FullRevision, "revisions.find", self._find, resource_id=resource_id, id=version_id)
+        return await db.fetch_first(FullRevision, "revisions.find", self._find, resource_id=resource_id, id=version_id)
 
     async def find_large_revision(self, db: Database, resource_id: str, version_id: str | None) -> FullRevision | None:
         """Like `find_revision`, for snapshots that may be large: a thread reads and decodes them."""
-        rows = await db.all_long(
+        rows = await db.fetch_all_in_thread(
             _EncodedRevision, "revisions.find_large", self._find, resource_id=resource_id, id=version_id
         )
         if not rows:
@@ -121,11 +123,11 @@ class RevisionStore:
 
     async def has_revision(self, tx: Executor, resource_id: str, version_id: str) -> bool:
         """Return whether the record has this revision."""
-        return bool(await tx.scalar("revisions.exists", self._exists, resource_id=resource_id, id=version_id))
+        return bool(await tx.fetch_value("revisions.exists", self._exists, resource_id=resource_id, id=version_id))
 
     async def find_latest(self, tx: Executor, resource_id: str) -> tuple[str | None, int]:
         """Return the newest revision's id and its time (seconds); None and 0 if there is no revision."""
-        latest = await tx.first(Revision, "revisions.find_latest", self._find_latest, id=resource_id)
+        latest = await tx.fetch_first(Revision, "revisions.find_latest", self._find_latest, id=resource_id)
         return (latest.id, latest.created_at) if latest is not None else (None, 0)
 
     # -- writing --------------------------------------------------------------------------------------------------
@@ -159,12 +161,14 @@ class RevisionStore:
     async def lock_current(self, tx: Executor, resource_id: str) -> str | None:
         """Return the id of the current revision, and keep others from changing it until the transaction ends."""
         await tx.execute("revisions.lock_record", self._lock_record, id=resource_id)
-        current_id: str | None = await tx.scalar("revisions.find_current_id", self._find_current_id, id=resource_id)
+        current_id: str | None = await tx.fetch_value(
+            "revisions.find_current_id", self._find_current_id, id=resource_id
+        )
         return current_id
 
     async def delete_revision(self, tx: Executor, resource_id: str, version_id: str) -> bool:
         """Delete a revision, and attach its children to its parent. Return False if there is no such revision."""
-        parent = await tx.first(
+        parent = await tx.fetch_first(
             _Parent, "revisions.find_parent", self._find_parent, resource_id=resource_id, id=version_id
         )
         if parent is None:
