@@ -6,7 +6,7 @@ from fastback.access.identity import IdentityResolver
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.turn_events import ChatWatchers
 from fastback.features.notes.service import NoteService
-from fastback.features.server.usage import Usage
+from fastback.features.server.active_models import Usage
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services

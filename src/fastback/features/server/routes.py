@@ -19,10 +19,10 @@ from fastback.config import Config
 from fastback.config.keys.auth import WEBUI_URL
 from fastback.features.auths import store as auths
 from fastback.features.server import documents
+from fastback.features.server.active_models import Usage
 from fastback.features.server.group_defaults import group_default_models
 from fastback.features.server.page_config import page_config
 from fastback.features.server.readiness import Readiness
-from fastback.features.server.usage import Usage
 from fastback.features.users import store as users
 from fastback.frontend.changelog import Changelog
 from fastback.kit.db import Database

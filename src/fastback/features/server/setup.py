@@ -6,9 +6,9 @@ from pathlib import Path
 
 from fastback.config import Config
 from fastback.features.server import routes
+from fastback.features.server.active_models import Usage
 from fastback.features.server.readiness import Readiness
 from fastback.features.server.routes import ConfigBodies
-from fastback.features.server.usage import Usage
 from fastback.frontend import fetch
 from fastback.frontend.changelog import Changelog
 from fastback.kit.db import Database

@@ -9,8 +9,8 @@ import msgspec
 from fastback.access.activity import ActivityEvent
 from fastback.features.webhooks.catalog import catalog
 from fastback.features.webhooks.message import Message, concerned, message_of
+from fastback.features.webhooks.registry import Target, Webhook, Webhooks, wants
 from fastback.features.webhooks.sender import Poster
-from fastback.features.webhooks.webhooks import Target, Webhook, Webhooks, wants
 from fastback.kit.db import Database
 from fastback.kit.priority_semaphore import PrioritySemaphore
 from fastback.kit.tasks import Tasks

@@ -12,7 +12,7 @@ from fastback.access.activity import ActivityEvent
 from fastback.access.guards import AdminUser
 from fastback.access.identity import User
 from fastback.features.webhooks.catalog import Known, catalog
-from fastback.features.webhooks.webhooks import InvalidWebhook, Target, Webhook, Webhooks
+from fastback.features.webhooks.registry import InvalidWebhook, Target, Webhook, Webhooks
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, NotFound, Router
 

@@ -8,9 +8,9 @@ from fastback.access.activity import ActivityEvent, ActivityListeners
 from fastback.config import Config
 from fastback.features.webhooks import routes
 from fastback.features.webhooks.delivery import Delivery
+from fastback.features.webhooks.internal_events import Sources
+from fastback.features.webhooks.registry import Webhooks
 from fastback.features.webhooks.sender import Poster
-from fastback.features.webhooks.sources import Sources
-from fastback.features.webhooks.webhooks import Webhooks
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
