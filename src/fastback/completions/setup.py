@@ -28,7 +28,7 @@ from fastback.features.chats.turn_events import ChatWatchers
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
 from fastback.features.folders.readable_entries import ReadableEntries
-from fastback.features.knowledge.external_connections import Connections
+from fastback.features.knowledge.external_connections import ExternalConnections
 from fastback.features.memories.recall import Recall
 from fastback.features.memories.service import Memories
 from fastback.features.retrieval.access import CollectionAccess
@@ -58,7 +58,7 @@ async def set_up(services: Services) -> None:
     )
     follow_ups = FollowUps(db=db, config=config, registry=registry, provider=provider)
     rights = services.get(ChatAccess)
-    elsewhere = Elsewhere(services.get(Pages), services.get(ExternalSearch), services.get(Connections))
+    elsewhere = Elsewhere(services.get(Pages), services.get(ExternalSearch), services.get(ExternalConnections))
     finder = Finder(
         db=db,
         config=config,

@@ -9,7 +9,7 @@ import msgspec
 
 from fastback.completions.sources.items import Item, inner
 from fastback.completions.sources.passages import Source
-from fastback.features.knowledge.external_connections import Connections
+from fastback.features.knowledge.external_connections import ExternalConnections
 from fastback.kit.http.errors import HttpError
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.external.results import Target
@@ -32,7 +32,7 @@ class ForeignKnowledge(msgspec.Struct):
 class Elsewhere:
     """Asks others. What they don't answer is missing, and the answer does without."""
 
-    def __init__(self, pages: Pages, search: ExternalSearch, connections: Connections) -> None:
+    def __init__(self, pages: Pages, search: ExternalSearch, connections: ExternalConnections) -> None:
         self._pages = pages
         self._search = search
         self._connections = connections
@@ -62,7 +62,7 @@ class Elsewhere:
 
     def _target(self, knowledge: ForeignKnowledge) -> Target:
         """Raises: NotFound: the connection is gone."""
-        connection = self._connections.get(inner(knowledge.meta, "external", "connection_id"))
+        connection = self._connections.get_connection(inner(knowledge.meta, "external", "connection_id"))
         source = inner(knowledge.meta, "external", "source")
         name, fields = inner(source or {}, "name"), inner(source or {}, "config")
         return Target(

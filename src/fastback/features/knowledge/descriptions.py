@@ -22,10 +22,10 @@ log = logging.getLogger("fastback.knowledge")
 
 COLLECTION: Final = "knowledge-bases"
 #: Descriptions that are embedded together.
-_TOGETHER = 64
+_BATCH = 64
 
 
-class Descriptions:
+class DescriptionIndex:
     """Keeps the collection."""
 
     def __init__(self, *, db: Database, embedder: Embedder, vectors: VectorStore, tasks: Tasks) -> None:
@@ -33,43 +33,43 @@ class Descriptions:
         self._embedder = embedder
         self._vectors = vectors
         self._tasks = tasks
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    def follow(self, knowledge_id: str, user: User) -> None:
+    def schedule_update(self, knowledge_id: str, user: User) -> None:
         """A knowledge was made, renamed or deleted: bring its description up to that, soon."""
-        self._tasks.run_in_background(self._follow(knowledge_id, user))
+        self._tasks.run_in_background(self._update(knowledge_id, user))
 
-    async def _follow(self, knowledge_id: str, user: User) -> None:
-        async with self._turn:
+    async def _update(self, knowledge_id: str, user: User) -> None:
+        async with self._lock:
             # Only what it is called by now counts, not what it was called when this was asked for.
-            row = await store.get(self._db, knowledge_id)
+            row = await store.find_knowledge(self._db, knowledge_id)
             try:
                 if row is None:
                     await self._vectors.delete(COLLECTION, ids=[knowledge_id])
                 else:
-                    await self._write([row], user)
+                    await self._write_vectors([row], user)
             except RetrievalError as error:
                 log.warning("the description of knowledge %s was not embedded: %s", knowledge_id, error)
 
     async def rebuild(self, user: User) -> tuple[int, int]:
         """Make the collection anew: how many knowledge there are, and how many descriptions were embedded."""
-        async with self._turn:
-            rows = await store.everything(self._db)
-            done = 0
+        async with self._lock:
+            rows = await store.list_knowledge(self._db)
+            embedded_count = 0
             try:
                 await self._vectors.drop(COLLECTION)
             except RetrievalError as error:
                 log.warning("the descriptions of knowledge were not dropped: %s", error)
-            for start in range(0, len(rows), _TOGETHER):
-                batch = rows[start : start + _TOGETHER]
+            for start in range(0, len(rows), _BATCH):
+                batch = rows[start : start + _BATCH]
                 try:
-                    await self._write(batch, user)
-                    done += len(batch)
+                    await self._write_vectors(batch, user)
+                    embedded_count += len(batch)
                 except RetrievalError as error:
                     log.warning("descriptions of knowledge were not embedded: %s", error)
-        return len(rows), done
+        return len(rows), embedded_count
 
-    async def _write(self, rows: Sequence[Knowledge], user: User) -> None:
+    async def _write_vectors(self, rows: Sequence[Knowledge], user: User) -> None:
         texts = [f"{row.name}\n\n{row.description}" if row.description else row.name for row in rows]
         vectors = await self._embedder.content(texts, ctx=RequestContext(user=user))
         items = [

@@ -38,33 +38,35 @@ _DOWN = """
     SELECT id FROM down"""
 
 
-async def get(db: Executor, knowledge_id: str, directory_id: str) -> Directory | None:
+async def find_directory(db: Executor, knowledge_id: str, directory_id: str) -> Directory | None:
     text = f"SELECT {COLUMNS} FROM knowledge_directory d WHERE d.id = :id AND d.knowledge_id = :knowledge_id"
     return await db.fetch_first(Directory, "directories.get", text, id=directory_id, knowledge_id=knowledge_id)
 
 
-async def require(db: Executor, knowledge_id: str, directory_ids: Iterable[str | None], detail: str) -> None:
+async def require_directories(
+    db: Executor, knowledge_id: str, directory_ids: Iterable[str | None], detail: str
+) -> None:
     """Check that directories lie in a knowledge; None and empty stand for its top.
 
     Raises:
         NotFound: with `detail`.
     """
-    wanted = {one for one in directory_ids if one}
-    if not wanted:
+    required_ids = {directory_id for directory_id in directory_ids if directory_id}
+    if not required_ids:
         return
     text = "SELECT count(*) FROM knowledge_directory WHERE knowledge_id = :knowledge_id AND id = ANY(:ids)"
-    found = await db.fetch_value("directories.require", text, knowledge_id=knowledge_id, ids=list(wanted))
-    if found != len(wanted):
+    count = await db.fetch_value("directories.require", text, knowledge_id=knowledge_id, ids=list(required_ids))
+    if count != len(required_ids):
         raise NotFound(detail)
 
 
-async def everything(db: Database, knowledge_id: str) -> list[Directory]:
+async def list_directories(db: Database, knowledge_id: str) -> list[Directory]:
     """All directories of a knowledge, by name."""
     text = f"SELECT {COLUMNS} FROM knowledge_directory d WHERE d.knowledge_id = :id ORDER BY d.name, d.id"
     return await db.fetch_all_in_thread(Directory, "directories.everything", text, id=knowledge_id)
 
 
-async def level(db: Database, knowledge_id: str, parent_id: str | None) -> list[Directory]:
+async def list_level(db: Database, knowledge_id: str, parent_id: str | None) -> list[Directory]:
     """The directories at one level, by name."""
     below = "d.parent_id = :parent_id" if parent_id else "d.parent_id IS NULL"
     params = {"parent_id": parent_id} if parent_id else {}
@@ -77,10 +79,12 @@ async def level(db: Database, knowledge_id: str, parent_id: str | None) -> list[
     )
 
 
-async def upwards(db: Executor, knowledge_id: str, directory_ids: Iterable[str | None]) -> dict[str, Directory]:
+async def load_with_ancestors(
+    db: Executor, knowledge_id: str, directory_ids: Iterable[str | None]
+) -> dict[str, Directory]:
     """The directories and all above them, by id."""
-    wanted = [one for one in directory_ids if one]
-    if not wanted:
+    ids = [directory_id for directory_id in directory_ids if directory_id]
+    if not ids:
         return {}
     rows = await db.fetch_all(
         Directory,
@@ -93,48 +97,50 @@ async def upwards(db: Executor, knowledge_id: str, directory_ids: Iterable[str |
             SELECT {COLUMNS} FROM knowledge_directory d JOIN up ON up.id = d.id
             WHERE d.knowledge_id = :knowledge_id""",
         knowledge_id=knowledge_id,
-        ids=wanted,
+        ids=ids,
     )
     return {row.id: row for row in rows}
 
 
-def line(directories: Mapping[str, Directory], directory_id: str | None) -> list[Directory]:
+def list_breadcrumbs(directories: Mapping[str, Directory], directory_id: str | None) -> list[Directory]:
     """The way from the top to a directory, itself included; as far as it is known."""
-    found: list[Directory] = []
+    breadcrumbs: list[Directory] = []
     seen: set[str] = set()
     current = directory_id
     while current and current in directories and current not in seen:
         seen.add(current)
-        found.append(directories[current])
+        breadcrumbs.append(directories[current])
         current = directories[current].parent_id
-    found.reverse()
-    return found
+    breadcrumbs.reverse()
+    return breadcrumbs
 
 
-def path(directories: Mapping[str, Directory], directory_id: str | None) -> str:
+def build_path(directories: Mapping[str, Directory], directory_id: str | None) -> str:
     """The names on the way to a directory, `docs/api`; empty at the top."""
-    return "/".join(one.name for one in line(directories, directory_id))
+    return "/".join(directory.name for directory in list_breadcrumbs(directories, directory_id))
 
 
-def paths(directories: Iterable[Directory]) -> dict[str, str]:
+def build_paths(directories: Iterable[Directory]) -> dict[str, str]:
     """The path of each directory, by id."""
-    known = {one.id: one for one in directories}
-    found: dict[str, str] = {}
-    for one in known.values():
+    by_id = {directory.id: directory for directory in directories}
+    paths: dict[str, str] = {}
+    for directory in by_id.values():
         # From a directory up to the first whose path is known, and down again.
-        way: list[Directory] = []
-        current: Directory | None = one
-        while current is not None and current.id not in found and len(way) <= len(known):
-            way.append(current)
-            current = known.get(current.parent_id or "")
-        above = found.get(current.id, "") if current is not None else ""
-        for step in reversed(way):
-            above = f"{above}/{step.name}" if above else step.name
-            found[step.id] = above
-    return found
+        chain: list[Directory] = []
+        current: Directory | None = directory
+        while current is not None and current.id not in paths and len(chain) <= len(by_id):
+            chain.append(current)
+            current = by_id.get(current.parent_id or "")
+        parent_path = paths.get(current.id, "") if current is not None else ""
+        for ancestor in reversed(chain):
+            parent_path = f"{parent_path}/{ancestor.name}" if parent_path else ancestor.name
+            paths[ancestor.id] = parent_path
+    return paths
 
 
-async def create(tx: Executor, knowledge_id: str, name: str, user_id: str, parent_id: str | None) -> Directory:
+async def create_directory(
+    tx: Executor, knowledge_id: str, name: str, user_id: str, parent_id: str | None
+) -> Directory:
     """Raises: IntegrityError, when the name is taken at this level."""
     now = int(time.time())
     row = Directory(str(uuid.uuid4()), knowledge_id, parent_id or None, name, user_id, now, now)
@@ -147,7 +153,7 @@ async def create(tx: Executor, knowledge_id: str, name: str, user_id: str, paren
     return row
 
 
-async def update(tx: Executor, row: Directory) -> None:
+async def update_directory(tx: Executor, row: Directory) -> None:
     """Write a directory's name and place. Raises: IntegrityError, when the name is taken there."""
     await tx.execute(
         "directories.update",
@@ -159,21 +165,21 @@ async def update(tx: Executor, row: Directory) -> None:
     )
 
 
-async def below(db: Executor, knowledge_id: str, directory_ids: list[str]) -> list[str]:
+async def list_descendant_ids(db: Executor, knowledge_id: str, directory_ids: list[str]) -> list[str]:
     """Those of the directories that lie in the knowledge, and all below them."""
     if not directory_ids:
         return []
     return await db.fetch_all(str, "directories.below", _DOWN, ids=directory_ids, knowledge_id=knowledge_id)
 
 
-async def files_in(db: Executor, knowledge_id: str, directory_ids: list[str]) -> list[str]:
+async def list_file_ids(db: Executor, knowledge_id: str, directory_ids: list[str]) -> list[str]:
     """The files that lie in these directories."""
     text = """SELECT file_id FROM knowledge_file WHERE knowledge_id = :knowledge_id AND directory_id = ANY(:ids)
               ORDER BY created_at, id"""
     return await db.fetch_all(str, "directories.files", text, knowledge_id=knowledge_id, ids=directory_ids)
 
 
-async def delete(tx: Executor, directory_ids: list[str]) -> None:
+async def delete_directories(tx: Executor, directory_ids: list[str]) -> None:
     """Delete directories, given with all below them; files in them are at the top then."""
     for name, text in (
         ("files", "UPDATE knowledge_file SET directory_id = NULL WHERE directory_id = ANY(:ids)"),
@@ -192,6 +198,6 @@ async def move_files(tx: Executor, directory_ids: list[str], target: str | None)
     )
 
 
-async def clear(tx: Executor, knowledge_id: str) -> None:
+async def delete_all_directories(tx: Executor, knowledge_id: str) -> None:
     """Delete every directory of a knowledge."""
     await tx.execute("directories.clear", "DELETE FROM knowledge_directory WHERE knowledge_id = :id", id=knowledge_id)

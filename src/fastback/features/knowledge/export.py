@@ -18,20 +18,20 @@ class _Text(msgspec.Struct):
     content: str | None
 
 
-class _Pipe:
+class _WriteBuffer:
     """A file that is only written to, and read off in pieces."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
-        self._at = 0
+        self._position = 0
 
     def write(self, data: bytes, /) -> int:
         self._parts.append(bytes(data))
-        self._at += len(data)
+        self._position += len(data)
         return len(data)
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
     def flush(self) -> None:
         pass
@@ -39,19 +39,19 @@ class _Pipe:
     def close(self) -> None:
         pass
 
-    def taken(self) -> bytes:
-        found = b"".join(self._parts)
+    def take_bytes(self) -> bytes:
+        content = b"".join(self._parts)
         self._parts.clear()
-        return found
+        return content
 
 
-def headers(name: str) -> dict[str, str]:
+def build_headers(name: str) -> dict[str, str]:
     """Headers of the archive of a knowledge with this name."""
     safe = "".join(char if char.isalnum() or char in " -_" else "_" for char in name)
     return {"content-disposition": f"attachment; filename*=UTF-8''{quote(f'{safe}.zip', safe='')}"}
 
 
-async def archive(db: Database, knowledge_id: str) -> AsyncIterator[bytes]:
+async def stream_archive(db: Database, knowledge_id: str) -> AsyncIterator[bytes]:
     """The pieces of the archive; files without text are left out, and of one name each has a number but the first."""
     ids = await db.fetch_all_in_thread(
         str,
@@ -59,9 +59,9 @@ async def archive(db: Database, knowledge_id: str) -> AsyncIterator[bytes]:
         "SELECT file_id FROM knowledge_file WHERE knowledge_id = :id ORDER BY created_at, id",
         id=knowledge_id,
     )
-    pipe = _Pipe()
-    made = zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED)
-    taken: set[str] = set()
+    buffer = _WriteBuffer()
+    archive_file = zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED)
+    used_names: set[str] = set()
     for file_id in ids:
         rows = await db.fetch_all_in_thread(
             _Text,
@@ -70,24 +70,26 @@ async def archive(db: Database, knowledge_id: str) -> AsyncIterator[bytes]:
             id=file_id,
         )
         if rows and rows[0].content:
-            await asyncio.to_thread(_add, made, _name(rows[0].filename, taken), rows[0].content)
-            yield pipe.taken()
-    await asyncio.to_thread(made.close)
-    yield pipe.taken()
+            await asyncio.to_thread(
+                _add_text, archive_file, _choose_name(rows[0].filename, used_names), rows[0].content
+            )
+            yield buffer.take_bytes()
+    await asyncio.to_thread(archive_file.close)
+    yield buffer.take_bytes()
 
 
-def _add(made: zipfile.ZipFile, name: str, content: str) -> None:
+def _add_text(archive_file: zipfile.ZipFile, name: str, content: str) -> None:
     info = zipfile.ZipInfo(name, time.localtime()[:6])
     info.compress_type = zipfile.ZIP_DEFLATED
-    made.writestr(info, content.encode("utf-8", "replace"))
+    archive_file.writestr(info, content.encode("utf-8", "replace"))
 
 
-def _name(filename: str, taken: set[str]) -> str:
+def _choose_name(filename: str, used_names: set[str]) -> str:
     """A name in the archive, ending in `.txt`, that none has yet."""
     stem = filename.removesuffix(".txt")
     name, number = f"{stem}.txt", 1
-    while name in taken:
+    while name in used_names:
         number += 1
         name = f"{stem} ({number}).txt"
-    taken.add(name)
+    used_names.add(name)
     return name

@@ -36,52 +36,52 @@ _FIELDS = {
 Connection = dict[str, Any]
 
 
-class Connections:
+class ExternalConnections:
     """The connections. Between reading and writing the list nothing is awaited, so that no change is lost."""
 
     def __init__(self, config: Config, db: Database) -> None:
         self._config = config
         self._db = db
 
-    def all(self) -> list[Connection]:
+    def list_connections(self) -> list[Connection]:
         return [dict(one) for one in self._config.items(KEY) if isinstance(one, dict)]
 
-    def get(self, connection_id: Any, detail: str | None = None) -> Connection:
+    def get_connection(self, connection_id: Any, detail: str | None = None) -> Connection:
         """Raises: NotFound, with `detail` where it is said."""
-        for one in self.all():
+        for one in self.list_connections():
             if one.get("id") == connection_id:
                 return one
         raise NotFound(detail) if detail else NotFound()
 
-    async def put(self, connection: Connection) -> None:
+    async def save_connection(self, connection: Connection) -> None:
         """Add a connection, or write it anew."""
-        kept = self.all()
-        for place, one in enumerate(kept):
-            if one.get("id") == connection["id"]:
-                kept[place] = connection
+        connections = self.list_connections()
+        for index, existing in enumerate(connections):
+            if existing.get("id") == connection["id"]:
+                connections[index] = connection
                 break
         else:
-            kept.append(connection)
-        await self._config.set(KEY, kept)
+            connections.append(connection)
+        await self._config.set(KEY, connections)
 
-    async def remove(self, connection_id: str) -> None:
-        await self._config.set(KEY, [one for one in self.all() if one.get("id") != connection_id])
+    async def remove_connection(self, connection_id: str) -> None:
+        await self._config.set(KEY, [one for one in self.list_connections() if one.get("id") != connection_id])
 
-    async def drop_unused(self, connection_id: Any) -> None:
+    async def remove_if_unused(self, connection_id: Any) -> None:
         """Remove a connection that no knowledge needs."""
-        if isinstance(connection_id, str) and not await store.of_connection(self._db, connection_id):
-            await self.remove(connection_id)
+        if isinstance(connection_id, str) and not await store.count_by_connection(self._db, connection_id):
+            await self.remove_connection(connection_id)
 
 
-def shown(connection: Connection) -> Connection:
+def hide_secrets(connection: Connection) -> Connection:
     """A connection without its secrets."""
-    kept = {name: value for name, value in connection.items() if name != "auth_config"}
-    return {**kept, "auth_configured": bool(connection.get("auth_config"))}
+    public_fields = {name: value for name, value in connection.items() if name != "auth_config"}
+    return {**public_fields, "auth_configured": bool(connection.get("auth_config"))}
 
 
-def of_form(form: ConnectionForm, user_id: str, connection_id: str | None = None) -> Connection:
+def create_connection(form: ConnectionForm, user_id: str, connection_id: str | None = None) -> Connection:
     """A new connection. Raises: BadRequest."""
-    provider, config = _checked(form)
+    provider, config = _check_form(form)
     now = int(time.time())
     return {
         "id": connection_id or str(uuid.uuid4()),
@@ -99,9 +99,9 @@ def of_form(form: ConnectionForm, user_id: str, connection_id: str | None = None
     }
 
 
-def changed(connection: Connection, form: ConnectionForm) -> Connection:
+def update_connection(connection: Connection, form: ConnectionForm) -> Connection:
     """The connection as a form wants it; secrets that it does not mention stay. Raises: BadRequest."""
-    provider, config = _checked(form)
+    provider, config = _check_form(form)
     secrets = connection.get("auth_config") if form.auth_config is None else form.auth_config
     return {
         **connection,
@@ -117,7 +117,7 @@ def changed(connection: Connection, form: ConnectionForm) -> Connection:
     }
 
 
-def _checked(form: ConnectionForm) -> tuple[str, dict[str, Any]]:
+def _check_form(form: ConnectionForm) -> tuple[str, dict[str, Any]]:
     provider = form.provider.lower().strip()
     if provider not in _PROVIDERS:
         raise BadRequest("Unsupported external knowledge provider.")
@@ -129,10 +129,10 @@ def _checked(form: ConnectionForm) -> tuple[str, dict[str, Any]]:
     return provider, {name: value for name, value in (form.config or {}).items() if name in allowed}
 
 
-def checked_source(source: SourceForm, provider: Any) -> dict[str, Any]:
+def check_source(source: SourceForm, provider: Any) -> dict[str, Any]:
     """A source as it is kept: `{"type", "name", "config"}`. Raises: BadRequest."""
-    kind, name = (source.type or "collection").strip(), source.name.strip()
-    if kind != "collection":
+    source_type, name = (source.type or "collection").strip(), source.name.strip()
+    if source_type != "collection":
         raise BadRequest("Only collection sources are supported.")
     if not name:
         raise BadRequest("Collection name is required.")
@@ -146,10 +146,10 @@ def checked_source(source: SourceForm, provider: Any) -> dict[str, Any]:
         raise BadRequest("Content field is required.")
     if provider in ("milvus", "pgvector") and not config.get("vector_field"):
         raise BadRequest("Vector field is required.")
-    return {"type": kind, "name": name, "config": config}
+    return {"type": source_type, "name": name, "config": config}
 
 
-def meta_of(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
+def build_meta(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
     """The meta of a knowledge that lies in a source."""
     return {
         "source": "external",
@@ -164,18 +164,18 @@ def meta_of(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def target_of(row: Knowledge, connections: Connections) -> Target:
+def get_target(row: Knowledge, connections: ExternalConnections) -> Target:
     """Where a knowledge is searched that lies elsewhere.
 
     Raises:
         NotFound: its connection is gone.
     """
-    told = row.external
-    source = told.get("source")
+    external = row.external
+    source = external.get("source")
     source = source if isinstance(source, dict) else {}
     config = source.get("config")
     return Target(
-        connections.get(told.get("connection_id"), NO_CONNECTION),
+        connections.get_connection(external.get("connection_id"), NO_CONNECTION),
         str(source.get("name") or ""),
         config if isinstance(config, dict) else {},
         row.id,

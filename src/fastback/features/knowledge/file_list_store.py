@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.knowledge.directory_store import Directory, path
+from fastback.features.knowledge.directory_store import Directory, build_path
 from fastback.kit.db import Database
 from fastback.kit.db.indexes import Index
 from fastback.records.listing import UserSummary
@@ -23,22 +23,22 @@ INDEX = Index(
 )
 #: For which knowledge a file was uploaded. No `->`: an older SQLite, which another program may bring along, could not
 #: open a database with such an index; and an index must not refuse a row for what it holds.
-_MEANT = {
+_KNOWLEDGE_ID = {
     "sqlite": "CASE WHEN json_valid(meta) THEN json_extract(meta, '$.data.knowledge_id') END",
     "postgres": "(meta -> 'data') ->> 'knowledge_id'",
 }
 PENDING_INDEX = Index(
     "fastback_file_meant",
-    sqlite=f"ON file ({_MEANT['sqlite']}) WHERE {_MEANT['sqlite']} IS NOT NULL",
+    sqlite=f"ON file ({_KNOWLEDGE_ID['sqlite']}) WHERE {_KNOWLEDGE_ID['sqlite']} IS NOT NULL",
     # The reference has one there.
     postgres="",
 )
 
 #: What a list of files is sorted by.
-_ORDERS = {"name": "filename", "created_at": "created_at", "updated_at": "updated_at"}
+_ORDER_COLUMNS = {"name": "filename", "created_at": "created_at", "updated_at": "updated_at"}
 
 
-class ListedFile(msgspec.Struct):
+class KnowledgeFile(msgspec.Struct):
     """A file in a knowledge; `added_by` is who put it there."""
 
     id: str
@@ -53,7 +53,9 @@ class ListedFile(msgspec.Struct):
     added_by: str
     knowledge_id: str
 
-    def answer(self, adder: UserSummary | None, directories: dict[str, Directory] | None = None) -> dict[str, Any]:
+    def build_response(
+        self, adder: UserSummary | None, directories: dict[str, Directory] | None = None
+    ) -> dict[str, Any]:
         """The file as lists show it, without its text; `directories` are those on the way to it."""
         return {
             "id": self.id,
@@ -65,7 +67,7 @@ class ListedFile(msgspec.Struct):
             "created_at": self.created_at,
             "updated_at": self.updated_at,
             "directory_id": self.directory_id,
-            "directory_path": path(directories or {}, self.directory_id),
+            "directory_path": build_path(directories or {}, self.directory_id),
             "has_original": self.has_original,
             "user": adder,
         }
@@ -84,15 +86,15 @@ class PendingFile(msgspec.Struct):
     updated_at: int | None
 
 
-class FileLists:
+class KnowledgeFileLists:
     """Reads such pages. `indexed`: whether the index is there."""
 
     def __init__(self, db: Database, content_characters: int) -> None:
         self._db = db
         self._characters = content_characters
-        self.indexed = False
+        self.has_index = False
 
-    async def page(
+    async def list_page(
         self,
         where: str,
         *,
@@ -103,55 +105,55 @@ class FileLists:
         order_by: str | None = None,
         direction: str | None = None,
         **params: Any,
-    ) -> tuple[list[ListedFile], int]:
+    ) -> tuple[list[KnowledgeFile], int]:
         """Files whose row of `knowledge_file` (known as `kf`) meets `where`, and how many there are.
 
         `query` is looked for in names, with `content` in texts, too, as a LIKE pattern like in the reference.
         """
         if query:
             params["query"] = f"%{query}%"
-            where = f"({where}) AND {self._found(content=content)}"
-        hint = f"INDEXED BY {INDEX.name}" if self.indexed and self._db.dialect == "sqlite" and not content else ""
-        joined = f"knowledge_file kf JOIN file f {hint} ON f.id = kf.file_id"
-        column = _ORDERS.get(order_by or "", "updated_at")
-        order = f"f.{column} {'ASC' if direction == 'asc' and order_by in _ORDERS else 'DESC'}, f.id"
+            where = f"({where}) AND {self._build_search_condition(content=content)}"
+        hint = f"INDEXED BY {INDEX.name}" if self.has_index and self._db.dialect == "sqlite" and not content else ""
+        source = f"knowledge_file kf JOIN file f {hint} ON f.id = kf.file_id"
+        column = _ORDER_COLUMNS.get(order_by or "", "updated_at")
+        order = f"f.{column} {'ASC' if direction == 'asc' and order_by in _ORDER_COLUMNS else 'DESC'}, f.id"
         # PostgreSQL sees to it that each row has its file.
         rows_alone = self._db.dialect == "postgres" and not query
-        counted = await self._db.fetch_all_in_thread(
+        counts = await self._db.fetch_all_in_thread(
             int,
             "knowledge.page.count",
-            f"SELECT count(*) FROM {'knowledge_file kf' if rows_alone else joined} WHERE {where}",
+            f"SELECT count(*) FROM {'knowledge_file kf' if rows_alone else source} WHERE {where}",
             **params,
         )
         rows = await self._db.fetch_all_in_thread(
-            ListedFile,
+            KnowledgeFile,
             "knowledge.page",
             f"""SELECT f.id, f.user_id, f.hash, f.filename, f.meta, f.created_at, f.updated_at,
                     COALESCE(f.path, '') <> '', l.directory_id, l.user_id, l.knowledge_id
-                FROM (SELECT kf.id AS link, kf.file_id FROM {joined} WHERE {where}
+                FROM (SELECT kf.id AS link, kf.file_id FROM {source} WHERE {where}
                       ORDER BY {order} LIMIT {int(limit)} OFFSET {int(skip)}) p
                 JOIN knowledge_file l ON l.id = p.link
                 JOIN file f ON f.id = p.file_id
                 ORDER BY {order}""",
             **params,
         )
-        return rows, counted[0] if counted else 0
+        return rows, counts[0] if counts else 0
 
-    def _found(self, *, content: bool) -> str:
-        found = "lower(f.filename) LIKE lower(:query)"
+    def _build_search_condition(self, *, content: bool) -> str:
+        condition = "lower(f.filename) LIKE lower(:query)"
         if content:
-            found += f" OR lower(substr(f.data ->> 'content', 1, {self._characters})) LIKE lower(:query)"
-        return f"({found})"
+            condition += f" OR lower(substr(f.data ->> 'content', 1, {self._characters})) LIKE lower(:query)"
+        return f"({condition})"
 
-    async def pending(self, knowledge_id: str) -> list[PendingFile]:
+    async def list_pending(self, knowledge_id: str) -> list[PendingFile]:
         """Files that somebody uploaded for a knowledge and that are being read, the newest first."""
-        meant = _MEANT[self._db.dialect]
+        knowledge_id_column = _KNOWLEDGE_ID[self._db.dialect]
         # Texts are opened only of the few that are in no knowledge yet.
         return await self._db.fetch_all_in_thread(
             PendingFile,
             "knowledge.pending",
             f"""WITH meant AS MATERIALIZED (
-                    SELECT f.id FROM file f WHERE {meant} = :id AND NOT EXISTS (
+                    SELECT f.id FROM file f WHERE {knowledge_id_column} = :id AND NOT EXISTS (
                         SELECT 1 FROM knowledge_file kf WHERE kf.knowledge_id = :id AND kf.file_id = f.id))
                 SELECT f.id, f.user_id, f.hash, f.filename, f.data, f.meta, f.created_at, f.updated_at
                 FROM meant m JOIN file f ON f.id = m.id

@@ -8,17 +8,17 @@ from fastback.access.grants import build_grant_condition
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.knowledge import store
-from fastback.features.knowledge.file_list_store import FileLists
+from fastback.features.knowledge.file_list_store import KnowledgeFileLists
 from fastback.features.knowledge.store import COLUMNS, Knowledge
 from fastback.kit.http import Router
 from fastback.records.listing import OWNER_LIKE, Listing, RecordCatalog, build_listing, load_user_summaries
 
 router = Router("/api/v1/knowledge")
 
-PAGE = 30
+PAGE_SIZE = 30
 
 
-class _Listed(Knowledge):
+class _ListedKnowledge(Knowledge):
     files: int = 0
 
 
@@ -33,12 +33,12 @@ _READABLE = f"""kf.knowledge_id IN (
 
 
 @router.get("/")
-async def page(user: VerifiedUser, catalog: RecordCatalog, page: int | None = 1) -> dict[str, Any]:
-    return await _page(user, catalog, build_listing(user, []), page)
+async def list_knowledge(user: VerifiedUser, catalog: RecordCatalog, page: int | None = 1) -> dict[str, Any]:
+    return await _list_page(user, catalog, build_listing(user, []), page)
 
 
 @router.get("/search")
-async def search(
+async def search_knowledge(
     user: VerifiedUser,
     catalog: RecordCatalog,
     query: str | None = None,
@@ -48,7 +48,7 @@ async def search(
     order_by: str | None = None,
     direction: str | None = None,
 ) -> dict[str, Any]:
-    listed = build_listing(
+    listing = build_listing(
         user,
         ["t.name", "t.description"],
         query=query,
@@ -57,28 +57,28 @@ async def search(
         direction=direction,
     )
     if query:
-        listed.where = listed.where.replace(OWNER_LIKE, f"{OWNER_LIKE} OR {_OWNER_NAMED}")
+        listing.where = listing.where.replace(OWNER_LIKE, f"{OWNER_LIKE} OR {_OWNER_NAMED}")
     if source in _SOURCES:
-        listed.where += f" AND {_SOURCES[source]}"
-    return await _page(user, catalog, listed, page)
+        listing.where += f" AND {_SOURCES[source]}"
+    return await _list_page(user, catalog, listing, page)
 
 
-async def _page(user: User, catalog: RecordCatalog, listed: Listing, page: int | None) -> dict[str, Any]:
+async def _list_page(user: User, catalog: RecordCatalog, listed: Listing, page: int | None) -> dict[str, Any]:
     rows, total = await catalog.list_rows(
-        _Listed,
+        _ListedKnowledge,
         user,
         resource="knowledge",
         columns=_COUNTED,
         table="knowledge",
         where=listed.where,
         order=listed.order,
-        page=(PAGE, (max(page or 1, 1) - 1) * PAGE),
+        page=(PAGE_SIZE, (max(page or 1, 1) - 1) * PAGE_SIZE),
         **listed.params,
     )
-    items = await catalog.add_details([store.answer(row) for row in rows], user, "knowledge", writable=True)
-    for place, row in enumerate(rows):
-        write = items[place].pop("write_access")
-        items[place] |= {"file_count": row.files, "write_access": write}
+    items = await catalog.add_details([store.build_response(row) for row in rows], user, "knowledge", writable=True)
+    for index, row in enumerate(rows):
+        write_access = items[index].pop("write_access")
+        items[index] |= {"file_count": row.files, "write_access": write_access}
     return {"items": items, "total": total}
 
 
@@ -86,16 +86,16 @@ async def _page(user: User, catalog: RecordCatalog, listed: Listing, page: int |
 async def search_files(
     user: VerifiedUser,
     catalog: RecordCatalog,
-    lists: FileLists,
+    lists: KnowledgeFileLists,
     query: str | None = None,
     include_content: bool = False,
     page: int | None = 1,
 ) -> dict[str, Any]:
     """Files in all knowledge that is one's own or granted; to administrators, too."""
-    rows, total = await lists.page(
+    rows, total = await lists.list_page(
         _READABLE,
-        limit=PAGE,
-        skip=(max(page or 1, 1) - 1) * PAGE,
+        limit=PAGE_SIZE,
+        skip=(max(page or 1, 1) - 1) * PAGE_SIZE,
         query=query,
         content=include_content,
         user_id=user.id,
@@ -103,23 +103,23 @@ async def search_files(
         permission="read",
     )
     adders = await load_user_summaries(catalog.db, [row.added_by for row in rows])
-    bases = await _bases(catalog, list({row.knowledge_id for row in rows}))
+    knowledge_by_id = await _load_knowledge(catalog, list({row.knowledge_id for row in rows}))
     items = [
         {
-            **row.answer(adders.get(row.added_by)),
+            **row.build_response(adders.get(row.added_by)),
             # Where the file lies in it is told by the knowledge's own list.
             "directory_id": None,
             "has_original": True,
-            "collection": bases[row.knowledge_id],
+            "collection": knowledge_by_id[row.knowledge_id],
         }
         for row in rows
     ]
     return {"items": items, "directories": [], "breadcrumbs": [], "total": total}
 
 
-async def _bases(catalog: RecordCatalog, ids: list[str]) -> dict[str, dict[str, Any]]:
+async def _load_knowledge(catalog: RecordCatalog, ids: list[str]) -> dict[str, dict[str, Any]]:
     """The knowledge that files lie in, with its grants."""
     text = f"SELECT {COLUMNS} FROM knowledge t WHERE t.id = ANY(:ids)"
     rows = await catalog.db.fetch_all(Knowledge, "knowledge.bases", text, ids=ids) if ids else []
-    shown = await catalog.add_details([store.answer(row) for row in rows], None, "knowledge", owner=False)
-    return {one["id"]: one for one in shown}
+    items = await catalog.add_details([store.build_response(row) for row in rows], None, "knowledge", owner=False)
+    return {item["id"]: item for item in items}

@@ -9,16 +9,16 @@ from fastback.kit.db import Database
 from fastback.providers.model_rows import COLUMNS, ModelRow
 
 
-def _items(model: ModelRow) -> list[Any]:
-    found = (model.meta or {}).get("knowledge")
-    return found if isinstance(found, list) else []
+def _list_items(model: ModelRow) -> list[Any]:
+    items = (model.meta or {}).get("knowledge")
+    return items if isinstance(items, list) else []
 
 
-def _is(item: Any, knowledge_id: str) -> bool:
+def _is_knowledge(item: Any, knowledge_id: str) -> bool:
     return isinstance(item, dict) and item.get("id") == knowledge_id
 
 
-async def models_with(db: Database, knowledge_id: str) -> list[ModelRow]:
+async def list_models_with_knowledge(db: Database, knowledge_id: str) -> list[ModelRow]:
     """The models that have a knowledge: the text narrows, what it says decides."""
     rows = await db.fetch_all_in_thread(
         ModelRow,
@@ -26,11 +26,11 @@ async def models_with(db: Database, knowledge_id: str) -> list[ModelRow]:
         f"SELECT {COLUMNS} FROM model WHERE CAST(meta AS TEXT) LIKE :like",
         like=f"%{knowledge_id}%",
     )
-    return [row for row in rows if any(_is(item, knowledge_id) for item in _items(row))]
+    return [row for row in rows if any(_is_knowledge(item, knowledge_id) for item in _list_items(row))]
 
 
-def without(model: ModelRow, knowledge_id: str) -> ModelDraft:
+def remove_knowledge(model: ModelRow, knowledge_id: str) -> ModelDraft:
     """The model as it is, without the knowledge."""
-    left = [item for item in _items(model) if not _is(item, knowledge_id)]
-    meta = {**(model.meta or {}), "knowledge": left}
+    items = [item for item in _list_items(model) if not _is_knowledge(item, knowledge_id)]
+    meta = {**(model.meta or {}), "knowledge": items}
     return ModelDraft(model.id, model.name or model.id, model.base_model_id, model.params or {}, meta)

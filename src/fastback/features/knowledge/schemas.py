@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 #: `parent_id` of a directory's change that leaves it where it is.
-STAYS = "__unset__"
+UNCHANGED_PARENT = "__unset__"
 
 
 class KnowledgeForm(msgspec.Struct):
@@ -31,10 +31,10 @@ class DirectoryForm(msgspec.Struct):
     parent_id: str | None = None
 
 
-class DirectoryChange(msgspec.Struct):
+class DirectoryUpdateForm(msgspec.Struct):
     name: str | None = None
     #: None moves the directory to the top.
-    parent_id: str | None = STAYS
+    parent_id: str | None = UNCHANGED_PARENT
 
 
 class ManifestEntry(msgspec.Struct):
@@ -46,11 +46,11 @@ class ManifestEntry(msgspec.Struct):
     size: int
 
 
-class Manifest(msgspec.Struct):
+class ManifestForm(msgspec.Struct):
     manifest: list[ManifestEntry]
 
 
-class Cleanup(msgspec.Struct):
+class CleanupForm(msgspec.Struct):
     file_ids: list[str]
     dir_ids: list[str] = []
 

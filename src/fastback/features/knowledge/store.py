@@ -40,7 +40,7 @@ class Knowledge(msgspec.Struct):
         return self.details.get("source") == "external"
 
 
-class Metadata(msgspec.Struct):
+class FileMetadata(msgspec.Struct):
     """A file of a knowledge, as answers about the knowledge list it."""
 
     id: str
@@ -54,7 +54,7 @@ class Metadata(msgspec.Struct):
 COLUMNS = "t.id, t.user_id, t.name, t.description, t.meta, t.created_at, t.updated_at"
 
 
-def answer(row: Knowledge, grants: list[Grant] | None = None) -> dict[str, Any]:
+def build_response(row: Knowledge, grants: list[Grant] | None = None) -> dict[str, Any]:
     """A knowledge as answers show it."""
     return {
         "id": row.id,
@@ -68,18 +68,18 @@ def answer(row: Knowledge, grants: list[Grant] | None = None) -> dict[str, Any]:
     }
 
 
-async def get(db: Executor, knowledge_id: str) -> Knowledge | None:
+async def find_knowledge(db: Executor, knowledge_id: str) -> Knowledge | None:
     text = f"SELECT {COLUMNS} FROM knowledge t WHERE t.id = :id"
     return await db.fetch_first(Knowledge, "knowledge.get", text, id=knowledge_id)
 
 
-async def everything(db: Database) -> list[Knowledge]:
+async def list_knowledge(db: Database) -> list[Knowledge]:
     """All knowledge there is, the one changed last first."""
     text = f"SELECT {COLUMNS} FROM knowledge t ORDER BY t.updated_at DESC, t.id"
     return await db.fetch_all_in_thread(Knowledge, "knowledge.everything", text)
 
 
-async def insert(tx: Executor, row: Knowledge) -> None:
+async def insert_knowledge(tx: Executor, row: Knowledge) -> None:
     await tx.execute(
         "knowledge.insert",
         """INSERT INTO knowledge (id, user_id, name, description, meta, created_at, updated_at)
@@ -94,7 +94,7 @@ async def insert(tx: Executor, row: Knowledge) -> None:
     )
 
 
-async def update(tx: Executor, knowledge_id: str, **fields: Any) -> bool:
+async def update_knowledge(tx: Executor, knowledge_id: str, **fields: Any) -> bool:
     """Change `name`, `description` or `meta` (an object), or only the time; whether the knowledge is there."""
     unknown = set(fields) - {"name", "description", "meta"}
     if unknown:
@@ -112,16 +112,16 @@ async def update(tx: Executor, knowledge_id: str, **fields: Any) -> bool:
     return changed > 0
 
 
-async def delete(tx: Executor, knowledge_id: str) -> None:
+async def delete_knowledge(tx: Executor, knowledge_id: str) -> None:
     """Delete a knowledge with its links and directories; its files stay."""
-    await unlink_all(tx, knowledge_id)
+    await unlink_all_files(tx, knowledge_id)
     await tx.execute(
         "knowledge.delete.directories", "DELETE FROM knowledge_directory WHERE knowledge_id = :id", id=knowledge_id
     )
     await tx.execute("knowledge.delete", "DELETE FROM knowledge WHERE id = :id", id=knowledge_id)
 
 
-async def of_connection(db: Executor, connection_id: str) -> int:
+async def count_by_connection(db: Executor, connection_id: str) -> int:
     """How many knowledge lie behind an external connection."""
     text = "SELECT count(*) FROM knowledge t WHERE t.meta -> 'external' ->> 'connection_id' = :id"
     return int(await db.fetch_value("knowledge.of_connection", text, id=connection_id) or 0)
@@ -130,10 +130,10 @@ async def of_connection(db: Executor, connection_id: str) -> int:
 # -- its files ----------------------------------------------------------------------------------------------------
 
 
-async def files(db: Database, knowledge_id: str) -> list[Metadata]:
+async def list_files(db: Database, knowledge_id: str) -> list[FileMetadata]:
     """The files of a knowledge, in the order in which they were added; never their text."""
     return await db.fetch_all_in_thread(
-        Metadata,
+        FileMetadata,
         "knowledge.files",
         """SELECT f.id, f.hash, f.meta, f.created_at, f.updated_at
            FROM knowledge_file kf JOIN file f ON f.id = kf.file_id
@@ -142,24 +142,24 @@ async def files(db: Database, knowledge_id: str) -> list[Metadata]:
     )
 
 
-async def file_ids(db: Database, knowledge_id: str) -> list[str]:
+async def list_file_ids(db: Database, knowledge_id: str) -> list[str]:
     text = "SELECT kf.file_id FROM knowledge_file kf WHERE kf.knowledge_id = :id ORDER BY kf.created_at, kf.id"
     return await db.fetch_all_in_thread(str, "knowledge.file_ids", text, id=knowledge_id)
 
 
-async def linked(db: Executor, knowledge_id: str, file_ids: Sequence[str]) -> set[str]:
+async def filter_linked_ids(db: Executor, knowledge_id: str, file_ids: Sequence[str]) -> set[str]:
     """Those of the files that lie in the knowledge."""
     text = "SELECT file_id FROM knowledge_file WHERE knowledge_id = :id AND file_id = ANY(:file_ids)"
     return set(await db.fetch_all(str, "knowledge.linked", text, id=knowledge_id, file_ids=list(file_ids)))
 
 
-async def elsewhere(db: Executor, file_ids: Sequence[str]) -> set[str]:
+async def filter_used_ids(db: Executor, file_ids: Sequence[str]) -> set[str]:
     """Those of the files that lie in any knowledge."""
     text = "SELECT DISTINCT file_id FROM knowledge_file WHERE file_id = ANY(:file_ids)"
     return set(await db.fetch_all(str, "knowledge.elsewhere", text, file_ids=list(file_ids)))
 
 
-async def link(db: Executor, knowledge_id: str, file_id: str, user_id: str, directory_id: str | None) -> None:
+async def link_file(db: Executor, knowledge_id: str, file_id: str, user_id: str, directory_id: str | None) -> None:
     """Put a file into a knowledge; one that is in it stays where it is."""
     now = int(time.time())
     await db.execute(
@@ -176,16 +176,16 @@ async def link(db: Executor, knowledge_id: str, file_id: str, user_id: str, dire
     )
 
 
-async def unlink(db: Executor, knowledge_id: str, file_ids: Sequence[str]) -> None:
+async def unlink_files(db: Executor, knowledge_id: str, file_ids: Sequence[str]) -> None:
     text = "DELETE FROM knowledge_file WHERE knowledge_id = :id AND file_id = ANY(:file_ids)"
     await db.execute("knowledge.unlink", text, id=knowledge_id, file_ids=list(file_ids))
 
 
-async def unlink_all(db: Executor, knowledge_id: str) -> None:
+async def unlink_all_files(db: Executor, knowledge_id: str) -> None:
     await db.execute("knowledge.unlink_all", "DELETE FROM knowledge_file WHERE knowledge_id = :id", id=knowledge_id)
 
 
-async def move(db: Executor, knowledge_id: str, file_id: str, directory_id: str | None) -> None:
+async def move_file(db: Executor, knowledge_id: str, file_id: str, directory_id: str | None) -> None:
     await db.execute(
         "knowledge.move",
         """UPDATE knowledge_file SET directory_id = :directory_id, updated_at = :now

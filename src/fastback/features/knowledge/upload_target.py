@@ -43,17 +43,17 @@ class KnowledgeUploads:
             log.warning("file %s skipped for knowledge %s: its owner may not write there", file.id, knowledge_id)
             return
         directory_id: str | None = str(metadata.get("directory_id") or "") or None
-        if directory_id and await directory_store.get(self._db, knowledge_id, directory_id) is None:
+        if directory_id and await directory_store.find_directory(self._db, knowledge_id, directory_id) is None:
             log.warning("directory %s not found in knowledge %s, using its top level", directory_id, knowledge_id)
             directory_id = None
         current_file = await files.find_file(self._db, file.id)
         if current_file is None:
             raise RetrievalError(messages.NOT_FOUND)
         await self._chunks.add_file(current_file, knowledge_id, user, ctx=ctx, mark_completed=False)
-        await store.link(self._db, knowledge_id, file.id, user.id, directory_id)
+        await store.link_file(self._db, knowledge_id, file.id, user.id, directory_id)
 
     async def _can_write(self, knowledge_id: str, user: User) -> bool:
-        row = await store.get(self._db, knowledge_id)
+        row = await store.find_knowledge(self._db, knowledge_id)
         if row is None:
             return False
         if row.user_id == user.id or user.is_admin:
