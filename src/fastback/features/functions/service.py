@@ -77,12 +77,12 @@ class FunctionRecords:
             raise NotFound("Not found")
 
     @staticmethod
-    def _build_columns(form: PluginForm | SyncedFunction, content: str, told: Description) -> dict[str, Any]:
+    def _build_columns(form: PluginForm | SyncedFunction, content: str, description: Description) -> dict[str, Any]:
         """Return the columns of a function: from its form, and from the description that its code gives."""
         meta = normalise_meta(form.meta, _META)
         meta["manifest"] = source.parse_frontmatter(content)
-        meta["toggle"] = told.toggle
-        return {"name": form.name, "type": told.type, "content": content, "meta": meta}
+        meta["toggle"] = description.toggle
+        return {"name": form.name, "type": description.type, "content": content, "meta": meta}
 
     # -- writing --------------------------------------------------------------------------------------------------
 
@@ -106,13 +106,13 @@ class FunctionRecords:
         return store.serialize_summary(await self.get_function(function_id))
 
     async def _insert_function(
-        self, tx: Transaction, function_id: str, user_id: str, message: str | None, fields: dict[str, Any]
+        self, tx: Transaction, function_id: str, user_id: str, message: str | None, columns: dict[str, Any]
     ) -> None:
-        stored = build_snapshot(fields["name"], fields["content"], fields["meta"])
+        stored = build_snapshot(columns["name"], columns["content"], columns["meta"])
         revision_id = await function_revisions.insert_revision(
             tx, function_id, stored, user_id, parent_id=None, message=message
         )
-        await store.insert_function(tx, function_id, **fields, version_id=revision_id)
+        await store.insert_function(tx, function_id, **columns, version_id=revision_id)
 
     async def update_function(
         self, user: User, function_id: str, form: PluginForm, *, version_id: str | None = None
@@ -150,20 +150,22 @@ class FunctionRecords:
     async def _write_function(
         self,
         tx: Transaction,
-        now: Function,
+        current: Function,
         user_id: str,
         message: str | None,
-        fields: dict[str, Any],
+        columns: dict[str, Any],
         *,
         version_id: str | None = None,
     ) -> None:
-        revision_id = version_id or now.version_id
-        stored = build_snapshot(fields["name"], fields["content"], fields["meta"])
-        if revision_id is None or (version_id is None and stored != build_snapshot(now.name, now.content, now.meta)):
+        revision_id = version_id or current.version_id
+        stored = build_snapshot(columns["name"], columns["content"], columns["meta"])
+        if revision_id is None or (
+            version_id is None and stored != build_snapshot(current.name, current.content, current.meta)
+        ):
             revision_id = await function_revisions.insert_revision(
-                tx, now.id, stored, user_id, parent_id=revision_id, message=message
+                tx, current.id, stored, user_id, parent_id=revision_id, message=message
             )
-        await store.update_function(tx, now.id, **fields, version_id=revision_id)
+        await store.update_function(tx, current.id, **columns, version_id=revision_id)
 
     async def sync_functions(self, user: User, functions: list[SyncedFunction]) -> list[Fields]:
         """Write these functions and delete all others, in one transaction.

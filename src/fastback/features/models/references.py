@@ -158,9 +158,9 @@ class ReferenceChecker:
     async def _find_resource(self, kind: ResourceKind, resource_id: str) -> Resource | None:
         return await find_resource(self._db, kind, resource_id)
 
-    async def _may_use(self, kind: ResourceKind, resource_id: str, found: Resource, user: User) -> bool:
+    async def _may_use(self, kind: ResourceKind, resource_id: str, resource: Resource, user: User) -> bool:
         """Return whether the user owns the resource, sees everything as an administrator, or has a grant to read it."""
-        if found.user_id == user.id or (user.is_admin and self._bypass):
+        if resource.user_id == user.id or (user.is_admin and self._bypass):
             return True
         return await self._grants.has_access(user.id, kind, resource_id)
 

@@ -1,4 +1,4 @@
-"""Fetching skills from an address: a file, an archive, or a repository or folder at GitHub."""
+"""Download skills from a URL: a file, an archive, or a repository or folder on GitHub."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastback.kit.web_guard import BlockedAddress, WebGuard
 from fastback.settings import Settings
 from fastback.settings.tls import client_ssl
 
-#: How long it may take in all (seconds), and how many addresses it may be sent on to.
+#: Timeout of the whole download (seconds), and the limit of requests that redirects may lead to.
 SECONDS = 60
 MOST_HOPS = 6
 
@@ -24,10 +24,10 @@ _KINDS = {"application/json": "skills.json", "text/markdown": MAIN}
 
 
 def source_of(url: str) -> tuple[str, str | None]:
-    """Where an address is fetched from, and the folder to look into (None: no archive of a repository).
+    """Return the URL to download, and the folder in the archive of a repository (None: no such archive).
 
     Raises:
-        ValueError: no address that skills come from.
+        ValueError: skills cannot be downloaded from this URL.
     """
     url = url.strip()
     parts = urlsplit(url)
@@ -36,7 +36,7 @@ def source_of(url: str) -> tuple[str, str | None]:
     if parts.hostname.lower() != "github.com":
         return url, None
     steps = parts.path.strip("/").split("/")
-    if len(steps) < 2 or any(not _NAME.fullmatch(one) or one in (".", "..") for one in steps[:2]):
+    if len(steps) < 2 or any(not _NAME.fullmatch(step) or step in (".", "..") for step in steps[:2]):
         raise ValueError("Invalid GitHub repository URL")
     owner, repository = steps[0], steps[1].removesuffix(".git")
     if not repository:
@@ -48,7 +48,7 @@ def source_of(url: str) -> tuple[str, str | None]:
         if len(steps) < 4 or steps[2] not in ("tree", "blob"):
             raise ValueError("Use a GitHub repository, folder, or SKILL.md URL")
         branch = checked_path(unquote(steps[3]))
-        path = "/".join(unquote(one) for one in steps[4:])
+        path = "/".join(map(unquote, steps[4:]))
         if steps[2] == "blob":
             if path.split("/")[-1] != MAIN:
                 raise ValueError("Select a SKILL.md file or a skill folder")
@@ -58,17 +58,17 @@ def source_of(url: str) -> tuple[str, str | None]:
 
 
 def _client(guard: WebGuard, settings: Settings) -> aiohttp.ClientSession:
-    """A client for one errand, without cookies and proxies."""
+    """Return a client for a single download, without cookies and proxies."""
     return aiohttp.ClientSession(
         connector=guard.make_connector(ssl=client_ssl(settings)), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
     )
 
 
 async def fetched(guard: WebGuard, settings: Settings, url: str) -> list[Package]:
-    """The skills at an address.
+    """Return the skills at a URL.
 
     Raises:
-        ValueError: it may not be fetched from, cannot be reached, or holds no skill.
+        ValueError: the URL is not allowed, cannot be reached, or has no skill.
     """
     url, folder = source_of(url)
     try:
@@ -92,14 +92,18 @@ async def fetched(guard: WebGuard, settings: Settings, url: str) -> list[Package
 
 
 async def _read(response: aiohttp.ClientResponse, path: str) -> tuple[str, bytes]:
-    """What was answered: a name that tells what it is, and the content. Raises: ValueError."""
+    """Return a file name whose extension tells the format, and the content of the response.
+
+    Raises:
+        ValueError: the response is an error, a web page or too large.
+    """
     if response.status != 200:
         raise ValueError("Could not download the skill. Check that the URL is accessible.")
     if response.content_type == "text/html":
         raise ValueError("The URL returned a web page. Use a raw skill file or a ZIP/.skill download link.")
     content = bytearray()
-    async for piece in response.content.iter_chunked(64 * 1024):
-        content += piece
+    async for chunk in response.content.iter_chunked(64 * 1024):
+        content += chunk
         if len(content) > LARGEST_IMPORT:
             raise ValueError("Import exceeds 200 MiB")
     name = "skills.zip" if content.startswith(b"PK") else _KINDS.get(response.content_type, unquote(path))

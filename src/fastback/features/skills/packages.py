@@ -1,6 +1,7 @@
-"""Skills on their way: read out of JSON, archives and Markdown, and written into archives.
+"""Exported skills: read them from JSON, archives and Markdown, and write them into archives.
 
-What is wrong is a `ValueError` whose text is for the person who brought it. Large imports take long: a thread's work.
+Problems are raised as `ValueError`; its message is for the user who imports the file. Large imports take long: call
+these functions in a thread.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ from fastback.features.skills import files as skill_files
 from fastback.features.skills.files import LONGEST_FILE, MAIN, checked_path, content_of, file_of, main_text
 from fastback.features.skills.schemas import SkillFile
 
-#: The most that one import may hold, packed and unpacked (bytes), and how many files.
+#: Limits of an import: its size, compressed and uncompressed (bytes), and its number of files.
 LARGEST_IMPORT = 200 * 1024**2
 MOST_FILES = 10_000
-#: The longest head of a main file that is read (characters).
+#: The longest frontmatter of a main file that is parsed (characters).
 LONGEST_HEAD = 64 * 1024
 
 _HEAD = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|$)", re.DOTALL)
 _ROOT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _TOO_LARGE = "Archive exceeds import limits"
 _LINKS = "Archives cannot contain links or special files"
-#: Ways of packing that cannot unfold without end from a few bytes.
+#: Compression methods that cannot expand a few bytes without limit.
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class Package(msgspec.Struct):
-    """A skill that is brought in."""
+    """A skill in an import."""
 
     id: str
     name: str
@@ -46,30 +47,30 @@ class Package(msgspec.Struct):
 
 
 def head_of(text: str) -> dict[str, Any]:
-    """The plain fields at the head of a main file: YAML between two lines of dashes."""
+    """Return the scalar fields in the frontmatter of a main file: YAML between two lines of dashes."""
     match = _HEAD.match(text)
     if match is None or len(match[1]) > LONGEST_HEAD:
         return {}
-    import yaml  # slow to import, and needed here alone
+    import yaml  # imported here because it is slow, and only this function needs it
 
     try:
-        found = yaml.safe_load(match[1])
+        fields = yaml.safe_load(match[1])
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
-    plain = (str, int, float, datetime.date, type(None))
-    if not isinstance(found, dict):
+    scalar_types = (str, int, float, datetime.date, type(None))
+    if not isinstance(fields, dict):
         return {}
-    return {str(key): value for key, value in found.items() if isinstance(value, plain)}
+    return {str(key): value for key, value in fields.items() if isinstance(value, scalar_types)}
 
 
 def parsed(content: bytes, filename: str, *, discover: bool = False, folder: str | None = None) -> list[Package]:
-    """The skills in a file, by the ending of its name.
+    """Return the skills in a file; the extension of its name tells the format.
 
-    With `discover` the skills of an archive are looked for among other files; `folder` is the only one looked into,
-    below the archive's first.
+    With `discover` an archive may contain other files beside the skills; `folder` limits the search to a folder inside
+    the archive's top folder.
 
     Raises:
-        ValueError.
+        ValueError: the file is invalid.
     """
     if len(content) > LARGEST_IMPORT:
         raise ValueError("Import exceeds 200 MiB")
@@ -93,13 +94,17 @@ def parsed(content: bytes, filename: str, *, discover: bool = False, folder: str
 
 
 def roots_of(paths: list[str]) -> list[str]:
-    """The folders with a main file, as beginnings of paths; those inside another such folder belong to it."""
+    """Return the folders with a main file, as path prefixes; a folder inside another one belongs to that one."""
     roots = sorted(path.removesuffix(MAIN) for path in paths if path.endswith("/" + MAIN))
     return [root for root in roots if not any(root != outer and root.startswith(outer) for outer in roots)]
 
 
 def in_folders(found: list[SkillFile], roots: list[str]) -> list[Package]:
-    """A skill for each folder. Raises: ValueError."""
+    """Return a skill for each folder.
+
+    Raises:
+        ValueError: a skill is invalid.
+    """
     return _packages(
         {
             "files": [
@@ -113,17 +118,17 @@ def in_folders(found: list[SkillFile], roots: list[str]) -> list[Package]:
 
 
 def _unpacked(content: bytes, *, discover: bool, folder: str | None) -> tuple[dict[str, bytes], list[str]]:
-    """The files of an archive by path, and the links in it; nothing is unpacked beyond what the limits allow."""
+    """Return the files of an archive by path, and the links in it; unpack no more than the limits allow."""
     if content.count(b"PK\x01\x02") > 2 * MOST_FILES:
-        raise ValueError(_TOO_LARGE)  # before its list of files is read
+        raise ValueError(_TOO_LARGE)  # checked before zipfile reads the list of files
     entries: dict[str, bytes] = {}
     links: list[str] = []
     total = 0
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for info in archive.infolist():
             path = checked_path(info.filename.rstrip("/"))
-            special = stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR)
-            if special and not discover:
+            is_special = stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR)
+            if is_special and not discover:
                 raise ValueError(_LINKS)
             if info.is_dir():
                 continue
@@ -131,7 +136,7 @@ def _unpacked(content: bytes, *, discover: bool, folder: str | None) -> tuple[di
                 path = path.partition("/")[2]
                 if not path.startswith(folder):
                     continue
-            if special:
+            if is_special:
                 links.append(path)
                 continue
             if path in entries:
@@ -144,7 +149,7 @@ def _unpacked(content: bytes, *, discover: bool, folder: str | None) -> tuple[di
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """A file of an archive; never more than it says of itself."""
+    """Return the content of a file in an archive; never more bytes than its entry declares."""
     if info.flag_bits & 1:
         raise ValueError("Encrypted skill archives are not supported")
     if info.compress_type not in _PACKINGS:
@@ -157,42 +162,47 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 def _packages(found: Any) -> list[Package]:
-    result: list[Package] = []
+    """Return the skills of decoded entries.
+
+    Raises:
+        ValueError: an entry is invalid, or the import is too large.
+    """
+    packages: list[Package] = []
     total = 0
-    for one in found:
-        if not isinstance(one, dict):
+    for entry in found:
+        if not isinstance(entry, dict):
             raise ValueError("Each imported skill must be an object")
-        given = one["files"] if "files" in one else [{"path": MAIN, "content": one.get("content", "")}]
+        sent_files = entry["files"] if "files" in entry else [{"path": MAIN, "content": entry.get("content", "")}]
         try:
-            files = skill_files.checked(msgspec.convert(given, list[SkillFile]))
+            files = skill_files.checked(msgspec.convert(sent_files, list[SkillFile]))
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from None
         total += sum(skill_files.size_of(file) for file in files)
         if total > LARGEST_IMPORT:
             raise ValueError("Import exceeds 200 MiB decoded")
-        head = head_of(main_text(files))
-        name = str(one.get("name") or head.get("name") or "Imported skill")
+        frontmatter = head_of(main_text(files))
+        name = str(entry.get("name") or frontmatter.get("name") or "Imported skill")
         package = Package(
-            str(one.get("id") or re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-") or "imported-skill"),
+            str(entry.get("id") or re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-") or "imported-skill"),
             name,
-            one.get("description", head.get("description", "")),
-            one.get("meta") or {},
+            entry.get("description", frontmatter.get("description", "")),
+            entry.get("meta") or {},
             files,
         )
-        if "is_active" in one:
-            package.is_active = one["is_active"]
-        result.append(package)
-    return result
+        if "is_active" in entry:
+            package.is_active = entry["is_active"]
+        packages.append(package)
+    return packages
 
 
 def archived(skills: list[tuple[str, list[SkillFile]]]) -> bytes:
-    """An archive with a folder for each skill, given by id and files.
+    """Return a ZIP archive with a folder for each skill; skills are given by id and files.
 
     Raises:
-        ValueError: two skills would have one folder.
+        ValueError: two skills would have the same folder.
     """
-    made, roots = io.BytesIO(), set()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer, roots = io.BytesIO(), set()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for skill_id, files in skills:
             name = head_of(main_text(files)).get("name")
             root = checked_path(name if isinstance(name, str) and _ROOT.fullmatch(name) else skill_id)
@@ -201,4 +211,4 @@ def archived(skills: list[tuple[str, list[SkillFile]]]) -> bytes:
             roots.add(root)
             for file in files:
                 archive.writestr(f"{root}/{checked_path(file.path)}", content_of(file))
-    return made.getvalue()
+    return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""`/api/v1/skills/id/…`: the versions of a skill."""
+"""Routes for the revisions of a skill."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ Answer = dict[str, Any]
 
 
 @router.get("/{id}/history")
-async def history(id: str, user: VerifiedUser, owned: RecordAccess, page: int = 1) -> list[Answer]:
-    await service.opened(owned, id, user)
-    return await versions.list_page(owned.db, id, page)
+async def history(id: str, user: VerifiedUser, access: RecordAccess, page: int = 1) -> list[Answer]:
+    """Return a page of revisions, the newest first; pages are counted from 1."""
+    await service.opened(access, id, user)
+    return await versions.list_page(access.db, id, page)
 
 
 def _status(before: SkillFile | None, after: SkillFile | None) -> str:
@@ -30,33 +31,35 @@ def _status(before: SkillFile | None, after: SkillFile | None) -> str:
 
 
 @router.get("/{id}/history/diff")
-async def difference(id: str, from_id: str, to_id: str, user: VerifiedUser, owned: RecordAccess) -> Answer:
-    await service.opened(owned, id, user)
-    before = (await service.entry_of(owned, id, from_id)).snapshot
-    after = (await service.entry_of(owned, id, to_id)).snapshot
-    old, new = ({file.path: file for file in service.files_in(one)} for one in (before, after))
+async def difference(id: str, from_id: str, to_id: str, user: VerifiedUser, access: RecordAccess) -> Answer:
+    """Return the differences of two revisions: changed metadata, and which files were added, changed or deleted."""
+    await service.opened(access, id, user)
+    before = (await service.entry_of(access, id, from_id)).snapshot
+    after = (await service.entry_of(access, id, to_id)).snapshot
+    old, new = ({file.path: file for file in service.files_in(snapshot)} for snapshot in (before, after))
     pairs = [(path, old.get(path), new.get(path)) for path in sorted(old.keys() | new.keys())]
     return {
         "metadata": diff.diff_fields(before, after, ("name", "description", "meta")),
         "files": [
             {
                 "path": path,
-                "status": _status(one, other),
-                "binary": any(file is not None and file.encoding for file in (one, other)),
+                "status": _status(old_file, new_file),
+                "binary": any(file is not None and file.encoding for file in (old_file, new_file)),
             }
-            for path, one, other in pairs
-            if one != other
+            for path, old_file, new_file in pairs
+            if old_file != new_file
         ],
     }
 
 
 @router.get("/{id}/history/diff/file")
 async def file_difference(
-    id: str, from_id: str, to_id: str, path: str, user: VerifiedUser, owned: RecordAccess
+    id: str, from_id: str, to_id: str, path: str, user: VerifiedUser, access: RecordAccess
 ) -> Answer:
-    await service.opened(owned, id, user)
-    kept = [(await service.entry_of(owned, id, version)).snapshot for version in (from_id, to_id)]
-    pair = [skill_files.found(service.files_in(one), path) for one in kept]
+    """Return the differences of a text file between two revisions as a unified diff."""
+    await service.opened(access, id, user)
+    snapshots = [(await service.entry_of(access, id, version)).snapshot for version in (from_id, to_id)]
+    pair = [skill_files.found(service.files_in(snapshot), path) for snapshot in snapshots]
     if pair == [None, None]:
         raise NotFound("File not found")
     if any(file is not None and file.encoding for file in pair):
@@ -68,26 +71,28 @@ async def file_difference(
 
 
 @router.get("/{id}/history/{history_id}")
-async def version(id: str, history_id: str, user: VerifiedUser, owned: RecordAccess) -> Answer:
-    """A version with a list of its files in their place."""
-    await service.opened(owned, id, user)
-    entry = await service.entry_of(owned, id, history_id)
-    kept = {name: value for name, value in entry.snapshot.items() if name != "data"}
-    listed = await asyncio.to_thread(lambda: skill_files.summaries(service.files_in(entry.snapshot)))
-    shown = versions.describe(entry)
-    shown.pop("snapshot")
-    return {**shown, "snapshot": {**kept, "data": {"files": listed}}}
+async def version(id: str, history_id: str, user: VerifiedUser, access: RecordAccess) -> Answer:
+    """Return a revision with a list of its files instead of their contents."""
+    await service.opened(access, id, user)
+    revision = await service.entry_of(access, id, history_id)
+    snapshot = {name: value for name, value in revision.snapshot.items() if name != "data"}
+    summaries = await asyncio.to_thread(lambda: skill_files.summaries(service.files_in(revision.snapshot)))
+    response = versions.describe(revision)
+    response.pop("snapshot")
+    return {**response, "snapshot": {**snapshot, "data": {"files": summaries}}}
 
 
 @router.delete("/{id}/history/{history_id}")
-async def forget(id: str, history_id: str, user: VerifiedUser, owned: RecordAccess) -> bool:
-    await service.opened(owned, id, user, "write")
-    await versions.delete_unused(owned.db, id, history_id)
+async def forget(id: str, history_id: str, user: VerifiedUser, access: RecordAccess) -> bool:
+    """Delete a revision that is not in use."""
+    await service.opened(access, id, user, "write")
+    await versions.delete_unused(access.db, id, history_id)
     return True
 
 
 @router.post("/{id}/update/version")
-async def go_back(id: str, data: VersionForm, user: VerifiedUser, owned: RecordAccess) -> Answer:
-    row = await service.opened(owned, id, user, "write")
-    await service.go_back(owned, row, data.version_id, data.expected_version_id)
-    return await service.full(owned, id)
+async def go_back(id: str, data: VersionForm, user: VerifiedUser, access: RecordAccess) -> Answer:
+    """Put a revision into use."""
+    row = await service.opened(access, id, user, "write")
+    await service.go_back(access, row, data.version_id, data.expected_version_id)
+    return await service.full(access, id)

@@ -1,4 +1,4 @@
-"""`/api/v1/skills`: carrying skills elsewhere and bringing them in."""
+"""Routes that export and import skills."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fastback.features.skills import files as skill_files
 from fastback.features.skills.packages import LARGEST_IMPORT, Package
 from fastback.features.skills.schemas import SkillFile, SkillForm
 from fastback.features.skills.service import KIND
-from fastback.features.skills.store import COLUMNS, Skill
+from fastback.features.skills.store import Skill
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, Router
 from fastback.kit.http.url_validation import validate_http_url
 from fastback.kit.web_guard import WebGuard
@@ -37,38 +37,39 @@ _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFi
 _TOO_LARGE = "Import exceeds 200 MiB"
 
 
-# -- out ----------------------------------------------------------------------------------------------------------
+# -- export -------------------------------------------------------------------------------------------------------
 
 
-async def _chosen(user: User, owned: RecordAccess, catalog: RecordCatalog, ids: list[str] | None) -> list[Skill]:
+async def _chosen(user: User, access: RecordAccess, catalog: RecordCatalog, ids: list[str] | None) -> list[Skill]:
+    """Return the skills with these ids, or all that the user may read."""
     if ids is not None:
-        return [await service.opened(owned, one, user) for one in ids]
-    rows, _ = await catalog.list_rows(Skill, user, resource=KIND, columns=COLUMNS, table="skill")
-    return rows
+        return [await service.opened(access, skill_id, user) for skill_id in ids]
+    return await store.list_readable_skills(catalog, user)
 
 
 @router.get("/export")
 async def export(
     user: VerifiedUser,
-    owned: RecordAccess,
+    access: RecordAccess,
     catalog: RecordCatalog,
     format: str = "json",
     ids: list[str] | None = None,
     version_id: str | None = None,
 ) -> Response | Answer | list[Answer]:
-    if not await owned.has_any_permission(user, "workspace.skills_export"):
+    """Return skills as JSON or as an archive; a single skill may be exported in an older revision."""
+    if not await access.has_any_permission(user, "workspace.skills_export"):
         raise Forbidden("Export permission required")
-    one_alone = ids is not None and len(ids) == 1
-    if version_id and not one_alone:
+    is_single = ids is not None and len(ids) == 1
+    if version_id and not is_single:
         raise BadRequest("Select one skill to export a historical version")
-    if format == "skill" and not one_alone:
+    if format == "skill" and not is_single:
         raise BadRequest("Select one skill to export as .skill")
-    rows = await _chosen(user, owned, catalog, ids)
-    held = [await service.held(owned, row, version_id) for row in rows]
+    rows = await _chosen(user, access, catalog, ids)
+    contents = [await service.held(access, row, version_id) for row in rows]
     if format in ("zip", "skill"):
-        made = [(row.id, kept["files"]) for row, kept in zip(rows, held, strict=True)]
+        archive_contents = [(row.id, content["files"]) for row, content in zip(rows, contents, strict=True)]
         try:
-            archive = await asyncio.to_thread(packages.archived, made)
+            archive = await asyncio.to_thread(packages.archived, archive_contents)
         except ValueError as error:
             raise BadRequest(str(error)) from None
         name = f"{rows[0].id}.skill" if format == "skill" else "skills.zip"
@@ -76,31 +77,32 @@ async def export(
         return Response(archive, media_type="application/zip", headers=headers)
     if format != "json":
         raise BadRequest("Export format must be json, zip, or skill")
-    found: list[Answer] = [
+    exported: list[Answer] = [
         {
             "id": row.id,
-            **{name: kept.get(name) for name in ("name", "description", "meta")},
-            "files": kept["files"],
+            **{name: content.get(name) for name in ("name", "description", "meta")},
+            "files": content["files"],
             "is_active": row.is_active,
         }
-        for row, kept in zip(rows, held, strict=True)
+        for row, content in zip(rows, contents, strict=True)
     ]
-    return found[0] if one_alone else found
+    return exported[0] if is_single else exported
 
 
-# -- in -----------------------------------------------------------------------------------------------------------
+# -- import -------------------------------------------------------------------------------------------------------
 
 
-async def _may_import(user: User, owned: RecordAccess) -> None:
-    if not await owned.has_any_permission(user, "workspace.skills_import"):
+async def _may_import(user: User, access: RecordAccess) -> None:
+    if not await access.has_any_permission(user, "workspace.skills_import"):
         raise Forbidden("Import permission required")
 
 
 async def _form(request: Request, *needed: str) -> FormData:
-    """The form of an import.
+    """Return the form of an import.
 
     Raises:
-        Invalid: a field is missing; BadRequest: it is larger than any import, or no form.
+        Invalid: a field is missing.
+        BadRequest: the body is too large, or not a form.
     """
     if int(request.headers.get("content-length") or 0) > LARGEST_IMPORT + 1024**2:
         raise BadRequest(_TOO_LARGE)
@@ -119,7 +121,11 @@ async def _form(request: Request, *needed: str) -> FormData:
 
 
 async def _packages(form: FormData) -> list[Package]:
-    """The skills in the uploaded files, which are let go of. Raises: BadRequest."""
+    """Return the skills in the uploaded files, and close the files.
+
+    Raises:
+        BadRequest: a file is invalid, or they are too large.
+    """
     contents: list[tuple[str, bytes]] = []
     total = 0
     try:
@@ -139,109 +145,127 @@ async def _packages(form: FormData) -> list[Package]:
 
 
 def _read(contents: list[tuple[str, bytes]]) -> list[Package]:
-    """Single files are what their names say; those with a path are the files of an uploaded folder."""
-    found: list[Package] = []
-    below: list[SkillFile] = []
+    """Return the skills in uploaded files.
+
+    A name with a path belongs to an uploaded folder; any other file is parsed by itself.
+    """
+    parsed: list[Package] = []
+    folder_files: list[SkillFile] = []
     for name, content in contents:
         if "/" in name:
-            below.append(skill_files.file_of(skill_files.checked_path(name), content))
+            folder_files.append(skill_files.file_of(skill_files.checked_path(name), content))
         else:
-            found += packages.parsed(content, name)
-    if below:
-        roots = packages.roots_of([file.path for file in below])
+            parsed += packages.parsed(content, name)
+    if folder_files:
+        roots = packages.roots_of([file.path for file in folder_files])
         if not roots:
             raise ValueError("Select a folder containing one or more non-nested skills")
-        if any(not file.path.startswith(tuple(roots)) for file in below):
+        if any(not file.path.startswith(tuple(roots)) for file in folder_files):
             raise ValueError("Files outside skill directories")
-        found += packages.in_folders(below, roots)
-    if sum(skill_files.size_of(file) for package in found for file in package.files) > LARGEST_IMPORT:
+        parsed += packages.in_folders(folder_files, roots)
+    if sum(skill_files.size_of(file) for package in parsed for file in package.files) > LARGEST_IMPORT:
         raise ValueError(f"{_TOO_LARGE} decoded")
-    return found
+    return parsed
 
 
 def _told(package: Package) -> Answer:
-    """A package without its files."""
-    told: Answer = {name: getattr(package, name) for name in ("id", "name", "description", "meta")}
-    return told if package.is_active is msgspec.UNSET else {**told, "is_active": package.is_active}
+    """Return a package without its files."""
+    description: Answer = {name: getattr(package, name) for name in ("id", "name", "description", "meta")}
+    return description if package.is_active is msgspec.UNSET else {**description, "is_active": package.is_active}
 
 
 @router.post("/load/url")
 async def load(data: UrlForm, user: AdminUser, guard: WebGuard, settings: Settings) -> list[Answer]:
+    """Return the skills at a URL, for the editor."""
     try:
-        found = await fetching.fetched(guard, settings, validate_http_url(data.url))
+        loaded = await fetching.fetched(guard, settings, validate_http_url(data.url))
     except _UNREADABLE as error:
         raise BadRequest(str(error)) from None
-    return [{**_told(one), "files": one.files} for one in found]
+    return [{**_told(package), "files": package.files} for package in loaded]
 
 
 @router.post("/import/preview")
-async def preview(request: Request, user: VerifiedUser, owned: RecordAccess) -> list[Answer]:
+async def preview(request: Request, user: VerifiedUser, access: RecordAccess) -> list[Answer]:
+    """Return the skills in the uploaded files, and whether their ids and names are taken; write nothing."""
     form = await _form(request, "files")
-    await _may_import(user, owned)
-    found = await _packages(form)
-    answer = []
-    for index, package in enumerate(found):
-        existing = await store.get(owned.db, package.id)
-        may_replace = existing is not None and await owned.is_allowed(user, KIND, existing, "write")
-        answer.append(
+    await _may_import(user, access)
+    uploaded = await _packages(form)
+    previews = []
+    for index, package in enumerate(uploaded):
+        existing = await store.find_skill(access.db, package.id)
+        may_replace = existing is not None and await access.is_allowed(user, KIND, existing, "write")
+        previews.append(
             {
                 "index": index,
                 **_told(package),
                 "files": skill_files.summaries(package.files),
                 "id_taken": existing is not None,
-                "name_taken": await store.holder(owned.db, package.name) is not None,
+                "name_taken": await store.find_id_by_name(access.db, package.name) is not None,
                 "can_replace": may_replace,
                 "expected_version_id": existing.version_id if existing is not None and may_replace else None,
             }
         )
-    return answer
+    return previews
 
 
 def _decisions(text: Any, count: int) -> list[Answer]:
-    """What is to happen to each skill. Raises: BadRequest."""
+    """Return the decision about each skill.
+
+    Raises:
+        BadRequest: it is not a JSON list with one object for each skill.
+    """
     try:
-        found = json.loads(text)
+        decisions = json.loads(text)
     except (ValueError, TypeError) as error:
         raise BadRequest(str(error)) from None
-    if not isinstance(found, list) or len(found) != count or not all(isinstance(one, dict) for one in found):
+    if (
+        not isinstance(decisions, list)
+        or len(decisions) != count
+        or not all(isinstance(decision, dict) for decision in decisions)
+    ):
         raise BadRequest("One decision is required per skill")
-    return found
+    return decisions
 
 
 @router.post("/import")
-async def take_in(request: Request, user: VerifiedUser, owned: RecordAccess) -> list[Answer]:
+async def take_in(request: Request, user: VerifiedUser, access: RecordAccess) -> list[Answer]:
+    """Import the uploaded skills as decided; return the result for each."""
     form = await _form(request, "files", "decisions")
-    await _may_import(user, owned)
-    found = await _packages(form)
-    decisions = _decisions(form.get("decisions"), len(found))
-    answer: list[Answer] = []
-    for package, decision in zip(found, decisions, strict=True):
+    await _may_import(user, access)
+    uploaded = await _packages(form)
+    decisions = _decisions(form.get("decisions"), len(uploaded))
+    results: list[Answer] = []
+    for package, decision in zip(uploaded, decisions, strict=True):
         if decision.get("action", "skip") == "skip":
-            answer.append({"status": "skipped", "id": package.id})
+            results.append({"status": "skipped", "id": package.id})
             continue
         try:
-            answer.append({"status": "saved", "id": await _taken(package, decision, user, owned)})
+            results.append({"status": "saved", "id": await _taken(package, decision, user, access)})
         except HttpError as error:
-            answer.append({"status": "error", "id": package.id, "error": error.detail})
+            results.append({"status": "error", "id": package.id, "error": error.detail})
         except ValueError as error:
-            answer.append({"status": "error", "id": package.id, "error": str(error)})
-    return answer
+            results.append({"status": "error", "id": package.id, "error": str(error)})
+    return results
 
 
-async def _taken(package: Package, decision: Answer, user: User, owned: RecordAccess) -> str:
-    """Write one skill as decided; its id. Raises: HttpError, ValueError."""
-    named: Answer = {name: decision[name] for name in ("id", "name") if name in decision}
-    form = msgspec.convert({**_told(package), **named}, SkillForm)
+async def _taken(package: Package, decision: Answer, user: User, access: RecordAccess) -> str:
+    """Import one skill as decided, and return its id.
+
+    Raises:
+        HttpError, ValueError: the import of this skill failed.
+    """
+    decided_names: Answer = {name: decision[name] for name in ("id", "name") if name in decision}
+    form = msgspec.convert({**_told(package), **decided_names}, SkillForm)
     form.files = package.files
     action = decision["action"]
     if action in ("create", "copy"):
         form.access_grants = []
-        return await service.create(owned, user, form)
+        return await service.create(access, user, form)
     if action != "replace":
         raise BadRequest("Unknown import action")
-    row = await service.opened(owned, form.id, user, "write")
+    row = await service.opened(access, form.id, user, "write")
     if not decision.get("expected_version_id"):
         raise BadRequest("Replacement requires expected_version_id")
     form.expected_version_id = str(decision["expected_version_id"])
-    await service.change(owned, user, row, form)
+    await service.change(access, user, row, form)
     return row.id

@@ -93,12 +93,12 @@ class ToolRecords:
 
     # -- writing --------------------------------------------------------------------------------------------------
 
-    def _build_columns(self, form: PluginForm, content: str, told: Description) -> dict[str, Any]:
+    def _build_columns(self, form: PluginForm, content: str, description: Description) -> dict[str, Any]:
         """Return the columns of a tool: from its form, and from the description that its code gives."""
         meta = normalise_meta(form.meta, _META)
         meta["manifest"] = source.parse_frontmatter(content)
-        meta["has_user_valves"] = told.has_user_valves
-        return {"name": form.name, "content": content, "specs": told.specs, "meta": meta}
+        meta["has_user_valves"] = description.has_user_valves
+        return {"name": form.name, "content": content, "specs": description.specs, "meta": meta}
 
     async def create_tool(self, user: User, form: ToolForm, tool_id: str) -> Fields:
         """Store a new tool with its first revision.
