@@ -9,21 +9,21 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 import aiohttp
 
 from fastback import messages
-from fastback.features.skills.files import MAIN, checked_path
-from fastback.features.skills.packages import LARGEST_IMPORT, Package, parsed
+from fastback.features.skills.files import MAIN_FILE, require_valid_path
+from fastback.features.skills.packages import LARGEST_IMPORT, Package, parse_packages
 from fastback.kit.web_guard import BlockedAddress, WebGuard
 from fastback.settings import Settings
 from fastback.settings.tls import client_ssl
 
 #: Timeout of the whole download (seconds), and the limit of requests that redirects may lead to.
-SECONDS = 60
-MOST_HOPS = 6
+TIMEOUT_SECONDS = 60
+MAX_REQUESTS = 6
 
-_NAME = re.compile(r"[\w.-]+")
-_KINDS = {"application/json": "skills.json", "text/markdown": MAIN}
+_GITHUB_NAME = re.compile(r"[\w.-]+")
+_FILE_NAMES = {"application/json": "skills.json", "text/markdown": MAIN_FILE}
 
 
-def source_of(url: str) -> tuple[str, str | None]:
+def resolve_source(url: str) -> tuple[str, str | None]:
     """Return the URL to download, and the folder in the archive of a repository (None: no such archive).
 
     Raises:
@@ -36,7 +36,7 @@ def source_of(url: str) -> tuple[str, str | None]:
     if parts.hostname.lower() != "github.com":
         return url, None
     steps = parts.path.strip("/").split("/")
-    if len(steps) < 2 or any(not _NAME.fullmatch(step) or step in (".", "..") for step in steps[:2]):
+    if len(steps) < 2 or any(not _GITHUB_NAME.fullmatch(step) or step in (".", "..") for step in steps[:2]):
         raise ValueError("Invalid GitHub repository URL")
     owner, repository = steps[0], steps[1].removesuffix(".git")
     if not repository:
@@ -47,33 +47,33 @@ def source_of(url: str) -> tuple[str, str | None]:
             return url, None
         if len(steps) < 4 or steps[2] not in ("tree", "blob"):
             raise ValueError("Use a GitHub repository, folder, or SKILL.md URL")
-        branch = checked_path(unquote(steps[3]))
+        branch = require_valid_path(unquote(steps[3]))
         path = "/".join(map(unquote, steps[4:]))
         if steps[2] == "blob":
-            if path.split("/")[-1] != MAIN:
+            if path.split("/")[-1] != MAIN_FILE:
                 raise ValueError("Select a SKILL.md file or a skill folder")
-            path = path.removesuffix(MAIN).rstrip("/")
-        folder = checked_path(path) + "/" if path else ""
+            path = path.removesuffix(MAIN_FILE).rstrip("/")
+        folder = require_valid_path(path) + "/" if path else ""
     return f"https://codeload.github.com/{owner}/{repository}/zip/{quote(branch, safe='')}", folder
 
 
-def _client(guard: WebGuard, settings: Settings) -> aiohttp.ClientSession:
+def _create_client(guard: WebGuard, settings: Settings) -> aiohttp.ClientSession:
     """Return a client for a single download, without cookies and proxies."""
     return aiohttp.ClientSession(
         connector=guard.make_connector(ssl=client_ssl(settings)), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
     )
 
 
-async def fetched(guard: WebGuard, settings: Settings, url: str) -> list[Package]:
+async def download_packages(guard: WebGuard, settings: Settings, url: str) -> list[Package]:
     """Return the skills at a URL.
 
     Raises:
         ValueError: the URL is not allowed, cannot be reached, or has no skill.
     """
-    url, folder = source_of(url)
+    url, folder = resolve_source(url)
     try:
-        async with asyncio.timeout(SECONDS), _client(guard, settings) as client:
-            for _ in range(MOST_HOPS):
+        async with asyncio.timeout(TIMEOUT_SECONDS), _create_client(guard, settings) as client:
+            for _ in range(MAX_REQUESTS):
                 parts = urlsplit(url)
                 if parts.username or parts.password:
                     raise ValueError("Use a URL without embedded credentials")
@@ -82,8 +82,8 @@ async def fetched(guard: WebGuard, settings: Settings, url: str) -> list[Package
                     if response.status in (301, 302, 303, 307, 308):
                         url = urljoin(url, response.headers.get("location", ""))
                         continue
-                    name, content = await _read(response, parts.path)
-                return await asyncio.to_thread(parsed, content, name, discover=True, folder=folder)
+                    name, content = await _read_response(response, parts.path)
+                return await asyncio.to_thread(parse_packages, content, name, discover=True, folder=folder)
     except BlockedAddress:
         raise ValueError(messages.INVALID_URL) from None
     except (TimeoutError, aiohttp.ClientError) as error:
@@ -91,7 +91,7 @@ async def fetched(guard: WebGuard, settings: Settings, url: str) -> list[Package
     raise ValueError("Too many redirects while downloading the skill")
 
 
-async def _read(response: aiohttp.ClientResponse, path: str) -> tuple[str, bytes]:
+async def _read_response(response: aiohttp.ClientResponse, path: str) -> tuple[str, bytes]:
     """Return a file name whose extension tells the format, and the content of the response.
 
     Raises:
@@ -106,5 +106,5 @@ async def _read(response: aiohttp.ClientResponse, path: str) -> tuple[str, bytes
         content += chunk
         if len(content) > LARGEST_IMPORT:
             raise ValueError("Import exceeds 200 MiB")
-    name = "skills.zip" if content.startswith(b"PK") else _KINDS.get(response.content_type, unquote(path))
+    name = "skills.zip" if content.startswith(b"PK") else _FILE_NAMES.get(response.content_type, unquote(path))
     return name, bytes(content)

@@ -18,21 +18,28 @@ from typing import Any
 import msgspec
 
 from fastback.features.skills import files as skill_files
-from fastback.features.skills.files import LONGEST_FILE, MAIN, checked_path, content_of, file_of, main_text
+from fastback.features.skills.files import (
+    LARGEST_FILE,
+    MAIN_FILE,
+    build_file,
+    decode_content,
+    get_main_text,
+    require_valid_path,
+)
 from fastback.features.skills.schemas import SkillFile
 
 #: Limits of an import: its size, compressed and uncompressed (bytes), and its number of files.
 LARGEST_IMPORT = 200 * 1024**2
-MOST_FILES = 10_000
+MAX_FILES = 10_000
 #: The longest frontmatter of a main file that is parsed (characters).
-LONGEST_HEAD = 64 * 1024
+LONGEST_FRONTMATTER = 64 * 1024
 
-_HEAD = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|$)", re.DOTALL)
-_ROOT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_FRONTMATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|$)", re.DOTALL)
+_FOLDER_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _TOO_LARGE = "Archive exceeds import limits"
 _LINKS = "Archives cannot contain links or special files"
 #: Compression methods that cannot expand a few bytes without limit.
-_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class Package(msgspec.Struct):
@@ -46,10 +53,10 @@ class Package(msgspec.Struct):
     is_active: bool | msgspec.UnsetType = msgspec.UNSET
 
 
-def head_of(text: str) -> dict[str, Any]:
+def parse_frontmatter(text: str) -> dict[str, Any]:
     """Return the scalar fields in the frontmatter of a main file: YAML between two lines of dashes."""
-    match = _HEAD.match(text)
-    if match is None or len(match[1]) > LONGEST_HEAD:
+    match = _FRONTMATTER.match(text)
+    if match is None or len(match[1]) > LONGEST_FRONTMATTER:
         return {}
     import yaml  # imported here because it is slow, and only this function needs it
 
@@ -63,7 +70,9 @@ def head_of(text: str) -> dict[str, Any]:
     return {str(key): value for key, value in fields.items() if isinstance(value, scalar_types)}
 
 
-def parsed(content: bytes, filename: str, *, discover: bool = False, folder: str | None = None) -> list[Package]:
+def parse_packages(
+    content: bytes, filename: str, *, discover: bool = False, folder: str | None = None
+) -> list[Package]:
     """Return the skills in a file; the extension of its name tells the format.
 
     With `discover` an archive may contain other files beside the skills; `folder` limits the search to a folder inside
@@ -77,39 +86,39 @@ def parsed(content: bytes, filename: str, *, discover: bool = False, folder: str
     name = filename.lower()
     if name.endswith(".json"):
         value = json.loads(content)
-        return _packages(value if isinstance(value, list) else [value])
+        return _build_packages(value if isinstance(value, list) else [value])
     if name.endswith((".zip", ".skill")):
-        entries, links = _unpacked(content, discover=discover, folder=folder)
-        roots = [""] if MAIN in entries else roots_of(list(entries))
+        entries, links = _unpack(content, discover=discover, folder=folder)
+        roots = [""] if MAIN_FILE in entries else find_roots(list(entries))
         if not roots:
             raise ValueError("Archive contains no SKILL.md")
         if any(path.startswith(root) for path in links for root in roots):
             raise ValueError(_LINKS)
         if not discover and any(not path.startswith(tuple(roots)) for path in entries):
             raise ValueError("Archive contains files outside skill directories")
-        return in_folders([file_of(path, entries[path]) for path in entries], roots)
+        return build_packages_by_folder([build_file(path, entries[path]) for path in entries], roots)
     if name.endswith(".md"):
-        return _packages([{"files": [file_of(MAIN, content)]}])
+        return _build_packages([{"files": [build_file(MAIN_FILE, content)]}])
     raise ValueError("Use JSON, ZIP, .skill, or Markdown")
 
 
-def roots_of(paths: list[str]) -> list[str]:
+def find_roots(paths: list[str]) -> list[str]:
     """Return the folders with a main file, as path prefixes; a folder inside another one belongs to that one."""
-    roots = sorted(path.removesuffix(MAIN) for path in paths if path.endswith("/" + MAIN))
+    roots = sorted(path.removesuffix(MAIN_FILE) for path in paths if path.endswith("/" + MAIN_FILE))
     return [root for root in roots if not any(root != outer and root.startswith(outer) for outer in roots)]
 
 
-def in_folders(found: list[SkillFile], roots: list[str]) -> list[Package]:
+def build_packages_by_folder(files: list[SkillFile], roots: list[str]) -> list[Package]:
     """Return a skill for each folder.
 
     Raises:
         ValueError: a skill is invalid.
     """
-    return _packages(
+    return _build_packages(
         {
             "files": [
                 SkillFile(file.path.removeprefix(root), file.content, file.encoding)
-                for file in found
+                for file in files
                 if file.path.startswith(root)
             ]
         }
@@ -117,16 +126,16 @@ def in_folders(found: list[SkillFile], roots: list[str]) -> list[Package]:
     )
 
 
-def _unpacked(content: bytes, *, discover: bool, folder: str | None) -> tuple[dict[str, bytes], list[str]]:
+def _unpack(content: bytes, *, discover: bool, folder: str | None) -> tuple[dict[str, bytes], list[str]]:
     """Return the files of an archive by path, and the links in it; unpack no more than the limits allow."""
-    if content.count(b"PK\x01\x02") > 2 * MOST_FILES:
+    if content.count(b"PK\x01\x02") > 2 * MAX_FILES:
         raise ValueError(_TOO_LARGE)  # checked before zipfile reads the list of files
     entries: dict[str, bytes] = {}
     links: list[str] = []
     total = 0
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for info in archive.infolist():
-            path = checked_path(info.filename.rstrip("/"))
+            path = require_valid_path(info.filename.rstrip("/"))
             is_special = stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR)
             if is_special and not discover:
                 raise ValueError(_LINKS)
@@ -142,17 +151,17 @@ def _unpacked(content: bytes, *, discover: bool, folder: str | None) -> tuple[di
             if path in entries:
                 raise ValueError(f"Duplicate archive path: {path}")
             total += info.file_size
-            if info.file_size > LONGEST_FILE or total > LARGEST_IMPORT or len(entries) >= MOST_FILES:
+            if info.file_size > LARGEST_FILE or total > LARGEST_IMPORT or len(entries) >= MAX_FILES:
                 raise ValueError(_TOO_LARGE)
-            entries[path] = _read(archive, info)
+            entries[path] = _read_entry(archive, info)
     return entries, links
 
 
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Return the content of a file in an archive; never more bytes than its entry declares."""
     if info.flag_bits & 1:
         raise ValueError("Encrypted skill archives are not supported")
-    if info.compress_type not in _PACKINGS:
+    if info.compress_type not in _COMPRESSION_METHODS:
         raise ValueError("Skill archive uses an unsupported compression method")
     try:
         with archive.open(info) as file:
@@ -161,7 +170,7 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         raise zipfile.BadZipFile(str(error)) from error
 
 
-def _packages(found: Any) -> list[Package]:
+def _build_packages(entries: Any) -> list[Package]:
     """Return the skills of decoded entries.
 
     Raises:
@@ -169,18 +178,18 @@ def _packages(found: Any) -> list[Package]:
     """
     packages: list[Package] = []
     total = 0
-    for entry in found:
+    for entry in entries:
         if not isinstance(entry, dict):
             raise ValueError("Each imported skill must be an object")
-        sent_files = entry["files"] if "files" in entry else [{"path": MAIN, "content": entry.get("content", "")}]
+        sent_files = entry["files"] if "files" in entry else [{"path": MAIN_FILE, "content": entry.get("content", "")}]
         try:
-            files = skill_files.checked(msgspec.convert(sent_files, list[SkillFile]))
+            files = skill_files.validate_files(msgspec.convert(sent_files, list[SkillFile]))
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from None
-        total += sum(skill_files.size_of(file) for file in files)
+        total += sum(skill_files.get_size(file) for file in files)
         if total > LARGEST_IMPORT:
             raise ValueError("Import exceeds 200 MiB decoded")
-        frontmatter = head_of(main_text(files))
+        frontmatter = parse_frontmatter(get_main_text(files))
         name = str(entry.get("name") or frontmatter.get("name") or "Imported skill")
         package = Package(
             str(entry.get("id") or re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-") or "imported-skill"),
@@ -195,7 +204,7 @@ def _packages(found: Any) -> list[Package]:
     return packages
 
 
-def archived(skills: list[tuple[str, list[SkillFile]]]) -> bytes:
+def build_archive(skills: list[tuple[str, list[SkillFile]]]) -> bytes:
     """Return a ZIP archive with a folder for each skill; skills are given by id and files.
 
     Raises:
@@ -204,11 +213,11 @@ def archived(skills: list[tuple[str, list[SkillFile]]]) -> bytes:
     buffer, roots = io.BytesIO(), set()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for skill_id, files in skills:
-            name = head_of(main_text(files)).get("name")
-            root = checked_path(name if isinstance(name, str) and _ROOT.fullmatch(name) else skill_id)
+            name = parse_frontmatter(get_main_text(files)).get("name")
+            root = require_valid_path(name if isinstance(name, str) and _FOLDER_NAME.fullmatch(name) else skill_id)
             if root in roots:
                 raise ValueError("Selected skills have duplicate export directory names")
             roots.add(root)
             for file in files:
-                archive.writestr(f"{root}/{checked_path(file.path)}", content_of(file))
+                archive.writestr(f"{root}/{require_valid_path(file.path)}", decode_content(file))
     return buffer.getvalue()

@@ -54,7 +54,7 @@ class AccessForm(msgspec.Struct):
     access_grants: list[dict[str, Any]]
 
 
-class VersionForm(msgspec.Struct):
+class RevisionForm(msgspec.Struct):
     version_id: str
     expected_version_id: str
 

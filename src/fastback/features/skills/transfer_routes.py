@@ -31,31 +31,33 @@ from fastback.settings import Settings
 
 router = Router("/api/v1/skills")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
-_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile)
+_IMPORT_ERRORS = (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile)
 _TOO_LARGE = "Import exceeds 200 MiB"
 
 
 # -- export -------------------------------------------------------------------------------------------------------
 
 
-async def _chosen(user: User, access: RecordAccess, catalog: RecordCatalog, ids: list[str] | None) -> list[Skill]:
+async def _select_skills(
+    user: User, access: RecordAccess, catalog: RecordCatalog, ids: list[str] | None
+) -> list[Skill]:
     """Return the skills with these ids, or all that the user may read."""
     if ids is not None:
-        return [await service.opened(access, skill_id, user) for skill_id in ids]
+        return [await service.get_skill_for_content(access, skill_id, user) for skill_id in ids]
     return await store.list_readable_skills(catalog, user)
 
 
 @router.get("/export")
-async def export(
+async def export_skills(
     user: VerifiedUser,
     access: RecordAccess,
     catalog: RecordCatalog,
     format: str = "json",
     ids: list[str] | None = None,
     version_id: str | None = None,
-) -> Response | Answer | list[Answer]:
+) -> Response | JsonObject | list[JsonObject]:
     """Return skills as JSON or as an archive; a single skill may be exported in an older revision."""
     if not await access.has_any_permission(user, "workspace.skills_export"):
         raise Forbidden("Export permission required")
@@ -64,12 +66,12 @@ async def export(
         raise BadRequest("Select one skill to export a historical version")
     if format == "skill" and not is_single:
         raise BadRequest("Select one skill to export as .skill")
-    rows = await _chosen(user, access, catalog, ids)
-    contents = [await service.held(access, row, version_id) for row in rows]
+    rows = await _select_skills(user, access, catalog, ids)
+    contents = [await service.load_contents(access, row, version_id) for row in rows]
     if format in ("zip", "skill"):
         archive_contents = [(row.id, content["files"]) for row, content in zip(rows, contents, strict=True)]
         try:
-            archive = await asyncio.to_thread(packages.archived, archive_contents)
+            archive = await asyncio.to_thread(packages.build_archive, archive_contents)
         except ValueError as error:
             raise BadRequest(str(error)) from None
         name = f"{rows[0].id}.skill" if format == "skill" else "skills.zip"
@@ -77,7 +79,7 @@ async def export(
         return Response(archive, media_type="application/zip", headers=headers)
     if format != "json":
         raise BadRequest("Export format must be json, zip, or skill")
-    exported: list[Answer] = [
+    exported: list[JsonObject] = [
         {
             "id": row.id,
             **{name: content.get(name) for name in ("name", "description", "meta")},
@@ -92,12 +94,12 @@ async def export(
 # -- import -------------------------------------------------------------------------------------------------------
 
 
-async def _may_import(user: User, access: RecordAccess) -> None:
+async def _require_import_permission(user: User, access: RecordAccess) -> None:
     if not await access.has_any_permission(user, "workspace.skills_import"):
         raise Forbidden("Import permission required")
 
 
-async def _form(request: Request, *needed: str) -> FormData:
+async def _read_form(request: Request, *required: str) -> FormData:
     """Return the form of an import.
 
     Raises:
@@ -112,7 +114,7 @@ async def _form(request: Request, *needed: str) -> FormData:
         raise BadRequest(error.detail) from None
     missing = [
         {"type": "missing", "loc": ["body", name], "msg": "Field required", "input": None}
-        for name in needed
+        for name in required
         if name not in form
     ]
     if missing:
@@ -120,7 +122,7 @@ async def _form(request: Request, *needed: str) -> FormData:
     return form
 
 
-async def _packages(form: FormData) -> list[Package]:
+async def _read_packages(form: FormData) -> list[Package]:
     """Return the skills in the uploaded files, and close the files.
 
     Raises:
@@ -139,12 +141,12 @@ async def _packages(form: FormData) -> list[Package]:
     finally:
         await form.close()
     try:
-        return await asyncio.to_thread(_read, contents)
-    except _UNREADABLE as error:
+        return await asyncio.to_thread(_parse_uploads, contents)
+    except _IMPORT_ERRORS as error:
         raise BadRequest(str(error)) from None
 
 
-def _read(contents: list[tuple[str, bytes]]) -> list[Package]:
+def _parse_uploads(contents: list[tuple[str, bytes]]) -> list[Package]:
     """Return the skills in uploaded files.
 
     A name with a path belongs to an uploaded folder; any other file is parsed by itself.
@@ -153,43 +155,43 @@ def _read(contents: list[tuple[str, bytes]]) -> list[Package]:
     folder_files: list[SkillFile] = []
     for name, content in contents:
         if "/" in name:
-            folder_files.append(skill_files.file_of(skill_files.checked_path(name), content))
+            folder_files.append(skill_files.build_file(skill_files.require_valid_path(name), content))
         else:
-            parsed += packages.parsed(content, name)
+            parsed += packages.parse_packages(content, name)
     if folder_files:
-        roots = packages.roots_of([file.path for file in folder_files])
+        roots = packages.find_roots([file.path for file in folder_files])
         if not roots:
             raise ValueError("Select a folder containing one or more non-nested skills")
         if any(not file.path.startswith(tuple(roots)) for file in folder_files):
             raise ValueError("Files outside skill directories")
-        parsed += packages.in_folders(folder_files, roots)
-    if sum(skill_files.size_of(file) for package in parsed for file in package.files) > LARGEST_IMPORT:
+        parsed += packages.build_packages_by_folder(folder_files, roots)
+    if sum(skill_files.get_size(file) for package in parsed for file in package.files) > LARGEST_IMPORT:
         raise ValueError(f"{_TOO_LARGE} decoded")
     return parsed
 
 
-def _told(package: Package) -> Answer:
+def _describe_package(package: Package) -> JsonObject:
     """Return a package without its files."""
-    description: Answer = {name: getattr(package, name) for name in ("id", "name", "description", "meta")}
+    description: JsonObject = {name: getattr(package, name) for name in ("id", "name", "description", "meta")}
     return description if package.is_active is msgspec.UNSET else {**description, "is_active": package.is_active}
 
 
 @router.post("/load/url")
-async def load(data: UrlForm, user: AdminUser, guard: WebGuard, settings: Settings) -> list[Answer]:
+async def load_from_url(data: UrlForm, user: AdminUser, guard: WebGuard, settings: Settings) -> list[JsonObject]:
     """Return the skills at a URL, for the editor."""
     try:
-        loaded = await fetching.fetched(guard, settings, validate_http_url(data.url))
-    except _UNREADABLE as error:
+        loaded = await fetching.download_packages(guard, settings, validate_http_url(data.url))
+    except _IMPORT_ERRORS as error:
         raise BadRequest(str(error)) from None
-    return [{**_told(package), "files": package.files} for package in loaded]
+    return [{**_describe_package(package), "files": package.files} for package in loaded]
 
 
 @router.post("/import/preview")
-async def preview(request: Request, user: VerifiedUser, access: RecordAccess) -> list[Answer]:
+async def preview_import(request: Request, user: VerifiedUser, access: RecordAccess) -> list[JsonObject]:
     """Return the skills in the uploaded files, and whether their ids and names are taken; write nothing."""
-    form = await _form(request, "files")
-    await _may_import(user, access)
-    uploaded = await _packages(form)
+    form = await _read_form(request, "files")
+    await _require_import_permission(user, access)
+    uploaded = await _read_packages(form)
     previews = []
     for index, package in enumerate(uploaded):
         existing = await store.find_skill(access.db, package.id)
@@ -197,8 +199,8 @@ async def preview(request: Request, user: VerifiedUser, access: RecordAccess) ->
         previews.append(
             {
                 "index": index,
-                **_told(package),
-                "files": skill_files.summaries(package.files),
+                **_describe_package(package),
+                "files": skill_files.summarize_files(package.files),
                 "id_taken": existing is not None,
                 "name_taken": await store.find_id_by_name(access.db, package.name) is not None,
                 "can_replace": may_replace,
@@ -208,7 +210,7 @@ async def preview(request: Request, user: VerifiedUser, access: RecordAccess) ->
     return previews
 
 
-def _decisions(text: Any, count: int) -> list[Answer]:
+def _parse_decisions(text: Any, count: int) -> list[JsonObject]:
     """Return the decision about each skill.
 
     Raises:
@@ -228,19 +230,19 @@ def _decisions(text: Any, count: int) -> list[Answer]:
 
 
 @router.post("/import")
-async def take_in(request: Request, user: VerifiedUser, access: RecordAccess) -> list[Answer]:
+async def import_skills(request: Request, user: VerifiedUser, access: RecordAccess) -> list[JsonObject]:
     """Import the uploaded skills as decided; return the result for each."""
-    form = await _form(request, "files", "decisions")
-    await _may_import(user, access)
-    uploaded = await _packages(form)
-    decisions = _decisions(form.get("decisions"), len(uploaded))
-    results: list[Answer] = []
+    form = await _read_form(request, "files", "decisions")
+    await _require_import_permission(user, access)
+    uploaded = await _read_packages(form)
+    decisions = _parse_decisions(form.get("decisions"), len(uploaded))
+    results: list[JsonObject] = []
     for package, decision in zip(uploaded, decisions, strict=True):
         if decision.get("action", "skip") == "skip":
             results.append({"status": "skipped", "id": package.id})
             continue
         try:
-            results.append({"status": "saved", "id": await _taken(package, decision, user, access)})
+            results.append({"status": "saved", "id": await _import_package(package, decision, user, access)})
         except HttpError as error:
             results.append({"status": "error", "id": package.id, "error": error.detail})
         except ValueError as error:
@@ -248,24 +250,24 @@ async def take_in(request: Request, user: VerifiedUser, access: RecordAccess) ->
     return results
 
 
-async def _taken(package: Package, decision: Answer, user: User, access: RecordAccess) -> str:
+async def _import_package(package: Package, decision: JsonObject, user: User, access: RecordAccess) -> str:
     """Import one skill as decided, and return its id.
 
     Raises:
         HttpError, ValueError: the import of this skill failed.
     """
-    decided_names: Answer = {name: decision[name] for name in ("id", "name") if name in decision}
-    form = msgspec.convert({**_told(package), **decided_names}, SkillForm)
+    decided_names: JsonObject = {name: decision[name] for name in ("id", "name") if name in decision}
+    form = msgspec.convert({**_describe_package(package), **decided_names}, SkillForm)
     form.files = package.files
     action = decision["action"]
     if action in ("create", "copy"):
         form.access_grants = []
-        return await service.create(access, user, form)
+        return await service.create_skill(access, user, form)
     if action != "replace":
         raise BadRequest("Unknown import action")
-    row = await service.opened(access, form.id, user, "write")
+    row = await service.get_skill_for_content(access, form.id, user, "write")
     if not decision.get("expected_version_id"):
         raise BadRequest("Replacement requires expected_version_id")
     form.expected_version_id = str(decision["expected_version_id"])
-    await service.change(access, user, row, form)
+    await service.update_skill(access, user, row, form)
     return row.id
