@@ -6,7 +6,6 @@ import asyncio
 import functools
 import os
 import socket
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,11 +20,20 @@ import uvicorn
 from fastback import app
 from fastback.demo.process import running as running_upstream
 from fastback.frontend import fetch, static
-from fastback.settings import Environment, load_settings, with_secret_key
+from fastback.settings import Environment, Settings, load_settings, with_secret_key
+from prepared_database import POSTGRES, begin_run, copy_sqlite, end_run, postgres_database
 
-POSTGRES = os.environ.get("FASTBACK_TEST_POSTGRES", "")
 REDIS = os.environ.get("FASTBACK_TEST_REDIS", "")
 PASSWORD = "correct horse battery"
+
+
+def pytest_configure() -> None:
+    begin_run()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # a process of pytest-xdist, which others may outlive
+        end_run()
 
 
 class Reply:
@@ -152,12 +160,20 @@ def _listening() -> socket.socket:
     return made
 
 
+def _makes_database(settings: Settings) -> bool:
+    """Return whether a start makes a database in the data directory; elsewhere it makes its own."""
+    path = settings.data_path / "webui.db"
+    return settings.database_url == f"sqlite:///{path}" and not path.exists()
+
+
 @asynccontextmanager
 async def serving(env: dict[str, str], data_dir: Path, database: str) -> AsyncIterator[Server]:
     """A server with these variables, stopped at the end."""
     given = {"DATA_DIR": str(data_dir), "WEBUI_SECRET_KEY": "tests-secret-key-of-at-least-32-chars", **env}
     environment = Environment(given)
     settings = with_secret_key(load_settings(environment))
+    if _makes_database(settings):
+        await copy_sqlite(settings.data_path / "webui.db")
     listening = _listening()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     async with app.run_services(settings, environment) as services:
@@ -183,23 +199,6 @@ async def serving(env: dict[str, str], data_dir: Path, database: str) -> AsyncIt
             running.should_exit = True
             running.force_exit = True
             await task
-
-
-@asynccontextmanager
-async def postgres_database() -> AsyncIterator[str]:
-    """A database of its own on the PostgreSQL server of the tests, dropped at the end."""
-    import asyncpg
-
-    name = f"fastback_{uuid.uuid4().hex[:12]}"
-    admin = await asyncpg.connect(POSTGRES)
-    try:
-        await admin.execute(f"CREATE DATABASE {name}")
-        try:
-            yield POSTGRES.rsplit("/", 1)[0] + f"/{name}"
-        finally:
-            await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await admin.close()
 
 
 @pytest.fixture(autouse=True, scope="session")
