@@ -6,8 +6,9 @@ import asyncio
 import functools
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,35 @@ class Server:
         return person
 
 
+class StoppableServer(uvicorn.Server):
+    """uvicorn, stopped as soon as it is told to and has nothing left to do: it looks and waits a tenth of a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self.force_exit = True
+        self._stop.set()
+
+    async def main_loop(self) -> None:
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), 0.1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        deadline = time.monotonic() + 0.1
+        while (self.server_state.connections or self.server_state.tasks) and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+
+
 def _listening() -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY then
     made.bind(("127.0.0.1", 0))
@@ -185,8 +215,7 @@ async def serving(env: dict[str, str], data_dir: Path, database: str) -> AsyncIt
             ws="websockets-sansio",
             loop="none",
         )
-        running = uvicorn.Server(config)
-        running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        running = StoppableServer(config)
         task = asyncio.create_task(running.serve(sockets=[listening]))
         while not running.started:  # noqa: ASYNC110 (uvicorn offers nothing to wait for)
             await asyncio.sleep(0.005)
@@ -196,8 +225,7 @@ async def serving(env: dict[str, str], data_dir: Path, database: str) -> AsyncIt
         finally:
             for person in server.people:
                 await person.close()
-            running.should_exit = True
-            running.force_exit = True
+            running.stop()
             await task
 
 
