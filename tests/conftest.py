@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import os
 import socket
 import time
+import typing
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -245,6 +247,42 @@ def frontend_looked_through_once() -> Iterator[None]:
     scan_once = functools.cache(scan)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(static, "scan", lambda root, *p: (scan_once if str(root).startswith(kept) else scan)(root, *p))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def handlers_inspected_once() -> Iterator[None]:
+    """Every server looks at the annotations and signatures of six hundred handlers, which do not change."""
+    hints: dict[Any, dict[str, Any]] = {}
+    signatures: dict[Any, inspect.Signature] = {}
+    get_type_hints, signature = typing.get_type_hints, inspect.signature
+
+    def key(handler: Any) -> Any:
+        """Return what both follow from, or None for a function that is not ours."""
+        if not str(getattr(handler, "__module__", "")).startswith("fastback."):
+            return None
+        defaults = getattr(handler, "__defaults__", None), getattr(handler, "__kwdefaults__", None)
+        return handler.__module__, handler.__qualname__, str(defaults), *handler.__annotations__.items()
+
+    def get_type_hints_once(kind: Any, *names: Any, include_extras: bool = False) -> dict[str, Any]:
+        ours = None if names or not include_extras else key(kind)
+        if ours is None:
+            return get_type_hints(kind, *names, include_extras=include_extras)
+        if ours not in hints:
+            hints[ours] = get_type_hints(kind, include_extras=True)
+        return hints[ours].copy()
+
+    def signature_once(function: Any, **options: Any) -> inspect.Signature:
+        ours = None if options or not inspect.isfunction(function) else key(function)
+        if ours is None:
+            return signature(function, **options)
+        if ours not in signatures:
+            signatures[ours] = signature(function)
+        return signatures[ours]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typing, "get_type_hints", get_type_hints_once)
+        patch.setattr(inspect, "signature", signature_once)
         yield
 
 
