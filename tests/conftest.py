@@ -7,10 +7,9 @@ import functools
 import inspect
 import os
 import socket
-import time
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,13 @@ import msgspec
 import pytest
 import uvicorn
 
+import inspection_cache
 from fastback import app
 from fastback.demo.process import running as running_upstream
 from fastback.frontend import fetch, static
 from fastback.settings import Environment, Settings, load_settings, with_secret_key
 from prepared_database import POSTGRES, begin_run, copy_sqlite, end_run, postgres_database
+from stoppable_server import StoppableServer
 
 REDIS = os.environ.get("FASTBACK_TEST_REDIS", "")
 PASSWORD = "correct horse battery"
@@ -32,6 +33,12 @@ PASSWORD = "correct horse battery"
 
 def pytest_configure() -> None:
     begin_run()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of processes for `-n auto`: one more than cores, as tests wait for databases and processes."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -156,35 +163,6 @@ class Server:
         return person
 
 
-class StoppableServer(uvicorn.Server):
-    """uvicorn, stopped as soon as it is told to and has nothing left to do: it looks and waits a tenth of a second."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._stop = asyncio.Event()
-
-    def stop(self) -> None:
-        self.should_exit = True
-        self.force_exit = True
-        self._stop.set()
-
-    async def main_loop(self) -> None:
-        ticks = 0
-        while not await self.on_tick(ticks):
-            ticks += 1
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), 0.1)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for server in self.servers:
-            server.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        deadline = time.monotonic() + 0.1
-        while (self.server_state.connections or self.server_state.tasks) and time.monotonic() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
-
-
 def _listening() -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY then
     made.bind(("127.0.0.1", 0))
@@ -253,36 +231,9 @@ def frontend_looked_through_once() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def handlers_inspected_once() -> Iterator[None]:
     """Every server looks at the annotations and signatures of six hundred handlers, which do not change."""
-    hints: dict[Any, dict[str, Any]] = {}
-    signatures: dict[Any, inspect.Signature] = {}
-    get_type_hints, signature = typing.get_type_hints, inspect.signature
-
-    def key(handler: Any) -> Any:
-        """Return what both follow from, or None for a function that is not ours."""
-        if not str(getattr(handler, "__module__", "")).startswith("fastback."):
-            return None
-        defaults = getattr(handler, "__defaults__", None), getattr(handler, "__kwdefaults__", None)
-        return handler.__module__, handler.__qualname__, str(defaults), *handler.__annotations__.items()
-
-    def get_type_hints_once(kind: Any, *names: Any, include_extras: bool = False) -> dict[str, Any]:
-        ours = None if names or not include_extras else key(kind)
-        if ours is None:
-            return get_type_hints(kind, *names, include_extras=include_extras)
-        if ours not in hints:
-            hints[ours] = get_type_hints(kind, include_extras=True)
-        return hints[ours].copy()
-
-    def signature_once(function: Any, **options: Any) -> inspect.Signature:
-        ours = None if options or not inspect.isfunction(function) else key(function)
-        if ours is None:
-            return signature(function, **options)
-        if ours not in signatures:
-            signatures[ours] = signature(function)
-        return signatures[ours]
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(typing, "get_type_hints", get_type_hints_once)
-        patch.setattr(inspect, "signature", signature_once)
+        patch.setattr(typing, "get_type_hints", inspection_cache.get_type_hints)
+        patch.setattr(inspect, "signature", inspection_cache.signature)
         yield
 
 
