@@ -30,8 +30,6 @@ from fastback.settings import Settings
 
 log = logging.getLogger("fastback.connections")
 
-Payload = dict[str, Any]
-
 _RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
 

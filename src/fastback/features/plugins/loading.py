@@ -98,8 +98,8 @@ class Plugins:
             ValvesMismatch: the class rejects them.
             PluginFailed: the plugin does not load.
         """
-        set_values = {key: value for key, value in values.items() if value is not None}
-        question = {"ask": "fill", "class": name, "values": set_values}
+        non_null_values = {key: value for key, value in values.items() if value is not None}
+        question = {"ask": "fill", "class": name, "values": non_null_values}
         accepted: dict[str, Any] | None = msgspec.json.decode(
             await self._ask_worker(kind, plugin_id, content, **question)
         )

@@ -54,7 +54,7 @@ def _load_plugin(kind: str, plugin_id: str, content: str) -> tuple[Any, str]:
 
 
 def _check_valves(plugin: Any, stored: dict[str, Any]) -> None:
-    """Raise ValvesMismatch if the plugin rejects the stored valves; missing values are accepted, users set them later."""
+    """Raise ValvesMismatch if the plugin rejects the stored valves; missing values are accepted and set later."""
     if not hasattr(plugin, "Valves"):
         return
     try:
