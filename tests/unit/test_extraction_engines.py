@@ -21,9 +21,9 @@ from fastback.kit.bus import Bus
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.extraction.engines import engine_client, mistral
 from fastback.retrieval.extraction.engines.registry import ENGINES
-from fastback.retrieval.extraction.extraction_pool import Local
+from fastback.retrieval.extraction.extraction_pool import ExtractionPool
 from fastback.retrieval.extraction.formats.archive import TOO_LARGE
-from fastback.retrieval.extraction.service import Extraction
+from fastback.retrieval.extraction.service import ConfiguredExtractor
 from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.settings import Settings
 
@@ -77,7 +77,7 @@ Extract = Callable[..., Awaitable[list[Document]]]
 
 @pytest.fixture
 async def extract(engine: Engine, tmp_path: Path) -> AsyncIterator[Extract]:
-    local = Local()
+    local = ExtractionPool()
     async with aiohttp.ClientSession() as client:
 
         async def extract(
@@ -96,7 +96,9 @@ async def extract(engine: Engine, tmp_path: Path) -> AsyncIterator[Extract]:
             settings = settings or Settings(data_dir=str(tmp_path))
             defaults = {**definitions.defaults({}), "rag.content_extraction_engine": chosen, **named}
             config = Config(cast(Any, None), settings, Bus(), defaults)
-            made = Extraction(config=config, settings=settings, client=client, permissions=cast(Any, None), local=local)
+            made = ConfiguredExtractor(
+                config=config, settings=settings, client=client, permissions=cast(Any, None), pool=local
+            )
             return await made.extract(path, filename, content_type, ctx=asking)
 
         yield extract

@@ -1,4 +1,4 @@
-"""The container of old Office files and Outlook's messages."""
+"""Compound files (OLE): the container of old Office documents and of Outlook's messages."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from contextlib import contextmanager
 import olefile
 
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.extraction.formats.reader import Source, broken
+from fastback.retrieval.extraction.formats.reader import SourceFile, unreadable_file
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-class Compound:
-    """Streams by name."""
+class CompoundFile:
+    """The streams of a compound file, by name."""
 
     def __init__(self, file: olefile.OleFileIO) -> None:
         self._file = file
         self.names: list[list[str]] = file.listdir()
 
-    def has(self, *name: str) -> bool:
+    def has_stream(self, *name: str) -> bool:
         return bool(self._file.exists("/".join(name)))
 
-    def content(self, *name: str) -> bytes:
-        """A stream, whole; empty where there is none."""
-        if not self.has(*name):
+    def read_stream(self, *name: str) -> bytes:
+        """Return the content of a stream; empty where the stream is missing."""
+        if not self.has_stream(*name):
             return b""
         with self._file.openstream("/".join(name)) as stream:
             content: bytes = stream.read()
@@ -33,19 +33,19 @@ class Compound:
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[Compound]:
-    """The streams of a file.
+def open_compound_file(source: SourceFile) -> Iterator[CompoundFile]:
+    """Open the compound file in a file.
 
     Raises:
-        JobFailed: it is damaged, or locked with a password.
+        JobFailed: it is damaged, or protected by a password.
     """
     try:
         with olefile.OleFileIO(source.path) as file:
-            found = Compound(file)
-            if found.has("EncryptedPackage"):
+            streams = CompoundFile(file)
+            if streams.has_stream("EncryptedPackage"):
                 raise JobFailed("This file is protected by a password. Upload it without one.")
-            yield found
+            yield streams
     except JobFailed:
         raise
-    except (OSError, ValueError, IndexError, KeyError) as error:  # what the library says of damaged files
-        raise broken("a document", f"it is damaged ({error}).") from None
+    except (OSError, ValueError, IndexError, KeyError) as error:  # olefile raises any of these on damaged files
+        raise unreadable_file("a document", f"it is damaged ({error}).") from None

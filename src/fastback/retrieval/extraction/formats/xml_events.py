@@ -1,4 +1,4 @@
-"""XML, walked through without a tree. Entities are refused: documents have none, and bombs are made of them."""
+"""Parse XML by events, without building a tree. Entities are refused: documents do not use them, "XML bombs" do."""
 
 from __future__ import annotations
 
@@ -6,49 +6,49 @@ from collections.abc import Callable
 from typing import BinaryIO
 from xml.parsers import expat
 
-from fastback.retrieval.extraction.formats.reader import broken
+from fastback.retrieval.extraction.formats.reader import unreadable_file
 
 Attributes = dict[str, str]
-_PIECE = 1 << 16
+_CHUNK_SIZE = 1 << 16
 
 
-def _local(name: str) -> str:
+def _strip_namespace(name: str) -> str:
     return name.rpartition(" ")[2]
 
 
-def attribute(attributes: Attributes, name: str) -> str:
-    """The value of an attribute, whatever its namespace; empty where it is missing."""
+def get_attribute(attributes: Attributes, name: str) -> str:
+    """Return the value of an attribute in any namespace; empty where it is missing."""
     if name in attributes:
         return attributes[name]
-    return next((value for key, value in attributes.items() if _local(key) == name), "")
+    return next((value for key, value in attributes.items() if _strip_namespace(key) == name), "")
 
 
-def _refuse(*_: object) -> None:
-    raise broken("XML", "it declares entities, which documents have no use for.")
+def _refuse_entities(*_: object) -> None:
+    raise unreadable_file("XML", "it declares entities, which documents have no use for.")
 
 
-def walk(
+def parse_xml(
     stream: BinaryIO,
     *,
-    start: Callable[[str, Attributes], None],
-    end: Callable[[str], None] = lambda name: None,
-    text: Callable[[str], None] = lambda text: None,
+    on_start: Callable[[str, Attributes], None],
+    on_end: Callable[[str], None] = lambda name: None,
+    on_text: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Tell of each element by its local name, and of texts.
+    """Call `start` and `end` with the local name of each element, and `text` with each text.
 
     Raises:
-        JobFailed: it is no XML, or declares entities.
+        JobFailed: the document is invalid XML, or declares entities.
     """
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
-    parser.buffer_size = _PIECE
-    parser.EntityDeclHandler = _refuse
-    parser.StartElementHandler = lambda name, attributes: start(_local(name), attributes)
-    parser.EndElementHandler = lambda name: end(_local(name))
-    parser.CharacterDataHandler = text
+    parser.buffer_size = _CHUNK_SIZE
+    parser.EntityDeclHandler = _refuse_entities
+    parser.StartElementHandler = lambda name, attributes: on_start(_strip_namespace(name), attributes)
+    parser.EndElementHandler = lambda name: on_end(_strip_namespace(name))
+    parser.CharacterDataHandler = on_text
     try:
-        while piece := stream.read(_PIECE):
-            parser.Parse(piece, False)
+        while chunk := stream.read(_CHUNK_SIZE):
+            parser.Parse(chunk, False)
         parser.Parse(b"", True)
     except expat.ExpatError as error:
-        raise broken("XML", error) from None
+        raise unreadable_file("XML", error) from None
