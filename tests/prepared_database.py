@@ -168,11 +168,11 @@ async def _start_once(data_dir: Path, address: str) -> None:
     )
     db = await connect(address)
     try:
-        async with app.running(with_secret_key(load_settings(environment)), environment):
+        async with app.run_services(with_secret_key(load_settings(environment)), environment):
             count, quiet = -1, 0.0
             while quiet < _QUIET:
                 await asyncio.sleep(0.05)
-                existing = int(await db.scalar("tests.relations", _RELATIONS[db.dialect]))
+                existing = int(await db.fetch_value("tests.relations", _RELATIONS[db.dialect]))
                 quiet = quiet + 0.05 if existing == count else 0.0
                 count = existing
     finally:

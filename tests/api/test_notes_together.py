@@ -177,7 +177,7 @@ async def test_a_page_that_fell_silent_holds_up_nobody(server: Server, ada: Pers
         await one.join()
         await two.join()
         realtime = server.services.get(SocketServer)
-        (sid,) = realtime.sessions.of_user(bob.id)
+        (sid,) = realtime.sessions.list_user_socket_ids(bob.id)
         silent = realtime.io.eio.sockets[realtime.io.manager.eio_sid_from_sid(sid, "/")]
         silent.last_ping = 1  # what it is told next finds that it is gone
         await one.write("Still ")

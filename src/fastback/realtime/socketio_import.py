@@ -12,7 +12,7 @@ from fastback.kit.import_blocking import block_imports
 with block_imports("redis", "aioredis", "valkey", "requests", "websocket"):
     import socketio
 
-__all__ = ["redis_manager", "socketio"]
+__all__ = ["create_redis_manager", "socketio"]
 
 
 def create_redis_manager(url: str, options: dict[str, Any], json: Any) -> Any:

@@ -18,7 +18,7 @@ import msgspec
 
 from fastback.access.identity import User
 from fastback.features.files import text_files
-from fastback.kit.db import Database, Executor
+from fastback.kit.db import Database, Executor, large_text
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.indexes import Index
 from fastback.kit.workers import spool
@@ -198,7 +198,7 @@ async def find_text(db: Database, file_id: str) -> str | None:
 async def write_text_to(db: Database, file_id: str, path: str | Path) -> bool:
     """Write the text of a file to a path, in UTF-8. Return whether the file has a text."""
     if await _estimate_data_size(db, file_id) > LARGE:
-        return await db.text_apart("files.text", FIND_TEXT, path, id=file_id)
+        return await large_text.fetch_into_file(db, "files.text", FIND_TEXT, path, id=file_id)
     text = await find_text(db, file_id)
     await asyncio.to_thread(text_files.write_text, path, text or "")
     return text is not None
@@ -343,7 +343,7 @@ async def update_file(
                 params[parameter] = value.read_bytes().decode()
         if text_paths or (db.dialect == "sqlite" and await _estimate_data_size(db, file_id) > LARGE):
             small = {parameter: value for parameter, value in params.items() if parameter not in text_paths}
-            return await db.execute_apart("files.update_large", statement, text_paths, **small) > 0
+            return await large_text.execute_with_files(db, "files.update_large", statement, text_paths, **small) > 0
         return await db.execute_in_thread("files.update", statement, **params) > 0
 
 

@@ -1,6 +1,6 @@
-"""From one text to two databases: parameters, list membership, what a statement does.
+"""Translate a statement for both databases: parameters, membership of a list, casts.
 
-Statements are written for PostgreSQL with named parameters (`:name`) and taught to SQLite here.
+Statements are written for PostgreSQL, with named parameters (`:name`); here they become texts of SQLite, too.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from functools import lru_cache
 import msgspec
 
 _TOKEN = re.compile(
-    r"""'(?:[^']|'')*'            # a string: left alone
-      | "(?:[^"]|"")*"            # a quoted name: left alone
-      | --[^\n]*                  # a comment: left alone
+    r"""'(?:[^']|'')*'            # a string: unchanged
+      | "(?:[^"]|"")*"            # a quoted name: unchanged
+      | --[^\n]*                  # a comment: unchanged
       | ::\w+                     # a cast of PostgreSQL
       | :(?P<name>[A-Za-z_]\w*)   # a parameter
     """,
@@ -26,18 +26,22 @@ _WRITE = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER)\b", re.
 
 
 class CompiledStatement(msgspec.Struct, frozen=True):
-    """A statement ready for both engines."""
+    """The texts of a statement for both engines.
+
+    Attributes:
+        names: of the parameters, in the order of PostgreSQL's `$1`, `$2`, …
+        writes: whether the statement changes the database.
+    """
 
     sqlite: str
     postgres: str
-    #: Parameter names in the order of PostgreSQL's `$1`, `$2`, …
     names: tuple[str, ...]
     writes: bool
 
 
 @lru_cache(maxsize=4096)
 def compile_statement(text: str) -> CompiledStatement:
-    """Compile a statement; texts are module constants, so each is compiled once."""
+    """Return the texts of a statement for both engines, cached: a module constant is compiled once."""
     names: list[str] = []
 
     def number_parameter(match: re.Match[str]) -> str:

@@ -1,7 +1,8 @@
-"""From a row of columns to a struct, by position, with a reader compiled once per struct.
+"""Convert rows of columns to structs, by position, with a reader that is compiled once for each struct.
 
-A column becomes what the field's type says: `bool` (SQLite keeps 0 and 1), `msgspec.Raw` (a JSON column that goes
-out as it came in), any `dict`, `list` or struct type (a JSON column, decoded), `date`; the rest is left as it is.
+The type of a field decides how its column is converted: `bool` (SQLite stores 0 and 1), `msgspec.Raw` (a JSON column
+that is sent as it is stored), any `dict`, `list` or struct type (a JSON column, decoded), `date`; other values stay as
+the driver returns them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def _to_raw_json(value: Any) -> msgspec.Raw:
 
 
 def _to_json_text(value: Any) -> str:
-    """The JSON of a column: SQLite gives a number for a column declared JSON that holds one."""
+    """Return the JSON of a column: for a number in a JSON column SQLite returns the number itself."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
@@ -46,7 +47,7 @@ def _make_json_decoder(kind: Any) -> Callable[[Any], Any]:
 
 
 def _strip_optional(kind: Any) -> tuple[Any, bool]:
-    """The type without `None`, and whether `None` was part of it."""
+    """Return the type without `None`, and whether `None` is part of it."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         members = [member for member in typing.get_args(kind) if member is not type(None)]
         optional = len(members) < len(typing.get_args(kind))
@@ -74,9 +75,9 @@ _readers: dict[tuple[Any, int], Callable[[Sequence[Any]], Any]] = {}
 
 
 def read_rows(kind: type[R], rows: Sequence[Sequence[Any]]) -> list[R]:
-    """The rows as `kind`, their columns standing in the order of its fields; fields beyond them keep their defaults.
+    """Return each row as a `kind`. Columns have the order of its fields; fields without a column keep their defaults.
 
-    A `kind` that is no struct (`str`, `int`, …) stands for the first column alone.
+    Where `kind` is not a struct (`str`, `int`, …), return the first column of each row.
     """
     if not rows:
         return []

@@ -1,4 +1,4 @@
-"""A copy of an SQLite database as it was at one moment, made while others go on writing."""
+"""A copy of an SQLite database at one moment, made while other connections write."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from fastback.kit.db.database import Database
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.sqlite import SqliteDatabase
 
-#: Pages that are copied at once; between them the copying may be given up.
+#: Pages that are copied at once; between two batches a closing interpreter can stop the copy.
 _PAGES_AT_ONCE = 2000
 
 
 async def copy_database(db: Database, target: Path) -> None:
-    """Write the database to a new file.
+    """Copy an SQLite database into a new file.
 
     Raises:
-        DatabaseError: it is no SQLite database, or the file cannot be written.
+        DatabaseError: the database is not SQLite, or the file cannot be written.
     """
     if not isinstance(db, SqliteDatabase):
         raise DatabaseError("only an SQLite database can be copied")
@@ -30,7 +30,7 @@ async def copy_database(db: Database, target: Path) -> None:
 def _copy_file(source: str, target: str) -> None:
     try:
         with closing(apsw.Connection(source, flags=apsw.SQLITE_OPEN_READONLY)) as source_connection:
-            # Inside of a transaction the copy is of one moment, whoever writes meanwhile.
+            # A read transaction makes the copy consistent while other connections write.
             source_connection.set_busy_timeout(30_000)
             source_connection.execute("BEGIN")
             source_connection.execute("SELECT count(*) FROM sqlite_master").fetchall()

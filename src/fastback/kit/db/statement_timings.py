@@ -1,4 +1,4 @@
-"""How long statements take, by name: counted always, logged when slow."""
+"""Durations of statements, by name: always counted, logged when slow."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import msgspec
 
 log = logging.getLogger("fastback.db")
 
-#: A statement that takes longer is named in the log (seconds).
+#: Seconds from which a statement is logged.
 SLOW_SECONDS = 0.2
 
 
 class StatementTiming(msgspec.Struct):
-    """What is known of one statement: runs, and seconds in all and at most."""
+    """The runs of one statement: their number, their seconds in total, and the seconds of the slowest."""
 
     count: int = 0
     total: float = 0.0
@@ -24,7 +24,7 @@ timings: dict[str, StatementTiming] = {}
 
 
 def record_timing(name: str, seconds: float) -> None:
-    """Count one run of the statement `name`."""
+    """Count one run of the statement `name`, and log it when it was slow."""
     timing = timings.get(name)
     if timing is None:
         timing = timings[name] = StatementTiming()

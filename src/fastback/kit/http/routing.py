@@ -68,7 +68,7 @@ class Router:
 
 
 class _Node:
-    __slots__ = ("fixed", "param", "rest", "targets")
+    __slots__ = ("catch_all", "fixed", "parameter", "targets")
 
     def __init__(self) -> None:
         self.fixed: dict[str, _Node] = {}

@@ -3,4 +3,4 @@
 from fastback.kit.storage.incoming_file import IncomingFile, receive_file
 from fastback.kit.storage.protocol import NameRefused, Storage, StorageError, StoredFile
 
-__all__ = ["NameRefused", "Opened", "Spool", "Storage", "StorageError", "spooled"]
+__all__ = ["IncomingFile", "NameRefused", "Storage", "StorageError", "StoredFile", "receive_file"]
