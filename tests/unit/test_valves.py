@@ -23,17 +23,17 @@ def test_values_stay_readable_when_sealing_is_switched_on_or_off() -> None:
     pytest.importorskip("cryptography")
     plain, sealing = _valves(sealing=False), _valves(sealing=True)
     values = {"api_key": "hidden", "days": 3}
-    column = sealing.encode(values)
+    column = sealing.encode_column(values)
     assert "hidden" not in column
-    assert plain.decode(column) == sealing.decode(column) == values
-    assert sealing.decode(plain.encode(values)) == values
+    assert plain.decode_column(column) == sealing.decode_column(column) == values
+    assert sealing.decode_column(plain.encode_column(values)) == values
 
 
 def test_values_of_another_key_are_none() -> None:
     pytest.importorskip("cryptography")
-    column = _valves(sealing=True, key="another").encode({"a": 1})
-    assert _valves(sealing=True).decode(column) == {}
-    assert _valves(sealing=False).decode(None) == _valves(sealing=False).decode('"no token"') == {}
+    column = _valves(sealing=True, key="another").encode_column({"a": 1})
+    assert _valves(sealing=True).decode_column(column) == {}
+    assert _valves(sealing=False).decode_column(None) == _valves(sealing=False).decode_column('"no token"') == {}
 
 
 def test_what_the_reference_sealed_is_read() -> None:

@@ -12,7 +12,7 @@ from fastback.access.identity import User
 from fastback.features.functions import store
 from fastback.features.functions.store import Function
 from fastback.features.plugins import revisions, source
-from fastback.features.plugins.loading import Description, PluginFailed, Plugins, ValvesMismatch
+from fastback.features.plugins.loading import Description, PluginError, PluginInspector, ValvesMismatch
 from fastback.features.plugins.schemas import Fields, PluginForm, normalise_meta
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
@@ -54,7 +54,7 @@ def build_snapshot(name: str, content: str, meta: Fields) -> Snapshot:
 class FunctionRecords:
     """Creates, updates, replaces and deletes functions."""
 
-    def __init__(self, *, db: Database, plugins: Plugins, valves: ValveStore, bus: Bus) -> None:
+    def __init__(self, *, db: Database, plugins: PluginInspector, valves: ValveStore, bus: Bus) -> None:
         self.db = db
         self.plugins = plugins
         self.valves = valves
@@ -95,12 +95,12 @@ class FunctionRecords:
         content = source.update_imports(form.content)
         normalise_meta(form.meta, _META)
         try:
-            description = await self.plugins.describe(KIND, function_id, content, {})
+            description = await self.plugins.describe_plugin(KIND, function_id, content, {})
             columns = self._build_columns(form, content, description)
             initial = {"is_active": False, "is_global": False, "user_id": user.id, "created_at": int(time.time())}
             async with self.db.transaction() as tx:
                 await self._insert_function(tx, function_id, user.id, form.commit_message, {**columns, **initial})
-        except (PluginFailed, IntegrityError):
+        except (PluginError, IntegrityError):
             raise BadRequest(messages.wrap_reason("Error creating function")) from None
         await self.publish_change()
         return store.serialize_summary(await self.get_function(function_id))
@@ -129,11 +129,11 @@ class FunctionRecords:
         content = form.content if version_id else source.update_imports(form.content)
         row = await store.find_function(self.db, function_id)
         try:
-            valves = self.valves.decode(row.valves) if row is not None else {}
-            description = await self.plugins.describe(KIND, function_id, content, valves)
+            valves = self.valves.decode_column(row.valves) if row is not None else {}
+            description = await self.plugins.describe_plugin(KIND, function_id, content, valves)
         except ValvesMismatch as error:
             raise BadRequest(f"Current Valves are incompatible with this code: {error}") from None
-        except PluginFailed as error:
+        except PluginError as error:
             raise BadRequest(str(error)) from None
         columns = self._build_columns(form, content, description)
         async with self.db.transaction() as tx:
@@ -177,16 +177,16 @@ class FunctionRecords:
         try:
             for function in functions:
                 content = source.update_imports(function.content)
-                description = await self.plugins.describe(KIND, function.id, content, function.valves or {})
+                description = await self.plugins.describe_plugin(KIND, function.id, content, function.valves or {})
                 drafts[function.id] = {
                     **self._build_columns(function, content, description),
-                    "valves": self.valves.encode(function.valves),
+                    "valves": self.valves.encode_column(function.valves),
                     "user_id": user.id,
                     "is_active": function.is_active,
                     "is_global": function.is_global,
                     "created_at": function.created_at,
                 }
-        except PluginFailed:
+        except PluginError:
             raise BadRequest(messages.wrap_reason("Error loading function")) from None
         if len(drafts) < len(functions):
             raise BadRequest(messages.wrap_reason("Error loading function"))
@@ -221,7 +221,8 @@ class FunctionRecords:
         """Return all functions with their code, and with their valves on request."""
         rows = await store.list_functions(self.db)
         return [
-            store.serialize_function(row, valves=self.valves.decode(row.valves) if valves else None) for row in rows
+            store.serialize_function(row, valves=self.valves.decode_column(row.valves) if valves else None)
+            for row in rows
         ]
 
     async def publish_change(self) -> None:

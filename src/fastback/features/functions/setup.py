@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastback.features.functions import routes
 from fastback.features.functions.safe_mode import deactivate_functions
 from fastback.features.functions.service import FunctionRecords
-from fastback.features.plugins.loading import Plugins
+from fastback.features.plugins.loading import PluginInspector
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -18,7 +18,9 @@ async def set_up(services: Services) -> None:
     db = services.get(Database)
     services.add(
         FunctionRecords,
-        FunctionRecords(db=db, plugins=services.get(Plugins), valves=services.get(ValveStore), bus=services.get(Bus)),
+        FunctionRecords(
+            db=db, plugins=services.get(PluginInspector), valves=services.get(ValveStore), bus=services.get(Bus)
+        ),
     )
     settings = services.get(Settings)
     if settings.safe_mode:

@@ -10,7 +10,7 @@ from fastback.access.identity import User
 from fastback.features.functions import store
 from fastback.features.functions.service import KIND, FunctionRecords
 from fastback.features.functions.store import Function
-from fastback.features.plugins.loading import PluginFailed, ValvesClass
+from fastback.features.plugins.loading import PluginError, ValvesClass
 from fastback.features.plugins.valves import fill_valves
 from fastback.kit.http import BadRequest, Router
 
@@ -19,7 +19,7 @@ router = Router("/api/v1/functions/id")
 JsonObject = dict[str, Any]
 
 
-async def _deactivate(functions: FunctionRecords, row: Function, error: PluginFailed) -> BadRequest:
+async def _deactivate_function(functions: FunctionRecords, row: Function, error: PluginError) -> BadRequest:
     """Deactivate a function that does not load, and return the error for the client."""
     if row.is_active:
         await store.update_function(functions.db, row.id, is_active=False)
@@ -29,9 +29,9 @@ async def _deactivate(functions: FunctionRecords, row: Function, error: PluginFa
 
 async def _get_schema(functions: FunctionRecords, row: Function, name: ValvesClass, user: User) -> JsonObject | None:
     try:
-        return await functions.plugins.valves_schema(KIND, row.id, row.content, name, user)
-    except PluginFailed as error:
-        raise await _deactivate(functions, row, error) from None
+        return await functions.plugins.get_valves_schema(KIND, row.id, row.content, name, user)
+    except PluginError as error:
+        raise await _deactivate_function(functions, row, error) from None
 
 
 async def _fill_valves(
@@ -39,13 +39,13 @@ async def _fill_valves(
 ) -> JsonObject:
     try:
         return await fill_valves(functions.plugins, KIND, row.id, row.content, name, values, what)
-    except PluginFailed as error:
-        raise await _deactivate(functions, row, error) from None
+    except PluginError as error:
+        raise await _deactivate_function(functions, row, error) from None
 
 
 @router.get("/{id}/valves")
 async def get_valves(id: str, user: AdminUser, functions: FunctionRecords) -> JsonObject:
-    return functions.valves.decode((await functions.get_function(id)).valves)
+    return functions.valves.decode_column((await functions.get_function(id)).valves)
 
 
 @router.get("/{id}/valves/spec")

@@ -209,7 +209,7 @@ def find_background_file_id(url: Any) -> str | None:
 def _check_field_rules(checked: Fields, sent: Any, loc: Loc, problems: list[Problem]) -> None:
     """Add the problems that types cannot express: rules between fields that are valid on their own."""
     meta, params = checked.get("meta") or {}, checked.get("params") or {}
-    invalid_locations = {tuple(found["loc"]) for found in problems}
+    invalid_locations = {tuple(invalid_problem["loc"]) for invalid_problem in problems}
 
     def add_problem(message: str, value: Any, *field: str) -> None:
         field_loc = (*loc, *field)

@@ -162,9 +162,9 @@ class WorkspaceModels:
         if base is not None and (base.arena or "pipe" in base.entry):
             raise BadRequest("Model controls require a server-managed provider model.")
 
-    async def filter_grants(self, user: User, wanted: Sequence[JsonObject | Grant] | None) -> list[RequestedGrant]:
+    async def filter_grants(self, user: User, requested: Sequence[JsonObject | Grant] | None) -> list[RequestedGrant]:
         """Return those of the wanted grants that the user may give."""
-        return await self.grants.filter_allowed(user.id, user.role, list(wanted or ()), "model")
+        return await self.grants.filter_allowed(user.id, user.role, list(requested or ()), "model")
 
     # -- writing --------------------------------------------------------------------------------------------------
 

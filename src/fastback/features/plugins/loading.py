@@ -16,7 +16,7 @@ from fastback.kit.workers.errors import AnswerTooLarge, JobTimeout, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
 from fastback.settings import Settings
 
-Kind = Literal["tool", "function"]
+PluginKind = Literal["tool", "function"]
 ValvesClass = Literal["Valves", "UserValves"]
 
 #: Limits of loading a plugin: seconds of computing, and bytes of address space, mapped libraries included.
@@ -27,11 +27,11 @@ _LIMITS = Limits(processes=2, memory=MEMORY, answer=8 * 1024**2, niceness=0, iso
 _ENVIRONMENT = ("SSL_CERT_FILE", "SYSTEMROOT")
 
 
-class PluginFailed(Exception):
+class PluginError(Exception):
     """The plugin does not load, or the process that loads it failed; the message is for its author."""
 
 
-class ValvesMismatch(PluginFailed):
+class ValvesMismatch(PluginError):
     """The plugin's code rejects its valves."""
 
 
@@ -52,7 +52,7 @@ class _WorkerResponse(msgspec.Struct):
     is_mismatch: bool = False
 
 
-class Plugins:
+class PluginInspector:
     """Answers questions about plugins; their code runs in worker processes."""
 
     def __init__(self, settings: Settings) -> None:
@@ -61,26 +61,28 @@ class Plugins:
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self.workers = Workers("fastback.features.plugins.worker", _LIMITS, name="plugins", environment=environment)
 
-    async def describe(self, kind: Kind, plugin_id: str, content: str, valves: dict[str, Any]) -> Description:
+    async def describe_plugin(
+        self, kind: PluginKind, plugin_id: str, content: str, valves: dict[str, Any]
+    ) -> Description:
         """Return what a plugin declares, after checking that its code accepts the stored `valves`.
 
         Raises:
-            PluginFailed: the plugin does not load.
+            PluginError: the plugin does not load.
             ValvesMismatch: its code rejects the valves.
         """
         result = await self._ask_worker(kind, plugin_id, content, ask="describe", valves=valves)
         try:
             return msgspec.json.decode(result, type=Description)
         except msgspec.ValidationError as error:
-            raise PluginFailed(str(error)) from None
+            raise PluginError(str(error)) from None
 
-    async def valves_schema(
-        self, kind: Kind, plugin_id: str, content: str, name: ValvesClass, user: User
+    async def get_valves_schema(
+        self, kind: PluginKind, plugin_id: str, content: str, name: ValvesClass, user: User
     ) -> dict[str, Any] | None:
         """Return the JSON schema of a plugin's valves with the options for this user; None if it has no valves.
 
         Raises:
-            PluginFailed: the plugin does not load.
+            PluginError: the plugin does not load.
         """
         user_fields = {"id": user.id, "name": user.name, "email": user.email, "role": user.role}
         question = {"ask": "schema", "class": name, "user": user_fields}
@@ -89,14 +91,14 @@ class Plugins:
         )
         return schema
 
-    async def filled(
-        self, kind: Kind, plugin_id: str, content: str, name: ValvesClass, values: dict[str, Any]
+    async def fill_valves(
+        self, kind: PluginKind, plugin_id: str, content: str, name: ValvesClass, values: dict[str, Any]
     ) -> dict[str, Any] | None:
         """Return the values as the plugin's valves class accepts them; None if it has no valves.
 
         Raises:
             ValvesMismatch: the class rejects them.
-            PluginFailed: the plugin does not load.
+            PluginError: the plugin does not load.
         """
         non_null_values = {key: value for key, value in values.items() if value is not None}
         question = {"ask": "fill", "class": name, "values": non_null_values}
@@ -105,21 +107,21 @@ class Plugins:
         )
         return accepted
 
-    async def _ask_worker(self, kind: Kind, plugin_id: str, content: str, **question: Any) -> bytes:
+    async def _ask_worker(self, kind: PluginKind, plugin_id: str, content: str, **question: Any) -> bytes:
         """Let a new process answer a question about a plugin; return the result as JSON."""
         if not self._enabled[kind]:
             name = kind.title() + "s"
-            raise PluginFailed(f"{name} are disabled by ENABLE_PLUGINS or ENABLE_{name.upper()}")
+            raise PluginError(f"{name} are disabled by ENABLE_PLUGINS or ENABLE_{name.upper()}")
         plugin = {"kind": kind, "id": plugin_id, "content": content}
         job = msgspec.json.encode({**plugin, "seconds": SECONDS, "memory": MEMORY, **question})
         try:
             response = msgspec.json.decode(await self.workers.ask(job, seconds=SECONDS + 5), type=_WorkerResponse)
         except JobTimeout:
-            raise PluginFailed(f"The module did not load within {SECONDS} seconds") from None
+            raise PluginError(f"The module did not load within {SECONDS} seconds") from None
         except AnswerTooLarge:
-            raise PluginFailed("The module has too much to say of itself") from None
+            raise PluginError("The module has too much to say of itself") from None
         except (WorkerDied, msgspec.DecodeError, UnicodeDecodeError):
-            raise PluginFailed("The module ended the process that loaded it") from None
+            raise PluginError("The module ended the process that loaded it") from None
         if response.error is not None:
-            raise (ValvesMismatch if response.is_mismatch else PluginFailed)(response.error)
+            raise (ValvesMismatch if response.is_mismatch else PluginError)(response.error)
         return bytes(response.result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastback.features.plugins.loading import Plugins
+from fastback.features.plugins.loading import PluginInspector
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -13,9 +13,9 @@ from fastback.settings import Settings
 
 async def set_up(services: Services) -> None:
     """Add the services of this component."""
-    plugin_loader = Plugins(services.get(Settings))
-    services.add(Plugins, plugin_loader)
-    services.get(Tasks).run_at_shutdown(plugin_loader.workers.close)
+    inspector = PluginInspector(services.get(Settings))
+    services.add(PluginInspector, inspector)
+    services.get(Tasks).run_at_shutdown(inspector.workers.close)
     services.add(ValveStore, ValveStore(services.get(Database), services.get(Settings), services.get(Bus)))
 
 

@@ -18,7 +18,7 @@ import msgspec
 from fastback import messages
 from fastback.access.events import UserChanged
 from fastback.features.plugins import valves_store
-from fastback.features.plugins.loading import Kind, Plugins, ValvesClass, ValvesMismatch
+from fastback.features.plugins.loading import PluginInspector, PluginKind, ValvesClass, ValvesMismatch
 from fastback.features.users import store as users
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Executor
@@ -66,25 +66,25 @@ class ValveStore:
 
     # -- valves of everybody --------------------------------------------------------------------------------------
 
-    def decode(self, column: str | None) -> Values:
+    def decode_column(self, column: str | None) -> Values:
         """Return the valves in a `valves` column."""
         return self.decrypt(msgspec.json.decode(column)) if column else {}
 
-    def encode(self, values: Values | None) -> str:
+    def encode_column(self, values: Values | None) -> str:
         """Return the text of a `valves` column."""
         return msgspec.json.encode(self.encrypt(values)).decode()
 
-    async def store_valves(self, db: Executor, kind: Kind, plugin_id: str, values: Values, now: int) -> None:
+    async def store_valves(self, db: Executor, kind: PluginKind, plugin_id: str, values: Values, now: int) -> None:
         """Write the valves of a plugin, and `now` as the time of its last update (seconds)."""
-        await valves_store.set_valves(db, kind, plugin_id, self.encode(values), now)
+        await valves_store.set_valves(db, kind, plugin_id, self.encode_column(values), now)
 
     # -- valves of one user ---------------------------------------------------------------------------------------
 
-    async def get_user_valves(self, kind: Kind, plugin_id: str, user_id: str) -> Values:
+    async def get_user_valves(self, kind: PluginKind, plugin_id: str, user_id: str) -> Values:
         settings = _decode_settings(await users.find_json_column(self._db, user_id, "settings"))
         return self.decrypt(_get_nested(settings, f"{kind}s", "valves").get(plugin_id))
 
-    async def store_user_valves(self, kind: Kind, plugin_id: str, user_id: str, values: Values) -> None:
+    async def store_user_valves(self, kind: PluginKind, plugin_id: str, user_id: str, values: Values) -> None:
         """Write a user's own valves of a plugin into the user's settings."""
         async with self._db.transaction() as tx:
             settings = _decode_settings(await users.find_json_column(tx, user_id, "settings"))
@@ -110,17 +110,23 @@ def _get_nested(tree: Values, *names: str) -> Values:
 
 
 async def fill_valves(
-    plugins: Plugins, kind: Kind, plugin_id: str, content: str, name: ValvesClass, values: Values, what: str
+    plugins: PluginInspector,
+    kind: PluginKind,
+    plugin_id: str,
+    content: str,
+    name: ValvesClass,
+    values: Values,
+    what: str,
 ) -> Values:
     """Return the values as a plugin's valves class accepts them; `what` names them in error messages.
 
     Raises:
         Unauthorized: the plugin has no such class.
         BadRequest: the class rejects the values.
-        PluginFailed: the plugin does not load.
+        PluginError: the plugin does not load.
     """
     try:
-        accepted = await plugins.filled(kind, plugin_id, content, name, values)
+        accepted = await plugins.fill_valves(kind, plugin_id, content, name, values)
     except ValvesMismatch:
         raise BadRequest(messages.wrap_reason(f"Error updating {what}")) from None
     if accepted is None:

@@ -9,7 +9,7 @@ import msgspec
 from fastback import messages
 from fastback.access.identity import User
 from fastback.features.plugins import revisions, source
-from fastback.features.plugins.loading import Description, PluginFailed, Plugins, ValvesMismatch
+from fastback.features.plugins.loading import Description, PluginError, PluginInspector, ValvesMismatch
 from fastback.features.plugins.schemas import Fields, PluginForm, normalise_meta
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.tools import store
@@ -49,7 +49,7 @@ def build_snapshot(name: str, content: str | None, meta: Fields | None) -> Snaps
 class ToolRecords:
     """Creates, updates and deletes tools."""
 
-    def __init__(self, *, access: RecordAccess, plugins: Plugins, valves: ValveStore, bus: Bus) -> None:
+    def __init__(self, *, access: RecordAccess, plugins: PluginInspector, valves: ValveStore, bus: Bus) -> None:
         self.access = access
         self.plugins = plugins
         self.valves = valves
@@ -110,7 +110,7 @@ class ToolRecords:
         normalise_meta(form.meta, _META)
         allowed_grants = await self.access.grants.filter_allowed(user.id, user.role, form.access_grants, KIND)
         try:
-            description = await self.plugins.describe(KIND, tool_id, content, {})
+            description = await self.plugins.describe_plugin(KIND, tool_id, content, {})
             columns = self._build_columns(form, content, description)
             stored = build_snapshot(columns["name"], content, columns["meta"])
             async with self.db.transaction() as tx:
@@ -119,7 +119,7 @@ class ToolRecords:
                 )
                 await store.insert_tool(tx, tool_id, user.id, **columns, version_id=revision_id)
                 await self.access.grants.replace_grants(tx, KIND, tool_id, allowed_grants)
-        except (PluginFailed, IntegrityError):
+        except (PluginError, IntegrityError):
             raise BadRequest(messages.wrap_reason("Error creating tool")) from None
         await self._publish_change(tool_id)
         return store.serialize_summary(
@@ -142,10 +142,12 @@ class ToolRecords:
             raise Unauthorized(messages.UNAUTHORIZED)
         content = form.content if version_id else source.update_imports(form.content)
         try:
-            description = await self.plugins.describe(KIND, row.id, content, self.valves.decode(row.valves))
+            description = await self.plugins.describe_plugin(
+                KIND, row.id, content, self.valves.decode_column(row.valves)
+            )
         except ValvesMismatch as error:
             raise BadRequest(f"Current Valves are incompatible with this code: {error}") from None
-        except PluginFailed as error:
+        except PluginError as error:
             raise BadRequest(str(error)) from None
         columns = self._build_columns(form, content, description)
         async with self.db.transaction() as tx:

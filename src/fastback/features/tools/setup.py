@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 from fastback.config import Config
-from fastback.features.plugins.loading import Plugins
+from fastback.features.plugins.loading import PluginInspector
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.tools import routes
 from fastback.features.tools.servers import ToolServerRegistry
@@ -27,11 +27,11 @@ async def set_up(services: Services) -> None:
             bus=services.get(Bus),
         ),
     )
-    owned = services.get(RecordAccess)
+    access = services.get(RecordAccess)
     services.add(
         ToolRecords,
         ToolRecords(
-            access=owned, plugins=services.get(Plugins), valves=services.get(ValveStore), bus=services.get(Bus)
+            access=access, plugins=services.get(PluginInspector), valves=services.get(ValveStore), bus=services.get(Bus)
         ),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
-from fastback.features.plugins.loading import PluginFailed, ValvesClass
+from fastback.features.plugins.loading import PluginError, ValvesClass
 from fastback.features.plugins.valves import fill_valves
 from fastback.features.tools import store
 from fastback.features.tools.service import KIND, ToolRecords
@@ -26,22 +26,22 @@ async def _get_tool(tools: ToolRecords, tool_id: str, user: User, permission: st
 
 async def _get_schema(tools: ToolRecords, row: Tool, name: ValvesClass, user: User) -> JsonObject | None:
     try:
-        return await tools.plugins.valves_schema(KIND, row.id, row.content or "", name, user)
-    except PluginFailed as error:
+        return await tools.plugins.get_valves_schema(KIND, row.id, row.content or "", name, user)
+    except PluginError as error:
         raise BadRequest(str(error)) from None
 
 
 async def _fill_valves(tools: ToolRecords, row: Tool, name: ValvesClass, values: JsonObject, what: str) -> JsonObject:
     try:
         return await fill_valves(tools.plugins, KIND, row.id, row.content or "", name, values, what)
-    except PluginFailed as error:
+    except PluginError as error:
         raise BadRequest(str(error)) from None
 
 
 @router.get("/{id}/valves")
 async def get_valves(id: str, user: VerifiedUser, tools: ToolRecords) -> JsonObject:
     row = await _get_tool(tools, id, user, "write")
-    return tools.valves.decode(row.valves)
+    return tools.valves.decode_column(row.valves)
 
 
 @router.get("/{id}/valves/spec")
