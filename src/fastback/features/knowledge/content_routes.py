@@ -1,4 +1,4 @@
-"""`/api/v1/knowledge/{id}/file`: putting files into a knowledge, and making its chunks anew."""
+"""`/api/v1/knowledge/{id}/file`: adding files to a knowledge, and rebuilding its chunks."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ async def add_file(
     data: FileForm,
     request: Request,
     user: VerifiedUser,
-    library: KnowledgeService,
+    knowledge: KnowledgeService,
     contents: KnowledgeContents,
 ) -> JsonObject:
-    row = await library.get_knowledge(id, user, "write", service.ERRORS_400_400, local_only=True)
-    await directory_store.require_directories(library.db, id, [data.directory_id], TARGET_NOT_FOUND)
+    row = await knowledge.get_knowledge(id, user, "write", service.ERRORS_400_400, local_only=True)
+    await directory_store.require_directories(knowledge.db, id, [data.directory_id], TARGET_NOT_FOUND)
     file = await contents.get_file(data.file_id)
     await contents.require_processed(data.file_id)
     await contents.add_file(id, file, data, user, build_request_context(request, user))
-    await library.publish("knowledge.file.added", user, file.id, knowledge_id=id, directory_id=data.directory_id)
-    return await library.build_response_with_files(row)
+    await knowledge.publish("knowledge.file.added", user, file.id, knowledge_id=id, directory_id=data.directory_id)
+    return await knowledge.build_response_with_files(row)
 
 
 @router.post("/{id}/file/update")
@@ -47,17 +47,17 @@ async def update_file(
     data: FileForm,
     request: Request,
     user: VerifiedUser,
-    library: KnowledgeService,
+    knowledge: KnowledgeService,
     contents: KnowledgeContents,
 ) -> JsonObject:
-    """Take a file's chunks over anew, after its text has changed."""
-    row = await library.get_knowledge(id, user, "write", service.ERRORS_400_400, local_only=True)
+    """Copy a file's chunks again, after its text has changed."""
+    row = await knowledge.get_knowledge(id, user, "write", service.ERRORS_400_400, local_only=True)
     file = await contents.get_file(data.file_id)
-    if not await store.filter_linked_ids(library.db, id, [data.file_id]):
+    if not await store.filter_linked_ids(knowledge.db, id, [data.file_id]):
         raise BadRequest(messages.NOT_FOUND)
     await contents.index_file(id, file, user, build_request_context(request, user))
-    await library.publish("knowledge.file.updated", user, file.id, knowledge_id=id)
-    return await library.build_response_with_files(row)
+    await knowledge.publish("knowledge.file.updated", user, file.id, knowledge_id=id)
+    return await knowledge.build_response_with_files(row)
 
 
 @router.post("/{id}/files/batch/add")
@@ -66,29 +66,29 @@ async def add_files(
     data: list[FileForm],
     request: Request,
     user: VerifiedUser,
-    library: KnowledgeService,
+    knowledge: KnowledgeService,
     contents: KnowledgeContents,
 ) -> JsonObject:
-    row = await library.get_knowledge(id, user, "write", service.ERRORS_400_400, local_only=True)
-    await directory_store.require_directories(library.db, id, [form.directory_id for form in data], TARGET_NOT_FOUND)
+    row = await knowledge.get_knowledge(id, user, "write", service.ERRORS_400_400, local_only=True)
+    await directory_store.require_directories(knowledge.db, id, [form.directory_id for form in data], TARGET_NOT_FOUND)
     await contents.add_files(id, data, user, build_request_context(request, user))
-    return await library.build_response_with_files(row)
+    return await knowledge.build_response_with_files(row)
 
 
 @router.post("/reindex")
 async def reindex_all(
-    request: Request, user: VerifiedUser, library: KnowledgeService, contents: KnowledgeContents
+    request: Request, user: VerifiedUser, knowledge: KnowledgeService, contents: KnowledgeContents
 ) -> bool:
-    """Make all chunks of all knowledge anew from the texts of their files, with today's model."""
+    """Rebuild all chunks of all knowledge from the texts of their files, with the configured model."""
     if not user.is_admin:
         raise Unauthorized(messages.UNAUTHORIZED)
     started = time.monotonic()
-    rows = await store.list_knowledge(library.db)
+    rows = await store.list_knowledge(knowledge.db)
     failed = 0
     for row in rows:
         failed += await contents.reindex_files(row.id, user, build_request_context(request, user))
     log.info("reindexed %d knowledge in %.1f s; %d files failed", len(rows), time.monotonic() - started, failed)
-    await library.publish("knowledge.reindexed", user, "all", count=len(rows))
+    await knowledge.publish("knowledge.reindexed", user, "all", count=len(rows))
     return True
 
 

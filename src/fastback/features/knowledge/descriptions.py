@@ -1,6 +1,6 @@
-"""What knowledge is called and described as, as vectors: so that tools find the right knowledge for a question.
+"""Embedded names and descriptions of knowledge, by which tools find the right knowledge for a question.
 
-They follow a change in the background, one after the other: an embedding engine may take seconds.
+They are updated in the background, one after the other: an embedding engine may take seconds.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from fastback.retrieval.interfaces import Embedder, Item, RetrievalError, Vector
 log = logging.getLogger("fastback.knowledge")
 
 COLLECTION: Final = "knowledge-bases"
-#: Descriptions that are embedded together.
+#: Descriptions that one call embeds.
 _BATCH = 64
 
 
 class DescriptionIndex:
-    """Keeps the collection."""
+    """Keeps the collection of descriptions up to date."""
 
     def __init__(self, *, db: Database, embedder: Embedder, vectors: VectorStore, tasks: Tasks) -> None:
         self._db = db
@@ -36,12 +36,12 @@ class DescriptionIndex:
         self._lock = asyncio.Lock()
 
     def schedule_update(self, knowledge_id: str, user: User) -> None:
-        """A knowledge was made, renamed or deleted: bring its description up to that, soon."""
+        """Update the description of a knowledge that was created, renamed or deleted, in the background."""
         self._tasks.run_in_background(self._update(knowledge_id, user))
 
     async def _update(self, knowledge_id: str, user: User) -> None:
         async with self._lock:
-            # Only what it is called by now counts, not what it was called when this was asked for.
+            # The row is read now: it may have changed since the update was scheduled.
             row = await store.find_knowledge(self._db, knowledge_id)
             try:
                 if row is None:
@@ -49,24 +49,24 @@ class DescriptionIndex:
                 else:
                     await self._write_vectors([row], user)
             except RetrievalError as error:
-                log.warning("the description of knowledge %s was not embedded: %s", knowledge_id, error)
+                log.warning("embedding the description of knowledge %s failed: %s", knowledge_id, error)
 
     async def rebuild(self, user: User) -> tuple[int, int]:
-        """Make the collection anew: how many knowledge there are, and how many descriptions were embedded."""
+        """Rebuild the collection. Return the number of knowledge, and of embedded descriptions."""
         async with self._lock:
             rows = await store.list_knowledge(self._db)
             embedded_count = 0
             try:
                 await self._vectors.drop(COLLECTION)
             except RetrievalError as error:
-                log.warning("the descriptions of knowledge were not dropped: %s", error)
+                log.warning("dropping the descriptions of knowledge failed: %s", error)
             for start in range(0, len(rows), _BATCH):
                 batch = rows[start : start + _BATCH]
                 try:
                     await self._write_vectors(batch, user)
                     embedded_count += len(batch)
                 except RetrievalError as error:
-                    log.warning("descriptions of knowledge were not embedded: %s", error)
+                    log.warning("embedding descriptions of knowledge failed, skipping %d: %s", len(batch), error)
         return len(rows), embedded_count
 
     async def _write_vectors(self, rows: Sequence[Knowledge], user: User) -> None:

@@ -1,4 +1,4 @@
-"""`/api/v1/knowledge/{id}/dirs`: the directories of a knowledge, and where a file lies among them."""
+"""`/api/v1/knowledge/{id}/dirs`: the directories of a knowledge, and moving files between them."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ _UPDATE_ERROR = "Failed to update directory. This may be caused by a naming conf
 
 
 @router.post("/{id}/dirs/create")
-async def create_directory(id: str, data: DirectoryForm, user: VerifiedUser, library: KnowledgeService) -> Directory:
-    await library.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
-    await directory_store.require_directories(library.db, id, [data.parent_id], _PARENT_NOT_FOUND)
+async def create_directory(id: str, data: DirectoryForm, user: VerifiedUser, knowledge: KnowledgeService) -> Directory:
+    await knowledge.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
+    await directory_store.require_directories(knowledge.db, id, [data.parent_id], _PARENT_NOT_FOUND)
     try:
-        directory = await directory_store.create_directory(library.db, id, data.name, user.id, data.parent_id)
+        directory = await directory_store.create_directory(knowledge.db, id, data.name, user.id, data.parent_id)
     except IntegrityError:
         raise BadRequest(_CREATE_ERROR) from None
-    await _publish(library, "created", user, directory)
+    await _publish(knowledge, "created", user, directory)
     return directory
 
 
 @router.post("/{id}/dirs/{dir_id}/update")
 async def update_directory(
-    id: str, dir_id: str, data: DirectoryUpdateForm, user: VerifiedUser, library: KnowledgeService
+    id: str, dir_id: str, data: DirectoryUpdateForm, user: VerifiedUser, knowledge: KnowledgeService
 ) -> Directory:
-    await library.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
-    row = await _get_directory(library, id, dir_id)
+    await knowledge.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
+    row = await _get_directory(knowledge, id, dir_id)
     moves = data.parent_id != UNCHANGED_PARENT
     parent_id = (data.parent_id or None) if moves else row.parent_id
     if moves:
-        await directory_store.require_directories(library.db, id, [parent_id], _PARENT_NOT_FOUND)
+        await directory_store.require_directories(knowledge.db, id, [parent_id], _PARENT_NOT_FOUND)
     changed = msgspec.structs.replace(
         row,
         name=row.name if data.name is None else data.name,
@@ -53,34 +53,34 @@ async def update_directory(
     )
     if changed != row:
         try:
-            async with library.db.transaction() as tx:
+            async with knowledge.db.transaction() as tx:
                 if moves and dir_id in await directory_store.load_with_ancestors(tx, id, [parent_id]):
                     raise BadRequest(_UPDATE_ERROR)
                 await directory_store.update_directory(tx, changed)
         except IntegrityError:
             raise BadRequest(_UPDATE_ERROR) from None
-    await _publish(library, "updated", user, changed)
+    await _publish(knowledge, "updated", user, changed)
     return changed
 
 
 @router.post("/{id}/file/move")
-async def move_file(id: str, data: FileForm, user: VerifiedUser, library: KnowledgeService) -> JsonObject:
-    await library.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
-    if not await store.filter_linked_ids(library.db, id, [data.file_id]):
+async def move_file(id: str, data: FileForm, user: VerifiedUser, knowledge: KnowledgeService) -> JsonObject:
+    await knowledge.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
+    if not await store.filter_linked_ids(knowledge.db, id, [data.file_id]):
         raise NotFound()
-    await directory_store.require_directories(library.db, id, [data.directory_id], TARGET_NOT_FOUND)
-    await store.move_file(library.db, id, data.file_id, data.directory_id)
-    await library.publish("knowledge.file.moved", user, data.file_id, knowledge_id=id, directory_id=data.directory_id)
+    await directory_store.require_directories(knowledge.db, id, [data.directory_id], TARGET_NOT_FOUND)
+    await store.move_file(knowledge.db, id, data.file_id, data.directory_id)
+    await knowledge.publish("knowledge.file.moved", user, data.file_id, knowledge_id=id, directory_id=data.directory_id)
     return {"status": True}
 
 
-async def _get_directory(library: KnowledgeService, knowledge_id: str, directory_id: str) -> Directory:
-    row = await directory_store.find_directory(library.db, knowledge_id, directory_id)
+async def _get_directory(knowledge: KnowledgeService, knowledge_id: str, directory_id: str) -> Directory:
+    row = await directory_store.find_directory(knowledge.db, knowledge_id, directory_id)
     if row is None:
         raise NotFound(messages.NOT_FOUND)
     return row
 
 
-async def _publish(library: KnowledgeService, action: str, user: VerifiedUser, row: Directory) -> None:
+async def _publish(knowledge: KnowledgeService, action: str, user: VerifiedUser, row: Directory) -> None:
     data = {"knowledge_id": row.knowledge_id, "name": row.name, "parent_id": row.parent_id}
-    await library.publish(f"knowledge.directory.{action}", user, row.id, **data)
+    await knowledge.publish(f"knowledge.directory.{action}", user, row.id, **data)

@@ -1,4 +1,4 @@
-"""Connections to vector databases of others, as the stored configuration keeps them; and sources in them."""
+"""Connections to external vector databases, as the stored configuration keeps them, and sources in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY: Final = ConfigKey("external_knowledge.connections")
 NO_CONNECTION: Final = "External connection not found."
 NO_NAME: Final = "Knowledge name is required."
 _PROVIDERS = ("qdrant", "milvus", "pgvector")
-#: Fields of a source's `config`, by provider.
+#: Fields that a source's `config` may have, by provider.
 _FIELDS = {
     "qdrant": {"content_field", "metadata_field", "document_id_field", "vector_field"},
     "milvus": {"content_field", "metadata_field", "document_id_field", "vector_field"},
@@ -37,7 +37,7 @@ Connection = dict[str, Any]
 
 
 class ExternalConnections:
-    """The connections. Between reading and writing the list nothing is awaited, so that no change is lost."""
+    """Reads and changes the connections. Between reading and writing the list nothing is awaited, so no change is lost."""
 
     def __init__(self, config: Config, db: Database) -> None:
         self._config = config
@@ -47,14 +47,18 @@ class ExternalConnections:
         return [dict(one) for one in self._config.items(KEY) if isinstance(one, dict)]
 
     def get_connection(self, connection_id: Any, detail: str | None = None) -> Connection:
-        """Raises: NotFound, with `detail` where it is said."""
+        """Return a connection.
+
+        Raises:
+           NotFound: there is no such connection; with `detail` as the message.
+        """
         for one in self.list_connections():
             if one.get("id") == connection_id:
                 return one
         raise NotFound(detail) if detail else NotFound()
 
     async def save_connection(self, connection: Connection) -> None:
-        """Add a connection, or write it anew."""
+        """Add or replace a connection."""
         connections = self.list_connections()
         for index, existing in enumerate(connections):
             if existing.get("id") == connection["id"]:
@@ -68,19 +72,23 @@ class ExternalConnections:
         await self._config.set(KEY, [one for one in self.list_connections() if one.get("id") != connection_id])
 
     async def remove_if_unused(self, connection_id: Any) -> None:
-        """Remove a connection that no knowledge needs."""
+        """Remove a connection that no knowledge uses."""
         if isinstance(connection_id, str) and not await store.count_by_connection(self._db, connection_id):
             await self.remove_connection(connection_id)
 
 
 def hide_secrets(connection: Connection) -> Connection:
-    """A connection without its secrets."""
+    """Return a connection without its secrets, for responses."""
     public_fields = {name: value for name, value in connection.items() if name != "auth_config"}
     return {**public_fields, "auth_configured": bool(connection.get("auth_config"))}
 
 
 def create_connection(form: ConnectionForm, user_id: str, connection_id: str | None = None) -> Connection:
-    """A new connection. Raises: BadRequest."""
+    """Build a new connection from a form.
+
+    Raises:
+       BadRequest: the form is invalid.
+    """
     provider, config = _check_form(form)
     now = int(time.time())
     return {
@@ -100,7 +108,11 @@ def create_connection(form: ConnectionForm, user_id: str, connection_id: str | N
 
 
 def update_connection(connection: Connection, form: ConnectionForm) -> Connection:
-    """The connection as a form wants it; secrets that it does not mention stay. Raises: BadRequest."""
+    """Return the connection changed by a form; secrets that the form omits remain.
+
+    Raises:
+       BadRequest: the form is invalid.
+    """
     provider, config = _check_form(form)
     secrets = connection.get("auth_config") if form.auth_config is None else form.auth_config
     return {
@@ -108,7 +120,7 @@ def update_connection(connection: Connection, form: ConnectionForm) -> Connectio
         "name": form.name.strip(),
         "provider": provider,
         "endpoint": form.endpoint.strip(),
-        # The address of a PostgreSQL holds its password.
+        # The address of a PostgreSQL database contains the password.
         "auth_config": {} if provider == "pgvector" else secrets or {},
         "config": config,
         "capabilities": form.capabilities or {"retrieve": True},
@@ -130,7 +142,11 @@ def _check_form(form: ConnectionForm) -> tuple[str, dict[str, Any]]:
 
 
 def check_source(source: SourceForm, provider: Any) -> dict[str, Any]:
-    """A source as it is kept: `{"type", "name", "config"}`. Raises: BadRequest."""
+    """Return a source as it is stored: `{"type", "name", "config"}`.
+
+    Raises:
+       BadRequest: the form is invalid.
+    """
     source_type, name = (source.type or "collection").strip(), source.name.strip()
     if source_type != "collection":
         raise BadRequest("Only collection sources are supported.")
@@ -150,7 +166,7 @@ def check_source(source: SourceForm, provider: Any) -> dict[str, Any]:
 
 
 def build_meta(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
-    """The meta of a knowledge that lies in a source."""
+    """Return the meta of a knowledge that reads an external source."""
     return {
         "source": "external",
         "read_only": True,
@@ -165,10 +181,10 @@ def build_meta(connection: Connection, source: dict[str, Any]) -> dict[str, Any]
 
 
 def get_target(row: Knowledge, connections: ExternalConnections) -> Target:
-    """Where a knowledge is searched that lies elsewhere.
+    """Return the target of searches in an external knowledge.
 
     Raises:
-        NotFound: its connection is gone.
+       NotFound: its connection does not exist any more.
     """
     external = row.external
     source = external.get("source")

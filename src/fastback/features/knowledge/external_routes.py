@@ -1,4 +1,4 @@
-"""`/api/v1/knowledge/external`: connections to vector databases of others, and knowledge of one that is there."""
+"""`/api/v1/knowledge/external`: connections to external vector databases, and knowledge on an existing connection."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ async def list_connections(user: AdminUser, connections: ExternalConnections) ->
 
 @router.post("/connections")
 async def create_connection(
-    data: ConnectionForm, user: AdminUser, connections: ExternalConnections, library: KnowledgeService
+    data: ConnectionForm, user: AdminUser, connections: ExternalConnections, knowledge: KnowledgeService
 ) -> Connection:
     connection = external_connections.create_connection(data, user.id)
     await connections.save_connection(connection)
-    await _publish(library, "created", user, connection)
+    await _publish(knowledge, "created", user, connection)
     return external_connections.hide_secrets(connection)
 
 
@@ -38,29 +38,29 @@ async def get_connection(id: str, user: AdminUser, connections: ExternalConnecti
 
 @router.patch("/connections/{id}")
 async def update_connection(
-    id: str, data: ConnectionForm, user: AdminUser, connections: ExternalConnections, library: KnowledgeService
+    id: str, data: ConnectionForm, user: AdminUser, connections: ExternalConnections, knowledge: KnowledgeService
 ) -> Connection:
     changed = external_connections.update_connection(connections.get_connection(id), data)
     await connections.save_connection(changed)
-    await _publish(library, "updated", user, changed)
+    await _publish(knowledge, "updated", user, changed)
     return external_connections.hide_secrets(changed)
 
 
 @router.delete("/connections/{id}")
 async def delete_connection(
-    id: str, user: AdminUser, connections: ExternalConnections, library: KnowledgeService
+    id: str, user: AdminUser, connections: ExternalConnections, knowledge: KnowledgeService
 ) -> bool:
     connection = connections.get_connection(id)
-    if await store.count_by_connection(library.db, id):
+    if await store.count_by_connection(knowledge.db, id):
         raise BadRequest("External connection is still used by knowledge bases.")
     await connections.remove_connection(id)
-    await _publish(library, "deleted", user, connection)
+    await _publish(knowledge, "deleted", user, connection)
     return True
 
 
 @router.post("/connections/{id}/test")
 async def test_connection(id: str, user: AdminUser, connections: ExternalConnections) -> JsonObject:
-    """Whether a connection is switched on and has an address; it is not asked."""
+    """Check that a connection is enabled and has an address; nothing is sent to it."""
     connection = connections.get_connection(id)
     now = int(time.time())
     health = {
@@ -72,19 +72,19 @@ async def test_connection(id: str, user: AdminUser, connections: ExternalConnect
     return health
 
 
-async def _publish(library: KnowledgeService, action: str, user: User, connection: Connection) -> None:
+async def _publish(knowledge: KnowledgeService, action: str, user: User, connection: Connection) -> None:
     data = {"name": connection.get("name"), "provider": connection.get("provider")}
-    await library.publish(f"knowledge.external_connection.{action}", user, str(connection.get("id")), **data)
+    await knowledge.publish(f"knowledge.external_connection.{action}", user, str(connection.get("id")), **data)
 
 
 @router.post("/knowledge/create")
 async def create_knowledge(
-    data: ExternalKnowledgeForm, user: AdminUser, connections: ExternalConnections, library: KnowledgeService
+    data: ExternalKnowledgeForm, user: AdminUser, connections: ExternalConnections, knowledge: KnowledgeService
 ) -> JsonObject:
-    """Knowledge of a connection that is there."""
+    """Create a knowledge on an existing connection."""
     connection = connections.get_connection(data.connection_id)
     if not data.name.strip():
         raise BadRequest(NO_NAME)
     source = external_connections.check_source(data.source, connection.get("provider"))
     meta = external_connections.build_meta(connection, source)
-    return await library.create_knowledge(user, data.name.strip(), data.description, data.access_grants, meta)
+    return await knowledge.create_knowledge(user, data.name.strip(), data.description, data.access_grants, meta)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import msgspec
 
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.knowledge import directory_store, export, service
-from fastback.features.knowledge.file_list_store import KnowledgeFileLists, PendingFile
+from fastback.features.knowledge import directory_paths, directory_store, export, service
+from fastback.features.knowledge.file_list_store import KnowledgeFileLists, PendingFile, filter_by_directory
 from fastback.features.knowledge.service import JsonObject, KnowledgeService
 from fastback.kit.http import Router
 from fastback.kit.http.streaming_response import StreamResponse
@@ -19,7 +18,7 @@ from fastback.records.listing import load_user_summaries
 router = Router("/api/v1/knowledge")
 
 PAGE_SIZE = 30
-#: A stream of pending files looks again after so many seconds, and ends after so many looks (an hour).
+#: Seconds between two checks of a stream of pending files, and the checks after which it ends (an hour).
 _POLL_SECONDS, _MAX_POLLS = 3.0, 1200
 
 
@@ -27,7 +26,7 @@ _POLL_SECONDS, _MAX_POLLS = 3.0, 1200
 async def list_files(
     id: str,
     user: VerifiedUser,
-    library: KnowledgeService,
+    knowledge: KnowledgeService,
     lists: KnowledgeFileLists,
     query: str | None = None,
     include_content: bool = False,
@@ -38,49 +37,40 @@ async def list_files(
     page: int | None = 1,
     limit: int | None = None,
 ) -> JsonObject:
-    """Files at a place of the knowledge (`directory_id`, empty for its top) or everywhere in it.
+    """List the files in a directory of the knowledge (`directory_id`, empty for the top) or in all of it.
 
-    The directories are those at that place, or at the top. `limit` is for administrators.
+    The response contains the directories at that level, or at the top. Only administrators may set `limit`.
     """
-    await library.get_knowledge(id, user, "read", service.ERRORS_400_400)
+    await knowledge.get_knowledge(id, user, "read", service.ERRORS_400_400)
     page_size = max(limit, 1) if user.is_admin and limit is not None else PAGE_SIZE
-    where, params = ["kf.knowledge_id = :id"], dict[str, Any](id=id)
-    if directory_id:
-        where.append("kf.directory_id = :directory_id")
-        params["directory_id"] = directory_id
-    elif directory_id is not None:
-        where.append("kf.directory_id IS NULL")
-    if view_option in ("created", "shared"):
-        where.append(f"kf.user_id {'=' if view_option == 'created' else '<>'} :me")
-        params["me"] = user.id
+    selection = filter_by_directory(id, directory_id, view_option=view_option, user_id=user.id)
     rows, total = await lists.list_page(
-        " AND ".join(where),
+        selection,
         limit=page_size,
         skip=(max(page or 1, 1) - 1) * page_size,
         query=query,
         content=include_content,
         order_by=order_by,
         direction=direction,
-        **params,
     )
-    adders = await load_user_summaries(library.db, [row.added_by for row in rows])
+    adders = await load_user_summaries(knowledge.db, [row.added_by for row in rows])
     directories = await directory_store.load_with_ancestors(
-        library.db, id, {directory_id, *(row.directory_id for row in rows)}
+        knowledge.db, id, {directory_id, *(row.directory_id for row in rows)}
     )
     return {
         "items": [row.build_response(adders.get(row.added_by), directories) for row in rows],
-        "directories": await directory_store.list_level(library.db, id, directory_id),
-        "breadcrumbs": directory_store.list_breadcrumbs(directories, directory_id),
+        "directories": await directory_store.list_level(knowledge.db, id, directory_id),
+        "breadcrumbs": directory_paths.list_breadcrumbs(directories, directory_id),
         "total": total,
     }
 
 
 @router.get("/{id}/files/pending")
 async def list_pending_files(
-    id: str, user: VerifiedUser, library: KnowledgeService, lists: KnowledgeFileLists, stream: bool = False
+    id: str, user: VerifiedUser, knowledge: KnowledgeService, lists: KnowledgeFileLists, stream: bool = False
 ) -> list[PendingFile] | StreamResponse:
-    """Files that were uploaded for the knowledge and are being read; with `stream` until there are none."""
-    await library.get_knowledge(id, user, "read", service.ERRORS_404_400)
+    """List the files that are being processed for the knowledge; with `stream` repeatedly, until there are none."""
+    await knowledge.get_knowledge(id, user, "read", service.ERRORS_404_400)
     return (
         StreamResponse(_stream_pending(lists, id), "text/event-stream; charset=utf-8")
         if stream
@@ -98,7 +88,7 @@ async def _stream_pending(lists: KnowledgeFileLists, knowledge_id: str) -> Async
 
 
 @router.get("/{id}/export")
-async def export_files(id: str, user: AdminUser, library: KnowledgeService) -> StreamResponse:
-    """The texts of all files, as an archive that is made while it is sent."""
-    row = await library.get_knowledge(id, user, "read", service.ERRORS_404_401, local_only=True)
-    return StreamResponse(export.stream_archive(library.db, id), "application/zip", export.build_headers(row.name))
+async def export_files(id: str, user: AdminUser, knowledge: KnowledgeService) -> StreamResponse:
+    """Send the texts of all files as a zip archive, which is created while it is sent."""
+    row = await knowledge.get_knowledge(id, user, "read", service.ERRORS_404_401, local_only=True)
+    return StreamResponse(export.stream_archive(knowledge.db, id), "application/zip", export.build_headers(row.name))

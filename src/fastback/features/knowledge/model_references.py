@@ -1,12 +1,13 @@
-"""Knowledge that workspace models refer to."""
+"""References to knowledge in workspace models."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from fastback.features.knowledge import store
 from fastback.features.models.service import ModelDraft
 from fastback.kit.db import Database
-from fastback.providers.model_rows import COLUMNS, ModelRow
+from fastback.providers.model_rows import ModelRow
 
 
 def _list_items(model: ModelRow) -> list[Any]:
@@ -19,18 +20,13 @@ def _is_knowledge(item: Any, knowledge_id: str) -> bool:
 
 
 async def list_models_with_knowledge(db: Database, knowledge_id: str) -> list[ModelRow]:
-    """The models that have a knowledge: the text narrows, what it says decides."""
-    rows = await db.fetch_all_in_thread(
-        ModelRow,
-        "knowledge.models",
-        f"SELECT {COLUMNS} FROM model WHERE CAST(meta AS TEXT) LIKE :like",
-        like=f"%{knowledge_id}%",
-    )
+    """List the models that refer to a knowledge: SQL narrows by text, the decoded `meta` decides."""
+    rows = await store.list_models_with_text(db, knowledge_id)
     return [row for row in rows if any(_is_knowledge(item, knowledge_id) for item in _list_items(row))]
 
 
 def remove_knowledge(model: ModelRow, knowledge_id: str) -> ModelDraft:
-    """The model as it is, without the knowledge."""
+    """Return a draft of the model without the knowledge."""
     items = [item for item in _list_items(model) if not _is_knowledge(item, knowledge_id)]
     meta = {**(model.meta or {}), "knowledge": items}
     return ModelDraft(model.id, model.name or model.id, model.base_model_id, model.params or {}, meta)

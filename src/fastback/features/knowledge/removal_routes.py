@@ -1,4 +1,4 @@
-"""`/api/v1/knowledge/{id}`: taking files out of a knowledge, one, those of a directory, those a folder lacks, all."""
+"""`/api/v1/knowledge/{id}`: removing files from a knowledge: one, those of a directory, or all."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ async def remove_file(
     id: str,
     data: FileForm,
     user: VerifiedUser,
-    library: KnowledgeService,
+    knowledge: KnowledgeService,
     contents: KnowledgeContents,
     delete_file: bool | None = None,
 ) -> JsonObject:
-    """The file itself goes, too, where it is the user's to delete, unless `delete_file` or the setting says no."""
-    row = await library.get_knowledge(id, user, "write", service.ERRORS_400_400, local_only=True)
+    """Remove a file, and delete it if the user may, unless `delete_file` or the setting says no."""
+    row = await knowledge.get_knowledge(id, user, "write", service.ERRORS_400_400, local_only=True)
     file = await contents.get_file(data.file_id)
-    if not await store.filter_linked_ids(library.db, id, [file.id]):
+    if not await store.filter_linked_ids(knowledge.db, id, [file.id]):
         raise BadRequest(messages.NOT_FOUND)
     deletes_file = not contents.keeps_files if delete_file is None else delete_file
-    await store.unlink_files(library.db, id, [file.id])
+    await store.unlink_files(knowledge.db, id, [file.id])
     await contents.remove_chunks(id, [file.id])
     if deletes_file:
         await contents.delete_files([file.id], user)
-    await library.publish("knowledge.file.removed", user, file.id, knowledge_id=id, delete_file=deletes_file)
-    return await library.build_response_with_files(row)
+    await knowledge.publish("knowledge.file.removed", user, file.id, knowledge_id=id, delete_file=deletes_file)
+    return await knowledge.build_response_with_files(row)
 
 
 @router.post("/{id}/reset")
 async def reset_knowledge(
     id: str,
     user: VerifiedUser,
-    library: KnowledgeService,
+    knowledge: KnowledgeService,
     contents: KnowledgeContents,
     include_directories: bool = True,
 ) -> JsonObject:
-    """Take everything out, and delete the files that are the user's to delete."""
-    await library.get_knowledge(id, user, "write", service.ERRORS_400_400, local_only=True)
-    ids = await store.list_file_ids(library.db, id)
-    async with library.db.transaction(long=True) as tx:
+    """Remove all files, and delete those that the user may delete."""
+    await knowledge.get_knowledge(id, user, "write", service.ERRORS_400_400, local_only=True)
+    ids = await store.list_file_ids(knowledge.db, id)
+    async with knowledge.db.transaction(long=True) as tx:
         await store.unlink_all_files(tx, id)
         if include_directories:
             await directory_store.delete_all_directories(tx, id)
@@ -55,8 +55,8 @@ async def reset_knowledge(
     await contents.drop_chunks(id)
     if not contents.keeps_files:
         await contents.delete_files(ids, user)
-    await library.publish("knowledge.reset", user, id, include_directories=include_directories)
-    return await library.build_response(id)
+    await knowledge.publish("knowledge.reset", user, id, include_directories=include_directories)
+    return await knowledge.build_response(id)
 
 
 @router.delete("/{id}/dirs/{dir_id}/delete")
@@ -64,17 +64,17 @@ async def delete_directory(
     id: str,
     dir_id: str,
     user: VerifiedUser,
-    library: KnowledgeService,
+    knowledge: KnowledgeService,
     contents: KnowledgeContents,
     move_files: bool = True,
 ) -> JsonObject:
-    """Delete a directory and all below it; their files move up, or go with it."""
-    await library.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
-    row = await directory_store.find_directory(library.db, id, dir_id)
+    """Delete a directory and all below it; its files move to its parent, or are removed."""
+    await knowledge.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
+    row = await directory_store.find_directory(knowledge.db, id, dir_id)
     if row is None:
         raise NotFound(messages.NOT_FOUND)
     removed_ids: list[str] = []
-    async with library.db.transaction(long=True) as tx:
+    async with knowledge.db.transaction(long=True) as tx:
         directory_ids = await directory_store.list_descendant_ids(tx, id, [dir_id])
         if move_files:
             await directory_store.move_files(tx, directory_ids, row.parent_id)
@@ -83,22 +83,22 @@ async def delete_directory(
             await store.unlink_files(tx, id, removed_ids)
         await directory_store.delete_directories(tx, directory_ids)
     await contents.discard_files(id, removed_ids, user)
-    await library.publish("knowledge.directory.deleted", user, dir_id, knowledge_id=id, move_files=move_files)
+    await knowledge.publish("knowledge.directory.deleted", user, dir_id, knowledge_id=id, move_files=move_files)
     return {"status": True, "file_ids": removed_ids}
 
 
 @router.post("/{id}/sync/cleanup")
 async def clean_up_after_sync(
-    id: str, data: CleanupForm, user: VerifiedUser, library: KnowledgeService, contents: KnowledgeContents
+    id: str, data: CleanupForm, user: VerifiedUser, knowledge: KnowledgeService, contents: KnowledgeContents
 ) -> JsonObject:
-    """Take out what a folder elsewhere has no more: files, and directories with the files in them."""
-    await library.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
-    async with library.db.transaction(long=True) as tx:
+    """Remove what the synced folder does not have: files, and directories with the files in them."""
+    await knowledge.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
+    async with knowledge.db.transaction(long=True) as tx:
         linked_ids = await store.filter_linked_ids(tx, id, data.file_ids)
         removed_ids = [file_id for file_id in data.file_ids if file_id in linked_ids]
         await store.unlink_files(tx, id, removed_ids)
         directory_ids = await directory_store.list_descendant_ids(tx, id, data.dir_ids)
-        # The files of a directory leave the knowledge with it; they themselves stay.
+        # Files in a deleted directory are removed from the knowledge, but not deleted.
         contained_ids = await directory_store.list_file_ids(tx, id, directory_ids)
         await store.unlink_files(tx, id, contained_ids)
         await directory_store.delete_directories(tx, directory_ids)

@@ -1,4 +1,4 @@
-"""Requests about knowledge."""
+"""Request bodies of the routes of knowledge."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-#: `parent_id` of a directory's change that leaves it where it is.
+#: The `parent_id` that keeps a directory at its level.
 UNCHANGED_PARENT = "__unset__"
 
 
@@ -38,7 +38,7 @@ class DirectoryUpdateForm(msgspec.Struct):
 
 
 class ManifestEntry(msgspec.Struct):
-    """A file of a folder elsewhere: `path` is its directory (`docs/api`, empty at the top)."""
+    """A file of the synced folder: `path` is its directory (`docs/api`, empty at the top)."""
 
     filename: str
     path: str
@@ -56,7 +56,7 @@ class CleanupForm(msgspec.Struct):
 
 
 class ConnectionForm(msgspec.Struct):
-    """A vector database of somebody else's: `qdrant`, `milvus` or `pgvector`."""
+    """An external vector database: `qdrant`, `milvus` or `pgvector`."""
 
     name: str
     provider: str
@@ -68,7 +68,7 @@ class ConnectionForm(msgspec.Struct):
 
 
 class SourceForm(msgspec.Struct):
-    """A collection in one, and which of its fields hold what."""
+    """A collection in an external database, and which of its fields contain what."""
 
     name: str
     type: str = "collection"

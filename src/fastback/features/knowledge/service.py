@@ -1,4 +1,4 @@
-"""Knowledge with its grants, files and directories: what several operations share."""
+"""Rules of knowledge that operations share: permission checks, grants, responses, creation, deletion."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _Error = Callable[[str], HttpError]
 
 
 class AccessErrors(NamedTuple):
-    """How an operation says that a knowledge is not there, and that it is not the caller's to use."""
+    """The errors of an operation for a knowledge that does not exist, and for one that the user may not use."""
 
     missing: _Error
     forbidden: _Error
 
 
-#: The operations differ in that, and clients read it.
+#: Operations differ in the status codes for a missing and for a forbidden knowledge, and clients depend on them.
 ERRORS_400_400 = AccessErrors(BadRequest, BadRequest)
 ERRORS_404_400 = AccessErrors(NotFound, BadRequest)
 ERRORS_404_403 = AccessErrors(NotFound, Forbidden)
@@ -45,7 +45,7 @@ ERRORS_404_401 = AccessErrors(NotFound, Unauthorized)
 
 
 class KnowledgeService:
-    """Knowledge as records."""
+    """Reads and changes knowledge on behalf of users."""
 
     def __init__(
         self,
@@ -66,10 +66,10 @@ class KnowledgeService:
     async def get_knowledge(
         self, knowledge_id: str, user: User, permission: str, errors: AccessErrors, *, local_only: bool = False
     ) -> Knowledge:
-        """A knowledge that somebody may read or write (`permission`).
+        """Return a knowledge that the user may read or write (`permission`).
 
         Raises:
-            HttpError: as `refusals` say; BadRequest where it has to be `ours` and lies elsewhere.
+           HttpError: as `errors` say; BadRequest if it is external and `local_only` is set.
         """
         row = await store.find_knowledge(self.db, knowledge_id)
         if row is None:
@@ -81,17 +81,17 @@ class KnowledgeService:
         return row
 
     async def build_response_with_files(self, row: Knowledge, grants: list[Grant] | None = None) -> JsonObject:
-        """A knowledge with the list of its files, as changes of it are answered."""
+        """Return a knowledge with the list of its files, the response to changes of it."""
         if grants is None:
             grants = await self.access.grants.list_grants(KIND, row.id)
         files = await store.list_files(self.db, row.id)
         return {**store.build_response(row, grants), "files": files, "write_access": False}
 
     async def build_response(self, knowledge_id: str) -> JsonObject:
-        """A knowledge as it is now, without its files.
+        """Return a knowledge as it is now, without its files.
 
         Raises:
-            NotFound: it has just been deleted.
+           NotFound: it has just been deleted.
         """
         row = await store.find_knowledge(self.db, knowledge_id)
         if row is None:
@@ -106,7 +106,7 @@ class KnowledgeService:
         grants: list[dict[str, Any]] | None,
         meta: dict[str, Any] | None = None,
     ) -> JsonObject:
-        """Write a new knowledge; grants that its author may not give are left out."""
+        """Create a knowledge. Grants that its owner may not give are dropped."""
         allowed_grants: list[RequestedGrant] = await self.access.grants.filter_allowed(user.id, user.role, grants, KIND)
         now = int(time.time())
         encoded = msgspec.Raw(msgspec.json.encode(meta))
@@ -119,16 +119,16 @@ class KnowledgeService:
         return {**store.build_response(row, stored_grants), "files": None}
 
     async def rename_knowledge(self, knowledge_id: str, user: User, name: str, description: str, **more: Any) -> bool:
-        """Write what a knowledge is called (`more`: its `meta`); whether it is there."""
+        """Change name and description (`more`: its `meta`). Return whether the knowledge exists."""
         changed = await store.update_knowledge(self.db, knowledge_id, name=name, description=description, **more)
         self._descriptions.schedule_update(knowledge_id, user)
         return changed
 
     async def delete_knowledge(self, row: Knowledge, user: User) -> None:
-        """Delete a knowledge, and take it out of the models that have it; its files stay.
+        """Delete a knowledge, and remove it from the models that refer to it; its files remain.
 
         Raises:
-            Conflict: somebody else changes one of the models at this moment.
+           Conflict: another request is changing one of the models.
         """
         models = await list_models_with_knowledge(self.db, row.id)
         async with self.db.transaction() as tx:
@@ -145,5 +145,5 @@ class KnowledgeService:
         await self.publish("knowledge.deleted", user, row.id, name=row.name)
 
     async def publish(self, event: str, user: User, subject_id: str, **data: Any) -> None:
-        """Tell others what happened."""
+        """Publish an activity event about a knowledge or a part of it."""
         await self._bus.publish(ActivityEvent(event, user, subject_id, data=data))

@@ -1,4 +1,4 @@
-"""Starts what operations on knowledge share, and the making of their indexes beside the first requests."""
+"""Build the services of knowledge, and create its indexes in the background."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ async def set_up(services: Services) -> None:
     descriptions = DescriptionIndex(db=db, embedder=embedder, vectors=vectors, tasks=tasks)
     services.add(KnowledgeContents, contents)
     services.add(DescriptionIndex, descriptions)
-    library = KnowledgeService(
+    knowledge = KnowledgeService(
         owned=owned, workspace=workspace, contents=contents, descriptions=descriptions, bus=services.get(Bus)
     )
     connections = ExternalConnections(services.get(Config), db)
     search = ExternalSearch(embedder, services.get(aiohttp.ClientSession))
-    services.add(KnowledgeService, library)
+    services.add(KnowledgeService, knowledge)
     services.add(ExternalConnections, connections)
     services.add(ExternalSearch, search)
-    services.add(ExternalSources, ExternalSources(connections, library, search))
+    services.add(ExternalSources, ExternalSources(connections, knowledge, search))
     lists = KnowledgeFileLists(db, settings.rag_file_content_search_max_chars)
     services.add(KnowledgeFileLists, lists)
 

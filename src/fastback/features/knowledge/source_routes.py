@@ -1,4 +1,4 @@
-"""`/api/v1/knowledge/external`: trying what a question finds in somebody else's database, and knowledge proved so."""
+"""`/api/v1/knowledge/external`: testing sources in external databases, and creating knowledge on tested ones."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_source(
 async def create_source(
     data: ExternalSourceForm, request: Request, user: AdminUser, sources: ExternalSources
 ) -> JsonObject:
-    """A connection with its knowledge, once a question finds something in it."""
+    """Create a connection with its knowledge, if a test query finds something in it."""
     return await sources.create_knowledge(data, user, build_request_context(request, user))
 
 
@@ -57,5 +57,5 @@ async def create_source(
 async def update_source(
     id: str, data: ExternalSourceForm, request: Request, user: AdminUser, sources: ExternalSources
 ) -> JsonObject:
-    """Grants in the form are not looked at: sharing has an operation of its own."""
+    """Change the connection and source of a knowledge. Grants in the form are ignored: another route shares."""
     return await sources.update_knowledge(id, data, user, build_request_context(request, user))

@@ -1,4 +1,4 @@
-"""Knowledge in somebody else's database: what a question finds there, and knowledge that was proved so."""
+"""Knowledge in external databases: test queries, and knowledge whose source has passed one."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from fastback.retrieval.interfaces import RetrievalError
 
 
 class ExternalSources:
-    """Tries sources, and keeps those that something was found in."""
+    """Tests sources, and stores those in which a query found something."""
 
-    def __init__(self, connections: ExternalConnections, library: KnowledgeService, search: ExternalSearch) -> None:
+    def __init__(self, connections: ExternalConnections, knowledge: KnowledgeService, search: ExternalSearch) -> None:
         self._connections = connections
-        self._library = library
+        self._knowledge = knowledge
         self._search = search
 
     async def query_source(
         self, connection: Connection, form: SourceForm, query: str, count: int, ctx: RequestContext
     ) -> JsonObject:
-        """What a question finds in a source: texts, metadata and scores, side by side.
+        """Search a source. Return texts, metadata and scores as parallel lists.
 
         Raises:
-            BadRequest: the source makes no sense, or its database cannot be asked.
+           BadRequest: the source is invalid, or its database failed.
         """
         if not query.strip():
             raise BadRequest("Test query is required.")
@@ -47,13 +47,17 @@ class ExternalSources:
         }
 
     async def create_knowledge(self, data: ExternalSourceForm, user: User, ctx: RequestContext) -> JsonObject:
-        """A new connection with its knowledge. Raises: BadRequest."""
+        """Create a connection and its knowledge.
+
+        Raises:
+           BadRequest: the form is invalid, or the test query found nothing.
+        """
         _require_name(data)
         connection = external_connections.create_connection(data.connection, user.id)
         meta = await self._build_verified_meta(connection, data, ctx)
         await self._connections.save_connection(connection)
         try:
-            return await self._library.create_knowledge(
+            return await self._knowledge.create_knowledge(
                 user, data.name.strip(), data.description, data.access_grants, meta
             )
         except BaseException:
@@ -63,27 +67,34 @@ class ExternalSources:
     async def update_knowledge(
         self, knowledge_id: str, data: ExternalSourceForm, user: User, ctx: RequestContext
     ) -> JsonObject:
-        """Another connection or source of a knowledge; its grants stay.
+        """Change connection and source of a knowledge; its grants remain.
 
         Raises:
-            NotFound: it is not there, or lies with us. BadRequest.
+           NotFound: there is no such knowledge, or it is not external.
+           BadRequest: the form is invalid, or the test query found nothing.
         """
-        row = await store.find_knowledge(self._library.db, knowledge_id)
+        row = await store.find_knowledge(self._knowledge.db, knowledge_id)
         if row is None or not row.is_external:
             raise NotFound()
         _require_name(data)
         existing = self._connections.get_connection(row.external.get("connection_id"), NO_CONNECTION)
         connection = external_connections.update_connection(existing, data.connection)
         meta = await self._build_verified_meta(connection, data, ctx)
-        if not await self._library.rename_knowledge(knowledge_id, user, data.name.strip(), data.description, meta=meta):
+        if not await self._knowledge.rename_knowledge(
+            knowledge_id, user, data.name.strip(), data.description, meta=meta
+        ):
             raise NotFound()
         await self._connections.save_connection(connection)
-        return await self._library.build_response(knowledge_id)
+        return await self._knowledge.build_response(knowledge_id)
 
     async def _build_verified_meta(
         self, connection: Connection, data: ExternalSourceForm, ctx: RequestContext
     ) -> dict[str, Any]:
-        """The meta of knowledge in a source in which the form's question finds something. Raises: BadRequest."""
+        """Return the meta of a knowledge in a source in which the form's query finds something.
+
+        Raises:
+           BadRequest: it finds nothing.
+        """
         source = external_connections.check_source(data.source, connection.get("provider"))
         result = await self.query_source(connection, data.source, data.test_query, data.test_count, ctx)
         if not result["documents"]:

@@ -1,4 +1,4 @@
-"""What a knowledge lacks, has too much, or has otherwise than a folder elsewhere."""
+"""Comparison of a knowledge with a folder on the client's machine."""
 
 from __future__ import annotations
 
@@ -8,26 +8,17 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.knowledge import directory_store
+from fastback.features.knowledge.directory_paths import build_paths
 from fastback.features.knowledge.directory_store import Directory
 from fastback.features.knowledge.schemas import ManifestEntry
-from fastback.kit.db import Database
+from fastback.features.knowledge.store import SyncedFile
 
-#: An upload that is still being read counts as there for so long (seconds); then its reading was interrupted.
+#: Seconds for which an upload in processing counts as present; after that its processing was interrupted.
 PENDING_TIMEOUT = 3600
 
 
-class SyncedFile(msgspec.Struct):
-    """A file of the knowledge: `checksum` is that of its bytes."""
-
-    id: str
-    filename: str
-    directory_id: str | None
-    checksum: str | None
-
-
 class Difference(msgspec.Struct):
-    """In the reference's words; `directory_map` has the id of each directory that is there, by path."""
+    """The response, in the reference's terms; `directory_map` has the ids of existing directories by path."""
 
     added: list[dict[str, str]]
     modified: list[dict[str, str]]
@@ -38,19 +29,8 @@ class Difference(msgspec.Struct):
     directory_map: dict[str, str]
 
 
-async def list_files(db: Database, knowledge_id: str) -> list[SyncedFile]:
-    return await db.fetch_all_in_thread(
-        SyncedFile,
-        "knowledge.held",
-        """SELECT f.id, f.filename, kf.directory_id, f.meta ->> 'file_hash'
-           FROM knowledge_file kf JOIN file f ON f.id = kf.file_id
-           WHERE kf.knowledge_id = :id ORDER BY kf.created_at, kf.id""",
-        id=knowledge_id,
-    )
-
-
 def list_recent_uploads(pending: Sequence[Any]) -> list[SyncedFile]:
-    """Of the files that are being read, those whose reading is not given up yet."""
+    """List the files in processing that are not older than `PENDING_TIMEOUT`."""
     recent_uploads = []
     for file in pending:
         if (file.created_at or 0) < time.time() - PENDING_TIMEOUT:
@@ -68,8 +48,8 @@ def compare(
     files: Sequence[SyncedFile],
     pending: Sequence[SyncedFile],
 ) -> Difference:
-    """Compare. Ten thousand files take some hundredths of a second: call it beside the event loop."""
-    paths = directory_store.build_paths(existing_directories)
+    """Compare a manifest with the knowledge. Call it in a thread: 10,000 files take some hundredths of a second."""
+    paths = build_paths(existing_directories)
     by_path = {paths[file.id]: file.id for file in existing_directories}
     files_by_key = {(paths.get(file.directory_id or "", ""), file.filename): file for file in files}
     pending_keys = {(paths.get(file.directory_id or "", ""), file.filename, file.checksum) for file in pending}
@@ -93,7 +73,7 @@ def compare(
     difference.deleted = [
         {"file_id": file.id, "filename": key[1]} for key, file in files_by_key.items() if key not in manifest_keys
     ]
-    # Those above come before those below; on one level by name, so that the same folder gives the same answer.
+    # Parents before children, and each level by name, so that equal folders give equal responses.
     difference.mkdir = sorted(needed_paths - by_path.keys(), key=lambda path: (path.count("/"), path))
     difference.rmdir = [directory_id for path, directory_id in by_path.items() if path not in needed_paths]
     return difference
