@@ -136,6 +136,6 @@ def test_a_text_hints_at_the_paths_it_speaks_of() -> None:
         return store.Memory("1", "u", "context", path, "x", msgspec.Raw(b"null"), 1, 1)
 
     known = [at("home/garden"), at("home/it"), at("work"), at(None), at("home/garden")]
-    assert paths.hints("What of the GARDEN?", known) == ["home/garden"]
-    assert paths.hints("At home, say", known) == ["home/garden", "home/it"]
-    assert paths.hints("", known) == []
+    assert paths.list_mentioned_paths("What of the GARDEN?", known) == ["home/garden"]
+    assert paths.list_mentioned_paths("At home, say", known) == ["home/garden", "home/it"]
+    assert paths.list_mentioned_paths("", known) == []

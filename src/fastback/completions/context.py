@@ -22,7 +22,7 @@ from fastback.config.keys.retrieval import RAG_TEMPLATE
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import turn_store
-from fastback.features.memories.recall import Recall, without
+from fastback.features.memories.recall import MemoryRecall, remove_prompt_section
 from fastback.features.prompts import prompt_variables
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest
@@ -71,7 +71,7 @@ class Context:
         compactor: Compactor,
         finder: Finder,
         web: WebStage,
-        recall: Recall,
+        recall: MemoryRecall,
         pictures: Pictures,
         settings: Settings,
     ) -> None:
@@ -162,11 +162,11 @@ class Context:
             return
         messages = prepared.payload["messages"]
         questions = [prompt_variables.get_text(one) for one in messages if one.get("role") == "user"]
-        told = await self._recall.text(questions, ctx)
+        told = await self._recall.build_prompt_section(questions, ctx)
         if told is None:
             return
         if messages[0].get("role") == "system" and isinstance(messages[0].get("content"), str):
-            messages = [{**messages[0], "content": without(messages[0]["content"])}, *messages[1:]]
+            messages = [{**messages[0], "content": remove_prompt_section(messages[0]["content"])}, *messages[1:]]
         prepared.payload["messages"] = prompt_variables.add_system_text(messages, told, append=True)
 
     async def _add_sources(

@@ -29,8 +29,8 @@ from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
 from fastback.features.folders.readable_entries import ReadableEntries
 from fastback.features.knowledge.external_connections import ExternalConnections
-from fastback.features.memories.recall import Recall
-from fastback.features.memories.service import Memories
+from fastback.features.memories.recall import MemoryRecall
+from fastback.features.memories.service import MemoryService
 from fastback.features.retrieval.access import CollectionAccess
 from fastback.features.retrieval.web_results import WebResults
 from fastback.kit.bus import Bus
@@ -68,7 +68,7 @@ async def set_up(services: Services) -> None:
         follow_ups=follow_ups,
     )
     web = WebStage(config, services.get(WebResults), follow_ups)
-    recall = Recall(config, services.get(Memories))
+    recall = MemoryRecall(config, services.get(MemoryService))
     compactor = Compactor(
         db=db, config=config, registry=registry, provider=provider, context=services.get(ContextUsage)
     )
@@ -92,7 +92,7 @@ async def set_up(services: Services) -> None:
         provider,
         follow_ups,
         watchers,
-        MemoryReview(config, provider, services.get(Memories)),
+        MemoryReview(config, provider, services.get(MemoryService)),
         _kept_pictures(services),
         settings.chat_response_stream_delta_chunk_size,
     )

@@ -17,7 +17,7 @@ from fastback.config.keys.features import (
 )
 from fastback.features.memories import store
 from fastback.features.memories.schemas import OperationsForm
-from fastback.features.memories.service import Memories
+from fastback.features.memories.service import MemoryService
 from fastback.features.memories.store import Memory
 from fastback.kit.http.errors import HttpError
 from fastback.providers.client import Provider, ProviderFailed, content_of
@@ -54,7 +54,7 @@ Answer with {"operations": […]}, an empty list where nothing is to be done. An
 class MemoryReview:
     """Looks back after an answer, where the administrator wants it."""
 
-    def __init__(self, config: Config, provider: Provider, memories: Memories) -> None:
+    def __init__(self, config: Config, provider: Provider, memories: MemoryService) -> None:
         self._config = config
         self._provider = provider
         self._memories = memories
@@ -69,9 +69,9 @@ class MemoryReview:
 
     async def run(self, messages: list[Message], model: Model, target: Model, ctx: RequestContext) -> None:
         """Ask the `target` behind the chat's model, and change the memories as it says; failures are logged."""
-        if not await self._memories.may(ctx.asker):
+        if not await self._memories.may_use(ctx.asker):
             return
-        known = await store.of_user(self._memories.db, ctx.asker.id)
+        known = await store.list_memories(self._memories.db, ctx.asker.id)
         prompt = f"{_TASK}\nMemories:\n{_listed(known)}\n\nConversation:\n{_told(messages)}"
         payload = {
             "model": target.id,
@@ -86,7 +86,7 @@ class MemoryReview:
                 return
             given = {"operations": operations, "source": "background_review"}
             form = msgspec.convert(given, OperationsForm)
-            await self._memories.apply(ctx, form, model.id)
+            await self._memories.apply_operations(ctx, form, model.id)
         except (ProviderFailed, HttpError, msgspec.ValidationError) as error:
             log.warning("memories of %s stay as they are: %s", ctx.asker.id, error)
 

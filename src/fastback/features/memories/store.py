@@ -25,12 +25,12 @@ class Memory(msgspec.Struct):
 _COLUMNS = "id, user_id, type, path, content, meta, updated_at, created_at"
 
 
-def shown(memory: Memory) -> dict[str, Any]:
+def build_response(memory: Memory) -> dict[str, Any]:
     """A memory without its `meta`."""
     return {name: value for name, value in msgspec.structs.asdict(memory).items() if name != "meta"}
 
 
-async def of_user(db: Executor, user_id: str) -> list[Memory]:
+async def list_memories(db: Executor, user_id: str) -> list[Memory]:
     """A user's memories, oldest first."""
     return await db.fetch_all(
         Memory,
@@ -40,7 +40,7 @@ async def of_user(db: Executor, user_id: str) -> list[Memory]:
     )
 
 
-async def of_everybody(db: Database, after: str, limit: int) -> list[Memory]:
+async def list_all_after(db: Database, after: str, limit: int) -> list[Memory]:
     """Memories of users that exist, by their ids, from the one behind `after`."""
     return await db.fetch_all_in_thread(
         Memory,
@@ -52,12 +52,12 @@ async def of_everybody(db: Database, after: str, limit: int) -> list[Memory]:
     )
 
 
-async def users(db: Database) -> int:
+async def count_users(db: Database) -> int:
     """How many users there are."""
     return int(await db.fetch_value("memories.users", 'SELECT count(*) FROM "user"'))
 
 
-async def get(db: Executor, memory_id: str, user_id: str) -> Memory | None:
+async def find_memory(db: Executor, memory_id: str, user_id: str) -> Memory | None:
     """One of a user's own."""
     return await db.fetch_first(
         Memory,
@@ -68,7 +68,7 @@ async def get(db: Executor, memory_id: str, user_id: str) -> Memory | None:
     )
 
 
-async def same(db: Executor, user_id: str, content: str, kind: str, path: str | None) -> Memory | None:
+async def find_duplicate(db: Executor, user_id: str, content: str, kind: str, path: str | None) -> Memory | None:
     """A memory of a user that says the same in the same place."""
     return await db.fetch_first(
         Memory,
@@ -82,7 +82,9 @@ async def same(db: Executor, user_id: str, content: str, kind: str, path: str | 
     )
 
 
-async def insert(db: Executor, user_id: str, content: str, kind: str, path: str | None, meta: dict[str, Any]) -> Memory:
+async def insert_memory(
+    db: Executor, user_id: str, content: str, kind: str, path: str | None, meta: dict[str, Any]
+) -> Memory:
     now = int(time.time())
     made = Memory(str(uuid.uuid4()), user_id, kind, path, content, msgspec.Raw(msgspec.json.encode(meta)), now, now)
     await db.execute(
@@ -94,7 +96,7 @@ async def insert(db: Executor, user_id: str, content: str, kind: str, path: str 
     return made
 
 
-async def update(db: Executor, memory: Memory, meta: dict[str, Any], **fields: Any) -> Memory:
+async def update_memory(db: Executor, memory: Memory, meta: dict[str, Any], **fields: Any) -> Memory:
     """Write a memory with other `content`, `type` or `path`; `meta` is laid over its own."""
     known = msgspec.json.decode(memory.meta)
     merged = {**(known if isinstance(known, dict) else {}), **meta}
@@ -116,7 +118,7 @@ async def update(db: Executor, memory: Memory, meta: dict[str, Any], **fields: A
     return changed
 
 
-async def delete(db: Executor, memory_id: str, user_id: str) -> bool:
+async def delete_memory(db: Executor, memory_id: str, user_id: str) -> bool:
     """Whether there was one to delete."""
     gone = await db.execute(
         "memories.delete", "DELETE FROM memory WHERE id = :id AND user_id = :user_id", id=memory_id, user_id=user_id
@@ -124,5 +126,5 @@ async def delete(db: Executor, memory_id: str, user_id: str) -> bool:
     return gone > 0
 
 
-async def delete_all(db: Executor, user_id: str) -> None:
+async def delete_all_memories(db: Executor, user_id: str) -> None:
     await db.execute("memories.delete_all", "DELETE FROM memory WHERE user_id = :user_id", user_id=user_id)
