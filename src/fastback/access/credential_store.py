@@ -88,9 +88,7 @@ async def find_credential(db: Executor, user_id: str) -> Credential | None:
 
 async def find_credential_by_email(db: Executor, email: str) -> Credential | None:
     """Return the credential of the user with this address in any case, or None."""
-    return await db.fetch_first(
-        Credential, "credentials.find_by_email", FIND_CREDENTIAL_BY_EMAIL, email=email.lower()
-    )
+    return await db.fetch_first(Credential, "credentials.find_by_email", FIND_CREDENTIAL_BY_EMAIL, email=email.lower())
 
 
 async def find_account(db: Executor, user_id: str) -> Account | None:
@@ -120,9 +118,7 @@ async def insert_credential(db: Executor, *, user_id: str, email: str, password_
     )
 
 
-async def set_password_hash(
-    db: Executor, user_id: str, password_hash: str, *, expected: str | None = None
-) -> bool:
+async def set_password_hash(db: Executor, user_id: str, password_hash: str, *, expected: str | None = None) -> bool:
     """Store a password hash and end every session of the user.
 
     Returns False, and changes nothing, where `expected` is given and no longer the stored hash.
@@ -197,7 +193,5 @@ async def has_oauth_session(db: Executor, user_id: str) -> bool:
 
 async def delete_oauth_sessions(db: Executor, user_id: str, provider: str) -> bool:
     """Delete the tokens of an OAuth provider and return whether there were any."""
-    count = await db.execute(
-        "credentials.delete_oauth_sessions", DELETE_OAUTH_SESSIONS, id=user_id, provider=provider
-    )
+    count = await db.execute("credentials.delete_oauth_sessions", DELETE_OAUTH_SESSIONS, id=user_id, provider=provider)
     return count > 0

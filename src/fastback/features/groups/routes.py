@@ -28,7 +28,7 @@ router = Router("/api/v1/groups")
 async def list_groups(
     user: VerifiedUser, db: Database, permissions: Permissions, share: bool | None = None
 ) -> list[store.CountedGroup]:
-    """List all groups for an administrator, the own groups for others; with `share`, those open or closed to sharing."""
+    """List all groups for an administrator, else the own groups; with `share`, those open or closed to sharing."""
     if user.is_admin:
         return await store.list_groups(db)
     own_ids = await permissions.list_group_ids(user.id)
