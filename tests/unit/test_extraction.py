@@ -214,7 +214,7 @@ def test_pictures_in_pdfs_are_read_where_somebody_can(extract: Extract, monkeypa
         seen.append(points.shape)
         return SimpleNamespace(txts=("words", str(len(seen))))
 
-    monkeypatch.setattr(ocr, "_engine", lambda params: engine if params == "{}" else None)
+    monkeypatch.setattr(ocr, "_load_engine", lambda params: engine if params == "{}" else None)
     (found,) = extract("a.pdf", made.pdf_with_pictures(), pdf_images=True, ocr="{}")
     assert found.text == "Text\n\nwords\n1\nwords\n2"
     assert seen == [(32, 32, 3), (48, 48, 3)]

@@ -58,8 +58,8 @@ class Engine:
 
 @pytest.fixture
 async def engine(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engine]:
-    monkeypatch.setattr(engine_client, "PAUSE", 0.01)
-    monkeypatch.setattr(mistral, "PAUSE", 0.01)
+    monkeypatch.setattr(engine_client, "POLL_INTERVAL", 0.01)
+    monkeypatch.setattr(mistral, "RETRY_DELAY", 0.01)
     made = Engine()
     application = web.Application(client_max_size=1 << 24)
     application.router.add_route("*", "/{path:.*}", made.handle)

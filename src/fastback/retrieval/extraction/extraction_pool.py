@@ -35,7 +35,7 @@ class ExtractionPool:
         self._ocr_workers = Workers(_WORKER_MODULE, OCR_LIMITS, name="reading pictures")
 
     async def extract_to_spool(self, source: SourceFile, spool_path: str) -> None:
-        """Extract the text of a file, and write its documents to the spool file `into`.
+        """Extract the text of a file, and write its documents to the spool file `spool_path`.
 
         Raises:
             RetrievalError: the file cannot be read.
@@ -67,7 +67,7 @@ class ExtractionPool:
             return "".join([text async for _, text in spool.receive(result_path)])
 
     async def repair_documents(self, documents: Sequence[Document], spool_path: str) -> None:
-        """Repair the texts of documents, and write the documents to the spool file `into`.
+        """Repair the texts of documents, and write the documents to the spool file `spool_path`.
 
         Raises:
             RetrievalError: the worker died.

@@ -93,7 +93,7 @@ class ConfiguredExtractor:
         else:
             await self._extract_by_engine(source, into, ctx)
 
-    async def _extract_by_engine(self, source: SourceFile, into: str, ctx: RequestContext | None) -> None:
+    async def _extract_by_engine(self, source: SourceFile, spool_path: str, ctx: RequestContext | None) -> None:
         call = EngineCall(
             source,
             config=self._config,
@@ -105,7 +105,7 @@ class ConfiguredExtractor:
         )
         engine = ENGINES.get(self._config.text(RAG_CONTENT_EXTRACTION_ENGINE))
         if engine is None or not engine.accepts_file(call):
-            await self._pool.extract_to_spool(source, into)
+            await self._pool.extract_to_spool(source, spool_path)
             return
         if source.extension in _ARCHIVE_EXTENSIONS or source.content_type in _ARCHIVE_TYPES:
             await self._pool.check_archive_size(source)
@@ -117,7 +117,7 @@ class ConfiguredExtractor:
             call.close()
         if sum(len(document.text) for document in documents) > MAX_TEXT:
             raise RetrievalError(str(too_much_text()))
-        await self._pool.repair_documents(documents, into)
+        await self._pool.repair_documents(documents, spool_path)
 
     async def close(self) -> None:
         """Stop the workers."""

@@ -39,7 +39,7 @@ class EngineError(Exception):
         status: HTTP status of the response; 0 where there was none.
         reason: the reason phrase of the response, or why there was none.
         body: the body of the response, as text.
-        late: whether the request timed out.
+        timed_out: whether the request timed out.
     """
 
     def __init__(self, reason: str, *, status: int = 0, body: str = "", timed_out: bool = False) -> None:

@@ -119,11 +119,11 @@ class _Version4Client:
         self.options = options
         self.headers = {"Authorization": f"Bearer {options.key}"} if options.key else {}
 
-    async def send_request(self, method: str, path: str, **more: Any) -> EngineResponse:
-        headers = {**self.headers, **more.pop("headers", {})}
+    async def send_request(self, method: str, path: str, **options: Any) -> EngineResponse:
+        headers = {**self.headers, **options.pop("headers", {})}
         try:
             return await self.call.send_request(
-                method, f"{self.options.url}{path}", headers=headers, timeout=self.options.request_timeout, **more
+                method, f"{self.options.url}{path}", headers=headers, timeout=self.options.request_timeout, **options
             )
         except EngineError as error:
             if error.timed_out:

@@ -96,10 +96,10 @@ class _MistralClient:
             raise EngineError("it gave the file no address")
         return file_url
 
-    async def read_url(self, address: str) -> EngineResponse:
+    async def read_url(self, file_url: str) -> EngineResponse:
         body = {
             "model": _MODEL,
-            "document": {"type": "document_url", "document_url": address},
+            "document": {"type": "document_url", "document_url": file_url},
             "include_image_base64": False,
         }
         return await _retry_request(

@@ -39,7 +39,10 @@ async def extract_documents(call: EngineCall) -> list[Document]:
     """Return a document for each page with text, with `page` (from 0), `page_label` (from 1), `total_pages`."""
     url = call.config.text(RAG_PADDLEOCR_VL_BASE_URL).rstrip("/")
     file_type = 1 if call.source.extension in _IMAGES else 0
-    after = f'","fileType":{file_type},"useDocOrientationClassify":false,"useDocUnwarping":false,"useChartRecognition":false}}'
+    after = (
+        f'","fileType":{file_type},"useDocOrientationClassify":false,"useDocUnwarping":false,'
+        '"useChartRecognition":false}'
+    )
     headers = {"Authorization": f"token {call.config.text(RAG_PADDLEOCR_VL_TOKEN)}"}
     try:
         response = await call.send_file_as_base64("POST", f"{url}/layout-parsing", '{"file":"', after, headers=headers)

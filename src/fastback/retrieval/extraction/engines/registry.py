@@ -1,4 +1,4 @@
-"""The engines, by the names that `rag.content_extraction_engine` knows."""
+"""The engines by their names in the config key `rag.content_extraction_engine`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from fastback.retrieval.extraction.engines import (
     tika,
 )
 
-#: Each has `accepts(call) -> bool`, whether it is set up and reads such files, and `extract(call) -> list[Document]`.
+#: Each module has `accepts_file(call) -> bool`, which says whether the engine is configured and reads such files, and
+#: `extract_documents(call) -> list[Document]`.
 ENGINES: dict[str, ModuleType] = {
     "external": external,
     "tika": tika,

@@ -47,7 +47,7 @@ _CHARACTERS = re.compile(
 def _is_east_asian(text: str) -> bool:
     """Return whether a text is East Asian.
 
-    At least 5% of its visible characters must be Chinese, Japanese or Korean, and most of those in runs of two or more.
+    At least 5% of its visible characters must be Chinese, Japanese or Korean, most of them in runs of two or more.
     Accents in Western texts decode to such characters, too, but to single ones.
     """
     visible = len("".join(text.split()))

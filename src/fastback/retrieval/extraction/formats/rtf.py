@@ -223,7 +223,7 @@ class _RtfReader:
 
 
 def _find_codec(encoding: str) -> str:
-    """Return the name of Python's codec for an encoding; empty where there is none."""
+    """Return the name of Python's codec for an encoding; empty where Python has no such codec."""
     try:
         return codecs.lookup(encoding).name
     except LookupError:

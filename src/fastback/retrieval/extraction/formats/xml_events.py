@@ -34,7 +34,7 @@ def parse_xml(
     on_end: Callable[[str], None] = lambda name: None,
     on_text: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Call `start` and `end` with the local name of each element, and `text` with each text.
+    """Call `on_start` and `on_end` with the local name of each element, and `on_text` with each text.
 
     Raises:
         JobFailed: the document is invalid XML, or declares entities.
