@@ -14,7 +14,8 @@ from fastback.providers.request_context import RequestContext
 from fastback.retrieval.web.custom_search_engines import SPECIAL, signed
 from fastback.retrieval.web.results import Sites
 from fastback.retrieval.web.search import WebSearch
-from fastback.retrieval.web.search_engines import ENGINES, Engine
+from fastback.retrieval.web.search_engine import Engine
+from fastback.retrieval.web.search_engines import ENGINES
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Environment, load_settings
 from searchservices import A, B, Services, Values, serving

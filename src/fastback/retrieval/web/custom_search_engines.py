@@ -18,7 +18,7 @@ import msgspec
 
 from fastback.config.keys.auth import WEBUI_URL
 from fastback.retrieval.web import firecrawl, search_engines
-from fastback.retrieval.web.search_engines import Engine, Found, Request, at
+from fastback.retrieval.web.search_engine import Engine, Found, Request, at
 from fastback.retrieval.web.search_request import ROBOT, Asked, SearchFailed
 
 #: Seconds before a service is asked again that wants us to go slower, and results a page of Google's holds.

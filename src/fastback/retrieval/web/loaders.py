@@ -20,7 +20,7 @@ from fastback.config.keys.web import (
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Document
 from fastback.retrieval.web import firecrawl
-from fastback.retrieval.web.search_engines import at
+from fastback.retrieval.web.search_engine import at
 from fastback.retrieval.web.search_request import LONGEST, ROBOT, SECONDS, Asked, SearchFailed, limited
 from fastback.settings import Settings
 

@@ -13,7 +13,8 @@ from fastback.config.keys.web import WEB_SEARCH_CONCURRENT_REQUESTS, WEB_SEARCH_
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.web.custom_search_engines import SPECIAL
 from fastback.retrieval.web.results import SearchResult, Sites
-from fastback.retrieval.web.search_engines import ENGINES, ordered, read
+from fastback.retrieval.web.search_engine import ordered, read
+from fastback.retrieval.web.search_engines import ENGINES
 from fastback.retrieval.web.search_request import Asked, SearchFailed
 from fastback.settings import Settings
 
