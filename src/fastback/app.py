@@ -12,7 +12,7 @@ from typing import Any, cast
 import aiohttp
 from starlette.middleware.cors import CORSMiddleware
 
-from fastback.access import identity
+from fastback.access import credential_store
 from fastback.access.activity import ActivityEvent
 from fastback.access.audit import AuditLog, AuditMiddleware
 from fastback.access.grants import Grants
@@ -66,8 +66,8 @@ from fastback.features.terminals.socket import TerminalSocket
 from fastback.features.tools import setup as tools
 from fastback.features.users import setup as users
 from fastback.features.webhooks import setup as webhooks
-from fastback.features.webhooks.emission import telling
-from fastback.features.webhooks.operations import TABLE
+from fastback.features.webhooks.emission import emit_events
+from fastback.features.webhooks.operations import EVENT_RULES
 from fastback.frontend import setup as frontend
 from fastback.frontend.redirects import Redirects
 from fastback.frontend.static import StaticFiles
@@ -85,6 +85,7 @@ from fastback.kit.services import Services, build_services
 from fastback.kit.tasks import Tasks
 from fastback.providers import setup as providers
 from fastback.providers.http_client import make_client
+from fastback.realtime import presence_setup as presence
 from fastback.realtime import setup as realtime
 from fastback.realtime.server import PATH as REALTIME_PATH
 from fastback.realtime.server import SocketServer
@@ -143,13 +144,14 @@ COMPONENTS = (
     backup.COMPONENT,
     pipelines.COMPONENT,
     search.COMPONENT,
+    presence.COMPONENT,
     completions.COMPONENT,
     realtime.COMPONENT,
     chat_search.COMPONENT,
 )
 
 #: Idempotent statements for tables of our own, which come before any service.
-OWN_TABLES = (*identity.OWN_TABLES, *(statement for component in COMPONENTS for statement in component.tables))
+OWN_TABLES = (*credential_store.OWN_TABLES, *(statement for component in COMPONENTS for statement in component.tables))
 
 
 def list_routers() -> list[Router]:
@@ -274,7 +276,7 @@ def build_application(services: Services) -> Application:
     """The HTTP application over running services; paths it does not know are the frontend's."""
     application = Application(services, fallback=Redirects(services.get(StaticFiles)))
     for router in list_routers():
-        application.include_router(telling(router, TABLE, services))
+        application.include_router(emit_events(router, EVENT_RULES, services))
     application.include_router(make_refusal_router(application.routes))
     return application
 

@@ -112,7 +112,7 @@ async def test_a_webhook_that_is_slow_holds_up_itself_alone(
         await asyncio.sleep(0.01)
     while hook.asked.count("/hook") < 30:
         await hook.next()
-    assert hook.asked.count("/slow") == delivery.AT_ONCE
+    assert hook.asked.count("/slow") == delivery.MAX_CONCURRENT
     while hook.asked.count("/slow") < 20:
         await hook.next()
     await asyncio.sleep(0.7)
@@ -171,13 +171,13 @@ async def test_a_target_can_be_tried(ada: Person, hook: Hook) -> None:
 @pytest.mark.parametrize("environment", [{"ENABLE_LOCAL_WEB_FETCH": "false"}], indirect=True)
 async def test_nothing_is_sent_into_our_own_network(ada: Person, hook: Hook, server: Server) -> None:
     from fastback.config import Config
-    from fastback.features.webhooks.sender import Poster
+    from fastback.features.webhooks.sender import WebhookSender
 
     (await ada.post(WEBHOOKS, {"url": hook.url})).refused(400)
     (await ada.post(TARGETS, {"config": {"url": hook.url}})).refused(400)
     config = server.services.get(Config)
     await config.set("events.webhooks", [{"id": "x", "url": hook.url, "events": ["*"]}])
-    poster = server.services.get(Poster)
+    poster = server.services.get(WebhookSender)
     assert await poster.post(hook.url, "x", {}) is False
     assert hook.heard == []
 
@@ -221,29 +221,29 @@ async def test_lists_of_names() -> None:
 
 async def test_every_line_of_the_table_is_an_operation_and_tells_known_events() -> None:
     from fastback.app import list_routers
-    from fastback.features.webhooks.catalog import catalog
-    from fastback.features.webhooks.operations import TABLE
+    from fastback.features.webhooks.catalog import load_event_catalog
+    from fastback.features.webhooks.operations import EVENT_RULES
 
     routes = {
         (route.method, route.path.replace(":path}", "}").rstrip("/")) for one in list_routers() for route in one.routes
     }
-    assert set(TABLE) <= routes
-    assert {event for line in TABLE.values() for event in line.events} <= set(catalog())
+    assert set(EVENT_RULES) <= routes
+    assert {event for line in EVENT_RULES.values() for event in line.events} <= set(load_event_catalog())
 
 
 async def test_nothing_is_looked_up_where_nobody_wants_to_hear(
     ada: Person, hook: Hook, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fastback.features.webhooks.emission import Before
+    from fastback.features.webhooks.emission import PriorLookup
 
     looked: list[str] = []
-    look = Before.look
+    look = PriorLookup.run
 
-    async def counted(self: Before, *arguments: Any) -> Any:
+    async def counted(self: PriorLookup, *arguments: Any) -> Any:
         looked.append(self.name)
         return await look(self, *arguments)
 
-    monkeypatch.setattr(Before, "look", counted)
+    monkeypatch.setattr(PriorLookup, "look", counted)
     for events in (None, ["prompt.created"], ["prompt.deleted"]):
         if events:
             (await ada.post(WEBHOOKS, {"url": hook.url, "events": events})).ok()

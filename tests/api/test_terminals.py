@@ -13,7 +13,7 @@ import pytest
 from conftest import Person, Server
 from fastback.access.activity import ActivityEvent
 from fastback.features.terminals import socket
-from fastback.features.terminals.proxy_routes import clean
+from fastback.features.terminals.proxy_routes import normalise_path
 from fastback.kit.bus import Bus
 from standing_in import standing_in
 
@@ -198,7 +198,7 @@ def test_paths_are_cleaned() -> None:
         ("a\tb", None),
         ("", None),
     ):
-        assert clean(path) == expected, path
+        assert normalise_path(path) == expected, path
 
 
 async def _socket(person: Person, server_id: str, hello: Any) -> aiohttp.ClientWebSocketResponse:

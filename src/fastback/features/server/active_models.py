@@ -1,12 +1,12 @@
-"""Which models are in use right now; the sockets know."""
+"""Models in use at this moment."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 
-class Usage:
-    """Asks whoever knows; `realtime` says."""
+class ActiveModels:
+    """List the models in use; `realtime` installs the function that knows them."""
 
     def __init__(self) -> None:
-        self.models_in_use: Callable[[], list[str]] = list
+        self.list_ids: Callable[[], list[str]] = list

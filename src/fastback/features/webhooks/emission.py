@@ -63,7 +63,7 @@ def field(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else getattr(value, name, None)
 
 
-class Before(msgspec.Struct, frozen=True):
+class PriorLookup(msgspec.Struct, frozen=True):
     """A look-up before the operation: `rows` in a list, or the first. Parameters are arguments of the handler.
 
     `params` makes them of the arguments; else each text among those is one.
@@ -75,7 +75,7 @@ class Before(msgspec.Struct, frozen=True):
     params: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     rows: bool = False
 
-    async def look(self, db: Database, arguments: Mapping[str, Any]) -> Any:
+    async def run(self, db: Database, arguments: Mapping[str, Any]) -> Any:
         if self.params is not None:
             params = self.params(arguments)
         else:
@@ -89,14 +89,14 @@ class Telling(msgspec.Struct, frozen=True):
 
     events: tuple[str, ...]
     say: Callable[[Done], ActivityEvent | list[ActivityEvent] | None]
-    before: Before | None = None
+    before: PriorLookup | None = None
 
 
 #: What operations tell, by method and path (without a slash at its end).
 Table = dict[tuple[str, str], Telling]
 
 
-def telling(router: Router, table: Table, services: Services) -> Router:
+def emit_events(router: Router, table: Table, services: Services) -> Router:
     """The router with handlers that tell what the table says of them."""
     made = Router(router.prefix, wrap=router.wrap)
     for route in router.routes:
@@ -116,7 +116,7 @@ def _told(handler: Callable[..., Any], what: Telling, services: Services) -> Cal
     async def told(**arguments: Any) -> Any:
         if not audience.has_listener(*what.events):
             return await handler(**arguments)
-        before = await what.before.look(db, arguments) if what.before is not None else None
+        before = await what.before.run(db, arguments) if what.before is not None else None
         answer = await handler(**arguments)
         try:
             said = what.say(Done(arguments, before, answer))

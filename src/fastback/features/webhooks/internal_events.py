@@ -23,7 +23,7 @@ class _Answer(msgspec.Struct):
     model_id: str | None
 
 
-class Sources:
+class InternalEventTranslator:
     """Listens to what the house tells itself, and tells it on as `ActivityEvent`."""
 
     def __init__(self, *, bus: Bus, db: Database, config: Config, audience: ActivityListeners) -> None:
@@ -32,17 +32,17 @@ class Sources:
         self._db = db
         self._config = config
 
-    def listen(self) -> None:
-        self._bus.subscribe(TurnEvent, self._turn)
-        self._bus.subscribe(TokenRevoked, self._signed_out)
+    def subscribe(self) -> None:
+        self._bus.subscribe(TurnEvent, self._handle_turn_event)
+        self._bus.subscribe(TokenRevoked, self._handle_token_revoked)
 
-    async def _signed_out(self, event: TokenRevoked) -> None:
+    async def _handle_token_revoked(self, event: TokenRevoked) -> None:
         if self._audience.has_listener("auth.logout"):
             actor = await self._db.fetch_first(User, "events.actor", _USER, id=event.user_id)
             subject, kind = (actor.id, "user") if actor is not None else (None, None)
             await self._bus.publish(ActivityEvent("auth.logout", actor, subject, kind))
 
-    async def _turn(self, event: TurnEvent) -> None:
+    async def _handle_turn_event(self, event: TurnEvent) -> None:
         """An answer has ended, well or badly. Most events of a turn are pieces of it, so they are sorted out first."""
         kind = event.data.get("type")
         if event.only_shared or kind not in ("chat:completion", "chat:message:error"):
@@ -51,12 +51,16 @@ class Sources:
         if not isinstance(data, dict):
             return  # a chunk of the provider's, passed on as it came
         if kind == "chat:message:error":
-            await self._ended(event, "chat.failed", "Chat failed", _error_text(data.get("error")))
+            await self._publish_turn_end(event, "chat.failed", "Chat failed", _get_error_text(data.get("error")))
         elif data.get("done") and event.message_id is not None:
             title = str(data.get("title") or "")
-            await self._ended(event, "chat.finished", title or "Chat finished", _output_text(data), title)
+            await self._publish_turn_end(
+                event, "chat.finished", title or "Chat finished", _get_output_text(data), title
+            )
 
-    async def _ended(self, event: TurnEvent, name: str, words: str, message: str, title: str | None = None) -> None:
+    async def _publish_turn_end(
+        self, event: TurnEvent, name: str, words: str, message: str, title: str | None = None
+    ) -> None:
         if not self._audience.has_listener(name):
             return
         row = await self._db.fetch_first(_Answer, "events.answer", _ANSWER, id=f"{event.chat_id}-{event.message_id}")
@@ -76,11 +80,11 @@ class Sources:
         await self._bus.publish(ActivityEvent(name, actor, event.chat_id, "chat", data, words))
 
 
-def _error_text(error: Any) -> str:
+def _get_error_text(error: Any) -> str:
     return str(error.get("content") or "") if isinstance(error, dict) else str(error or "")
 
 
-def _output_text(data: dict[str, Any]) -> str:
+def _get_output_text(data: dict[str, Any]) -> str:
     parts = [
         str(part.get("text") or "")
         for item in data.get("output") or ()

@@ -1,4 +1,4 @@
-"""Event webhooks as administrators keep them: where to, of which events, about whom."""
+"""The event webhooks that administrators configure: address, events, and the users and groups they are limited to."""
 
 from __future__ import annotations
 
@@ -10,138 +10,141 @@ from fastback import messages
 from fastback.config import Config
 from fastback.config.key import ConfigKey
 from fastback.config.keys.auth import WEBHOOK_URL
-from fastback.features.webhooks.catalog import catalog
+from fastback.features.webhooks.catalog import load_event_catalog
 from fastback.kit.web_guard import BlockedAddress, WebGuard
 
 Webhook = dict[str, Any]
 Target = dict[str, str]
 
 _KEY = ConfigKey("events.webhooks")
-#: What older releases kept: one address for everything, under this id among the others.
-_OLD_KEY, _OLD_ID = WEBHOOK_URL, "default"
+#: Older releases stored one address for all events; it becomes the webhook with this id.
+_LEGACY_KEY, _LEGACY_ID = WEBHOOK_URL, "default"
 
 
 class InvalidWebhook(ValueError):
-    """What was given is no webhook; the text is for the administrator."""
+    """A webhook with an invalid field; the text is for the administrator."""
 
 
-def _events(given: Any) -> list[str]:
-    """Names of events, or `area.*`, or `*`."""
-    found = [text for one in given or ["*"] if (text := str(one).strip())] or ["*"]
-    for one in found:
-        if one.endswith(".*"):
-            prefix = one[:-1]
-            if prefix == "." or not any(event.startswith(prefix) for event in catalog()):
-                raise InvalidWebhook(f"Invalid event pattern: {one}")
-        elif one != "*" and one not in catalog():
-            raise InvalidWebhook(f"Invalid event: {one}")
-    return found
+def _parse_events(events: Any) -> list[str]:
+    """Return the subscribed events: event names, `area.*`, or `*`, which is also the default."""
+    patterns = [text for event in events or ["*"] if (text := str(event).strip())] or ["*"]
+    for pattern in patterns:
+        if pattern.endswith(".*"):
+            prefix = pattern[:-1]
+            if prefix == "." or not any(name.startswith(prefix) for name in load_event_catalog()):
+                raise InvalidWebhook(f"Invalid event pattern: {pattern}")
+        elif pattern != "*" and pattern not in load_event_catalog():
+            raise InvalidWebhook(f"Invalid event: {pattern}")
+    return patterns
 
 
-def _targets(given: Any) -> list[Target] | None:
-    """Users and groups, each once; None for anybody."""
-    if given is None:
+def _parse_targets(targets: Any) -> list[Target] | None:
+    """Return the targeted users and groups without duplicates; None means that events are not limited to targets."""
+    if targets is None:
         return None
-    if not isinstance(given, list):
+    if not isinstance(targets, list):
         raise InvalidWebhook("Invalid targets")
-    found: list[Target] = []
-    for one in given:
-        kind, target = (
-            (str(one.get(name) or "").strip() for name in ("type", "id")) if isinstance(one, dict) else ("", "")
+    parsed: list[Target] = []
+    for item in targets:
+        kind, target_id = (
+            (str(item.get(name) or "").strip() for name in ("type", "id")) if isinstance(item, dict) else ("", "")
         )
-        if kind not in ("user", "group") or not target:
+        if kind not in ("user", "group") or not target_id:
             raise InvalidWebhook("Invalid target")
-        if {"type": kind, "id": target} not in found:
-            found.append({"type": kind, "id": target})
-    return found
+        if {"type": kind, "id": target_id} not in parsed:
+            parsed.append({"type": kind, "id": target_id})
+    return parsed
 
 
-def normalised(given: Webhook, *, fresh: bool = False) -> Webhook:
-    """A webhook with all its fields; a `fresh` one changes now.
+def normalise_webhook(webhook: Webhook, *, is_changed: bool = False) -> Webhook:
+    """Return a webhook with all its fields. `is_changed` sets the time of its last change to now.
 
     Raises:
-        InvalidWebhook: an unknown event, or a target that is none.
+        InvalidWebhook: an event is unknown, or a target is invalid.
     """
     now = int(time.time())
-    found_id = str(given.get("id") or uuid.uuid4())
+    webhook_id = str(webhook.get("id") or uuid.uuid4())
     return {
-        "id": found_id,
-        "name": str(given.get("name") or ("Default webhook" if found_id == _OLD_ID else "Webhook")),
-        "url": str(given.get("url") or "").strip(),
-        "enabled": bool(given.get("enabled", True)),
-        "events": _events(given.get("events")),
-        "targets": _targets(given.get("targets")),
-        "created_at": int(given.get("created_at") or now),
-        "updated_at": now if fresh else int(given.get("updated_at") or now),
+        "id": webhook_id,
+        "name": str(webhook.get("name") or ("Default webhook" if webhook_id == _LEGACY_ID else "Webhook")),
+        "url": str(webhook.get("url") or "").strip(),
+        "enabled": bool(webhook.get("enabled", True)),
+        "events": _parse_events(webhook.get("events")),
+        "targets": _parse_targets(webhook.get("targets")),
+        "created_at": int(webhook.get("created_at") or now),
+        "updated_at": now if is_changed else int(webhook.get("updated_at") or now),
     }
 
 
-def wants(webhook: Webhook, event: str) -> bool:
-    """Whether the webhook is switched on and asks for this event."""
+def is_subscribed(webhook: Webhook, event: str) -> bool:
+    """Return whether the webhook is enabled and subscribed to this event."""
     return bool(webhook["enabled"]) and any(
-        one in ("*", event) or (one.endswith(".*") and event.startswith(one[:-1])) for one in webhook["events"]
+        pattern in ("*", event) or (pattern.endswith(".*") and event.startswith(pattern[:-1]))
+        for pattern in webhook["events"]
     )
 
 
-class Webhooks:
-    """The webhooks, kept in the configuration."""
+class WebhookRegistry:
+    """Read and write the webhooks, which are stored in the configuration."""
 
     def __init__(self, config: Config, guard: WebGuard) -> None:
         self._config = config
         self._guard = guard
 
-    def all(self) -> list[Webhook]:
-        """In the order in which they were made; what makes no sense is left out."""
-        found = []
-        for one in self._config.items(_KEY):
+    def list_webhooks(self) -> list[Webhook]:
+        """Return the webhooks, oldest first; invalid ones are skipped."""
+        webhooks = []
+        for item in self._config.items(_KEY):
             try:
-                if isinstance(one, dict):
-                    found.append(normalised(one))
+                if isinstance(item, dict):
+                    webhooks.append(normalise_webhook(item))
             except ValueError:
                 continue
-        return found
+        return webhooks
 
-    def wanted(self, event: str) -> bool:
-        """Whether any webhook asks for this event; without webhooks that costs a look into the configuration."""
-        return bool(self._config.items(_KEY)) and any(one["url"] and wants(one, event) for one in self.all())
+    def has_subscriber(self, event: str) -> bool:
+        """Return whether a webhook is subscribed to this event; without webhooks this costs one configuration read."""
+        return bool(self._config.items(_KEY)) and any(
+            webhook["url"] and is_subscribed(webhook, event) for webhook in self.list_webhooks()
+        )
 
-    async def take_over(self) -> None:
-        """Make a webhook of the one address that older releases kept."""
-        url = self._config.text(_OLD_KEY)
-        known = self.all()
-        if url and not any(one["id"] == _OLD_ID for one in known):
-            made = normalised({"id": _OLD_ID, "url": url}, fresh=True)
-            await self._config.set(_KEY, [made, *known])
+    async def migrate_legacy_url(self) -> None:
+        """Create a webhook from the single address that older releases stored."""
+        url = self._config.text(_LEGACY_KEY)
+        webhooks = self.list_webhooks()
+        if url and not any(webhook["id"] == _LEGACY_ID for webhook in webhooks):
+            legacy = normalise_webhook({"id": _LEGACY_ID, "url": url}, is_changed=True)
+            await self._config.set(_KEY, [legacy, *webhooks])
 
-    async def save(self, given: Webhook) -> Webhook:
-        """Add a webhook, or change the one of the same id.
+    async def save_webhook(self, fields: Webhook) -> Webhook:
+        """Add a webhook, or replace the one with the same id, and return it.
 
         Raises:
-            InvalidWebhook: see `normalised`, or an address that may not be called.
+            InvalidWebhook: a field is invalid, or the address is blocked.
         """
-        url = str(given.get("url") or "").strip()
+        url = str(fields.get("url") or "").strip()
         if url:
             try:
                 await self._guard.check_url(url)
             except BlockedAddress:
                 raise InvalidWebhook(messages.INVALID_URL) from None
-        made = normalised(given, fresh=True)
-        known = self.all()
-        for place, one in enumerate(known):
-            if one["id"] == made["id"]:
-                made["created_at"] = one["created_at"]
-                known[place] = made
+        webhook = normalise_webhook(fields, is_changed=True)
+        webhooks = self.list_webhooks()
+        for index, existing in enumerate(webhooks):
+            if existing["id"] == webhook["id"]:
+                webhook["created_at"] = existing["created_at"]
+                webhooks[index] = webhook
                 break
         else:
-            known.append(made)
-        await self._config.set(_KEY, known)
-        return made
+            webhooks.append(webhook)
+        await self._config.set(_KEY, webhooks)
+        return webhook
 
-    async def delete(self, webhook_id: str) -> bool:
-        """False when there is none of this id."""
-        known = self.all()
-        left = [one for one in known if one["id"] != webhook_id]
-        if len(left) == len(known):
+    async def delete_webhook(self, webhook_id: str) -> bool:
+        """Delete a webhook; return False if it does not exist."""
+        webhooks = self.list_webhooks()
+        remaining = [webhook for webhook in webhooks if webhook["id"] != webhook_id]
+        if len(remaining) == len(webhooks):
             return False
-        await self._config.set_many({_KEY: left, **({_OLD_KEY: ""} if webhook_id == _OLD_ID else {})})
+        await self._config.set_many({_KEY: remaining, **({_LEGACY_KEY: ""} if webhook_id == _LEGACY_ID else {})})
         return True

@@ -5,4 +5,4 @@ from __future__ import annotations
 from fastback.features.webhooks.emission import Table
 from fastback.features.webhooks.operations import administration, chats, people, workspace
 
-TABLE: Table = {**people.TABLE, **chats.TABLE, **workspace.TABLE, **administration.TABLE}
+EVENT_RULES: Table = {**people.TABLE, **chats.TABLE, **workspace.TABLE, **administration.TABLE}

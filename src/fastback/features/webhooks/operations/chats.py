@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from fastback.access.activity import ActivityEvent
-from fastback.features.webhooks.emission import Before, Done, Table, Telling
+from fastback.features.webhooks.emission import Done, PriorLookup, Table, Telling
 
 _CHATS, _FOLDERS = "/api/v1/chats", "/api/v1/folders"
 _CHAT, _FOLDER = f"{_CHATS}/{{chat_id}}", f"{_FOLDERS}/{{folder_id}}"
@@ -87,7 +87,7 @@ def _unshared_all(done: Done) -> ActivityEvent | None:
 
 
 _COMPLETIONS = Telling(("chat.created", "message.created"), _started)
-_SHARE_ID = Before(str | None, "share", "SELECT share_id FROM chat WHERE id = :chat_id")
+_SHARE_ID = PriorLookup(str | None, "share", "SELECT share_id FROM chat WHERE id = :chat_id")
 
 TABLE: Table = {
     ("POST", "/api/chat/completions"): _COMPLETIONS,
@@ -110,18 +110,18 @@ TABLE: Table = {
     ("DELETE", f"{_CHATS}/share/all"): Telling(
         ("chat.unshared",),
         _unshared_all,
-        Before(str, "shares", "SELECT chat_id FROM shared_chat WHERE user_id = :user_id", _owner, rows=True),
+        PriorLookup(str, "shares", "SELECT chat_id FROM shared_chat WHERE user_id = :user_id", _owner, rows=True),
     ),
     ("POST", _CHAT): _chat("chat.updated", title="title"),
     ("PATCH", f"{_CHAT}/params"): Telling(
         ("chat.updated",),
         lambda done: done.told("chat.updated", done["chat_id"], title=done.before),
-        Before(str, "title", "SELECT title FROM chat WHERE id = :chat_id"),
+        PriorLookup(str, "title", "SELECT title FROM chat WHERE id = :chat_id"),
     ),
     ("DELETE", _CHAT): Telling(
         ("chat.deleted",),
         lambda done: done.told("chat.deleted", done["chat_id"], owner_id=done.before),
-        Before(str, "owner", "SELECT user_id FROM chat WHERE id = :chat_id"),
+        PriorLookup(str, "owner", "SELECT user_id FROM chat WHERE id = :chat_id"),
     ),
     ("POST", f"{_CHAT}/pin"): _switched("pinned", "chat.pinned", "chat.unpinned"),
     ("POST", f"{_CHAT}/archive"): _switched("archived", "chat.archived", "chat.unarchived"),
@@ -146,7 +146,7 @@ TABLE: Table = {
         lambda done: done.told("chat.folder_updated", done["chat_id"], folder_id=done["data"].folder_id),
     ),
     ("POST", f"{_CHAT}/tags"): Telling(
-        ("chat.tag_added",), _tagged, Before(_Meta, "tags", "SELECT meta FROM chat WHERE id = :chat_id")
+        ("chat.tag_added",), _tagged, PriorLookup(_Meta, "tags", "SELECT meta FROM chat WHERE id = :chat_id")
     ),
     ("DELETE", f"{_CHAT}/tags"): Telling(
         ("chat.tag_removed",), lambda done: done.told("chat.tag_removed", done["chat_id"], tag=done["data"].name)
@@ -205,7 +205,7 @@ TABLE: Table = {
             folder_ids=done.before,
             delete_contents=done["delete_contents"],
         ),
-        Before(
+        PriorLookup(
             str,
             "folders",
             """WITH RECURSIVE below(id) AS (

@@ -9,7 +9,7 @@ import msgspec
 
 from fastback.access.activity import ActivityEvent
 from fastback.access.identity import User
-from fastback.features.webhooks.emission import Before, Done, Table, Telling
+from fastback.features.webhooks.emission import Done, PriorLookup, Table, Telling
 
 _AUTHS, _USERS, _GROUPS = "/api/v1/auths", "/api/v1/users", "/api/v1/groups"
 _GROUP = f"{_GROUPS}/id/{{id}}"
@@ -105,7 +105,7 @@ def _group_changed(done: Done) -> ActivityEvent:
 _CHANGED = Telling(
     ("user.updated", "user.role_updated", "auth.password_changed"),
     _user_changed,
-    Before(str, "role", 'SELECT role FROM "user" WHERE id = :user_id'),
+    PriorLookup(str, "role", 'SELECT role FROM "user" WHERE id = :user_id'),
 )
 
 TABLE: Table = {
@@ -148,12 +148,12 @@ TABLE: Table = {
     ("POST", f"{_GROUP}/update"): Telling(
         ("group.updated",),
         _group_changed,
-        Before(_Parent, "group", 'SELECT parent_group_id FROM "group" WHERE id = :id'),
+        PriorLookup(_Parent, "group", 'SELECT parent_group_id FROM "group" WHERE id = :id'),
     ),
     ("POST", f"{_GROUP}/users/add"): Telling(
         ("group.member_added",),
         lambda done: done.told("group.member_added", done["id"], user_ids=done.before),
-        Before(str, "users", 'SELECT id FROM "user" WHERE id = ANY(:user_ids)', _known, rows=True),
+        PriorLookup(str, "users", 'SELECT id FROM "user" WHERE id = ANY(:user_ids)', _known, rows=True),
     ),
     ("POST", f"{_GROUP}/users/remove"): Telling(
         ("group.member_removed",),
@@ -162,7 +162,7 @@ TABLE: Table = {
     ("DELETE", f"{_GROUP}/delete"): Telling(
         ("group.deleted", "group.updated"),
         _group_deleted,
-        Before(
+        PriorLookup(
             _Family,
             "family",
             """SELECT g.parent_group_id, c.id FROM "group" g LEFT JOIN "group" c ON c.parent_group_id = g.id

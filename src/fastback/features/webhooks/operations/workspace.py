@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from fastback.access.activity import ActivityEvent
-from fastback.features.webhooks.emission import Before, Done, Table, Telling, field
+from fastback.features.webhooks.emission import Done, PriorLookup, Table, Telling, field
 
 _PROMPTS, _TOOLS, _FUNCTIONS = "/api/v1/prompts", "/api/v1/tools", "/api/v1/functions"
 _SKILLS, _MODELS = "/api/v1/skills", "/api/v1/models"
@@ -43,7 +43,7 @@ def _deleted(kind: str, table: str, argument: str = "id", params: Any = None) ->
         lambda done: done.told(
             f"{kind}.deleted", done["data"].id if params is not None else done[argument], name=done.before
         ),
-        Before(str, kind, text, params),
+        PriorLookup(str, kind, text, params),
     )
 
 
@@ -66,7 +66,7 @@ def _prompt_deleted() -> Telling:
             name=field(done.before, "name"),
             command=field(done.before, "command"),
         ),
-        Before(_Command, "prompt", text),
+        PriorLookup(_Command, "prompt", text),
     )
 
 
