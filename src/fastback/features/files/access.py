@@ -38,7 +38,7 @@ class FileAccess:
         self._chats = chats
 
     async def can_access(self, user: User, file: OwnedFile, permission: str) -> bool:
-        """Return whether a user has a permission (`read`, `write`) on a file. Administrators and its owner always do."""
+        """Return whether a user has a permission (`read`, `write`) on a file; admins and the owner always do."""
         return (
             user.is_admin
             or file.user_id == user.id

@@ -78,7 +78,7 @@ class FileChunks:
         the collection.
 
         Raises:
-           RetrievalError: the file has no text, another file in the collection has the same text, or embedding failed.
+            RetrievalError: the file has no text, another file in the collection has the same text, or embedding failed.
         """
         bypasses_embedding = self._config.flag(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
         try:
@@ -108,7 +108,7 @@ class FileChunks:
         """Yield the text of a file as a spool with one document, and its hash.
 
         Raises:
-           RetrievalError: the file has no text.
+            RetrievalError: the file has no text.
         """
         async with spool.spool() as text_path, spool.spool() as spool_path:
             if not await store.write_text_to(self._db, file_id, text_path):

@@ -68,7 +68,7 @@ async def _build_response(
     Without a media type the name decides it.
 
     Raises:
-       BadRequest: the storage failed.
+        BadRequest: the storage failed.
     """
     path = file.path or ""
     try:

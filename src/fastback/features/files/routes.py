@@ -128,7 +128,7 @@ async def _get_full_file(files: FileService, file_id: str) -> File:
     """Return a file as it is now.
 
     Raises:
-       NotFound: it has just been deleted.
+        NotFound: it has just been deleted.
     """
     row = await store.find_full_file(files.db, file_id)
     if row is None:

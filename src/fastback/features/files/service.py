@@ -63,7 +63,7 @@ class FileService:
         """Return a file that the user may read or write.
 
         Raises:
-           NotFound: there is no such file, or the user lacks the permission.
+            NotFound: there is no such file, or the user lacks the permission.
         """
         file = await store.find_file(self.db, file_id)
         if file is None or not await self.access.can_access(user, file, permission):
@@ -74,7 +74,7 @@ class FileService:
         """Rename a file.
 
         Raises:
-           BadRequest: the file is gone, or the database refuses the name.
+            BadRequest: the file is gone, or the database refuses the name.
         """
         try:
             renamed = await store.update_file(self.db, file.id, filename=name, meta={"name": name})
@@ -89,8 +89,8 @@ class FileService:
         """Replace the text of a file, and its chunks in every collection. Return the text as a JSON string.
 
         Raises:
-           BadRequest: the text is empty.
-           HttpError: 413 if the text is too large, 500 if embedding it failed.
+            BadRequest: the text is empty.
+            HttpError: 413 if the text is too large, 500 if embedding it failed.
         """
         if not content.strip():
             raise BadRequest(messages.EMPTY_CONTENT)
@@ -119,7 +119,7 @@ class FileService:
         """Delete a file, its bytes, its chunks in every collection, and the rows that refer to it.
 
         Raises:
-           BadRequest: the storage or the vector store failed; the file's row remains.
+            BadRequest: the storage or the vector store failed; the file's row remains.
         """
         await self._processing.stop(file.id)
         for knowledge_id in await store.list_knowledge_ids(self.db, file.id):
@@ -144,7 +144,7 @@ class FileService:
         """Delete all files of all users, and every collection of chunks.
 
         Raises:
-           BadRequest: the storage or the vector store failed; the rows are gone.
+            BadRequest: the storage or the vector store failed; the rows are gone.
         """
         await self._processing.close()
         async with self.db.transaction(long=True) as tx:

@@ -11,7 +11,7 @@ def create_storage(settings: Settings) -> Storage:
     """Create the storage that the settings describe, without connecting to it.
 
     Raises:
-       SettingsError: a setting that the provider needs is missing or invalid.
+        SettingsError: a setting that the provider needs is missing or invalid.
     """
     directory = settings.upload_path
     if settings.storage_provider == "local":

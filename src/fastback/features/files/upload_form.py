@@ -22,9 +22,9 @@ class UploadForm(msgspec.Struct):
     """A complete form with a file.
 
     Attributes:
-       size: bytes of the file; if it is too large, those that arrived.
-       too_large: the file exceeds the limit, and its bytes are not complete.
-       fields: the text of `file` and `metadata`, where they are plain fields.
+        size: bytes of the file; if it is too large, those that arrived.
+        too_large: the file exceeds the limit, and its bytes are not complete.
+        fields: the text of `file` and `metadata`, where they are plain fields.
     """
 
     filename: str
@@ -65,8 +65,8 @@ async def receive_upload(request: Request, directory: Path, max_bytes: int | Non
     The part of a file beyond `max_bytes` is read and discarded, so that the sender reads the response.
 
     Raises:
-       Invalid: there is no file.
-       BadRequest: the body is not a form, or the directory is not writable.
+        Invalid: there is no file.
+        BadRequest: the body is not a form, or the directory is not writable.
     """
     fields: dict[str, str] = {}
     file: _IncomingFile | None = None

@@ -36,7 +36,7 @@ def _parse_metadata(text: str | None) -> dict[str, Any]:
     """Return the metadata that the client sent with the file.
 
     Raises:
-       BadRequest: they are not a JSON object.
+        BadRequest: they are not a JSON object.
     """
     if not text:
         return {}
@@ -83,8 +83,8 @@ class UploadService:
         """Store an uploaded file and start processing it. Return the file as responses show it.
 
         Raises:
-           BadRequest: the extension is not allowed, the file is empty, its metadata are invalid, or storing it failed.
-           HttpError: 413 if the file is too large.
+            BadRequest: the extension is not allowed, the file is empty, its metadata are invalid, or storing it failed.
+            HttpError: 413 if the file is too large.
         """
         metadata = _parse_metadata(form.fields.get("metadata"))
         name = form.filename.rsplit("/", 1)[-1]
@@ -128,7 +128,7 @@ class UploadService:
         """Store a file that the server made or received for a user, an image for instance, without processing it.
 
         Raises:
-           BadRequest: the content is empty, or storing it failed.
+            BadRequest: the content is empty, or storing it failed.
         """
         if not content:
             raise BadRequest(messages.EMPTY_CONTENT)
@@ -151,7 +151,7 @@ class UploadService:
         """Insert the row of a stored file.
 
         Raises:
-           BadRequest: the database refuses it, because of a zero character for instance.
+            BadRequest: the database refuses it, because of a zero character for instance.
         """
         try:
             now = await store.insert_file(self._db, file_id, user.id, filename=name, path=path, data=data, meta=meta)
@@ -167,7 +167,7 @@ class UploadService:
         """Store a file under a readable name if the storage allows the name. Return its path in the storage.
 
         Raises:
-           BadRequest: the storage failed.
+            BadRequest: the storage failed.
         """
         tags = {
             "OpenWebUI-User-Email": user.email,

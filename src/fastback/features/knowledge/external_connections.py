@@ -37,7 +37,7 @@ Connection = dict[str, Any]
 
 
 class ExternalConnections:
-    """Reads and changes the connections. Between reading and writing the list nothing is awaited, so no change is lost."""
+    """Reads and changes the connections. It awaits nothing between reading and writing: no change is lost."""
 
     def __init__(self, config: Config, db: Database) -> None:
         self._config = config
@@ -50,7 +50,7 @@ class ExternalConnections:
         """Return a connection.
 
         Raises:
-           NotFound: there is no such connection; with `detail` as the message.
+            NotFound: there is no such connection; with `detail` as the message.
         """
         for one in self.list_connections():
             if one.get("id") == connection_id:
@@ -87,7 +87,7 @@ def create_connection(form: ConnectionForm, user_id: str, connection_id: str | N
     """Build a new connection from a form.
 
     Raises:
-       BadRequest: the form is invalid.
+        BadRequest: the form is invalid.
     """
     provider, config = _check_form(form)
     now = int(time.time())
@@ -111,7 +111,7 @@ def update_connection(connection: Connection, form: ConnectionForm) -> Connectio
     """Return the connection changed by a form; secrets that the form omits remain.
 
     Raises:
-       BadRequest: the form is invalid.
+        BadRequest: the form is invalid.
     """
     provider, config = _check_form(form)
     secrets = connection.get("auth_config") if form.auth_config is None else form.auth_config
@@ -145,7 +145,7 @@ def check_source(source: SourceForm, provider: Any) -> dict[str, Any]:
     """Return a source as it is stored: `{"type", "name", "config"}`.
 
     Raises:
-       BadRequest: the form is invalid.
+        BadRequest: the form is invalid.
     """
     source_type, name = (source.type or "collection").strip(), source.name.strip()
     if source_type != "collection":
@@ -184,7 +184,7 @@ def get_target(row: Knowledge, connections: ExternalConnections) -> Target:
     """Return the target of searches in an external knowledge.
 
     Raises:
-       NotFound: its connection does not exist any more.
+        NotFound: its connection does not exist any more.
     """
     external = row.external
     source = external.get("source")

@@ -53,7 +53,7 @@ class KnowledgeContents:
         """Return a file.
 
         Raises:
-           BadRequest: there is no such file.
+            BadRequest: there is no such file.
         """
         found = await files.find_file(self._db, file_id)
         if found is None:
@@ -64,7 +64,7 @@ class KnowledgeContents:
         """Check that a file has been processed.
 
         Raises:
-           BadRequest: it has not.
+            BadRequest: it has not.
         """
         if not await files.is_processed(self._db, file_id):
             raise BadRequest(messages.FILE_NOT_PROCESSED)
@@ -75,8 +75,8 @@ class KnowledgeContents:
         """Add a file to a knowledge.
 
         Raises:
-           Forbidden: the user may not read the file.
-           BadRequest: the user may not change the file, or indexing it failed.
+            Forbidden: the user may not read the file.
+            BadRequest: the user may not change the file, or indexing it failed.
         """
         if not await self._access.can_access(user, file, "read"):
             raise Forbidden(messages.ACCESS_PROHIBITED)
@@ -87,7 +87,7 @@ class KnowledgeContents:
         """Write a file's chunks to a knowledge.
 
         Raises:
-           BadRequest: with the messages of the reference.
+            BadRequest: with the messages of the reference.
         """
         if not await self._access.can_access(user, file, "write"):
             raise BadRequest(f"404: {messages.NOT_FOUND}")
@@ -100,8 +100,8 @@ class KnowledgeContents:
         """Add files to a knowledge, a few at a time. As in the reference, files that fail are skipped.
 
         Raises:
-           BadRequest: one of the files does not exist.
-           Forbidden: the user may not read one of them.
+            BadRequest: one of the files does not exist.
+            Forbidden: the user may not read one of them.
         """
         forms_by_file = {form.file_id: form for form in forms}
         files_by_id = {file.id: file for file in await files.list_files(self._db, list(forms_by_file))}

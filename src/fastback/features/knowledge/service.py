@@ -69,7 +69,7 @@ class KnowledgeService:
         """Return a knowledge that the user may read or write (`permission`).
 
         Raises:
-           HttpError: as `errors` say; BadRequest if it is external and `local_only` is set.
+            HttpError: as `errors` say; BadRequest if it is external and `local_only` is set.
         """
         row = await store.find_knowledge(self.db, knowledge_id)
         if row is None:
@@ -91,7 +91,7 @@ class KnowledgeService:
         """Return a knowledge as it is now, without its files.
 
         Raises:
-           NotFound: it has just been deleted.
+            NotFound: it has just been deleted.
         """
         row = await store.find_knowledge(self.db, knowledge_id)
         if row is None:
@@ -128,7 +128,7 @@ class KnowledgeService:
         """Delete a knowledge, and remove it from the models that refer to it; its files remain.
 
         Raises:
-           Conflict: another request is changing one of the models.
+            Conflict: another request is changing one of the models.
         """
         models = await list_models_with_knowledge(self.db, row.id)
         async with self.db.transaction() as tx:

@@ -30,7 +30,7 @@ class ExternalSources:
         """Search a source. Return texts, metadata and scores as parallel lists.
 
         Raises:
-           BadRequest: the source is invalid, or its database failed.
+            BadRequest: the source is invalid, or its database failed.
         """
         if not query.strip():
             raise BadRequest("Test query is required.")
@@ -50,7 +50,7 @@ class ExternalSources:
         """Create a connection and its knowledge.
 
         Raises:
-           BadRequest: the form is invalid, or the test query found nothing.
+            BadRequest: the form is invalid, or the test query found nothing.
         """
         _require_name(data)
         connection = external_connections.create_connection(data.connection, user.id)
@@ -70,8 +70,8 @@ class ExternalSources:
         """Change connection and source of a knowledge; its grants remain.
 
         Raises:
-           NotFound: there is no such knowledge, or it is not external.
-           BadRequest: the form is invalid, or the test query found nothing.
+            NotFound: there is no such knowledge, or it is not external.
+            BadRequest: the form is invalid, or the test query found nothing.
         """
         row = await store.find_knowledge(self._knowledge.db, knowledge_id)
         if row is None or not row.is_external:
@@ -93,7 +93,7 @@ class ExternalSources:
         """Return the meta of a knowledge in a source in which the form's query finds something.
 
         Raises:
-           BadRequest: it finds nothing.
+            BadRequest: it finds nothing.
         """
         source = external_connections.check_source(data.source, connection.get("provider"))
         result = await self.query_source(connection, data.source, data.test_query, data.test_count, ctx)

@@ -1,4 +1,4 @@
-"""Where memories stand: paths such as `projects/garden`, and looking along them."""
+"""Paths of memories, such as `projects/garden`: normalising them, and searching along them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from typing import Any
 from fastback.features.memories.store import Memory
 from fastback.kit.http.errors import BadRequest
 
-#: Children that are told of a path.
+#: Children that responses contain for a path, and for a group.
 MAX_CHILDREN, MAX_GROUP_CHILDREN = 50, 20
 
-#: How near two paths are, the nearest first; `_FAR` where they have nothing in common.
+#: The distance of two paths, the nearest first; `_FAR` if they have nothing in common.
 Rank = tuple[int, int]
 _FAR: Rank = (9, 0)
 _SLASHES = re.compile("/+")
 
 
 def normalise_path(path: str | None) -> str | None:
-    """A path in its one form; None for no place. Raises: BadRequest, for what is no path."""
+    """Return the normal form of a path, or None for an empty one.
+
+    Raises:
+        BadRequest: the path is invalid.
+    """
     normalised = _SLASHES.sub("/", (path or "").strip().strip("/"))
     if not normalised:
         return None
@@ -29,7 +33,11 @@ def normalise_path(path: str | None) -> str | None:
 
 
 def require_content(text: str | None) -> str:
-    """What a memory says. Raises: BadRequest, where it says nothing."""
+    """Return the content of a memory, stripped.
+
+    Raises:
+        BadRequest: it is empty.
+    """
     content = (text or "").strip()
     if not content:
         raise BadRequest("Memory content cannot be empty")
@@ -45,9 +53,9 @@ def _is_below(path: str | None, ancestor: str) -> bool:
 
 
 def rank_path(path: str | None, target: str) -> Rank | None:
-    """How near a path is to the one looked for: it, below it, above it, beside it, a part in common; None: not at all.
+    """Return the distance of a path from the target: equal, below, above, sibling, with a common part; None: unrelated.
 
-    Within each the nearer come first.
+    Within each group the nearer come first.
     """
     if not path:
         return None
@@ -86,10 +94,10 @@ def search_memories(
     memory_type: str = "all",
     limit: int = 20,
 ) -> list[Memory]:
-    """The memories that say or are what is looked for, the nearest to the path first, then the newest.
+    """List the memories that match all criteria, the nearest to the path first, then the newest.
 
     Raises:
-        BadRequest: what is no path.
+        BadRequest: the path is invalid.
     """
     matches = [memory for memory in _filter_by_type(memories, memory_type) if not memory_id or memory.id == memory_id]
     near_path = normalise_path(path)
@@ -105,7 +113,7 @@ def search_memories(
 
 
 def _is_near(memory: Memory, path: str) -> bool:
-    """Whether a memory stands near a path, or speaks of it or of its last part."""
+    """Return whether a memory's path is near a path, or the memory contains the path or its last part."""
     if rank_path(memory.path, path) is not None:
         return True
     text = f"{memory.path or ''}\n{memory.content}".lower()
@@ -115,7 +123,7 @@ def _is_near(memory: Memory, path: str) -> bool:
 def group_by_path(
     memories: Sequence[Memory], *, query: str = "", memory_type: str = "all", limit: int = 100
 ) -> dict[str, Any]:
-    """The places where memories stand, those of each kind apart, the one changed last first."""
+    """List the paths of memories, each type separately, the most recently changed first."""
     groups: dict[tuple[str | None, str], dict[str, Any]] = {}
     for memory in _filter_by_type(memories, memory_type):
         if not _contains_text(memory, query):
@@ -150,10 +158,10 @@ def browse_path(
     limit: int = 50,
     show: Callable[[Memory], Any],
 ) -> dict[str, Any]:
-    """What stands at a path, below it where that is wanted, and above it.
+    """Return the memories at a path, above it and, if `include_children` is set, below it.
 
     Raises:
-        BadRequest: no path, or what is none.
+        BadRequest: the path is missing or invalid.
     """
     normalised = normalise_path(path)
     if normalised is None:
@@ -191,7 +199,7 @@ def browse_path(
 
 
 def list_mentioned_paths(text: str, memories: Sequence[Memory], limit: int = 6) -> list[str]:
-    """The paths that a text speaks of: whole, by their last part, or by a part of three letters at least."""
+    """List the paths that a text mentions: in full, by their last part, or by a part of three letters or more."""
     lowered = text.lower()
     mentioned: list[str] = []
     for path in sorted({memory.path for memory in memories if memory.path}):

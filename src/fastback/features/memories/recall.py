@@ -1,4 +1,4 @@
-"""What a model is told of a user's memories: all on the user, those near what is spoken of, in a part of its prompt."""
+"""The memories in a model's prompt: all about the user, and those related to the conversation."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from fastback.retrieval.interfaces import Hit, RetrievalError
 log = logging.getLogger("fastback.memories")
 
 OPEN, CLOSE = "<memory_context>", "</memory_context>"
-#: Questions that are looked back at, their characters together, and memories found by meaning.
+#: The last questions that form the query, their characters together, and memories found by vectors.
 MAX_QUESTIONS, MAX_QUERY_CHARACTERS, MAX_NEAREST = 7, 4000, 8
-#: Memories of one place that are told, and the least an administrator can limit a part to (characters).
+#: Memories of one path in a prompt, and the smallest limit of a section that administrators can set (characters).
 MAX_PER_PATH, MIN_SECTION_CHARACTERS = 4, 250
 
 
 class MemoryRecall:
-    """Remembers for a conversation."""
+    """Builds the section of the prompt that contains a user's memories."""
 
     def __init__(self, config: Config, memories: MemoryService) -> None:
         self._config = config
         self._memories = memories
 
     async def build_prompt_section(self, questions: Sequence[str], ctx: RequestContext) -> str | None:
-        """The part of the prompt for a conversation with these questions, oldest first; None: nothing to be told."""
+        """Return the section for a conversation with these questions (oldest first); None if it is empty."""
         enabled = self._config.flag(MEMORIES_ENABLE) and self._config.flag(MEMORIES_SYSTEM_CONTEXT_ENABLE)
         if not enabled or not await self._memories.may_use(ctx.asker):
             return None
@@ -40,11 +40,11 @@ class MemoryRecall:
         query = "\n\n".join(asked_questions[-MAX_QUESTIONS:])[-MAX_QUERY_CHARACTERS:]
         if not query:
             return None
-        known = await store.list_memories(self._memories.db, ctx.asker.id)
-        if not known:
+        memories = await store.list_memories(self._memories.db, ctx.asker.id)
+        if not memories:
             return None
         user_labels, path_labels, context_labels = self._select_memories(
-            known, query, await self._find_nearest(query, ctx)
+            memories, query, await self._find_nearest(query, ctx)
         )
         user_section = _format_section("User Memory", user_labels)[: self._get_limit("user")]
         context_sections = "\n\n".join(
@@ -65,27 +65,27 @@ class MemoryRecall:
         try:
             return await self._memories.vectors.find_nearest(ctx.asker.id, query, MAX_NEAREST, ctx) or []
         except RetrievalError as error:
-            log.warning("memories cannot be searched: %s", error)
+            log.warning("searching memories failed, using those found by path: %s", error)
             return []
 
     def _select_memories(
-        self, known: Sequence[Memory], query: str, hits: Sequence[Hit]
+        self, memories: Sequence[Memory], query: str, hits: Sequence[Hit]
     ) -> tuple[list[str], list[str], list[str]]:
-        """Those on the user; those in places that the conversation speaks of; those near it in meaning. Each once."""
-        by_id = {one.id: one for one in known}
-        labels_by_id = {one.id: _format_memory(one) for one in known if one.type == "user"}
+        """Return labels of memories, each once: about the user, of paths in the query, near its meaning."""
+        by_id = {memory.id: memory for memory in memories}
+        labels_by_id = {memory.id: _format_memory(memory) for memory in memories if memory.type == "user"}
         user_labels = list(labels_by_id.values())
         path_labels: list[str] = []
-        for path in paths.list_mentioned_paths(query, known):
-            for one in paths.search_memories(known, path=path, memory_type="context", limit=MAX_PER_PATH):
-                if one.id not in labels_by_id:
-                    path_labels.append(labels_by_id.setdefault(one.id, _format_memory(one)))
+        for path in paths.list_mentioned_paths(query, memories):
+            for memory in paths.search_memories(memories, path=path, memory_type="context", limit=MAX_PER_PATH):
+                if memory.id not in labels_by_id:
+                    path_labels.append(labels_by_id.setdefault(memory.id, _format_memory(memory)))
         context_labels: list[str] = []
         for hit in hits:
-            memory = by_id.get(hit.id)
-            # A vector may be older than its memory, which then counts; of a deleted one nothing is told.
-            if memory is not None and hit.id not in labels_by_id and build_text(memory).strip():
-                context_labels.append(labels_by_id.setdefault(hit.id, _format_memory(memory)))
+            hit_memory = by_id.get(hit.id)
+            # A vector may be older than its hit_memory, whose current text is used; deleted memories are skipped.
+            if hit_memory is not None and hit.id not in labels_by_id and build_text(hit_memory).strip():
+                context_labels.append(labels_by_id.setdefault(hit.id, _format_memory(hit_memory)))
         return user_labels, path_labels, context_labels
 
 
@@ -99,7 +99,7 @@ def _format_section(title: str, labels: Sequence[str]) -> str:
 
 
 def remove_prompt_section(text: str) -> str:
-    """A prompt without what it was told of memories before."""
+    """Return a prompt without the section that an earlier turn added."""
     start = text.find(OPEN)
     end = text.find(CLOSE, start)
     return text if start == -1 or end == -1 else (text[:start] + text[end + len(CLOSE) :]).strip()

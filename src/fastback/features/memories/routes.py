@@ -1,4 +1,4 @@
-"""`/api/v1/memories`: what a user wanted remembered."""
+"""`/api/v1/memories`: the memories of a user."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def apply_operations(
 async def query_memories(
     data: QueryForm, request: Request, user: VerifiedUser, memories: MemoryService
 ) -> JsonObject | None:
-    """The memories nearest to a text, in lists of lists as vector stores answer."""
+    """Return the memories nearest to a text, in lists of lists as vector stores return them."""
     await memories.require_access(user)
     if not await store.list_memories(memories.db, user.id):
         raise NotFound("No memories found for user")

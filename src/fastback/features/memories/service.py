@@ -1,4 +1,4 @@
-"""Memories: who may use them, and several changes at once."""
+"""Rules of memories: who may use them, changes of rows and vectors together, several changes at once."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from fastback.kit.db import Database, Executor
 from fastback.kit.http.errors import BadRequest, Forbidden, NotFound
 from fastback.providers.request_context import RequestContext
 
-#: Characters of a memory that an event tells.
+#: Characters of a memory that an activity event contains.
 PREVIEW_CHARACTERS = 300
 
 JsonObject = dict[str, Any]
 
 
 class MemoryService:
-    """Changes rows and vectors together, and tells of it."""
+    """Changes rows and vectors together, and publishes activity events."""
 
     def __init__(
         self, *, db: Database, config: Config, permissions: Permissions, bus: Bus, vectors: MemoryVectors
@@ -41,7 +41,12 @@ class MemoryService:
         self._bus = bus
 
     async def require_access(self, user: User) -> None:
-        """Raises: NotFound, where memories are switched off; Forbidden, where the user may have none."""
+        """Check that a user may use memories.
+
+        Raises:
+            NotFound: memories are switched off.
+            Forbidden: the user lacks the permission.
+        """
         if not self._config.flag(MEMORIES_ENABLE):
             raise NotFound(messages.NOT_FOUND)
         if not await self.may_use(user):
@@ -51,22 +56,27 @@ class MemoryService:
         return user.is_admin or await self._permissions.has(user.id, "features.memories")
 
     async def add_memory(self, ctx: RequestContext, content: str, memory_type: str, path: str | None) -> Memory:
-        """Raises: BadRequest, for nothing to remember and for what is no path."""
+        """Add a memory.
+
+        Raises:
+            BadRequest: the content is empty, or the path is invalid.
+        """
         user = ctx.asker
-        made = await store.insert_memory(
+        memory = await store.insert_memory(
             self.db, user.id, require_content(content), memory_type, normalise_path(path), {"created_by": "manual"}
         )
-        await self.vectors.write_vectors(user.id, [made], ctx)
-        await self._publish("memory.created", user, made)
-        return made
+        await self.vectors.write_vectors(user.id, [memory], ctx)
+        await self._publish("memory.created", user, memory)
+        return memory
 
     async def update_memory(
         self, ctx: RequestContext, memory_id: str, content: str | None, memory_type: str | None, path: str | None
     ) -> Memory:
-        """Change what is not None; an empty path takes a memory out of its place.
+        """Change the fields that are not None; an empty path removes the memory from its path.
 
         Raises:
-            BadRequest: nothing to change, nothing to remember, or what is no path. NotFound: no memory of the user's.
+            BadRequest: no field is given, the content is empty, or the path is invalid.
+            NotFound: the user has no such memory.
         """
         user = ctx.asker
         fields: dict[str, Any] = {} if content is None else {"content": require_content(content)}
@@ -78,9 +88,11 @@ class MemoryService:
         if not fields:
             raise BadRequest("No memory update provided")
         async with self.db.transaction() as tx:
-            known = await store.find_memory(tx, memory_id, user.id)
+            existing = await store.find_memory(tx, memory_id, user.id)
             updated = (
-                await store.update_memory(tx, known, {"created_by": "manual"}, **fields) if known is not None else None
+                await store.update_memory(tx, existing, {"created_by": "manual"}, **fields)
+                if existing is not None
+                else None
             )
         if updated is None:
             raise NotFound(messages.NOT_FOUND)
@@ -89,7 +101,7 @@ class MemoryService:
         return updated
 
     async def delete_memory(self, user: User, memory_id: str) -> bool:
-        """Whether the user had it."""
+        """Delete a memory. Return whether the user had it."""
         if not await store.delete_memory(self.db, memory_id, user.id):
             return False
         await self.vectors.delete_vectors(user.id, [memory_id])
@@ -102,13 +114,21 @@ class MemoryService:
         await self._bus.publish(ActivityEvent("memory.deleted", user, user.id, "user"))
 
     async def rebuild_vectors(self, ctx: RequestContext) -> None:
-        """Make the asker's vectors anew. Raises: RetrievalError."""
+        """Rebuild the vectors of the requester's memories.
+
+        Raises:
+            RetrievalError: embedding failed.
+        """
         user = ctx.asker
         count = await self.vectors.rebuild(user.id, ctx)
         await self._bus.publish(ActivityEvent("memory.reset", user, user.id, "user", {"count": count, "reindex": True}))
 
     async def rebuild_all_vectors(self, ctx: RequestContext) -> JsonObject:
-        """Make everybody's vectors anew. Raises: RetrievalError."""
+        """Rebuild the vectors of all users' memories.
+
+        Raises:
+            RetrievalError: embedding failed.
+        """
         count = await self.vectors.rebuild_all(ctx)
         users = await store.count_users(self.db)
         data = {"count": count, "user_count": users, "reindex": True}
@@ -118,15 +138,16 @@ class MemoryService:
     async def apply_operations(
         self, ctx: RequestContext, form: OperationsForm, model_id: str | None = None
     ) -> list[JsonObject]:
-        """Carry out all operations of a form, or none.
+        """Apply all operations of a form, or none.
 
         Raises:
-            BadRequest: one of them cannot be carried out. NotFound: one changes what is no memory of the asker's.
+            BadRequest: an operation is invalid.
+            NotFound: an operation changes a memory that the requester does not have.
         """
         if not form.operations:
             raise BadRequest("No memory operations provided")
         user = ctx.asker
-        operations = [_normalise_operation(one) for one in form.operations]
+        operations = [_normalise_operation(operation) for operation in form.operations]
         meta = {
             "created_by": form.source or "tool",
             "chat_id": ctx.chat_id or None,
@@ -134,19 +155,23 @@ class MemoryService:
             "model": model_id,
         }
         async with self.db.transaction() as tx:
-            results = [await _apply_operation(tx, user.id, one, meta) for one in operations]
-        written = {one.memory.id: one.memory for one in results if one.memory is not None and one.status != "skipped"}
-        deleted_ids = [one.id for one in results if one.status == "deleted"]
+            results = [await _apply_operation(tx, user.id, operation, meta) for operation in operations]
+        written = {
+            result.memory.id: result.memory
+            for result in results
+            if result.memory is not None and result.status != "skipped"
+        }
+        deleted_ids = [result.id for result in results if result.status == "deleted"]
         for memory_id in deleted_ids:
             written.pop(memory_id, None)
         if written:
             await self.vectors.write_vectors(user.id, list(written.values()), ctx)
         if deleted_ids:
             await self.vectors.delete_vectors(user.id, deleted_ids)
-        for one in results:
-            if one.status != "skipped":
-                await self._publish_result(user, one)
-        return [one.build_response() for one in results]
+        for result in results:
+            if result.status != "skipped":
+                await self._publish_result(user, result)
+        return [result.build_response() for result in results]
 
     async def _publish_result(self, user: User, result: _OperationResult) -> None:
         memory = result.memory
@@ -164,7 +189,7 @@ class MemoryService:
 
 
 class _OperationResult(msgspec.Struct):
-    """What became of an operation; `status` is created, updated, deleted or skipped."""
+    """The result of an operation; `status` is created, updated, deleted or skipped."""
 
     action: str
     status: str
@@ -180,7 +205,11 @@ class _OperationResult(msgspec.Struct):
 
 
 def _normalise_operation(operation: Operation) -> Operation:
-    """An operation with its content and path in their one form. Raises: BadRequest."""
+    """Return an operation with its content and path in normal form.
+
+    Raises:
+        BadRequest: the operation is invalid.
+    """
     if operation.action != "add" and not operation.id:
         raise BadRequest(f"Memory id is required for {operation.action}")
     content = require_content(operation.content) if operation.action in ("add", "replace") else None
@@ -189,7 +218,11 @@ def _normalise_operation(operation: Operation) -> Operation:
 
 
 async def _apply_operation(tx: Executor, user_id: str, operation: Operation, meta: dict[str, Any]) -> _OperationResult:
-    """Raises: NotFound."""
+    """Apply one operation.
+
+    Raises:
+        NotFound: the user has no such memory.
+    """
     content = operation.content or ""
     if operation.action == "add":
         memory_type = operation.type or "context"

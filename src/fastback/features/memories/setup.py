@@ -1,4 +1,4 @@
-"""Starts memories."""
+"""Build the services of memories."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastback.retrieval.interfaces import Embedder, VectorStore
 
 
 async def set_up(services: Services) -> None:
-    """Add `MemoryService`; a user's vectors go with the user."""
+    """Add `MemoryService`; deleting a user deletes the user's vectors."""
     db = services.get(Database)
     config = services.get(Config)
     bus = services.get(Bus)

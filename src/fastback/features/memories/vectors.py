@@ -1,4 +1,4 @@
-"""Memories as vectors: a collection for each user, so that one is found by what it means."""
+"""Vectors of memories: a collection per user, which finds memories by their meaning."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def get_collection_name(user_id: str) -> str:
 
 
 def build_text(memory: Memory) -> str:
-    """What of a memory is embedded: where it stands, and what it says."""
+    """Return the text of a memory that is embedded: its path and its content."""
     return f"{memory.path}\n{memory.content}" if memory.path else memory.content
 
 
@@ -35,7 +35,7 @@ def _build_metadata(memory: Memory) -> dict[str, Any]:
 
 
 class MemoryVectors:
-    """Keeps them in step with the rows."""
+    """Keeps the vectors in step with the rows."""
 
     def __init__(self, *, db: Database, config: Config, embedder: Embedder, vectors: VectorStore) -> None:
         self._db = db
@@ -44,22 +44,26 @@ class MemoryVectors:
         self._store = vectors
 
     async def write_vectors(self, user_id: str, memories: Sequence[Memory], ctx: RequestContext) -> None:
-        """Write the vectors of memories that are new or have changed.
+        """Write the vectors of new or changed memories.
 
-        Where they cannot be made the memories stay: they are read and searched as rows, and a reset makes the vectors.
+        If that fails the memories remain: they are read and searched as rows, and a reset builds their vectors.
         """
         try:
             items = await self._build_items(memories, ctx)
             try:
                 await self._store.upsert(get_collection_name(user_id), items)
             except RetrievalError:
-                log.warning("the vectors of %s's memories are of another model: made anew", user_id)
+                log.warning("vectors of the memories of user %s are of another model, rebuilding them", user_id)
                 await self.rebuild(user_id, ctx)
         except RetrievalError as error:
-            log.warning("memories of %s stay without vectors: %s", user_id, error)
+            log.warning("writing vectors of the memories of user %s failed: %s", user_id, error)
 
     async def rebuild(self, user_id: str, ctx: RequestContext) -> int:
-        """Make all of a user's vectors anew; how many. Raises: RetrievalError."""
+        """Rebuild all vectors of a user's memories. Return their number.
+
+        Raises:
+            RetrievalError: embedding failed.
+        """
         await self._store.drop(get_collection_name(user_id))
         memories = await store.list_memories(self._db, user_id)
         for start in range(0, len(memories), BATCH):
@@ -68,7 +72,11 @@ class MemoryVectors:
         return len(memories)
 
     async def rebuild_all(self, ctx: RequestContext) -> int:
-        """Make everybody's vectors anew, a batch at a time; how many. Raises: RetrievalError."""
+        """Rebuild the vectors of all users' memories, a batch at a time. Return their number.
+
+        Raises:
+            RetrievalError: embedding failed.
+        """
         for name in await self._store.collections():
             if name.startswith(_PREFIX):
                 await self._store.drop(name)
@@ -91,10 +99,11 @@ class MemoryVectors:
         await self._store.drop(get_collection_name(user_id))
 
     async def find_nearest(self, user_id: str, text: str, limit: int, ctx: RequestContext) -> list[Hit] | None:
-        """The memories nearest to a text, of `rag.relevance_threshold` at least; None where none has a vector.
+        """Return the memories nearest to a text, with a score of `rag.relevance_threshold` or more; None if none has a
+        vector.
 
         Raises:
-            RetrievalError: the text cannot be embedded.
+            RetrievalError: embedding the text failed.
         """
         if limit < 1 or not await self._store.has(get_collection_name(user_id)):
             return None
@@ -102,15 +111,15 @@ class MemoryVectors:
         try:
             hits = await self._store.search([get_collection_name(user_id)], vector, limit)
         except RetrievalError as error:  # vectors of another model
-            log.warning("memories of %s cannot be searched: %s", user_id, error)
+            log.warning("searching the memories of user %s failed: %s", user_id, error)
             return None
         threshold = self._config.number(RAG_RELEVANCE_THRESHOLD) or 0.0
         return [hit for hit in hits if threshold <= 0 or hit.score >= threshold]
 
     async def _build_items(self, memories: Sequence[Memory], ctx: RequestContext) -> list[Item]:
-        texts = [build_text(one) for one in memories]
+        texts = [build_text(memory) for memory in memories]
         vectors = await self._embedder.content(texts, ctx=ctx)
         return [
-            Item(one.id, text, vector, _build_metadata(one))
-            for one, text, vector in zip(memories, texts, vectors, strict=True)
+            Item(memory.id, text, vector, _build_metadata(memory))
+            for memory, text, vector in zip(memories, texts, vectors, strict=True)
         ]
