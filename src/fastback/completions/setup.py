@@ -72,7 +72,7 @@ async def set_up(services: Services) -> None:
     compactor = Compactor(
         db=db, config=config, registry=registry, provider=provider, context=services.get(ContextUsage)
     )
-    watchers = ChatWatchers()
+    watchers = services.get(ChatWatchers)
     turn_services = TurnServices(
         db,
         bus,
@@ -96,7 +96,6 @@ async def set_up(services: Services) -> None:
         _kept_pictures(services),
         settings.chat_response_stream_delta_chunk_size,
     )
-    services.add(ChatWatchers, watchers)
     services.add(Provider, provider)
     services.add(FollowUps, follow_ups)
     services.add(Compactor, compactor)

@@ -1,12 +1,12 @@
-"""What the socket server may write into the log: what happens, never what it carries."""
+"""Loggers of the socket libraries that show packets without their contents."""
 
 from __future__ import annotations
 
 import logging
 
 
-class _HidePacketContents(logging.Filter):
-    """Packets hold the tokens that pages sign in with, and chats: only their kind is told."""
+class _PacketContentFilter(logging.Filter):
+    """Remove the data of packets from log lines: it holds tokens and chats. The kind of a packet stays."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         before, separator, _ = str(record.msg).partition(" data %s")
@@ -16,11 +16,11 @@ class _HidePacketContents(logging.Filter):
 
 
 def make_logger(name: str, *, enabled: bool) -> logging.Logger | bool:
-    """A logger for the library; False for silence."""
+    """Return a logger for the library, or False, which silences it."""
     if not enabled:
         return False
     packet_logger = logging.getLogger(name)
     packet_logger.setLevel(logging.INFO)
-    if not any(isinstance(existing_filter, _HidePacketContents) for existing_filter in packet_logger.filters):
-        packet_logger.addFilter(_HidePacketContents())
+    if not any(isinstance(existing_filter, _PacketContentFilter) for existing_filter in packet_logger.filters):
+        packet_logger.addFilter(_PacketContentFilter())
     return packet_logger

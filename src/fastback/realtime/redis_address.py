@@ -1,4 +1,4 @@
-"""Where socket events are exchanged with other processes: the address and the options of its connections."""
+"""The address and the options of the Redis through which socket events reach other processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger("fastback.realtime")
 
 
 def build_redis_address(settings: Settings) -> tuple[str, dict[str, Any]]:
-    """The address as python-socketio takes it, `redis+sentinel://…` where sentinels are named, and the options."""
+    """Return the address as python-socketio takes it (with sentinels `redis+sentinel://…`), and the options."""
     options = _build_options(settings)
     url = settings.websocket_redis_url
     hosts = parse_sentinel_hosts(settings.websocket_sentinel_hosts, settings.websocket_sentinel_port)
@@ -32,7 +32,7 @@ def build_redis_address(settings: Settings) -> tuple[str, dict[str, Any]]:
 
 
 def _build_options(settings: Settings) -> dict[str, Any]:
-    # A listener waits as long as nothing happens: no time limit unless one is asked for.
+    # A listener waits until an event comes: no time limit unless the settings name one.
     options: dict[str, Any] = {"socket_timeout": None}
     text = settings.websocket_redis_options
     if not text:
@@ -42,5 +42,5 @@ def _build_options(settings: Settings) -> dict[str, Any]:
     try:
         return options | msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.MsgspecError:
-        log.warning("WEBSOCKET_REDIS_OPTIONS is no JSON object: it is left out")
+        log.warning("WEBSOCKET_REDIS_OPTIONS is skipped: it is not a JSON object")
         return options

@@ -1,5 +1,8 @@
-"""Loading python-socketio without what it loads besides: its Redis managers pull in the whole Redis client, its clients
-those of HTTP: some ten megabytes that one process never needs."""
+"""Import python-socketio without its optional dependencies.
+
+Its Redis managers import the whole Redis client, its clients those of HTTP: some ten megabytes that a single process
+never needs.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ __all__ = ["create_redis_manager", "socketio"]
 
 
 def create_redis_manager(url: str, options: dict[str, Any], json: Any) -> Any:
-    """The manager whose rooms span processes; now the Redis client is needed."""
+    """Return the manager whose rooms span processes, with the Redis client imported."""
     importlib.reload(sys.modules["socketio.redis_manager"])
     module = importlib.reload(sys.modules["socketio.async_redis_manager"])
     return module.AsyncRedisManager(url, redis_options=options, json=json)
