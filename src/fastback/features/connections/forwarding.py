@@ -122,7 +122,7 @@ class RequestForwarder:
         return list((details or {}).get("urls") or [])
 
     async def choose_ollama_connection(self, name: str, user: User, index: int | None) -> Connection:
-        """Return the connection at `index`, or, if it is None, a random one of those whose servers have the model.
+        """Return the connection at `index`, or, if it is None, a random one whose server has the model.
 
         Raises:
             BadRequest: no server has the model.

@@ -1,4 +1,4 @@
-"""Routes for the valves of a function: those of everybody, which administrators set, and those of each user."""
+"""Routes for the valves of a function: the shared ones, which administrators set, and each user's own."""
 
 from __future__ import annotations
 

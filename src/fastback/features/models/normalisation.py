@@ -185,11 +185,9 @@ def _merge_checked(checked: Fields, sent: Fields) -> Fields:
 
 def strip_legacy_avatar_fields(avatar: Any) -> Any:
     """Return a voice avatar without the fields of earlier releases."""
-    return (
-        {key: value for key, value in avatar.items() if key not in _LEGACY_AVATAR_FIELDS}
-        if isinstance(avatar, dict)
-        else avatar
-    )
+    if not isinstance(avatar, dict):
+        return avatar
+    return {key: value for key, value in avatar.items() if key not in _LEGACY_AVATAR_FIELDS}
 
 
 def _strip_legacy_fields(model: Any) -> Any:
@@ -209,7 +207,7 @@ def find_background_file_id(url: Any) -> str | None:
 def _check_field_rules(checked: Fields, sent: Any, loc: Loc, problems: list[Problem]) -> None:
     """Add the problems that types cannot express: rules between fields that are valid on their own."""
     meta, params = checked.get("meta") or {}, checked.get("params") or {}
-    invalid_locations = {tuple(invalid_problem["loc"]) for invalid_problem in problems}
+    invalid_locations = {tuple(existing["loc"]) for existing in problems}
 
     def add_problem(message: str, value: Any, *field: str) -> None:
         field_loc = (*loc, *field)

@@ -1,6 +1,6 @@
-"""Valves: the settings of plugins. A plugin has valves for everybody, and each user has valves of their own.
+"""Valves: the settings of plugins. A plugin has shared valves, and each user has valves of their own.
 
-The valves of everybody are a column of the plugin's row; those of a user are part of the user's settings.
+The shared valves are a column of the plugin's row; those of a user are part of the user's settings.
 
 With `ENABLE_VALVE_ENCRYPTION` valves are stored as a Fernet token of their JSON, under a key derived from the secret
 key.
@@ -64,7 +64,7 @@ class ValveStore:
                 return {}
         return stored if isinstance(stored, dict) else {}
 
-    # -- valves of everybody --------------------------------------------------------------------------------------
+    # -- shared valves --------------------------------------------------------------------------------------------
 
     def decode_column(self, column: str | None) -> Values:
         """Return the valves in a `valves` column."""

@@ -50,11 +50,9 @@ class ToolServer(msgspec.Struct, frozen=True):
     def _get_info(self, connection_field: str, document_field: str, default: str) -> Any:
         info = self.connection.get("info") or {}
         document_info = self.document.get("info")
-        return (
-            info[connection_field]
-            if connection_field in info
-            else (document_info if isinstance(document_info, dict) else {}).get(document_field, default)
-        )
+        if connection_field in info:
+            return info[connection_field]
+        return document_info.get(document_field, default) if isinstance(document_info, dict) else default
 
 
 def build_document_url(url: str | None, path: str) -> str:

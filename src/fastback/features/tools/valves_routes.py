@@ -1,4 +1,4 @@
-"""Routes for the valves of a tool: those of everybody, which its owner sets, and those of each user."""
+"""Routes for the valves of a tool: the shared ones, which its owner sets, and each user's own."""
 
 from __future__ import annotations
 
