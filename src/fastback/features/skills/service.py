@@ -139,7 +139,7 @@ async def create_skill(access: RecordAccess, user: User, form: SkillForm) -> str
     description = None if form.description is UNSET else form.description
     meta = _encode_meta(SkillMeta() if form.meta is UNSET else form.meta)
 
-    def build_snapshot() -> Snapshot:
+    def build_first_snapshot() -> Snapshot:
         if form.data is not None and form.files is not None:
             raise ValueError("Provide data or files, not both")
         sent_files = form.data.files if form.data is not None else form.files
@@ -147,7 +147,7 @@ async def create_skill(access: RecordAccess, user: User, form: SkillForm) -> str
         return _build_snapshot(form.name, description, meta, skill_files.validate_files(files))
 
     try:
-        snapshot = await asyncio.to_thread(build_snapshot)
+        snapshot = await asyncio.to_thread(build_first_snapshot)
         async with access.db.transaction(long=True) as tx:
             revision_id = await skill_revisions.insert_revision(
                 tx, skill_id, snapshot, user.id, parent_id=None, message=form.commit_message
@@ -195,17 +195,15 @@ async def update_skill(access: RecordAccess, user: User, row: Skill, form: Skill
     description = row.description if form.description is UNSET else form.description
     meta = row.shown_meta if form.meta is UNSET else _encode_meta(form.meta)
 
-    def build_snapshot() -> Snapshot | None:
+    def build_changed_snapshot() -> Snapshot | None:
         files = _build_changed_files(form, current.files)
         fields_unchanged = (form.name, description, meta) == (row.name, row.description, row.shown_meta)
-        return (
-            None
-            if fields_unchanged and files == current.files
-            else _build_snapshot(form.name, description, meta, files)
-        )
+        if fields_unchanged and files == current.files:
+            return None
+        return _build_snapshot(form.name, description, meta, files)
 
     try:
-        snapshot = await asyncio.to_thread(build_snapshot)
+        snapshot = await asyncio.to_thread(build_changed_snapshot)
         async with access.db.transaction(long=True) as tx:
             if await skill_revisions.lock_current(tx, row.id) != row.version_id:
                 raise Conflict({"code": "version_conflict"})
