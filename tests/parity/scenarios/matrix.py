@@ -20,7 +20,12 @@ _QUERIES = {"/api/v1/search": {"query": "x"}}
 #: What is not compared, and why.
 _IGNORED = {
     "/api/v1/configs/export": (("$",), "the whole configuration, with prompts of our own"),
-    "/api/v1/users/usage": (("$.period",), "the last two years"),
+    "/api/v1/users/usage": (
+        ("$.period", "$.heatmap[*].date", "$.weekly_heatmap", "$.cumulative_heatmap[*].date"),
+        "the last two years",
+    ),
+    "/api/v1/analytics/models/{model_id}/overview": (("$.history[*].date",), "days up to now"),
+    "/api/v1/evaluations/leaderboard/{model_id}/history": (("$.history[*].date",), "days up to now"),
 }
 
 
