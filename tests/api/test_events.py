@@ -100,7 +100,7 @@ async def test_a_webhook_that_is_slow_holds_up_itself_alone(
     from fastback.features.webhooks import delivery
     from fastback.kit.bus import Bus
 
-    monkeypatch.setattr(delivery, "MOST", 20)
+    monkeypatch.setattr(delivery, "MAX_QUEUED", 20)
     hook.patience["/slow"] = 1
     slow = hook.url.replace("/hook", "/slow")
     for url in (slow, hook.url):
@@ -178,7 +178,7 @@ async def test_nothing_is_sent_into_our_own_network(ada: Person, hook: Hook, ser
     config = server.services.get(Config)
     await config.set("events.webhooks", [{"id": "x", "url": hook.url, "events": ["*"]}])
     poster = server.services.get(WebhookSender)
-    assert await poster.post(hook.url, "x", {}) is False
+    assert await poster.send(hook.url, "x", {}) is False
     assert hook.heard == []
 
 
@@ -243,7 +243,7 @@ async def test_nothing_is_looked_up_where_nobody_wants_to_hear(
         looked.append(self.name)
         return await look(self, *arguments)
 
-    monkeypatch.setattr(PriorLookup, "look", counted)
+    monkeypatch.setattr(PriorLookup, "run", counted)
     for events in (None, ["prompt.created"], ["prompt.deleted"]):
         if events:
             (await ada.post(WEBHOOKS, {"url": hook.url, "events": events})).ok()

@@ -31,8 +31,8 @@ from fastback.features.folders.readable_entries import ReadableEntries
 from fastback.features.knowledge.external_connections import ExternalConnections
 from fastback.features.memories.recall import MemoryRecall
 from fastback.features.memories.service import MemoryService
-from fastback.features.retrieval.access import CollectionAccess
-from fastback.features.retrieval.web_results import WebResults
+from fastback.features.retrieval.collection_access import CollectionAccess
+from fastback.features.retrieval.web_search import WebResults
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services

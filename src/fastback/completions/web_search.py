@@ -12,7 +12,7 @@ from fastback.completions.tasks.follow_ups import FollowUps
 from fastback.completions.tasks.requests import queries_in
 from fastback.config import Config
 from fastback.config.keys.tasks import TASK_QUERY_SEARCH_ENABLE
-from fastback.features.retrieval.web_results import WebResults
+from fastback.features.retrieval.web_search import WebResults
 from fastback.kit.http.errors import HttpError
 from fastback.providers.request_context import RequestContext
 

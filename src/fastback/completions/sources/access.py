@@ -16,7 +16,7 @@ from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.messages import message_tree
 from fastback.features.files.access import FileAccess
 from fastback.features.folders.readable_entries import ReadableEntries
-from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.kit.db import Database
 from fastback.settings import Settings
 

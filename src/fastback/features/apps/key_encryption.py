@@ -29,7 +29,7 @@ class AppKeyCipher:
         encrypted: bytes = self._create_fernet().encrypt(key.encode())
         return encrypted.decode()
 
-    def decrypt(self, sealed: str) -> str:
+    def decrypt(self, encrypted: str) -> str:
         """Return the key.
 
         Raises:
@@ -38,7 +38,7 @@ class AppKeyCipher:
         from cryptography.fernet import InvalidToken
 
         try:
-            key: bytes = self._create_fernet().decrypt(sealed.encode())
+            key: bytes = self._create_fernet().decrypt(encrypted.encode())
         except InvalidToken:
             raise HttpError(400, "The app API key cannot be read. Enter it again.") from None
         return key.decode()

@@ -65,7 +65,7 @@ async def list_apps(user: VerifiedUser, config: Config, db: Database, grants: Gr
 
 @router.post("/manifest/preview")
 async def preview_manifest(
-    data: PreviewForm, user: AdminUser, config: Config, db: Database, calls: AppClient, keys: AppKeyCipher
+    data: PreviewForm, user: AdminUser, config: Config, db: Database, client: AppClient, keys: AppKeyCipher
 ) -> Manifest:
     """Fetch the manifest of an app from its address, with the sent key or that of the installed app."""
     _require_enabled(config)
@@ -78,7 +78,7 @@ async def preview_manifest(
             key = keys.decrypt(app.api_key)
     if not key:
         raise BadRequest("An app API key is required")
-    status, content = await calls.fetch_json(data.url, {"authorization": f"Bearer {key}"})
+    status, content = await client.fetch_json(data.url, {"authorization": f"Bearer {key}"})
     if status in (401, 403):
         raise BadRequest("App rejected the API key. Check the API key configured on the app server.")
     if status != 200:
@@ -96,13 +96,13 @@ async def preview_manifest(
 
 @router.post("")
 async def create_app(
-    data: AppForm, user: AdminUser, config: Config, db: Database, grants: Grants, calls: AppClient, keys: AppKeyCipher
+    data: AppForm, user: AdminUser, config: Config, db: Database, grants: Grants, client: AppClient, keys: AppKeyCipher
 ) -> AppResponse:
     """Create an app. It is inactive until it is connected."""
     manifest = validate_manifest(data.manifest)
     _require_enabled(config)
     try:
-        calls.check_url(data.url)
+        client.check_url(data.url)
     except ValueError:
         raise BadRequest("Invalid app URL") from None
     if not set(data.granted_scopes) <= set(manifest.requested_scopes):

@@ -40,12 +40,12 @@ async def update_settings(data: AudioForm, user: AdminUser, config: Config) -> J
 
 
 @router.get("/models")
-async def list_models(user: VerifiedUser, speakers: SpeechCatalog) -> JsonObject:
+async def list_models(user: VerifiedUser, catalog: SpeechCatalog) -> JsonObject:
     """List the models of the text-to-speech engine."""
-    return {"models": await speakers.list_models()}
+    return {"models": await catalog.list_models()}
 
 
 @router.get("/voices")
-async def list_voices(user: VerifiedUser, speakers: SpeechCatalog) -> JsonObject:
+async def list_voices(user: VerifiedUser, catalog: SpeechCatalog) -> JsonObject:
     """List the voices of the text-to-speech engine."""
-    return {"voices": [{"id": voice_id, "name": name} for voice_id, name in (await speakers.list_voices()).items()]}
+    return {"voices": [{"id": voice_id, "name": name} for voice_id, name in (await catalog.list_voices()).items()]}

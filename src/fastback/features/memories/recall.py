@@ -83,7 +83,7 @@ class MemoryRecall:
         context_labels: list[str] = []
         for hit in hits:
             hit_memory = by_id.get(hit.id)
-            # A vector may be older than its hit_memory, whose current text is used; deleted memories are skipped.
+            # A vector may be older than its memory, whose current text is used; deleted memories are skipped.
             if hit_memory is not None and hit.id not in labels_by_id and build_text(hit_memory).strip():
                 context_labels.append(labels_by_id.setdefault(hit.id, _format_memory(hit_memory)))
         return user_labels, path_labels, context_labels

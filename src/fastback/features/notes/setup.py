@@ -13,10 +13,12 @@ from fastback.records.access import RecordAccess
 
 async def set_up(services: Services) -> None:
     """Add the services of this component."""
-    owned = services.get(RecordAccess)
+    records = services.get(RecordAccess)
     services.add(
         NoteService,
-        NoteService(owned=owned, config=services.get(Config), files=services.get(FileAccess), bus=services.get(Bus)),
+        NoteService(
+            records=records, config=services.get(Config), files=services.get(FileAccess), bus=services.get(Bus)
+        ),
     )
 
 

@@ -46,12 +46,12 @@ class TargetForm(msgspec.Struct):
 
 @router.get("/targets")
 async def list_targets(
-    user: VerifiedUser, known: NotificationTargets, config: Config, permissions: Permissions
+    user: VerifiedUser, targets: NotificationTargets, config: Config, permissions: Permissions
 ) -> dict[str, list[Target]]:
     """List the current user's targets, with masked addresses."""
     await _require_notifications(user, config, permissions)
     try:
-        target_list = await known.load_targets(user.id)
+        target_list = await targets.load_targets(user.id)
     except InvalidTarget as error:
         raise BadRequest(str(error)) from None
     return {"targets": [mask_target(target, target_list.default_id) for target in target_list.targets]}
@@ -59,12 +59,12 @@ async def list_targets(
 
 @router.post("/targets")
 async def create_target(
-    data: TargetForm, user: VerifiedUser, known: NotificationTargets, config: Config, permissions: Permissions
+    data: TargetForm, user: VerifiedUser, targets: NotificationTargets, config: Config, permissions: Permissions
 ) -> Target:
     """Create a target."""
     await _require_notifications(user, config, permissions)
     try:
-        return await known.create_target(user.id, msgspec.to_builtins(data))
+        return await targets.create_target(user.id, msgspec.to_builtins(data))
     except InvalidTarget as error:
         raise BadRequest(str(error)) from None
 
@@ -74,37 +74,37 @@ async def update_target(
     target_id: str,
     data: TargetForm,
     user: VerifiedUser,
-    known: NotificationTargets,
+    targets: NotificationTargets,
     config: Config,
     permissions: Permissions,
 ) -> Target:
     """Change the sent fields of a target."""
     await _require_notifications(user, config, permissions)
     try:
-        return await known.update_target(user.id, target_id, msgspec.to_builtins(data))
+        return await targets.update_target(user.id, target_id, msgspec.to_builtins(data))
     except InvalidTarget as error:
         raise BadRequest(str(error)) from None
 
 
 @router.delete("/targets/{target_id}")
 async def delete_target(
-    target_id: str, user: VerifiedUser, known: NotificationTargets, config: Config, permissions: Permissions
+    target_id: str, user: VerifiedUser, targets: NotificationTargets, config: Config, permissions: Permissions
 ) -> dict[str, bool]:
     """Delete a target."""
     await _require_notifications(user, config, permissions)
-    if not await known.delete_target(user.id, target_id):
+    if not await targets.delete_target(user.id, target_id):
         raise NotFound(messages.NOT_FOUND)
     return {"ok": True}
 
 
 @router.put("/targets/{target_id}/default")
 async def set_default_target(
-    target_id: str, user: VerifiedUser, known: NotificationTargets, config: Config, permissions: Permissions
+    target_id: str, user: VerifiedUser, targets: NotificationTargets, config: Config, permissions: Permissions
 ) -> Target:
     """Make a target the default one."""
     await _require_notifications(user, config, permissions)
     try:
-        return await known.set_default_target(user.id, target_id)
+        return await targets.set_default_target(user.id, target_id)
     except InvalidTarget as error:
         raise BadRequest(str(error)) from None
 
@@ -113,7 +113,7 @@ async def set_default_target(
 async def send_test_notification(
     target_id: str,
     user: VerifiedUser,
-    known: NotificationTargets,
+    targets: NotificationTargets,
     poster: WebhookSender,
     config: Config,
     permissions: Permissions,
@@ -121,7 +121,7 @@ async def send_test_notification(
     """Send a test notification to a target, and raise BadRequest if it does not arrive."""
     await _require_notifications(user, config, permissions)
     try:
-        target_list = await known.load_targets(user.id)
+        target_list = await targets.load_targets(user.id)
     except InvalidTarget as error:
         raise BadRequest(str(error)) from None
     index = target_list.find_index(target_id)

@@ -128,24 +128,24 @@ class NotificationTargets:
         return target_list
 
     @staticmethod
-    def _get_legacy_url(settings: Any, rest: dict[str, Any]) -> str:
+    def _get_legacy_url(settings: Any, other_settings: dict[str, Any]) -> str:
         ui = (settings.get("ui") or {}) if isinstance(settings, dict) else {}
         ui_notifications = (ui.get("notifications") or {}) if isinstance(ui, dict) else {}
-        return str(rest.get(WEBHOOK_URL) or ui_notifications.get(WEBHOOK_URL) or "").strip()
+        return str(other_settings.get(WEBHOOK_URL) or ui_notifications.get(WEBHOOK_URL) or "").strip()
 
     @staticmethod
     def _is_unchanged_legacy_target(target: Target, url: str) -> bool:
         has_same_url = str((target.get("config") or {}).get("url") or "").strip() == url
         return has_same_url and target.get("id") == _LEGACY_ID and set(target.get("events") or ()) == _LEGACY_EVENTS
 
-    async def save_targets(self, user_id: str, known: TargetList) -> None:
+    async def save_targets(self, user_id: str, target_list: TargetList) -> None:
         """Write the targets into the user's settings, and announce the change of the user."""
         raw = await users.find_json_column(self._db, user_id, "settings")
         settings = (msgspec.json.decode(raw) if raw is not None else None) or {}
         settings["notifications"] = {
-            **known.other_settings,
-            "targets": known.targets,
-            **({"default_target_id": known.default_id} if known.default_id is not None else {}),
+            **target_list.other_settings,
+            "targets": target_list.targets,
+            **({"default_target_id": target_list.default_id} if target_list.default_id is not None else {}),
         }
         await users.update_user(self._db, user_id, settings=settings)
         await self._bus.publish(UserChanged(user_id))

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from fastback import messages
 from fastback.access.activity import ActivityEvent
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound, Router

@@ -19,7 +19,7 @@ from fastback.features.files.file_indexer import FileIndexer
 from fastback.features.files.service import FileService
 from fastback.features.files.store import FileSummary
 from fastback.features.files.text_files import hash_text, make_storable
-from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, Router

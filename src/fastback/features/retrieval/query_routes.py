@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
-from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.kit.http import BadRequest, Router
 from fastback.providers.request_context import build_request_context
 from fastback.retrieval.interfaces import Hit, RetrievalError, VectorStore

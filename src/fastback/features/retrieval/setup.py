@@ -7,10 +7,10 @@ from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
 from fastback.features.retrieval import routes
-from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.features.retrieval.translation import Translation
 from fastback.features.retrieval.web_files import WebFiles
-from fastback.features.retrieval.web_results import WebResults
+from fastback.features.retrieval.web_search import WebResults
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.retrieval.indexing import Indexer

@@ -17,9 +17,9 @@ from fastback.access.identity import User
 from fastback.config import Config
 from fastback.config.keys.web import WEB_SEARCH_BYPASS_EMBEDDING_AND_RETRIEVAL
 from fastback.features.files.store import File
-from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.features.retrieval.web_files import Unreachable, WebFiles
-from fastback.features.retrieval.web_results import WebResults
+from fastback.features.retrieval.web_search import WebResults
 from fastback.kit.http import BadRequest, Router
 from fastback.providers.request_context import RequestContext, build_request_context
 from fastback.retrieval.indexing import Indexer

@@ -95,11 +95,13 @@ async def get_latest_version(user: VerifiedUser) -> dict[str, str]:
 
 
 @router.get("/api/usage")
-async def get_usage(user: VerifiedUser, usage: ActiveModels, db: Database, settings: Settings) -> dict[str, Any]:
+async def get_usage(
+    user: VerifiedUser, active_models: ActiveModels, db: Database, settings: Settings
+) -> dict[str, Any]:
     """Return the models in use and the number of active users."""
     if not settings.enable_public_active_users_count and not user.is_admin:
         raise Forbidden("Access denied. Only administrators can view usage statistics.")
-    return {"model_ids": usage.list_ids(), "user_count": await users.count_active_users(db)}
+    return {"model_ids": active_models.list_ids(), "user_count": await users.count_active_users(db)}
 
 
 @router.get("/health")
@@ -138,9 +140,9 @@ async def get_opensearch_description(settings: Settings, config: Config) -> Resp
 
 
 @router.get("/api/changelog")
-async def get_changelog(changes: Changelog) -> JsonBytes:
+async def get_changelog(changelog: Changelog) -> JsonBytes:
     """Return the changelog of the frontend."""
-    return JsonBytes(await changes.content())
+    return JsonBytes(await changelog.content())
 
 
 @router.get("/cache/")

@@ -66,10 +66,10 @@ class WebhookDelivery:
                 queue.is_overflow_logged = True
                 log.warning("webhook %r is slower than events come: further events are skipped", webhook["name"])
 
-    async def _deliver(self, webhook: Webhook, line: _WebhookQueue, message: Message) -> None:
+    async def _deliver(self, webhook: Webhook, queue: _WebhookQueue, message: Message) -> None:
         """Post one message once the queue has a free place, if it concerns the webhook's targets."""
         try:
-            async with line.gate.acquire(MAX_CONCURRENT):
+            async with queue.gate.acquire(MAX_CONCURRENT):
                 targets = msgspec.convert(webhook["targets"], list[Target] | None)
                 if await self._is_targeted(targets, get_concerned_users(message)):
                     description = load_event_catalog().get(message["event"])
@@ -81,8 +81,8 @@ class WebhookDelivery:
                         str(webhook["url"]), text, message, description.description if description else None
                     )
         finally:
-            line.size -= 1
-            if not line.size:
+            queue.size -= 1
+            if not queue.size:
                 self._queues.pop(str(webhook["id"]), None)
 
     async def _is_targeted(self, targets: list[Target] | None, user_ids: set[str]) -> bool:

@@ -49,9 +49,9 @@ class WebhookUpdate(msgspec.Struct):
 
 
 @router.get("/webhooks")
-async def list_webhooks(user: AdminUser, known: WebhookRegistry) -> list[Webhook]:
+async def list_webhooks(user: AdminUser, registry: WebhookRegistry) -> list[Webhook]:
     """List the webhooks, oldest first."""
-    return known.list_webhooks()
+    return registry.list_webhooks()
 
 
 async def _save_webhook(fields: Webhook, action: str, user: User, registry: WebhookRegistry, bus: Bus) -> Webhook:
@@ -66,27 +66,27 @@ async def _save_webhook(fields: Webhook, action: str, user: User, registry: Webh
 
 
 @router.post("/webhooks")
-async def create_webhook(data: WebhookForm, user: AdminUser, known: WebhookRegistry, bus: Bus) -> Webhook:
+async def create_webhook(data: WebhookForm, user: AdminUser, registry: WebhookRegistry, bus: Bus) -> Webhook:
     """Create a webhook."""
-    return await _save_webhook(msgspec.structs.asdict(data), "created", user, known, bus)
+    return await _save_webhook(msgspec.structs.asdict(data), "created", user, registry, bus)
 
 
 @router.put("/webhooks/{webhook_id}")
 async def update_webhook(
-    webhook_id: str, data: WebhookUpdate, user: AdminUser, known: WebhookRegistry, bus: Bus
+    webhook_id: str, data: WebhookUpdate, user: AdminUser, registry: WebhookRegistry, bus: Bus
 ) -> Webhook:
     """Change the sent fields of a webhook."""
-    existing = next((webhook for webhook in known.list_webhooks() if webhook["id"] == webhook_id), None)
+    existing = next((webhook for webhook in registry.list_webhooks() if webhook["id"] == webhook_id), None)
     if existing is None:
         raise NotFound(_MISSING)
     changes: dict[str, Any] = msgspec.to_builtins(data)
-    return await _save_webhook({**existing, **changes}, "updated", user, known, bus)
+    return await _save_webhook({**existing, **changes}, "updated", user, registry, bus)
 
 
 @router.delete("/webhooks/{webhook_id}")
-async def delete_webhook(webhook_id: str, user: AdminUser, known: WebhookRegistry, bus: Bus) -> dict[str, bool]:
+async def delete_webhook(webhook_id: str, user: AdminUser, registry: WebhookRegistry, bus: Bus) -> dict[str, bool]:
     """Delete a webhook."""
-    if not await known.delete_webhook(webhook_id):
+    if not await registry.delete_webhook(webhook_id):
         raise NotFound(_MISSING)
     await bus.publish(ActivityEvent("config.webhook.updated", user, webhook_id, "config", {"action": "deleted"}))
     return {"status": True}

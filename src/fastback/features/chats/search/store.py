@@ -1,6 +1,6 @@
 """The statements of a search: over the newest chats of the index, over all of it, over chats themselves.
 
-Each finds a person's chats that hold all needles, newest first, `:most` of them. `c` is the chat, `s` its row of the
+Each finds a person's chats that hold all needles, newest first, `:limit` of them. `c` is the chat, `s` its row of the
 index; `s.body` stands for the searched text.
 """
 
@@ -48,142 +48,147 @@ class ChatCriteria(msgspec.Struct):
     Attributes:
         needles: what the text of each must hold. tags: what each must carry; `none` says no tag at all.
         where: further conditions on `c`, with `params`.
-        early: conditions on `{row}`, which has the columns `user_id`, `updated_at` and `title` alone.
+        early: conditions on `{row}`, conditions has the columns `user_id`, `updated_at` and `title` alone.
         owned: the condition on `c` that makes it the person's.
     """
 
     user_id: str
     needles: list[Needle] = []
     tags: list[str] = []
-    where: list[str] = []
+    conditions: list[str] = []
     params: dict[str, Any] = {}
-    early: list[str] = []
-    owned: str = "c.user_id = :user_id"
+    row_conditions: list[str] = []
+    owner_condition: str = "c.user_id = :user_id"
 
 
 def _build_needle_conditions(
     dialect: Dialect, body: str, needles: list[Needle], *, by_index: bool = False
 ) -> tuple[list[str], dict[str, Any]]:
-    """Conditions that a text holds the needles; `by_index`: such as PostgreSQL's index answers."""
-    found, params = [], {}
-    for place, needle in enumerate(needles):
-        name = f"needle{place}"
+    """Conditions that a text needle_conditions the needles; `by_index`: such as PostgreSQL's index answers."""
+    conditions, params = [], {}
+    for number, needle in enumerate(needles):
+        name = f"needle{number}"
         if needle.wild or (by_index and dialect == "postgres"):
-            found.append(f"{body} LIKE :{name}")
+            conditions.append(f"{body} LIKE :{name}")
             params[name] = needle.build_pattern(dialect)
         else:
-            found.append(f"{'instr' if dialect == 'sqlite' else 'strpos'}({body}, :{name}) > 0")
+            conditions.append(f"{'instr' if dialect == 'sqlite' else 'strpos'}({body}, :{name}) > 0")
             params[name] = needle.text
-    return found, params
+    return conditions, params
 
 
-def _build_owner_conditions(wanted: ChatCriteria, dialect: Dialect) -> list[str]:
-    return [wanted.owned, *wanted.where, VISIBLE[dialect]]
+def _build_owner_conditions(criteria: ChatCriteria, dialect: Dialect) -> list[str]:
+    return [criteria.owner_condition, *criteria.conditions, VISIBLE[dialect]]
 
 
-def _get_fresh_condition(wanted: ChatCriteria, dialect: Dialect) -> str:
-    return (FRESH if wanted.tags else SAME_TEXT)[dialect]
+def _get_fresh_condition(criteria: ChatCriteria, dialect: Dialect) -> str:
+    return (FRESH if criteria.tags else SAME_TEXT)[dialect]
 
 
-def _build_early_conditions(wanted: ChatCriteria, row: str) -> list[str]:
-    return [condition.format(row=row) for condition in wanted.early]
+def _build_early_conditions(criteria: ChatCriteria, row: str) -> list[str]:
+    return [condition.format(row=row) for condition in criteria.row_conditions]
 
 
 def _build_statement(
-    select: str, where: list[str], wanted: ChatCriteria, order: str, params: dict[str, Any], most: int
+    select: str, where: list[str], criteria: ChatCriteria, order: str, params: dict[str, Any], limit: int
 ) -> SearchStatement:
-    text = f"{select} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :most"
-    return SearchStatement(text, {"user_id": wanted.user_id, "most": most, **wanted.params, **params})
+    text = f"{select} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :limit"
+    return SearchStatement(text, {"user_id": criteria.user_id, "limit": limit, **criteria.params, **params})
 
 
-def _build_tag_conditions(wanted: ChatCriteria) -> tuple[list[str], dict[str, Any]]:
+def _build_tag_conditions(criteria: ChatCriteria) -> tuple[list[str], dict[str, Any]]:
     # The offset keeps PostgreSQL from turning the question around.
     where = [
-        f"""EXISTS (SELECT 1 FROM fastback_search_tag t{place} WHERE t{place}.user_id = :user_id
-            AND t{place}.tag = :tag{place} AND t{place}.chat_id = s.chat_id LIMIT 1 OFFSET 0)"""
-        for place in range(len(wanted.tags))
+        f"""EXISTS (SELECT 1 FROM fastback_search_tag t{number} WHERE t{number}.user_id = :user_id
+            AND t{number}.tag = :tag{number} AND t{number}.chat_id = s.chat_id LIMIT 1 OFFSET 0)"""
+        for number in range(len(criteria.tags))
     ]
-    return where, {f"tag{place}": tag for place, tag in enumerate(wanted.tags)}
+    return where, {f"tag{number}": tag for number, tag in enumerate(criteria.tags)}
 
 
 _ORDER = "s.updated_at DESC, s.chat_id"
 
 
 def _build_hits_statement(
-    rows: str, where: list[str], wanted: ChatCriteria, dialect: Dialect, params: dict[str, Any], most: int
+    rows: str, where: list[str], criteria: ChatCriteria, dialect: Dialect, params: dict[str, Any], limit: int
 ) -> SearchStatement:
-    """Out of `rows` of the index, which come in order, those whose chats fit, read one by one until it is enough."""
-    own = _build_owner_conditions(wanted, dialect)
+    """Out of `rows` of the index, conditions come in order, those whose chats fit, read one by one until it is enough."""
+    own = _build_owner_conditions(criteria, dialect)
     if dialect == "sqlite":
         # SQLite takes the tables in the order given: the text decides before the chat is looked at.
-        body = "CROSS JOIN fastback_search_text b ON b.number = s.number" if wanted.needles else ""
+        body = "CROSS JOIN fastback_search_text b ON b.number = s.number" if criteria.needles else ""
         chat = "CROSS JOIN chat c ON c.id = s.chat_id"
         where = [*where, *own]
     else:
         body = ""
         chat = f"CROSS JOIN LATERAL (SELECT c.* FROM chat c WHERE c.id = s.chat_id AND {' AND '.join(own)} OFFSET 0) c"
-    select = f"SELECT {_HIT}, {_get_fresh_condition(wanted, dialect)} FROM ({rows}) s {body} {chat}"
-    return _build_statement(select, where or ["TRUE"], wanted, _ORDER, params, most)
+    select = f"SELECT {_HIT}, {_get_fresh_condition(criteria, dialect)} FROM ({rows}) s {body} {chat}"
+    return _build_statement(select, where or ["TRUE"], criteria, _ORDER, params, limit)
 
 
-def build_newest_statement(wanted: ChatCriteria, dialect: Dialect, *, window: int, most: int) -> SearchStatement:
-    """Over the `window` newest chats of the index: words that stand in many chats are found there."""
+def build_newest_statement(criteria: ChatCriteria, dialect: Dialect, *, window: int, limit: int) -> SearchStatement:
+    """Over the `window` newest chats of the index: words that stand in many chats are conditions there."""
     body = ", s.body" if dialect == "postgres" else ""
     rows = f"""SELECT {_INDEXED[dialect]}{body} FROM fastback_search_chat s WHERE s.user_id = :user_id
         ORDER BY {_ORDER} LIMIT :window"""
-    holds, params = _build_needle_conditions(dialect, _BODY[dialect], wanted.needles)
-    tagged, tags = _build_tag_conditions(wanted)
+    needle_conditions, params = _build_needle_conditions(dialect, _BODY[dialect], criteria.needles)
+    tag_conditions, tags = _build_tag_conditions(criteria)
     params |= {**tags, "window": window}
     return _build_hits_statement(
-        rows, [*_build_early_conditions(wanted, "s"), *tagged, *holds], wanted, dialect, params, most
+        rows,
+        [*_build_early_conditions(criteria, "s"), *tag_conditions, *needle_conditions],
+        criteria,
+        dialect,
+        params,
+        limit,
     )
 
 
-def build_index_statement(wanted: ChatCriteria, dialect: Dialect, *, expression: str, most: int) -> SearchStatement:
+def build_index_statement(criteria: ChatCriteria, dialect: Dialect, *, expression: str, limit: int) -> SearchStatement:
     """Over all of the index: by tag, by the `expression` of `SearchIndex.expression`, or else one by one."""
-    by_index = bool(expression) and not wanted.tags
-    holds, params = _build_needle_conditions(dialect, _BODY[dialect], wanted.needles, by_index=by_index)
-    tagged, tags = _build_tag_conditions(wanted)
+    by_index = bool(expression) and not criteria.tags
+    needle_conditions, params = _build_needle_conditions(dialect, _BODY[dialect], criteria.needles, by_index=by_index)
+    tag_conditions, tags = _build_tag_conditions(criteria)
     params |= tags
     start = "fastback_search_chat s"
-    which = ["s.user_id = :user_id", *_build_early_conditions(wanted, "s")]
-    if wanted.tags:
+    conditions = ["s.user_id = :user_id", *_build_early_conditions(criteria, "s")]
+    if criteria.tags:
         cross = "CROSS JOIN" if dialect == "sqlite" else "JOIN"
         start = f"fastback_search_tag t {cross} fastback_search_chat s ON s.chat_id = t.chat_id"
-        which = ["t.user_id = :user_id", "t.tag = :tag0", *which, *tagged[1:]]
+        conditions = ["t.user_id = :user_id", "t.tag = :tag0", *conditions, *tag_conditions[1:]]
     elif by_index and dialect == "sqlite":
         start = "fastback_search_grams CROSS JOIN fastback_search_chat s ON s.number = fastback_search_grams.rowid"
-        which = ["fastback_search_grams MATCH :expression", *which]
+        conditions = ["fastback_search_grams MATCH :expression", *conditions]
         params["expression"] = expression
     elif by_index:
         # PostgreSQL does not know what reading long texts costs: no other index may offer itself.
-        which[0] = "s.user_id || '' = :user_id"
+        conditions[0] = "s.user_id || '' = :user_id"
     if dialect == "postgres":
-        which += holds
-        holds = []
+        conditions += needle_conditions
+        needle_conditions = []
     every = "LIMIT -1" if dialect == "sqlite" else "OFFSET 0"
-    rows = f"SELECT {_INDEXED[dialect]} FROM {start} WHERE {' AND '.join(which)} ORDER BY {_ORDER} {every}"
-    return _build_hits_statement(rows, holds, wanted, dialect, params, most)
+    rows = f"SELECT {_INDEXED[dialect]} FROM {start} WHERE {' AND '.join(conditions)} ORDER BY {_ORDER} {every}"
+    return _build_hits_statement(rows, needle_conditions, criteria, dialect, params, limit)
 
 
 def build_chat_statement(
-    wanted: ChatCriteria, dialect: Dialect, *, most: int, ids: list[str] | None, indexed: bool, titles: bool = False
+    criteria: ChatCriteria, dialect: Dialect, *, limit: int, ids: list[str] | None, indexed: bool, titles: bool = False
 ) -> SearchStatement:
     """Over chats themselves: all, those among `ids`, or those that the index does not know as they are (`indexed`).
 
     `titles`: leave messages out, where documents cannot be read.
     """
     body = (TITLE_ALONE if titles else SEARCHED)[dialect]
-    holds, params = _build_needle_conditions(dialect, body, wanted.needles)
-    fits = [VISIBLE[dialect]]
-    for place, tag in enumerate(wanted.tags):
+    needle_conditions, params = _build_needle_conditions(dialect, body, criteria.needles)
+    conditions = [VISIBLE[dialect]]
+    for number, tag in enumerate(criteria.tags):
         if tag == "none":
-            fits.append(_UNTAGGED[dialect])
+            conditions.append(_UNTAGGED[dialect])
         else:
-            fits.append(_TAGGED[dialect].format(name=f"tag{place}"))
-            params[f"tag{place}"] = tag
-    match = " AND ".join([*fits, *holds])
-    where = [wanted.owned, *wanted.where, *_build_early_conditions(wanted, "c")]
+            conditions.append(_TAGGED[dialect].format(name=f"tag{number}"))
+            params[f"tag{number}"] = tag
+    match = " AND ".join([*conditions, *needle_conditions])
+    where = [criteria.owner_condition, *criteria.conditions, *_build_early_conditions(criteria, "c")]
     start = f"SELECT {_CHAT} FROM chat c"
     order = "c.updated_at DESC, c.id"
     if dialect == "postgres" and ids is None:
@@ -202,7 +207,7 @@ def build_chat_statement(
             "postgres": """ LEFT JOIN LATERAL (SELECT i.* FROM fastback_search_chat i WHERE i.chat_id = c.id
                 OFFSET 0) s ON TRUE""",
         }[dialect]
-        unknown = f"(s.chat_id IS NULL OR NOT {_get_fresh_condition(wanted, dialect)})"
+        unknown = f"(s.chat_id IS NULL OR NOT {_get_fresh_condition(criteria, dialect)})"
         # Reading a document costs more than all the rest: the order of the conditions is kept.
         match = f"CASE WHEN {unknown} THEN {match} ELSE FALSE END"
-    return _build_statement(start, [*where, match], wanted, order, params, most)
+    return _build_statement(start, [*where, match], criteria, order, params, limit)
