@@ -32,7 +32,7 @@ from fastback.features.knowledge.external_connections import ExternalConnections
 from fastback.features.memories.recall import MemoryRecall
 from fastback.features.memories.service import MemoryService
 from fastback.features.retrieval.collection_access import CollectionAccess
-from fastback.features.retrieval.web_search import WebResults
+from fastback.features.retrieval.web_search import WebSearchService
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -67,7 +67,7 @@ async def set_up(services: Services) -> None:
         retriever=services.get(Retriever),
         follow_ups=follow_ups,
     )
-    web = WebStage(config, services.get(WebResults), follow_ups)
+    web = WebStage(config, services.get(WebSearchService), follow_ups)
     recall = MemoryRecall(config, services.get(MemoryService))
     compactor = Compactor(
         db=db, config=config, registry=registry, provider=provider, context=services.get(ContextUsage)

@@ -12,7 +12,7 @@ from fastback.completions.tasks.follow_ups import FollowUps
 from fastback.completions.tasks.requests import queries_in
 from fastback.config import Config
 from fastback.config.keys.tasks import TASK_QUERY_SEARCH_ENABLE
-from fastback.features.retrieval.web_search import WebResults
+from fastback.features.retrieval.web_search import WebSearchService
 from fastback.kit.http.errors import HttpError
 from fastback.providers.request_context import RequestContext
 
@@ -35,7 +35,7 @@ class Searched:
 class WebStage:
     """Searches the web where a request asks for it."""
 
-    def __init__(self, config: Config, results: WebResults, follow_ups: FollowUps) -> None:
+    def __init__(self, config: Config, results: WebSearchService, follow_ups: FollowUps) -> None:
         self._config = config
         self._results = results
         self._follow_ups = follow_ups
@@ -53,7 +53,7 @@ class WebStage:
 
         Nothing happens where the request does not ask for it (`web_search` of its features), or the asker may not.
         """
-        if not features.get("web_search") or not await self._results.may(ctx.asker):
+        if not features.get("web_search") or not await self._results.may_search(ctx.asker):
             return Searched([])
         await _told(tell, description="Searching the web", done=False)
         made = await self._queries(messages, model_id, ctx)

@@ -326,7 +326,7 @@ class Reader:
         """Take away the collections that are not open to the asker, and those that an item before has named."""
         own = [(one, named(one.item) in delegated) for one in plan]
         names = {name for one, is_delegated in own if not is_delegated for name in one.collections}
-        allowed = await self._collections.those(names, user) if names else set()
+        allowed = await self._collections.filter_accessible(names, user) if names else set()
         seen: set[str] = set()
         for one, is_delegated in own:
             names = {name for name in one.collections if is_delegated or name in allowed} - seen

@@ -30,20 +30,20 @@ class _Knowledge(msgspec.Struct):
     is_open: int
 
 
-def is_safe(name: object) -> bool:
+def is_safe_name(name: object) -> bool:
     """Whether a collection can have this name: ids and digests, with a word before them."""
     return isinstance(name, str) and _SAFE.fullmatch(name) is not None
 
 
-def spellings(name: str) -> set[str]:
+def list_spellings(name: str) -> set[str]:
     """The names that may mean one collection to a store that normalises names: all of them count."""
-    plain = name.lower().replace("_", "-").strip("-")
-    found = {plain}
-    if plain[:1].isdigit():  # Weaviate puts a C before a digit
-        found.add(f"c{plain}")
-    elif plain.startswith("c") and plain[1:2].isdigit():
-        found.add(plain[1:])
-    return found
+    normalised = name.lower().replace("_", "-").strip("-")
+    spellings = {normalised}
+    if normalised[:1].isdigit():  # Weaviate puts a C before a digit
+        spellings.add(f"c{normalised}")
+    elif normalised.startswith("c") and normalised[1:2].isdigit():
+        spellings.add(normalised[1:])
+    return spellings
 
 
 class CollectionAccess:
@@ -55,24 +55,26 @@ class CollectionAccess:
         self._files = files
         self._settings = settings
 
-    async def check(self, names: Iterable[str], user: User, permission: str = "read") -> None:
+    async def require_access(self, names: Iterable[str], user: User, permission: str = "read") -> None:
         """Raises: Forbidden: one of the collections is not open to the user, or cannot be there."""
-        wanted = set(names)
-        if wanted - await self.those(wanted, user, permission):
+        required = set(names)
+        if required - await self.filter_accessible(required, user, permission):
             raise Forbidden(messages.ACCESS_PROHIBITED)
 
-    async def those(self, names: Collection[str], user: User, permission: str = "read") -> set[str]:
+    async def filter_accessible(self, names: Collection[str], user: User, permission: str = "read") -> set[str]:
         """The collections that a user may read or write (`permission`); an administrator all that can be there."""
-        safe = {name for name in names if is_safe(name)}
-        if user.is_admin or not safe:
-            return safe
-        known = {name: spellings(name) for name in safe}
-        every = {one for found in known.values() for one in found}
-        files = {one.removeprefix("file-") for one in every if one.startswith("file-")}
+        safe_names = {name for name in names if is_safe_name(name)}
+        if user.is_admin or not safe_names:
+            return safe_names
+        spellings_by_name = {name: list_spellings(name) for name in safe_names}
+        all_spellings = {spelling for spellings in spellings_by_name.values() for spelling in spellings}
+        files = {spelling.removeprefix("file-") for spelling in all_spellings if spelling.startswith("file-")}
         open_files = await self._files.list_accessible_ids(user, files, permission)
-        knowledge = await self._knowledge({one for one in every if not _is_marked(one)}, user, permission)
+        knowledge = await self._load_knowledge(
+            {spelling for spelling in all_spellings if not _has_known_prefix(spelling)}, user, permission
+        )
 
-        def is_open(one: str) -> bool | None:
+        def find_permission(one: str) -> bool | None:
             if one == "knowledge-bases":
                 return False
             if one.startswith("file-"):
@@ -83,15 +85,15 @@ class CollectionAccess:
                 return one.startswith(f"web-search-{user.id}-")
             return knowledge.get(one)
 
-        def allowed(found: set[str]) -> bool:
-            answers = {is_open(one) for one in found}
+        def is_accessible(spellings: set[str]) -> bool:
+            answers = {find_permission(spelling) for spelling in spellings}
             if False in answers:
                 return False
             return True in answers or self._settings.enable_retrieval_unscoped_collections
 
-        return {name for name, found in known.items() if allowed(found)}
+        return {name for name, spellings in spellings_by_name.items() if is_accessible(spellings)}
 
-    async def _knowledge(self, ids: set[str], user: User, permission: str) -> dict[str, bool]:
+    async def _load_knowledge(self, ids: set[str], user: User, permission: str) -> dict[str, bool]:
         """Whether each knowledge that exists is open to the user."""
         if not ids:
             return {}
@@ -107,5 +109,5 @@ class CollectionAccess:
         return {row.id: bool(row.is_open) for row in rows}
 
 
-def _is_marked(name: str) -> bool:
+def _has_known_prefix(name: str) -> bool:
     return name == "knowledge-bases" or name.startswith(("file-", "user-memory-", "web-search-"))

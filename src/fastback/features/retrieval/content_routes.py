@@ -28,7 +28,7 @@ log = logging.getLogger("fastback.retrieval")
 
 router = Router("/api/v1/retrieval")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 class TextForm(msgspec.Struct):
@@ -40,20 +40,22 @@ class TextForm(msgspec.Struct):
 @router.post("/process/text")
 async def process_text(
     data: TextForm, request: Request, user: VerifiedUser, access: CollectionAccess, indexer: Indexer, bus: Bus
-) -> Answer:
+) -> JsonObject:
     """Put a text into a collection, by default one that is named after it. One that exists already stays as it is."""
     collection = data.collection_name
     if collection is None:
         collection = await asyncio.to_thread(lambda: hashlib.sha256(data.content.encode()).hexdigest())
     else:
-        await access.check([collection], user, "write")
+        await access.require_access([collection], user, "write")
     document = Document(data.content, {"name": data.name, "created_by": user.id})
     try:
         await indexer.index(collection, [document], ctx=build_request_context(request, user))
     except RetrievalError as error:
         raise BadRequest(str(error)) from error
-    about = {"name": data.name, "content_preview": data.content[:300]}
-    await bus.publish(ActivityEvent("retrieval.content.processed", user, collection, "retrieval.collection", about))
+    event_data = {"name": data.name, "content_preview": data.content[:300]}
+    await bus.publish(
+        ActivityEvent("retrieval.content.processed", user, collection, "retrieval.collection", event_data)
+    )
     return {"status": True, "collection_name": collection, "content": data.content}
 
 
@@ -67,7 +69,9 @@ class _Hash(msgspec.Struct):
 
 
 @router.post("/delete")
-async def delete(data: DeleteForm, user: AdminUser, db: Database, store: VectorStore, bus: Bus) -> Answer:
+async def delete_file_chunks(
+    data: DeleteForm, user: AdminUser, db: Database, store: VectorStore, bus: Bus
+) -> JsonObject:
     """Take what a file's content has become out of a collection."""
     if not await store.has(data.collection_name):
         return {"status": False}
@@ -88,7 +92,7 @@ async def delete(data: DeleteForm, user: AdminUser, db: Database, store: VectorS
 
 
 @router.post("/reset/db")
-async def reset_store(user: AdminUser, db: Database, store: VectorStore, bus: Bus) -> None:
+async def reset_vector_store(user: AdminUser, db: Database, store: VectorStore, bus: Bus) -> None:
     """Forget every chunk, and every knowledge with them."""
     await store.reset()
     async with db.transaction() as tx:
@@ -101,12 +105,12 @@ async def reset_store(user: AdminUser, db: Database, store: VectorStore, bus: Bu
 @router.post("/reset/uploads")
 async def reset_uploads(user: AdminUser, settings: Settings, bus: Bus) -> bool:
     """Delete what was uploaded; the records stay."""
-    await asyncio.to_thread(_empty, settings.upload_path)
+    await asyncio.to_thread(_empty_directory, settings.upload_path)
     await bus.publish(ActivityEvent("retrieval.uploads.reset", user, "all", "file.uploads"))
     return True
 
 
-def _empty(folder: Path) -> None:
+def _empty_directory(folder: Path) -> None:
     for path in folder.iterdir() if folder.is_dir() else ():
         try:
             if path.is_dir() and not path.is_symlink():

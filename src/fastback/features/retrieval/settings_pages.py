@@ -187,7 +187,7 @@ CLEARED_BY_EMPTY = frozenset(
 TRANSLATION = "YOUTUBE_LOADER_TRANSLATION"
 
 
-def form(name: str, page: Page, **more: Any) -> type[msgspec.Struct]:
+def define_form(name: str, page: Page, **more: Any) -> type[msgspec.Struct]:
     """What the page sends: any of its fields, each of which may be null; `more` are further fields by type."""
     fields = {field: kind for field, (_, kind) in page.items()} | more
     return msgspec.defstruct(
@@ -195,6 +195,6 @@ def form(name: str, page: Page, **more: Any) -> type[msgspec.Struct]:
     )
 
 
-def sent(data: msgspec.Struct) -> dict[str, Any]:
+def get_sent_fields(data: msgspec.Struct) -> dict[str, Any]:
     """The fields that were sent."""
     return {name: value for name, value in msgspec.structs.asdict(data).items() if value is not msgspec.UNSET}

@@ -10,7 +10,7 @@ from fastback.features.retrieval import routes
 from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.features.retrieval.translation import Translation
 from fastback.features.retrieval.web_files import WebFiles
-from fastback.features.retrieval.web_search import WebResults
+from fastback.features.retrieval.web_search import WebSearchService
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.retrieval.indexing import Indexer
@@ -20,7 +20,7 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `Translation`, `CollectionAccess`, `WebResults` and `WebFiles`."""
+    """Add `Translation`, `CollectionAccess`, `WebSearchService` and `WebFiles`."""
     services.add(Translation, Translation())
     db = services.get(Database)
     files = services.get(FileAccess)
@@ -30,14 +30,14 @@ async def set_up(services: Services) -> None:
     services.add(CollectionAccess, access)
     config = services.get(Config)
     search = services.get(WebSearch)
-    results = WebResults(
+    results = WebSearchService(
         config=config,
         permissions=services.get(Permissions),
         search=search,
         pages=services.get(Pages),
         indexer=services.get(Indexer),
     )
-    services.add(WebResults, results)
+    services.add(WebSearchService, results)
     pages = services.get(Pages)
     services.add(WebFiles, WebFiles(db, pages.fetching, services.get(UploadService)))
 

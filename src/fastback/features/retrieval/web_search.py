@@ -36,7 +36,7 @@ _NOT_STORED = (
 )
 
 
-class WebResults:
+class WebSearchService:
     """Searches for those who may."""
 
     def __init__(
@@ -48,7 +48,7 @@ class WebResults:
         self._pages = pages
         self._indexer = indexer
 
-    async def may(self, user: User) -> bool:
+    async def may_search(self, user: User) -> bool:
         """Whether the web may be searched at all, and by this user."""
         if not self._config.flag(WEB_SEARCH_ENABLE):
             return False
@@ -63,59 +63,60 @@ class WebResults:
             BadRequest: the search or the reading failed. HttpError: 500, it could not be embedded.
         """
         user = ctx.asker
-        if not await self.may(user):
+        if not await self.may_search(user):
             raise Forbidden(messages.ACCESS_PROHIBITED)
         try:
-            found = await self._search.search(queries, ctx)
+            results = await self._search.search(queries, ctx)
         except SearchFailed as error:
             log.warning("no search: %s", error)
             raise BadRequest(messages.wrap_reason(messages.WEB_SEARCH_ERROR)) from error
-        if not found:
+        if not results:
             raise NotFound(messages.wrap_reason("No results found from web search"))
-        documents = await self._read(found, ctx)
-        urls = [source for one in documents if (source := one.metadata.get("source"))]
+        documents = await self._load_pages(results, ctx)
+        urls = [source for document in documents if (source := document.metadata.get("source"))]
         loaded = set(urls)
-        answer: dict[str, Any] = {
+        response: dict[str, Any] = {
             "status": True,
-            "items": [msgspec.structs.asdict(one) for one in found if one.link in loaded],
+            "items": [msgspec.structs.asdict(document) for document in results if document.link in loaded],
             "filenames": urls,
             "loaded_count": len(documents),
         }
         if self._config.flag(WEB_SEARCH_BYPASS_EMBEDDING_AND_RETRIEVAL):
-            docs = [{"content": one.text, "metadata": one.metadata} for one in documents]
+            docs = [{"content": document.text, "metadata": document.metadata} for document in documents]
             return {
                 "status": True,
                 "collection_name": None,
                 "filenames": urls,
-                "items": answer["items"],
+                "items": response["items"],
                 "docs": docs,
                 "loaded_count": len(documents),
             }
-        if not any(one.text.strip() for one in documents):
+        if not any(document.text.strip() for document in documents):
             raise NotFound(messages.wrap_reason("None of the web search results could be loaded"))
-        name = await self._stored(documents, queries, ctx)
-        return {"status": True, "collection_names": [name], **answer}
+        name = await self._index_documents(documents, queries, ctx)
+        return {"status": True, "collection_names": [name], **response}
 
-    async def _read(self, found: Sequence[SearchResult], ctx: RequestContext) -> list[Document]:
+    async def _load_pages(self, results: Sequence[SearchResult], ctx: RequestContext) -> list[Document]:
         """What the pages say; where they are not to be read, what the search says of them. Raises: BadRequest."""
         if self._config.flag(WEB_SEARCH_BYPASS_WEB_LOADER):
             return [
                 Document(
-                    one.snippet, {"source": one.link, "title": one.title, "snippet": one.snippet, "link": one.link}
+                    result.snippet,
+                    {"source": result.link, "title": result.title, "snippet": result.snippet, "link": result.link},
                 )
-                for one in found
-                if one.snippet is not None
+                for result in results
+                if result.snippet is not None
             ]
         try:
-            return await self._pages.load(list(dict.fromkeys(one.link for one in found)), ctx)
+            return await self._pages.load(list(dict.fromkeys(result.link for result in results)), ctx)
         except (SearchFailed, RetrievalError) as error:
             log.warning("nothing can be read of what was found: %s", error)
             raise BadRequest(messages.wrap_reason(messages.WEB_SEARCH_ERROR)) from error
 
-    async def _stored(self, documents: list[Document], queries: Sequence[str], ctx: RequestContext) -> str:
+    async def _index_documents(self, documents: list[Document], queries: Sequence[str], ctx: RequestContext) -> str:
         """The collection that passages of the documents lie in now; it is the user's own. Raises: HttpError."""
-        words = "-".join(queries)
-        digest = await asyncio.to_thread(lambda: hashlib.sha256(words.encode()).hexdigest())
+        joined_queries = "-".join(queries)
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(joined_queries.encode()).hexdigest())
         name = f"web-search-{ctx.asker.id}-{digest}"[:63]
         try:
             await self._indexer.index(name, documents, overwrite=True, ctx=ctx)
