@@ -29,12 +29,12 @@ _IS_GRANTED = f"""EXISTS (
       AND {_IS_FOR_USER})"""
 
 LIST_GRANTS = f"SELECT {_COLUMNS} FROM access_grant WHERE resource_type = :type AND resource_id = :id"
-LIST_GRANTS_OF_RESOURCES = (
-    f"SELECT {_COLUMNS} FROM access_grant WHERE resource_type = :type AND resource_id = ANY(:ids)"
-)
+LIST_GRANTS_OF_RESOURCES = f"""
+    SELECT {_COLUMNS} FROM access_grant WHERE resource_type = :type AND resource_id = ANY(:ids)"""
 HAS_ACCESS = f"""
     SELECT 1 FROM access_grant ag
-    WHERE ag.resource_type = :type AND ag.resource_id = :id AND ag.permission = :permission AND {_IS_FOR_USER} LIMIT 1"""
+    WHERE ag.resource_type = :type AND ag.resource_id = :id AND ag.permission = :permission
+        AND {_IS_FOR_USER} LIMIT 1"""
 LIST_ACCESSIBLE_IDS = f"""
     SELECT DISTINCT ag.resource_id FROM access_grant ag
     WHERE ag.resource_type = :type AND ag.resource_id = ANY(:ids) AND ag.permission = :permission
