@@ -19,7 +19,7 @@ from fastback.features.files.access import FileAccess
 from fastback.features.files.store import FileSummary
 from fastback.kit.db import Database
 from fastback.kit.storage import Storage, StorageError
-from fastback.retrieval.web.fetcher import Fetching
+from fastback.retrieval.web.fetcher import WebFetcher
 
 log = logging.getLogger("fastback.completions")
 
@@ -52,7 +52,7 @@ class Pictures:
     """Puts pictures into messages."""
 
     def __init__(
-        self, *, db: Database, storage: Storage, access: FileAccess, fetching: Fetching, guess: bool = False
+        self, *, db: Database, storage: Storage, access: FileAccess, fetching: WebFetcher, guess: bool = False
     ) -> None:
         """With `guess` the ending of a file says what it is where nothing else does."""
         self._db = db
@@ -117,8 +117,8 @@ class Pictures:
         return await _encoded(self._storage.read(path), kind) if isinstance(kind, str) and kind else None
 
     async def _fetched(self, url: str) -> str | None:
-        most = min(self._fetching.largest, LARGEST)
-        async with self._fetching.client() as client, self._fetching.opened(client, url) as response:
+        most = min(self._fetching.max_file_bytes, LARGEST)
+        async with self._fetching.open_client() as client, self._fetching.open_url(client, url) as response:
             response.raise_for_status()
             kind = response.headers.get("content-type", "image/png")
             return await _encoded(_limited(response.content.iter_chunked(64 * 1024), most), kind)

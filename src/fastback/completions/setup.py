@@ -42,7 +42,7 @@ from fastback.providers.client import Provider
 from fastback.providers.registry import ModelRegistry
 from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.search.retriever import Retriever
-from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.pages import PageReader
 from fastback.settings import Settings
 
 
@@ -58,7 +58,7 @@ async def set_up(services: Services) -> None:
     )
     follow_ups = FollowUps(db=db, config=config, registry=registry, provider=provider)
     rights = services.get(ChatAccess)
-    elsewhere = Elsewhere(services.get(Pages), services.get(ExternalSearch), services.get(ExternalConnections))
+    elsewhere = Elsewhere(services.get(PageReader), services.get(ExternalSearch), services.get(ExternalConnections))
     finder = Finder(
         db=db,
         config=config,
@@ -125,12 +125,12 @@ def _kept_pictures(services: Services) -> KeptPictures | None:
 
 def _pictures(services: Services) -> Pictures:
     settings = services.get(Settings)
-    pages = services.get(Pages)
+    pages = services.get(PageReader)
     return Pictures(
         db=services.get(Database),
         storage=services.get(Storage),
         access=services.get(FileAccess),
-        fetching=pages.fetching,
+        fetching=pages.fetcher,
         guess=settings.enable_image_content_type_extension_fallback,
     )
 

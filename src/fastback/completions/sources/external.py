@@ -15,7 +15,7 @@ from fastback.providers.request_context import RequestContext
 from fastback.retrieval.external.results import Target
 from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.interfaces import RetrievalError
-from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.pages import PageReader
 from fastback.retrieval.web.search_request import SearchFailed
 
 log = logging.getLogger("fastback.completions")
@@ -32,7 +32,7 @@ class ForeignKnowledge(msgspec.Struct):
 class Elsewhere:
     """Asks others. What they don't answer is missing, and the answer does without."""
 
-    def __init__(self, pages: Pages, search: ExternalSearch, connections: ExternalConnections) -> None:
+    def __init__(self, pages: PageReader, search: ExternalSearch, connections: ExternalConnections) -> None:
         self._pages = pages
         self._search = search
         self._connections = connections
@@ -40,7 +40,7 @@ class Elsewhere:
     async def page(self, item: Item, url: str, ctx: RequestContext) -> Source | None:
         """The text at an address; None where nothing can be read."""
         try:
-            documents = await self._pages.read(url, ctx)
+            documents = await self._pages.read_url(url, ctx)
         except (RetrievalError, SearchFailed) as error:
             log.warning("nothing was read at %s: %s", url, error)
             return None

@@ -14,7 +14,7 @@ from fastback.features.retrieval.web_search import WebSearchService
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.retrieval.indexing import Indexer
-from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.pages import PageReader
 from fastback.retrieval.web.search import WebSearch
 from fastback.settings import Settings
 
@@ -34,12 +34,12 @@ async def set_up(services: Services) -> None:
         config=config,
         permissions=services.get(Permissions),
         search=search,
-        pages=services.get(Pages),
+        pages=services.get(PageReader),
         indexer=services.get(Indexer),
     )
     services.add(WebSearchService, results)
-    pages = services.get(Pages)
-    services.add(WebFiles, WebFiles(db, pages.fetching, services.get(UploadService)))
+    pages = services.get(PageReader)
+    services.add(WebFiles, WebFiles(db, pages.fetcher, services.get(UploadService)))
 
 
 COMPONENT = Component(name="retrieval routes", routers=routes.routers, setup=set_up)

@@ -19,7 +19,7 @@ from fastback.kit.http.errors import BadRequest, HttpError
 from fastback.kit.storage import IncomingFile
 from fastback.kit.web_guard import BlockedAddress
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.web.fetcher import FILE_SECONDS, Fetching, TooLarge, filename_of
+from fastback.retrieval.web.fetcher import FILE_TIMEOUT, TooLarge, WebFetcher, get_filename
 
 _PAGE_TYPES = ("text/html", "application/xhtml+xml")
 _UNSPECIFIC_TYPES = ("", "application/octet-stream", "binary/octet-stream")
@@ -72,7 +72,7 @@ def _get_content_type(response: aiohttp.ClientResponse) -> str:
 class WebFiles:
     """Fetches files and keeps them."""
 
-    def __init__(self, db: Database, fetching: Fetching, uploads: UploadService) -> None:
+    def __init__(self, db: Database, fetching: WebFetcher, uploads: UploadService) -> None:
         self._db = db
         self._fetching = fetching
         self._uploads = uploads
@@ -86,9 +86,9 @@ class WebFiles:
         """
         try:
             async with (
-                asyncio.timeout(FILE_SECONDS),
-                self._fetching.client() as client,
-                self._fetching.opened(client, url) as response,
+                asyncio.timeout(FILE_TIMEOUT),
+                self._fetching.open_client() as client,
+                self._fetching.open_url(client, url) as response,
             ):
                 response.raise_for_status()
                 start = await response.content.readany()
@@ -114,9 +114,9 @@ class WebFiles:
         image_type = detect_image_type(start)
         if declared_type.startswith("image/") and image_type is None:
             raise BadRequest(messages.wrap_reason("Invalid image content"))
-        name = filename_of(response, url)
+        name = get_filename(response, url)
         content_type = image_type or declared_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
-        max_bytes = self._fetching.largest
+        max_bytes = self._fetching.max_file_bytes
         if (response.content_length or 0) > max_bytes:
             raise TooLarge(f"{max_bytes // 1024**2} MB")
         async with IncomingFile(self._uploads.storage.directory) as spool:

@@ -25,7 +25,7 @@ from fastback.providers.request_context import RequestContext, build_request_con
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.retrieval.web import youtube
-from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.pages import PageReader
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.retrieval.web.youtube import TranscriptError
 
@@ -52,7 +52,7 @@ def build_unreadable_error(url: str) -> BadRequest:
 class WebReader(msgspec.Struct):
     """What reads addresses for the routes."""
 
-    pages: Pages
+    pages: PageReader
     access: CollectionAccess
     indexer: Indexer
     config: Config
@@ -60,7 +60,7 @@ class WebReader(msgspec.Struct):
     async def load_documents(self, url: str, ctx: RequestContext) -> list[Document]:
         """What lies at an address. Raises: BadRequest, where nothing can be read there."""
         try:
-            found = await self.pages.read(url, ctx)
+            found = await self.pages.read_url(url, ctx)
         except TranscriptError as error:
             raise BadRequest(str(error)) from error
         except (RetrievalError, SearchFailed) as error:
@@ -116,7 +116,7 @@ async def process_web(
     data: AddressForm,
     request: Request,
     user: VerifiedUser,
-    pages: Pages,
+    pages: PageReader,
     access: CollectionAccess,
     indexer: Indexer,
     config: Config,
@@ -135,7 +135,7 @@ async def process_url(
     data: AddressForm,
     request: Request,
     user: VerifiedUser,
-    pages: Pages,
+    pages: PageReader,
     access: CollectionAccess,
     indexer: Indexer,
     config: Config,

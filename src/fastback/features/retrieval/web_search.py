@@ -23,7 +23,7 @@ from fastback.kit.http.errors import BadRequest, Forbidden, HttpError, NotFound
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Document, RetrievalError
-from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.pages import PageReader
 from fastback.retrieval.web.results import SearchResult
 from fastback.retrieval.web.search import WebSearch
 from fastback.retrieval.web.search_request import SearchFailed
@@ -40,7 +40,7 @@ class WebSearchService:
     """Searches for those who may."""
 
     def __init__(
-        self, *, config: Config, permissions: Permissions, search: WebSearch, pages: Pages, indexer: Indexer
+        self, *, config: Config, permissions: Permissions, search: WebSearch, pages: PageReader, indexer: Indexer
     ) -> None:
         self._config = config
         self._permissions = permissions
@@ -108,7 +108,7 @@ class WebSearchService:
                 if result.snippet is not None
             ]
         try:
-            return await self._pages.load(list(dict.fromkeys(result.link for result in results)), ctx)
+            return await self._pages.load_pages(list(dict.fromkeys(result.link for result in results)), ctx)
         except (SearchFailed, RetrievalError) as error:
             log.warning("nothing can be read of what was found: %s", error)
             raise BadRequest(messages.wrap_reason(messages.WEB_SEARCH_ERROR)) from error

@@ -11,7 +11,7 @@ from fastback.kit.tasks import Tasks
 from fastback.retrieval.extraction.extraction_pool import ExtractionPool
 from fastback.retrieval.extraction.service import ConfiguredExtractor
 from fastback.retrieval.interfaces import Extractor, Splitter
-from fastback.retrieval.splitting.service import Splitting
+from fastback.retrieval.splitting.service import ConfiguredSplitter
 from fastback.settings import Settings
 
 
@@ -27,7 +27,7 @@ async def set_up(services: Services) -> None:
         permissions=services.get(Permissions),
         pool=ExtractionPool(),
     )
-    splitting = Splitting(config, settings)
+    splitting = ConfiguredSplitter(config, settings)
     services.add(Extractor, extraction)
     services.add(Splitter, splitting)
     tasks.run_at_shutdown(extraction.close)

@@ -1,11 +1,11 @@
-"""Cutting at paragraphs, where those are too long at lines, then at blanks, then anywhere.
+"""Split at paragraphs; where those are too long at lines, then at spaces, then anywhere.
 
-The rules are those of the splitter that Open WebUI uses, so that a text falls into the same chunks. It is cut at the
-coarsest separator that it has; each separator begins the part behind it. Parts that are still too long are cut by the
-next separator. Neighbours are put together up to the chunk's size; the next chunk begins with the last parts of the
-one before it, as many as the overlap holds. Blanks around a chunk are left out.
+The rules are those of the splitter that Open WebUI uses, so that the chunks are the same. The text is split at the
+coarsest separator in it; each separator begins the part that follows it. Parts that are still too long are split by the
+next separator. Neighbours are merged up to the chunk size; the next chunk begins with the last parts of the previous
+one, as many as the overlap allows. White space around a chunk is removed.
 
-As separators stay, parts are never copied: they are places in the text.
+As separators are kept, parts are never copied: they are ranges in the text.
 """
 
 from __future__ import annotations
@@ -15,110 +15,112 @@ from collections.abc import Callable, Iterator
 
 SEPARATORS = ("\n\n", "\n", " ")
 
-#: The length of a piece of text.
+#: A function that returns the length of a text.
 Measure = Callable[[str], int]
-#: Where a chunk begins, and its text.
-Piece = tuple[int, str]
-#: From where to where a part goes, and how long it is.
-_Part = tuple[int, int, int]
+#: The start of a chunk, and its text.
+LocatedText = tuple[int, str]
+#: The start, the end and the length of a part.
+_MeasuredRange = tuple[int, int, int]
 
 
-class Recursive:
-    """Cuts texts into chunks of a size; `measure` is `len` where characters count."""
+class RecursiveSplitter:
+    """Split texts into chunks of a size. `measure` returns the length of a text; `len` counts characters."""
 
     def __init__(self, size: int, overlap: int, measure: Measure = len) -> None:
         self._size = size
         self._overlap = overlap
         self._measure = measure
-        # What nothing measures; tokenizers may put marks around it.
-        self._nothing = measure("")
+        # The length of an empty text: tokenizers may add marks at the beginning and the end.
+        self._empty_length = measure("")
 
-    def split(self, text: str) -> Iterator[Piece]:
-        """The chunks, in order, each with the place where it begins."""
+    def split_text(self, text: str) -> Iterator[LocatedText]:
+        """Yield the chunks in order, each with its start."""
         if self._measure is not len:
-            yield from self._cut(text, 0, len(text), 0)
+            yield from self._split_range(text, 0, len(text), 0)
             return
-        # As Open WebUI finds them: the first place behind the overlap where the text is the chunk's. In a text that
-        # repeats itself it is an earlier one.
+        # Open WebUI takes the first position after the overlap at which the chunk's text occurs. In a text that repeats
+        # itself it is too early.
         start = length = 0
-        for _, chunk in self._cut(text, 0, len(text), 0) if len(text) >= self._size else _whole(text):
+        for _, chunk in self._split_range(text, 0, len(text), 0) if len(text) >= self._size else _yield_whole(text):
             start = text.find(chunk, max(0, start + length - self._overlap))
             length = len(chunk)
             yield start, chunk
 
-    def _cut(self, text: str, first: int, last: int, level: int) -> Iterator[Piece]:
+    def _split_range(self, text: str, first: int, last: int, level: int) -> Iterator[LocatedText]:
         while level < len(SEPARATORS) and text.find(SEPARATORS[level], first, last) < 0:
             level += 1
         if level == len(SEPARATORS):
-            yield from self._anywhere(text, first, last)
+            yield from self._split_anywhere(text, first, last)
             return
-        short: list[_Part] = []
-        for begin, end in _parts(text, first, last, SEPARATORS[level]):
+        short: list[_MeasuredRange] = []
+        for begin, end in _list_parts(text, first, last, SEPARATORS[level]):
             length = end - begin if self._measure is len else self._measure(text[begin:end])
             if length < self._size:
                 short.append((begin, end, length))
                 continue
-            yield from self._merged(text, short)
+            yield from self._merge_parts(text, short)
             short = []
-            yield from self._cut(text, begin, end, level + 1)
-        yield from self._merged(text, short)
+            yield from self._split_range(text, begin, end, level + 1)
+        yield from self._merge_parts(text, short)
 
-    def _anywhere(self, text: str, first: int, last: int) -> Iterator[Piece]:
-        """Cut between any two characters. One that is too long by itself stays as it is, even a blank."""
+    def _split_anywhere(self, text: str, first: int, last: int) -> Iterator[LocatedText]:
+        """Split between any two characters. A single one that is too long becomes a chunk as it is, even a space."""
         if self._measure is len and self._size > 1:
-            # As below, and quicker. A chunk as large as its overlap still goes on, by a character.
+            # The same as below, but faster. Where the overlap is as large as the chunk, each step is one character.
             step = self._size - self._overlap or 1
             while first < last:
-                yield from _stripped(text, first, min(first + self._size, last))
+                yield from _strip_range(text, first, min(first + self._size, last))
                 first = first + step if first + self._size < last else last
             return
-        short: list[_Part] = []
-        for place in range(first, last):
-            length = self._measure(text[place])
+        short: list[_MeasuredRange] = []
+        for position in range(first, last):
+            length = self._measure(text[position])
             if length < self._size:
-                short.append((place, place + 1, length))
+                short.append((position, position + 1, length))
                 continue
-            yield from self._merged(text, short)
+            yield from self._merge_parts(text, short)
             short = []
-            yield place, text[place]
-        yield from self._merged(text, short)
+            yield position, text[position]
+        yield from self._merge_parts(text, short)
 
-    def _merged(self, text: str, parts: list[_Part]) -> Iterator[Piece]:
-        """Neighbours put together up to the size of a chunk."""
-        kept: deque[_Part] = deque()
-        total, nothing = 0, self._nothing
+    def _merge_parts(self, text: str, parts: list[_MeasuredRange]) -> Iterator[LocatedText]:
+        """Merge neighbours up to the size of a chunk."""
+        window: deque[_MeasuredRange] = deque()
+        total, empty_length = 0, self._empty_length
         for part in parts:
             length = part[2]
-            if total + length + (nothing if kept else 0) > self._size and kept:
-                yield from _stripped(text, kept[0][0], kept[-1][1])
-                while total > self._overlap or (total + length + (nothing if kept else 0) > self._size and total > 0):
-                    total -= kept.popleft()[2] + (nothing if kept else 0)
-            kept.append(part)
-            total += length + (nothing if len(kept) > 1 else 0)
-        if kept:
-            yield from _stripped(text, kept[0][0], kept[-1][1])
+            if total + length + (empty_length if window else 0) > self._size and window:
+                yield from _strip_range(text, window[0][0], window[-1][1])
+                while total > self._overlap or (
+                    total + length + (empty_length if window else 0) > self._size and total > 0
+                ):
+                    total -= window.popleft()[2] + (empty_length if window else 0)
+            window.append(part)
+            total += length + (empty_length if len(window) > 1 else 0)
+        if window:
+            yield from _strip_range(text, window[0][0], window[-1][1])
 
 
-def _whole(text: str) -> Iterator[Piece]:
-    """A text that is a chunk by itself, unless there is nothing to see of it."""
-    return _stripped(text, 0, len(text))
+def _yield_whole(text: str) -> Iterator[LocatedText]:
+    """Yield the whole text as one chunk, unless it is only white space."""
+    return _strip_range(text, 0, len(text))
 
 
-def _stripped(text: str, first: int, last: int) -> Iterator[Piece]:
+def _strip_range(text: str, first: int, last: int) -> Iterator[LocatedText]:
     chunk = text[first:last]
-    seen = chunk.lstrip()
-    if seen:
-        yield first + len(chunk) - len(seen), seen.rstrip()
+    stripped = chunk.lstrip()
+    if stripped:
+        yield first + len(chunk) - len(stripped), stripped.rstrip()
 
 
-def _parts(text: str, first: int, last: int, separator: str) -> Iterator[tuple[int, int]]:
-    """The parts between separators, each with the separator before it; empty ones are left out."""
+def _list_parts(text: str, first: int, last: int, separator: str) -> Iterator[tuple[int, int]]:
+    """Yield the ranges between separators, each with the separator before it; empty ones are left out."""
     begin = first
-    place = text.find(separator, first, last)
-    while place >= 0:
-        if place > begin:
-            yield begin, place
-        begin = place
-        place = text.find(separator, place + len(separator), last)
+    position = text.find(separator, first, last)
+    while position >= 0:
+        if position > begin:
+            yield begin, position
+        begin = position
+        position = text.find(separator, position + len(separator), last)
     if last > begin:
         yield begin, last

@@ -1,4 +1,4 @@
-"""Search services that take more than one plain request: pages of results, second tries, other forms than JSON."""
+"""Search engines that need several requests, retries, or parsers for other formats than JSON."""
 
 from __future__ import annotations
 
@@ -18,127 +18,131 @@ import msgspec
 
 from fastback.config.keys.auth import WEBUI_URL
 from fastback.retrieval.web import firecrawl, search_engines
-from fastback.retrieval.web.search_engine import Engine, Found, Request, at
-from fastback.retrieval.web.search_request import ROBOT, Asked, SearchFailed
+from fastback.retrieval.web.search_engine import EngineRequest, RawResult, SearchEngine, list_at
+from fastback.retrieval.web.search_request import USER_AGENT, SearchFailed, SearchRequest
 
-#: Seconds before a service is asked again that wants us to go slower, and results a page of Google's holds.
-PAUSE, PAGE = 1.0, 10
+#: Seconds before a request that was rate limited is retried, and the results on a page of Google.
+RETRY_DELAY, GOOGLE_PAGE_SIZE = 1.0, 10
 
-Special = Callable[[Asked], Awaitable[list[Found]]]
+SearchFunction = Callable[[SearchRequest], Awaitable[list[RawResult]]]
 
 
-async def _google(asked: Asked) -> list[Found]:
-    """Google's Programmable Search gives ten results at a time."""
-    found: list[Found] = []
-    site = asked.config.text(WEBUI_URL)
+async def _search_google(search: SearchRequest) -> list[RawResult]:
+    """Search with Google's Programmable Search, which returns ten results at a time."""
+    results: list[RawResult] = []
+    site = search.config.text(WEBUI_URL)
     headers = {"referer": site} if site else {}
-    key, engine = asked.value("google_pse_api_key"), asked.value("google_pse_engine_id")
+    key, engine_id = search.get_setting("google_pse_api_key"), search.get_setting("google_pse_engine_id")
     start = 1
-    while len(found) < asked.count:
-        params = {"cx": engine, "q": asked.text, "key": key, "start": str(start)}
-        params["num"] = str(min(asked.count - len(found), PAGE))
-        request = Request("GET", "https://www.googleapis.com/customsearch/v1", params, headers=headers)
-        items = at("items")(await asked.json(request.method, request.url, **request.options()))
+    while len(results) < search.count:
+        params = {"cx": engine_id, "q": search.text, "key": key, "start": str(start)}
+        params["num"] = str(min(search.count - len(results), GOOGLE_PAGE_SIZE))
+        request = EngineRequest("GET", "https://www.googleapis.com/customsearch/v1", params, headers=headers)
+        items = list_at("items")(await search.fetch_json(request.method, request.url, **request.build_options()))
         if not items:
             break
-        found += items
-        start += PAGE
-    return found
+        results += items
+        start += GOOGLE_PAGE_SIZE
+    return results
 
 
-def _patient(engine: Engine) -> Special:
-    """Brave lets free accounts ask once a second: asked a second time after a moment."""
+def _retry_when_limited(engine: SearchEngine) -> SearchFunction:
+    """Return a search function that retries once after a delay: Brave allows free accounts one request a second."""
 
-    async def ask(asked: Asked) -> list[Found]:
-        request = engine.request(asked)
+    async def search_with_retry(search: SearchRequest) -> list[RawResult]:
+        engine_request = engine.build_request(search)
         try:
-            answer = await asked.json(request.method, request.url, **request.options())
+            response = await search.fetch_json(
+                engine_request.method, engine_request.url, **engine_request.build_options()
+            )
         except SearchFailed as error:
             if " answered 429" not in str(error):
                 raise
-            await asyncio.sleep(PAUSE)
-            answer = await asked.json(request.method, request.url, **request.options())
-        return engine.found(answer)
+            await asyncio.sleep(RETRY_DELAY)
+            response = await search.fetch_json(
+                engine_request.method, engine_request.url, **engine_request.build_options()
+            )
+        return engine.list_results(response)
 
-    return ask
+    return search_with_retry
 
 
-async def _firecrawl(asked: Asked) -> list[Found]:
+async def _search_firecrawl(search: SearchRequest) -> list[RawResult]:
     body = {
-        "query": asked.text,
-        "limit": asked.count,
-        "timeout": asked.count * 3000,
+        "query": search.text,
+        "limit": search.count,
+        "timeout": search.count * 3000,
         "ignoreInvalidURLs": True,
     }
-    return firecrawl.found(await firecrawl.ask(asked, "search", body, seconds=asked.count * 3 + 10))
+    return firecrawl.list_results(await firecrawl.send_request(search, "search", body, seconds=search.count * 3 + 10))
 
 
-class _Listed(HTMLParser):
-    """Results on DuckDuckGo's page without scripts."""
+class _DuckDuckGoParser(HTMLParser):
+    """Collect the results on DuckDuckGo's page for browsers without scripts."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.found: list[Found] = []
-        self._into = ""
+        self.results: list[RawResult] = []
+        self._field = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag != "a":
             return
-        given = dict(attrs)
-        kinds = (given.get("class") or "").split()
-        if "result__a" in kinds:
-            self.found.append({"url": _led_to(given.get("href") or ""), "title": "", "snippet": ""})
-            self._into = "title"
-        elif "result__snippet" in kinds and self.found:
-            self._into = "snippet"
+        attributes = dict(attrs)
+        classes = (attributes.get("class") or "").split()
+        if "result__a" in classes:
+            self.results.append({"url": _resolve_link(attributes.get("href") or ""), "title": "", "snippet": ""})
+            self._field = "title"
+        elif "result__snippet" in classes and self.results:
+            self._field = "snippet"
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a":
-            self._into = ""
+            self._field = ""
 
     def handle_data(self, data: str) -> None:
-        if self._into:
-            self.found[-1][self._into] += data
+        if self._field:
+            self.results[-1][self._field] += data
 
 
-def _led_to(href: str) -> str:
-    """Where a link leads that goes by DuckDuckGo's own door; empty for advertisements."""
+def _resolve_link(href: str) -> str:
+    """Return the target of a link that goes through DuckDuckGo's redirect; empty for advertisements."""
     parts = urlsplit(href if "://" in href else f"https:{href}" if href.startswith("//") else href)
     if not (parts.hostname or "").endswith("duckduckgo.com"):
         return href
     return parse_qs(parts.query).get("uddg", [""])[0] if parts.path == "/l/" else ""
 
 
-def listed(page: str) -> list[Found]:
-    """The results on DuckDuckGo's page without scripts."""
-    reader = _Listed()
-    reader.feed(page)
-    reader.close()
-    return [{key: value.strip() for key, value in one.items()} for one in reader.found if one["url"]]
+def parse_duckduckgo_page(page: str) -> list[RawResult]:
+    """Return the results on DuckDuckGo's page for browsers without scripts."""
+    parser = _DuckDuckGoParser()
+    parser.feed(page)
+    parser.close()
+    return [{key: value.strip() for key, value in result.items()} for result in parser.results if result["url"]]
 
 
-async def _duckduckgo(asked: Asked) -> list[Found]:
-    """DuckDuckGo has no interface for programs; its page for browsers without scripts is read."""
-    backend = asked.value("ddgs_backend") or "auto"
-    if not {"auto", "duckduckgo"} & {one.strip() for one in backend.split(",")}:
+async def _search_duckduckgo(search: SearchRequest) -> list[RawResult]:
+    """Search with DuckDuckGo. It has no API, so its page for browsers without scripts is parsed."""
+    backend = search.get_setting("ddgs_backend") or "auto"
+    if not {"auto", "duckduckgo"} & {name.strip() for name in backend.split(",")}:
         raise SearchFailed(f"DDGS_BACKEND: {backend} is not asked by this program, only duckduckgo")
     proxies = getproxies()
-    body = await asked.answer(
+    body = await search.fetch(
         "POST",
         "https://html.duckduckgo.com/html/",
-        data={"q": asked.text, "b": "", "l": "us-en"},
-        headers={"user-agent": ROBOT, "referer": "https://html.duckduckgo.com/"},
+        data={"q": search.text, "b": "", "l": "us-en"},
+        headers={"user-agent": USER_AGENT, "referer": "https://html.duckduckgo.com/"},
         proxy=proxies.get("https") or proxies.get("http"),
     )
-    return await asyncio.to_thread(listed, body.decode("utf-8", "replace"))
+    return await asyncio.to_thread(parse_duckduckgo_page, body.decode("utf-8", "replace"))
 
 
-def _text(element: Any) -> str:
+def _get_text(element: Any) -> str:
     return "".join(element.itertext()) if element is not None else ""
 
 
-def _groups(document: bytes) -> list[Found]:
-    """What Yandex found. Its document has no business with entities, so one that declares any is refused."""
+def _parse_yandex_document(document: bytes) -> list[RawResult]:
+    """Return the results in Yandex's XML. It never needs entities, so a document with declarations is refused."""
     if b"<!DOCTYPE" in document or b"<!ENTITY" in document:
         raise SearchFailed("Yandex answered a document with declarations")
     try:
@@ -147,18 +151,18 @@ def _groups(document: bytes) -> list[Found]:
         raise SearchFailed(f"Yandex answered no XML: {error}") from error
     return [
         {
-            "url": _text(group.find("doc/url")).strip("\n"),
-            "title": _text(group.find("doc/title")).strip("\n"),
-            "snippet": _text(group.find("doc/passages/passage")),
+            "url": _get_text(group.find("doc/url")).strip("\n"),
+            "title": _get_text(group.find("doc/title")).strip("\n"),
+            "snippet": _get_text(group.find("doc/passages/passage")),
         }
         for group in root.findall("response/results/grouping/group")
     ]
 
 
-async def _yandex(asked: Asked) -> list[Found]:
-    given = asked.value("yandex_web_search_config")
+async def _search_yandex(search: SearchRequest) -> list[RawResult]:
+    configured = search.get_setting("yandex_web_search_config")
     try:
-        body = msgspec.json.decode(given) if given else {}
+        body = msgspec.json.decode(configured) if configured else {}
     except msgspec.DecodeError as error:
         raise SearchFailed(f"YANDEX_WEB_SEARCH_CONFIG: {error}") from error
     if not isinstance(body, dict):
@@ -167,92 +171,103 @@ async def _yandex(asked: Asked) -> list[Found]:
     body["query"] = {
         "searchType": "SEARCH_TYPE_RU",
         **(query if isinstance(query, dict) else {}),
-        "queryText": asked.text,
+        "queryText": search.text,
     }
     body["groupSpec"] = {
         "groupMode": "GROUP_MODE_DEEP",
         **(groups if isinstance(groups, dict) else {}),
-        "groupsOnPage": asked.count,
+        "groupsOnPage": search.count,
         "docsInGroup": 1,
     }
     headers = {
-        "user-agent": ROBOT,
-        "authorization": f"Api-Key {asked.value('yandex_web_search_api_key')}",
-        **asked.who(),
+        "user-agent": USER_AGENT,
+        "authorization": f"Api-Key {search.get_setting('yandex_web_search_api_key')}",
+        **search.build_user_headers(),
     }
-    url = asked.value("yandex_web_search_url") or "https://searchapi.api.cloud.yandex.net/v2/web/search"
-    answer = await asked.json("POST", url, json=body, headers=headers)
-    raw = answer.get("rawData") if isinstance(answer, dict) else None
+    url = search.get_setting("yandex_web_search_url") or "https://searchapi.api.cloud.yandex.net/v2/web/search"
+    response = await search.fetch_json("POST", url, json=body, headers=headers)
+    raw = response.get("rawData") if isinstance(response, dict) else None
     if not isinstance(raw, str):
         raise SearchFailed("Yandex answered no rawData")
     try:
         document = base64.b64decode(raw)
     except ValueError as error:
         raise SearchFailed(f"Yandex answered no base64: {error}") from error
-    return await asyncio.to_thread(_groups, document)
+    return await asyncio.to_thread(_parse_yandex_document, document)
 
 
-_TENCENT = "tms.tencentcloudapi.com"
+_TENCENT_HOST = "tms.tencentcloudapi.com"
 
 
-def signed(sid: str, secret: str, body: bytes, now: int) -> dict[str, str]:
-    """The headers of a request to Tencent's search of Sogou (signature TC3-HMAC-SHA256)."""
+def sign_tencent_request(secret_id: str, secret_key: str, body: bytes, now: int) -> dict[str, str]:
+    """Return the headers of a request to Tencent's search of Sogou, signed with TC3-HMAC-SHA256."""
     day = time.strftime("%Y-%m-%d", time.gmtime(now))
-    kind, names = "application/json", "content-type;host"
-    hashed = hashlib.sha256(body).hexdigest()
-    canonical = f"POST\n/\n\ncontent-type:{kind}\nhost:{_TENCENT}\n\n{names}\n{hashed}"
+    content_type, header_names = "application/json", "content-type;host"
+    body_hash = hashlib.sha256(body).hexdigest()
+    canonical = f"POST\n/\n\ncontent-type:{content_type}\nhost:{_TENCENT_HOST}\n\n{header_names}\n{body_hash}"
     scope = f"{day}/tms/tc3_request"
-    stands = f"TC3-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = f"TC3{secret}".encode()
+    string_to_sign = f"TC3-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    key = f"TC3{secret_key}".encode()
     for part in (day, "tms", "tc3_request"):
         key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.digest(key, stands.encode(), "sha256").hex()
+    signature = hmac.digest(key, string_to_sign.encode(), "sha256").hex()
     return {
-        "authorization": f"TC3-HMAC-SHA256 Credential={sid}/{scope}, SignedHeaders={names}, Signature={signature}",
-        "content-type": kind,
+        "authorization": f"TC3-HMAC-SHA256 Credential={secret_id}/{scope}, SignedHeaders={header_names}, Signature={signature}",
+        "content-type": content_type,
         "x-tc-action": "SearchPro",
         "x-tc-version": "2020-12-29",
         "x-tc-timestamp": str(now),
     }
 
 
-async def _sougou(asked: Asked) -> list[Found]:
-    body = msgspec.json.encode({"Query": asked.text, "Cnt": 20})
-    headers = signed(asked.value("sougou_api_sid"), asked.value("sougou_api_sk"), body, int(time.time()))
-    answer = await asked.json("POST", f"https://{_TENCENT}/", data=body, headers=headers)
-    found = []
-    for page in at("Response", "Pages")(answer):
+async def _search_sougou(search: SearchRequest) -> list[RawResult]:
+    body = msgspec.json.encode({"Query": search.text, "Cnt": 20})
+    headers = sign_tencent_request(
+        search.get_setting("sougou_api_sid"), search.get_setting("sougou_api_sk"), body, int(time.time())
+    )
+    response = await search.fetch_json("POST", f"https://{_TENCENT_HOST}/", data=body, headers=headers)
+    results = []
+    for page in list_at("Response", "Pages")(response):
         try:
-            found.append(msgspec.json.decode(page))
+            results.append(msgspec.json.decode(page))
         except (msgspec.DecodeError, TypeError) as error:
             raise SearchFailed(f"Sogou answered what is no JSON: {error}") from error
-    return found
+    return results
 
 
-def _none(asked: Asked) -> Request:
+def _build_no_request(search: SearchRequest) -> EngineRequest:
     raise NotImplementedError
 
 
-#: Services, each with how it is asked and how what it found is read.
-SPECIAL: dict[str, tuple[Special, Engine]] = {
-    "brave": (_patient(search_engines.BRAVE), search_engines.BRAVE),
-    "brave_llm_context": (_patient(search_engines.BRAVE_CONTEXT), search_engines.BRAVE_CONTEXT),
-    "duckduckgo": (_duckduckgo, Engine(_none, at())),
-    "firecrawl": (_firecrawl, Engine(_none, at(), quiet=True)),
-    "google_pse": (
-        _google,
-        Engine(_none, at(), link=("link",), needs=("google_pse_api_key", "google_pse_engine_id"), keeps=True),
+#: The engines: the function that searches, and how its results are read.
+CUSTOM_ENGINES: dict[str, tuple[SearchFunction, SearchEngine]] = {
+    "brave": (_retry_when_limited(search_engines.BRAVE_ENGINE), search_engines.BRAVE_ENGINE),
+    "brave_llm_context": (
+        _retry_when_limited(search_engines.BRAVE_CONTEXT_ENGINE),
+        search_engines.BRAVE_CONTEXT_ENGINE,
     ),
-    "sougou": (
-        _sougou,
-        Engine(
-            _none,
-            at(),
-            snippet=("passage",),
-            needs=("sougou_api_sid", "sougou_api_sk"),
-            order="-scour",
-            quiet=True,
+    "duckduckgo": (_search_duckduckgo, SearchEngine(_build_no_request, list_at())),
+    "firecrawl": (_search_firecrawl, SearchEngine(_build_no_request, list_at(), ignores_errors=True)),
+    "google_pse": (
+        _search_google,
+        SearchEngine(
+            _build_no_request,
+            list_at(),
+            link=("link",),
+            required_settings=("google_pse_api_key", "google_pse_engine_id"),
+            limits_results=True,
         ),
     ),
-    "yandex": (_yandex, Engine(_none, at(), quiet=True)),
+    "sougou": (
+        _search_sougou,
+        SearchEngine(
+            _build_no_request,
+            list_at(),
+            snippet=("passage",),
+            required_settings=("sougou_api_sid", "sougou_api_sk"),
+            sort_field="-scour",
+            ignores_errors=True,
+        ),
+    ),
+    "yandex": (_search_yandex, SearchEngine(_build_no_request, list_at(), ignores_errors=True)),
 }

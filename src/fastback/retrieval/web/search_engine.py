@@ -9,13 +9,13 @@ import msgspec
 from aiohttp import DigestAuthMiddleware
 
 from fastback.retrieval.web.results import SearchResult
-from fastback.retrieval.web.search_request import Asked
+from fastback.retrieval.web.search_request import SearchRequest
 
-Found = dict[str, Any]
+RawResult = dict[str, Any]
 
 
-class Request(msgspec.Struct, frozen=True):
-    """A request to a service: `params` go into the address, `body` as JSON."""
+class EngineRequest(msgspec.Struct, frozen=True):
+    """A request to a service: `params` are sent in the URL, `body` as JSON."""
 
     method: str
     url: Any
@@ -23,63 +23,64 @@ class Request(msgspec.Struct, frozen=True):
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = {}
     ssl: Any = True
-    #: Name and password, for a server that asks for them (digest).
+    #: User name and password for HTTP digest authentication.
     login: tuple[str, str] | None = None
 
-    def options(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"headers": {"accept": "application/json", **self.headers}}
+    def build_options(self) -> dict[str, Any]:
+        """Return the options for aiohttp."""
+        options: dict[str, Any] = {"headers": {"accept": "application/json", **self.headers}}
         if self.params is not None:
-            found["params"] = {key: value for key, value in self.params.items() if value is not None}
+            options["params"] = {key: value for key, value in self.params.items() if value is not None}
         if self.body is not None:
-            found["json"] = self.body
+            options["json"] = self.body
         if self.ssl is not True:
-            found["ssl"] = self.ssl
+            options["ssl"] = self.ssl
         if self.login is not None:
-            found["middlewares"] = (DigestAuthMiddleware(*self.login),)
-        return found
+            options["middlewares"] = (DigestAuthMiddleware(*self.login),)
+        return options
 
 
-class Engine(msgspec.Struct, frozen=True):
-    """A search service.
+class SearchEngine(msgspec.Struct, frozen=True):
+    """A search engine.
 
     Attributes:
-        request: what it is asked.
-        found: the list of results in its answer.
-        link, title, snippet: the names of a result's fields; of several the first that says something.
-        needs: settings below `web.search.` that must be set.
-        order: the field results are put in order by; `-` before it turns the order round.
-        keeps: it has as many results as it was asked for; otherwise they are counted off.
-        filters: the list of sites is applied to its results.
-        checked: a refusal is an error, and no answer with other words.
-        quiet: where it fails, nothing was found.
+        build_request: builds its request.
+        list_results: returns the list of results in its response.
+        link, title, snippet: the fields of a result; of several the first that contains text is used.
+        required_settings: config keys below `web.search.` that must be set.
+        sort_field: the field by which results are sorted; `-` before it means descending.
+        limits_results: the engine itself returns as many results as requested; otherwise the list is cut.
+        applies_site_filter: the list of sites is applied to its results.
+        raises_for_status: a response with an error status is an error; otherwise its body is read like any other.
+        ignores_errors: where the engine fails, the result is empty.
     """
 
-    request: Callable[[Asked], Request]
-    found: Callable[[Any], list[Any]]
+    build_request: Callable[[SearchRequest], EngineRequest]
+    list_results: Callable[[Any], list[Any]]
     link: tuple[str, ...] = ("url",)
     title: tuple[str, ...] = ("title",)
     snippet: tuple[str, ...] = ("snippet",)
-    needs: tuple[str, ...] = ()
-    order: str = ""
-    keeps: bool = False
-    filters: bool = True
-    checked: bool = True
-    quiet: bool = False
+    required_settings: tuple[str, ...] = ()
+    sort_field: str = ""
+    limits_results: bool = False
+    applies_site_filter: bool = True
+    raises_for_status: bool = True
+    ignores_errors: bool = False
 
 
-def at(*path: str) -> Callable[[Any], list[Any]]:
-    """A function that gives the list at a path of an answer; none where there is nothing of the kind."""
+def list_at(*path: str) -> Callable[[Any], list[Any]]:
+    """Return a function that returns the list at a path of a response; an empty list where there is no list."""
 
-    def found(answer: Any) -> list[Any]:
+    def get_list(value: Any) -> list[Any]:
         for name in path:
-            answer = answer.get(name) if isinstance(answer, dict) else None
-        return answer if isinstance(answer, list) else []
+            value = value.get(name) if isinstance(value, dict) else None
+        return value if isinstance(value, list) else []
 
-    return found
+    return get_list
 
 
-def said(result: Found, names: tuple[str, ...]) -> str | None:
-    """The first of several fields that says something."""
+def get_first_text(result: RawResult, names: tuple[str, ...]) -> str | None:
+    """Return the first of several fields that contains text."""
     for name in names:
         value = result.get(name)
         if isinstance(value, str) and value:
@@ -87,23 +88,26 @@ def said(result: Found, names: tuple[str, ...]) -> str | None:
     return None
 
 
-def read(engine: Engine, results: list[Found]) -> list[SearchResult]:
-    """Results as we keep them; what names no page is left out."""
-    found = []
-    for one in results:
-        link = said(one, engine.link)
+def build_results(engine: SearchEngine, results: list[RawResult]) -> list[SearchResult]:
+    """Convert results; those without a link are left out."""
+    pages = []
+    for result in results:
+        link = get_first_text(result, engine.link)
         if link:
-            found.append(SearchResult(link, said(one, engine.title), said(one, engine.snippet)))
-    return found
+            pages.append(
+                SearchResult(link, get_first_text(result, engine.title), get_first_text(result, engine.snippet))
+            )
+    return pages
 
 
-def _number(value: Any) -> float:
+def _to_number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def ordered(engine: Engine, results: list[Any]) -> list[Found]:
-    known = [one for one in results if isinstance(one, dict)]
-    name = engine.order.removeprefix("-")
+def sort_results(engine: SearchEngine, results: list[Any]) -> list[RawResult]:
+    """Return the results that are JSON objects, sorted by the engine's field."""
+    objects = [result for result in results if isinstance(result, dict)]
+    name = engine.sort_field.removeprefix("-")
     if name:
-        known.sort(key=lambda one: _number(one.get(name)), reverse=engine.order.startswith("-"))
-    return known
+        objects.sort(key=lambda result: _to_number(result.get(name)), reverse=engine.sort_field.startswith("-"))
+    return objects

@@ -1,4 +1,4 @@
-"""Search services that are asked with one request: what each is asked, and where its answer keeps what was found."""
+"""Search engines that need only one request: how it is built, and where the response contains the results."""
 
 from __future__ import annotations
 
@@ -16,259 +16,293 @@ from fastback.config.keys.web import (
     WEB_SEARCH_SERPSTACK_HTTPS,
     WEB_SEARCH_STAAN_MAX_SNIPPETS,
 )
-from fastback.retrieval.web.search_engine import Engine, Request, at
-from fastback.retrieval.web.search_request import ROBOT, Asked
+from fastback.retrieval.web.search_engine import EngineRequest, SearchEngine, list_at
+from fastback.retrieval.web.search_request import USER_AGENT, SearchRequest
 
 
-def _bearer(key: str) -> dict[str, str]:
+def _build_bearer_header(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-# What each is asked.
+# Requests and, where the results need it, conversions of responses.
 
 
-def _searxng(asked: Asked) -> Request:
-    url = asked.value("searxng_query_url")
+def _build_searxng_request(search: SearchRequest) -> EngineRequest:
+    url = search.get_setting("searxng_query_url")
     if "<query>" in url:
         url = url.partition("?")[0]
-    language = (asked.value("searxng_language") or "all").strip().rstrip(",")
-    params = {"q": asked.text, "format": "json", "pageno": 1, "safesearch": "1", "language": language}
+    language = (search.get_setting("searxng_language") or "all").strip().rstrip(",")
+    params = {"q": search.text, "format": "json", "pageno": 1, "safesearch": "1", "language": language}
     params |= {"time_range": "", "categories": "", "theme": "simple", "image_proxy": 0}
-    headers = {"user-agent": ROBOT, "accept": "text/html", "accept-language": "en-US,en;q=0.5"}
-    return Request("GET", url, params, headers=headers, ssl=asked.certificate())
+    headers = {"user-agent": USER_AGENT, "accept": "text/html", "accept-language": "en-US,en;q=0.5"}
+    return EngineRequest("GET", url, params, headers=headers, ssl=search.get_ssl_option())
 
 
-def _yacy(asked: Asked) -> Request:
-    url = asked.value("yacy_query_url")
+def _build_yacy_request(search: SearchRequest) -> EngineRequest:
+    url = search.get_setting("yacy_query_url")
     if not url.endswith("yacysearch.json"):
         url = url.rstrip("/") + "/yacysearch.json"
-    params = {"query": asked.text, "contentdom": "text", "resource": "global", "nav": "none"}
-    params |= {"maximumRecords": str(asked.count)}
-    name, password = asked.value("yacy_username"), asked.value("yacy_password")
+    params = {"query": search.text, "contentdom": "text", "resource": "global", "nav": "none"}
+    params |= {"maximumRecords": str(search.count)}
+    name, password = search.get_setting("yacy_username"), search.get_setting("yacy_password")
     login = (name, password) if name or password else None
-    return Request("GET", url, params, headers={"user-agent": ROBOT}, login=login)
+    return EngineRequest("GET", url, params, headers={"user-agent": USER_AGENT}, login=login)
 
 
-def _yacy_items(answer: Any) -> list[Any]:
-    channels = at("channels")(answer)
-    return at("items")(channels[0]) if channels else []
+def _list_yacy_items(response: Any) -> list[Any]:
+    channels = list_at("channels")(response)
+    return list_at("items")(channels[0]) if channels else []
 
 
-def _openserp(asked: Asked) -> Request:
-    url = f"{asked.value('openserp_base_url').rstrip('/')}/mega/search"
-    return Request("GET", url, {"text": asked.text, "limit": asked.count})
+def _build_openserp_request(search: SearchRequest) -> EngineRequest:
+    url = f"{search.get_setting('openserp_base_url').rstrip('/')}/mega/search"
+    return EngineRequest("GET", url, {"text": search.text, "limit": search.count})
 
 
-def _kagi(asked: Asked) -> Request:
-    body = {"query": asked.text, "limit": asked.count}
-    return Request(
-        "POST", "https://kagi.com/api/v1/search", body=body, headers=_bearer(asked.value("kagi_search_api_key"))
+def _build_kagi_request(search: SearchRequest) -> EngineRequest:
+    body = {"query": search.text, "limit": search.count}
+    return EngineRequest(
+        "POST",
+        "https://kagi.com/api/v1/search",
+        body=body,
+        headers=_build_bearer_header(search.get_setting("kagi_search_api_key")),
     )
 
 
-def _mojeek(asked: Asked) -> Request:
-    params = {"q": asked.text, "api_key": asked.value("mojeek_search_api_key"), "fmt": "json", "t": asked.count}
-    return Request("GET", "https://api.mojeek.com/search", params)
+def _build_mojeek_request(search: SearchRequest) -> EngineRequest:
+    params = {
+        "q": search.text,
+        "api_key": search.get_setting("mojeek_search_api_key"),
+        "fmt": "json",
+        "t": search.count,
+    }
+    return EngineRequest("GET", "https://api.mojeek.com/search", params)
 
 
-def _bocha(asked: Asked) -> Request:
-    body = {"query": asked.text, "summary": True, "freshness": "noLimit", "count": asked.count}
+def _build_bocha_request(search: SearchRequest) -> EngineRequest:
+    body = {"query": search.text, "summary": True, "freshness": "noLimit", "count": search.count}
     url = "https://api.bochaai.com/v1/web-search?utm_source=ollama"
-    return Request("POST", url, body=body, headers=_bearer(asked.value("bocha_search_api_key")))
+    return EngineRequest(
+        "POST", url, body=body, headers=_build_bearer_header(search.get_setting("bocha_search_api_key"))
+    )
 
 
-def _serpstack(asked: Asked) -> Request:
-    scheme = "https" if asked.config.flag(WEB_SEARCH_SERPSTACK_HTTPS) else "http"
-    params = {"access_key": asked.value("serpstack_api_key"), "query": asked.text}
-    return Request("GET", f"{scheme}://api.serpstack.com/search", params)
+def _build_serpstack_request(search: SearchRequest) -> EngineRequest:
+    scheme = "https" if search.config.flag(WEB_SEARCH_SERPSTACK_HTTPS) else "http"
+    params = {"access_key": search.get_setting("serpstack_api_key"), "query": search.text}
+    return EngineRequest("GET", f"{scheme}://api.serpstack.com/search", params)
 
 
-def _serper(asked: Asked) -> Request:
-    headers = {"x-api-key": asked.value("serper_api_key")}
-    return Request("POST", "https://google.serper.dev/search", body={"q": asked.text}, headers=headers)
+def _build_serper_request(search: SearchRequest) -> EngineRequest:
+    headers = {"x-api-key": search.get_setting("serper_api_key")}
+    return EngineRequest("POST", "https://google.serper.dev/search", body={"q": search.text}, headers=headers)
 
 
-def _serphouse(asked: Asked) -> Request:
-    domain = asked.value("serphouse_domain").strip() or "google.com"
-    params = {"q": asked.text, "domain": domain, "device": "desktop", "serp_type": "web", "page": 1}
-    params["num_result"] = asked.count
-    headers = _bearer(asked.value("serphouse_api_key"))
-    return Request("GET", "https://api.serphouse.com/serp/live", params, headers=headers)
+def _build_serphouse_request(search: SearchRequest) -> EngineRequest:
+    domain = search.get_setting("serphouse_domain").strip() or "google.com"
+    params = {"q": search.text, "domain": domain, "device": "desktop", "serp_type": "web", "page": 1}
+    params["num_result"] = search.count
+    headers = _build_bearer_header(search.get_setting("serphouse_api_key"))
+    return EngineRequest("GET", "https://api.serphouse.com/serp/live", params, headers=headers)
 
 
-def _serply(asked: Asked) -> Request:
-    # Its parameters are part of the path.
-    query = urlencode({"q": asked.text, "language": "en", "num": 10, "gl": "US", "hl": "us"})
-    headers = {"x-api-key": asked.value("serply_api_key"), "x-user-agent": "desktop", "x-proxy-location": "US"}
-    return Request("GET", URL(f"https://api.serply.io/v1/search/{query}", encoded=True), headers=headers)
+def _build_serply_request(search: SearchRequest) -> EngineRequest:
+    # The parameters are part of the path.
+    query = urlencode({"q": search.text, "language": "en", "num": 10, "gl": "US", "hl": "us"})
+    headers = {"x-api-key": search.get_setting("serply_api_key"), "x-user-agent": "desktop", "x-proxy-location": "US"}
+    return EngineRequest("GET", URL(f"https://api.serply.io/v1/search/{query}", encoded=True), headers=headers)
 
 
-def _tavily(asked: Asked) -> Request:
-    body = {"query": asked.text, "max_results": asked.count, "search_depth": asked.value("tavily_search_depth")}
-    url = f"{asked.settings.tavily_api_base_url.rstrip('/')}/search"
-    return Request("POST", url, body=body, headers=_bearer(asked.value("tavily_api_key")))
+def _build_tavily_request(search: SearchRequest) -> EngineRequest:
+    body = {
+        "query": search.text,
+        "max_results": search.count,
+        "search_depth": search.get_setting("tavily_search_depth"),
+    }
+    url = f"{search.settings.tavily_api_base_url.rstrip('/')}/search"
+    return EngineRequest("POST", url, body=body, headers=_build_bearer_header(search.get_setting("tavily_api_key")))
 
 
-def _staan(asked: Asked) -> Request:
-    params: dict[str, Any] = {"q": asked.text, "market": asked.value("staan_market") or None}
-    most = int(asked.config.number(WEB_SEARCH_STAAN_MAX_SNIPPETS) or 0)
-    if most:
-        params |= {"extra_snippets": "true", "max_snippets": most}
-    headers = _bearer(asked.value("staan_api_key"))
-    return Request("GET", "https://api.staan.ai/v2/search/web", params, headers=headers)
+def _build_staan_request(search: SearchRequest) -> EngineRequest:
+    params: dict[str, Any] = {"q": search.text, "market": search.get_setting("staan_market") or None}
+    max_snippets = int(search.config.number(WEB_SEARCH_STAAN_MAX_SNIPPETS) or 0)
+    if max_snippets:
+        params |= {"extra_snippets": "true", "max_snippets": max_snippets}
+    headers = _build_bearer_header(search.get_setting("staan_api_key"))
+    return EngineRequest("GET", "https://api.staan.ai/v2/search/web", params, headers=headers)
 
 
-def _staan_results(answer: Any) -> list[Any]:
-    found = []
-    for one in at("web", "results")(answer):
-        chunks = [extra.get("chunk") for extra in at("extra_snippets")(one) if isinstance(extra, dict)]
-        found.append({**one, "snippet": _joined([one.get("snippet"), *chunks])} if isinstance(one, dict) else one)
-    return found
+def _list_staan_results(response: Any) -> list[Any]:
+    results = []
+    for result in list_at("web", "results")(response):
+        chunks = [extra.get("chunk") for extra in list_at("extra_snippets")(result) if isinstance(extra, dict)]
+        results.append(
+            {**result, "snippet": _join_texts([result.get("snippet"), *chunks])} if isinstance(result, dict) else result
+        )
+    return results
 
 
-def _exa(asked: Asked) -> Request:
-    most = asked.config.get(WEB_SEARCH_EXA_MAX_CONTENT_LENGTH)
-    text = {"maxCharacters": most} if most is not None else True
-    body = {"query": asked.text, "numResults": asked.count, "contents": {"text": text}, "type": "auto"}
-    body["includeDomains"] = asked.config.items(WEB_SEARCH_DOMAIN_FILTER_LIST)
-    return Request("POST", "https://api.exa.ai/search", body=body, headers=_bearer(asked.value("exa_api_key")))
+def _build_exa_request(search: SearchRequest) -> EngineRequest:
+    max_characters = search.config.get(WEB_SEARCH_EXA_MAX_CONTENT_LENGTH)
+    text = {"maxCharacters": max_characters} if max_characters is not None else True
+    body = {"query": search.text, "numResults": search.count, "contents": {"text": text}, "type": "auto"}
+    body["includeDomains"] = search.config.items(WEB_SEARCH_DOMAIN_FILTER_LIST)
+    return EngineRequest(
+        "POST", "https://api.exa.ai/search", body=body, headers=_build_bearer_header(search.get_setting("exa_api_key"))
+    )
 
 
-def _searchapi(asked: Asked) -> Request:
-    engine = asked.value("searchapi_engine") or "google"
-    params = {"engine": engine, "q": asked.text, "api_key": asked.value("searchapi_api_key")}
+def _build_searchapi_request(search: SearchRequest) -> EngineRequest:
+    engine = search.get_setting("searchapi_engine") or "google"
+    params = {"engine": engine, "q": search.text, "api_key": search.get_setting("searchapi_api_key")}
     if engine.startswith("google"):
         params["link"] = "resolved"
-    return Request("GET", "https://www.searchapi.io/api/v1/search", params)
+    return EngineRequest("GET", "https://www.searchapi.io/api/v1/search", params)
 
 
-def _serpapi(asked: Asked) -> Request:
-    engine = asked.value("serpapi_engine") or "google"
-    params = {"engine": engine, "q": asked.text, "api_key": asked.value("serpapi_api_key")}
-    return Request("GET", "https://serpapi.com/search", params)
+def _build_serpapi_request(search: SearchRequest) -> EngineRequest:
+    engine = search.get_setting("serpapi_engine") or "google"
+    params = {"engine": engine, "q": search.text, "api_key": search.get_setting("serpapi_api_key")}
+    return EngineRequest("GET", "https://serpapi.com/search", params)
 
 
-def _jina(asked: Asked) -> Request:
-    headers = {"authorization": asked.value("jina_api_key"), "x-retain-images": "none"}
-    body = {"q": asked.text, "count": min(asked.count, 10)}
-    return Request("POST", asked.value("jina_api_base_url") or "https://s.jina.ai/", body=body, headers=headers)
+def _build_jina_request(search: SearchRequest) -> EngineRequest:
+    headers = {"authorization": search.get_setting("jina_api_key"), "x-retain-images": "none"}
+    body = {"q": search.text, "count": min(search.count, 10)}
+    return EngineRequest(
+        "POST", search.get_setting("jina_api_base_url") or "https://s.jina.ai/", body=body, headers=headers
+    )
 
 
-def _bing(asked: Asked) -> Request:
-    params = {"q": asked.text, "mkt": asked.config.text(UI_DEFAULT_LOCALE), "count": asked.count}
-    headers = {"ocp-apim-subscription-key": asked.value("bing_search_v7_subscription_key")}
-    return Request("GET", asked.value("bing_search_v7_endpoint"), params, headers=headers)
+def _build_bing_request(search: SearchRequest) -> EngineRequest:
+    params = {"q": search.text, "mkt": search.config.text(UI_DEFAULT_LOCALE), "count": search.count}
+    headers = {"ocp-apim-subscription-key": search.get_setting("bing_search_v7_subscription_key")}
+    return EngineRequest("GET", search.get_setting("bing_search_v7_endpoint"), params, headers=headers)
 
 
-def _azure(asked: Asked) -> Request:
-    endpoint, index = asked.value("azure_ai_search_endpoint").rstrip("/"), asked.value("azure_ai_search_index_name")
+def _build_azure_request(search: SearchRequest) -> EngineRequest:
+    endpoint, index = (
+        search.get_setting("azure_ai_search_endpoint").rstrip("/"),
+        search.get_setting("azure_ai_search_index_name"),
+    )
     url = f"{endpoint}/indexes/{index}/docs/search"
-    headers = {"api-key": asked.value("azure_ai_search_api_key")}
-    return Request("POST", url, {"api-version": "2024-07-01"}, {"search": asked.text, "top": asked.count}, headers)
+    headers = {"api-key": search.get_setting("azure_ai_search_api_key")}
+    return EngineRequest(
+        "POST", url, {"api-version": "2024-07-01"}, {"search": search.text, "top": search.count}, headers
+    )
 
 
-def _perplexity(asked: Asked) -> Request:
+def _build_perplexity_request(search: SearchRequest) -> EngineRequest:
     system = "You search the web. Answer with facts, and cite where they come from."
     body = {
-        "model": asked.value("perplexity_model"),
-        "messages": [{"role": "system", "content": system}, {"role": "user", "content": asked.text}],
+        "model": search.get_setting("perplexity_model"),
+        "messages": [{"role": "system", "content": system}, {"role": "user", "content": search.text}],
         "temperature": 0.2,
         "stream": False,
-        "web_search_options": {"search_context_usage": asked.value("perplexity_search_context_usage")},
+        "web_search_options": {"search_context_usage": search.get_setting("perplexity_search_context_usage")},
     }
-    headers = _bearer(asked.value("perplexity_api_key"))
-    return Request("POST", "https://api.perplexity.ai/chat/completions", body=body, headers=headers)
+    headers = _build_bearer_header(search.get_setting("perplexity_api_key"))
+    return EngineRequest("POST", "https://api.perplexity.ai/chat/completions", body=body, headers=headers)
 
 
-def _cited(answer: Any) -> list[Any]:
-    """The pages an answer cites; the answer itself is told of the first."""
-    choices = at("choices")(answer)
+def _list_citations(response: Any) -> list[Any]:
+    """Return the pages that a reply cites; the reply itself is the snippet of the first."""
+    choices = list_at("choices")(response)
     try:
         text = str(choices[0]["message"]["content"]) if choices else ""
     except (KeyError, TypeError):
         text = ""
-    links = at("citations")(answer)
-    return [{"url": link, "title": f"Source {n + 1}", "snippet": "" if n else text} for n, link in enumerate(links)]
+    links = list_at("citations")(response)
+    return [
+        {"url": link, "title": f"Source {index + 1}", "snippet": "" if index else text}
+        for index, link in enumerate(links)
+    ]
 
 
-def _perplexity_search(asked: Asked) -> Request:
-    body = {"query": asked.text, "max_results": asked.count}
-    headers = {**_bearer(asked.value("perplexity_api_key")), **asked.who()}
-    return Request("POST", asked.value("perplexity_search_api_url"), body=body, headers=headers)
+def _build_perplexity_search_request(search: SearchRequest) -> EngineRequest:
+    body = {"query": search.text, "max_results": search.count}
+    headers = {**_build_bearer_header(search.get_setting("perplexity_api_key")), **search.build_user_headers()}
+    return EngineRequest("POST", search.get_setting("perplexity_search_api_url"), body=body, headers=headers)
 
 
-def _web_iq(asked: Asked) -> Request:
-    body = {"query": asked.text, "maxResults": asked.count, "contentFormat": "passage"}
-    body["language"] = asked.value("microsoft_web_iq_language")
-    url = f"{asked.value('microsoft_web_iq_api_base_url').rstrip('/')}/search/web"
-    headers = {"x-apikey": asked.value("microsoft_web_iq_api_key"), **asked.who()}
-    return Request("POST", url, body=body, headers=headers)
+def _build_web_iq_request(search: SearchRequest) -> EngineRequest:
+    body = {"query": search.text, "maxResults": search.count, "contentFormat": "passage"}
+    body["language"] = search.get_setting("microsoft_web_iq_language")
+    url = f"{search.get_setting('microsoft_web_iq_api_base_url').rstrip('/')}/search/web"
+    headers = {"x-apikey": search.get_setting("microsoft_web_iq_api_key"), **search.build_user_headers()}
+    return EngineRequest("POST", url, body=body, headers=headers)
 
 
-def _external(asked: Asked) -> Request:
-    headers = {"user-agent": ROBOT, **_bearer(asked.value("external_web_search_api_key")), **asked.who()}
-    body = {"query": asked.text, "count": asked.count}
-    return Request("POST", asked.value("external_web_search_url"), body=body, headers=headers)
+def _build_external_request(search: SearchRequest) -> EngineRequest:
+    headers = {
+        "user-agent": USER_AGENT,
+        **_build_bearer_header(search.get_setting("external_web_search_api_key")),
+        **search.build_user_headers(),
+    }
+    body = {"query": search.text, "count": search.count}
+    return EngineRequest("POST", search.get_setting("external_web_search_url"), body=body, headers=headers)
 
 
-def _youcom(asked: Asked) -> Request:
-    params = {"query": asked.text, "count": asked.count, "language": "EN"}
-    return Request(
-        "GET", "https://ydc-index.io/v1/search", params, headers={"x-api-key": asked.value("youcom_api_key")}
+def _build_youcom_request(search: SearchRequest) -> EngineRequest:
+    params = {"query": search.text, "count": search.count, "language": "EN"}
+    return EngineRequest(
+        "GET", "https://ydc-index.io/v1/search", params, headers={"x-api-key": search.get_setting("youcom_api_key")}
     )
 
 
-def _youcom_results(answer: Any) -> list[Any]:
-    found = at("results", "web")(answer)
+def _list_youcom_results(response: Any) -> list[Any]:
+    results = list_at("results", "web")(response)
     return [
-        {**one, "snippet": _joined([one.get("description"), *at("snippets")(one)])} if isinstance(one, dict) else one
-        for one in found
+        {**result, "snippet": _join_texts([result.get("description"), *list_at("snippets")(result)])}
+        if isinstance(result, dict)
+        else result
+        for result in results
     ]
 
 
-def _linkup_params(asked: Asked) -> dict[str, Any]:
-    own = asked.config.table(WEB_SEARCH_LINKUP_SEARCH_PARAMS)
-    return {"url": "https://api.linkup.so/v1/search", "depth": "standard", "outputType": "sourcedAnswer", **own}
+def _get_linkup_params(search: SearchRequest) -> dict[str, Any]:
+    configured = search.config.table(WEB_SEARCH_LINKUP_SEARCH_PARAMS)
+    return {"url": "https://api.linkup.so/v1/search", "depth": "standard", "outputType": "sourcedAnswer", **configured}
 
 
-def _linkup(asked: Asked) -> Request:
-    body = _linkup_params(asked)
+def _build_linkup_request(search: SearchRequest) -> EngineRequest:
+    body = _get_linkup_params(search)
     url = str(body.pop("url"))
-    body |= {"q": asked.text, "maxResults": asked.count}
-    return Request("POST", url, body=body, headers=_bearer(asked.value("linkup_api_key")))
+    body |= {"q": search.text, "maxResults": search.count}
+    return EngineRequest("POST", url, body=body, headers=_build_bearer_header(search.get_setting("linkup_api_key")))
 
 
-def _linkup_results(answer: Any) -> list[Any]:
-    return at("sources")(answer) or at("results")(answer)
+def _list_linkup_results(response: Any) -> list[Any]:
+    return list_at("sources")(response) or list_at("results")(response)
 
 
-def _ollama(asked: Asked) -> Request:
-    body = {"query": asked.text, "max_results": asked.count}
-    headers = _bearer(asked.value("ollama_cloud_api_key"))
-    return Request("POST", "https://ollama.com/api/web_search", body=body, headers=headers)
+def _build_ollama_request(search: SearchRequest) -> EngineRequest:
+    body = {"query": search.text, "max_results": search.count}
+    headers = _build_bearer_header(search.get_setting("ollama_cloud_api_key"))
+    return EngineRequest("POST", "https://ollama.com/api/web_search", body=body, headers=headers)
 
 
-def _context(answer: Any) -> list[Any]:
+def _list_brave_context(response: Any) -> list[Any]:
     return [
-        {**one, "snippet": _joined(at("snippets")(one))} if isinstance(one, dict) else one
-        for one in at("grounding", "generic")(answer)
+        {**result, "snippet": _join_texts(list_at("snippets")(result))} if isinstance(result, dict) else result
+        for result in list_at("grounding", "generic")(response)
     ]
 
 
-def brave_request(asked: Asked) -> Request:
-    headers = {"x-subscription-token": asked.value("brave_search_api_key")}
-    params = {"q": asked.text, "count": asked.count}
-    return Request("GET", "https://api.search.brave.com/res/v1/web/search", params, headers=headers)
+def build_brave_request(search: SearchRequest) -> EngineRequest:
+    headers = {"x-subscription-token": search.get_setting("brave_search_api_key")}
+    params = {"q": search.text, "count": search.count}
+    return EngineRequest("GET", "https://api.search.brave.com/res/v1/web/search", params, headers=headers)
 
 
-def brave_context_request(asked: Asked) -> Request:
-    most = int(asked.config.number(WEB_SEARCH_BRAVE_SEARCH_CONTEXT_TOKENS) or 8192)
-    params = {"q": asked.text, "count": asked.count, "maximum_number_of_tokens": most}
-    headers = {"x-subscription-token": asked.value("brave_search_api_key")}
-    return Request("GET", "https://api.search.brave.com/res/v1/llm/context", params, headers=headers)
+def build_brave_context_request(search: SearchRequest) -> EngineRequest:
+    max_tokens = int(search.config.number(WEB_SEARCH_BRAVE_SEARCH_CONTEXT_TOKENS) or 8192)
+    params = {"q": search.text, "count": search.count, "maximum_number_of_tokens": max_tokens}
+    headers = {"x-subscription-token": search.get_setting("brave_search_api_key")}
+    return EngineRequest("GET", "https://api.search.brave.com/res/v1/llm/context", params, headers=headers)
 
 
-def _joined(parts: list[Any]) -> str:
+def _join_texts(parts: list[Any]) -> str:
     return "\n\n".join(part for part in parts if isinstance(part, str) and part)
 
 
@@ -277,88 +311,156 @@ _AZURE_TITLES = ("title", "name", "metadata_title", "metadata_storage_name")
 _AZURE_TEXTS = ("content", "snippet", "description", "summary", "text")
 _AZURE_NEEDS = ("azure_ai_search_api_key", "azure_ai_search_endpoint", "azure_ai_search_index_name")
 
-BRAVE = Engine(brave_request, at("web", "results"), snippet=("description",), needs=("brave_search_api_key",))
-BRAVE_CONTEXT = Engine(brave_context_request, _context, needs=("brave_search_api_key",))
+BRAVE_ENGINE = SearchEngine(
+    build_brave_request,
+    list_at("web", "results"),
+    snippet=("description",),
+    required_settings=("brave_search_api_key",),
+)
+BRAVE_CONTEXT_ENGINE = SearchEngine(
+    build_brave_context_request, _list_brave_context, required_settings=("brave_search_api_key",)
+)
 
-ENGINES: dict[str, Engine] = {
-    "azure": Engine(_azure, at("value"), _AZURE_LINKS, _AZURE_TITLES, _AZURE_TEXTS, needs=_AZURE_NEEDS, keeps=True),
-    "bing": Engine(_bing, at("webPages", "value"), title=("name",), keeps=True),
-    "bocha": Engine(
-        _bocha, at("data", "webPages", "value"), title=("name",), snippet=("summary",), needs=("bocha_search_api_key",)
+ENGINES: dict[str, SearchEngine] = {
+    "azure": SearchEngine(
+        _build_azure_request,
+        list_at("value"),
+        _AZURE_LINKS,
+        _AZURE_TITLES,
+        _AZURE_TEXTS,
+        required_settings=_AZURE_NEEDS,
+        limits_results=True,
     ),
-    "exa": Engine(
-        _exa, at("results"), snippet=("text",), needs=("exa_api_key",), keeps=True, filters=False, quiet=True
+    "bing": SearchEngine(_build_bing_request, list_at("webPages", "value"), title=("name",), limits_results=True),
+    "bocha": SearchEngine(
+        _build_bocha_request,
+        list_at("data", "webPages", "value"),
+        title=("name",),
+        snippet=("summary",),
+        required_settings=("bocha_search_api_key",),
     ),
-    "external": Engine(
-        _external, lambda answer: answer if isinstance(answer, list) else [], link=("link",), quiet=True
+    "exa": SearchEngine(
+        _build_exa_request,
+        list_at("results"),
+        snippet=("text",),
+        required_settings=("exa_api_key",),
+        limits_results=True,
+        applies_site_filter=False,
+        ignores_errors=True,
     ),
-    "jina": Engine(_jina, at("data"), snippet=("content",), keeps=True, filters=False),
-    "kagi": Engine(_kagi, at("data", "search"), needs=("kagi_search_api_key",), keeps=True),
-    "linkup": Engine(
-        _linkup,
-        _linkup_results,
+    "external": SearchEngine(
+        _build_external_request,
+        lambda answer: answer if isinstance(answer, list) else [],
+        link=("link",),
+        ignores_errors=True,
+    ),
+    "jina": SearchEngine(
+        _build_jina_request, list_at("data"), snippet=("content",), limits_results=True, applies_site_filter=False
+    ),
+    "kagi": SearchEngine(
+        _build_kagi_request, list_at("data", "search"), required_settings=("kagi_search_api_key",), limits_results=True
+    ),
+    "linkup": SearchEngine(
+        _build_linkup_request,
+        _list_linkup_results,
         title=("name", "title"),
         snippet=("content", "text", "snippet"),
-        needs=("linkup_api_key",),
+        required_settings=("linkup_api_key",),
     ),
-    "microsoft_web_iq": Engine(
-        _web_iq,
-        at("webResults"),
+    "microsoft_web_iq": SearchEngine(
+        _build_web_iq_request,
+        list_at("webResults"),
         snippet=("content",),
-        needs=("microsoft_web_iq_api_key",),
-        keeps=True,
-        quiet=True,
+        required_settings=("microsoft_web_iq_api_key",),
+        limits_results=True,
+        ignores_errors=True,
     ),
-    "mojeek": Engine(
-        _mojeek, at("response", "results"), snippet=("desc",), needs=("mojeek_search_api_key",), keeps=True
+    "mojeek": SearchEngine(
+        _build_mojeek_request,
+        list_at("response", "results"),
+        snippet=("desc",),
+        required_settings=("mojeek_search_api_key",),
+        limits_results=True,
     ),
-    "ollama_cloud": Engine(_ollama, at("results"), snippet=("content",), keeps=True, quiet=True),
-    "openserp": Engine(_openserp, at("results"), needs=("openserp_base_url",)),
-    "perplexity": Engine(_perplexity, _cited, checked=False, quiet=True),
-    "perplexity_search": Engine(
-        _perplexity_search, at("results"), needs=("perplexity_api_key",), keeps=True, checked=False, quiet=True
+    "ollama_cloud": SearchEngine(
+        _build_ollama_request, list_at("results"), snippet=("content",), limits_results=True, ignores_errors=True
     ),
-    "searchapi": Engine(
-        _searchapi,
-        lambda answer: at("organic_results")(answer) + at("top_stories")(answer),
+    "openserp": SearchEngine(_build_openserp_request, list_at("results"), required_settings=("openserp_base_url",)),
+    "perplexity": SearchEngine(
+        _build_perplexity_request, _list_citations, raises_for_status=False, ignores_errors=True
+    ),
+    "perplexity_search": SearchEngine(
+        _build_perplexity_search_request,
+        list_at("results"),
+        required_settings=("perplexity_api_key",),
+        limits_results=True,
+        raises_for_status=False,
+        ignores_errors=True,
+    ),
+    "searchapi": SearchEngine(
+        _build_searchapi_request,
+        lambda answer: list_at("organic_results")(answer) + list_at("top_stories")(answer),
         link=("link",),
-        needs=("searchapi_api_key",),
+        required_settings=("searchapi_api_key",),
     ),
-    "searxng": Engine(_searxng, at("results"), snippet=("content",), needs=("searxng_query_url",), order="-score"),
-    "serpapi": Engine(
-        _serpapi,
-        at("organic_results"),
+    "searxng": SearchEngine(
+        _build_searxng_request,
+        list_at("results"),
+        snippet=("content",),
+        required_settings=("searxng_query_url",),
+        sort_field="-score",
+    ),
+    "serpapi": SearchEngine(
+        _build_serpapi_request,
+        list_at("organic_results"),
         link=("link",),
-        needs=("serpapi_api_key",),
-        order="position",
-        checked=False,
+        required_settings=("serpapi_api_key",),
+        sort_field="position",
+        raises_for_status=False,
     ),
-    "serper": Engine(_serper, at("organic"), link=("link",), needs=("serper_api_key",), order="position"),
-    "serphouse": Engine(
-        _serphouse,
-        at("results", "results", "organic"),
+    "serper": SearchEngine(
+        _build_serper_request,
+        list_at("organic"),
         link=("link",),
-        needs=("serphouse_api_key",),
-        order="position",
+        required_settings=("serper_api_key",),
+        sort_field="position",
     ),
-    "serply": Engine(
-        _serply,
-        at("results"),
+    "serphouse": SearchEngine(
+        _build_serphouse_request,
+        list_at("results", "results", "organic"),
+        link=("link",),
+        required_settings=("serphouse_api_key",),
+        sort_field="position",
+    ),
+    "serply": SearchEngine(
+        _build_serply_request,
+        list_at("results"),
         link=("link",),
         snippet=("description",),
-        needs=("serply_api_key",),
-        order="realPosition",
+        required_settings=("serply_api_key",),
+        sort_field="realPosition",
     ),
-    "serpstack": Engine(_serpstack, at("organic_results"), needs=("serpstack_api_key",), order="position"),
-    "staan": Engine(_staan, _staan_results, needs=("staan_api_key",)),
-    "tavily": Engine(_tavily, at("results"), snippet=("content",), needs=("tavily_api_key",), keeps=True),
-    "yacy": Engine(
-        _yacy,
-        _yacy_items,
+    "serpstack": SearchEngine(
+        _build_serpstack_request,
+        list_at("organic_results"),
+        required_settings=("serpstack_api_key",),
+        sort_field="position",
+    ),
+    "staan": SearchEngine(_build_staan_request, _list_staan_results, required_settings=("staan_api_key",)),
+    "tavily": SearchEngine(
+        _build_tavily_request,
+        list_at("results"),
+        snippet=("content",),
+        required_settings=("tavily_api_key",),
+        limits_results=True,
+    ),
+    "yacy": SearchEngine(
+        _build_yacy_request,
+        _list_yacy_items,
         link=("link",),
         snippet=("description",),
-        needs=("yacy_query_url",),
-        order="-ranking",
+        required_settings=("yacy_query_url",),
+        sort_field="-ranking",
     ),
-    "youcom": Engine(_youcom, _youcom_results),
+    "youcom": SearchEngine(_build_youcom_request, _list_youcom_results),
 }
