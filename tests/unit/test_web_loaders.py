@@ -28,8 +28,8 @@ async def services() -> AsyncIterator[Services]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastback.retrieval.web.firecrawl._pause", lambda *_: 0)
-    monkeypatch.setattr("fastback.retrieval.web.loaders._pause", lambda *_: 0)
+    monkeypatch.setattr("fastback.retrieval.web.firecrawl._get_retry_delay", lambda *_: 0)
+    monkeypatch.setattr("fastback.retrieval.web.loaders._get_retry_delay", lambda *_: 0)
 
 
 async def load(services: Services, name: str, urls: list[str], **values: Any) -> list[tuple[str, Any]]:

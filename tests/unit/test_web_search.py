@@ -228,8 +228,8 @@ async def test_a_service_that_is_not_set_up_is_not_asked(
 async def test_a_refusal_is_told_or_means_nothing_found(
     name: str, services: Services, search: Callable[..., WebSearch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastback.retrieval.web.custom_search_engines.PAUSE", 0)
-    monkeypatch.setattr("fastback.retrieval.web.firecrawl._pause", lambda *_: 0)
+    monkeypatch.setattr("fastback.retrieval.web.custom_search_engines.RETRY_DELAY", 0)
+    monkeypatch.setattr("fastback.retrieval.web.firecrawl._get_retry_delay", lambda *_: 0)
     values, address, _ = CASES[name]
     services.answers[address.partition("/")[0]] = [403]
     engine = _engine(name)
@@ -252,7 +252,7 @@ async def test_an_answer_of_another_shape_holds_nothing(services: Services, sear
 async def test_brave_is_asked_again_after_a_moment(
     services: Services, search: Callable[..., WebSearch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastback.retrieval.web.custom_search_engines.PAUSE", 0)
+    monkeypatch.setattr("fastback.retrieval.web.custom_search_engines.RETRY_DELAY", 0)
     services.answers["api.search.brave.com"] = [429, {"web": {"results": two(snippet="description")}}]
     assert len(await search("brave", brave_search_api_key="k").search(["words"])) == 2
 

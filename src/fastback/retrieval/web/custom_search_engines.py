@@ -211,8 +211,9 @@ def sign_tencent_request(secret_id: str, secret_key: str, body: bytes, now: int)
     for part in (day, "tms", "tc3_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     signature = hmac.digest(key, string_to_sign.encode(), "sha256").hex()
+    credential = f"Credential={secret_id}/{scope}"
     return {
-        "authorization": f"TC3-HMAC-SHA256 Credential={secret_id}/{scope}, SignedHeaders={header_names}, Signature={signature}",
+        "authorization": f"TC3-HMAC-SHA256 {credential}, SignedHeaders={header_names}, Signature={signature}",
         "content-type": content_type,
         "x-tc-action": "SearchPro",
         "x-tc-version": "2020-12-29",

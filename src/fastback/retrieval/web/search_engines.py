@@ -350,7 +350,7 @@ ENGINES: dict[str, SearchEngine] = {
     ),
     "external": SearchEngine(
         _build_external_request,
-        lambda answer: answer if isinstance(answer, list) else [],
+        lambda response: response if isinstance(response, list) else [],
         link=("link",),
         ignores_errors=True,
     ),
@@ -399,7 +399,7 @@ ENGINES: dict[str, SearchEngine] = {
     ),
     "searchapi": SearchEngine(
         _build_searchapi_request,
-        lambda answer: list_at("organic_results")(answer) + list_at("top_stories")(answer),
+        lambda response: list_at("organic_results")(response) + list_at("top_stories")(response),
         link=("link",),
         required_settings=("searchapi_api_key",),
     ),
