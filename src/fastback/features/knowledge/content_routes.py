@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.knowledge import directory_store, service, store
+from fastback.features.knowledge import service, store
 from fastback.features.knowledge.descriptions import DescriptionIndex
 from fastback.features.knowledge.directory_routes import TARGET_NOT_FOUND
 from fastback.features.knowledge.membership import KnowledgeContents
@@ -33,7 +33,7 @@ async def add_file(
     contents: KnowledgeContents,
 ) -> JsonObject:
     row = await knowledge.get_knowledge(id, user, "write", service.ERRORS_400_400, local_only=True)
-    await directory_store.require_directories(knowledge.db, id, [data.directory_id], TARGET_NOT_FOUND)
+    await knowledge.require_directories(id, [data.directory_id], TARGET_NOT_FOUND)
     file = await contents.get_file(data.file_id)
     await contents.require_processed(data.file_id)
     await contents.add_file(id, file, data, user, build_request_context(request, user))
@@ -70,7 +70,7 @@ async def add_files(
     contents: KnowledgeContents,
 ) -> JsonObject:
     row = await knowledge.get_knowledge(id, user, "write", service.ERRORS_400_400, local_only=True)
-    await directory_store.require_directories(knowledge.db, id, [form.directory_id for form in data], TARGET_NOT_FOUND)
+    await knowledge.require_directories(id, [form.directory_id for form in data], TARGET_NOT_FOUND)
     await contents.add_files(id, data, user, build_request_context(request, user))
     return await knowledge.build_response_with_files(row)
 

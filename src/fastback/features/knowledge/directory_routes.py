@@ -26,7 +26,7 @@ _UPDATE_ERROR = "Failed to update directory. This may be caused by a naming conf
 @router.post("/{id}/dirs/create")
 async def create_directory(id: str, data: DirectoryForm, user: VerifiedUser, knowledge: KnowledgeService) -> Directory:
     await knowledge.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
-    await directory_store.require_directories(knowledge.db, id, [data.parent_id], _PARENT_NOT_FOUND)
+    await knowledge.require_directories(id, [data.parent_id], _PARENT_NOT_FOUND)
     try:
         directory = await directory_store.create_directory(knowledge.db, id, data.name, user.id, data.parent_id)
     except IntegrityError:
@@ -44,7 +44,7 @@ async def update_directory(
     moves = data.parent_id != UNCHANGED_PARENT
     parent_id = (data.parent_id or None) if moves else row.parent_id
     if moves:
-        await directory_store.require_directories(knowledge.db, id, [parent_id], _PARENT_NOT_FOUND)
+        await knowledge.require_directories(id, [parent_id], _PARENT_NOT_FOUND)
     changed = msgspec.structs.replace(
         row,
         name=row.name if data.name is None else data.name,
@@ -68,7 +68,7 @@ async def move_file(id: str, data: FileForm, user: VerifiedUser, knowledge: Know
     await knowledge.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
     if not await store.filter_linked_ids(knowledge.db, id, [data.file_id]):
         raise NotFound()
-    await directory_store.require_directories(knowledge.db, id, [data.directory_id], TARGET_NOT_FOUND)
+    await knowledge.require_directories(id, [data.directory_id], TARGET_NOT_FOUND)
     await store.move_file(knowledge.db, id, data.file_id, data.directory_id)
     await knowledge.publish("knowledge.file.moved", user, data.file_id, knowledge_id=id, directory_id=data.directory_id)
     return {"status": True}

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 import msgspec
 
 from fastback.kit.db import Database, Executor
-from fastback.kit.http import NotFound
 
 
 class Directory(msgspec.Struct):
@@ -73,22 +72,11 @@ async def find_directory(db: Executor, knowledge_id: str, directory_id: str) -> 
     )
 
 
-async def require_directories(
-    db: Executor, knowledge_id: str, directory_ids: Iterable[str | None], detail: str
-) -> None:
-    """Check that directories belong to a knowledge; None and the empty id stand for its top.
-
-    Raises:
-        NotFound: with `detail`.
-    """
-    required_ids = {directory_id for directory_id in directory_ids if directory_id}
-    if not required_ids:
-        return
-    count = await db.fetch_value(
-        "directories.count", COUNT_DIRECTORIES, knowledge_id=knowledge_id, ids=list(required_ids)
+async def count_directories(db: Executor, knowledge_id: str, directory_ids: list[str]) -> int:
+    """Count the directories among these that belong to the knowledge."""
+    return int(
+        await db.fetch_value("directories.count", COUNT_DIRECTORIES, knowledge_id=knowledge_id, ids=directory_ids)
     )
-    if count != len(required_ids):
-        raise NotFound(detail)
 
 
 async def list_directories(db: Database, knowledge_id: str) -> list[Directory]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -13,7 +13,7 @@ from fastback import messages
 from fastback.access.activity import ActivityEvent
 from fastback.access.grants import Grant, RequestedGrant
 from fastback.access.identity import User
-from fastback.features.knowledge import store
+from fastback.features.knowledge import directory_store, store
 from fastback.features.knowledge.descriptions import DescriptionIndex
 from fastback.features.knowledge.membership import KnowledgeContents
 from fastback.features.knowledge.model_references import list_models_with_knowledge, remove_knowledge
@@ -79,6 +79,18 @@ class KnowledgeService:
         if not await self.access.is_allowed_or_admin(user, KIND, row, permission):
             raise errors.forbidden(messages.ACCESS_PROHIBITED)
         return row
+
+    async def require_directories(self, knowledge_id: str, directory_ids: Iterable[str | None], detail: str) -> None:
+        """Check that directories belong to a knowledge; None and the empty id stand for its top.
+
+        Raises:
+            NotFound: with `detail`.
+        """
+        required_ids = {directory_id for directory_id in directory_ids if directory_id}
+        if required_ids and await directory_store.count_directories(self.db, knowledge_id, list(required_ids)) != len(
+            required_ids
+        ):
+            raise NotFound(detail)
 
     async def build_response_with_files(self, row: Knowledge, grants: list[Grant] | None = None) -> JsonObject:
         """Return a knowledge with the list of its files, the response to changes of it."""

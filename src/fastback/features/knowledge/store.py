@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.grants import Grant
+from fastback.access.grants import Grant, build_grant_condition
 from fastback.kit.db import Database, Executor
 from fastback.providers.model_rows import COLUMNS as _MODEL_COLUMNS
 from fastback.providers.model_rows import ModelRow
@@ -67,12 +67,20 @@ class FileText(msgspec.Struct):
     content: str | None
 
 
+class _Access(msgspec.Struct):
+    id: str
+    is_accessible: int
+
+
 #: The columns of `Knowledge`, of a table with the alias `t`.
 COLUMNS = "t.id, t.user_id, t.name, t.description, t.meta, t.created_at, t.updated_at"
 
 FIND_KNOWLEDGE = f"SELECT {COLUMNS} FROM knowledge t WHERE t.id = :id"
 LIST_KNOWLEDGE = f"SELECT {COLUMNS} FROM knowledge t ORDER BY t.updated_at DESC, t.id"
 LIST_KNOWLEDGE_BY_ID = f"SELECT {COLUMNS} FROM knowledge t WHERE t.id = ANY(:ids)"
+LIST_ACCESS = f"""
+    SELECT k.id, CASE WHEN k.user_id = :user_id OR {build_grant_condition("knowledge", "k.id")} THEN 1 ELSE 0 END
+    FROM knowledge k WHERE k.id = ANY(:ids)"""
 COUNT_BY_CONNECTION = "SELECT count(*) FROM knowledge t WHERE t.meta -> 'external' ->> 'connection_id' = :id"
 INSERT_KNOWLEDGE = """
     INSERT INTO knowledge (id, user_id, name, description, meta, created_at, updated_at)
@@ -135,6 +143,22 @@ async def list_knowledge(db: Database) -> list[Knowledge]:
 
 async def list_knowledge_by_id(db: Executor, ids: list[str]) -> list[Knowledge]:
     return await db.fetch_all(Knowledge, "knowledge.list_by_id", LIST_KNOWLEDGE_BY_ID, ids=ids) if ids else []
+
+
+async def load_access(
+    db: Executor, ids: list[str], *, user_id: str, group_ids: list[str], permission: str
+) -> dict[str, bool]:
+    """Return for each existing knowledge whether the user owns it or is granted the permission."""
+    rows = await db.fetch_all(
+        _Access,
+        "knowledge.access",
+        LIST_ACCESS,
+        ids=ids,
+        user_id=user_id,
+        group_ids=group_ids,
+        permission=permission,
+    )
+    return {row.id: bool(row.is_accessible) for row in rows}
 
 
 async def insert_knowledge(tx: Executor, row: Knowledge) -> None:

@@ -1,4 +1,4 @@
-"""`/api/v1/retrieval`: settings of documents and of the web, and of the engine that embeds."""
+"""`/api/v1/retrieval`: the settings of documents, of the web and of the embedding engine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _build_page(config: Config, translation: Translation, leave_out: frozenset[s
 
 
 async def _can_rerank(config: Config, changed: JsonObject, reranker: Reranker) -> bool:
-    """Whether a reranker can be made of these settings; a search that blends two kinds would fail without it."""
+    """Return whether these settings allow reranking; without a working reranker hybrid search would fail."""
 
     def get_value(key: ConfigKey) -> Any:
         return changed.get(key, config.get(key))
@@ -54,7 +54,7 @@ async def _can_rerank(config: Config, changed: JsonObject, reranker: Reranker) -
             get_value(retrieval_keys.RAG_RERANKING_ENGINE) or "", get_value(retrieval_keys.RAG_RERANKING_MODEL) or ""
         )
     except (ValueError, RetrievalError) as error:
-        log.error("hybrid search is switched off, as its reranker cannot be had: %s", error)
+        log.error("loading the reranker failed, switching hybrid search off: %s", error)
         return False
     return True
 
@@ -72,7 +72,7 @@ async def update_config(
     translation: Translation,
     reranker: Reranker,
 ) -> JsonObject:
-    """Of documents null leaves a field as it is, of the web it is a value; what is not sent stays."""
+    """Save the fields that were sent. For documents null keeps the value; for the web null is a value."""
     sent_fields = settings_pages.get_sent_fields(data)
     web = sent_fields.pop("web", None)
     changed: JsonObject = {}
@@ -117,7 +117,7 @@ class EmbeddingForm(msgspec.Struct):
     RAG_EMBEDDING_CONCURRENT_REQUESTS: int | None = 0
 
 
-#: Fields of the page that hold for every engine, and those of each, with their keys.
+#: Fields of the page with their keys: those of all engines, and those of each.
 _EMBEDDING = {
     "RAG_EMBEDDING_ENGINE": retrieval_keys.RAG_EMBEDDING_ENGINE,
     "RAG_EMBEDDING_MODEL": retrieval_keys.RAG_EMBEDDING_MODEL,
@@ -150,7 +150,7 @@ async def get_embedding_config(user: AdminUser, config: Config) -> JsonObject:
 
 @router.post("/embedding/update")
 async def update_embedding_config(data: EmbeddingForm, user: AdminUser, config: Config) -> JsonObject:
-    """Where and how vectors are made; of the engines only the chosen one is saved. Nothing is embedded again."""
+    """Save where and how vectors are made, and the credentials of the chosen engine only. Nothing is embedded again."""
     engine = data.RAG_EMBEDDING_ENGINE
     if engine and engine not in _ENGINES:
         raise BadRequest(messages.wrap_reason("Error updating embedding configuration"))

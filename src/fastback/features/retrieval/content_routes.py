@@ -1,4 +1,4 @@
-"""`/api/v1/retrieval`: texts into collections, chunks out of them, everything gone."""
+"""`/api/v1/retrieval`: texts into collections, chunks out of collections, and resets."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from starlette.requests import Request
 from fastback import messages
 from fastback.access.activity import ActivityEvent
 from fastback.access.guards import AdminUser, VerifiedUser
+from fastback.features.files import store as files
+from fastback.features.knowledge import store as knowledge_store
 from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -41,7 +43,7 @@ class TextForm(msgspec.Struct):
 async def process_text(
     data: TextForm, request: Request, user: VerifiedUser, access: CollectionAccess, indexer: Indexer, bus: Bus
 ) -> JsonObject:
-    """Put a text into a collection, by default one that is named after it. One that exists already stays as it is."""
+    """Write a text to a collection, by default one named by its hash. An existing collection stays unchanged."""
     collection = data.collection_name
     if collection is None:
         collection = await asyncio.to_thread(lambda: hashlib.sha256(data.content.encode()).hexdigest())
@@ -64,26 +66,22 @@ class DeleteForm(msgspec.Struct):
     file_id: str
 
 
-class _Hash(msgspec.Struct):
-    value: str | None
-
-
 @router.post("/delete")
 async def delete_file_chunks(
     data: DeleteForm, user: AdminUser, db: Database, store: VectorStore, bus: Bus
 ) -> JsonObject:
-    """Take what a file's content has become out of a collection."""
+    """Delete the chunks with the content of a file from a collection."""
     if not await store.has(data.collection_name):
         return {"status": False}
-    file = await db.fetch_first(_Hash, "retrieval.hash", "SELECT hash FROM file WHERE id = :id", id=data.file_id)
+    file = await files.find_file(db, data.file_id)
     if file is None:
         raise NotFound(messages.NOT_FOUND)
-    if file.value is None:
+    if file.hash is None:
         raise BadRequest(messages.wrap_reason("File has no hash; cannot delete vector entries by hash."))
     try:
-        await store.delete(data.collection_name, where={"hash": file.value})
+        await store.delete(data.collection_name, where={"hash": file.hash})
     except RetrievalError:
-        log.exception("nothing was deleted from %s", data.collection_name)
+        log.exception("deleting chunks from collection %s failed", data.collection_name)
         return {"status": False}
     await bus.publish(
         ActivityEvent("retrieval.collection.deleted", user, data.collection_name, data={"file_id": data.file_id})
@@ -93,18 +91,16 @@ async def delete_file_chunks(
 
 @router.post("/reset/db")
 async def reset_vector_store(user: AdminUser, db: Database, store: VectorStore, bus: Bus) -> None:
-    """Forget every chunk, and every knowledge with them."""
+    """Delete every chunk, and every knowledge."""
     await store.reset()
     async with db.transaction() as tx:
-        await tx.execute("retrieval.grants", "DELETE FROM access_grant WHERE resource_type = 'knowledge'")
-        for table in ("knowledge_file", "knowledge_directory", "knowledge"):
-            await tx.execute(f"retrieval.reset_{table}", f"DELETE FROM {table}")
+        await knowledge_store.delete_all_knowledge(tx)
     await bus.publish(ActivityEvent("retrieval.vector_db.reset", user, "default"))
 
 
 @router.post("/reset/uploads")
 async def reset_uploads(user: AdminUser, settings: Settings, bus: Bus) -> bool:
-    """Delete what was uploaded; the records stay."""
+    """Delete the uploaded bytes; the rows remain."""
     await asyncio.to_thread(_empty_directory, settings.upload_path)
     await bus.publish(ActivityEvent("retrieval.uploads.reset", user, "all", "file.uploads"))
     return True
@@ -118,4 +114,4 @@ def _empty_directory(folder: Path) -> None:
             else:
                 path.unlink()
         except OSError as error:
-            log.warning("%s stays: %s", path, error)
+            log.warning("deleting %s failed: %s", path, error)

@@ -1,4 +1,4 @@
-"""`/api/v1/retrieval/process/file` and `…/files/batch`: files that were uploaded, read and put into collections."""
+"""`/api/v1/retrieval/process/file` and `…/files/batch`: uploaded files into collections."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def process_file(
 
 
 class BatchFile(msgspec.Struct):
-    """A file as its client knows it, with its text."""
+    """A file as the client knows it, with its text."""
 
     id: str
     user_id: str
@@ -88,7 +88,7 @@ class BatchForm(msgspec.Struct):
 
 
 class FileResult(msgspec.Struct):
-    """What became of one file."""
+    """The outcome for one file."""
 
     file_id: str
     status: str
@@ -102,7 +102,7 @@ class _BatchEntry(msgspec.Struct):
 
 
 class _FileBatch:
-    """Texts that go into a collection together."""
+    """Texts that are written to a collection together."""
 
     def __init__(self, db: Database, indexer: Indexer, vectors: VectorStore) -> None:
         self._db = db
@@ -113,7 +113,7 @@ class _FileBatch:
         self._entries: list[_BatchEntry] = []
 
     async def select_files(self, form: BatchForm, user: User) -> None:
-        """Leave out what is not the user's, and what is there already."""
+        """Select the files that the user may index, and reject those whose text is already in the collection."""
         rows_by_id = {file.id: file for file in await store.list_files(self._db, [file.id for file in form.files])}
         hashes = await asyncio.to_thread(lambda: [hash_text(_get_text(file)) for file in form.files])
         duplicates = await self._vectors.find(form.collection_name, {"hash": {ANY_OF: hashes}}) if hashes else []
@@ -139,17 +139,17 @@ class _FileBatch:
                 self._entries.append(_BatchEntry(text, text_hash, document))
                 self.results.append(FileResult(file.id, "prepared"))
 
-    def _reject(self, file_id: str, why: str) -> None:
-        self.errors.append(FileResult(file_id, "failed", why))
+    def _reject(self, file_id: str, reason: str) -> None:
+        self.errors.append(FileResult(file_id, "failed", reason))
 
     async def index_files(self, collection: str, ctx: RequestContext) -> None:
-        """Embed and write what is left, all of it or nothing."""
+        """Embed and write the selected files, all of them or none."""
         if not self._entries:
             return
         try:
             await self._indexer.index(collection, [entry.document for entry in self._entries], add=True, ctx=ctx)
         except RetrievalError as error:
-            log.warning("files are not put into collection %s: %s", collection, error)
+            log.warning("indexing %d files in collection %s failed: %s", len(self._entries), collection, error)
             for result in self.results:
                 result.status = "failed"
                 self._reject(result.file_id, str(error))

@@ -45,7 +45,7 @@ class CollectionsQueryForm(msgspec.Struct):
 def _build_search(
     form: DocumentQueryForm | CollectionsQueryForm, configured: Search, enriched: bool | None = None
 ) -> Search:
-    """How is searched: as the form says, where it does, and within what is configured."""
+    """Return the parameters of a search: those of the form, within what is configured."""
     words = configured.words if form.hybrid_bm25_weight is None else form.hybrid_bm25_weight
     return Search(
         limit=max(1, form.k or configured.limit),
@@ -58,7 +58,7 @@ def _build_search(
 
 
 def build_response(hits: list[Hit]) -> JsonObject:
-    """Passages as the reference answers them: lists side by side, in a list for the one question."""
+    """Return hits in the shape of the reference: parallel lists, each in a list for the one query."""
     return {
         "distances": [[hit.score for hit in hits]],
         "documents": [[hit.text for hit in hits]],
@@ -82,7 +82,7 @@ async def query_document(
     retriever: Retriever,
     store: VectorStore,
 ) -> JsonObject | None:
-    """The chunks of one collection; null for one that there is not."""
+    """Search one collection; null if it does not exist."""
     await access.require_access([data.collection_name], user)
     search = _build_search(data, retriever.configured(), enriched=False)
     ctx = build_request_context(request, user)
@@ -109,7 +109,7 @@ async def query_collections(
 
 
 class Passage(msgspec.Struct):
-    """A passage that was found; `score` from 0 (nothing in common) to 1."""
+    """A passage that matches the query; `score` from 0 (nothing in common) to 1."""
 
     id: str
     text: str
@@ -127,7 +127,7 @@ async def query_passages(
     q: str,
     k: int | None = None,
 ) -> list[Passage]:
-    """For API clients: the passages of some collections (`collection`, as often as wanted) that answer a question."""
+    """For API clients: search collections (`collection`, repeatable) for passages that answer a question."""
     await access.require_access(collection, user)
     search = _build_search(CollectionsQueryForm(collection, q, k), retriever.configured())
     hits = await _run_query(retriever.query(collection, [q], search, ctx=build_request_context(request, user)))

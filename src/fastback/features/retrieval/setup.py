@@ -1,4 +1,4 @@
-"""Starts what the routes of retrieval work with."""
+"""Build the services of the retrieval routes."""
 
 from __future__ import annotations
 

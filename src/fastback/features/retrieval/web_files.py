@@ -1,4 +1,4 @@
-"""What lies at an address: a page to be read, or a file that is kept as if its user had uploaded it."""
+"""Addresses of files: downloading a file as an upload of the user, and detecting pages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fastback.retrieval.web.fetcher import FILE_TIMEOUT, TooLarge, WebFetcher, g
 _PAGE_TYPES = ("text/html", "application/xhtml+xml")
 _UNSPECIFIC_TYPES = ("", "application/octet-stream", "binary/octet-stream")
 _MARKUP = (b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml")
-#: How pictures begin, with their types.
+#: The first bytes of image formats, with their media types.
 _IMAGE_SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -38,23 +38,21 @@ _IMAGE_SIGNATURES = (
 
 
 class UnreachableAddress(Exception):
-    """Nothing can be fetched from an address; the text is for the log."""
+    """An address cannot be fetched; the message is for the log."""
 
 
 def detect_image_type(start: bytes) -> str | None:
-    """The type of a picture by its first bytes; None where it is none that browsers show."""
+    """Return the media type of an image by its first bytes, or None if browsers cannot display it."""
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "image/webp"
     if start[4:12] in (b"ftypavif", b"ftypavis"):
         return "image/avif"
-    image_type = next(
-        (image_type_of_mark for mark, image_type_of_mark in _IMAGE_SIGNATURES if start.startswith(mark)), None
-    )
+    image_type = next((mark_type for mark, mark_type in _IMAGE_SIGNATURES if start.startswith(mark)), None)
     return None if image_type == "image/bmp" and len(start) < 26 else image_type
 
 
 def is_page(response: aiohttp.ClientResponse, start: bytes) -> bool:
-    """Whether this is a page to be read, by what the server says of it, or else by how it begins."""
+    """Return whether a response is a page to read, by its headers, or else by its first bytes."""
     disposition = response.headers.get("content-disposition", "").partition(";")[0].strip().lower()
     if disposition == "attachment":
         return False
@@ -70,7 +68,7 @@ def _get_content_type(response: aiohttp.ClientResponse) -> str:
 
 
 class WebFiles:
-    """Fetches files and keeps them."""
+    """Downloads files and stores them as uploads."""
 
     def __init__(self, db: Database, fetching: WebFetcher, uploads: UploadService) -> None:
         self._db = db
@@ -78,11 +76,12 @@ class WebFiles:
         self._uploads = uploads
 
     async def fetch_file(self, url: str, user: User, ctx: RequestContext, *, process: bool) -> dict[str, Any] | None:
-        """The file at an address, kept and read: `{"name", "image", "file"}`. None: it is a page.
+        """Download the file at an address, store and process it. Return `{"name", "image", "file"}`, or None for a
+        page.
 
         Raises:
-            Unreachable: nothing can be fetched there, or nothing may be.
-            HttpError: 413 for a file that is too large, 400 for one that is not what it says.
+            UnreachableAddress: the request failed or is not allowed.
+            HttpError: 413 if the file is too large, 400 if its content does not match its type.
         """
         try:
             async with (

@@ -1,4 +1,4 @@
-"""`/api/v1/retrieval/process/…`: pages and videos into collections, files from the web, searching the web."""
+"""`/api/v1/retrieval/process/…`: pages and videos into collections, files from the web, web searches."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def build_unreadable_error(url: str) -> BadRequest:
 
 
 class WebReader(msgspec.Struct):
-    """What reads addresses for the routes."""
+    """The services that load addresses for the routes."""
 
     pages: PageReader
     access: CollectionAccess
@@ -58,25 +58,31 @@ class WebReader(msgspec.Struct):
     config: Config
 
     async def load_documents(self, url: str, ctx: RequestContext) -> list[Document]:
-        """What lies at an address. Raises: BadRequest, where nothing can be read there."""
+        """Load the documents at an address.
+
+        Raises:
+            BadRequest: nothing can be read there.
+        """
         try:
-            found = await self.pages.read_url(url, ctx)
+            documents = await self.pages.read_url(url, ctx)
         except TranscriptError as error:
             raise BadRequest(str(error)) from error
         except (RetrievalError, SearchFailed) as error:
-            log.warning("%s cannot be read: %s", url, error)
+            log.warning("reading %s failed: %s", url, error)
             raise build_unreadable_error(url) from error
-        if not found:
+        if not documents:
             raise build_unreadable_error(url)
-        return found
+        return documents
 
     async def index_documents(
         self, form: AddressForm, documents: Sequence[Document], user: User, ctx: RequestContext, *, overwrite: bool
     ) -> str | None:
-        """The collection that the documents lie in now, by default one named after the address; None: not embedded.
+        """Index documents in a collection, by default one named after the address. Return it, or None if embedding is
+        bypassed.
 
         Raises:
-            Forbidden: it is not the user's to write into. BadRequest: they cannot be embedded.
+            Forbidden: the user may not write to the collection.
+            BadRequest: embedding failed.
         """
         name = form.collection_name
         if not name:
@@ -88,7 +94,7 @@ class WebReader(msgspec.Struct):
         try:
             await self.indexer.index(name, documents, overwrite=overwrite, add=not overwrite, ctx=ctx)
         except RetrievalError as error:
-            log.warning("%s cannot be embedded: %s", form.url, error)
+            log.warning("embedding %s failed: %s", form.url, error)
             raise BadRequest(messages.wrap_reason("Error querying knowledge base")) from error
         return name
 
@@ -123,7 +129,7 @@ async def process_web(
     process: bool = True,
     overwrite: bool = True,
 ) -> JsonObject:
-    """Read a page, a file or a video, and put it into a collection."""
+    """Read a page, a file or a video, and index it in a collection."""
     reader = WebReader(pages, access, indexer, config)
     return await _process_address(
         data, user, build_request_context(request, user), reader, process=process, overwrite=overwrite
@@ -142,14 +148,14 @@ async def process_url(
     files: WebFiles,
     process: bool = True,
 ) -> JsonObject:
-    """Read a page or a video as `process_web` does; a file is kept as an upload of the user's."""
+    """Read a page or a video as `process_web` does; store a file as an upload of the user."""
     ctx = build_request_context(request, user)
     saved_file = None
     if not youtube.is_video(data.url):
         try:
             saved_file = await files.fetch_file(data.url, user, ctx, process=process)
         except UnreachableAddress as error:
-            log.warning("nothing can be fetched: %s", error)
+            log.warning("fetching failed: %s", error)
             raise build_unreadable_error(data.url) from error
     response: JsonObject = {
         "status": True,

@@ -1,4 +1,4 @@
-"""A search of the web as answers are made of it: pages found, read, and put where passages are looked for."""
+"""Web searches: pages are found, loaded, and indexed in a collection of the user."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _NOT_STORED = (
 
 
 class WebSearchService:
-    """Searches for those who may."""
+    """Searches the web for users with the permission."""
 
     def __init__(
         self, *, config: Config, permissions: Permissions, search: WebSearch, pages: PageReader, indexer: Indexer
@@ -49,18 +49,20 @@ class WebSearchService:
         self._indexer = indexer
 
     async def may_search(self, user: User) -> bool:
-        """Whether the web may be searched at all, and by this user."""
+        """Return whether web search is enabled, and this user may use it."""
         if not self._config.flag(WEB_SEARCH_ENABLE):
             return False
         return user.is_admin or await self._permissions.has(user.id, "features.web_search")
 
     async def gather(self, queries: Sequence[str], ctx: RequestContext) -> dict[str, Any]:
-        """What was found, as clients are told: `items`, `filenames` (addresses), and either `collection_names`, where
-        passages lie, or the whole `docs`, where nothing is to be embedded.
+        """Search the web. Return `items`, `filenames` (addresses), and `collection_names` with the indexed passages, or
+        the full `docs` if embedding is bypassed.
 
         Raises:
-            Forbidden: no searching for this user. NotFound: nothing was found, or none of it can be read.
-            BadRequest: the search or the reading failed. HttpError: 500, it could not be embedded.
+            Forbidden: the user may not search the web.
+            NotFound: nothing was found, or no page could be loaded.
+            BadRequest: the search or the loading failed.
+            HttpError: 500 if embedding failed.
         """
         user = ctx.asker
         if not await self.may_search(user):
@@ -68,7 +70,7 @@ class WebSearchService:
         try:
             results = await self._search.search(queries, ctx)
         except SearchFailed as error:
-            log.warning("no search: %s", error)
+            log.warning("the web search failed: %s", error)
             raise BadRequest(messages.wrap_reason(messages.WEB_SEARCH_ERROR)) from error
         if not results:
             raise NotFound(messages.wrap_reason("No results found from web search"))
@@ -97,7 +99,11 @@ class WebSearchService:
         return {"status": True, "collection_names": [name], **response}
 
     async def _load_pages(self, results: Sequence[SearchResult], ctx: RequestContext) -> list[Document]:
-        """What the pages say; where they are not to be read, what the search says of them. Raises: BadRequest."""
+        """Return the texts of the pages, or the snippets of the results if pages are not loaded.
+
+        Raises:
+            BadRequest: loading failed.
+        """
         if self._config.flag(WEB_SEARCH_BYPASS_WEB_LOADER):
             return [
                 Document(
@@ -110,17 +116,21 @@ class WebSearchService:
         try:
             return await self._pages.load_pages(list(dict.fromkeys(result.link for result in results)), ctx)
         except (SearchFailed, RetrievalError) as error:
-            log.warning("nothing can be read of what was found: %s", error)
+            log.warning("loading the found pages failed: %s", error)
             raise BadRequest(messages.wrap_reason(messages.WEB_SEARCH_ERROR)) from error
 
     async def _index_documents(self, documents: list[Document], queries: Sequence[str], ctx: RequestContext) -> str:
-        """The collection that passages of the documents lie in now; it is the user's own. Raises: HttpError."""
+        """Index the documents in a collection of the user. Return its name.
+
+        Raises:
+            HttpError: embedding failed.
+        """
         joined_queries = "-".join(queries)
         digest = await asyncio.to_thread(lambda: hashlib.sha256(joined_queries.encode()).hexdigest())
         name = f"web-search-{ctx.asker.id}-{digest}"[:63]
         try:
             await self._indexer.index(name, documents, overwrite=True, ctx=ctx)
         except RetrievalError as error:
-            log.warning("pages that were found cannot be embedded: %s", error)
+            log.warning("embedding the found pages failed: %s", error)
             raise HttpError(500, _NOT_STORED) from error
         return name
