@@ -52,6 +52,6 @@ async def search_workspace(
     query = WorkspaceQuery(user, group_ids, folders, q.strip(), sharing)
     if folder_id is not None:
         query.scope = list(list_descendant_ids(folders, {folder_id}))
-    searched_kinds = kinds if kind == "all" else [name for name in kinds if name == kind]
+    searched_kinds = kinds if kind == "all" else [str(name) for name in kinds if name == kind]
     items, has_more = await WorkspaceSearch(db, chats).search(query, searched_kinds, page)
     return {"items": items, "has_more": has_more, "scopes": scopes, "kinds": kinds}

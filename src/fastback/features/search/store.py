@@ -137,8 +137,9 @@ def _build_note_list(dialect: Dialect, term_count: int, sharing: str, *, ranked:
     if sharing != "all":
         conditions.append(f"t.user_id {'=' if sharing == 'mine' else '<>'} :user_id")
     rank = _build_title_rank("t.title") if ranked else f"CASE WHEN {_NOTE_PINNED} THEN 0 ELSE 3 END"
-    return f"""SELECT t.id, {rank} AS rank, {_NOTE_SECONDS}, t.user_id, t.title, {_NOTE_SHARED}, {_NOTE_PINNED}, {content}
-        FROM note t WHERE {" AND ".join(conditions)} ORDER BY rank, {_NOTE_SECONDS} DESC, t.id LIMIT :limit"""
+    columns = f"t.id, {rank} AS rank, {_NOTE_SECONDS}, t.user_id, t.title, {_NOTE_SHARED}, {_NOTE_PINNED}, {content}"
+    return f"""SELECT {columns} FROM note t WHERE {" AND ".join(conditions)}
+        ORDER BY rank, {_NOTE_SECONDS} DESC, t.id LIMIT :limit"""
 
 
 def _build_term_params(query: str) -> dict[str, str]:

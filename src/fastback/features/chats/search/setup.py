@@ -1,4 +1,4 @@
-"""Starts the search of chats."""
+"""Build the services of the search of chats."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from fastback.kit.tasks import Tasks
 
 
 async def set_up(services: Services) -> None:
-    """Add `ChatSearch`; the index is opened and filled in the background."""
+    """Add `ChatSearch` and `ChatIndexer`; the index is opened and filled in the background."""
     db = services.get(Database)
     index = SearchIndex(db)
     indexer = ChatIndexer(index, db, services.get(Bus))
     services.add(ChatIndexer, indexer)
     services.add(ChatSearch, ChatSearch(db, index, indexer))
-    tasks = services.get(Tasks)
-    tasks.run_in_background(indexer.run())
+    services.get(Tasks).run_in_background(indexer.run())
 
 
 COMPONENT = Component(name="chat search", setup=set_up)

@@ -1,7 +1,7 @@
-"""The statements of a search: over the newest chats of the index, over all of it, over chats themselves.
+"""Statements that search chats: the newest chats of the index, the whole index, or the chats themselves.
 
-Each finds a person's chats that hold all needles, newest first, `:limit` of them. `c` is the chat, `s` its row of the
-index; `s.body` stands for the searched text.
+Each returns a user's chats that contain all needles, newest first, at most `:limit`. `c` is the chat, `s` its row of
+the index, `s.body` the searched text.
 """
 
 from __future__ import annotations
@@ -36,20 +36,21 @@ _UNTAGGED = {
 
 
 class SearchStatement(msgspec.Struct):
-    """A statement and its parameters."""
+    """A statement with its parameters."""
 
     text: str
     params: dict[str, Any]
 
 
 class ChatCriteria(msgspec.Struct):
-    """Chats of one person.
+    """Which chats of a user a search returns.
 
     Attributes:
-        needles: what the text of each must hold. tags: what each must carry; `none` says no tag at all.
-        where: further conditions on `c`, with `params`.
-        early: conditions on `{row}`, conditions has the columns `user_id`, `updated_at` and `title` alone.
-        owned: the condition on `c` that makes it the person's.
+        needles: the texts that each chat must contain.
+        tags: the ids of the tags that each chat must have; `none` means no tag at all.
+        conditions: further conditions on `c`, with `params`.
+        row_conditions: conditions on `{row}`, which has only the columns `user_id`, `updated_at` and `title`.
+        owner_condition: the condition on `c` that selects the user's chats.
     """
 
     user_id: str
@@ -64,7 +65,7 @@ class ChatCriteria(msgspec.Struct):
 def _build_needle_conditions(
     dialect: Dialect, body: str, needles: list[Needle], *, by_index: bool = False
 ) -> tuple[list[str], dict[str, Any]]:
-    """Conditions that a text needle_conditions the needles; `by_index`: such as PostgreSQL's index answers."""
+    """Return the conditions that a text contains the needles; with `by_index` in the form that an index supports."""
     conditions, params = [], {}
     for number, needle in enumerate(needles):
         name = f"needle{number}"
@@ -97,7 +98,7 @@ def _build_statement(
 
 
 def _build_tag_conditions(criteria: ChatCriteria) -> tuple[list[str], dict[str, Any]]:
-    # The offset keeps PostgreSQL from turning the question around.
+    # The offset keeps PostgreSQL from starting with the tags.
     where = [
         f"""EXISTS (SELECT 1 FROM fastback_search_tag t{number} WHERE t{number}.user_id = :user_id
             AND t{number}.tag = :tag{number} AND t{number}.chat_id = s.chat_id LIMIT 1 OFFSET 0)"""
@@ -112,10 +113,10 @@ _ORDER = "s.updated_at DESC, s.chat_id"
 def _build_hits_statement(
     rows: str, where: list[str], criteria: ChatCriteria, dialect: Dialect, params: dict[str, Any], limit: int
 ) -> SearchStatement:
-    """Out of `rows` of the index, conditions come in order, those whose chats fit, read one by one until it is enough."""
+    """Select matching chats out of `rows` of the index: the rows are in order, and read until there are enough."""
     own = _build_owner_conditions(criteria, dialect)
     if dialect == "sqlite":
-        # SQLite takes the tables in the order given: the text decides before the chat is looked at.
+        # SQLite joins the tables in this order: it tests the text before it reads the chat.
         body = "CROSS JOIN fastback_search_text b ON b.number = s.number" if criteria.needles else ""
         chat = "CROSS JOIN chat c ON c.id = s.chat_id"
         where = [*where, *own]
@@ -127,7 +128,7 @@ def _build_hits_statement(
 
 
 def build_newest_statement(criteria: ChatCriteria, dialect: Dialect, *, window: int, limit: int) -> SearchStatement:
-    """Over the `window` newest chats of the index: words that stand in many chats are conditions there."""
+    """Search the `window` newest chats of the index, which is enough for words that many chats contain."""
     body = ", s.body" if dialect == "postgres" else ""
     rows = f"""SELECT {_INDEXED[dialect]}{body} FROM fastback_search_chat s WHERE s.user_id = :user_id
         ORDER BY {_ORDER} LIMIT :window"""
@@ -145,7 +146,7 @@ def build_newest_statement(criteria: ChatCriteria, dialect: Dialect, *, window: 
 
 
 def build_index_statement(criteria: ChatCriteria, dialect: Dialect, *, expression: str, limit: int) -> SearchStatement:
-    """Over all of the index: by tag, by the `expression` of `SearchIndex.expression`, or else one by one."""
+    """Search the whole index: by tag, by the `expression` of `SearchIndex.build_expression`, or row by row."""
     by_index = bool(expression) and not criteria.tags
     needle_conditions, params = _build_needle_conditions(dialect, _BODY[dialect], criteria.needles, by_index=by_index)
     tag_conditions, tags = _build_tag_conditions(criteria)
@@ -161,7 +162,7 @@ def build_index_statement(criteria: ChatCriteria, dialect: Dialect, *, expressio
         conditions = ["fastback_search_grams MATCH :expression", *conditions]
         params["expression"] = expression
     elif by_index:
-        # PostgreSQL does not know what reading long texts costs: no other index may offer itself.
+        # PostgreSQL underestimates the cost of reading long texts: this keeps it from using any other index.
         conditions[0] = "s.user_id || '' = :user_id"
     if dialect == "postgres":
         conditions += needle_conditions
@@ -174,9 +175,9 @@ def build_index_statement(criteria: ChatCriteria, dialect: Dialect, *, expressio
 def build_chat_statement(
     criteria: ChatCriteria, dialect: Dialect, *, limit: int, ids: list[str] | None, indexed: bool, titles: bool = False
 ) -> SearchStatement:
-    """Over chats themselves: all, those among `ids`, or those that the index does not know as they are (`indexed`).
+    """Search the chats themselves: all, those in `ids`, or (`indexed`) those whose row of the index is outdated.
 
-    `titles`: leave messages out, where documents cannot be read.
+    `titles` leaves the messages out, for documents that the database cannot read.
     """
     body = (TITLE_ALONE if titles else SEARCHED)[dialect]
     needle_conditions, params = _build_needle_conditions(dialect, body, criteria.needles)
@@ -187,12 +188,12 @@ def build_chat_statement(
         else:
             conditions.append(_TAGGED[dialect].format(name=f"tag{number}"))
             params[f"tag{number}"] = tag
-    match = " AND ".join([*conditions, *needle_conditions])
+    is_match = " AND ".join([*conditions, *needle_conditions])
     where = [criteria.owner_condition, *criteria.conditions, *_build_early_conditions(criteria, "c")]
     start = f"SELECT {_CHAT} FROM chat c"
     order = "c.updated_at DESC, c.id"
     if dialect == "postgres" and ids is None:
-        # Put in order first: documents are read one by one, until there are enough.
+        # Sort first: the documents are then read one by one, until there are enough.
         start = f"""SELECT {_CHAT} FROM (SELECT c.* FROM chat c WHERE {" AND ".join(where)}
             ORDER BY {order} OFFSET 0) c"""
         where = []
@@ -200,14 +201,14 @@ def build_chat_statement(
         where.insert(0, "c.id = ANY(:ids)")
         params["ids"] = ids
     if indexed:
-        # Along an index of either table in the same order: there may be very many.
+        # Join along an index of each table in the same order: there may be very many rows.
         start += {
             "sqlite": """ LEFT JOIN fastback_search_chat s
                 ON s.user_id = c.user_id AND s.updated_at = c.updated_at AND s.chat_id = c.id""",
             "postgres": """ LEFT JOIN LATERAL (SELECT i.* FROM fastback_search_chat i WHERE i.chat_id = c.id
                 OFFSET 0) s ON TRUE""",
         }[dialect]
-        unknown = f"(s.chat_id IS NULL OR NOT {_get_fresh_condition(criteria, dialect)})"
-        # Reading a document costs more than all the rest: the order of the conditions is kept.
-        match = f"CASE WHEN {unknown} THEN {match} ELSE FALSE END"
-    return _build_statement(start, [*where, match], criteria, order, params, limit)
+        is_outdated = f"(s.chat_id IS NULL OR NOT {_get_fresh_condition(criteria, dialect)})"
+        # Reading a document costs more than all other conditions: CASE keeps their order.
+        is_match = f"CASE WHEN {is_outdated} THEN {is_match} ELSE FALSE END"
+    return _build_statement(start, [*where, is_match], criteria, order, params, limit)
