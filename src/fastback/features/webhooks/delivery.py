@@ -11,6 +11,7 @@ from fastback.features.webhooks.catalog import load_event_catalog
 from fastback.features.webhooks.message import Message, build_message, get_concerned_users
 from fastback.features.webhooks.registry import Target, Webhook, WebhookRegistry, is_subscribed
 from fastback.features.webhooks.sender import WebhookSender
+from fastback.features.webhooks.store import list_group_ids
 from fastback.kit.db import Database
 from fastback.kit.priority_semaphore import PrioritySemaphore
 from fastback.kit.tasks import Tasks
@@ -19,14 +20,6 @@ log = logging.getLogger("fastback.events")
 
 #: Requests to one webhook at the same time; events queued for one webhook (further events are skipped).
 MAX_CONCURRENT, MAX_QUEUED = 8, 1000
-
-_GROUPS = """
-    WITH RECURSIVE up(id) AS (
-        SELECT group_id FROM group_member WHERE user_id = ANY(:user_ids)
-        UNION
-        SELECT g.parent_group_id FROM "group" g JOIN up ON g.id = up.id WHERE g.parent_group_id IS NOT NULL
-    )
-    SELECT id FROM up"""
 
 
 class _WebhookQueue:
@@ -96,6 +89,4 @@ class WebhookDelivery:
         group_ids = {target["id"] for target in targets if target["type"] == "group"}
         if not group_ids:
             return False
-        return not group_ids.isdisjoint(
-            await self._db.fetch_all(str, "events.groups", _GROUPS, user_ids=list(user_ids))
-        )
+        return not group_ids.isdisjoint(await list_group_ids(self._db, user_ids))

@@ -125,12 +125,11 @@ def _classify_arguments(route: Route, services: Services) -> _Arguments:
 
 def emit_events(router: Router, rules: EventRules, services: Services) -> Router:
     """Return the router with handlers that emit the events of their rules."""
-    emitting = Router(router.prefix, around=router.around)
+    emitting = Router(router.prefix, wrap=router.wrap)
     for route in router.routes:
         rule = rules.get((route.method, route.path.replace(":path}", "}").rstrip("/")))
         if rule is not None:
-            handler = _wrap_handler(route, rule, services)
-            route = Route(route.method, route.path, handler, route.max_body, route.around)
+            route = msgspec.structs.replace(route, handler=_wrap_handler(route, rule, services))
         emitting.routes.append(route)
     return emitting
 

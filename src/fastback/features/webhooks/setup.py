@@ -37,7 +37,7 @@ async def set_up(services: Services) -> None:
         webhooks=registry, poster=sender, db=db, tasks=services.get(Tasks), instance_id=str(uuid.uuid4())
     )
     bus.subscribe(ActivityEvent, delivery.handle_event)
-    InternalEventTranslator(bus=bus, db=db, config=config, audience=listeners).subscribe()
+    InternalEventTranslator(bus=bus, db=db, config=config, listeners=listeners).subscribe()
 
 
 COMPONENT = Component(name="webhooks", routers=[routes.router], setup=set_up)

@@ -34,7 +34,7 @@ async def find_actor(db: Executor, user_id: str) -> User | None:
     return await db.fetch_first(User, "webhooks.find_actor", FIND_ACTOR, id=user_id)
 
 
-async def find_answer_model(db: Executor, chat_id: str, message_id: str) -> AnswerModel | None:
+async def find_answer_model(db: Executor, chat_id: str, message_id: str | None) -> AnswerModel | None:
     """Return the model of a stored message; None for a message of a temporary chat, which has no row."""
     return await db.fetch_first(
         AnswerModel, "webhooks.find_answer_model", FIND_ANSWER_MODEL, id=f"{chat_id}-{message_id}"
