@@ -63,7 +63,7 @@ class WebStage:
             return Searched([], made)
         await tell({"action": "web_search_queries_generated", "queries": queries, "done": False})
         try:
-            found = await self._results.gather(queries, ctx)
+            found = await self._results.search_web(queries, ctx)
         except HttpError as error:
             await _told(tell, description=str(error.detail), queries=queries, done=True, error=True)
             return Searched([], made)

@@ -42,7 +42,7 @@ async def get_processing_status(
 
 
 async def _stream_progress(board: ProgressBoard, file_id: str) -> AsyncIterator[bytes]:
-    async for event in board.watch(file_id):
+    async for event in board.watch_file(file_id):
         yield b"data: " + msgspec.json.encode(event) + b"\n\n"
 
 

@@ -82,7 +82,7 @@ class FileIndexer:
         self._progress = progress
         self._bus = bus
 
-    async def index(
+    async def index_file(
         self,
         file: FileSummary,
         user: User,

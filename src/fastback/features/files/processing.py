@@ -58,7 +58,7 @@ class FileProcessing:
 
     def start(self, file: FileSummary, metadata: dict[str, Any], user: User, ctx: RequestContext) -> asyncio.Task[None]:
         """Process an uploaded file in the background; the file's row records the outcome."""
-        task = asyncio.get_running_loop().create_task(self._process(file, metadata, user, ctx))
+        task = asyncio.get_running_loop().create_task(self._process_upload(file, metadata, user, ctx))
         progress = self._progress.open_entry(file.id)
         self._running[file.id] = task, progress
 
@@ -95,12 +95,14 @@ class FileProcessing:
             ctx = RequestContext(user=row.owner)
             self.start(row.file, metadata if isinstance(metadata, dict) else {}, row.owner, ctx)
 
-    async def _process(self, file: FileSummary, metadata: dict[str, Any], user: User, ctx: RequestContext) -> None:
+    async def _process_upload(
+        self, file: FileSummary, metadata: dict[str, Any], user: User, ctx: RequestContext
+    ) -> None:
         try:
             async with self._slots:
                 await self._set_status(file.id, "processing")
                 targets = self._targets.list_named(metadata)
-                completed = await self._read(file, user, ctx, mark_completed=not targets)
+                completed = await self._read_file(file, user, ctx, mark_completed=not targets)
                 for target in targets:
                     await target.add_file(file, metadata, user, ctx)
             if not completed:
@@ -119,7 +121,7 @@ class FileProcessing:
         await store.update_file(self._db, file_id, data=fields, **columns)
         self._progress.set_status(file_id, ProcessingStatus(status, error))
 
-    async def _read(self, file: FileSummary, user: User, ctx: RequestContext, *, mark_completed: bool) -> bool:
+    async def _read_file(self, file: FileSummary, user: User, ctx: RequestContext, *, mark_completed: bool) -> bool:
         """Read and index a file. Return whether its row says `completed` now, which only `mark_completed` allows.
 
         Raises:
@@ -133,7 +135,7 @@ class FileProcessing:
             if content_type.startswith("image/"):
                 raise RetrievalError(f"File type {content_type} is not supported for processing")
             return False  # videos are stored as they are, for models and tools that watch them
-        await self._indexer.index(file, user, ctx=ctx, mark_completed=mark_completed)
+        await self._indexer.index_file(file, user, ctx=ctx, mark_completed=mark_completed)
         return mark_completed
 
     async def _find_content_type(self, file: FileSummary) -> str | None:

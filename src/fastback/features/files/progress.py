@@ -53,7 +53,7 @@ class ProgressBoard:
         # While the status is known here, a row with megabytes of text is not read for it.
         return (progress and progress.status) or await store.find_status(self._db, file_id)
 
-    async def watch(self, file_id: str) -> AsyncIterator[dict[str, Any]]:
+    async def watch_file(self, file_id: str) -> AsyncIterator[dict[str, Any]]:
         """Yield the status of a file at once, when it changes and every second, until it is completed or failed.
 
         Each is `{"status": …}`, with `error` for `failed`; `not_found` ends the stream.

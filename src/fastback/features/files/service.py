@@ -98,7 +98,7 @@ class FileService:
         if megabytes and await asyncio.to_thread(text_files.count_bytes, content) > int(megabytes) * 1024 * 1024:
             raise HttpError(413, messages.file_too_large(f"{int(megabytes)} MB"))
         try:
-            await self._indexer.index(file, user, content=content, ctx=ctx)
+            await self._indexer.index_file(file, user, content=content, ctx=ctx)
         except RetrievalError as error:
             raise HttpError(500, _NOT_INDEXED) from error
         failed = False

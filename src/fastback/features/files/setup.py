@@ -111,12 +111,12 @@ def _add_processing(services: Services) -> None:
     services.add(FileProcessing, processing)
     tasks.run_at_shutdown(processing.close)
 
-    def resume(event: ActivityEvent) -> None:
+    def resume_processing(event: ActivityEvent) -> None:
         # Only then have all features registered their upload targets.
         if event.event == "system.startup.completed":
             tasks.run_in_background(processing.resume())
 
-    bus.subscribe(ActivityEvent, resume)
+    bus.subscribe(ActivityEvent, resume_processing)
 
 
 def _add_uploads(services: Services) -> None:

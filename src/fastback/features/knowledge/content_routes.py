@@ -37,7 +37,9 @@ async def add_file(
     file = await contents.get_file(data.file_id)
     await contents.require_processed(data.file_id)
     await contents.add_file(id, file, data, user, build_request_context(request, user))
-    await knowledge.publish("knowledge.file.added", user, file.id, knowledge_id=id, directory_id=data.directory_id)
+    await knowledge.publish_event(
+        "knowledge.file.added", user, file.id, knowledge_id=id, directory_id=data.directory_id
+    )
     return await knowledge.build_response_with_files(row)
 
 
@@ -56,7 +58,7 @@ async def update_file(
     if not await store.filter_linked_ids(knowledge.db, id, [data.file_id]):
         raise BadRequest(messages.NOT_FOUND)
     await contents.index_file(id, file, user, build_request_context(request, user))
-    await knowledge.publish("knowledge.file.updated", user, file.id, knowledge_id=id)
+    await knowledge.publish_event("knowledge.file.updated", user, file.id, knowledge_id=id)
     return await knowledge.build_response_with_files(row)
 
 
@@ -88,11 +90,11 @@ async def reindex_all(
     for row in rows:
         failed += await contents.reindex_files(row.id, user, build_request_context(request, user))
     log.info("reindexed %d knowledge in %.1f s; %d files failed", len(rows), time.monotonic() - started, failed)
-    await knowledge.publish("knowledge.reindexed", user, "all", count=len(rows))
+    await knowledge.publish_event("knowledge.reindexed", user, "all", count=len(rows))
     return True
 
 
 @router.post("/metadata/reindex")
 async def reindex_descriptions(user: AdminUser, descriptions: DescriptionIndex) -> JsonObject:
-    total, done = await descriptions.rebuild(user)
+    total, done = await descriptions.rebuild_collection(user)
     return {"total": total, "success": done}

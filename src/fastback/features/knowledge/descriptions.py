@@ -37,9 +37,9 @@ class DescriptionIndex:
 
     def schedule_update(self, knowledge_id: str, user: User) -> None:
         """Update the description of a knowledge that was created, renamed or deleted, in the background."""
-        self._tasks.run_in_background(self._update(knowledge_id, user))
+        self._tasks.run_in_background(self._update_description(knowledge_id, user))
 
-    async def _update(self, knowledge_id: str, user: User) -> None:
+    async def _update_description(self, knowledge_id: str, user: User) -> None:
         async with self._lock:
             # The row is read now: it may have changed since the update was scheduled.
             row = await store.find_knowledge(self._db, knowledge_id)
@@ -51,7 +51,7 @@ class DescriptionIndex:
             except RetrievalError as error:
                 log.warning("embedding the description of knowledge %s failed: %s", knowledge_id, error)
 
-    async def rebuild(self, user: User) -> tuple[int, int]:
+    async def rebuild_collection(self, user: User) -> tuple[int, int]:
         """Rebuild the collection. Return the number of knowledge, and of embedded descriptions."""
         async with self._lock:
             rows = await store.list_knowledge(self._db)

@@ -31,7 +31,7 @@ async def create_directory(id: str, data: DirectoryForm, user: VerifiedUser, kno
         directory = await directory_store.create_directory(knowledge.db, id, data.name, user.id, data.parent_id)
     except IntegrityError:
         raise BadRequest(_CREATE_ERROR) from None
-    await _publish(knowledge, "created", user, directory)
+    await _publish_event(knowledge, "created", user, directory)
     return directory
 
 
@@ -59,7 +59,7 @@ async def update_directory(
                 await directory_store.update_directory(tx, changed)
         except IntegrityError:
             raise BadRequest(_UPDATE_ERROR) from None
-    await _publish(knowledge, "updated", user, changed)
+    await _publish_event(knowledge, "updated", user, changed)
     return changed
 
 
@@ -70,7 +70,9 @@ async def move_file(id: str, data: FileForm, user: VerifiedUser, knowledge: Know
         raise NotFound()
     await knowledge.require_directories(id, [data.directory_id], TARGET_NOT_FOUND)
     await store.move_file(knowledge.db, id, data.file_id, data.directory_id)
-    await knowledge.publish("knowledge.file.moved", user, data.file_id, knowledge_id=id, directory_id=data.directory_id)
+    await knowledge.publish_event(
+        "knowledge.file.moved", user, data.file_id, knowledge_id=id, directory_id=data.directory_id
+    )
     return {"status": True}
 
 
@@ -81,6 +83,6 @@ async def _get_directory(knowledge: KnowledgeService, knowledge_id: str, directo
     return row
 
 
-async def _publish(knowledge: KnowledgeService, action: str, user: VerifiedUser, row: Directory) -> None:
+async def _publish_event(knowledge: KnowledgeService, action: str, user: VerifiedUser, row: Directory) -> None:
     data = {"knowledge_id": row.knowledge_id, "name": row.name, "parent_id": row.parent_id}
-    await knowledge.publish(f"knowledge.directory.{action}", user, row.id, **data)
+    await knowledge.publish_event(f"knowledge.directory.{action}", user, row.id, **data)

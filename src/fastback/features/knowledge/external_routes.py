@@ -27,7 +27,7 @@ async def create_connection(
 ) -> Connection:
     connection = external_connections.create_connection(data, user.id)
     await connections.save_connection(connection)
-    await _publish(knowledge, "created", user, connection)
+    await _publish_event(knowledge, "created", user, connection)
     return external_connections.hide_secrets(connection)
 
 
@@ -42,7 +42,7 @@ async def update_connection(
 ) -> Connection:
     changed = external_connections.update_connection(connections.get_connection(id), data)
     await connections.save_connection(changed)
-    await _publish(knowledge, "updated", user, changed)
+    await _publish_event(knowledge, "updated", user, changed)
     return external_connections.hide_secrets(changed)
 
 
@@ -54,7 +54,7 @@ async def delete_connection(
     if await store.count_by_connection(knowledge.db, id):
         raise BadRequest("External connection is still used by knowledge bases.")
     await connections.remove_connection(id)
-    await _publish(knowledge, "deleted", user, connection)
+    await _publish_event(knowledge, "deleted", user, connection)
     return True
 
 
@@ -72,9 +72,9 @@ async def test_connection(id: str, user: AdminUser, connections: ExternalConnect
     return health
 
 
-async def _publish(knowledge: KnowledgeService, action: str, user: User, connection: Connection) -> None:
+async def _publish_event(knowledge: KnowledgeService, action: str, user: User, connection: Connection) -> None:
     data = {"name": connection.get("name"), "provider": connection.get("provider")}
-    await knowledge.publish(f"knowledge.external_connection.{action}", user, str(connection.get("id")), **data)
+    await knowledge.publish_event(f"knowledge.external_connection.{action}", user, str(connection.get("id")), **data)
 
 
 @router.post("/knowledge/create")

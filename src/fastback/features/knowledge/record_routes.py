@@ -19,7 +19,7 @@ async def create_knowledge(data: KnowledgeForm, user: VerifiedUser, knowledge: K
     if not await knowledge.access.has_any_permission(user, "workspace.knowledge"):
         raise Unauthorized(messages.UNAUTHORIZED)
     created = await knowledge.create_knowledge(user, data.name, data.description, data.access_grants)
-    await knowledge.publish("knowledge.created", user, created["id"], name=data.name)
+    await knowledge.publish_event("knowledge.created", user, created["id"], name=data.name)
     return created
 
 
@@ -37,7 +37,7 @@ async def update_knowledge(id: str, data: KnowledgeForm, user: VerifiedUser, kno
     await knowledge.get_knowledge(id, user, "write", service.ERRORS_400_400)
     await knowledge.rename_knowledge(id, user, data.name, data.description)
     row = await knowledge.get_knowledge(id, user, "write", service.ERRORS_400_400)
-    await knowledge.publish("knowledge.updated", user, id, name=row.name)
+    await knowledge.publish_event("knowledge.updated", user, id, name=row.name)
     return await knowledge.build_response_with_files(row)
 
 
@@ -45,7 +45,7 @@ async def update_knowledge(id: str, data: KnowledgeForm, user: VerifiedUser, kno
 async def update_access(id: str, data: AccessForm, user: VerifiedUser, knowledge: KnowledgeService) -> JsonObject:
     row = await knowledge.get_knowledge(id, user, "write", service.ERRORS_404_400)
     grants = await knowledge.access.replace_grants(user, KIND, id, data.access_grants)
-    await knowledge.publish("knowledge.access_updated", user, id, name=row.name)
+    await knowledge.publish_event("knowledge.access_updated", user, id, name=row.name)
     return await knowledge.build_response_with_files(row, grants)
 
 

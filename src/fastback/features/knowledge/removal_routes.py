@@ -32,7 +32,7 @@ async def remove_file(
     await contents.remove_chunks(id, [file.id])
     if deletes_file:
         await contents.delete_files([file.id], user)
-    await knowledge.publish("knowledge.file.removed", user, file.id, knowledge_id=id, delete_file=deletes_file)
+    await knowledge.publish_event("knowledge.file.removed", user, file.id, knowledge_id=id, delete_file=deletes_file)
     return await knowledge.build_response_with_files(row)
 
 
@@ -55,7 +55,7 @@ async def reset_knowledge(
     await contents.drop_chunks(id)
     if not contents.keeps_files:
         await contents.delete_files(ids, user)
-    await knowledge.publish("knowledge.reset", user, id, include_directories=include_directories)
+    await knowledge.publish_event("knowledge.reset", user, id, include_directories=include_directories)
     return await knowledge.build_response(id)
 
 
@@ -83,7 +83,7 @@ async def delete_directory(
             await store.unlink_files(tx, id, removed_ids)
         await directory_store.delete_directories(tx, directory_ids)
     await contents.discard_files(id, removed_ids, user)
-    await knowledge.publish("knowledge.directory.deleted", user, dir_id, knowledge_id=id, move_files=move_files)
+    await knowledge.publish_event("knowledge.directory.deleted", user, dir_id, knowledge_id=id, move_files=move_files)
     return {"status": True, "file_ids": removed_ids}
 
 

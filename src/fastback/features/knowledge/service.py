@@ -81,7 +81,7 @@ class KnowledgeService:
         return row
 
     async def require_directories(self, knowledge_id: str, directory_ids: Iterable[str | None], detail: str) -> None:
-        """Check that directories belong to a knowledge; None and the empty id stand for its top.
+        """Check that directories belong to a knowledge; None and the empty id mean its top.
 
         Raises:
             NotFound: with `detail`.
@@ -154,8 +154,8 @@ class KnowledgeService:
         if not row.is_external:
             await self.contents.drop_chunks(row.id)
         self._descriptions.schedule_update(row.id, user)
-        await self.publish("knowledge.deleted", user, row.id, name=row.name)
+        await self.publish_event("knowledge.deleted", user, row.id, name=row.name)
 
-    async def publish(self, event: str, user: User, subject_id: str, **data: Any) -> None:
+    async def publish_event(self, event: str, user: User, subject_id: str, **data: Any) -> None:
         """Publish an activity event about a knowledge or a part of it."""
         await self._bus.publish(ActivityEvent(event, user, subject_id, data=data))

@@ -63,13 +63,13 @@ async def set_up(services: Services) -> None:
     lists = KnowledgeFileLists(db, settings.rag_file_content_search_max_chars)
     services.add(KnowledgeFileLists, lists)
 
-    async def index() -> None:
+    async def create_indexes() -> None:
         if db.dialect == "sqlite":
             await indexes.ensure_index(db, INDEX)
             lists.has_index = True
             await indexes.ensure_index(db, PENDING_INDEX)
 
-    tasks.run_in_background(index())
+    tasks.run_in_background(create_indexes())
 
 
 COMPONENT = Component(name="knowledge", routers=routes.routers, setup=set_up)

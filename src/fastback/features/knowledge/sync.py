@@ -42,7 +42,7 @@ def list_recent_uploads(pending: Sequence[Any]) -> list[SyncedFile]:
     return recent_uploads
 
 
-def compare(
+def compare_manifest(
     manifest: Sequence[ManifestEntry],
     existing_directories: Sequence[Directory],
     files: Sequence[SyncedFile],

@@ -23,4 +23,4 @@ async def compare_with_manifest(
     existing_directories = await directory_store.list_directories(knowledge.db, id)
     files = await store.list_synced_files(knowledge.db, id)
     pending = sync.list_recent_uploads(await lists.list_pending(id))
-    return await asyncio.to_thread(sync.compare, data.manifest, existing_directories, files, pending)
+    return await asyncio.to_thread(sync.compare_manifest, data.manifest, existing_directories, files, pending)

@@ -66,7 +66,7 @@ class MemoryService:
             self.db, user.id, require_content(content), memory_type, normalise_path(path), {"created_by": "manual"}
         )
         await self.vectors.write_vectors(user.id, [memory], ctx)
-        await self._publish("memory.created", user, memory)
+        await self._publish_event("memory.created", user, memory)
         return memory
 
     async def update_memory(
@@ -97,7 +97,7 @@ class MemoryService:
         if updated is None:
             raise NotFound(messages.NOT_FOUND)
         await self.vectors.write_vectors(user.id, [updated], ctx)
-        await self._publish("memory.updated", user, updated)
+        await self._publish_event("memory.updated", user, updated)
         return updated
 
     async def delete_memory(self, user: User, memory_id: str) -> bool:
@@ -183,7 +183,7 @@ class MemoryService:
         }
         await self._bus.publish(ActivityEvent(f"memory.{result.status}", user, result.id, data=data))
 
-    async def _publish(self, event: str, user: User, memory: Memory) -> None:
+    async def _publish_event(self, event: str, user: User, memory: Memory) -> None:
         data = {"content_preview": memory.content[:PREVIEW_CHARACTERS], "type": memory.type, "path": memory.path}
         await self._bus.publish(ActivityEvent(event, user, memory.id, data=data))
 

@@ -55,7 +55,7 @@ async def process_file(
         except Forbidden as error:
             raise BadRequest(f"403: {error.detail}") from error
     try:
-        indexed = await file_indexer.index(
+        indexed = await file_indexer.index_file(
             file, user, content=data.content, collection=data.collection_name, ctx=build_request_context(request, user)
         )
     except RetrievalError as error:
@@ -113,7 +113,7 @@ class _FileBatch:
         self._entries: list[_BatchEntry] = []
 
     async def select_files(self, form: BatchForm, user: User) -> None:
-        """Select the files that the user may index, and reject those whose text is already in the collection."""
+        """Select the files that the user may index; reject files whose text the collection contains."""
         rows_by_id = {file.id: file for file in await store.list_files(self._db, [file.id for file in form.files])}
         hashes = await asyncio.to_thread(lambda: [hash_text(_get_text(file)) for file in form.files])
         duplicates = await self._vectors.find(form.collection_name, {"hash": {ANY_OF: hashes}}) if hashes else []

@@ -175,4 +175,4 @@ async def process_url(
 
 @router.post("/process/web/search")
 async def search_web(data: QueriesForm, request: Request, user: VerifiedUser, results: WebSearchService) -> JsonObject:
-    return await results.gather(data.queries, build_request_context(request, user))
+    return await results.search_web(data.queries, build_request_context(request, user))

@@ -54,7 +54,7 @@ class WebSearchService:
             return False
         return user.is_admin or await self._permissions.has(user.id, "features.web_search")
 
-    async def gather(self, queries: Sequence[str], ctx: RequestContext) -> dict[str, Any]:
+    async def search_web(self, queries: Sequence[str], ctx: RequestContext) -> dict[str, Any]:
         """Search the web. Return `items`, `filenames` (addresses), and `collection_names` with the indexed passages, or
         the full `docs` if embedding is bypassed.
 
