@@ -83,7 +83,7 @@ async def test_starting_and_stopping_is_told(started: Callable[..., Any], hook: 
 async def test_a_webhook_that_is_silent_holds_up_no_stop(
     started: Callable[..., Any], hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastback.kit.tasks.LAST_SECONDS", 0.2)
+    monkeypatch.setattr("fastback.kit.tasks.FINISHING_SECONDS", 0.2)
     hook.patience["/hook"] = 30
     async with started(ENABLE_LOCAL_WEB_FETCH="true") as server:
         ada = await server.sign_up("Ada")
