@@ -44,6 +44,7 @@ Payload = dict[str, Any]
 
 
 def accepts_file(call: EngineCall) -> bool:
+    """Return whether a key is configured, and Marker reads files of this extension."""
     return bool(call.config.text(RAG_DATALAB_MARKER_API_KEY)) and call.source.extension in _CONTENT_TYPES
 
 
@@ -76,8 +77,8 @@ async def _poll_result(call: EngineCall, url: str, headers: dict[str, str]) -> P
     raise RetrievalError("Marker processing timed out")
 
 
-def _read_object(answer: EngineResponse) -> Payload:
-    return answer.decode(dict[str, Any])
+def _read_object(response: EngineResponse) -> Payload:
+    return response.decode(dict[str, Any])
 
 
 async def extract_documents(call: EngineCall) -> list[Document]:

@@ -44,6 +44,7 @@ class DocumentFlow:
             self._paragraphs[-1].append(text)
 
     def begin_paragraph(self) -> None:
+        """Open a paragraph."""
         self._paragraphs.append([])
 
     def end_paragraph(self, *, level: int = 0, item: int = 0) -> None:
@@ -68,17 +69,20 @@ class DocumentFlow:
             self._blocks.append(text)
 
     def begin_table(self) -> None:
+        """Open a table."""
         self._tables.append(([], [], []))
 
-    def end_cell(self, times: int = 1) -> None:
+    def end_cell(self, repeats: int = 1) -> None:
+        """End the open cell, and add it `times` times."""
         if self._tables:
             _, cells, blocks = self._tables[-1]
             text = " ".join(blocks)
-            cells.extend([text] * min(times, 100 if text else 1))
-            self._count_text(len(text) * min(times, 100))
+            cells.extend([text] * min(repeats, 100 if text else 1))
+            self._count_text(len(text) * min(repeats, 100))
             blocks.clear()
 
     def end_row(self) -> None:
+        """End the open row; empty rows are left out."""
         if self._tables:
             rows, cells, _ = self._tables[-1]
             if line := format_row(cells):
@@ -86,6 +90,7 @@ class DocumentFlow:
             cells.clear()
 
     def end_table(self) -> None:
+        """End the open table, and add it as a block."""
         if self._tables:
             rows = self._tables.pop()[0]
             self.add_block("\n".join(rows))

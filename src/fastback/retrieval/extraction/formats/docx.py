@@ -17,7 +17,7 @@ _SKIPPED_ELEMENTS = frozenset(("Fallback", "del", "moveFrom"))
 _NO_NUMBERING = ("0", "false", "off")
 
 
-def _read_styles(opened: archive.Archive) -> tuple[dict[str, int], set[str]]:
+def _read_styles(zip_archive: archive.Archive) -> tuple[dict[str, int], set[str]]:
     """Return the levels of heading styles by id, and the ids of list styles."""
     heading_levels: dict[str, int] = {}
     list_styles: set[str] = set()
@@ -42,8 +42,8 @@ def _read_styles(opened: archive.Archive) -> tuple[dict[str, int], set[str]]:
             case "numPr" if style_id:
                 list_styles.add(style_id)
 
-    if "word/styles.xml" in opened.names:
-        with opened.open_member("word/styles.xml") as stream:
+    if "word/styles.xml" in zip_archive.names:
+        with zip_archive.open_member("word/styles.xml") as stream:
             xml_events.parse_xml(stream, on_start=start_element)
     for style, parent in parents.items():
         if style not in heading_levels and parent in heading_levels:
@@ -61,10 +61,10 @@ class _ParagraphStyle:
 class _PartReader:
     """Write one part of the document to a flow."""
 
-    def __init__(self, flow: DocumentFlow, styles: dict[str, int], lists: set[str]) -> None:
+    def __init__(self, flow: DocumentFlow, styles: dict[str, int], list_styles: set[str]) -> None:
         self._flow = flow
         self._styles = styles
-        self._list_styles = lists
+        self._list_styles = list_styles
         self._paragraphs: list[_ParagraphStyle] = []
         self._skipped_depth = 0
         self._in_text = False
@@ -135,6 +135,7 @@ def _list_text_parts(names: set[str]) -> list[str]:
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with the whole text."""
     flow = DocumentFlow()
     with archive.open_archive(source) as zip_archive:
         styles, list_styles = _read_styles(zip_archive)

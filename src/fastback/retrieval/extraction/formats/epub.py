@@ -21,7 +21,7 @@ from fastback.retrieval.extraction.formats.xml_events import Attributes
 _PAGE_TYPES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
 
 
-def _find_package(opened: archive.Archive) -> str:
+def _find_package(zip_archive: archive.Archive) -> str:
     """Return the name of the package document, which lists the other parts."""
     names: list[str] = []
 
@@ -29,17 +29,17 @@ def _find_package(opened: archive.Archive) -> str:
         if name == "rootfile":
             names.append(attributes.get("full-path", ""))
 
-    with opened.open_member("META-INF/container.xml") as stream:
+    with zip_archive.open_member("META-INF/container.xml") as stream:
         xml_events.parse_xml(stream, on_start=start_element)
     if not names:
         raise unreadable_file("a book", "it lists no content.")
     return names[0]
 
 
-def _list_chapters(opened: archive.Archive, package: str) -> tuple[str, list[str]]:
+def _list_chapters(zip_archive: archive.Archive, package: str) -> tuple[str, list[str]]:
     """Return the title, and the parts of the chapters in reading order."""
     parts: dict[str, str] = {}
-    order: list[str] = []
+    reading_order: list[str] = []
     title: list[str] = []
     in_title = False
 
@@ -50,7 +50,7 @@ def _list_chapters(opened: archive.Archive, package: str) -> tuple[str, list[str
             path = posixpath.join(posixpath.dirname(package), unquote(attributes.get("href", "")))
             parts[attributes.get("id", "")] = posixpath.normpath(path)
         elif name == "itemref":
-            order.append(attributes.get("idref", ""))
+            reading_order.append(attributes.get("idref", ""))
 
     def end_element(name: str) -> None:
         nonlocal in_title
@@ -60,13 +60,14 @@ def _list_chapters(opened: archive.Archive, package: str) -> tuple[str, list[str
         if in_title:
             title.append(text)
 
-    with opened.open_member(package) as stream:
+    with zip_archive.open_member(package) as stream:
         xml_events.parse_xml(stream, on_start=start_element, on_end=end_element, on_text=add_text)
-    chapters = [parts[part_id] for part_id in order if part_id in parts]
-    return "".join(title).strip(), [chapter for chapter in chapters or parts.values() if chapter in opened.names]
+    chapters = [parts[part_id] for part_id in reading_order if part_id in parts]
+    return "".join(title).strip(), [chapter for chapter in chapters or parts.values() if chapter in zip_archive.names]
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with all chapters. Metadata: `title`."""
     texts: list[str] = []
     size = 0
     with archive.open_archive(source) as zip_archive:

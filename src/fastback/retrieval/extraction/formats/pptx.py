@@ -16,7 +16,7 @@ _PRESENTATION_PART = "ppt/presentation.xml"
 _SKIPPED_ELEMENTS = frozenset(("Fallback", "fld"))
 
 
-def _read_relationships(opened: archive.Archive, part: str) -> dict[str, tuple[str, str]]:
+def _read_relationships(zip_archive: archive.Archive, part: str) -> dict[str, tuple[str, str]]:
     """Return the parts that a part refers to, by id: the kind of the relationship, and the name in the archive."""
     folder, name = posixpath.split(part)
     relationships_part = f"{folder}/_rels/{name}.rels"
@@ -28,13 +28,13 @@ def _read_relationships(opened: archive.Archive, part: str) -> dict[str, tuple[s
             path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"{folder}/{target}")
             relationships[attributes.get("Id", "")] = (attributes.get("Type", "").rpartition("/")[2], path)
 
-    if relationships_part in opened.names:
-        with opened.open_member(relationships_part) as stream:
+    if relationships_part in zip_archive.names:
+        with zip_archive.open_member(relationships_part) as stream:
             xml_events.parse_xml(stream, on_start=start_element)
     return relationships
 
 
-def _list_slides(opened: archive.Archive) -> list[str]:
+def _list_slides(zip_archive: archive.Archive) -> list[str]:
     """Return the parts of the slides, in the order of the presentation."""
     ids: list[str] = []
 
@@ -42,13 +42,13 @@ def _list_slides(opened: archive.Archive) -> list[str]:
         if name == "sldId":
             ids.extend(value for key, value in attributes.items() if key.endswith("relationships id"))
 
-    with opened.open_member(_PRESENTATION_PART) as stream:
+    with zip_archive.open_member(_PRESENTATION_PART) as stream:
         xml_events.parse_xml(stream, on_start=start_element)
-    relationships = _read_relationships(opened, _PRESENTATION_PART)
+    relationships = _read_relationships(zip_archive, _PRESENTATION_PART)
     slides = [relationships[slide_id][1] for slide_id in ids if slide_id in relationships]
     if slides:
-        return [slide for slide in slides if slide in opened.names]
-    matches = ((re.fullmatch(r"ppt/slides/slide(\d+)\.xml", name), name) for name in opened.names)
+        return [slide for slide in slides if slide in zip_archive.names]
+    matches = ((re.fullmatch(r"ppt/slides/slide(\d+)\.xml", name), name) for name in zip_archive.names)
     return [name for _, name in sorted((int(match[1]), name) for match, name in matches if match)]
 
 
@@ -97,14 +97,15 @@ class _SlideReader:
             self.flow.write(text)
 
 
-def _read_part(opened: archive.Archive, part: str) -> str:
+def _read_part(zip_archive: archive.Archive, part: str) -> str:
     reader = _SlideReader()
-    with opened.open_member(part) as stream:
+    with zip_archive.open_member(part) as stream:
         xml_events.parse_xml(stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text)
     return reader.flow.join_blocks().replace("\n\n", "\n")
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with slides and notes."""
     texts: list[str] = []
     size = 0
     with archive.open_archive(source) as zip_archive:

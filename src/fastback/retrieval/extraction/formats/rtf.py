@@ -115,10 +115,11 @@ class _RtfReader:
             self.flow.end_table()
         self._in_table = is_open
 
-    def handle_brace(self, opens: bool) -> None:
+    def handle_brace(self, is_opening: bool) -> None:
+        """Begin or end a group."""
         self._decode_bytes()
         self._bytes_to_skip = 0
-        if opens:
+        if is_opening:
             if len(self._groups) > 10_000:
                 raise unreadable_file("rich text", "it is nested too deeply.")
             self._groups.append(_Group(self._group))
@@ -126,6 +127,7 @@ class _RtfReader:
             self._groups.pop()
 
     def handle_bytes(self, content: bytes) -> None:
+        """Collect encoded text."""
         if self._bytes_to_skip:
             content, self._bytes_to_skip = content[self._bytes_to_skip :], max(self._bytes_to_skip - len(content), 0)
         if not self._group.is_skipped:
@@ -134,6 +136,7 @@ class _RtfReader:
             self._heading_levels[self._style] = int(match[1])
 
     def handle_symbol(self, symbol: bytes) -> None:
+        """Handle a control symbol: a backslash and one character that is not a letter."""
         self._ignorable = symbol == b"*"
         match symbol:
             case b"~":
@@ -146,6 +149,7 @@ class _RtfReader:
                 self._end_paragraph()
 
     def handle_word(self, word: bytes, number: int | None) -> None:
+        """Handle a control word, with its number where it has one."""
         ignorable, self._ignorable = self._ignorable, False
         group = self._group
         if word == b"stylesheet":
@@ -231,6 +235,7 @@ def _find_codec(encoding: str) -> str:
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with the whole text."""
     if source.size > 4 * MAX_TEXT:
         raise too_much_text()
     with open(source.path, "rb") as file:
