@@ -119,7 +119,7 @@ async def save_terminal_servers(data: TerminalServersForm, user: AdminUser, conf
 async def verify_terminal_server(
     data: ConfigPage, user: AdminUser, settings: Settings, client: aiohttp.ClientSession
 ) -> ConfigPage:
-    """Return the type of a server: an orchestrator, which runs a terminal for each user, has policies; others have none."""
+    """Return the type of a server: an orchestrator, with a terminal for each user, has policies; others have none."""
     connection = complete_connection(TerminalServer, data)
     server = TerminalServerClient(
         client=client,
