@@ -29,7 +29,7 @@ def list_file_ids(message: dict[str, Any]) -> list[str]:
 async def attach_files(
     db: Database, access: FileAccess, chat_id: str, message_id: str, file_ids: list[str], user: User
 ) -> None:
-    """Record files as those of a question. Skip files that the author may not read: nobody may claim another's file."""
+    """Link files to a question. Files that its author may not read are skipped: linking would give access to them."""
     if user.is_admin:
         allowed_ids = set(await db.fetch_all(str, "chat_files.list_existing_ids", LIST_EXISTING_IDS, ids=file_ids))
     else:

@@ -155,7 +155,7 @@ class FileChunks:
             await self._vectors.delete(collection, where={"file_id": {ANY_OF: list(file_ids)}})
 
     async def drop_file_collections(self, file_ids: Sequence[str]) -> None:
-        """Delete the files' own collections; whoever needs their chunks later rebuilds them from the text."""
+        """Delete the files' own collections; the next use of their chunks rebuilds them from the text."""
         semaphore = asyncio.Semaphore(_PARALLEL_DROPS)
 
         async def drop_collection(file_id: str) -> None:

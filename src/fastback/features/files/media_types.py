@@ -21,7 +21,7 @@ def _parse_media_type(text: str) -> tuple[str, str, dict[str, str]]:
 def is_supported_type(supported: Sequence[str], content_type: str) -> bool:
     """Return whether a media type matches one of the supported ones, which may contain `*`.
 
-    The parameters of the closest pattern must match, too. An empty list stands for `SPEECH_TYPES`.
+    The parameters of the closest pattern must match, too. An empty list means `SPEECH_TYPES`.
     """
     patterns = [pattern for pattern in supported if "/" in pattern] or SPEECH_TYPES
     main_type, content_subtype, parameters = _parse_media_type(content_type)

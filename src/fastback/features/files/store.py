@@ -320,8 +320,8 @@ async def update_file(
 ) -> bool:
     """Set single fields of a file's `data` and `meta`, and columns (`hash`, `filename`). Return whether it exists.
 
-    A `Path` stands for the text in that file, in UTF-8. The database encodes the texts, off the event loop; one call
-    writes the row once.
+    A `Path` means the text in that file, in UTF-8. The database encodes the texts, off the event loop; one call writes
+    the row once.
     """
     unknown = columns.keys() - {"hash", "filename"}
     if unknown:

@@ -8,7 +8,7 @@ from fastback.features.knowledge.directory_store import Directory
 
 
 def list_breadcrumbs(directories: Mapping[str, Directory], directory_id: str | None) -> list[Directory]:
-    """List the directories from the top to a directory, itself included, as far as the mapping contains them."""
+    """List the directories from the top to a directory, itself included; missing ones end the list."""
     breadcrumbs: list[Directory] = []
     seen: set[str] = set()
     current = directory_id

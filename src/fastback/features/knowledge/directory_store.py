@@ -137,7 +137,7 @@ async def update_directory(tx: Executor, row: Directory) -> None:
 
 
 async def list_descendant_ids(db: Executor, knowledge_id: str, directory_ids: list[str]) -> list[str]:
-    """List the ids of those directories that belong to the knowledge, and of all directories below them."""
+    """List the ids of the directories that belong to the knowledge, and of all directories below them."""
     if not directory_ids:
         return []
     return await db.fetch_all(

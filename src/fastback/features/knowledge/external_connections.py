@@ -44,7 +44,7 @@ class ExternalConnections:
         self._db = db
 
     def list_connections(self) -> list[Connection]:
-        return [dict(one) for one in self._config.items(KEY) if isinstance(one, dict)]
+        return [dict(connection) for connection in self._config.items(KEY) if isinstance(connection, dict)]
 
     def get_connection(self, connection_id: Any, detail: str | None = None) -> Connection:
         """Return a connection.
@@ -52,9 +52,9 @@ class ExternalConnections:
         Raises:
             NotFound: there is no such connection; with `detail` as the message.
         """
-        for one in self.list_connections():
-            if one.get("id") == connection_id:
-                return one
+        for connection in self.list_connections():
+            if connection.get("id") == connection_id:
+                return connection
         raise NotFound(detail) if detail else NotFound()
 
     async def save_connection(self, connection: Connection) -> None:
@@ -69,7 +69,9 @@ class ExternalConnections:
         await self._config.set(KEY, connections)
 
     async def remove_connection(self, connection_id: str) -> None:
-        await self._config.set(KEY, [one for one in self.list_connections() if one.get("id") != connection_id])
+        await self._config.set(
+            KEY, [connection for connection in self.list_connections() if connection.get("id") != connection_id]
+        )
 
     async def remove_if_unused(self, connection_id: Any) -> None:
         """Remove a connection that no knowledge uses."""

@@ -69,7 +69,7 @@ async def list_files(
 async def list_pending_files(
     id: str, user: VerifiedUser, knowledge: KnowledgeService, lists: KnowledgeFileLists, stream: bool = False
 ) -> list[PendingFile] | StreamResponse:
-    """List the files that are being processed for the knowledge; with `stream` repeatedly, until there are none."""
+    """List the files that are being processed for the knowledge; `stream` repeats the list until it is empty."""
     await knowledge.get_knowledge(id, user, "read", service.ERRORS_404_400)
     return (
         StreamResponse(_stream_pending(lists, id), "text/event-stream; charset=utf-8")

@@ -55,10 +55,10 @@ class KnowledgeContents:
         Raises:
             BadRequest: there is no such file.
         """
-        found = await files.find_file(self._db, file_id)
-        if found is None:
+        file = await files.find_file(self._db, file_id)
+        if file is None:
             raise BadRequest(messages.NOT_FOUND)
-        return found
+        return file
 
     async def require_processed(self, file_id: str) -> None:
         """Check that a file has been processed.
