@@ -9,11 +9,12 @@ those whose type is `Dialect`, a `Literal` or `bool` are enumerated, others are 
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import inspect
 import itertools
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +34,10 @@ RUNNERS: dict[str, tuple[int | None, int, int]] = {
     "execute_with_files": (None, 1, 2),
     "fetch_into_file": (None, 1, 2),
 }
+
+
+#: By `module.function`: values of the arguments that cannot be enumerated.
+Variants = dict[str, dict[str, list[Any]]]
 
 
 class Statement(NamedTuple):
@@ -99,7 +104,9 @@ def list_constants(module: str) -> list[Statement]:
     """List the statements among a module's public constants."""
     names = []
     for node in parse_module(module).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         names += [target.id for target in targets if isinstance(target, ast.Name)]
     names = [name for name in names if name.isupper() and not name.startswith("_")]
     if not names:
@@ -108,31 +115,41 @@ def list_constants(module: str) -> list[Statement]:
     return [statement for name in names for statement in flatten(f"{module}.{name}", getattr(loaded, name))]
 
 
-def list_variants(module: str, name: str, variants: dict[str, list[tuple[Any, ...]]]) -> list[Statement]:
-    """List the texts that a function returns.
+def list_variants(module: str, name: str, variants: Variants) -> list[Statement]:
+    """List the texts that a function returns for each combination of its arguments.
 
     Raises:
-        LookupError: the arguments can be neither enumerated nor are they listed.
+        LookupError: the values of an argument can be neither enumerated nor are they listed.
     """
     function = inspect.unwrap(getattr(importlib.import_module(module), name))
     key = f"{module}.{name}"
-    if key in variants:
-        calls = variants[key]
-    else:
-        hints = typing.get_type_hints(function)
-        choices = [_list_choices(hints[parameter]) for parameter in inspect.signature(function).parameters]
-        if None in choices:
-            raise LookupError(f"{key}: list examples of its arguments in VARIANTS")
-        calls = list(itertools.product(*typing.cast(list[list[Any]], choices)))
+    hints = typing.get_type_hints(function)
+    choices: dict[str, list[Any]] = {}
+    for parameter in inspect.signature(function).parameters:
+        values = variants.get(key, {}).get(parameter) or _list_choices(hints.get(parameter))
+        if not values:
+            raise LookupError(f"{key}: list values of {parameter} in VARIANTS")
+        choices[parameter] = values
     statements = []
-    for arguments in calls:
-        dialect = next((one for one in arguments if one in DIALECTS), None)
-        result = function(*arguments)
-        texts = [text for text in (result if isinstance(result, tuple) else (result,)) if is_statement(text)]
-        statements += [Statement(f"{key}{arguments}", text, dialect) for text in texts]
+    for arguments in itertools.product(*choices.values()):
+        dialect = next((value for value in arguments if isinstance(value, str) and value in DIALECTS), None)
+        result = _call(function, dict(zip(choices, arguments, strict=True)))
+        results = result if isinstance(result, tuple) else (result,)
+        texts = [getattr(item, "text", item) for item in results]
+        statements += [Statement(f"{key}{arguments}", text, dialect) for text in texts if is_statement(text)]
     if not statements:
         raise LookupError(f"{key} returns no statement")
     return statements
+
+
+def _call(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    parameters = inspect.signature(function).parameters.values()
+    positional = [arguments[one.name] for one in parameters if one.kind is one.POSITIONAL_ONLY]
+    return function(*positional, **{k: v for k, v in arguments.items() if k not in _positional_names(parameters)})
+
+
+def _positional_names(parameters: Iterable[inspect.Parameter]) -> set[str]:
+    return {one.name for one in parameters if one.kind is one.POSITIONAL_ONLY}
 
 
 def _list_choices(kind: Any) -> list[Any] | None:
@@ -146,11 +163,14 @@ def _list_choices(kind: Any) -> list[Any] | None:
 class _Resolver:
     """Find the statements that an expression in a function stands for."""
 
-    def __init__(self, module: str, function: ast.AST | None, variants: dict[str, list[tuple[Any, ...]]]) -> None:
+    def __init__(
+        self, module: str, function: ast.AST | None, variants: Variants, objects: Sequence[object] = ()
+    ) -> None:
         self.module = module
         self.loaded = importlib.import_module(module)
         self.function = function
         self.variants = variants
+        self.objects = objects
 
     def resolve(self, node: ast.expr, depth: int = 0) -> list[Statement]:
         """Return the statements. Raises: LookupError, where they are not constants."""
@@ -160,6 +180,11 @@ class _Resolver:
             return self.resolve(node.body, depth + 1) + self.resolve(node.orelse, depth + 1)
         if isinstance(node, ast.Name) and not hasattr(self.loaded, node.id):
             return self._resolve_local(node.id, depth)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id == "self" and self.objects:
+                return self._resolve_attribute(node.attr)
+            if node.attr == "text":
+                return self._resolve_local(node.value.id, depth)
         if isinstance(node, (ast.Name, ast.Attribute)):
             return self._resolve_constant(node)
         if isinstance(node, ast.Subscript):
@@ -168,6 +193,28 @@ class _Resolver:
             module, name = self._locate(node.func)
             return list_variants(module, name, self.variants)
         raise LookupError(f"{ast.unparse(node)[:60]} is not a constant")
+
+    def _resolve_attribute(self, name: str) -> list[Statement]:
+        texts = [getattr(item, name) for item in self.objects]
+        return [Statement(f"{self.module}.self.{name}", text, None) for text in texts]
+
+    def resolve_pairs(self, name: str, text: str) -> list[tuple[str, Statement]]:
+        """Return names with their statements where both are taken from one constant. Raises: LookupError."""
+        for node in ast.walk(self.function) if self.function is not None else ():
+            target, value = None, None
+            if isinstance(node, ast.For):
+                target, value = node.target, node.iter
+            elif isinstance(node, ast.Assign):
+                target, value = node.targets[0], node.value
+            if not isinstance(target, ast.Tuple) or [getattr(one, "id", "") for one in target.elts] != [name, text]:
+                continue
+            constant = value.value if isinstance(value, ast.Subscript) else value
+            if isinstance(constant, ast.Call) and isinstance(constant.func, ast.Attribute):
+                constant = constant.func.value  # `CONSTANT.items()`
+            if isinstance(constant, ast.Name) and isinstance(pairs := getattr(self.loaded, constant.id, None), dict):
+                items = pairs.values() if isinstance(value, ast.Subscript) else pairs.items()
+                return [(key, Statement(f"{self.module}.{constant.id}[{key}]", sql, None)) for key, sql in items]
+        raise LookupError(f"the name {name} is not literal")
 
     def _resolve_local(self, name: str, depth: int) -> list[Statement]:
         found: list[Statement] = []
@@ -213,8 +260,8 @@ class _Resolver:
         return statements
 
 
-def list_calls(module: str, variants: dict[str, list[tuple[Any, ...]]]) -> list[Call]:
-    """List the calls in a module that run statements."""
+def list_calls(module: str, variants: Variants, objects: Sequence[object] = ()) -> list[Call]:
+    """List the calls in a module that run statements; `objects` are examples of what `self` is."""
     tree = parse_module(module)
     text = ast.dump(tree)
     if not any(f"'{runner}'" in text for runner in RUNNERS):
@@ -226,39 +273,36 @@ def list_calls(module: str, variants: dict[str, list[tuple[Any, ...]]]) -> list[
     calls = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in RUNNERS:
-            call = _read_call(module, node, parents.get(node), variants)
-            if call is not None:
-                calls.append(call)
+            calls += _read_call(node, _Resolver(module, parents.get(node), variants, objects))
     return calls
 
 
-def _read_call(
-    module: str, node: ast.Call, function: ast.AST | None, variants: dict[str, list[tuple[Any, ...]]]
-) -> Call | None:
+def _read_call(node: ast.Call, resolver: _Resolver) -> list[Call]:
     assert isinstance(node.func, ast.Attribute)
     row_at, name_at, text_at = RUNNERS[node.func.attr]
     if len(node.args) <= text_at:
-        return None  # a cursor's own `execute`
+        return []  # a cursor's own `execute`
     name_node, text_node = node.args[name_at], node.args[text_at]
     if node.func.attr == "execute" and isinstance(text_node, (ast.Dict, ast.Tuple)):
-        return None  # a driver's connection: text and parameters
-    name = name_node.value if isinstance(name_node, ast.Constant) else None
-    resolver = _Resolver(module, function, variants)
-    row, problem, statements = None, None, []
+        return []  # a driver's connection: text and parameters
+    row = None
     try:
-        if name is None:
-            raise LookupError(f"the name {ast.unparse(name_node)[:40]} is not literal")
-        statements = resolver.resolve(text_node)
         if row_at is not None:
             row = _resolve_row(resolver, node.args[row_at])
+        if isinstance(name_node, ast.Constant):
+            statements = resolver.resolve(text_node)
+            return [Call(resolver.module, node.lineno, name_node.value, statements, row, None)]
+        if not isinstance(name_node, ast.Name) or not isinstance(text_node, ast.Name):
+            raise LookupError(f"the name {ast.unparse(name_node)[:40]} is not literal")
+        pairs = resolver.resolve_pairs(name_node.id, text_node.id)
+        return [Call(resolver.module, node.lineno, name, [statement], row, None) for name, statement in pairs]
     except LookupError as error:
-        problem = str(error)
-    return Call(module, node.lineno, name, statements, row, problem)
+        return [Call(resolver.module, node.lineno, None, [], row, str(error))]
 
 
 def _resolve_row(resolver: _Resolver, node: ast.expr) -> Any:
     text = ast.unparse(node)
     try:
-        return eval(text, vars(resolver.loaded) | {"__builtins__": __builtins__})
-    except NameError:
+        return eval(text, {**vars(builtins), **vars(resolver.loaded)})
+    except (NameError, AttributeError):
         raise LookupError(f"the type of rows {text} is not known") from None

@@ -96,7 +96,7 @@ from fastback.retrieval.search import setup as collection_search
 from fastback.retrieval.web import setup as web
 from fastback.schema import revision
 from fastback.settings import Settings, SettingsError
-from fastback.settings.headers import security_headers
+from fastback.settings.security_headers import security_headers
 
 log = logging.getLogger("fastback")
 

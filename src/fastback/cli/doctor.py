@@ -33,7 +33,7 @@ from fastback.retrieval.setup import local_models
 from fastback.retrieval.vectors import chroma_files, factory
 from fastback.schema import revision
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment
-from fastback.settings.load import key_files
+from fastback.settings.loader import key_files
 
 #: How long a server may take to answer (seconds).
 PATIENCE = 5.0

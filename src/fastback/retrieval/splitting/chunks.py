@@ -66,6 +66,7 @@ def split_texts(
 
 
 def make_character_splitter(options: SplitOptions) -> SplitFunction:
+    """Return a function that splits by characters."""
     return RecursiveSplitter(options.size, options.overlap).split_text
 
 

@@ -52,16 +52,16 @@ class RecursiveSplitter:
         if level == len(SEPARATORS):
             yield from self._split_anywhere(text, first, last)
             return
-        short: list[_MeasuredRange] = []
+        short_parts: list[_MeasuredRange] = []
         for begin, end in _list_parts(text, first, last, SEPARATORS[level]):
             length = end - begin if self._measure is len else self._measure(text[begin:end])
             if length < self._size:
-                short.append((begin, end, length))
+                short_parts.append((begin, end, length))
                 continue
-            yield from self._merge_parts(text, short)
-            short = []
+            yield from self._merge_parts(text, short_parts)
+            short_parts = []
             yield from self._split_range(text, begin, end, level + 1)
-        yield from self._merge_parts(text, short)
+        yield from self._merge_parts(text, short_parts)
 
     def _split_anywhere(self, text: str, first: int, last: int) -> Iterator[LocatedText]:
         """Split between any two characters. A single one that is too long becomes a chunk as it is, even a space."""
@@ -72,16 +72,16 @@ class RecursiveSplitter:
                 yield from _strip_range(text, first, min(first + self._size, last))
                 first = first + step if first + self._size < last else last
             return
-        short: list[_MeasuredRange] = []
+        short_parts: list[_MeasuredRange] = []
         for position in range(first, last):
             length = self._measure(text[position])
             if length < self._size:
-                short.append((position, position + 1, length))
+                short_parts.append((position, position + 1, length))
                 continue
-            yield from self._merge_parts(text, short)
-            short = []
+            yield from self._merge_parts(text, short_parts)
+            short_parts = []
             yield position, text[position]
-        yield from self._merge_parts(text, short)
+        yield from self._merge_parts(text, short_parts)
 
     def _merge_parts(self, text: str, parts: list[_MeasuredRange]) -> Iterator[LocatedText]:
         """Merge neighbours up to the size of a chunk."""

@@ -45,6 +45,7 @@ class _PageVisit:
         self._use_proxies: bool = job["proxies"]
 
     def open_client(self) -> aiohttp.ClientSession:
+        """Return a client that connects only to allowed addresses."""
         connector = self.guard.make_connector(ssl=self._verify_tls)
         return aiohttp.ClientSession(
             connector=connector,

@@ -61,8 +61,8 @@ async def send_request(
                     content = await read_limited(response, MAX_RESPONSE_BYTES)
                     if response.status >= 400:
                         raise SearchFailed(f"Firecrawl answered {response.status}: {content[:300]!r}")
-                    answer = msgspec.json.decode(content)
-                    return answer if isinstance(answer, dict) else {}
+                    decoded = msgspec.json.decode(content)
+                    return decoded if isinstance(decoded, dict) else {}
                 pause = _get_retry_delay(response, attempt)
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
             if attempt == RETRIES:

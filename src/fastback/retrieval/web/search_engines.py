@@ -290,12 +290,14 @@ def _list_brave_context(response: Any) -> list[Any]:
 
 
 def build_brave_request(search: SearchRequest) -> EngineRequest:
+    """Return the request of Brave's web search."""
     headers = {"x-subscription-token": search.get_setting("brave_search_api_key")}
     params = {"q": search.text, "count": search.count}
     return EngineRequest("GET", "https://api.search.brave.com/res/v1/web/search", params, headers=headers)
 
 
 def build_brave_context_request(search: SearchRequest) -> EngineRequest:
+    """Return the request of Brave's search for text to be read by a model."""
     max_tokens = int(search.config.number(WEB_SEARCH_BRAVE_SEARCH_CONTEXT_TOKENS) or 8192)
     params = {"q": search.text, "count": search.count, "maximum_number_of_tokens": max_tokens}
     headers = {"x-subscription-token": search.get_setting("brave_search_api_key")}

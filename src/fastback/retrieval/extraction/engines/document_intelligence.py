@@ -45,6 +45,7 @@ class _Operation(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def accepts_file(call: EngineCall) -> bool:
+    """Return whether an endpoint is configured, and the service reads files of this extension or type."""
     source = call.source
     if not call.config.text(RAG_DOCUMENT_INTELLIGENCE_ENDPOINT):
         return False

@@ -26,6 +26,7 @@ class _LoadedDocument(msgspec.Struct, frozen=True):
 
 
 def accepts_file(call: EngineCall) -> bool:
+    """Return whether the loader is configured; it gets files of every kind."""
     config = call.config
     return bool(config.text(RAG_EXTERNAL_DOCUMENT_LOADER_URL) and config.text(RAG_EXTERNAL_DOCUMENT_LOADER_API_KEY))
 

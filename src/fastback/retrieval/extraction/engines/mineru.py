@@ -67,6 +67,7 @@ class _ParseJob(msgspec.Struct, frozen=True):
 
 
 def accepts_file(call: EngineCall) -> bool:
+    """Return whether the configured list of extensions contains the file's."""
     return call.source.extension in call.config.items(RAG_MINERU_FILE_EXTENSIONS)
 
 
@@ -85,7 +86,7 @@ async def extract_documents(call: EngineCall) -> list[Document]:
 
 
 async def _extract_by_old_server(call: EngineCall, options: MinerUOptions) -> list[Document]:
-    """Send one request that returns the result."""
+    """Send one request to a server older than version 4; its response is the result."""
     form = call.build_form("files", "application/octet-stream", **{**options.params, "return_md": "true"})
     try:
         response = await call.send_request(
@@ -120,6 +121,7 @@ class _Version4Client:
         self.headers = {"Authorization": f"Bearer {options.key}"} if options.key else {}
 
     async def send_request(self, method: str, path: str, **options: Any) -> EngineResponse:
+        """Send a request to the server. Raises: RetrievalError."""
         headers = {**self.headers, **options.pop("headers", {})}
         try:
             return await self.call.send_request(
@@ -164,6 +166,7 @@ class _Version4Client:
 
 
 async def _extract_by_version_4(call: EngineCall, options: MinerUOptions) -> list[Document]:
+    """Upload the file to a server of version 4, run a parse job, and download the result."""
     server = _Version4Client(call, options)
     try:
         job = await server.run_parse_job(await server.upload_file())

@@ -38,6 +38,7 @@ class MinerUOptions(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_config(cls, call: EngineCall) -> MinerUOptions:
+        """Read the options from the configuration."""
         config = call.config
         params = dict(config.table(RAG_MINERU_PARAMS))
         page_ranges = str(params.pop("page_ranges", "") or "")

@@ -47,6 +47,7 @@ class _UploadedFile(msgspec.Struct, frozen=True):
 
 
 def accepts_file(call: EngineCall) -> bool:
+    """Return whether a key is configured, and the file is a PDF."""
     return call.config.text(RAG_MISTRAL_OCR_API_KEY) != "" and call.source.extension == "pdf"
 
 
@@ -75,6 +76,8 @@ class _MistralClient:
             self.headers |= user_headers(ctx.user, call.settings)
 
     async def upload_file(self) -> str:
+        """Upload the file, and return its id."""
+
         def send() -> Awaitable[EngineResponse]:
             form = self.call.build_form("file", "application/pdf", purpose="ocr")
             return self.call.send_request("POST", f"{self.base}/files", headers=self.headers, data=form)
@@ -97,6 +100,7 @@ class _MistralClient:
         return file_url
 
     async def read_url(self, file_url: str) -> EngineResponse:
+        """Have the file at a URL read."""
         body = {
             "model": _MODEL,
             "document": {"type": "document_url", "document_url": file_url},
@@ -107,7 +111,7 @@ class _MistralClient:
         )
 
     async def read_inline(self) -> EngineResponse:
-        """Send the file inside the request."""
+        """Send the file inside the request, and have it read."""
         before = f'{{"model":"{_MODEL}","document":{{"type":"document_url","document_url":"data:application/pdf;base64,'
         after = '"},"include_image_base64":false}'
         url = f"{self.base}/ocr"
@@ -116,6 +120,7 @@ class _MistralClient:
         )
 
     async def delete_file(self, file_id: str) -> None:
+        """Delete the uploaded file; a failure is only logged."""
         try:
             await self.call.send_request("DELETE", f"{self.base}/files/{file_id}", headers=self.headers, timeout=30)
         except EngineError as error:
@@ -123,6 +128,7 @@ class _MistralClient:
 
 
 async def _request_ocr(session: _MistralClient) -> EngineResponse:
+    """Have the file read in the configured way."""
     if session.call.config.flag(RAG_MISTRAL_OCR_USE_BASE64):
         return await session.read_inline()
     file_id = await session.upload_file()

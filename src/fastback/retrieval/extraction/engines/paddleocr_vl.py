@@ -30,6 +30,7 @@ class _Response(msgspec.Struct, frozen=True):
 
 
 def accepts_file(call: EngineCall) -> bool:
+    """Return whether address and token are configured, and the file is a PDF or an image."""
     config = call.config
     is_supported = call.source.extension == "pdf" or call.source.extension in _IMAGES
     return is_supported and bool(config.text(RAG_PADDLEOCR_VL_BASE_URL) and config.text(RAG_PADDLEOCR_VL_TOKEN))

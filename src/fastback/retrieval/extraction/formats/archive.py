@@ -43,6 +43,7 @@ class Archive:
             raise unreadable_file("a document", f"it is damaged ({error}).") from None
 
     def read_member(self, name: str) -> bytes:
+        """Return the content of a member. Raises: as `open_member`."""
         with self.open_member(name) as stream:
             return stream.read()
 

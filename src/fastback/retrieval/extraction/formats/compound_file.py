@@ -21,6 +21,7 @@ class CompoundFile:
         self.names: list[list[str]] = file.listdir()
 
     def has_stream(self, *name: str) -> bool:
+        """Return whether there is a stream of this name."""
         return bool(self._file.exists("/".join(name)))
 
     def read_stream(self, *name: str) -> bytes:

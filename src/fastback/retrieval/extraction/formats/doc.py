@@ -35,12 +35,12 @@ def _read_pieces(main: bytes, table: bytes) -> str:
     (size,) = struct.unpack_from("<I", clx, position + 1)
     count = (size - 4) // 12
     position += 5
-    ends = struct.unpack_from(f"<{count + 1}I", clx, position)
+    end_positions = struct.unpack_from(f"<{count + 1}I", clx, position)
     position += 4 * (count + 1)
     texts: list[str] = []
     for index in range(count):
         (offset,) = struct.unpack_from("<I", clx, position + 8 * index + 2)
-        length = max(ends[index + 1] - ends[index], 0)
+        length = max(end_positions[index + 1] - end_positions[index], 0)
         if offset & 0x40000000:
             start_byte = (offset & 0x3FFFFFFF) // 2
             texts.append(main[start_byte : start_byte + length].decode("cp1252", "replace"))
@@ -84,6 +84,7 @@ def _format_paragraphs(text: str) -> str:
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with the whole text."""
     with compound_file.open_compound_file(source) as streams:
         main = streams.read_stream("WordDocument")
         if len(main) < 0x200:
@@ -93,8 +94,8 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
             raise JobFailed("This document is protected by a password. Upload it without one.")
         try:
             if version < _WORD_97:
-                first, last = struct.unpack_from("<II", main, 0x18)
-                text = main[first:last].decode("cp1252", "replace")
+                start, end = struct.unpack_from("<II", main, 0x18)
+                text = main[start:end].decode("cp1252", "replace")
             else:
                 text = _read_pieces(main, streams.read_stream("1Table" if flags & 0x0200 else "0Table"))
         except struct.error:

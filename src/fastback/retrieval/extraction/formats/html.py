@@ -43,6 +43,7 @@ class _PageReader:
         self._pre_depth = 0
 
     def read_tree(self, root: LexborNode) -> None:
+        """Write the text of a node and all nodes below it to the flow."""
         node: LexborNode | None = root
         while node is not None:
             invisible = node.tag in _INVISIBLE_ELEMENTS
@@ -145,5 +146,6 @@ def extract_page_text(content: str) -> tuple[str, str]:
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with the visible text. Metadata: `title`."""
     title, text = extract_page_text(read_whole_text(source))
     yield text, {**source.metadata, "title": title}

@@ -53,6 +53,7 @@ def _get_header(message: email.message.EmailMessage, name: str) -> str:
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with headers and text. Metadata: `title`, the subject."""
     if source.size > 4 * MAX_TEXT:
         raise too_much_text()
     with open(source.path, "rb") as file:

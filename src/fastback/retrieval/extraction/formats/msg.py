@@ -61,6 +61,7 @@ def _read_body(streams: compound_file.CompoundFile) -> str:
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with headers and text. Metadata: `title`, the subject."""
     with compound_file.open_compound_file(source) as streams:
         sender, address = (
             _read_text(streams, _SENDER_NAME),

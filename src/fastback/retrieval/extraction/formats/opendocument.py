@@ -100,6 +100,7 @@ class _HeaderFooterReader(_ContentReader):
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with the whole text."""
     content, headers_footers = _ContentReader(), _HeaderFooterReader()
     with archive.open_archive(source) as zip_archive:
         with zip_archive.open_member("content.xml") as stream:

@@ -67,4 +67,5 @@ def read_whole_text(source: SourceFile) -> str:
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document, with unified line ends."""
     yield read_whole_text(source).replace("\r\n", "\n").replace("\r", "\n"), source.metadata

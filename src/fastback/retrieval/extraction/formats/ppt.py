@@ -49,9 +49,9 @@ def _read_directory(data: bytes, user: bytes) -> tuple[dict[int, int], int]:
     """Return the offsets of records by id, and the id of the document record. The newest offset of an id counts."""
     (edit,) = struct.unpack_from("<I", user, 16)
     offsets: dict[int, int] = {}
-    document_id, seen = 0, set[int]()
-    while edit and edit not in seen:
-        seen.add(edit)
+    document_id, visited = 0, set[int]()
+    while edit and edit not in visited:
+        visited.add(edit)
         record_type, _, _, _ = _read_header(data, edit)
         if record_type != _USER_EDIT:
             raise struct.error
@@ -104,6 +104,7 @@ def _join_texts(*texts: str) -> str:
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with slides and notes."""
     texts: list[str] = []
     with compound_file.open_compound_file(source) as streams:
         data, user = streams.read_stream("PowerPoint Document"), streams.read_stream("Current User")

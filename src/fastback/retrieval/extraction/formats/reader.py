@@ -46,6 +46,7 @@ class SourceFile(msgspec.Struct, frozen=True):
 
     @property
     def size(self) -> int:
+        """Return the size of the file in bytes."""
         return Path(self.path).stat().st_size
 
     @property

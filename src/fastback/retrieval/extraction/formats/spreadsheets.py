@@ -31,6 +31,7 @@ def _format_cell(value: object) -> str:
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with all sheets."""
     archive.check_archive_size(source)
     texts: list[str] = []
     size = 0

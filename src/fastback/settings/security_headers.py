@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from fastback.settings.table import Settings
+from fastback.settings.process_settings import Settings
 
 _REFERRERS = (
     "no-referrer|no-referrer-when-downgrade|origin|origin-when-cross-origin|same-origin|strict-origin"

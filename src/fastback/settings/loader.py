@@ -15,7 +15,7 @@ import msgspec
 
 from fastback.settings.environment import Environment, SettingsError, read_environment
 from fastback.settings.field import Field, parse
-from fastback.settings.table import Settings, fields
+from fastback.settings.process_settings import Settings, fields
 
 #: Texts that mean nothing when they are empty: what they have by default counts then.
 _NEVER_EMPTY = frozenset({"host", "data_dir", "custom_api_key_header"})
