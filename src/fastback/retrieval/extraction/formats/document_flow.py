@@ -73,7 +73,7 @@ class DocumentFlow:
         self._tables.append(([], [], []))
 
     def end_cell(self, repeats: int = 1) -> None:
-        """End the open cell, and add it `times` times."""
+        """End the open cell, and add it `repeats` times."""
         if self._tables:
             _, cells, blocks = self._tables[-1]
             text = " ".join(blocks)
