@@ -17,7 +17,7 @@ async def stream_feedback(db: Database, model_id: str | None) -> StreamResponse:
     """Return the stream of all feedback, or of that on one model, the last changed first."""
     ids = await store.list_export_ids(db, model_id)
 
-    async def content() -> AsyncIterator[bytes]:
+    async def encode_slices() -> AsyncIterator[bytes]:
         prefix = b"["
         for start in range(0, len(ids), SLICE):
             rows = await store.list_feedback_by_id(db, ids[start : start + SLICE])
@@ -26,4 +26,4 @@ async def stream_feedback(db: Database, model_id: str | None) -> StreamResponse:
                 prefix = b","
         yield b"]" if prefix == b"," else b"[]"
 
-    return StreamResponse(content(), "application/json")
+    return StreamResponse(encode_slices(), "application/json")

@@ -18,6 +18,7 @@ from fastback.features.evaluations.schemas import Feedback, FeedbackId, Feedback
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import NotFound, Router
+from fastback.kit.http.streaming_response import StreamResponse
 
 router = Router("/api/v1/evaluations")
 
@@ -66,7 +67,7 @@ async def list_feedback_ids(user: AdminUser, db: Database) -> list[FeedbackId]:
 
 
 @router.get("/feedbacks/all/export")
-async def export_feedback(user: AdminUser, db: Database, model_id: str | None = None) -> Stream:
+async def export_feedback(user: AdminUser, db: Database, model_id: str | None = None) -> StreamResponse:
     return await export.stream_feedback(db, model_id)
 
 
