@@ -15,7 +15,7 @@ from fastback.config import Config, definitions
 from fastback.kit.bus import Bus
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.interfaces import Document, RetrievalError, Spooled
+from fastback.retrieval.interfaces import Document, RetrievalError, SpooledDocuments
 from fastback.retrieval.splitting import markdown, tokens
 from fastback.retrieval.splitting.chunks import SourceText, merge_short_texts
 from fastback.retrieval.splitting.recursive_splitter import RecursiveSplitter
@@ -53,7 +53,7 @@ def test_small_sections_are_put_together() -> None:
 Make = Callable[..., ConfiguredSplitter]
 
 
-async def split(splitting: ConfiguredSplitter, documents: Sequence[Document] | Spooled) -> list[Document]:
+async def split(splitting: ConfiguredSplitter, documents: Sequence[Document] | SpooledDocuments) -> list[Document]:
     return [chunk async for chunk in splitting.split(documents)]
 
 
@@ -64,7 +64,12 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
     def make(**values: Any) -> ConfiguredSplitter:
         settings = Settings(data_dir=str(tmp_path))
         chosen = {f"rag.{name}": value for name, value in values.items()}
-        config = Config(cast(Any, None), settings, Bus(), {**definitions.defaults({}), **chosen})
+        config = Config(
+            db=cast(Any, None),
+            settings=settings,
+            bus=Bus(),
+            defaults={**definitions.compute_defaults({}), **chosen},
+        )
         made.append(ConfiguredSplitter(config, settings))
         return made[-1]
 
@@ -92,7 +97,7 @@ async def test_documents_in_a_file_are_cut_like_others(make: Make, tmp_path: Pat
     part = "# Heading\n\n" + " ".join(f"word{number} ümläut" for number in range(100)) + "\n\n"
     path = str(tmp_path / "spool")
     spool.write(path, [({"page": number}, part * number) for number in times])
-    described = Spooled(path, lambda found: {"source": "a", "file_id": "f", **found})
+    described = SpooledDocuments(path, lambda found: {"source": "a", "file_id": "f", **found})
     options = {"chunk_size": 500, "chunk_overlap": 50, "chunk_min_size_target": 200}
     held = [Document(part * number, {"source": "a", "file_id": "f", "page": number}) for number in times]
     assert await split(make(**options), described) == await split(make(**options), held)

@@ -164,13 +164,13 @@ async def _redis(settings: Settings) -> Finding:
 def _vectors(settings: Settings) -> Finding:
     """Where vectors are kept; a server is not asked, because opening a store makes its tables."""
     try:
-        kind = factory.kind_of(settings)
+        kind = factory.get_kind(settings)
     except SettingsError as error:
         return "fail", "vector store", str(error)
     if kind != "sqlite":
         return "ok", "vector store", kind
-    there = factory.directory(settings)
-    taken = ", what Chroma keeps there is taken over" if chroma_files.is_there(there) else ""
+    there = factory.get_directory(settings)
+    taken = ", what Chroma keeps there is taken over" if chroma_files.has_chroma_files(there) else ""
     return "ok", "vector store", f"built in, in {there}{taken}"
 
 

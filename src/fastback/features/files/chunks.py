@@ -23,8 +23,8 @@ from fastback.kit.db import Database
 from fastback.kit.workers import spool
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.indexing import Indexer
-from fastback.retrieval.interfaces import Embedder, Metadata, RetrievalError, Spooled, VectorStore
-from fastback.retrieval.vectors.metadata import ANY_OF, stored
+from fastback.retrieval.interfaces import Embedder, Metadata, RetrievalError, SpooledDocuments, VectorStore
+from fastback.retrieval.vectors.metadata import ANY_OF, convert_metadata
 
 #: Collections that are deleted at the same time: the store may be a distant server.
 _PARALLEL_DROPS = 8
@@ -119,25 +119,25 @@ class FileChunks:
     async def _copy_chunks(
         self, file: FileSummary, collection: str, text_hash: str, ctx: RequestContext | None
     ) -> None:
-        duplicates = await self._vectors.find(collection, {"hash": text_hash}, 1)
+        duplicates = await self._vectors.find_chunks(collection, {"hash": text_hash}, 1)
         if duplicates and duplicates[0].metadata.get("file_id") != file.id:
             raise RetrievalError(messages.DUPLICATE_CONTENT)
         file_collection = get_collection_name(file.id)
         if not await self._has_current_vectors(file_collection, file.id):
             await self._rebuild_file_collection(file, file_collection, text_hash, ctx)
-        replaced_ids = [hit.id for hit in await self._vectors.find(collection, {"file_id": file.id})]
+        replaced_ids = [hit.id for hit in await self._vectors.find_chunks(collection, {"file_id": file.id})]
         extra = {"file_id": file.id, "name": file.filename, "hash": text_hash}
-        await self._vectors.copy(file_collection, collection, {"file_id": file.id}, extra)
+        await self._vectors.copy_chunks(file_collection, collection, {"file_id": file.id}, extra)
         if replaced_ids:
-            await self._vectors.delete(collection, ids=replaced_ids)
+            await self._vectors.delete_chunks(collection, ids=replaced_ids)
 
     async def _has_current_vectors(self, file_collection: str, file_id: str) -> bool:
         """Return whether the file has chunks with vectors of the configured model."""
-        chunks = await self._vectors.find(file_collection, {"file_id": file_id}, 1)
+        chunks = await self._vectors.find_chunks(file_collection, {"file_id": file_id}, 1)
         if not chunks:
             return False
         chunk_signature = chunks[0].metadata.get("embedding_config")
-        current_signature = stored({"embedding_config": self._embedder.signature}).get("embedding_config")
+        current_signature = convert_metadata({"embedding_config": self._embedder.signature}).get("embedding_config")
         # Chunks without a signature count as current.
         return chunk_signature is None or chunk_signature == current_signature
 
@@ -146,13 +146,13 @@ class FileChunks:
     ) -> None:
         extra = {"file_id": file.id, "name": file.filename, "hash": text_hash}
         async with self._spool_text(file.id) as (path, _):
-            documents = Spooled(path, lambda _: build_chunk_metadata(file))
+            documents = SpooledDocuments(path, lambda _: build_chunk_metadata(file))
             await self._indexer.index(file_collection, documents, extra, overwrite=True, ctx=ctx)
 
     async def remove_files(self, collection: str, file_ids: Sequence[str]) -> None:
         """Delete the chunks of files from a collection."""
         if file_ids:
-            await self._vectors.delete(collection, where={"file_id": {ANY_OF: list(file_ids)}})
+            await self._vectors.delete_chunks(collection, where={"file_id": {ANY_OF: list(file_ids)}})
 
     async def drop_file_collections(self, file_ids: Sequence[str]) -> None:
         """Delete the files' own collections; the next use of their chunks rebuilds them from the text."""
@@ -160,6 +160,6 @@ class FileChunks:
 
         async def drop_collection(file_id: str) -> None:
             async with semaphore:
-                await self._vectors.drop(get_collection_name(file_id))
+                await self._vectors.drop_collection(get_collection_name(file_id))
 
         await asyncio.gather(*(drop_collection(file_id) for file_id in file_ids))

@@ -25,7 +25,7 @@ from fastback.kit.storage import Storage, StorageError
 from fastback.kit.workers import spool
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.indexing import Indexer
-from fastback.retrieval.interfaces import Document, Extractor, Metadata, RetrievalError, Spooled, VectorStore
+from fastback.retrieval.interfaces import Document, Extractor, Metadata, RetrievalError, SpooledDocuments, VectorStore
 
 log = logging.getLogger("fastback.files")
 
@@ -38,7 +38,7 @@ class _FileText(msgspec.Struct):
         hash: the SHA-256 of the text.
     """
 
-    documents: Sequence[Document] | Spooled
+    documents: Sequence[Document] | SpooledDocuments
     text: str | Path
     hash: str
 
@@ -130,7 +130,7 @@ class FileIndexer:
     ) -> IndexedFile:
         target = (collection or get_collection_name(file.id)) if self._embeds else None
         if content:
-            await self._vectors.drop(get_collection_name(file.id))
+            await self._vectors.drop_collection(get_collection_name(file.id))
         outcome: dict[str, str | None] = {"status": "completed", "error": None} if mark_completed else {}
         async with self._open_text(file, content, ctx) as source:
             # Each update rewrites the row with its text, so there are as few as possible.
@@ -165,7 +165,7 @@ class FileIndexer:
                 declared_type = content_type if isinstance(content_type, str) else None
                 await self._extractor.spool(local_path, file.filename, declared_type, documents_path, ctx=ctx)
             text_hash = await asyncio.to_thread(text_files.join_spool_texts, documents_path, text_path)
-            documents = Spooled(documents_path, partial(_merge_metadata, build_chunk_metadata(file)))
+            documents = SpooledDocuments(documents_path, partial(_merge_metadata, build_chunk_metadata(file)))
             yield _FileText(documents, Path(text_path), text_hash)
 
     async def _record_failure(self, file: FileSummary, user: User, error: str, collection: str | None) -> None:

@@ -124,15 +124,15 @@ class FileService:
         await self._processing.stop(file.id)
         for knowledge_id in await store.list_knowledge_ids(self.db, file.id):
             try:
-                await self._vectors.delete(knowledge_id, where={"file_id": file.id})
+                await self._vectors.delete_chunks(knowledge_id, where={"file_id": file.id})
                 if file.hash:
-                    await self._vectors.delete(knowledge_id, where={"hash": file.hash})
+                    await self._vectors.delete_chunks(knowledge_id, where={"hash": file.hash})
             except RetrievalError as error:
                 log.warning("deleting chunks of file %s in knowledge %s failed: %s", file.id, knowledge_id, error)
         try:
             if file.path:
                 await self.storage.delete(file.path)
-            await self._vectors.drop(get_collection_name(file.id))
+            await self._vectors.drop_collection(get_collection_name(file.id))
         except (StorageError, RetrievalError) as error:
             log.error("deleting file %s failed: %s", file.id, error)
             raise BadRequest(messages.wrap_reason("Error deleting files")) from error
@@ -151,7 +151,7 @@ class FileService:
             await store.delete_all_files(tx)
         try:
             await self.storage.delete_all_files()
-            await self._vectors.reset()
+            await self._vectors.delete_all()
         except (StorageError, RetrievalError) as error:
             log.error("deleting all files failed: %s", error)
             raise BadRequest(messages.wrap_reason("Error deleting files")) from error

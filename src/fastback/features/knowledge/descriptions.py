@@ -45,7 +45,7 @@ class DescriptionIndex:
             row = await store.find_knowledge(self._db, knowledge_id)
             try:
                 if row is None:
-                    await self._vectors.delete(COLLECTION, ids=[knowledge_id])
+                    await self._vectors.delete_chunks(COLLECTION, ids=[knowledge_id])
                 else:
                     await self._write_vectors([row], user)
             except RetrievalError as error:
@@ -57,7 +57,7 @@ class DescriptionIndex:
             rows = await store.list_knowledge(self._db)
             embedded_count = 0
             try:
-                await self._vectors.drop(COLLECTION)
+                await self._vectors.drop_collection(COLLECTION)
             except RetrievalError as error:
                 log.warning("dropping the descriptions of knowledge failed: %s", error)
             for start in range(0, len(rows), _BATCH):
@@ -71,7 +71,7 @@ class DescriptionIndex:
 
     async def _write_vectors(self, rows: Sequence[Knowledge], user: User) -> None:
         texts = [f"{row.name}\n\n{row.description}" if row.description else row.name for row in rows]
-        vectors = await self._embedder.content(texts, ctx=RequestContext(user=user))
+        vectors = await self._embedder.embed_content(texts, ctx=RequestContext(user=user))
         items = [
             Item(row.id, text, vector, {"knowledge_base_id": row.id})
             for row, text, vector in zip(rows, texts, vectors, strict=True)

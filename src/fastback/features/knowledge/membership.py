@@ -138,7 +138,7 @@ class KnowledgeContents:
     async def drop_chunks(self, knowledge_id: str) -> None:
         """Delete all chunks of a knowledge. A failure is logged only: the rows decide what the knowledge contains."""
         try:
-            await self._vectors.drop(knowledge_id)
+            await self._vectors.drop_collection(knowledge_id)
         except RetrievalError as error:
             log.warning("deleting the collection of knowledge %s failed: %s", knowledge_id, error)
 

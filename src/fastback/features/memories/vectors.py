@@ -64,7 +64,7 @@ class MemoryVectors:
         Raises:
             RetrievalError: embedding failed.
         """
-        await self._store.drop(get_collection_name(user_id))
+        await self._store.drop_collection(get_collection_name(user_id))
         memories = await store.list_memories(self._db, user_id)
         for start in range(0, len(memories), BATCH):
             items = await self._build_items(memories[start : start + BATCH], ctx)
@@ -77,9 +77,9 @@ class MemoryVectors:
         Raises:
             RetrievalError: embedding failed.
         """
-        for name in await self._store.collections():
+        for name in await self._store.list_collections():
             if name.startswith(_PREFIX):
-                await self._store.drop(name)
+                await self._store.drop_collection(name)
         count, after = 0, ""
         while batch := await store.list_all_after(self._db, after, BATCH):
             after = batch[-1].id
@@ -93,10 +93,10 @@ class MemoryVectors:
         return count
 
     async def delete_vectors(self, user_id: str, ids: Sequence[str]) -> None:
-        await self._store.delete(get_collection_name(user_id), ids=ids)
+        await self._store.delete_chunks(get_collection_name(user_id), ids=ids)
 
     async def drop_collection(self, user_id: str) -> None:
-        await self._store.drop(get_collection_name(user_id))
+        await self._store.drop_collection(get_collection_name(user_id))
 
     async def find_nearest(self, user_id: str, text: str, limit: int, ctx: RequestContext) -> list[Hit] | None:
         """Return the memories nearest to a text, with a score of `rag.relevance_threshold` or more; None if none has a
@@ -105,9 +105,9 @@ class MemoryVectors:
         Raises:
             RetrievalError: embedding the text failed.
         """
-        if limit < 1 or not await self._store.has(get_collection_name(user_id)):
+        if limit < 1 or not await self._store.has_collection(get_collection_name(user_id)):
             return None
-        (vector,) = await self._embedder.queries([text], ctx=ctx)
+        (vector,) = await self._embedder.embed_queries([text], ctx=ctx)
         try:
             hits = await self._store.search([get_collection_name(user_id)], vector, limit)
         except RetrievalError as error:  # vectors of another model
@@ -118,7 +118,7 @@ class MemoryVectors:
 
     async def _build_items(self, memories: Sequence[Memory], ctx: RequestContext) -> list[Item]:
         texts = [build_text(memory) for memory in memories]
-        vectors = await self._embedder.content(texts, ctx=ctx)
+        vectors = await self._embedder.embed_content(texts, ctx=ctx)
         return [
             Item(memory.id, text, vector, _build_metadata(memory))
             for memory, text, vector in zip(memories, texts, vectors, strict=True)

@@ -50,7 +50,7 @@ async def _can_rerank(config: Config, changed: JsonObject, reranker: Reranker) -
         return True
     try:
         int(get_value(retrieval_keys.RAG_EXTERNAL_RERANKER_TIMEOUT) or 0)
-        await reranker.check(
+        await reranker.check_model(
             get_value(retrieval_keys.RAG_RERANKING_ENGINE) or "", get_value(retrieval_keys.RAG_RERANKING_MODEL) or ""
         )
     except (ValueError, RetrievalError) as error:

@@ -71,7 +71,7 @@ async def delete_file_chunks(
     data: DeleteForm, user: AdminUser, db: Database, store: VectorStore, bus: Bus
 ) -> JsonObject:
     """Delete the chunks with the content of a file from a collection."""
-    if not await store.has(data.collection_name):
+    if not await store.has_collection(data.collection_name):
         return {"status": False}
     file = await files.find_file(db, data.file_id)
     if file is None:
@@ -79,7 +79,7 @@ async def delete_file_chunks(
     if file.hash is None:
         raise BadRequest(messages.wrap_reason("File has no hash; cannot delete vector entries by hash."))
     try:
-        await store.delete(data.collection_name, where={"hash": file.hash})
+        await store.delete_chunks(data.collection_name, where={"hash": file.hash})
     except RetrievalError:
         log.exception("deleting chunks from collection %s failed", data.collection_name)
         return {"status": False}
@@ -92,7 +92,7 @@ async def delete_file_chunks(
 @router.post("/reset/db")
 async def reset_vector_store(user: AdminUser, db: Database, store: VectorStore, bus: Bus) -> None:
     """Delete every chunk, and every knowledge."""
-    await store.reset()
+    await store.delete_all()
     async with db.transaction() as tx:
         await knowledge_store.delete_all_knowledge(tx)
     await bus.publish(ActivityEvent("retrieval.vector_db.reset", user, "default"))

@@ -116,7 +116,7 @@ class _FileBatch:
         """Select the files that the user may index; reject files whose text the collection contains."""
         rows_by_id = {file.id: file for file in await store.list_files(self._db, [file.id for file in form.files])}
         hashes = await asyncio.to_thread(lambda: [hash_text(_get_text(file)) for file in form.files])
-        duplicates = await self._vectors.find(form.collection_name, {"hash": {ANY_OF: hashes}}) if hashes else []
+        duplicates = await self._vectors.find_chunks(form.collection_name, {"hash": {ANY_OF: hashes}}) if hashes else []
         holders: dict[str, Any] = {}
         for hit in duplicates:
             holders.setdefault(str(hit.metadata.get("hash")), hit.metadata.get("file_id"))

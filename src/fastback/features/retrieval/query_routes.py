@@ -88,7 +88,7 @@ async def query_document(
     ctx = build_request_context(request, user)
     if search.hybrid:
         return build_response(await _run_query(retriever.query([data.collection_name], [data.query], search, ctx=ctx)))
-    if not await store.has(data.collection_name):
+    if not await store.has_collection(data.collection_name):
         return None
     hits = await _run_query(retriever.nearest(data.collection_name, data.query, search.limit, ctx=ctx))
     response = build_response(hits)

@@ -23,7 +23,7 @@ from fastback.config.keys.retrieval import (
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
-from fastback.retrieval.interfaces import Document, Metadata, RetrievalError, Spooled
+from fastback.retrieval.interfaces import Document, Metadata, RetrievalError, SpooledDocuments
 from fastback.retrieval.splitting.chunks import SourceText, SplitOptions, make_character_splitter, split_texts
 from fastback.retrieval.splitting.tokenizer_files import get_tokenizer_file
 from fastback.settings import Settings
@@ -82,15 +82,15 @@ class ConfiguredSplitter:
         own_cache = Path(settings.fastback_cache_dir).expanduser() if settings.fastback_cache_dir else None
         return get_tokenizer_file(self._config, hubs, own_cache)
 
-    async def split(self, documents: Sequence[Document] | Spooled) -> AsyncGenerator[Document, None]:
+    async def split(self, documents: Sequence[Document] | SpooledDocuments) -> AsyncGenerator[Document, None]:
         """See `interfaces.Splitter`."""
         options = self._read_options()
-        if isinstance(documents, Spooled):
+        if isinstance(documents, SpooledDocuments):
             if os.path.getsize(documents.path) > MAX_INLINE_LENGTH:
-                async for chunk in self._split_in_worker(documents.path, options, documents.described):
+                async for chunk in self._split_in_worker(documents.path, options, documents.build_metadata):
                     yield chunk
                 return
-            documents = [Document(text, documents.described(head)) for head, text in spool.read(documents.path)]
+            documents = [Document(text, documents.build_metadata(head)) for head, text in spool.read(documents.path)]
         is_short = sum(len(item.text) for item in documents) + 100 * len(documents) <= MAX_INLINE_LENGTH
         if is_short and options.splitter == "character":
             texts = (SourceText(number, *_get_origin(item), item.text) for number, item in enumerate(documents))
