@@ -94,8 +94,8 @@ async def extract(engine: Engine, tmp_path: Path) -> AsyncIterator[Extract]:
             path.write_bytes(content)
             named = {f"rag.{name}": value for name, value in values.items()}
             settings = settings or Settings(data_dir=str(tmp_path))
-            defaults = {**definitions.defaults({}), "rag.content_extraction_engine": chosen, **named}
-            config = Config(cast(Any, None), settings, Bus(), defaults)
+            defaults = {**definitions.compute_defaults({}), "rag.content_extraction_engine": chosen, **named}
+            config = Config(db=cast(Any, None), settings=settings, bus=Bus(), defaults=defaults)
             made = ConfiguredExtractor(
                 config=config, settings=settings, client=client, permissions=cast(Any, None), pool=local
             )

@@ -68,7 +68,7 @@ class WebSearch:
                 engine_request = engine.build_request(search)
                 options = engine_request.build_options()
                 response = await search.fetch_json(
-                    engine_request.method, engine_request.url, checked=engine.raises_for_status, **options
+                    engine_request.method, engine_request.url, raise_for_status=engine.raises_for_status, **options
                 )
                 results = engine.list_results(response)
         except SearchFailed as error:
