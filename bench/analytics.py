@@ -76,13 +76,13 @@ async def timed(what: Callable[[], Awaitable[Any]], clock: Callable[[], float] =
 async def measure(db: Database, messages: int, clock: Callable[[], float]) -> None:
     """Fill the database and print a line for each sum."""
     now = int(time.time())
-    await revision.ensure(db)
+    await revision.ensure_schema(db)
     if db.dialect == "postgres":
         await db.execute("bench.key", "ALTER TABLE chat_message DROP CONSTRAINT IF EXISTS chat_message_chat_id_fkey")
     for some in rows(messages, now):
         await db.execute_many("bench.insert", _INSERT, some)
     began = time.perf_counter()
-    await indexes.ensure(db, INDEX)
+    await indexes.ensure_index(db, INDEX)
     print(f"{messages} messages; the index took {time.perf_counter() - began:.1f} s")
     if db.dialect == "postgres":
         await db.execute("bench.vacuum", "VACUUM ANALYZE chat_message")

@@ -152,7 +152,7 @@ async def fill(url: str, chats: int) -> Words:
     words = Words()
     db = await connect(url)
     try:
-        await revision.ensure(db)
+        await revision.ensure_schema(db)
         await _fill(db, words, MANY, chats)
         for number in range(OTHERS):
             await _fill(db, words, f"00000000-0000-4000-8000-00000000010{number}", OTHERS_CHATS)

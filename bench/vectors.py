@@ -88,8 +88,8 @@ async def searches(count: int) -> ROWS:
                 "by vector, in one file",
                 lambda: store.search(["knowledge"], library.question().tobytes(), 10, {"file_id": ONE_FILE}),
             ),
-            ("by two rare words", lambda: store.lexical(["knowledge"], RARE, 10)),
-            ("by twelve words, some in every chunk", lambda: store.lexical(["knowledge"], library.text(12), 10)),
+            ("by two rare words", lambda: store.search_words(["knowledge"], RARE, 10)),
+            ("by twelve words, some in every chunk", lambda: store.search_words(["knowledge"], library.text(12), 10)),
         ]
         for kind, work in kinds:
             used, passed = await _timed(work)

@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import asked
-from fastback.compatibility.operations import REFUSED_AT_LAST, Operation, contract
+from fastback.compatibility.operations import REFUSED_AT_LAST, Operation, list_operations
 from parity import coverage
 
 #: Of the first that fits a path is what the operation waits for.
@@ -62,7 +62,7 @@ def _named(found: dict[str, Counter[Operation]], operation: Operation) -> str:
 def markdown() -> str:
     """The page."""
     done = coverage.operations_built() - REFUSED_AT_LAST
-    everything = contract()
+    everything = list_operations()
     scenarios, tests = coverage.of_scenarios(), asked.of_tests()
     waiting = Counter(waits_for(one.path) for one in everything if one not in done)
     areas: dict[str, list[str]] = {}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import os
 import socket
-import uuid
+import typing
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,14 +19,31 @@ import msgspec
 import pytest
 import uvicorn
 
+import inspection_cache
 from fastback import app
 from fastback.demo.process import running as running_upstream
 from fastback.frontend import fetch, static
-from fastback.settings import Environment, load_settings, with_secret_key
+from fastback.settings import Environment, Settings, load_settings, with_secret_key
+from prepared_database import POSTGRES, begin_run, copy_sqlite, end_run, postgres_database
+from stoppable_server import StoppableServer
 
-POSTGRES = os.environ.get("FASTBACK_TEST_POSTGRES", "")
 REDIS = os.environ.get("FASTBACK_TEST_REDIS", "")
 PASSWORD = "correct horse battery"
+
+
+def pytest_configure() -> None:
+    begin_run()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of processes for `-n auto`: one more than cores, as tests wait for databases and processes."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # a process of pytest-xdist, which others may outlive
+        end_run()
 
 
 class Reply:
@@ -152,20 +170,32 @@ def _listening() -> socket.socket:
     return made
 
 
+def _makes_database(settings: Settings) -> bool:
+    """Return whether a start makes a database in the data directory; elsewhere it makes its own."""
+    path = settings.data_path / "webui.db"
+    return settings.database_url == f"sqlite:///{path}" and not path.exists()
+
+
 @asynccontextmanager
 async def serving(env: dict[str, str], data_dir: Path, database: str) -> AsyncIterator[Server]:
     """A server with these variables, stopped at the end."""
     given = {"DATA_DIR": str(data_dir), "WEBUI_SECRET_KEY": "tests-secret-key-of-at-least-32-chars", **env}
     environment = Environment(given)
     settings = with_secret_key(load_settings(environment))
+    if _makes_database(settings):
+        await copy_sqlite(settings.data_path / "webui.db")
     listening = _listening()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    async with app.running(settings, environment) as services:
+    async with app.run_services(settings, environment) as services:
         config = uvicorn.Config(
-            app.asgi(services), lifespan="off", log_config=None, access_log=False, ws="websockets-sansio", loop="none"
+            app.build_asgi(services),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="websockets-sansio",
+            loop="none",
         )
-        running = uvicorn.Server(config)
-        running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        running = StoppableServer(config)
         task = asyncio.create_task(running.serve(sockets=[listening]))
         while not running.started:  # noqa: ASYNC110 (uvicorn offers nothing to wait for)
             await asyncio.sleep(0.005)
@@ -175,26 +205,8 @@ async def serving(env: dict[str, str], data_dir: Path, database: str) -> AsyncIt
         finally:
             for person in server.people:
                 await person.close()
-            running.should_exit = True
-            running.force_exit = True
+            running.stop()
             await task
-
-
-@asynccontextmanager
-async def postgres_database() -> AsyncIterator[str]:
-    """A database of its own on the PostgreSQL server of the tests, dropped at the end."""
-    import asyncpg
-
-    name = f"fastback_{uuid.uuid4().hex[:12]}"
-    admin = await asyncpg.connect(POSTGRES)
-    try:
-        await admin.execute(f"CREATE DATABASE {name}")
-        try:
-            yield POSTGRES.rsplit("/", 1)[0] + f"/{name}"
-        finally:
-            await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await admin.close()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -213,6 +225,15 @@ def frontend_looked_through_once() -> Iterator[None]:
     scan_once = functools.cache(scan)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(static, "scan", lambda root, *p: (scan_once if str(root).startswith(kept) else scan)(root, *p))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def handlers_inspected_once() -> Iterator[None]:
+    """Every server looks at the annotations and signatures of six hundred handlers, which do not change."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typing, "get_type_hints", inspection_cache.get_type_hints)
+        patch.setattr(inspect, "signature", inspection_cache.signature)
         yield
 
 

@@ -21,8 +21,8 @@ import pytest
 
 import vector_servers
 from fastback.retrieval.interfaces import Item, Vector
-from fastback.retrieval.vectors.factory import store_of
-from fastback.retrieval.vectors.migration_protocol import Portable
+from fastback.retrieval.vectors.factory import create_store
+from fastback.retrieval.vectors.migration_protocol import PortableStore
 from fastback.settings import Environment, load_settings
 
 PGVECTOR = os.environ.get("FASTBACK_TEST_PGVECTOR", "")
@@ -30,11 +30,11 @@ KINDS = ["sqlite", "pgvector", "pgvector-encrypted", "qdrant", "qdrant-shared", 
 
 
 @asynccontextmanager
-async def fresh(kind: str, directory: Path) -> AsyncIterator[Portable]:
+async def fresh(kind: str, directory: Path) -> AsyncIterator[PortableStore]:
     """A store of a kind with nothing in it."""
     async with _variables(kind) as variables, aiohttp.ClientSession() as client:
         settings = load_settings(Environment({"DATA_DIR": str(directory), "WEBUI_SECRET_KEY": "k", **variables}))
-        store = store_of(kind.partition("-")[0], settings, client)
+        store = create_store(kind.partition("-")[0], settings, client)
         try:
             yield store
         finally:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import aiohttp
 from starlette.middleware.cors import CORSMiddleware
 
-from fastback.access import identity
+from fastback.access import credential_store
 from fastback.access.activity import ActivityEvent
 from fastback.access.audit import AuditLog, AuditMiddleware
 from fastback.access.grants import Grants
@@ -22,7 +22,7 @@ from fastback.access.passwords import PasswordHasher
 from fastback.access.permissions import Permissions
 from fastback.access.revocations import RedisRevocations
 from fastback.access.tokens import TokenSigner
-from fastback.compatibility.operations import not_built
+from fastback.compatibility.operations import make_refusal_router
 from fastback.completions import setup as completions
 from fastback.completions.doors.websocket import PATH as CHAT_SOCKET
 from fastback.completions.doors.websocket import ChatSocket
@@ -65,8 +65,8 @@ from fastback.features.terminals.socket import TerminalSocket
 from fastback.features.tools import setup as tools
 from fastback.features.users import setup as users
 from fastback.features.webhooks import setup as webhooks
-from fastback.features.webhooks.emission import telling
-from fastback.features.webhooks.operations import TABLE
+from fastback.features.webhooks.emission import emit_events
+from fastback.features.webhooks.operations import EVENT_RULES
 from fastback.frontend import setup as frontend
 from fastback.frontend.redirects import Redirects
 from fastback.frontend.static import StaticFiles
@@ -75,18 +75,19 @@ from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.http import Application, Router
 from fastback.kit.http.application import Asgi
-from fastback.kit.http.compression import Compression
-from fastback.kit.http.dispatcher import Gateway
-from fastback.kit.http.renamed_header import RenamedHeader
-from fastback.kit.http.request_envelope import Exchange
-from fastback.kit.redis import Redis, RedisError, sentinel_hosts
+from fastback.kit.http.compression import CompressionMiddleware
+from fastback.kit.http.dispatcher import Dispatcher
+from fastback.kit.http.renamed_header import RenamedHeaderMiddleware
+from fastback.kit.http.request_envelope import RequestEnvelope
+from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
 from fastback.kit.services import Services, build_services
 from fastback.kit.tasks import Tasks
 from fastback.providers import setup as providers
 from fastback.providers.http_client import make_client
+from fastback.realtime import presence_setup as presence
 from fastback.realtime import setup as realtime
 from fastback.realtime.server import PATH as REALTIME_PATH
-from fastback.realtime.server import Realtime
+from fastback.realtime.server import SocketServer
 from fastback.records import setup as records
 from fastback.retrieval import setup as retrieval
 from fastback.retrieval.extraction import setup as extraction
@@ -94,7 +95,7 @@ from fastback.retrieval.search import setup as collection_search
 from fastback.retrieval.web import setup as web
 from fastback.schema import revision
 from fastback.settings import Settings, SettingsError
-from fastback.settings.headers import security_headers
+from fastback.settings.security_headers import security_headers
 
 log = logging.getLogger("fastback")
 
@@ -142,13 +143,14 @@ COMPONENTS = (
     backup.COMPONENT,
     pipelines.COMPONENT,
     search.COMPONENT,
+    presence.COMPONENT,
     completions.COMPONENT,
     realtime.COMPONENT,
     chat_search.COMPONENT,
 )
 
 #: Idempotent statements for tables of our own, which come before any service.
-OWN_TABLES = (*identity.OWN_TABLES, *(statement for component in COMPONENTS for statement in component.tables))
+OWN_TABLES = (*credential_store.OWN_TABLES, *(statement for component in COMPONENTS for statement in component.tables))
 
 
 def list_routers() -> list[Router]:
@@ -168,7 +170,7 @@ async def open_database(settings: Settings) -> Database:
         pool_recycle=float(3600 if settings.database_pool_recycle is None else settings.database_pool_recycle),
     )
     try:
-        if await revision.ensure(db, own=list(OWN_TABLES)):
+        if await revision.ensure_schema(db, own_statements=list(OWN_TABLES)):
             log.info("made a new database at revision %s", revision.REVISION)
     except BaseException:
         await db.close()
@@ -187,7 +189,7 @@ def open_redis(settings: Settings, options: Mapping[str, Any] | None = None) -> 
             settings.redis_url,
             prefix=settings.redis_key_prefix,
             cluster=settings.redis_cluster,
-            sentinels=sentinel_hosts(settings.redis_sentinel_hosts, settings.redis_sentinel_port),
+            sentinels=parse_sentinel_hosts(settings.redis_sentinel_hosts, settings.redis_sentinel_port),
             attempts=settings.redis_sentinel_max_retry_count,
             pause=(settings.redis_reconnect_delay or 0) / 1000,
             options=settings.redis_options if options is None else options,
@@ -197,7 +199,7 @@ def open_redis(settings: Settings, options: Mapping[str, Any] | None = None) -> 
 
 
 @asynccontextmanager
-async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Services]:
+async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Services]:
     """Every service, started; stopped in order at the end."""
     services = Services()
     services.add(Services, services)
@@ -207,19 +209,19 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
     if settings.thread_pool_size:
         threads = ThreadPoolExecutor(settings.thread_pool_size, thread_name_prefix="worker")
         asyncio.get_running_loop().set_default_executor(threads)
-    redis = open_redis(settings) if settings.uses_redis else None
-    db = await open_database(settings)
+    redis_client = open_redis(settings) if settings.uses_redis else None
+    database = await open_database(settings)
     try:
-        config = await Config.load(db, settings, bus, env)
-        permissions = Permissions(db, config, bus)
+        config = await Config.load(database, settings, bus, env)
+        permissions = Permissions(database, config, bus)
         tokens = TokenSigner(settings.webui_secret_key)
         identities = IdentityResolver(
-            db=db,
+            db=database,
             tokens=tokens,
             config=config,
             permissions=permissions,
             bus=bus,
-            revocations=RedisRevocations(redis, bus) if redis is not None else None,
+            revocations=RedisRevocations(redis_client, bus) if redis_client is not None else None,
             seen_every=settings.database_user_active_status_update_interval,
         )
         passwords = PasswordHasher(
@@ -234,21 +236,21 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
         for kind, service in (
             (Bus, bus),
             (Tasks, tasks),
-            (Database, db),
+            (Database, database),
             (Config, config),
             (Permissions, permissions),
             (TokenSigner, tokens),
             (IdentityResolver, identities),
             (PasswordHasher, passwords),
-            (Grants, Grants(db, permissions)),
+            (Grants, Grants(database, permissions)),
             (aiohttp.ClientSession, client),
         ):
             services.add(kind, service)
-        if redis is not None:
-            services.add(Redis, redis)
-            tasks.background(redis.ping())
+        if redis_client is not None:
+            services.add(Redis, redis_client)
+            tasks.run_in_background(redis_client.ping())
         await build_services(COMPONENTS, services)
-        tasks.every(10, identities.save_last_seen)
+        tasks.run_every(10, identities.save_last_seen)
         for event in ("system.startup.started", "system.startup.completed"):
             await bus.publish(ActivityEvent(event, source="system"))
         try:
@@ -264,21 +266,21 @@ async def running(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[S
             if audit is not None:
                 audit.close()
     finally:
-        await db.close()
-        if redis is not None:
-            await redis.close()
+        await database.close()
+        if redis_client is not None:
+            await redis_client.close()
 
 
-def build(services: Services) -> Application:
+def build_application(services: Services) -> Application:
     """The HTTP application over running services; paths it does not know are the frontend's."""
     application = Application(services, fallback=Redirects(services.get(StaticFiles)))
     for router in list_routers():
-        application.include(telling(router, TABLE, services))
-    application.include(not_built(application.routes))
+        application.include_router(emit_events(router, EVENT_RULES, services))
+    application.include_router(make_refusal_router(application.routes))
     return application
 
 
-def _dressed(http: Asgi, services: Services) -> Asgi:
+def _wrap_in_middleware(http: Asgi, services: Services) -> Asgi:
     """What the settings lay around every answer; a layer that has nothing to do is not there."""
     settings = services.get(Settings)
     if services.has(AuditLog):
@@ -286,9 +288,9 @@ def _dressed(http: Asgi, services: Services) -> Asgi:
             app=http, audit=services.get(AuditLog), identities=services.get(IdentityResolver), settings=settings
         )
     if settings.enable_compression_middleware:
-        http = Compression(http)
+        http = CompressionMiddleware(http)
     if settings.custom_api_key_header.lower() != API_KEY_HEADER:
-        http = RenamedHeader(http, settings.custom_api_key_header, API_KEY_HEADER)
+        http = RenamedHeaderMiddleware(http, settings.custom_api_key_header, API_KEY_HEADER)
     cors = CORSMiddleware(
         cast(Any, http),
         allow_origins=settings.cors_allow_origin.split(";"),
@@ -296,13 +298,15 @@ def _dressed(http: Asgi, services: Services) -> Asgi:
         allow_methods=["*"],
         allow_headers=["*"],
     )
-    return Exchange(http, cors=cast(Asgi, cors), headers=security_headers(settings))
+    return RequestEnvelope(http, cors=cast(Asgi, cors), headers=security_headers(settings))
 
 
-def asgi(services: Services) -> Asgi:
+def build_asgi(services: Services) -> Asgi:
     """Everything the server answers: HTTP, and the sockets."""
-    realtime = services.get(Realtime)
-    gateway = Gateway(_dressed(build(services), services), realtime.asgi, prefix=REALTIME_PATH)
-    gateway.add(CHAT_SOCKET, services.get(ChatSocket))
-    gateway.add(TERMINAL_SOCKET, services.get(TerminalSocket))
-    return gateway
+    realtime = services.get(SocketServer)
+    dispatcher = Dispatcher(
+        _wrap_in_middleware(build_application(services), services), realtime.asgi, prefix=REALTIME_PATH
+    )
+    dispatcher.add_websocket(CHAT_SOCKET, services.get(ChatSocket))
+    dispatcher.add_websocket(TERMINAL_SOCKET, services.get(TerminalSocket))
+    return dispatcher

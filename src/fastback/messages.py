@@ -69,7 +69,7 @@ FILE_NOT_SUPPORTED = (
 WEB_SEARCH_ERROR = "Something went wrong while searching the web."
 
 
-def default(reason: str = "") -> str:
+def wrap_reason(reason: str = "") -> str:
     """The reference's wrapping of a reason it has no text for."""
     return f"[ERROR: {reason}]" if reason else SOMETHING_WRONG
 

@@ -23,21 +23,21 @@ class StartError(Exception):
     """The server cannot start; the text is one line that says why."""
 
 
-def _listening(settings: Settings) -> socket.socket:
+def _bind_socket(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # Said in full: without the protocol asyncio leaves Nagle's algorithm on, and every answer waits 40 ms.
-    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((settings.host, settings.port))
+        listener.bind((settings.host, settings.port))
     except OSError as error:
-        made.close()
+        listener.close()
         raise StartError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
-    made.listen(2048)
-    return made
+    listener.listen(2048)
+    return listener
 
 
-def _truths(settings: Settings) -> None:
+def _warn_about_unsupported(settings: Settings) -> None:
     """Say what was asked for and is not built: nobody should count on it."""
     if settings.uvicorn_workers > 1:
         log.warning("UVICORN_WORKERS=%d counts as 1: several processes are not built yet", settings.uvicorn_workers)
@@ -48,7 +48,7 @@ def _truths(settings: Settings) -> None:
         )
 
 
-def configured(application: Asgi, settings: Settings) -> uvicorn.Config:
+def make_uvicorn_config(application: Asgi, settings: Settings) -> uvicorn.Config:
     """How uvicorn serves."""
     return uvicorn.Config(
         cast(Any, application),
@@ -75,10 +75,10 @@ async def serve(settings: Settings, env: Mapping[str, str], *, ready: Callable[[
     Raises:
         StartError: the address cannot be had. DatabaseError, RevisionError: as `app.open_database`.
     """
-    listening = _listening(settings)
-    async with app.running(settings, env) as services:
-        server = uvicorn.Server(configured(app.asgi(services), settings))
-        _truths(settings)
+    listener = _bind_socket(settings)
+    async with app.run_services(settings, env) as services:
+        server = uvicorn.Server(make_uvicorn_config(app.build_asgi(services), settings))
+        _warn_about_unsupported(settings)
         # What was made to start with stays for good: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -86,7 +86,7 @@ async def serve(settings: Settings, env: Mapping[str, str], *, ready: Callable[[
         log.info("ready on http://%s:%d", host, settings.port)
         if ready is not None:
             ready()
-        await server.serve(sockets=[listening])
+        await server.serve(sockets=[listener])
 
 
 def run(settings: Settings, env: Mapping[str, str], *, ready: Callable[[], None] | None = None) -> None:

@@ -38,7 +38,7 @@ async def test_sums_are_the_same_with_and_without_the_index(ada: Person, bob: Pe
         return [(await ada.get(f"{ANALYTICS}/{path}", start_date=T - 5)).ok() for path in paths]
 
     usage = server.services.get(UsageStatistics)
-    await indexes.ensure(db, INDEX)
+    await indexes.ensure_index(db, INDEX)
     usage.indexed = True
     found = await everything()
     assert found[0] == {"total_messages": 4, "total_chats": 2, "total_models": 2, "total_users": 1}

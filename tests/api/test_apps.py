@@ -9,7 +9,7 @@ import aiohttp.web
 import pytest
 
 from conftest import Person, Server
-from fastback.features.apps.key_encryption import AppKeys
+from fastback.features.apps.key_encryption import AppKeyCipher
 from fastback.kit.db import Database
 from fastback.settings import Settings
 from standing_in import standing_in
@@ -75,7 +75,7 @@ async def test_an_app_is_set_up_changed_and_uninstalled(server: Server, ada: Per
     assert (await ada.get(f"{_A}/{made['id']}")).ok() == made | {"access_grants": everybody}
     assert (await ada.get(_A)).ok() == [made]
     row = await server.services.get(Database).fetch_value("test", "SELECT api_key FROM app")
-    assert AppKeys(server.services.get(Settings)).open(row) == "secret"
+    assert AppKeyCipher(server.services.get(Settings)).decrypt(row) == "secret"
     (await ada.post(_A, _form())).refused(409, "App slug is already registered")
 
     url = f"{_A}/{made['id']}"

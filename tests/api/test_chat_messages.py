@@ -44,7 +44,7 @@ async def in_step(server: Server, chat_id: str) -> dict[str, Any]:
     )
     assert chat is not None
     history = chat.chat["history"]
-    rows = await message_store.of_chat(db, chat_id)
+    rows = await message_store.load_messages(db, chat_id)
     assert set(rows) == set(history["messages"])
     for message_id, message in history["messages"].items():
         row = rows[message_id]
@@ -223,5 +223,5 @@ async def test_what_is_no_text_is_left_out_of_rows(server: Server, ada: Person) 
     chat = await made(ada, document)
     opened = (await ada.get(f"/api/v1/chats/{chat}")).ok()["chat"]["history"]["messages"]["a1"]
     assert opened["model"] == 5 and opened["content"] == "assistant 1"
-    rows = await message_store.of_chat(server.services.get(Database), chat)
+    rows = await message_store.load_messages(server.services.get(Database), chat)
     assert rows["a1"]["content"] == "assistant 1" and "model" not in rows["a1"] and rows["a1"]["user_id"] == ada.id

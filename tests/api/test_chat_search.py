@@ -14,7 +14,7 @@ import pytest
 
 from conftest import Person, Server, postgres_database, serving
 from fastback.features.chats.search import indexer, service
-from fastback.features.chats.search.indexer import Indexer
+from fastback.features.chats.search.indexer import ChatIndexer
 from fastback.features.chats.search.service import ChatSearch
 from fastback.kit.db import Database
 
@@ -31,9 +31,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def settled(server: Server) -> None:
     """Wait until the index has followed."""
-    following = server.services.get(Indexer)
+    following = server.services.get(ChatIndexer)
     for _ in range(1000):
-        if following.settled:
+        if following.is_settled:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("the index does not follow")

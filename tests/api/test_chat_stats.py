@@ -88,14 +88,14 @@ async def test_figures_of_many_chats_read_some_at_a_time(
 ) -> None:
     (await ada.post("/api/v1/chats/import", {"chats": [item(number) for number in range(60)]})).ok()
     counts: list[int] = []
-    read = figures._some
+    read = figures._load_chats
 
     async def counted(db: Any, chat_ids: list[str]) -> Any:
         found = await read(db, chat_ids)
         counts.append(len(found))
         return found
 
-    monkeypatch.setattr(figures, "_some", counted)
+    monkeypatch.setattr(figures, "_load_chats", counted)
     assert len((await ada.get("/api/v1/chats/stats/usage", items_per_page=100)).ok()["items"]) == 60
     assert len((await ada.get("/api/v1/chats/stats/export", stream=True)).text.splitlines()) == 60
     assert max(counts) <= figures.SLICE and sum(counts) == 120

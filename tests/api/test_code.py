@@ -121,7 +121,7 @@ async def test_code_is_run_in_a_kernel_of_its_own(
         CODE_EXECUTION_JUPYTER_AUTH_TOKEN="secret",
         CODE_EXECUTION_JUPYTER_TIMEOUT=1,
     )
-    monkeypatch.setattr(jupyter, "LARGEST", 4096)
+    monkeypatch.setattr(jupyter, "MAX_OUTPUT_BYTES", 4096)
     for code, stdout, stderr, result in (
         ("print", "one\ntwo", "careful", ""),
         ("draw", "", "", "data:image/png;base64,AAAA\n42"),

@@ -84,8 +84,8 @@ async def _embedder(started: Callable[..., Any], engine: Engine, **env: str) -> 
 
 async def test_openai_in_batches(started: Callable[..., Any], engine: Engine) -> None:
     async with _embedder(started, engine, RAG_EMBEDDING_BATCH_SIZE="2") as embedder:
-        assert await embedder.content(["a", "bb", "ccc"]) == _vectors("a", "bb", "ccc")
-        assert await embedder.content([]) == []
+        assert await embedder.embed_content(["a", "bb", "ccc"]) == _vectors("a", "bb", "ccc")
+        assert await embedder.embed_content([]) == []
         assert embedder.signature == {"engine": "openai", "model": "some-model"}
     assert sorted(engine.inputs) == [["a", "bb"], ["ccc"]]
     path, headers, body = engine.seen[0]
@@ -96,8 +96,8 @@ async def test_openai_in_batches(started: Callable[..., Any], engine: Engine) ->
 async def test_says_who_asks_where_switched_on(started: Callable[..., Any], engine: Engine) -> None:
     user = User(id="u", name="Ada", email="ada@example.com", role="user")
     async with _embedder(started, engine, ENABLE_FORWARD_USER_INFO_HEADERS="true") as embedder:
-        await embedder.queries(["a"], ctx=RequestContext(user=user))
-        await embedder.content(["b"])
+        await embedder.embed_queries(["a"], ctx=RequestContext(user=user))
+        await embedder.embed_content(["b"])
     assert engine.seen[0][1]["X-OpenWebUI-User-Email"] == "ada@example.com"
     assert "X-OpenWebUI-User-Email" not in engine.seen[1][1]
 
@@ -110,7 +110,7 @@ async def test_azure(started: Callable[..., Any], engine: Engine) -> None:
         "RAG_AZURE_OPENAI_API_VERSION": "2024-02-01",
     }
     async with _embedder(started, engine, **env) as embedder:
-        assert await embedder.content(["a"]) == _vectors("a")
+        assert await embedder.embed_content(["a"]) == _vectors("a")
     path, headers, body = engine.seen[0]
     assert path == "/openai/deployments/some-model/embeddings?api-version=2024-02-01"
     assert headers["api-key"] == "azure-key"
@@ -125,7 +125,7 @@ async def test_ollama(started: Callable[..., Any], engine: Engine) -> None:
     engine.answer = answer
     env = {"RAG_EMBEDDING_ENGINE": "ollama", "RAG_OLLAMA_BASE_URL": engine.url, "RAG_OLLAMA_API_KEY": "o"}
     async with _embedder(started, engine, **env) as embedder:
-        assert await embedder.content(["a"]) == _vectors("a")
+        assert await embedder.embed_content(["a"]) == _vectors("a")
     path, headers, body = engine.seen[0]
     assert (path, headers["authorization"]) == ("/api/embed", "Bearer o")
     assert body == {"input": ["a"], "model": "some-model", "truncate": True}
@@ -134,13 +134,13 @@ async def test_ollama(started: Callable[..., Any], engine: Engine) -> None:
 async def test_prefixes(started: Callable[..., Any], engine: Engine) -> None:
     env = {"RAG_EMBEDDING_QUERY_PREFIX": "query: ", "RAG_EMBEDDING_CONTENT_PREFIX": "passage: "}
     async with _embedder(started, engine, **env) as embedder:
-        await embedder.queries(["a"])
-        await embedder.content(["b"])
+        await embedder.embed_queries(["a"])
+        await embedder.embed_content(["b"])
     assert engine.inputs == [["query: a"], ["passage: b"]]
     engine.seen.clear()
     async with _embedder(started, engine, **env, RAG_EMBEDDING_PREFIX_FIELD_NAME="input_type") as embedder:
-        await embedder.queries(["c"])
-        await embedder.content(["d"])
+        await embedder.embed_queries(["c"])
+        await embedder.embed_content(["d"])
     assert [(body["input"], body["input_type"]) for _, _, body in engine.seen] == [
         (["c"], "query: "),
         (["d"], "passage: "),
@@ -157,9 +157,9 @@ async def test_questions_go_before_chunks(started: Callable[..., Any], engine: E
 
     engine.answer = answer
     async with _embedder(started, engine, RAG_EMBEDDING_CONCURRENT_REQUESTS="1") as embedder:
-        chunks = asyncio.create_task(embedder.content(["a", "b", "c"]))
+        chunks = asyncio.create_task(embedder.embed_content(["a", "b", "c"]))
         await asked.wait()
-        question = asyncio.create_task(embedder.queries(["q"]))
+        question = asyncio.create_task(embedder.embed_queries(["q"]))
         await asyncio.sleep(0.05)
         assert engine.inputs == [["a"]]
         free.set()
@@ -169,14 +169,14 @@ async def test_questions_go_before_chunks(started: Callable[..., Any], engine: E
 
 async def test_repeated_questions_are_remembered(started: Callable[..., Any], engine: Engine) -> None:
     async with _embedder(started, engine) as embedder:
-        assert await embedder.queries(["a", "a", "bb"]) == _vectors("a", "a", "bb")
-        assert await embedder.queries(["bb", "a"]) == _vectors("bb", "a")
+        assert await embedder.embed_queries(["a", "a", "bb"]) == _vectors("a", "a", "bb")
+        assert await embedder.embed_queries(["bb", "a"]) == _vectors("bb", "a")
     assert sorted(engine.inputs) == [["a"], ["bb"]]
 
 
 async def test_questions_that_others_push_out(started: Callable[..., Any], engine: Engine) -> None:
     async with _embedder(started, engine, RAG_EMBEDDING_CONCURRENT_REQUESTS="100") as embedder:
-        await embedder.queries(["a"])
+        await embedder.embed_queries(["a"])
         free = asyncio.Event()
 
         async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
@@ -185,34 +185,34 @@ async def test_questions_that_others_push_out(started: Callable[..., Any], engin
             return await _openai(request, body)
 
         engine.answer = answer
-        waiting = asyncio.create_task(embedder.queries(["a", "slow"]))
+        waiting = asyncio.create_task(embedder.embed_queries(["a", "slow"]))
         await asyncio.sleep(0)
-        await embedder.queries([f"other {n}" for n in range(100)])
+        await embedder.embed_queries([f"other {n}" for n in range(100)])
         free.set()
         assert await waiting == _vectors("a", "slow")
 
 
 async def test_another_model_under_the_same_name(started: Callable[..., Any], engine: Engine) -> None:
     async with _embedder(started, engine) as embedder:
-        await embedder.content(["a", "bb"])
+        await embedder.embed_content(["a", "bb"])
 
         async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
             return web.json_response({"data": [{"embedding": [*_numbers(text), 7]} for text in body["input"]]})
 
         engine.answer = answer
         wanted = [one + array.array("f", [7]).tobytes() for one in _vectors("a", "bb", "ccc")]
-        assert await embedder.content(["a", "bb", "ccc"]) == wanted
+        assert await embedder.embed_content(["a", "bb", "ccc"]) == wanted
         engine.seen.clear()
-        assert await embedder.content(["a", "bb", "ccc"]) == wanted
+        assert await embedder.embed_content(["a", "bb", "ccc"]) == wanted
         assert engine.seen == []
 
 
 async def test_prefixes_in_another_place_make_other_vectors(started: Callable[..., Any], engine: Engine) -> None:
     env = {"RAG_EMBEDDING_CONTENT_PREFIX": "passage: "}
     async with _embedder(started, engine, **env) as embedder:
-        await embedder.content(["a"])
+        await embedder.embed_content(["a"])
     async with _embedder(started, engine, **env, RAG_EMBEDDING_PREFIX_FIELD_NAME="input_type") as embedder:
-        await embedder.content(["a"])
+        await embedder.embed_content(["a"])
     assert engine.inputs == [["passage: a"], ["a"]]
 
 
@@ -224,7 +224,7 @@ async def test_waits_where_there_were_too_many(started: Callable[..., Any], engi
 
     engine.answer = answer
     async with _embedder(started, engine) as embedder:
-        assert await embedder.content(["a"]) == _vectors("a")
+        assert await embedder.embed_content(["a"]) == _vectors("a")
         assert len(engine.seen) == 3
 
         async def never(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
@@ -232,7 +232,7 @@ async def test_waits_where_there_were_too_many(started: Callable[..., Any], engi
 
         engine.answer = never
         with pytest.raises(RetrievalError, match="answered 429: slow down"):
-            await embedder.content(["b"])
+            await embedder.embed_content(["b"])
         assert len(engine.seen) == 8
 
 
@@ -243,7 +243,7 @@ async def test_takes_numbers_in_base64(started: Callable[..., Any], engine: Engi
 
     engine.answer = answer
     async with _embedder(started, engine) as embedder:
-        assert await embedder.content(["abc"]) == _vectors("abc")
+        assert await embedder.embed_content(["abc"]) == _vectors("abc")
 
 
 @pytest.mark.parametrize(
@@ -268,9 +268,9 @@ async def test_failures(started: Callable[..., Any], engine: Engine, status: int
     engine.answer = answer
     async with _embedder(started, engine) as embedder:
         with pytest.raises(RetrievalError, match=said):
-            await embedder.content(["a"])
+            await embedder.embed_content(["a"])
         engine.answer = _openai
-        assert await embedder.content(["a"]) == _vectors("a")
+        assert await embedder.embed_content(["a"]) == _vectors("a")
 
 
 async def test_a_server_that_is_not_there(started: Callable[..., Any], engine: Engine) -> None:
@@ -299,13 +299,13 @@ async def test_the_configuration_counts_from_the_next_request_on(started: Callab
 
 async def test_chunks_are_embedded_once(started: Callable[..., Any], engine: Engine) -> None:
     async with _embedder(started, engine) as embedder:
-        assert await embedder.content(["a", "bb", "a"]) == _vectors("a", "bb", "a")
-        assert await embedder.content(["bb", "ccc"]) == _vectors("bb", "ccc")
+        assert await embedder.embed_content(["a", "bb", "a"]) == _vectors("a", "bb", "a")
+        assert await embedder.embed_content(["bb", "ccc"]) == _vectors("bb", "ccc")
     assert sorted(engine.inputs) == [["a"], ["bb"], ["ccc"]]
     async with _embedder(started, engine) as embedder:  # remembered over a restart
-        await embedder.content(["a", "bb", "ccc"])
+        await embedder.embed_content(["a", "bb", "ccc"])
         assert len(engine.seen) == 3
-        await embedder.queries(["a"])  # a question is another thing
+        await embedder.embed_queries(["a"])  # a question is another thing
     assert len(engine.seen) == 4
 
 

@@ -83,7 +83,7 @@ async def test_starting_and_stopping_is_told(started: Callable[..., Any], hook: 
 async def test_a_webhook_that_is_silent_holds_up_no_stop(
     started: Callable[..., Any], hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastback.kit.tasks.LAST_SECONDS", 0.2)
+    monkeypatch.setattr("fastback.kit.tasks.FINISHING_SECONDS", 0.2)
     hook.patience["/hook"] = 30
     async with started(ENABLE_LOCAL_WEB_FETCH="true") as server:
         ada = await server.sign_up("Ada")
@@ -100,7 +100,7 @@ async def test_a_webhook_that_is_slow_holds_up_itself_alone(
     from fastback.features.webhooks import delivery
     from fastback.kit.bus import Bus
 
-    monkeypatch.setattr(delivery, "MOST", 20)
+    monkeypatch.setattr(delivery, "MAX_QUEUED", 20)
     hook.patience["/slow"] = 1
     slow = hook.url.replace("/hook", "/slow")
     for url in (slow, hook.url):
@@ -112,7 +112,7 @@ async def test_a_webhook_that_is_slow_holds_up_itself_alone(
         await asyncio.sleep(0.01)
     while hook.asked.count("/hook") < 30:
         await hook.next()
-    assert hook.asked.count("/slow") == delivery.AT_ONCE
+    assert hook.asked.count("/slow") == delivery.MAX_CONCURRENT
     while hook.asked.count("/slow") < 20:
         await hook.next()
     await asyncio.sleep(0.7)
@@ -171,14 +171,14 @@ async def test_a_target_can_be_tried(ada: Person, hook: Hook) -> None:
 @pytest.mark.parametrize("environment", [{"ENABLE_LOCAL_WEB_FETCH": "false"}], indirect=True)
 async def test_nothing_is_sent_into_our_own_network(ada: Person, hook: Hook, server: Server) -> None:
     from fastback.config import Config
-    from fastback.features.webhooks.sender import Poster
+    from fastback.features.webhooks.sender import WebhookSender
 
     (await ada.post(WEBHOOKS, {"url": hook.url})).refused(400)
     (await ada.post(TARGETS, {"config": {"url": hook.url}})).refused(400)
     config = server.services.get(Config)
     await config.set("events.webhooks", [{"id": "x", "url": hook.url, "events": ["*"]}])
-    poster = server.services.get(Poster)
-    assert await poster.post(hook.url, "x", {}) is False
+    poster = server.services.get(WebhookSender)
+    assert await poster.send(hook.url, "x", {}) is False
     assert hook.heard == []
 
 
@@ -203,47 +203,47 @@ async def test_nothing_is_sent_into_our_own_network(ada: Person, hook: Hook, ser
 )
 async def test_addresses_that_nobody_may_name(url: str) -> None:
     with pytest.raises(BlockedAddress):
-        await WebGuard().check(url)
+        await WebGuard().check_url(url)
 
 
 async def test_lists_of_names() -> None:
-    await WebGuard().check("https://93.184.216.34/x")
-    await WebGuard(["93.184.216.34"]).check("https://93.184.216.34/x")
+    await WebGuard().check_url("https://93.184.216.34/x")
+    await WebGuard(["93.184.216.34"]).check_url("https://93.184.216.34/x")
     for entries in (["corp.com"], ["!93.184.216.0/24"]):
         with pytest.raises(BlockedAddress):
-            await WebGuard(entries).check("https://93.184.216.34/x")
+            await WebGuard(entries).check_url("https://93.184.216.34/x")
     with pytest.raises(BlockedAddress):
         WebGuard(["!corp.com"]).check_host("api.corp.com")
     WebGuard(["!corp.com"]).check_host("evilcorp.com")
     with pytest.raises(BlockedAddress):
-        await WebGuard(local=True).check("http://169.254.169.254/")
+        await WebGuard(allow_local=True).check_url("http://169.254.169.254/")
 
 
 async def test_every_line_of_the_table_is_an_operation_and_tells_known_events() -> None:
     from fastback.app import list_routers
-    from fastback.features.webhooks.catalog import catalog
-    from fastback.features.webhooks.operations import TABLE
+    from fastback.features.webhooks.catalog import load_event_catalog
+    from fastback.features.webhooks.operations import EVENT_RULES
 
     routes = {
         (route.method, route.path.replace(":path}", "}").rstrip("/")) for one in list_routers() for route in one.routes
     }
-    assert set(TABLE) <= routes
-    assert {event for line in TABLE.values() for event in line.events} <= set(catalog())
+    assert set(EVENT_RULES) <= routes
+    assert {event for line in EVENT_RULES.values() for event in line.events} <= set(load_event_catalog())
 
 
 async def test_nothing_is_looked_up_where_nobody_wants_to_hear(
     ada: Person, hook: Hook, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fastback.features.webhooks.emission import Before
+    from fastback.features.webhooks.emission import PriorLookup
 
     looked: list[str] = []
-    look = Before.look
+    look = PriorLookup.run
 
-    async def counted(self: Before, *arguments: Any) -> Any:
+    async def counted(self: PriorLookup, *arguments: Any) -> Any:
         looked.append(self.name)
         return await look(self, *arguments)
 
-    monkeypatch.setattr(Before, "look", counted)
+    monkeypatch.setattr(PriorLookup, "run", counted)
     for events in (None, ["prompt.created"], ["prompt.deleted"]):
         if events:
             (await ada.post(WEBHOOKS, {"url": hook.url, "events": events})).ok()

@@ -19,7 +19,7 @@ import pytest
 from conftest import Person, Server, serving
 from fastback.kit import log
 from fastback.kit.http import compression
-from fastback.kit.http.request_envelope import Exchange
+from fastback.kit.http.request_envelope import RequestEnvelope
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ async def test_a_failure_nobody_expected_is_an_answer_with_an_id(caplog: pytest.
     async def send(message: Any) -> None:
         sent.append(message)
 
-    exchange = Exchange(app, cors=app, headers=[(b"x-frame-options", b"DENY")])
+    exchange = RequestEnvelope(app, cors=app, headers=[(b"x-frame-options", b"DENY")])
     scope = {"type": "http", "method": "GET", "path": "/a b", "raw_path": b"/a%20b?token=hush", "headers": []}
     await exchange(scope, None, send)  # type: ignore[arg-type]
     assert sent[0]["status"] == 500
@@ -124,7 +124,7 @@ def written() -> Iterator[Any]:
     sheet = Sheet()
 
     def set_up(level: str, form: str = "") -> Sheet:
-        log.set_up(level, form)
+        log.configure_logging(level, form)
         (handler,) = root.handlers
         handler.setStream(sheet)  # type: ignore[attr-defined]
         return sheet
@@ -234,7 +234,7 @@ async def _socket_sign_in(server: Server, person: Person) -> None:
     ],
 )
 def test_what_looks_like_a_credential_is_taken_out(text: str, kept: str) -> None:
-    found = log.without_secrets(text)
+    found = log.redact_secrets(text)
     assert kept in found
     for secret in ("YWRh", "c2lnbmF0dXJl", "abcdefgh", "s3cret", "p4ss", "AbCdEf"):
         assert secret not in found
@@ -248,12 +248,12 @@ def test_ordinary_lines_are_left_alone() -> None:
         "made a new database at revision 0bd252b206fb",
         "http://[::1]:8080/a@b",
     ):
-        assert log.without_secrets(text) == text
+        assert log.redact_secrets(text) == text
 
 
 def test_nobody_writes_lines_of_their_own_into_the_log() -> None:
     record = logging.LogRecord("fastback", 30, "", 0, "GET %s failed", ("/a\n12:00:00 ERROR forged\x1b[2J",), None)
-    text = log.Lines(colour=False).format(record)
+    text = log.TextFormatter(colour=False).format(record)
     assert "\n" not in text
     assert "\x1b" not in text
 
@@ -287,13 +287,13 @@ async def test_very_large_answers_are_compressed_beside_the_event_loop(
     server: Server, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used: list[bool] = []
-    real = compression._PACKERS["br"]
+    real = compression._COMPRESSORS["br"]
 
     def pack(content: bytes) -> bytes:
         used.append(threading.current_thread() is threading.main_thread())
         return real(content)
 
-    monkeypatch.setitem(compression._PACKERS, "br", pack)
+    monkeypatch.setitem(compression._COMPRESSORS, "br", pack)
     for length in (compression.LARGEST_INLINE // 2, compression.LARGEST_INLINE * 2):
         chat = (await ada.post("/api/v1/chats/new", {"chat": {"title": "Long", "note": "n" * length}})).ok()
         used.clear()
@@ -319,7 +319,7 @@ async def test_streams_are_never_compressed(server: Server, ada: Person) -> None
         sent.append(message)
 
     scope = {"type": "http", "headers": [(b"accept-encoding", b"br")]}
-    await compression.Compression(app)(scope, None, send)  # type: ignore[arg-type]
+    await compression.CompressionMiddleware(app)(scope, None, send)  # type: ignore[arg-type]
     assert sent[1]["body"] == b"data: x\n" * 1000
 
 

@@ -17,7 +17,7 @@ from conftest import Person, Server
 from fastback.access.activity import ActivityEvent
 from fastback.access.identity import User
 from fastback.features.files import store
-from fastback.features.files.processing import Processing
+from fastback.features.files.processing import FileProcessing
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.storage import Storage, StorageError
@@ -118,7 +118,7 @@ async def test_the_server_holds_little_of_a_large_text(server: Server, ada: Pers
     asking = RequestContext(user=User(ada.id, "ada@example.com", "Ada", "admin"))
     tracemalloc.start()
     try:
-        await server.services.get(Processing).start(file, {}, asking.user, asking)
+        await server.services.get(FileProcessing).start(file, {}, asking.user, asking)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -395,7 +395,7 @@ async def test_a_file_is_read_again_after_the_server_was_stopped(server: Server,
     made = await upload(ada)
     db = server.services.get(Database)
     await store.update_file(db, made["id"], data={"status": "processing", "content": None})
-    await server.services.get(Processing).resume()
+    await server.services.get(FileProcessing).resume()
     assert (await progress(ada, made["id"]))[-1] == {"status": "completed"}
     assert (await ada.get(f"{FILES}/{made['id']}/data/content")).ok() == {"content": "Herons stand on one leg."}
 

@@ -137,7 +137,7 @@ async def test_a_database_that_fails_is_told_about(server: Server, ada: Person, 
 async def test_pgvector(ada: Person) -> None:
     if not POSTGRES:
         pytest.skip("FASTBACK_TEST_POSTGRES names no server")
-    async with postgres_database() as url:
+    async with postgres_database(empty=True) as url:
         db = await asyncpg.connect(url)
         # The extension is not everywhere: what we need of it is a type and an operator.
         await db.execute("""

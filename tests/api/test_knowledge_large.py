@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from conftest import Person, Reply, Server
-from fastback.features.knowledge.file_list_store import FileLists
+from fastback.features.knowledge.file_list_store import KnowledgeFileLists
 from libraries import KNOWLEDGE, embedding, make, many_files
 
 COUNT = 10_000
@@ -33,7 +33,7 @@ async def test_ten_thousand_files(server: Server, ada: Person, bob: Person) -> N
     one = await make(ada)
     ids = await many_files(server, ada, one, COUNT)
     base = f"{KNOWLEDGE}/{one}"
-    assert server.services.get(FileLists).indexed is (server.database == "sqlite")
+    assert server.services.get(KnowledgeFileLists).has_index is (server.database == "sqlite")
     page = (await ada.get(f"{base}/files", page=100)).ok()
     assert page["total"] == COUNT and [item["id"] for item in page["items"]] == ids[99 * 30 : 100 * 30]
     found = (await ada.get(f"{base}/files", query="FILE-0999", order_by="name", direction="asc")).ok()

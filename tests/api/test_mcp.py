@@ -12,7 +12,7 @@ import pytest
 
 from conftest import Person
 from fastback.features.tools import specs_routes
-from fastback.features.tools.specs_routes import chosen
+from fastback.features.tools.specs_routes import filter_tools
 from standing_in import standing_in
 
 _VERIFY = "/api/v1/configs/tool_servers/verify"
@@ -147,7 +147,7 @@ async def test_who_may_look_into_a_server(
     assert mcp.asked[-1][2]["Authorization"] == f"Bearer {bob.token}"
     assert (await ada.get("/api/v1/tools/id/server:mcp:mine/specs")).ok() == {"specs": specs[1:]}
     (await anonymous.get("/api/v1/tools/id/server:mcp:open/specs")).refused(401, "Not authenticated")
-    monkeypatch.setattr(specs_routes, "PATIENCE", 0.3)
+    monkeypatch.setattr(specs_routes, "DISCOVERY_TIMEOUT", 0.3)
     for person, name, status, detail in (
         (bob, "server:mcp:mine", 404, "Tool not found"),
         (ada, "server:mcp:off", 404, "Tool not found"),
@@ -164,7 +164,7 @@ def test_rules_choose_tools() -> None:
     tools = [{"name": name} for name in ("read_file", "write_file", "read_mail")]
 
     def names(rules: Any) -> list[str]:
-        return [one["name"] for one in chosen(tools, rules)]
+        return [one["name"] for one in filter_tools(tools, rules)]
 
     assert names("") == names(None) == names([]) == ["read_file", "write_file", "read_mail"]
     assert names("read_file, read_mail") == ["read_file", "read_mail"]

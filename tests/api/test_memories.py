@@ -76,7 +76,7 @@ async def test_memories_stay_where_no_vector_can_be_made(ada: Person) -> None:
 async def test_another_model_makes_all_vectors_of_a_user_anew(ada: Person, server: Server) -> None:
     first = await kept(ada, "Ada drinks tea")
     name = f"user-memory-{ada.id}"
-    await vectors(server).drop(name)
+    await vectors(server).drop_collection(name)
     await vectors(server).upsert(name, [Item(first["id"], "x", b"\0\0\x80\x3f" * 3, {})])  # of three dimensions
     assert (await ada.post(f"{M}/query", {"content": "tea"})).ok()["ids"] == [[]]
     await kept(ada, "The garden is large")
@@ -87,8 +87,8 @@ async def test_another_model_makes_all_vectors_of_a_user_anew(ada: Person, serve
 async def test_an_administrator_makes_everybodys_vectors_anew(ada: Person, bob: Person, server: Server) -> None:
     await kept(ada, "Ada drinks tea")
     mine = await kept(bob, "Bob drinks milk")
-    for name in await vectors(server).collections():
-        await vectors(server).drop(name)
+    for name in await vectors(server).list_collections():
+        await vectors(server).drop_collection(name)
     (await bob.post(f"{M}/reindex")).refused(401)
     assert (await ada.post(f"{M}/reindex")).ok() == {"status": True, "total_users": 2, "total_memories": 2}
     assert (await bob.post(f"{M}/query", {"content": "milk", "k": 5})).ok()["ids"] == [[mine["id"]]]
@@ -96,9 +96,9 @@ async def test_an_administrator_makes_everybodys_vectors_anew(ada: Person, bob: 
 
 async def test_a_users_vectors_go_with_the_user(ada: Person, bob: Person, server: Server) -> None:
     await kept(bob, "Bob drinks milk")
-    assert await vectors(server).has(f"user-memory-{bob.id}")
+    assert await vectors(server).has_collection(f"user-memory-{bob.id}")
     (await ada.delete(f"/api/v1/users/{bob.id}")).ok()
-    assert not await vectors(server).has(f"user-memory-{bob.id}")
+    assert not await vectors(server).has_collection(f"user-memory-{bob.id}")
 
 
 async def test_switched_off_there_are_none(ada: Person, bob: Person) -> None:
@@ -136,6 +136,6 @@ def test_a_text_hints_at_the_paths_it_speaks_of() -> None:
         return store.Memory("1", "u", "context", path, "x", msgspec.Raw(b"null"), 1, 1)
 
     known = [at("home/garden"), at("home/it"), at("work"), at(None), at("home/garden")]
-    assert paths.hints("What of the GARDEN?", known) == ["home/garden"]
-    assert paths.hints("At home, say", known) == ["home/garden", "home/it"]
-    assert paths.hints("", known) == []
+    assert paths.list_mentioned_paths("What of the GARDEN?", known) == ["home/garden"]
+    assert paths.list_mentioned_paths("At home, say", known) == ["home/garden", "home/it"]
+    assert paths.list_mentioned_paths("", known) == []

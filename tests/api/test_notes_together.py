@@ -11,7 +11,7 @@ import pycrdt
 import socketio
 
 from conftest import Person, Server
-from fastback.realtime.server import Realtime
+from fastback.realtime.server import SocketServer
 
 NOTES = "/api/v1/notes"
 
@@ -176,8 +176,8 @@ async def test_a_page_that_fell_silent_holds_up_nobody(server: Server, ada: Pers
     async with editing(server, ada, note) as one, editing(server, bob, note) as two:
         await one.join()
         await two.join()
-        realtime = server.services.get(Realtime)
-        (sid,) = realtime.sessions.of_user(bob.id)
+        realtime = server.services.get(SocketServer)
+        (sid,) = realtime.sessions.list_user_socket_ids(bob.id)
         silent = realtime.io.eio.sockets[realtime.io.manager.eio_sid_from_sid(sid, "/")]
         silent.last_ping = 1  # what it is told next finds that it is gone
         await one.write("Still ")

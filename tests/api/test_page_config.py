@@ -10,7 +10,7 @@ import pytest
 
 from conftest import Person, Server
 from fastback.access.events import GroupsChanged
-from fastback.features.server.readiness import Readiness
+from fastback.features.server.readiness import ReadinessChecks
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError
@@ -150,9 +150,9 @@ async def test_ready_means_that_everything_answers(server: Server, anonymous: Pe
 
     dead: Any = Dead()
     for readiness, words in (
-        (Readiness(dead), "Database not ready"),
-        (Readiness(server.services.get(Database), dead), "Redis not ready"),
+        (ReadinessChecks(dead), "Database not ready"),
+        (ReadinessChecks(server.services.get(Database), dead), "Redis not ready"),
     ):
         with pytest.raises(HttpError) as raised:
-            await readiness.everything()
+            await readiness.check_all()
         assert (raised.value.status, raised.value.detail) == (503, words)

@@ -19,8 +19,8 @@ import pytest
 from conftest import Person, Server
 from estate import WORD, Estate, made_by, upload
 from fastback import app
-from fastback.compatibility.operations import Operation, built, contract
-from fastback.kit.http.routing import Route, Trie
+from fastback.compatibility.operations import Operation, find_built_operations, list_operations
+from fastback.kit.http.routing import Route, RouteTrie
 from fastback.kit.http.validation import likeness
 
 #: What a parameter of a path is called in the estate: of the first pattern that fits path and name.
@@ -127,12 +127,12 @@ LEFT_OUT = re.compile(
 
 def _routes() -> dict[Operation, Route]:
     """The routes that answer operations of the contract, and those beyond it."""
-    trie = Trie()
+    trie = RouteTrie()
     routes = [route for router in app.list_routers() for route in router.routes]
     for route in routes:
         trie.add(route.method, route.path, route)
     found = {}
-    for operation in built(routes):
+    for operation in find_built_operations(routes):
         match = trie.find(re.sub(r"{[^}]*}", "x", operation.path))
         assert match is not None
         found[operation] = match.targets[operation.method][0]
@@ -142,7 +142,7 @@ def _routes() -> dict[Operation, Route]:
         for route in routes
         if (route.method, route.path) not in known
     }
-    return {operation: found[operation] for operation in contract() if operation in found} | more
+    return {operation: found[operation] for operation in list_operations() if operation in found} | more
 
 
 ROUTES = _routes()

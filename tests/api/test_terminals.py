@@ -13,7 +13,7 @@ import pytest
 from conftest import Person, Server
 from fastback.access.activity import ActivityEvent
 from fastback.features.terminals import socket
-from fastback.features.terminals.proxy_routes import clean
+from fastback.features.terminals.proxy_routes import normalise_path
 from fastback.kit.bus import Bus
 from standing_in import standing_in
 
@@ -198,7 +198,7 @@ def test_paths_are_cleaned() -> None:
         ("a\tb", None),
         ("", None),
     ):
-        assert clean(path) == expected, path
+        assert normalise_path(path) == expected, path
 
 
 async def _socket(person: Person, server_id: str, hello: Any) -> aiohttp.ClientWebSocketResponse:
@@ -253,7 +253,7 @@ async def test_who_may_not_have_a_terminal(ada: Person, bob: Person, elsewhere: 
 
 
 async def test_a_server_that_opens_no_terminal_is_given_up(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "OPENING", 0.2)
+    monkeypatch.setattr(socket, "CONNECT_TIMEOUT", 0.2)
     writers: list[asyncio.StreamWriter] = []
     silent = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
     await _connect(ada, {"id": "t", "url": f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"})
@@ -265,7 +265,7 @@ async def test_a_server_that_opens_no_terminal_is_given_up(ada: Person, monkeypa
 async def test_who_may_no_longer_loses_the_terminal(
     ada: Person, bob: Person, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket, "WATCHED", 0.1)
+    monkeypatch.setattr(socket, "ACCESS_CHECK_INTERVAL", 0.1)
     one = {"id": "t", "url": elsewhere.url, "key": "k", "config": _everybody()}
     await _connect(ada, one)
     ws = await _socket(bob, "t", {"type": "auth", "token": bob.token})

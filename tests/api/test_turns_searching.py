@@ -259,5 +259,8 @@ async def test_nonsense_changes_no_memories(ada: Person, server: Server, monkeyp
 
 
 def test_what_was_told_before_is_taken_out_of_a_prompt() -> None:
-    assert recall.without("Be kind.\n<memory_context>\nold\n</memory_context>\nAnd short.") == "Be kind.\n\nAnd short."
-    assert recall.without("<memory_context> unfinished") == "<memory_context> unfinished"
+    assert (
+        recall.remove_prompt_section("Be kind.\n<memory_context>\nold\n</memory_context>\nAnd short.")
+        == "Be kind.\n\nAnd short."
+    )
+    assert recall.remove_prompt_section("<memory_context> unfinished") == "<memory_context> unfinished"

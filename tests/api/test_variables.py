@@ -199,7 +199,7 @@ async def test_the_write_ahead_log_can_be_switched_off(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not POSTGRES, reason="FASTBACK_TEST_POSTGRES names no server")
 async def test_the_pool_of_postgres(tmp_path: Path) -> None:
-    async with postgres_database() as url:
+    async with postgres_database(empty=True) as url:
         env = {
             "DATABASE_URL": url,
             "DATABASE_POOL_SIZE": "2",
@@ -224,9 +224,9 @@ async def test_the_pool_of_postgres(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not POSTGRES, reason="FASTBACK_TEST_POSTGRES names no server")
 async def test_a_schema_of_postgres(tmp_path: Path) -> None:
-    async with postgres_database() as url:
+    async with postgres_database(empty=True) as url:
         db = await connect(url)
-        await db.script("CREATE SCHEMA elsewhere")
+        await db.run_script("CREATE SCHEMA elsewhere")
         await db.close()
         async with serving({"DATABASE_URL": url, "DATABASE_SCHEMA": "elsewhere"}, tmp_path, "postgres") as server:
             text = "SELECT table_schema FROM information_schema.tables WHERE table_name = 'chat'"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from conftest import Person, Server, serving
 from fastback.demo.process import running as running_upstream
@@ -26,6 +26,10 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+#: Milliseconds that a page may take where other tests keep the machine busy.
+_PATIENCE = 15_000
+expect.set_options(timeout=_PATIENCE)
 
 #: Errors on the console that the reference's own page shows too.
 KNOWN: tuple[str, ...] = ()
@@ -144,7 +148,7 @@ class Tab:
 async def tab(browser: Browser) -> AsyncIterator[Tab]:
     context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
     page = await context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(_PATIENCE)
     yield Tab(page)
     await context.close()
 

@@ -14,8 +14,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fastback import app
-from fastback.compatibility.operations import Operation, built, contract
-from fastback.kit.http.routing import Route, Trie
+from fastback.compatibility.operations import Operation, find_built_operations, list_operations
+from fastback.kit.http.routing import Route, RouteTrie
 from parity import stored
 from parity.steps import scenarios
 
@@ -26,9 +26,9 @@ async def _nothing() -> None: ...
 
 
 @cache
-def _by_path() -> Trie:
-    trie = Trie()
-    for one in contract():
+def _by_path() -> RouteTrie:
+    trie = RouteTrie()
+    for one in list_operations():
         # Only paths that end so may hold slashes; the contract does not say which parameters do.
         path = re.sub(r"{(path|file_path)}$", r"{\1:path}", one.path)
         trie.add(one.method, path, Route(one.method, one.path, _nothing))
@@ -66,7 +66,7 @@ def answers() -> dict[Operation, Counter[int]]:
 
 
 def operations_built() -> set[Operation]:
-    return built([route for router in app.list_routers() for route in router.routes])
+    return find_built_operations([route for router in app.list_routers() for route in router.routes])
 
 
 def main() -> None:

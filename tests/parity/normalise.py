@@ -30,6 +30,8 @@ _HASH = re.compile(r"\b(?:[0-9a-f]{128}|[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})\
 _TEXT_TIME = re.compile(r"\b20[2-4]\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?")
 _UNITS = (("<time>", 1), ("<time:ms>", 10**3), ("<time:us>", 10**6), ("<time:ns>", 10**9))
 _BEFORE, _AFTER = 2 * 86400, 60 * 86400
+#: When the stored database was recorded (22 November 2026): what happened since then counts as now.
+_RECORDED = 1795305600
 _DURATIONS = frozenset(
     {"total_duration", "load_duration", "prompt_eval_duration", "eval_duration", "process_time", "uptime"}
 )
@@ -47,6 +49,7 @@ class Normaliser:
         self.places = sorted(places, key=lambda one: -len(one[0]))
         self._ids: dict[str, int] = {}
         self._now = time.time()
+        self._earliest = min(self._now - _BEFORE, _RECORDED)
 
     def answer(self, status: int, headers: Any, body: bytes, unordered: Iterable[str] = ()) -> dict[str, Any]:
         """Status, those headers that are compared, and the body: JSON, a list of events, or a text."""
@@ -87,7 +90,7 @@ class Normaliser:
 
     def _number(self, value: float) -> Any:
         for word, unit in _UNITS:
-            if self._now - _BEFORE < value / unit < self._now + _AFTER:
+            if self._earliest < value / unit < self._now + _AFTER:
                 return word if isinstance(value, int) else "<time:float>"
         return value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,12 @@ from parity.steps import NOTHING, PASSWORD, MissingValue, Scenario, Step, filled
 _TIMEOUT = aiohttp.ClientTimeout(total=60)
 SECRET_KEY = "parity-secret-key-of-at-least-32-chars"
 UPSTREAM_KEY = "upstream-key"
+#: Names and roles; the first signs up and becomes administrator, the others are given their accounts.
+CAST = (("ada", "admin"), ("bob", "user"), ("cy", "user"), ("pending", "pending"))
+#: Seconds between two accounts of the cast, which are ordered by the second in which they were made.
+BETWEEN_ACCOUNTS = 1.05
+
+Wait = Callable[[float], Awaitable[None]]
 
 
 def variables(upstream: str) -> dict[str, str]:
@@ -42,6 +48,7 @@ class Player:
 
     Attributes:
         known: what steps may name, see `parity.steps`.
+        wait: lets some seconds pass, by the server's clock at least.
     """
 
     url: str
@@ -49,6 +56,7 @@ class Player:
     normaliser: Normaliser
     known: dict[str, Any] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
+    wait: Wait = asyncio.sleep
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -59,15 +67,14 @@ class Player:
         """Ada signs up and becomes administrator; she makes accounts for the others."""
         body = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
         self._meet("ada", await self._asked("POST", "/api/v1/auths/signup", body))
-        for name, role in (("bob", "user"), ("cy", "user"), ("pending", "pending")):
-            # Accounts are ordered by the second in which they were made.
-            await asyncio.sleep(1.05)
+        for name, role in CAST[1:]:
+            await self.wait(BETWEEN_ACCOUNTS)
             email = f"{name}@example.com"
             body = {"name": name.title(), "email": email, "password": PASSWORD, "role": role}
             made = await self._asked("POST", "/api/v1/auths/add", body, self.known["ada.token"])
             self._meet(name, made)
         # Ids of the cast come first, so that what an answer leaves out does not shift them.
-        self.normaliser.value([self.known[f"{name}.id"] for name in ("ada", "bob", "cy", "pending")])
+        self.normaliser.value([self.known[f"{name}.id"] for name, _ in CAST])
 
     async def play(self, step: Step) -> dict[str, Any]:
         """One step's normalised answer; what it saves is known from then on.
@@ -76,7 +83,7 @@ class Player:
             MissingValue: an earlier step did not give what this one needs.
         """
         if step.pause:
-            await asyncio.sleep(step.pause)
+            await self.wait(step.pause)
         headers = {name: filled(value, self.known) for name, value in step.headers.items()}
         headers.update(self._credentials(step))
         async with self.session.request(
@@ -135,7 +142,9 @@ def _query(value: Any) -> str:
 
 
 @asynccontextmanager
-async def playing(scenario: Scenario, url: str, upstream: str, data_dir: str) -> AsyncIterator[Player]:
+async def playing(
+    scenario: Scenario, url: str, upstream: str, data_dir: str, *, wait: Wait = asyncio.sleep
+) -> AsyncIterator[Player]:
     """A player who has met the cast, if the scenario has one."""
     places = [(url, "<server>"), (upstream, "<upstream>"), (data_dir, "<data>")]
     places.append((upstream.partition("://")[2], "<upstream>"))
@@ -145,7 +154,7 @@ async def playing(scenario: Scenario, url: str, upstream: str, data_dir: str) ->
     async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=jar, connector=connector) as session:
         # What a scenario before this one did to the model server's models must not show here.
         await (await session.delete(f"{upstream}/_requests")).read()
-        player = Player(url, upstream, Normaliser(places), {"upstream": upstream, "server": url}, session)
+        player = Player(url, upstream, Normaliser(places), {"upstream": upstream, "server": url}, session, wait)
         if scenario.cast:
             await player.cast()
         yield player

@@ -6,6 +6,8 @@ is known to differ; anything else fails, and so does nothing that has been mende
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +18,7 @@ import pytest
 from conftest import postgres_database, serving
 from parity import stored
 from parity.compare import Comparison, Difference
-from parity.player import SECRET_KEY, playing, variables
+from parity.player import BETWEEN_ACCOUNTS, CAST, SECRET_KEY, playing, variables
 from parity.steps import MissingValue, Scenario, Step, scenarios
 
 NOT_BUILT = 501
@@ -42,14 +44,44 @@ class Outcome:
         return "\n".join(lines)
 
 
-async def replayed(scenario: Scenario, url: str, upstream: str, data_dir: Path) -> Outcome:
+class Clock:
+    """The clock of this process, put back by as much as a scenario pauses: a pause then moves it on and need not last.
+
+    It is never ahead of the real one, so that tokens are not from the future.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._seconds, self._nanoseconds = time.time, time.time_ns
+        pauses = sum(step.pause for step in scenario.steps)
+        self.behind = pauses + (len(CAST) - 1) * BETWEEN_ACCOUNTS
+
+    def time(self) -> float:
+        return self._seconds() - self.behind
+
+    def time_ns(self) -> int:
+        return self._nanoseconds() - int(self.behind * 1e9)
+
+    async def wait(self, seconds: float) -> None:
+        self.behind = max(self.behind - seconds, 0.0)
+        await asyncio.sleep(0.01)  # what runs in the background gets its turn
+
+
+@pytest.fixture
+def clock(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock(scenario)
+    monkeypatch.setattr(time, "time", clock.time)
+    monkeypatch.setattr(time, "time_ns", clock.time_ns)
+    return clock
+
+
+async def replayed(scenario: Scenario, url: str, upstream: str, data_dir: Path, clock: Clock) -> Outcome:
     """All steps, each compared with what is recorded."""
     outcome, comparison = Outcome(), Comparison()
     answers = stored.read_answers(scenario.name)
     known = stored.known_differences(scenario.name)
     labels = [one["step"] for one in answers]
     assert labels == [step.label for step in scenario.steps], f"{scenario.name} has changed: record it again"
-    async with playing(scenario, url, upstream, str(data_dir)) as player:
+    async with playing(scenario, url, upstream, str(data_dir), wait=clock.wait) as player:
         if scenario.opens:
             player.known.update(stored.credentials())
         for place, (step, expected) in enumerate(zip(scenario.steps, answers, strict=True)):
@@ -72,7 +104,7 @@ async def replayed(scenario: Scenario, url: str, upstream: str, data_dir: Path) 
 
 @pytest.mark.parametrize("scenario", scenarios(), ids=lambda one: one.name)
 async def test_answers_are_those_of_the_reference(
-    scenario: Scenario, database: str, upstream: str, tmp_path: Path, record_property: Any
+    scenario: Scenario, database: str, upstream: str, tmp_path: Path, clock: Clock, record_property: Any
 ) -> None:
     if not stored.read_answers(scenario.name):
         pytest.skip("not recorded")
@@ -81,16 +113,14 @@ async def test_answers_are_those_of_the_reference(
         async with postgres_database() as address:
             env["DATABASE_URL"] = address
             if scenario.opens:
-                async with serving(env, tmp_path, database):
-                    pass  # makes the tables
                 await stored.restore_in_postgres(address, upstream)
             async with serving(env, tmp_path, database) as one:
-                outcome = await replayed(scenario, one.url, upstream, tmp_path)
+                outcome = await replayed(scenario, one.url, upstream, tmp_path, clock)
     else:
         if scenario.opens:
             stored.restore(tmp_path / "webui.db", upstream)
         async with serving(env, tmp_path, database) as one:
-            outcome = await replayed(scenario, one.url, upstream, tmp_path)
+            outcome = await replayed(scenario, one.url, upstream, tmp_path, clock)
     for name, count in outcome.counts.items():
         record_property(name, count)
     print(f"{scenario.name}: {dict(outcome.counts)}")

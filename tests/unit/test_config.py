@@ -17,7 +17,7 @@ from conftest import postgres_database
 from fastback import app
 from fastback.config import Config, ConfigChanged
 from fastback.config.definitions import KEYS, compute_defaults
-from fastback.config.legacy import flatten
+from fastback.config.legacy_file import flatten
 from fastback.config.row_repair import OBJECTS, repair
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database

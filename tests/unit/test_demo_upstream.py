@@ -17,8 +17,8 @@ import msgspec
 import pytest
 
 from fastback import demo
-from fastback.demo.answers import example
 from fastback.demo.process import running
+from fastback.demo.replies import example
 from fastback.demo.upstream import RunningUpstream, start_upstream
 
 TOOL = {

@@ -11,7 +11,7 @@ import pytest
 
 from fastback.config.definitions import KEYS
 from fastback.config.key import Derived
-from fastback.settings.table import fields
+from fastback.settings.process_settings import fields
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 

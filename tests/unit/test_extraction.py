@@ -19,9 +19,9 @@ from fastback import messages
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction import text_repair, worker
+from fastback.retrieval.extraction.extraction_pool import ExtractionPool
 from fastback.retrieval.extraction.formats import ocr
-from fastback.retrieval.extraction.formats.reader import Source
-from fastback.retrieval.extraction.local import Local
+from fastback.retrieval.extraction.formats.reader import SourceFile
 from fastback.retrieval.interfaces import Document
 
 Extract = Callable[..., Any]
@@ -34,7 +34,7 @@ def extract(tmp_path: Path) -> Extract:
     def extract(name: str, content: bytes | str, content_type: str = "", **options: Any) -> list[Document]:
         path = tmp_path / "file"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        source = Source(str(path), name, name.rsplit(".", 1)[-1].lower(), content_type, **options)
+        source = SourceFile(str(path), name, name.rsplit(".", 1)[-1].lower(), content_type, **options)
         count = worker.handle({"source": msgspec.to_builtins(source), "spool": str(tmp_path / "spool")})
         found = [Document(text, metadata) for metadata, text in spool.read(tmp_path / "spool")]
         assert len(found) == count
@@ -45,11 +45,11 @@ def extract(tmp_path: Path) -> Extract:
 
 async def test_a_worker_reads_for_the_server(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("Grüße\r\n" * 100_000)
-    local = Local()
+    local = ExtractionPool()
     into = str(tmp_path / "spool")
-    await local.read(Source(str(tmp_path / "file"), "a.txt", "txt"), into)
+    await local.extract_to_spool(SourceFile(str(tmp_path / "file"), "a.txt", "txt"), into)
     assert list(spool.read(into)) == [({"source": str(tmp_path / "file")}, "Grüße\n" * 100_000)]
-    await local.mend([Document("ﬁne", {"page": 1}), Document("")], into)
+    await local.repair_documents([Document("ﬁne", {"page": 1}), Document("")], into)
     assert list(spool.read(into)) == [({"page": 1}, "fine"), ({}, "")]
     await local.close()
 
@@ -214,7 +214,7 @@ def test_pictures_in_pdfs_are_read_where_somebody_can(extract: Extract, monkeypa
         seen.append(points.shape)
         return SimpleNamespace(txts=("words", str(len(seen))))
 
-    monkeypatch.setattr(ocr, "_engine", lambda params: engine if params == "{}" else None)
+    monkeypatch.setattr(ocr, "_load_engine", lambda params: engine if params == "{}" else None)
     (found,) = extract("a.pdf", made.pdf_with_pictures(), pdf_images=True, ocr="{}")
     assert found.text == "Text\n\nwords\n1\nwords\n2"
     assert seen == [(32, 32, 3), (48, 48, 3)]
@@ -258,7 +258,7 @@ def test_texts_are_mended_as_ftfy_does() -> None:
     chosen = random.Random(3)
     parts = ["".join(chosen.choices(pieces, k=chosen.randint(1, 12))) for _ in range(2000)]
     for text in (*parts, "\n".join(parts)):
-        assert text_repair.mended(text) == ftfy.fix_text(text, text_repair._HOW)
+        assert text_repair.repair_text(text) == ftfy.fix_text(text, text_repair._FIXER_CONFIG)
 
 
 def test_what_programs_save_under_other_names(extract: Extract) -> None:

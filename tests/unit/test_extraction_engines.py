@@ -20,10 +20,10 @@ from fastback.config import Config, definitions
 from fastback.kit.bus import Bus
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.extraction.engines import engine_client, mistral
-from fastback.retrieval.extraction.engines.table import ENGINES
+from fastback.retrieval.extraction.engines.registry import ENGINES
+from fastback.retrieval.extraction.extraction_pool import ExtractionPool
 from fastback.retrieval.extraction.formats.archive import TOO_LARGE
-from fastback.retrieval.extraction.local import Local
-from fastback.retrieval.extraction.service import Extraction
+from fastback.retrieval.extraction.service import ConfiguredExtractor
 from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.settings import Settings
 
@@ -58,8 +58,8 @@ class Engine:
 
 @pytest.fixture
 async def engine(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engine]:
-    monkeypatch.setattr(engine_client, "PAUSE", 0.01)
-    monkeypatch.setattr(mistral, "PAUSE", 0.01)
+    monkeypatch.setattr(engine_client, "POLL_INTERVAL", 0.01)
+    monkeypatch.setattr(mistral, "RETRY_DELAY", 0.01)
     made = Engine()
     application = web.Application(client_max_size=1 << 24)
     application.router.add_route("*", "/{path:.*}", made.handle)
@@ -77,7 +77,7 @@ Extract = Callable[..., Awaitable[list[Document]]]
 
 @pytest.fixture
 async def extract(engine: Engine, tmp_path: Path) -> AsyncIterator[Extract]:
-    local = Local()
+    local = ExtractionPool()
     async with aiohttp.ClientSession() as client:
 
         async def extract(
@@ -94,9 +94,11 @@ async def extract(engine: Engine, tmp_path: Path) -> AsyncIterator[Extract]:
             path.write_bytes(content)
             named = {f"rag.{name}": value for name, value in values.items()}
             settings = settings or Settings(data_dir=str(tmp_path))
-            defaults = {**definitions.defaults({}), "rag.content_extraction_engine": chosen, **named}
-            config = Config(cast(Any, None), settings, Bus(), defaults)
-            made = Extraction(config=config, settings=settings, client=client, permissions=cast(Any, None), local=local)
+            defaults = {**definitions.compute_defaults({}), "rag.content_extraction_engine": chosen, **named}
+            config = Config(db=cast(Any, None), settings=settings, bus=Bus(), defaults=defaults)
+            made = ConfiguredExtractor(
+                config=config, settings=settings, client=client, permissions=cast(Any, None), pool=local
+            )
             return await made.extract(path, filename, content_type, ctx=asking)
 
         yield extract

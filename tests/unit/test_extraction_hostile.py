@@ -16,9 +16,9 @@ import pytest_asyncio
 import hostile
 from fastback import messages
 from fastback.kit.workers import spool
+from fastback.retrieval.extraction.extraction_pool import LIMITS, ExtractionPool
 from fastback.retrieval.extraction.formats.archive import TOO_LARGE
-from fastback.retrieval.extraction.formats.reader import Source
-from fastback.retrieval.extraction.local import LIMITS, Local
+from fastback.retrieval.extraction.formats.reader import SourceFile
 from fastback.retrieval.interfaces import Document, RetrievalError
 
 MEGABYTE = 1024 * 1024
@@ -52,18 +52,18 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def local() -> AsyncIterator[Local]:
-    made = Local(msgspec.structs.replace(LIMITS, seconds=60, memory=512 * MEGABYTE))
+async def local() -> AsyncIterator[ExtractionPool]:
+    made = ExtractionPool(msgspec.structs.replace(LIMITS, seconds=60, memory=512 * MEGABYTE))
     yield made
     await made.close()
 
 
-async def _read(local: Local, path: Path, name: str) -> list[Document]:
+async def _read(local: ExtractionPool, path: Path, name: str) -> list[Document]:
     began = time.monotonic()
     into = str(path.with_suffix(".spool"))
     async with watched():
         try:
-            await local.read(Source(str(path), name, name.rsplit(".", 1)[-1]), into)
+            await local.extract_to_spool(SourceFile(str(path), name, name.rsplit(".", 1)[-1]), into)
             return [Document(text, metadata) async for metadata, text in spool.receive(into)]
         finally:
             assert time.monotonic() - began < 60
@@ -122,7 +122,7 @@ REFUSED: dict[str, tuple[str, Make, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=[one.replace(" ", "-") for one in REFUSED])
-async def test_is_refused_in_words(local: Local, tmp_path: Path, case: str) -> None:
+async def test_is_refused_in_words(local: ExtractionPool, tmp_path: Path, case: str) -> None:
     name, make, words = REFUSED[case]
     path = tmp_path / "file"
     path.write_bytes(make())
@@ -160,7 +160,7 @@ ENDS: dict[str, tuple[str, Make]] = {
 
 
 @pytest.mark.parametrize("case", ENDS, ids=[one.replace(" ", "-") for one in ENDS])
-async def test_ends(local: Local, tmp_path: Path, case: str) -> None:
+async def test_ends(local: ExtractionPool, tmp_path: Path, case: str) -> None:
     name, make = ENDS[case]
     path = tmp_path / "file"
     path.write_bytes(make())
@@ -170,7 +170,7 @@ async def test_ends(local: Local, tmp_path: Path, case: str) -> None:
         assert str(error).startswith("This file")
 
 
-async def test_a_sparse_file_is_not_read(local: Local, tmp_path: Path) -> None:
+async def test_a_sparse_file_is_not_read(local: ExtractionPool, tmp_path: Path) -> None:
     path = tmp_path / "file"
     hostile.sparse(path, 500 * MEGABYTE)
     for name in ("a.txt", "a.csv", "a.html", "a.eml"):

@@ -130,7 +130,7 @@ def test_the_faster_of_two_keeps_its_place(tmp_path: Path) -> None:
     for path, text in ((target, "first"), (made, "second")):
         path.mkdir()
         (path / "complete").write_text(text)
-    package_download._put(made, target, tmp_path / "old", force=False)
+    package_download._move_into_place(made, target, tmp_path / "old", force=False)
     assert (target / "complete").read_text() == "first"
 
 
@@ -218,15 +218,15 @@ class TestFailures:
     ],
 )
 def test_the_reason_is_the_line_that_says_most(said: str, reason: str) -> None:
-    assert package_download._reason(said) == reason
+    assert package_download._summarize_failure(said) == reason
 
 
 def test_the_cache_is_where_the_variables_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     monkeypatch.delenv("FASTBACK_CACHE_DIR", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert fetch.default_cache() == Path("/home/ada/.cache/fastback")
+    assert fetch.get_cache_directory() == Path("/home/ada/.cache/fastback")
     monkeypatch.setenv("XDG_CACHE_HOME", "/var/cache")
-    assert fetch.default_cache() == Path("/var/cache/fastback")
+    assert fetch.get_cache_directory() == Path("/var/cache/fastback")
     monkeypatch.setenv("FASTBACK_CACHE_DIR", "/srv/frontend")
     assert fetch.location("1.0") == Path("/srv/frontend/frontend-1.0")

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from fastback.retrieval.indexing import BATCH, Indexer
-from fastback.retrieval.interfaces import Document, Item, Spooled, Vector
+from fastback.retrieval.interfaces import Document, Item, SpooledDocuments, Vector
 from fastback.retrieval.vectors.sqlite import SqliteStore
 from stores import vector
 
 
 class _Splitter:
-    async def split(self, documents: Sequence[Document] | Spooled) -> AsyncGenerator[Document, None]:
-        assert not isinstance(documents, Spooled)
+    async def split(self, documents: Sequence[Document] | SpooledDocuments) -> AsyncGenerator[Document, None]:
+        assert not isinstance(documents, SpooledDocuments)
         for document in documents:
             yield document
 
@@ -52,9 +52,9 @@ async def test_what_is_given_up_leaves_no_chunks(tmp_path: Path) -> None:
     documents = [Document(f"number {n}") for n in range(BATCH + 1)]
     indexing = asyncio.create_task(indexer.index("file-a", documents))
     await store.written.wait()
-    assert await store.count("file-a") == BATCH + 1
+    assert await store.count_chunks("file-a") == BATCH + 1
     indexing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await indexing
-    assert await store.count("file-a") == 0
+    assert await store.count_chunks("file-a") == 0
     await store.close()

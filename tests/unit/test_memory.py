@@ -12,8 +12,8 @@ import pytest
 #: Threads that allocate at once; then glibc's own account of its arenas.
 PROGRAM = """
 import ctypes, sys, threading
-from fastback.kit.memory_allocator import be_thrifty
-print(be_thrifty() if sys.argv[2] == "told" else None)
+from fastback.kit.memory_allocator import configure_allocator
+print(configure_allocator() if sys.argv[2] == "told" else None)
 together = threading.Barrier(4)
 def work():
     together.wait()

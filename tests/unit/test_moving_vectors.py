@@ -47,13 +47,13 @@ async def test_moves_there_and_back(kind: str, tmp_path: Path) -> None:
         await here.upsert("file-a", ITEMS)
         await here.upsert("file-b", [item(1000, "b", vector(1))])
         steps: list[tuple[str, int, int]] = []
-        done = await migration.move(here, there, ["file-a", "file-b"], lambda *step: steps.append(step))
-        assert (done.collections, done.chunks, done.left) == (2, 301, 0)
+        done = await migration.move_collections(here, there, ["file-a", "file-b"], lambda *step: steps.append(step))
+        assert (done.collections, done.chunks, done.skipped) == (2, 301, 0)
         assert steps == [("file-a", 128, 300), ("file-a", 256, 300), ("file-a", 300, 300), ("file-b", 1, 1)]
-        again = await migration.move(here, there, ["file-a", "file-b"], _quiet)
-        assert (again.collections, again.left) == (0, 2)
+        again = await migration.move_collections(here, there, ["file-a", "file-b"], _quiet)
+        assert (again.collections, again.skipped) == (0, 2)
         async with stores.fresh("sqlite", tmp_path / "c") as back:
-            await migration.move(there, back, sorted(await there.collections()), _quiet)
+            await migration.move_collections(there, back, sorted(await there.list_collections()), _quiet)
             found = {one.id: (one.text, one.metadata) for one in await _all(back, "file-a")}
             assert found == {one.id: (one.text, one.metadata) for one in ITEMS}
             assert len(await back.search(["file-a"], (await _all(back, "file-a"))[0].vector, 3)) == 3
@@ -63,8 +63,8 @@ async def test_goes_on_where_it_was(tmp_path: Path) -> None:
     async with stores.fresh("sqlite", tmp_path / "a") as here, stores.fresh("sqlite", tmp_path / "b") as there:
         await here.upsert("file-a", ITEMS)
         await there.upsert("file-a", ITEMS[:128])
-        done = await migration.move(here, there, ["file-a", "file-unknown"], _quiet)
-        assert (done.chunks, await there.count("file-a")) == (300, 300)
+        done = await migration.move_collections(here, there, ["file-a", "file-unknown"], _quiet)
+        assert (done.chunks, await there.count_chunks("file-a")) == (300, 300)
 
 
 async def test_reads_the_files_of_chroma(tmp_path: Path) -> None:
@@ -72,22 +72,22 @@ async def test_reads_the_files_of_chroma(tmp_path: Path) -> None:
     made.add("knowledge", ITEMS, indexed=250)
     made.add("file-b", [item(1000, "b", vector(1), file_id="b")])
     files, store = ChromaFiles(tmp_path), SqliteStore(tmp_path)
-    assert await files.collections() == ["file-b", "knowledge"]
-    assert await files.count("knowledge") == 300
+    assert await files.list_collections() == ["file-b", "knowledge"]
+    assert await files.count_chunks("knowledge") == 300
     assert await _all(files, "knowledge") == ITEMS
     assert await _all(files, "of-another-database") == []
-    assert (await migration.take_over(files, store, _quiet)).chunks == 301
+    assert (await migration.import_chroma_files(files, store, _quiet)).chunks == 301
     assert [hit.text for hit in await store.search(["knowledge"], ITEMS[76].vector, 1)] == ["number 77"]
-    assert (await migration.take_over(files, store, _quiet)).left == 2
+    assert (await migration.import_chroma_files(files, store, _quiet)).skipped == 2
     await files.close()
     # Open WebUI ran again meanwhile; and here something was deleted, which does not come back.
     made.add("knowledge", [item(2000, "late", vector(0, 1))])
-    await store.drop("file-b")
+    await store.drop_collection("file-b")
     files = ChromaFiles(tmp_path)
-    done = await migration.take_over(files, store, _quiet)
-    assert (done.collections, done.left) == (1, 1)
-    assert await store.collections() == ["knowledge"]
-    assert await store.count("knowledge") == 301
+    done = await migration.import_chroma_files(files, store, _quiet)
+    assert (done.collections, done.skipped) == (1, 1)
+    assert await store.list_collections() == ["knowledge"]
+    assert await store.count_chunks("knowledge") == 301
     await files.close()
     await store.close()
 
@@ -112,7 +112,7 @@ async def test_a_pickle_calls_nothing(tmp_path: Path) -> None:
     (tmp_path / "VECTOR-knowledge" / "index_metadata.pickle").write_bytes(pickle.dumps({"id_to_label": Evil()}))
     files = ChromaFiles(tmp_path)
     with pytest.raises(RetrievalError, match="cannot be read"):
-        await files.items("knowledge", None, 10)
+        await files.read_page("knowledge", None, 10)
     assert not (tmp_path / "made").exists()
     await files.close()
 
@@ -121,7 +121,7 @@ async def test_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "chroma.sqlite3").write_bytes(b"no database" * 1000)
     files = ChromaFiles(tmp_path)
     with pytest.raises(RetrievalError, match="cannot be read"):
-        await files.collections()
+        await files.list_collections()
     await files.close()
 
 
@@ -155,18 +155,18 @@ async def test_embeds_anew_and_goes_on_where_it_was(kind: str, tmp_path: Path) -
         await store.upsert("file-a", ITEMS)
         await store.upsert("file-b", [item(1000, "two\nlines", vector(1))])
         with pytest.raises(RetrievalError, match="the engine is down"):
-            await migration.reindex(store, _Embedder(1), ["file-a", "file-b"], _quiet)
+            await migration.reindex_collections(store, _Embedder(1), ["file-a", "file-b"], _quiet)
         assert [hit.text for hit in await store.search(["file-a"], ITEMS[4].vector, 1)] == ["number 5"]
         embedder = _Embedder()
-        done = await migration.reindex(store, embedder, sorted(await store.collections()), _quiet)
-        assert (done.collections, done.left) == (2, 0)
+        done = await migration.reindex_collections(store, embedder, sorted(await store.list_collections()), _quiet)
+        assert (done.collections, done.skipped) == (2, 0)
         assert sorted(embedder.texts) == sorted([*(one.text for one in ITEMS[128:]), "two lines"])
-        assert sorted(await store.collections()) == ["file-a", "file-b"]
+        assert sorted(await store.list_collections()) == ["file-a", "file-b"]
         found = await _all(store, "file-a")
         assert [one.id for one in found] == [one.id for one in ITEMS]
         assert {len(one.vector) for one in found} == {64}
         assert found[0].metadata == {**ITEMS[0].metadata, "embedding_config": str(embedder.signature)}
-        assert (await migration.reindex(store, embedder, ["file-a", "file-b", "none"], _quiet)).left == 3
+        assert (await migration.reindex_collections(store, embedder, ["file-a", "file-b", "none"], _quiet)).skipped == 3
 
 
 @pytest.mark.parametrize("kind", ["qdrant-shared", "pgvector"])
@@ -175,17 +175,19 @@ async def test_embeds_anew_where_ids_are_shared(kind: str, tmp_path: Path) -> No
         await store.upsert("knowledge", ITEMS)
         await store.upsert("other", [item(1000, "two\nlines", vector(1))])
         with pytest.raises(RetrievalError, match="the engine is down"):
-            await migration.reindex(store, _Embedder(1, numbers=8), ["knowledge", "other"], _quiet)
-        assert await store.count("knowledge") == 300
+            await migration.reindex_collections(store, _Embedder(1, numbers=8), ["knowledge", "other"], _quiet)
+        assert await store.count_chunks("knowledge") == 300
         embedder = _Embedder(numbers=8)
-        done = await migration.reindex(store, embedder, sorted(await store.collections()), _quiet)
-        assert (done.collections, done.chunks, done.left) == (2, 173, 0)
+        done = await migration.reindex_collections(store, embedder, sorted(await store.list_collections()), _quiet)
+        assert (done.collections, done.chunks, done.skipped) == (2, 173, 0)
         assert embedder.texts == [*(one.text for one in ITEMS[128:]), "two lines"]
-        assert sorted(await store.collections()) == ["knowledge", "other"]
+        assert sorted(await store.list_collections()) == ["knowledge", "other"]
         found = await _all(store, "knowledge")
         assert {one.id for one in found} == {one.id for one in ITEMS}
         assert {one.metadata["embedding_config"] for one in found} == {str(embedder.signature)}
-        assert (await migration.reindex(store, embedder, ["knowledge", "other", "none"], _quiet)).left == 3
+        assert (
+            await migration.reindex_collections(store, embedder, ["knowledge", "other", "none"], _quiet)
+        ).skipped == 3
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "qdrant", "chroma"])
@@ -197,9 +199,9 @@ async def test_what_was_embedded_anew_takes_its_place_later(kind: str, tmp_path:
         await store.upsert("fastback-reindex-whole", made)
         await store.upsert("fastback-reindex-partly", made)
         await store.upsert("partly", made[:2])
-        done = await migration.reindex(store, embedder, sorted(await store.collections()), _quiet)
+        done = await migration.reindex_collections(store, embedder, sorted(await store.list_collections()), _quiet)
         assert (done.collections, embedder.texts) == (2, [])
-        assert sorted(await store.collections()) == ["partly", "whole"]
+        assert sorted(await store.list_collections()) == ["partly", "whole"]
         for name in ("partly", "whole"):
             assert {one.id for one in await _all(store, name)} == {one.id for one in made}
 
@@ -208,9 +210,9 @@ async def test_what_was_begun_for_another_model_is_begun_anew(tmp_path: Path) ->
     async with stores.fresh("sqlite", tmp_path) as store:
         await store.upsert("file-a", ITEMS)
         with pytest.raises(RetrievalError):
-            await migration.reindex(store, _Embedder(1, model="given up"), ["file-a"], _quiet)
+            await migration.reindex_collections(store, _Embedder(1, model="given up"), ["file-a"], _quiet)
         embedder = _Embedder(numbers=24)
-        assert (await migration.reindex(store, embedder, ["file-a"], _quiet)).chunks == 300
+        assert (await migration.reindex_collections(store, embedder, ["file-a"], _quiet)).chunks == 300
         assert {len(one.vector) for one in await _all(store, "file-a")} == {96}
 
 
@@ -219,16 +221,16 @@ async def test_one_chunk_of_another_model_is_enough(tmp_path: Path) -> None:
     about = {"embedding_config": str(embedder.signature)}
     async with stores.fresh("sqlite", tmp_path) as store:
         await store.upsert("file-a", [item(1, "new", vector(1), **about), item(2, "old", vector(1))])
-        assert (await migration.reindex(store, embedder, ["file-a"], _quiet)).collections == 1
+        assert (await migration.reindex_collections(store, embedder, ["file-a"], _quiet)).collections == 1
         assert {one.metadata["embedding_config"] for one in await _all(store, "file-a")} == set(about.values())
 
 
 async def test_a_start_takes_over_what_chroma_keeps(tmp_path: Path) -> None:
     ChromaDirectory(tmp_path / "vector_db").add("file-a", ITEMS[:3])
     settings = _settings(DATA_DIR=str(tmp_path))
-    store = SqliteStore(factory.directory(settings))
+    store = SqliteStore(factory.get_directory(settings))
     await setup._take_over(settings, store)
-    assert await store.count("file-a") == 3
+    assert await store.count_chunks("file-a") == 3
     await store.close()
 
 
@@ -273,7 +275,7 @@ def _settings(**env: str) -> Any:
     ],
 )
 def test_the_store_that_is_chosen(env: dict[str, str], kind: str) -> None:
-    assert factory.kind_of(_settings(**env)) == kind
+    assert factory.get_kind(_settings(**env)) == kind
 
 
 @pytest.mark.parametrize(
@@ -298,7 +300,7 @@ def test_the_store_that_is_chosen(env: dict[str, str], kind: str) -> None:
 )
 def test_stores_that_cannot_be_chosen(env: dict[str, str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        factory.kind_of(_settings(**env))
+        factory.get_kind(_settings(**env))
 
 
 async def test_the_server_takes_over_what_chroma_keeps(started: Any, tmp_path: Path) -> None:

@@ -59,9 +59,9 @@ async def _run(url: str, text: str) -> Any:
 async def test_goes_on_with_the_table_of_open_webui(url: str, opened: Callable[..., PgvectorStore]) -> None:
     await _run(url, _THEIRS)
     store = opened()
-    assert [hit.id for hit in await store.find("file-a", {"page": 3, "draft": True})] == ["theirs"]
+    assert [hit.id for hit in await store.find_chunks("file-a", {"page": 3, "draft": True})] == ["theirs"]
     await store.upsert("file-a", [item(1, "our words", vector(1), file_id="b")])
-    assert {hit.text for hit in await store.lexical(["file-a"], "words", 5)} == {"their words", "our words"}
+    assert {hit.text for hit in await store.search_words(["file-a"], "words", 5)} == {"their words", "our words"}
     assert [hit.text for hit in await store.search(["file-a"], vector(1), 1)] == ["our words"]
     kept = await _run(url, "SELECT vmetadata ->> 'file_id' FROM document_chunk WHERE text = 'our words'")
     assert kept == "b"
@@ -74,10 +74,10 @@ async def test_refuses_another_length_and_another_index(url: str, opened: Callab
         {"PGVECTOR_USE_HALFVEC": "true"},
     ):
         with pytest.raises(RetrievalError, match="cannot be used"):
-            await opened(**env).has("file-a")
-    assert await opened(PGVECTOR_INDEX_METHOD="hnsw").has("file-a")
+            await opened(**env).has_collection("file-a")
+    assert await opened(PGVECTOR_INDEX_METHOD="hnsw").has_collection("file-a")
     with pytest.raises(RetrievalError, match="cannot be used"):
-        await opened(PGVECTOR_INDEX_METHOD="ivfflat").has("file-a")
+        await opened(PGVECTOR_INDEX_METHOD="ivfflat").has_collection("file-a")
 
 
 async def test_an_ivfflat_index_waits_for_rows(url: str, opened: Callable[..., PgvectorStore]) -> None:
@@ -94,8 +94,8 @@ async def test_numbers_of_sixteen_bits(url: str, opened: Callable[..., PgvectorS
     store = opened(PGVECTOR_USE_HALFVEC="true", PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH="3000")
     await store.upsert("a", [item(1, "east", vector(1)), item(2, "north", vector(0, 1))])
     assert [hit.text for hit in await store.search(["a"], vector(0.1, 1), 2)] == ["north", "east"]
-    assert await store.copy("a", "b", {}, {"x": 1}) == 2
-    assert len((await store.items("b", None, 1))[0][0].vector) in (4, 8)
+    assert await store.copy_chunks("a", "b", {}, {"x": 1}) == 2
+    assert len((await store.read_page("b", None, 1))[0][0].vector) in (4, 8)
 
 
 async def test_longer_vectors_are_cut_off(opened: Callable[..., PgvectorStore]) -> None:
@@ -111,14 +111,14 @@ async def test_takes_words_apart_as_postgresql_does(opened: Callable[..., Pgvect
     texts = ["see docs.example.com", "since v1.2.3", "in /etc/fstab", "something else"]
     await store.upsert("a", [item(n, text, vector(1)) for n, text in enumerate(texts)])
     for question, text in (("what is docs.example.com?", 0), ("is v1.2.3 out", 1), ("where is /etc/fstab", 2)):
-        assert [hit.text for hit in await store.lexical(["a"], question, 5)] == [texts[text]]
+        assert [hit.text for hit in await store.search_words(["a"], question, 5)] == [texts[text]]
 
 
 async def test_the_table_lies_where_open_webui_has_it(url: str, opened: Callable[..., PgvectorStore]) -> None:
     """`DATABASE_SCHEMA` is of the other tables alone."""
     await _run(url, f"CREATE SCHEMA elsewhere; {_THEIRS}")
     store = opened(PGVECTOR_DB_URL="", DATABASE_URL=url, DATABASE_SCHEMA="elsewhere")
-    assert await store.has("file-a")
+    assert await store.has_collection("file-a")
 
 
 async def test_a_vector_of_zeros_is_like_nothing(opened: Callable[..., PgvectorStore]) -> None:

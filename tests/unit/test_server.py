@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from fastback.kit.redis import Redis, RedisError, sentinel_hosts
-from fastback.realtime.log_filter import logger
-from fastback.realtime.redis_address import redis_address
-from fastback.server import configured
+from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
+from fastback.realtime.log_filter import make_logger
+from fastback.realtime.redis_address import build_redis_address
+from fastback.server import make_uvicorn_config
 from fastback.settings import Settings, load_settings
 
 
@@ -31,7 +31,7 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None: ...
     ],
 )
 def test_what_uvicorn_is_told(variables: dict[str, str], name: str, value: Any) -> None:
-    assert getattr(configured(_nothing, load(**variables)), name) == value
+    assert getattr(make_uvicorn_config(_nothing, load(**variables)), name) == value
 
 
 async def test_a_proxy_is_believed_where_it_is_named() -> None:
@@ -43,7 +43,7 @@ async def test_a_proxy_is_believed_where_it_is_named() -> None:
 
     headers = [(b"x-forwarded-for", b"198.51.100.7"), (b"x-forwarded-proto", b"https")]
     for allowed in ("*", "127.0.0.1", "10.9.9.9"):
-        config = configured(app, load(FORWARDED_ALLOW_IPS=allowed))
+        config = make_uvicorn_config(app, load(FORWARDED_ALLOW_IPS=allowed))
         config.load()
         scope = {"type": "http", "scheme": "http", "client": ("127.0.0.1", 5), "headers": headers}
         await config.loaded_app(scope, None, None)  # type: ignore[arg-type]
@@ -67,7 +67,7 @@ def test_options_of_connections_to_redis() -> None:
     assert made["socket_keepalive"] is True
     assert made["health_check_interval"] == 30
     assert made["db"] == 2
-    assert redis.key("auth") == "p:auth"
+    assert redis.prefixed_key("auth") == "p:auth"
     with pytest.raises(RedisError):
         Redis("nonsense")
 
@@ -128,19 +128,19 @@ async def test_a_cluster() -> None:
     ],
 )
 def test_where_socket_events_go(variables: dict[str, str], url: str, options: dict[str, Any]) -> None:
-    assert redis_address(load(**variables)) == (url, options)
+    assert build_redis_address(load(**variables)) == (url, options)
 
 
 def test_hosts() -> None:
-    assert sentinel_hosts(" a, ,b ", 5) == [("a", 5), ("b", 5)]
+    assert parse_sentinel_hosts(" a, ,b ", 5) == [("a", 5), ("b", 5)]
 
 
 # What the socket server writes
 
 
 def test_the_socket_server_tells_no_contents(caplog: pytest.LogCaptureFixture) -> None:
-    assert logger("tests.sockets", wanted=False) is False
-    made = logger("tests.sockets", wanted=True)
+    assert make_logger("tests.sockets", enabled=False) is False
+    made = make_logger("tests.sockets", enabled=True)
     assert isinstance(made, logging.Logger)
     with caplog.at_level(logging.INFO, "tests.sockets"):
         made.info("%s: Received packet %s data %s", "sid", "MESSAGE", '0{"token":"hush"}')

@@ -15,7 +15,7 @@ from fastback.cli import settings_page
 from fastback.config.definitions import KEYS
 from fastback.config.key import Derived
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment, with_secret_key
-from fastback.settings.table import areas, fields
+from fastback.settings.process_settings import areas, fields
 from fastback.settings.tls import client_ssl
 
 ROOT = Path(__file__).parents[2]

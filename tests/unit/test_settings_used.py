@@ -6,8 +6,8 @@ import ast
 from pathlib import Path
 
 import fastback
-from fastback.settings.headers import _HEADERS
-from fastback.settings.table import fields
+from fastback.settings.process_settings import fields
+from fastback.settings.security_headers import _HEADERS
 
 
 def test_what_has_no_effect_says_so_and_nothing_else_does() -> None:

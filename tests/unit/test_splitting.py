@@ -15,11 +15,11 @@ from fastback.config import Config, definitions
 from fastback.kit.bus import Bus
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.interfaces import Document, RetrievalError, Spooled
+from fastback.retrieval.interfaces import Document, RetrievalError, SpooledDocuments
 from fastback.retrieval.splitting import markdown, tokens
-from fastback.retrieval.splitting.chunks import Text, merged
-from fastback.retrieval.splitting.recursive import Recursive
-from fastback.retrieval.splitting.service import INLINE, Splitting
+from fastback.retrieval.splitting.chunks import SourceText, merge_short_texts
+from fastback.retrieval.splitting.recursive_splitter import RecursiveSplitter
+from fastback.retrieval.splitting.service import MAX_INLINE_LENGTH, ConfiguredSplitter
 from fastback.settings import Settings
 
 RECORDED = json.loads((Path(__file__).parent / "splitting.json").read_text())
@@ -27,45 +27,50 @@ RECORDED = json.loads((Path(__file__).parent / "splitting.json").read_text())
 
 @pytest.mark.parametrize(("case", "recorded"), zip(cases(), RECORDED, strict=True), ids=range(len(RECORDED)))
 def test_cuts_where_open_webui_cuts(case: Case, recorded: dict[str, Any]) -> None:
-    assert markdown.split(case.text) == recorded["headings"]
-    by_length = Recursive(case.size, case.overlap).split(case.text)
+    assert markdown.split_sections(case.text) == recorded["headings"]
+    by_length = RecursiveSplitter(case.size, case.overlap).split_text(case.text)
     assert [[start, chunk] for start, chunk in by_length] == recorded["length"]
-    by_words = list(Recursive(case.size + 2, case.overlap, words).split(case.text))
+    by_words = list(RecursiveSplitter(case.size + 2, case.overlap, words).split_text(case.text))
     assert [chunk for _, chunk in by_words] == recorded["words"]
     assert all(case.text.startswith(chunk, start) for start, chunk in by_words)
 
 
 def test_small_sections_are_put_together() -> None:
-    def texts(*lengths: int, source: str = "a", file_id: str | None = None) -> list[Text]:
-        return [Text(number, source, file_id, "x" * length) for number, length in enumerate(lengths)]
+    def texts(*lengths: int, source: str = "a", file_id: str | None = None) -> list[SourceText]:
+        return [SourceText(number, source, file_id, "x" * length) for number, length in enumerate(lengths)]
 
-    def lengths(found: list[Text], least: int = 10, most: int = 20) -> list[int]:
-        return [len(one.text) for one in merged(found, least, most, len)]
+    def lengths(found: list[SourceText], least: int = 10, most: int = 20) -> list[int]:
+        return [len(one.text) for one in merge_short_texts(found, least, most, len)]
 
     assert lengths(texts(3, 3, 3, 3)) == [18]  # the last one goes back
     assert lengths(texts(12, 3)) == [17]  # too short, and nothing follows
     assert lengths(texts(3, 19, 3)) == [3, 19, 3]
     assert lengths([*texts(3, source="a"), *texts(3, source="b")]) == [3, 3]
     assert lengths([*texts(3, file_id="a"), *texts(3, file_id="b"), *texts(3)]) == [3, 8]
-    assert [one.document for one in merged(texts(12, 3, 12), 10, 20, len)] == [0, 1]
+    assert [one.document for one in merge_short_texts(texts(12, 3, 12), 10, 20, len)] == [0, 1]
 
 
-Make = Callable[..., Splitting]
+Make = Callable[..., ConfiguredSplitter]
 
 
-async def split(splitting: Splitting, documents: Sequence[Document] | Spooled) -> list[Document]:
+async def split(splitting: ConfiguredSplitter, documents: Sequence[Document] | SpooledDocuments) -> list[Document]:
     return [chunk async for chunk in splitting.split(documents)]
 
 
 @pytest.fixture
 async def make(tmp_path: Path) -> AsyncIterator[Make]:
-    made: list[Splitting] = []
+    made: list[ConfiguredSplitter] = []
 
-    def make(**values: Any) -> Splitting:
+    def make(**values: Any) -> ConfiguredSplitter:
         settings = Settings(data_dir=str(tmp_path))
         chosen = {f"rag.{name}": value for name, value in values.items()}
-        config = Config(cast(Any, None), settings, Bus(), {**definitions.defaults({}), **chosen})
-        made.append(Splitting(config, settings))
+        config = Config(
+            db=cast(Any, None),
+            settings=settings,
+            bus=Bus(),
+            defaults={**definitions.compute_defaults({}), **chosen},
+        )
+        made.append(ConfiguredSplitter(config, settings))
         return made[-1]
 
     yield make
@@ -76,7 +81,7 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
 async def test_large_texts_are_cut_by_a_worker_in_the_same_way(make: Make) -> None:
     part = "# Heading\n\n" + " ".join(f"word{number} ümläut 日本" for number in range(400)) + "\n\n"
     documents = [Document(part * times, {"source": "a", "page": times}) for times in (1, 5, 20)]
-    assert sum(len(one.text) for one in documents) > INLINE
+    assert sum(len(one.text) for one in documents) > MAX_INLINE_LENGTH
     splitting = make(chunk_size=500, chunk_overlap=50)
     found = await split(splitting, documents)
     assert splitting.workers.pids
@@ -92,7 +97,7 @@ async def test_documents_in_a_file_are_cut_like_others(make: Make, tmp_path: Pat
     part = "# Heading\n\n" + " ".join(f"word{number} ümläut" for number in range(100)) + "\n\n"
     path = str(tmp_path / "spool")
     spool.write(path, [({"page": number}, part * number) for number in times])
-    described = Spooled(path, lambda found: {"source": "a", "file_id": "f", **found})
+    described = SpooledDocuments(path, lambda found: {"source": "a", "file_id": "f", **found})
     options = {"chunk_size": 500, "chunk_overlap": 50, "chunk_min_size_target": 200}
     held = [Document(part * number, {"source": "a", "file_id": "f", "page": number}) for number in times]
     assert await split(make(**options), described) == await split(make(**options), held)
@@ -109,7 +114,7 @@ async def test_little_text_needs_no_process(make: Make) -> None:
 @pytest.mark.parametrize(
     ("values", "detail"),
     [
-        ({"text_splitter": "other"}, messages.default("Invalid text splitter")),
+        ({"text_splitter": "other"}, messages.wrap_reason("Invalid text splitter")),
         ({"chunk_size": 0}, "chunk_size must be > 0, got 0"),
         ({"chunk_overlap": -1}, "chunk_overlap must be >= 0, got -1"),
         (
@@ -150,10 +155,10 @@ def test_tokens_of_an_encoding_are_counted(monkeypatch: pytest.MonkeyPatch) -> N
     ranks = {bytes([byte]): byte for byte in range(256)}
     encoding = tiktoken.Encoding("bytes", pat_str=r"\S+|\s+", mergeable_ranks=ranks, special_tokens={"<|end|>": 256})
     monkeypatch.setitem(tokens._encodings, "bytes", encoding)
-    assert list(tokens.split("abcdefghij", "bytes", 4, 1)) == [(0, "abcd"), (3, "defg"), (6, "ghij")]
-    assert list(tokens.split("aé<|end|>", "bytes", 2, 0))[:3] == [(0, "a�"), (1, "�<"), (3, "|e")]
+    assert list(tokens.split_by_tokens("abcdefghij", "bytes", 4, 1)) == [(0, "abcd"), (3, "defg"), (6, "ghij")]
+    assert list(tokens.split_by_tokens("aé<|end|>", "bytes", 2, 0))[:3] == [(0, "a�"), (1, "�<"), (3, "|e")]
     with pytest.raises(JobFailed, match="must be greater than chunk_overlap"):
-        list(tokens.split("abc", "bytes", 2, 2))
+        list(tokens.split_by_tokens("abc", "bytes", 2, 2))
 
 
 def test_an_encoding_that_cannot_be_had_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,4 +169,4 @@ def test_an_encoding_that_cannot_be_had_is_named(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(tiktoken, "get_encoding", fetch)
     with pytest.raises(JobFailed, match=r"'gpt2' is not in the cache \(TIKTOKEN_CACHE_DIR\) and cannot be fetched"):
-        tokens.encoding_measure("gpt2")
+        tokens.make_encoding_measure("gpt2")

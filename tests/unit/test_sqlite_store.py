@@ -10,7 +10,12 @@ import pytest
 
 from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.vectors.sqlite import FILE, SqliteStore
-from fastback.retrieval.vectors.tokenising import any_word, spaced, terms_of, words_of
+from fastback.retrieval.vectors.tokenising import (
+    build_any_word_query,
+    list_query_words,
+    list_terms,
+    space_dense_characters,
+)
 from stores import item, vector
 
 
@@ -36,17 +41,17 @@ async def test_many_chunks_are_copied_some_at_a_time(tmp_path: Path, monkeypatch
         await store.upsert("one", [item(n, f"number{n}", vector(1, n))])
         await store.upsert("other", [item(n, f"stranger{n}", vector(1, n))])
     for times in (1, 2):
-        assert await store.copy("one", "both", {}, {"copied": times}) == 10
-    assert [hit.text for hit in await store.find("both")] == [f"number{n}" for n in range(10)] * 2
+        assert await store.copy_chunks("one", "both", {}, {"copied": times}) == 10
+    assert [hit.text for hit in await store.find_chunks("both")] == [f"number{n}" for n in range(10)] * 2
     for n in range(10):
         assert {hit.text for hit in await store.search(["both"], vector(1, n), 2)} == {f"number{n}"}
-        assert {hit.text for hit in await store.lexical(["both"], f"number{n}", 3)} == {f"number{n}"}
+        assert {hit.text for hit in await store.search_words(["both"], f"number{n}", 3)} == {f"number{n}"}
     await store.close()
 
 
 async def test_only_its_owner_may_read_the_file(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "vector_db")
-    assert await store.collections() == []
+    assert await store.list_collections() == []
     assert (tmp_path / "vector_db" / FILE).stat().st_mode & 0o777 == 0o600
     await store.close()
 
@@ -55,7 +60,7 @@ async def test_says_that_it_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"no database" * 1000)
     store = SqliteStore(tmp_path)
     with pytest.raises(RetrievalError, match="cannot be used"):
-        await store.has("a")
+        await store.has_collection("a")
     await store.close()
 
 
@@ -63,7 +68,7 @@ async def test_refuses_a_file_of_another_version(tmp_path: Path) -> None:
     apsw.Connection(str(tmp_path / FILE)).execute("PRAGMA user_version=99")
     store = SqliteStore(tmp_path)
     with pytest.raises(RetrievalError, match="cannot be used"):
-        await store.has("a")
+        await store.has_collection("a")
     await store.close()
 
 
@@ -71,7 +76,7 @@ async def test_two_programs_share_the_file(tmp_path: Path) -> None:
     one, other = SqliteStore(tmp_path), SqliteStore(tmp_path)
     await one.upsert("a", [item(1, "eins", vector(1))])
     await other.upsert("a", [item(2, "zwei", vector(0, 1))])
-    assert [hit.text for hit in await one.find("a")] == ["eins", "zwei"]
+    assert [hit.text for hit in await one.find_chunks("a")] == ["eins", "zwei"]
     await one.close()
     await other.close()
 
@@ -102,15 +107,15 @@ async def test_a_vector_of_zeros_is_like_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_words_of_a_question(text: str, query: str) -> None:
-    assert any_word(words_of(text)) == query
+    assert build_any_word_query(list_query_words(text)) == query
 
 
 async def test_finds_words_without_spaces_between_them(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     await store.upsert("a", [item(1, "我住在東京都新宿区", vector(1)), item(2, "Café crème", vector(1))])
-    assert [hit.text for hit in await store.lexical(["a"], "東京", 5)] == ["我住在東京都新宿区"]
-    assert [hit.text for hit in await store.lexical(["a"], "cafe", 5)] == ["Café crème"]
-    assert spaced("plain") == "plain"
+    assert [hit.text for hit in await store.search_words(["a"], "東京", 5)] == ["我住在東京都新宿区"]
+    assert [hit.text for hit in await store.search_words(["a"], "cafe", 5)] == ["Café crème"]
+    assert space_dense_characters("plain") == "plain"
     await store.close()
 
 
@@ -119,9 +124,9 @@ async def test_finds_words_in_many_collections(tmp_path: Path) -> None:
     for n in range(70):
         await store.upsert(f"file-{n}", [item(n, f"wind number {n}", vector(1), page=n)])
     names = [f"file-{n}" for n in range(66)]
-    assert [hit.text for hit in await store.lexical(names, "number 65 68", 1)] == ["wind number 65"]
-    assert len(await store.lexical(names, "wind", 100)) == 66
-    assert [hit.text for hit in await store.lexical(names, "wind", 100, {"page": 3})] == ["wind number 3"]
+    assert [hit.text for hit in await store.search_words(names, "number 65 68", 1)] == ["wind number 65"]
+    assert len(await store.search_words(names, "wind", 100)) == 66
+    assert [hit.text for hit in await store.search_words(names, "wind", 100, {"page": 3})] == ["wind number 3"]
     await store.close()
 
 
@@ -132,6 +137,6 @@ def test_what_the_index_knows_of_words(word: str, terms: list[str]) -> None:
     db = apsw.Connection(":memory:")
     db.execute("CREATE VIRTUAL TABLE words USING fts5 (text, tokenize='unicode61 remove_diacritics 2')")
     db.execute("CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, 'instance')")
-    db.execute("INSERT INTO words VALUES (?)", (spaced(word),))
+    db.execute("INSERT INTO words VALUES (?)", (space_dense_characters(word),))
     kept = [row[0] for row in db.execute("SELECT term FROM vocabulary ORDER BY offset")]
-    assert terms_of(word) == kept == terms
+    assert list_terms(word) == kept == terms

@@ -11,8 +11,8 @@ import pytest
 
 from buckets import bucket_server, client
 from fastback.features.files.storage_config import create_storage
-from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
-from fastback.kit.storage.incoming_file import PREFIX, remove_left
+from fastback.kit.storage import NameRefused, Storage, StorageError, receive_file
+from fastback.kit.storage.incoming_file import INCOMING_PREFIX, remove_abandoned_files
 from fastback.kit.storage.local_storage import LocalStorage
 from fastback.settings import Settings, SettingsError
 
@@ -55,7 +55,7 @@ async def pieces(content: bytes, size: int = 100_000) -> AsyncIterator[bytes]:
 
 
 async def put(storage: Storage, name: str, content: bytes, tags: dict[str, str] | None = None) -> str:
-    async with spooled(storage, pieces(content)) as spool:
+    async with receive_file(storage, pieces(content)) as spool:
         assert spool.size == len(content)
         return await storage.put(name, spool.path, tags or {})
 
@@ -68,21 +68,21 @@ async def read(storage: Storage, path: str, start: int = 0, stop: int | None = N
 async def test_files_are_kept_read_and_deleted(storage: Storage, name: str) -> None:
     content = bytes(range(256)) * 5000
     path = await put(storage, f"{uuid.uuid4()}_{name}", content)
-    found = await storage.open(path)
+    found = await storage.find_file(path)
     assert found is not None and found.size == len(content)
     assert await read(storage, path) == content
     assert await read(storage, path, 1000) == content[1000:]
     assert await read(storage, path, 1000, 300_000) == content[1000:300_000]
     assert await read(storage, path, 5, 5) == b""
-    async with storage.local(path) as place:
+    async with storage.local_copy(path) as place:
         assert place.read_bytes() == content and place.suffix == Path(path).suffix
     await storage.delete(path)
     await storage.delete(path)
-    assert await storage.open(path) is None
+    assert await storage.find_file(path) is None
     with pytest.raises(StorageError):
         await read(storage, path)
     with pytest.raises(StorageError):
-        async with storage.local(path):
+        async with storage.local_copy(path):
             pass
     assert list(storage.directory.iterdir()) == []
 
@@ -96,8 +96,8 @@ async def test_names_that_are_too_long_are_refused_and_leave_nothing(storage: St
 async def test_everything_of_ours_is_deleted(storage: Storage, s3_url: str) -> None:
     client(s3_url).put_object(Bucket=BUCKET, Key="some/where/else.txt", Body=b"not ours")
     paths = [await put(storage, f"{uuid.uuid4()}_{number}", b"x") for number in range(3)]
-    await storage.delete_all()
-    assert [await storage.open(path) for path in paths] == [None] * 3
+    await storage.delete_all_files()
+    assert [await storage.find_file(path) for path in paths] == [None] * 3
     assert client(s3_url).get_object(Bucket=BUCKET, Key="some/where/else.txt")["Body"].read() == b"not ours"
 
 
@@ -106,7 +106,7 @@ async def test_a_bucket_that_is_not_there_is_an_error_in_words(s3_url: str, tmp_
     with pytest.raises(StorageError, match="cannot keep a"):
         await put(storage, "a.txt", b"content")
     with pytest.raises(StorageError, match="cannot delete"):
-        await storage.delete_all()
+        await storage.delete_all_files()
 
 
 async def test_what_is_written_lies_where_open_webui_looks_for_it(s3_url: str, tmp_path: Path) -> None:
@@ -145,25 +145,25 @@ async def test_an_upload_that_breaks_off_leaves_nothing(storage: Storage) -> Non
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        async with spooled(storage, broken()):
+        async with receive_file(storage, broken()):
             pass
     assert list(storage.directory.iterdir()) == []
 
 
 async def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path) -> None:
-    left = tmp_path / f"{PREFIX}abc"
+    left = tmp_path / f"{INCOMING_PREFIX}abc"
     left.write_bytes(b"half")
-    remove_left(tmp_path, left.stat().st_mtime + 3600)
+    remove_abandoned_files(tmp_path, left.stat().st_mtime + 3600)
     assert left.exists()
-    remove_left(tmp_path, left.stat().st_mtime + 25 * 3600)
+    remove_abandoned_files(tmp_path, left.stat().st_mtime + 25 * 3600)
     assert not left.exists()
 
 
 async def test_a_spool_hashes_what_it_takes(tmp_path: Path) -> None:
-    from fastback.kit.storage import Spool
+    from fastback.kit.storage import IncomingFile
 
     content = bytes(range(256)) * 10_000
-    async with Spool(tmp_path) as spool:
+    async with IncomingFile(tmp_path) as spool:
         async for piece in pieces(content):
             await spool.write(piece)
         assert await spool.finish() == hashlib.sha256(content).hexdigest()
@@ -202,4 +202,4 @@ async def test_paths_of_the_other_providers(tmp_path: Path) -> None:
         assert path == f"{base}name.txt"
         assert await read(storage, path) == b"content"
         await storage.delete(path)
-        assert await storage.open(path) is None
+        assert await storage.find_file(path) is None

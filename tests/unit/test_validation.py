@@ -203,7 +203,7 @@ async def many(ids: list[int], mode: Literal["a", "b"] = "a") -> Any:
 
 async def _ask(method: str, path: str, content: bytes = b"", kind: str | None = "application/json") -> tuple[int, Any]:
     application = Application(Services())
-    application.include(router)
+    application.include_router(router)
     transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type]
     headers = {"content-type": kind} if kind else {}
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
@@ -306,10 +306,10 @@ async def test_a_router_may_lay_something_around_its_operations() -> None:
 
         return called
 
-    around = Router("/a", around=louder)
+    around = Router("/a", wrap=louder)
     around.get("/b")(_b)
     application = Application(Services())
-    application.include(around)
+    application.include_router(around)
     transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         assert (await client.get("/a/b")).json() == ["b"]

@@ -8,7 +8,7 @@ import pytest
 import vector_servers
 from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.vectors.chroma import ChromaStore
-from fastback.retrieval.vectors.factory import store_of
+from fastback.retrieval.vectors.factory import create_store
 from fastback.retrieval.vectors.qdrant import QdrantStore
 from fastback.settings import Environment, Settings, load_settings
 from stores import item, vector
@@ -58,7 +58,7 @@ async def test_a_database_that_is_not_there() -> None:
         vector_servers.running(vector_servers.Chroma(), "FASTBACK_TEST_CHROMA") as url,
         aiohttp.ClientSession() as client,
     ):
-        store = store_of("chroma", _settings(CHROMA_HTTP_HOST=url, CHROMA_DATABASE="none"), client)
-        assert await store.collections() == []
+        store = create_store("chroma", _settings(CHROMA_HTTP_HOST=url, CHROMA_DATABASE="none"), client)
+        assert await store.list_collections() == []
         with pytest.raises(RetrievalError, match="answered 400"):
             await store.upsert("file-a", [item(1, "a", vector(1))])

@@ -11,7 +11,7 @@ import pytest
 
 import stores
 from fastback.retrieval.interfaces import Hit, Item, RetrievalError, VectorStore
-from fastback.retrieval.vectors.migration_protocol import Portable
+from fastback.retrieval.vectors.migration_protocol import PortableStore
 from fastback.retrieval.vectors.pgvector import PgvectorStore
 from stores import item, vector
 
@@ -19,7 +19,7 @@ EAST, NORTH, BETWEEN = vector(1, 0), vector(0, 1), vector(1, 1)
 
 
 @pytest.fixture(params=stores.KINDS)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Portable]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[PortableStore]:
     async with stores.fresh(request.param, tmp_path) as made:
         yield made
 
@@ -64,12 +64,12 @@ async def test_searches_where_metadata_say(store: VectorStore) -> None:
 async def test_finds_words(store: VectorStore) -> None:
     await _filled(store)
     both = ["file-a", "file-b"]
-    assert _texts(await store.lexical(both, "Where does the EAST wind blow?", 10))[0] == "the east wind"
-    assert _texts(await store.lexical(both, "between", 10)) == ["something between"]
-    assert _texts(await store.lexical(["file-a"], "between", 10)) == []
-    assert _texts(await store.lexical(both, "wind", 1, {"page": 2})) == ["the north wind"]
-    assert await store.lexical(both, "nothing of this", 10) == []
-    assert await store.lexical(["file-unknown"], "wind", 10) == []
+    assert _texts(await store.search_words(both, "Where does the EAST wind blow?", 10))[0] == "the east wind"
+    assert _texts(await store.search_words(both, "between", 10)) == ["something between"]
+    assert _texts(await store.search_words(["file-a"], "between", 10)) == []
+    assert _texts(await store.search_words(both, "wind", 1, {"page": 2})) == ["the north wind"]
+    assert await store.search_words(both, "nothing of this", 10) == []
+    assert await store.search_words(["file-unknown"], "wind", 10) == []
     # What could be an operator or a quote is neither.
     for strange in (
         '"',
@@ -83,40 +83,40 @@ async def test_finds_words(store: VectorStore) -> None:
         "-wind ^a",
         "\U0001f468\u200d\U0001f4bb",
     ):
-        await store.lexical(both, strange, 10)
+        await store.search_words(both, strange, 10)
     # Nor does its length matter.
     for long in ("x" * 100_000, f"{'wind ' * 20_000} east", f"{'0' * 3000} EAST"):
-        assert _texts(await store.lexical(both, f"east {long}", 10))[0] == "the east wind"
+        assert _texts(await store.search_words(both, f"east {long}", 10))[0] == "the east wind"
 
 
 async def test_words_are_found_however_their_accents_are_written(store: VectorStore) -> None:
     texts = ["ein re\u0301sume\u0301 pour toi", "हिन्दी में लिखा", "nothing of the kind"]
     await store.upsert("file-a", [item(n, text, EAST) for n, text in enumerate(texts, 1)])
-    assert _texts(await store.lexical(["file-a"], "re\u0301sume\u0301?", 10)) == texts[:1]
-    assert _texts(await store.lexical(["file-a"], "क्या हिन्दी", 10)) == texts[1:2]
+    assert _texts(await store.search_words(["file-a"], "re\u0301sume\u0301?", 10)) == texts[:1]
+    assert _texts(await store.search_words(["file-a"], "क्या हिन्दी", 10)) == texts[1:2]
 
 
 async def test_words_of_the_name_count_when_asked_for(store: VectorStore) -> None:
     await _filled(store)
-    assert await store.lexical(["file-a"], "may", 10) == []
-    assert len(await store.lexical(["file-a"], "may", 10, enriched=True)) == 2
+    assert await store.search_words(["file-a"], "may", 10) == []
+    assert len(await store.search_words(["file-a"], "may", 10, enriched=True)) == 2
 
 
 async def test_finds_by_metadata_in_the_order_of_writing(store: VectorStore) -> None:
     await _filled(store)
-    assert _texts(await store.find("file-a")) == ["the east wind", "the north wind"]
-    assert _texts(await store.find("file-a", {"page": 2})) == ["the north wind"]
-    assert _texts(await store.find("file-a", {"hash": "x"}, 1)) == ["the east wind"]
-    assert await store.find("file-a", {"hash": "z"}) == []
-    assert await store.find("file-unknown") == []
+    assert _texts(await store.find_chunks("file-a")) == ["the east wind", "the north wind"]
+    assert _texts(await store.find_chunks("file-a", {"page": 2})) == ["the north wind"]
+    assert _texts(await store.find_chunks("file-a", {"hash": "x"}, 1)) == ["the east wind"]
+    assert await store.find_chunks("file-a", {"hash": "z"}) == []
+    assert await store.find_chunks("file-unknown") == []
 
 
 async def test_writes_a_chunk_anew_under_its_id(store: VectorStore) -> None:
     await _filled(store)
     await store.upsert("file-a", [item(1, "a western gale", NORTH, file_id="a")])
-    assert sorted(_texts(await store.find("file-a"))) == ["a western gale", "the north wind"]
-    assert _texts(await store.lexical(["file-a"], "east", 10)) == []
-    assert _texts(await store.lexical(["file-a"], "gale", 10)) == ["a western gale"]
+    assert sorted(_texts(await store.find_chunks("file-a"))) == ["a western gale", "the north wind"]
+    assert _texts(await store.search_words(["file-a"], "east", 10)) == []
+    assert _texts(await store.search_words(["file-a"], "gale", 10)) == ["a western gale"]
 
 
 async def test_keeps_metadata_as_others_do(store: VectorStore) -> None:
@@ -129,56 +129,56 @@ async def test_keeps_metadata_as_others_do(store: VectorStore) -> None:
         "t": "a\x00\ud800b",
     }
     await store.upsert("file-a", [item(1, "text\x00", EAST, **given)])
-    (found,) = await store.find("file-a")
+    (found,) = await store.find_chunks("file-a")
     assert found.metadata == {"list": "['a', 1]", "object": "{'engine': 'openai'}", "n": 0.5, "t": "ab"}
     assert found.text == "text"
 
 
 async def test_deletes(store: VectorStore) -> None:
     await _filled(store)
-    await store.delete("file-a", ids=[item(1, "", EAST).id, "00000000-0000-4000-8000-999999999999"])
-    assert _texts(await store.find("file-a")) == ["the north wind"]
-    await store.delete("file-a", where={"file_id": "b"})
-    assert _texts(await store.find("file-a")) == ["the north wind"]
-    await store.delete("file-a", where={"file_id": "a"})
-    assert await store.find("file-a") == []
+    await store.delete_chunks("file-a", ids=[item(1, "", EAST).id, "00000000-0000-4000-8000-999999999999"])
+    assert _texts(await store.find_chunks("file-a")) == ["the north wind"]
+    await store.delete_chunks("file-a", where={"file_id": "b"})
+    assert _texts(await store.find_chunks("file-a")) == ["the north wind"]
+    await store.delete_chunks("file-a", where={"file_id": "a"})
+    assert await store.find_chunks("file-a") == []
     assert await store.search(["file-a"], EAST, 10) == []
-    assert await store.lexical(["file-a"], "wind", 10) == []
-    await store.delete("file-unknown", ids=["1"])
-    assert _texts(await store.find("file-b")) == ["something between"]
+    assert await store.search_words(["file-a"], "wind", 10) == []
+    await store.delete_chunks("file-unknown", ids=["1"])
+    assert _texts(await store.find_chunks("file-b")) == ["something between"]
 
 
 async def test_knows_its_collections(store: VectorStore) -> None:
     await _filled(store)
-    assert await store.has("file-a")
-    assert not await store.has("file-unknown")
-    assert sorted(await store.collections()) == ["file-a", "file-b"]
-    await store.drop("file-a")
-    await store.drop("file-unknown")
-    assert not await store.has("file-a")
-    assert await store.collections() == ["file-b"]
-    await store.reset()
-    assert await store.collections() == []
+    assert await store.has_collection("file-a")
+    assert not await store.has_collection("file-unknown")
+    assert sorted(await store.list_collections()) == ["file-a", "file-b"]
+    await store.drop_collection("file-a")
+    await store.drop_collection("file-unknown")
+    assert not await store.has_collection("file-a")
+    assert await store.list_collections() == ["file-b"]
+    await store.delete_all()
+    assert await store.list_collections() == []
     await _filled(store)
     assert len(await store.search(["file-a"], EAST, 10)) == 2
 
 
 async def test_copies_with_vectors_and_words(store: VectorStore) -> None:
     await _filled(store)
-    count = await store.copy("file-a", "knowledge", {"file_id": "a"}, {"knowledge": "k", "name": "copies.txt"})
+    count = await store.copy_chunks("file-a", "knowledge", {"file_id": "a"}, {"knowledge": "k", "name": "copies.txt"})
     assert count == 2
-    assert await store.copy("file-unknown", "knowledge", {}, {}) == 0
+    assert await store.copy_chunks("file-unknown", "knowledge", {}, {}) == 0
     found = await store.search(["knowledge"], NORTH, 1)
     assert _texts(found) == ["the north wind"]
     assert found[0].score == pytest.approx(1.0, abs=1e-3)
     about = {"file_id": "a", "hash": "x", "name": "copies.txt", "page": 2, "start_index": 20, "knowledge": "k"}
     assert found[0].metadata == about
     assert found[0].id != item(2, "", NORTH).id
-    assert _texts(await store.lexical(["knowledge"], "north", 10)) == ["the north wind"]
-    assert len(await store.lexical(["knowledge"], "copies", 10, enriched=True)) == 2
-    assert _texts(await store.find("knowledge")) == ["the east wind", "the north wind"]
-    await store.drop("knowledge")
-    assert _texts(await store.find("file-a")) == ["the east wind", "the north wind"]
+    assert _texts(await store.search_words(["knowledge"], "north", 10)) == ["the north wind"]
+    assert len(await store.search_words(["knowledge"], "copies", 10, enriched=True)) == 2
+    assert _texts(await store.find_chunks("knowledge")) == ["the east wind", "the north wind"]
+    await store.drop_collection("knowledge")
+    assert _texts(await store.find_chunks("file-a")) == ["the east wind", "the north wind"]
 
 
 async def test_refuses_vectors_of_another_length(store: VectorStore) -> None:
@@ -188,18 +188,18 @@ async def test_refuses_vectors_of_another_length(store: VectorStore) -> None:
     with pytest.raises(RetrievalError, match=r"dimension of \d+, got 80"):
         await store.upsert("file-a", [item(4, "longer", vector(1, of=80))])
     assert await store.search(["file-a"], vector(1, of=80), 10) == []
-    assert len(await store.find("file-a")) == 2
+    assert len(await store.find_chunks("file-a")) == 2
 
 
-async def test_what_was_emptied_takes_vectors_of_another_length(store: Portable) -> None:
-    if store.shared_ids:
+async def test_what_was_emptied_takes_vectors_of_another_length(store: PortableStore) -> None:
+    if store.has_shared_ids:
         pytest.skip("its vectors have one length, whichever collection they are of")
     await _filled(store)
-    await store.delete("file-b", where={"file_id": "b"})
+    await store.delete_chunks("file-b", where={"file_id": "b"})
     await store.upsert("file-b", [item(4, "longer", vector(1, of=16))])
     assert _texts(await store.search(["file-b"], vector(1, of=16), 1)) == ["longer"]
-    await store.delete("file-b", ids=[item(4, "", EAST).id])
-    await store.copy("file-a", "file-b", {}, {})
+    await store.delete_chunks("file-b", ids=[item(4, "", EAST).id])
+    await store.copy_chunks("file-a", "file-b", {}, {})
     assert _texts(await store.search(["file-b"], EAST, 1)) == ["the east wind"]
 
 
@@ -209,8 +209,8 @@ async def test_many_write_at_the_same_time(store: VectorStore) -> None:
         *(store.upsert(name, [item(n, name, vector(1, n))]) for n, name in enumerate(names)),
         *(store.upsert("knowledge", [item(100 + n, str(n), vector(1, n))]) for n in range(6)),
     )
-    assert sorted(await store.collections()) == [*names, "knowledge"]
-    assert len(await store.find("knowledge")) == 6
+    assert sorted(await store.list_collections()) == [*names, "knowledge"]
+    assert len(await store.find_chunks("knowledge")) == 6
 
 
 async def test_finds_the_nearest_among_many(store: VectorStore) -> None:
@@ -219,18 +219,18 @@ async def test_finds_the_nearest_among_many(store: VectorStore) -> None:
     found = await store.search(["many"], items[200].vector, 3)
     assert found[0].text == "number 201"
     assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
-    assert len(await store.find("many")) == 399
+    assert len(await store.find_chunks("many")) == 399
 
 
-async def test_can_be_read_page_by_page_with_vectors(store: Portable) -> None:
+async def test_can_be_read_page_by_page_with_vectors(store: PortableStore) -> None:
     items = [item(n, f"number {n}", vector(1, n), n=n) for n in range(1, 12)]
     await store.upsert("many", items)
-    assert await store.count("many") == 11
-    assert await store.count("unknown") == 0
+    assert await store.count_chunks("many") == 11
+    assert await store.count_chunks("unknown") == 0
     found: list[Item] = []
     after: str | None = None
     while True:
-        page, after = await store.items("many", after, 4)
+        page, after = await store.read_page("many", after, 4)
         found += page
         if after is None:
             break
@@ -241,12 +241,12 @@ async def test_can_be_read_page_by_page_with_vectors(store: Portable) -> None:
         got = array.array("f", one.vector).tolist()
         assert got == pytest.approx(wanted[: len(got)], abs=1e-3)
         assert not any(wanted[len(got) :])
-    assert await store.items("unknown", None, 4) == ([], None)
+    assert await store.read_page("unknown", None, 4) == ([], None)
 
 
-async def test_puts_a_collection_into_the_place_of_another(store: Portable) -> None:
+async def test_puts_a_collection_into_the_place_of_another(store: PortableStore) -> None:
     await _filled(store)
-    await store.rename("file-b", "file-a")
-    assert await store.collections() == ["file-a"]
+    await store.rename_collection("file-b", "file-a")
+    assert await store.list_collections() == ["file-a"]
     assert _texts(await store.search(["file-a"], EAST, 5)) == ["something between"]
-    assert _texts(await store.lexical(["file-a"], "between wind", 5)) == ["something between"]
+    assert _texts(await store.search_words(["file-a"], "between wind", 5)) == ["something between"]

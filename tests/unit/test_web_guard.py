@@ -10,7 +10,7 @@ from fastback.kit.web_guard import BlockedAddress, WebGuard
 
 @pytest.mark.parametrize("url", ["http://93.184.216.34:8080/x", "http://1.1.1.1/"])
 async def test_public_addresses_pass(url: str) -> None:
-    await WebGuard().check(url)
+    await WebGuard().check_url(url)
 
 
 @pytest.mark.parametrize(
@@ -23,19 +23,19 @@ async def test_public_addresses_pass(url: str) -> None:
 )
 async def test_others_do_not(url: str) -> None:
     with pytest.raises(BlockedAddress):
-        await WebGuard().check(url)
+        await WebGuard().check_url(url)
 
 
 def test_a_name_is_judged_by_what_it_leads_to() -> None:
     with pytest.raises(BlockedAddress):
         WebGuard().check_address("127.0.0.1")
-    WebGuard(local=True).check_address("127.0.0.1")
+    WebGuard(allow_local=True).check_address("127.0.0.1")
     with pytest.raises(BlockedAddress):
-        WebGuard(local=True).check_address("169.254.169.254")
+        WebGuard(allow_local=True).check_address("169.254.169.254")
 
 
 async def test_a_client_does_not_connect_to_a_private_place() -> None:
-    async with aiohttp.ClientSession(connector=WebGuard().connector()) as client:
+    async with aiohttp.ClientSession(connector=WebGuard().make_connector()) as client:
         for url in ("http://localhost:1/", "http://127.0.0.1:1/"):
             with pytest.raises(BlockedAddress):
                 await client.get(url)

@@ -28,8 +28,8 @@ async def services() -> AsyncIterator[Services]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastback.retrieval.web.firecrawl._pause", lambda *_: 0)
-    monkeypatch.setattr("fastback.retrieval.web.loaders._pause", lambda *_: 0)
+    monkeypatch.setattr("fastback.retrieval.web.firecrawl._get_retry_delay", lambda *_: 0)
+    monkeypatch.setattr("fastback.retrieval.web.loaders._get_retry_delay", lambda *_: 0)
 
 
 async def load(services: Services, name: str, urls: list[str], **values: Any) -> list[tuple[str, Any]]:
@@ -157,13 +157,13 @@ class InThisProcess:
     async def ask(self, job: dict[str, Any]) -> str:
         with youtube_worker.open_session(job["proxy"], job["verify"]) as session:
             session.mount("https://", Redirected(self._services))
-            return await asyncio.to_thread(youtube_worker.read_transcript, session, job["video"], job["languages"])
+            return await asyncio.to_thread(youtube_worker.fetch_transcript, session, job["video"], job["languages"])
 
 
 async def said(services: Services, *answers: Any, languages: tuple[str, ...] = ("en",)) -> Document:
     services.answers["www.youtube.com"] = list(answers)
     workers: Any = InThisProcess(services)
-    return await youtube.transcript(workers, VIDEO, languages)
+    return await youtube.fetch_transcript(workers, VIDEO, languages)
 
 
 async def refused(services: Services, *answers: Any, languages: tuple[str, ...] = ("en",)) -> str:
@@ -229,7 +229,7 @@ async def test_the_proxy_of_the_settings_is_used() -> None:
     port = proxy.sockets[0].getsockname()[1]
     workers = Workers("fastback.retrieval.web.youtube_worker", youtube.LIMITS, name="videos")
     with pytest.raises(youtube.TranscriptError, match="Could not retrieve a transcript for the YouTube video abcdefg"):
-        await youtube.transcript(workers, VIDEO, ["en"], proxy=f"http://127.0.0.1:{port}")
+        await youtube.fetch_transcript(workers, VIDEO, ["en"], proxy=f"http://127.0.0.1:{port}")
     await workers.close()
     proxy.close()
     assert [line.split()[:2] for line in lines] == [[b"CONNECT", b"www.youtube.com:443"]]
@@ -242,8 +242,8 @@ def test_addresses_of_videos() -> None:
         "https://youtube.com/watch?a=1&v=abcdefghijk",
         "http://m.youtube.com/shorts/abcdefghijk",
     ):
-        assert youtube.video_id(url) == "abcdefghijk"
-    assert youtube.video_id("https://youtube.com/watch?v=short") == "https://youtube.com/watch?v=short"
+        assert youtube.get_video_id(url) == "abcdefghijk"
+    assert youtube.get_video_id("https://youtube.com/watch?v=short") == "https://youtube.com/watch?v=short"
     assert youtube.is_video("youtube.com/x") and youtube.is_video("https://youtu.be/x")
     assert not youtube.is_video("https://example.com/youtube.com/x") and not youtube.is_video("https://youtube.com/")
 
@@ -252,7 +252,7 @@ def test_addresses_of_videos() -> None:
 
 
 def read(page: str | bytes, charset: str | None = None) -> dict[str, Any]:
-    return html.read(page if isinstance(page, bytes) else page.encode(), charset)
+    return html.read_page(page if isinstance(page, bytes) else page.encode(), charset)
 
 
 def test_text_out_of_a_page() -> None:
@@ -268,7 +268,7 @@ def test_text_out_of_a_page() -> None:
 
 @pytest.mark.parametrize("page", ["", " ", "<", "<html", "</", "<!--", "<p", "\x00", "<p>\ud83d", "&#xd800;", "&#0;"])
 def test_pages_that_are_none(page: str) -> None:
-    found = html.read(page.encode("utf-8", "surrogatepass"), None)
+    found = html.read_page(page.encode("utf-8", "surrogatepass"), None)
     assert isinstance(found["text"], str)
     json.dumps(found).encode()
 
@@ -279,4 +279,4 @@ def test_letters() -> None:
     assert read('<?xml version="1.0" encoding="iso-8859-1"?><p>ä'.encode("latin-1"))["text"].endswith("ä")
     assert read(b"<p>\x80 5", "utf-8")["text"] == "€ 5"
     assert read(b"<p>x", "base64")["text"] == "x"
-    assert html.read(b"a  <b> c", None, markup=False) == {"text": "a  <b> c"}
+    assert html.read_page(b"a  <b> c", None, markup=False) == {"text": "a  <b> c"}

@@ -11,10 +11,11 @@ import pytest
 
 from fastback.access.identity import User
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.web.custom_engines import SPECIAL, signed
-from fastback.retrieval.web.engines import ENGINES, Engine
-from fastback.retrieval.web.results import Sites
+from fastback.retrieval.web.custom_search_engines import CUSTOM_ENGINES, sign_tencent_request
+from fastback.retrieval.web.results import SiteFilter
 from fastback.retrieval.web.search import WebSearch
+from fastback.retrieval.web.search_engine import SearchEngine
+from fastback.retrieval.web.search_engines import ENGINES
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Environment, load_settings
 from searchservices import A, B, Services, Values, serving
@@ -180,7 +181,7 @@ def search(services: Services) -> Callable[..., WebSearch]:
 
 
 def test_every_service_is_tried_here() -> None:
-    assert set(CASES) == set(ENGINES) | set(SPECIAL)
+    assert set(CASES) == set(ENGINES) | set(CUSTOM_ENGINES)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -210,11 +211,11 @@ async def test_a_service_is_asked_and_understood(
 _TOLD = ("external", "yandex", "microsoft_web_iq", "perplexity_search")
 
 
-def _engine(name: str) -> Engine:
-    return SPECIAL[name][1] if name in SPECIAL else ENGINES[name]
+def _engine(name: str) -> SearchEngine:
+    return CUSTOM_ENGINES[name][1] if name in CUSTOM_ENGINES else ENGINES[name]
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if _engine(name).needs])
+@pytest.mark.parametrize("name", [name for name in CASES if _engine(name).required_settings])
 async def test_a_service_that_is_not_set_up_is_not_asked(
     name: str, services: Services, search: Callable[..., WebSearch]
 ) -> None:
@@ -227,12 +228,12 @@ async def test_a_service_that_is_not_set_up_is_not_asked(
 async def test_a_refusal_is_told_or_means_nothing_found(
     name: str, services: Services, search: Callable[..., WebSearch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastback.retrieval.web.custom_engines.PAUSE", 0)
-    monkeypatch.setattr("fastback.retrieval.web.firecrawl._pause", lambda *_: 0)
+    monkeypatch.setattr("fastback.retrieval.web.custom_search_engines.RETRY_DELAY", 0)
+    monkeypatch.setattr("fastback.retrieval.web.firecrawl._get_retry_delay", lambda *_: 0)
     values, address, _ = CASES[name]
     services.answers[address.partition("/")[0]] = [403]
     engine = _engine(name)
-    if engine.quiet or not engine.checked:
+    if engine.ignores_errors or not engine.raises_for_status:
         assert await search(name, **values).search(["words"]) == []
     else:
         with pytest.raises(SearchFailed):
@@ -251,7 +252,7 @@ async def test_an_answer_of_another_shape_holds_nothing(services: Services, sear
 async def test_brave_is_asked_again_after_a_moment(
     services: Services, search: Callable[..., WebSearch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastback.retrieval.web.custom_engines.PAUSE", 0)
+    monkeypatch.setattr("fastback.retrieval.web.custom_search_engines.RETRY_DELAY", 0)
     services.answers["api.search.brave.com"] = [429, {"web": {"results": two(snippet="description")}}]
     assert len(await search("brave", brave_search_api_key="k").search(["words"])) == 2
 
@@ -278,12 +279,12 @@ async def test_the_list_of_sites_and_the_count_hold(services: Services, search: 
 
 
 async def test_sites_by_name_and_address() -> None:
-    assert await Sites(["10.0.0.0/8"]).hold("http://10.1.2.3/x")
-    assert not await Sites(["!127.0.0.0/8"]).hold("http://localhost/x")
-    assert not await Sites(["a.example"]).hold("https://evila.example/")
-    assert not await Sites(["a.example"]).hold("ftp://a.example/")
-    assert not await Sites(["a.example"]).hold("http://[")
-    assert not Sites(["", "!", 5])
+    assert await SiteFilter(["10.0.0.0/8"]).allows_url("http://10.1.2.3/x")
+    assert not await SiteFilter(["!127.0.0.0/8"]).allows_url("http://localhost/x")
+    assert not await SiteFilter(["a.example"]).allows_url("https://evila.example/")
+    assert not await SiteFilter(["a.example"]).allows_url("ftp://a.example/")
+    assert not await SiteFilter(["a.example"]).allows_url("http://[")
+    assert not SiteFilter(["", "!", 5])
 
 
 async def test_queries_go_out_together_or_in_turn(services: Services, search: Callable[..., WebSearch]) -> None:
@@ -295,11 +296,11 @@ async def test_queries_go_out_together_or_in_turn(services: Services, search: Ca
 
 
 def test_a_signature_names_day_service_and_headers_and_hangs_on_all_of_them() -> None:
-    one = signed("sid", "secret", b"{}", 1700000000)["authorization"]
+    one = sign_tencent_request("sid", "secret", b"{}", 1700000000)["authorization"]
     assert one.startswith("TC3-HMAC-SHA256 Credential=sid/2023-11-14/tms/tc3_request, SignedHeaders=content-type;host")
     others = [
-        signed("sid", "other", b"{}", 1700000000),
-        signed("sid", "secret", b"[]", 1700000000),
-        signed("sid", "secret", b"{}", 1700000001),
+        sign_tencent_request("sid", "other", b"{}", 1700000000),
+        sign_tencent_request("sid", "secret", b"[]", 1700000000),
+        sign_tencent_request("sid", "secret", b"{}", 1700000001),
     ]
     assert len({one, *(other["authorization"] for other in others)}) == 4

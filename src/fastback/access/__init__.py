@@ -1,1 +1,1 @@
-"""Who may what: tokens, identities, password hashes, permissions, access grants."""
+"""Authentication and authorisation: tokens, identities, password hashes, permissions, access grants."""

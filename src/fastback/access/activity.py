@@ -1,4 +1,4 @@
-"""What people and the server do, told under the names that event webhooks and notifications know it by."""
+"""Activity events: actions of users and of the server, under the names that webhooks and notifications use."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from fastback.access.identity import User
 
 
 class ActivityEvent(msgspec.Struct, frozen=True):
-    """Something happened: `event` is a name of the contract (`feedback.created`), its subject `subject_id`.
+    """An action of a user or of the server.
 
-    `subject_type` is the event's name without its last word unless it says otherwise; `data` holds what JSON can hold.
+    Attributes:
+        event: the name of the event in the contract (`feedback.created`).
+        subject_id: the record that the action is about.
+        subject_type: its type; None: the event's name without its last word.
+        data: details, of types that JSON has.
     """
 
     event: str
@@ -26,15 +30,15 @@ class ActivityEvent(msgspec.Struct, frozen=True):
 
 
 class ActivityListeners:
-    """Who may want to hear of an event: asked before anything is looked up for its telling."""
+    """Tells whether an event has a listener, so that its details are looked up only then."""
 
     def __init__(self) -> None:
-        self._asked: list[Callable[[str], bool]] = []
+        self._predicates: list[Callable[[str], bool]] = []
 
-    def add(self, wants: Callable[[str], bool]) -> None:
-        """`wants` says of an event's name whether somebody who listens to the bus would do anything with it now."""
-        self._asked.append(wants)
+    def add(self, is_wanted: Callable[[str], bool]) -> None:
+        """Add a listener of the bus: `is_wanted` returns whether it would now handle the event with this name."""
+        self._predicates.append(is_wanted)
 
     def has_listener(self, *events: str) -> bool:
-        """Whether anybody wants to hear of one of these events."""
-        return any(wants(event) for wants in self._asked for event in events)
+        """Return whether any listener handles one of these events."""
+        return any(is_wanted(event) for is_wanted in self._predicates for event in events)

@@ -1,4 +1,4 @@
-"""What happens to identities and to who may see what; caches and sockets listen."""
+"""Events about identities and access; caches and sockets listen to them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ class UserChanged(msgspec.Struct, frozen=True):
 
 
 class UserDeleted(msgspec.Struct, frozen=True):
+    """The user and their own records were deleted."""
+
     user_id: str
 
 
 class SessionsRevoked(msgspec.Struct, frozen=True):
-    """Every session of the user ended: a new password, a new role, an administrator's decision."""
+    """Every session of the user ended: the password or the role changed, or an administrator revoked them."""
 
     user_id: str
 
@@ -31,13 +33,13 @@ class TokenRevoked(msgspec.Struct, frozen=True):
 
 
 class GroupsChanged(msgspec.Struct, frozen=True):
-    """Groups, their members or permissions changed; `user_ids` names whose, or nobody knows: everybody's."""
+    """Groups, their members or permissions changed; `user_ids` are the users affected, empty: maybe all."""
 
     user_ids: tuple[str, ...] = ()
 
 
 class GrantsChanged(msgspec.Struct, frozen=True):
-    """Who may see or change a resource was set anew."""
+    """The grants of a resource were replaced."""
 
     resource_type: str
     resource_id: str

@@ -1,8 +1,8 @@
-"""Access grants: who besides its owner may read or write a resource.
+"""Access grants: permissions of users and groups on resources that they do not own.
 
 A grant names a principal, `user` with an id or `*` (everybody signed in), `group` with an id, or `anyone` with `*`
-(also strangers; read only), and a permission, `read` or `write`. Writing does not imply reading; owners and
-administrators are treated by whoever asks.
+(visitors, too; read only), and a permission, `read` or `write`. Writing does not imply reading. Callers handle owners
+and administrators.
 """
 
 from __future__ import annotations
@@ -13,20 +13,17 @@ from typing import Any
 
 import msgspec
 
+from fastback.access import grant_store
+from fastback.access.grant_store import Grant, build_grant_condition
 from fastback.access.permissions import Permissions, is_granted
 from fastback.kit.db import Database, Executor
 from fastback.kit.http.errors import Forbidden
 
-#: For a statement over a table of resources: true where a grant lets the user in. Fill in the type and the id column;
-#: parameters `user_id`, `list_group_ids` and `permission` go with it.
-GRANTED = """EXISTS (
-    SELECT 1 FROM access_grant ag
-    WHERE ag.resource_type = '{type}' AND ag.resource_id = {id} AND ag.permission = :permission
-      AND ((ag.principal_type = 'user' AND (ag.principal_id = :user_id OR ag.principal_id = '*'))
-        OR (ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids))))"""
+__all__ = ["Grant", "Grants", "RequestedGrant", "SlimGrant", "build_grant_condition", "normalise_grants"]
 
-#: General sharing, everybody signed in, strangers: the permission that each audience needs; None: nobody may.
-SHARING: dict[str, tuple[str | None, str | None, str | None]] = {
+#: By resource type, the permission that sharing at all, with everybody signed in, and with visitors needs; None: nobody
+#: may.
+_SHARING: dict[str, tuple[str | None, str | None, str | None]] = {
     "model": ("sharing.models", "sharing.public_models", None),
     "knowledge": ("sharing.knowledge", "sharing.public_knowledge", None),
     "prompt": ("sharing.prompts", "sharing.public_prompts", None),
@@ -40,20 +37,8 @@ SHARING: dict[str, tuple[str | None, str | None, str | None]] = {
 }
 
 
-class Grant(msgspec.Struct):
-    """A row of `access_grant`, as answers show it."""
-
-    id: str
-    resource_type: str
-    resource_id: str
-    principal_type: str
-    principal_id: str
-    permission: str
-    created_at: int
-
-
 class SlimGrant(msgspec.Struct):
-    """A grant where the resource is clear from its surroundings."""
+    """A grant without its resource, which the response names elsewhere."""
 
     id: str
     principal_type: str
@@ -62,41 +47,38 @@ class SlimGrant(msgspec.Struct):
 
 
 class RequestedGrant(msgspec.Struct):
-    """A grant asked for, checked and without duplicates."""
+    """A valid grant of a request."""
 
     id: str
     principal_type: str
     principal_id: str
     permission: str
 
+    @property
+    def audience(self) -> str:
+        """`user`, `group`, `anyone`, or `public` for everybody signed in."""
+        return "public" if (self.principal_type, self.principal_id) == ("user", "*") else self.principal_type
 
-def build_grant_condition(resource_type: str, id_column: str) -> str:
-    """The condition `GRANTED` for a type and the column that holds the resource's id."""
-    return GRANTED.format(type=resource_type, id=id_column)
 
-
-def normalise_grants(wanted: list[Any] | None) -> list[RequestedGrant]:
-    """Keep the grants that mean something, each once."""
-    found: dict[tuple[str, str, str], RequestedGrant] = {}
-    for one in wanted or []:
-        if isinstance(one, msgspec.Struct):
-            one = msgspec.structs.asdict(one)
-        if not isinstance(one, dict):
+def normalise_grants(requested: list[Any] | None) -> list[RequestedGrant]:
+    """Return the valid grants of a request, without duplicates; invalid ones are skipped."""
+    grants: dict[tuple[str, str, str], RequestedGrant] = {}
+    for item in requested or []:
+        fields = msgspec.structs.asdict(item) if isinstance(item, msgspec.Struct) else item
+        if not isinstance(fields, dict):
             continue
-        kind, principal, permission = one.get("principal_type"), one.get("principal_id"), one.get("permission")
+        kind, principal, permission = fields.get("principal_type"), fields.get("principal_id"), fields.get("permission")
         if kind not in ("user", "group", "anyone") or permission not in ("read", "write"):
             continue
         if not isinstance(principal, str) or not principal:
             continue
         if kind == "anyone" and (principal != "*" or permission != "read"):
             continue
-        given_id = one.get("id")
-        grant_id = given_id if isinstance(given_id, str) and given_id else str(uuid.uuid4())
-        found[(kind, principal, permission)] = RequestedGrant(grant_id, kind, principal, permission)
-    return list(found.values())
-
-
-_COLUMNS = "id, resource_type, resource_id, principal_type, principal_id, permission, created_at"
+        grant_id = fields.get("id")
+        if not isinstance(grant_id, str) or not grant_id:
+            grant_id = str(uuid.uuid4())
+        grants[(kind, principal, permission)] = RequestedGrant(grant_id, kind, principal, permission)
+    return list(grants.values())
 
 
 class Grants:
@@ -107,135 +89,94 @@ class Grants:
         self._permissions = permissions
 
     async def list_grants(self, resource_type: str, resource_id: str) -> list[Grant]:
-        """The grants of one resource."""
-        return await self._db.fetch_all(
-            Grant,
-            "grants.of",
-            f"SELECT {_COLUMNS} FROM access_grant WHERE resource_type = :type AND resource_id = :id",
-            type=resource_type,
-            id=resource_id,
-        )
+        """List the grants of one resource."""
+        return await grant_store.list_grants(self._db, resource_type, resource_id)
 
     async def list_grants_by_resource(self, resource_type: str, resource_ids: list[str]) -> dict[str, list[Grant]]:
-        """The grants of several resources, each with a list, maybe empty."""
-        found: dict[str, list[Grant]] = {one: [] for one in resource_ids}
+        """Return the grants of several resources by resource id; each id has a list, maybe empty."""
+        grants: dict[str, list[Grant]] = {resource_id: [] for resource_id in resource_ids}
         if resource_ids:
-            for grant in await self._db.fetch_all(
-                Grant,
-                "grants.of_many",
-                f"SELECT {_COLUMNS} FROM access_grant WHERE resource_type = :type AND resource_id = ANY(:ids)",
-                type=resource_type,
-                ids=resource_ids,
-            ):
-                found[grant.resource_id].append(grant)
-        return found
+            for grant in await grant_store.list_grants_of_resources(self._db, resource_type, resource_ids):
+                grants[grant.resource_id].append(grant)
+        return grants
 
     async def has_access(self, user_id: str, resource_type: str, resource_id: str, permission: str = "read") -> bool:
-        """Whether a grant gives the user this permission on the resource; ownership is not asked."""
-        text = (
-            "SELECT 1 FROM access_grant ag WHERE ag.resource_type = :type AND ag.resource_id = :id "
-            "AND ag.permission = :permission AND ((ag.principal_type = 'user' AND (ag.principal_id = :user_id "
-            "OR ag.principal_id = '*')) OR (ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids))) LIMIT 1"
-        )
-        return bool(
-            await self._db.fetch_value(
-                "grants.allows",
-                text,
-                type=resource_type,
-                id=resource_id,
-                permission=permission,
-                user_id=user_id,
-                group_ids=await self._permissions.list_group_ids(user_id),
-            )
+        """Return whether a grant gives the user this permission on the resource; ownership is not checked."""
+        return await grant_store.has_access(
+            self._db,
+            resource_type,
+            resource_id,
+            user_id=user_id,
+            group_ids=await self._permissions.list_group_ids(user_id),
+            permission=permission,
         )
 
     async def filter_accessible_ids(
         self, user_id: str, resource_type: str, resource_ids: list[str], permission: str = "read"
     ) -> set[str]:
-        """Those of the resources that a grant opens to the user."""
+        """Return the resources on which a grant gives the user this permission; ownership is not checked."""
         if not resource_ids:
             return set()
-        text = (
-            "SELECT DISTINCT ag.resource_id FROM access_grant ag WHERE ag.resource_type = :type "
-            "AND ag.resource_id = ANY(:ids) AND ag.permission = :permission AND ((ag.principal_type = 'user' "
-            "AND (ag.principal_id = :user_id OR ag.principal_id = '*')) "
-            "OR (ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids)))"
-        )
-        rows = await self._db.fetch_all(
-            str,
-            "grants.accessible",
-            text,
-            type=resource_type,
-            ids=resource_ids,
-            permission=permission,
+        accessible_ids = await grant_store.list_accessible_ids(
+            self._db,
+            resource_type,
+            resource_ids,
             user_id=user_id,
             group_ids=await self._permissions.list_group_ids(user_id),
+            permission=permission,
         )
-        return set(rows)
+        return set(accessible_ids)
 
     async def replace_grants(
-        self, db: Executor, resource_type: str, resource_id: str, wanted: list[RequestedGrant]
+        self, db: Executor, resource_type: str, resource_id: str, requested: list[RequestedGrant]
     ) -> list[Grant]:
-        """Set the grants of a resource (in the caller's transaction); what stays keeps nothing of its old row."""
+        """Replace the grants of a resource, in the caller's transaction; an unchanged grant gets a new row, too."""
         now = int(time.time())
-        await self.delete_grants(db, resource_type, resource_id)
+        await grant_store.delete_grants(db, resource_type, resource_id)
         grants = [
-            Grant(one.id, resource_type, resource_id, one.principal_type, one.principal_id, one.permission, now)
-            for one in wanted
+            Grant(item.id, resource_type, resource_id, item.principal_type, item.principal_id, item.permission, now)
+            for item in requested
         ]
         for grant in grants:
-            await db.execute(
-                "grants.insert",
-                f"INSERT INTO access_grant ({_COLUMNS}) VALUES "
-                "(:id, :resource_type, :resource_id, :principal_type, :principal_id, :permission, :created_at)",
-                **msgspec.structs.asdict(grant),
-            )
+            await grant_store.insert_grant(db, grant)
         return grants
 
     async def delete_grants(self, db: Executor, resource_type: str, resource_id: str) -> None:
-        await db.execute(
-            "grants.remove",
-            "DELETE FROM access_grant WHERE resource_type = :type AND resource_id = :id",
-            type=resource_type,
-            id=resource_id,
-        )
+        """Delete the grants of a resource, in the caller's transaction."""
+        await grant_store.delete_grants(db, resource_type, resource_id)
 
     async def filter_allowed(
-        self, user_id: str, role: str, wanted: list[Any] | None, resource_type: str
+        self, user_id: str, role: str, requested: list[Any] | None, resource_type: str
     ) -> list[RequestedGrant]:
-        """Those of the wanted grants that the user may give: the others are dropped in silence, as on creation."""
-        sharing, public, anyone = SHARING[resource_type]
-        grants = normalise_grants(wanted)
+        """Return the requested grants that the user may give; the others are skipped, as on creation."""
+        sharing, public, anyone = _SHARING[resource_type]
+        grants = normalise_grants(requested)
         if anyone is None:
-            grants = [one for one in grants if one.principal_type != "anyone"]
+            grants = [grant for grant in grants if grant.audience != "anyone"]
         if public is None:
-            grants = [one for one in grants if (one.principal_type, one.principal_id) != ("user", "*")]
+            grants = [grant for grant in grants if grant.audience != "public"]
         if role == "admin" or not grants:
             return grants
         tree = await self._permissions.get_tree(user_id)
         if sharing is not None and not is_granted(tree, sharing):
             return []
-        audiences = {
+        is_audience_allowed = {
             "anyone": anyone is not None and is_granted(tree, anyone),
             "public": public is not None and is_granted(tree, public),
             "user": is_granted(tree, "access_grants.allow_users"),
             "group": is_granted(tree, "access_grants.allow_groups"),
         }
-
-        def audience(one: RequestedGrant) -> str:
-            return "public" if (one.principal_type, one.principal_id) == ("user", "*") else one.principal_type
-
-        return [one for one in grants if audiences[audience(one)]]
+        return [grant for grant in grants if is_audience_allowed[grant.audience]]
 
     async def validate_grants(
-        self, user_id: str, role: str, wanted: list[Any], resource_type: str
+        self, user_id: str, role: str, requested: list[Any], resource_type: str
     ) -> list[RequestedGrant]:
-        """Like `filter_allowed`, for a change: one forbidden grant refuses the whole.
+        """Return the requested grants of a change, where the user may give every one of them.
 
         Raises:
             Forbidden: the user may not share with one of the audiences.
         """
-        grants = normalise_grants(wanted)
+        grants = normalise_grants(requested)
         allowed = await self.filter_allowed(user_id, role, grants, resource_type)
         if len(allowed) != len(grants):
             raise Forbidden("You do not have permission to share with the requested audience")

@@ -1,4 +1,4 @@
-"""Who may call, said in a handler's signature: `user: VerifiedUser`, `user: AdminUser`, …"""
+"""Guards: a handler's signature states who may call it, with `user: VerifiedUser`, `user: AdminUser`, …"""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from fastback.kit.http.errors import Forbidden, HttpError, Unauthorized
 from fastback.kit.services import Services
 from fastback.settings import Settings
 
-#: The header of an API key, when nothing else is given; `CUSTOM_API_KEY_HEADER` is renamed to it.
+#: The header of an API key, read last; `CUSTOM_API_KEY_HEADER` is renamed to it.
 API_KEY_HEADER = "x-api-key"
 
 
 def read_token(request: Request) -> str | None:
-    """The credential of a request: the bearer token, else the cookie `token`, else the header of API keys.
+    """Return the credential of a request: the bearer token, else the cookie `token`, else the header of API keys.
 
-    What stands behind another scheme than `Bearer` counts last: it is no token, but somebody claims to be somebody.
+    The credential of another scheme than `Bearer` comes last: it is no token, but the request claims to be signed in.
     """
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
     if credential and scheme.lower() == "bearer":
@@ -28,23 +28,26 @@ def read_token(request: Request) -> str | None:
     return request.cookies.get("token") or request.headers.get(API_KEY_HEADER) or credential.strip() or None
 
 
-_GONE = "; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=lax"
+_EXPIRED = "; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=lax"
 
 
 class Guard:
-    """Resolves the caller and checks the role. `answer` picks what the handler is given."""
+    """Resolves the caller and checks the role.
 
-    def __init__(self, allow: str, *, answer: str = "user") -> None:
+    `allow` is "any", "verified", "admin" or "human"; `result` is "user" or "identity", the handler's argument.
+    """
+
+    def __init__(self, allow: str, *, result: str = "user") -> None:
         self._allow = allow
-        self._answer = answer
+        self._result = result
 
     def bind(self, services: Services) -> Callable[[Request], Any]:
         identities = services.get(IdentityResolver)
         settings = services.get(Settings)
         trusted_header = settings.webui_auth_trusted_email_header
-        allow, answer = self._allow, self._answer
+        allow, result = self._allow, self._result
 
-        def pick(identity: Identity) -> User | Identity:
+        def authorise(identity: Identity) -> User | Identity:
             role = identity.user.role
             if allow == "verified" and role not in ("user", "admin"):
                 raise Unauthorized(messages.ACCESS_PROHIBITED)
@@ -52,18 +55,18 @@ class Guard:
                 raise Unauthorized(messages.ACCESS_PROHIBITED)
             if allow == "human" and not identity.is_human:
                 raise Forbidden("A human session is required.")
-            return identity.user if answer == "user" else identity
+            return identity.user if result == "user" else identity
 
-        async def slowly(request: Request, token: str) -> User | Identity:
+        async def resolve_with_database(request: Request, token: str) -> User | Identity:
             try:
                 identity = await identities.resolve(token, request.scope["path"])
             except HttpError as error:
                 if not token.startswith("sk-") and "token" in request.cookies and error.status == 401:
-                    # A browser keeps sending a cookie until it is told to drop it.
-                    error.headers = {"set-cookie": f'token=""{_GONE}'}
+                    # A browser sends the invalid cookie until a response removes it.
+                    error.headers = {"set-cookie": f'token=""{_EXPIRED}'}
                 raise
-            self._match(request, identity, trusted_header)
-            return pick(identity)
+            self._require_matching_header(request, identity, trusted_header)
+            return authorise(identity)
 
         def resolve(request: Request) -> User | Identity | Awaitable[User | Identity]:
             token = read_token(request)
@@ -72,21 +75,21 @@ class Guard:
             if not trusted_header and not token.startswith("sk-"):
                 identity = identities.find_cached(token)
                 if identity is not None:
-                    return pick(identity)
-            return slowly(request, token)
+                    return authorise(identity)
+            return resolve_with_database(request, token)
 
         return resolve
 
     @staticmethod
-    def _match(request: Request, identity: Identity, trusted_header: str | None) -> None:
+    def _require_matching_header(request: Request, identity: Identity, trusted_header: str | None) -> None:
         if trusted_header and identity.is_session:
-            trusted = request.headers.get(trusted_header, "").lower()
-            if trusted and identity.user.email != trusted:
+            email = request.headers.get(trusted_header, "").lower()
+            if email and identity.user.email != email:
                 raise Unauthorized("User mismatch. Please sign in again.")
 
 
 class _OptionalUser:
-    """The verified user if there is one, None otherwise: for what strangers may see too."""
+    """Resolves the verified user, or None: for resources that visitors may see, too."""
 
     def bind(self, services: Services) -> Callable[[Request], Any]:
         identities = services.get(IdentityResolver)
@@ -98,17 +101,17 @@ class _OptionalUser:
         return resolve
 
 
-#: Anybody signed in, also while waiting for approval.
+#: A signed-in user, also one who waits for approval.
 AnyUser = Annotated[User, Guard("any")]
 #: A user or an administrator.
 VerifiedUser = Annotated[User, Guard("verified")]
 AdminUser = Annotated[User, Guard("admin")]
-#: Somebody in a browser: no API key, no token of an automation.
+#: A person in a browser: not an API key, not the token of an automation.
 HumanUser = Annotated[User, Guard("human")]
 #: The verified user, or None.
 MaybeUser = Annotated[User | None, _OptionalUser()]
 #: Like `AnyUser` and `VerifiedUser`, with the token and its claims.
-AnyIdentity = Annotated[Identity, Guard("any", answer="identity")]
-VerifiedIdentity = Annotated[Identity, Guard("verified", answer="identity")]
-AdminIdentity = Annotated[Identity, Guard("admin", answer="identity")]
-HumanIdentity = Annotated[Identity, Guard("human", answer="identity")]
+AnyIdentity = Annotated[Identity, Guard("any", result="identity")]
+VerifiedIdentity = Annotated[Identity, Guard("verified", result="identity")]
+AdminIdentity = Annotated[Identity, Guard("admin", result="identity")]
+HumanIdentity = Annotated[Identity, Guard("human", result="identity")]

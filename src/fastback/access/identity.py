@@ -1,4 +1,4 @@
-"""From a token or an API key to a user: one statement, remembered for seconds, forgotten when something changes."""
+"""Identities: the user behind a token or an API key, cached for seconds and dropped when the user changes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from fastback import messages
+from fastback.access import credential_store
+from fastback.access.credential_store import Account
 from fastback.access.events import SessionsRevoked, TokenRevoked, UserChanged, UserDeleted
 from fastback.access.permissions import Permissions
 from fastback.access.revocations import RedisRevocations
@@ -22,24 +24,22 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import Forbidden, HttpError, Unauthorized
 
-#: How long an identity is believed without asking the database (seconds); another process may have changed it.
-REMEMBERED = 5.0
-#: At most so many identities are remembered.
-MOST = 10_000
-
-OWN_TABLES = [
-    "CREATE TABLE IF NOT EXISTS fastback_revoked_token (jti TEXT PRIMARY KEY, expires_at BIGINT NOT NULL)",
-]
+#: How long an identity is cached (seconds): another process may change the user meanwhile.
+_CACHE_SECONDS = 5.0
+#: The cache is emptied when it holds this many identities.
+_MAX_CACHED = 10_000
+#: Types of token that may call the API.
+_TOKEN_TYPES = ("session", "automation", "subagent")
 
 
 class User(msgspec.Struct, frozen=True):
-    """Who asks: the columns that nearly every operation needs, and no more."""
+    """The requester: only the columns that nearly every operation needs."""
 
     id: str
     email: str
     name: str
     role: str
-    #: How they showed who they are: `jwt` or `api_key`.
+    #: The kind of credential: `jwt` or `api_key`.
     auth_type: str = ""
 
     @property
@@ -51,18 +51,8 @@ class User(msgspec.Struct, frozen=True):
         return self.role in ("admin", "user")
 
 
-class _Known(msgspec.Struct, frozen=True):
-    #: None where a credential is left, but no user.
-    id: str | None
-    email: str
-    name: str
-    role: str
-    stamp: str | None
-    active: bool
-
-
 class Identity(msgspec.Struct, frozen=True):
-    """A user, and how they showed who they are."""
+    """A user, with the credential of the request."""
 
     user: User
     token: str
@@ -75,23 +65,15 @@ class Identity(msgspec.Struct, frozen=True):
 
     @property
     def is_human(self) -> bool:
-        """Whether somebody signed in: no API key, no token of an automation."""
+        """Return whether a person signed in: not an API key, not the token of an automation."""
         return self.claims is not None and self.claims.get("typ", "session") == "session"
 
 
-_BY_ID = """
-    SELECT u.id, u.email, u.name, u.role, a.session_stamp, a.active
-    FROM auth a LEFT JOIN "user" u ON u.id = a.id
-    WHERE a.id = :user_id"""
-
-_BY_KEY = """
-    SELECT u.id, u.email, u.name, u.role, NULL, TRUE
-    FROM api_key k JOIN "user" u ON u.id = k.user_id
-    WHERE k."key" = :key"""
-
-
 class IdentityResolver:
-    """Resolves credentials; the whole process shares one."""
+    """Resolves tokens and API keys to identities; one instance serves the whole process.
+
+    `seen_every` is the least time (seconds) between two writes of a user's last activity.
+    """
 
     def __init__(
         self,
@@ -108,10 +90,12 @@ class IdentityResolver:
         self._tokens = tokens
         self._config = config
         self._permissions = permissions
-        self._remembered: dict[str, tuple[float, Identity]] = {}
-        self._seen: dict[str, int] = {}
-        #: When it was last written that a user was seen, for those of whom it was within `seen_every` seconds.
-        self._noted: dict[str, int] = {}
+        #: By token, when the entry expires (Unix time) and the identity.
+        self._cached: dict[str, tuple[float, Identity]] = {}
+        #: When users were last active, not written yet (Unix time by user id).
+        self._last_active: dict[str, int] = {}
+        #: When the last activity of users was written, where that was within `seen_every` seconds.
+        self._written: dict[str, int] = {}
         self._seen_every = seen_every
         self._revocations = revocations
         bus.subscribe(UserChanged, lambda event: self.forget(event.user_id))
@@ -120,70 +104,63 @@ class IdentityResolver:
         bus.subscribe(TokenRevoked, lambda event: self.forget(event.user_id))
 
     def forget(self, user_id: str) -> None:
-        """Ask the database again the next time this user comes."""
-        for token, (_, identity) in list(self._remembered.items()):
+        """Drop the cached identities of a user, so that the next request reads the database."""
+        for token, (_, identity) in list(self._cached.items()):
             if identity.user.id == user_id:
-                del self._remembered[token]
+                del self._cached[token]
 
     def forget_all(self) -> None:
-        self._remembered.clear()
+        """Drop all cached identities."""
+        self._cached.clear()
 
     def find_cached(self, token: str) -> Identity | None:
-        """The identity behind a session token if it is remembered: the way without a database."""
-        known = self._remembered.get(token)
-        if known is None:
+        """Return the cached identity of a token, or None; the database is not read."""
+        entry = self._cached.get(token)
+        if entry is None:
             return None
-        until, identity = known
+        expires_at, identity = entry
         now = time.time()
-        if now > until:
-            del self._remembered[token]
+        if now > expires_at:
+            del self._cached[token]
             return None
-        self._seen[identity.user.id] = int(now)
+        self._last_active[identity.user.id] = int(now)
         return identity
 
     async def resolve(self, token: str, path: str) -> Identity:
-        """The identity behind a token or an API key.
+        """Return the identity behind a token or an API key, for a request to `path`.
 
         Raises:
-            Unauthorized: forged, expired, revoked, or of a user who is gone.
-            Forbidden: an API key where keys are not allowed.
+            Unauthorized: the credential is forged, expired or revoked, or its user is gone.
+            Forbidden: the API key may not be used, or not for this path.
         """
         if token.startswith("sk-"):
             return await self._resolve_api_key(token, path)
-        remembered = self.find_cached(token)
-        if remembered is not None:
-            return remembered
+        return self.find_cached(token) or await self._resolve_token(token)
+
+    async def _resolve_token(self, token: str) -> Identity:
         claims = self._tokens.read(token)
         if claims is None or "id" not in claims:
             raise Unauthorized(messages.UNAUTHORIZED)
-        known = await self._db.fetch_first(_Known, "identity.by_id", _BY_ID, user_id=claims["id"])
-        if known is None or not known.active:
+        account = await credential_store.find_account(self._db, claims["id"])
+        if account is None or not account.active:
             raise Unauthorized(messages.INVALID_AUTHENTICATION)
-        if claims.get("session_stamp") != known.stamp or claims.get("typ", "session") not in (
-            "session",
-            "automation",
-            "subagent",
-        ):
+        if claims.get("session_stamp") != account.session_stamp or claims.get("typ", "session") not in _TOKEN_TYPES:
             raise Unauthorized("Invalid token")
-        if known.id is None:
-            raise Unauthorized(messages.INVALID_TOKEN)
+        user = _build_user(account, "jwt")
         jti = claims.get("jti")
-        if jti and await self._db.fetch_value(
-            "identity.revoked", "SELECT 1 FROM fastback_revoked_token WHERE jti = :jti", jti=jti
-        ):
+        if jti and await credential_store.is_token_revoked(self._db, jti):
             raise Unauthorized("Invalid token")
         if self._revocations is not None and await self._revocations.is_revoked(claims):
             raise Unauthorized("Invalid token")
-        identity = Identity(User(known.id, known.email, known.name, known.role, "jwt"), token, claims)
-        return self._cache(token, identity, until=claims.get("exp"))
+        return self._cache(token, Identity(user, token, claims), expires_at=claims.get("exp"))
 
     async def _resolve_api_key(self, key: str, path: str) -> Identity:
         identity = self.find_cached(key)
         if identity is None:
-            known = await self._db.fetch_first(_Known, "identity.by_key", _BY_KEY, key=key)
-            if known is None or known.id is None:
+            account = await credential_store.find_account_by_api_key(self._db, key)
+            if account is None:
                 raise Unauthorized(messages.INVALID_TOKEN)
-            identity = self._cache(key, Identity(User(known.id, known.email, known.name, known.role, "api_key"), key))
+            identity = self._cache(key, Identity(_build_user(account, "api_key"), key))
         if not self._config.get(AUTH_ENABLE_API_KEYS):
             raise Forbidden(messages.API_KEY_NOT_ALLOWED)
         user = identity.user
@@ -191,13 +168,13 @@ class IdentityResolver:
             raise Forbidden(messages.API_KEY_NOT_ALLOWED)
         if self._config.get(AUTH_API_KEY_ENDPOINT_RESTRICTIONS):
             allowed = str(self._config.get(AUTH_API_KEY_ALLOWED_ENDPOINTS) or "")
-            paths = [one.strip() for one in allowed.split(",") if one.strip()]
-            if not any(path == one or path.startswith(one + "/") for one in paths):
+            prefixes = [prefix.strip() for prefix in allowed.split(",") if prefix.strip()]
+            if not any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes):
                 raise Forbidden(messages.ACCESS_PROHIBITED)
         return identity
 
     async def find(self, token: str | None, path: str) -> Identity | None:
-        """Like `resolve`, None instead of an error."""
+        """Return the identity behind a credential, or None where there is no valid one."""
         if not token:
             return None
         try:
@@ -205,30 +182,33 @@ class IdentityResolver:
         except HttpError:
             return None
 
-    def _cache(self, token: str, identity: Identity, until: int | None = None) -> Identity:
+    def _cache(self, token: str, identity: Identity, expires_at: int | None = None) -> Identity:
+        """Cache an identity, not beyond the expiry of its token, and return it."""
         now = time.time()
-        if len(self._remembered) >= MOST:
-            self._remembered.clear()
-        deadline = now + REMEMBERED
-        if until is not None:
-            deadline = min(deadline, until)
-        self._remembered[token] = (deadline, identity)
-        self._seen[identity.user.id] = int(now)
+        if len(self._cached) >= _MAX_CACHED:
+            self._cached.clear()
+        deadline = now + _CACHE_SECONDS
+        if expires_at is not None:
+            deadline = min(deadline, expires_at)
+        self._cached[token] = (deadline, identity)
+        self._last_active[identity.user.id] = int(now)
         return identity
 
     async def save_last_seen(self) -> None:
-        """Write when users were last seen; called every few seconds instead of once per request."""
-        if not self._seen:
+        """Write when users were last active; called every few seconds instead of once per request."""
+        if not self._last_active:
             return
         now = time.time()
-        self._noted = {user_id: at for user_id, at in self._noted.items() if now - at < self._seen_every}
-        seen = {user_id: at for user_id, at in self._seen.items() if user_id not in self._noted}
-        self._seen = {}
-        if not seen:
+        self._written = {user_id: at for user_id, at in self._written.items() if now - at < self._seen_every}
+        unwritten = {user_id: at for user_id, at in self._last_active.items() if user_id not in self._written}
+        self._last_active = {}
+        if not unwritten:
             return
-        self._noted |= seen
-        await self._db.execute_many(
-            "identity.seen",
-            'UPDATE "user" SET last_active_at = :at WHERE id = :user_id',
-            [{"user_id": user_id, "at": at} for user_id, at in seen.items()],
-        )
+        self._written |= unwritten
+        await credential_store.save_last_active(self._db, unwritten)
+
+
+def _build_user(account: Account, auth_type: str) -> User:
+    if account.id is None:
+        raise Unauthorized(messages.INVALID_TOKEN)
+    return User(account.id, account.email, account.name, account.role, auth_type)

@@ -1,7 +1,7 @@
-"""Password hashes: bcrypt as the reference writes it, argon2 where it stands; never in the event loop.
+"""Password hashes: bcrypt as the reference writes it, argon2 where it is configured or stored; in threads only.
 
-Hashing is work for a processor, a quarter of a second of it. At most one sign-in at a time does it per two cores, the
-others queue: fifty sign-ins at once slow each other, and nobody else.
+A hash takes a quarter of a second of processor time. One thread for every two cores computes them, the others queue:
+fifty sign-ins at once slow each other, and no other request.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import bcrypt
 from fastback import messages
 from fastback.kit.http.errors import BadRequest
 
-#: bcrypt reads no further.
+#: bcrypt ignores all bytes after these.
 MAX_BYTES = 72
 
 
 def _lower_priority() -> None:
-    """Linux gives each thread its own niceness: hashing yields to whoever serves requests."""
+    """Lower the priority of the current thread (Linux), so that hashing yields to the event loop."""
     try:
         os.setpriority(os.PRIO_PROCESS, 0, 10)
     except OSError:
@@ -29,9 +29,10 @@ def _lower_priority() -> None:
 
 
 class PasswordHasher:
-    """Hashes and verifies passwords, a bounded number at once.
+    """Hashes and verifies passwords, a limited number at a time.
 
-    `algorithm` is "bcrypt" or "argon2", for new hashes; both are verified, by the shape of the stored hash.
+    `algorithm` is "bcrypt" or "argon2", for new hashes; both are verified, by the format of the stored hash.
+    `pattern` is a regular expression for new passwords, `hint` the error message where one does not match.
     """
 
     def __init__(self, algorithm: str = "bcrypt", *, pattern: str | None = None, hint: str = "") -> None:
@@ -43,10 +44,10 @@ class PasswordHasher:
         self._placeholder: str | None = None
 
     def require_valid(self, password: str) -> None:
-        """Refuse a new password that breaks the rules.
+        """Require a new password to follow the rules.
 
         Raises:
-            BadRequest: too long for bcrypt, or not matching the configured pattern.
+            BadRequest: the password is too long for bcrypt, or does not match the configured pattern.
         """
         if self.algorithm == "bcrypt" and len(password.encode()) > MAX_BYTES:
             raise BadRequest(messages.PASSWORD_TOO_LONG)
@@ -54,10 +55,14 @@ class PasswordHasher:
             raise BadRequest(self._hint or messages.INVALID_PASSWORD)
 
     async def hash(self, password: str) -> str:
+        """Return the hash of a password."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._hash, password)
 
     async def verify(self, password: str, hashed: str | None) -> bool:
-        """Whether the password fits; as slow without a hash, so that the time does not tell who has an account."""
+        """Return whether the password is correct.
+
+        Without a hash it takes the same time, so that the time does not reveal which addresses have an account.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._verify, password, hashed)
 
     def _hash(self, password: str) -> str:
@@ -87,4 +92,5 @@ class PasswordHasher:
             return False
 
     def close(self) -> None:
+        """Cancel waiting work."""
         self._pool.shutdown(wait=False, cancel_futures=True)

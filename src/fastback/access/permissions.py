@@ -1,6 +1,6 @@
-"""What a user may do: the default permissions, widened by every group they belong to, directly or through a parent.
+"""Permissions of a user: the default permissions, extended by every group they belong to, directly or through a parent.
 
-A group's member belongs to the group's parents too; a permission is given when any of them gives it.
+A member of a group belongs to the group's parents, too; a permission is granted where any of them grants it.
 """
 
 from __future__ import annotations
@@ -8,36 +8,24 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-import msgspec
-
+from fastback.access import permission_store
 from fastback.access.events import GroupsChanged, UserDeleted
+from fastback.access.permission_store import Group
 from fastback.config import Config
 from fastback.config.keys.permissions import USER_PERMISSIONS
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 
+__all__ = ["Group", "PermissionTree", "Permissions", "fill_missing", "is_granted", "merge_permissions"]
+
 PermissionTree = dict[str, Any]
 
-_GROUPS = """
-    WITH RECURSIVE chain(group_id) AS (
-        SELECT group_id FROM group_member WHERE user_id = :user_id
-        UNION
-        SELECT g.parent_group_id FROM "group" g JOIN chain c ON g.id = c.group_id WHERE g.parent_group_id IS NOT NULL
-    )
-    SELECT g.id, COALESCE(g.name, ''), g.permissions FROM "group" g JOIN chain c ON c.group_id = g.id
-    ORDER BY g.updated_at DESC, g.id"""
-
-
-class Group(msgspec.Struct):
-    """A group, as far as its members' rights go."""
-
-    id: str
-    name: str
-    permissions: dict[str, Any] | None
+#: The caches are emptied when they hold the groups of more users than this.
+_MAX_CACHED = 10_000
 
 
 def fill_missing(tree: PermissionTree, template: PermissionTree) -> PermissionTree:
-    """Add to `tree` what only `template` has, at every depth."""
+    """Add to `tree`, in place and at every depth, the keys that only `template` has, and return it."""
     for key, value in template.items():
         if key not in tree:
             tree[key] = deepcopy(value)
@@ -46,19 +34,19 @@ def fill_missing(tree: PermissionTree, template: PermissionTree) -> PermissionTr
     return tree
 
 
-def merge_permissions(tree: PermissionTree, more: PermissionTree) -> PermissionTree:
-    """Give in `tree` whatever `more` gives: the wider of both at every leaf."""
-    for key, value in more.items():
+def merge_permissions(tree: PermissionTree, other: PermissionTree) -> PermissionTree:
+    """Grant in `tree`, in place, every permission that `other` grants, and return it."""
+    for key, value in other.items():
         if isinstance(value, dict):
-            below = tree.get(key)
-            tree[key] = merge_permissions(below if isinstance(below, dict) else {}, value)
+            subtree = tree.get(key)
+            tree[key] = merge_permissions(subtree if isinstance(subtree, dict) else {}, value)
         else:
             tree[key] = tree.get(key) or value
     return tree
 
 
 def is_granted(tree: Any, key: str) -> bool:
-    """Whether the permission at a dotted key is given."""
+    """Return whether the tree grants the permission at a dotted key."""
     for part in key.split("."):
         if not isinstance(tree, dict) or part not in tree:
             return False
@@ -67,18 +55,20 @@ def is_granted(tree: Any, key: str) -> bool:
 
 
 class Permissions:
-    """Permissions and group memberships, remembered until groups or the configuration change."""
+    """Permissions and group memberships, cached until groups or the configuration change."""
 
     def __init__(self, db: Database, config: Config, bus: Bus) -> None:
         self._db = db
         self._config = config
         self._groups: dict[str, list[Group]] = {}
+        #: By user id, the version of the configuration and the tree.
         self._trees: dict[str, tuple[int, PermissionTree]] = {}
         bus.subscribe(GroupsChanged, lambda event: self._forget(event.user_ids))
         bus.subscribe(UserDeleted, lambda event: self._forget((event.user_id,)))
 
     def _forget(self, user_ids: tuple[str, ...]) -> None:
-        if not user_ids or len(self._groups) > 10_000:
+        """Drop the cached groups and trees of these users; without ids, of all users."""
+        if not user_ids or len(self._groups) > _MAX_CACHED:
             self._groups.clear()
             self._trees.clear()
         for user_id in user_ids:
@@ -86,37 +76,32 @@ class Permissions:
             self._trees.pop(user_id, None)
 
     def get_defaults(self) -> PermissionTree:
-        """What every user may: the stored defaults, missing leaves filled in; a copy."""
+        """Return a copy of the default permissions: the stored ones, completed by the initial ones."""
         stored = deepcopy(self._config.get(USER_PERMISSIONS) or {})
         return fill_missing(stored, self._config.default(USER_PERMISSIONS))
 
-    async def _groups_of(self, user_id: str) -> list[Group]:
-        known = self._groups.get(user_id)
-        if known is None:
-            known = self._groups[user_id] = await self._db.fetch_all(
-                Group, "permissions.groups", _GROUPS, user_id=user_id
-            )
-        return known
-
     async def list_groups(self, user_id: str) -> list[Group]:
-        """The groups a user belongs to, inherited ones included, the one changed last first. Shared: change none."""
-        return await self._groups_of(user_id)
+        """List a user's groups, the last changed first, inherited ones included. Do not change the shared list."""
+        groups = self._groups.get(user_id)
+        if groups is None:
+            groups = self._groups[user_id] = await permission_store.list_groups(self._db, user_id)
+        return groups
 
     async def list_group_ids(self, user_id: str) -> list[str]:
-        """The groups a user belongs to, inherited ones included."""
-        return [group.id for group in await self._groups_of(user_id)]
+        """List the ids of a user's groups, inherited ones included."""
+        return [group.id for group in await self.list_groups(user_id)]
 
     async def get_tree(self, user_id: str) -> PermissionTree:
-        """The whole tree of a user's permissions. It is shared: change a copy, never this one."""
-        known = self._trees.get(user_id)
-        if known is not None and known[0] == self._config.version:
-            return known[1]
+        """Return all permissions of a user. The tree is shared: change only a copy of it."""
+        cached = self._trees.get(user_id)
+        if cached is not None and cached[0] == self._config.version:
+            return cached[1]
         tree = self.get_defaults()
-        for group in await self._groups_of(user_id):
+        for group in await self.list_groups(user_id):
             merge_permissions(tree, group.permissions or {})
         self._trees[user_id] = (self._config.version, tree)
         return tree
 
     async def has(self, user_id: str, key: str) -> bool:
-        """Whether a user has the permission at a dotted key. Administrators are not treated apart here."""
+        """Return whether a user has the permission at a dotted key. Administrators are not handled here."""
         return is_granted(await self.get_tree(user_id), key)

@@ -1,6 +1,6 @@
-"""Sessions that ended, shared over Redis with other programs on the same installation, as Open WebUI shares them.
+"""Ended sessions in Redis, shared with other programs of the same installation, as Open WebUI shares them.
 
-Our own list stands in the database; this one is for those who look only here, and for what only they have written.
+Our own list is stored in the database; programs that know only Redis read and write this one.
 """
 
 from __future__ import annotations
@@ -17,32 +17,35 @@ log = logging.getLogger("fastback.access")
 
 
 class RedisRevocations:
-    """`{prefix}:auth:token:{jti}:revoked` for one session, `{prefix}:auth:user:{id}:revoked_at` for all of a user."""
+    """Reads and writes the keys of ended sessions.
+
+    `{prefix}:auth:token:{jti}:revoked` is one session, `{prefix}:auth:user:{id}:revoked_at` all sessions of a user.
+    """
 
     def __init__(self, redis: Redis, bus: Bus) -> None:
         self._redis = redis
         bus.subscribe(TokenRevoked, self._store_revocation)
 
     async def is_revoked(self, claims: dict[str, Any]) -> bool:
-        """Whether somebody ended the session of a token. Where Redis does not answer, nobody did."""
+        """Return whether a program ended the session of a token; False where Redis is unavailable."""
         try:
             jti, user_id = claims.get("jti"), claims.get("id")
-            if jti and await self._redis.client.get(self._redis.key(f"auth:token:{jti}:revoked")):
+            if jti and await self._redis.client.get(self._redis.prefixed_key(f"auth:token:{jti}:revoked")):
                 return True
-            found = await self._redis.client.get(self._redis.key(f"auth:user:{user_id}:revoked_at"))
-            if not found or not found.isdigit():
+            revoked_at = await self._redis.client.get(self._redis.prefixed_key(f"auth:user:{user_id}:revoked_at"))
+            if not revoked_at or not revoked_at.isdigit():
                 return False
-            issued = claims.get("iat")
-            return issued is None or int(issued) <= int(found)
+            issued_at = claims.get("iat")
+            return issued_at is None or int(issued_at) <= int(revoked_at)
         except self._redis.errors as error:
-            self._redis.complain(error)
+            self._redis.log_unavailable(error)
             return False
 
     async def _store_revocation(self, event: TokenRevoked) -> None:
-        left = event.expires_at - int(time.time())
-        if left <= 0:
+        remaining = event.expires_at - int(time.time())
+        if remaining <= 0:
             return
         try:
-            await self._redis.client.set(self._redis.key(f"auth:token:{event.jti}:revoked"), "1", ex=left)
+            await self._redis.client.set(self._redis.prefixed_key(f"auth:token:{event.jti}:revoked"), "1", ex=remaining)
         except self._redis.errors as error:
-            self._redis.complain(error)
+            self._redis.log_unavailable(error)

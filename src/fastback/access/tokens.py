@@ -1,4 +1,4 @@
-"""Session tokens: JSON Web Tokens (HS256) with the reference's claims, so that either program accepts the other's.
+"""Session tokens: JSON Web Tokens (HS256) with the reference's claims, valid in either program.
 
 Claims: `id`, `typ` ("session", "automation", "subagent"), `auth_method`, `auth_time`, `session_stamp`, `mfa_verified`,
 `exp`, `iat`, `jti`.
@@ -20,28 +20,28 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 60
 
 
 def parse_duration(duration: str | None) -> int | None:
-    """Seconds in a duration such as `4w`, `1h30m`; None for `-1`, `0` and nothing: never expires.
+    """Return the seconds of a duration such as `4w` or `1h30m`; None (never expires) for `-1`, `0` and an empty text.
 
     Raises:
-        ValueError: not a duration.
+        ValueError: the text is not a duration.
     """
     text = (duration or "").strip()
     if text in ("", "-1", "0"):
         return None
-    found = _DURATION.findall(text)
-    if not found:
+    parts = _DURATION.findall(text)
+    if not parts:
         raise ValueError(f"not a duration: {duration!r}")
-    return int(sum(float(number) * _SECONDS[unit] for number, unit in found))
+    return int(sum(float(number) * _SECONDS[unit] for number, unit in parts))
 
 
 class TokenSigner:
-    """Signs and reads tokens with one secret."""
+    """Signs and verifies tokens with one secret."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
 
     def create(self, claims: dict[str, Any], *, lifetime: int | None) -> str:
-        """A token over `claims` that expires after `lifetime` seconds (None: never)."""
+        """Return a token with these claims that expires after `lifetime` seconds (None: never)."""
         now = int(time.time())
         payload = dict(claims)
         if lifetime is not None:
@@ -53,7 +53,7 @@ class TokenSigner:
     def create_session_token(
         self, user_id: str, *, method: str, stamp: str | None, lifetime: int | None, mfa_verified: bool = False
     ) -> str:
-        """A token of a completed sign-in."""
+        """Return the token of a completed sign-in; `stamp` is the session stamp of the user's credential."""
         return self.create(
             {
                 "id": user_id,
@@ -67,7 +67,7 @@ class TokenSigner:
         )
 
     def read(self, token: str) -> dict[str, Any] | None:
-        """The claims of a valid token; None when it is forged, expired or no token."""
+        """Return the claims of a valid token; None where it is forged, expired or malformed."""
         try:
             claims: dict[str, Any] = jwt.decode(token, self._secret, algorithms=[ALGORITHM])
         except jwt.InvalidTokenError:
@@ -76,5 +76,5 @@ class TokenSigner:
 
 
 def generate_api_key() -> str:
-    """An API key as the reference makes them: `sk-` and 32 hexadecimal digits."""
+    """Return a new API key in the reference's format: `sk-` and 32 hexadecimal digits."""
     return f"sk-{uuid.uuid4().hex}"

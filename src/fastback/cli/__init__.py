@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def fail(text: str) -> int:
     """Say in one line why a command failed."""
-    from fastback.kit.log import without_secrets
+    from fastback.kit.log import redact_secrets
 
-    print(f"fastback: {without_secrets(text)}", file=sys.stderr)
+    print(f"fastback: {redact_secrets(text)}", file=sys.stderr)
     return 1

@@ -24,7 +24,7 @@ from fastback.frontend.setup import directories
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
-from fastback.kit.log import without_secrets
+from fastback.kit.log import redact_secrets
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
 from fastback.providers.http_client import make_client
 from fastback.retrieval.embedding.service import REMOTE
@@ -33,7 +33,7 @@ from fastback.retrieval.setup import local_models
 from fastback.retrieval.vectors import chroma_files, factory
 from fastback.schema import revision
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment
-from fastback.settings.load import key_files
+from fastback.settings.loader import key_files
 
 #: How long a server may take to answer (seconds).
 PATIENCE = 5.0
@@ -78,7 +78,7 @@ async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Findi
     try:
         state, what, found = await _schema(db)
         yield state, what, found
-        if state == "fail" or await revision.revision(db) is None:
+        if state == "fail" or await revision.find_revision(db) is None:
             return
         config = await Config.peek(db, settings, env)
         yield _embedding(config, settings)
@@ -151,11 +151,11 @@ async def _redis(settings: Settings) -> Finding:
     try:
         redis = open_redis(settings, patient)
     except SettingsError as error:
-        return "fail", "redis", without_secrets(str(error))
+        return "fail", "redis", redact_secrets(str(error))
     try:
         await redis.client.ping()
     except redis.errors as error:
-        return "fail", "redis", f"does not answer: {without_secrets(str(error))}"
+        return "fail", "redis", f"does not answer: {redact_secrets(str(error))}"
     finally:
         await redis.close()
     return "ok", "redis", "answers"
@@ -164,13 +164,13 @@ async def _redis(settings: Settings) -> Finding:
 def _vectors(settings: Settings) -> Finding:
     """Where vectors are kept; a server is not asked, because opening a store makes its tables."""
     try:
-        kind = factory.kind_of(settings)
+        kind = factory.get_kind(settings)
     except SettingsError as error:
         return "fail", "vector store", str(error)
     if kind != "sqlite":
         return "ok", "vector store", kind
-    there = factory.directory(settings)
-    taken = ", what Chroma keeps there is taken over" if chroma_files.is_there(there) else ""
+    there = factory.get_directory(settings)
+    taken = ", what Chroma keeps there is taken over" if chroma_files.has_chroma_files(there) else ""
     return "ok", "vector store", f"built in, in {there}{taken}"
 
 
@@ -211,7 +211,7 @@ def _is_missing(settings: Settings) -> bool:
 
 async def _schema(db: Database) -> Finding:
     try:
-        found = await revision.revision(db)
+        found = await revision.find_revision(db)
         # Of a schema that is not ours nothing but its revision can be relied upon.
         users = 0 if found != revision.REVISION else await db.fetch_value("doctor.users", 'SELECT count(*) FROM "user"')
     except DatabaseError as error:
@@ -232,7 +232,7 @@ async def _model_server(client: aiohttp.ClientSession, connection: Connection) -
             status = response.status
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         text = f"{connection.url} does not answer: {error or 'timed out'}"
-        return "warn", connection.kind, without_secrets(text)
+        return "warn", connection.kind, redact_secrets(text)
     if status >= 400:
-        return "warn", connection.kind, without_secrets(f"{connection.url} answers {status}")
-    return "ok", connection.kind, without_secrets(f"{connection.url} answers")
+        return "warn", connection.kind, redact_secrets(f"{connection.url} answers {status}")
+    return "ok", connection.kind, redact_secrets(f"{connection.url} answers")

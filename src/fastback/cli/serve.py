@@ -9,7 +9,7 @@ from collections.abc import Callable
 from fastback.cli import fail
 from fastback.kit import log
 from fastback.kit.db.errors import DatabaseError, RevisionError
-from fastback.kit.memory_allocator import be_thrifty
+from fastback.kit.memory_allocator import configure_allocator
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment, with_secret_key
 from fastback.settings.tls import client_ssl
 
@@ -25,11 +25,11 @@ def options(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    be_thrifty()
+    configure_allocator()
     try:
         env = read_environment(options(arguments))
         settings = load_settings(env)
-        log.set_up(settings.global_log_level, settings.log_format)
+        log.configure_logging(settings.global_log_level, settings.log_format)
         given_key = settings.webui_secret_key
         for tool_server in (False, True):
             client_ssl(settings, tool_server=tool_server)

@@ -12,7 +12,7 @@ from fastback.config.key import Derived, KeyDefinition
 from fastback.config.keys.permissions import LEAVES
 from fastback.settings import Settings
 from fastback.settings.field import Field
-from fastback.settings.table import areas, fields
+from fastback.settings.process_settings import areas, fields
 
 _KINDS: dict[type, str] = {bool: "true/false", int: "whole number", float: "number", str: "text"}
 

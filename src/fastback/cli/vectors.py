@@ -19,7 +19,7 @@ from fastback.providers.http_client import make_client
 from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.setup import make_embedder
 from fastback.retrieval.vectors import chroma_files, factory, migration
-from fastback.retrieval.vectors.migration_protocol import Source
+from fastback.retrieval.vectors.migration_protocol import VectorSource
 from fastback.retrieval.vectors.sqlite import SqliteStore
 from fastback.settings import Settings, SettingsError, load_settings
 from fastback.settings.environment import read_environment
@@ -68,10 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
 async def _run(arguments: argparse.Namespace, settings: Settings, env: Mapping[str, str]) -> None:
     async with make_client(settings) as client:
         if arguments.action == "list":
-            kind = arguments.store or factory.kind_of(settings)
+            kind = arguments.store or factory.get_kind(settings)
             async with _opened(_source(kind, settings, client)) as source:
-                for name in await source.collections():
-                    print(f"{name}  {await source.count(name)}")
+                for name in await source.list_collections():
+                    print(f"{name}  {await source.count_chunks(name)}")
         elif arguments.action == "move":
             await _move(arguments, settings, client)
         else:
@@ -83,14 +83,14 @@ async def _move(arguments: argparse.Namespace, settings: Settings, client: aioht
         raise SettingsError("from and to are the same store")
     if arguments.changed and (arguments.source, arguments.target) != ("chroma", "sqlite"):
         raise SettingsError("--changed: it is for chroma to sqlite alone")
-    factory.check(arguments.target, settings)
-    target = factory.store_of(arguments.target, settings, client)
+    factory.check_settings(arguments.target, settings)
+    target = factory.create_store(arguments.target, settings, client)
     async with _opened(_source(arguments.source, settings, client)) as source, _opened(target):
         if arguments.changed and isinstance(source, chroma_files.ChromaFiles) and isinstance(target, SqliteStore):
-            _say("taken over", await migration.take_over(source, target, bar))
+            _say("taken over", await migration.import_chroma_files(source, target, bar))
             return
-        names = arguments.collection or await source.collections()
-        _say("moved", await migration.move(source, target, names, bar))
+        names = arguments.collection or await source.list_collections()
+        _say("moved", await migration.move_collections(source, target, names, bar))
 
 
 async def _reindex(
@@ -100,23 +100,23 @@ async def _reindex(
     try:
         config = await Config.peek(db, settings, env)
         embedder = make_embedder(config, settings, client)
-        store = factory.store_of(factory.kind_of(settings), settings, client)
+        store = factory.create_store(factory.get_kind(settings), settings, client)
         async with _opened(store), _opened(embedder):
-            names = arguments.collection or await store.collections()
-            _say("embedded anew", await migration.reindex(store, embedder, names, bar))
+            names = arguments.collection or await store.list_collections()
+            _say("embedded anew", await migration.reindex_collections(store, embedder, names, bar))
     finally:
         await db.close()
 
 
-def _source(kind: str, settings: Settings, client: aiohttp.ClientSession) -> Source:
+def _source(kind: str, settings: Settings, client: aiohttp.ClientSession) -> VectorSource:
     """A store to read from; Chroma's files where there is no server of it."""
     if kind == "chroma" and not settings.chroma_http_host:
-        directory = factory.directory(settings)
-        if not chroma_files.is_there(directory):
+        directory = factory.get_directory(settings)
+        if not chroma_files.has_chroma_files(directory):
             raise SettingsError(f"CHROMA_HTTP_HOST: names no server, and there are no files of Chroma in {directory}")
         return chroma_files.ChromaFiles(directory, tenant=settings.chroma_tenant, database=settings.chroma_database)
-    factory.check(kind, settings)
-    return factory.store_of(kind, settings, client)
+    factory.check_settings(kind, settings)
+    return factory.create_store(kind, settings, client)
 
 
 class _Closable(Protocol):
@@ -134,6 +134,6 @@ async def _opened(one: T) -> AsyncIterator[T]:
         await one.close()
 
 
-def _say(what: str, done: migration.Done) -> None:
-    left = f"; {done.left} needed nothing" if done.left else ""
+def _say(what: str, done: migration.MigrationResult) -> None:
+    left = f"; {done.skipped} needed nothing" if done.skipped else ""
     print(f"{done.collections} collections with {done.chunks} chunks {what}{left}")

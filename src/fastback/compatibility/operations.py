@@ -9,7 +9,7 @@ from importlib import resources
 import msgspec
 
 from fastback.kit.http.errors import NotBuilt
-from fastback.kit.http.routing import Route, Router, Trie
+from fastback.kit.http.routing import Route, Router, RouteTrie
 
 _NAME = re.compile(r"{[^}]*}")
 
@@ -29,40 +29,40 @@ class Operation(msgspec.Struct, frozen=True):
 REFUSED_AT_LAST = frozenset({Operation("POST", "/api/chat/actions/{action_id}")})
 
 
-def contract() -> list[Operation]:
+def list_operations() -> list[Operation]:
     """Every operation, by path."""
     text = resources.files("fastback.compatibility").joinpath("operations.tsv").read_text()
     return [Operation(*line.split("\t")) for line in text.splitlines() if line]
 
 
-def built(routes: list[Route]) -> set[Operation]:
+def find_built_operations(routes: list[Route]) -> set[Operation]:
     """The operations of the contract that these routes answer."""
-    trie = Trie()
+    trie = RouteTrie()
     for route in routes:
         trie.add(route.method, route.path, route)
-    found = set()
-    for operation in contract():
+    operations = set()
+    for operation in list_operations():
         match = trie.find(_NAME.sub("x", operation.path))
         if match is not None and operation.method in match.targets:
             route, _ = match.targets[operation.method]
             # A parameter may swallow a fixed path of the contract: that operation is not answered.
             if Operation(route.method, route.path.replace(":path}", "}")).shape == operation.shape:
-                found.add(operation)
-    return found
+                operations.add(operation)
+    return operations
 
 
-def not_built(routes: list[Route]) -> Router:
+def make_refusal_router(routes: list[Route]) -> Router:
     """A router that answers 501 to what these routes leave out."""
     router = Router()
-    done = built(routes)
-    for operation in contract():
-        if operation in done:
+    built_operations = find_built_operations(routes)
+    for operation in list_operations():
+        if operation in built_operations:
             continue
-        router.routes.append(Route(operation.method, operation.path, _refusal(operation)))
+        router.routes.append(Route(operation.method, operation.path, _make_refusal(operation)))
     return router
 
 
-def _refusal(operation: Operation) -> Callable[[], Awaitable[None]]:
+def _make_refusal(operation: Operation) -> Callable[[], Awaitable[None]]:
     async def refuse() -> None:
         raise NotBuilt(f"{operation.method} {operation.path}")
 

@@ -21,7 +21,7 @@ from fastback.completions.answer_items import (
 )
 from fastback.completions.completion_chunk import FunctionDelta, ToolCallDelta, decode_chunk
 from fastback.completions.reasoning_tags import TagSplitter
-from fastback.features.chats.messages.token_usage import normalised_usage
+from fastback.features.chats.messages.token_usage import normalize_usage
 
 SocketMessage = dict[str, Any]
 Output = list[dict[str, Any]]
@@ -78,7 +78,7 @@ class AnswerBuilder:
         if chunk.error is not None:
             raise ProviderStreamError(chunk.error)
         if chunk.usage:
-            self.usage = normalised_usage(chunk.usage)
+            self.usage = normalize_usage(chunk.usage)
         if not chunk.choices:
             return False
         choice = chunk.choices[0]

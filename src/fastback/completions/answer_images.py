@@ -48,7 +48,7 @@ class AnswerImages:
                 item = {**item, "content": parts}
             replaced.append(item)
         if file_ids and is_stored(chat_id):
-            await chat_file_store.keep(self._db, self._access, chat_id, message_id, file_ids, user)
+            await chat_file_store.attach_files(self._db, self._access, chat_id, message_id, file_ids, user)
         return replaced
 
     async def _replace_images(self, part: Any, chat_id: str, message_id: str, user: User, file_ids: list[str]) -> Any:

@@ -18,7 +18,7 @@ from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.document import Document, Message
 from fastback.features.chats.messages import store as message_store
 from fastback.features.chats.messages import turn_store
-from fastback.features.chats.messages.context_usage import ContextUsage, fills, since_summary
+from fastback.features.chats.messages.context_usage import ContextUsage, exceeds_threshold, split_at_summary
 from fastback.features.chats.messages.message_tree import walk_to_root
 from fastback.features.chats.store import ChatPage
 from fastback.features.prompts.prompt_variables import resolve_variables
@@ -80,11 +80,11 @@ class Compactor:
             HttpError: the user may not use the model.
         """
         document = Document(bytes(chat.chat))
-        document.repair()
-        last_id = chat.current_message_id or document.opens_at
+        document.repair_links()
+        last_id = chat.current_message_id or document.opening_message_id
         branch = await self._load_branch(chat, document, last_id)
         model_id = model_id or next((message["model"] for message in reversed(branch) if message.get("model")), None)
-        model_id = model_id or next(iter(document.field("models") or []), None)
+        model_id = model_id or next(iter(document.get_field("models") or []), None)
         if not model_id:
             raise BadRequest("No model found for context compaction.")
         result = await self._compact_branch(chat.id, last_id, branch, model_id, ctx, user)
@@ -106,10 +106,12 @@ class Compactor:
         A conversation that is too long by the `params` of its chat is compacted now. Where no model can summarize it,
         it stays whole. `system_prompt` counts as part of the conversation.
         """
-        if not self._context_usage.enabled:
+        if not self._context_usage.is_enabled:
             return messages, None
-        recent, previous_summary = since_summary(messages)
-        if not fills(recent, [system_prompt, previous_summary or ""], self._context_usage.threshold(params)):
+        recent, previous_summary = split_at_summary(messages)
+        if not exceeds_threshold(
+            recent, [system_prompt, previous_summary or ""], self._context_usage.get_threshold(params)
+        ):
             return recent, previous_summary
         boundary = _find_boundary(recent, self._retained_percent())
         if boundary == 0:
@@ -142,13 +144,13 @@ class Compactor:
         return min(50, max(10, 40 if percent is None else int(percent)))
 
     async def _measure_usage(self, chat_id: str) -> dict[str, Any] | None:
-        if not self._context_usage.enabled:
+        if not self._context_usage.is_enabled:
             return None
         document = await chat_context_store.find_chat_document(self._db, chat_id)
-        return None if document is None else self._context_usage.of(Document(document.encode()), None)
+        return None if document is None else self._context_usage.measure(Document(document.encode()), None)
 
     async def _load_branch(self, chat: ChatPage, document: Document, last_id: str | None) -> list[Message]:
-        messages = await message_store.of_chat(self._db, chat.id) or document.all_messages()
+        messages = await message_store.load_messages(self._db, chat.id) or document.decode_messages()
         return list(walk_to_root(last_id, messages.get))[::-1]
 
     async def _compact_branch(
@@ -160,11 +162,11 @@ class Compactor:
         ctx: RequestContext,
         user: User,
     ) -> CompactionResult:
-        if not self._context_usage.enabled:
+        if not self._context_usage.is_enabled:
             return CompactionResult(True, False, "disabled")
         if not last_id:
             return CompactionResult(True, False, "empty")
-        branch, previous_summary = since_summary(branch)
+        branch, previous_summary = split_at_summary(branch)
         older, newer = branch[:-1], branch[-1:]
         if not older or not newer:
             return CompactionResult(True, False, "too_short")

@@ -101,7 +101,7 @@ class PageTurns:
     def _start_task(self, turn: Turn, task_id: str) -> None:
         self._user_ids[task_id] = turn.user.id
         self._services.tasks.start(
-            self._pipeline.run(turn), group=turn.request.chat_id, task_id=task_id, ended=self._forget_task
+            self._pipeline.run(turn), group=turn.request.chat_id, task_id=task_id, on_end=self._forget_task
         )
 
     def _forget_task(self, task_id: str) -> None:
@@ -124,7 +124,7 @@ class PageTurns:
 
         question = {"role": "user", "content": request.user_message.get("content") or ""}
         asks_model = bool(request.tasks.get("title_generation"))
-        self._services.tasks.background(
+        self._services.tasks.run_in_background(
             self._generations.generate_title(request.chat_id, [question], model.id, ctx, emit, asks_model=asks_model)
         )
 
@@ -132,7 +132,7 @@ class PageTurns:
 
     def list_task_ids(self, chat_id: str, user: User) -> list[str]:
         """Return the ids of a user's own tasks in a chat, oldest first."""
-        task_ids = self._services.tasks.of(chat_id)
+        task_ids = self._services.tasks.list_group_ids(chat_id)
         return [task_id for task_id in task_ids if self._user_ids.get(task_id, user.id) == user.id]
 
     async def stop_tasks_of_user(self, user_id: str) -> None:
@@ -142,13 +142,13 @@ class PageTurns:
 
     def is_socket_of(self, session_id: str, user: User) -> bool:
         """Return whether a socket belongs to a user."""
-        return self._services.watchers.user_of(session_id) == user.id
+        return self._services.watchers.find_user_id(session_id) == user.id
 
     async def finish_abandoned_answers(self, chat_id: str, user: User) -> bool:
         """Mark a user's unfinished answers that no task writes any more as done; return whether there were any."""
         if not self._is_only_process:
             return False  # another process may be writing them
-        unfinished = await message_store.unfinished(self._services.db, chat_id, user.id)
+        unfinished = await message_store.list_unfinished_answers(self._services.db, chat_id, user.id)
         for message_id, output in unfinished:
             patch: dict[str, Any] = {"done": True}
             if output is not None:

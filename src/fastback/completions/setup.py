@@ -39,16 +39,16 @@ from fastback.config import Config
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.messages import recovery
 from fastback.features.chats.messages.context_usage import ContextUsage
-from fastback.features.chats.service import Chats
+from fastback.features.chats.service import ChatService
 from fastback.features.chats.turn_events import ChatWatchers
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
-from fastback.features.folders.readable_entries import Readable
-from fastback.features.knowledge.external_connections import Connections
-from fastback.features.memories.recall import Recall
-from fastback.features.memories.service import Memories
-from fastback.features.retrieval.access import CollectionAccess
-from fastback.features.retrieval.web_results import WebResults
+from fastback.features.folders.readable_entries import ReadableEntries
+from fastback.features.knowledge.external_connections import ExternalConnections
+from fastback.features.memories.recall import MemoryRecall
+from fastback.features.memories.service import MemoryService
+from fastback.features.retrieval.collection_access import CollectionAccess
+from fastback.features.retrieval.web_search import WebSearchService
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -59,7 +59,7 @@ from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
 from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.search.retriever import Retriever
-from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.pages import PageReader
 from fastback.settings import Settings
 
 
@@ -79,7 +79,7 @@ async def set_up(services: Services) -> None:
     services.add(ChatSocket, chat_socket)
     if is_only_process:  # otherwise another process may be in the middle of an answer
         tasks = services.get(Tasks)
-        tasks.background(recovery.recover(services.get(Database), tasks))
+        tasks.run_in_background(recovery.recover_unfinished_answers(services.get(Database), tasks))
 
 
 def _add_generations(services: Services) -> None:
@@ -106,7 +106,7 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
     """Build every stage; `completions.turn` has their order."""
     db, bus, tasks = services.get(Database), services.get(Bus), services.get(Tasks)
     config, settings = services.get(Config), services.get(Settings)
-    generations, memories = services.get(Generations), services.get(Memories)
+    generations, memories = services.get(Generations), services.get(MemoryService)
     reviewer = MemoryReviewer(config=config, client=services.get(ModelClient), memories=memories)
     return (
         services.get(Admission),
@@ -116,14 +116,14 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
         CompactionStage(services.get(Compactor)),
         SystemPromptsStage(db, services.get(ChatAccess)),
         PayloadStage(),
-        MemoriesStage(Recall(config, memories)),
-        WebSearchStage(config=config, results=services.get(WebResults), generations=generations),
+        MemoriesStage(MemoryRecall(config, memories)),
+        WebSearchStage(config=config, results=services.get(WebSearchService), generations=generations),
         SourcesStage(config=config, settings=settings, resolver=_build_source_resolver(services)),
         ImageInliningStage(
             db=db,
             storage=services.get(Storage),
             access=services.get(FileAccess),
-            fetching=services.get(Pages).fetching,
+            fetcher=services.get(PageReader).fetcher,
             guesses_by_extension=settings.enable_image_content_type_extension_fallback,
         ),
         PersistenceStage(),
@@ -139,13 +139,15 @@ def _build_source_resolver(services: Services) -> SourceResolver:
         grants=services.get(Grants),
         chat_access=services.get(ChatAccess),
         files=files,
-        folder_files=Readable(db, services.get(Permissions), files),
+        folder_files=ReadableEntries(db, services.get(Permissions), files),
     )
     planner = ReadingPlanner(
         db=db, lookup=lookup, collections=services.get(CollectionAccess), settings=services.get(Settings)
     )
     external_sources = ExternalSources(
-        pages=services.get(Pages), search=services.get(ExternalSearch), connections=services.get(Connections)
+        pages=services.get(PageReader),
+        search=services.get(ExternalSearch),
+        connections=services.get(ExternalConnections),
     )
     return SourceResolver(
         db=db,
@@ -160,7 +162,7 @@ def _build_source_resolver(services: Services) -> SourceResolver:
 def _add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_process: bool) -> None:
     """Add the turns of the page; those of a user who is deleted are stopped."""
     db, bus = services.get(Database), services.get(Bus)
-    watchers = ChatWatchers()
+    watchers = services.get(ChatWatchers)
     page_services = PageServices(
         db=db,
         bus=bus,
@@ -172,7 +174,7 @@ def _add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_proce
     placement = TurnPlacement(
         db=db,
         bus=bus,
-        chats=services.get(Chats),
+        chats=services.get(ChatService),
         chat_access=services.get(ChatAccess),
         files=services.get(FileAccess),
     )
@@ -184,7 +186,6 @@ def _add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_proce
         generations=services.get(Generations),
         is_only_process=is_only_process,
     )
-    services.add(ChatWatchers, watchers)
     services.add(PageTurns, page_turns)
     bus.subscribe(UserDeleted, lambda event: page_turns.stop_tasks_of_user(event.user_id))
 

@@ -12,7 +12,7 @@ from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.messages import turn_store
-from fastback.features.chats.service import Chats
+from fastback.features.chats.service import ChatService
 from fastback.features.chats.turn_events import TurnEvent
 from fastback.features.files import chat_file_store
 from fastback.features.files.access import FileAccess
@@ -24,7 +24,9 @@ from fastback.kit.http.errors import BadRequest, Forbidden, NotFound
 class TurnPlacement:
     """Write questions and unfinished answers; check that the user may."""
 
-    def __init__(self, *, db: Database, bus: Bus, chats: Chats, chat_access: ChatAccess, files: FileAccess) -> None:
+    def __init__(
+        self, *, db: Database, bus: Bus, chats: ChatService, chat_access: ChatAccess, files: FileAccess
+    ) -> None:
         self._db = db
         self._bus = bus
         self._chats = chats
@@ -47,9 +49,9 @@ class TurnPlacement:
             await self._create_chat(request, user, task_ids)
         else:
             folder_id = await self._add_to_chat(request, user, task_ids)
-        if file_ids := chat_file_store.named(request.user_message):
+        if file_ids := chat_file_store.list_file_ids(request.user_message):
             question_id = str(request.user_message.get("id") or "")
-            await chat_file_store.keep(self._db, self._files, request.chat_id, question_id, file_ids, user)
+            await chat_file_store.attach_files(self._db, self._files, request.chat_id, question_id, file_ids, user)
         return folder_id
 
     async def _create_chat(self, request: TurnRequest, user: User, task_ids: dict[str, str]) -> None:
@@ -67,8 +69,8 @@ class TurnPlacement:
         await self._announce(request, user, request.folder_id)
 
     async def _add_to_chat(self, request: TurnRequest, user: User, task_ids: dict[str, str]) -> str | None:
-        head = await turn_store.head(self._db, request.chat_id)
-        if head is None or not await self._chat_access.may(head.id, user, "write"):
+        head = await turn_store.find_chat(self._db, request.chat_id)
+        if head is None or not await self._chat_access.is_allowed(head.id, user, "write"):
             raise NotFound(messages.NOT_FOUND)
         if request.assistant_message_id:
             await self._require_continued_answer(request, user, head.user_id)
@@ -105,13 +107,13 @@ class TurnPlacement:
             Forbidden: the answer is not there, or was not written for the user.
             BadRequest: the request has a place for an answer elsewhere.
         """
-        message = await turn_store.message(self._db, request.chat_id, request.assistant_message_id or "")
+        message = await turn_store.find_message(self._db, request.chat_id, request.assistant_message_id or "")
         if message is None or (message.get("user_id") or owner_id) != user.id:
             raise Forbidden(messages.ACCESS_PROHIBITED)
         if any(place.message_id != request.assistant_message_id for place in request.places):
             raise BadRequest("Invalid response ID.")
 
-    async def _show_messages(self, request: TurnRequest, user: User, turn: turn_store.Turn) -> None:
+    async def _show_messages(self, request: TurnRequest, user: User, turn: turn_store.InsertedTurn) -> None:
         """Show the new messages to others who have the chat open; the asking page has them."""
         shown = {
             message_id: {key: value for key, value in message.items() if key != "meta"}

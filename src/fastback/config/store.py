@@ -21,7 +21,7 @@ import msgspec
 from fastback.config.definitions import compute_defaults
 from fastback.config.key import ConfigKey
 from fastback.config.keys.auth import AUTH_JWT_EXPIRY
-from fastback.config.legacy import flatten
+from fastback.config.legacy_file import flatten
 from fastback.config.row_repair import repair
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Executor

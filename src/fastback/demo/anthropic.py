@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from fastback.demo.answers import Answer, Asked, count_of, strings, text_of, tools_of
 from fastback.demo.asgi import Exchange
 from fastback.demo.openai import EVENTS, MODELS
+from fastback.demo.replies import Answer, Asked, count_of, strings, text_of, tools_of
 
 Json = dict[str, Any]
 

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from fastback.demo import texts
-from fastback.demo.answers import Answer, Asked, Call, count_of, strings, text_of, tools_of
 from fastback.demo.asgi import Exchange
+from fastback.demo.replies import Answer, Asked, Call, count_of, strings, text_of, tools_of
 
 Json = dict[str, Any]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from fastback.demo.answers import Answer, Asked, Call, count_of, text_of, tools_of
 from fastback.demo.asgi import Exchange
 from fastback.demo.openai import EVENTS, steered
+from fastback.demo.replies import Answer, Asked, Call, count_of, text_of, tools_of
 
 Json = dict[str, Any]
 Event = Callable[..., bytes]

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from fastback import REFERENCE_VERSION
 from fastback.kit import package_download
-from fastback.kit.package_download import FetchError, Package, Report, default_cache, is_complete
+from fastback.kit.package_download import FetchError, Package, Report, get_cache_directory, is_complete
 
-__all__ = ["HASHES", "FetchError", "compress_file", "default_cache", "ensure", "is_complete", "location"]
+__all__ = ["HASHES", "FetchError", "compress_file", "ensure", "get_cache_directory", "is_complete", "location"]
 
 #: SHA-256 of the wheels that were looked at.
 HASHES = {"0.12.4": "02e9caba96234db3fa17a92e56163b3f7f2b8ca8227fa886b85c178d696483f6"}
@@ -38,7 +38,7 @@ _VERSION = re.compile(r"\d[\w.+!-]*")
 
 def location(version: str = REFERENCE_VERSION, cache: Path | None = None) -> Path:
     """Where a version is kept: `frontend/` and `static/` stand in it."""
-    return (cache or default_cache()) / f"frontend-{version}"
+    return (cache or get_cache_directory()) / f"frontend-{version}"
 
 
 def ensure(
@@ -46,7 +46,7 @@ def ensure(
     *,
     cache: Path | None = None,
     force: bool = False,
-    report: Report = package_download.quiet,
+    report: Report = package_download.ignore_progress,
 ) -> Path:
     """The directory of a version, fetched when it is not there yet. Two processes at once do no harm.
 
@@ -62,7 +62,7 @@ def ensure(
         _compress(made, report)
 
     package = Package("open-webui", version, "the frontend", HASHES.get(version))
-    return package_download.ensure(package, location(version, cache), make, force=force)
+    return package_download.ensure_package(package, location(version, cache), make, force=force)
 
 
 def _unpack(wheel: Path, target: Path, report: Report) -> None:

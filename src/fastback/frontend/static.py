@@ -191,7 +191,9 @@ class StaticFiles:
         except negotiation.Unsatisfiable:
             await _whole(send, 416, b"", "text/plain", [*headers, (b"content-range", f"bytes */{entry.size}".encode())])
             return
-        encoding = content_encoding.encoding(offered, asked.get(b"accept-encoding", b"")) if part is None else None
+        encoding = (
+            content_encoding.choose_encoding(offered, asked.get(b"accept-encoding", b"")) if part is None else None
+        )
         tag = entry.tag(encoding)
         headers.append((b"etag", tag.encode()))
         if negotiation.unchanged(asked, tag, entry.modified):

@@ -32,8 +32,8 @@ class Bus:
         """Tell everybody who listens, and wait until they have heard."""
         for listener in self._listeners.get(type(event), ()):
             try:
-                answer = listener(event)
-                if inspect.isawaitable(answer):
-                    await answer
+                result = listener(event)
+                if inspect.isawaitable(result):
+                    await result
             except Exception:
                 log.exception("a listener of %s failed", type(event).__name__)

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def without(*names: str) -> Iterator[None]:
+def block_imports(*names: str) -> Iterator[None]:
     """While this lasts, packages of these names seem not to be installed; those that are loaded already stay.
 
     For libraries that do with less where an optional package is missing: the server's memory is spared its weight.
     """
-    absent = [name for name in names if name not in sys.modules]
-    for name in absent:
+    blocked = [name for name in names if name not in sys.modules]
+    for name in blocked:
         sys.modules[name] = None  # type: ignore[assignment]
     try:
         yield
     finally:
-        for name in absent:
+        for name in blocked:
             del sys.modules[name]

@@ -15,7 +15,7 @@ import msgspec
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 #: What must not be read in a log, whoever wrote the line: session tokens, API keys, credentials in headers and URLs.
-_SECRETS: list[tuple[re.Pattern[str], str]] = [
+_SECRET_PATTERNS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"(?i)\b((?:set-)?cookie:\s*)[^\n]+"), r"\1[secret]"),
     (
         re.compile(
@@ -30,23 +30,23 @@ _SECRETS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@'\"\[]*):[^\s@/'\"]+@"), r"\1:[password]@"),
 ]
 #: Characters that would end a line or move the cursor.
-_CONTROLS = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if code not in (9, 10)}
-_CONTROLS[10] = "\\n"
+_CONTROL_ESCAPES = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if code not in (9, 10)}
+_CONTROL_ESCAPES[10] = "\\n"
 
 
-def without_secrets(text: str) -> str:
+def redact_secrets(text: str) -> str:
     """The text with whatever looks like a credential taken out."""
-    for pattern, instead in _SECRETS:
-        text = pattern.sub(instead, text)
+    for pattern, replacement in _SECRET_PATTERNS:
+        text = pattern.sub(replacement, text)
     return text
 
 
-def _message(record: logging.LogRecord) -> str:
+def _format_message(record: logging.LogRecord) -> str:
     """The message on one line, whatever a client made part of it."""
-    return without_secrets(record.getMessage()).translate(_CONTROLS)
+    return redact_secrets(record.getMessage()).translate(_CONTROL_ESCAPES)
 
 
-class Lines(logging.Formatter):
+class TextFormatter(logging.Formatter):
     """`12:34:56 WARNING providers: text [request id]`, coloured on a terminal."""
 
     _COLOURS: ClassVar = {"DEBUG": "\x1b[2m", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31;1m"}
@@ -58,45 +58,45 @@ class Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         name = record.name.removeprefix("fastback.").removeprefix("fastback")
         moment = time.strftime("%H:%M:%S", time.localtime(record.created))
-        text = f"{moment} {record.levelname:<7} {name + ': ' if name else ''}{_message(record)}"
-        if known := request_id.get():
-            text += f" [{known}]"
+        text = f"{moment} {record.levelname:<7} {name + ': ' if name else ''}{_format_message(record)}"
+        if current_request_id := request_id.get():
+            text += f" [{current_request_id}]"
         if record.exc_info:
-            text += "\n" + without_secrets(self.formatException(record.exc_info))
+            text += "\n" + redact_secrets(self.formatException(record.exc_info))
         colour = self._COLOURS.get(record.levelname) if self._colour else None
         return f"{colour}{text}\x1b[0m" if colour else text
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """`{"time", "level", "logger", "message", "request_id"?, "exception"?}`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        found = {
+        entry = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _message(record),
+            "message": _format_message(record),
         }
-        if known := request_id.get():
-            found["request_id"] = known
+        if current_request_id := request_id.get():
+            entry["request_id"] = current_request_id
         if record.exc_info:
-            found["exception"] = without_secrets(self.formatException(record.exc_info))
-        return msgspec.json.encode(found).decode()
+            entry["exception"] = redact_secrets(self.formatException(record.exc_info))
+        return msgspec.json.encode(entry).decode()
 
 
-def _worth_showing(record: logging.LogRecord) -> bool:
+def _is_informative(record: logging.LogRecord) -> bool:
     """Whether a line is worth showing: of an answer that breaks off we have told why, the HTTP server repeats it."""
     return "without completing response" not in str(record.msg)
 
 
-def set_up(level: str, form: str) -> None:
+def configure_logging(level: str, log_format: str) -> None:
     """Write logs of `level` and above to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if form == "json" else Lines(colour=sys.stderr.isatty()))
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(colour=sys.stderr.isatty()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    known = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
-    logging.getLogger("fastback").setLevel(known)
+    level_number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    logging.getLogger("fastback").setLevel(level_number)
     # Libraries speak where something is wrong; at DEBUG they may tell more, but never packets and headers.
-    root.setLevel(logging.INFO if known <= logging.DEBUG else max(known, logging.WARNING))
-    logging.getLogger("uvicorn.error").addFilter(_worth_showing)
+    root.setLevel(logging.INFO if level_number <= logging.DEBUG else max(level_number, logging.WARNING))
+    logging.getLogger("uvicorn.error").addFilter(_is_informative)

@@ -20,7 +20,7 @@ _OPTIONS = (
 )
 
 
-def be_thrifty() -> bool:
+def configure_allocator() -> bool:
     """Tell the allocator to give back what large answers needed; whether it is one that can be told.
 
     To be called before threads are started. What the environment says to glibc stays.

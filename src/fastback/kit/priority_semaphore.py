@@ -9,40 +9,40 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Gate:
+class PrioritySemaphore:
     """A semaphore with two classes of waiters; the number of places may change at any time."""
 
     def __init__(self) -> None:
-        self._inside = 0
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._active = 0
+        self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
 
     @asynccontextmanager
-    async def place(self, places: int, *, urgent: bool = False) -> AsyncIterator[None]:
+    async def acquire(self, limit: int, *, urgent: bool = False) -> AsyncIterator[None]:
         """Wait for one of so many places, and hold it."""
-        if self._inside < places:
-            self._inside += 1
+        if self._active < limit:
+            self._active += 1
         else:
-            await self._turn(urgent)
+            await self._wait_turn(urgent)
         try:
             yield
         finally:
-            self._leave()
+            self._release()
 
-    async def _turn(self, urgent: bool) -> None:
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (0 if urgent else 1, next(self._numbers), waiting))
+    async def _wait_turn(self, urgent: bool) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiters, (0 if urgent else 1, next(self._numbers), waiter))
         try:
-            await waiting
+            await waiter
         except asyncio.CancelledError:
-            if waiting.done() and not waiting.cancelled():
-                self._leave()  # the turn had just come
+            if waiter.done() and not waiter.cancelled():
+                self._release()  # the turn had just come
             raise
 
-    def _leave(self) -> None:
-        while self._waiting:
-            waiting = heapq.heappop(self._waiting)[2]
-            if not waiting.done():
-                waiting.set_result(None)  # the place is handed on
+    def _release(self) -> None:
+        while self._waiters:
+            waiter = heapq.heappop(self._waiters)[2]
+            if not waiter.done():
+                waiter.set_result(None)  # the place is handed on
                 return
-        self._inside -= 1
+        self._active -= 1

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 log = logging.getLogger("fastback.redis")
 
 #: A Redis that does not answer is complained of once in so many seconds.
-COMPLAIN_AGAIN = 60.0
+WARNING_INTERVAL = 60.0
 
 
 class RedisError(Exception):
@@ -50,27 +50,27 @@ class Redis:
 
         self.errors: tuple[type[Exception], ...] = (Failed, RedisClusterException, OSError)
         self._prefix = prefix
-        self._complained = -COMPLAIN_AGAIN
-        given = dict(options or {})
+        self._warned_at = -WARNING_INTERVAL
+        connection_options = dict(options or {})
         try:
             if sentinels:
-                self.client: Any = _master(url, sentinels, attempts, pause, given)
+                self.client: Any = _create_sentinel_client(url, sentinels, attempts, pause, connection_options)
             elif cluster:
-                self.client = RedisCluster.from_url(url, **given)
+                self.client = RedisCluster.from_url(url, **connection_options)
             else:
-                self.client = Single.from_url(url, **given)
+                self.client = Single.from_url(url, **connection_options)
         except (ValueError, RedisClusterException) as error:
             raise RedisError(str(error)) from error
 
-    def key(self, name: str) -> str:
+    def prefixed_key(self, name: str) -> str:
         """The name of a key, with the installation's prefix."""
         return f"{self._prefix}:{name}" if self._prefix else name
 
-    def complain(self, error: Exception) -> None:
+    def log_unavailable(self, error: Exception) -> None:
         """Say, once in a while, that Redis does not answer."""
         now = time.monotonic()
-        if now - self._complained >= COMPLAIN_AGAIN:
-            self._complained = now
+        if now - self._warned_at >= WARNING_INTERVAL:
+            self._warned_at = now
             log.warning("Redis does not answer: %s", error or type(error).__name__)
 
     async def ping(self) -> bool:
@@ -78,7 +78,7 @@ class Redis:
         try:
             await self.client.ping()
         except self.errors as error:
-            self.complain(error)
+            self.log_unavailable(error)
             return False
         return True
 
@@ -86,12 +86,14 @@ class Redis:
         await self.client.aclose()
 
 
-def sentinel_hosts(hosts: str, port: int) -> list[tuple[str, int]]:
+def parse_sentinel_hosts(hosts: str, port: int) -> list[tuple[str, int]]:
     """Hosts out of a text in which `,` separates them."""
-    return [(one.strip(), port) for one in hosts.split(",") if one.strip()]
+    return [(host.strip(), port) for host in hosts.split(",") if host.strip()]
 
 
-def _master(url: str, sentinels: list[tuple[str, int]], attempts: int, pause: float, options: dict[str, Any]) -> Any:
+def _create_sentinel_client(
+    url: str, sentinels: list[tuple[str, int]], attempts: int, pause: float, options: dict[str, Any]
+) -> Any:
     from redis.asyncio.retry import Retry
     from redis.asyncio.sentinel import Sentinel
     from redis.backoff import ConstantBackoff
@@ -99,18 +101,18 @@ def _master(url: str, sentinels: list[tuple[str, int]], attempts: int, pause: fl
     from redis.exceptions import ReadOnlyError
     from redis.exceptions import TimeoutError as Late
 
-    parts = urlsplit(url)
-    if parts.scheme not in ("redis", "rediss"):
+    address = urlsplit(url)
+    if address.scheme not in ("redis", "rediss"):
         raise ValueError("its address must begin with redis:// or rediss://")
     # Not `parts.hostname`: that folds case, and names of services keep theirs.
-    service = parts.netloc.rpartition("@")[2].partition(":")[0] or "mymaster"
-    known = {"username": parts.username or None, "password": parts.password or None}
-    sockets = {name: value for name, value in options.items() if name.startswith("socket_")}
+    service = address.netloc.rpartition("@")[2].partition(":")[0] or "mymaster"
+    credentials = {"username": address.username or None, "password": address.password or None}
+    socket_options = {name: value for name, value in options.items() if name.startswith("socket_")}
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
         sentinels,
-        sentinel_kwargs={**known, **sockets},
-        **known,
-        db=int(parts.path.lstrip("/") or 0),
+        sentinel_kwargs={**credentials, **socket_options},
+        **credentials,
+        db=int(address.path.lstrip("/") or 0),
         retry=Retry(ConstantBackoff(pause), max(attempts - 1, 0)),
         retry_on_error=[Lost, ReadOnlyError, Late],
         **options,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fastback.kit.import_blocking import without
+from fastback.kit.import_blocking import block_imports
 
-with without("cryptography"):
+with block_imports("cryptography"):
     import jwt
 
 __all__ = ["jwt"]

@@ -11,7 +11,7 @@ from typing import Any
 log = logging.getLogger("fastback.tasks")
 
 #: Seconds that work in the background which is to arrive gets when the server stops.
-LAST_SECONDS = 3.0
+FINISHING_SECONDS = 3.0
 
 
 class Tasks:
@@ -21,8 +21,8 @@ class Tasks:
         self._running: dict[str, tuple[asyncio.Task[Any], str | None]] = {}
         self._groups: dict[str, list[str]] = {}
         self._background: set[asyncio.Task[Any]] = set()
-        self._awaited: set[asyncio.Task[Any]] = set()
-        self._endings: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._finishing: set[asyncio.Task[Any]] = set()
+        self._shutdown_work: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
     def start(
         self,
@@ -30,7 +30,7 @@ class Tasks:
         *,
         group: str | None = None,
         task_id: str | None = None,
-        ended: Callable[[str], None] | None = None,
+        on_end: Callable[[str], None] | None = None,
     ) -> str:
         """Run `work` as a task; its id. `ended` is told the id when it has ended, however it did."""
         task_id = task_id or str(uuid.uuid4())
@@ -38,12 +38,12 @@ class Tasks:
         self._running[task_id] = (task, group)
         if group is not None:
             self._groups.setdefault(group, []).append(task_id)
-        task.add_done_callback(lambda done: self._ended(task_id, group, done))
-        if ended is not None:
-            task.add_done_callback(lambda _: ended(task_id))
+        task.add_done_callback(lambda finished: self._remove_finished(task_id, group, finished))
+        if on_end is not None:
+            task.add_done_callback(lambda _: on_end(task_id))
         return task_id
 
-    def _ended(self, task_id: str, group: str | None, task: asyncio.Task[Any]) -> None:
+    def _remove_finished(self, task_id: str, group: str | None, task: asyncio.Task[Any]) -> None:
         self._running.pop(task_id, None)
         if group is not None and (ids := self._groups.get(group)) is not None:
             if task_id in ids:
@@ -53,18 +53,18 @@ class Tasks:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task %s failed", task_id, exc_info=error)
 
-    def ids(self) -> list[str]:
+    def list_ids(self) -> list[str]:
         return list(self._running)
 
-    def of(self, group: str) -> list[str]:
+    def list_group_ids(self, group: str) -> list[str]:
         """Ids of the running tasks of a group, oldest first."""
         return list(self._groups.get(group, ()))
 
-    def groups(self) -> set[str]:
+    def get_running_groups(self) -> set[str]:
         """The groups that have a running task."""
         return set(self._groups)
 
-    def leave(self, task_id: str) -> None:
+    def leave_group(self, task_id: str) -> None:
         """Take a task out of its group, as the last thing it does: whoever looks next must not wait for it."""
         _, group = self._running.get(task_id, (None, None))
         ids = self._groups.get(group) if group is not None else None
@@ -75,33 +75,33 @@ class Tasks:
 
     async def stop(self, task_id: str) -> bool:
         """Cancel a task and wait until it has cleaned up; whether it was running."""
-        known = self._running.get(task_id)
-        if known is None:
+        entry = self._running.get(task_id)
+        if entry is None:
             return False
-        task = known[0]
+        task = entry[0]
         task.cancel()
         await asyncio.wait([task], timeout=10)
         return True
 
-    def background(self, work: Coroutine[Any, Any, Any], *, awaited: bool = False) -> None:
+    def run_in_background(self, work: Coroutine[Any, Any, Any], *, may_finish: bool = False) -> None:
         """Run something that nobody lists or stops; a failure is logged.
 
         What is `awaited` may end by itself when the server stops, if that does not take long.
         """
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
-        if awaited:
-            self._awaited.add(task)
+        if may_finish:
+            self._finishing.add(task)
 
-        def ended(done: asyncio.Task[Any]) -> None:
+        def remove_finished(done: asyncio.Task[Any]) -> None:
             self._background.discard(done)
-            self._awaited.discard(done)
+            self._finishing.discard(done)
             if not done.cancelled() and (error := done.exception()) is not None:
                 log.error("background work failed", exc_info=error)
 
-        task.add_done_callback(ended)
+        task.add_done_callback(remove_finished)
 
-    def every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    def run_every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """Run `work` again and again, `seconds` apart, until the server stops; a failure is logged, not fatal."""
 
         async def repeat() -> None:
@@ -112,11 +112,11 @@ class Tasks:
                 except Exception:
                     log.exception("recurring work failed")
 
-        self.background(repeat())
+        self.run_in_background(repeat())
 
-    def at_end(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def run_at_shutdown(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run `work` when the server stops, after all that runs: the close of a service. The last added runs first."""
-        self._endings.append(work)
+        self._shutdown_work.append(work)
 
     async def drain(self, seconds: float) -> None:
         """At shutdown: let running work end by itself for a while, cancel what is left, close what asked for it."""
@@ -127,14 +127,14 @@ class Tasks:
                 task.cancel()
             if pending:
                 await asyncio.wait(pending, timeout=5)
-        if self._awaited:
-            await asyncio.wait(list(self._awaited), timeout=LAST_SECONDS)
+        if self._finishing:
+            await asyncio.wait(list(self._finishing), timeout=FINISHING_SECONDS)
         for task in list(self._background):
             task.cancel()
         if self._background:
             await asyncio.wait(list(self._background), timeout=2)
-        while self._endings:
+        while self._shutdown_work:
             try:
-                await self._endings.pop()()
+                await self._shutdown_work.pop()()
             except Exception:
                 log.exception("a service did not close")

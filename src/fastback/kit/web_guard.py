@@ -50,7 +50,7 @@ class BlockedAddress(ValueError):
     """An address that is none, or that may not be called."""
 
 
-class Hosts:
+class HostList:
     """Names and networks of a list."""
 
     def __init__(self, entries: Iterable[str]) -> None:
@@ -67,7 +67,7 @@ class Hosts:
     def __bool__(self) -> bool:
         return bool(self.names or self.networks)
 
-    def hold(self, host: str) -> bool:
+    def contains(self, host: str) -> bool:
         """Whether the host is one of them, lies below a name, or in a network."""
         host = host.strip().lower().rstrip(".")
         try:
@@ -77,60 +77,64 @@ class Hosts:
         return any(address in network for network in self.networks)
 
 
-def _with_embedded(address: Address) -> list[Address]:
+def _expand_embedded(address: Address) -> list[Address]:
     """The address, and those of IPv4 that one of IPv6 carries."""
-    found: list[Address] = [address]
+    addresses: list[Address] = [address]
     if isinstance(address, ipaddress.IPv6Address):
         packed = address.packed
-        found += [one for one in (address.ipv4_mapped, address.sixtofour, *(address.teredo or ())) if one is not None]
+        addresses += [
+            embedded
+            for embedded in (address.ipv4_mapped, address.sixtofour, *(address.teredo or ()))
+            if embedded is not None
+        ]
         if packed[:12] in (b"\x00" * 12, b"\x00\x64\xff\x9b" + b"\x00" * 8):
-            found.append(ipaddress.IPv4Address(packed[12:]))
+            addresses.append(ipaddress.IPv4Address(packed[12:]))
         elif packed[:6] == b"\x00\x64\xff\x9b\x00\x01":
-            found.append(ipaddress.IPv4Address(bytes((packed[6], packed[7], packed[9], packed[10]))))
-    return found
+            addresses.append(ipaddress.IPv4Address(bytes((packed[6], packed[7], packed[9], packed[10]))))
+    return addresses
 
 
 class WebGuard:
     """Judges addresses. `entries` are allowed names and networks, blocked ones with `!` before them."""
 
-    def __init__(self, entries: Iterable[str] = (), *, local: bool = False) -> None:
+    def __init__(self, entries: Iterable[str] = (), *, allow_local: bool = False) -> None:
         """With `local` addresses inside of our own network may be called, except for those always blocked."""
-        known = [entry.strip() for entry in entries]
-        self._allowed = Hosts(entry for entry in known if not entry.startswith("!"))
-        self._blocked = Hosts([*ALWAYS_BLOCKED, *(entry[1:] for entry in known if entry.startswith("!"))])
-        self._local = local
+        rules = [entry.strip() for entry in entries]
+        self._allowed = HostList(entry for entry in rules if not entry.startswith("!"))
+        self._blocked = HostList([*ALWAYS_BLOCKED, *(entry[1:] for entry in rules if entry.startswith("!"))])
+        self._allow_local = allow_local
 
     def check_host(self, host: str) -> None:
         """Raises: BlockedAddress, for a name that is not allowed."""
-        if self._allowed and not self._allowed.hold(host):
+        if self._allowed and not self._allowed.contains(host):
             raise BlockedAddress(host)
-        if self._blocked.hold(host):
+        if self._blocked.contains(host):
             raise BlockedAddress(host)
 
     def check_address(self, text: str) -> None:
         """Raises: BlockedAddress, for an IP address that may not be called."""
-        for address in _with_embedded(ipaddress.ip_address(text.partition("%")[0])):
-            if self._blocked.hold(str(address)) or not (self._local or address.is_global):
+        for address in _expand_embedded(ipaddress.ip_address(text.partition("%")[0])):
+            if self._blocked.contains(str(address)) or not (self._allow_local or address.is_global):
                 raise BlockedAddress(text)
 
-    async def check(self, url: str) -> None:
+    async def check_url(self, url: str) -> None:
         """Judge a URL; its name is resolved.
 
         Raises:
             BlockedAddress: it is none of HTTP, or leads where nobody may send us.
         """
-        host = self._host(url)
+        host = self._parse_host(url)
         self.check_host(host)
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            results = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
-            if self._local:
+            if self._allow_local:
                 return  # a proxy may know the name
             raise BlockedAddress(url) from None
-        for *_, sockaddr in found:
+        for *_, sockaddr in results:
             self.check_address(str(sockaddr[0]))
 
-    def _host(self, url: str) -> str:
+    def _parse_host(self, url: str) -> str:
         # Characters that programs which take URLs apart disagree about.
         if any(char in "\\" or char.isspace() or ord(char) < 32 for char in url):
             raise BlockedAddress(url)
@@ -148,16 +152,16 @@ class WebGuard:
                 name = host.encode("idna").decode()
             except UnicodeError:
                 raise BlockedAddress(url) from None
-            if not (_NAME.fullmatch(name) or (self._local and _SIMPLE_NAME.fullmatch(name))):
+            if not (_NAME.fullmatch(name) or (self._allow_local and _SIMPLE_NAME.fullmatch(name))):
                 raise BlockedAddress(url) from None
         return host
 
-    def connector(self, **options: Any) -> aiohttp.TCPConnector:
+    def make_connector(self, **options: Any) -> aiohttp.TCPConnector:
         """What a client connects with that calls nobody it may not, redirects included."""
-        return _Connector(self, resolver=_Resolver(self), **options)
+        return _GuardedConnector(self, resolver=_GuardedResolver(self), **options)
 
 
-class _Resolver(AbstractResolver):
+class _GuardedResolver(AbstractResolver):
     """Resolves names, and refuses those that lead where they must not."""
 
     def __init__(self, guard: WebGuard) -> None:
@@ -167,16 +171,16 @@ class _Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        for one in found:
-            self._guard.check_address(one["host"])
-        return found
+        results = await self._inner.resolve(host, port, family)
+        for result in results:
+            self._guard.check_address(result["host"])
+        return results
 
     async def close(self) -> None:
         await self._inner.close()
 
 
-class _Connector(aiohttp.TCPConnector):
+class _GuardedConnector(aiohttp.TCPConnector):
     """Addresses that are written as numbers never come to a resolver, and kept connections do not either."""
 
     def __init__(self, guard: WebGuard, **options: Any) -> None:

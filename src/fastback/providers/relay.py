@@ -14,7 +14,7 @@ import aiohttp
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from fastback.kit.http.streaming_response import hung_up
+from fastback.kit.http.streaming_response import wait_for_disconnect
 
 log = logging.getLogger("fastback.providers")
 
@@ -69,7 +69,7 @@ class RelayResponse(Response):
         if self._convert is None and not self._prefix and self.upstream.content_length is not None:
             await self._send_whole(send)
             return
-        disconnected = asyncio.ensure_future(hung_up(receive))
+        disconnected = asyncio.ensure_future(wait_for_disconnect(receive))
         try:
             await self._send_stream(send, disconnected)
         finally:

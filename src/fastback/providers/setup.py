@@ -39,7 +39,7 @@ async def set_up(services: Services) -> None:
     services.add(ModelRegistry, registry)
     services.add(ModelResolver, ModelResolver(registry=registry, config=config, settings=settings))
     registry.refresh_soon()
-    tasks.every(max(settings.models_cache_ttl, 60), registry.refresh)
+    tasks.run_every(max(settings.models_cache_ttl, 60), registry.refresh)
 
 
 COMPONENT = Component(name="providers", setup=set_up)

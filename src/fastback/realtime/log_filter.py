@@ -1,26 +1,26 @@
-"""What the socket server may write into the log: what happens, never what it carries."""
+"""Loggers of the socket libraries that show packets without their contents."""
 
 from __future__ import annotations
 
 import logging
 
 
-class _NoContents(logging.Filter):
-    """Packets hold the tokens that pages sign in with, and chats: only their kind is told."""
+class _PacketContentFilter(logging.Filter):
+    """Remove the data of packets from log lines: it holds tokens and chats. The kind of a packet stays."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        before, found, _ = str(record.msg).partition(" data %s")
-        if found and isinstance(record.args, tuple):
+        before, separator, _ = str(record.msg).partition(" data %s")
+        if separator and isinstance(record.args, tuple):
             record.msg, record.args = before, record.args[: before.count("%s")]
         return True
 
 
-def logger(name: str, *, wanted: bool) -> logging.Logger | bool:
-    """A logger for the library; False for silence."""
-    if not wanted:
+def make_logger(name: str, *, enabled: bool) -> logging.Logger | bool:
+    """Return a logger for the library, or False, which silences it."""
+    if not enabled:
         return False
-    made = logging.getLogger(name)
-    made.setLevel(logging.INFO)
-    if not any(isinstance(one, _NoContents) for one in made.filters):
-        made.addFilter(_NoContents())
-    return made
+    packet_logger = logging.getLogger(name)
+    packet_logger.setLevel(logging.INFO)
+    if not any(isinstance(existing_filter, _PacketContentFilter) for existing_filter in packet_logger.filters):
+        packet_logger.addFilter(_PacketContentFilter())
+    return packet_logger

@@ -1,4 +1,4 @@
-"""JSON of the sockets, by msgspec; packets without a search for binary parts, which we never send."""
+"""JSON of the sockets, by msgspec, and packets that are not searched for binary parts, which the server never sends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastback.realtime.socketio_import import socketio
 
 
 class Json:
-    """What python-socketio asks of a JSON module; `msgspec.Raw` inside goes out as it is."""
+    """The functions of a JSON module that python-socketio calls; a `msgspec.Raw` inside a value is sent as it is."""
 
     @staticmethod
     def dumps(value: Any, *args: Any, **kwargs: Any) -> str:
@@ -25,10 +25,10 @@ class Json:
 
 
 class JsonPacket(socketio.packet.Packet):  # type: ignore[misc]
-    """A packet that holds JSON alone."""
+    """A packet that holds only JSON."""
 
     uses_binary_events = False
 
     @classmethod
     def reconstruct_binary(cls, data: Any, attachments: list[bytes]) -> Any:
-        return super().reconstruct_binary(data, [list(one) for one in attachments])
+        return super().reconstruct_binary(data, [list(attachment) for attachment in attachments])

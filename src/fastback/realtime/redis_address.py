@@ -1,4 +1,4 @@
-"""Where socket events are exchanged with other processes: the address and the options of its connections."""
+"""The address and the options of the Redis through which socket events reach other processes."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from fastback.kit.redis import sentinel_hosts
+from fastback.kit.redis import parse_sentinel_hosts
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.realtime")
 
 
-def redis_address(settings: Settings) -> tuple[str, dict[str, Any]]:
-    """The address as python-socketio takes it, `redis+sentinel://…` where sentinels are named, and the options."""
-    options = _options(settings)
+def build_redis_address(settings: Settings) -> tuple[str, dict[str, Any]]:
+    """Return the address as python-socketio takes it (with sentinels `redis+sentinel://…`), and the options."""
+    options = _build_options(settings)
     url = settings.websocket_redis_url
-    hosts = sentinel_hosts(settings.websocket_sentinel_hosts, settings.websocket_sentinel_port)
+    hosts = parse_sentinel_hosts(settings.websocket_sentinel_hosts, settings.websocket_sentinel_port)
     if not hosts:
         return url, options
     parts = urlsplit(url)
-    credentials, at, place = parts.netloc.rpartition("@")
-    service = place.partition(":")[0] or "mymaster"
+    credentials, at, host_port = parts.netloc.rpartition("@")
+    service = host_port.partition(":")[0] or "mymaster"
     nodes = ",".join(f"{host}:{port}" for host, port in hosts)
-    known = {"username": parts.username or None, "password": parts.password or None}
-    sockets = {name: value for name, value in options.items() if name.startswith("socket_")}
+    credential_options = {"username": parts.username or None, "password": parts.password or None}
+    socket_options = {name: value for name, value in options.items() if name.startswith("socket_")}
     address = f"redis+sentinel://{credentials}{at}{nodes}/{parts.path.lstrip('/') or 0}/{service}"
-    return address, {"sentinel_kwargs": {**known, **sockets}, **options}
+    return address, {"sentinel_kwargs": {**credential_options, **socket_options}, **options}
 
 
-def _options(settings: Settings) -> dict[str, Any]:
-    # A listener waits as long as nothing happens: no time limit unless one is asked for.
+def _build_options(settings: Settings) -> dict[str, Any]:
+    # A listener waits until an event comes: no time limit unless the settings name one.
     options: dict[str, Any] = {"socket_timeout": None}
     text = settings.websocket_redis_options
     if not text:
@@ -42,5 +42,5 @@ def _options(settings: Settings) -> dict[str, Any]:
     try:
         return options | msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.MsgspecError:
-        log.warning("WEBSOCKET_REDIS_OPTIONS is no JSON object: it is left out")
+        log.warning("WEBSOCKET_REDIS_OPTIONS is skipped: it is not a JSON object")
         return options

@@ -1,65 +1,69 @@
-"""The Socket.IO server at `/ws/socket.io`: what pages say, and how they are told.
+"""The Socket.IO server at `/ws/socket.io`: who signs in on a socket, and what is sent to it.
 
-Rooms: `user:{id}` holds every socket of a user, `chat:{id}` those that have a chat open.
+The room `user:{id}` holds every socket of a user; other modules add rooms of their own.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastback.access.events import GrantsChanged, GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
+from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
 from fastback.access.identity import IdentityResolver, User
-from fastback.features.chats.access import ChatAccess
-from fastback.features.chats.chat_ids import is_stored
-from fastback.features.chats.events import ChatDeleted
-from fastback.features.chats.lists import read_state_store
-from fastback.features.chats.turn_events import ChatWatchers, TurnEvent
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database
-from fastback.realtime.log_filter import logger
+from fastback.realtime.log_filter import make_logger
 from fastback.realtime.packets import Json, JsonPacket
-from fastback.realtime.redis_address import redis_address
-from fastback.realtime.sessions import Session, Sessions
-from fastback.realtime.socketio_import import redis_manager, socketio
+from fastback.realtime.redis_address import build_redis_address
+from fastback.realtime.sessions import SocketSession, SocketSessions
+from fastback.realtime.socketio_import import create_redis_manager, socketio
 from fastback.settings import Settings
 
-log = logging.getLogger("fastback.realtime")
-
 PATH = "/ws/socket.io"
-_BUFFER = 16 * 1024 * 1024
+#: Bytes of the largest packet that a page may send.
+_LARGEST_PACKET = 16 * 1024 * 1024
+#: Seconds that a page has to answer a call, unless the settings choose another time.
+_CALL_TIMEOUT = 300
+
+#: Called with the id of a socket that has disconnected, and with its session where a user had signed in.
+DisconnectListener = Callable[[str, SocketSession | None], Awaitable[None]]
 
 
-class Realtime:
-    """Sockets of this process. With `WEBSOCKET_MANAGER=redis` rooms span processes."""
+class SocketServer:
+    """The sockets of this process. With `WEBSOCKET_MANAGER=redis` rooms span processes.
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        db: Database,
-        identities: IdentityResolver,
-        rights: ChatAccess,
-        bus: Bus,
-        watchers: ChatWatchers,
-    ) -> None:
-        self._db = db
+    Attributes:
+        io: python-socketio's server.
+        asgi: the application that answers below `PATH`.
+        sessions: the sockets on which a user has signed in.
+        disconnect_listeners: called in order after a socket has disconnected.
+    """
+
+    def __init__(self, *, settings: Settings, identities: IdentityResolver, sessions: SocketSessions, bus: Bus) -> None:
+        self.sessions = sessions
+        self.disconnect_listeners: list[DisconnectListener] = []
         self._identities = identities
-        self._rights = rights
-        self.sessions = Sessions()
-        #: Told the id of each socket that has disconnected.
-        self.gone: list[Callable[[str], None]] = []
-        self._spans = settings.websocket_manager == "redis"
-        self._ask_timeout = settings.websocket_event_caller_timeout or 300
-        engine = settings.websocket_server_engineio_logging
-        if engine is None:
-            engine = settings.websocket_server_logging
+        self._spans_processes = settings.websocket_manager == "redis"
+        self._call_timeout = settings.websocket_event_caller_timeout or _CALL_TIMEOUT
+        self.io = self._create_server(settings)
+        self.asgi = socketio.ASGIApp(self.io, socketio_path=PATH)
+        self.io.on("connect", self._handle_connect)
+        self.io.on("disconnect", self._handle_disconnect)
+        self.io.on("user-join", self._handle_user_join)
+        self.io.on("heartbeat", self._handle_heartbeat)
+        self.io.on("usage", self._handle_usage)
+        self.io.on("join-channels", self._ignore)
+        bus.subscribe(SessionsRevoked, lambda event: self.disconnect_user(event.user_id))
+        bus.subscribe(UserDeleted, lambda event: self.disconnect_user(event.user_id))
+        bus.subscribe(GroupsChanged, self._reconnect_users)
+        bus.subscribe(TokenRevoked, lambda event: self._disconnect_revoked(event.user_id))
+
+    def _create_server(self, settings: Settings) -> Any:
+        log_engine = settings.websocket_server_engineio_logging
+        if log_engine is None:
+            log_engine = settings.websocket_server_logging
         origins: Any = "*" if settings.cors_allow_origin == "*" else settings.cors_allow_origin.split(";")
-        manager = None
-        if self._spans:
-            manager = redis_manager(*redis_address(settings), Json)
-        self.io = socketio.AsyncServer(
+        manager = create_redis_manager(*build_redis_address(settings), Json) if self._spans_processes else None
+        return socketio.AsyncServer(
             async_mode="asgi",
             cors_allowed_origins=origins,
             json=Json,
@@ -70,239 +74,105 @@ class Realtime:
             client_manager=manager,
             ping_interval=settings.websocket_server_ping_interval,
             ping_timeout=settings.websocket_server_ping_timeout,
-            max_http_buffer_size=_BUFFER,
-            logger=logger("fastback.sockets", wanted=settings.websocket_server_logging),
-            engineio_logger=logger("fastback.sockets.connections", wanted=engine),
+            max_http_buffer_size=_LARGEST_PACKET,
+            logger=make_logger("fastback.sockets", enabled=settings.websocket_server_logging),
+            engineio_logger=make_logger("fastback.sockets.connections", enabled=log_engine),
         )
-        self.asgi = socketio.ASGIApp(self.io, socketio_path=PATH)
-        self._listen()
-        bus.subscribe(TurnEvent, self._turn_event)
-        bus.subscribe(SessionsRevoked, lambda event: self.disconnect_user(event.user_id))
-        bus.subscribe(UserDeleted, lambda event: self.disconnect_user(event.user_id))
-        bus.subscribe(GroupsChanged, self._access_changed)
-        bus.subscribe(GrantsChanged, self._grants_changed)
-        bus.subscribe(ChatDeleted, lambda event: self._look_again([event.chat_id]))
-        bus.subscribe(TokenRevoked, lambda event: self._disconnect_token(event.user_id))
-        watchers.others = self._others  # type: ignore[method-assign]
-        watchers.user_of = self._user_of  # type: ignore[method-assign]
 
-    # -- out -------------------------------------------------------------------------------------------------------
+    # -- sending ---------------------------------------------------------------------------------------------------
 
-    def members(self, room: str) -> Any:
-        """The sockets of this process that are in a room."""
+    def get_room_members(self, room: str) -> Any:
+        """Return the ids of the sockets of this process that are in a room, or None."""
         return self.io.manager.rooms.get("/", {}).get(room)
 
-    def _others(self, chat_id: str, session_id: str | None) -> bool:
-        if self._spans:
-            return True
-        members = self.members(f"chat:{chat_id}")
-        return bool(members) and any(sid != session_id for sid in members)
-
-    def _user_of(self, session_id: str) -> str | None:
-        session = self.sessions.get(session_id)
-        return session.user.id if session is not None else None
-
     async def emit(self, event: str, data: Any, *, room: str, skip: str | None = None) -> None:
-        """Send an event to a room; nothing is even encoded when nobody is there."""
-        if not self._spans and not self.members(room):
+        """Send an event to every socket in a room but `skip`; where the room is empty nothing is encoded."""
+        if not self._spans_processes and not self.get_room_members(room):
             return
         await self.io.emit(event, data, room=room, skip_sid=skip)
 
-    async def _turn_event(self, event: TurnEvent) -> None:
-        if not event.only_shared:
-            data: dict[str, Any] = {"chat_id": event.chat_id, "message_id": event.message_id, "data": event.data}
-            await self.emit("events", data, room=f"user:{event.user_id}")
-        if event.shared is not None:
-            data = {
-                "chat_id": event.chat_id,
-                "message_id": event.message_id,
-                "user_id": event.user_id,
-                "shared": True,
-                "data": event.shared,
-            }
-            await self.emit("events", data, room=f"chat:{event.chat_id}", skip=event.session_id)
-
-    async def to_user(self, user_id: str, data: dict[str, Any]) -> None:
+    async def emit_to_user(self, user_id: str, data: dict[str, Any]) -> None:
         """Send an `events` event to every socket of a user."""
         await self.emit("events", data, room=f"user:{user_id}")
 
-    async def ask(self, session_id: str, user_id: str, data: dict[str, Any]) -> Any:
-        """Ask a page, and wait for its answer; `{"error": …}` when it is gone or silent."""
+    async def call_page(self, session_id: str, user_id: str, data: dict[str, Any]) -> Any:
+        """Send an `events` event to a page and return its reply; `{"error": …}` when it is gone or does not reply."""
         session = self.sessions.get(session_id)
         if session is None or session.user.id != user_id:
             return {"error": "Client session disconnected."}
         try:
-            return await self.io.call("events", data, to=session_id, timeout=self._ask_timeout)
+            return await self.io.call("events", data, to=session_id, timeout=self._call_timeout)
         except (TimeoutError, socketio.exceptions.TimeoutError):
             return {"error": "Event call timed out. The browser tab may be inactive or closed."}
 
     async def disconnect_user(self, user_id: str) -> None:
-        """End every socket of a user."""
-        for sid in self.sessions.of_user(user_id):
+        """Disconnect every socket of a user."""
+        for sid in self.sessions.list_user_socket_ids(user_id):
             await self.io.disconnect(sid)
 
-    async def _access_changed(self, event: GroupsChanged) -> None:
-        """Tell the pages of these users that they may do other things now; each comes back with a new socket."""
+    async def _reconnect_users(self, event: GroupsChanged) -> None:
+        """Tell the pages of users that their permissions have changed; each page reconnects with a new socket."""
         for user_id in event.user_ids:
-            for sid in self.sessions.of_user(user_id):
+            for sid in self.sessions.list_user_socket_ids(user_id):
                 await self.io.emit("access:updated", {}, to=sid)
             await self.disconnect_user(user_id)
 
-    async def _disconnect_token(self, user_id: str) -> None:
-        """End the sockets of a user whose token is worth nothing any more."""
-        for sid in self.sessions.of_user(user_id):
+    async def _disconnect_revoked(self, user_id: str) -> None:
+        """Disconnect the sockets of a user whose token is no longer valid."""
+        for sid in self.sessions.list_user_socket_ids(user_id):
             session = self.sessions.get(sid)
             if session and await self._identities.find(session.token, PATH) is None:
                 await self.io.disconnect(sid)
 
-    # -- in --------------------------------------------------------------------------------------------------------
-
-    def _listen(self) -> None:
-        self.io.on("connect", self._connect)
-        self.io.on("disconnect", self._disconnect)
-        self.io.on("user-join", self._user_join)
-        self.io.on("heartbeat", self._heartbeat)
-        self.io.on("usage", self._usage)
-        self.io.on("events:chat", self._chat_event)
-        self.io.on("join-channels", self._nothing)
-
-    async def _nothing(self, sid: str, data: Any = None) -> None:
-        """Channels join their rooms when they are built."""
+    # -- signing in ------------------------------------------------------------------------------------------------
 
     async def sign_in(self, sid: str, auth: Any) -> User | None:
-        """Who a page says that it is, if that is true."""
+        """Sign a user in on a socket with `auth`, `{"token": …}`; None where the token is missing or not valid."""
         token = auth.get("token") if isinstance(auth, dict) else None
         identity = await self._identities.find(token if isinstance(token, str) else None, PATH)
         if identity is None or not identity.user.is_verified:
             return None
-        self.sessions.put(sid, identity.user, identity.token)
+        self.sessions.add(sid, identity.user, identity.token)
         await self.io.enter_room(sid, f"user:{identity.user.id}")
         return identity.user
 
-    async def _connect(self, sid: str, environ: Any, auth: Any = None) -> None:
-        await self.sign_in(sid, auth)
-
-    async def _user_join(self, sid: str, data: Any = None) -> dict[str, str] | None:
-        user = await self.sign_in(sid, data.get("auth") if isinstance(data, dict) else None)
-        return None if user is None else {"id": user.id, "name": user.name}
-
-    async def session(self, sid: str) -> Session | None:
-        """The signed-in session of a socket; one whose session has ended is disconnected."""
+    async def require_session(self, sid: str) -> SocketSession | None:
+        """Return the session of a socket; disconnect a socket without one, or whose token is no longer valid."""
         session = self.sessions.get(sid)
-        if session is not None and await self.lasts(session):
+        if session is not None and await self.refresh_session(session):
             return session
         await self.io.disconnect(sid)
         return None
 
-    async def lasts(self, session: Session) -> bool:
-        """Whether a session has not ended; its user is then as they are now."""
+    async def refresh_session(self, session: SocketSession) -> bool:
+        """Reload the user of a session, in place; return whether its token is still valid."""
         identity = await self._identities.find(session.token, PATH)
         if identity is None or not identity.user.is_verified:
             return False
         session.user = identity.user
         return True
 
-    async def _heartbeat(self, sid: str, data: Any = None) -> None:
-        # Looking the session up is all: it counts as seen, and one that has ended is disconnected.
-        await self.session(sid)
+    # -- receiving -------------------------------------------------------------------------------------------------
 
-    async def _usage(self, sid: str, data: Any = None) -> None:
-        if isinstance(data, dict) and isinstance(data.get("model"), str) and await self.session(sid):
-            self.sessions.use_model(sid, data["model"])
+    async def _handle_connect(self, sid: str, environ: Any, auth: Any = None) -> None:
+        await self.sign_in(sid, auth)
 
-    async def _disconnect(self, sid: str, reason: Any = None) -> None:
-        session = self.sessions.drop(sid)
-        for tell in self.gone:
-            tell(sid)
-        for chat_id in session.chat_ids if session else ():
-            await self._presence(chat_id)
+    async def _handle_user_join(self, sid: str, data: Any = None) -> dict[str, str] | None:
+        user = await self.sign_in(sid, data.get("auth") if isinstance(data, dict) else None)
+        return None if user is None else {"id": user.id, "name": user.name}
 
-    async def _presence(self, chat_id: str) -> None:
-        data = {
-            "chat_id": chat_id,
-            "shared": True,
-            "data": {"type": "chat:presence", "data": {"users": self.sessions.people_in(chat_id)}},
-        }
-        await self.emit("events", data, room=f"chat:{chat_id}")
+    async def _handle_heartbeat(self, sid: str, data: Any = None) -> None:
+        # Looking the session up is enough: its user counts as active, and an ended session is disconnected.
+        await self.require_session(sid)
 
-    async def _chat_event(self, sid: str, data: Any = None) -> bool | None:
-        session = await self.session(sid)
-        if session is None or not isinstance(data, dict):
-            return None
-        event, chat_id = data.get("data"), data.get("chat_id")
-        kind = event.get("type") if isinstance(event, dict) else None
-        if not isinstance(chat_id, str) or not is_stored(chat_id):
-            return False if kind in ("typing", "join", "leave") else None
-        if kind == "join":
-            return await self._join(sid, session, chat_id)
-        if kind == "leave":
-            await self._leave(sid, session, chat_id)
-            return True
-        if kind == "typing":
-            return await self._typing(sid, session.user, chat_id, event)
-        if kind == "last_read_at":
-            await self._read(session.user, chat_id)
-        return None
+    async def _handle_usage(self, sid: str, data: Any = None) -> None:
+        if isinstance(data, dict) and isinstance(data.get("model"), str) and await self.require_session(sid):
+            self.sessions.record_model_use(sid, data["model"])
 
-    async def _join(self, sid: str, session: Session, chat_id: str) -> bool:
-        if not await self._rights.may(chat_id, session.user):
-            return False
-        await self.io.enter_room(sid, f"chat:{chat_id}")
-        session.chat_ids.add(chat_id)
-        await self._presence(chat_id)
-        return True
+    async def _ignore(self, sid: str, data: Any = None) -> None:
+        """Do nothing: sockets join the rooms of channels when channels are built."""
 
-    async def _grants_changed(self, event: GrantsChanged) -> None:
-        if event.resource_type in ("chat", "shared_chat"):
-            await self._look_again([event.resource_id])
-        elif event.resource_type == "folder":
-            # It opens what lies in the folders below it, too. To owners nothing changes.
-            open_chats = {chat_id for _, one in self.sessions.items() for chat_id in one.chat_ids}
-            await self._look_again(list(open_chats), owners=False)
-
-    async def _look_again(self, chat_ids: list[str], *, owners: bool = True) -> None:
-        """Have pages look again at these chats; who may not read one any more follows it no longer."""
-        rooms = {chat_id: members for chat_id in chat_ids if (members := self.members(f"chat:{chat_id}"))}
-        owner_of = await self._rights.owners(list(rooms)) if rooms else {}
-        for chat_id, members in rooms.items():
-            for sid in list(members):
-                session = self.sessions.get(sid)
-                own = session is not None and owner_of.get(chat_id) == session.user.id
-                if own and not owners:
-                    continue
-                if session is None or not (own or await self._rights.may(chat_id, session.user)):
-                    await self._leave(sid, session, chat_id)
-                told = {"chat_id": chat_id, "shared": True, "data": {"type": "chat:access", "data": {}}}
-                await self.io.emit("events", told, to=sid)
-
-    async def _leave(self, sid: str, session: Session | None, chat_id: str) -> None:
-        if session is not None:
-            session.chat_ids.discard(chat_id)
-        await self.io.leave_room(sid, f"chat:{chat_id}")
-        await self._presence(chat_id)
-
-    async def _typing(self, sid: str, user: User, chat_id: str, event: Any) -> bool:
-        told = event.get("data")
-        typing = told.get("typing") if isinstance(told, dict) else None
-        if not isinstance(typing, bool) or sid not in (self.members(f"chat:{chat_id}") or ()):
-            return False
-        if not await self._rights.may(chat_id, user, "write"):
-            return False
-        data = {
-            "chat_id": chat_id,
-            "user_id": user.id,
-            "user": {"id": user.id, "name": user.name},
-            "shared": True,
-            "data": {"type": "typing", "data": {"typing": typing}},
-        }
-        await self.emit("events", data, room=f"chat:{chat_id}", skip=sid)
-        return True
-
-    async def _read(self, user: User, chat_id: str) -> None:
-        read = await read_state_store.mark_read(self._db, chat_id, user.id)
-        if read is None:
-            return
-        told: dict[str, Any] = {"chat_id": chat_id, "last_read_at": read.at}
-        if read.was_unread:
-            told["folder_unread_counts"] = await read_state_store.unread_by_folder(self._db, user.id)
-        await self.to_user(user.id, {"chat_id": chat_id, "data": {"type": "chat:list", "data": told}})
+    async def _handle_disconnect(self, sid: str, reason: Any = None) -> None:
+        session = self.sessions.remove(sid)
+        for listener in self.disconnect_listeners:
+            await listener(sid, session)

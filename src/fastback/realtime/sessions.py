@@ -1,66 +1,102 @@
-"""Who is connected: one entry a socket."""
+"""The signed-in sockets of this process, the chats that they have open, and the models that they use."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 import msgspec
 
 from fastback.access.identity import User
 
+#: Seconds after a page's last report of a model during which the model counts as in use.
+_MODEL_USE_SECONDS = 3
 
-class Session(msgspec.Struct):
-    """A socket that signed in."""
+
+class SocketSession(msgspec.Struct):
+    """A socket on which a user has signed in, with the token and the chats that are open."""
 
     user: User
     token: str
     chat_ids: set[str]
 
 
-class Sessions:
-    """Sockets of this process by id, and who has which chat open."""
+class SocketSessions:
+    """Sockets by their Socket.IO id (`sid`)."""
 
     def __init__(self) -> None:
-        self._by_sid: dict[str, Session] = {}
-        self._usage: dict[str, dict[str, float]] = {}
+        self._by_sid: dict[str, SocketSession] = {}
+        self._sids_by_chat: dict[str, set[str]] = {}
+        self._model_uses: dict[str, dict[str, float]] = {}
 
     def __len__(self) -> int:
         return len(self._by_sid)
 
-    def put(self, sid: str, user: User, token: str) -> Session:
-        known = self._by_sid.get(sid)
-        session = Session(user, token, known.chat_ids if known else set())
+    def add(self, sid: str, user: User, token: str) -> SocketSession:
+        """Add a socket, or replace the user of one that signs in again; its chats stay open."""
+        existing = self._by_sid.get(sid)
+        session = SocketSession(user, token, existing.chat_ids if existing else set())
         self._by_sid[sid] = session
         return session
 
-    def get(self, sid: str) -> Session | None:
+    def get(self, sid: str) -> SocketSession | None:
+        """Return the session of a socket; None where nobody has signed in on it."""
         return self._by_sid.get(sid)
 
-    def drop(self, sid: str) -> Session | None:
-        for model_id, sids in list(self._usage.items()):
+    def remove(self, sid: str) -> SocketSession | None:
+        """Remove a socket and return its session."""
+        for model_id, sids in list(self._model_uses.items()):
             sids.pop(sid, None)
             if not sids:
-                del self._usage[model_id]
-        return self._by_sid.pop(sid, None)
+                del self._model_uses[model_id]
+        session = self._by_sid.pop(sid, None)
+        for chat_id in session.chat_ids if session is not None else ():
+            self._remove_from_chat(sid, chat_id)
+        return session
 
-    def of_user(self, user_id: str) -> list[str]:
-        return [sid for sid, one in self._by_sid.items() if one.user.id == user_id]
+    def list_open_chat_ids(self) -> list[str]:
+        """List the chats that at least one socket has open."""
+        return list(self._sids_by_chat)
 
-    def in_chat(self, chat_id: str) -> list[tuple[str, Session]]:
-        return [(sid, one) for sid, one in self._by_sid.items() if chat_id in one.chat_ids]
+    def list_chat_socket_ids(self, chat_id: str) -> Collection[str]:
+        """List the sockets that have a chat open."""
+        return self._sids_by_chat.get(chat_id, ())
 
-    def people_in(self, chat_id: str) -> list[dict[str, str]]:
-        """Who has a chat open: `{id, name}`, each once, in the order of their ids."""
-        people = {one.user.id: one.user.name for _, one in self.in_chat(chat_id)}
-        return [{"id": user_id, "name": people[user_id]} for user_id in sorted(people)]
+    def open_chat(self, sid: str, chat_id: str) -> None:
+        """Note that a socket has a chat open; a socket without a session is ignored."""
+        session = self._by_sid.get(sid)
+        if session is not None:
+            session.chat_ids.add(chat_id)
+            self._sids_by_chat.setdefault(chat_id, set()).add(sid)
 
-    def use_model(self, sid: str, model_id: str) -> None:
-        self._usage.setdefault(model_id, {})[sid] = time.time()
+    def close_chat(self, sid: str, chat_id: str) -> None:
+        """Note that a socket no longer has a chat open."""
+        session = self._by_sid.get(sid)
+        if session is not None:
+            session.chat_ids.discard(chat_id)
+        self._remove_from_chat(sid, chat_id)
 
-    def models_in_use(self) -> list[str]:
-        """Models that a page said it is waiting for, in the last seconds."""
-        since = time.time() - 3
-        return [model_id for model_id, sids in self._usage.items() if any(at >= since for at in sids.values())]
+    def _remove_from_chat(self, sid: str, chat_id: str) -> None:
+        sids = self._sids_by_chat.get(chat_id)
+        if sids is not None:
+            sids.discard(sid)
+            if not sids:
+                del self._sids_by_chat[chat_id]
 
-    def items(self) -> list[tuple[str, Session]]:
-        return list(self._by_sid.items())
+    def list_user_socket_ids(self, user_id: str) -> list[str]:
+        """List the sockets of a user."""
+        return [sid for sid, session in self._by_sid.items() if session.user.id == user_id]
+
+    def list_chat_users(self, chat_id: str) -> list[dict[str, str]]:
+        """List the users who have a chat open as `{id, name}`, each once, in the order of their ids."""
+        users = {self._by_sid[sid].user.id: self._by_sid[sid].user.name for sid in self.list_chat_socket_ids(chat_id)}
+        return [{"id": user_id, "name": users[user_id]} for user_id in sorted(users)]
+
+    def record_model_use(self, sid: str, model_id: str) -> None:
+        """Note that a page waits for an answer of a model now."""
+        self._model_uses.setdefault(model_id, {})[sid] = time.time()
+
+    def list_models_in_use(self) -> list[str]:
+        """List the models that a page reported within the last seconds."""
+        since = time.time() - _MODEL_USE_SECONDS
+        return [model_id for model_id, uses in self._model_uses.items() if any(at >= since for at in uses.values())]

@@ -1,37 +1,37 @@
-"""Starts the sockets."""
+"""Build the socket server and the rooms of chats and notes."""
 
 from __future__ import annotations
 
 from fastback.access.identity import IdentityResolver
 from fastback.features.chats.access import ChatAccess
-from fastback.features.chats.turn_events import ChatWatchers
-from fastback.features.notes.service import Notes
-from fastback.features.server.usage import Usage
+from fastback.features.notes.service import NoteService
+from fastback.features.server.active_models import ActiveModels
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
-from fastback.realtime.note_watchers import NoteRooms
-from fastback.realtime.server import Realtime
-from fastback.realtime.shared_documents import Documents
+from fastback.realtime.chat_rooms import ChatRooms
+from fastback.realtime.note_rooms import NoteRooms
+from fastback.realtime.server import SocketServer
+from fastback.realtime.sessions import SocketSessions
+from fastback.realtime.shared_documents import SharedDocuments
 from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `Realtime`."""
-    realtime = Realtime(
-        settings=services.get(Settings),
-        db=services.get(Database),
-        identities=services.get(IdentityResolver),
-        rights=services.get(ChatAccess),
-        bus=services.get(Bus),
-        watchers=services.get(ChatWatchers),
+    """Add `SocketServer`."""
+    bus = services.get(Bus)
+    sessions = services.get(SocketSessions)
+    notes = services.get(NoteService)
+    server = SocketServer(
+        settings=services.get(Settings), identities=services.get(IdentityResolver), sessions=sessions, bus=bus
     )
-    services.add(Realtime, realtime)
-    documents = Documents(realtime, services.get(Notes), services.get(Tasks))
-    NoteRooms(realtime=realtime, documents=documents, notes=services.get(Notes), bus=services.get(Bus))
-    usage = services.get(Usage)
-    usage.models_in_use = realtime.sessions.models_in_use
+    services.add(SocketServer, server)
+    documents = SharedDocuments(server, notes, services.get(Tasks))
+    NoteRooms(server=server, documents=documents, notes=notes, bus=bus)
+    ChatRooms(server=server, db=services.get(Database), access=services.get(ChatAccess), bus=bus)
+    usage = services.get(ActiveModels)
+    usage.list_ids = sessions.list_models_in_use
 
 
 COMPONENT = Component(name="realtime", setup=set_up)

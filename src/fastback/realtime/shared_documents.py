@@ -1,7 +1,7 @@
-"""Notes that several people write in at once: each page sends what it changed, all others are given it.
+"""Notes that several users edit at once: each page sends its changes, and the server forwards them to the others.
 
-The documents are Yjs's; what is sent are its updates, which may be applied in any order. We keep those of each document
-that somebody has open, merged now and then, for whoever comes later; the text itself is saved as a note by the pages.
+The documents are those of Yjs; pages send its updates, which may be applied in any order. The server keeps the updates
+of each open document, merged now and then, for pages that join later; the pages save the text itself as a note.
 """
 
 from __future__ import annotations
@@ -14,41 +14,51 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from fastback.access.identity import User
-from fastback.features.notes.service import Notes
+from fastback.features.notes.service import NoteService
 from fastback.kit.http import Forbidden, HttpError
 from fastback.kit.tasks import Tasks
 
 if TYPE_CHECKING:
-    from fastback.realtime.server import Realtime
+    from fastback.realtime.server import SocketServer
+    from fastback.realtime.sessions import SocketSession
 
 log = logging.getLogger("fastback.realtime")
 
-#: The largest document (bytes of its updates), and how many a page may have open.
-MOST, MOST_OPEN = 2 * 1024 * 1024, 20
-#: So many updates are merged into one: less than a millisecond of work, four for the largest document.
-_MERGED = 200
-#: Seconds of rest after which a text is saved.
-_REST = 0.5
-_EMPTY = b"\x00\x00"
+#: Bytes of the updates of the largest document, and the number of documents that a page may have open.
+LARGEST_DOCUMENT, MOST_OPEN_DOCUMENTS = 2 * 1024 * 1024, 20
+#: Number of updates that are merged into one: less than a millisecond of work, four for the largest document.
+_UPDATES_PER_MERGE = 200
+#: Seconds without a change after which a text is saved.
+_SAVE_DELAY = 0.5
+_EMPTY_UPDATE = b"\x00\x00"
 
 
-def _merged(*updates: bytes) -> bytes:
-    """One update that does what all of these do. Raises: ValueError, for what is no update."""
-    from pycrdt import merge_updates  # some megabytes, loaded beside the loop when the first document is opened
+def _merge_yjs_updates(*updates: bytes) -> bytes:
+    """Return one update with the effect of all these.
+
+    Raises:
+        ValueError: one of them is not an update.
+    """
+    from pycrdt import merge_updates  # some megabytes, imported in a thread when the first document is opened
 
     return merge_updates(*updates)
 
 
-class Document:
-    """What is known of a document that somebody has open."""
+class SharedDocument:
+    """A document that at least one page has open.
+
+    Attributes:
+        updates: of Yjs, in the order in which they came.
+        pages: ids of the sockets that have it open.
+        saving: waits until no page has changed the text for a moment, then saves it.
+        unsaved: the user who changed the text last, and the content that is not saved yet.
+    """
 
     def __init__(self, note_id: str) -> None:
         self.note_id = note_id
         self.updates: list[bytes] = []
         self.pages: set[str] = set()
-        #: Waits until nobody has written for a moment, or saves.
         self.saving: asyncio.Task[None] | None = None
-        #: What is not saved yet, and who wrote it.
         self.unsaved: tuple[User, dict[str, Any]] | None = None
 
     @property
@@ -60,222 +70,230 @@ class Document:
         return f"doc_{self.id}"
 
     @property
-    def size(self) -> int:
-        return sum(len(one) for one in self.updates)
+    def byte_count(self) -> int:
+        """Return the bytes of all updates."""
+        return sum(len(update) for update in self.updates)
 
 
-class Documents:
-    """The documents that are open in pages of this process."""
+class SharedDocuments:
+    """The documents that pages have open on sockets of this process."""
 
-    def __init__(self, realtime: Realtime, notes: Notes, tasks: Tasks) -> None:
-        self._realtime = realtime
+    def __init__(self, server: SocketServer, notes: NoteService, tasks: Tasks) -> None:
+        self._server = server
         self._notes = notes
         self._tasks = tasks
-        self._open: dict[str, Document] = {}
-        #: What is told about a note is done in the order in which it came, by whomever: a page that leaves, or goes,
-        #: does so when what it wrote before has been taken over.
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._open: dict[str, SharedDocument] = {}
+        #: By note id. Messages about a note are handled one at a time, in the order in which they came: a page is
+        #: removed only after its earlier changes have been stored.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         for event, handler in (
-            ("ydoc:document:join", self._join),
-            ("ydoc:document:state", self._state),
-            ("ydoc:document:update", self._update),
-            ("ydoc:document:leave", self._leave),
-            ("ydoc:awareness:update", self._awareness),
+            ("ydoc:document:join", self._join_document),
+            ("ydoc:document:state", self._send_state),
+            ("ydoc:document:update", self._receive_update),
+            ("ydoc:document:leave", self._leave_document),
+            ("ydoc:awareness:update", self._send_awareness),
         ):
-            realtime.io.on(event, self._guarded(handler))
-        realtime.gone.append(self._gone)
-        tasks.at_end(self.close)
+            server.io.on(event, self._require_session(handler))
+        server.disconnect_listeners.append(self._remove_disconnected)
+        tasks.run_at_shutdown(self.close)
 
     async def close(self) -> None:
-        """Save what is not saved yet."""
+        """Save every document that has unsaved content."""
         for document in list(self._open.values()):
-            async with self._turn(document.note_id):
+            async with self._get_lock(document.note_id):
                 if document.saving is not None:
                     document.saving.cancel()
-                await self._save(document)
+                await self._save_note(document)
 
-    def _turn(self, note_id: str) -> asyncio.Lock:
-        return self._turns.setdefault(note_id, asyncio.Lock())
+    def _get_lock(self, note_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(note_id, asyncio.Lock())
 
-    def _guarded(self, handler: Callable[[str, User, str, Any], Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """A handler for an event that names a note's document, by somebody who is signed in."""
+    def _require_session(
+        self, handler: Callable[[str, User, str, Any], Awaitable[Any]]
+    ) -> Callable[..., Awaitable[Any]]:
+        """Return a handler of an event that names a note's document, for sockets on which a user has signed in."""
 
         async def handle(sid: str, data: Any = None) -> Any:
             document_id = data.get("document_id") if isinstance(data, dict) else None
             if not isinstance(document_id, str) or not document_id.startswith(("note:", "note_")):
                 return None
-            # Looked up before waiting: the page may be gone when it is its turn.
-            session = self._realtime.sessions.get(sid)
+            # Looked up before the lock is awaited: meanwhile the page may disconnect.
+            session = self._server.sessions.get(sid)
             if session is not None:
-                async with self._turn(document_id[5:]):
-                    if await self._realtime.lasts(session):
+                async with self._get_lock(document_id[5:]):
+                    if await self._server.refresh_session(session):
                         return await handler(sid, session.user, document_id[5:], data)
-            # Not within the turn, which the disconnecting waits for.
-            await self._realtime.io.disconnect(sid)
+            # Not while the lock is held: the listener of the disconnect waits for it.
+            await self._server.io.disconnect(sid)
             return None
 
         return handle
 
-    def _joined(self, sid: str, note_id: str) -> Document | None:
+    def _find_joined(self, sid: str, note_id: str) -> SharedDocument | None:
         document = self._open.get(note_id)
         return document if document is not None and sid in document.pages else None
 
-    def _state_of(self, document: Document) -> bytes:
-        """One update that does what all of a document's do, which it stands for from now on."""
+    def _compact_updates(self, document: SharedDocument) -> bytes:
+        """Replace the updates of a document by one update with the same effect, and return it."""
         if len(document.updates) > 1:
-            document.updates = [_merged(*document.updates)]
-        return document.updates[0] if document.updates else _EMPTY
+            document.updates = [_merge_yjs_updates(*document.updates)]
+        return document.updates[0] if document.updates else _EMPTY_UPDATE
 
-    # -- coming and going ------------------------------------------------------------------------------------------
+    # -- joining and leaving ---------------------------------------------------------------------------------------
 
-    async def _join(self, sid: str, user: User, note_id: str, data: Any) -> None:
+    async def _join_document(self, sid: str, user: User, note_id: str, data: Any) -> None:
         await asyncio.to_thread(importlib.import_module, "pycrdt")
-        content = await self._notes.content(note_id)
-        # Asked last: whom the note is closed to meanwhile nobody would send away again.
+        content = await self._notes.find_content(note_id)
+        # Checked last: `NoteRooms` removes users who lose access after this check, but not those who lost it before.
         if not await self._notes.may_watch(note_id, user):
             return
-        opened = sum(1 for one in self._open.values() if sid in one.pages)
-        if self._joined(sid, note_id) is None and opened >= MOST_OPEN:
-            log.warning("a page has more than %d notes open", MOST_OPEN)
+        open_count = sum(1 for open_document in self._open.values() if sid in open_document.pages)
+        if self._find_joined(sid, note_id) is None and open_count >= MOST_OPEN_DOCUMENTS:
+            log.warning("join of note %s skipped: the page has %d notes open already", note_id, MOST_OPEN_DOCUMENTS)
             return
-        if self._realtime.sessions.get(sid) is None:
-            return  # gone, and nobody would say so again
-        document = self._open.setdefault(note_id, Document(note_id))
+        if self._server.sessions.get(sid) is None:
+            return  # disconnected meanwhile: its listener has run already
+        document = self._open.setdefault(note_id, SharedDocument(note_id))
         document.pages.add(sid)
-        await self._realtime.io.enter_room(sid, document.room)
-        told = {"document_id": document.id, "state": list(self._state_of(document)), "content": content}
-        await self._realtime.io.emit("ydoc:document:state", told, room=sid)
-        who = {
+        await self._server.io.enter_room(sid, document.room)
+        message = {"document_id": document.id, "state": list(self._compact_updates(document)), "content": content}
+        await self._server.io.emit("ydoc:document:state", message, room=sid)
+        joined_message = {
             "document_id": document.id,
             "user_id": data.get("user_id", sid),
             "user_name": data.get("user_name", "Anonymous"),
             "user_color": data.get("user_color", "#000000"),
         }
-        await self._realtime.emit("ydoc:user:joined", who, room=document.room, skip=sid)
+        await self._server.emit("ydoc:user:joined", joined_message, room=document.room, skip=sid)
 
-    async def _leave(self, sid: str, user: User, note_id: str, data: Any) -> None:
-        document = self._joined(sid, note_id)
+    async def _leave_document(self, sid: str, user: User, note_id: str, data: Any) -> None:
+        document = self._find_joined(sid, note_id)
         if document is None:
             return
         document.pages.discard(sid)
-        await self._realtime.io.leave_room(sid, document.room)
-        left = {"document_id": document.id, "user_id": user.id}
-        await self._realtime.emit("ydoc:user:left", left, room=document.room)
-        self._forget(document)
+        await self._server.io.leave_room(sid, document.room)
+        message = {"document_id": document.id, "user_id": user.id}
+        await self._server.emit("ydoc:user:left", message, room=document.room)
+        self._close_if_unused(document)
 
-    def _gone(self, sid: str) -> None:
-        """A page has disconnected; perhaps because it was to be told something, so that this is somebody's turn."""
-        for note_id in [one.note_id for one in self._open.values() if sid in one.pages]:
-            self._tasks.background(self.lost(note_id, sid))
+    async def _remove_disconnected(self, sid: str, session: SocketSession | None) -> None:
+        """Remove a page that has disconnected from its documents, in the background: a handler that sends to the page
+        may hold the lock.
+        """
+        for note_id in [document.note_id for document in self._open.values() if sid in document.pages]:
+            self._tasks.run_in_background(self.remove_page(note_id, sid))
 
-    async def lost(self, note_id: str, sid: str) -> None:
-        """A page is gone, or its user may not read a note any more."""
-        async with self._turn(note_id):
-            document = self._joined(sid, note_id)
+    async def remove_page(self, note_id: str, sid: str) -> None:
+        """Remove a page that has disconnected, or whose user may no longer read the note."""
+        async with self._get_lock(note_id):
+            document = self._find_joined(sid, note_id)
             if document is not None:
                 document.pages.discard(sid)
-                self._forget(document)
+                self._close_if_unused(document)
 
-    async def deleted(self, note_id: str) -> None:
-        """There is no such note any more."""
-        async with self._turn(note_id):
+    async def discard_document(self, note_id: str) -> None:
+        """Close the document of a deleted note without saving it."""
+        async with self._get_lock(note_id):
             document = self._open.pop(note_id, None)
             if document is not None and document.saving is not None:
                 document.saving.cancel()
 
-    def _forget(self, document: Document) -> None:
-        """A document that nobody has open lives on in its note alone, once that is saved."""
+    def _close_if_unused(self, document: SharedDocument) -> None:
+        """Close a document that no page has open, unless it is still to be saved."""
         if not document.pages and document.saving is None:
             self._open.pop(document.note_id, None)
 
-    # -- what is written -------------------------------------------------------------------------------------------
+    # -- changes ---------------------------------------------------------------------------------------------------
 
-    async def _state(self, sid: str, user: User, note_id: str, data: Any) -> None:
-        document = self._joined(sid, note_id)
+    async def _send_state(self, sid: str, user: User, note_id: str, data: Any) -> None:
+        document = self._find_joined(sid, note_id)
         if document is not None:
-            state, sessions = list(self._state_of(document)), sorted(document.pages)
-            told = {"document_id": document.id, "state": state, "sessions": sessions}
-            await self._realtime.io.emit("ydoc:document:state", told, room=sid)
+            state, sessions = list(self._compact_updates(document)), sorted(document.pages)
+            message = {"document_id": document.id, "state": state, "sessions": sessions}
+            await self._server.io.emit("ydoc:document:state", message, room=sid)
 
-    async def _update(self, sid: str, user: User, note_id: str, data: Any) -> list[int] | None:
-        """Take a change over. A page that fills an empty document (`initialize`) is answered with what it holds then:
-        of several that do, the first counts."""
-        document = self._joined(sid, note_id)
+    async def _receive_update(self, sid: str, user: User, note_id: str, data: Any) -> list[int] | None:
+        """Store a change and forward it to the other pages.
+
+        A page that fills an empty document (`initialize`) gets the document's state as the reply: of several pages that
+        do so at once, the first one's content counts.
+        """
+        document = self._find_joined(sid, note_id)
         if document is None:
             return None
-        written = data.get("data") if isinstance(data.get("data"), dict) else None
+        changes = data.get("data") if isinstance(data.get("data"), dict) else None
         try:
-            await self._notes.check_writing(note_id, user, written)
+            await self._notes.require_writing(note_id, user, changes)
         except Forbidden:
-            words = {"message": "Cannot attach files you cannot access"}
-            await self._realtime.io.emit("error", words, room=sid)
+            error_message = {"message": "Cannot attach files you cannot access"}
+            await self._server.io.emit("error", error_message, room=sid)
             return None
         except HttpError:
             return None
-        update, first = data.get("update"), bool(data.get("initialize"))
-        if first and document.updates:
-            return list(self._state_of(document))
-        stored = bool(update) and self._take(document, update)
+        update, is_initial = data.get("update"), bool(data.get("initialize"))
+        if is_initial and document.updates:
+            return list(self._compact_updates(document))
+        stored = bool(update) and self._store_update(document, update)
         if stored:
-            told = {
+            message = {
                 "document_id": document.id,
                 "user_id": data.get("user_id", sid),
                 "update": update,
                 "socket_id": sid,
             }
-            await self._realtime.emit("ydoc:document:update", told, room=document.room, skip=sid)
-        if written and not first:
-            self._save_soon(document, user, written)
-        return update if first and stored else None
+            await self._server.emit("ydoc:document:update", message, room=document.room, skip=sid)
+        if changes and not is_initial:
+            self._save_soon(document, user, changes)
+        return update if is_initial and stored else None
 
-    def _take(self, document: Document, update: Any) -> bool:
-        """Keep an update; whether it is one, and there is room for it."""
+    def _store_update(self, document: SharedDocument, update: Any) -> bool:
+        """Store an update; return False where it is invalid, or the document would become too large."""
         if not isinstance(update, list):
-            return False  # of a number Python would make as many bytes
+            return False  # for a number, `bytes` would return as many zeros
         try:
-            given = bytes(update)
-            _merged(given)
+            update_bytes = bytes(update)
+            _merge_yjs_updates(update_bytes)
         except (TypeError, ValueError):
             return False
-        if document.size + len(given) > MOST:
-            log.warning("note %s is too large to be written in any further", document.note_id)
+        if document.byte_count + len(update_bytes) > LARGEST_DOCUMENT:
+            log.warning("change of note %s skipped: more than %d bytes", document.note_id, LARGEST_DOCUMENT)
             return False
-        document.updates.append(given)
-        if len(document.updates) >= _MERGED:
-            self._state_of(document)
+        document.updates.append(update_bytes)
+        if len(document.updates) >= _UPDATES_PER_MERGE:
+            self._compact_updates(document)
         return True
 
-    async def _awareness(self, sid: str, user: User, note_id: str, data: Any) -> None:
-        """Where somebody's cursor is."""
-        document = self._joined(sid, note_id)
+    async def _send_awareness(self, sid: str, user: User, note_id: str, data: Any) -> None:
+        """Forward the position of a user's cursor."""
+        document = self._find_joined(sid, note_id)
         if document is not None and "update" in data:
-            told = {"document_id": document.id, "user_id": user.id, "update": data["update"]}
-            await self._realtime.emit("ydoc:awareness:update", told, room=document.room, skip=sid)
+            message = {"document_id": document.id, "user_id": user.id, "update": data["update"]}
+            await self._server.emit("ydoc:awareness:update", message, room=document.room, skip=sid)
 
     # -- saving ----------------------------------------------------------------------------------------------------
 
-    def _save_soon(self, document: Document, user: User, written: dict[str, Any]) -> None:
-        """Save the text once nobody has written for a moment."""
-        before = document.unsaved[1] if document.unsaved is not None else {}
-        document.unsaved = (user, {**before, **written})
+    def _save_soon(self, document: SharedDocument, user: User, changes: dict[str, Any]) -> None:
+        """Save the text when no page has changed it for a moment."""
+        previous_content = document.unsaved[1] if document.unsaved is not None else {}
+        document.unsaved = (user, {**previous_content, **changes})
         if document.saving is not None:
             document.saving.cancel()
         document.saving = asyncio.get_running_loop().create_task(self._save_later(document))
 
-    async def _save_later(self, document: Document) -> None:
-        await asyncio.sleep(_REST)
-        async with self._turn(document.note_id):
-            await self._save(document)
+    async def _save_later(self, document: SharedDocument) -> None:
+        await asyncio.sleep(_SAVE_DELAY)
+        async with self._get_lock(document.note_id):
+            await self._save_note(document)
             document.saving = None
-            self._forget(document)
+            self._close_if_unused(document)
 
-    async def _save(self, document: Document) -> None:
+    async def _save_note(self, document: SharedDocument) -> None:
         if document.unsaved is None:
             return
-        (user, written), document.unsaved = document.unsaved, None
+        (user, changes), document.unsaved = document.unsaved, None
         try:
-            await self._notes.keep(document.note_id, user, written)
+            await self._notes.save_open_note(document.note_id, user, changes)
         except HttpError as error:
-            log.warning("note %s was not saved: %s", document.note_id, error.detail)
+            log.warning("saving note %s failed: %s", document.note_id, error.detail)
         except Exception:
-            log.exception("note %s was not saved", document.note_id)
+            log.exception("saving note %s failed", document.note_id)

@@ -1,5 +1,8 @@
-"""Loading python-socketio without what it loads besides: its Redis managers pull in the whole Redis client, its clients
-those of HTTP: some ten megabytes that one process never needs."""
+"""Import python-socketio without its optional dependencies.
+
+Its Redis managers import the whole Redis client, its clients those of HTTP: some ten megabytes that a single process
+never needs.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,16 @@ import importlib
 import sys
 from typing import Any
 
-from fastback.kit.import_blocking import without
+from fastback.kit.import_blocking import block_imports
 
-with without("redis", "aioredis", "valkey", "requests", "websocket"):
+with block_imports("redis", "aioredis", "valkey", "requests", "websocket"):
     import socketio
 
-__all__ = ["redis_manager", "socketio"]
+__all__ = ["create_redis_manager", "socketio"]
 
 
-def redis_manager(url: str, options: dict[str, Any], json: Any) -> Any:
-    """The manager whose rooms span processes; now the Redis client is needed."""
+def create_redis_manager(url: str, options: dict[str, Any], json: Any) -> Any:
+    """Return the manager whose rooms span processes, with the Redis client imported."""
     importlib.reload(sys.modules["socketio.redis_manager"])
     module = importlib.reload(sys.modules["socketio.async_redis_manager"])
     return module.AsyncRedisManager(url, redis_options=options, json=json)

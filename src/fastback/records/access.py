@@ -1,4 +1,4 @@
-"""Who may read, change and share what people make: the owner, whoever a grant lets in, and administrators."""
+"""Access to workspace records: owners, users with a grant, and administrators may read, change and share them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.records.listing import Catalog
+from fastback.records.listing import RecordCatalog
 
 
-class Owned(Protocol):
-    """A row that somebody made."""
+class OwnedRecord(Protocol):
+    """A row that has an owner."""
 
     @property
     def id(self) -> str: ...
@@ -23,45 +23,47 @@ class Owned(Protocol):
     def user_id(self) -> str | None: ...
 
 
-class Ownership:
-    """Answers for resources of every kind; `kind` is what their grants call them (`prompt`, `tool`, …)."""
+class RecordAccess:
+    """Decides who may use records of every kind; `kind` is their resource type in grants (`prompt`, `tool`, …)."""
 
-    def __init__(self, catalog: Catalog, bus: Bus) -> None:
+    def __init__(self, catalog: RecordCatalog, bus: Bus) -> None:
         self.catalog = catalog
         self.db: Database = catalog.db
         self.grants: Grants = catalog.grants
         self.permissions: Permissions = catalog.permissions
         self._bus = bus
 
-    async def may(self, user: User, kind: str, row: Owned, permission: str) -> bool:
-        """Whether a row is one's own, granted with this permission (`read`, `write`), or open to an administrator who
-        sees all."""
-        if row.user_id == user.id or self.catalog.sees_all(user):
+    async def is_allowed(self, user: User, kind: str, row: OwnedRecord, permission: str) -> bool:
+        """Return whether a user may `read` or `write` (`permission`) a row: its owner, by a grant, or an administrator
+        who sees all records."""
+        if row.user_id == user.id or self.catalog.can_see_all(user):
             return True
         return await self.grants.has_access(user.id, kind, row.id, permission)
 
-    async def may_or_admin(self, user: User, kind: str, row: Owned, permission: str) -> bool:
-        """Like `may`; administrators may always."""
-        return user.is_admin or await self.may(user, kind, row, permission)
+    async def is_allowed_or_admin(self, user: User, kind: str, row: OwnedRecord, permission: str) -> bool:
+        """Like `is_allowed`; administrators are always allowed."""
+        return user.is_admin or await self.is_allowed(user, kind, row, permission)
 
-    async def permitted(self, user: User, *permissions: str) -> bool:
-        """Whether somebody is an administrator or has one of the permissions."""
+    async def has_any_permission(self, user: User, *permissions: str) -> bool:
+        """Return whether a user is an administrator or has one of the permissions."""
         if user.is_admin:
             return True
-        return any([await self.permissions.has(user.id, one) for one in permissions])
+        return any([await self.permissions.has(user.id, permission) for permission in permissions])
 
-    async def share(self, user: User, kind: str, resource_id: str, wanted: list[dict[str, Any]]) -> list[Grant]:
-        """Set the grants of a resource.
+    async def replace_grants(
+        self, user: User, kind: str, resource_id: str, requested: list[dict[str, Any]]
+    ) -> list[Grant]:
+        """Replace the grants of a resource, and return the new ones.
 
         Raises:
             Forbidden: the user may not share with one of the audiences.
         """
-        checked = await self.grants.validate_grants(user.id, user.role, wanted, kind)
+        validated = await self.grants.validate_grants(user.id, user.role, requested, kind)
         async with self.db.transaction() as tx:
-            grants = await self.grants.replace_grants(tx, kind, resource_id, checked)
-        await self.changed(kind, resource_id)
+            grants = await self.grants.replace_grants(tx, kind, resource_id, validated)
+        await self.publish_grants_changed(kind, resource_id)
         return grants
 
-    async def changed(self, kind: str, resource_id: str) -> None:
-        """Tell that the grants of a resource changed."""
+    async def publish_grants_changed(self, kind: str, resource_id: str) -> None:
+        """Publish that the grants of a resource changed."""
         await self._bus.publish(GrantsChanged(kind, resource_id))

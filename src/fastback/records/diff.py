@@ -1,4 +1,4 @@
-"""What differs between two versions, as lines for a reader."""
+"""Differences between two versions of a record."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-async def unified(before: str, after: str, *, before_name: str, after_name: str) -> list[str]:
-    """The lines of a unified diff without line ends; none where only line ends differ.
+async def diff_texts(before: str, after: str, *, before_name: str, after_name: str) -> list[str]:
+    """Return the lines of a unified diff without line ends; no lines if the texts differ in line ends alone.
 
-    It is made in a thread, as two long texts that have little in common take long.
+    A thread computes it, because two long texts that have little in common take long.
     """
 
-    def made() -> list[str]:
+    def compute_diff() -> list[str]:
         lines = before.splitlines(), after.splitlines()
         return list(difflib.unified_diff(*lines, fromfile=before_name, tofile=after_name, lineterm=""))
 
-    return await asyncio.to_thread(made)
+    return await asyncio.to_thread(compute_diff)
 
 
-def changed(before: Mapping[str, Any], after: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Those of the named fields that differ, each as `{"before", "after"}`."""
+def diff_fields(before: Mapping[str, Any], after: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return the named fields that differ, each as `{"before", "after"}`."""
     return {
         name: {"before": before.get(name), "after": after.get(name)}
         for name in names

@@ -1,7 +1,7 @@
-"""Reading what people make and share: rows that are one's own or granted, with their owners.
+"""Lists of workspace records: rows that a user owns or was granted, with their owners.
 
-Tools, skills, prompts, knowledge, notes and calendars are read alike: whoever made a row sees it, whoever it is
-granted to sees it, administrators see all (unless `BYPASS_ADMIN_ACCESS_CONTROL` is off).
+Tools, skills, prompts, knowledge, notes and calendars follow the same rule: the owner of a row sees it, a user it is
+granted to sees it, administrators see all rows (unless `BYPASS_ADMIN_ACCESS_CONTROL` is off).
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from fastback.access.grants import Grant, Grants, build_grant_condition
+from fastback.access.grants import Grant, Grants
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.kit.db import Database, Executor
+from fastback.records import listing_store
 from fastback.settings import Settings
 
 R = TypeVar("R")
 
 
-class Person(msgspec.Struct):
-    """An owner, as lists show them."""
+class UserSummary(msgspec.Struct):
+    """A user as lists of records show their owners."""
 
     id: str
     name: str
@@ -29,15 +30,17 @@ class Person(msgspec.Struct):
     email: str
 
 
-async def people(db: Executor, user_ids: list[str]) -> dict[str, Person]:
-    """Owners by id."""
-    text = 'SELECT id, name, role, email FROM "user" WHERE id = ANY(:ids)'
-    rows = await db.fetch_all(Person, "catalog.people", text, ids=list(set(user_ids))) if user_ids else []
+async def load_user_summaries(db: Executor, user_ids: list[str]) -> dict[str, UserSummary]:
+    """Return the users by id; ids of deleted users are absent."""
+    if not user_ids:
+        return {}
+    ids = list(set(user_ids))
+    rows = await db.fetch_all(UserSummary, "records.list_user_summaries", listing_store.LIST_USER_SUMMARIES, ids=ids)
     return {row.id: row for row in rows}
 
 
-class Catalog:
-    """Runs such reads."""
+class RecordCatalog:
+    """Lists the records of any kind that a user may read."""
 
     def __init__(self, *, db: Database, grants: Grants, permissions: Permissions, settings: Settings) -> None:
         self.db = db
@@ -45,10 +48,11 @@ class Catalog:
         self.permissions = permissions
         self._bypass = settings.bypass_admin_access_control
 
-    def sees_all(self, user: User) -> bool:
+    def can_see_all(self, user: User) -> bool:
+        """Return whether the user sees every record: an administrator whom grants do not restrict."""
         return user.is_admin and self._bypass
 
-    async def rows(
+    async def list_rows(
         self,
         row: type[R],
         user: User,
@@ -64,19 +68,19 @@ class Catalog:
         all_to_admins: bool = True,
         **params: Any,
     ) -> tuple[list[R], int]:
-        """Rows of `table` (known as `t`) a user may read, `page` as (limit, offset), and how many there are in all.
+        """Return the rows of `table` (as `t`) that a user may read, and the number of such rows on all pages.
 
-        `permission` is what a grant must give: `read`, `write`, or `read_only` (reading without writing, and not one's
-        own). With
-        `all_to_admins` off administrators see only what is theirs or granted to them.
+        `page` is (limit, offset). `permission` is what a grant must give: `read`, `write`, or `read_only` (reading
+        without writing, rows of the user excluded). With `all_to_admins` off, administrators see only rows that they
+        own or were granted.
         """
-        sees_all = all_to_admins and self.sees_all(user)
+        sees_all = all_to_admins and self.can_see_all(user)
         if sees_all and permission == "read_only":
-            # To somebody who may write everything "read only" means: open to everybody for reading alone.
-            where = f"({where}) AND {_visible(resource, permission)}"
+            # For a user who may write everything, "read only" means: granted to all users for reading alone.
+            where = f"({where}) AND {listing_store.build_visible_condition(resource, permission)}"
             params |= {"user_id": "*", "group_ids": [], "permission": "read"}
         elif not sees_all:
-            where = f"({where}) AND {_visible(resource, permission)}"
+            where = f"({where}) AND {listing_store.build_visible_condition(resource, permission)}"
             params |= {
                 "user_id": user.id,
                 "group_ids": await self.permissions.list_group_ids(user.id),
@@ -85,18 +89,14 @@ class Catalog:
         bounds = ""
         total = -1
         if page is not None:
-            count = f"SELECT count(*) FROM {table} t {joined} WHERE {where}"
-            total = int(await self.db.fetch_value(f"catalog.{resource}.count", count, **params) or 0)
+            count = listing_store.build_count(table, joined, where)
+            total = int(await self.db.fetch_value("records.count", count, **params) or 0)
             bounds = f"LIMIT {int(page[0])} OFFSET {int(page[1])}"
-        found = await self.db.fetch_all(
-            row,
-            f"catalog.{resource}",
-            f"SELECT {columns} FROM {table} t {joined} WHERE {where} ORDER BY {order} {bounds}",
-            **params,
-        )
-        return found, len(found) if total < 0 else total
+        text = listing_store.build_list(columns, table, joined, where, order, bounds)
+        rows = await self.db.fetch_all(row, "records.list", text, **params)
+        return rows, len(rows) if total < 0 else total
 
-    async def shown(
+    async def add_details(
         self,
         rows: list[dict[str, Any]],
         user: User | None,
@@ -105,47 +105,46 @@ class Catalog:
         writable: bool = False,
         owner: bool = True,
     ) -> list[dict[str, Any]]:
-        """The rows with their grants where `access_grants` stands, their owners, and whether one may write."""
+        """Add grants, owners and write access to the rows, in place, and return them.
+
+        A row gets its grants if it has the key `access_grants`; with `owner` its owner as `user`; with `writable`
+        whether the user may write it as `write_access`.
+        """
         ids = [row["id"] for row in rows]
         grants = await self.grants.list_grants_by_resource(resource, ids)
-        owners = await people(self.db, [row["user_id"] for row in rows]) if owner else {}
-        may = await self.grants.filter_accessible_ids(user.id, resource, ids, "write") if writable and user else set()
+        owners = await load_user_summaries(self.db, [row["user_id"] for row in rows]) if owner else {}
+        writable_ids = (
+            await self.grants.filter_accessible_ids(user.id, resource, ids, "write") if writable and user else set()
+        )
         for row in rows:
             if "access_grants" in row:
-                row["access_grants"] = _dumped(grants[row["id"]])
+                row["access_grants"] = _encode_grants(grants[row["id"]])
             if owner:
                 row["user"] = owners.get(row["user_id"])
             if writable and user:
-                row["write_access"] = self.sees_all(user) or row["user_id"] == user.id or row["id"] in may
+                is_writable = row["user_id"] == user.id or row["id"] in writable_ids
+                row["write_access"] = self.can_see_all(user) or is_writable
         return rows
 
 
-def _visible(resource: str, permission: str) -> str:
-    let_in = build_grant_condition(resource, "t.id")
-    if permission != "read_only":
-        return f"(t.user_id = :user_id OR {let_in})"
-    may_write = let_in.replace("ag.permission = :permission", "ag.permission = 'write'")
-    return f"({let_in} AND NOT {may_write} AND t.user_id <> :user_id)"
-
-
 class Listing(msgspec.Struct):
-    """The condition, order and parameters of a list that people search and sort."""
+    """The condition, order and parameters of a list that users search and sort."""
 
     where: str
     order: str
     params: dict[str, Any]
 
 
-#: What lists may be sorted by, unless they say otherwise.
+#: The columns that lists can be sorted by, unless a list names its own.
 ORDERS = {"name": "t.name", "created_at": "t.created_at", "updated_at": "t.updated_at"}
-#: Owners whose name or address holds the searched text.
+#: The condition that the owner's name or email address matches `:query`.
 OWNER_LIKE = """t.user_id IN (SELECT u.id FROM "user" u WHERE lower(u.name) LIKE lower(:query)
     OR lower(u.email) LIKE lower(:query))"""
 
 
-def listing(
+def build_listing(
     user: User,
-    searched: list[str],
+    columns: list[str],
     *,
     query: str | None = None,
     view_option: str | None = None,
@@ -153,33 +152,34 @@ def listing(
     direction: str | None = None,
     orders: dict[str, str] = ORDERS,
 ) -> Listing:
-    """What a list's query parameters mean.
+    """Translate a list's query parameters.
 
-    `query` is looked for in the `searched` columns and in the owner's name and address, as a LIKE pattern like in the
-    reference; `view_option` is `created` (one's own) or `shared` (others'); sorted by `updated_at`, newest first,
-    unless `order_by` names another of `orders`.
+    `query` is searched in `columns` and in the owner's name and email address, as a LIKE pattern like in the
+    reference. `view_option` is `created` (the user's own) or `shared` (those of other users). The list is sorted by
+    `updated_at`, newest first, unless `order_by` names another key of `orders`.
     """
     conditions, params = ["TRUE"], {}
     if query:
-        conditions.append(f"({' OR '.join([f'lower({one}) LIKE lower(:query)' for one in searched] + [OWNER_LIKE])})")
+        matches = [f"lower({column}) LIKE lower(:query)" for column in columns]
+        conditions.append(f"({' OR '.join([*matches, OWNER_LIKE])})")
         params["query"] = f"%{query}%"
     if view_option in ("created", "shared"):
         conditions.append(f"t.user_id {'=' if view_option == 'created' else '<>'} :me")
         params["me"] = user.id
-    upwards = direction == "asc" and order_by in orders
-    order = f"{orders.get(order_by or '', 't.updated_at')} {'ASC' if upwards else 'DESC'}, t.id"
+    ascending = direction == "asc" and order_by in orders
+    order = f"{orders.get(order_by or '', 't.updated_at')} {'ASC' if ascending else 'DESC'}, t.id"
     return Listing(" AND ".join(conditions), order, params)
 
 
-def like_exactly(text: str) -> str:
-    """A text as a LIKE pattern that stands for itself (with `ESCAPE '\\'`)."""
+def escape_like(text: str) -> str:
+    """Return a LIKE pattern (with `ESCAPE '\\'`) that matches exactly this text."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def json_spellings(text: str) -> list[str]:
-    """How a text may stand inside stored JSON, unquoted: with its own characters, or escaped to ASCII."""
+def list_json_spellings(text: str) -> list[str]:
+    """Return the spellings of a text inside stored JSON, unquoted: with its own characters, and escaped to ASCII."""
     return list(dict.fromkeys(json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True)))
 
 
-def _dumped(grants: list[Grant]) -> list[dict[str, Any]]:
+def _encode_grants(grants: list[Grant]) -> list[dict[str, Any]]:
     return [msgspec.structs.asdict(grant) for grant in grants]

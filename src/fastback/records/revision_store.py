@@ -1,6 +1,6 @@
-"""Versions of what people make: rows of `model_history`, `prompt_history`, `tool_history`, …, all of one shape.
+"""Revisions of workspace records: rows of `model_history`, `prompt_history`, `tool_history`, …, which share one shape.
 
-A version is never changed; the resource names the one in use in `version_id`.
+A revision never changes; the record names its current revision in `version_id`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ import msgspec
 
 from fastback.kit.db import Database, Executor
 from fastback.kit.http import BadRequest, NotFound
-from fastback.records.listing import people
+from fastback.records.listing import load_user_summaries
 
-PAGE = 20
+#: Revisions on a page.
+PAGE_SIZE = 20
 
 Snapshot = dict[str, Any]
 Answer = dict[str, Any]
 
 
-class Version(msgspec.Struct):
-    """A version without what it holds."""
+class Revision(msgspec.Struct):
+    """A revision without its snapshot."""
 
     id: str
     resource_id: str
@@ -34,11 +35,13 @@ class Version(msgspec.Struct):
     author: str | None
 
 
-class FullVersion(Version):
+class FullRevision(Revision):
+    """A revision with its snapshot."""
+
     snapshot: Snapshot
 
 
-class _PackedVersion(Version):
+class _EncodedRevision(Revision):
     snapshot: msgspec.Raw
 
 
@@ -46,169 +49,160 @@ class _Parent(msgspec.Struct):
     parent_id: str | None
 
 
-class Versions:
-    """The versions of one kind of resource; `noun` is the resource's table."""
+# The statements of one table: `{noun}` is the record's table, `{noun}_history` that of its revisions.
+_COLUMNS = "h.id, h.{noun}_id, h.parent_id, h.user_id, h.commit_message, h.created_at, u.name"
+_SOURCE = """FROM {noun}_history h LEFT JOIN "user" u ON u.id = h.user_id"""
+_PAGE = "WHERE h.{noun}_id = :id ORDER BY h.created_at DESC, h.id DESC LIMIT :size OFFSET :skip"
+_LIST_PAGE = f"SELECT {_COLUMNS} {_SOURCE} {_PAGE}"
+_LIST_FULL_PAGE = f"SELECT {_COLUMNS}, h.snapshot {_SOURCE} {_PAGE}"
+_FIND = f"SELECT {_COLUMNS}, h.snapshot {_SOURCE} WHERE h.{{noun}}_id = :resource_id AND h.id = :id"
+_EXISTS = "SELECT 1 FROM {noun}_history WHERE {noun}_id = :resource_id AND id = :id"
+_FIND_LATEST = f"SELECT {_COLUMNS} {_SOURCE} WHERE h.{{noun}}_id = :id ORDER BY h.created_at DESC, h.id DESC LIMIT 1"
+_INSERT = """INSERT INTO {noun}_history (id, {noun}_id, parent_id, snapshot, user_id, commit_message, created_at)
+    VALUES (:id, :resource_id, :parent_id, :snapshot, :user_id, :message, :now)"""
+_LOCK_RECORD = "UPDATE {noun} SET version_id = version_id WHERE id = :id"
+_FIND_CURRENT_ID = "SELECT version_id FROM {noun} WHERE id = :id"
+_FIND_PARENT = "SELECT parent_id FROM {noun}_history WHERE {noun}_id = :resource_id AND id = :id"
+_MOVE_CHILDREN = "UPDATE {noun}_history SET parent_id = :parent WHERE {noun}_id = :resource_id AND parent_id = :id"
+_DELETE = "DELETE FROM {noun}_history WHERE id = :id"
+_DELETE_ALL = "DELETE FROM {noun}_history WHERE {noun}_id = :id"
+
+
+class RevisionStore:
+    """The revisions of one kind of record; `noun` is the record's table."""
 
     def __init__(self, noun: str) -> None:
         self.noun = noun
-        self.table = f"{noun}_history"
         self.owner = f"{noun}_id"
-        self._columns = f"h.id, h.{self.owner}, h.parent_id, h.user_id, h.commit_message, h.created_at, u.name"
-        self._source = f'FROM {self.table} h LEFT JOIN "user" u ON u.id = h.user_id'
+        self._list_page = _LIST_PAGE.format(noun=noun)
+        self._list_full_page = _LIST_FULL_PAGE.format(noun=noun)
+        self._find = _FIND.format(noun=noun)
+        self._exists = _EXISTS.format(noun=noun)
+        self._find_latest = _FIND_LATEST.format(noun=noun)
+        self._insert = _INSERT.format(noun=noun)
+        self._lock_record = _LOCK_RECORD.format(noun=noun)
+        self._find_current_id = _FIND_CURRENT_ID.format(noun=noun)
+        self._find_parent = _FIND_PARENT.format(noun=noun)
+        self._move_children = _MOVE_CHILDREN.format(noun=noun)
+        self._delete = _DELETE.format(noun=noun)
+        self._delete_all = _DELETE_ALL.format(noun=noun)
 
     # -- reading --------------------------------------------------------------------------------------------------
 
-    async def page(self, db: Executor, resource_id: str, page: int) -> list[Answer]:
-        """Versions as lists show them, newest first, 20 a page, pages counted from 1."""
+    async def list_page(self, db: Executor, resource_id: str, page: int) -> list[Answer]:
+        """Return revisions as lists show them, newest first, 20 a page, pages counted from 1."""
+        skip = (max(page, 1) - 1) * PAGE_SIZE
         rows = await db.fetch_all(
-            Version,
-            f"{self.table}.page",
-            f"SELECT {self._columns} {self._source} WHERE h.{self.owner} = :id "
-            f"ORDER BY h.created_at DESC, h.id DESC LIMIT {PAGE} OFFSET :skip",
-            id=resource_id,
-            skip=(max(page, 1) - 1) * PAGE,
+            Revision, "revisions.list_page", self._list_page, id=resource_id, size=PAGE_SIZE, skip=skip
         )
-        return [self.shown(row) for row in rows]
+        return [self.summarize(row) for row in rows]
 
-    async def full_page(self, db: Executor, resource_id: str, page: int) -> list[Answer]:
-        """Like `page`, with what each version holds and all that lists tell of its author."""
+    async def list_full_page(self, db: Executor, resource_id: str, page: int) -> list[Answer]:
+        """Like `list_page`, with the snapshot of each revision and the summary of its author."""
+        skip = (max(page, 1) - 1) * PAGE_SIZE
         rows = await db.fetch_all(
-            FullVersion,
-            f"{self.table}.full_page",
-            f"SELECT {self._columns}, h.snapshot {self._source} WHERE h.{self.owner} = :id "
-            f"ORDER BY h.created_at DESC, h.id DESC LIMIT {PAGE} OFFSET :skip",
-            id=resource_id,
-            skip=(max(page, 1) - 1) * PAGE,
+            FullRevision, "revisions.list_full_page", self._list_full_page, id=resource_id, size=PAGE_SIZE, skip=skip
         )
-        authors = await people(db, [row.user_id for row in rows])
-        return [{**self.held(row), "user": authors.get(row.user_id)} for row in rows]
+        authors = await load_user_summaries(db, [row.user_id for row in rows])
+        return [{**self.describe(row), "user": authors.get(row.user_id)} for row in rows]
 
-    async def get(self, db: Executor, resource_id: str, version_id: str | None) -> FullVersion | None:
-        return await db.fetch_first(
-            FullVersion,
-            f"{self.table}.get",
-            f"SELECT {self._columns}, h.snapshot {self._source} WHERE h.{self.owner} = :resource_id AND h.id = :id",
-            resource_id=resource_id,
-            id=version_id,
-        )
+    async def find_revision(self, db: Executor, resource_id: str, version_id: str | None) -> FullRevision | None:
+        """Return a revision of a record with its snapshot, or None."""
+        return await db.fetch_first(FullRevision, "revisions.find", self._find, resource_id=resource_id, id=version_id)
 
-    async def get_long(self, db: Database, resource_id: str, version_id: str | None) -> FullVersion | None:
-        """Like `get`, where a version may hold much: it is read and decoded in a thread."""
+    async def find_large_revision(self, db: Database, resource_id: str, version_id: str | None) -> FullRevision | None:
+        """Like `find_revision`, for snapshots that may be large: a thread reads and decodes them."""
         rows = await db.fetch_all_in_thread(
-            _PackedVersion,
-            f"{self.table}.get_long",
-            f"SELECT {self._columns}, h.snapshot {self._source} WHERE h.{self.owner} = :resource_id AND h.id = :id",
-            resource_id=resource_id,
-            id=version_id,
+            _EncodedRevision, "revisions.find_large", self._find, resource_id=resource_id, id=version_id
         )
         if not rows:
             return None
         fields = msgspec.structs.asdict(rows[0])
         fields["snapshot"] = await asyncio.to_thread(msgspec.json.decode, fields["snapshot"])
-        return FullVersion(**fields)
+        return FullRevision(**fields)
 
-    async def exists(self, tx: Executor, resource_id: str, version_id: str) -> bool:
-        found = await tx.fetch_value(
-            f"{self.table}.exists",
-            f"SELECT 1 FROM {self.table} WHERE {self.owner} = :resource_id AND id = :id",
-            resource_id=resource_id,
-            id=version_id,
-        )
-        return bool(found)
+    async def has_revision(self, tx: Executor, resource_id: str, version_id: str) -> bool:
+        """Return whether the record has this revision."""
+        return bool(await tx.fetch_value("revisions.exists", self._exists, resource_id=resource_id, id=version_id))
 
-    async def latest(self, tx: Executor, resource_id: str) -> tuple[str | None, int]:
-        """The newest version's id and its time (seconds); None and 0 where there is none."""
-        found = await tx.fetch_first(
-            Version,
-            f"{self.table}.latest",
-            f"SELECT {self._columns} {self._source} WHERE h.{self.owner} = :id "
-            "ORDER BY h.created_at DESC, h.id DESC LIMIT 1",
-            id=resource_id,
-        )
-        return (found.id, found.created_at) if found is not None else (None, 0)
+    async def find_latest(self, tx: Executor, resource_id: str) -> tuple[str | None, int]:
+        """Return the newest revision's id and its time (seconds); None and 0 if there is no revision."""
+        latest = await tx.fetch_first(Revision, "revisions.find_latest", self._find_latest, id=resource_id)
+        return (latest.id, latest.created_at) if latest is not None else (None, 0)
 
     # -- writing --------------------------------------------------------------------------------------------------
 
-    async def add(
+    async def insert_revision(
         self,
         tx: Executor,
         resource_id: str,
-        kept: Snapshot,
+        snapshot: Snapshot,
         user_id: str,
         *,
         parent_id: str | None,
         message: str | None,
         created_at: int | None = None,
     ) -> str:
-        """Write a version; its id."""
-        version = str(uuid.uuid4())
+        """Insert a revision, and return its id."""
+        revision_id = str(uuid.uuid4())
         await tx.execute(
-            f"{self.table}.add",
-            f"""INSERT INTO {self.table} (id, {self.owner}, parent_id, snapshot, user_id, commit_message, created_at)
-               VALUES (:id, :resource_id, :parent_id, :snapshot, :user_id, :message, :now)""",
-            id=version,
+            "revisions.insert",
+            self._insert,
+            id=revision_id,
             resource_id=resource_id,
             parent_id=parent_id,
-            snapshot=msgspec.json.encode(kept).decode(),
+            snapshot=msgspec.json.encode(snapshot).decode(),
             user_id=user_id,
             message=message,
             now=created_at or int(time.time()),
         )
-        return version
+        return revision_id
 
-    async def lock(self, tx: Executor, resource_id: str) -> str | None:
-        """The version in use; it stays so until the transaction ends."""
-        await tx.execute(
-            f"{self.table}.lock", f"UPDATE {self.noun} SET version_id = version_id WHERE id = :id", id=resource_id
+    async def lock_current(self, tx: Executor, resource_id: str) -> str | None:
+        """Return the id of the current revision, and keep others from changing it until the transaction ends."""
+        await tx.execute("revisions.lock_record", self._lock_record, id=resource_id)
+        current_id: str | None = await tx.fetch_value(
+            "revisions.find_current_id", self._find_current_id, id=resource_id
         )
-        found: str | None = await tx.fetch_value(
-            f"{self.table}.current", f"SELECT version_id FROM {self.noun} WHERE id = :id", id=resource_id
-        )
-        return found
+        return current_id
 
-    async def remove(self, tx: Executor, resource_id: str, version_id: str) -> bool:
-        """Delete a version; those that came from it come from its parent. False where there is no such version."""
+    async def delete_revision(self, tx: Executor, resource_id: str, version_id: str) -> bool:
+        """Delete a revision, and attach its children to its parent. Return False if there is no such revision."""
         parent = await tx.fetch_first(
-            _Parent,
-            f"{self.table}.parent",
-            f"SELECT parent_id FROM {self.table} WHERE {self.owner} = :resource_id AND id = :id",
-            resource_id=resource_id,
-            id=version_id,
+            _Parent, "revisions.find_parent", self._find_parent, resource_id=resource_id, id=version_id
         )
         if parent is None:
             return False
         await tx.execute(
-            f"{self.table}.adopt",
-            f"UPDATE {self.table} SET parent_id = :parent WHERE {self.owner} = :resource_id AND parent_id = :id",
+            "revisions.move_children",
+            self._move_children,
             parent=parent.parent_id,
             resource_id=resource_id,
             id=version_id,
         )
-        await tx.execute(f"{self.table}.remove", f"DELETE FROM {self.table} WHERE id = :id", id=version_id)
+        await tx.execute("revisions.delete", self._delete, id=version_id)
         return True
 
-    async def forget(self, db: Database, resource_id: str, version_id: str) -> None:
-        """Delete a version that is not in use.
+    async def delete_unused(self, db: Database, resource_id: str, version_id: str) -> None:
+        """Delete a revision that is not the current one.
 
         Raises:
-            BadRequest: it is in use; NotFound: there is none.
+            BadRequest: it is the current one. NotFound: there is no such revision.
         """
         async with db.transaction() as tx:
-            if await self.lock(tx, resource_id) == version_id:
+            if await self.lock_current(tx, resource_id) == version_id:
                 raise BadRequest("Cannot delete the current version")
-            if not await self.remove(tx, resource_id, version_id):
+            if not await self.delete_revision(tx, resource_id, version_id):
                 raise NotFound("Version not found")
 
-    async def remove_all(self, tx: Executor, resource_id: str) -> None:
-        """Delete every version of a resource."""
-        await tx.execute(
-            f"{self.table}.remove_all", f"DELETE FROM {self.table} WHERE {self.owner} = :id", id=resource_id
-        )
+    async def delete_all(self, tx: Executor, resource_id: str) -> None:
+        """Delete every revision of a record."""
+        await tx.execute("revisions.delete_all", self._delete_all, id=resource_id)
 
     # -- showing --------------------------------------------------------------------------------------------------
 
-    def shown(self, row: Version) -> Answer:
-        """A version as lists show it."""
+    def summarize(self, row: Revision) -> Answer:
+        """Return a revision as lists show it."""
         return {
             "id": row.id,
             self.owner: row.resource_id,
@@ -219,8 +213,8 @@ class Versions:
             "user": {"name": row.author} if row.author else None,
         }
 
-    def held(self, row: FullVersion) -> Answer:
-        """A version with what it holds, without its author's name."""
+    def describe(self, row: FullRevision) -> Answer:
+        """Return a revision with its snapshot, without its author's name."""
         return {
             "id": row.id,
             self.owner: row.resource_id,

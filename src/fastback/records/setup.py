@@ -7,23 +7,23 @@ from fastback.access.permissions import Permissions
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
-from fastback.records.access import Ownership
-from fastback.records.listing import Catalog
+from fastback.records.access import RecordAccess
+from fastback.records.listing import RecordCatalog
 from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
     """Add the services of this component."""
     services.add(
-        Catalog,
-        Catalog(
+        RecordCatalog,
+        RecordCatalog(
             db=services.get(Database),
             grants=services.get(Grants),
             permissions=services.get(Permissions),
             settings=services.get(Settings),
         ),
     )
-    services.add(Ownership, Ownership(services.get(Catalog), services.get(Bus)))
+    services.add(RecordAccess, RecordAccess(services.get(RecordCatalog), services.get(Bus)))
 
 
 COMPONENT = Component(name="records", setup=set_up)

@@ -15,10 +15,10 @@ from fastback.retrieval.interfaces import (
     Metadata,
     RetrievalError,
     Splitter,
-    Spooled,
+    SpooledDocuments,
     VectorStore,
 )
-from fastback.retrieval.vectors.metadata import clean
+from fastback.retrieval.vectors.metadata import remove_unstorable
 
 #: Chunks that are embedded and written together.
 BATCH = 128
@@ -35,7 +35,7 @@ class Indexer:
     async def index(
         self,
         collection: str,
-        documents: Sequence[Document] | Spooled,
+        documents: Sequence[Document] | SpooledDocuments,
         metadata: Metadata | None = None,
         *,
         overwrite: bool = False,
@@ -66,7 +66,7 @@ class Indexer:
                     await self._store.upsert(collection, items)
         except BaseException:
             if written:
-                await self._store.delete(collection, ids=written)
+                await self._store.delete_chunks(collection, ids=written)
             raise
         if not written:
             raise RetrievalError(messages.EMPTY_CONTENT)
@@ -74,14 +74,14 @@ class Indexer:
 
     async def _is_open(self, collection: str, *, overwrite: bool, add: bool) -> bool:
         """Whether chunks may be written into a collection, which is emptied before with `overwrite`."""
-        exists = await self._store.has(collection)
+        exists = await self._store.has_collection(collection)
         if exists and overwrite:
-            await self._store.drop(collection)
+            await self._store.drop_collection(collection)
         return not exists or overwrite or add
 
     async def _items(self, chunks: Sequence[Document], extra: Metadata, ctx: RequestContext | None) -> list[Item]:
-        texts = [clean(one.text) for one in chunks]
-        vectors = await self._embedder.content([text.replace("\n", " ") for text in texts], ctx=ctx)
+        texts = [remove_unstorable(one.text) for one in chunks]
+        vectors = await self._embedder.embed_content([text.replace("\n", " ") for text in texts], ctx=ctx)
         return [
             Item(str(uuid.uuid4()), text, vector, {**chunk.metadata, **extra})
             for text, vector, chunk in zip(texts, vectors, chunks, strict=True)
@@ -92,7 +92,7 @@ class Indexer:
         known = metadata.get("hash")
         if not known:
             return False
-        found = await self._store.find(collection, {"hash": known}, 1)
+        found = await self._store.find_chunks(collection, {"hash": known}, 1)
         return bool(found) and found[0].metadata.get("file_id") != metadata.get("file_id")
 
 

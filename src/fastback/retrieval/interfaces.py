@@ -26,7 +26,7 @@ class Document(msgspec.Struct):
     metadata: Metadata = {}
 
 
-class Spooled(msgspec.Struct, frozen=True):
+class SpooledDocuments(msgspec.Struct, frozen=True):
     """Documents in a file: more text than the server should hold.
 
     Attributes:
@@ -35,7 +35,7 @@ class Spooled(msgspec.Struct, frozen=True):
     """
 
     path: str
-    described: Callable[[Metadata], Metadata]
+    build_metadata: Callable[[Metadata], Metadata]
 
 
 class Item(msgspec.Struct):
@@ -77,7 +77,7 @@ class Extractor(Protocol):
     async def spool(
         self, path: Path, filename: str, content_type: str | None, into: str, *, ctx: RequestContext | None = None
     ) -> None:
-        """As `extract`, into a file (`Spooled.path`): of a large text the server holds nothing.
+        """As `extract`, into a file (`SpooledDocuments.path`): of a large text the server holds nothing.
 
         Raises:
             RetrievalError.
@@ -88,7 +88,7 @@ class Extractor(Protocol):
 class Splitter(Protocol):
     """Cuts documents into chunks, as configured (`rag.text_splitter`, `rag.chunk_size`, …)."""
 
-    def split(self, documents: Sequence[Document] | Spooled) -> AsyncGenerator[Document, None]:
+    def split(self, documents: Sequence[Document] | SpooledDocuments) -> AsyncGenerator[Document, None]:
         """The chunks, in order; each has its document's metadata and `start_index`. Off the event loop.
 
         Raises:
@@ -105,7 +105,7 @@ class Embedder(Protocol):
         """`{"engine": …, "model": …}`: what a chunk's metadata keeps as `embedding_config`."""
         ...
 
-    async def content(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
+    async def embed_content(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
         """Vectors of what is looked for (chunks); what was embedded before is not embedded again.
 
         Raises:
@@ -113,7 +113,7 @@ class Embedder(Protocol):
         """
         ...
 
-    async def queries(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
+    async def embed_queries(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
         """Vectors of questions; they go before chunks that wait. Raises: as `content`."""
         ...
 
@@ -121,13 +121,13 @@ class Embedder(Protocol):
 class Reranker(Protocol):
     """Judges texts by a question."""
 
-    async def scores(
+    async def score_texts(
         self, query: str, texts: Sequence[str], *, ctx: RequestContext | None = None
     ) -> list[float] | None:
         """A score for each text; None where no reranker is configured, or it fails, which the log tells."""
         ...
 
-    async def check(self, engine: str, model: str) -> None:
+    async def check_model(self, engine: str, model: str) -> None:
         """Whether this could be configured: a model on this machine is loaded.
 
         Raises:
@@ -144,7 +144,7 @@ class VectorStore(Protocol):
     `web-search-{user id}-{hash}`, `knowledge-bases`.
     """
 
-    async def has(self, collection: str) -> bool: ...
+    async def has_collection(self, collection: str) -> bool: ...
 
     async def upsert(self, collection: str, items: Sequence[Item]) -> None:
         """Write chunks; the collection is made when it is missing.
@@ -160,7 +160,7 @@ class VectorStore(Protocol):
         """The nearest chunks of all these collections together, best first; unknown collections are empty."""
         ...
 
-    async def lexical(
+    async def search_words(
         self,
         collections: Sequence[str],
         text: str,
@@ -176,32 +176,32 @@ class VectorStore(Protocol):
         """
         ...
 
-    async def find(
+    async def find_chunks(
         self, collection: str, where: Mapping[str, Any] | None = None, limit: int | None = None
     ) -> list[Hit]:
         """Chunks by metadata, in the order they were written."""
         ...
 
-    async def delete(
+    async def delete_chunks(
         self, collection: str, *, ids: Sequence[str] | None = None, where: Mapping[str, Any] | None = None
     ) -> None:
         """Delete chunks by id or by metadata; nothing happens where there are none."""
         ...
 
-    async def drop(self, collection: str) -> None:
+    async def drop_collection(self, collection: str) -> None:
         """Delete a collection; nothing happens where there is none."""
         ...
 
-    async def copy(self, source: str, target: str, where: Mapping[str, Any], extra: Metadata) -> int:
+    async def copy_chunks(self, source: str, target: str, where: Mapping[str, Any], extra: Metadata) -> int:
         """Copy chunks of `source` into `target` with new ids and `extra` laid over their metadata; how many.
 
         Nothing is embedded again: a file that is added to a knowledge brings its vectors along.
         """
         ...
 
-    async def collections(self) -> list[str]: ...
+    async def list_collections(self) -> list[str]: ...
 
-    async def reset(self) -> None:
+    async def delete_all(self) -> None:
         """Delete everything."""
         ...
 

@@ -32,20 +32,20 @@ async def set_up(services: Services) -> None:
     tasks = services.get(Tasks)
     client = services.get(aiohttp.ClientSession)
     embedder = make_embedder(services.get(Config), settings, client)
-    store = factory.store_of(factory.kind_of(settings), settings, client)
+    store = factory.create_store(factory.get_kind(settings), settings, client)
     services.add(Embedder, embedder)
     services.add(VectorStore, store)
     services.add(Indexer, Indexer(services.get(Splitter), embedder, store))
-    tasks.at_end(store.close)
-    tasks.at_end(embedder.close)
-    if isinstance(store, SqliteStore) and chroma_files.is_there(factory.directory(settings)):
-        tasks.background(_take_over(settings, store))
+    tasks.run_at_shutdown(store.close)
+    tasks.run_at_shutdown(embedder.close)
+    if isinstance(store, SqliteStore) and chroma_files.has_chroma_files(factory.get_directory(settings)):
+        tasks.run_in_background(_take_over(settings, store))
 
 
 def make_embedder(config: Config, settings: Settings, client: aiohttp.ClientSession) -> Embeddings:
     """The embedder of the settings."""
     local = Local(local_models(settings), fetched=_fetched(settings), offline=settings.offline_mode)
-    cache = EmbeddingCache(factory.directory(settings), settings.fastback_embedding_cache_mb << 20)
+    cache = EmbeddingCache(factory.get_directory(settings), settings.fastback_embedding_cache_mb << 20)
     return Embeddings(config=config, settings=settings, client=client, local=local, cache=cache)
 
 
@@ -64,16 +64,16 @@ def _fetched(settings: Settings) -> Path | None:
 async def _take_over(settings: Settings, store: SqliteStore) -> None:
     """Take over what Open WebUI had Chroma keep, where there is anything new; in a process, beside the requests."""
     names = {"tenant": settings.chroma_tenant, "database": settings.chroma_database}
-    files = chroma_files.ChromaFiles(factory.directory(settings), **names)
+    files = chroma_files.ChromaFiles(factory.get_directory(settings), **names)
     try:
-        taken = await store.taken_over()
-        if all(taken.get(name) == mark for name, mark in (await files.marks()).items()):
+        taken = await store.load_import_marks()
+        if all(taken.get(name) == mark for name, mark in (await files.load_marks()).items()):
             return
     except RetrievalError:
         return  # the log says why
     finally:
         await files.close()
-    log.info("taking over what Chroma keeps in %s", factory.directory(settings))
+    log.info("taking over what Chroma keeps in %s", factory.get_directory(settings))
     chosen = {f"CHROMA_{name.upper()}": value for name, value in names.items()}
     try:
         report = await run_command(

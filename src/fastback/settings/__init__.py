@@ -5,7 +5,7 @@ over `.env` in the working directory; `NAME_FILE` names a file that holds the va
 """
 
 from fastback.settings.environment import Environment, SettingsError, read_environment
-from fastback.settings.load import load_settings, with_secret_key
-from fastback.settings.table import Settings
+from fastback.settings.loader import load_settings, with_secret_key
+from fastback.settings.process_settings import Settings
 
 __all__ = ["Environment", "Settings", "SettingsError", "load_settings", "read_environment", "with_secret_key"]

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from fastback.settings.environment import SettingsError
-from fastback.settings.table import Settings
+from fastback.settings.process_settings import Settings
 
 
 def client_ssl(settings: Settings, *, tool_server: bool = False) -> bool | ssl.SSLContext:

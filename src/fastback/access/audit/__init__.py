@@ -1,4 +1,4 @@
-"""The audit log: who asked for which change, written where `AUDIT_LOG_LEVEL` switches it on."""
+"""The audit log: requests that may change data, with their users; written where `AUDIT_LOG_LEVEL` enables it."""
 
 from fastback.access.audit.file import AuditLog
 from fastback.access.audit.middleware import AuditMiddleware

@@ -1,6 +1,6 @@
-"""The file of the audit log: a JSON object a line, begun anew and packed when it has grown large.
+"""The file of the audit log: one JSON object per line; a full file is compressed and a new one started.
 
-A thread writes, so that neither the disk nor the packing holds up a request.
+A thread writes, so that neither the disk nor the compression delays a request.
 """
 
 from __future__ import annotations
@@ -27,21 +27,27 @@ _SIZE = re.compile(r"([\d.]+)\s*([kmgt]?)(i?)(b)", re.IGNORECASE)
 
 
 def parse_size(text: str) -> int:
-    """Bytes out of `10MB`, `1.5 GiB`, `800 Kb` (a small b stands for bits)."""
+    """Return the bytes of a size such as `10MB`, `1.5 GiB` or `800 Kb` (a small b means bits).
+
+    Raises:
+        ValueError: the text is not a size.
+    """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise ValueError(text)
     number, unit, binary, bits = match.groups()
     base = 1024 if binary else 1000
-    found = float(number) * base ** ("kmgt".index(unit.lower()) + 1 if unit else 0)
-    return max(1, int(found / 8 if bits == "b" else found))
+    size = float(number) * base ** ("kmgt".index(unit.lower()) + 1 if unit else 0)
+    return max(1, int(size / 8 if bits == "b" else size))
 
 
 class AuditLog:
-    """Takes entries. What cannot be written is complained of, and keeps no request from its answer."""
+    """Writes entries in the background; an entry that cannot be written is logged, and the request succeeds.
+
+    `path` is the file (None: no file), `rotate_at` its largest size in bytes.
+    """
 
     def __init__(self, path: Path | None, *, rotate_at: int, stdout: bool) -> None:
-        """`path` None: no file."""
         self._path = path
         self._rotate_at = rotate_at
         self._stdout = stdout
@@ -50,7 +56,7 @@ class AuditLog:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> AuditLog | None:
-        """As the settings want it, None where they want none."""
+        """Return the audit log that the settings describe; None where they disable it."""
         if settings.audit_log_level == "NONE":
             return None
         path = settings.audit_path if settings.enable_audit_logs_file else None
@@ -59,11 +65,11 @@ class AuditLog:
         )
 
     def write(self, entry: dict[str, Any]) -> None:
-        """Write an entry after those before it, its bodies without their secrets."""
+        """Queue an entry; secrets are removed from its bodies."""
         self._thread.submit(self._write, entry)
 
     def close(self) -> None:
-        """Write what is still to be written."""
+        """Write the queued entries, and close the file."""
         self._thread.shutdown(wait=True)
         if self._file is not None:
             self._file.close()
@@ -82,35 +88,35 @@ class AuditLog:
             file.write(line)
             file.flush()
         except OSError as error:
-            log.error("cannot write the audit log %s: %s", self._path, error.strerror or error)
+            log.error("writing the audit log %s failed, entry skipped: %s", self._path, error.strerror or error)
 
-    def _open_file(self, path: Path, more: int) -> BufferedWriter:
-        """The file, with room for `more` bytes."""
+    def _open_file(self, path: Path, length: int) -> BufferedWriter:
+        """Return the open file, with room for `length` more bytes."""
         if self._file is None:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(  # noqa: SIM115 (kept open)
                 path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)
             )
         size = self._file.tell()
-        if size and size + more > self._rotate_at:
+        if size and size + length > self._rotate_at:
             self._file.close()
             self._file = None
-            self._pack(path)
-            return self._open_file(path, more)
+            self._compress(path)
+            return self._open_file(path, length)
         return self._file
 
     @staticmethod
-    def _pack(path: Path) -> None:
-        """Move the file away into a zip beside it, named after the time."""
-        import zipfile  # seldom needed, and large
+    def _compress(path: Path) -> None:
+        """Move the file into a zip archive beside it, named after the current time."""
+        import zipfile  # rarely needed, and slow to import
 
         moment = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S_%f")
-        kept = path.with_name(f"{path.stem}.{moment}{path.suffix}")
-        path.rename(kept)
-        packed = kept.with_name(kept.name + ".zip")
+        renamed = path.with_name(f"{path.stem}.{moment}{path.suffix}")
+        path.rename(renamed)
+        archive_path = renamed.with_name(renamed.name + ".zip")
         with (
-            open(packed, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file,
+            open(archive_path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file,
             zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
         ):
-            archive.write(kept, kept.name)
-        kept.unlink()
+            archive.write(renamed, renamed.name)
+        renamed.unlink()

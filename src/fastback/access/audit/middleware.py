@@ -1,4 +1,4 @@
-"""What goes into the audit log: an entry for each request that may change something, as much as the level says."""
+"""ASGI middleware of the audit log: an entry for each request that may change data, as detailed as the level says."""
 
 from __future__ import annotations
 
@@ -14,51 +14,55 @@ from fastback.access.audit.file import AuditLog
 from fastback.access.guards import read_token
 from fastback.access.identity import IdentityResolver
 from fastback.kit.http.application import Asgi, Receive, Scope, Send
-from fastback.kit.log import without_secrets
+from fastback.kit.log import redact_secrets
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.audit")
 
 _METHODS = frozenset({"PUT", "PATCH", "DELETE", "POST"})
-#: Signing in and out is always kept, whoever does it and whatever paths are left out.
-_ALWAYS = tuple(f"/api/v1/auths/{one}" for one in ("signin", "signout", "signup", "mfa"))
-#: Bodies of these hold credentials and nothing else.
-_NO_BODY = ("/api/v1/auths", "/oauth/")
+#: Signing in and out is always audited, also without a token and on excluded paths.
+_ALWAYS_AUDITED = tuple(f"/api/v1/auths/{name}" for name in ("signin", "signout", "signup", "mfa"))
+#: Bodies of requests to these paths hold only credentials.
+_WITHOUT_BODY = ("/api/v1/auths", "/oauth/")
 
 
 def _compile_path_pattern(paths: str) -> re.Pattern[str] | None:
-    """Paths below `/api` and `/api/v1` that begin so, in any of them regular expressions; None without any."""
-    given = [one for one in (part.strip().lstrip("/") for part in paths.split(",")) if one]
-    if not given:
+    """Return a pattern of paths below `/api` and `/api/v1` from prefixes separated by commas; None without any.
+
+    A prefix may be a regular expression.
+    """
+    prefixes = [prefix for prefix in (part.strip().lstrip("/") for part in paths.split(",")) if prefix]
+    if not prefixes:
         return None
     try:
-        return re.compile(rf"/api(?:/v1)?/({'|'.join(given)})\b")
+        return re.compile(rf"/api(?:/v1)?/({'|'.join(prefixes)})\b")
     except re.error as error:
-        log.warning("AUDIT_…_PATHS: %s; they are taken literally", error)
-        return re.compile(rf"/api(?:/v1)?/({'|'.join(map(re.escape, given))})\b")
+        log.warning("AUDIT_…_PATHS is an invalid regular expression, used as literal paths: %s", error)
+        return re.compile(rf"/api(?:/v1)?/({'|'.join(map(re.escape, prefixes))})\b")
 
 
 class _BodyPrefix:
-    """The first bytes of a body, as many as may be kept."""
+    """The first `limit` bytes of a body."""
 
-    __slots__ = ("_left", "_parts")
+    __slots__ = ("_parts", "_remaining")
 
-    def __init__(self, most: int) -> None:
-        self._left = most
+    def __init__(self, limit: int) -> None:
+        self._remaining = limit
         self._parts: list[bytes] = []
 
-    def add(self, piece: bytes) -> None:
-        if self._left > 0 and piece:
-            part = piece[: self._left]
+    def add(self, chunk: bytes) -> None:
+        """Add the next bytes of the body."""
+        if self._remaining > 0 and chunk:
+            part = chunk[: self._remaining]
             self._parts.append(part)
-            self._left -= len(part)
+            self._remaining -= len(part)
 
-    def text(self) -> str:
+    def get_text(self) -> str:
         return b"".join(self._parts).decode("utf-8", "replace")
 
 
 class AuditMiddleware:
-    """ASGI middleware around the application."""
+    """Wraps the application, and writes an entry after each audited request."""
 
     def __init__(self, *, app: Asgi, audit: AuditLog, identities: IdentityResolver, settings: Settings) -> None:
         self._app = app
@@ -69,13 +73,13 @@ class AuditMiddleware:
         self._included = _compile_path_pattern(settings.audit_included_paths)
         self._excluded = _compile_path_pattern(settings.audit_excluded_paths)
         if settings.audit_included_paths and settings.audit_excluded_paths != Settings().audit_excluded_paths:
-            log.warning("AUDIT_INCLUDED_PATHS is set, so AUDIT_EXCLUDED_PATHS does not count")
-        self._most = settings.max_body_log_size
+            log.warning("AUDIT_EXCLUDED_PATHS is ignored, because AUDIT_INCLUDED_PATHS is set")
+        self._max_body = settings.max_body_log_size
 
     def _is_audited(self, method: str, path: str, token: str | None) -> bool:
         if method not in self._methods:
             return False
-        if path.lower().startswith(_ALWAYS):
+        if path.lower().startswith(_ALWAYS_AUDITED):
             return True
         if token is None:
             return False
@@ -93,29 +97,29 @@ class AuditMiddleware:
         if not self._is_audited(request.method, path, token):
             await self._app(scope, receive, send)
             return
-        # Before the request, which may be a sign-out; the guard finds it remembered.
+        # Resolved before the request, which may be a sign-out; the guard finds the identity in the cache.
         identity = await self._identities.find(token, path)
-        with_body = not path.startswith(_NO_BODY)
-        asked = _BodyPrefix(self._most if with_body and self._level != "METADATA" else 0)
-        answered = _BodyPrefix(self._most if with_body and self._level == "REQUEST_RESPONSE" else 0)
+        with_body = not path.startswith(_WITHOUT_BODY)
+        request_body = _BodyPrefix(self._max_body if with_body and self._level != "METADATA" else 0)
+        response_body = _BodyPrefix(self._max_body if with_body and self._level == "REQUEST_RESPONSE" else 0)
         status: int | None = None
 
-        async def heard() -> Any:
+        async def receive_and_record() -> Any:
             message = await receive()
             if message["type"] == "http.request":
-                asked.add(message.get("body", b""))
+                request_body.add(message.get("body", b""))
             return message
 
-        async def said(message: Any) -> None:
+        async def send_and_record(message: Any) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             elif message["type"] == "http.response.body":
-                answered.add(message.get("body", b""))
+                response_body.add(message.get("body", b""))
             await send(message)
 
         try:
-            await self._app(scope, heard, said)
+            await self._app(scope, receive_and_record, send_and_record)
         finally:
             user = identity.user if identity is not None else None
             self._log.write(
@@ -125,14 +129,14 @@ class AuditMiddleware:
                     "user": {"id": user.id, "name": user.name, "email": user.email, "role": user.role} if user else {},
                     "audit_level": self._level,
                     "verb": request.method,
-                    "request_uri": without_secrets(str(request.url)),
+                    "request_uri": redact_secrets(str(request.url)),
                     "response_status_code": status,
                     "source_ip": request.client.host if request.client else None,
                     "user_agent": request.headers.get("user-agent"),
                     "model_id": None,
                     "usage": None,
-                    "request_object": asked.text(),
-                    "response_object": answered.text(),
+                    "request_object": request_body.get_text(),
+                    "response_object": response_body.get_text(),
                     "extra": {},
                 }
             )

@@ -19,7 +19,7 @@ from fastback.completions.sinks.refusals import build_refusal_response
 from fastback.completions.stages.admission import Admission
 from fastback.completions.turn import Turn, TurnPipeline
 from fastback.kit.http import BadRequest, HttpError, NotFound, Router
-from fastback.kit.http.disconnect import while_connected
+from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers.client import ModelClient
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import Model, ModelRegistry
@@ -60,7 +60,7 @@ async def create_message(
 
     sink = AnthropicSink(count_tokens)
     turn = Turn(request=parse_turn_request(convert_request(data, passthrough)), ctx=ctx, sink=sink)
-    await while_connected(request, pipeline.run(turn))
+    await run_while_connected(request, pipeline.run(turn))
     return sink.response
 
 
@@ -70,7 +70,9 @@ async def _relay_native(
     """Relay the response of a server that speaks this API itself."""
     body = {**data, "model": server_model.upstream_id}
     try:
-        return RelayResponse(await while_connected(request, client.post_native(server_model, "messages", body, ctx)))
+        return RelayResponse(
+            await run_while_connected(request, client.post_native(server_model, "messages", body, ctx))
+        )
     except ProviderRefusal as refusal:
         return build_refusal_response(refusal)
     except HttpError as error:
@@ -125,7 +127,7 @@ async def count_message_tokens(
         raise NotFound(messages.model_not_found())
     counting = _count_tokens(client, server_model, data, build_request_context(request, user))
     try:
-        return {"input_tokens": await while_connected(request, counting)}
+        return {"input_tokens": await run_while_connected(request, counting)}
     except ProviderRefusal as refusal:
         raise HttpError(refusal.status, refusal.content()) from refusal
     except HttpError as error:

@@ -15,7 +15,7 @@ from fastback.completions.page_turns import PageTurns
 from fastback.completions.request import parse_turn_request
 from fastback.features.chats import schemas, store
 from fastback.features.chats.messages import socket_messages, tool_calls
-from fastback.features.chats.service import Chats
+from fastback.features.chats.service import ChatService
 from fastback.kit.http import Conflict, Router, Unauthorized
 from fastback.providers.request_context import build_request_context
 
@@ -29,20 +29,20 @@ async def resolve_tool_call(
     message_id: str,
     data: schemas.ResolveForm,
     user: VerifiedUser,
-    chats: Chats,
+    chats: ChatService,
     page_turns: PageTurns,
 ) -> dict[str, Any]:
     """Approve or reject a tool call that waits for it. Once no call waits, the model continues its answer."""
-    head = await store.head(chats.db, chat_id) if await chats.rights.may(chat_id, user, "write") else None
+    head = await store.find_head(chats.db, chat_id) if await chats.access.is_allowed(chat_id, user, "write") else None
     if head is None:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    resolved = await tool_calls.resolve(chats.db, chat_id, message_id, head.user_id, user, data)
+    resolved = await tool_calls.resolve_tool_call(chats.db, chat_id, message_id, head.user_id, user, data)
     message = {"type": "chat:completion", "data": {"output": resolved.output}}
-    await socket_messages.tell(chats.bus, user.id, chat_id, message_id, message)
+    await socket_messages.send_socket_message(chats.bus, user.id, chat_id, message_id, message)
     result: dict[str, Any] = {"status": True, "chat_id": chat_id, "message_id": message_id}
-    if not resolved.goes_on:
+    if not resolved.continues:
         return {**result, "task_ids": []}
-    body = await tool_calls.continuation(chats.db, chat_id, message_id, user)
+    body = await tool_calls.build_continuation(chats.db, chat_id, message_id, user)
     turn_request = parse_turn_request(body, str(uuid.uuid4()))
     started = await page_turns.start(turn_request, build_request_context(request, user))
     return {**result, **msgspec.structs.asdict(started)}
@@ -53,15 +53,15 @@ async def compact_chat(
     request: Request,
     chat_id: str,
     user: VerifiedUser,
-    chats: Chats,
+    chats: ChatService,
     compactor: Compactor,
     data: schemas.CompactForm | None = None,
 ) -> dict[str, Any]:
     """Replace the current branch of a chat, all but its last message, by a summary that models are shown instead."""
-    chat = await store.owned(chats.db, chat_id, user.id)
+    chat = await store.find_owned_chat(chats.db, chat_id, user.id)
     if chat is None:
         raise Unauthorized(messages.NOT_FOUND)
-    if chats.tasks.of(chat_id):
+    if chats.tasks.list_group_ids(chat_id):
         raise Conflict("Wait for the current response to finish before compacting.")
     ctx = build_request_context(request, user, chat_id=chat_id, task=TASK)
     return await compactor.compact_chat(chat, ctx, user, data.model if data else None)

@@ -12,7 +12,7 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.completions.stages.admission import Admission
 from fastback.kit.http import BadRequest, HttpError, Router
-from fastback.kit.http.disconnect import while_connected
+from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers import ollama, openai
 from fastback.providers.gateway import ServerGateway
 from fastback.providers.model_resolution import ModelResolver
@@ -51,7 +51,7 @@ async def create_embeddings(
     ctx = build_request_context(request, user)
     try:
         sending = gateway.send(connection, url, ctx, body=body, model_id=server_model.id)
-        response = await while_connected(request, sending)
+        response = await run_while_connected(request, sending)
         if connection.kind == "ollama":
             return await _convert_ollama_response(response)
         return RelayResponse(response)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from fastback.completions.request import parse_turn_request
 from fastback.completions.sinks.relay import RelaySink
 from fastback.completions.turn import Turn, TurnPipeline
-from fastback.kit.http.disconnect import while_connected
+from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers.request_context import RequestContext
 
 
@@ -25,5 +25,5 @@ async def relay_completion(
     """
     sink = RelaySink()
     turn = Turn(request=parse_turn_request(body), ctx=ctx, sink=sink, reads_sources=reads_sources)
-    await while_connected(request, pipeline.run(turn))
+    await run_while_connected(request, pipeline.run(turn))
     return sink.response

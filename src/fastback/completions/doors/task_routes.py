@@ -19,7 +19,7 @@ router = Router("/api/tasks")
 @router.get("")
 async def list_tasks(user: AdminUser, tasks: Tasks) -> dict[str, list[str]]:
     """List every running task."""
-    return {"tasks": tasks.ids()}
+    return {"tasks": tasks.list_ids()}
 
 
 async def _may_stop_tasks(chat_id: str, user: User, chat_access: ChatAccess, page_turns: PageTurns) -> bool:
@@ -27,7 +27,7 @@ async def _may_stop_tasks(chat_id: str, user: User, chat_access: ChatAccess, pag
     for prefix in TEMPORARY:
         if chat_id.startswith(prefix):
             return page_turns.is_socket_of(chat_id.removeprefix(prefix), user)
-    return await chat_access.may(chat_id, user, "write")
+    return await chat_access.is_allowed(chat_id, user, "write")
 
 
 @router.get("/chat/{chat_id:path}")

@@ -176,7 +176,7 @@ class _SocketSession:
         metadata = metadata if isinstance(metadata, dict) else {}
         chat_id, message_id = metadata.get("chat_id"), metadata.get("message_id")
         if isinstance(chat_id, str) and isinstance(message_id, str):
-            if not await self._chat_access.may(chat_id, user, "write"):
+            if not await self._chat_access.is_allowed(chat_id, user, "write"):
                 raise HttpError(404, messages.NOT_FOUND)
             sink.stored_in = ChatMessageId(chat_id, message_id)
         completion_body = {key: value for key, value in body.items() if key != "metadata"}

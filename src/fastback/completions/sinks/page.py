@@ -18,7 +18,7 @@ from fastback.completions.sinks.page_messages import PageMessages
 from fastback.completions.sinks.page_stream import PageStream
 from fastback.completions.sinks.sink import Sink, Status
 from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_patch
-from fastback.features.chats.messages.token_usage import normalised_usage
+from fastback.features.chats.messages.token_usage import normalize_usage
 from fastback.features.chats.turn_events import ChatWatchers
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -143,7 +143,7 @@ class PageSink(Sink):
             message = choice["message"]
         except (KeyError, IndexError, TypeError):
             raise HttpError(502, "The provider answered without a message.") from None
-        answer.usage = normalised_usage(completion.get("usage"))
+        answer.usage = normalize_usage(completion.get("usage"))
         answer.finish_reason = choice.get("finish_reason")
         delta = {
             key: message[key] for key in ("content", "reasoning_content", "reasoning", "tool_calls") if message.get(key)
@@ -222,8 +222,8 @@ class PageSink(Sink):
         await asyncio.shield(self._leave_tasks())
 
     async def _leave_tasks(self) -> None:
-        self._services.tasks.leave(self._task_id)
-        if not self._services.tasks.of(self._chat_id):
+        self._services.tasks.leave_group(self._task_id)
+        if not self._services.tasks.list_group_ids(self._chat_id):
             await self.emit("chat:active", {"active": False, "folder_id": self._folder_id})
 
     async def _store_images(self, output: Output) -> Output:

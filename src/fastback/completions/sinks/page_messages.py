@@ -35,7 +35,7 @@ class PageMessages:
     @property
     def has_other_viewers(self) -> bool:
         """Whether anybody but the asking session has the stored chat open."""
-        return self._is_stored and self._watchers.others(self._chat_id, self._session_id)
+        return self._is_stored and self._watchers.has_others(self._chat_id, self._session_id)
 
     async def emit(self, kind: str, data: Any = None) -> None:
         """Send `{type, data}` to the user's sessions; to other viewers too where the kind concerns them."""

@@ -60,7 +60,7 @@ class StoredAnswer:
 
     async def load_title(self) -> str:
         """Return the chat's title; empty for a chat that is not stored."""
-        return await turn_store.title(self._db, self._chat_id) if self.is_stored else ""
+        return await turn_store.get_title(self._db, self._chat_id) if self.is_stored else ""
 
 
 def build_answer_patch(output: Output) -> dict[str, Any]:

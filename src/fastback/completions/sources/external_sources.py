@@ -9,13 +9,13 @@ import msgspec
 
 from fastback.completions.sources.items import Item, find_nested
 from fastback.completions.sources.passages import Source
-from fastback.features.knowledge.external_connections import Connections
+from fastback.features.knowledge.external_connections import ExternalConnections
 from fastback.kit.http.errors import HttpError
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.external.results import Target
 from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.interfaces import RetrievalError
-from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.pages import PageReader
 from fastback.retrieval.web.search_request import SearchFailed
 
 log = logging.getLogger("fastback.completions")
@@ -32,7 +32,7 @@ class ExternalKnowledge(msgspec.Struct):
 class ExternalSources:
     """Read web pages and search external databases. A failure is logged, and the answer does without the source."""
 
-    def __init__(self, *, pages: Pages, search: ExternalSearch, connections: Connections) -> None:
+    def __init__(self, *, pages: PageReader, search: ExternalSearch, connections: ExternalConnections) -> None:
         self._pages = pages
         self._search = search
         self._connections = connections
@@ -40,7 +40,7 @@ class ExternalSources:
     async def read_page(self, item: Item, url: str, ctx: RequestContext) -> Source | None:
         """Return the text at an address; None where there is none, or it cannot be read."""
         try:
-            documents = await self._pages.read(url, ctx)
+            documents = await self._pages.read_url(url, ctx)
         except (RetrievalError, SearchFailed) as error:
             log.warning("reading the page %s failed, the answer does without: %s", url, error)
             return None
@@ -66,7 +66,7 @@ class ExternalSources:
         Raises:
             NotFound: the connection is gone.
         """
-        connection = self._connections.get(find_nested(knowledge.meta, "external", "connection_id"))
+        connection = self._connections.get_connection(find_nested(knowledge.meta, "external", "connection_id"))
         source = find_nested(knowledge.meta, "external", "source") or {}
         name, fields = find_nested(source, "name"), find_nested(source, "config")
         return Target(

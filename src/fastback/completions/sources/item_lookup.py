@@ -23,7 +23,7 @@ from fastback.completions.sources.items import (
 from fastback.completions.sources.source_store import Chat, File, Knowledge, KnowledgeText, Note
 from fastback.features.chats.access import ChatAccess
 from fastback.features.files.access import FileAccess
-from fastback.features.folders.readable_entries import Readable
+from fastback.features.folders.readable_entries import ReadableEntries
 from fastback.kit.db import Database
 
 #: Items by type and id.
@@ -45,7 +45,7 @@ class ItemLookup:
     """Load what items refer to."""
 
     def __init__(
-        self, *, db: Database, grants: Grants, chat_access: ChatAccess, files: FileAccess, folder_files: Readable
+        self, *, db: Database, grants: Grants, chat_access: ChatAccess, files: FileAccess, folder_files: ReadableEntries
     ) -> None:
         self._db = db
         self._grants = grants
@@ -83,7 +83,7 @@ class ItemLookup:
         owner = await source_store.find_owner(self._db, folder.user_id)
         if owner is None:
             return []
-        return await self._folder_files.of(entries, User(owner.id, "", "", owner.role))
+        return await self._folder_files.list_readable(entries, User(owner.id, "", "", owner.role))
 
     async def _expand_note(self, note_id: str, user: User) -> list[Item]:
         """Return a note and the files in it, where the user may read it."""
@@ -153,7 +153,7 @@ class ItemLookup:
         return set(foreign_ids) - set(await self._grants.filter_accessible_ids(user.id, resource, foreign_ids))
 
     async def _load_chat(self, chat_id: str, user: User) -> Chat | None:
-        may_read = await self._chat_access.may(chat_id, user)
+        may_read = await self._chat_access.is_allowed(chat_id, user)
         if not may_read and not await self._grants.has_access(user.id, "shared_chat", chat_id):
             return None
         return await source_store.find_chat(self._db, chat_id)

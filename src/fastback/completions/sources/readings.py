@@ -14,7 +14,7 @@ from fastback.completions.sources.items import Item, find_id, find_nested, ident
 from fastback.completions.sources.source_store import Chat
 from fastback.completions.tasks.templates import plain_text
 from fastback.features.chats.messages import message_tree
-from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.kit.db import Database
 from fastback.settings import Settings
 
@@ -140,7 +140,7 @@ class ReadingPlanner:
         """Remove the collections that the user may not search, and those of an earlier reading, in place."""
         marked = [(reading, identify(reading.item) in delegated) for reading in readings]
         names = {name for reading, is_delegated in marked if not is_delegated for name in reading.collections}
-        allowed = await self._collections.those(names, user) if names else set()
+        allowed = await self._collections.filter_accessible(names, user) if names else set()
         seen: set[str] = set()
         for reading, is_delegated in marked:
             names = {name for name in reading.collections if is_delegated or name in allowed} - seen
@@ -164,8 +164,8 @@ def _plan_text(item: Item) -> Reading:
 def _format_chat(chat: Chat) -> str:
     """Return the branch at which a chat opens, from its first message to its last."""
     document = msgspec.json.decode(chat.chat)
-    messages = message_tree.messages_of(document)
-    branch = list(message_tree.walk_to_root(message_tree.current_message_id(document), messages.get))
+    messages = message_tree.get_messages(document)
+    branch = list(message_tree.walk_to_root(message_tree.find_current_id(document), messages.get))
     return "\n".join(
         f"#### {str(message.get('role') or 'user').capitalize()}\n{plain_text(message)}\n"
         for message in reversed(branch)

@@ -36,11 +36,11 @@ class ConversationStage:
         branch: list[Message] = []
         last_id = request.assistant_message_id or request.user_message.get("id")
         if isinstance(last_id, str):
-            branch = await turn_store.conversation(self._db, request.chat_id, last_id)
+            branch = await turn_store.load_conversation(self._db, request.chat_id, last_id)
         if request.assistant_message_id and branch and branch[-1].get("id") == request.assistant_message_id:
             turn.previous_output = _list_output(branch[-1])
         if request.regeneration_message_id:
-            revised = await turn_store.message(self._db, request.chat_id, request.regeneration_message_id)
+            revised = await turn_store.find_message(self._db, request.chat_id, request.regeneration_message_id)
             if revised is not None:
                 branch.append(revised)
         return branch

@@ -43,7 +43,7 @@ async def load_finished_conversation(turn: Turn, db: Database) -> list[Message]:
     """Return the conversation with the finished answer at its end; the turn keeps it for the stages that follow."""
     if turn.finished_conversation is None:
         if turn.is_stored:
-            turn.finished_conversation = await turn_store.conversation(db, turn.request.chat_id, turn.message_id)
+            turn.finished_conversation = await turn_store.load_conversation(db, turn.request.chat_id, turn.message_id)
         else:
             answer = {"role": "assistant", "content": output_text(turn.output)}
             turn.finished_conversation = [*turn.messages, answer]

@@ -20,7 +20,7 @@ from fastback.features.files.access import FileAccess
 from fastback.features.files.store import FileSummary
 from fastback.kit.db import Database
 from fastback.kit.storage import Storage, StorageError
-from fastback.retrieval.web.fetching import Fetching
+from fastback.retrieval.web.fetcher import WebFetcher
 
 log = logging.getLogger("fastback.completions")
 
@@ -58,14 +58,14 @@ class ImageInliningStage:
         db: Database,
         storage: Storage,
         access: FileAccess,
-        fetching: Fetching,
+        fetcher: WebFetcher,
         guesses_by_extension: bool = False,
     ) -> None:
         """`guesses_by_extension`: a file's extension gives its media type where nothing else does."""
         self._db = db
         self._storage = storage
         self._access = access
-        self._fetching = fetching
+        self._fetcher = fetcher
         self._guesses_by_extension = guesses_by_extension
 
     async def run(self, turn: Turn) -> None:
@@ -118,7 +118,7 @@ class ImageInliningStage:
 
     async def _read_file(self, file: FileSummary) -> str | None:
         path = file.path or ""
-        opened = await self._storage.open(path)
+        opened = await self._storage.find_file(path)
         if opened is None or opened.size > MAX_IMAGE_BYTES:
             return None
         name = PurePosixPath(path)
@@ -130,8 +130,8 @@ class ImageInliningStage:
         return await _encode_data_url(self._storage.read(path), media_type)
 
     async def _fetch_image(self, url: str) -> str | None:
-        limit = min(self._fetching.largest, MAX_IMAGE_BYTES)
-        async with self._fetching.client() as client, self._fetching.opened(client, url) as response:
+        limit = min(self._fetcher.max_file_bytes, MAX_IMAGE_BYTES)
+        async with self._fetcher.open_client() as client, self._fetcher.open_url(client, url) as response:
             response.raise_for_status()
             media_type = response.headers.get("content-type", "image/png")
             return await _encode_data_url(_limit_size(response.content.iter_chunked(64 * 1024), limit), media_type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastback.completions.request import TurnRequest
 from fastback.completions.turn import Turn
-from fastback.features.memories.recall import Recall, without
+from fastback.features.memories.recall import MemoryRecall, remove_prompt_section
 from fastback.features.prompts import prompt_variables
 from fastback.providers.registry import Model
 
@@ -20,7 +20,7 @@ class MemoriesStage:
 
     name = "memories"
 
-    def __init__(self, recall: Recall) -> None:
+    def __init__(self, recall: MemoryRecall) -> None:
         self._recall = recall
 
     async def run(self, turn: Turn) -> None:
@@ -28,11 +28,11 @@ class MemoriesStage:
             return
         messages = turn.messages
         questions = [prompt_variables.get_text(message) for message in messages if message.get("role") == "user"]
-        memories = await self._recall.text(questions, turn.ctx)
+        memories = await self._recall.build_prompt_section(questions, turn.ctx)
         if memories is None:
             return
         first = messages[0]
         if first.get("role") == "system" and isinstance(first.get("content"), str):
             # A client that keeps its conversation itself may send back memories of the turn before.
-            messages = [{**first, "content": without(first["content"])}, *messages[1:]]
+            messages = [{**first, "content": remove_prompt_section(first["content"])}, *messages[1:]]
         turn.messages = prompt_variables.add_system_text(messages, memories, append=True)

@@ -27,4 +27,4 @@ class MemoryReviewStage:
         messages = await load_finished_conversation(turn, self._db)
         if output_text(turn.output).strip() and self._reviewer.is_due(messages):
             review = self._reviewer.review(messages, turn.requested_model, turn.server_model, turn.ctx)
-            self._tasks.background(review)
+            self._tasks.run_in_background(review)

@@ -11,7 +11,7 @@ from fastback.completions.tasks.requests import parse_queries
 from fastback.completions.turn import Turn
 from fastback.config import Config
 from fastback.config.keys.tasks import TASK_QUERY_SEARCH_ENABLE
-from fastback.features.retrieval.web_results import WebResults
+from fastback.features.retrieval.web_search import WebSearchService
 from fastback.kit.http.errors import HttpError
 
 log = logging.getLogger("fastback.completions")
@@ -22,7 +22,7 @@ class WebSearchStage:
 
     name = "web_search"
 
-    def __init__(self, *, config: Config, results: WebResults, generations: Generations) -> None:
+    def __init__(self, *, config: Config, results: WebSearchService, generations: Generations) -> None:
         self._config = config
         self._results = results
         self._generations = generations
@@ -31,7 +31,7 @@ class WebSearchStage:
         """Search. A failure is shown as a status; the answer does without the web."""
         if not turn.reads_sources or not turn.request.features.get("web_search"):
             return
-        if not await self._results.may(turn.user):
+        if not await self._results.may_search(turn.user):
             return
         await _show(turn, description="Searching the web", done=False)
         turn.search_queries = await self._generate_queries(turn)
@@ -44,7 +44,7 @@ class WebSearchStage:
         generated = {"action": "web_search_queries_generated", "queries": queries, "done": False}
         await turn.sink.show_status(generated)
         try:
-            results = await self._results.gather(queries, turn.ctx)
+            results = await self._results.search_web(queries, turn.ctx)
         except HttpError as error:
             await _show(turn, description=str(error.detail), queries=queries, done=True, error=True)
             return

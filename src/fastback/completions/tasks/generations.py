@@ -113,5 +113,5 @@ class Generations:
         if tasks.get("tags_generation") and self._config.flag(TASK_TAGS_ENABLE):
             tags = requests.parse_tags(await self.generate("tags_generation", messages, model_id, ctx))
             if tags:
-                await tag_store.set_all(self._db, chat_id, ctx.asker.id, tags)
+                await tag_store.replace_chat_tags(self._db, chat_id, ctx.asker.id, tags)
                 await emit("chat:tags", tags)

@@ -17,7 +17,7 @@ from fastback.config.keys.features import (
 )
 from fastback.features.memories import store
 from fastback.features.memories.schemas import OperationsForm
-from fastback.features.memories.service import Memories
+from fastback.features.memories.service import MemoryService
 from fastback.features.memories.store import Memory
 from fastback.kit.http.errors import HttpError
 from fastback.providers.client import ModelClient
@@ -55,7 +55,7 @@ Answer with {"operations": […]}, an empty list where nothing is to be done. An
 class MemoryReviewer:
     """Review memories after an answer, where the administrator has switched it on."""
 
-    def __init__(self, *, config: Config, client: ModelClient, memories: Memories) -> None:
+    def __init__(self, *, config: Config, client: ModelClient, memories: MemoryService) -> None:
         self._config = config
         self._client = client
         self._memories = memories
@@ -70,9 +70,9 @@ class MemoryReviewer:
 
     async def review(self, messages: list[Message], model: Model, server_model: Model, ctx: RequestContext) -> None:
         """Ask the server model behind the chat's model, and change the memories as it says. A failure is logged."""
-        if not await self._memories.may(ctx.asker):
+        if not await self._memories.may_use(ctx.asker):
             return
-        memories = await store.of_user(self._memories.db, ctx.asker.id)
+        memories = await store.list_memories(self._memories.db, ctx.asker.id)
         prompt = f"{_TASK}\nMemories:\n{_format_memories(memories)}\n\nConversation:\n{_format_conversation(messages)}"
         payload = {
             "model": server_model.id,
@@ -86,7 +86,7 @@ class MemoryReviewer:
             if not operations:
                 return
             form = msgspec.convert({"operations": operations, "source": "background_review"}, OperationsForm)
-            await self._memories.apply(ctx, form, model.id)
+            await self._memories.apply_operations(ctx, form, model.id)
         except (ProviderRefusal, HttpError, msgspec.ValidationError) as error:
             log.warning("reviewing the memories of user %s failed, none is changed: %s", ctx.asker.id, error)
 

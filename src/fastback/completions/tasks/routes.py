@@ -26,7 +26,7 @@ from fastback.config.keys.tasks import (
 from fastback.features.configs import settings_pages
 from fastback.features.configs.schemas import TasksForm
 from fastback.kit.http import BadRequest, HttpError, Json, Router
-from fastback.kit.http.disconnect import while_connected
+from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers.request_context import build_request_context
 from fastback.providers.upstream import ProviderRefusal
 
@@ -60,7 +60,7 @@ async def _generate(
         task, data, build_request_context(request, user, chat_id=data.chat_id or "", task=task), **variables
     )
     try:
-        return await while_connected(request, generating)
+        return await run_while_connected(request, generating)
     except ProviderRefusal as refusal:
         return build_refusal_response(refusal)
 

@@ -18,7 +18,7 @@ from fastback.features.analytics.message_columns import CHANGED, EARLIEST, MILLI
 from fastback.features.chats.events import ChatDeleted
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError, indexes
-from fastback.kit.db.derived_tables import Change, Derived, Design, derived
+from fastback.kit.db.derived_tables import DerivedTables, TableChange, TablesDesign, make_derived_tables
 
 log = logging.getLogger("fastback.analytics")
 
@@ -52,7 +52,7 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS state (id INT PRIMARY KEY, mark INT NOT NULL)",
     "INSERT OR IGNORE INTO state VALUES (0, 0)",
 )
-_DESIGN = Design(name="usage", version=1, tables={"sqlite": _TABLES})
+_DESIGN = TablesDesign(name="usage", version=1, tables={"sqlite": _TABLES})
 
 _GIVEN, _MADE = (one.replace("usage", "m.usage") for one in TOKENS["sqlite"])
 _CHUNK = f"(SELECT text FROM stale ORDER BY text LIMIT {_AT_ONCE})"
@@ -103,7 +103,7 @@ class Rollup:
 
     def __init__(self, db: Database, bus: Bus) -> None:
         self._db = db
-        self._tables: Derived | None = None
+        self._tables: DerivedTables | None = None
         self._lock = asyncio.Lock()
         self._stamp: int | None = None
         self._broken = False
@@ -116,7 +116,7 @@ class Rollup:
         if self._tables is not None:
             self._gone.add(event.chat_id)
 
-    async def find_tables(self) -> Derived | None:
+    async def find_tables(self) -> DerivedTables | None:
         """The tables, as right as the database stands now; None while they are made, or cannot be."""
         if self._broken or (self._filling is not None and not self._filling.done()):
             return None
@@ -128,13 +128,13 @@ class Rollup:
             self._broken = True
             return None
 
-    async def _right(self) -> Derived | None:
+    async def _right(self) -> DerivedTables | None:
         async with self._lock:
             if self._tables is None:
-                await indexes.ensure(self._db, CHANGED)
-                self._tables = derived(self._db, _DESIGN)
+                await indexes.ensure_index(self._db, CHANGED)
+                self._tables = make_derived_tables(self._db, _DESIGN)
                 await self._tables.open()
-            stamp = self._db.stamp()
+            stamp = self._db.get_change_stamp()
             if stamp is None or stamp != self._stamp or self._gone:
                 if await self._changed(self._tables) > _MOST_TO_WAIT:
                     self._filling = asyncio.create_task(self._fill(self._tables))
@@ -143,7 +143,7 @@ class Rollup:
                 self._stamp = stamp
             return self._tables
 
-    async def _fill(self, tables: Derived) -> None:
+    async def _fill(self, tables: DerivedTables) -> None:
         async with self._lock:
             try:
                 await self._catch_up(tables)
@@ -151,28 +151,28 @@ class Rollup:
                 log.exception("sums about long times are read from messages")
                 self._broken = True
 
-    async def _counts(self, tables: Derived) -> _Counts:
+    async def _counts(self, tables: DerivedTables) -> _Counts:
         return (await tables.fetch_all_in_thread(_Counts, "usage.counts", _COUNTS))[0]
 
-    async def _changed(self, tables: Derived) -> int:
+    async def _changed(self, tables: DerivedTables) -> int:
         """Note which chats changed; how many are to be summed up."""
         gone, self._gone = self._gone, set()
-        changes = [Change("usage.gone", "INSERT OR IGNORE INTO stale VALUES (:id)", {"id": one}) for one in gone]
+        changes = [TableChange("usage.gone", "INSERT OR IGNORE INTO stale VALUES (:id)", {"id": one}) for one in gone]
         mark = {"mark": int(time.time()) - _LATE}
         changes += [_change("changed", text, mark if ":mark" in text else {}) for text in _FIND_CHANGED]
-        await tables.apply(changes)
+        await tables.apply_changes(changes)
         return (await self._counts(tables)).stale
 
-    async def _catch_up(self, tables: Derived) -> None:
+    async def _catch_up(self, tables: DerivedTables) -> None:
         """Sum up what is stale; where the numbers of messages then differ, find out whose."""
         for attempt in range(3):
             counts = await self._counts(tables)
             while counts.stale:
-                await tables.apply([_change("sum", text) for text in _SUM_UP])
+                await tables.apply_changes([_change("sum", text) for text in _SUM_UP])
                 counts = await self._counts(tables)
             if counts.known == counts.there or attempt == 2:
                 return
-            await tables.apply([_change("miscounted", _FIND_MISCOUNTED)])
+            await tables.apply_changes([_change("miscounted", _FIND_MISCOUNTED)])
 
     async def close(self) -> None:
         if self._filling is not None:
@@ -181,5 +181,5 @@ class Rollup:
             await self._tables.close()
 
 
-def _change(name: str, text: str, params: dict[str, Any] | None = None) -> Change:
-    return Change(f"usage.{name}.{hash(text) & 0xFFFFFF:x}", text, params or {})
+def _change(name: str, text: str, params: dict[str, Any] | None = None) -> TableChange:
+    return TableChange(f"usage.{name}.{hash(text) & 0xFFFFFF:x}", text, params or {})

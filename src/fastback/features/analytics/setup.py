@@ -18,15 +18,15 @@ async def set_up(services: Services) -> None:
     tasks = services.get(Tasks)
     rollup = Rollup(db, services.get(Bus)) if db.dialect == "sqlite" else None
     if rollup is not None:
-        tasks.at_end(rollup.close)
+        tasks.run_at_shutdown(rollup.close)
     usage = UsageStatistics(db, rollup)
     services.add(UsageStatistics, usage)
 
     async def index() -> None:
-        await indexes.ensure(db, INDEX)
+        await indexes.ensure_index(db, INDEX)
         usage.indexed = True
 
-    tasks.background(index())
+    tasks.run_in_background(index())
 
 
 COMPONENT = Component(name="analytics", routers=[routes.router], setup=set_up)

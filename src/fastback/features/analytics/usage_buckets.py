@@ -9,7 +9,7 @@ import msgspec
 from fastback.features.analytics.aggregates import ModelUse, ModelValue, Summary, TokenUse, UsageFilter, UserUse
 from fastback.features.analytics.message_columns import TOKENS
 from fastback.features.analytics.rollup import SLOT, WIDTH
-from fastback.kit.db.derived_tables import Derived
+from fastback.kit.db.derived_tables import DerivedTables
 
 _A_DAY = 86_400
 _GIVEN, _MADE = (one.replace("usage", "m.usage") for one in TOKENS["sqlite"])
@@ -36,7 +36,7 @@ class _Reach(msgspec.Struct):
 class BucketStatistics:
     """Sums over the sittings that `chosen` names; `members` are the users of its group."""
 
-    def __init__(self, tables: Derived, chosen: UsageFilter, members: list[str] | None) -> None:
+    def __init__(self, tables: DerivedTables, chosen: UsageFilter, members: list[str] | None) -> None:
         self._tables = tables
         self._chosen = chosen
         self._members = members

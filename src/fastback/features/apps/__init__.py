@@ -1,1 +1,1 @@
-"""External apps as records: what they are, what they may, who may use them. Connecting to them is not built."""
+"""External apps as records: their manifest, scopes and access grants. Connecting to apps is not implemented."""

@@ -1,4 +1,4 @@
-"""Asking an app what it is: over HTTPS at a public address, or where the operator allows a private one."""
+"""Fetch JSON from an app: over HTTPS at a public address, or at a private origin that the operator allows."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from fastback.kit.http import HttpError
 from fastback.kit.web_guard import BlockedAddress, WebGuard
 from fastback.settings import Settings
 
-#: Largest answer (bytes), and how long it may take (seconds).
-LARGEST, PATIENCE = 262_144, 10
+#: Largest response (bytes), and time limit of a request (seconds).
+MAX_RESPONSE_BYTES, TIMEOUT_SECONDS = 262_144, 10
 
 _INVALID = "Invalid service URL"
 _HTTPS = "App endpoints require HTTPS"
@@ -28,8 +28,12 @@ _TOO_LARGE = "App response exceeds the allowed size."
 _NO_JSON = "App returned an invalid response. Expected JSON."
 
 
-def _origin(url: str) -> str:
-    """Raises: ValueError."""
+def _parse_origin(url: str) -> str:
+    """Return scheme, host and port of a URL.
+
+    Raises:
+        ValueError: the URL is invalid, or holds credentials or a fragment.
+    """
     if any(char in url for char in "\\\r\n\t"):
         raise ValueError(_INVALID)
     try:
@@ -43,45 +47,48 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{host}:{port}"
 
 
-class Apps:
-    """Judges addresses of apps, and asks there."""
+class AppClient:
+    """Validate addresses of apps, and send requests to them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._private = {_origin(one.strip()) for one in settings.app_allowed_private_origins.split(",") if one.strip()}
+        origins = settings.app_allowed_private_origins.split(",")
+        self._private_origins = {_parse_origin(origin.strip()) for origin in origins if origin.strip()}
 
-    def check(self, url: str) -> bool:
-        """Whether the address may be a private one.
+    def check_url(self, url: str) -> bool:
+        """Return whether the address may be a private one.
 
         Raises:
-            ValueError: nothing may be asked there.
+            ValueError: requests to this address are not allowed.
         """
-        origin = _origin(url)
+        origin = _parse_origin(url)
         parts = urlsplit(url)
         if parts.query:
             raise ValueError("App URL must not contain a query")
-        private = origin in self._private
-        if parts.scheme != "https" and not (private and parts.scheme == "http"):
+        is_private = origin in self._private_origins
+        if parts.scheme != "https" and not (is_private and parts.scheme == "http"):
             raise ValueError(_HTTPS)
-        return private
+        return is_private
 
-    async def ask(self, url: str, headers: dict[str, str]) -> tuple[int, Any]:
-        """The status, and of a 200 the JSON.
+    async def fetch_json(self, url: str, headers: dict[str, str]) -> tuple[int, Any]:
+        """Return the status and, for status 200, the decoded JSON.
 
         Raises:
-            HttpError: 502 or 504, with what went wrong.
+            HttpError 502 or 504: the request failed; the text says why.
         """
         try:
-            guard = WebGuard(local=self.check(url))
+            guard = WebGuard(allow_local=self.check_url(url))
             async with (
                 aiohttp.ClientSession(
-                    connector=guard.connector(), timeout=aiohttp.ClientTimeout(total=PATIENCE), trust_env=False
+                    connector=guard.make_connector(),
+                    timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+                    trust_env=False,
                 ) as client,
                 client.get(url, headers=headers, allow_redirects=False) as response,
             ):
                 body = bytearray()
-                async for piece in response.content.iter_chunked(16_384):
-                    body += piece
-                    if len(body) > LARGEST:
+                async for chunk in response.content.iter_chunked(16_384):
+                    body += chunk
+                    if len(body) > MAX_RESPONSE_BYTES:
                         raise HttpError(502, _TOO_LARGE)
                 if response.status != 200:
                     return response.status, None
@@ -95,11 +102,11 @@ class Apps:
         except aiohttp.ClientConnectorDNSError:
             raise HttpError(502, "App hostname could not be resolved. Check DNS from the WebUI server.") from None
         except aiohttp.ClientConnectorError:
-            words = "Could not reach the app server. Check its address, port and network access."
-            raise HttpError(502, words) from None
+            detail = "Could not reach the app server. Check its address, port and network access."
+            raise HttpError(502, detail) from None
         except aiohttp.ClientError:
-            words = "The app connection failed before a complete response was received."
-            raise HttpError(502, words) from None
+            detail = "The app connection failed before a complete response was received."
+            raise HttpError(502, detail) from None
         except ValueError as error:
-            # Only words of our own are shown, never what an app has sent.
+            # Only our own texts are shown, never what an app sent.
             raise HttpError(502, _REASONS.get(str(error), _NO_JSON)) from None

@@ -1,4 +1,4 @@
-"""Keys of apps, sealed with a key made of the secret key: either program opens what the other has sealed."""
+"""Encryption of app keys with a key derived from the secret key; Fastback and Open WebUI decrypt each other's keys."""
 
 from __future__ import annotations
 
@@ -11,30 +11,34 @@ from fastback.settings import Settings
 _PURPOSE = b"open-webui-app-keys-v1"
 
 
-class AppKeys:
-    """Seals and opens them."""
+class AppKeyCipher:
+    """Encrypt and decrypt app keys (Fernet, key from HKDF-SHA256 of `WEBUI_SECRET_KEY`)."""
 
     def __init__(self, settings: Settings) -> None:
         self._secret = settings.webui_secret_key
 
-    def _cipher(self) -> Any:
-        from cryptography.fernet import Fernet  # slow to import, and needed where apps are set up alone
+    def _create_fernet(self) -> Any:
+        from cryptography.fernet import Fernet  # slow to import, and only needed for apps
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
         key = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=_PURPOSE).derive(self._secret.encode())
         return Fernet(base64.urlsafe_b64encode(key))
 
-    def seal(self, key: str) -> str:
-        sealed: bytes = self._cipher().encrypt(key.encode())
-        return sealed.decode()
+    def encrypt(self, key: str) -> str:
+        encrypted: bytes = self._create_fernet().encrypt(key.encode())
+        return encrypted.decode()
 
-    def open(self, sealed: str) -> str:
-        """Raises: HttpError, it was sealed with another secret key."""
+    def decrypt(self, encrypted: str) -> str:
+        """Return the key.
+
+        Raises:
+            HttpError 400: it was encrypted with another secret key.
+        """
         from cryptography.fernet import InvalidToken
 
         try:
-            key: bytes = self._cipher().decrypt(sealed.encode())
+            key: bytes = self._create_fernet().decrypt(encrypted.encode())
         except InvalidToken:
             raise HttpError(400, "The app API key cannot be read. Enter it again.") from None
         return key.decode()

@@ -1,4 +1,4 @@
-"""`/api/v1/apps`: external apps, set up by administrators. What needs a connected app is not built."""
+"""Routes below `/api/v1/apps`: external apps, installed by administrators. Connecting to apps is not implemented."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
 from fastback.config.keys.features import APPS_ENABLE
 from fastback.features.apps import store
-from fastback.features.apps.client import Apps
-from fastback.features.apps.key_encryption import AppKeys
+from fastback.features.apps.client import AppClient
+from fastback.features.apps.key_encryption import AppKeyCipher
 from fastback.features.apps.schemas import (
     App,
     AppForm,
-    ChangeForm,
+    AppResponse,
+    AppUpdateForm,
     Manifest,
     PreviewForm,
-    Shown,
-    checked,
-    shown,
+    build_response,
+    validate_manifest,
 )
 from fastback.kit.db import Database, Executor, IntegrityError
 from fastback.kit.http import BadRequest, Conflict, HttpError, Invalid, NotFound, Router
@@ -33,76 +33,76 @@ from fastback.kit.http.validation import check
 router = Router("/api/v1/apps")
 
 TYPE = "app"
-#: What ties an app to its server; it is gone with the app, or with another key.
-_TIES = ("connection_token", "installation_id")
+#: Fields that connect an app to its server; they are removed with the app, and when its public key changes.
+_INSTALLATION_FIELDS = ("connection_token", "installation_id")
 
 
-def _enabled(config: Config) -> None:
-    """Raises: NotFound, apps are switched off."""
+def _require_enabled(config: Config) -> None:
+    """Raise NotFound if apps are disabled."""
     if not config.flag(APPS_ENABLE):
         raise NotFound("Apps are disabled")
 
 
-async def _app(config: Config, db: Executor, app_id: str) -> App:
-    _enabled(config)
-    app = await store.get(db, app_id)
+async def _get_app(config: Config, db: Executor, app_id: str) -> App:
+    _require_enabled(config)
+    app = await store.find_app(db, app_id)
     if app is None:
         raise NotFound("App not found")
     return app
 
 
 @router.get("")
-async def apps(user: VerifiedUser, config: Config, db: Database, grants: Grants) -> list[Shown]:
-    """Administrators see all, others those that are active and open to them."""
-    _enabled(config)
-    found = await store.every(db)
+async def list_apps(user: VerifiedUser, config: Config, db: Database, grants: Grants) -> list[AppResponse]:
+    """List all apps for an administrator, and for others the active apps they have access to."""
+    _require_enabled(config)
+    apps = await store.list_apps(db)
     if not user.is_admin:
-        active = [one for one in found if one.is_active]
-        allowed = await grants.filter_accessible_ids(user.id, TYPE, [one.id for one in active])
-        found = [one for one in active if one.id in allowed]
-    return [shown(one) for one in found]
+        active = [app for app in apps if app.is_active]
+        accessible_ids = await grants.filter_accessible_ids(user.id, TYPE, [app.id for app in active])
+        apps = [app for app in active if app.id in accessible_ids]
+    return [build_response(app) for app in apps]
 
 
 @router.post("/manifest/preview")
-async def preview(
-    data: PreviewForm, user: AdminUser, config: Config, db: Database, calls: Apps, keys: AppKeys
+async def preview_manifest(
+    data: PreviewForm, user: AdminUser, config: Config, db: Database, client: AppClient, keys: AppKeyCipher
 ) -> Manifest:
-    """What an app says of itself at its address, asked with its key, or with the one it was set up with."""
-    _enabled(config)
+    """Fetch the manifest of an app from its address, with the sent key or that of the installed app."""
+    _require_enabled(config)
     key = data.api_key
     if data.app_id:
-        app = await _app(config, db, data.app_id)
+        app = await _get_app(config, db, data.app_id)
         if data.url != app.data.get("url"):
             raise BadRequest("App URL does not match the installed app")
         if key is None and app.api_key:
-            key = keys.open(app.api_key)
+            key = keys.decrypt(app.api_key)
     if not key:
         raise BadRequest("An app API key is required")
-    status, answer = await calls.ask(data.url, {"authorization": f"Bearer {key}"})
+    status, content = await client.fetch_json(data.url, {"authorization": f"Bearer {key}"})
     if status in (401, 403):
         raise BadRequest("App rejected the API key. Check the API key configured on the app server.")
     if status != 200:
-        words = f"App manifest endpoint returned HTTP {status}. Check the URL or enter details manually."
-        raise HttpError(502, words)
+        detail = f"App manifest endpoint returned HTTP {status}. Check the URL or enter details manually."
+        raise HttpError(502, detail)
     problems: list[Problem] = []
-    manifest = check(Manifest, answer, (), problems)
+    manifest = check(Manifest, content, (), problems)
     try:
         if not problems:
-            return checked(msgspec.convert(manifest, Manifest))
+            return validate_manifest(msgspec.convert(manifest, Manifest))
     except (Invalid, msgspec.ValidationError):
         pass
     raise BadRequest("App returned an invalid manifest. Check its app details or enter them manually.")
 
 
 @router.post("")
-async def create(
-    data: AppForm, user: AdminUser, config: Config, db: Database, grants: Grants, calls: Apps, keys: AppKeys
-) -> Shown:
-    """Set an app up. It is inactive until it is connected."""
-    manifest = checked(data.manifest)
-    _enabled(config)
+async def create_app(
+    data: AppForm, user: AdminUser, config: Config, db: Database, grants: Grants, client: AppClient, keys: AppKeyCipher
+) -> AppResponse:
+    """Create an app. It is inactive until it is connected."""
+    manifest = validate_manifest(data.manifest)
+    _require_enabled(config)
     try:
-        calls.check(data.url)
+        client.check_url(data.url)
     except ValueError:
         raise BadRequest("Invalid app URL") from None
     if not set(data.granted_scopes) <= set(manifest.requested_scopes):
@@ -119,52 +119,53 @@ async def create(
             "granted_scopes": data.granted_scopes,
             "settings": {},
         },
-        api_key=keys.seal(data.api_key),
+        api_key=keys.encrypt(data.api_key),
         created_at=now,
         updated_at=now,
     )
     try:
         async with db.transaction() as tx:
-            await store.add(tx, app, user.id)
+            await store.insert_app(tx, app, user.id)
             await grants.replace_grants(tx, TYPE, app.id, normalise_grants(data.access_grants))
     except IntegrityError:
         raise Conflict("App slug is already registered") from None
-    return shown(app)
+    return build_response(app)
 
 
 @router.get("/{app_id}")
-async def details(app_id: str, user: AdminUser, config: Config, db: Database, grants: Grants) -> Shown:
-    app = await _app(config, db, app_id)
-    found = [
-        {"principal_type": one.principal_type, "principal_id": one.principal_id, "permission": one.permission}
-        for one in await grants.list_grants(TYPE, app_id)
+async def get_app(app_id: str, user: AdminUser, config: Config, db: Database, grants: Grants) -> AppResponse:
+    """Return an app with its access grants."""
+    app = await _get_app(config, db, app_id)
+    access_grants = [
+        {"principal_type": grant.principal_type, "principal_id": grant.principal_id, "permission": grant.permission}
+        for grant in await grants.list_grants(TYPE, app_id)
     ]
-    return shown(app, found)
+    return build_response(app, access_grants)
 
 
-def _changed(app: App, form: ChangeForm) -> App:
-    """The app as the form wants it; a new manifest, or being switched off, leaves it inactive.
+def _apply_changes(app: App, form: AppUpdateForm) -> App:
+    """Return the app with the changes of the form. A new manifest, or switching it off, makes it inactive.
 
     Raises:
-        BadRequest: it cannot become that.
+        BadRequest: the change is not allowed.
     """
     if form.is_active:
         raise BadRequest("Connect the app to enable it")
     data: dict[str, Any] = dict(app.data)
     if form.settings is not None:
         data["settings"] = form.settings
-    known = data["manifest"]
+    old_manifest = data["manifest"]
     if form.manifest is not None:
         manifest = msgspec.to_builtins(form.manifest)
-        if manifest["id"] != known["id"]:
+        if manifest["id"] != old_manifest["id"]:
             raise BadRequest("App identity cannot change")
         if form.granted_scopes is None or not set(form.granted_scopes) <= set(manifest["requested_scopes"]):
             raise BadRequest("Review the updated scopes")
         data |= {"manifest": manifest, "granted_scopes": form.granted_scopes}
-        if manifest["public_key"] != known["public_key"]:
-            data = {name: value for name, value in data.items() if name not in _TIES}
+        if manifest["public_key"] != old_manifest["public_key"]:
+            data = {name: value for name, value in data.items() if name not in _INSTALLATION_FIELDS}
     elif form.granted_scopes is not None:
-        if not set(form.granted_scopes) <= set(known["requested_scopes"]):
+        if not set(form.granted_scopes) <= set(old_manifest["requested_scopes"]):
             raise BadRequest("Unrequested scope")
         data["granted_scopes"] = form.granted_scopes
     return msgspec.structs.replace(
@@ -177,30 +178,33 @@ def _changed(app: App, form: ChangeForm) -> App:
 
 
 @router.patch("/{app_id}")
-async def update(app_id: str, data: ChangeForm, user: AdminUser, config: Config, db: Database, grants: Grants) -> Shown:
+async def update_app(
+    app_id: str, data: AppUpdateForm, user: AdminUser, config: Config, db: Database, grants: Grants
+) -> AppResponse:
+    """Change an app."""
     if data.manifest is not None:
-        data.manifest = checked(data.manifest)
+        data.manifest = validate_manifest(data.manifest)
     async with db.transaction() as tx:
-        app = _changed(await _app(config, tx, app_id), data)
-        await store.update(tx, app)
+        app = _apply_changes(await _get_app(config, tx, app_id), data)
+        await store.update_app(tx, app)
         if data.access_grants is not None:
             await grants.replace_grants(tx, TYPE, app_id, normalise_grants(data.access_grants))
-    return shown(app)
+    return build_response(app)
 
 
 @router.delete("/{app_id}")
-async def uninstall(app_id: str, user: AdminUser, config: Config, db: Database) -> Shown:
-    """The record stays, for the messages it has written; its key and its place in channels are gone."""
+async def uninstall_app(app_id: str, user: AdminUser, config: Config, db: Database) -> AppResponse:
+    """Deactivate an app. Its row remains, for the messages it wrote; its key and channel memberships are removed."""
     async with db.transaction() as tx:
-        app = await _app(config, tx, app_id)
+        app = await _get_app(config, tx, app_id)
         now = time.time_ns()
         app = msgspec.structs.replace(
             app,
             is_active=False,
             api_key=None,
-            data={name: value for name, value in app.data.items() if name not in (*_TIES, "webui_url")},
+            data={name: value for name, value in app.data.items() if name not in (*_INSTALLATION_FIELDS, "webui_url")},
             updated_at=max(now, app.updated_at + 1),
         )
-        await store.update(tx, app)
-        await store.leave_channels(tx, app_id, now)
-    return shown(app)
+        await store.update_app(tx, app)
+        await store.deactivate_memberships(tx, app_id, now)
+    return build_response(app)

@@ -1,4 +1,4 @@
-"""What requests about apps hold, and what answers show."""
+"""Request and response bodies of apps, and the validation of manifests."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _Url = Annotated[str, msgspec.Meta(max_length=2048)]
 _Key = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
-_PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64")
+_PICTURE_HEADER = re.compile(r"data:image/(png|jpeg|gif|webp);base64")
 
 
 class Manifest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What an app says of itself; `public_key` is an Ed25519 key in PEM."""
+    """The manifest of an app; `public_key` is an Ed25519 key in PEM."""
 
     id: _Name
     name: _Name
@@ -38,7 +38,7 @@ class PreviewForm(msgspec.Struct, forbid_unknown_fields=True):
     app_id: str | None = None
 
 
-def _everybody() -> list[dict[str, Any]]:
+def _list_default_grants() -> list[dict[str, Any]]:
     return [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
 
 
@@ -48,10 +48,10 @@ class AppForm(msgspec.Struct, forbid_unknown_fields=True):
     api_key: _Key
     slug: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
     granted_scopes: list[Scope]
-    access_grants: list[dict[str, Any]] = msgspec.field(default_factory=_everybody)
+    access_grants: list[dict[str, Any]] = msgspec.field(default_factory=_list_default_grants)
 
 
-class ChangeForm(msgspec.Struct, forbid_unknown_fields=True):
+class AppUpdateForm(msgspec.Struct, forbid_unknown_fields=True):
     is_active: bool | None = None
     name: _Name | None = None
     settings: dict[str, Any] | None = None
@@ -61,7 +61,7 @@ class ChangeForm(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class App(msgspec.Struct):
-    """A row of `app`. Times are nanoseconds; `api_key` is sealed."""
+    """A row of `app`. Times are in nanoseconds; `api_key` is encrypted."""
 
     id: str
     slug: str
@@ -73,8 +73,8 @@ class App(msgspec.Struct):
     updated_at: int
 
 
-class Shown(msgspec.Struct, kw_only=True):
-    """An app as answers show it: without its credentials; with `access_grants` where an administrator looks at one."""
+class AppResponse(msgspec.Struct, kw_only=True):
+    """An app in responses: without credentials; `access_grants` only where an administrator reads a single app."""
 
     connection_status: str
     id: str
@@ -88,34 +88,34 @@ class Shown(msgspec.Struct, kw_only=True):
     access_grants: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
 
 
-#: What of an app's data is for nobody's eyes.
-_SECRET = ("connection_token", "webui_url")
+#: Fields of an app's data that responses leave out.
+_HIDDEN_FIELDS = ("connection_token", "webui_url")
 
 
-def shown(app: App, grants: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET) -> Shown:
-    """No app is connected here, so every one is disconnected."""
-    return Shown(
+def build_response(app: App, grants: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET) -> AppResponse:
+    """Return the response for an app. Connecting is not implemented, so every app is disconnected."""
+    return AppResponse(
         connection_status="disconnected",
         id=app.id,
         slug=app.slug,
         name=app.name,
         is_active=app.is_active,
         configured=bool(app.api_key),
-        data={name: value for name, value in app.data.items() if name not in _SECRET},
+        data={name: value for name, value in app.data.items() if name not in _HIDDEN_FIELDS},
         created_at=app.created_at,
         updated_at=app.updated_at,
         access_grants=grants,
     )
 
 
-def checked(manifest: Manifest, loc: Loc = ("body", "manifest")) -> Manifest:
-    """The manifest with its key written the usual way.
+def validate_manifest(manifest: Manifest, loc: Loc = ("body", "manifest")) -> Manifest:
+    """Return the manifest with its key in canonical form.
 
     Raises:
-        Invalid: the picture is none, or the key is no Ed25519 key.
+        Invalid: the picture is not an image, or the key is not an Ed25519 key.
     """
     problems: list[Problem] = []
-    for name, check in (("profile_image_url", _check_picture), ("public_key", _normal_key)):
+    for name, check in (("profile_image_url", _validate_picture), ("public_key", _normalise_public_key)):
         value = getattr(manifest, name)
         try:
             manifest = msgspec.structs.replace(manifest, **{name: None if value is None else check(value)})
@@ -126,10 +126,10 @@ def checked(manifest: Manifest, loc: Loc = ("body", "manifest")) -> Manifest:
     return manifest
 
 
-def _check_picture(url: str) -> str:
+def _validate_picture(url: str) -> str:
     if url.startswith("data:"):
         header, _, encoded = url.partition(",")
-        if not _PICTURE.fullmatch(header):
+        if not _PICTURE_HEADER.fullmatch(header):
             raise ValueError("Expected a base64 PNG, JPEG, GIF or WebP data URL")
         try:
             content = base64.b64decode(encoded, validate=True)
@@ -146,8 +146,8 @@ def _check_picture(url: str) -> str:
     return url
 
 
-def _normal_key(text: str) -> str:
-    from cryptography.hazmat.primitives import serialization  # slow to import, and needed where apps are set up alone
+def _normalise_public_key(text: str) -> str:
+    from cryptography.hazmat.primitives import serialization  # slow to import, and only needed for apps
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     key = serialization.load_pem_public_key(text.encode())

@@ -1,4 +1,4 @@
-"""Rows of `app`."""
+"""SQL of apps: rows of `app`, and the channel memberships of apps."""
 
 from __future__ import annotations
 
@@ -7,48 +7,50 @@ import msgspec
 from fastback.features.apps.schemas import App
 from fastback.kit.db import Database, Executor
 
-_COLUMNS = "id, slug, name, is_active, data, api_key, created_at, updated_at"
+LIST_APPS = "SELECT id, slug, name, is_active, data, api_key, created_at, updated_at FROM app ORDER BY name"
+
+FIND_APP = "SELECT id, slug, name, is_active, data, api_key, created_at, updated_at FROM app WHERE id = :id"
+
+INSERT_APP = """
+    INSERT INTO app (id, slug, name, is_active, data, api_key, created_at, updated_at, user_id)
+    VALUES (:id, :slug, :name, :is_active, :data, :api_key, :created_at, :updated_at, :user_id)"""
+
+UPDATE_APP = """
+    UPDATE app SET name = :name, is_active = :is_active, data = :data, api_key = :api_key, updated_at = :updated_at
+    WHERE id = :id"""
+
+DEACTIVATE_MEMBERSHIPS = "UPDATE channel_member SET is_active = :is_active, left_at = :now WHERE app_id = :id"
 
 
-async def every(db: Database) -> list[App]:
-    return await db.fetch_all(App, "app.every", f"SELECT {_COLUMNS} FROM app ORDER BY name")
+async def list_apps(db: Database) -> list[App]:
+    """Return all apps, by name."""
+    return await db.fetch_all(App, "app.list", LIST_APPS)
 
 
-async def get(db: Executor, app_id: str) -> App | None:
-    return await db.fetch_first(App, "app.get", f"SELECT {_COLUMNS} FROM app WHERE id = :id", id=app_id)
+async def find_app(db: Executor, app_id: str) -> App | None:
+    """Return an app, or None."""
+    return await db.fetch_first(App, "app.find", FIND_APP, id=app_id)
 
 
-def _row(app: App) -> dict[str, object]:
+def _encode_row(app: App) -> dict[str, object]:
     return msgspec.structs.asdict(app) | {"data": msgspec.json.encode(app.data).decode()}
 
 
-async def add(db: Executor, app: App, user_id: str) -> None:
-    """Raises: IntegrityError, the slug is taken."""
-    await db.execute(
-        "app.add",
-        f"""INSERT INTO app ({_COLUMNS}, user_id) VALUES
-            (:id, :slug, :name, :is_active, :data, :api_key, :created_at, :updated_at, :user_id)""",
-        **_row(app),
-        user_id=user_id,
-    )
+async def insert_app(db: Executor, app: App, user_id: str) -> None:
+    """Insert an app.
+
+    Raises:
+        IntegrityError: the slug is taken.
+    """
+    await db.execute("app.insert", INSERT_APP, **_encode_row(app), user_id=user_id)
 
 
-async def update(db: Executor, app: App) -> None:
-    """Write what may change of an app."""
-    await db.execute(
-        "app.update",
-        """UPDATE app SET name = :name, is_active = :is_active, data = :data, api_key = :api_key,
-           updated_at = :updated_at WHERE id = :id""",
-        **{name: value for name, value in _row(app).items() if name not in ("slug", "created_at")},
-    )
+async def update_app(db: Executor, app: App) -> None:
+    """Write the columns of an app that can change."""
+    values = {name: value for name, value in _encode_row(app).items() if name not in ("slug", "created_at")}
+    await db.execute("app.update", UPDATE_APP, **values)
 
 
-async def leave_channels(db: Executor, app_id: str, now: int) -> None:
-    """Take an app out of every channel; `now` in nanoseconds."""
-    await db.execute(
-        "app.leave_channels",
-        "UPDATE channel_member SET is_active = :gone, left_at = :now WHERE app_id = :id",
-        gone=False,
-        now=now,
-        id=app_id,
-    )
+async def deactivate_memberships(db: Executor, app_id: str, now: int) -> None:
+    """End the app's membership in every channel; `now` is in nanoseconds."""
+    await db.execute("app.deactivate_memberships", DEACTIVATE_MEMBERSHIPS, is_active=False, now=now, id=app_id)

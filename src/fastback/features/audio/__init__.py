@@ -1,1 +1,1 @@
-"""Speech: settings, voices and models of its engines."""
+"""Speech: settings of its engines, and the models and voices of text to speech."""

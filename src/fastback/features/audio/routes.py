@@ -1,4 +1,4 @@
-"""`/api/v1/audio`: settings of speech; the models and voices of the engine that speaks."""
+"""Routes below `/api/v1/audio`: settings of speech; models and voices of the text-to-speech engine."""
 
 from __future__ import annotations
 
@@ -6,38 +6,46 @@ from typing import Any
 
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
-from fastback.features.audio.settings import CALLING, LISTENING, SPEAKING, AudioForm, Fields, changes
-from fastback.features.audio.voices import Speakers
+from fastback.features.audio.settings import REALTIME_FIELDS, STT_FIELDS, TTS_FIELDS, AudioForm, Fields, collect_changes
+from fastback.features.audio.voices import SpeechCatalog
 from fastback.kit.http import Router
 
 router = Router("/api/v1/audio")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-def _page(config: Config) -> Answer:
-    def shown(fields: Fields) -> Answer:
+def _dump_settings(config: Config) -> JsonObject:
+    def read_fields(fields: Fields) -> JsonObject:
         return {field: config.get(key) for field, key in fields.items()}
 
-    return {"realtime": shown(CALLING), "tts": shown(SPEAKING), "stt": shown(LISTENING)}
+    return {"realtime": read_fields(REALTIME_FIELDS), "tts": read_fields(TTS_FIELDS), "stt": read_fields(STT_FIELDS)}
 
 
 @router.get("/config")
-async def settings(user: AdminUser, config: Config) -> Answer:
-    return _page(config)
+async def get_settings(user: AdminUser, config: Config) -> JsonObject:
+    """Return the settings of speech."""
+    return _dump_settings(config)
 
 
 @router.post("/config/update")
-async def save_settings(data: AudioForm, user: AdminUser, config: Config) -> Answer:
-    await config.set_many(changes(CALLING, data.realtime) | changes(SPEAKING, data.tts) | changes(LISTENING, data.stt))
-    return _page(config)
+async def update_settings(data: AudioForm, user: AdminUser, config: Config) -> JsonObject:
+    """Change the sent settings of speech."""
+    await config.set_many(
+        collect_changes(REALTIME_FIELDS, data.realtime)
+        | collect_changes(TTS_FIELDS, data.tts)
+        | collect_changes(STT_FIELDS, data.stt)
+    )
+    return _dump_settings(config)
 
 
 @router.get("/models")
-async def models(user: VerifiedUser, speakers: Speakers) -> Answer:
-    return {"models": await speakers.models()}
+async def list_models(user: VerifiedUser, catalog: SpeechCatalog) -> JsonObject:
+    """List the models of the text-to-speech engine."""
+    return {"models": await catalog.list_models()}
 
 
 @router.get("/voices")
-async def voices(user: VerifiedUser, speakers: Speakers) -> Answer:
-    return {"voices": [{"id": one, "name": name} for one, name in (await speakers.voices()).items()]}
+async def list_voices(user: VerifiedUser, catalog: SpeechCatalog) -> JsonObject:
+    """List the voices of the text-to-speech engine."""
+    return {"voices": [{"id": voice_id, "name": name} for voice_id, name in (await catalog.list_voices()).items()]}

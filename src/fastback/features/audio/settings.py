@@ -1,4 +1,4 @@
-"""The page "Audio": what it sends, and the keys of the configuration behind its fields."""
+"""Settings of speech: the forms that the frontend sends, and the configuration key of each field."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastback.config.keys import audio as audio_keys
 
 Fields = dict[str, ConfigKey]
 
-SPEAKING: Fields = {
+TTS_FIELDS: Fields = {
     "OPENAI_API_BASE_URL": audio_keys.AUDIO_TTS_OPENAI_API_BASE_URL,
     "OPENAI_API_KEY": audio_keys.AUDIO_TTS_OPENAI_API_KEY,
     "OPENAI_PARAMS": audio_keys.AUDIO_TTS_OPENAI_PARAMS,
@@ -28,7 +28,7 @@ SPEAKING: Fields = {
     "MISTRAL_API_KEY": audio_keys.AUDIO_TTS_MISTRAL_API_KEY,
     "MISTRAL_API_BASE_URL": audio_keys.AUDIO_TTS_MISTRAL_API_BASE_URL,
 }
-LISTENING: Fields = {
+STT_FIELDS: Fields = {
     "OPENAI_API_BASE_URL": audio_keys.AUDIO_STT_OPENAI_API_BASE_URL,
     "OPENAI_API_KEY": audio_keys.AUDIO_STT_OPENAI_API_KEY,
     "OPENAI_API_REQUEST_FORMAT": audio_keys.AUDIO_STT_OPENAI_API_REQUEST_FORMAT,
@@ -47,7 +47,7 @@ LISTENING: Fields = {
     "MISTRAL_API_BASE_URL": audio_keys.AUDIO_STT_MISTRAL_API_BASE_URL,
     "MISTRAL_USE_CHAT_COMPLETIONS": audio_keys.AUDIO_STT_MISTRAL_USE_CHAT_COMPLETIONS,
 }
-CALLING: Fields = {
+REALTIME_FIELDS: Fields = {
     "ENABLED": audio_keys.AUDIO_REALTIME_ENABLED,
     "PROVIDER": audio_keys.AUDIO_REALTIME_PROVIDER,
     "AUTH_TYPE": audio_keys.AUDIO_REALTIME_AUTH_TYPE,
@@ -61,7 +61,7 @@ CALLING: Fields = {
 }
 
 
-class SpeakingForm(msgspec.Struct, kw_only=True):
+class TextToSpeechForm(msgspec.Struct, kw_only=True):
     OPENAI_API_BASE_URL: str
     OPENAI_API_KEY: str
     OPENAI_PARAMS: dict[str, Any] | UnsetType | None = UNSET
@@ -78,7 +78,7 @@ class SpeakingForm(msgspec.Struct, kw_only=True):
     MISTRAL_API_BASE_URL: str
 
 
-class ListeningForm(msgspec.Struct, kw_only=True):
+class SpeechToTextForm(msgspec.Struct, kw_only=True):
     OPENAI_API_BASE_URL: str
     OPENAI_API_KEY: str
     OPENAI_API_REQUEST_FORMAT: str | UnsetType = UNSET
@@ -101,7 +101,7 @@ class ListeningForm(msgspec.Struct, kw_only=True):
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
-class CallingForm(msgspec.Struct):
+class RealtimeForm(msgspec.Struct):
     ENABLED: bool | UnsetType = UNSET
     PROVIDER: Literal["openai", "azure"] | UnsetType = UNSET
     AUTH_TYPE: Literal["api_key", "microsoft_entra_id"] | UnsetType = UNSET
@@ -115,12 +115,12 @@ class CallingForm(msgspec.Struct):
 
 
 class AudioForm(msgspec.Struct):
-    tts: SpeakingForm
-    stt: ListeningForm
-    realtime: CallingForm | None = None
+    tts: TextToSpeechForm
+    stt: SpeechToTextForm
+    realtime: RealtimeForm | None = None
 
 
-def changes(fields: Fields, data: msgspec.Struct | None) -> dict[str, Any]:
-    """Keys and values of the fields that were sent."""
+def collect_changes(fields: Fields, data: msgspec.Struct | None) -> dict[str, Any]:
+    """Return configuration keys and values of the fields that were sent."""
     sent = msgspec.structs.asdict(data) if data is not None else {}
     return {fields[name]: value for name, value in sent.items() if value is not UNSET}

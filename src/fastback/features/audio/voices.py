@@ -1,4 +1,4 @@
-"""Models and voices of the engines that speak. An engine that does not answer has those of its maker, or none."""
+"""Models and voices of the text-to-speech engines. An engine that does not respond has its vendor's list, or none."""
 
 from __future__ import annotations
 
@@ -27,116 +27,119 @@ _MISTRAL_MODELS = ("voxtral-mini-tts-2603",)
 _MISTRAL = "https://api.mistral.ai/v1"
 
 
-class Speakers:
-    """What the configured engine can speak with."""
+class SpeechCatalog:
+    """List the models and voices of the configured text-to-speech engine."""
 
     def __init__(self, client: aiohttp.ClientSession, config: Config, settings: Settings) -> None:
         self._client = client
         self._config = config
         self._settings = settings
 
-    async def models(self) -> list[Model]:
+    async def list_models(self) -> list[Model]:
+        """Return the models of the configured engine; an unknown engine has none."""
         match self._config.text(audio_keys.AUDIO_TTS_ENGINE):
             case "openai":
-                return await self._openai_models()
+                return await self._list_openai_models()
             case "openai-realtime":
-                return _named(_REALTIME_MODELS)
+                return _build_models(_REALTIME_MODELS)
             case "elevenlabs":
-                return await self._elevenlabs_models()
+                return await self._list_elevenlabs_models()
             case "mistral":
-                return _named(_MISTRAL_MODELS)
+                return _build_models(_MISTRAL_MODELS)
         return []
 
-    async def voices(self) -> Voices:
+    async def list_voices(self) -> Voices:
+        """Return the voices of the configured engine; none if the engine is unknown or its request fails."""
         engine = self._config.text(audio_keys.AUDIO_TTS_ENGINE)
         try:
             match engine:
                 case "openai":
-                    return await self._openai_voices()
+                    return await self._list_openai_voices()
                 case "openai-realtime":
                     return {name: name for name in _REALTIME_VOICES}
                 case "elevenlabs":
-                    return await self._elevenlabs_voices()
+                    return await self._list_elevenlabs_voices()
                 case "azure":
-                    return await self._azure_voices()
+                    return await self._list_azure_voices()
                 case "mistral":
-                    return await self._mistral_voices()
-        except _NOT_UNDERSTOOD as error:
-            log.warning("voices of %s: %s", engine, error)
+                    return await self._list_mistral_voices()
+        except _RESPONSE_ERRORS as error:
+            log.warning("listing the voices of %s failed: %s", engine, error)
         return {}
 
-    async def _get(self, url: str, headers: dict[str, str] | None = None) -> Any:
-        limit = self._settings.aiohttp_client_timeout_model_list
-        return await fetch_json(self._client, url, headers=headers, timeout=limit)
+    async def _fetch(self, url: str, headers: dict[str, str] | None = None) -> Any:
+        timeout = self._settings.aiohttp_client_timeout_model_list
+        return await fetch_json(self._client, url, headers=headers, timeout=timeout)
 
-    async def _openai_models(self) -> list[Model]:
-        """Servers that speak OpenAI's protocol list those that speak apart, or all they have."""
+    async def _list_openai_models(self) -> list[Model]:
+        """Return the models; servers with OpenAI's protocol list speech models separately, or all their models."""
         base = self._config.text(audio_keys.AUDIO_TTS_OPENAI_API_BASE_URL)
         if base.startswith(_OPENAI):
-            return _named(_OPENAI_MODELS)
+            return _build_models(_OPENAI_MODELS)
         for path, fields in (("audio/models", ("models",)), ("models", ("data", "models"))):
             try:
-                answer = await self._get(f"{base}/{path}")
-                return list(next((answer[field] for field in fields if field in answer), ()))
-            except _NOT_UNDERSTOOD as error:
-                log.info("models that speak: %s", error)
-        return _named(_OPENAI_MODELS)
+                content = await self._fetch(f"{base}/{path}")
+                return list(next((content[field] for field in fields if field in content), ()))
+            except _RESPONSE_ERRORS as error:
+                log.info("listing speech models at %s failed: %s", path, error)
+        return _build_models(_OPENAI_MODELS)
 
-    async def _openai_voices(self) -> Voices:
+    async def _list_openai_voices(self) -> Voices:
         base = self._config.text(audio_keys.AUDIO_TTS_OPENAI_API_BASE_URL)
         if not base.startswith(_OPENAI):
             try:
-                answer = await self._get(f"{base}/audio/voices")
-                return {one["id"]: one["name"] for one in answer.get("voices", [])}
-            except _NOT_UNDERSTOOD as error:
-                log.info("voices: %s", error)
+                content = await self._fetch(f"{base}/audio/voices")
+                return {voice["id"]: voice["name"] for voice in content.get("voices", [])}
+            except _RESPONSE_ERRORS as error:
+                log.info("listing the voices of openai failed, the standard voices are used: %s", error)
         return {name: name for name in _OPENAI_VOICES}
 
-    def _elevenlabs(self) -> tuple[str, dict[str, str]]:
+    def _get_elevenlabs_access(self) -> tuple[str, dict[str, str]]:
         return self._settings.elevenlabs_api_base_url, {"xi-api-key": self._config.text(audio_keys.AUDIO_TTS_API_KEY)}
 
-    async def _elevenlabs_models(self) -> list[Model]:
-        base, headers = self._elevenlabs()
+    async def _list_elevenlabs_models(self) -> list[Model]:
+        base, headers = self._get_elevenlabs_access()
         try:
             return [
-                {"name": one["name"], "id": one["model_id"]} for one in await self._get(f"{base}/v1/models", headers)
+                {"name": model["name"], "id": model["model_id"]}
+                for model in await self._fetch(f"{base}/v1/models", headers)
             ]
-        except _NOT_UNDERSTOOD as error:
-            log.warning("models of elevenlabs: %s", error)
+        except _RESPONSE_ERRORS as error:
+            log.warning("listing the models of elevenlabs failed: %s", error)
             return []
 
-    async def _elevenlabs_voices(self) -> Voices:
-        base, headers = self._elevenlabs()
-        answer = await self._get(f"{base}/v1/voices", headers)
-        return {one["voice_id"]: one["name"] for one in answer.get("voices", [])}
+    async def _list_elevenlabs_voices(self) -> Voices:
+        base, headers = self._get_elevenlabs_access()
+        content = await self._fetch(f"{base}/v1/voices", headers)
+        return {voice["voice_id"]: voice["name"] for voice in content.get("voices", [])}
 
-    async def _azure_voices(self) -> Voices:
+    async def _list_azure_voices(self) -> Voices:
         region = self._config.text(audio_keys.AUDIO_TTS_AZURE_SPEECH_REGION)
         base = (
             self._config.text(audio_keys.AUDIO_TTS_AZURE_SPEECH_BASE_URL)
             or f"https://{region}.tts.speech.microsoft.com"
         )
         headers = {"ocp-apim-subscription-key": self._config.text(audio_keys.AUDIO_TTS_API_KEY)}
-        answer = await self._get(f"{base}/cognitiveservices/voices/list", headers)
-        return {one["ShortName"]: f"{one['DisplayName']} ({one['ShortName']})" for one in answer}
+        content = await self._fetch(f"{base}/cognitiveservices/voices/list", headers)
+        return {voice["ShortName"]: f"{voice['DisplayName']} ({voice['ShortName']})" for voice in content}
 
-    async def _mistral_voices(self) -> Voices:
+    async def _list_mistral_voices(self) -> Voices:
         key = self._config.text(audio_keys.AUDIO_TTS_MISTRAL_API_KEY)
         if not key:
             return {}
         base = self._config.text(audio_keys.AUDIO_TTS_MISTRAL_API_BASE_URL) or _MISTRAL
-        answer = await self._get(f"{base}/audio/voices", {"authorization": f"Bearer {key}"})
-        found: Voices = {}
-        for one in answer.get("items", []) if isinstance(answer, dict) else answer:
-            name = one.get("voice_id", one.get("id", "")) if isinstance(one, dict) else ""
-            if name:
-                found[name] = one.get("name", name)
-        return found
+        content = await self._fetch(f"{base}/audio/voices", {"authorization": f"Bearer {key}"})
+        voices: Voices = {}
+        for voice in content.get("items", []) if isinstance(content, dict) else content:
+            voice_id = voice.get("voice_id", voice.get("id", "")) if isinstance(voice, dict) else ""
+            if voice_id:
+                voices[voice_id] = voice.get("name", voice_id)
+        return voices
 
 
-#: What may be wrong with an engine's answer.
-_NOT_UNDERSTOOD = (EngineError, KeyError, TypeError, AttributeError)
+#: Errors of a failed request, or of a response with unexpected content.
+_RESPONSE_ERRORS = (EngineError, KeyError, TypeError, AttributeError)
 
 
-def _named(ids: tuple[str, ...]) -> list[Model]:
-    return [{"id": one} for one in ids]
+def _build_models(ids: tuple[str, ...]) -> list[Model]:
+    return [{"id": model_id} for model_id in ids]

@@ -1,1 +1,1 @@
-"""Signing up, in and out; one's own profile, password and API key; the administrator's settings of all that."""
+"""Signing up, in and out; the own profile, password and API key; the administrator's settings of sign-in."""

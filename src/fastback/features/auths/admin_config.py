@@ -1,4 +1,4 @@
-"""The administrator's settings of sign-in and capabilities: fields of the page, keys of the configuration."""
+"""The administrator's settings of sign-in and features: fields of the page, keys of the configuration."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _COUNTS = ("FOLDER_MAX_FILE_COUNT", "AUTOMATION_MAX_COUNT", "AUTOMATION_MIN_INTE
 
 
 class AdminConfigForm(msgspec.Struct, kw_only=True):
-    """The page as it is saved; fields that are left out stay as they were."""
+    """A saved page; an absent field leaves its value unchanged."""
 
     ENABLE_MFA: bool | UnsetType = UNSET
     MFA_ALLOW_OAUTH_BYPASS: bool | UnsetType = UNSET
@@ -106,78 +106,81 @@ class AdminConfigForm(msgspec.Struct, kw_only=True):
     RESPONSE_WATERMARK: str | None = None
 
 
-def current(config: Config) -> dict[str, Any]:
-    """The fields as they stand."""
+def read_page(config: Config) -> dict[str, Any]:
+    """Return the fields with their current values."""
     return {field: config.get(key) for field, key in FIELDS.items()}
 
 
-def touches_mfa(form: AdminConfigForm) -> bool:
+def names_mfa(form: AdminConfigForm) -> bool:
+    """Return whether the page sends any setting of second factors."""
     return any(getattr(form, field) is not UNSET for field in _MFA)
 
 
 def changes_mfa(form: AdminConfigForm, config: Config) -> bool:
-    """Whether the policy on second factors becomes another: sessions made under the old one end then."""
+    """Return whether the policy on second factors changes; sessions that began under the old policy end then."""
     return any(getattr(form, field) not in (UNSET, config.flag(FIELDS[field])) for field in _MFA)
 
 
-def updates(form: AdminConfigForm) -> dict[ConfigKey, Any]:
-    """The changes that a saved page asks for; values that make no sense are left as they were, as in the reference.
+def collect_changes(form: AdminConfigForm) -> dict[ConfigKey, Any]:
+    """Return the configuration values of a saved page, by key; invalid values are skipped, as in the reference.
 
     Raises:
-        Invalid: a count that is none, or a translation that the page could not use.
+        Invalid: a count is not a number, or a translation cannot be used by the page.
     """
-    found = {FIELDS[name]: value for name, value in msgspec.structs.asdict(form).items() if value is not UNSET}
-    found[interface_keys.UI_DEFAULT_INTERFACE_SETTINGS] = form.DEFAULT_INTERFACE_SETTINGS or {}
+    changes = {FIELDS[name]: value for name, value in msgspec.structs.asdict(form).items() if value is not UNSET}
+    changes[interface_keys.UI_DEFAULT_INTERFACE_SETTINGS] = form.DEFAULT_INTERFACE_SETTINGS or {}
     if form.I18N is not UNSET:
-        found[interface_keys.UI_I18N] = _translations(form.I18N)
+        changes[interface_keys.UI_I18N] = _filter_translations(form.I18N)
     for field in _COUNTS:
-        found[FIELDS[field]] = _count(field, getattr(form, field))
+        changes[FIELDS[field]] = _parse_count(field, getattr(form, field))
     if form.DEFAULT_USER_ROLE not in ("pending", "user", "admin"):
-        del found[interface_keys.UI_DEFAULT_USER_ROLE]
+        del changes[interface_keys.UI_DEFAULT_USER_ROLE]
     if form.CHANNEL_MODEL_RESPONSE_MODE not in ("thread", "channel"):
-        del found[features_keys.CHANNELS_MODEL_RESPONSE_MODE]
+        del changes[features_keys.CHANNELS_MODEL_RESPONSE_MODE]
     if not _DURATION.match(form.JWT_EXPIRES_IN):
-        del found[auth_keys.AUTH_JWT_EXPIRY]
-    return found
+        del changes[auth_keys.AUTH_JWT_EXPIRY]
+    return changes
 
 
-def _count(field: str, value: int | str | None) -> int | str:
-    """A number, or the empty text that stands for none."""
+def _parse_count(field: str, value: int | str | None) -> int | str:
+    """Return the number; an absent count is stored as an empty text."""
     try:
         return int(value) if value else ""
     except ValueError:
-        words = "Input should be a valid integer, unable to parse string as an integer"
-        raise Invalid.at(["body", field], words, kind="int_parsing", value=value) from None
+        message = "Input should be a valid integer, unable to parse string as an integer"
+        raise Invalid.at(["body", field], message, kind="int_parsing", value=value) from None
 
 
 _UNSAFE = frozenset({"__proto__", "prototype", "constructor"})
 _PLACEHOLDER = re.compile(r"\{\{\s*-?\s*([^},]+)(?:,[^}]+)?\s*\}\}")
 
 
-def _placeholders(text: str) -> set[str]:
+def _find_placeholders(text: str) -> set[str]:
     return {name.strip() for name in _PLACEHOLDER.findall(text)}
 
 
-def _translations(given: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """The texts by language that are there; each keeps the placeholders of the text it stands for.
+def _filter_translations(translations: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Return the non-empty texts by language and key; the key is the original text.
 
     Raises:
-        Invalid: a name that JavaScript would trip over, or other placeholders.
+        Invalid: a name would pollute JavaScript's prototypes, or a text has other placeholders than its original.
     """
-    found: dict[str, dict[str, str]] = {}
-    for language, entries in given.items():
+    texts: dict[str, dict[str, str]] = {}
+    for language, entries in translations.items():
         if not language.strip() or language in _UNSAFE:
-            raise _no_translation(f"Invalid language: {language}", given)
+            raise _build_translation_error(f"Invalid language: {language}", translations)
         for key, text in entries.items():
             if not key.strip() or key in _UNSAFE:
-                raise _no_translation(f"Invalid translation key: {key}", given)
+                raise _build_translation_error(f"Invalid translation key: {key}", translations)
             if not text.strip():
                 continue
-            if _placeholders(key) != _placeholders(text):
-                raise _no_translation(f"Interpolation placeholders do not match: {language}: {key}", given)
-            found.setdefault(language, {})[key] = text
-    return found
+            if _find_placeholders(key) != _find_placeholders(text):
+                raise _build_translation_error(
+                    f"Interpolation placeholders do not match: {language}: {key}", translations
+                )
+            texts.setdefault(language, {})[key] = text
+    return texts
 
 
-def _no_translation(words: str, given: Any) -> Invalid:
-    return Invalid.at(["body", "I18N"], f"Value error, {words}", value=given)
+def _build_translation_error(message: str, translations: Any) -> Invalid:
+    return Invalid.at(["body", "I18N"], f"Value error, {message}", value=translations)

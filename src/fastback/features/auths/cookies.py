@@ -1,4 +1,4 @@
-"""The cookie `token`: what images, which carry no header, are asked for with."""
+"""The cookie `token`: it authenticates requests for images, which carry no header."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from functools import lru_cache
 
 from fastback.settings import Settings
 
-_GONE = "expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=lax"
+_EXPIRED = "expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=lax"
 
 
 @lru_cache(512)
-def _expires(at: int) -> str:
+def _format_expiry(at: int) -> str:
     return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("expires=%a, %d %b %Y %H:%M:%S GMT")
 
 
-def session_cookie(settings: Settings, token: str, *, max_age: int | None, expires_at: int | None = None) -> bytes:
-    """The value of a `Set-Cookie` header that keeps a session."""
+def build_session_cookie(
+    settings: Settings, token: str, *, max_age: int | None, expires_at: int | None = None
+) -> bytes:
+    """Return the value of a `Set-Cookie` header that stores a session; `expires_at` is a Unix time."""
     parts = [f"token={token}"]
     if expires_at is not None:
-        parts.append(_expires(expires_at))
+        parts.append(_format_expiry(expires_at))
     parts.append("HttpOnly")
     if max_age is not None:
         parts.append(f"Max-Age={max_age}")
@@ -30,6 +32,6 @@ def session_cookie(settings: Settings, token: str, *, max_age: int | None, expir
     return "; ".join(parts).encode("latin-1")
 
 
-def gone(name: str) -> bytes:
-    """The value of a `Set-Cookie` header that drops a cookie."""
-    return f'{name}=""; {_GONE}'.encode()
+def build_removal_cookie(name: str) -> bytes:
+    """Return the value of a `Set-Cookie` header that removes a cookie."""
+    return f'{name}=""; {_EXPIRED}'.encode()

@@ -1,4 +1,4 @@
-"""The administrator's settings of LDAP: fields of the page, keys of the configuration. Signing in comes later."""
+"""The administrator's settings of LDAP: fields of the page, keys of the configuration. Sign-in is not built yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastback.config.key import ConfigKey
 from fastback.config.keys import ldap as ldap_keys
 from fastback.kit.http.errors import BadRequest
 
-LDAP: dict[str, ConfigKey] = {
+FIELDS: dict[str, ConfigKey] = {
     "label": ldap_keys.LDAP_SERVER_LABEL,
     "host": ldap_keys.LDAP_SERVER_HOST,
     "port": ldap_keys.LDAP_SERVER_PORT,
@@ -54,13 +54,13 @@ class LdapServerForm(msgspec.Struct):
     attribute_for_groups: str = "memberOf"
 
 
-def current(config: Config, fields: dict[str, ConfigKey]) -> dict[str, Any]:
-    """The fields as they stand."""
-    return {field: config.get(key) for field, key in fields.items()}
+def read_page(config: Config) -> dict[str, Any]:
+    """Return the fields with their current values."""
+    return {field: config.get(key) for field, key in FIELDS.items()}
 
 
-def ldap_updates(form: LdapServerForm) -> dict[str, Any]:
-    """The changes that a saved page asks for.
+def collect_changes(form: LdapServerForm) -> dict[str, Any]:
+    """Return the configuration values of a saved page, by key.
 
     Raises:
         BadRequest: a required field is empty.
@@ -70,4 +70,4 @@ def ldap_updates(form: LdapServerForm) -> dict[str, Any]:
             raise BadRequest(f"Required field {field} is empty")
     if form.enable_group_management and not form.attribute_for_groups.strip():
         raise BadRequest("Required field attribute_for_groups is empty")
-    return {LDAP[field]: value for field, value in msgspec.structs.asdict(form).items()}
+    return {FIELDS[field]: value for field, value in msgspec.structs.asdict(form).items()}

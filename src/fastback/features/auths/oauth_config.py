@@ -1,4 +1,4 @@
-"""The administrator's settings of signing in through other providers. Signing in so comes later."""
+"""The administrator's settings of OAuth: fields of the page, keys of the configuration. Sign-in is not built yet."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ FIELDS: dict[str, ConfigKey] = {
     "OAUTH_REFRESH_TOKEN_INCLUDE_SCOPE": oauth_keys.OAUTH_REFRESH_TOKEN_INCLUDE_SCOPE,
 }
 
-#: Lists that the page shows as a text with commas.
+#: Lists that the page shows as text with commas.
 _LISTS = frozenset({"OAUTH_ALLOWED_DOMAINS", "OAUTH_ADMIN_ROLES", "OAUTH_ALLOWED_ROLES"})
 
 
 class OAuthForm(msgspec.Struct):
-    """What is left out, or null, stays as it was."""
+    """The fields to change; an absent or null field leaves its value unchanged."""
 
     ENABLE_OAUTH: bool | None = None
     ENABLE_OAUTH_SIGNUP: bool | None = None
@@ -90,27 +90,27 @@ class OAuthForm(msgspec.Struct):
     OAUTH_REFRESH_TOKEN_INCLUDE_SCOPE: bool | None = None
 
 
-def current(config: Config) -> dict[str, Any]:
-    """The fields as they stand, and whether they are kept beyond a restart."""
-    found = {field: _shown(field, config.get(key)) for field, key in FIELDS.items()}
-    return {**found, "ENABLE_OAUTH_PERSISTENT_CONFIG": config.persistent(oauth_keys.OAUTH_ENABLE)}
+def read_page(config: Config) -> dict[str, Any]:
+    """Return the fields with their current values, and whether they are stored beyond a restart."""
+    fields = {field: _format_value(field, config.get(key)) for field, key in FIELDS.items()}
+    return {**fields, "ENABLE_OAUTH_PERSISTENT_CONFIG": config.persistent(oauth_keys.OAUTH_ENABLE)}
 
 
-def _shown(field: str, value: Any) -> Any:
+def _format_value(field: str, value: Any) -> Any:
     if field in _LISTS and isinstance(value, list):
-        return ",".join(str(one) for one in value)
+        return ",".join(str(item) for item in value)
     if field == "OAUTH_BLOCKED_GROUPS" and isinstance(value, list):
         return msgspec.json.encode(value).decode()  # a name may hold a comma
     return value
 
 
-def updates(form: OAuthForm) -> dict[str, Any]:
-    """The changes that a saved page asks for."""
-    found: dict[str, Any] = {}
+def collect_changes(form: OAuthForm) -> dict[str, Any]:
+    """Return the configuration values of a saved page, by key."""
+    changes: dict[str, Any] = {}
     for field, value in msgspec.structs.asdict(form).items():
         if value is None:
             continue
         if field in _LISTS:
-            value = [one.strip() for one in value.split(",") if one.strip()]
-        found[FIELDS[field]] = value
-    return found
+            value = [item.strip() for item in value.split(",") if item.strip()]
+        changes[FIELDS[field]] = value
+    return changes

@@ -1,4 +1,4 @@
-"""How often somebody may try to sign in: as many attempts in a rolling window as the reference allows."""
+"""The limit of sign-in attempts in a rolling window, the same as in the reference."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from fastback.kit.redis import Redis
 
 
 class RateLimiter:
-    """Counts attempts by key in buckets of a minute: in Redis when there is one, else in memory."""
+    """Counts attempts by key in buckets of a minute: in Redis where it is configured, else in memory.
+
+    `limit` attempts are allowed in `window` seconds.
+    """
 
     def __init__(self, redis: Redis | None = None, *, limit: int = 15, window: int = 180) -> None:
         self._redis = redis
@@ -18,22 +21,24 @@ class RateLimiter:
         self._memory: dict[int, dict[str, int]] = {}
 
     async def is_limited(self, key: str) -> bool:
-        """Count an attempt; whether it is one too many."""
+        """Count an attempt and return whether it exceeds the limit."""
         bucket = int(time.time()) // 60
         if self._redis is not None:
             try:
-                return await self._in_redis(self._redis, key, bucket)
-            except self._redis.errors as error:  # without Redis the limit is each process's own
-                self._redis.complain(error)
-        for old in [one for one in self._memory if one < bucket - self._buckets]:
-            del self._memory[old]
+                return await self._is_limited_in_redis(self._redis, key, bucket)
+            except self._redis.errors as error:
+                # Without Redis each process counts on its own.
+                self._redis.log_unavailable(error)
+        for expired in [number for number in self._memory if number < bucket - self._buckets]:
+            del self._memory[expired]
         hits = self._memory.setdefault(bucket, {})
         hits[key] = hits.get(key, 0) + 1
-        return sum(one.get(key, 0) for one in self._memory.values()) > self._limit
+        return sum(counts.get(key, 0) for counts in self._memory.values()) > self._limit
 
-    async def _in_redis(self, redis: Redis, key: str, bucket: int) -> bool:
-        names = [redis.key(f"ratelimit:{key.lower()}:{bucket - back}") for back in range(self._buckets + 1)]
+    async def _is_limited_in_redis(self, redis: Redis, key: str, bucket: int) -> bool:
+        names = [redis.prefixed_key(f"ratelimit:{key.lower()}:{bucket - back}") for back in range(self._buckets + 1)]
         if await redis.client.incr(names[0]) == 1:
             await redis.client.expire(names[0], self._window + 60)
-        counts = [await redis.client.get(name) for name in names]  # in a cluster they lie in several places
-        return sum(int(one) for one in counts if one) > self._limit
+        # In a cluster the keys are stored on several nodes, so one command cannot read them all.
+        counts = [await redis.client.get(name) for name in names]
+        return sum(int(count) for count in counts if count) > self._limit

@@ -1,4 +1,4 @@
-"""Requests and answers of `/api/v1/auths`."""
+"""Request and response bodies of `/api/v1/auths`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class UpdatePassword(msgspec.Struct):
 
 
 class Session(msgspec.Struct):
-    """The answer to a sign-in."""
+    """The response to a sign-in."""
 
     id: str
     name: str
@@ -60,7 +60,7 @@ class Session(msgspec.Struct):
 
 
 class SessionInfo(msgspec.Struct):
-    """The answer to who one is."""
+    """The response with the current session."""
 
     status_emoji: str | None
     status_message: str | None
@@ -80,7 +80,7 @@ class SessionInfo(msgspec.Struct):
 
 
 class ProfileImage(msgspec.Struct):
-    """What a changed profile is answered with."""
+    """The response to a changed profile."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""Starts the accounts: the limiter, and the administrator named by the environment."""
+"""Build and register the accounts; create the administrator that the environment names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fastback.access.passwords import PasswordHasher
 from fastback.access.permissions import Permissions
 from fastback.access.tokens import TokenSigner
 from fastback.config import Config
-from fastback.features.auths import routes
+from fastback.features.auths import config_routes, routes
 from fastback.features.auths.rate_limits import RateLimiter
 from fastback.features.auths.service import AccountService
 from fastback.kit.bus import Bus
@@ -17,7 +17,7 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `AccountService`."""
+    """Add the `AccountService`, and create the first administrator."""
     settings = services.get(Settings)
     accounts = AccountService(
         db=services.get(Database),
@@ -33,4 +33,4 @@ async def set_up(services: Services) -> None:
     await accounts.create_first_administrator()
 
 
-COMPONENT = Component(name="auths", routers=[routes.router], setup=set_up)
+COMPONENT = Component(name="auths", routers=[routes.router, config_routes.router], setup=set_up)

@@ -1,1 +1,1 @@
-"""Automations: what the page reads of them."""
+"""Automations: the list that the frontend reads. Running automations is not implemented yet."""

@@ -1,1 +1,1 @@
-"""The database as a file, for administrators."""
+"""Download of the SQLite database by administrators."""

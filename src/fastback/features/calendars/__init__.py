@@ -1,1 +1,1 @@
-"""Calendars: what the page reads of them."""
+"""Calendars: the list that the frontend reads. Events of calendars are not implemented yet."""

@@ -1,1 +1,1 @@
-"""Channels: what the page reads of them."""
+"""Channels: the lists that the frontend reads. Messages of channels are not implemented yet."""

@@ -1,117 +1,85 @@
-"""Who may read or write a chat that is not theirs: by a share, by a grant on its folder, as an administrator."""
+"""Access to chats of other users: by a share, by a grant on the chat's folder, as an administrator."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
 from fastback.access.grants import Grants
 from fastback.access.identity import User
+from fastback.features.chats import access_store
 from fastback.kit.db import Database
 from fastback.settings import Settings
 
 
-class _Place(msgspec.Struct):
-    user_id: str
-    folder_id: str | None
-    meta: dict[str, Any] | None
-
-
-class _Owned(msgspec.Struct):
-    id: str
-    user_id: str
-
-
-_ABOVE = """
-    WITH RECURSIVE up(id, parent_id, user_id, depth) AS (
-        SELECT id, parent_id, user_id, 0 FROM folder WHERE id = :folder_id
-        UNION ALL
-        SELECT f.id, f.parent_id, f.user_id, up.depth + 1 FROM folder f JOIN up ON f.id = up.parent_id
-        WHERE up.depth < 50
-    )
-    SELECT id, user_id FROM up ORDER BY depth"""
-
-
 class ChatAccess:
-    """Answers the question for one chat at a time."""
+    """Decides who may read or write a chat, or the chats of a folder."""
 
     def __init__(self, db: Database, grants: Grants, settings: Settings) -> None:
         self._db = db
         self._grants = grants
         self._settings = settings
 
-    async def may(self, chat_id: str, user: User, permission: str = "read") -> bool:
-        """Whether a user may read or write (`permission`) a chat."""
-        place = await self._db.fetch_first(
-            _Place, "chats.place", "SELECT user_id, folder_id, meta FROM chat WHERE id = :id", id=chat_id
-        )
-        if place is None:
+    async def is_allowed(self, chat_id: str, user: User, permission: str = "read") -> bool:
+        """Return whether a user may `read` or `write` (`permission`) a chat."""
+        location = await access_store.find_location(self._db, chat_id)
+        if location is None:
             return False
-        if place.user_id == user.id:
+        if location.user_id == user.id:
             return True
-        # Chats of notes and subagents are part of what administrators see anyway.
-        open_to_admins = self._settings.enable_admin_chat_access or (place.meta or {}).get("internal") is True
-        if user.is_admin and permission == "read" and open_to_admins:
+        # Administrators may always read the internal chats of notes and subagents.
+        is_internal = (location.meta or {}).get("internal") is True
+        if user.is_admin and permission == "read" and (self._settings.enable_admin_chat_access or is_internal):
             return True
-        if await self._continued_by_share(chat_id, user):
+        if await self._may_continue_share(chat_id, user):
             return True
-        return place.folder_id is not None and await self._granted_folder(place.folder_id, user, permission)
+        return location.folder_id is not None and await self._may_access_folder(location.folder_id, user, permission)
 
-    async def owners(self, chat_ids: list[str]) -> dict[str, str]:
-        """Whose these chats are, by their ids."""
-        text = "SELECT id, user_id FROM chat WHERE id = ANY(:ids)"
-        return {one.id: one.user_id for one in await self._db.fetch_all(_Owned, "chats.owners", text, ids=chat_ids)}
+    async def load_owner_ids(self, chat_ids: list[str]) -> dict[str, str]:
+        """Return chat id → the id of its owner."""
+        return {chat.id: chat.user_id for chat in await access_store.list_owners(self._db, chat_ids)}
 
-    def governs(self, owner_id: str, user: User) -> bool:
-        """Whether a user may do with a chat what its owner may: administrators, unless they are kept out of chats."""
+    def has_owner_rights(self, owner_id: str, user: User) -> bool:
+        """Return whether a user is the owner, or an administrator who may access the chats of all users."""
         return owner_id == user.id or (user.is_admin and self._settings.enable_admin_chat_access)
 
-    async def _continued_by_share(self, chat_id: str, user: User) -> bool:
-        """A share that lets others go on opens the chat itself, not its snapshot alone."""
-        mode = await self._db.fetch_value(
-            "chats.share_mode",
-            "SELECT chat ->> 'share_mode' FROM shared_chat WHERE chat_id = :id ORDER BY updated_at DESC LIMIT 1",
-            id=chat_id,
-        )
+    async def _may_continue_share(self, chat_id: str, user: User) -> bool:
+        """Return whether a share for continuing was granted to the user: it opens the chat, not only its snapshot."""
+        mode = await access_store.find_share_mode(self._db, chat_id)
         return mode == "continue" and await self._grants.has_access(user.id, "shared_chat", chat_id)
 
-    async def _granted_folder(self, folder_id: str, user: User, permission: str) -> bool:
-        """A folder's readers read its chats; they write them where the folder says so."""
-        if permission == "write":
-            mode = await self._db.fetch_value(
-                "chats.folder_mode", "SELECT data ->> 'share_mode' FROM folder WHERE id = :id", id=folder_id
-            )
-            if mode != "continue":
-                return False
-        above = await self._db.fetch_all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
-        if any(one.user_id == user.id for one in above):
+    async def _may_access_folder(self, folder_id: str, user: User, permission: str) -> bool:
+        """Return whether a user may access the chats of a folder: its readers may read them, and write them in the
+        share mode `continue`."""
+        if permission == "write" and await access_store.find_folder_mode(self._db, folder_id) != "continue":
+            return False
+        return await self._is_granted_folder(folder_id, user, "read")
+
+    async def _is_granted_folder(self, folder_id: str, user: User, permission: str) -> bool:
+        """Return whether a user owns a folder or one above it, or was granted one of them."""
+        folders = await access_store.list_folders_above(self._db, folder_id)
+        if any(folder.user_id == user.id for folder in folders):
             return True
-        return bool(await self._grants.filter_accessible_ids(user.id, "folder", [one.id for one in above]))
+        folder_ids = [folder.id for folder in folders]
+        return bool(await self._grants.filter_accessible_ids(user.id, "folder", folder_ids, permission))
 
     async def may_read_folder(self, folder_id: str, user: User) -> bool:
-        """Whether a user may read what a folder holds, as its owner, by a grant, as an administrator."""
-        return user.is_admin or await self._granted_folder(folder_id, user, "read")
+        """Return whether a user may read the contents of a folder: as its owner, by a grant, as an administrator."""
+        return user.is_admin or await self._is_granted_folder(folder_id, user, "read")
 
     async def may_write_folder(self, folder_id: str, user: User) -> bool:
-        """Whether a user may put chats into a folder."""
-        above = await self._db.fetch_all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
-        if any(one.user_id == user.id for one in above):
-            return True
-        return bool(await self._grants.filter_accessible_ids(user.id, "folder", [one.id for one in above], "write"))
+        """Return whether a user may put chats into a folder."""
+        return await self._is_granted_folder(folder_id, user, "write")
 
-    async def may_move(self, folder_id: str | None, target_id: str | None, user: User) -> bool:
-        """Whether a user may put somebody else's chat from one folder into another: within a tree of their own."""
-        root = await self._own_root(folder_id, user)
-        return root is not None and root == await self._own_root(target_id, user)
+    async def may_move_chat(self, folder_id: str | None, target_id: str | None, user: User) -> bool:
+        """Return whether a user may move another user's chat between two folders: only within a tree of their own."""
+        root_id = await self._find_own_root(folder_id, user)
+        return root_id is not None and root_id == await self._find_own_root(target_id, user)
 
-    async def _own_root(self, folder_id: str | None, user: User) -> str | None:
-        """The top of the user's tree that a folder lies in; of a shared part of it, its own top."""
+    async def _find_own_root(self, folder_id: str | None, user: User) -> str | None:
+        """Return the root of the user's tree that has the folder; within a shared part of it, the root of that part."""
         if folder_id is None:
             return None
-        above = await self._db.fetch_all(_Owned, "chats.folders_above", _ABOVE, folder_id=folder_id)
-        if not above or any(one.user_id != user.id for one in above):
+        folders = await access_store.list_folders_above(self._db, folder_id)
+        if not folders or any(folder.user_id != user.id for folder in folders):
             return None
-        shared = await self._grants.list_grants_by_resource("folder", [one.id for one in above])
-        tops = [one.id for one in above if shared.get(one.id)]
-        return tops[-1] if tops else above[-1].id
+        grants = await self._grants.list_grants_by_resource("folder", [folder.id for folder in folders])
+        shared_ids = [folder.id for folder in folders if grants.get(folder.id)]
+        return shared_ids[-1] if shared_ids else folders[-1].id

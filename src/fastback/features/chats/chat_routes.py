@@ -12,12 +12,12 @@ from fastback.access.events import GrantsChanged
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.chats import schemas, store
-from fastback.features.chats.document import Document, without_nulls
+from fastback.features.chats.document import Document, remove_nul_characters
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.lists import read_state_store
 from fastback.features.chats.messages import active_answers, message_tree, turn_store
 from fastback.features.chats.messages.context_usage import ContextUsage
-from fastback.features.chats.service import Chats
+from fastback.features.chats.service import ChatService
 from fastback.features.chats.sharing import visibility
 from fastback.features.chats.store import ChatPage
 from fastback.features.chats.tags import store as tag_store
@@ -28,50 +28,52 @@ router = Router("/api/v1/chats")
 
 
 @router.post("/new")
-async def new(data: schemas.ChatForm, user: VerifiedUser, chats: Chats) -> ChatPage:
-    if data.folder_id is not None and not await chats.rights.may_write_folder(data.folder_id, user):
+async def create_chat(data: schemas.ChatForm, user: VerifiedUser, chats: ChatService) -> ChatPage:
+    if data.folder_id is not None and not await chats.access.may_write_folder(data.folder_id, user):
         raise NotFound(messages.NOT_FOUND)
-    message_tree.attribute(data.chat, user.id, user.name)
+    message_tree.set_authors(data.chat, user.id, user.name)
     wanted = schemas.ImportedChat(data.chat, variables=data.variables, folder_id=data.folder_id)
-    return await chats.again(await chats.insert(user, wanted))
+    return await chats.reload_chat(await chats.insert_chat(user, wanted))
 
 
 @router.post("/import")
-async def import_chats(data: schemas.ImportForm, user: VerifiedUser, chats: Chats) -> list[ChatPage]:
-    await chats.may_import(user)
-    await chats.may_keep(user)
+async def import_chats(data: schemas.ImportForm, user: VerifiedUser, chats: ChatService) -> list[ChatPage]:
+    await chats.require_import_permission(user)
+    await chats.require_permanent_chats(user)
     made = []
     for one in data.chats:
-        message_tree.attribute(one.chat, user.id, user.name)
-        made.append(await chats.again(await chats.insert(user, one)))
+        message_tree.set_authors(one.chat, user.id, user.name)
+        made.append(await chats.reload_chat(await chats.insert_chat(user, one)))
         await asyncio.sleep(0)  # thousands may come at once; others must not wait for all of them
-    await tag_store.ensure(chats.db, user.id, list({tag for chat in made for tag in tag_store.ids_in(chat.meta)}))
+    await tag_store.ensure_tags(
+        chats.db, user.id, list({tag for chat in made for tag in tag_store.decode_tag_ids(chat.meta)})
+    )
     return made
 
 
 @router.get("/{chat_id}")
-async def open_chat(chat_id: str, user: VerifiedUser, chats: Chats, context: ContextUsage) -> ChatPage:
-    chat = await store.get(chats.db, chat_id) if await chats.rights.may(chat_id, user) else None
+async def open_chat(chat_id: str, user: VerifiedUser, chats: ChatService, context: ContextUsage) -> ChatPage:
+    chat = await store.find_chat(chats.db, chat_id) if await chats.access.is_allowed(chat_id, user) else None
     if chat is None:
         raise Unauthorized(messages.NOT_FOUND)
     own = chat.user_id == user.id
-    mode = "continue" if own or await chats.rights.may(chat_id, user, "write") else None
-    running = bool(chats.tasks.of(chat_id))
+    mode = "continue" if own or await chats.access.is_allowed(chat_id, user, "write") else None
+    running = bool(chats.tasks.list_group_ids(chat_id))
     content = bytes(chat.chat)
-    if own and not running and not context.enabled and visibility.as_stored(content, user):
-        chat.chat = _ending(chat.chat, mode)
+    if own and not running and not context.is_enabled and visibility.can_show_as_stored(content, user):
+        chat.chat = _append_share_mode(chat.chat, mode)
         return chat
     document = Document(content)
-    await visibility.prepare(chats.db, chat, user, document)
+    await visibility.prepare_document(chats.db, chat, user, document)
     if running:
-        await active_answers.overlay(chats.db, chat_id, document)
-    chat.context_usage = context.of(document, chat.current_message_id)
+        await active_answers.overlay_unfinished_answers(chats.db, chat_id, document)
+    chat.context_usage = context.measure(document, chat.current_message_id)
     document.set_field("share_mode", mode)
     chat.chat = msgspec.Raw(document.encode())
     return chat
 
 
-def _ending(chat: msgspec.Raw, mode: str | None) -> msgspec.Raw:
+def _append_share_mode(chat: msgspec.Raw, mode: str | None) -> msgspec.Raw:
     """The document with the field `share_mode` at its end, undecoded."""
     content = bytes(chat).rstrip()
     if not content.endswith(b"}") or content == b"{}":
@@ -80,30 +82,32 @@ def _ending(chat: msgspec.Raw, mode: str | None) -> msgspec.Raw:
 
 
 @router.post("/{chat_id}")
-async def update(chat_id: str, data: schemas.ChatForm, user: VerifiedUser, db: Database, chats: Chats) -> ChatPage:
-    chat = await store.head(db, chat_id)
+async def update_chat(
+    chat_id: str, data: schemas.ChatForm, user: VerifiedUser, db: Database, chats: ChatService
+) -> ChatPage:
+    chat = await store.find_head(db, chat_id)
     if chat is None:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     if chat.user_id != user.id:
-        await _only_title(data, chat, user, db)
-    message_tree.attribute(data.chat, user.id, user.name)
-    await chats.update(chat_id, user, data.chat)
+        await _require_title_only(data, chat, user, db)
+    message_tree.set_authors(data.chat, user.id, user.name)
+    await chats.update_chat(chat_id, user, data.chat)
     if data.variables is not None:
         await store.set_variables(db, chat_id, data.variables)
-    return await _answered(chat_id, user, chats)
+    return await _reload_for_user(chat_id, user, chats)
 
 
-async def _answered(chat_id: str, user: User, chats: Chats) -> ChatPage:
+async def _reload_for_user(chat_id: str, user: User, chats: ChatService) -> ChatPage:
     """A chat after a change, as whoever changed it may see it."""
-    chat = await chats.again(chat_id)
+    chat = await chats.reload_chat(chat_id)
     if chat.user_id != user.id:
         document = Document(bytes(chat.chat))
-        if await visibility.prepare(chats.db, chat, user, document):
+        if await visibility.prepare_document(chats.db, chat, user, document):
             chat.chat = msgspec.Raw(document.encode())
     return chat
 
 
-async def _only_title(data: schemas.ChatForm, chat: store.Head, user: User, db: Database) -> None:
+async def _require_title_only(data: schemas.ChatForm, chat: store.ChatHead, user: User, db: Database) -> None:
     """The owner of a folder may name the chats in it; nobody else's chat may be changed."""
     text = "SELECT 1 FROM folder WHERE id = :id AND user_id = :user_id"
     theirs = chat.folder_id and await db.fetch_value("chats.own_folder", text, id=chat.folder_id, user_id=user.id)
@@ -111,109 +115,113 @@ async def _only_title(data: schemas.ChatForm, chat: store.Head, user: User, db: 
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     title = data.chat["title"]
     if not isinstance(title, str) or not title.strip():
-        raise BadRequest(messages.default("Invalid title"))
+        raise BadRequest(messages.wrap_reason("Invalid title"))
     data.chat["title"] = title.strip()
 
 
 @router.patch("/{chat_id}/params")
-async def update_params(chat_id: str, data: dict[str, Any], user: VerifiedUser, chats: Chats) -> dict[str, Any]:
-    head = await store.head(chats.db, chat_id)
+async def update_chat_params(
+    chat_id: str, data: dict[str, Any], user: VerifiedUser, chats: ChatService
+) -> dict[str, Any]:
+    head = await store.find_head(chats.db, chat_id)
     if head is None or head.user_id != user.id:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    data = without_nulls(data)
+    data = remove_nul_characters(data)
 
     def act(document: Document) -> dict[str, Any]:
-        params = {**(document.field("params") or {}), **data}
+        params = {**(document.get_field("params") or {}), **data}
         document.set_field("params", params)
         return params
 
-    return await turn_store.change(chats.db, chat_id, act, touch=False) or {}
+    return await turn_store.change_document(chats.db, chat_id, act, touch=False) or {}
 
 
 @router.delete("/")
-async def delete_all(user: VerifiedUser, chats: Chats) -> bool:
-    await chats.need(user, "chat.delete")
-    await chats.delete_all(user)
+async def delete_all_chats(user: VerifiedUser, chats: ChatService) -> bool:
+    await chats.require_permission(user, "chat.delete")
+    await chats.delete_all_chats(user)
     return True
 
 
 @router.delete("/{chat_id}")
-async def delete(chat_id: str, user: VerifiedUser, chats: Chats) -> bool:
-    await chats.need(user, "chat.delete")
-    head = await store.head(chats.db, chat_id)
-    if head is None or not chats.rights.governs(head.user_id, user):
+async def delete_chat(chat_id: str, user: VerifiedUser, chats: ChatService) -> bool:
+    await chats.require_permission(user, "chat.delete")
+    head = await store.find_head(chats.db, chat_id)
+    if head is None or not chats.access.has_owner_rights(head.user_id, user):
         raise NotFound(messages.NOT_FOUND)
-    await chats.delete(head)
+    await chats.delete_chat(head)
     return True
 
 
-async def _check_owned(chat_id: str, user: User, db: Database) -> None:
-    head = await store.head(db, chat_id)
+async def _require_owned(chat_id: str, user: User, db: Database) -> None:
+    head = await store.find_head(db, chat_id)
     if head is None or head.user_id != user.id:
-        raise Unauthorized(messages.default())
+        raise Unauthorized(messages.wrap_reason())
 
 
 @router.get("/{chat_id}/pinned")
-async def is_pinned(chat_id: str, user: VerifiedUser, db: Database) -> bool | None:
-    await _check_owned(chat_id, user, db)
+async def is_chat_pinned(chat_id: str, user: VerifiedUser, db: Database) -> bool | None:
+    await _require_owned(chat_id, user, db)
     return await store.is_pinned(db, chat_id)
 
 
 @router.post("/{chat_id}/pin")
-async def pin(chat_id: str, user: VerifiedUser, db: Database, chats: Chats) -> ChatPage:
-    await _check_owned(chat_id, user, db)
+async def toggle_chat_pin(chat_id: str, user: VerifiedUser, db: Database, chats: ChatService) -> ChatPage:
+    await _require_owned(chat_id, user, db)
     await store.toggle_pinned(db, chat_id)
-    return await chats.again(chat_id)
+    return await chats.reload_chat(chat_id)
 
 
 @router.post("/{chat_id}/archive")
-async def archive(chat_id: str, user: VerifiedUser, db: Database, chats: Chats) -> ChatPage:
-    await _check_owned(chat_id, user, db)
+async def toggle_chat_archived(chat_id: str, user: VerifiedUser, db: Database, chats: ChatService) -> ChatPage:
+    await _require_owned(chat_id, user, db)
     await store.toggle_archived(db, chat_id)
-    chat = await chats.again(chat_id)
+    chat = await chats.reload_chat(chat_id)
     if chat.archived:
-        await chats.stop(chat_id)
+        await chats.stop_tasks(chat_id)
     else:
-        await tag_store.ensure(db, user.id, tag_store.ids_in(chat.meta))
+        await tag_store.ensure_tags(db, user.id, tag_store.decode_tag_ids(chat.meta))
     return chat
 
 
 @router.post("/archive/all")
-async def archive_all(user: VerifiedUser, db: Database) -> bool:
-    await store.archive_all(db, user.id)
+async def archive_all_chats(user: VerifiedUser, db: Database) -> bool:
+    await store.archive_all_chats(db, user.id)
     return True
 
 
 @router.post("/unarchive/all")
-async def unarchive_all(user: VerifiedUser, db: Database) -> bool:
-    named = await tag_store.archived_ids(db, user.id)
-    await store.unarchive_all(db, user.id)
-    await tag_store.ensure(db, user.id, named)
+async def unarchive_all_chats(user: VerifiedUser, db: Database) -> bool:
+    named = await tag_store.list_archived_tag_ids(db, user.id)
+    await store.unarchive_all_chats(db, user.id)
+    await tag_store.ensure_tags(db, user.id, named)
     return True
 
 
 @router.post("/{chat_id}/unread")
-async def unread(chat_id: str, user: VerifiedUser, db: Database) -> dict[str, Any]:
+async def mark_chat_unread(chat_id: str, user: VerifiedUser, db: Database) -> dict[str, Any]:
     if not await store.mark_unread(db, chat_id, user.id):
         raise NotFound(messages.NOT_FOUND)
-    head = await store.head(db, chat_id)
+    head = await store.find_head(db, chat_id)
     return {
         "chat_id": chat_id,
         "last_read_at": 0,
         "folder_id": head.folder_id if head else None,
-        "folder_unread_counts": await read_state_store.unread_by_folder(db, user.id),
+        "folder_unread_counts": await read_state_store.count_unread_by_folder(db, user.id),
     }
 
 
 @router.post("/{chat_id}/folder")
-async def move(chat_id: str, data: schemas.FolderForm, user: VerifiedUser, db: Database, chats: Chats) -> ChatPage:
-    head = await store.head(db, chat_id)
+async def move_chat(
+    chat_id: str, data: schemas.FolderForm, user: VerifiedUser, db: Database, chats: ChatService
+) -> ChatPage:
+    head = await store.find_head(db, chat_id)
     own = head is not None and head.user_id == user.id
-    if head is None or not (own or await chats.rights.may_move(head.folder_id, data.folder_id, user)):
-        raise Unauthorized(messages.default())
-    if data.folder_id is not None and not await chats.rights.may_write_folder(data.folder_id, user):
+    if head is None or not (own or await chats.access.may_move_chat(head.folder_id, data.folder_id, user)):
+        raise Unauthorized(messages.wrap_reason())
+    if data.folder_id is not None and not await chats.access.may_write_folder(data.folder_id, user):
         raise NotFound(messages.NOT_FOUND)
-    await store.move(db, chat_id, data.folder_id, own=own)
+    await store.move_chat(db, chat_id, data.folder_id, own=own)
     await chats.bus.publish(ChatWritten(chat_id, head.user_id))
     await chats.bus.publish(GrantsChanged("chat", chat_id))
-    return await _answered(chat_id, user, chats)
+    return await _reload_for_user(chat_id, user, chats)

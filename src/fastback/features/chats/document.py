@@ -35,14 +35,14 @@ _outer = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.encode
 
 
-def without_nulls(value: Any) -> Any:
+def remove_nul_characters(value: Any) -> Any:
     """The value without NUL characters, which PostgreSQL refuses; the same object when there are none."""
     if isinstance(value, str):
         return value.replace("\x00", "") if "\x00" in value else value
     if isinstance(value, dict):
-        return {without_nulls(key): without_nulls(one) for key, one in value.items()}
+        return {remove_nul_characters(key): remove_nul_characters(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [without_nulls(one) for one in value]
+        return [remove_nul_characters(one) for one in value]
     return value
 
 
@@ -59,14 +59,14 @@ class Document:
 
     @cached_property
     def history(self) -> dict[str, msgspec.Raw]:
-        return self._open(self.fields.get("history"))
+        return self._decode_object(self.fields.get("history"))
 
     @cached_property
     def messages(self) -> dict[str, msgspec.Raw]:
-        return self._open(self.history.get("messages"))
+        return self._decode_object(self.history.get("messages"))
 
     @staticmethod
-    def _open(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
+    def _decode_object(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
         if raw is None:
             return {}
         try:
@@ -74,7 +74,7 @@ class Document:
         except msgspec.ValidationError:
             return {}
 
-    def message(self, message_id: str) -> Message | None:
+    def find_message(self, message_id: str) -> Message | None:
         """One message, decoded; None when it is not there."""
         raw = self.messages.get(message_id)
         if raw is None:
@@ -82,12 +82,12 @@ class Document:
         found = msgspec.json.decode(raw)
         return found if isinstance(found, dict) else None
 
-    def all_messages(self) -> dict[str, Message]:
+    def decode_messages(self) -> dict[str, Message]:
         """Every message, decoded: for the rare change that looks at all of them."""
         found = {key: msgspec.json.decode(raw) for key, raw in self.messages.items()}
         return {key: one for key, one in found.items() if isinstance(one, dict)}
 
-    def outlines(self) -> dict[str, Outline]:
+    def decode_outlines(self) -> dict[str, Outline]:
         """Every message's place and author; what is no message is left out."""
         found: dict[str, Outline] = {}
         for message_id, raw in self.messages.items():
@@ -97,31 +97,31 @@ class Document:
                 continue
         return found
 
-    def repair(self, outlines: dict[str, Outline] | None = None) -> bool:
+    def repair_links(self, outlines: dict[str, Outline] | None = None) -> bool:
         """Mend links and the place where the chat opens (see `history.repair`); whether anything changed.
 
         `outlines`, where given, are those of the messages as they stand.
         """
-        known: Any = self.outlines() if outlines is None else outlines
+        known: Any = self.decode_outlines() if outlines is None else outlines
         if not known:
             return False
-        changed, current_id = message_tree.repair(known, self.current_id, self._output)
+        changed, current_id = message_tree.repair_links(known, self.current_id, self._find_output)
         for message_id in changed:
-            message = self.message(message_id)
+            message = self.find_message(message_id)
             if message is not None:
-                self.put(message_id, {**message, "childrenIds": known[message_id]["childrenIds"]})
+                self.put_message(message_id, {**message, "childrenIds": known[message_id]["childrenIds"]})
         moved = current_id != self.current_id
         if moved:
             self.current_id = current_id
         return moved or bool(changed)
 
-    def _output(self, message_id: str) -> Any:
-        return (self.message(message_id) or {}).get("output")
+    def _find_output(self, message_id: str) -> Any:
+        return (self.find_message(message_id) or {}).get("output")
 
-    def put(self, message_id: str, message: Message) -> None:
+    def put_message(self, message_id: str, message: Message) -> None:
         self.messages[message_id] = msgspec.Raw(_encode(message))
 
-    def field(self, name: str) -> Any:
+    def get_field(self, name: str) -> Any:
         raw = self.fields.get(name)
         return None if raw is None else msgspec.json.decode(raw)
 
@@ -139,12 +139,12 @@ class Document:
         self.history["currentId"] = msgspec.Raw(_encode(message_id))
 
     @property
-    def opens_at(self) -> str | None:
+    def opening_message_id(self) -> str | None:
         """The message a chat is opened at: the current one, or what older chats and copies say in its place."""
         if self.current_id:
             return self.current_id
         for name in ("currentId", "branchPointMessageId"):
-            found = self.field(name)
+            found = self.get_field(name)
             if isinstance(found, str) and found:
                 return found
         raw = self.fields.get("messages")
@@ -152,24 +152,24 @@ class Document:
         ids = [one["id"] for one in listed if isinstance(one, dict) and one.get("id")] if listed else []
         return ids[-1] if ids and isinstance(ids[-1], str) else None
 
-    def upsert(self, message_id: str, patch: Message) -> Message:
+    def upsert_message(self, message_id: str, patch: Message) -> Message:
         """Add or change a message, link it to its parent; the whole message as it now stands.
 
         A new message becomes the current one. Its role is guessed from its parent's when it says none.
         """
-        known = self.message(message_id)
+        known = self.find_message(message_id)
         if known is not None:
-            message = {**known, **self._merged_meta(known, patch)}
+            message = {**known, **self._merge_meta(known, patch)}
         else:
-            message = self._placed(message_id, patch)
+            message = self._place_message(message_id, patch)
             self.history.setdefault("messages", msgspec.Raw(b"{}"))
             self.current_id = message_id
-        self.put(message_id, message)
-        self._link(message.get("parentId"), message_id)
+        self.put_message(message_id, message)
+        self._link_child(message.get("parentId"), message_id)
         return message
 
     @staticmethod
-    def _merged_meta(known: Message, patch: Message) -> Message:
+    def _merge_meta(known: Message, patch: Message) -> Message:
         """What speech and task say about a message must not wipe out what else is known of it, nor the reverse."""
         incoming = patch.get("meta")
         if not isinstance(incoming, dict):
@@ -181,10 +181,10 @@ class Document:
         kept = {key: existing[key] for key in ("voice", "task_id") if key in existing}
         return {**patch, "meta": {**kept, **incoming}}
 
-    def _placed(self, message_id: str, patch: Message) -> Message:
+    def _place_message(self, message_id: str, patch: Message) -> Message:
         parent_id = patch.get("parentId")
         if parent_id is None:
-            for other_id, other in self.outlines().items():
+            for other_id, other in self.decode_outlines().items():
                 if message_id in (other.get("childrenIds") or []):
                     parent_id = other_id
                     break
@@ -192,7 +192,7 @@ class Document:
         said = [one["role"] for one in items if isinstance(one, dict) and one.get("role")] if items else []
         role = patch.get("role") or (said[0] if said else None)
         if not role:
-            parent = self.message(parent_id) if parent_id else None
+            parent = self.find_message(parent_id) if parent_id else None
             role = "user" if parent is not None and parent.get("role") == "assistant" else "assistant"
         children = patch.get("childrenIds")
         return {
@@ -204,8 +204,8 @@ class Document:
             "timestamp": patch.get("timestamp") or int(time.time()),
         }
 
-    def _link(self, parent_id: Any, child_id: str) -> None:
-        parent = self.message(parent_id) if isinstance(parent_id, str) else None
+    def _link_child(self, parent_id: Any, child_id: str) -> None:
+        parent = self.find_message(parent_id) if isinstance(parent_id, str) else None
         if parent is None:
             return
         children = parent.get("childrenIds")
@@ -213,25 +213,25 @@ class Document:
             children = []
         if child_id not in children:
             parent["childrenIds"] = [*children, child_id]
-            self.put(parent_id, parent)
+            self.put_message(parent_id, parent)
 
     def encode(self) -> bytes:
         """The document as JSON; one without a history gets none."""
-        fields: dict[str, list[_Part]] = {name: [raw] for name, raw in self.fields.items()}
+        fields: dict[str, list[_JsonPart]] = {name: [raw] for name, raw in self.fields.items()}
         if self.messages or self.history:
-            tree: dict[str, list[_Part]] = {name: [raw] for name, raw in self.history.items()}
+            tree: dict[str, list[_JsonPart]] = {name: [raw] for name, raw in self.history.items()}
             if self.messages or "messages" in tree:
-                tree["messages"] = _object({key: [raw] for key, raw in self.messages.items()})
-            fields["history"] = _object(tree)
-        return b"".join(_object(fields))
+                tree["messages"] = _join_object({key: [raw] for key, raw in self.messages.items()})
+            fields["history"] = _join_object(tree)
+        return b"".join(_join_object(fields))
 
 
-_Part = bytes | msgspec.Raw
+_JsonPart = bytes | msgspec.Raw
 
 
-def _object(fields: dict[str, list[_Part]]) -> list[_Part]:
+def _join_object(fields: dict[str, list[_JsonPart]]) -> list[_JsonPart]:
     """A JSON object in pieces, so that a large document is put together once, not once for each level."""
-    parts: list[_Part] = []
+    parts: list[_JsonPart] = []
     for name, value in fields.items():
         parts += (b"," if parts else b"{", _encode(name), b":", *value)
     parts.append(b"}" if parts else b"{}")

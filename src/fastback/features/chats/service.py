@@ -15,7 +15,7 @@ from fastback.access.permissions import Permissions, is_granted
 from fastback.features.chats import store
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.document import Document as OpenDocument
-from fastback.features.chats.document import without_nulls
+from fastback.features.chats.document import remove_nul_characters
 from fastback.features.chats.events import ChatDeleted, ChatWritten
 from fastback.features.chats.messages import message_tree, turn_store
 from fastback.features.chats.messages import store as message_store
@@ -33,28 +33,28 @@ Document = dict[str, Any]
 LARGE, MANY = 128 * 1024, 20
 
 
-def title_of(document: Document) -> str:
+def require_title(document: Document) -> str:
     """The title a document gives its chat. Raises: BadRequest where that is no text."""
     title = document.get("title", "New Chat")
     if not isinstance(title, str):
-        raise BadRequest(texts.default())
+        raise BadRequest(texts.wrap_reason())
     return title
 
 
-class Chats:
+class ChatService:
     """What the operations on chats share."""
 
     def __init__(
-        self, *, db: Database, permissions: Permissions, grants: Grants, rights: ChatAccess, tasks: Tasks, bus: Bus
+        self, *, db: Database, permissions: Permissions, grants: Grants, access: ChatAccess, tasks: Tasks, bus: Bus
     ) -> None:
         self.db = db
         self.permissions = permissions
         self.grants = grants
-        self.rights = rights
+        self.access = access
         self.tasks = tasks
         self.bus = bus
 
-    async def may_keep(self, user: User) -> None:
+    async def require_permanent_chats(self, user: User) -> None:
         """Raises: Forbidden where the user's chats must be temporary."""
         if user.is_admin:
             return
@@ -62,46 +62,46 @@ class Chats:
         if is_granted(tree, "chat.temporary") and is_granted(tree, "chat.temporary_enforced"):
             raise Forbidden(texts.ACCESS_PROHIBITED)
 
-    async def need(self, user: User, permission: str) -> None:
+    async def require_permission(self, user: User, permission: str) -> None:
         """Raises: Unauthorized without the permission; administrators have all."""
         if not user.is_admin and not await self.permissions.has(user.id, permission):
             raise Unauthorized(texts.ACCESS_PROHIBITED)
 
-    async def may_import(self, user: User) -> None:
+    async def require_import_permission(self, user: User) -> None:
         """Raises: Forbidden where the user may bring no chats in, copies among them."""
         if not user.is_admin and not await self.permissions.has(user.id, "chat.import"):
             raise Forbidden(texts.ACCESS_PROHIBITED)
 
-    async def changeable(self, chat_id: str, user: User) -> store.Head:
+    async def get_changeable_head(self, chat_id: str, user: User) -> store.ChatHead:
         """A chat whose messages the user may change: their own, or anybody's for administrators.
 
         Raises:
             Unauthorized: it is not there, or not theirs.
         """
-        head = await store.head(self.db, chat_id)
-        if head is None or not self.rights.governs(head.user_id, user):
+        head = await store.find_head(self.db, chat_id)
+        if head is None or not self.access.has_owner_rights(head.user_id, user):
             raise Unauthorized(texts.ACCESS_PROHIBITED)
         return head
 
-    async def again(self, chat_id: str) -> ChatPage:
-        chat = await store.get(self.db, chat_id)
+    async def reload_chat(self, chat_id: str) -> ChatPage:
+        chat = await store.find_chat(self.db, chat_id)
         if chat is None:
             raise Unauthorized(texts.NOT_FOUND)
         return chat
 
-    async def insert(self, user: User, wanted: ImportedChat, chat_id: str | None = None) -> str:
+    async def insert_chat(self, user: User, wanted: ImportedChat, chat_id: str | None = None) -> str:
         """Create a chat from a document; its id, a new one unless it is said.
 
         Raises:
             Forbidden: the user's chats must be temporary. BadRequest: its title is no text.
         """
-        await self.may_keep(user)
+        await self.require_permanent_chats(user)
         chat_id = chat_id or str(uuid.uuid4())
-        document = without_nulls(wanted.chat)
+        document = remove_nul_characters(wanted.chat)
         content = msgspec.json.encode(document).decode()
         now = int(time.time())
         folder_id = wanted.folder_id
-        if folder_id is not None and not await self.rights.may_write_folder(folder_id, user):
+        if folder_id is not None and not await self.access.may_write_folder(folder_id, user):
             folder_id = None
         async with self.db.transaction(long=len(content) > LARGE) as tx:
             await tx.execute(
@@ -112,7 +112,7 @@ class Chats:
                     :variables, :folder_id, :current_id, :now)""",
                 id=chat_id,
                 user_id=user.id,
-                title=title_of(document),
+                title=require_title(document),
                 chat=content,
                 created_at=wanted.created_at or now,
                 updated_at=wanted.updated_at or now,
@@ -121,38 +121,38 @@ class Chats:
                 meta=msgspec.json.encode(wanted.meta or {}).decode(),
                 variables=msgspec.json.encode(wanted.variables or {}).decode(),
                 folder_id=folder_id,
-                current_id=wanted.current_message_id or message_tree.current_message_id(document),
+                current_id=wanted.current_message_id or message_tree.find_current_id(document),
                 now=now,
             )
-            said = {key: one for key, one in message_tree.messages_of(document).items() if one.get("role")}
-            await message_store.upsert_many(tx, chat_id, user.id, said)
+            said = {key: one for key, one in message_tree.get_messages(document).items() if one.get("role")}
+            await message_store.upsert_messages(tx, chat_id, user.id, said)
         await self.bus.publish(ChatWritten(chat_id, user.id))
         return chat_id
 
-    async def update(self, chat_id: str, user: User, changes: Document) -> None:
+    async def update_chat(self, chat_id: str, user: User, changes: Document) -> None:
         """Change fields of a chat's document. Histories are merged: messages saved meanwhile are kept, an answer that
         is still being written is the server's."""
-        changes = without_nulls(changes)
+        changes = remove_nul_characters(changes)
         touch = "history" in changes or "messages" in changes
         many = len((changes.get("history") or {}).get("messages") or ()) > MANY
         async with self.db.transaction(long=many) as tx:
-            chat = await store.locked(tx, chat_id)
+            chat = await store.lock_chat(tx, chat_id)
             if chat is None:
                 raise Unauthorized(texts.ACCESS_PROHIBITED)
             known: Document = msgspec.json.decode(chat.chat) or {}
             updated = {**known, **changes}
             if "history" in changes:
-                updated["history"] = self._merged(known, changes, chat.user_id)
+                updated["history"] = self._merge_histories(known, changes, chat.user_id)
             current = chat.current_message_id
             if any(key in changes for key in ("history", "messages", "currentId", "branchPointMessageId")):
-                current = message_tree.current_message_id(updated)
+                current = message_tree.find_current_id(updated)
             await tx.execute(
                 "chats.update",
                 """UPDATE chat SET chat = :chat, title = :title, current_message_id = :current_id,
                        updated_at = CASE WHEN :touch THEN :now ELSE updated_at END WHERE id = :id""",
                 id=chat_id,
                 chat=msgspec.json.encode(updated).decode(),
-                title=title_of(updated),
+                title=require_title(updated),
                 current_id=current,
                 touch=touch,
                 now=int(time.time()),
@@ -163,12 +163,12 @@ class Chats:
                 message = updated["history"]["messages"].get(message_id)
                 if message and message.get("role") and message != before.get(message_id):
                     new[message_id] = message
-            await message_store.upsert_many(tx, chat_id, chat.user_id, new)
+            await message_store.upsert_messages(tx, chat_id, chat.user_id, new)
         await self.bus.publish(ChatWritten(chat_id, user.id))
 
     @staticmethod
-    def _merged(known: Document, changes: Document, owner_id: str) -> Document:
-        merged = message_tree.merge(known.get("history"), changes["history"])
+    def _merge_histories(known: Document, changes: Document, owner_id: str) -> Document:
+        merged = message_tree.merge_histories(known.get("history"), changes["history"])
         for message_id, message in ((known.get("history") or {}).get("messages") or {}).items():
             new = merged["messages"].get(message_id)
             strangers = (message.get("user_id") or owner_id) != owner_id
@@ -177,26 +177,26 @@ class Chats:
             )
             if strangers or unfinished:
                 merged["messages"][message_id] = message
-        return message_tree.merge(merged, {})
+        return message_tree.merge_histories(merged, {})
 
-    async def remove_message(self, chat_id: str, message_id: str, user: User) -> None:
+    async def delete_message(self, chat_id: str, message_id: str, user: User) -> None:
         async with self.db.transaction() as tx:
-            chat = await store.locked(tx, chat_id)
+            chat = await store.lock_chat(tx, chat_id)
             if chat is None:
                 raise Unauthorized(texts.ACCESS_PROHIBITED)
             opened = OpenDocument(bytes(chat.chat))
-            opened.repair()
+            opened.repair_links()
             document: Document = msgspec.json.decode(opened.encode())
             tree = document.get("history") or {}
             parent_id = ((tree.get("messages") or {}).get(message_id) or {}).get("parentId")
-            gone = message_tree.remove(tree, message_id)
+            gone = message_tree.remove_message(tree, message_id)
             await tx.execute(
                 "chats.remove_message",
                 """UPDATE chat SET chat = :chat, current_message_id = :current_id,
                        updated_at = CASE WHEN :touch THEN :now ELSE updated_at END WHERE id = :id""",
                 id=chat_id,
                 chat=msgspec.json.encode(document).decode(),
-                current_id=message_tree.current_message_id(document),
+                current_id=message_tree.find_current_id(document),
                 touch=bool(gone),
                 now=int(time.time()),
             )
@@ -208,15 +208,15 @@ class Chats:
                     for one, message in (tree.get("messages") or {}).items()
                     if isinstance(message, dict) and message.get("parentId") == parent_id
                 }
-                await message_store.upsert_many(tx, chat_id, chat.user_id, moved)
+                await message_store.upsert_messages(tx, chat_id, chat.user_id, moved)
         await self.bus.publish(ChatWritten(chat_id, user.id))
 
-    async def stop(self, chat_id: str) -> None:
+    async def stop_tasks(self, chat_id: str) -> None:
         """Stop what runs in a chat."""
-        for task_id in self.tasks.of(chat_id):
+        for task_id in self.tasks.list_group_ids(chat_id):
             await self.tasks.stop(task_id)
 
-    async def delete(self, head: store.Head) -> None:
+    async def delete_chat(self, head: store.ChatHead) -> None:
         """Stop what runs in a chat, then remove it, and the chats of subagents it started."""
         children = {
             "sqlite": "json_extract(meta, '$.internal') = 1 AND json_extract(meta, '$.parent_chat_id') = :id",
@@ -229,22 +229,24 @@ class Chats:
             user_id=head.user_id,
             id=head.id,
         )
-        await self._remove([head.id, *ids], head.user_id)
-        await tag_store.drop_unused(self.db, head.user_id, tag_store.ids_in(head.meta))
+        await self._delete_chats([head.id, *ids], head.user_id)
+        await tag_store.delete_unused_tags(self.db, head.user_id, tag_store.decode_tag_ids(head.meta))
 
-    async def delete_all(self, user: User) -> None:
+    async def delete_all_chats(self, user: User) -> None:
         """Remove every chat of a user."""
-        await self._remove(await store.ids_of(self.db, user.id), user.id)
-        await tag_store.drop_unused(self.db, user.id, [one.id for one in await tag_store.of_user(self.db, user.id)])
+        await self._delete_chats(await store.list_all_ids(self.db, user.id), user.id)
+        await tag_store.delete_unused_tags(
+            self.db, user.id, [one.id for one in await tag_store.list_user_tags(self.db, user.id)]
+        )
 
-    async def _remove(self, ids: list[str], owner_id: str) -> None:
+    async def _delete_chats(self, ids: list[str], owner_id: str) -> None:
         for one in ids:
-            await self.stop(one)
-        await store.delete(self.db, ids)
+            await self.stop_tasks(one)
+        await store.delete_chats(self.db, ids)
         for one in ids:
             await self.bus.publish(ChatDeleted(one, owner_id))
 
-    async def written(self, chat_id: str, user_id: str) -> None:
+    async def publish_written(self, chat_id: str, user_id: str) -> None:
         """Tell who cares that a chat has changed."""
         await self.bus.publish(ChatWritten(chat_id, user_id))
 

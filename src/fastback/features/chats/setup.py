@@ -8,8 +8,8 @@ from fastback.config import Config
 from fastback.features.chats import routes
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.messages.context_usage import ContextUsage
-from fastback.features.chats.service import Chats
-from fastback.features.chats.sharing.shared_view import Opening
+from fastback.features.chats.service import ChatService
+from fastback.features.chats.sharing.shared_view import ShareOpener
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -18,21 +18,21 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `ChatAccess`, `Chats`, `Opening` and `ContextUsage`."""
+    """Add `ChatAccess`, `ChatService`, `ShareOpener` and `ContextUsage`."""
     db = services.get(Database)
     grants = services.get(Grants)
     rights = ChatAccess(db, grants, services.get(Settings))
     services.add(ChatAccess, rights)
-    chats = Chats(
+    chats = ChatService(
         db=db,
         permissions=services.get(Permissions),
         grants=grants,
-        rights=rights,
+        access=rights,
         tasks=services.get(Tasks),
         bus=services.get(Bus),
     )
-    services.add(Chats, chats)
-    services.add(Opening, Opening(chats))
+    services.add(ChatService, chats)
+    services.add(ShareOpener, ShareOpener(chats))
     services.add(ContextUsage, ContextUsage(services.get(Config)))
 
 

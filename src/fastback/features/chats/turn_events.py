@@ -1,8 +1,8 @@
-"""What a turn tells the people who watch its chat; `fastback.realtime.outgoing` puts it on the wire."""
+"""What a turn tells the people who watch its chat; `fastback.realtime.chat_rooms` sends it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -40,13 +40,13 @@ class TurnEvent(msgspec.Struct, frozen=True):
     only_shared: bool = False
 
 
-class ChatWatchers:
-    """Asks who is there; `realtime` replaces the answers with the truth."""
+class ChatWatchers(Protocol):
+    """The sockets that have a chat open; `fastback.realtime.presence` knows them."""
 
-    def others(self, chat_id: str, session_id: str | None) -> bool:
-        """Whether anybody besides the asker has a chat open."""
-        return False
+    def has_others(self, chat_id: str, session_id: str | None) -> bool:
+        """Return whether a socket other than `session_id` has the chat open."""
+        ...
 
-    def user_of(self, session_id: str) -> str | None:
-        """The user behind a socket."""
-        return None
+    def find_user_id(self, session_id: str) -> str | None:
+        """Return the id of the user who signed in on a socket."""
+        ...

@@ -1,1 +1,1 @@
-"""Code that administrators write, put in order."""
+"""Formatting and running of Python code for the frontend."""

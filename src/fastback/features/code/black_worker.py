@@ -1,4 +1,4 @@
-"""The worker's side of `formatting`: put Python code into the form that Black gives it."""
+"""The worker side of `formatting`: format Python code with Black."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def handle(code: bytes) -> str:
     """Return the code, formatted.
 
     Raises:
-        JobFailed: the code cannot be read.
+        JobFailed: the code cannot be parsed.
     """
     text = code.decode()
     try:

@@ -1,17 +1,17 @@
-"""Python in the form that Black gives it, in a process of its own: it takes seconds for a large file."""
+"""Formatting of Python code with Black, in worker processes: a large file takes seconds."""
 
 from __future__ import annotations
 
 from fastback.kit.workers.errors import JobFailed, JobTimeout, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
 
-#: How long the formatting may take (seconds).
-PATIENCE = 30
-_LIMITS = Limits(processes=2, seconds=PATIENCE, niceness=0, isolated=True)
+#: Time limit of a formatting (seconds).
+TIMEOUT_SECONDS = 30
+_LIMITS = Limits(processes=2, seconds=TIMEOUT_SECONDS, niceness=0, isolated=True)
 
 
-class Unformattable(ValueError):
-    """The code cannot be read; the text says where and why."""
+class FormattingError(ValueError):
+    """The code cannot be parsed; the text says where and why."""
 
 
 class CodeFormatter:
@@ -24,14 +24,14 @@ class CodeFormatter:
         """Return the code, formatted.
 
         Raises:
-            Unformattable.
+            Unformattable: the code cannot be parsed, or takes too long.
         """
         try:
             formatted: str = await self.workers.ask(code.encode(errors="replace"))
         except JobFailed as error:
-            raise Unformattable(str(error)) from None
+            raise FormattingError(str(error)) from None
         except JobTimeout:
-            raise Unformattable(f"Formatting took more than {PATIENCE} seconds") from None
+            raise FormattingError(f"Formatting took more than {TIMEOUT_SECONDS} seconds") from None
         except WorkerDied:
-            raise Unformattable("The code cannot be formatted") from None
+            raise FormattingError("The code cannot be formatted") from None
         return formatted

@@ -1,4 +1,4 @@
-"""Running code on a Jupyter server, in a kernel that is made for it and gone afterwards."""
+"""Running code on a Jupyter server, in a kernel that is created for it and deleted afterwards."""
 
 from __future__ import annotations
 
@@ -12,93 +12,102 @@ import msgspec
 
 log = logging.getLogger("fastback.code")
 
-#: Bytes that an output may have, and that a message of the server may (a picture is one).
-LARGEST = 16 * 1024 * 1024
-#: Seconds that everything but running takes at most.
-PATIENCE = 60.0
+#: Largest output, and largest message of the server (bytes); a picture is one message.
+MAX_OUTPUT_BYTES = 16 * 1024 * 1024
+#: Time limit of every request except the run itself (seconds).
+REQUEST_TIMEOUT = 60.0
 
 
-class Output(msgspec.Struct):
-    """What code has written and what came of it; pictures are data URLs."""
+class CodeOutput(msgspec.Struct):
+    """What the code printed, and its result; pictures are data URLs."""
 
     stdout: str = ""
     stderr: str = ""
     result: str = ""
 
 
-class Jupyter:
-    """A server, entered by token or password."""
+class JupyterClient:
+    """Client of a Jupyter server with a token or a password."""
 
     def __init__(
         self, url: str, *, token: str | None = None, password: str | None = None, timeout: float | None = 60
     ) -> None:
-        """`timeout`: seconds that running code may be silent; None: as long as it likes."""
+        """`timeout`: seconds that running code may be silent; None: without limit."""
         self._url = url.rstrip("/")
         self._params = {"token": token} if token else {}
         self._password = password if password and not token else None
         self._timeout = timeout
 
-    async def run(self, code: str) -> Output:
-        """Run code. What fails on the way is told in `stderr`, as what fails in the code is."""
-        limit = aiohttp.ClientTimeout(total=PATIENCE)
-        # Servers are often known by number, and their cookies count all the same.
+    async def run(self, code: str) -> CodeOutput:
+        """Run code. Errors of the server are reported in `stderr`, like errors of the code."""
+        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
+        # The address is often an IP address; aiohttp ignores cookies of these unless told otherwise.
         jar = aiohttp.CookieJar(unsafe=True)
-        async with aiohttp.ClientSession(cookie_jar=jar, timeout=limit, trust_env=True) as client:
+        async with aiohttp.ClientSession(cookie_jar=jar, timeout=timeout, trust_env=True) as client:
             try:
                 headers = await self._sign_in(client) if self._password else {}
-                kernel = await self._kernel(client, headers)
+                kernel = await self._create_kernel(client, headers)
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError) as error:
-                return _failed(error)
+                return _build_error_output(error)
             try:
                 return await self._execute(client, kernel, headers, code)
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
-                return _failed(error)
+                return _build_error_output(error)
             finally:
-                await asyncio.shield(self._remove(client, kernel, headers))
+                await asyncio.shield(self._delete_kernel(client, kernel, headers))
 
     async def _sign_in(self, client: aiohttp.ClientSession) -> dict[str, str]:
-        """Sign in with the password; the headers that go along from then on. Raises: ValueError, it has no token."""
+        """Sign in with the password, and return the headers for further requests.
+
+        Raises:
+            ValueError: the login page sets no XSRF token.
+        """
         async with client.get(f"{self._url}/login") as response:
             response.raise_for_status()
-            found = response.cookies.get("_xsrf")
-        if found is None or not found.value:
+            xsrf_cookie = response.cookies.get("_xsrf")
+        if xsrf_cookie is None or not xsrf_cookie.value:
             raise ValueError("_xsrf token not found")
-        headers = {"X-XSRFToken": found.value}
-        form = {"_xsrf": found.value, "password": str(self._password)}
+        headers = {"X-XSRFToken": xsrf_cookie.value}
+        form = {"_xsrf": xsrf_cookie.value, "password": str(self._password)}
         async with client.post(f"{self._url}/login", data=form, headers=headers, allow_redirects=False) as response:
             response.raise_for_status()
         return headers
 
-    async def _kernel(self, client: aiohttp.ClientSession, headers: dict[str, str]) -> str:
+    async def _create_kernel(self, client: aiohttp.ClientSession, headers: dict[str, str]) -> str:
         async with client.post(f"{self._url}/api/kernels", params=self._params, headers=headers) as response:
             response.raise_for_status()
             return str((await response.json())["id"])
 
-    async def _remove(self, client: aiohttp.ClientSession, kernel: str, headers: dict[str, str]) -> None:
+    async def _delete_kernel(self, client: aiohttp.ClientSession, kernel: str, headers: dict[str, str]) -> None:
         try:
             async with client.delete(
                 f"{self._url}/api/kernels/{kernel}", params=self._params, headers=headers
             ) as response:
                 response.raise_for_status()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            log.warning("kernel %s stays: %s", kernel, error or type(error).__name__)
+            log.warning("deleting kernel %s failed, it remains: %s", kernel, error or type(error).__name__)
 
-    async def _execute(self, client: aiohttp.ClientSession, kernel: str, headers: dict[str, str], code: str) -> Output:
+    async def _execute(
+        self, client: aiohttp.ClientSession, kernel: str, headers: dict[str, str], code: str
+    ) -> CodeOutput:
         async with client.ws_connect(
-            f"{self._url}/api/kernels/{kernel}/channels", params=self._params, headers=headers, max_msg_size=LARGEST
+            f"{self._url}/api/kernels/{kernel}/channels",
+            params=self._params,
+            headers=headers,
+            max_msg_size=MAX_OUTPUT_BYTES,
         ) as socket:
-            request = _request(code)
+            request = _build_execute_request(code)
             await socket.send_json(request)
-            return await self._listen(socket, request["header"]["msg_id"])
+            return await self._collect_output(socket, request["header"]["msg_id"])
 
-    async def _listen(self, socket: aiohttp.ClientWebSocketResponse, message_id: str) -> Output:
-        """What comes until the kernel is idle again."""
-        gathered = _Gathered()
+    async def _collect_output(self, socket: aiohttp.ClientWebSocketResponse, message_id: str) -> CodeOutput:
+        """Return the output up to the message that the kernel is idle again."""
+        collector = _OutputCollector()
         while True:
             try:
                 packet = await socket.receive(self._timeout)
             except TimeoutError:
-                gathered.stderr.append("\nExecution timed out.")
+                collector.stderr.append("\nExecution timed out.")
                 break
             if packet.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED):
                 raise ValueError("the server closed the connection")
@@ -110,15 +119,15 @@ class Jupyter:
             content = message.get("content") or {}
             if message.get("msg_type") == "status" and content.get("execution_state") == "idle":
                 break
-            gathered.take(str(message.get("msg_type")), content)
-            if gathered.size > LARGEST:
-                gathered.stderr.append("\nThe output is too long.")
+            collector.add_message(str(message.get("msg_type")), content)
+            if collector.size > MAX_OUTPUT_BYTES:
+                collector.stderr.append("\nThe output is too long.")
                 break
-        return gathered.output()
+        return collector.get_output()
 
 
-class _Gathered:
-    """What messages have brought."""
+class _OutputCollector:
+    """Collect the output of a kernel from its messages."""
 
     def __init__(self) -> None:
         self.stdout: list[str] = []
@@ -126,33 +135,33 @@ class _Gathered:
         self.results: list[str] = []
         self.size = 0
 
-    def take(self, kind: str, content: dict[str, Any]) -> None:
+    def add_message(self, kind: str, content: dict[str, Any]) -> None:
         if kind == "stream":
-            self._add(self.stderr if content["name"] == "stderr" else self.stdout, content["text"])
+            self._append(self.stderr if content["name"] == "stderr" else self.stdout, content["text"])
         elif kind in ("execute_result", "display_data"):
             data = content["data"]
             if "image/png" in data:
-                self._add(self.results, f"data:image/png;base64,{data['image/png']}")
+                self._append(self.results, f"data:image/png;base64,{data['image/png']}")
             elif "text/plain" in data:
-                self._add(self.results, data["text/plain"])
+                self._append(self.results, data["text/plain"])
         elif kind == "error":
-            self._add(self.stderr, "\n".join(content["traceback"]))
+            self._append(self.stderr, "\n".join(content["traceback"]))
 
-    def _add(self, pieces: list[str], piece: str) -> None:
-        pieces.append(piece)
-        self.size += len(piece)
+    def _append(self, pieces: list[str], text: str) -> None:
+        pieces.append(text)
+        self.size += len(text)
 
-    def output(self) -> Output:
-        return Output("".join(self.stdout).strip(), "".join(self.stderr).strip(), "\n".join(self.results).strip())
-
-
-def _failed(error: Exception) -> Output:
-    log.warning("code was not run: %s", error or type(error).__name__)
-    return Output(stderr=f"Error: {error or type(error).__name__}")
+    def get_output(self) -> CodeOutput:
+        return CodeOutput("".join(self.stdout).strip(), "".join(self.stderr).strip(), "\n".join(self.results).strip())
 
 
-def _request(code: str) -> dict[str, Any]:
-    """What asks a kernel to run code, in Jupyter's protocol."""
+def _build_error_output(error: Exception) -> CodeOutput:
+    log.warning("running code failed: %s", error or type(error).__name__)
+    return CodeOutput(stderr=f"Error: {error or type(error).__name__}")
+
+
+def _build_execute_request(code: str) -> dict[str, Any]:
+    """Return an `execute_request` message of the Jupyter protocol, version 5.3."""
     return {
         "header": {
             "msg_id": uuid.uuid4().hex,

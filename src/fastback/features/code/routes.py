@@ -1,4 +1,4 @@
-"""`/api/v1/utils/code`: putting code in order, and running it on a Jupyter server."""
+"""Routes below `/api/v1/utils/code`: format code, and run it on a Jupyter server."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
 from fastback.config.keys import code as code_keys
-from fastback.features.code.formatting import CodeFormatter, Unformattable
-from fastback.features.code.jupyter import Jupyter, Output
+from fastback.features.code.formatting import CodeFormatter, FormattingError
+from fastback.features.code.jupyter import CodeOutput, JupyterClient
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Router
 
 router = Router("/api/v1/utils/code")
@@ -23,26 +23,27 @@ class Code(msgspec.Struct):
 
 @router.post("/format")
 async def format_code(data: Code, user: AdminUser, formatter: CodeFormatter) -> Code:
+    """Format Python code with Black."""
     if find_spec("black") is None:
         raise HttpError(501, "Formatting code needs Black: pip install black")
     try:
         return Code(await formatter.format(data.code))
-    except Unformattable as error:
+    except FormattingError as error:
         raise BadRequest(str(error)) from None
 
 
 @router.post("/execute")
-async def execute(data: Code, user: VerifiedUser, config: Config) -> Output:
-    """Run code where the page cannot: on the Jupyter server of the settings."""
+async def execute_code(data: Code, user: VerifiedUser, config: Config) -> CodeOutput:
+    """Run code on the Jupyter server of the settings."""
     if not config.flag(code_keys.CODE_EXECUTION_ENABLE):
         raise Forbidden(messages.feature_disabled("Code execution"))
     if config.text(code_keys.CODE_EXECUTION_ENGINE) != "jupyter":
-        raise BadRequest(messages.default("Code execution engine not supported"))
-    entered_by = config.text(code_keys.CODE_EXECUTION_JUPYTER_AUTH)
-    server = Jupyter(
+        raise BadRequest(messages.wrap_reason("Code execution engine not supported"))
+    auth_method = config.text(code_keys.CODE_EXECUTION_JUPYTER_AUTH)
+    client = JupyterClient(
         config.text(code_keys.CODE_EXECUTION_JUPYTER_URL),
-        token=config.text(code_keys.CODE_EXECUTION_JUPYTER_AUTH_TOKEN) if entered_by == "token" else None,
-        password=config.text(code_keys.CODE_EXECUTION_JUPYTER_AUTH_PASSWORD) if entered_by == "password" else None,
+        token=config.text(code_keys.CODE_EXECUTION_JUPYTER_AUTH_TOKEN) if auth_method == "token" else None,
+        password=config.text(code_keys.CODE_EXECUTION_JUPYTER_AUTH_PASSWORD) if auth_method == "password" else None,
         timeout=config.number(code_keys.CODE_EXECUTION_JUPYTER_TIMEOUT),
     )
-    return await server.run(data.code)
+    return await client.run(data.code)

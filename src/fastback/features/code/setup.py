@@ -1,4 +1,4 @@
-"""Build the services of code, and list its routes."""
+"""Set up formatting and running of code."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from fastback.kit.tasks import Tasks
 
 
 async def set_up(services: Services) -> None:
-    """Add `CodeFormatter`."""
+    """Register `CodeFormatter`."""
     formatter = CodeFormatter()
     services.add(CodeFormatter, formatter)
-    services.get(Tasks).at_end(formatter.workers.close)
+    services.get(Tasks).run_at_shutdown(formatter.workers.close)
 
 
 COMPONENT = Component(name="code", routers=[routes.router], setup=set_up)

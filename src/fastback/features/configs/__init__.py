@@ -1,1 +1,1 @@
-"""Settings an administrator saves, by page."""
+"""The administrator's settings, by page."""

@@ -1,4 +1,4 @@
-"""`/api/v1/chats/config` and `/api/v1/evaluations/config`: pages of settings that live with what they rule."""
+"""`/api/v1/chats/config` and `/api/v1/evaluations/config`: pages of settings under the paths of other features."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from fastback.kit.http import Router
 
 router = Router("/api/v1")
 
-Answer = dict[str, Any]
+ConfigPage = dict[str, Any]
 
 _THRESHOLD = CHAT_CONTEXT_COMPACTION_TOKEN_THRESHOLD
 _RETENTION = CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE
-#: Percent of the context that compaction may keep.
-LEAST_KEPT, MOST_KEPT = 10, 50
+#: The least and the most of the context that compaction retains (percent).
+MIN_RETENTION, MAX_RETENTION = 10, 50
 
 
-def _chats(config: Config) -> Answer:
+def _read_chats_page(config: Config) -> ConfigPage:
     page = settings_pages.read_page(config, settings_pages.CHATS)
     if page["CONTEXT_COMPACTION_MODEL"] is None:
         page["CONTEXT_COMPACTION_MODEL"] = ""
@@ -38,36 +38,36 @@ def _chats(config: Config) -> Answer:
 
 
 @router.get("/chats/config")
-async def chats(user: AdminUser, config: Config) -> Answer:
-    return _chats(config)
+async def get_chats_config(user: AdminUser, config: Config) -> ConfigPage:
+    return _read_chats_page(config)
 
 
 @router.post("/chats/config")
-async def save_chats(data: ChatsForm, user: AdminUser, config: Config) -> Answer:
+async def save_chats_config(data: ChatsForm, user: AdminUser, config: Config) -> ConfigPage:
     threshold = data.CONTEXT_COMPACTION_TOKEN_THRESHOLD
     threshold = max(1, config.default(_THRESHOLD) if threshold is None else threshold)
-    kept = data.CONTEXT_COMPACTION_RETENTION_PERCENTAGE
-    kept = config.default(_RETENTION) if kept is None else kept
+    retention = data.CONTEXT_COMPACTION_RETENTION_PERCENTAGE
+    retention = config.default(_RETENTION) if retention is None else retention
     saved = msgspec.structs.replace(
         data,
         CONTEXT_COMPACTION_MODEL=data.CONTEXT_COMPACTION_MODEL or "",
         CONTEXT_COMPACTION_TOKEN_THRESHOLD=threshold,
         CONTEXT_COMPACTION_TOKEN_CAP=max(1, data.CONTEXT_COMPACTION_TOKEN_CAP or threshold),
-        CONTEXT_COMPACTION_RETENTION_PERCENTAGE=min(MOST_KEPT, max(LEAST_KEPT, kept)),
+        CONTEXT_COMPACTION_RETENTION_PERCENTAGE=min(MAX_RETENTION, max(MIN_RETENTION, retention)),
         TOOL_SEARCH_DEFER_THRESHOLD=max(0, data.TOOL_SEARCH_DEFER_THRESHOLD),
-        TOOL_SEARCH_ALWAYS_LOADED=[one.strip() for one in data.TOOL_SEARCH_ALWAYS_LOADED if one.strip()],
+        TOOL_SEARCH_ALWAYS_LOADED=[tool.strip() for tool in data.TOOL_SEARCH_ALWAYS_LOADED if tool.strip()],
     )
     await settings_pages.save_page(config, settings_pages.CHATS, saved)
-    return _chats(config)
+    return _read_chats_page(config)
 
 
 @router.get("/evaluations/config")
-async def arena(user: AdminUser, config: Config) -> Answer:
+async def get_arena_config(user: AdminUser, config: Config) -> ConfigPage:
     return settings_pages.read_page(config, settings_pages.ARENA)
 
 
 @router.post("/evaluations/config")
-async def save_arena(data: ArenaForm, user: AdminUser, config: Config) -> Answer:
+async def save_arena_config(data: ArenaForm, user: AdminUser, config: Config) -> ConfigPage:
     values = msgspec.structs.asdict(data)
     await config.set_many({settings_pages.ARENA[field]: value for field, value in values.items() if value is not None})
     return settings_pages.read_page(config, settings_pages.ARENA)

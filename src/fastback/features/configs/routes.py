@@ -1,4 +1,4 @@
-"""`/api/v1/configs`: settings an administrator saves, by page; banners and suggestions."""
+"""`/api/v1/configs`: the administrator's settings by page, banners and suggestions."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from fastback.kit.http import NotBuilt, Router
 router = Router("/api/v1/configs")
 routers = [router, server_routes.router, chat_routes.router]
 
-Answer = dict[str, Any]
+ConfigPage = dict[str, Any]
 
 
 @router.get("/export")
-async def export(user: AdminUser, config: Config) -> Answer:
+async def export_config(user: AdminUser, config: Config) -> ConfigPage:
     return config.all()
 
 
 @router.post("/import")
-async def import_config(data: schemas.ImportForm, user: AdminUser, config: Config) -> Answer:
-    """Keys of other releases and of plugins are taken over too."""
+async def import_config(data: schemas.ImportForm, user: AdminUser, config: Config) -> ConfigPage:
+    """Store all keys, also those of other releases and of plugins."""
     if data.config.get(AUTH_MFA_ENABLE) is True:
         raise NotBuilt("Signing in with a second factor")
     await config.set_many(data.config)
@@ -35,64 +35,64 @@ async def import_config(data: schemas.ImportForm, user: AdminUser, config: Confi
 
 
 @router.get("/namespace/{namespace}")
-async def namespace(namespace: str, user: AdminUser, config: Config) -> Answer:
+async def get_namespace(namespace: str, user: AdminUser, config: Config) -> ConfigPage:
     return config.namespace(namespace)
 
 
 @router.post("/interface/visibility")
-async def visibility(data: schemas.VisibilityForm, user: AdminUser, config: Config) -> schemas.VisibilityForm:
-    data.check()
+async def save_visibility(data: schemas.VisibilityForm, user: AdminUser, config: Config) -> schemas.VisibilityForm:
+    data.require_booleans()
     await config.set(UI_VISIBILITY, data.visibility)
     return data
 
 
 @router.get("/connections")
-async def connections(user: AdminUser, config: Config) -> Answer:
+async def get_connections(user: AdminUser, config: Config) -> ConfigPage:
     return settings_pages.read_page(config, settings_pages.CONNECTIONS)
 
 
 @router.post("/connections")
-async def save_connections(data: schemas.ConnectionsForm, user: AdminUser, config: Config) -> Answer:
+async def save_connections(data: schemas.ConnectionsForm, user: AdminUser, config: Config) -> ConfigPage:
     return await settings_pages.save_page(config, settings_pages.CONNECTIONS, data)
 
 
 @router.get("/code_execution")
-async def code(user: AdminUser, config: Config) -> Answer:
+async def get_code_config(user: AdminUser, config: Config) -> ConfigPage:
     return settings_pages.read_page(config, settings_pages.CODE)
 
 
 @router.post("/code_execution")
-async def save_code(data: schemas.CodeForm, user: AdminUser, config: Config) -> Answer:
+async def save_code_config(data: schemas.CodeForm, user: AdminUser, config: Config) -> ConfigPage:
     return await settings_pages.save_page(config, settings_pages.CODE, data)
 
 
 @router.get("/models/defaults")
-async def model_defaults(user: VerifiedUser, config: Config) -> Answer:
+async def get_model_defaults(user: VerifiedUser, config: Config) -> ConfigPage:
     return {"DEFAULT_MODEL_METADATA": config.get(MODELS_DEFAULT_METADATA)}
 
 
 @router.get("/models")
-async def models(user: AdminUser, config: Config) -> Answer:
+async def get_models_config(user: AdminUser, config: Config) -> ConfigPage:
     return settings_pages.read_page(config, settings_pages.MODELS)
 
 
 @router.post("/models")
-async def save_models(data: schemas.ModelsForm, user: AdminUser, config: Config) -> Answer:
+async def save_models_config(data: schemas.ModelsForm, user: AdminUser, config: Config) -> ConfigPage:
     return await settings_pages.save_page(config, settings_pages.MODELS, data)
 
 
 @router.get("/subagents")
-async def subagents(user: AdminUser, config: Config) -> Answer:
+async def get_subagents_config(user: AdminUser, config: Config) -> ConfigPage:
     return settings_pages.read_page(config, settings_pages.SUBAGENTS)
 
 
 @router.post("/subagents")
-async def save_subagents(data: schemas.SubagentsForm, user: AdminUser, config: Config) -> Answer:
+async def save_subagents_config(data: schemas.SubagentsForm, user: AdminUser, config: Config) -> ConfigPage:
     return await settings_pages.save_page(config, settings_pages.SUBAGENTS, data)
 
 
 @router.post("/suggestions")
-async def save_suggestions(data: schemas.SuggestionsForm, user: AdminUser, config: Config) -> Answer:
+async def save_suggestions(data: schemas.SuggestionsForm, user: AdminUser, config: Config) -> ConfigPage:
     await config.set_many({UI_PROMPT_SUGGESTIONS: data.suggestions, UI_PROMPT_SUGGESTIONS_I18N: data.i18n or {}})
     return {"suggestions": config.get(UI_PROMPT_SUGGESTIONS), "i18n": config.get(UI_PROMPT_SUGGESTIONS_I18N)}
 
@@ -104,6 +104,6 @@ async def save_banners(data: schemas.BannersForm, user: AdminUser, config: Confi
 
 
 @router.get("/banners")
-async def banners(user: VerifiedUser, config: Config) -> list[schemas.Banner]:
-    """Stored ones may come from a release that knew fewer fields."""
+async def list_banners(user: VerifiedUser, config: Config) -> list[schemas.Banner]:
+    """Return the stored banners; those of releases with fewer fields get the defaults."""
     return msgspec.convert(config.items(UI_BANNERS), list[schemas.Banner], strict=False)

@@ -1,4 +1,4 @@
-"""What administrators send to each page of settings. Fields in capitals, as the page names them."""
+"""Request bodies of the pages of settings. Fields in capitals are those of the pages."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ class ImportForm(msgspec.Struct):
 class VisibilityForm(msgspec.Struct):
     visibility: dict[str, Any]
 
-    def check(self) -> None:
-        """Raises: Invalid for values that are no boolean; texts and numbers do not stand for one here."""
+    def require_booleans(self) -> None:
+        """Require every value to be a boolean; texts and numbers are not converted.
+
+        Raises:
+            Invalid: values are not booleans; the error names all of them.
+        """
         problems = [
             problem("bool_type", ("body", "visibility", name), "Input should be a valid boolean", value)
             for name, value in self.visibility.items()
@@ -124,7 +128,7 @@ class SuggestionsForm(msgspec.Struct):
 
 
 class Banner(msgspec.Struct, kw_only=True):
-    """A banner, in the order in which answers show it."""
+    """A banner, with its fields in the order of responses."""
 
     i18n: dict[str, dict[str, str]] | None = None
     id: str
@@ -203,32 +207,34 @@ class RefreshForm(msgspec.Struct):
     reset: bool = False
 
 
-def filled(kind: type[msgspec.Struct], given: dict[str, Any]) -> dict[str, Any]:
-    """The connection that is a body: with the fields of its kind, defaults filled in, then whatever else was sent.
+def complete_connection(kind: type[msgspec.Struct], connection: dict[str, Any]) -> dict[str, Any]:
+    """Return the connection in a body: first the fields of its kind, with defaults, then its other fields.
 
     Raises:
-        Invalid: fields are missing or of another type; all of them are told.
+        Invalid: fields are missing or have another type; the error names all of them.
     """
-    return _filled(kind, [(("body",), given)])[0]
+    return _complete(kind, [(("body",), connection)])[0]
 
 
-def all_filled(kind: type[msgspec.Struct], given: list[dict[str, Any]], field: str) -> list[dict[str, Any]]:
-    """The connections in a field of the body, likewise.
+def complete_connections(
+    kind: type[msgspec.Struct], connections: list[dict[str, Any]], field: str
+) -> list[dict[str, Any]]:
+    """Return the connections in a field of the body, completed like one by `complete_connection`.
 
     Raises:
-        Invalid: as `filled`.
+        Invalid: fields are missing or have another type; the error names all of them.
     """
-    return _filled(kind, [(("body", field, place), one) for place, one in enumerate(given)])
+    return _complete(kind, [(("body", field, index), connection) for index, connection in enumerate(connections)])
 
 
-def _filled(kind: type[msgspec.Struct], given: list[tuple[Loc, dict[str, Any]]]) -> list[dict[str, Any]]:
+def _complete(kind: type[msgspec.Struct], connections: list[tuple[Loc, dict[str, Any]]]) -> list[dict[str, Any]]:
     problems: list[Problem] = []
-    known = [check(kind, one, loc, problems) for loc, one in given]
+    checked = [check(kind, connection, loc, problems) for loc, connection in connections]
     if problems:
         raise Invalid(problems)
-    # What is missing is none of the required fields, so it has a default.
+    # A field that is missing here is not required, so it has a default.
     return [
         {field.name: fields.get(field.name, field.default) for field in msgspec.structs.fields(kind)}
-        | {name: value for name, value in one.items() if name not in kind.__struct_fields__}
-        for (_, one), fields in zip(given, known, strict=True)
+        | {name: value for name, value in connection.items() if name not in kind.__struct_fields__}
+        for (_, connection), fields in zip(connections, checked, strict=True)
     ]

@@ -109,12 +109,12 @@ ARENA: Fields = {
 
 
 def read_page(config: Config, fields: Fields) -> dict[str, Any]:
-    """A page as it stands."""
+    """Return the fields of a page with their current values."""
     return {field: config.get(key) for field, key in fields.items()}
 
 
 async def save_page(config: Config, fields: Fields, data: msgspec.Struct) -> dict[str, Any]:
-    """Save a page, all of its fields or none, but those that were not sent where that may be; the page as it stands."""
+    """Store all fields of a page that were sent, together, and return the page."""
     values = msgspec.structs.asdict(data)
     await config.set_many({fields[field]: value for field, value in values.items() if value is not UNSET})
     return read_page(config, fields)

@@ -18,7 +18,7 @@ from fastback.config import Config
 from fastback.config.keys.connections import OLLAMA_ENABLE, OPENAI_ENABLE
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound
-from fastback.kit.http.disconnect import while_connected
+from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
 from fastback.providers.gateway import ServerGateway
 from fastback.providers.refusal_events import build_refusal_event
@@ -28,8 +28,6 @@ from fastback.providers.request_context import RequestContext, build_request_con
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.connections")
-
-Payload = dict[str, Any]
 
 _RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
@@ -125,7 +123,7 @@ class RequestForwarder:
         return list((details or {}).get("urls") or [])
 
     async def choose_ollama_connection(self, name: str, user: User, index: int | None) -> Connection:
-        """Return the connection at `index`, or, if it is None, a random one of those whose servers have the model.
+        """Return the connection at `index`, or, if it is None, a random one whose server has the model.
 
         Raises:
             BadRequest: no server has the model.
@@ -190,7 +188,7 @@ class RequestForwarder:
             params=params,
             is_stream=isinstance(body, dict) and bool(body.get("stream")),
         )
-        return await while_connected(request, pending)
+        return await run_while_connected(request, pending)
 
     async def relay_request(
         self, connection: Connection, method: str, url: str, user: User, request: Request, *, body: Any = None

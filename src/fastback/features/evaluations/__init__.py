@@ -1,1 +1,1 @@
-"""What people think of answers: their feedback, and the leaderboard of models made out of it."""
+"""Evaluations: the feedback of users on answers, and the leaderboard of models computed from it."""

@@ -1,4 +1,4 @@
-"""All feedback in one JSON array, read some at a time and sent as it is read: each holds a whole chat."""
+"""The export of feedback as one JSON array, read and sent in slices, because each feedback holds a chat."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import AsyncIterator
 from fastback.features.evaluations import store
 from fastback.kit.db import Database
 from fastback.kit.http.body import encoder
-from fastback.kit.http.streaming_response import Stream
+from fastback.kit.http.streaming_response import StreamResponse
 
-#: Feedback that is read at once.
+#: Feedback that one statement reads.
 SLICE = 20
 
 
-async def array(db: Database, model_id: str | None) -> Stream:
-    """Everybody's, or what was said of one model; what changed last comes first."""
-    ids = await store.export_ids(db, model_id)
+async def stream_feedback(db: Database, model_id: str | None) -> StreamResponse:
+    """Return the stream of all feedback, or of that on one model, the last changed first."""
+    ids = await store.list_export_ids(db, model_id)
 
-    async def content() -> AsyncIterator[bytes]:
-        before = b"["
+    async def encode_slices() -> AsyncIterator[bytes]:
+        prefix = b"["
         for start in range(0, len(ids), SLICE):
-            found = await store.whole(db, ids[start : start + SLICE])
-            if found:
-                yield before + b",".join(encoder.encode(one) for one in found)
-                before = b","
-        yield b"]" if before == b"," else b"[]"
+            rows = await store.list_feedback_by_id(db, ids[start : start + SLICE])
+            if rows:
+                yield prefix + b",".join(encoder.encode(feedback) for feedback in rows)
+                prefix = b","
+        yield b"]" if prefix == b"," else b"[]"
 
-    return Stream(content(), "application/json")
+    return StreamResponse(encode_slices(), "application/json")

@@ -1,4 +1,4 @@
-"""Feedback as it comes in and goes out."""
+"""Request and response bodies of feedback."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Form(msgspec.Struct):
 
 
 class FeedbackForm(msgspec.Struct):
-    """Feedback to be kept: rating and snapshot with their known fields first, whatever else was sent after them."""
+    """Checked feedback: rating and snapshot with their declared fields first, then their other fields."""
 
     type: str
     data: Fields | None
@@ -41,25 +41,29 @@ class FeedbackForm(msgspec.Struct):
     snapshot: Fields | None
 
 
-def _open(kind: type[msgspec.Struct], checked: Fields | None, given: Any) -> Fields | None:
-    """An object whose known fields are checked and whose others are kept as they came."""
+def _add_other_fields(kind: type[msgspec.Struct], checked: Fields | None, sent: Any) -> Fields | None:
+    """Return an object with its declared fields, checked, and its other fields as they were sent."""
     if checked is None:
         return None
-    known = {field: checked.get(field) for field in kind.__struct_fields__}
-    return {**known, **{name: value for name, value in given.items() if name not in known}}
+    declared = {field: checked.get(field) for field in kind.__struct_fields__}
+    return {**declared, **{name: value for name, value in sent.items() if name not in declared}}
 
 
-def feedback_form(given: Any) -> FeedbackForm:
-    """Raises: Invalid, with everything that is wrong with the body."""
+def parse_feedback(body: Any) -> FeedbackForm:
+    """Return the feedback in a request body.
+
+    Raises:
+        Invalid: fields are missing or have another type; the error names all of them.
+    """
     problems: list[Problem] = []
-    checked = check(_Form, given, ("body",), problems)
+    checked = check(_Form, body, ("body",), problems)
     if problems:
         raise Invalid(problems)
     return FeedbackForm(
         checked["type"],
-        _open(_Rating, checked.get("data"), given.get("data")),
+        _add_other_fields(_Rating, checked.get("data"), body.get("data")),
         checked.get("meta"),
-        _open(_Snapshot, checked.get("snapshot"), given.get("snapshot")),
+        _add_other_fields(_Snapshot, checked.get("snapshot"), body.get("snapshot")),
     )
 
 
@@ -94,8 +98,8 @@ class Author(msgspec.Struct):
     created_at: int
 
 
-class Listed(msgspec.Struct):
-    """Feedback as lists show it: with who gave it, without the chat it was about."""
+class ListedFeedback(msgspec.Struct):
+    """Feedback as lists show it: with its author, without the snapshot of the chat."""
 
     id: str
     user_id: str
@@ -109,5 +113,5 @@ class Listed(msgspec.Struct):
 
 
 class FeedbackPage(msgspec.Struct):
-    items: list[Listed]
+    items: list[ListedFeedback]
     total: int

@@ -4,123 +4,71 @@ from __future__ import annotations
 
 import time
 import uuid
+from functools import lru_cache
 
 import msgspec
 
-from fastback.features.evaluations.schemas import Author, Feedback, FeedbackForm, FeedbackId, Fields, Listed
+from fastback.features.evaluations.schemas import Author, Feedback, FeedbackForm, FeedbackId, Fields, ListedFeedback
 from fastback.kit.db import Database, Executor
+from fastback.kit.db.database import Dialect
 
+#: Feedback on a page.
 PAGE = 30
+#: Separates JSON texts: no JSON text contains it.
+SEPARATOR = "\x1e"
 
 _COLUMNS = "id, user_id, version, type, data, meta, snapshot, created_at, updated_at"
-#: The order in which feedback of one second came in is told by nothing but the row's place.
-_PLACE = {"sqlite": "rowid", "postgres": "ctid"}
-_OWNED = "(CAST(:owner AS TEXT) IS NULL OR user_id = :owner)"
-
-
-def _json(value: Fields | None) -> str | None:
-    return None if value is None else msgspec.json.encode(value).decode()
-
-
-async def add(db: Executor, user_id: str, form: FeedbackForm) -> Feedback:
-    found = await db.fetch_first(
-        Feedback,
-        "feedback.add",
-        f"""INSERT INTO feedback ({_COLUMNS})
-            VALUES (:id, :user_id, 0, :type, :data, :meta, :snapshot, :now, :now) RETURNING {_COLUMNS}""",
-        id=str(uuid.uuid4()),
-        user_id=user_id,
-        type=form.type,
-        data=_json(form.data),
-        meta=_json(form.meta),
-        snapshot=_json(form.snapshot),
-        now=int(time.time()),
-    )
-    assert found is not None
-    return found
-
-
-async def get(db: Executor, feedback_id: str, owner: str | None) -> Feedback | None:
-    """`owner` None: whoever gave it."""
-    return await db.fetch_first(
-        Feedback,
-        "feedback.get",
-        f"SELECT {_COLUMNS} FROM feedback WHERE id = :id AND {_OWNED}",
-        id=feedback_id,
-        owner=owner,
-    )
-
-
-async def update(db: Executor, feedback_id: str, owner: str | None, form: FeedbackForm) -> Feedback | None:
-    """Change what the form holds; its type stays."""
-    return await db.fetch_first(
-        Feedback,
-        "feedback.update",
-        f"""UPDATE feedback SET data = COALESCE(:data, data), meta = COALESCE(:meta, meta),
-            snapshot = COALESCE(:snapshot, snapshot), updated_at = :now
-            WHERE id = :id AND {_OWNED} RETURNING {_COLUMNS}""",
-        id=feedback_id,
-        owner=owner,
-        data=_json(form.data),
-        meta=_json(form.meta or None),
-        snapshot=_json(form.snapshot),
-        now=int(time.time()),
-    )
-
-
-async def delete(db: Executor, feedback_id: str, owner: str | None) -> bool:
-    text = f"DELETE FROM feedback WHERE id = :id AND {_OWNED}"
-    return await db.execute("feedback.delete", text, id=feedback_id, owner=owner) > 0
-
-
-async def delete_all(db: Executor, owner: str | None) -> bool:
-    """Whether there was any."""
-    return await db.execute("feedback.delete_all", f"DELETE FROM feedback WHERE {_OWNED}", owner=owner) > 0
-
-
-async def ids(db: Database) -> list[FeedbackId]:
-    """Of all feedback, what changed last first."""
-    text = f"SELECT id, user_id, created_at, updated_at FROM feedback ORDER BY updated_at DESC, {_PLACE[db.dialect]}"
-    return await db.fetch_all_in_thread(FeedbackId, "feedback.ids", text)
-
-
-async def export_ids(db: Database, model_id: str | None) -> list[str]:
-    text = f"""SELECT id FROM feedback WHERE CAST(:model_id AS TEXT) IS NULL OR data ->> 'model_id' = :model_id
-        ORDER BY updated_at DESC, {_PLACE[db.dialect]}"""
-    return await db.fetch_all_in_thread(str, "feedback.export_ids", text, model_id=model_id or None)
-
-
-async def whole(db: Database, wanted: list[str]) -> list[Feedback]:
-    """Those of these ids that there are, in the same order."""
-    text = f"SELECT {_COLUMNS} FROM feedback WHERE id = ANY(:ids)"
-    found = {one.id: one for one in await db.fetch_all_in_thread(Feedback, "feedback.whole", text, ids=wanted)}
-    return [found[one] for one in wanted if one in found]
-
-
-async def model_ids(db: Database) -> list[str]:
-    """Models that somebody rated."""
-    text = "SELECT DISTINCT CAST(data ->> 'model_id' AS TEXT) FROM feedback WHERE data ->> 'model_id' <> ''"
-    return sorted(await db.fetch_all_in_thread(str, "feedback.model_ids", text))
-
-
-_ORDERS = {
+#: The position of a row: only it gives the order of feedback from the same second.
+_POSITION: dict[Dialect, str] = {"sqlite": "rowid", "postgres": "ctid"}
+_IS_OWNED = "(CAST(:owner AS TEXT) IS NULL OR user_id = :owner)"
+_PAGE_SOURCE = """FROM feedback f JOIN "user" u ON u.id = f.user_id
+    WHERE (CAST(:owner AS TEXT) IS NULL OR f.user_id = :owner)
+    AND (CAST(:model_id AS TEXT) IS NULL OR f.data ->> 'model_id' = :model_id)"""
+_SORTABLE = {
     "username": "u.name",
     "model_id": "CAST(f.data ->> 'model_id' AS TEXT)",
     "rating": "CAST(f.data ->> 'rating' AS TEXT)",
     "updated_at": "f.updated_at",
 }
 
+INSERT_FEEDBACK = f"""
+    INSERT INTO feedback ({_COLUMNS})
+    VALUES (:id, :user_id, 0, :type, :data, :meta, :snapshot, :now, :now) RETURNING {_COLUMNS}"""
+FIND_FEEDBACK = f"SELECT {_COLUMNS} FROM feedback WHERE id = :id AND {_IS_OWNED}"
+UPDATE_FEEDBACK = f"""
+    UPDATE feedback SET data = COALESCE(:data, data), meta = COALESCE(:meta, meta),
+        snapshot = COALESCE(:snapshot, snapshot), updated_at = :now
+    WHERE id = :id AND {_IS_OWNED} RETURNING {_COLUMNS}"""
+DELETE_FEEDBACK = f"DELETE FROM feedback WHERE id = :id AND {_IS_OWNED}"
+DELETE_ALL_FEEDBACK = f"DELETE FROM feedback WHERE {_IS_OWNED}"
+LIST_IDS = {
+    dialect: f"SELECT id, user_id, created_at, updated_at FROM feedback ORDER BY updated_at DESC, {position}"
+    for dialect, position in _POSITION.items()
+}
+LIST_EXPORT_IDS = {
+    dialect: f"""
+    SELECT id FROM feedback WHERE CAST(:model_id AS TEXT) IS NULL OR data ->> 'model_id' = :model_id
+    ORDER BY updated_at DESC, {position}"""
+    for dialect, position in _POSITION.items()
+}
+LIST_FEEDBACK_BY_ID = f"SELECT {_COLUMNS} FROM feedback WHERE id = ANY(:ids)"
+LIST_MODEL_IDS = "SELECT DISTINCT CAST(data ->> 'model_id' AS TEXT) FROM feedback WHERE data ->> 'model_id' <> ''"
+COUNT_FEEDBACK = f"SELECT count(*) {_PAGE_SOURCE}"
+JOIN_RATINGS = {
+    dialect: f"""
+    SELECT COALESCE(string_agg(CAST(data AS TEXT), :separator ORDER BY created_at, {position}), '')
+    FROM feedback WHERE data IS NOT NULL"""
+    for dialect, position in _POSITION.items()
+}
+LIST_VERDICTS = """
+    SELECT created_at, CAST(data ->> 'rating' AS TEXT) FROM feedback
+    WHERE data ->> 'model_id' = :model_id AND CAST(data ->> 'rating' AS TEXT) IN ('1', '-1')
+        AND (CAST(:since AS BIGINT) IS NULL OR created_at >= :since)"""
 
-def order(order_by: str | None, direction: str | None, *, filtered: bool) -> str:
-    """The order of a list: newest first, unless anything at all is asked of it; missing values count as the least."""
-    column = _ORDERS.get(order_by or "")
-    if column is None:
-        return "f.created_at" if filtered else "f.created_at DESC"
-    way = "ASC NULLS FIRST" if direction == "asc" else "DESC NULLS LAST"
-    return f"{column} {way}, f.created_at"
 
+class _PageRow(msgspec.Struct):
+    """A row of a page: the feedback, then its author."""
 
-class _Row(msgspec.Struct):
     id: str
     user_id: str
     version: int
@@ -129,16 +77,15 @@ class _Row(msgspec.Struct):
     meta: msgspec.Raw
     created_at: int
     updated_at: int
-    name: str
-    email: str
-    role: str
-    seen: int
-    changed: int
-    joined: int
+    author_name: str
+    author_email: str
+    author_role: str
+    author_last_active_at: int
+    author_updated_at: int
+    author_created_at: int
 
-    def shown(self) -> Listed:
-        author = Author(self.user_id, self.name, self.email, self.role, self.seen, self.changed, self.joined)
-        return Listed(
+    def to_listed(self) -> ListedFeedback:
+        return ListedFeedback(
             self.id,
             self.user_id,
             self.version,
@@ -147,62 +94,145 @@ class _Row(msgspec.Struct):
             self.meta,
             self.created_at,
             self.updated_at,
-            author,
+            Author(
+                self.user_id,
+                self.author_name,
+                self.author_email,
+                self.author_role,
+                self.author_last_active_at,
+                self.author_updated_at,
+                self.author_created_at,
+            ),
         )
-
-
-async def page(
-    db: Database, *, page: int, order: str, owner: str | None = None, model_id: str | None = None
-) -> tuple[list[Listed], int]:
-    """Feedback of people who still have an account, 30 a page, pages counted from 1, and how much there is in all."""
-    source = """FROM feedback f JOIN "user" u ON u.id = f.user_id
-        WHERE (CAST(:owner AS TEXT) IS NULL OR f.user_id = :owner)
-        AND (CAST(:model_id AS TEXT) IS NULL OR f.data ->> 'model_id' = :model_id)"""
-    total = (
-        await db.fetch_all_in_thread(
-            int, "feedback.count", f"SELECT count(*) {source}", owner=owner, model_id=model_id or None
-        )
-    )[0]
-    rows = await db.fetch_all_in_thread(
-        _Row,
-        "feedback.page",
-        f"""SELECT f.id, f.user_id, f.version, f.type, f.data, f.meta, f.created_at, f.updated_at,
-            u.name, u.email, u.role, u.last_active_at, u.updated_at, u.created_at {source}
-            ORDER BY {order}, f.{_PLACE[db.dialect]} LIMIT {PAGE} OFFSET :skip""",
-        owner=owner,
-        model_id=model_id or None,
-        skip=(max(page, 1) - 1) * PAGE,
-    )
-    return [row.shown() for row in rows], total
-
-
-#: Stands in no JSON text, so it keeps many of them apart in one.
-SEPARATOR = "\x1e"
-
-
-async def ratings(db: Database) -> str:
-    """The `data` of all feedback, undecoded, in the order in which it was given, `SEPARATOR` between.
-
-    One text, as making a row object of each would hold up the event loop.
-    """
-    text = f"""SELECT COALESCE(string_agg(CAST(data AS TEXT), :separator ORDER BY created_at, {_PLACE[db.dialect]}), '')
-        FROM feedback WHERE data IS NOT NULL"""
-    return (await db.fetch_all_in_thread(str, "feedback.ratings", text, separator=SEPARATOR))[0]
 
 
 class Verdict(msgspec.Struct):
+    """A win (rating `1`) or a loss (`-1`) of a model, with its Unix time."""
+
     created_at: int
     rating: str
 
 
+def _encode(value: Fields | None) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
+
+
+async def insert_feedback(db: Executor, user_id: str, form: FeedbackForm) -> Feedback:
+    """Insert feedback and return it."""
+    feedback = await db.fetch_first(
+        Feedback,
+        "feedback.insert",
+        INSERT_FEEDBACK,
+        id=str(uuid.uuid4()),
+        user_id=user_id,
+        type=form.type,
+        data=_encode(form.data),
+        meta=_encode(form.meta),
+        snapshot=_encode(form.snapshot),
+        now=int(time.time()),
+    )
+    assert feedback is not None
+    return feedback
+
+
+async def find_feedback(db: Executor, feedback_id: str, owner: str | None) -> Feedback | None:
+    """Return the feedback of a user (`owner` None: of any user), or None."""
+    return await db.fetch_first(Feedback, "feedback.find", FIND_FEEDBACK, id=feedback_id, owner=owner)
+
+
+async def update_feedback(db: Executor, feedback_id: str, owner: str | None, form: FeedbackForm) -> Feedback | None:
+    """Update the fields that the form holds, except the type, and return the feedback, or None.
+
+    `owner` None allows the feedback of any user.
+    """
+    return await db.fetch_first(
+        Feedback,
+        "feedback.update",
+        UPDATE_FEEDBACK,
+        id=feedback_id,
+        owner=owner,
+        data=_encode(form.data),
+        meta=_encode(form.meta or None),
+        snapshot=_encode(form.snapshot),
+        now=int(time.time()),
+    )
+
+
+async def delete_feedback(db: Executor, feedback_id: str, owner: str | None) -> bool:
+    """Delete the feedback of a user (`owner` None: of any user) and return whether it existed."""
+    return await db.execute("feedback.delete", DELETE_FEEDBACK, id=feedback_id, owner=owner) > 0
+
+
+async def delete_all_feedback(db: Executor, owner: str | None) -> bool:
+    """Delete all feedback of a user (`owner` None: of every user) and return whether there was any."""
+    return await db.execute("feedback.delete_all", DELETE_ALL_FEEDBACK, owner=owner) > 0
+
+
+async def list_ids(db: Database) -> list[FeedbackId]:
+    """List the ids of all feedback, the last changed first."""
+    return await db.fetch_all_in_thread(FeedbackId, "feedback.list_ids", LIST_IDS[db.dialect])
+
+
+async def list_export_ids(db: Database, model_id: str | None) -> list[str]:
+    """List the ids of all feedback, or of that on one model, the last changed first."""
+    text = LIST_EXPORT_IDS[db.dialect]
+    return await db.fetch_all_in_thread(str, "feedback.list_export_ids", text, model_id=model_id or None)
+
+
+async def list_feedback_by_id(db: Database, ids: list[str]) -> list[Feedback]:
+    """List the feedback with these ids, in the same order; unknown ids are skipped."""
+    rows = await db.fetch_all_in_thread(Feedback, "feedback.list_by_id", LIST_FEEDBACK_BY_ID, ids=ids)
+    by_id = {row.id: row for row in rows}
+    return [by_id[feedback_id] for feedback_id in ids if feedback_id in by_id]
+
+
+async def list_model_ids(db: Database) -> list[str]:
+    """List the models that have feedback, sorted."""
+    return sorted(await db.fetch_all_in_thread(str, "feedback.list_model_ids", LIST_MODEL_IDS))
+
+
+def build_order(order_by: str | None, direction: str | None, *, filtered: bool) -> str:
+    """Return the order of a list: by the column, else newest first, or oldest first if `filtered`.
+
+    Missing values count as the lowest.
+    """
+    column = _SORTABLE.get(order_by or "")
+    if column is None:
+        return "f.created_at" if filtered else "f.created_at DESC"
+    way = "ASC NULLS FIRST" if direction == "asc" else "DESC NULLS LAST"
+    return f"{column} {way}, f.created_at"
+
+
+@lru_cache(32)
+def _build_page(order: str, dialect: Dialect) -> str:
+    return f"""SELECT f.id, f.user_id, f.version, f.type, f.data, f.meta, f.created_at, f.updated_at,
+        u.name, u.email, u.role, u.last_active_at, u.updated_at, u.created_at {_PAGE_SOURCE}
+        ORDER BY {order}, f.{_POSITION[dialect]} LIMIT {PAGE} OFFSET :skip"""
+
+
+async def list_page(
+    db: Database, *, page: int, order: str, owner: str | None = None, model_id: str | None = None
+) -> tuple[list[ListedFeedback], int]:
+    """Return a page of feedback from existing users, and the number of matching feedback; pages are counted from 1."""
+    params = {"owner": owner, "model_id": model_id or None}
+    total = (await db.fetch_all_in_thread(int, "feedback.count", COUNT_FEEDBACK, **params))[0]
+    text = _build_page(order, db.dialect)
+    skip = (max(page, 1) - 1) * PAGE
+    rows = await db.fetch_all_in_thread(_PageRow, "feedback.list_page", text, skip=skip, **params)
+    return [row.to_listed() for row in rows], total
+
+
+async def join_ratings(db: Database) -> str:
+    """Return the `data` of all feedback, undecoded, oldest first, joined by `SEPARATOR`.
+
+    It is one text, because making a row object of each would hold up the event loop.
+    """
+    text = JOIN_RATINGS[db.dialect]
+    return (await db.fetch_all_in_thread(str, "feedback.join_ratings", text, separator=SEPARATOR))[0]
+
+
 async def list_verdicts(db: Database, model_id: str, since: int | None) -> list[Verdict]:
-    """Wins (`1`) and losses (`-1`) of a model, with their Unix times, since a time or ever."""
+    """List the wins and losses of a model since a Unix time, or all."""
     return await db.fetch_all_in_thread(
-        Verdict,
-        "feedback.verdicts",
-        """SELECT created_at, CAST(data ->> 'rating' AS TEXT) FROM feedback
-           WHERE data ->> 'model_id' = :model_id AND CAST(data ->> 'rating' AS TEXT) IN ('1', '-1')
-           AND (CAST(:since AS BIGINT) IS NULL OR created_at >= :since)""",
-        model_id=model_id,
-        since=since,
+        Verdict, "feedback.list_verdicts", LIST_VERDICTS, model_id=model_id, since=since
     )

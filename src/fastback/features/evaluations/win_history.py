@@ -1,4 +1,4 @@
-"""How often a model won and lost, day by day, in the server's time zone."""
+"""Wins and losses of a model by day, in the server's time zone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastback.features.evaluations.store import Verdict
 
 
 class Day(msgspec.Struct):
-    """`date` is `YYYY-MM-DD`."""
+    """Wins and losses of one day; `date` is `YYYY-MM-DD`."""
 
     date: str
     won: int = 0
@@ -19,7 +19,7 @@ class Day(msgspec.Struct):
 
 
 def count_by_day(verdicts: Iterable[Verdict]) -> dict[datetime.date, Day]:
-    """The days on which there was a verdict."""
+    """Return the days that have a verdict."""
     days: dict[datetime.date, Day] = {}
     for verdict in verdicts:
         date = datetime.date.fromtimestamp(verdict.created_at)
@@ -34,6 +34,6 @@ def count_by_day(verdicts: Iterable[Verdict]) -> dict[datetime.date, Day]:
 
 
 def fill_days(days: dict[datetime.date, Day], first: datetime.date, last: datetime.date) -> list[Day]:
-    """Every day from the first to the last, also those on which nobody said anything."""
-    dates = (first + datetime.timedelta(number) for number in range((last - first).days + 1))
+    """Return every day from the first to the last; days without a verdict are zero."""
+    dates = (first + datetime.timedelta(offset) for offset in range((last - first).days + 1))
     return [days.get(date) or Day(date.isoformat()) for date in dates]

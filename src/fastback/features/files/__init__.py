@@ -1,1 +1,1 @@
-"""Files that people upload: their bytes in the storage, their text, who may read them."""
+"""Files that users upload: storage, text, chunks, access."""

@@ -1,7 +1,7 @@
-"""The chunks of a file: its own collection, and copies of them in the knowledge that it lies in.
+"""The chunks of a file: its own collection, and copies of them in the knowledge that contain the file.
 
-Adding a file to knowledge embeds nothing again: its vectors are copied. Only where it has none, or has those of
-another model, its text is split and embedded first.
+Adding a file to knowledge copies its vectors and embeds nothing. Only if the file has no vectors, or vectors of another
+model, its text is split and embedded first.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from fastback.kit.db import Database
 from fastback.kit.workers import spool
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.indexing import Indexer
-from fastback.retrieval.interfaces import Embedder, Metadata, RetrievalError, Spooled, VectorStore
-from fastback.retrieval.vectors.metadata import ANY_OF, stored
+from fastback.retrieval.interfaces import Embedder, Metadata, RetrievalError, SpooledDocuments, VectorStore
+from fastback.retrieval.vectors.metadata import ANY_OF, convert_metadata
 
-#: Collections that are deleted at the same time: a store may be a server far away.
+#: Collections that are deleted at the same time: the store may be a distant server.
 _PARALLEL_DROPS = 8
 
 
 def get_collection_name(file_id: str) -> str:
-    """The name of the collection that holds a file alone."""
+    """Return the name of the collection that holds this file alone."""
     return f"file-{file_id}"
 
 
 def build_chunk_metadata(file: FileSummary) -> Metadata:
-    """What each chunk of a file says of it."""
+    """Return the metadata of a file that each of its chunks carries."""
     metadata: dict[str, Any] = dict(file.meta or {})
     upload_metadata = metadata.pop("data", None)
     return {
@@ -50,7 +50,7 @@ def build_chunk_metadata(file: FileSummary) -> Metadata:
 
 
 class FileChunks:
-    """Puts files into collections, and takes them out."""
+    """Copies files into collections, and removes them from there."""
 
     def __init__(
         self, *, db: Database, config: Config, embedder: Embedder, vectors: VectorStore, indexer: Indexer, bus: Bus
@@ -72,12 +72,13 @@ class FileChunks:
         mark_completed: bool = True,
         record_collection: bool = True,
     ) -> None:
-        """Put a file that has been read into a collection; chunks of it that are there already go.
+        """Add a file whose text has been read to a collection, and remove its older chunks from there.
 
-        With `complete` the file's row says that all is done, with `named` its meta names the collection.
+        With `mark_completed` the status in the file's row becomes `completed`; with `record_collection` its meta names
+        the collection.
 
         Raises:
-            RetrievalError: it has no text, its text is there in another file, or it cannot be embedded.
+            RetrievalError: the file has no text, another file in the collection has the same text, or embedding failed.
         """
         bypasses_embedding = self._config.flag(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
         try:
@@ -85,20 +86,18 @@ class FileChunks:
             if not bypasses_embedding:
                 await self._copy_chunks(file, collection, text_hash, ctx)
         except RetrievalError as error:
-            event_data = {
+            failure = {
                 "collection_name": collection,
                 "filename": file.filename,
                 "message": f"{file.filename}: {error}",
             }
-            await self._bus.publish(
-                ActivityEvent("retrieval.content.process_failed", user, file.id, "file", event_data)
-            )
+            await self._bus.publish(ActivityEvent("retrieval.content.process_failed", user, file.id, "file", failure))
             raise
         meta = {"collection_name": collection} if record_collection and not bypasses_embedding else None
         data = {"status": "completed", "error": None} if mark_completed else None
         await store.update_file(self._db, file.id, data=data, meta=meta, hash=text_hash)
-        event_payload = {"collection_name": None if bypasses_embedding else collection, "filename": file.filename}
-        await self._bus.publish(ActivityEvent("retrieval.content.processed", user, file.id, "file", event_payload))
+        outcome = {"collection_name": None if bypasses_embedding else collection, "filename": file.filename}
+        await self._bus.publish(ActivityEvent("retrieval.content.processed", user, file.id, "file", outcome))
 
     async def _compute_hash(self, file_id: str) -> str:
         async with self._spool_text(file_id) as (_, text_hash):
@@ -106,7 +105,11 @@ class FileChunks:
 
     @asynccontextmanager
     async def _spool_text(self, file_id: str) -> AsyncIterator[tuple[str, str]]:
-        """The text of a file as a spool with one document, and its hash. Raises: RetrievalError: there is none."""
+        """Yield the text of a file as a spool with one document, and its hash.
+
+        Raises:
+            RetrievalError: the file has no text.
+        """
         async with spool.spool() as text_path, spool.spool() as spool_path:
             if not await store.write_text_to(self._db, file_id, text_path):
                 raise RetrievalError(messages.EMPTY_CONTENT)
@@ -116,26 +119,26 @@ class FileChunks:
     async def _copy_chunks(
         self, file: FileSummary, collection: str, text_hash: str, ctx: RequestContext | None
     ) -> None:
-        duplicates = await self._vectors.find(collection, {"hash": text_hash}, 1)
+        duplicates = await self._vectors.find_chunks(collection, {"hash": text_hash}, 1)
         if duplicates and duplicates[0].metadata.get("file_id") != file.id:
             raise RetrievalError(messages.DUPLICATE_CONTENT)
         file_collection = get_collection_name(file.id)
         if not await self._has_current_vectors(file_collection, file.id):
             await self._rebuild_file_collection(file, file_collection, text_hash, ctx)
-        replaced_ids = [hit.id for hit in await self._vectors.find(collection, {"file_id": file.id})]
+        replaced_ids = [hit.id for hit in await self._vectors.find_chunks(collection, {"file_id": file.id})]
         extra = {"file_id": file.id, "name": file.filename, "hash": text_hash}
-        await self._vectors.copy(file_collection, collection, {"file_id": file.id}, extra)
+        await self._vectors.copy_chunks(file_collection, collection, {"file_id": file.id}, extra)
         if replaced_ids:
-            await self._vectors.delete(collection, ids=replaced_ids)
+            await self._vectors.delete_chunks(collection, ids=replaced_ids)
 
     async def _has_current_vectors(self, file_collection: str, file_id: str) -> bool:
-        """Whether the file has chunks with vectors of today's model."""
-        chunks = await self._vectors.find(file_collection, {"file_id": file_id}, 1)
+        """Return whether the file has chunks with vectors of the configured model."""
+        chunks = await self._vectors.find_chunks(file_collection, {"file_id": file_id}, 1)
         if not chunks:
             return False
         chunk_signature = chunks[0].metadata.get("embedding_config")
-        current_signature = stored({"embedding_config": self._embedder.signature}).get("embedding_config")
-        # Chunks that do not say what made them are believed.
+        current_signature = convert_metadata({"embedding_config": self._embedder.signature}).get("embedding_config")
+        # Chunks without a signature count as current.
         return chunk_signature is None or chunk_signature == current_signature
 
     async def _rebuild_file_collection(
@@ -143,20 +146,20 @@ class FileChunks:
     ) -> None:
         extra = {"file_id": file.id, "name": file.filename, "hash": text_hash}
         async with self._spool_text(file.id) as (path, _):
-            documents = Spooled(path, lambda _: build_chunk_metadata(file))
+            documents = SpooledDocuments(path, lambda _: build_chunk_metadata(file))
             await self._indexer.index(file_collection, documents, extra, overwrite=True, ctx=ctx)
 
     async def remove_files(self, collection: str, file_ids: Sequence[str]) -> None:
         """Delete the chunks of files from a collection."""
         if file_ids:
-            await self._vectors.delete(collection, where={"file_id": {ANY_OF: list(file_ids)}})
+            await self._vectors.delete_chunks(collection, where={"file_id": {ANY_OF: list(file_ids)}})
 
     async def drop_file_collections(self, file_ids: Sequence[str]) -> None:
-        """Delete the files' own collections: the next who needs their chunks makes them anew, from their texts."""
+        """Delete the files' own collections; the next use of their chunks rebuilds them from the text."""
         semaphore = asyncio.Semaphore(_PARALLEL_DROPS)
 
         async def drop_collection(file_id: str) -> None:
             async with semaphore:
-                await self._vectors.drop(get_collection_name(file_id))
+                await self._vectors.drop_collection(get_collection_name(file_id))
 
         await asyncio.gather(*(drop_collection(file_id) for file_id in file_ids))

@@ -1,4 +1,4 @@
-"""`/api/v1/files/{id}/…`: what is in a file, its bytes and its text, and how far the reading of it has come."""
+"""`/api/v1/files/{id}/…`: the bytes and the text of a file, and its processing status."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from starlette.responses import FileResponse, Response
 from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.features.files import store, text_files
-from fastback.features.files.processing import Processing
+from fastback.features.files.progress import ProgressBoard
 from fastback.features.files.schemas import ContentForm
 from fastback.features.files.service import FileService
 from fastback.features.files.store import FileSummary
 from fastback.kit.http import BadRequest, NotFound, Router
 from fastback.kit.http.range_response import RangedResponse
-from fastback.kit.http.streaming_response import Stream
+from fastback.kit.http.streaming_response import StreamResponse
 from fastback.kit.storage import StorageError
 from fastback.providers.request_context import build_request_context
 
 router = Router("/api/v1/files/{file_id}")
 
-_CONTENT_ERROR = messages.default("Error getting file content")
+_CONTENT_ERROR = messages.wrap_reason("Error getting file content")
 
 
 @router.get("/process/status")
 async def get_processing_status(
-    file_id: str, user: VerifiedUser, files: FileService, processing: Processing, stream: bool = False
-) -> dict[str, Any] | Stream:
+    file_id: str, user: VerifiedUser, files: FileService, board: ProgressBoard, stream: bool = False
+) -> dict[str, Any] | StreamResponse:
     await files.get_file(file_id, user)
     if stream:
-        return Stream(_stream_progress(processing, file_id), "text/event-stream; charset=utf-8")
-    status = await processing.status(file_id)
+        return StreamResponse(_stream_progress(board, file_id), "text/event-stream; charset=utf-8")
+    status = await board.find_status(file_id)
     return {"status": (status.status if status else None) or "pending"}
 
 
-async def _stream_progress(processing: Processing, file_id: str) -> AsyncIterator[bytes]:
-    async for event in processing.progress(file_id):
+async def _stream_progress(board: ProgressBoard, file_id: str) -> AsyncIterator[bytes]:
+    async for event in board.watch_file(file_id):
         yield b"data: " + msgspec.json.encode(event) + b"\n\n"
 
 
@@ -63,14 +63,16 @@ async def update_text(
 async def _build_response(
     files: FileService, file: FileSummary, headers: dict[str, str], content_type: str | None
 ) -> Response | None:
-    """The bytes of a file, or None where they are gone; its media type is told by its name where nobody says it.
+    """Return a response with the bytes of a file, or None if the storage has lost them.
+
+    Without a media type the name decides it.
 
     Raises:
-        BadRequest: they cannot be had.
+        BadRequest: the storage failed.
     """
     path = file.path or ""
     try:
-        opened = await files.storage.open(path)
+        opened = await files.storage.find_file(path)
     except StorageError as error:
         raise BadRequest(_CONTENT_ERROR) from error
     if opened is None:
@@ -98,7 +100,7 @@ def _build_disposition(disposition: str, name: str) -> dict[str, str]:
 
 @router.get("/content")
 async def get_content(file_id: str, user: VerifiedUser, files: FileService, attachment: bool = False) -> Response:
-    """The bytes; a browser shows PDFs and plain texts itself, unless they are asked for as an attachment."""
+    """Return the bytes of a file. Browsers display PDFs and plain texts unless `attachment` is set."""
     file = await files.get_file(file_id, user)
     if not file.path:
         raise NotFound("Original file is unavailable.")
@@ -119,7 +121,7 @@ async def get_content(file_id: str, user: VerifiedUser, files: FileService, atta
 
 @router.get("/content/html")
 async def get_html_content(file_id: str, user: VerifiedUser, files: FileService) -> Response:
-    """A page, shown as one: of administrators alone, whose pages may do what they may."""
+    """Return an HTML file for display as a page, if an administrator owns it: its scripts act as the viewer."""
     file = await store.find_file(files.db, file_id)
     if file is None or not await store.is_owned_by_admin(files.db, file_id):
         raise NotFound()
@@ -135,14 +137,14 @@ async def get_html_content(file_id: str, user: VerifiedUser, files: FileService)
 
 @router.get("/content/{file_name}")
 async def download_file(file_id: str, file_name: str, user: VerifiedUser, files: FileService) -> Response:
-    """The bytes as an attachment; where they are gone, the text that was read from them."""
+    """Return the bytes of a file as an attachment, or its extracted text if the bytes are lost."""
     file = await files.get_file(file_id, user)
     headers = _build_disposition("attachment", _get_display_name(file))
     response = await _build_response(files, file, headers, None) if file.path else None
     if response is not None:
         return response
     text = await store.find_text(files.db, file_id) or ""
-    return Stream(_stream_text(text), "text/plain; charset=utf-8", headers)
+    return StreamResponse(_stream_text(text), "text/plain; charset=utf-8", headers)
 
 
 async def _stream_text(text: str) -> AsyncIterator[bytes]:

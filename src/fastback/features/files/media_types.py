@@ -1,17 +1,17 @@
-"""What kind of file something is: its media type as it was said, and what its first bytes say."""
+"""Media types: matching them against patterns, and detecting text by its first bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-#: What counts as speech where nobody says.
+#: The types that count as speech if none are configured.
 SPEECH_TYPES = ("audio/*", "video/webm")
 _HEAD_BYTES = 8192
 
 
 def _parse_media_type(text: str) -> tuple[str, str, dict[str, str]]:
-    """Type, subtype and parameters of a media type."""
+    """Return type, subtype and parameters of a media type."""
     essence, *parameters = text.split(";")
     main_type, _, subtype = essence.strip().lower().partition("/")
     pairs = (parameter.partition("=") for parameter in parameters)
@@ -19,9 +19,9 @@ def _parse_media_type(text: str) -> tuple[str, str, dict[str, str]]:
 
 
 def is_supported_type(supported: Sequence[str], content_type: str) -> bool:
-    """Whether a media type is one of those supported, which may hold `*`; their parameters must be there, too.
+    """Return whether a media type matches one of the supported ones, which may contain `*`.
 
-    Of several that fit the closest one counts. Without any the kinds of speech are meant.
+    The parameters of the closest pattern must match, too. An empty list means `SPEECH_TYPES`.
     """
     patterns = [pattern for pattern in supported if "/" in pattern] or SPEECH_TYPES
     main_type, content_subtype, parameters = _parse_media_type(content_type)
@@ -42,14 +42,14 @@ def is_supported_type(supported: Sequence[str], content_type: str) -> bool:
 
 
 def is_speech(supported: Sequence[str], content_type: str) -> bool:
-    """Whether files of this type are written down, as `audio.stt.supported_content_types` says it."""
+    """Return whether files of this type are transcribed, by `audio.stt.supported_content_types`."""
     return is_supported_type(supported, content_type)
 
 
 def can_extract(engine: str, supported: Sequence[str] | None, content_type: str) -> bool:
-    """Whether the engine of extraction takes pictures or films of this type.
+    """Return whether the extraction engine takes images or videos of this type.
 
-    Without a list (None) only an external one takes them, all of them.
+    Without a list (None) only an external engine takes them, all of them.
     """
     if supported is None:
         return engine == "external"
@@ -58,7 +58,7 @@ def can_extract(engine: str, supported: Sequence[str] | None, content_type: str)
 
 
 def is_probably_text(path: Path) -> bool:
-    """Whether a file begins as texts do. Some endings mislead: a program in TypeScript is said to be a film."""
+    """Return whether a file begins like a text. Extensions mislead: TypeScript (`.ts`) is declared as a video."""
     try:
         with path.open("rb") as source:
             head = source.read(_HEAD_BYTES)

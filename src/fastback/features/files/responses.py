@@ -1,4 +1,4 @@
-"""Files as answers show them."""
+"""Files as JSON responses show them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastback.features.files.store import ListedFile
 
 
 def build_meta(meta: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A file's `meta` with the fields that are always there; a media type that is none is mended."""
+    """Return a file's `meta` with the fields that responses always have, and an invalid media type repaired."""
     if meta is None:
         return None
     content_type = meta.get("content_type")
@@ -20,7 +20,7 @@ def build_meta(meta: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def build_list_item(row: ListedFile) -> dict[str, Any]:
-    """A file in a list."""
+    """Return a file as lists show it."""
     return {
         "id": row.id,
         "user_id": row.user_id,

@@ -1,4 +1,4 @@
-"""`/api/v1/files`: uploading, listing, finding, counting, renaming and deleting files."""
+"""`/api/v1/files`: uploading, listing, searching, counting, renaming and deleting files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def upload_file(
 
 
 def _get_owner_filter(user: User, settings: Settings) -> str | None:
-    """Whose files are listed; None for those of everybody."""
+    """Return the owner whose files the user may list, or None for the files of all users."""
     return None if user.is_admin and settings.bypass_admin_access_control else user.id
 
 
@@ -61,7 +61,7 @@ async def list_files(
 
 
 def _build_like_pattern(pattern: str) -> str | None:
-    """A pattern with `*` and `?` as SQL has it; None for one that fits everything."""
+    """Translate a pattern with `*` and `?` to SQL; return None if it matches every name."""
     for char in "\\%_":
         pattern = pattern.replace(char, f"\\{char}")
     like = pattern.replace("*", "%").replace("?", "_")
@@ -125,7 +125,11 @@ async def delete_all_files(user: AdminUser, files: FileService) -> dict[str, str
 
 
 async def _get_full_file(files: FileService, file_id: str) -> File:
-    """A file as it is now. Raises: NotFound: it has just been deleted."""
+    """Return a file as it is now.
+
+    Raises:
+        NotFound: it has just been deleted.
+    """
     row = await store.find_full_file(files.db, file_id)
     if row is None:
         raise NotFound()

@@ -1,4 +1,4 @@
-"""Requests about files."""
+"""Request bodies of the routes of files."""
 
 from __future__ import annotations
 

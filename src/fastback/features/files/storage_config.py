@@ -1,4 +1,4 @@
-"""The storage that is configured."""
+"""The configured storage of files."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from fastback.settings import Settings, SettingsError
 
 
 def create_storage(settings: Settings) -> Storage:
-    """The storage of the settings; nothing is connected to yet.
+    """Create the storage that the settings describe, without connecting to it.
 
     Raises:
-        SettingsError: what the provider needs is missing or makes no sense.
+        SettingsError: a setting that the provider needs is missing or invalid.
     """
     directory = settings.upload_path
     if settings.storage_provider == "local":
@@ -21,8 +21,8 @@ def create_storage(settings: Settings) -> Storage:
     cache = settings.storage_local_cache
     try:
         if settings.storage_provider == "s3":
-            return bucket_providers.s3(
-                require_variable("S3_BUCKET_NAME", settings.s3_bucket_name),
+            return bucket_providers.create_s3_storage(
+                _require_variable("S3_BUCKET_NAME", settings.s3_bucket_name),
                 directory=directory,
                 cache=cache,
                 prefix=settings.s3_key_prefix,
@@ -32,15 +32,17 @@ def create_storage(settings: Settings) -> Storage:
                 secret=settings.s3_secret_access_key,
                 addressing=settings.s3_addressing_style,
                 accelerate=settings.s3_use_accelerate_endpoint,
-                tagged=settings.s3_enable_tagging,
+                keep_tags=settings.s3_enable_tagging,
             )
         if settings.storage_provider == "gcs":
-            bucket = require_variable("GCS_BUCKET_NAME", settings.gcs_bucket_name)
+            bucket = _require_variable("GCS_BUCKET_NAME", settings.gcs_bucket_name)
             credentials = settings.google_application_credentials_json
-            return bucket_providers.gcs(bucket, directory=directory, cache=cache, credentials=credentials)
-        return bucket_providers.azure(
-            require_variable("AZURE_STORAGE_ENDPOINT", settings.azure_storage_endpoint),
-            require_variable("AZURE_STORAGE_CONTAINER_NAME", settings.azure_storage_container_name),
+            return bucket_providers.create_gcs_storage(
+                bucket, directory=directory, cache=cache, credentials=credentials
+            )
+        return bucket_providers.create_azure_storage(
+            _require_variable("AZURE_STORAGE_ENDPOINT", settings.azure_storage_endpoint),
+            _require_variable("AZURE_STORAGE_CONTAINER_NAME", settings.azure_storage_container_name),
             directory=directory,
             cache=cache,
             key=settings.azure_storage_key,
@@ -51,7 +53,7 @@ def create_storage(settings: Settings) -> Storage:
         raise SettingsError(f"STORAGE_PROVIDER={settings.storage_provider}: {error}") from error
 
 
-def require_variable(variable: str, value: str) -> str:
+def _require_variable(variable: str, value: str) -> str:
     if not value:
         raise SettingsError(f"{variable} is missing")
     return value

@@ -1,7 +1,7 @@
-"""The table `file`: named statements.
+"""Statements of the table `file`, and of the links that end with a file.
 
-`data` holds a file's text beside its status and may be large: it is never read where it is not shown, and what changes
-in it is changed by the database.
+`data` holds a file's text beside its status and may be large. Statements read it only where it is returned, and the
+database itself changes single fields of it.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from fastback.access.identity import User
 from fastback.features.files import text_files
-from fastback.kit.db import Database, Executor
+from fastback.kit.db import Database, Executor, large_text
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.indexes import Index
 from fastback.kit.workers import spool
 
-#: Bytes of a text, or of a row's `data`, from which the server's own memory is spared.
+#: Bytes of a text, or of a row's `data`, above which the server does not hold it in its own memory.
 LARGE = 1 << 20
 
 
@@ -40,7 +41,7 @@ class FileSummary(msgspec.Struct):
 
 
 class File(msgspec.Struct):
-    """A whole row, in the order in which answers show it."""
+    """A full row, its columns in the order of responses."""
 
     id: str
     user_id: str | None
@@ -54,7 +55,7 @@ class File(msgspec.Struct):
 
 
 class ListedFile(msgspec.Struct):
-    """A row of a list; `data` is without the text unless it was asked for."""
+    """A row of a list; `data` is without the text unless the caller asked for it."""
 
     id: str
     user_id: str | None
@@ -67,108 +68,172 @@ class ListedFile(msgspec.Struct):
 
 
 class ProcessingStatus(msgspec.Struct):
-    """How far the processing of a file has come; None where nobody says."""
+    """The progress of a file's processing; both fields are None where the row has no status."""
 
     status: str | None
     error: str | None
 
 
-#: Lists of a user's files, in both orders, without a look at the rows themselves.
-INDEXES = [
-    Index(f"fastback_file_{order}", f"ON file (user_id, {order}_at, id)", f"ON file (user_id, {order}_at, id)")
-    for order in ("updated", "created")
-]
+class KnowledgeLink(msgspec.Struct):
+    """A file that is part of a knowledge."""
+
+    knowledge_id: str
+    file_id: str
+
+
+class UnfinishedFile(msgspec.Struct):
+    """A file that waits to be processed, and its owner."""
+
+    file: FileSummary
+    owner: User
+
+
+class _UnfinishedRow(FileSummary):
+    owner_id: str
+    email: str
+    name: str
+    role: str
 
 
 class _Json(msgspec.Struct):
     json: msgspec.Raw
 
 
-BRIEF = "f.id, f.user_id, f.hash, f.filename, f.path, f.meta, f.created_at, f.updated_at"
+class _Flag(msgspec.Struct):
+    value: bool
 
 
-# SQLite reads a row up to the last column asked for, and some stand behind `data`: all of these leave the event loop.
+#: Lists of a user's files in both orders, read from the index without a look at the rows.
+INDEXES = [
+    Index(f"fastback_file_{order}", f"ON file (user_id, {order}_at, id)", f"ON file (user_id, {order}_at, id)")
+    for order in ("updated", "created")
+]
+
+_SUMMARY = "f.id, f.user_id, f.hash, f.filename, f.path, f.meta, f.created_at, f.updated_at"
+
+FIND_FILE = f"SELECT {_SUMMARY} FROM file f WHERE f.id = :id"
+LIST_FILES = f"SELECT {_SUMMARY} FROM file f WHERE f.id = ANY(:ids) ORDER BY f.updated_at DESC"
+FIND_FULL_FILE = """
+    SELECT f.id, f.user_id, f.hash, f.filename, f.path, f.data, f.meta, f.created_at, f.updated_at
+    FROM file f WHERE f.id = :id"""
+FIND_TEXT = "SELECT f.data ->> 'content' FROM file f WHERE f.id = :id"
+FIND_TEXT_JSON = "SELECT f.data -> 'content' FROM file f WHERE f.id = :id AND f.data ->> 'content' IS NOT NULL"
+FIND_STATUS = "SELECT f.data ->> 'status', f.data ->> 'error' FROM file f WHERE f.id = :id"
+IS_PROCESSED = """
+    SELECT CAST(f.data AS TEXT) NOT IN ('{}', 'null') FROM file f WHERE f.id = :id AND f.data IS NOT NULL"""
+IS_OWNED_BY_ADMIN = """
+    SELECT 1 FROM file f JOIN "user" u ON u.id = f.user_id WHERE f.id = :id AND u.role = :role"""
+LIST_KNOWLEDGE_IDS = """
+    SELECT k.id FROM knowledge_file kf JOIN knowledge k ON k.id = kf.knowledge_id WHERE kf.file_id = :id"""
+LIST_KNOWLEDGE_LINKS = "SELECT knowledge_id, file_id FROM knowledge_file WHERE file_id = ANY(:ids)"
+# The index on `updated_at` selects the recent files; the rows of the others are not read.
+LIST_UNFINISHED = f"""
+    SELECT {_SUMMARY}, u.id, u.email, u.name, u.role FROM file f JOIN "user" u ON u.id = f.user_id
+    WHERE f.id IN (SELECT id FROM file WHERE updated_at > :since)
+    AND f.data ->> 'status' IN ('pending', 'processing') ORDER BY f.created_at"""
+INSERT_FILE = """
+    INSERT INTO file (id, user_id, hash, filename, path, data, meta, created_at, updated_at)
+    VALUES (:id, :user_id, :hash, :filename, :path, :data, :meta, :now, :now)"""
+DELETE_CHAT_LINKS = "DELETE FROM chat_file WHERE file_id = ANY(:ids)"
+DELETE_CHANNEL_LINKS = "DELETE FROM channel_file WHERE file_id = ANY(:ids)"
+DELETE_KNOWLEDGE_LINKS = "DELETE FROM knowledge_file WHERE file_id = ANY(:ids)"
+DELETE_FILES = "DELETE FROM file WHERE id = ANY(:ids)"
+DELETE_ALL_CHAT_LINKS = "DELETE FROM chat_file"
+DELETE_ALL_CHANNEL_LINKS = "DELETE FROM channel_file"
+DELETE_ALL_KNOWLEDGE_LINKS = "DELETE FROM knowledge_file"
+DELETE_ALL_FILES = "DELETE FROM file"
+
+# PostgreSQL compresses the column; five times its stored size estimates the text. SQLite finds the column at the
+# beginning of the row and reads nothing else of it.
+_DATA_SIZE: dict[Dialect, str] = {
+    "sqlite": "SELECT octet_length(data) FROM file WHERE id = :id",
+    "postgres": "SELECT 5 * pg_column_size(data) FROM file WHERE id = :id",
+}
+#: The column `data` without the text, as JSON.
+_DATA_WITHOUT_TEXT: dict[Dialect, str] = {
+    "sqlite": "json_remove(f.data, '$.content')",
+    "postgres": """CASE WHEN json_typeof(f.data) = 'object' THEN COALESCE(
+        (SELECT json_object_agg(x.key, x.value) FROM json_each(f.data) x WHERE x.key <> 'content'), '{}'::json)
+        ELSE f.data END""",
+}
+_FILTERS = {
+    "user_id": "f.user_id = :user_id",
+    "like": "lower(f.filename) LIKE lower(:like) ESCAPE '\\'",
+}
+# The page is chosen before anything of a large column is read.
+_LIST_PAGE = """
+    SELECT f.id, f.user_id, f.hash, f.filename, {data}, f.meta, f.created_at, f.updated_at
+    FROM file f WHERE f.id IN (
+        SELECT f.id FROM file f WHERE {where} ORDER BY f.{order} DESC, f.id DESC LIMIT :limit OFFSET :skip)
+    ORDER BY f.{order} DESC, f.id DESC"""
+
+Order = Literal["created_at", "updated_at"]
+
+
+# SQLite reads a row up to the last column asked for, and some columns come after `data`: statements that read rows of
+# `file` run off the event loop.
 
 
 async def find_file(db: Database, file_id: str) -> FileSummary | None:
-    rows = await db.fetch_all_in_thread(
-        FileSummary, "files.brief", f"SELECT {BRIEF} FROM file f WHERE f.id = :id", id=file_id
-    )
+    rows = await db.fetch_all_in_thread(FileSummary, "files.find", FIND_FILE, id=file_id)
     return rows[0] if rows else None
 
 
 async def list_files(db: Database, ids: list[str]) -> list[FileSummary]:
-    """Those of the files that exist, the one changed last first."""
-    text = f"SELECT {BRIEF} FROM file f WHERE f.id = ANY(:ids) ORDER BY f.updated_at DESC"
-    return await db.fetch_all_in_thread(FileSummary, "files.briefs", text, ids=ids) if ids else []
+    """List the files with these ids that exist, the most recently changed first."""
+    return await db.fetch_all_in_thread(FileSummary, "files.list", LIST_FILES, ids=ids) if ids else []
 
 
 async def find_full_file(db: Database, file_id: str) -> File | None:
-    text = """SELECT f.id, f.user_id, f.hash, f.filename, f.path, f.data, f.meta, f.created_at, f.updated_at
-              FROM file f WHERE f.id = :id"""
-    rows = await db.fetch_all_in_thread(File, "files.whole", text, id=file_id)
+    rows = await db.fetch_all_in_thread(File, "files.find_full", FIND_FULL_FILE, id=file_id)
     return rows[0] if rows else None
 
 
 async def find_text(db: Database, file_id: str) -> str | None:
-    """The text of a file; None where there is none."""
-    rows = await db.fetch_all_in_thread(
-        str, "files.content", "SELECT f.data ->> 'content' FROM file f WHERE f.id = :id", id=file_id
-    )
+    """Return the text of a file, or None if it has none."""
+    rows = await db.fetch_all_in_thread(str, "files.text", FIND_TEXT, id=file_id)
     return rows[0] if rows else None
 
 
 async def write_text_to(db: Database, file_id: str, path: str | Path) -> bool:
-    """Write the text of a file into a file; whether there is one."""
-    text = "SELECT f.data ->> 'content' FROM file f WHERE f.id = :id"
-    if await _size(db, file_id) > LARGE:
-        return await db.text_apart("files.content", text, path, id=file_id)
-    found = await find_text(db, file_id)
-    await asyncio.to_thread(text_files.write_text, path, found or "")
-    return found is not None
+    """Write the text of a file to a path, in UTF-8. Return whether the file has a text."""
+    if await _estimate_data_size(db, file_id) > LARGE:
+        return await large_text.fetch_into_file(db, "files.text", FIND_TEXT, path, id=file_id)
+    text = await find_text(db, file_id)
+    await asyncio.to_thread(text_files.write_text, path, text or "")
+    return text is not None
 
 
 async def get_text_json(db: Database, file_id: str) -> msgspec.Raw:
-    """The text of a file as JSON, an empty one where there is none: it goes out as it lies there."""
-    path = "'content'" if db.dialect == "postgres" else "'$.content'"
-    text = f"SELECT f.data -> {path} FROM file f WHERE f.id = :id AND f.data ->> 'content' IS NOT NULL"
-    rows = await db.fetch_all_in_thread(_Json, "files.content_json", text, id=file_id)
+    """Return the text of a file as the JSON string that the row stores, `""` if it has none."""
+    rows = await db.fetch_all_in_thread(_Json, "files.text_json", FIND_TEXT_JSON, id=file_id)
     return rows[0].json if rows else msgspec.Raw(b'""')
 
 
+async def is_processed(db: Database, file_id: str) -> bool:
+    """Return whether processing has written anything into the file's `data`."""
+    rows = await db.fetch_all_in_thread(_Flag, "files.is_processed", IS_PROCESSED, id=file_id)
+    return bool(rows and rows[0].value)
+
+
 async def list_knowledge_ids(db: Executor, file_id: str) -> list[str]:
-    """The knowledge that a file lies in."""
-    text = "SELECT k.id FROM knowledge_file kf JOIN knowledge k ON k.id = kf.knowledge_id WHERE kf.file_id = :id"
-    return await db.fetch_all(str, "files.knowledge", text, id=file_id)
+    """List the knowledge that contain a file."""
+    return await db.fetch_all(str, "files.knowledge_ids", LIST_KNOWLEDGE_IDS, id=file_id)
 
 
 async def is_owned_by_admin(db: Executor, file_id: str) -> bool:
-    """Whether an administrator owns the file."""
-    text = 'SELECT 1 FROM file f JOIN "user" u ON u.id = f.user_id WHERE f.id = :id AND u.role = :role'
-    return bool(await db.fetch_value("files.is_of_admin", text, id=file_id, role="admin"))
+    return bool(await db.fetch_value("files.is_owned_by_admin", IS_OWNED_BY_ADMIN, id=file_id, role="admin"))
 
 
 async def find_status(db: Database, file_id: str) -> ProcessingStatus | None:
-    """How far a file is; None where there is no such file."""
-    text = "SELECT f.data ->> 'status', f.data ->> 'error' FROM file f WHERE f.id = :id"
-    rows = await db.fetch_all_in_thread(ProcessingStatus, "files.status", text, id=file_id)
+    """Return the processing status of a file, or None if there is no such file."""
+    rows = await db.fetch_all_in_thread(ProcessingStatus, "files.status", FIND_STATUS, id=file_id)
     return rows[0] if rows else None
 
 
-class UnfinishedFile(msgspec.Struct):
-    """A file that waits to be read, and whose it is."""
-
-    file: FileSummary
-    owner: User
-
-
 async def list_unfinished(db: Database, since: int) -> list[UnfinishedFile]:
-    """Files whose reading began, and did not end, after a time."""
-    # The index says which are new; the others' rows are not looked at.
-    text = f"""SELECT {BRIEF}, u.id, u.email, u.name, u.role FROM file f JOIN "user" u ON u.id = f.user_id
-               WHERE f.id IN (SELECT id FROM file WHERE updated_at > :since)
-               AND f.data ->> 'status' IN ('pending', 'processing') ORDER BY f.created_at"""
-    rows = await db.fetch_all_in_thread(_Owned, "files.unfinished", text, since=since)
+    """List the files changed after a time whose processing has not ended, oldest first."""
+    rows = await db.fetch_all_in_thread(_UnfinishedRow, "files.unfinished", LIST_UNFINISHED, since=since)
     return [
         UnfinishedFile(
             FileSummary(
@@ -180,51 +245,41 @@ async def list_unfinished(db: Database, since: int) -> list[UnfinishedFile]:
     ]
 
 
-class _Owned(FileSummary):
-    owner_id: str
-    email: str
-    name: str
-    role: str
-
-
-def data_without_text(dialect: Dialect) -> str:
-    """The column `data` of `file f` without what may be large in it, as JSON."""
-    if dialect == "postgres":
-        return """CASE WHEN json_typeof(f.data) = 'object' THEN COALESCE(
-            (SELECT json_object_agg(x.key, x.value) FROM json_each(f.data) x WHERE x.key <> 'content'), '{}'::json)
-            ELSE f.data END"""
-    return "json_remove(f.data, '$.content')"
-
-
 async def list_page(
-    db: Database, *, user_id: str | None, like: str | None = None, order: str, content: bool, limit: int, skip: int
+    db: Database, *, user_id: str | None, like: str | None = None, order: Order, content: bool, limit: int, skip: int
 ) -> list[ListedFile]:
-    """A page of the files of a user, or of everybody; `like` is a pattern of their names, `order` a column."""
-    where, params = _chosen(user_id, like)
-    data = "f.data" if content else data_without_text(db.dialect)
-    # The page is chosen before anything of a large column is read.
-    text = f"""SELECT f.id, f.user_id, f.hash, f.filename, {data}, f.meta, f.created_at, f.updated_at
-               FROM file f WHERE f.id IN (
-                   SELECT f.id FROM file f WHERE {where} ORDER BY f.{order} DESC, f.id DESC LIMIT :limit OFFSET :skip)
-               ORDER BY f.{order} DESC, f.id DESC"""
-    return await db.fetch_all_in_thread(ListedFile, "files.page", text, limit=limit, skip=skip, **params)
+    """List a page of the files of a user (None: of all users), newest by `order` first.
+
+    `like` is an SQL pattern of names with `\\` as its escape; `content` keeps the text in `data`.
+    """
+    params = _build_filter(user_id, like)
+    statement = _build_page_statement(db.dialect, order, tuple(params), content=content)
+    return await db.fetch_all_in_thread(ListedFile, "files.page", statement, limit=limit, skip=skip, **params)
 
 
 async def count_files(db: Executor, user_id: str | None) -> int:
-    """How many files a user has, or everybody."""
-    where, params = _chosen(user_id, None)
-    return int(await db.fetch_value("files.count", f"SELECT count(*) FROM file f WHERE {where}", **params))
+    """Count the files of a user, or of all users (None)."""
+    params = _build_filter(user_id, None)
+    return int(await db.fetch_value("files.count", _build_count_statement(tuple(params)), **params))
 
 
-def _chosen(user_id: str | None, like: str | None) -> tuple[str, dict[str, Any]]:
-    conditions, params = ["TRUE"], {}
-    if user_id is not None:
-        conditions.append("f.user_id = :user_id")
-        params["user_id"] = user_id
-    if like is not None:
-        conditions.append("lower(f.filename) LIKE lower(:like) ESCAPE '\\'")
-        params["like"] = like
-    return " AND ".join(conditions), params
+def _build_filter(user_id: str | None, like: str | None) -> dict[str, str]:
+    return {name: value for name, value in (("user_id", user_id), ("like", like)) if value is not None}
+
+
+def _build_condition(filters: tuple[str, ...]) -> str:
+    return " AND ".join(["TRUE", *(_FILTERS[name] for name in filters)])
+
+
+@cache
+def _build_page_statement(dialect: Dialect, order: Order, filters: tuple[str, ...], *, content: bool) -> str:
+    data = "f.data" if content else _DATA_WITHOUT_TEXT[dialect]
+    return _LIST_PAGE.format(data=data, where=_build_condition(filters), order=order)
+
+
+@cache
+def _build_count_statement(filters: tuple[str, ...]) -> str:
+    return f"SELECT count(*) FROM file f WHERE {_build_condition(filters)}"
 
 
 async def insert_file(
@@ -238,12 +293,11 @@ async def insert_file(
     meta: dict[str, Any],
     file_hash: str | None = None,
 ) -> int:
-    """Add a file; the time that was written down."""
+    """Insert a file. Return its creation time, in seconds."""
     now = int(time.time())
     await tx.execute(
         "files.insert",
-        """INSERT INTO file (id, user_id, hash, filename, path, data, meta, created_at, updated_at)
-           VALUES (:id, :user_id, :hash, :filename, :path, :data, :meta, :now, :now)""",
+        INSERT_FILE,
         id=file_id,
         user_id=user_id,
         hash=file_hash,
@@ -264,50 +318,57 @@ async def update_file(
     meta: Mapping[str, str | None] | None = None,
     **columns: str | None,
 ) -> bool:
-    """Set texts in a file's `data` and `meta`, leaving the rest of them, and columns (`hash`, `filename`).
+    """Set single fields of a file's `data` and `meta`, and columns (`hash`, `filename`). Return whether it exists.
 
-    A `Path` stands for the text in that file, in UTF-8. Returns whether there is such a file.
-
-    The texts are encoded by the database, beside the event loop; one call writes the row once.
+    A `Path` means the text in that file, in UTF-8. The database encodes the texts, off the event loop; one call writes
+    the row once.
     """
     unknown = columns.keys() - {"hash", "filename"}
     if unknown:
         raise ValueError(f"not columns of file that change: {unknown}")
-    assignments, params = [f"{name} = :{name}" for name in columns], dict[str, Any](columns)
+    params: dict[str, Any] = dict(columns)
     for column, fields in (("data", data), ("meta", meta)):
-        if fields:
-            assignments.append(f"{column} = {_merged(db.dialect, column, list(fields))}")
-            params |= {f"{column}_{name}": value for name, value in fields.items()}
-    name = f"files.change.{'+'.join(params)}"
-    text = f"UPDATE file SET {', '.join(assignments)}, updated_at = :now WHERE id = :id"
+        params |= {f"{column}_{name}": value for name, value in (fields or {}).items()}
+    statement = _build_update_statement(db.dialect, tuple(columns), tuple(data or ()), tuple(meta or ()))
     params |= {"id": file_id, "now": int(time.time())}
     async with AsyncExitStack() as stack:
-        files: dict[str, Path] = {}
+        text_paths: dict[str, Path] = {}
         for parameter, value in params.items():
             if isinstance(value, str) and len(value) > LARGE:
-                files[parameter] = Path(await stack.enter_async_context(spool.spool()))
-                await asyncio.to_thread(text_files.write_text, files[parameter], value)
+                text_paths[parameter] = Path(await stack.enter_async_context(spool.spool()))
+                await asyncio.to_thread(text_files.write_text, text_paths[parameter], value)
             elif isinstance(value, Path) and value.stat().st_size > LARGE:
-                files[parameter] = value
+                text_paths[parameter] = value
             elif isinstance(value, Path):
                 params[parameter] = value.read_bytes().decode()
-        if files or (db.dialect == "sqlite" and await _size(db, file_id) > LARGE):
-            kept = {parameter: value for parameter, value in params.items() if parameter not in files}
-            return await db.execute_apart(name, text, files, **kept) > 0
-        return await db.execute_in_thread(name, text, **params) > 0
+        if text_paths or (db.dialect == "sqlite" and await _estimate_data_size(db, file_id) > LARGE):
+            small = {parameter: value for parameter, value in params.items() if parameter not in text_paths}
+            return await large_text.execute_with_files(db, "files.update_large", statement, text_paths, **small) > 0
+        return await db.execute_in_thread("files.update", statement, **params) > 0
 
 
-async def _size(db: Database, file_id: str) -> int:
-    """Bytes of a row's `data`, or so: what PostgreSQL compresses is taken for five times what it keeps."""
-    # It stands at the beginning of the row, and nothing else of that is read.
-    size = "5 * pg_column_size(data)" if db.dialect == "postgres" else "octet_length(data)"
-    return await db.fetch_value("files.size", f"SELECT {size} FROM file WHERE id = :id", id=file_id) or 0
+@cache
+def _build_update_statement(
+    dialect: Dialect, columns: tuple[str, ...], data: tuple[str, ...], meta: tuple[str, ...]
+) -> str:
+    assignments = [f"{name} = :{name}" for name in columns]
+    assignments += [
+        f"{column} = {_merge_fields(dialect, column, names)}"
+        for column, names in (("data", data), ("meta", meta))
+        if names
+    ]
+    return f"UPDATE file SET {', '.join(assignments)}{', ' if assignments else ''}updated_at = :now WHERE id = :id"
 
 
-def _merged(dialect: Dialect, column: str, names: list[str]) -> str:
-    """A JSON column with some fields set to the parameters `column_name`."""
+async def _estimate_data_size(db: Database, file_id: str) -> int:
+    """Return about how many bytes a row's `data` has."""
+    return await db.fetch_value("files.data_size", _DATA_SIZE[db.dialect], id=file_id) or 0
+
+
+def _merge_fields(dialect: Dialect, column: str, names: tuple[str, ...]) -> str:
+    """Return the expression of a JSON column with some fields set to the parameters `column_name`."""
     if dialect == "postgres":
-        # Through json alone: what is no JSON to jsonb, a zero character in a text for one, stays as it is.
+        # Through json alone: jsonb refuses some JSON, a zero character in a text for instance, which has to stay.
         pairs = ", ".join(f"'{name}', :{column}_{name}::text" for name in names)
         old = f"(CASE WHEN json_typeof({column}) = 'object' THEN {column} ELSE '{{}}'::json END)"
         new = f"json_build_object({pairs})"
@@ -321,13 +382,22 @@ def _merged(dialect: Dialect, column: str, names: list[str]) -> str:
     return f"json_set(CASE WHEN json_type({column}) = 'object' THEN {column} ELSE '{{}}' END, {pairs})"
 
 
-async def delete_file(tx: Executor, file_id: str) -> bool:
-    """Delete a file and what refers to it; whether there was one."""
-    for table in ("chat_file", "channel_file", "knowledge_file"):
-        await tx.execute(f"files.delete.{table}", f"DELETE FROM {table} WHERE file_id = :id", id=file_id)
-    return await tx.execute("files.delete", "DELETE FROM file WHERE id = :id", id=file_id) > 0
+async def list_knowledge_links(tx: Executor, file_ids: list[str]) -> list[KnowledgeLink]:
+    """List the links between these files and knowledge."""
+    return await tx.fetch_all(KnowledgeLink, "files.knowledge_links", LIST_KNOWLEDGE_LINKS, ids=file_ids)
+
+
+async def delete_files(tx: Executor, file_ids: list[str]) -> None:
+    """Delete files and the links that refer to them."""
+    await tx.execute("files.delete_chat_links", DELETE_CHAT_LINKS, ids=file_ids)
+    await tx.execute("files.delete_channel_links", DELETE_CHANNEL_LINKS, ids=file_ids)
+    await tx.execute("files.delete_knowledge_links", DELETE_KNOWLEDGE_LINKS, ids=file_ids)
+    await tx.execute("files.delete", DELETE_FILES, ids=file_ids)
 
 
 async def delete_all_files(tx: Executor) -> None:
-    for table in ("chat_file", "channel_file", "knowledge_file", "file"):
-        await tx.execute(f"files.delete_all.{table}", f"DELETE FROM {table}")
+    """Delete every file and every link to one."""
+    await tx.execute("files.delete_all_chat_links", DELETE_ALL_CHAT_LINKS)
+    await tx.execute("files.delete_all_channel_links", DELETE_ALL_CHANNEL_LINKS)
+    await tx.execute("files.delete_all_knowledge_links", DELETE_ALL_KNOWLEDGE_LINKS)
+    await tx.execute("files.delete_all", DELETE_ALL_FILES)

@@ -1,4 +1,4 @@
-"""The text of a file, piece by piece: a large one is looked through without a copy of it, beside the event loop."""
+"""Large texts, processed piece by piece in threads, without a second copy in memory."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from fastback.kit.workers import spool
 
-#: Characters of a piece.
+#: Characters per piece.
 _PIECE_CHARACTERS = 1 << 18
 
 
 def encode_pieces(text: str) -> Iterator[bytes]:
-    """The text in UTF-8, piece by piece."""
+    """Yield the text in UTF-8, piece by piece."""
     return (piece.encode("utf-8", "replace") for piece in _split_pieces(text))
 
 
@@ -23,7 +23,7 @@ def _split_pieces(text: str) -> Iterator[str]:
 
 
 def make_storable(text: str) -> str:
-    """The text without what databases refuse: zero characters and halves of surrogate pairs."""
+    """Return the text without what databases refuse: zero characters and halves of surrogate pairs."""
     try:
         if text.isascii() or all(piece.encode() is not None for piece in _split_pieces(text)):
             return text.replace("\x00", "") if "\x00" in text else text
@@ -33,14 +33,14 @@ def make_storable(text: str) -> str:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text into a file."""
+    """Write a text to a path, in UTF-8."""
     with open(path, "wb") as sink:
         for piece in encode_pieces(text):
             sink.write(piece)
 
 
 def write_document_spool(path: str | Path, documents: str | Path) -> str:
-    """Write a spool with one document, whose text stands in a file; the hash of it."""
+    """Write a spool with one document, whose text is read from a path. Return the hash of the text."""
     digest = hashlib.sha256()
 
     def read_pieces() -> Iterator[str]:
@@ -54,7 +54,7 @@ def write_document_spool(path: str | Path, documents: str | Path) -> str:
 
 
 def join_spool_texts(documents: str | Path, path: str | Path) -> str:
-    """Write what the documents of a spool say into a file, as it can be stored, with a space between two; its hash."""
+    """Write the texts of a spool's documents to a path, made storable and separated by a space. Return the hash."""
     digest = hashlib.sha256()
     has_previous = continues = False
     with open(path, "wb") as sink:
@@ -67,12 +67,12 @@ def join_spool_texts(documents: str | Path, path: str | Path) -> str:
 
 
 def count_bytes(text: str) -> int:
-    """Bytes of a text in UTF-8."""
+    """Return the size of a text in UTF-8, in bytes."""
     return sum(map(len, encode_pieces(text)))
 
 
 def hash_text(text: str) -> str:
-    """What a text is known by, its SHA-256: equal texts are not put into one knowledge twice."""
+    """Return the SHA-256 of a text, which identifies it: a knowledge contains equal texts once."""
     digest = hashlib.sha256()
     for piece in encode_pieces(text):
         digest.update(piece)

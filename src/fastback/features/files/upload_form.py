@@ -1,4 +1,4 @@
-"""An upload on its way in: its form is read as it comes, its file goes to the disk, hashed and counted meanwhile."""
+"""The form of an upload, parsed while it arrives: the file goes to the disk, hashed and counted on the way."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from starlette.requests import Request
 from fastback.kit.http import BadRequest, Invalid
 from fastback.kit.http.coercion import missing
 from fastback.kit.http.multipart import Part, read_form
-from fastback.kit.storage import Spool
+from fastback.kit.storage import IncomingFile
 
-#: Bytes of a field that is no file, and the fields that anybody looks at: others are not held.
+#: Bytes of a field that is not a file, and the fields that are read: others are not stored.
 _MAX_FIELD_BYTES, _READ_FIELDS = 1024 * 1024, ("file", "metadata")
 
 
 class UploadForm(msgspec.Struct):
-    """A form with a file, whole.
+    """A complete form with a file.
 
     Attributes:
-        size: bytes of the file; where it is too large, those that came.
-        too_large: it was, and is not kept.
-        fields: the text of `file` and `metadata`, where they are fields like others.
+        size: bytes of the file; if it is too large, those that arrived.
+        too_large: the file exceeds the limit, and its bytes are not complete.
+        fields: the text of `file` and `metadata`, where they are plain fields.
     """
 
     filename: str
@@ -37,9 +37,9 @@ class UploadForm(msgspec.Struct):
 
 
 class _IncomingFile:
-    """The file that is coming."""
+    """The file that is arriving."""
 
-    def __init__(self, part: Part, spool: Spool, max_bytes: int | None) -> None:
+    def __init__(self, part: Part, spool: IncomingFile, max_bytes: int | None) -> None:
         self.part = part
         self.spool = spool
         self._max_bytes = max_bytes
@@ -60,12 +60,13 @@ class _IncomingFile:
 
 @asynccontextmanager
 async def receive_upload(request: Request, directory: Path, max_bytes: int | None) -> AsyncIterator[UploadForm]:
-    """The form of an upload, its `file` in the directory until the end.
+    """Yield the form of an upload, its `file` in the directory until the context ends.
 
-    What comes beyond `most` bytes of a file is read and forgotten: whoever sends it hears the answer then.
+    The part of a file beyond `max_bytes` is read and discarded, so that the sender reads the response.
 
     Raises:
-        Invalid: there is no file. BadRequest: no form, or nowhere to put the file.
+        Invalid: there is no file.
+        BadRequest: the body is not a form, or the directory is not writable.
     """
     fields: dict[str, str] = {}
     file: _IncomingFile | None = None
@@ -76,9 +77,9 @@ async def receive_upload(request: Request, directory: Path, max_bytes: int | Non
             if isinstance(event, Part):
                 current_part, field_pieces = event, []
                 if event.name == "file" and event.filename is not None:
-                    await stack.aclose()  # of several files the last one counts
+                    await stack.aclose()  # of several files the last one is used
                     try:
-                        spool = await stack.enter_async_context(Spool(directory))
+                        spool = await stack.enter_async_context(IncomingFile(directory))
                     except OSError as error:
                         raise BadRequest(error.strerror or "Error uploading file") from error
                     file = _IncomingFile(event, spool, max_bytes)

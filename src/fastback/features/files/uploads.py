@@ -1,4 +1,4 @@
-"""An upload, from its form to its row: checked, kept, put where it was uploaded for, and read."""
+"""Uploads, from the form to the row: checked, stored, linked, and processed."""
 
 from __future__ import annotations
 
@@ -18,28 +18,32 @@ from fastback.config import Config
 from fastback.config.keys.retrieval import RAG_FILE_ALLOWED_EXTENSIONS, RAG_FILE_MAX_SIZE
 from fastback.features.files import store
 from fastback.features.files.access import FileAccess
-from fastback.features.files.processing import Processing
+from fastback.features.files.processing import FileProcessing
 from fastback.features.files.store import FileSummary
 from fastback.features.files.upload_form import UploadForm
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http import BadRequest, HttpError
-from fastback.kit.storage import NameRefused, Storage, StorageError, spooled
+from fastback.kit.storage import NameRefused, Storage, StorageError, receive_file
 from fastback.providers.request_context import RequestContext
 
 log = logging.getLogger("fastback.files")
 
-_UPLOAD_ERROR = messages.default("Error uploading file")
+_UPLOAD_ERROR = messages.wrap_reason("Error uploading file")
 
 
 def _parse_metadata(text: str | None) -> dict[str, Any]:
-    """What the client says of the file. Raises: BadRequest."""
+    """Return the metadata that the client sent with the file.
+
+    Raises:
+        BadRequest: they are not a JSON object.
+    """
     if not text:
         return {}
     try:
         metadata = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        raise BadRequest(messages.default("Invalid metadata format")) from None
+        raise BadRequest(messages.wrap_reason("Invalid metadata format")) from None
     if not metadata:
         return {}
     if not isinstance(metadata, dict):
@@ -48,10 +52,17 @@ def _parse_metadata(text: str | None) -> dict[str, Any]:
 
 
 class UploadService:
-    """Takes files in."""
+    """Stores files: uploads of users, and files that the server generates."""
 
     def __init__(
-        self, *, db: Database, config: Config, storage: Storage, access: FileAccess, processing: Processing, bus: Bus
+        self,
+        *,
+        db: Database,
+        config: Config,
+        storage: Storage,
+        access: FileAccess,
+        processing: FileProcessing,
+        bus: Bus,
     ) -> None:
         self._db = db
         self._config = config
@@ -62,18 +73,18 @@ class UploadService:
 
     @property
     def max_bytes(self) -> int | None:
-        """The largest file, in bytes; None without a limit."""
+        """Return the largest size of a file, in bytes, or None without a limit."""
         megabytes = self._config.number(RAG_FILE_MAX_SIZE)
         return int(megabytes) * 1024 * 1024 if megabytes else None
 
     async def save_upload(
         self, form: UploadForm, user: User, ctx: RequestContext, *, process: bool, in_background: bool
     ) -> dict[str, Any]:
-        """Keep what came; the file as answers show it.
+        """Store an uploaded file and start processing it. Return the file as responses show it.
 
         Raises:
-            BadRequest: an ending that is not allowed, nothing in it, metadata that is none, no place for it or its row.
-            HttpError: 413 for a file that is too large.
+            BadRequest: the extension is not allowed, the file is empty, its metadata are invalid, or storing it failed.
+            HttpError: 413 if the file is too large.
         """
         metadata = _parse_metadata(form.fields.get("metadata"))
         name = form.filename.rsplit("/", 1)[-1]
@@ -84,7 +95,7 @@ class UploadService:
             if allowed_extension
         ]
         if process and allowed and extension not in allowed:
-            raise BadRequest(messages.default(f"File type {extension} is not allowed"))
+            raise BadRequest(messages.wrap_reason(f"File type {extension} is not allowed"))
         if not form.size:
             raise BadRequest(messages.EMPTY_CONTENT)
         if form.too_large:
@@ -104,9 +115,9 @@ class UploadService:
         if "channel_id" in metadata:
             await self._access.add_to_channel(str(metadata["channel_id"]), file_id, user)
         if process:
-            reading = self._processing.start(file, metadata, user, ctx)
+            processing_task = self._processing.start(file, metadata, user, ctx)
             if not in_background:
-                await asyncio.wait([reading])  # it may be stopped: somebody may delete the file meanwhile
+                await asyncio.wait([processing_task])  # deleting the file meanwhile cancels the task
         event_data = {"filename": name, "content_type": form.content_type}
         await self._bus.publish(ActivityEvent("file.uploaded", user, file_id, data=event_data))
         return build_upload_response(file, data, process=process)
@@ -114,15 +125,15 @@ class UploadService:
     async def save_generated(
         self, content: bytes, name: str, content_type: str | None, user: User, metadata: dict[str, Any] | None = None
     ) -> FileSummary:
-        """Keep what the server itself has made or was given for a user, a picture for instance; nobody reads it.
+        """Store a file that the server made or received for a user, an image for instance, without processing it.
 
         Raises:
-            BadRequest: nothing in it, no place for it or its row.
+            BadRequest: the content is empty, or storing it failed.
         """
         if not content:
             raise BadRequest(messages.EMPTY_CONTENT)
         file_id, upload_metadata = str(uuid.uuid4()), metadata or {}
-        async with spooled(self.storage, _yield_content(content)) as spool:
+        async with receive_file(self.storage, _yield_content(content)) as spool:
             sha256 = await spool.finish()
             path = await self._store_file(file_id, name, _get_extension(name), spool.path, user)
         meta = {
@@ -137,22 +148,26 @@ class UploadService:
     async def _insert_row(
         self, file_id: str, user: User, name: str, path: str, data: dict[str, Any], meta: dict[str, Any]
     ) -> FileSummary:
-        """The row of what is kept. Raises: BadRequest: the database does not take it, a zero character for instance."""
+        """Insert the row of a stored file.
+
+        Raises:
+            BadRequest: the database refuses it, because of a zero character for instance.
+        """
         try:
             now = await store.insert_file(self._db, file_id, user.id, filename=name, path=path, data=data, meta=meta)
         except Exception as error:
-            await self.storage.delete(path)  # nobody would ever find it
+            await self.storage.delete(path)  # without a row nothing refers to it
             if isinstance(error, DatabaseError):
-                log.error("an upload cannot be written down: %s", error)
+                log.error("inserting the row of an upload failed: %s", error)
                 raise BadRequest(_UPLOAD_ERROR) from error
             raise
         return FileSummary(file_id, user.id, None, name, path, meta, now, now)
 
     async def _store_file(self, file_id: str, name: str, extension: str, source: Path, user: User) -> str:
-        """The path of the file in the storage, under a name that people can read where it takes that.
+        """Store a file under a readable name if the storage allows the name. Return its path in the storage.
 
         Raises:
-            BadRequest.
+            BadRequest: the storage failed.
         """
         tags = {
             "OpenWebUI-User-Email": user.email,
@@ -166,7 +181,7 @@ class UploadService:
             except NameRefused:
                 return await self.storage.put(f"{file_id}.{extension}" if extension else file_id, source, tags)
         except StorageError as error:
-            log.error("an upload cannot be kept: %s", error)
+            log.error("storing an upload failed: %s", error)
             raise BadRequest(_UPLOAD_ERROR) from error
 
 
@@ -175,13 +190,13 @@ async def _yield_content(content: bytes) -> AsyncIterator[bytes]:
 
 
 def _get_extension(name: str) -> str:
-    """What stands behind the last dot of a name, in small letters; a name that begins with dots has none of them."""
+    """Return the lower-case text after the last dot of a name; empty if only dots precede it."""
     stem, dot, extension = name.rpartition(".")
     return extension.lower() if dot and stem.strip(".") else ""
 
 
 def build_upload_response(file: FileSummary, data: dict[str, Any], *, process: bool) -> dict[str, Any]:
-    """A file that has just come."""
+    """Return a new file as the response to its upload."""
     response: dict[str, Any] = {
         "id": file.id,
         "user_id": file.user_id,

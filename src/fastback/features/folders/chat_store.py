@@ -1,13 +1,16 @@
-"""Everybody's chats in a shared folder."""
+"""Chats in shared folders: the chats of all users in a folder, and the authors of their questions."""
 
 from __future__ import annotations
+
+from functools import cache
 
 import msgspec
 
 from fastback.kit.db import Database, Executor
+from fastback.kit.db.database import Dialect
 
 
-class InFolder(msgspec.Struct):
+class SharedFolderChat(msgspec.Struct):
     """A chat in a shared folder."""
 
     id: str
@@ -18,53 +21,26 @@ class InFolder(msgspec.Struct):
     last_read_at: int | None
 
 
-_UNREAD = """CASE WHEN c.user_id = :user_id AND c.updated_at > COALESCE(c.last_read_at, 0) AND NOT EXISTS (
-    SELECT 1 FROM chat_message m WHERE m.chat_id = c.id AND m.role = 'assistant' AND m.done = FALSE)
-    THEN 1 ELSE 0 END DESC, c.updated_at DESC, c.id"""
-
-#: Pinned chats stand apart; those of notes and subagents are no chats of a folder.
-_LISTED = {
-    "sqlite": """c.folder_id = :folder_id AND c.archived = FALSE AND COALESCE(c.pinned, FALSE) = FALSE
-        AND COALESCE(json_extract(c.meta, '$.internal'), 0) <> 1""",
-    "postgres": """c.folder_id = :folder_id AND c.archived = FALSE AND COALESCE(c.pinned, FALSE) = FALSE
-        AND COALESCE(c.meta ->> 'internal', 'false') <> 'true'""",
-}
-
-
-async def page(
-    db: Executor, folder_id: str, user_id: str, *, skip: int, limit: int, sort_by: str, direction: str
-) -> list[InFolder]:
-    """The reader's unread chats first, then the last changed, unless another order is asked for."""
-    column = "c.title" if sort_by == "title" else "c.updated_at"
-    order = f"{column} {'ASC' if direction == 'asc' else 'DESC'}, c.id"
-    if sort_by == "unread_updated_at":
-        order = _UNREAD
-    return await db.fetch_all(
-        InFolder,
-        "folders.chats_in",
-        f"""SELECT c.id, c.title, c.user_id, c.updated_at, c.created_at, c.last_read_at FROM chat c
-            WHERE {_LISTED[db.dialect]} AND CAST(:user_id AS TEXT) IS NOT NULL
-            ORDER BY {order} LIMIT :limit OFFSET :skip""",
-        folder_id=folder_id,
-        user_id=user_id,
-        limit=limit,
-        skip=skip,
-    )
-
-
-async def count(db: Executor, folder_id: str) -> int:
-    text = f"SELECT count(*) FROM chat c WHERE {_LISTED[db.dialect]}"
-    return int(await db.fetch_value("folders.count_in", text, folder_id=folder_id) or 0)
-
-
 class _Author(msgspec.Struct):
     chat_id: str
     user_id: str
 
 
-#: Who wrote the questions of a chat: the message says so, else it was the chat's owner. An empty history is the truth;
-#: only where there is none the older list of messages counts.
-_AUTHORS = {
+_UNREAD_FIRST = """CASE WHEN c.user_id = :user_id AND c.updated_at > COALESCE(c.last_read_at, 0) AND NOT EXISTS (
+    SELECT 1 FROM chat_message m WHERE m.chat_id = c.id AND m.role = 'assistant' AND m.done = FALSE)
+    THEN 1 ELSE 0 END DESC, c.updated_at DESC, c.id"""
+
+#: Excludes pinned chats, which have a list of their own, and the internal chats of notes and subagents.
+_IN_FOLDER = {
+    "sqlite": """c.folder_id = :folder_id AND c.archived = FALSE AND COALESCE(c.pinned, FALSE) = FALSE
+        AND COALESCE(json_extract(c.meta, '$.internal'), 0) <> 1""",
+    "postgres": """c.folder_id = :folder_id AND c.archived = FALSE AND COALESCE(c.pinned, FALSE) = FALSE
+        AND COALESCE(c.meta ->> 'internal', 'false') <> 'true'""",
+}
+COUNT_CHATS = {dialect: f"SELECT count(*) FROM chat c WHERE {condition}" for dialect, condition in _IN_FOLDER.items()}
+#: A message names its author; without one the author is the chat's owner. An empty history counts as the messages of
+#: the chat; the older list of messages is read only if there is no history.
+LIST_AUTHORS = {
     "sqlite": """
         WITH messages AS (
             SELECT c.id AS chat_id, c.user_id AS owner_id,
@@ -100,11 +76,48 @@ _AUTHORS = {
 }
 
 
-async def authors(db: Database, chat_ids: list[str]) -> dict[str, list[str]]:
-    """Who asked in each of the chats."""
-    found: dict[str, list[str]] = {one: [] for one in chat_ids}
+@cache
+def _build_list(dialect: Dialect, sort_by: str, direction: str) -> str:
+    column = "c.title" if sort_by == "title" else "c.updated_at"
+    order = f"{column} {'ASC' if direction == 'asc' else 'DESC'}, c.id"
+    if sort_by == "unread_updated_at":
+        order = _UNREAD_FIRST
+    # The second condition uses `:user_id` where the order does not, so that every text has the same parameters.
+    return f"""SELECT c.id, c.title, c.user_id, c.updated_at, c.created_at, c.last_read_at FROM chat c
+        WHERE {_IN_FOLDER[dialect]} AND CAST(:user_id AS TEXT) IS NOT NULL
+        ORDER BY {order} LIMIT :limit OFFSET :skip"""
+
+
+async def list_chats(
+    db: Executor, folder_id: str, user_id: str, *, skip: int, limit: int, sort_by: str, direction: str
+) -> list[SharedFolderChat]:
+    """Return chats of a folder in the named order.
+
+    `sort_by` is `title`, `updated_at`, or `unread_updated_at`: the unread chats of the reader (`user_id`) first, then
+    the last changed.
+    """
+    order = sort_by if sort_by in ("title", "unread_updated_at") else "updated_at"
+    return await db.fetch_all(
+        SharedFolderChat,
+        "folders.list_shared_chats",
+        _build_list(db.dialect, order, "asc" if direction == "asc" else "desc"),
+        folder_id=folder_id,
+        user_id=user_id,
+        limit=limit,
+        skip=skip,
+    )
+
+
+async def count_chats(db: Executor, folder_id: str) -> int:
+    """Return the number of chats in a folder."""
+    return int(await db.fetch_value("folders.count_shared_chats", COUNT_CHATS[db.dialect], folder_id=folder_id) or 0)
+
+
+async def load_author_ids(db: Database, chat_ids: list[str]) -> dict[str, list[str]]:
+    """Return the ids of the users who wrote questions, by chat. Reads the whole documents of the chats."""
+    author_ids: dict[str, list[str]] = {chat_id: [] for chat_id in chat_ids}
     if chat_ids:
-        # Whole chats are read for it.
-        for row in await db.fetch_all_in_thread(_Author, "folders.authors", _AUTHORS[db.dialect], ids=chat_ids):
-            found[row.chat_id].append(row.user_id)
-    return found
+        rows = await db.fetch_all_in_thread(_Author, "folders.list_authors", LIST_AUTHORS[db.dialect], ids=chat_ids)
+        for row in rows:
+            author_ids[row.chat_id].append(row.user_id)
+    return author_ids

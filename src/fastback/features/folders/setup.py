@@ -7,7 +7,7 @@ from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.folders import routes
-from fastback.features.folders.service import Folders
+from fastback.features.folders.service import FolderService
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -17,8 +17,8 @@ from fastback.kit.tasks import Tasks
 async def set_up(services: Services) -> None:
     """Add the services of this component."""
     services.add(
-        Folders,
-        Folders(
+        FolderService,
+        FolderService(
             db=services.get(Database),
             config=services.get(Config),
             permissions=services.get(Permissions),

@@ -1,1 +1,4 @@
-"""Functions: filters, pipes, actions and listeners in Python, kept with versions and valves by administrators."""
+"""Functions: filters, pipes, actions and event listeners in Python, stored with revisions and valves.
+
+Only administrators may change them.
+"""

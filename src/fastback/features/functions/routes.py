@@ -1,4 +1,4 @@
-"""`/api/v1/functions`: filters, pipes and actions."""
+"""Routes for lists of functions, and the routers of `/api/v1/functions`."""
 
 from __future__ import annotations
 
@@ -7,45 +7,28 @@ from typing import Any
 import msgspec
 
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.functions import record_routes, valves_routes
+from fastback.features.functions import record_routes, store, valves_routes
+from fastback.features.functions.store import FunctionListItem
 from fastback.kit.db import Database
 from fastback.kit.http import Router
-from fastback.records.listing import people
+from fastback.records.listing import load_user_summaries
 from fastback.settings import Settings
 
 router = Router("/api/v1/functions")
 
 
-class Function(msgspec.Struct):
-    version_id: str | None
-    id: str
-    user_id: str
-    type: str
-    name: str
-    meta: msgspec.Raw
-    is_active: bool
-    is_global: bool
-    updated_at: int
-    created_at: int
-
-
-_ALL = """SELECT version_id, id, user_id, type, name, meta, COALESCE(is_active, FALSE), COALESCE(is_global, FALSE),
-    updated_at, created_at FROM function"""
-
-
 @router.get("/")
-async def functions(user: VerifiedUser, db: Database, settings: Settings) -> list[Function]:
-    if not settings.enable_functions:
-        return []
-    return await db.fetch_all(Function, "functions.all", _ALL)
+async def list_functions(user: VerifiedUser, db: Database, settings: Settings) -> list[FunctionListItem]:
+    return await store.list_items(db) if settings.enable_functions else []
 
 
 @router.get("/list")
-async def page(user: AdminUser, db: Database, settings: Settings) -> list[dict[str, Any]]:
+async def list_functions_with_owners(user: AdminUser, db: Database, settings: Settings) -> list[dict[str, Any]]:
+    """Return all functions with their owners, the most recently updated first."""
     if not settings.enable_functions:
         return []
-    rows = await db.fetch_all(Function, "functions.list", f"{_ALL} ORDER BY updated_at DESC")
-    owners = await people(db, [row.user_id for row in rows])
+    rows = await store.list_recent_items(db)
+    owners = await load_user_summaries(db, [row.user_id for row in rows])
     return [{**msgspec.structs.asdict(row), "user": owners.get(row.user_id)} for row in rows]
 
 

@@ -1,15 +1,16 @@
-"""Start with every function switched off, for an installation that one of them keeps from working."""
+"""Safe mode: start with every function deactivated, in case one of them keeps the installation from working."""
 
 from __future__ import annotations
 
 import logging
 
+from fastback.features.functions import store
 from fastback.kit.db import Database
 
 log = logging.getLogger("fastback.functions")
 
 
-async def switch_functions_off(db: Database) -> None:
-    """Switch every function off; administrators switch them on again one by one."""
-    count = await db.execute("functions.safe_mode", "UPDATE function SET is_active = FALSE WHERE is_active")
+async def deactivate_functions(db: Database) -> None:
+    """Deactivate every function; administrators activate them again one by one."""
+    count = await store.deactivate_all(db)
     log.warning("SAFE_MODE: %d functions were switched off", count)

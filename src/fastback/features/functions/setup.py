@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fastback.features.functions import routes
-from fastback.features.functions.safe_mode import switch_functions_off
-from fastback.features.functions.service import Functions
-from fastback.features.plugins.loading import Plugins
-from fastback.features.plugins.valves import Valves
+from fastback.features.functions.safe_mode import deactivate_functions
+from fastback.features.functions.service import FunctionRecords
+from fastback.features.plugins.loading import PluginInspector
+from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -17,11 +17,14 @@ async def set_up(services: Services) -> None:
     """Add the services of this component."""
     db = services.get(Database)
     services.add(
-        Functions, Functions(db=db, plugins=services.get(Plugins), valves=services.get(Valves), bus=services.get(Bus))
+        FunctionRecords,
+        FunctionRecords(
+            db=db, plugins=services.get(PluginInspector), valves=services.get(ValveStore), bus=services.get(Bus)
+        ),
     )
     settings = services.get(Settings)
     if settings.safe_mode:
-        await switch_functions_off(db)
+        await deactivate_functions(db)
 
 
 COMPONENT = Component(name="functions", routers=routes.routers, setup=set_up)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from fastback.kit.db import Executor
-from fastback.records.column_store import Columns
+from fastback.records.column_store import UpdatableColumns
 
 
 class Function(msgspec.Struct):
@@ -26,27 +26,58 @@ class Function(msgspec.Struct):
     created_at: int
 
 
+class FunctionListItem(msgspec.Struct):
+    """A function as lists show it: without its code and valves, JSON undecoded."""
+
+    version_id: str | None
+    id: str
+    user_id: str
+    type: str
+    name: str
+    meta: msgspec.Raw
+    is_active: bool
+    is_global: bool
+    updated_at: int
+    created_at: int
+
+
+#: The columns of `Function`.
 _COLUMNS = """version_id, id, user_id, name, type, COALESCE(content, ''), COALESCE(meta, '{}'), valves,
     COALESCE(is_active, FALSE), COALESCE(is_global, FALSE), updated_at, created_at"""
-_CHANGING = Columns(
+#: The columns of `FunctionListItem`.
+_LIST_COLUMNS = """version_id, id, user_id, type, name, meta, COALESCE(is_active, FALSE), COALESCE(is_global, FALSE),
+    updated_at, created_at"""
+_UPDATABLE = UpdatableColumns(
     "function",
     plain=("user_id", "name", "type", "content", "valves", "version_id", "is_active", "is_global", "created_at"),
     json=("meta",),
 )
 
+FIND_FUNCTION = f"SELECT {_COLUMNS} FROM function WHERE id = :id"
+LIST_FUNCTIONS = f"SELECT {_COLUMNS} FROM function"
+LIST_ITEMS = f"SELECT {_LIST_COLUMNS} FROM function"
+LIST_RECENT_ITEMS = f"SELECT {_LIST_COLUMNS} FROM function ORDER BY updated_at DESC"
+INSERT_FUNCTION = """INSERT INTO function
+        (id, user_id, name, type, content, meta, valves, version_id, is_active, is_global, updated_at, created_at)
+    VALUES (:id, :user_id, :name, :type, :content, :meta, :valves, :version_id, :is_active, :is_global, :updated_at,
+        :created_at)"""
+DELETE_FUNCTION = "DELETE FROM function WHERE id = :id"
+DEACTIVATE_ALL = "UPDATE function SET is_active = FALSE WHERE is_active"
 
-def full(row: Function, *, valves: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A function with its code, and its valves where they are given."""
-    found = msgspec.structs.asdict(row)
-    found.pop("valves")
+
+def serialize_function(row: Function, *, valves: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a function with its code, and with its valves if they are passed."""
+    fields = msgspec.structs.asdict(row)
+    fields.pop("valves")
     if valves is None:
-        return found
-    times = {name: found.pop(name) for name in ("is_active", "is_global", "updated_at", "created_at")}
-    return {**found, "valves": valves, **times}
+        return fields
+    # The valves come before these fields, as in the reference.
+    last = {name: fields.pop(name) for name in ("is_active", "is_global", "updated_at", "created_at")}
+    return {**fields, "valves": valves, **last}
 
 
-def brief(row: Function) -> dict[str, Any]:
-    """A function without its code."""
+def serialize_summary(row: Function) -> dict[str, Any]:
+    """Return a function without its code."""
     return {
         "version_id": row.version_id,
         "id": row.id,
@@ -61,32 +92,39 @@ def brief(row: Function) -> dict[str, Any]:
     }
 
 
-async def get(db: Executor, function_id: str) -> Function | None:
-    return await db.fetch_first(
-        Function, "functions.get", f"SELECT {_COLUMNS} FROM function WHERE id = :id", id=function_id
-    )
+async def find_function(db: Executor, function_id: str) -> Function | None:
+    return await db.fetch_first(Function, "functions.get", FIND_FUNCTION, id=function_id)
 
 
-async def everything(db: Executor) -> list[Function]:
-    return await db.fetch_all(Function, "functions.everything", f"SELECT {_COLUMNS} FROM function")
+async def list_functions(db: Executor) -> list[Function]:
+    """Return all functions with their code and valves."""
+    return await db.fetch_all(Function, "functions.everything", LIST_FUNCTIONS)
 
 
-async def insert(tx: Executor, function_id: str, **fields: Any) -> None:
-    """Write a new function; `fields` are all its other columns but the time of the change."""
-    names = ["id", *fields, "updated_at"]
-    await tx.execute(
-        "functions.insert",
-        f"INSERT INTO function ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})",
-        id=function_id,
-        updated_at=int(time.time()),
-        **_CHANGING.written(fields),
-    )
+async def list_items(db: Executor) -> list[FunctionListItem]:
+    return await db.fetch_all(FunctionListItem, "functions.all", LIST_ITEMS)
 
 
-async def update(tx: Executor, function_id: str, **fields: Any) -> None:
-    """Change columns of a function."""
-    await _CHANGING.update(tx, function_id, fields)
+async def list_recent_items(db: Executor) -> list[FunctionListItem]:
+    """Return all functions, the most recently updated first."""
+    return await db.fetch_all(FunctionListItem, "functions.list", LIST_RECENT_ITEMS)
 
 
-async def delete(tx: Executor, function_id: str) -> None:
-    await tx.execute("functions.delete", "DELETE FROM function WHERE id = :id", id=function_id)
+async def insert_function(tx: Executor, function_id: str, **fields: Any) -> None:
+    """Insert a function; `fields` are its other columns except `updated_at`; `valves` may be missing."""
+    values = {"valves": None, **_UPDATABLE.encode_values(fields)}
+    await tx.execute("functions.insert", INSERT_FUNCTION, id=function_id, updated_at=int(time.time()), **values)
+
+
+async def update_function(tx: Executor, function_id: str, **fields: Any) -> None:
+    """Update columns of a function, and the time of its last update."""
+    await _UPDATABLE.update_row(tx, function_id, fields)
+
+
+async def delete_function(tx: Executor, function_id: str) -> None:
+    await tx.execute("functions.delete", DELETE_FUNCTION, id=function_id)
+
+
+async def deactivate_all(db: Executor) -> int:
+    """Deactivate every function; return how many were active."""
+    return await db.execute("functions.safe_mode", DEACTIVATE_ALL)

@@ -1,1 +1,1 @@
-"""Addresses of profile pictures at Gravatar."""
+"""URLs of profile pictures at Gravatar."""

@@ -1,4 +1,4 @@
-"""`/api/v1/utils/gravatar`: where Gravatar keeps the picture of an address. Nothing is asked of Gravatar here."""
+"""Route `/api/v1/utils/gravatar`: the URL of a profile picture at Gravatar. No request is sent to Gravatar."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ router = Router("/api/v1/utils")
 
 
 @router.get("/gravatar")
-async def gravatar(email: str, user: VerifiedUser) -> str:
-    """The hash is that of the address without capitals and spaces around it; `d=mp` asks for a plain figure else."""
+async def get_gravatar_url(email: str, user: VerifiedUser) -> str:
+    """Return the URL for an email address: it holds the SHA-256 of the trimmed, lower-case address.
+
+    `d=mp` asks Gravatar for a plain silhouette if it has no picture.
+    """
     return f"https://www.gravatar.com/avatar/{sha256(email.strip().lower().encode()).hexdigest()}?d=mp"

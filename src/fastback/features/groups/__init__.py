@@ -1,1 +1,1 @@
-"""Groups of users."""
+"""Groups of users: their members, nesting, permissions and default models."""

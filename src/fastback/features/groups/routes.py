@@ -1,4 +1,4 @@
-"""`/api/v1/groups`: groups and their members, one within another."""
+"""`/api/v1/groups`: groups, their members and their nesting."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.permissions import Permissions, PermissionTree, merge_permissions
 from fastback.config import Config
 from fastback.config.keys.interface import UI_DEFAULT_MODELS
-from fastback.features.groups import default_models as defaults
-from fastback.features.groups import members, store
-from fastback.features.groups.effective_access import AccessibleItems, list_effective_access
+from fastback.features.groups import member_store, store
+from fastback.features.groups.default_models import explain_default_models
+from fastback.features.groups.effective_access_store import AccessibleItems, list_effective_access
 from fastback.features.groups.schemas import GroupForm, Member, MemberPage, NamedItem, UserIds
 from fastback.features.groups.service import GroupService
 from fastback.kit.db import Database
@@ -25,38 +25,41 @@ router = Router("/api/v1/groups")
 
 
 @router.get("/")
-async def groups(
+async def list_groups(
     user: VerifiedUser, db: Database, permissions: Permissions, share: bool | None = None
 ) -> list[store.CountedGroup]:
+    """List all groups for an administrator, else the own groups; with `share`, those open or closed to sharing."""
     if user.is_admin:
-        return await store.everything(db)
-    mine = await permissions.list_group_ids(user.id)
-    return await store.among(db, mine) if share is None else await store.shareable(db, mine, share=share)
+        return await store.list_groups(db)
+    own_ids = await permissions.list_group_ids(user.id)
+    if share is None:
+        return await store.list_groups_by_id(db, own_ids)
+    return await store.list_shareable_groups(db, own_ids) if share else await store.list_unshareable_groups(db)
 
 
 @router.post("/create")
-async def create(data: GroupForm, user: AdminUser, groups: GroupService) -> store.CountedGroup:
+async def create_group(data: GroupForm, user: AdminUser, groups: GroupService) -> store.CountedGroup:
     return await groups.create_group(user.id, data)
 
 
-async def _group(db: Database, group_id: str) -> store.CountedGroup:
-    found = await store.get(db, group_id)
-    if found is None:
+async def _get_group(db: Database, group_id: str) -> store.CountedGroup:
+    group = await store.find_group(db, group_id)
+    if group is None:
         raise NotFound(messages.NOT_FOUND)
-    return found
+    return group
 
 
 @router.get("/id/{id}")
-async def group(id: str, user: AdminUser, db: Database) -> store.CountedGroup:
-    return await _group(db, id)
+async def get_group(id: str, user: AdminUser, db: Database) -> store.CountedGroup:
+    return await _get_group(db, id)
 
 
 @router.get("/id/{id}/info")
-async def info(id: str, user: VerifiedUser, db: Database) -> store.GroupInfo:
-    found = await store.info(db, id)
-    if found is None:
+async def get_group_info(id: str, user: VerifiedUser, db: Database) -> store.GroupInfo:
+    info = await store.find_group_info(db, id)
+    if info is None:
         raise NotFound(messages.NOT_FOUND)
-    return found
+    return info
 
 
 class ExportedGroup(store.CountedGroup):
@@ -64,53 +67,53 @@ class ExportedGroup(store.CountedGroup):
 
 
 @router.get("/id/{id}/export")
-async def export(id: str, user: AdminUser, db: Database) -> ExportedGroup:
-    found = await _group(db, id)
-    return ExportedGroup(**msgspec.structs.asdict(found), user_ids=await members.direct_ids(db, id))
+async def export_group(id: str, user: AdminUser, db: Database) -> ExportedGroup:
+    group = await _get_group(db, id)
+    return ExportedGroup(**msgspec.structs.asdict(group), user_ids=await member_store.list_direct_ids(db, id))
 
 
 @router.post("/id/{id}/users")
-async def users(id: str, user: AdminUser, db: Database) -> list[Member]:
-    return await members.direct(db, id)
+async def list_direct_members(id: str, user: AdminUser, db: Database) -> list[Member]:
+    return await member_store.list_direct_members(db, id)
 
 
 @router.get("/id/{id}/members")
-async def inspect(
+async def inspect_members(
     id: str,
     user: AdminUser,
     db: Database,
-    membership: members.Scope = "effective",
+    membership: member_store.Scope = "effective",
     query: str = "",
     page: Annotated[int, Meta(ge=1)] = 1,
 ) -> MemberPage:
-    if not await store.exists(db, id):
+    if not await store.has_group(db, id):
         raise NotFound("Group not found.")
-    return await members.inspected(db, id, scope=membership, query=query, page=page)
+    return await member_store.list_member_page(db, id, scope=membership, query=query, page=page)
 
 
 @router.post("/id/{id}/update")
-async def update(id: str, data: GroupForm, user: AdminUser, groups: GroupService) -> store.CountedGroup:
+async def update_group(id: str, data: GroupForm, user: AdminUser, groups: GroupService) -> store.CountedGroup:
     return await groups.update_group(id, data)
 
 
 @router.post("/id/{id}/users/add")
-async def add_users(id: str, data: UserIds, user: AdminUser, groups: GroupService) -> store.CountedGroup:
+async def add_members(id: str, data: UserIds, user: AdminUser, groups: GroupService) -> store.CountedGroup:
     return await groups.add_members(id, data.user_ids or [])
 
 
 @router.post("/id/{id}/users/remove")
-async def remove_users(id: str, data: UserIds, user: AdminUser, groups: GroupService) -> store.CountedGroup:
+async def remove_members(id: str, data: UserIds, user: AdminUser, groups: GroupService) -> store.CountedGroup:
     return await groups.remove_members(id, data.user_ids or [])
 
 
 @router.delete("/id/{id}/delete")
-async def delete(id: str, user: AdminUser, groups: GroupService) -> bool:
+async def delete_group(id: str, user: AdminUser, groups: GroupService) -> bool:
     await groups.delete_group(id)
     return True
 
 
 class DefaultModels(msgspec.Struct):
-    """`local`: what the group itself says; `effective`: what counts, from the group `source_group_id` if any."""
+    """`local` names the group's own choice, `effective` the models in use, which come from `source_group_id` if any."""
 
     local: list[str] | None
     effective: list[str]
@@ -118,7 +121,7 @@ class DefaultModels(msgspec.Struct):
 
 
 class Preview(msgspec.Struct):
-    """What a member of the group may use and do."""
+    """The models, records and permissions that membership in a group gives."""
 
     group: NamedItem
     default_models: DefaultModels
@@ -131,29 +134,29 @@ class Preview(msgspec.Struct):
 
 
 @router.get("/id/{id}/preview")
-async def preview(id: str, user: AdminUser, db: Database, permissions: Permissions, config: Config) -> Preview:
-    found = await _group(db, id)
-    above = await store.with_ancestors(db, id)
-    local, effective, source = await defaults.explain_default_models(db, id)
+async def preview_group(id: str, user: AdminUser, db: Database, permissions: Permissions, config: Config) -> Preview:
+    group = await _get_group(db, id)
+    ids = await store.list_ids_with_ancestors(db, id)
+    local, effective, source_id = await explain_default_models(db, id)
     if effective is None:
-        effective = [one.strip() for one in config.text(UI_DEFAULT_MODELS).split(",") if one.strip()]
-    open_to = await list_effective_access(db, user_id="", group_ids=above)
-    own = _tree(found)
+        effective = [model.strip() for model in config.text(UI_DEFAULT_MODELS).split(",") if model.strip()]
+    access = await list_effective_access(db, user_id="", group_ids=ids)
+    own_permissions = _decode_permissions(group)
     inherited = permissions.get_defaults()
-    for ancestor in await store.among(db, [one for one in above if one != id]):
-        merge_permissions(inherited, _tree(ancestor))
+    for ancestor in await store.list_groups_by_id(db, [ancestor_id for ancestor_id in ids if ancestor_id != id]):
+        merge_permissions(inherited, _decode_permissions(ancestor))
     return Preview(
-        NamedItem(found.id, found.name),
-        DefaultModels(local or None, effective, source),
-        open_to.models,
-        open_to.knowledge,
-        open_to.tools,
-        own,
+        NamedItem(group.id, group.name),
+        DefaultModels(local or None, effective, source_id),
+        access.models,
+        access.knowledge,
+        access.tools,
+        own_permissions,
         inherited,
-        merge_permissions(deepcopy(inherited), own),
+        merge_permissions(deepcopy(inherited), own_permissions),
     )
 
 
-def _tree(group: store.Group) -> dict[str, Any]:
-    found = msgspec.json.decode(group.permissions)
-    return found if isinstance(found, dict) else {}
+def _decode_permissions(group: store.Group) -> dict[str, Any]:
+    value = msgspec.json.decode(group.permissions)
+    return value if isinstance(value, dict) else {}

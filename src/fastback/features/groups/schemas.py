@@ -1,4 +1,4 @@
-"""Requests and answers of `/api/v1/groups`."""
+"""Request and response bodies of `/api/v1/groups`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastback.kit.http.errors import Invalid
 
 
 class GroupForm(msgspec.Struct, kw_only=True):
-    """A new group, or a changed one: what is left out stays as it was, a parent that is null is taken away."""
+    """A group to create or to change: an absent field leaves its value unchanged, a null parent removes the parent."""
 
     parent_group_id: str | UnsetType | None = UNSET
     name: str
@@ -19,28 +19,28 @@ class GroupForm(msgspec.Struct, kw_only=True):
     permissions: dict[str, Any] | None = None
     data: dict[str, Any] | None = None
 
-    def checked_data(self) -> dict[str, Any] | None:
-        """`data` with each default model once.
+    def parse_data(self) -> dict[str, Any] | None:
+        """Return `data` without duplicate default models.
 
         Raises:
-            Invalid: the part `config` is no object, or the default models are no list of ids.
+            Invalid: `config` is not an object, or the default models are not a list of non-empty ids.
         """
         data = self.data
         if data is None or "config" not in data:
             return data
         config = data["config"]
         if not isinstance(config, dict):
-            raise self._no_data("Group config must be an object.")
+            raise self._build_error("Group config must be an object.")
         models = config.get("default_models")
         if models is None:
             return data
-        if not isinstance(models, list) or not all(isinstance(one, str) and one.strip() for one in models):
-            raise self._no_data("Default models must be a list of non-empty model IDs.")
-        once = list(dict.fromkeys(one.strip() for one in models))
-        return {**data, "config": {**config, "default_models": once}}
+        if not isinstance(models, list) or not all(isinstance(model, str) and model.strip() for model in models):
+            raise self._build_error("Default models must be a list of non-empty model IDs.")
+        unique_models = list(dict.fromkeys(model.strip() for model in models))
+        return {**data, "config": {**config, "default_models": unique_models}}
 
-    def _no_data(self, words: str) -> Invalid:
-        return Invalid.at(["body", "data"], f"Value error, {words}", value=self.data)
+    def _build_error(self, message: str) -> Invalid:
+        return Invalid.at(["body", "data"], f"Value error, {message}", value=self.data)
 
 
 class UserIds(msgspec.Struct):
@@ -51,7 +51,7 @@ Membership = Literal["direct", "inherited"]
 
 
 class Member(msgspec.Struct, kw_only=True):
-    """A member of a group, as lists of users show people; only these columns are read."""
+    """A member of a group with the columns that lists of users show."""
 
     status_emoji: str | None = None
     status_message: str | None = None
@@ -68,14 +68,14 @@ class Member(msgspec.Struct, kw_only=True):
 
 
 class InspectedMember(Member, kw_only=True):
-    """A member with the way they came in: through the group itself, or through groups below it."""
+    """A member with the source of the membership: the group itself, or groups below it."""
 
     membership_type: Membership
     via_group_ids: list[str]
 
 
 class MemberPage(msgspec.Struct):
-    """A page of members; `total` are those that fit the question, `counts` all there are."""
+    """A page of members: `total` counts the matching ones, `counts` all members by scope."""
 
     items: list[InspectedMember]
     total: int

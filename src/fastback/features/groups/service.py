@@ -1,4 +1,4 @@
-"""Changes of groups: who is in them and what lies above them, one change at a time, announced when it is done."""
+"""Changes of groups, members and nesting: one at a time, each announced once it is committed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from fastback.access.events import GroupsChanged
-from fastback.features.groups import members, store
+from fastback.features.groups import member_store, store
 from fastback.features.groups.schemas import GroupForm
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -18,137 +18,161 @@ from fastback.kit.db.database import Transaction
 from fastback.kit.http.errors import BadRequest, NotFound
 from fastback.settings import Settings
 
-_MISSING = "Group not found."
+_GROUP_NOT_FOUND = "Group not found."
 
 
 class GroupService:
-    """Changes groups."""
+    """Creates, changes and deletes groups."""
 
     def __init__(self, db: Database, bus: Bus, settings: Settings) -> None:
         self._db = db
         self._bus = bus
-        self._share = settings.default_group_share
+        self._default_share = settings.default_group_share
 
     @asynccontextmanager
-    async def _change(self) -> AsyncIterator[Transaction]:
-        """A transaction that no other change of groups, also by the reference, runs beside: circles cannot arise."""
+    async def _open_transaction(self) -> AsyncIterator[Transaction]:
+        """Open a transaction with no other change of groups beside it, so that no cycle of groups can arise."""
         async with self._db.transaction() as tx:
-            if tx.dialect == "postgres":
-                await tx.execute("groups.lock", "SELECT pg_advisory_xact_lock(731947205)")
+            await store.lock_groups(tx)
             yield tx
 
     async def _announce(self, user_ids: list[str]) -> None:
         if user_ids:
             await self._bus.publish(GroupsChanged(tuple(user_ids)))
 
-    async def _found(self, tx: Transaction, group_id: str) -> store.CountedGroup:
-        found = await store.get(tx, group_id)
-        if found is None:
-            raise NotFound(_MISSING)
-        return found
+    @staticmethod
+    async def _get_group(tx: Transaction, group_id: str) -> store.CountedGroup:
+        group = await store.find_group(tx, group_id)
+        if group is None:
+            raise NotFound(_GROUP_NOT_FOUND)
+        return group
 
     @staticmethod
-    async def _check_parent(tx: Transaction, group_id: str | None, parent_id: str | None) -> None:
+    async def _require_valid_parent(tx: Transaction, group_id: str | None, parent_id: str | None) -> None:
         if parent_id is None:
             return
         if not parent_id:
             raise BadRequest("Parent group must be a group ID or null.")
-        above = await store.with_ancestors(tx, parent_id)
-        if not above:
+        ancestor_ids = await store.list_ids_with_ancestors(tx, parent_id)
+        if not ancestor_ids:
             raise NotFound("Parent group not found.")
-        if group_id in above:
+        if group_id in ancestor_ids:
             raise BadRequest("A group cannot be its own parent or a descendant of itself.")
 
     async def create_group(self, user_id: str, form: GroupForm) -> store.CountedGroup:
-        """Raises: Invalid for data that make no sense; NotFound, BadRequest for a parent that cannot be one."""
-        data = dict(form.checked_data() or {})
+        """Create a group and return it.
+
+        Raises:
+            Invalid: the group's data has another shape.
+            NotFound: the parent group does not exist.
+            BadRequest: the parent id is empty.
+        """
+        data = dict(form.parse_data() or {})
         config = data.get("config") or {}
-        data["config"] = config if "share" in config else {**config, "share": self._share}
-        parent = None if form.parent_group_id is UNSET else form.parent_group_id
-        async with self._change() as tx:
-            await self._check_parent(tx, None, parent)
+        data["config"] = config if "share" in config else {**config, "share": self._default_share}
+        parent_id = None if form.parent_group_id is UNSET else form.parent_group_id
+        async with self._open_transaction() as tx:
+            await self._require_valid_parent(tx, None, parent_id)
             fields = {
-                "parent_group_id": parent,
+                "parent_group_id": parent_id,
                 "user_id": user_id,
                 "name": form.name,
                 "description": form.description,
                 "data": data,
                 "permissions": form.permissions,
             }
-            return await self._found(tx, await store.insert(tx, fields))
+            return await self._get_group(tx, await store.insert_group(tx, fields))
 
     async def update_group(self, group_id: str, form: GroupForm) -> store.CountedGroup:
-        """Change a group; everybody whose permissions may change with it is asked for anew.
+        """Change a group, and announce the users whose permissions may change with it.
 
-        Raises: as `create`, and NotFound where there is no such group.
+        Raises:
+            Invalid: the group's data has another shape.
+            NotFound: the group or its parent does not exist.
+            BadRequest: the parent id is empty, or the parent is the group itself or below it.
         """
-        data = form.checked_data()
-        affected: list[str] = []
-        async with self._change() as tx:
-            group = await self._found(tx, group_id)
+        data = form.parse_data()
+        affected_ids: list[str] = []
+        async with self._open_transaction() as tx:
+            group = await self._get_group(tx, group_id)
             fields: dict[str, Any] = {"name": form.name, "description": form.description}
             if form.parent_group_id is not UNSET:
-                await self._check_parent(tx, group_id, form.parent_group_id)
+                await self._require_valid_parent(tx, group_id, form.parent_group_id)
                 fields["parent_group_id"] = form.parent_group_id
             if form.permissions is not None:
                 fields["permissions"] = form.permissions
             if data is not None:
-                fields["data"] = _merged(_object(group.data), data)
-            if self._matters(group, fields):
-                affected = await members.effective_ids(tx, group_id)
-            await store.update(tx, group_id, fields)
-            changed = await self._found(tx, group_id)
-        await self._announce(affected)
-        return changed
+                fields["data"] = _merge_data(_decode_object(group.data), data)
+            if self._has_effect_on_members(group, fields):
+                affected_ids = await member_store.list_effective_ids(tx, group_id)
+            await store.update_group(tx, group_id, fields)
+            updated = await self._get_group(tx, group_id)
+        await self._announce(affected_ids)
+        return updated
 
     @staticmethod
-    def _matters(group: store.Group, fields: dict[str, Any]) -> bool:
-        """Whether members notice: another parent, other permissions, other models to begin with."""
+    def _has_effect_on_members(group: store.Group, fields: dict[str, Any]) -> bool:
+        """Return whether the parent, the permissions or the default models change."""
         if fields.get("parent_group_id", group.parent_group_id) != group.parent_group_id:
             return True
-        if "permissions" in fields and fields["permissions"] != _object(group.permissions):
+        if "permissions" in fields and fields["permissions"] != _decode_object(group.permissions):
             return True
-        return "data" in fields and _default_models(fields["data"]) != _default_models(_object(group.data))
+        return "data" in fields and _get_default_models(fields["data"]) != _get_default_models(
+            _decode_object(group.data)
+        )
 
     async def delete_group(self, group_id: str) -> None:
-        """Delete a group; those below it go up to its parent. Raises: NotFound."""
-        async with self._change() as tx:
-            group = await self._found(tx, group_id)
-            affected = await members.effective_ids(tx, group_id)
-            await store.remove(tx, group_id, group.parent_group_id)
-        await self._announce(affected)
+        """Delete a group; its child groups become children of its parent.
+
+        Raises:
+            NotFound: the group does not exist.
+        """
+        async with self._open_transaction() as tx:
+            group = await self._get_group(tx, group_id)
+            affected_ids = await member_store.list_effective_ids(tx, group_id)
+            await store.delete_group(tx, group_id, group.parent_group_id)
+        await self._announce(affected_ids)
 
     async def add_members(self, group_id: str, user_ids: list[str]) -> store.CountedGroup:
-        """Put users into a group; ids that are nobody's are passed over. Raises: NotFound."""
-        async with self._change() as tx:
-            await self._found(tx, group_id)
-            added = await members.add(tx, group_id, await members.known_users(tx, user_ids))
-            await store.update(tx, group_id, {})
-            changed = await self._found(tx, group_id)
-        await self._announce(added)
-        return changed
+        """Add users to a group and return it; unknown ids are skipped.
+
+        Raises:
+            NotFound: the group does not exist.
+        """
+        async with self._open_transaction() as tx:
+            await self._get_group(tx, group_id)
+            existing_ids = await member_store.filter_existing_users(tx, user_ids)
+            added_ids = await member_store.add_members(tx, group_id, existing_ids)
+            await store.update_group(tx, group_id, {})
+            updated = await self._get_group(tx, group_id)
+        await self._announce(added_ids)
+        return updated
 
     async def remove_members(self, group_id: str, user_ids: list[str]) -> store.CountedGroup:
-        """Take users out of a group. Raises: NotFound."""
-        async with self._change() as tx:
-            await self._found(tx, group_id)
-            removed = await members.remove(tx, group_id, user_ids)
-            await store.update(tx, group_id, {})
-            changed = await self._found(tx, group_id)
-        await self._announce(removed)
-        return changed
+        """Remove users from a group and return it.
+
+        Raises:
+            NotFound: the group does not exist.
+        """
+        async with self._open_transaction() as tx:
+            await self._get_group(tx, group_id)
+            removed_ids = await member_store.remove_members(tx, group_id, user_ids)
+            await store.update_group(tx, group_id, {})
+            updated = await self._get_group(tx, group_id)
+        await self._announce(removed_ids)
+        return updated
 
 
-def _object(raw: msgspec.Raw) -> dict[str, Any]:
-    found = msgspec.json.decode(raw)
-    return found if isinstance(found, dict) else {}
+def _decode_object(raw: msgspec.Raw) -> dict[str, Any]:
+    value = msgspec.json.decode(raw)
+    return value if isinstance(value, dict) else {}
 
 
-def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """New data over old; of the part `config` the fields are merged, too."""
+def _merge_data(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return the old data overwritten by the new; the fields of `config` are merged one by one."""
     return {**old, **new, "config": {**(old.get("config") or {}), **(new.get("config") or {})}}
 
 
-def _default_models(data: dict[str, Any]) -> Any:
+def _get_default_models(data: dict[str, Any]) -> Any:
     config = data.get("config")
     return (config.get("default_models") if isinstance(config, dict) else None) or None

@@ -1,4 +1,4 @@
-"""Starts the changing of groups."""
+"""Build and register the groups: their service and their routes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `GroupService`."""
+    """Add the `GroupService`."""
     services.add(GroupService, GroupService(services.get(Database), services.get(Bus), services.get(Settings)))
 
 

@@ -1,1 +1,1 @@
-"""Pictures: settings and models of the engines that make them."""
+"""Image generation: settings and models of its engines."""

@@ -1,4 +1,4 @@
-"""The engines that make pictures: whether they are there, and the models they have."""
+"""The image generation engines: test a connection, and list the models."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ _OPENAI = {
     "gpt-image-1.5": "GPT-IMAGE 1.5",
 }
 _GEMINI = {"imagen-3.0-generate-002": "imagen-3.0 generate-002"}
-#: What the settings say where they name no node that loads the model.
-_NO_NODE: dict[str, Any] = {"type": "model", "node_ids": []}
-#: The engine without a name is this one, too.
+#: Used if the settings name no node that loads the model.
+_DEFAULT_NODE: dict[str, Any] = {"type": "model", "node_ids": []}
+#: Names of the engine AUTOMATIC1111; an empty name means this one.
 AUTOMATIC1111 = ("", "automatic1111")
 
 
 class UnknownEngine(Exception):
-    """An engine of this name cannot be asked."""
+    """Connections to an engine of this name cannot be tested."""
 
 
-class Engines:
-    """What is configured to make pictures, and asking it."""
+class ImageEngines:
+    """Send requests to the configured image engine."""
 
     def __init__(self, client: aiohttp.ClientSession, config: Config, settings: Settings) -> None:
         self._client = client
         self._config = config
         self._settings = settings
 
-    async def verify(self, engine: str, url: str, key: str | None) -> None:
-        """Ask an engine whether it is there.
+    async def verify_engine(self, engine: str, url: str, key: str | None) -> None:
+        """Test the connection to an engine.
 
         Raises:
-            UnknownEngine: nothing is known to ask of it.
-            EngineError: it is not, or lets us not in.
+            UnknownEngine: there is no test for this engine.
+            EngineError: the engine cannot be reached, or refuses access.
         """
         url = url.rstrip("/")
         if engine == "automatic1111":
             url += "/sdapi/v1/options"
-            headers = {"authorization": _basic(key)} if key is not None else {}
+            headers = {"authorization": _encode_basic_auth(key)} if key is not None else {}
         elif engine == "comfyui":
             url += "/object_info"
             headers = {"authorization": f"Bearer {key}"} if key else {}
@@ -68,72 +68,76 @@ class Engines:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise EngineError(str(error) or type(error).__name__) from error
 
-    async def models(self) -> list[Model] | None:
-        """The models of the configured engine; None for an engine nobody knows.
+    async def list_models(self) -> list[Model] | None:
+        """Return the models of the configured engine; None if the engine is unknown.
 
         Raises:
-            EngineError: it cannot be reached, or its answer makes no sense.
+            EngineError: the engine cannot be reached, or its response is invalid.
         """
         engine = self._config.text(images_keys.IMAGE_GENERATION_ENGINE)
         try:
             match engine:
                 case "openai":
-                    return [{"id": one, "name": name} for one, name in _OPENAI.items()]
+                    return [{"id": model_id, "name": name} for model_id, name in _OPENAI.items()]
                 case "gemini":
-                    return [{"id": one, "name": name} for one, name in _GEMINI.items()]
+                    return [{"id": model_id, "name": name} for model_id, name in _GEMINI.items()]
                 case "comfyui":
-                    return await self._comfyui_models()
+                    return await self._list_comfyui_models()
                 case _ if engine in AUTOMATIC1111:
-                    found = await self._automatic1111("GET", "sd-models")
-                    return [{"id": one["title"], "name": one["model_name"]} for one in found]
+                    models = await self._call_automatic1111("GET", "sd-models")
+                    return [{"id": model["title"], "name": model["model_name"]} for model in models]
         except (KeyError, IndexError, TypeError, AttributeError, msgspec.DecodeError) as error:
             raise EngineError(f"{engine}: unexpected answer: {error!r}") from error
         return None
 
-    async def use(self, model: str) -> None:
-        """Let AUTOMATIC1111 load a model, where it is the engine. One that cannot is not waited for."""
+    async def load_model(self, model: str) -> None:
+        """Make AUTOMATIC1111 load a model, if it is the engine. A failure is logged and ignored."""
         if self._config.text(images_keys.IMAGE_GENERATION_ENGINE) not in AUTOMATIC1111:
             return
         try:
-            options = await self._automatic1111("GET", "options")
+            options = await self._call_automatic1111("GET", "options")
             if options["sd_model_checkpoint"] != model:
-                await self._automatic1111("POST", "options", {**options, "sd_model_checkpoint": model})
+                await self._call_automatic1111("POST", "options", {**options, "sd_model_checkpoint": model})
         except (EngineError, KeyError, TypeError) as error:
-            log.info("model of automatic1111 stays: %s", error)
+            log.info("loading model %s in automatic1111 failed, its model is unchanged: %s", model, error)
 
-    async def _automatic1111(self, method: str, path: str, body: Any = None) -> Any:
+    async def _call_automatic1111(self, method: str, path: str, body: Any = None) -> Any:
         return await fetch_json(
             self._client,
             f"{self._config.text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_BASE_URL)}/sdapi/v1/{path}",
             method=method,
-            headers={"authorization": _basic(self._config.text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_API_AUTH))},
+            headers={
+                "authorization": _encode_basic_auth(
+                    self._config.text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_API_AUTH)
+                )
+            },
             json=body,
             timeout=self._settings.aiohttp_client_timeout,
         )
 
-    async def _comfyui_models(self) -> list[Model] | None:
-        """The choices of the node that loads the model: the one the settings name, or the usual one."""
+    async def _list_comfyui_models(self) -> list[Model] | None:
+        """Return the options of the node that loads the model: the node of the settings, or ComfyUI's usual one."""
         base = self._config.text(images_keys.IMAGE_GENERATION_COMFYUI_BASE_URL)
         key = self._config.text(images_keys.IMAGE_GENERATION_COMFYUI_API_KEY)
         timeout = self._settings.aiohttp_client_timeout
         headers = {"authorization": f"Bearer {key}"}
         nodes = await fetch_json(self._client, f"{base}/object_info", headers=headers, timeout=timeout)
-        model = next(
-            one
-            for one in [*self._config.items(images_keys.IMAGE_GENERATION_COMFYUI_NODES), _NO_NODE]
-            if one["type"] == "model"
+        model_node = next(
+            node
+            for node in [*self._config.items(images_keys.IMAGE_GENERATION_COMFYUI_NODES), _DEFAULT_NODE]
+            if node["type"] == "model"
         )
-        if not model["node_ids"]:
-            return _choices(nodes["CheckpointLoaderSimple"], "ckpt_name")
+        if not model_node["node_ids"]:
+            return _list_options(nodes["CheckpointLoaderSimple"], "ckpt_name")
         workflow = msgspec.json.decode(self._config.text(images_keys.IMAGE_GENERATION_COMFYUI_WORKFLOW))
-        node = nodes[workflow[model["node_ids"][0]]["class_type"]]
-        field = next((one for one in node["input"]["required"] if "_name" in one), None)
-        return None if field is None else _choices(node, field)
+        node = nodes[workflow[model_node["node_ids"][0]]["class_type"]]
+        field = next((name for name in node["input"]["required"] if "_name" in name), None)
+        return None if field is None else _list_options(node, field)
 
 
-def _choices(node: Any, field: str) -> list[Model]:
-    return [{"id": one, "name": one} for one in node["input"]["required"][field][0]]
+def _list_options(node: Any, field: str) -> list[Model]:
+    return [{"id": option, "name": option} for option in node["input"]["required"][field][0]]
 
 
-def _basic(credentials: str) -> str:
+def _encode_basic_auth(credentials: str) -> str:
     return f"Basic {base64.b64encode(credentials.encode()).decode()}"

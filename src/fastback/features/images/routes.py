@@ -1,4 +1,4 @@
-"""`/api/v1/images`: settings of pictures; whether an engine is there, and its models."""
+"""Routes below `/api/v1/images`: settings of image generation, the test of an engine, and its models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
 from fastback.config.keys.images import IMAGE_GENERATION_COMFYUI_BASE_URL, IMAGES_EDIT_COMFYUI_BASE_URL
 from fastback.config.keys.permissions import USER_PERMISSIONS
-from fastback.features.images.engines import Engines, Model, UnknownEngine
+from fastback.features.images.engines import ImageEngines, Model, UnknownEngine
 from fastback.features.images.settings import FIELDS, ImagesForm, VerifyForm
 from fastback.kit.http import BadRequest, Router
 from fastback.media.engine_client import EngineError
@@ -23,17 +23,17 @@ router = Router("/api/v1/images")
 
 log = logging.getLogger("fastback.images")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 _SIZE = re.compile(r"\d+x\d+$")
 
 
-def _page(config: Config) -> Answer:
+def _dump_settings(config: Config) -> JsonObject:
     return {field: config.get(key) for field, key in FIELDS.items()}
 
 
-def _check(data: ImagesForm, settings: Settings) -> None:
-    """Raises: BadRequest for a size or a number of steps that no engine takes."""
+def _validate_form(data: ImagesForm, settings: Settings) -> None:
+    """Raise BadRequest if the image size or the number of steps is invalid."""
     pattern = settings.image_auto_size_models_regex_pattern
     if data.IMAGE_SIZE == "auto" and not re.match(pattern, data.IMAGE_GENERATION_MODEL):
         raise BadRequest(messages.incorrect_format(f"  (auto is only allowed with models matching {pattern})."))
@@ -44,39 +44,43 @@ def _check(data: ImagesForm, settings: Settings) -> None:
 
 
 @router.get("/config")
-async def settings_page(user: AdminUser, config: Config) -> Answer:
-    return _page(config)
+async def get_settings(user: AdminUser, config: Config) -> JsonObject:
+    """Return the settings of image generation."""
+    return _dump_settings(config)
 
 
 @router.post("/config/update")
-async def save_settings(
-    data: ImagesForm, user: AdminUser, config: Config, settings: Settings, engines: Engines
-) -> Answer:
-    _check(data, settings)
-    changed = {FIELDS[field]: value for field, value in msgspec.structs.asdict(data).items()}
-    changed[IMAGE_GENERATION_COMFYUI_BASE_URL] = data.COMFYUI_BASE_URL.strip("/")
-    changed[IMAGES_EDIT_COMFYUI_BASE_URL] = data.IMAGES_EDIT_COMFYUI_BASE_URL.strip("/")
-    await config.set_many(changed)
-    await engines.use(data.IMAGE_GENERATION_MODEL)
-    return _page(config) | {"USER_PERMISSIONS": config.get(USER_PERMISSIONS)}
+async def update_settings(
+    data: ImagesForm, user: AdminUser, config: Config, settings: Settings, engines: ImageEngines
+) -> JsonObject:
+    """Store the settings of image generation, and make the engine load the model."""
+    _validate_form(data, settings)
+    changes = {FIELDS[field]: value for field, value in msgspec.structs.asdict(data).items()}
+    changes[IMAGE_GENERATION_COMFYUI_BASE_URL] = data.COMFYUI_BASE_URL.strip("/")
+    changes[IMAGES_EDIT_COMFYUI_BASE_URL] = data.IMAGES_EDIT_COMFYUI_BASE_URL.strip("/")
+    await config.set_many(changes)
+    await engines.load_model(data.IMAGE_GENERATION_MODEL)
+    return _dump_settings(config) | {"USER_PERMISSIONS": config.get(USER_PERMISSIONS)}
 
 
 @router.post("/verify")
-async def verify(data: VerifyForm, user: AdminUser, engines: Engines) -> bool:
+async def verify_engine(data: VerifyForm, user: AdminUser, engines: ImageEngines) -> bool:
+    """Test the connection to an engine."""
     try:
-        await engines.verify(data.engine, data.url, data.key)
+        await engines.verify_engine(data.engine, data.url, data.key)
     except UnknownEngine:
         raise BadRequest("Unsupported image engine") from None
     except EngineError as error:
-        log.info("image engine %s: %s", data.url, error)
+        log.info("test of image engine %s failed: %s", data.url, error)
         raise BadRequest(messages.INVALID_URL) from None
     return True
 
 
 @router.get("/models")
-async def models(user: VerifiedUser, engines: Engines) -> list[Model] | None:
+async def list_models(user: VerifiedUser, engines: ImageEngines) -> list[Model] | None:
+    """List the models of the configured engine."""
     try:
-        return await engines.models()
+        return await engines.list_models()
     except EngineError as error:
-        log.warning("models that make pictures: %s", error)
-        raise BadRequest(messages.default("Failed to retrieve image generation models")) from None
+        log.warning("listing image models failed: %s", error)
+        raise BadRequest(messages.wrap_reason("Failed to retrieve image generation models")) from None

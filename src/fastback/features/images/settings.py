@@ -1,4 +1,4 @@
-"""The page "Images": what it sends, and the keys of the configuration behind its fields."""
+"""Settings of image generation: the form that the frontend sends, and the configuration key of each field."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Knowledge: files in directories that chats look things up in; and knowledge that lies in databases of others."""
+"""Knowledge: files in directories that chats search, and knowledge in external databases."""

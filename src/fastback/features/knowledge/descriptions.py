@@ -1,6 +1,6 @@
-"""What knowledge is called and described as, as vectors: so that tools find the right knowledge for a question.
+"""Embedded names and descriptions of knowledge, by which tools find the right knowledge for a question.
 
-They follow a change in the background, one after the other: an embedding engine may take seconds.
+They are updated in the background, one after the other: an embedding engine may take seconds.
 """
 
 from __future__ import annotations
@@ -21,57 +21,57 @@ from fastback.retrieval.interfaces import Embedder, Item, RetrievalError, Vector
 log = logging.getLogger("fastback.knowledge")
 
 COLLECTION: Final = "knowledge-bases"
-#: Descriptions that are embedded together.
-_TOGETHER = 64
+#: Descriptions that one call embeds.
+_BATCH = 64
 
 
-class Descriptions:
-    """Keeps the collection."""
+class DescriptionIndex:
+    """Keeps the collection of descriptions up to date."""
 
     def __init__(self, *, db: Database, embedder: Embedder, vectors: VectorStore, tasks: Tasks) -> None:
         self._db = db
         self._embedder = embedder
         self._vectors = vectors
         self._tasks = tasks
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    def follow(self, knowledge_id: str, user: User) -> None:
-        """A knowledge was made, renamed or deleted: bring its description up to that, soon."""
-        self._tasks.background(self._follow(knowledge_id, user))
+    def schedule_update(self, knowledge_id: str, user: User) -> None:
+        """Update the description of a knowledge that was created, renamed or deleted, in the background."""
+        self._tasks.run_in_background(self._update_description(knowledge_id, user))
 
-    async def _follow(self, knowledge_id: str, user: User) -> None:
-        async with self._turn:
-            # Only what it is called by now counts, not what it was called when this was asked for.
-            row = await store.get(self._db, knowledge_id)
+    async def _update_description(self, knowledge_id: str, user: User) -> None:
+        async with self._lock:
+            # The row is read now: it may have changed since the update was scheduled.
+            row = await store.find_knowledge(self._db, knowledge_id)
             try:
                 if row is None:
-                    await self._vectors.delete(COLLECTION, ids=[knowledge_id])
+                    await self._vectors.delete_chunks(COLLECTION, ids=[knowledge_id])
                 else:
-                    await self._write([row], user)
+                    await self._write_vectors([row], user)
             except RetrievalError as error:
-                log.warning("the description of knowledge %s was not embedded: %s", knowledge_id, error)
+                log.warning("embedding the description of knowledge %s failed: %s", knowledge_id, error)
 
-    async def rebuild(self, user: User) -> tuple[int, int]:
-        """Make the collection anew: how many knowledge there are, and how many descriptions were embedded."""
-        async with self._turn:
-            rows = await store.everything(self._db)
-            done = 0
+    async def rebuild_collection(self, user: User) -> tuple[int, int]:
+        """Rebuild the collection. Return the number of knowledge, and of embedded descriptions."""
+        async with self._lock:
+            rows = await store.list_knowledge(self._db)
+            embedded_count = 0
             try:
-                await self._vectors.drop(COLLECTION)
+                await self._vectors.drop_collection(COLLECTION)
             except RetrievalError as error:
-                log.warning("the descriptions of knowledge were not dropped: %s", error)
-            for start in range(0, len(rows), _TOGETHER):
-                batch = rows[start : start + _TOGETHER]
+                log.warning("dropping the descriptions of knowledge failed: %s", error)
+            for start in range(0, len(rows), _BATCH):
+                batch = rows[start : start + _BATCH]
                 try:
-                    await self._write(batch, user)
-                    done += len(batch)
+                    await self._write_vectors(batch, user)
+                    embedded_count += len(batch)
                 except RetrievalError as error:
-                    log.warning("descriptions of knowledge were not embedded: %s", error)
-        return len(rows), done
+                    log.warning("embedding descriptions of knowledge failed, skipping %d: %s", len(batch), error)
+        return len(rows), embedded_count
 
-    async def _write(self, rows: Sequence[Knowledge], user: User) -> None:
+    async def _write_vectors(self, rows: Sequence[Knowledge], user: User) -> None:
         texts = [f"{row.name}\n\n{row.description}" if row.description else row.name for row in rows]
-        vectors = await self._embedder.content(texts, ctx=RequestContext(user=user))
+        vectors = await self._embedder.embed_content(texts, ctx=RequestContext(user=user))
         items = [
             Item(row.id, text, vector, {"knowledge_base_id": row.id})
             for row, text, vector in zip(rows, texts, vectors, strict=True)

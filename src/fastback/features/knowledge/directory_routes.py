@@ -1,4 +1,4 @@
-"""`/api/v1/knowledge/{id}/dirs`: the directories of a knowledge, and where a file lies among them."""
+"""`/api/v1/knowledge/{id}/dirs`: the directories of a knowledge, and moving files between them."""
 
 from __future__ import annotations
 
@@ -10,39 +10,41 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.features.knowledge import directory_store, service, store
 from fastback.features.knowledge.directory_store import Directory
-from fastback.features.knowledge.schemas import STAYS, DirectoryChange, DirectoryForm, FileForm
-from fastback.features.knowledge.service import Answer, Library
+from fastback.features.knowledge.schemas import UNCHANGED_PARENT, DirectoryForm, DirectoryUpdateForm, FileForm
+from fastback.features.knowledge.service import JsonObject, KnowledgeService
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, NotFound, Router
 
 router = Router("/api/v1/knowledge")
 
-_NO_PARENT = "Parent directory not found."
-NO_TARGET = "Target directory not found."
-_NOT_MADE = "Failed to create directory. A directory with this name may already exist at this level."
-_NOT_CHANGED = "Failed to update directory. This may be caused by a naming conflict or circular move."
+_PARENT_NOT_FOUND = "Parent directory not found."
+TARGET_NOT_FOUND = "Target directory not found."
+_CREATE_ERROR = "Failed to create directory. A directory with this name may already exist at this level."
+_UPDATE_ERROR = "Failed to update directory. This may be caused by a naming conflict or circular move."
 
 
 @router.post("/{id}/dirs/create")
-async def create(id: str, data: DirectoryForm, user: VerifiedUser, library: Library) -> Directory:
-    await library.found(id, user, "write", service.STRICT, ours=True)
-    await directory_store.require(library.db, id, [data.parent_id], _NO_PARENT)
+async def create_directory(id: str, data: DirectoryForm, user: VerifiedUser, knowledge: KnowledgeService) -> Directory:
+    await knowledge.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
+    await knowledge.require_directories(id, [data.parent_id], _PARENT_NOT_FOUND)
     try:
-        made = await directory_store.create(library.db, id, data.name, user.id, data.parent_id)
+        directory = await directory_store.create_directory(knowledge.db, id, data.name, user.id, data.parent_id)
     except IntegrityError:
-        raise BadRequest(_NOT_MADE) from None
-    await _tell(library, "created", user, made)
-    return made
+        raise BadRequest(_CREATE_ERROR) from None
+    await _publish_event(knowledge, "created", user, directory)
+    return directory
 
 
 @router.post("/{id}/dirs/{dir_id}/update")
-async def update(id: str, dir_id: str, data: DirectoryChange, user: VerifiedUser, library: Library) -> Directory:
-    await library.found(id, user, "write", service.STRICT, ours=True)
-    row = await _one(library, id, dir_id)
-    moves = data.parent_id != STAYS
+async def update_directory(
+    id: str, dir_id: str, data: DirectoryUpdateForm, user: VerifiedUser, knowledge: KnowledgeService
+) -> Directory:
+    await knowledge.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
+    row = await _get_directory(knowledge, id, dir_id)
+    moves = data.parent_id != UNCHANGED_PARENT
     parent_id = (data.parent_id or None) if moves else row.parent_id
     if moves:
-        await directory_store.require(library.db, id, [parent_id], _NO_PARENT)
+        await knowledge.require_directories(id, [parent_id], _PARENT_NOT_FOUND)
     changed = msgspec.structs.replace(
         row,
         name=row.name if data.name is None else data.name,
@@ -51,34 +53,36 @@ async def update(id: str, dir_id: str, data: DirectoryChange, user: VerifiedUser
     )
     if changed != row:
         try:
-            async with library.db.transaction() as tx:
-                if moves and dir_id in await directory_store.upwards(tx, id, [parent_id]):
-                    raise BadRequest(_NOT_CHANGED)
-                await directory_store.update(tx, changed)
+            async with knowledge.db.transaction() as tx:
+                if moves and dir_id in await directory_store.load_with_ancestors(tx, id, [parent_id]):
+                    raise BadRequest(_UPDATE_ERROR)
+                await directory_store.update_directory(tx, changed)
         except IntegrityError:
-            raise BadRequest(_NOT_CHANGED) from None
-    await _tell(library, "updated", user, changed)
+            raise BadRequest(_UPDATE_ERROR) from None
+    await _publish_event(knowledge, "updated", user, changed)
     return changed
 
 
 @router.post("/{id}/file/move")
-async def move(id: str, data: FileForm, user: VerifiedUser, library: Library) -> Answer:
-    await library.found(id, user, "write", service.STRICT, ours=True)
-    if not await store.linked(library.db, id, [data.file_id]):
+async def move_file(id: str, data: FileForm, user: VerifiedUser, knowledge: KnowledgeService) -> JsonObject:
+    await knowledge.get_knowledge(id, user, "write", service.ERRORS_404_403, local_only=True)
+    if not await store.filter_linked_ids(knowledge.db, id, [data.file_id]):
         raise NotFound()
-    await directory_store.require(library.db, id, [data.directory_id], NO_TARGET)
-    await store.move(library.db, id, data.file_id, data.directory_id)
-    await library.tell("knowledge.file.moved", user, data.file_id, knowledge_id=id, directory_id=data.directory_id)
+    await knowledge.require_directories(id, [data.directory_id], TARGET_NOT_FOUND)
+    await store.move_file(knowledge.db, id, data.file_id, data.directory_id)
+    await knowledge.publish_event(
+        "knowledge.file.moved", user, data.file_id, knowledge_id=id, directory_id=data.directory_id
+    )
     return {"status": True}
 
 
-async def _one(library: Library, knowledge_id: str, directory_id: str) -> Directory:
-    row = await directory_store.get(library.db, knowledge_id, directory_id)
+async def _get_directory(knowledge: KnowledgeService, knowledge_id: str, directory_id: str) -> Directory:
+    row = await directory_store.find_directory(knowledge.db, knowledge_id, directory_id)
     if row is None:
         raise NotFound(messages.NOT_FOUND)
     return row
 
 
-async def _tell(library: Library, what: str, user: VerifiedUser, row: Directory) -> None:
+async def _publish_event(knowledge: KnowledgeService, action: str, user: VerifiedUser, row: Directory) -> None:
     data = {"knowledge_id": row.knowledge_id, "name": row.name, "parent_id": row.parent_id}
-    await library.tell(f"knowledge.directory.{what}", user, row.id, **data)
+    await knowledge.publish_event(f"knowledge.directory.{action}", user, row.id, **data)

@@ -1,4 +1,4 @@
-"""The texts of a knowledge as a zip archive, made while it is sent: one text at a time is held."""
+"""The texts of a knowledge as a zip archive, which is created while it is sent: memory holds one text at a time."""
 
 from __future__ import annotations
 
@@ -8,30 +8,24 @@ import zipfile
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
-import msgspec
-
+from fastback.features.knowledge import store
 from fastback.kit.db import Database
 
 
-class _Text(msgspec.Struct):
-    filename: str
-    content: str | None
-
-
-class _Pipe:
-    """A file that is only written to, and read off in pieces."""
+class _WriteBuffer:
+    """A write-only file whose content is taken out in pieces."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
-        self._at = 0
+        self._position = 0
 
     def write(self, data: bytes, /) -> int:
         self._parts.append(bytes(data))
-        self._at += len(data)
+        self._position += len(data)
         return len(data)
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
     def flush(self) -> None:
         pass
@@ -39,55 +33,45 @@ class _Pipe:
     def close(self) -> None:
         pass
 
-    def taken(self) -> bytes:
-        found = b"".join(self._parts)
+    def take_bytes(self) -> bytes:
+        """Return what was written since the last call, and forget it."""
+        content = b"".join(self._parts)
         self._parts.clear()
-        return found
+        return content
 
 
-def headers(name: str) -> dict[str, str]:
-    """Headers of the archive of a knowledge with this name."""
+def build_headers(name: str) -> dict[str, str]:
+    """Return the headers of the archive of a knowledge with this name."""
     safe = "".join(char if char.isalnum() or char in " -_" else "_" for char in name)
     return {"content-disposition": f"attachment; filename*=UTF-8''{quote(f'{safe}.zip', safe='')}"}
 
 
-async def archive(db: Database, knowledge_id: str) -> AsyncIterator[bytes]:
-    """The pieces of the archive; files without text are left out, and of one name each has a number but the first."""
-    ids = await db.fetch_all_in_thread(
-        str,
-        "knowledge.export.ids",
-        "SELECT file_id FROM knowledge_file WHERE knowledge_id = :id ORDER BY created_at, id",
-        id=knowledge_id,
-    )
-    pipe = _Pipe()
-    made = zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED)
-    taken: set[str] = set()
-    for file_id in ids:
-        rows = await db.fetch_all_in_thread(
-            _Text,
-            "knowledge.export.text",
-            "SELECT f.filename, f.data ->> 'content' FROM file f WHERE f.id = :id",
-            id=file_id,
-        )
-        if rows and rows[0].content:
-            await asyncio.to_thread(_add, made, _name(rows[0].filename, taken), rows[0].content)
-            yield pipe.taken()
-    await asyncio.to_thread(made.close)
-    yield pipe.taken()
+async def stream_archive(db: Database, knowledge_id: str) -> AsyncIterator[bytes]:
+    """Yield the archive in pieces. Files without text are skipped; repeated names get a number."""
+    buffer = _WriteBuffer()
+    archive_file = zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED)
+    used_names: set[str] = set()
+    for file_id in await store.list_file_ids(db, knowledge_id):
+        file = await store.find_file_text(db, file_id)
+        if file is not None and file.content:
+            await asyncio.to_thread(_add_text, archive_file, _choose_name(file.filename, used_names), file.content)
+            yield buffer.take_bytes()
+    await asyncio.to_thread(archive_file.close)
+    yield buffer.take_bytes()
 
 
-def _add(made: zipfile.ZipFile, name: str, content: str) -> None:
+def _add_text(archive_file: zipfile.ZipFile, name: str, content: str) -> None:
     info = zipfile.ZipInfo(name, time.localtime()[:6])
     info.compress_type = zipfile.ZIP_DEFLATED
-    made.writestr(info, content.encode("utf-8", "replace"))
+    archive_file.writestr(info, content.encode("utf-8", "replace"))
 
 
-def _name(filename: str, taken: set[str]) -> str:
-    """A name in the archive, ending in `.txt`, that none has yet."""
+def _choose_name(filename: str, used_names: set[str]) -> str:
+    """Return an unused name in the archive, ending in `.txt`, and mark it as used."""
     stem = filename.removesuffix(".txt")
     name, number = f"{stem}.txt", 1
-    while name in taken:
+    while name in used_names:
         number += 1
         name = f"{stem} ({number}).txt"
-    taken.add(name)
+    used_names.add(name)
     return name

@@ -1,4 +1,4 @@
-"""Connections to vector databases of others, as the stored configuration keeps them; and sources in them."""
+"""Connections to external vector databases, as the stored configuration keeps them, and sources in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY: Final = ConfigKey("external_knowledge.connections")
 NO_CONNECTION: Final = "External connection not found."
 NO_NAME: Final = "Knowledge name is required."
 _PROVIDERS = ("qdrant", "milvus", "pgvector")
-#: Fields of a source's `config`, by provider.
+#: Fields that a source's `config` may have, by provider.
 _FIELDS = {
     "qdrant": {"content_field", "metadata_field", "document_id_field", "vector_field"},
     "milvus": {"content_field", "metadata_field", "document_id_field", "vector_field"},
@@ -36,52 +36,62 @@ _FIELDS = {
 Connection = dict[str, Any]
 
 
-class Connections:
-    """The connections. Between reading and writing the list nothing is awaited, so that no change is lost."""
+class ExternalConnections:
+    """Reads and changes the connections. It awaits nothing between reading and writing: no change is lost."""
 
     def __init__(self, config: Config, db: Database) -> None:
         self._config = config
         self._db = db
 
-    def all(self) -> list[Connection]:
-        return [dict(one) for one in self._config.items(KEY) if isinstance(one, dict)]
+    def list_connections(self) -> list[Connection]:
+        return [dict(connection) for connection in self._config.items(KEY) if isinstance(connection, dict)]
 
-    def get(self, connection_id: Any, detail: str | None = None) -> Connection:
-        """Raises: NotFound, with `detail` where it is said."""
-        for one in self.all():
-            if one.get("id") == connection_id:
-                return one
+    def get_connection(self, connection_id: Any, detail: str | None = None) -> Connection:
+        """Return a connection.
+
+        Raises:
+            NotFound: there is no such connection; with `detail` as the message.
+        """
+        for connection in self.list_connections():
+            if connection.get("id") == connection_id:
+                return connection
         raise NotFound(detail) if detail else NotFound()
 
-    async def put(self, connection: Connection) -> None:
-        """Add a connection, or write it anew."""
-        kept = self.all()
-        for place, one in enumerate(kept):
-            if one.get("id") == connection["id"]:
-                kept[place] = connection
+    async def save_connection(self, connection: Connection) -> None:
+        """Add or replace a connection."""
+        connections = self.list_connections()
+        for index, existing in enumerate(connections):
+            if existing.get("id") == connection["id"]:
+                connections[index] = connection
                 break
         else:
-            kept.append(connection)
-        await self._config.set(KEY, kept)
+            connections.append(connection)
+        await self._config.set(KEY, connections)
 
-    async def remove(self, connection_id: str) -> None:
-        await self._config.set(KEY, [one for one in self.all() if one.get("id") != connection_id])
+    async def remove_connection(self, connection_id: str) -> None:
+        await self._config.set(
+            KEY, [connection for connection in self.list_connections() if connection.get("id") != connection_id]
+        )
 
-    async def drop_unused(self, connection_id: Any) -> None:
-        """Remove a connection that no knowledge needs."""
-        if isinstance(connection_id, str) and not await store.of_connection(self._db, connection_id):
-            await self.remove(connection_id)
-
-
-def shown(connection: Connection) -> Connection:
-    """A connection without its secrets."""
-    kept = {name: value for name, value in connection.items() if name != "auth_config"}
-    return {**kept, "auth_configured": bool(connection.get("auth_config"))}
+    async def remove_if_unused(self, connection_id: Any) -> None:
+        """Remove a connection that no knowledge uses."""
+        if isinstance(connection_id, str) and not await store.count_by_connection(self._db, connection_id):
+            await self.remove_connection(connection_id)
 
 
-def of_form(form: ConnectionForm, user_id: str, connection_id: str | None = None) -> Connection:
-    """A new connection. Raises: BadRequest."""
-    provider, config = _checked(form)
+def hide_secrets(connection: Connection) -> Connection:
+    """Return a connection without its secrets, for responses."""
+    public_fields = {name: value for name, value in connection.items() if name != "auth_config"}
+    return {**public_fields, "auth_configured": bool(connection.get("auth_config"))}
+
+
+def create_connection(form: ConnectionForm, user_id: str, connection_id: str | None = None) -> Connection:
+    """Build a new connection from a form.
+
+    Raises:
+        BadRequest: the form is invalid.
+    """
+    provider, config = _check_form(form)
     now = int(time.time())
     return {
         "id": connection_id or str(uuid.uuid4()),
@@ -99,16 +109,20 @@ def of_form(form: ConnectionForm, user_id: str, connection_id: str | None = None
     }
 
 
-def changed(connection: Connection, form: ConnectionForm) -> Connection:
-    """The connection as a form wants it; secrets that it does not mention stay. Raises: BadRequest."""
-    provider, config = _checked(form)
+def update_connection(connection: Connection, form: ConnectionForm) -> Connection:
+    """Return the connection changed by a form; secrets that the form omits remain.
+
+    Raises:
+        BadRequest: the form is invalid.
+    """
+    provider, config = _check_form(form)
     secrets = connection.get("auth_config") if form.auth_config is None else form.auth_config
     return {
         **connection,
         "name": form.name.strip(),
         "provider": provider,
         "endpoint": form.endpoint.strip(),
-        # The address of a PostgreSQL holds its password.
+        # The address of a PostgreSQL database contains the password.
         "auth_config": {} if provider == "pgvector" else secrets or {},
         "config": config,
         "capabilities": form.capabilities or {"retrieve": True},
@@ -117,7 +131,7 @@ def changed(connection: Connection, form: ConnectionForm) -> Connection:
     }
 
 
-def _checked(form: ConnectionForm) -> tuple[str, dict[str, Any]]:
+def _check_form(form: ConnectionForm) -> tuple[str, dict[str, Any]]:
     provider = form.provider.lower().strip()
     if provider not in _PROVIDERS:
         raise BadRequest("Unsupported external knowledge provider.")
@@ -129,10 +143,14 @@ def _checked(form: ConnectionForm) -> tuple[str, dict[str, Any]]:
     return provider, {name: value for name, value in (form.config or {}).items() if name in allowed}
 
 
-def checked_source(source: SourceForm, provider: Any) -> dict[str, Any]:
-    """A source as it is kept: `{"type", "name", "config"}`. Raises: BadRequest."""
-    kind, name = (source.type or "collection").strip(), source.name.strip()
-    if kind != "collection":
+def check_source(source: SourceForm, provider: Any) -> dict[str, Any]:
+    """Return a source as it is stored: `{"type", "name", "config"}`.
+
+    Raises:
+        BadRequest: the form is invalid.
+    """
+    source_type, name = (source.type or "collection").strip(), source.name.strip()
+    if source_type != "collection":
         raise BadRequest("Only collection sources are supported.")
     if not name:
         raise BadRequest("Collection name is required.")
@@ -146,11 +164,11 @@ def checked_source(source: SourceForm, provider: Any) -> dict[str, Any]:
         raise BadRequest("Content field is required.")
     if provider in ("milvus", "pgvector") and not config.get("vector_field"):
         raise BadRequest("Vector field is required.")
-    return {"type": kind, "name": name, "config": config}
+    return {"type": source_type, "name": name, "config": config}
 
 
-def meta_of(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
-    """The meta of a knowledge that lies in a source."""
+def build_meta(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
+    """Return the meta of a knowledge that reads an external source."""
     return {
         "source": "external",
         "read_only": True,
@@ -164,18 +182,18 @@ def meta_of(connection: Connection, source: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def target_of(row: Knowledge, connections: Connections) -> Target:
-    """Where a knowledge is searched that lies elsewhere.
+def get_target(row: Knowledge, connections: ExternalConnections) -> Target:
+    """Return the target of searches in an external knowledge.
 
     Raises:
-        NotFound: its connection is gone.
+        NotFound: its connection does not exist any more.
     """
-    told = row.external
-    source = told.get("source")
+    external = row.external
+    source = external.get("source")
     source = source if isinstance(source, dict) else {}
     config = source.get("config")
     return Target(
-        connections.get(told.get("connection_id"), NO_CONNECTION),
+        connections.get_connection(external.get("connection_id"), NO_CONNECTION),
         str(source.get("name") or ""),
         config if isinstance(config, dict) else {},
         row.id,

@@ -1,7 +1,7 @@
-"""Pages of files that lie in knowledge: narrow rows are sorted, and only those of the page are read whole.
+"""Pages of the files in knowledge: narrow rows are sorted, and only the rows of the page are read in full.
 
-A file's row holds its text, and on SQLite what stands behind the text is reached through all of it. So there is an
-index of what lists sort and search by; among ten thousand files of a knowledge a page costs a sixth with it.
+A file's row holds its text, and SQLite reads through the text to reach the columns after it. An index of our own
+contains what lists sort and search by: among ten thousand files of a knowledge a page takes a sixth of the time.
 """
 
 from __future__ import annotations
@@ -10,36 +10,61 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.knowledge.directory_store import Directory, path
+from fastback.access.grants import build_grant_condition
+from fastback.features.knowledge.directory_paths import build_path
+from fastback.features.knowledge.directory_store import Directory
 from fastback.kit.db import Database
 from fastback.kit.db.indexes import Index
-from fastback.records.listing import Person
+from fastback.records.listing import UserSummary
 
 INDEX = Index(
     "fastback_file_head",
     sqlite="ON file (id, filename, created_at, updated_at)",
-    # PostgreSQL keeps long texts apart from their rows.
+    # PostgreSQL stores long texts outside of their rows.
     postgres="",
 )
-#: For which knowledge a file was uploaded. No `->`: an older SQLite, which another program may bring along, could not
-#: open a database with such an index; and an index must not refuse a row for what it holds.
-_MEANT = {
+#: The knowledge that a file was uploaded for. No `->`: an older SQLite, which another program may bring along, could
+#: not open a database with such an index; and an index must not refuse a row because of its contents.
+_KNOWLEDGE_ID = {
     "sqlite": "CASE WHEN json_valid(meta) THEN json_extract(meta, '$.data.knowledge_id') END",
     "postgres": "(meta -> 'data') ->> 'knowledge_id'",
 }
 PENDING_INDEX = Index(
     "fastback_file_meant",
-    sqlite=f"ON file ({_MEANT['sqlite']}) WHERE {_MEANT['sqlite']} IS NOT NULL",
-    # The reference has one there.
+    sqlite=f"ON file ({_KNOWLEDGE_ID['sqlite']}) WHERE {_KNOWLEDGE_ID['sqlite']} IS NOT NULL",
+    # The reference's schema has one there.
     postgres="",
 )
 
-#: What a list of files is sorted by.
-_ORDERS = {"name": "filename", "created_at": "created_at", "updated_at": "updated_at"}
+#: The columns that lists of files are sorted by, by the names that requests use.
+_ORDER_COLUMNS = {"name": "filename", "created_at": "created_at", "updated_at": "updated_at"}
+_READABLE = f"""kf.knowledge_id IN (
+    SELECT k.id FROM knowledge k WHERE k.user_id = :user_id OR {build_grant_condition("knowledge", "k.id")})"""
+_COUNT_PAGE = "SELECT count(*) FROM {source} WHERE {where}"
+_LIST_PAGE = """
+    SELECT f.id, f.user_id, f.hash, f.filename, f.meta, f.created_at, f.updated_at,
+        COALESCE(f.path, '') <> '', l.directory_id, l.user_id, l.knowledge_id
+    FROM (SELECT kf.id AS link, kf.file_id FROM {source} WHERE {where}
+          ORDER BY {order} LIMIT {limit} OFFSET {skip}) p
+    JOIN knowledge_file l ON l.id = p.link
+    JOIN file f ON f.id = p.file_id
+    ORDER BY {order}"""
+# Texts are read only of the few files that are in no knowledge yet.
+_LIST_PENDING = """
+    WITH meant AS MATERIALIZED (
+        SELECT f.id FROM file f WHERE {knowledge_id} = :id AND NOT EXISTS (
+            SELECT 1 FROM knowledge_file kf WHERE kf.knowledge_id = :id AND kf.file_id = f.id))
+    SELECT f.id, f.user_id, f.hash, f.filename, f.data, f.meta, f.created_at, f.updated_at
+    FROM meant m JOIN file f ON f.id = m.id
+    WHERE f.data ->> 'status' IN ('pending', 'processing')
+    ORDER BY f.created_at DESC, f.id"""
+_PENDING_STATEMENTS = {
+    dialect: _LIST_PENDING.format(knowledge_id=expression) for dialect, expression in _KNOWLEDGE_ID.items()
+}
 
 
-class ListedFile(msgspec.Struct):
-    """A file in a knowledge; `added_by` is who put it there."""
+class KnowledgeFile(msgspec.Struct):
+    """A file in a knowledge; `added_by` is the user who added it."""
 
     id: str
     user_id: str
@@ -53,8 +78,10 @@ class ListedFile(msgspec.Struct):
     added_by: str
     knowledge_id: str
 
-    def answer(self, adder: Person | None, directories: dict[str, Directory] | None = None) -> dict[str, Any]:
-        """The file as lists show it, without its text; `directories` are those on the way to it."""
+    def build_response(
+        self, adder: UserSummary | None, directories: dict[str, Directory] | None = None
+    ) -> dict[str, Any]:
+        """Return the file as lists show it, without its text; `directories` contain its directory and all above."""
         return {
             "id": self.id,
             "user_id": self.user_id,
@@ -65,14 +92,14 @@ class ListedFile(msgspec.Struct):
             "created_at": self.created_at,
             "updated_at": self.updated_at,
             "directory_id": self.directory_id,
-            "directory_path": path(directories or {}, self.directory_id),
+            "directory_path": build_path(directories or {}, self.directory_id),
             "has_original": self.has_original,
             "user": adder,
         }
 
 
 class PendingFile(msgspec.Struct):
-    """A file that is being read for a knowledge and is not in it yet."""
+    """A file that is being processed for a knowledge and is not in it yet."""
 
     id: str
     user_id: str
@@ -84,17 +111,48 @@ class PendingFile(msgspec.Struct):
     updated_at: int | None
 
 
-class FileLists:
-    """Reads such pages. `indexed`: whether the index is there."""
+class FileFilter(msgspec.Struct):
+    """Which links of `knowledge_file` (with the alias `kf`) a list contains: a condition and its parameters."""
+
+    condition: str
+    params: dict[str, Any]
+
+
+def filter_by_directory(
+    knowledge_id: str, directory_id: str | None, *, view_option: str | None, user_id: str
+) -> FileFilter:
+    """Select the files of a knowledge: of all directories (None), of its top (empty), or of one directory.
+
+    `view_option` narrows to files that the user (`created`) or other users (`shared`) added.
+    """
+    conditions, params = ["kf.knowledge_id = :id"], {"id": knowledge_id}
+    if directory_id:
+        conditions.append("kf.directory_id = :directory_id")
+        params["directory_id"] = directory_id
+    elif directory_id is not None:
+        conditions.append("kf.directory_id IS NULL")
+    if view_option in ("created", "shared"):
+        conditions.append(f"kf.user_id {'=' if view_option == 'created' else '<>'} :me")
+        params["me"] = user_id
+    return FileFilter(" AND ".join(conditions), params)
+
+
+def filter_readable(user_id: str, group_ids: list[str]) -> FileFilter:
+    """Select the files of all knowledge that a user owns or is granted to read."""
+    return FileFilter(_READABLE, {"user_id": user_id, "group_ids": group_ids, "permission": "read"})
+
+
+class KnowledgeFileLists:
+    """Reads pages of files. `has_index`: whether `INDEX` has been created."""
 
     def __init__(self, db: Database, content_characters: int) -> None:
         self._db = db
-        self._characters = content_characters
-        self.indexed = False
+        self._content_characters = content_characters
+        self.has_index = False
 
-    async def page(
+    async def list_page(
         self,
-        where: str,
+        selection: FileFilter,
         *,
         limit: int,
         skip: int,
@@ -102,60 +160,36 @@ class FileLists:
         content: bool = False,
         order_by: str | None = None,
         direction: str | None = None,
-        **params: Any,
-    ) -> tuple[list[ListedFile], int]:
-        """Files whose row of `knowledge_file` (known as `kf`) meets `where`, and how many there are.
+    ) -> tuple[list[KnowledgeFile], int]:
+        """Return a page of the selected files, and how many there are.
 
-        `query` is looked for in names, with `content` in texts, too, as a LIKE pattern like in the reference.
+        `query` is matched with names and, if `content` is set, with the beginning of texts. As in the reference it is a
+        LIKE pattern.
         """
+        where, params = selection.condition, selection.params
         if query:
-            params["query"] = f"%{query}%"
-            where = f"({where}) AND {self._found(content=content)}"
-        hint = f"INDEXED BY {INDEX.name}" if self.indexed and self._db.dialect == "sqlite" and not content else ""
-        joined = f"knowledge_file kf JOIN file f {hint} ON f.id = kf.file_id"
-        column = _ORDERS.get(order_by or "", "updated_at")
-        order = f"f.{column} {'ASC' if direction == 'asc' and order_by in _ORDERS else 'DESC'}, f.id"
-        # PostgreSQL sees to it that each row has its file.
-        rows_alone = self._db.dialect == "postgres" and not query
-        counted = await self._db.fetch_all_in_thread(
-            int,
-            "knowledge.page.count",
-            f"SELECT count(*) FROM {'knowledge_file kf' if rows_alone else joined} WHERE {where}",
-            **params,
-        )
-        rows = await self._db.fetch_all_in_thread(
-            ListedFile,
-            "knowledge.page",
-            f"""SELECT f.id, f.user_id, f.hash, f.filename, f.meta, f.created_at, f.updated_at,
-                    COALESCE(f.path, '') <> '', l.directory_id, l.user_id, l.knowledge_id
-                FROM (SELECT kf.id AS link, kf.file_id FROM {joined} WHERE {where}
-                      ORDER BY {order} LIMIT {int(limit)} OFFSET {int(skip)}) p
-                JOIN knowledge_file l ON l.id = p.link
-                JOIN file f ON f.id = p.file_id
-                ORDER BY {order}""",
-            **params,
-        )
-        return rows, counted[0] if counted else 0
+            params = {**params, "query": f"%{query}%"}
+            where = f"({where}) AND {self._build_search_condition(content=content)}"
+        hint = f"INDEXED BY {INDEX.name}" if self.has_index and self._db.dialect == "sqlite" and not content else ""
+        source = f"knowledge_file kf JOIN file f {hint} ON f.id = kf.file_id"
+        column = _ORDER_COLUMNS.get(order_by or "", "updated_at")
+        order = f"f.{column} {'ASC' if direction == 'asc' and order_by in _ORDER_COLUMNS else 'DESC'}, f.id"
+        # PostgreSQL's foreign keys guarantee that each link has its file.
+        counts_links = self._db.dialect == "postgres" and not query
+        count = _COUNT_PAGE.format(source="knowledge_file kf" if counts_links else source, where=where)
+        counts = await self._db.fetch_all_in_thread(int, "knowledge.page_count", count, **params)
+        page = _LIST_PAGE.format(source=source, where=where, order=order, limit=int(limit), skip=int(skip))
+        rows = await self._db.fetch_all_in_thread(KnowledgeFile, "knowledge.page", page, **params)
+        return rows, counts[0] if counts else 0
 
-    def _found(self, *, content: bool) -> str:
-        found = "lower(f.filename) LIKE lower(:query)"
+    def _build_search_condition(self, *, content: bool) -> str:
+        condition = "lower(f.filename) LIKE lower(:query)"
         if content:
-            found += f" OR lower(substr(f.data ->> 'content', 1, {self._characters})) LIKE lower(:query)"
-        return f"({found})"
+            text = f"substr(f.data ->> 'content', 1, {self._content_characters})"
+            condition += f" OR lower({text}) LIKE lower(:query)"
+        return f"({condition})"
 
-    async def pending(self, knowledge_id: str) -> list[PendingFile]:
-        """Files that somebody uploaded for a knowledge and that are being read, the newest first."""
-        meant = _MEANT[self._db.dialect]
-        # Texts are opened only of the few that are in no knowledge yet.
-        return await self._db.fetch_all_in_thread(
-            PendingFile,
-            "knowledge.pending",
-            f"""WITH meant AS MATERIALIZED (
-                    SELECT f.id FROM file f WHERE {meant} = :id AND NOT EXISTS (
-                        SELECT 1 FROM knowledge_file kf WHERE kf.knowledge_id = :id AND kf.file_id = f.id))
-                SELECT f.id, f.user_id, f.hash, f.filename, f.data, f.meta, f.created_at, f.updated_at
-                FROM meant m JOIN file f ON f.id = m.id
-                WHERE f.data ->> 'status' IN ('pending', 'processing')
-                ORDER BY f.created_at DESC, f.id""",
-            id=knowledge_id,
-        )
+    async def list_pending(self, knowledge_id: str) -> list[PendingFile]:
+        """List the files that were uploaded for a knowledge and are being processed, the newest first."""
+        statement = _PENDING_STATEMENTS[self._db.dialect]
+        return await self._db.fetch_all_in_thread(PendingFile, "knowledge.pending", statement, id=knowledge_id)

@@ -1,46 +1,31 @@
-"""`/api/v1/knowledge`: finding knowledge and the files in it."""
+"""`/api/v1/knowledge`: lists and searches of knowledge and of the files in it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastback.access.grants import build_grant_condition
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.knowledge import store
-from fastback.features.knowledge.file_list_store import FileLists
-from fastback.features.knowledge.store import COLUMNS, Knowledge
+from fastback.features.knowledge.file_list_store import KnowledgeFileLists, filter_readable
+from fastback.features.knowledge.list_store import LISTED_COLUMNS, ListedKnowledge, build_knowledge_listing
 from fastback.kit.http import Router
-from fastback.records.listing import OWNER_LIKE, Catalog, Listing, listing, people
+from fastback.records.listing import Listing, RecordCatalog, load_user_summaries
 
 router = Router("/api/v1/knowledge")
 
-PAGE = 30
-
-
-class _Listed(Knowledge):
-    files: int = 0
-
-
-_COUNTED = f"{COLUMNS}, (SELECT count(*) FROM knowledge_file k WHERE k.knowledge_id = t.id)"
-_OWNER_NAMED = 't.user_id IN (SELECT u.id FROM "user" u WHERE lower(u.username) LIKE lower(:query))'
-_SOURCES = {
-    "external": "COALESCE(t.meta ->> 'source', '') = 'external'",
-    "local": "COALESCE(t.meta ->> 'source', '') <> 'external'",
-}
-_READABLE = f"""kf.knowledge_id IN (
-    SELECT k.id FROM knowledge k WHERE k.user_id = :user_id OR {build_grant_condition("knowledge", "k.id")})"""
+PAGE_SIZE = 30
 
 
 @router.get("/")
-async def page(user: VerifiedUser, catalog: Catalog, page: int | None = 1) -> dict[str, Any]:
-    return await _page(user, catalog, listing(user, []), page)
+async def list_knowledge(user: VerifiedUser, catalog: RecordCatalog, page: int | None = 1) -> dict[str, Any]:
+    return await _list_page(user, catalog, build_knowledge_listing(user), page)
 
 
 @router.get("/search")
-async def search(
+async def search_knowledge(
     user: VerifiedUser,
-    catalog: Catalog,
+    catalog: RecordCatalog,
     query: str | None = None,
     view_option: str | None = None,
     source: str | None = None,
@@ -48,78 +33,70 @@ async def search(
     order_by: str | None = None,
     direction: str | None = None,
 ) -> dict[str, Any]:
-    listed = listing(
+    listing = build_knowledge_listing(
         user,
-        ["t.name", "t.description"],
         query=query,
         view_option=view_option,
+        source=source,
         order_by=order_by,
         direction=direction,
     )
-    if query:
-        listed.where = listed.where.replace(OWNER_LIKE, f"{OWNER_LIKE} OR {_OWNER_NAMED}")
-    if source in _SOURCES:
-        listed.where += f" AND {_SOURCES[source]}"
-    return await _page(user, catalog, listed, page)
+    return await _list_page(user, catalog, listing, page)
 
 
-async def _page(user: User, catalog: Catalog, listed: Listing, page: int | None) -> dict[str, Any]:
-    rows, total = await catalog.rows(
-        _Listed,
+async def _list_page(user: User, catalog: RecordCatalog, listing: Listing, page: int | None) -> dict[str, Any]:
+    rows, total = await catalog.list_rows(
+        ListedKnowledge,
         user,
         resource="knowledge",
-        columns=_COUNTED,
+        columns=LISTED_COLUMNS,
         table="knowledge",
-        where=listed.where,
-        order=listed.order,
-        page=(PAGE, (max(page or 1, 1) - 1) * PAGE),
-        **listed.params,
+        where=listing.where,
+        order=listing.order,
+        page=(PAGE_SIZE, (max(page or 1, 1) - 1) * PAGE_SIZE),
+        **listing.params,
     )
-    items = await catalog.shown([store.answer(row) for row in rows], user, "knowledge", writable=True)
-    for place, row in enumerate(rows):
-        write = items[place].pop("write_access")
-        items[place] |= {"file_count": row.files, "write_access": write}
+    items = await catalog.add_details([store.build_response(row) for row in rows], user, "knowledge", writable=True)
+    for index, row in enumerate(rows):
+        write_access = items[index].pop("write_access")
+        items[index] |= {"file_count": row.files, "write_access": write_access}
     return {"items": items, "total": total}
 
 
 @router.get("/search/files")
 async def search_files(
     user: VerifiedUser,
-    catalog: Catalog,
-    lists: FileLists,
+    catalog: RecordCatalog,
+    lists: KnowledgeFileLists,
     query: str | None = None,
     include_content: bool = False,
     page: int | None = 1,
 ) -> dict[str, Any]:
-    """Files in all knowledge that is one's own or granted; to administrators, too."""
-    rows, total = await lists.page(
-        _READABLE,
-        limit=PAGE,
-        skip=(max(page or 1, 1) - 1) * PAGE,
+    """Search the files of all knowledge that the user owns or is granted, for administrators, too."""
+    rows, total = await lists.list_page(
+        filter_readable(user.id, await catalog.permissions.list_group_ids(user.id)),
+        limit=PAGE_SIZE,
+        skip=(max(page or 1, 1) - 1) * PAGE_SIZE,
         query=query,
         content=include_content,
-        user_id=user.id,
-        group_ids=await catalog.permissions.list_group_ids(user.id),
-        permission="read",
     )
-    adders = await people(catalog.db, [row.added_by for row in rows])
-    bases = await _bases(catalog, list({row.knowledge_id for row in rows}))
+    adders = await load_user_summaries(catalog.db, [row.added_by for row in rows])
+    knowledge_by_id = await _load_knowledge(catalog, list({row.knowledge_id for row in rows}))
     items = [
         {
-            **row.answer(adders.get(row.added_by)),
-            # Where the file lies in it is told by the knowledge's own list.
+            **row.build_response(adders.get(row.added_by)),
+            # Directories are part of the list of a single knowledge only.
             "directory_id": None,
             "has_original": True,
-            "collection": bases[row.knowledge_id],
+            "collection": knowledge_by_id[row.knowledge_id],
         }
         for row in rows
     ]
     return {"items": items, "directories": [], "breadcrumbs": [], "total": total}
 
 
-async def _bases(catalog: Catalog, ids: list[str]) -> dict[str, dict[str, Any]]:
-    """The knowledge that files lie in, with its grants."""
-    text = f"SELECT {COLUMNS} FROM knowledge t WHERE t.id = ANY(:ids)"
-    rows = await catalog.db.fetch_all(Knowledge, "knowledge.bases", text, ids=ids) if ids else []
-    shown = await catalog.shown([store.answer(row) for row in rows], None, "knowledge", owner=False)
-    return {one["id"]: one for one in shown}
+async def _load_knowledge(catalog: RecordCatalog, ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Return knowledge with their grants as responses show them, by id."""
+    rows = await store.list_knowledge_by_id(catalog.db, ids)
+    items = await catalog.add_details([store.build_response(row) for row in rows], None, "knowledge", owner=False)
+    return {item["id"]: item for item in items}

@@ -1,12 +1,10 @@
-"""Which files lie in a knowledge: rows and chunks together."""
+"""The files of a knowledge: links and chunks, changed together."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Sequence
-
-import msgspec
 
 from fastback import messages
 from fastback.access.identity import User
@@ -24,20 +22,14 @@ from fastback.retrieval.interfaces import RetrievalError, VectorStore
 
 log = logging.getLogger("fastback.knowledge")
 
-#: Files of one request that are put into a knowledge at the same time.
-AT_ONCE = 4
-#: Files whose rows are held at the same time.
-_PORTION = 200
+#: Files of one request that are added to a knowledge at the same time.
+PARALLEL_FILES = 4
+#: Files whose rows are read at once.
+_BATCH = 200
 
 
-class _Read(msgspec.Struct):
-    """Whether a file has been read."""
-
-    has_data: bool
-
-
-class Contents:
-    """Puts files into knowledge and takes them out."""
+class KnowledgeContents:
+    """Adds files to knowledge and removes them."""
 
     def __init__(
         self,
@@ -54,36 +46,49 @@ class Contents:
         self._chunks = chunks
         self._removal = removal
         self._vectors = vectors
-        #: Whether files stay when they are taken out of the knowledge that they lie in.
+        #: Whether files remain when they are removed from their only knowledge.
         self.keeps_files = keeps_files
 
-    async def file(self, file_id: str) -> FileSummary:
-        """Raises: BadRequest, when there is no such file."""
-        found = await files.find_file(self._db, file_id)
-        if found is None:
-            raise BadRequest(messages.NOT_FOUND)
-        return found
-
-    async def check_read(self, file_id: str) -> None:
-        """Raises: BadRequest, for a file that nobody has read yet."""
-        text = "SELECT CAST(f.data AS TEXT) NOT IN ('{}', 'null') FROM file f WHERE f.id = :id AND f.data IS NOT NULL"
-        rows = await self._db.fetch_all_in_thread(_Read, "knowledge.is_read", text, id=file_id)
-        if not rows or not rows[0].has_data:
-            raise BadRequest(messages.FILE_NOT_PROCESSED)
-
-    async def add(self, knowledge_id: str, file: FileSummary, form: FileForm, user: User, ctx: RequestContext) -> None:
-        """Put a file into a knowledge.
+    async def get_file(self, file_id: str) -> FileSummary:
+        """Return a file.
 
         Raises:
-            Forbidden: the user may not read it. BadRequest: they may not change it, or its chunks cannot be made.
+            BadRequest: there is no such file.
+        """
+        file = await files.find_file(self._db, file_id)
+        if file is None:
+            raise BadRequest(messages.NOT_FOUND)
+        return file
+
+    async def require_processed(self, file_id: str) -> None:
+        """Check that a file has been processed.
+
+        Raises:
+            BadRequest: it has not.
+        """
+        if not await files.is_processed(self._db, file_id):
+            raise BadRequest(messages.FILE_NOT_PROCESSED)
+
+    async def add_file(
+        self, knowledge_id: str, file: FileSummary, form: FileForm, user: User, ctx: RequestContext
+    ) -> None:
+        """Add a file to a knowledge.
+
+        Raises:
+            Forbidden: the user may not read the file.
+            BadRequest: the user may not change the file, or indexing it failed.
         """
         if not await self._access.can_access(user, file, "read"):
             raise Forbidden(messages.ACCESS_PROHIBITED)
-        await self.index(knowledge_id, file, user, ctx)
-        await store.link(self._db, knowledge_id, file.id, user.id, form.directory_id)
+        await self.index_file(knowledge_id, file, user, ctx)
+        await store.link_file(self._db, knowledge_id, file.id, user.id, form.directory_id)
 
-    async def index(self, knowledge_id: str, file: FileSummary, user: User, ctx: RequestContext) -> None:
-        """Write a file's chunks into a knowledge. Raises: BadRequest, in the words of the reference."""
+    async def index_file(self, knowledge_id: str, file: FileSummary, user: User, ctx: RequestContext) -> None:
+        """Write a file's chunks to a knowledge.
+
+        Raises:
+            BadRequest: with the messages of the reference.
+        """
         if not await self._access.can_access(user, file, "write"):
             raise BadRequest(f"404: {messages.NOT_FOUND}")
         try:
@@ -91,92 +96,93 @@ class Contents:
         except RetrievalError as error:
             raise BadRequest(f"400: {error}") from error
 
-    async def add_many(self, knowledge_id: str, forms: Sequence[FileForm], user: User, ctx: RequestContext) -> None:
-        """Put files into a knowledge, a few at a time; those that cannot be are left out, as in the reference.
+    async def add_files(self, knowledge_id: str, forms: Sequence[FileForm], user: User, ctx: RequestContext) -> None:
+        """Add files to a knowledge, a few at a time. As in the reference, files that fail are skipped.
 
         Raises:
-            BadRequest: one of them does not exist. Forbidden: the user may not read one.
+            BadRequest: one of the files does not exist.
+            Forbidden: the user may not read one of them.
         """
-        wanted = {form.file_id: form for form in forms}
-        found = {file.id: file for file in await files.list_files(self._db, list(wanted))}
-        missing = next((file_id for file_id in wanted if file_id not in found), None)
+        forms_by_file = {form.file_id: form for form in forms}
+        files_by_id = {file.id: file for file in await files.list_files(self._db, list(forms_by_file))}
+        missing = next((file_id for file_id in forms_by_file if file_id not in files_by_id), None)
         if missing is not None:
             raise BadRequest(f"File {missing} not found")
         if not user.is_admin:
-            others = [file.id for file in found.values() if file.user_id != user.id]
-            if len(await self._access.list_accessible_ids(user, others)) < len(others):
+            foreign_ids = [file.id for file in files_by_id.values() if file.user_id != user.id]
+            if len(await self._access.list_accessible_ids(user, foreign_ids)) < len(foreign_ids):
                 raise Forbidden(messages.ACCESS_PROHIBITED)
-        there = await store.linked(self._db, knowledge_id, list(wanted))
+        linked_ids = await store.filter_linked_ids(self._db, knowledge_id, list(forms_by_file))
         hashes: set[str] = set()
         new: list[FileSummary] = []
-        for file_id in wanted:
-            file = found[file_id]
-            # Of what is the same text only the first is put in.
-            if file_id not in there and (not file.hash or file.hash not in hashes):
+        for file_id in forms_by_file:
+            file = files_by_id[file_id]
+            # Of files with equal texts only the first is added.
+            if file_id not in linked_ids and (not file.hash or file.hash not in hashes):
                 hashes.add(file.hash or "")
                 new.append(file)
-        gate = asyncio.Semaphore(AT_ONCE)
+        semaphore = asyncio.Semaphore(PARALLEL_FILES)
 
-        async def one(file: FileSummary) -> None:
-            async with gate:
+        async def add_one_file(file: FileSummary) -> None:
+            async with semaphore:
                 try:
                     if file.user_id != user.id and not user.is_admin:
                         raise RetrievalError("Permission denied: not file owner")
                     await self._chunks.add_file(file, knowledge_id, user, ctx=ctx, record_collection=False)
-                    await store.link(self._db, knowledge_id, file.id, user.id, wanted[file.id].directory_id)
+                    await store.link_file(self._db, knowledge_id, file.id, user.id, forms_by_file[file.id].directory_id)
                 except RetrievalError as error:
-                    log.warning("file %s was not put into knowledge %s: %s", file.id, knowledge_id, error)
+                    log.warning("adding file %s to knowledge %s failed, skipped: %s", file.id, knowledge_id, error)
 
-        await asyncio.gather(*(one(file) for file in new))
+        await asyncio.gather(*(add_one_file(file) for file in new))
 
-    async def drop(self, knowledge_id: str) -> None:
-        """Delete all chunks of a knowledge; what cannot be is logged: its rows count, not its chunks."""
+    async def drop_chunks(self, knowledge_id: str) -> None:
+        """Delete all chunks of a knowledge. A failure is logged only: the rows decide what the knowledge contains."""
         try:
-            await self._vectors.drop(knowledge_id)
+            await self._vectors.drop_collection(knowledge_id)
         except RetrievalError as error:
-            log.warning("the chunks of knowledge %s were not deleted: %s", knowledge_id, error)
+            log.warning("deleting the collection of knowledge %s failed: %s", knowledge_id, error)
 
-    async def take_out(self, knowledge_id: str, file_ids: Sequence[str]) -> None:
-        """Delete the chunks of files; what cannot be is logged."""
+    async def remove_chunks(self, knowledge_id: str, file_ids: Sequence[str]) -> None:
+        """Delete the chunks of files from a knowledge; a failure is logged only."""
         try:
             await self._chunks.remove_files(knowledge_id, file_ids)
         except RetrievalError as error:
-            log.warning("chunks of knowledge %s were not deleted: %s", knowledge_id, error)
+            log.warning("deleting chunks of knowledge %s failed: %s", knowledge_id, error)
 
-    async def delete(self, file_ids: Sequence[str], user: User) -> None:
-        """Delete those of the files that are the user's to delete."""
-        for start in range(0, len(file_ids), _PORTION):
-            found = await files.list_files(self._db, list(file_ids[start : start + _PORTION]))
-            await self._removal.delete_files([file for file in found if user.is_admin or file.user_id == user.id])
+    async def delete_files(self, file_ids: Sequence[str], user: User) -> None:
+        """Delete the files among these that the user may delete."""
+        for start in range(0, len(file_ids), _BATCH):
+            batch = await files.list_files(self._db, list(file_ids[start : start + _BATCH]))
+            await self._removal.delete_files([file for file in batch if user.is_admin or file.user_id == user.id])
 
-    async def lost(self, knowledge_id: str, file_ids: Sequence[str], user: User) -> None:
-        """Files that have left a knowledge: their chunks go; and they, where no other knowledge has them."""
+    async def discard_files(self, knowledge_id: str, file_ids: Sequence[str], user: User) -> None:
+        """Remove the chunks of files that left a knowledge, and delete files that no other knowledge contains."""
         if not file_ids:
             return
-        await self.take_out(knowledge_id, file_ids)
+        await self.remove_chunks(knowledge_id, file_ids)
         if not self.keeps_files:
-            needed = await store.elsewhere(self._db, file_ids)
-            await self.delete([file_id for file_id in file_ids if file_id not in needed], user)
+            used_ids = await store.filter_used_ids(self._db, file_ids)
+            await self.delete_files([file_id for file_id in file_ids if file_id not in used_ids], user)
 
-    async def reindex(self, knowledge_id: str, user: User, ctx: RequestContext) -> int:
-        """Make all chunks of a knowledge anew from the texts of its files; how many files failed."""
-        await self.drop(knowledge_id)
-        gate = asyncio.Semaphore(AT_ONCE)
+    async def reindex_files(self, knowledge_id: str, user: User, ctx: RequestContext) -> int:
+        """Rebuild all chunks of a knowledge from the texts of its files. Return the number of files that failed."""
+        await self.drop_chunks(knowledge_id)
+        semaphore = asyncio.Semaphore(PARALLEL_FILES)
         failed = 0
 
-        async def one(file: FileSummary) -> None:
+        async def reindex_file(file: FileSummary) -> None:
             nonlocal failed
-            async with gate:
+            async with semaphore:
                 try:
                     await self._chunks.drop_file_collections([file.id])
                     await self._chunks.add_file(file, knowledge_id, user, ctx=ctx)
                 except RetrievalError as error:
                     failed += 1
-                    log.warning("file %s of knowledge %s was not reindexed: %s", file.id, knowledge_id, error)
+                    log.warning("reindexing file %s of knowledge %s failed: %s", file.id, knowledge_id, error)
 
-        ids = await store.file_ids(self._db, knowledge_id)
-        for start in range(0, len(ids), _PORTION):
+        ids = await store.list_file_ids(self._db, knowledge_id)
+        for start in range(0, len(ids), _BATCH):
             await asyncio.gather(
-                *(one(file) for file in await files.list_files(self._db, ids[start : start + _PORTION]))
+                *(reindex_file(file) for file in await files.list_files(self._db, ids[start : start + _BATCH]))
             )
         return failed

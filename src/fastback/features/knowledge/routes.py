@@ -1,4 +1,4 @@
-"""`/api/v1/knowledge`: every operation on knowledge."""
+"""`/api/v1/knowledge`: the routers of all operations on knowledge."""
 
 from __future__ import annotations
 

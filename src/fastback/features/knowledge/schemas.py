@@ -1,4 +1,4 @@
-"""Requests about knowledge."""
+"""Request bodies of the routes of knowledge."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-#: `parent_id` of a directory's change that leaves it where it is.
-STAYS = "__unset__"
+#: The `parent_id` that keeps a directory at its level.
+UNCHANGED_PARENT = "__unset__"
 
 
 class KnowledgeForm(msgspec.Struct):
@@ -31,14 +31,14 @@ class DirectoryForm(msgspec.Struct):
     parent_id: str | None = None
 
 
-class DirectoryChange(msgspec.Struct):
+class DirectoryUpdateForm(msgspec.Struct):
     name: str | None = None
     #: None moves the directory to the top.
-    parent_id: str | None = STAYS
+    parent_id: str | None = UNCHANGED_PARENT
 
 
 class ManifestEntry(msgspec.Struct):
-    """A file of a folder elsewhere: `path` is its directory (`docs/api`, empty at the top)."""
+    """A file of the synced folder: `path` is its directory (`docs/api`, empty at the top)."""
 
     filename: str
     path: str
@@ -46,17 +46,17 @@ class ManifestEntry(msgspec.Struct):
     size: int
 
 
-class Manifest(msgspec.Struct):
+class ManifestForm(msgspec.Struct):
     manifest: list[ManifestEntry]
 
 
-class Cleanup(msgspec.Struct):
+class CleanupForm(msgspec.Struct):
     file_ids: list[str]
     dir_ids: list[str] = []
 
 
 class ConnectionForm(msgspec.Struct):
-    """A vector database of somebody else's: `qdrant`, `milvus` or `pgvector`."""
+    """An external vector database: `qdrant`, `milvus` or `pgvector`."""
 
     name: str
     provider: str
@@ -68,7 +68,7 @@ class ConnectionForm(msgspec.Struct):
 
 
 class SourceForm(msgspec.Struct):
-    """A collection in one, and which of its fields hold what."""
+    """A collection in an external database, and which of its fields contain what."""
 
     name: str
     type: str = "collection"

@@ -1,1 +1,1 @@
-"""Memories: what the page reads of them."""
+"""Memories: facts about users that models remember."""

@@ -1,4 +1,4 @@
-"""Where memories stand: paths such as `projects/garden`, and looking along them."""
+"""Paths of memories, such as `projects/garden`: normalising them, and searching along them."""
 
 from __future__ import annotations
 
@@ -9,184 +9,204 @@ from typing import Any
 from fastback.features.memories.store import Memory
 from fastback.kit.http.errors import BadRequest
 
-#: Children that are told of a path.
-MOST_CHILDREN, MOST_NAMED = 50, 20
+#: Children that responses contain for a path, and for a group.
+MAX_CHILDREN, MAX_GROUP_CHILDREN = 50, 20
 
-#: How near two paths are, the nearest first; `_FAR` where they have nothing in common.
+#: The distance of two paths, the nearest first; `_FAR` if they have nothing in common.
 Rank = tuple[int, int]
 _FAR: Rank = (9, 0)
 _SLASHES = re.compile("/+")
 
 
-def cleaned(path: str | None) -> str | None:
-    """A path in its one form; None for no place. Raises: BadRequest, for what is no path."""
-    found = _SLASHES.sub("/", (path or "").strip().strip("/"))
-    if not found:
+def normalise_path(path: str | None) -> str | None:
+    """Return the normal form of a path, or None for an empty one.
+
+    Raises:
+        BadRequest: the path is invalid.
+    """
+    normalised = _SLASHES.sub("/", (path or "").strip().strip("/"))
+    if not normalised:
         return None
-    if any(part in (".", "..") for part in found.split("/")) or any(ord(char) < 32 for char in found):
+    if any(part in (".", "..") for part in normalised.split("/")) or any(ord(char) < 32 for char in normalised):
         raise BadRequest("Invalid memory path")
-    return found
+    return normalised
 
 
-def content_of(text: str | None) -> str:
-    """What a memory says. Raises: BadRequest, where it says nothing."""
-    found = (text or "").strip()
-    if not found:
+def require_content(text: str | None) -> str:
+    """Return the content of a memory, stripped.
+
+    Raises:
+        BadRequest: it is empty.
+    """
+    content = (text or "").strip()
+    if not content:
         raise BadRequest("Memory content cannot be empty")
-    return found
+    return content
 
 
-def parts(path: str | None) -> list[str]:
+def split_path(path: str | None) -> list[str]:
     return [part for part in (path or "").split("/") if part]
 
 
-def _within(path: str | None, above: str) -> bool:
-    return bool(path) and str(path).startswith(f"{above}/")
+def _is_below(path: str | None, ancestor: str) -> bool:
+    return bool(path) and str(path).startswith(f"{ancestor}/")
 
 
-def rank(path: str | None, looked_for: str) -> Rank | None:
-    """How near a path is to the one looked for: it, below it, above it, beside it, a part in common; None: not at all.
+def rank_path(path: str | None, target: str) -> Rank | None:
+    """Return the distance of a path from the target: equal, below, above, sibling, with a common part; None: unrelated.
 
-    Within each the nearer come first.
+    Within each group the nearer come first.
     """
     if not path:
         return None
-    ours, theirs = parts(path), parts(looked_for)
-    if path == looked_for:
+    path_parts, target_parts = split_path(path), split_path(target)
+    if path == target:
         return (0, 0)
-    if _within(path, looked_for):
-        return (1, len(ours) - len(theirs))
-    if _within(looked_for, path):
-        return (2, len(theirs) - len(ours))
-    if len(ours) > 1 and ours[:-1] == theirs[:-1]:
+    if _is_below(path, target):
+        return (1, len(path_parts) - len(target_parts))
+    if _is_below(target, path):
+        return (2, len(target_parts) - len(path_parts))
+    if len(path_parts) > 1 and path_parts[:-1] == target_parts[:-1]:
         return (3, 0)
-    shared = len(set(ours) & set(theirs))
-    return (4, -shared) if shared else None
+    shared_count = len(set(path_parts) & set(target_parts))
+    return (4, -shared_count) if shared_count else None
 
 
-def _says(memory: Memory, words: str) -> bool:
-    wanted = words.strip().lower()
-    return not wanted or wanted in memory.content.lower() or wanted in (memory.path or "").lower()
+def _contains_text(memory: Memory, query: str) -> bool:
+    needle = query.strip().lower()
+    return not needle or needle in memory.content.lower() or needle in (memory.path or "").lower()
 
 
-def _of_kind(memories: Sequence[Memory], kind: str) -> list[Memory]:
-    return [one for one in memories if kind in ("all", one.type)]
+def _filter_by_type(memories: Sequence[Memory], memory_type: str) -> list[Memory]:
+    return [memory for memory in memories if memory_type in ("all", memory.type)]
 
 
-def _within_limits(limit: int, otherwise: int, most: int) -> int:
-    return max(1, min(limit or otherwise, most))
+def _clamp_limit(limit: int, default: int, maximum: int) -> int:
+    return max(1, min(limit or default, maximum))
 
 
-def search(
+def search_memories(
     memories: Sequence[Memory],
     *,
     query: str | None = None,
     path: str | None = None,
     memory_id: str | None = None,
-    kind: str = "all",
+    memory_type: str = "all",
     limit: int = 20,
 ) -> list[Memory]:
-    """The memories that say or are what is looked for, the nearest to the path first, then the newest.
+    """List the memories that match all criteria, the nearest to the path first, then the newest.
 
     Raises:
-        BadRequest: what is no path.
+        BadRequest: the path is invalid.
     """
-    found = [one for one in _of_kind(memories, kind) if not memory_id or one.id == memory_id]
-    near = cleaned(path)
-    if near is not None:
-        found = [one for one in found if _near(one, near)]
-    found = [one for one in found if _says(one, query or "")]
+    matches = [memory for memory in _filter_by_type(memories, memory_type) if not memory_id or memory.id == memory_id]
+    near_path = normalise_path(path)
+    if near_path is not None:
+        matches = [memory for memory in matches if _is_near(memory, near_path)]
+    matches = [memory for memory in matches if _contains_text(memory, query or "")]
 
-    def order(one: Memory) -> tuple[Any, ...]:
-        place = rank(one.path, near) if near is not None else None
-        return (_FAR if place is None else place, -one.updated_at, one.id)
+    def build_sort_key(memory: Memory) -> tuple[Any, ...]:
+        path_rank = rank_path(memory.path, near_path) if near_path is not None else None
+        return (_FAR if path_rank is None else path_rank, -memory.updated_at, memory.id)
 
-    return sorted(found, key=order)[: _within_limits(limit, 20, 100)]
+    return sorted(matches, key=build_sort_key)[: _clamp_limit(limit, 20, 100)]
 
 
-def _near(memory: Memory, path: str) -> bool:
-    """Whether a memory stands near a path, or speaks of it or of its last part."""
-    if rank(memory.path, path) is not None:
+def _is_near(memory: Memory, path: str) -> bool:
+    """Return whether a memory's path is near a path, or the memory contains the path or its last part."""
+    if rank_path(memory.path, path) is not None:
         return True
     text = f"{memory.path or ''}\n{memory.content}".lower()
-    return path.lower() in text or parts(path)[-1].lower() in text
+    return path.lower() in text or split_path(path)[-1].lower() in text
 
 
-def groups(memories: Sequence[Memory], *, query: str = "", kind: str = "all", limit: int = 100) -> dict[str, Any]:
-    """The places where memories stand, those of each kind apart, the one changed last first."""
-    found: dict[tuple[str | None, str], dict[str, Any]] = {}
-    for one in _of_kind(memories, kind):
-        if not _says(one, query):
+def group_by_path(
+    memories: Sequence[Memory], *, query: str = "", memory_type: str = "all", limit: int = 100
+) -> dict[str, Any]:
+    """List the paths of memories, each type separately, the most recently changed first."""
+    groups: dict[tuple[str | None, str], dict[str, Any]] = {}
+    for memory in _filter_by_type(memories, memory_type):
+        if not _contains_text(memory, query):
             continue
-        empty: dict[str, Any] = {"path": one.path, "type": one.type, "count": 0, "updated_at": 0, "children": []}
-        group = found.setdefault((one.path, one.type), empty)
+        empty_group: dict[str, Any] = {
+            "path": memory.path,
+            "type": memory.type,
+            "count": 0,
+            "updated_at": 0,
+            "children": [],
+        }
+        group = groups.setdefault((memory.path, memory.type), empty_group)
         group["count"] += 1
-        group["updated_at"] = max(group["updated_at"], one.updated_at)
-    below: dict[str, dict[str, None]] = {}
-    for path, _ in found:
+        group["updated_at"] = max(group["updated_at"], memory.updated_at)
+    children: dict[str, dict[str, None]] = {}
+    for path, _ in groups:
         steps = (path or "").split("/")
         for depth in range(1, len(steps)):
-            below.setdefault("/".join(steps[:depth]), {})["/".join(steps[: depth + 1])] = None
-    for group in found.values():
-        group["children"] = list(below.get(group["path"] or "", ()))[:MOST_NAMED]
-    ordered = sorted(found.values(), key=lambda one: one["updated_at"], reverse=True)
-    return {"paths": ordered[: _within_limits(limit, 100, 500)], "count": len(ordered)}
+            children.setdefault("/".join(steps[:depth]), {})["/".join(steps[: depth + 1])] = None
+    for group in groups.values():
+        group["children"] = list(children.get(group["path"] or "", ()))[:MAX_GROUP_CHILDREN]
+    ordered = sorted(groups.values(), key=lambda memory: memory["updated_at"], reverse=True)
+    return {"paths": ordered[: _clamp_limit(limit, 100, 500)], "count": len(ordered)}
 
 
-def place(
+def browse_path(
     memories: Sequence[Memory],
     *,
     path: str,
-    kind: str = "all",
+    memory_type: str = "all",
     include_children: bool = True,
     limit: int = 50,
     show: Callable[[Memory], Any],
 ) -> dict[str, Any]:
-    """What stands at a path, below it where that is wanted, and above it.
+    """Return the memories at a path, above it and, if `include_children` is set, below it.
 
     Raises:
-        BadRequest: no path, or what is none.
+        BadRequest: the path is missing or invalid.
     """
-    here = cleaned(path)
-    if here is None:
+    normalised = normalise_path(path)
+    if normalised is None:
         raise BadRequest("Memory path is required")
-    known = _of_kind(memories, kind)
-    taken = {one.path for one in known if one.path}
-    steps = parts(here)
-    parents = [above for end in range(1, len(steps)) if (above := "/".join(steps[:end])) in taken]
-    depth = len(here.split("/")) + 1
-    children = sorted({"/".join(str(one.path).split("/")[:depth]) for one in known if _within(one.path, here)})
+    typed = _filter_by_type(memories, memory_type)
+    used_paths = {memory.path for memory in typed if memory.path}
+    parts = split_path(normalised)
+    parents = [ancestor for end in range(1, len(parts)) if (ancestor := "/".join(parts[:end])) in used_paths]
+    depth = len(normalised.split("/")) + 1
+    children = sorted(
+        {"/".join(str(memory.path).split("/")[:depth]) for memory in typed if _is_below(memory.path, normalised)}
+    )
 
-    def order(one: Memory) -> tuple[int, int, int, str]:
-        if one.path == here:
-            return (0, 0, -one.updated_at, one.id)
-        if _within(one.path, here):
-            return (1, len(parts(one.path)), -one.updated_at, one.id)
-        return (2, -len(parts(one.path)), -one.updated_at, one.id)
+    def build_sort_key(memory: Memory) -> tuple[int, int, int, str]:
+        if memory.path == normalised:
+            return (0, 0, -memory.updated_at, memory.id)
+        if _is_below(memory.path, normalised):
+            return (1, len(split_path(memory.path)), -memory.updated_at, memory.id)
+        return (2, -len(split_path(memory.path)), -memory.updated_at, memory.id)
 
-    chosen = [
-        one
-        for one in known
-        if one.path == here or one.path in parents or (include_children and _within(one.path, here))
+    selected = [
+        memory
+        for memory in typed
+        if memory.path == normalised
+        or memory.path in parents
+        or (include_children and _is_below(memory.path, normalised))
     ]
-    chosen.sort(key=order)
+    selected.sort(key=build_sort_key)
     return {
-        "path": here,
+        "path": normalised,
         "parents": parents,
-        "children": children[:MOST_CHILDREN],
-        "memories": [show(one) for one in chosen[: _within_limits(limit, 50, 100)]],
+        "children": children[:MAX_CHILDREN],
+        "memories": [show(memory) for memory in selected[: _clamp_limit(limit, 50, 100)]],
     }
 
 
-def hints(text: str, memories: Sequence[Memory], limit: int = 6) -> list[str]:
-    """The paths that a text speaks of: whole, by their last part, or by a part of three letters at least."""
+def list_mentioned_paths(text: str, memories: Sequence[Memory], limit: int = 6) -> list[str]:
+    """List the paths that a text mentions: in full, by their last part, or by a part of three letters or more."""
     lowered = text.lower()
-    found: list[str] = []
-    for path in sorted({one.path for one in memories if one.path}):
-        steps = parts(path)
-        spoken = path.lower() in lowered or (steps and steps[-1].lower() in lowered)
-        if spoken or any(len(part) >= 3 and part.lower() in lowered for part in steps):
-            found.append(path)
-        if len(found) >= limit:
+    mentioned: list[str] = []
+    for path in sorted({memory.path for memory in memories if memory.path}):
+        parts = split_path(path)
+        is_mentioned = path.lower() in lowered or (parts and parts[-1].lower() in lowered)
+        if is_mentioned or any(len(part) >= 3 and part.lower() in lowered for part in parts):
+            mentioned.append(path)
+        if len(mentioned) >= limit:
             break
-    return found if lowered else []
+    return mentioned if lowered else []

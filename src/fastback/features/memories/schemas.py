@@ -1,4 +1,4 @@
-"""What clients send to change and to look through memories."""
+"""Request bodies of the routes of memories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts memories."""
+"""Build the services of memories."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fastback.access.events import UserDeleted
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.memories import routes
-from fastback.features.memories.service import Memories
+from fastback.features.memories.service import MemoryService
 from fastback.features.memories.vectors import MemoryVectors
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -15,7 +15,7 @@ from fastback.retrieval.interfaces import Embedder, VectorStore
 
 
 async def set_up(services: Services) -> None:
-    """Add `Memories`; a user's vectors go with the user."""
+    """Add `MemoryService`; deleting a user deletes the user's vectors."""
     db = services.get(Database)
     config = services.get(Config)
     bus = services.get(Bus)
@@ -23,13 +23,14 @@ async def set_up(services: Services) -> None:
     store = services.get(VectorStore)
     vectors = MemoryVectors(db=db, config=config, embedder=embedder, vectors=store)
     services.add(
-        Memories, Memories(db=db, config=config, permissions=services.get(Permissions), bus=bus, vectors=vectors)
+        MemoryService,
+        MemoryService(db=db, config=config, permissions=services.get(Permissions), bus=bus, vectors=vectors),
     )
 
-    async def forget(event: UserDeleted) -> None:
-        await vectors.forget_all(event.user_id)
+    async def drop_vectors(event: UserDeleted) -> None:
+        await vectors.drop_collection(event.user_id)
 
-    bus.subscribe(UserDeleted, forget)
+    bus.subscribe(UserDeleted, drop_vectors)
 
 
 COMPONENT = Component(name="memories", routers=[routes.router], setup=set_up)

@@ -1,4 +1,4 @@
-"""Rows of `memory`."""
+"""Statements of the table `memory`."""
 
 from __future__ import annotations
 
@@ -24,105 +24,98 @@ class Memory(msgspec.Struct):
 
 _COLUMNS = "id, user_id, type, path, content, meta, updated_at, created_at"
 
+LIST_MEMORIES = f"SELECT {_COLUMNS} FROM memory WHERE user_id = :user_id ORDER BY created_at, id"
+LIST_ALL_AFTER = f"""
+    SELECT {_COLUMNS} FROM memory WHERE id > :after
+    AND user_id IN (SELECT u.id FROM "user" u) ORDER BY id LIMIT :limit"""
+COUNT_USERS = 'SELECT count(*) FROM "user"'
+FIND_MEMORY = f"SELECT {_COLUMNS} FROM memory WHERE id = :id AND user_id = :user_id"
+FIND_DUPLICATE = f"""
+    SELECT {_COLUMNS} FROM memory WHERE user_id = :user_id AND content = :content AND type = :type
+    AND COALESCE(path, '') = :path ORDER BY created_at, id LIMIT 1"""
+INSERT_MEMORY = f"""
+    INSERT INTO memory ({_COLUMNS})
+    VALUES (:id, :user_id, :type, :path, :content, :meta, :updated_at, :created_at)"""
+UPDATE_MEMORY = """
+    UPDATE memory SET content = :content, type = :type, path = :path, meta = :meta, updated_at = :updated_at
+    WHERE id = :id AND user_id = :user_id"""
+DELETE_MEMORY = "DELETE FROM memory WHERE id = :id AND user_id = :user_id"
+DELETE_ALL_MEMORIES = "DELETE FROM memory WHERE user_id = :user_id"
 
-def shown(memory: Memory) -> dict[str, Any]:
-    """A memory without its `meta`."""
+
+def build_response(memory: Memory) -> dict[str, Any]:
+    """Return a memory without its `meta`, as responses show it."""
     return {name: value for name, value in msgspec.structs.asdict(memory).items() if name != "meta"}
 
 
-async def of_user(db: Executor, user_id: str) -> list[Memory]:
-    """A user's memories, oldest first."""
-    return await db.fetch_all(
-        Memory,
-        "memories.mine",
-        f"SELECT {_COLUMNS} FROM memory WHERE user_id = :user_id ORDER BY created_at, id",
-        user_id=user_id,
-    )
+async def list_memories(db: Executor, user_id: str) -> list[Memory]:
+    """List a user's memories, oldest first."""
+    return await db.fetch_all(Memory, "memories.list", LIST_MEMORIES, user_id=user_id)
 
 
-async def of_everybody(db: Database, after: str, limit: int) -> list[Memory]:
-    """Memories of users that exist, by their ids, from the one behind `after`."""
-    return await db.fetch_all_in_thread(
-        Memory,
-        "memories.everybodys",
-        f"""SELECT {_COLUMNS} FROM memory WHERE id > :after
-            AND user_id IN (SELECT u.id FROM "user" u) ORDER BY id LIMIT :limit""",
-        after=after,
-        limit=limit,
-    )
+async def list_all_after(db: Database, after: str, limit: int) -> list[Memory]:
+    """List memories of existing users by id, beginning after the id `after`."""
+    return await db.fetch_all_in_thread(Memory, "memories.list_all_after", LIST_ALL_AFTER, after=after, limit=limit)
 
 
-async def users(db: Database) -> int:
-    """How many users there are."""
-    return int(await db.fetch_value("memories.users", 'SELECT count(*) FROM "user"'))
+async def count_users(db: Database) -> int:
+    return int(await db.fetch_value("memories.count_users", COUNT_USERS))
 
 
-async def get(db: Executor, memory_id: str, user_id: str) -> Memory | None:
-    """One of a user's own."""
+async def find_memory(db: Executor, memory_id: str, user_id: str) -> Memory | None:
+    """Return a memory if it belongs to the user."""
+    return await db.fetch_first(Memory, "memories.find", FIND_MEMORY, id=memory_id, user_id=user_id)
+
+
+async def find_duplicate(db: Executor, user_id: str, content: str, memory_type: str, path: str | None) -> Memory | None:
+    """Return the user's oldest memory with the same content, type and path."""
     return await db.fetch_first(
         Memory,
-        "memories.get",
-        f"SELECT {_COLUMNS} FROM memory WHERE id = :id AND user_id = :user_id",
-        id=memory_id,
-        user_id=user_id,
-    )
-
-
-async def same(db: Executor, user_id: str, content: str, kind: str, path: str | None) -> Memory | None:
-    """A memory of a user that says the same in the same place."""
-    return await db.fetch_first(
-        Memory,
-        "memories.same",
-        f"""SELECT {_COLUMNS} FROM memory WHERE user_id = :user_id AND content = :content AND type = :type
-            AND COALESCE(path, '') = :path ORDER BY created_at, id LIMIT 1""",
+        "memories.find_duplicate",
+        FIND_DUPLICATE,
         user_id=user_id,
         content=content,
-        type=kind,
+        type=memory_type,
         path=path or "",
     )
 
 
-async def insert(db: Executor, user_id: str, content: str, kind: str, path: str | None, meta: dict[str, Any]) -> Memory:
+async def insert_memory(
+    db: Executor, user_id: str, content: str, memory_type: str, path: str | None, meta: dict[str, Any]
+) -> Memory:
     now = int(time.time())
-    made = Memory(str(uuid.uuid4()), user_id, kind, path, content, msgspec.Raw(msgspec.json.encode(meta)), now, now)
-    await db.execute(
-        "memories.insert",
-        f"""INSERT INTO memory ({_COLUMNS})
-            VALUES (:id, :user_id, :type, :path, :content, :meta, :updated_at, :created_at)""",
-        **{**msgspec.structs.asdict(made), "meta": bytes(made.meta).decode()},
-    )
-    return made
+    encoded_meta = msgspec.json.encode(meta)
+    memory = Memory(str(uuid.uuid4()), user_id, memory_type, path, content, msgspec.Raw(encoded_meta), now, now)
+    params = {**msgspec.structs.asdict(memory), "meta": encoded_meta.decode()}
+    await db.execute("memories.insert", INSERT_MEMORY, **params)
+    return memory
 
 
-async def update(db: Executor, memory: Memory, meta: dict[str, Any], **fields: Any) -> Memory:
-    """Write a memory with other `content`, `type` or `path`; `meta` is laid over its own."""
-    known = msgspec.json.decode(memory.meta)
-    merged = {**(known if isinstance(known, dict) else {}), **meta}
-    changed = msgspec.structs.replace(
-        memory, **fields, meta=msgspec.Raw(msgspec.json.encode(merged)), updated_at=int(time.time())
+async def update_memory(db: Executor, memory: Memory, meta: dict[str, Any], **fields: Any) -> Memory:
+    """Change `content`, `type` or `path` of a memory, and merge `meta` into its own. Return the changed memory."""
+    existing_meta = msgspec.json.decode(memory.meta)
+    merged_meta = {**(existing_meta if isinstance(existing_meta, dict) else {}), **meta}
+    updated = msgspec.structs.replace(
+        memory, **fields, meta=msgspec.Raw(msgspec.json.encode(merged_meta)), updated_at=int(time.time())
     )
     await db.execute(
         "memories.update",
-        """UPDATE memory SET content = :content, type = :type, path = :path, meta = :meta, updated_at = :updated_at
-           WHERE id = :id AND user_id = :user_id""",
-        id=changed.id,
-        user_id=changed.user_id,
-        content=changed.content,
-        type=changed.type,
-        path=changed.path,
-        meta=bytes(changed.meta).decode(),
-        updated_at=changed.updated_at,
+        UPDATE_MEMORY,
+        id=updated.id,
+        user_id=updated.user_id,
+        content=updated.content,
+        type=updated.type,
+        path=updated.path,
+        meta=bytes(updated.meta).decode(),
+        updated_at=updated.updated_at,
     )
-    return changed
+    return updated
 
 
-async def delete(db: Executor, memory_id: str, user_id: str) -> bool:
-    """Whether there was one to delete."""
-    gone = await db.execute(
-        "memories.delete", "DELETE FROM memory WHERE id = :id AND user_id = :user_id", id=memory_id, user_id=user_id
-    )
-    return gone > 0
+async def delete_memory(db: Executor, memory_id: str, user_id: str) -> bool:
+    """Delete a memory. Return whether the user had it."""
+    return await db.execute("memories.delete", DELETE_MEMORY, id=memory_id, user_id=user_id) > 0
 
 
-async def delete_all(db: Executor, user_id: str) -> None:
-    await db.execute("memories.delete_all", "DELETE FROM memory WHERE user_id = :user_id", user_id=user_id)
+async def delete_all_memories(db: Executor, user_id: str) -> None:
+    await db.execute("memories.delete_all", DELETE_ALL_MEMORIES, user_id=user_id)

@@ -1,4 +1,4 @@
-"""Memories as vectors: a collection for each user, so that one is found by what it means."""
+"""Vectors of memories: a collection per user, which finds memories by their meaning."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ log = logging.getLogger("fastback.memories")
 _PREFIX = "user-memory-"
 
 
-def collection(user_id: str) -> str:
+def get_collection_name(user_id: str) -> str:
     return f"{_PREFIX}{user_id}"
 
 
-def text_of(memory: Memory) -> str:
-    """What of a memory is embedded: where it stands, and what it says."""
+def build_text(memory: Memory) -> str:
+    """Return the text of a memory that is embedded: its path and its content."""
     return f"{memory.path}\n{memory.content}" if memory.path else memory.content
 
 
-def _metadata(memory: Memory) -> dict[str, Any]:
-    found: dict[str, Any] = {"created_at": memory.created_at, "updated_at": memory.updated_at, "type": memory.type}
-    return found | ({"path": memory.path} if memory.path else {})
+def _build_metadata(memory: Memory) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"created_at": memory.created_at, "updated_at": memory.updated_at, "type": memory.type}
+    return metadata | ({"path": memory.path} if memory.path else {})
 
 
 class MemoryVectors:
-    """Keeps them in step with the rows."""
+    """Keeps the vectors in step with the rows."""
 
     def __init__(self, *, db: Database, config: Config, embedder: Embedder, vectors: VectorStore) -> None:
         self._db = db
@@ -43,74 +43,83 @@ class MemoryVectors:
         self._embedder = embedder
         self._store = vectors
 
-    async def keep(self, user_id: str, memories: Sequence[Memory], ctx: RequestContext) -> None:
-        """Write the vectors of memories that are new or have changed.
+    async def write_vectors(self, user_id: str, memories: Sequence[Memory], ctx: RequestContext) -> None:
+        """Write the vectors of new or changed memories.
 
-        Where they cannot be made the memories stay: they are read and searched as rows, and a reset makes the vectors.
+        If that fails the memories remain: they are read and searched as rows, and a reset builds their vectors.
         """
         try:
-            items = await self._items(memories, ctx)
+            items = await self._build_items(memories, ctx)
             try:
-                await self._store.upsert(collection(user_id), items)
+                await self._store.upsert(get_collection_name(user_id), items)
             except RetrievalError:
-                log.warning("the vectors of %s's memories are of another model: made anew", user_id)
-                await self.remake(user_id, ctx)
+                log.warning("vectors of the memories of user %s are of another model, rebuilding them", user_id)
+                await self.rebuild(user_id, ctx)
         except RetrievalError as error:
-            log.warning("memories of %s stay without vectors: %s", user_id, error)
+            log.warning("writing vectors of the memories of user %s failed: %s", user_id, error)
 
-    async def remake(self, user_id: str, ctx: RequestContext) -> int:
-        """Make all of a user's vectors anew; how many. Raises: RetrievalError."""
-        await self._store.drop(collection(user_id))
-        memories = await store.of_user(self._db, user_id)
+    async def rebuild(self, user_id: str, ctx: RequestContext) -> int:
+        """Rebuild all vectors of a user's memories. Return their number.
+
+        Raises:
+            RetrievalError: embedding failed.
+        """
+        await self._store.drop_collection(get_collection_name(user_id))
+        memories = await store.list_memories(self._db, user_id)
         for start in range(0, len(memories), BATCH):
-            items = await self._items(memories[start : start + BATCH], ctx)
-            await self._store.upsert(collection(user_id), items)
+            items = await self._build_items(memories[start : start + BATCH], ctx)
+            await self._store.upsert(get_collection_name(user_id), items)
         return len(memories)
 
-    async def remake_everybodys(self, ctx: RequestContext) -> int:
-        """Make everybody's vectors anew, a batch at a time; how many. Raises: RetrievalError."""
-        for name in await self._store.collections():
+    async def rebuild_all(self, ctx: RequestContext) -> int:
+        """Rebuild the vectors of all users' memories, a batch at a time. Return their number.
+
+        Raises:
+            RetrievalError: embedding failed.
+        """
+        for name in await self._store.list_collections():
             if name.startswith(_PREFIX):
-                await self._store.drop(name)
+                await self._store.drop_collection(name)
         count, after = 0, ""
-        while batch := await store.of_everybody(self._db, after, BATCH):
+        while batch := await store.list_all_after(self._db, after, BATCH):
             after = batch[-1].id
-            items = await self._items(batch, ctx)
-            owned: dict[str, list[Item]] = {}
+            items = await self._build_items(batch, ctx)
+            items_by_user: dict[str, list[Item]] = {}
             for memory, item in zip(batch, items, strict=True):
-                owned.setdefault(memory.user_id, []).append(item)
-            for user_id, some in owned.items():
-                await self._store.upsert(collection(user_id), some)
+                items_by_user.setdefault(memory.user_id, []).append(item)
+            for user_id, user_items in items_by_user.items():
+                await self._store.upsert(get_collection_name(user_id), user_items)
             count += len(batch)
         return count
 
-    async def forget(self, user_id: str, ids: Sequence[str]) -> None:
-        await self._store.delete(collection(user_id), ids=ids)
+    async def delete_vectors(self, user_id: str, ids: Sequence[str]) -> None:
+        await self._store.delete_chunks(get_collection_name(user_id), ids=ids)
 
-    async def forget_all(self, user_id: str) -> None:
-        await self._store.drop(collection(user_id))
+    async def drop_collection(self, user_id: str) -> None:
+        await self._store.drop_collection(get_collection_name(user_id))
 
-    async def nearest(self, user_id: str, text: str, limit: int, ctx: RequestContext) -> list[Hit] | None:
-        """The memories nearest to a text, of `rag.relevance_threshold` at least; None where none has a vector.
+    async def find_nearest(self, user_id: str, text: str, limit: int, ctx: RequestContext) -> list[Hit] | None:
+        """Return the memories nearest to a text, with a score of `rag.relevance_threshold` or more; None if none has a
+        vector.
 
         Raises:
-            RetrievalError: the text cannot be embedded.
+            RetrievalError: embedding the text failed.
         """
-        if limit < 1 or not await self._store.has(collection(user_id)):
+        if limit < 1 or not await self._store.has_collection(get_collection_name(user_id)):
             return None
-        (vector,) = await self._embedder.queries([text], ctx=ctx)
+        (vector,) = await self._embedder.embed_queries([text], ctx=ctx)
         try:
-            hits = await self._store.search([collection(user_id)], vector, limit)
+            hits = await self._store.search([get_collection_name(user_id)], vector, limit)
         except RetrievalError as error:  # vectors of another model
-            log.warning("memories of %s cannot be searched: %s", user_id, error)
+            log.warning("searching the memories of user %s failed: %s", user_id, error)
             return None
-        least = self._config.number(RAG_RELEVANCE_THRESHOLD) or 0.0
-        return [hit for hit in hits if least <= 0 or hit.score >= least]
+        threshold = self._config.number(RAG_RELEVANCE_THRESHOLD) or 0.0
+        return [hit for hit in hits if threshold <= 0 or hit.score >= threshold]
 
-    async def _items(self, memories: Sequence[Memory], ctx: RequestContext) -> list[Item]:
-        texts = [text_of(one) for one in memories]
-        vectors = await self._embedder.content(texts, ctx=ctx)
+    async def _build_items(self, memories: Sequence[Memory], ctx: RequestContext) -> list[Item]:
+        texts = [build_text(memory) for memory in memories]
+        vectors = await self._embedder.embed_content(texts, ctx=ctx)
         return [
-            Item(one.id, text, vector, _metadata(one))
-            for one, text, vector in zip(memories, texts, vectors, strict=True)
+            Item(memory.id, text, vector, _build_metadata(memory))
+            for memory, text, vector in zip(memories, texts, vectors, strict=True)
         ]

@@ -18,14 +18,14 @@ from fastback.kit.http.validation import check
 
 Fields = dict[str, Any]
 
-_BACKGROUND = re.compile(r"/api/v1/files/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/content")
+_BACKGROUND_URL = re.compile(r"/api/v1/files/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/content")
 #: Fields of voice avatars in earlier releases, in which avatars moved by themselves.
-_LEGACY = ("preset", "movement", "mouth", "gaze")
+_LEGACY_AVATAR_FIELDS = ("preset", "movement", "mouth", "gaze")
 
 ModelName = Annotated[str, Meta(pattern=r"^\S+$")]
-_File = Annotated[str, Meta(pattern=r"^[a-fA-F0-9]{8}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{12}$")]
-_Key = Annotated[str, Meta(pattern=r"^(?!(?:constructor|prototype)\Z)[a-zA-Z][a-zA-Z0-9_-]*\Z")]
-_Words = Annotated[str, Meta(pattern=r"\S")]
+_FileId = Annotated[str, Meta(pattern=r"^[a-fA-F0-9]{8}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{12}$")]
+_ControlKey = Annotated[str, Meta(pattern=r"^(?!(?:constructor|prototype)\Z)[a-zA-Z][a-zA-Z0-9_-]*\Z")]
+_NonBlankText = Annotated[str, Meta(pattern=r"\S")]
 
 
 class Voice(Struct):
@@ -33,7 +33,7 @@ class Voice(Struct):
 
 
 class _Animation(Struct, forbid_unknown_fields=True):
-    file_id: _File
+    file_id: _FileId
 
 
 class _Gesture(_Animation, forbid_unknown_fields=True):
@@ -42,22 +42,22 @@ class _Gesture(_Animation, forbid_unknown_fields=True):
 
 
 class Avatar(Struct, forbid_unknown_fields=True):
-    file_id: _File
+    file_id: _FileId
     states: dict[Literal["idle", "listening", "speaking"], _Animation] = {}
     gestures: Annotated[list[_Gesture], Meta(max_length=16)] = []
 
 
 class _Option(Struct):
-    label: _Words
+    label: _NonBlankText
     params: Fields
 
 
 class Control(Struct, omit_defaults=True, kw_only=True):
     display: Literal["menu", "slider"] = "menu"
-    label: _Words
+    label: _NonBlankText
     description: str | None = None
     default: str | None = None
-    options: Annotated[dict[_Key, _Option], Meta(min_length=1)]
+    options: Annotated[dict[_ControlKey, _Option], Meta(min_length=1)]
 
 
 class _Meta(Struct):
@@ -71,10 +71,10 @@ class _Meta(Struct):
 
 
 class _Params(Struct):
-    model_controls: dict[_Key, Control] = {}
+    model_controls: dict[_ControlKey, Control] = {}
 
 
-class _Sent(Struct, kw_only=True):
+class _SentModel(Struct, kw_only=True):
     commit_message: str | None = None
     id: ModelName
     base_model_id: str | None = None
@@ -98,7 +98,7 @@ class ModelForm(Struct):
     commit_message: str | None = None
 
 
-class _SentWhole(Struct, kw_only=True):
+class _SentFullModel(Struct, kw_only=True):
     id: ModelName
     user_id: str
     base_model_id: str | None = None
@@ -111,8 +111,8 @@ class _SentWhole(Struct, kw_only=True):
     created_at: int
 
 
-class _SentCopy(Struct):
-    models: list[_SentWhole] = []
+class _SentModels(Struct):
+    models: list[_SentFullModel] = []
 
 
 class SyncedModel(Struct):
@@ -127,85 +127,87 @@ class SyncedModel(Struct):
     access_grants: list[Grant] = []
 
 
-def read_model(data: Any) -> ModelForm:
+def parse_model_form(data: Any) -> ModelForm:
     """Return the model in a body.
 
     Raises:
         Invalid: the body has problems; it lists all of them.
     """
     problems: list[Problem] = []
-    checked = check(_Sent, _without_legacy(data), ("body",), problems)
+    checked = check(_SentModel, _strip_legacy_fields(data), ("body",), problems)
     if checked is not None:
-        _beyond(checked, data, ("body",), problems)
+        _check_field_rules(checked, data, ("body",), problems)
     if problems:
         raise Invalid(problems)
-    return msgspec.convert(_filled(checked, data), ModelForm)
+    return msgspec.convert(_merge_checked(checked, data), ModelForm)
 
 
-def read_copy(data: Any) -> list[SyncedModel]:
+def parse_synced_models(data: Any) -> list[SyncedModel]:
     """Return the models in the body of a full synchronisation.
 
     Raises:
         Invalid: the body has problems; it lists all of them.
     """
     if isinstance(data, dict) and isinstance(data.get("models"), list):
-        data = {**data, "models": [_without_legacy(model) for model in data["models"]]}
+        data = {**data, "models": [_strip_legacy_fields(model) for model in data["models"]]}
     problems: list[Problem] = []
-    checked = check(_SentCopy, data, ("body",), problems)
+    checked = check(_SentModels, data, ("body",), problems)
     models = (checked or {}).get("models") or []
     for index, model in enumerate(models):
         if model is not None:
-            _beyond(model, data["models"][index], ("body", "models", index), problems)
+            _check_field_rules(model, data["models"][index], ("body", "models", index), problems)
     if problems:
         raise Invalid(problems)
     return [
-        msgspec.convert(_filled(model, sent), SyncedModel)
+        msgspec.convert(_merge_checked(model, sent), SyncedModel)
         for model, sent in zip(models, data.get("models") or (), strict=True)
     ]
 
 
-def check_parts(meta: Fields, params: Fields) -> None:
+def validate_meta_and_params(meta: Fields, params: Fields) -> None:
     """Raise Invalid with all problems of a model's meta and parameters."""
-    data = _without_legacy({"meta": meta, "params": params})
+    data = _strip_legacy_fields({"meta": meta, "params": params})
     problems: list[Problem] = []
     checked = {
         "meta": check(_Meta, data["meta"], ("body", "meta"), problems),
         "params": check(_Params, data["params"], ("body", "params"), problems),
     }
-    _beyond(checked, data, ("body",), problems)
+    _check_field_rules(checked, data, ("body",), problems)
     if problems:
         raise Invalid(problems)
 
 
-def _filled(known: Fields, given: Fields) -> Fields:
+def _merge_checked(checked: Fields, sent: Fields) -> Fields:
     """Return what was sent, with the checked fields in their checked form."""
-    parts = {name: {**given[name], **known[name]} for name in ("meta", "params")}
-    return {**known, **parts}
+    parts = {name: {**sent[name], **checked[name]} for name in ("meta", "params")}
+    return {**checked, **parts}
 
 
-def without_legacy_avatar(avatar: Any) -> Any:
+def strip_legacy_avatar_fields(avatar: Any) -> Any:
     """Return a voice avatar without the fields of earlier releases."""
-    return {key: value for key, value in avatar.items() if key not in _LEGACY} if isinstance(avatar, dict) else avatar
+    if not isinstance(avatar, dict):
+        return avatar
+    return {key: value for key, value in avatar.items() if key not in _LEGACY_AVATAR_FIELDS}
 
 
-def _without_legacy(model: Any) -> Any:
+def _strip_legacy_fields(model: Any) -> Any:
     """Return a model whose voice avatar has no fields of earlier releases."""
     meta = model.get("meta") if isinstance(model, dict) else None
     if not isinstance(meta, dict) or not isinstance(meta.get("voice_avatar"), dict):
         return model
-    return {**model, "meta": {**meta, "voice_avatar": without_legacy_avatar(meta["voice_avatar"])}}
+    return {**model, "meta": {**meta, "voice_avatar": strip_legacy_avatar_fields(meta["voice_avatar"])}}
 
 
-def background_file(url: Any) -> str | None:
+def find_background_file_id(url: Any) -> str | None:
     """Return the id of the file in the URL of a background image; None for any other URL."""
-    match = _BACKGROUND.fullmatch(url) if isinstance(url, str) else None
+    match = _BACKGROUND_URL.fullmatch(url) if isinstance(url, str) else None
     return match.group(1) if match else None
 
 
-def _beyond(known: Fields, given: Any, loc: Loc, problems: list[Problem]) -> None:
+def _check_field_rules(checked: Fields, sent: Any, loc: Loc, problems: list[Problem]) -> None:
     """Add the problems that types cannot express: rules between fields that are valid on their own."""
-    meta, params = known.get("meta") or {}, known.get("params") or {}
-    invalid_locations = {tuple(found["loc"]) for found in problems}
+    meta, params = checked.get("meta") or {}, checked.get("params") or {}
+    invalid_locations = {tuple(existing["loc"]) for existing in problems}
 
     def add_problem(message: str, value: Any, *field: str) -> None:
         field_loc = (*loc, *field)
@@ -213,20 +215,20 @@ def _beyond(known: Fields, given: Any, loc: Loc, problems: list[Problem]) -> Non
             problems.append(problem("value_error", field_loc, f"Value error, {message}", value, {"error": {}}))
 
     background = meta.get("background_image_url")
-    if background is not None and background_file(background) is None:
+    if background is not None and find_background_file_id(background) is None:
         message = "Invalid image URL."
         if isinstance(background, str):
             message = "Invalid background image URL: must reference an internal file."
         add_problem(message, background, "meta", "background_image_url")
-    if (avatar := meta.get("voice_avatar")) is not None and not _distinct(avatar.get("gestures") or []):
-        sent_avatar = without_legacy_avatar(given["meta"]["voice_avatar"])
+    if (avatar := meta.get("voice_avatar")) is not None and not _has_valid_gestures(avatar.get("gestures") or []):
+        sent_avatar = strip_legacy_avatar_fields(sent["meta"]["voice_avatar"])
         add_problem("Gestures need unique names and a description.", sent_avatar, "meta", "voice_avatar")
     for key, control in (params.get("model_controls") or {}).items():
-        if message := _flaw(control):
-            add_problem(message, given["params"]["model_controls"].get(key), "params", "model_controls", key)
+        if message := _find_control_problem(control):
+            add_problem(message, sent["params"]["model_controls"].get(key), "params", "model_controls", key)
 
 
-def _distinct(gestures: list[Any]) -> bool:
+def _has_valid_gestures(gestures: list[Any]) -> bool:
     """Return whether the gestures have unique names and descriptions."""
     if not all(isinstance(gesture, dict) for gesture in gestures):
         return True  # the type check reports this problem
@@ -235,7 +237,7 @@ def _distinct(gestures: list[Any]) -> bool:
     return len(set(names)) == len(names) and has_descriptions
 
 
-def _flaw(control: Any) -> str:
+def _find_control_problem(control: Any) -> str:
     """Return the message about an invalid control, or an empty string."""
     options = control.get("options") if isinstance(control, dict) else None
     if not isinstance(options, dict):

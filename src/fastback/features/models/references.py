@@ -11,9 +11,9 @@ from fastback.config import Config
 from fastback.config.keys.connections import TERMINAL_SERVER_CONNECTIONS
 from fastback.features.files import store as files
 from fastback.features.files.access import FileAccess
-from fastback.features.models.normalisation import background_file
+from fastback.features.models.normalisation import find_background_file_id
 from fastback.features.models.reference_store import Resource, ResourceKind, find_resource
-from fastback.features.models.schemas import avatar_files
+from fastback.features.models.schemas import list_avatar_file_ids
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, NotBuilt
 from fastback.kit.storage import Storage, StorageError
@@ -21,33 +21,33 @@ from fastback.kit.storage import Storage, StorageError
 Fields = dict[str, Any]
 
 #: The largest background picture (bytes).
-_MOST = 5 * 1024 * 1024
+_LARGEST_PICTURE = 5 * 1024 * 1024
 #: The first bytes of a picture, and its media type.
-_MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
+_SIGNATURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 
 
-def picture_type(content: bytes) -> str | None:
+def detect_picture_type(content: bytes) -> str | None:
     """Return the media type of a picture that may be a chat's background, or None."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
-    return next((kind for magic, kind in _MAGIC if content.startswith(magic)), None)
+    return next((kind for magic, kind in _SIGNATURES if content.startswith(magic)), None)
 
 
-def checked_picture(content: bytes) -> str:
+def require_picture_type(content: bytes) -> str:
     """Return the media type of a picture that may be a chat's background.
 
     Raises:
         BadRequest: it is too large, or has another format.
     """
-    if len(content) > _MOST:
+    if len(content) > _LARGEST_PICTURE:
         raise BadRequest("Background image must be at most 5 MiB.")
-    kind = picture_type(content)
+    kind = detect_picture_type(content)
     if kind is None:
         raise BadRequest("Background image must be PNG, JPEG, WebP, or GIF.")
     return kind
 
 
-class References:
+class ReferenceChecker:
     """Checks that the resources a model refers to exist, and that its author may use them."""
 
     def __init__(
@@ -60,7 +60,7 @@ class References:
         self._file_access = file_access
         self._bypass = bypass
 
-    async def picture(self, path: str | None) -> tuple[bytes, str]:
+    async def load_picture(self, path: str | None) -> tuple[bytes, str]:
         """Return the content of a stored picture, and its media type.
 
         Raises:
@@ -68,27 +68,27 @@ class References:
         """
         content = bytearray()
         try:
-            async for chunk in self._storage.read(path or "", 0, _MOST + 1):
+            async for chunk in self._storage.read(path or "", 0, _LARGEST_PICTURE + 1):
                 content += chunk
         except StorageError as error:
             raise BadRequest(str(error)) from error
-        return bytes(content), checked_picture(bytes(content))
+        return bytes(content), require_picture_type(bytes(content))
 
-    async def picture_of(self, file_id: str) -> tuple[bytes, str]:
+    async def load_file_picture(self, file_id: str) -> tuple[bytes, str]:
         """Return the content of a file's picture, and its media type.
 
         Raises:
             BadRequest: as `load_picture`.
         """
         file = await files.find_file(self._db, file_id)
-        return await self.picture(file.path if file is not None else None)
+        return await self.load_picture(file.path if file is not None else None)
 
     async def may_read_file(self, file_id: str, user: User) -> bool:
         """Return whether the file exists and the user may read it."""
         file = await files.find_file(self._db, file_id)
         return file is not None and await self._file_access.can_access(user, file, "read")
 
-    async def check_knowledge(self, meta: Fields, user: User) -> None:
+    async def require_readable_files(self, meta: Fields, user: User) -> None:
         """Raise Forbidden if the model refers to a file that its author may not read."""
         if user.is_admin:
             return
@@ -97,7 +97,7 @@ class References:
             if file_id and not await self.may_read_file(str(file_id), user):
                 raise Forbidden(messages.ACCESS_PROHIBITED)
 
-    async def check_pictures(self, meta: Fields, user: User, previous: Fields | None = None) -> None:
+    async def require_valid_pictures(self, meta: Fields, user: User, previous: Fields | None = None) -> None:
         """Check the background picture and the voice avatar, unless they are those of `previous`.
 
         Raises:
@@ -108,17 +108,17 @@ class References:
         previous = previous or {}
         background = meta.get("background_image_url")
         if background and background != previous.get("background_image_url"):
-            await self._check_background(background_file(background) or "", user)
-        if avatar_files(meta.get("voice_avatar")) - avatar_files(previous.get("voice_avatar")):
+            await self._require_valid_background(find_background_file_id(background) or "", user)
+        if list_avatar_file_ids(meta.get("voice_avatar")) - list_avatar_file_ids(previous.get("voice_avatar")):
             raise NotBuilt("Checking the files of a voice avatar")
 
-    async def _check_background(self, file_id: str, user: User) -> None:
+    async def _require_valid_background(self, file_id: str, user: User) -> None:
         file = await files.find_file(self._db, file_id)
         if file is None or not await self._file_access.can_access(user, file, "read"):
             raise Forbidden("Background image is not accessible.")
-        await self.picture(file.path)
+        await self.load_picture(file.path)
 
-    async def check_version(self, meta: Fields, user: User) -> None:
+    async def require_available_references(self, meta: Fields, user: User) -> None:
         """Check everything that an old revision refers to, as it may have been deleted since.
 
         Raises:
@@ -132,16 +132,18 @@ class References:
                 if not await self.may_read_file(str(item["id"]), user):
                     raise BadRequest("A referenced knowledge file is missing or inaccessible.")
             else:
-                await self._require("note" if item.get("type") == "note" else "knowledge", str(item["id"]), user)
+                await self._require_resource(
+                    "note" if item.get("type") == "note" else "knowledge", str(item["id"]), user
+                )
         for skill_id in meta.get("skillIds") or []:
-            await self._require("skill", str(skill_id), user)
+            await self._require_resource("skill", str(skill_id), user)
         for tool_id in meta.get("toolIds") or []:
             # The tools of a tool server depend on whether the server is reachable; they are not checked.
-            if not str(tool_id).startswith("server:") and not await self._usable("tool", str(tool_id), user):
+            if not str(tool_id).startswith("server:") and not await self._is_usable("tool", str(tool_id), user):
                 raise BadRequest("A referenced tool is missing or inaccessible.")
         for name in ("filterIds", "defaultFilterIds", "actionIds"):
             for function_id in meta.get(name) or []:
-                function = await self._resource("function", str(function_id))
+                function = await self._find_resource("function", str(function_id))
                 if function is None or not function.is_active:
                     raise BadRequest(f"A referenced function is unavailable: {function_id}")
         terminal = meta.get("terminalId")
@@ -153,28 +155,28 @@ class References:
         if terminal and terminal not in terminal_ids:
             raise BadRequest("The referenced terminal is missing or inaccessible.")
 
-    async def _resource(self, kind: ResourceKind, resource_id: str) -> Resource | None:
+    async def _find_resource(self, kind: ResourceKind, resource_id: str) -> Resource | None:
         return await find_resource(self._db, kind, resource_id)
 
-    async def _mine(self, kind: ResourceKind, resource_id: str, found: Resource, user: User) -> bool:
+    async def _may_use(self, kind: ResourceKind, resource_id: str, resource: Resource, user: User) -> bool:
         """Return whether the user owns the resource, sees everything as an administrator, or has a grant to read it."""
-        if found.user_id == user.id or (user.is_admin and self._bypass):
+        if resource.user_id == user.id or (user.is_admin and self._bypass):
             return True
         return await self._grants.has_access(user.id, kind, resource_id)
 
-    async def _usable(self, kind: ResourceKind, resource_id: str, user: User) -> bool:
-        resource = await self._resource(kind, resource_id)
-        return resource is not None and await self._mine(kind, resource_id, resource, user)
+    async def _is_usable(self, kind: ResourceKind, resource_id: str, user: User) -> bool:
+        resource = await self._find_resource(kind, resource_id)
+        return resource is not None and await self._may_use(kind, resource_id, resource, user)
 
-    async def _require(self, kind: ResourceKind, resource_id: str, user: User) -> None:
+    async def _require_resource(self, kind: ResourceKind, resource_id: str, user: User) -> None:
         """Check that a resource is active and that the user may use it.
 
         Raises:
             BadRequest: it is missing or inactive.
             Forbidden: the user may not use it.
         """
-        resource = await self._resource(kind, resource_id)
+        resource = await self._find_resource(kind, resource_id)
         if resource is None or not resource.is_active:
             raise BadRequest(f"Referenced {kind} is unavailable: {resource_id}")
-        if not await self._mine(kind, resource_id, resource, user):
+        if not await self._may_use(kind, resource_id, resource, user):
             raise Forbidden(f"Referenced {kind} is not accessible: {resource_id}")

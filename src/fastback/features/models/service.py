@@ -16,8 +16,8 @@ from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.features.models import revisions, store
 from fastback.features.models.normalisation import ModelForm
-from fastback.features.models.references import References
-from fastback.features.models.schemas import clean
+from fastback.features.models.references import ReferenceChecker
+from fastback.features.models.schemas import normalise_meta_and_params
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Transaction
 from fastback.kit.http import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
@@ -28,31 +28,31 @@ from fastback.providers.registry import ModelRegistry, ModelsChanged
 from fastback.records.revision_store import Snapshot
 from fastback.settings import Settings
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-class Draft(msgspec.Struct):
+class ModelDraft(msgspec.Struct):
     """A model as it is to be written, checked."""
 
     id: str
     name: str
     base_model_id: str | None
-    params: Answer
-    meta: Answer
+    params: JsonObject
+    meta: JsonObject
     is_active: bool | UnsetType = UNSET
     message: str | None = None
 
 
-def with_variables(shown: Answer) -> Answer:
+def add_variables_schema(model: JsonObject) -> JsonObject:
     """Add the schema of the variables in a model's system prompt to its meta, and return the model."""
-    schema = schema_of((shown.get("params") or {}).get("system"))
-    shown["meta"].pop("chat_variables_schema", None)
+    schema = schema_of((model.get("params") or {}).get("system"))
+    model["meta"].pop("chat_variables_schema", None)
     if schema:
-        shown["meta"]["chat_variables_schema"] = schema
-    return shown
+        model["meta"]["chat_variables_schema"] = schema
+    return model
 
 
-class Workspace:
+class WorkspaceModels:
     """Workspace models, and the overrides that administrators store for base models."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Workspace:
         permissions: Permissions,
         registry: ModelRegistry,
         settings: Settings,
-        references: References,
+        references: ReferenceChecker,
         bus: Bus,
     ) -> None:
         self.db = db
@@ -78,26 +78,26 @@ class Workspace:
 
     # -- access ---------------------------------------------------------------------------------------------------
 
-    def sees_all(self, user: User) -> bool:
+    def can_see_all(self, user: User) -> bool:
         """Return whether the user is an administrator who may read every model."""
         return user.is_admin and self._bypass
 
-    async def permitted(self, user: User, permission: str) -> None:
+    async def require_permission(self, user: User, permission: str) -> None:
         """Raise Unauthorized if neither the role nor a permission allows it."""
         if not user.is_admin and not await self.permissions.has(user.id, permission):
             raise Unauthorized(messages.UNAUTHORIZED)
 
-    async def may(self, row: ModelRow, user: User, permission: str) -> bool:
+    async def may_access(self, row: ModelRow, user: User, permission: str) -> bool:
         """Return whether a user may read or write a model: its owner, an administrator who sees all, or by a grant."""
-        if row.user_id == user.id or self.sees_all(user):
+        if row.user_id == user.id or self.can_see_all(user):
             return True
         return await self.grants.has_access(user.id, "model", row.id, permission)
 
     async def may_change(self, row: ModelRow, user: User) -> bool:
         """Return whether a user may change a model; administrators always may."""
-        return user.is_admin or await self.may(row, user, "write")
+        return user.is_admin or await self.may_access(row, user, "write")
 
-    async def with_history(self, model_id: str, user: User) -> ModelRow:
+    async def get_model_for_revisions(self, model_id: str, user: User) -> ModelRow:
         """Return a model whose revisions the user may see and change.
 
         Raises:
@@ -107,11 +107,11 @@ class Workspace:
         row = await model_rows.get(self.db, model_id)
         if row is None:
             raise NotFound(messages.NOT_FOUND)
-        if not await self.may(row, user, "write"):
+        if not await self.may_access(row, user, "write"):
             raise Forbidden(messages.ACCESS_PROHIBITED)
         return row
 
-    async def check_not_base(self, model_id: str) -> None:
+    async def require_not_base_model(self, model_id: str) -> None:
         """Raise Unauthorized if a model server has a model of this name."""
         for entry in await self.registry.base_entries():
             is_ollama = entry.get("owned_by") == "ollama"
@@ -120,15 +120,17 @@ class Workspace:
 
     # -- drafts ---------------------------------------------------------------------------------------------------
 
-    def meta(self, meta: Answer) -> Answer:
+    def normalise_meta(self, meta: JsonObject) -> JsonObject:
         """Return a meta in its stored form.
 
         Raises:
             Invalid: a field has an invalid value.
         """
-        return clean(meta, {}, allowed=self._picture_types, most=self._max_picture_size)[0]
+        return normalise_meta_and_params(
+            meta, {}, allowed=self._picture_types, max_picture_size=self._max_picture_size
+        )[0]
 
-    async def draft(self, form: ModelForm, current: ModelRow | None) -> Draft:
+    async def build_draft(self, form: ModelForm, current: ModelRow | None) -> ModelDraft:
         """Return the model that a form describes; fields that it does not mention keep their current values.
 
         Raises:
@@ -148,26 +150,28 @@ class Workspace:
         if base_model_id == form.id:
             # A model cannot be its own base.
             base_model_id = None
-        meta, params = clean(meta, params, allowed=self._picture_types, most=self._max_picture_size)
+        meta, params = normalise_meta_and_params(
+            meta, params, allowed=self._picture_types, max_picture_size=self._max_picture_size
+        )
         if params.get("model_controls") and "model_controls" in form.params:
-            await self._check_controls(base_model_id or form.id)
-        return Draft(form.id, form.name, base_model_id, params, meta, form.is_active, form.commit_message)
+            await self._require_controls_supported(base_model_id or form.id)
+        return ModelDraft(form.id, form.name, base_model_id, params, meta, form.is_active, form.commit_message)
 
-    async def _check_controls(self, model_id: str) -> None:
+    async def _require_controls_supported(self, model_id: str) -> None:
         base = await self.registry.find(model_id)
         if base is not None and (base.arena or "pipe" in base.entry):
             raise BadRequest("Model controls require a server-managed provider model.")
 
-    async def given_grants(self, user: User, wanted: Sequence[Answer | Grant] | None) -> list[RequestedGrant]:
+    async def filter_grants(self, user: User, requested: Sequence[JsonObject | Grant] | None) -> list[RequestedGrant]:
         """Return those of the wanted grants that the user may give."""
-        return await self.grants.filter_allowed(user.id, user.role, list(wanted or ()), "model")
+        return await self.grants.filter_allowed(user.id, user.role, list(requested or ()), "model")
 
     # -- writing --------------------------------------------------------------------------------------------------
 
-    async def write(
+    async def write_model(
         self,
         tx: Transaction,
-        draft: Draft,
+        draft: ModelDraft,
         user_id: str,
         current: ModelRow | None,
         *,
@@ -182,15 +186,15 @@ class Workspace:
             Conflict: the model was written by another request since `current` was read.
         """
         now = int(time.time())
-        snapshot = revisions.snapshot(draft.name, draft.base_model_id, draft.params, draft.meta)
+        snapshot = revisions.build_snapshot(draft.name, draft.base_model_id, draft.params, draft.meta)
         if current is None:
             is_active = True if draft.is_active is UNSET else draft.is_active
-            revision_id = await revisions.versions.add(
+            first_id = await revisions.model_revisions.insert_revision(
                 tx, draft.id, snapshot, user_id, parent_id=None, message=draft.message
             )
             row = ModelRow(
                 draft.id,
-                revision_id,
+                first_id,
                 user_id,
                 draft.base_model_id,
                 draft.name,
@@ -211,8 +215,8 @@ class Workspace:
             meta = {key: value for key, value in meta.items() if key != "hidden"}
             if "hidden" in (current.meta or {}):
                 meta["hidden"] = (current.meta or {})["hidden"]
-        elif snapshot != self._snapshot_of(current):
-            revision_id = await revisions.versions.add(
+        elif snapshot != self._build_snapshot(current):
+            revision_id = await revisions.model_revisions.insert_revision(
                 tx, draft.id, snapshot, user_id, parent_id=current.version_id, message=draft.message
             )
         is_active = current.is_active if draft.is_active is UNSET or version_id is not None else draft.is_active
@@ -230,45 +234,47 @@ class Workspace:
             raise Conflict({"code": "version_conflict"})
         return row
 
-    def _snapshot_of(self, row: ModelRow) -> Snapshot:
-        return revisions.snapshot(row.name, row.base_model_id, row.params or {}, self.meta(row.meta or {}))
+    def _build_snapshot(self, row: ModelRow) -> Snapshot:
+        return revisions.build_snapshot(
+            row.name, row.base_model_id, row.params or {}, self.normalise_meta(row.meta or {})
+        )
 
-    async def save(
+    async def save_model(
         self,
-        draft: Draft,
+        draft: ModelDraft,
         user: User,
         current: ModelRow | None,
         *,
         grants: list[RequestedGrant] | None = None,
         version_id: str | None = None,
-    ) -> Answer:
+    ) -> JsonObject:
         """Write a model, publish the change, and return the model as responses show it.
 
         Raises:
             Conflict: as `write_model`.
         """
         async with self.db.transaction() as tx:
-            row = await self.write(tx, draft, user.id, current, grants=grants, version_id=version_id)
-        await self.changed(row.id)
-        return await self.shown(row)
+            row = await self.write_model(tx, draft, user.id, current, grants=grants, version_id=version_id)
+        await self.publish_change(row.id)
+        return await self.serialize_model(row)
 
     async def delete_model(self, tx: Transaction, model_id: str) -> None:
         """Delete a model with its revisions and grants, inside the caller's transaction."""
-        await revisions.versions.remove_all(tx, model_id)
-        await self.grants.remove(tx, "model", model_id)
+        await revisions.model_revisions.delete_all(tx, model_id)
+        await self.grants.delete_grants(tx, "model", model_id)
         await store.delete_model(tx, model_id)
 
-    async def changed(self, model_id: str | None = None) -> None:
+    async def publish_change(self, model_id: str | None = None) -> None:
         """Publish that models changed, and if a model is given, that its grants may have changed."""
         await self._bus.publish(ModelsChanged())
         if model_id is not None:
             await self._bus.publish(GrantsChanged("model", model_id))
 
-    async def shown(self, row: ModelRow) -> Answer:
+    async def serialize_model(self, row: ModelRow) -> JsonObject:
         """Return a model with its grants, as responses show it."""
         return row.dump(await self.grants.list_grants("model", row.id))
 
-    async def all_shown(self, rows: list[ModelRow]) -> list[Answer]:
+    async def serialize_models(self, rows: list[ModelRow]) -> list[JsonObject]:
         """Return models with their grants, as responses show them."""
         grants = await self.grants.list_grants_by_resource("model", [row.id for row in rows])
         return [row.dump(grants[row.id]) for row in rows]

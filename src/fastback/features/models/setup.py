@@ -7,8 +7,8 @@ from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.models import routes
-from fastback.features.models.references import References
-from fastback.features.models.service import Workspace
+from fastback.features.models.references import ReferenceChecker
+from fastback.features.models.service import WorkspaceModels
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -24,7 +24,7 @@ async def set_up(services: Services) -> None:
     grants = services.get(Grants)
     permissions = services.get(Permissions)
     bypass = settings.bypass_admin_access_control
-    references = References(
+    references = ReferenceChecker(
         db=db,
         config=services.get(Config),
         grants=grants,
@@ -34,8 +34,8 @@ async def set_up(services: Services) -> None:
     )
     registry = services.get(ModelRegistry)
     services.add(
-        Workspace,
-        Workspace(
+        WorkspaceModels,
+        WorkspaceModels(
             db=db,
             grants=grants,
             permissions=permissions,

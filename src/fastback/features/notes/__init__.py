@@ -1,1 +1,1 @@
-"""Notes: texts that people write, share, pin, and talk with models about."""
+"""Notes: texts that users write, share, pin, and discuss with models."""

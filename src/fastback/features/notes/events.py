@@ -1,4 +1,4 @@
-"""What happens to notes, for pages that show them."""
+"""Events about notes, for pages that show them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import msgspec
 
 
 class NoteChanged(msgspec.Struct, frozen=True):
-    """A note was changed: `note` is as it is now, its `data` holding only what was changed of it."""
+    """A note changed: `note` is its current state, whose `data` has only the changed keys."""
 
     note_id: str
     note: dict[str, Any]
 
 
 class NoteDeleted(msgspec.Struct, frozen=True):
+    """A note was deleted."""
+
     note_id: str

@@ -1,4 +1,4 @@
-"""Requests about notes, and what may stand in a note."""
+"""Requests about notes, and the shape of a note's data."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from msgspec import UNSET, UnsetType
 
 
 class NoteForm(msgspec.Struct):
+    """A new note."""
+
     title: str
-    #: Anything: see `clean`.
+    #: Of any type: see `normalize_data`.
     data: Any = None
     meta: dict[str, Any] | None = None
     access_grants: list[dict[str, Any]] | None = None
 
 
 class NoteChange(msgspec.Struct):
-    """What is not named stays; `data` and `meta` are laid over what is there, field by field."""
+    """A change of a note: absent fields stay as they are; `data` and `meta` are merged into the stored ones by key."""
 
     title: str | UnsetType | None = UNSET
     data: Any = UNSET
@@ -26,20 +28,23 @@ class NoteChange(msgspec.Struct):
 
 
 class AccessForm(msgspec.Struct):
+    """The new grants of a note."""
+
     access_grants: list[dict[str, Any]]
 
 
-def clean(data: Any) -> dict[str, Any] | None:
-    """A note's data with a text where its text stands, whatever was put there; others read it as Markdown."""
+def normalize_data(data: Any) -> dict[str, Any] | None:
+    """Return a note's data with a string as its text, whatever the client sent: other code reads Markdown from it."""
     if data is None or isinstance(data, dict):
         content = data.get("content") if data else None
         if not isinstance(content, dict) or isinstance(content.get("md", ""), str):
             return data
-        return {**(data or {}), "content": {**content, "md": _text(content["md"])}}
+        return {**(data or {}), "content": {**content, "md": _render_text(content["md"])}}
     return {"content": {"md": str(data)}}
 
 
-def _text(value: Any) -> str:
+def _render_text(value: Any) -> str:
+    """Render any value as Markdown: lists and objects as a JSON block, None as an empty text."""
     if isinstance(value, (dict, list)):
         return f"```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```"
     return "" if value is None else str(value)

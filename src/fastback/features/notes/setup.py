@@ -5,17 +5,20 @@ from __future__ import annotations
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.notes import routes
-from fastback.features.notes.service import Notes
+from fastback.features.notes.service import NoteService
 from fastback.kit.bus import Bus
 from fastback.kit.services import Component, Services
-from fastback.records.access import Ownership
+from fastback.records.access import RecordAccess
 
 
 async def set_up(services: Services) -> None:
     """Add the services of this component."""
-    owned = services.get(Ownership)
+    records = services.get(RecordAccess)
     services.add(
-        Notes, Notes(owned=owned, config=services.get(Config), files=services.get(FileAccess), bus=services.get(Bus))
+        NoteService,
+        NoteService(
+            records=records, config=services.get(Config), files=services.get(FileAccess), bus=services.get(Bus)
+        ),
     )
 
 

@@ -1,1 +1,1 @@
-"""Notifications: what the page reads of them."""
+"""Notifications to a user's own webhooks: finished chats, channel messages, calendar alerts."""

@@ -1,4 +1,4 @@
-"""`/api/v1/notifications`: where a user wants to be told of things."""
+"""Routes below `/api/v1/notifications`: the notification targets of the current user."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from fastback.access.identity import User
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.config.keys.interface import UI_ENABLE_USER_WEBHOOKS
-from fastback.features.notifications.targets import EVENTS, InvalidTarget, Target, Targets, masked
-from fastback.features.webhooks.sender import Poster
+from fastback.features.notifications.targets import EVENTS, InvalidTarget, NotificationTargets, Target, mask_target
+from fastback.features.webhooks.sender import WebhookSender
 from fastback.kit.http import BadRequest, Forbidden, NotFound, Router
 
 router = Router("/api/v1/notifications")
 
 
-async def _check(user: User, config: Config, permissions: Permissions) -> None:
+async def _require_notifications(user: User, config: Config, permissions: Permissions) -> None:
+    """Raise NotFound if notifications are disabled, Forbidden if the user may not use them."""
     if not config.flag(UI_ENABLE_USER_WEBHOOKS):
         raise NotFound(messages.NOT_FOUND)
     if not user.is_admin and not await permissions.has(user.id, "features.webhooks"):
@@ -28,9 +29,10 @@ async def _check(user: User, config: Config, permissions: Permissions) -> None:
 
 
 @router.get("/events")
-async def events(user: VerifiedUser, config: Config, permissions: Permissions) -> dict[str, Any]:
-    await _check(user, config, permissions)
-    return {"events": [dict(zip(("event", "label", "description"), one, strict=True)) for one in EVENTS]}
+async def list_events(user: VerifiedUser, config: Config, permissions: Permissions) -> dict[str, Any]:
+    """List the events that a target can subscribe to."""
+    await _require_notifications(user, config, permissions)
+    return {"events": [dict(zip(("event", "label", "description"), event, strict=True)) for event in EVENTS]}
 
 
 class TargetForm(msgspec.Struct):
@@ -43,76 +45,91 @@ class TargetForm(msgspec.Struct):
 
 
 @router.get("/targets")
-async def all_of_mine(
-    user: VerifiedUser, known: Targets, config: Config, permissions: Permissions
+async def list_targets(
+    user: VerifiedUser, targets: NotificationTargets, config: Config, permissions: Permissions
 ) -> dict[str, list[Target]]:
-    await _check(user, config, permissions)
+    """List the current user's targets, with masked addresses."""
+    await _require_notifications(user, config, permissions)
     try:
-        found = await known.load(user.id)
+        target_list = await targets.load_targets(user.id)
     except InvalidTarget as error:
         raise BadRequest(str(error)) from None
-    return {"targets": [masked(one, found.default_id) for one in found.targets]}
+    return {"targets": [mask_target(target, target_list.default_id) for target in target_list.targets]}
 
 
 @router.post("/targets")
-async def create(
-    data: TargetForm, user: VerifiedUser, known: Targets, config: Config, permissions: Permissions
+async def create_target(
+    data: TargetForm, user: VerifiedUser, targets: NotificationTargets, config: Config, permissions: Permissions
 ) -> Target:
-    await _check(user, config, permissions)
+    """Create a target."""
+    await _require_notifications(user, config, permissions)
     try:
-        return await known.create(user.id, msgspec.to_builtins(data))
+        return await targets.create_target(user.id, msgspec.to_builtins(data))
     except InvalidTarget as error:
         raise BadRequest(str(error)) from None
 
 
 @router.put("/targets/{target_id}")
-async def update(
-    target_id: str, data: TargetForm, user: VerifiedUser, known: Targets, config: Config, permissions: Permissions
+async def update_target(
+    target_id: str,
+    data: TargetForm,
+    user: VerifiedUser,
+    targets: NotificationTargets,
+    config: Config,
+    permissions: Permissions,
 ) -> Target:
-    await _check(user, config, permissions)
+    """Change the sent fields of a target."""
+    await _require_notifications(user, config, permissions)
     try:
-        return await known.update(user.id, target_id, msgspec.to_builtins(data))
+        return await targets.update_target(user.id, target_id, msgspec.to_builtins(data))
     except InvalidTarget as error:
         raise BadRequest(str(error)) from None
 
 
 @router.delete("/targets/{target_id}")
-async def delete(
-    target_id: str, user: VerifiedUser, known: Targets, config: Config, permissions: Permissions
+async def delete_target(
+    target_id: str, user: VerifiedUser, targets: NotificationTargets, config: Config, permissions: Permissions
 ) -> dict[str, bool]:
-    await _check(user, config, permissions)
-    if not await known.delete(user.id, target_id):
+    """Delete a target."""
+    await _require_notifications(user, config, permissions)
+    if not await targets.delete_target(user.id, target_id):
         raise NotFound(messages.NOT_FOUND)
     return {"ok": True}
 
 
 @router.put("/targets/{target_id}/default")
-async def make_default(
-    target_id: str, user: VerifiedUser, known: Targets, config: Config, permissions: Permissions
+async def set_default_target(
+    target_id: str, user: VerifiedUser, targets: NotificationTargets, config: Config, permissions: Permissions
 ) -> Target:
-    await _check(user, config, permissions)
+    """Make a target the default one."""
+    await _require_notifications(user, config, permissions)
     try:
-        return await known.make_default(user.id, target_id)
+        return await targets.set_default_target(user.id, target_id)
     except InvalidTarget as error:
         raise BadRequest(str(error)) from None
 
 
 @router.post("/targets/{target_id}/test")
-async def try_out(
-    target_id: str, user: VerifiedUser, known: Targets, poster: Poster, config: Config, permissions: Permissions
+async def send_test_notification(
+    target_id: str,
+    user: VerifiedUser,
+    targets: NotificationTargets,
+    poster: WebhookSender,
+    config: Config,
+    permissions: Permissions,
 ) -> dict[str, bool]:
-    """Send a message that says that it is one."""
-    await _check(user, config, permissions)
+    """Send a test notification to a target, and raise BadRequest if it does not arrive."""
+    await _require_notifications(user, config, permissions)
     try:
-        found = await known.load(user.id)
+        target_list = await targets.load_targets(user.id)
     except InvalidTarget as error:
         raise BadRequest(str(error)) from None
-    place = found.place(target_id)
-    if place is None:
+    index = target_list.find_index(target_id)
+    if index is None:
         raise BadRequest("Notification target not found")
-    url = str(found.targets[place]["config"]["url"])
+    url = str(target_list.targets[index]["config"]["url"])
     data = {"action": "test", "user_id": user.id}
-    words = "This is a test notification from Open WebUI."
-    if not await poster.post(url, "Test notification", data, words):
+    description = "This is a test notification from Open WebUI."
+    if not await poster.send(url, "Test notification", data, description):
         raise BadRequest("Webhook delivery failed")
     return {"ok": True}

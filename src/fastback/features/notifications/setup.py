@@ -1,13 +1,13 @@
-"""Starts the telling of users."""
+"""Set up the notifications of users."""
 
 from __future__ import annotations
 
 from fastback.access.activity import ActivityEvent, ActivityListeners
 from fastback.config import Config
 from fastback.features.notifications import routes
-from fastback.features.notifications.delivery import Notifications
-from fastback.features.notifications.targets import Targets
-from fastback.features.webhooks.sender import Poster
+from fastback.features.notifications.delivery import NotificationDelivery
+from fastback.features.notifications.targets import NotificationTargets
+from fastback.features.webhooks.sender import WebhookSender
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -16,17 +16,21 @@ from fastback.kit.web_guard import WebGuard
 
 
 async def set_up(services: Services) -> None:
-    """Add `Targets`."""
+    """Register `NotificationTargets`, and subscribe the delivery to activity events."""
     db = services.get(Database)
     bus = services.get(Bus)
-    targets = Targets(db, bus, services.get(WebGuard))
-    services.add(Targets, targets)
-    telling = Notifications(
-        targets=targets, poster=services.get(Poster), db=db, config=services.get(Config), tasks=services.get(Tasks)
+    targets = NotificationTargets(db, bus, services.get(WebGuard))
+    services.add(NotificationTargets, targets)
+    delivery = NotificationDelivery(
+        targets=targets,
+        poster=services.get(WebhookSender),
+        db=db,
+        config=services.get(Config),
+        tasks=services.get(Tasks),
     )
-    bus.subscribe(ActivityEvent, telling.happened)
-    audience = services.get(ActivityListeners)
-    audience.add(telling.wanted)
+    bus.subscribe(ActivityEvent, delivery.handle_event)
+    listeners = services.get(ActivityListeners)
+    listeners.add(delivery.may_deliver)
 
 
 COMPONENT = Component(name="notifications", routers=[routes.router], setup=set_up)

@@ -1,4 +1,4 @@
-"""Where users want to be told of things: kept in their settings, among what the page keeps there."""
+"""Notification targets of users, stored in `user.settings` under `notifications`, beside settings of the frontend."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fastback.kit.web_guard import BlockedAddress, WebGuard
 
 Target = dict[str, Any]
 
-#: What one can be told of: event, label, description, in the words of the contract.
+#: Events that a target can subscribe to: name, label, description. The texts are those of the reference.
 EVENTS = (
     ("chat.finished", "Chat finished", "A chat response finished."),
     ("chat.failed", "Chat failed", "A chat response failed."),
@@ -31,45 +31,53 @@ EVENTS = (
         "Retrieval content processing failed.",
     ),
 )
-NAMES = frozenset(event for event, _, _ in EVENTS)
-#: The id of what older releases kept as one address for everything, and what that was told of at first.
-_OLD_ID, _OLD_EVENTS = "webhook", {"chat.finished", "chat.failed"}
+EVENT_NAMES = frozenset(event for event, _, _ in EVENTS)
+#: Older releases stored one address for all events. Its id as a target, and the events it was first subscribed to.
+_LEGACY_ID, _LEGACY_EVENTS = "webhook", {"chat.finished", "chat.failed"}
 _MIGRATED = "legacy_notification_events_migrated"
 
 
 class InvalidTarget(ValueError):
-    """What was given is no target; the text is for the user."""
+    """A target with an invalid field; the text is for the user."""
 
 
-class Known(msgspec.Struct):
-    """The targets of a user; `rest` is what else stands beside them."""
+class TargetList(msgspec.Struct):
+    """The targets of a user.
+
+    Attributes:
+        default_id: id of the default target.
+        other_settings: other fields of the `notifications` settings, kept when the targets are written.
+    """
 
     targets: list[Target]
     default_id: str | None
-    rest: dict[str, Any]
+    other_settings: dict[str, Any]
 
-    def place(self, target_id: str) -> int | None:
-        """Where a target stands, capitals aside."""
-        wanted = target_id.lower()
-        return next((place for place, one in enumerate(self.targets) if _id(one) == wanted), None)
+    def find_index(self, target_id: str) -> int | None:
+        """Return the index of a target, or None; ids compare without case."""
+        normalised_id = target_id.lower()
+        return next(
+            (index for index, target in enumerate(self.targets) if _normalise_id(target) == normalised_id), None
+        )
 
     def is_default(self, target_id: str) -> bool:
+        """Return whether this is the default target; ids compare without case."""
         return str(self.default_id or "").lower() == target_id.lower()
 
 
-def _id(target: Target) -> str:
+def _normalise_id(target: Target) -> str:
     return str(target.get("id", "")).lower()
 
 
-def masked(target: Target, default_id: str | None) -> Target:
-    """A target as its user sees it again: of the address, which is a secret, host and last characters alone."""
+def mask_target(target: Target, default_id: str | None) -> Target:
+    """Return a target as its user may see it: of the address, a secret, only host and last four characters."""
     config = dict(target.get("config") or {})
     url = str(config.pop("url", "") or "")
-    config["url_masked"] = _masked_url(url) if url else ""
+    config["url_masked"] = _mask_url(url) if url else ""
     return {**target, "config": config, "is_default": target.get("id") == default_id}
 
 
-def _masked_url(url: str) -> str:
+def _mask_url(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -77,104 +85,106 @@ def _masked_url(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}/...{parts.path[-4:]}" if parts.hostname else "****"
 
 
-class Targets:
-    """Reads and changes them."""
+class NotificationTargets:
+    """Read and write the notification targets of users."""
 
     def __init__(self, db: Database, bus: Bus, guard: WebGuard) -> None:
         self._db = db
         self._bus = bus
         self._guard = guard
 
-    async def load(self, user_id: str) -> Known:
-        """A user's targets. The one address that older releases kept becomes a target.
+    async def load_targets(self, user_id: str) -> TargetList:
+        """Return a user's targets. A single address stored by an older release becomes a target, and is written.
 
         Raises:
-            InvalidTarget: there is no such user, or that address may not be called.
+            InvalidTarget: the user does not exist, or the old address is blocked.
         """
         raw = await users.find_json_column(self._db, user_id, "settings")
         if raw is None:
             raise InvalidTarget("User not found")
         settings = msgspec.json.decode(raw) or {}
-        rest = dict(settings.get("notifications") or {}) if isinstance(settings, dict) else {}
-        targets = rest.pop("targets", None)
-        old = self._old_address(settings, rest)
+        other_settings = dict(settings.get("notifications") or {}) if isinstance(settings, dict) else {}
+        targets = other_settings.pop("targets", None)
+        legacy_url = self._get_legacy_url(settings, other_settings)
         if not isinstance(targets, list) or not targets:
-            if not old:
-                return Known([], rest.pop("default_target_id", None), rest)
-            made = await self._made({"id": _OLD_ID, "events": sorted(NAMES), "config": {"url": old}})
-            known = Known([made], _OLD_ID, {**rest, _MIGRATED: True})
-            await self.keep(user_id, known)
-            return known
-        found = [one for one in targets if isinstance(one, dict)]
-        first = found[0].get("id") if found else None
-        known = Known(found, rest.pop("default_target_id", first), rest)
-        if old and not rest.get(_MIGRATED):
-            rest[_MIGRATED] = True
-            widened = [one for one in found if self._is_old(one, old)]
-            for one in widened:
-                one["events"] = sorted(NAMES)
-            if widened:
-                await self.keep(user_id, known)
-        return known
+            if not legacy_url:
+                return TargetList([], other_settings.pop("default_target_id", None), other_settings)
+            target = await self._build_target(
+                {"id": _LEGACY_ID, "events": sorted(EVENT_NAMES), "config": {"url": legacy_url}}
+            )
+            target_list = TargetList([target], _LEGACY_ID, {**other_settings, _MIGRATED: True})
+            await self.save_targets(user_id, target_list)
+            return target_list
+        valid_targets = [target for target in targets if isinstance(target, dict)]
+        first_id = valid_targets[0].get("id") if valid_targets else None
+        target_list = TargetList(valid_targets, other_settings.pop("default_target_id", first_id), other_settings)
+        if legacy_url and not other_settings.get(_MIGRATED):
+            other_settings[_MIGRATED] = True
+            unchanged = [target for target in valid_targets if self._is_unchanged_legacy_target(target, legacy_url)]
+            for target in unchanged:
+                target["events"] = sorted(EVENT_NAMES)
+            if unchanged:
+                await self.save_targets(user_id, target_list)
+        return target_list
 
     @staticmethod
-    def _old_address(settings: Any, rest: dict[str, Any]) -> str:
-        page = (settings.get("ui") or {}) if isinstance(settings, dict) else {}
-        older = (page.get("notifications") or {}) if isinstance(page, dict) else {}
-        return str(rest.get(WEBHOOK_URL) or older.get(WEBHOOK_URL) or "").strip()
+    def _get_legacy_url(settings: Any, other_settings: dict[str, Any]) -> str:
+        ui = (settings.get("ui") or {}) if isinstance(settings, dict) else {}
+        ui_notifications = (ui.get("notifications") or {}) if isinstance(ui, dict) else {}
+        return str(other_settings.get(WEBHOOK_URL) or ui_notifications.get(WEBHOOK_URL) or "").strip()
 
     @staticmethod
-    def _is_old(target: Target, url: str) -> bool:
-        same = str((target.get("config") or {}).get("url") or "").strip() == url
-        return same and target.get("id") == _OLD_ID and set(target.get("events") or ()) == _OLD_EVENTS
+    def _is_unchanged_legacy_target(target: Target, url: str) -> bool:
+        has_same_url = str((target.get("config") or {}).get("url") or "").strip() == url
+        return has_same_url and target.get("id") == _LEGACY_ID and set(target.get("events") or ()) == _LEGACY_EVENTS
 
-    async def keep(self, user_id: str, known: Known) -> None:
-        """Write the targets into the user's settings."""
+    async def save_targets(self, user_id: str, target_list: TargetList) -> None:
+        """Write the targets into the user's settings, and announce the change of the user."""
         raw = await users.find_json_column(self._db, user_id, "settings")
         settings = (msgspec.json.decode(raw) if raw is not None else None) or {}
         settings["notifications"] = {
-            **known.rest,
-            "targets": known.targets,
-            **({"default_target_id": known.default_id} if known.default_id is not None else {}),
+            **target_list.other_settings,
+            "targets": target_list.targets,
+            **({"default_target_id": target_list.default_id} if target_list.default_id is not None else {}),
         }
         await users.update_user(self._db, user_id, settings=settings)
         await self._bus.publish(UserChanged(user_id))
 
-    async def _made(self, given: Target, existing: Target | None = None) -> Target:
-        """A whole target out of what was given and what there was.
+    async def _build_target(self, fields: Target, existing: Target | None = None) -> Target:
+        """Return a complete target from the sent fields and those of the existing target.
 
         Raises:
-            InvalidTarget: another kind than a webhook, an address that may not be called, an unknown event.
+            InvalidTarget: the type, an event or the delivery mode is unknown, or the address is missing or blocked.
         """
         existing = existing or {}
         now = int(time.time())
-        if str(given.get("type") or existing.get("type") or "webhook").strip() != "webhook":
+        if str(fields.get("type") or existing.get("type") or "webhook").strip() != "webhook":
             raise InvalidTarget("Unsupported notification target type")
-        config = {**(existing.get("config") or {}), **(given.get("config") or {})}
+        config = {**(existing.get("config") or {}), **(fields.get("config") or {})}
         url = str(config.get("url") or "").strip()
         if not url:
             raise InvalidTarget("Webhook URL is required")
-        if "..." in url:  # masked, so it is the old one
+        if "..." in url:  # masked, so the client sent back what it was shown
             url = str((existing.get("config") or {}).get("url") or "").strip()
         try:
-            await self._guard.check(url)
+            await self._guard.check_url(url)
         except BlockedAddress:
             raise InvalidTarget(messages.INVALID_URL) from None
         config["url"] = url
-        name = str(given.get("id") or existing.get("id") or "").strip() or urlsplit(url).hostname or "webhook"
+        name = str(fields.get("id") or existing.get("id") or "").strip() or urlsplit(url).hostname or "webhook"
         events: list[str] = []
-        for event in (given["events"] if "events" in given else existing.get("events")) or []:
-            if event not in NAMES:
+        for event in (fields["events"] if "events" in fields else existing.get("events")) or []:
+            if event not in EVENT_NAMES:
                 raise InvalidTarget(f"unsupported notification event: {event}")
             if event not in events:
                 events.append(event)
-        delivery = str(given.get("delivery") or existing.get("delivery") or "away").strip()
+        delivery = str(fields.get("delivery") or existing.get("delivery") or "away").strip()
         if delivery not in ("away", "always"):
             raise InvalidTarget("Invalid notification delivery mode")
         return {
             "id": re.sub(r"[^a-zA-Z0-9_-]+", "-", name).strip("-").lower() or "target",
             "type": "webhook",
-            "enabled": bool(given.get("enabled", existing.get("enabled", True))),
+            "enabled": bool(fields.get("enabled", existing.get("enabled", True))),
             "events": events,
             "delivery": delivery,
             "config": config,
@@ -182,54 +192,66 @@ class Targets:
             "updated_at": now,
         }
 
-    async def create(self, user_id: str, given: Target) -> Target:
-        """A new target, as its user sees it. Raises: InvalidTarget, also where its id is taken."""
-        known = await self.load(user_id)
-        made = await self._made(given)
-        name, number = made["id"], 2
-        while known.place(made["id"]) is not None:
-            if str(given.get("id") or "").strip():
+    async def create_target(self, user_id: str, fields: Target) -> Target:
+        """Create a target and return it masked.
+
+        Raises:
+            InvalidTarget: a field is invalid, or the id is taken.
+        """
+        target_list = await self.load_targets(user_id)
+        target = await self._build_target(fields)
+        base_id, suffix = target["id"], 2
+        while target_list.find_index(target["id"]) is not None:
+            if str(fields.get("id") or "").strip():
                 raise InvalidTarget("notification target id already exists")
-            made["id"] = f"{name}-{number}"
-            number += 1
-        known.targets.append(made)
-        known.default_id = known.default_id or made["id"]
-        await self.keep(user_id, known)
-        return masked(made, known.default_id)
+            target["id"] = f"{base_id}-{suffix}"
+            suffix += 1
+        target_list.targets.append(target)
+        target_list.default_id = target_list.default_id or target["id"]
+        await self.save_targets(user_id, target_list)
+        return mask_target(target, target_list.default_id)
 
-    async def update(self, user_id: str, target_id: str, given: Target) -> Target:
-        """Change a target; see `create`."""
-        known = await self.load(user_id)
-        place = known.place(target_id)
-        if place is None:
+    async def update_target(self, user_id: str, target_id: str, fields: Target) -> Target:
+        """Change a target and return it masked.
+
+        Raises:
+            InvalidTarget: there is no such target, a field is invalid, or the new id is taken.
+        """
+        target_list = await self.load_targets(user_id)
+        index = target_list.find_index(target_id)
+        if index is None:
             raise InvalidTarget("Notification target not found")
-        made = await self._made({"id": target_id, **given}, known.targets[place])
-        if known.place(made["id"]) not in (None, place):
+        target = await self._build_target({"id": target_id, **fields}, target_list.targets[index])
+        if target_list.find_index(target["id"]) not in (None, index):
             raise InvalidTarget("notification target id already exists")
-        known.targets[place] = made
-        if known.is_default(target_id):
-            known.default_id = made["id"]
-        await self.keep(user_id, known)
-        return masked(made, known.default_id)
+        target_list.targets[index] = target
+        if target_list.is_default(target_id):
+            target_list.default_id = target["id"]
+        await self.save_targets(user_id, target_list)
+        return mask_target(target, target_list.default_id)
 
-    async def delete(self, user_id: str, target_id: str) -> bool:
-        """False where there is none of this id."""
-        known = await self.load(user_id)
-        place = known.place(target_id)
-        if place is None:
+    async def delete_target(self, user_id: str, target_id: str) -> bool:
+        """Delete a target; return False if it does not exist."""
+        target_list = await self.load_targets(user_id)
+        index = target_list.find_index(target_id)
+        if index is None:
             return False
-        del known.targets[place]
-        if known.is_default(target_id):
-            known.default_id = known.targets[0].get("id") if known.targets else None
-        await self.keep(user_id, known)
+        del target_list.targets[index]
+        if target_list.is_default(target_id):
+            target_list.default_id = target_list.targets[0].get("id") if target_list.targets else None
+        await self.save_targets(user_id, target_list)
         return True
 
-    async def make_default(self, user_id: str, target_id: str) -> Target:
-        """Raises: InvalidTarget, where there is none of this id."""
-        known = await self.load(user_id)
-        place = known.place(target_id)
-        if place is None:
+    async def set_default_target(self, user_id: str, target_id: str) -> Target:
+        """Make a target the default one and return it masked.
+
+        Raises:
+            InvalidTarget: there is no such target.
+        """
+        target_list = await self.load_targets(user_id)
+        index = target_list.find_index(target_id)
+        if index is None:
             raise InvalidTarget("Notification target not found")
-        known.default_id = known.targets[place]["id"]
-        await self.keep(user_id, known)
-        return masked(known.targets[place], known.default_id)
+        target_list.default_id = target_list.targets[index]["id"]
+        await self.save_targets(user_id, target_list)
+        return mask_target(target_list.targets[index], target_list.default_id)

@@ -1,1 +1,1 @@
-"""What tools and functions share: Python that people wrote, read and asked about without running it in the server."""
+"""Plugins: what tools and functions share. Their Python code is inspected in worker processes, never in the server."""

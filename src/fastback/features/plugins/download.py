@@ -1,4 +1,4 @@
-"""Fetching the text of a plugin from an address that an administrator names."""
+"""Download the code of a plugin from a URL that an administrator enters."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import aiohttp
 
 from fastback import messages
 from fastback.kit.http import BadRequest, HttpError
-from fastback.kit.http.url_validation import http_url
+from fastback.kit.http.url_validation import validate_http_url
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.plugins")
 
-#: The longest text that is taken (bytes).
-LONGEST = 10 * 1024**2
-_GITHUB = re.compile(r"https://github\.com/([^/]+)/([^/]+)/(tree|blob)/([^/]+)/(.*)")
-_ENTRIES = ("main.py", "index.py", "__init__.py")
+#: The largest plugin that is accepted (bytes).
+LARGEST_DOWNLOAD = 10 * 1024**2
+_GITHUB_URL = re.compile(r"https://github\.com/([^/]+)/([^/]+)/(tree|blob)/([^/]+)/(.*)")
+_ENTRY_FILES = ("main.py", "index.py", "__init__.py")
 
 
-def raw_address(url: str) -> str:
-    """Where GitHub gives out the file of a page that shows a file or a folder; other addresses as they are."""
-    match = _GITHUB.match(url)
+def get_raw_url(url: str) -> str:
+    """Return the URL of the raw file for a GitHub page of a file or folder; other URLs are returned unchanged."""
+    match = _GITHUB_URL.match(url)
     if match is None:
         return url
     owner, repository, kind, branch, path = match.groups()
@@ -32,38 +32,42 @@ def raw_address(url: str) -> str:
     return f"https://raw.githubusercontent.com/{owner}/{repository}/refs/heads/{branch}/{path}"
 
 
-def name_of(url: str) -> str:
-    """The name of a plugin by its address: its file's, or its folder's where the file is a mere entry."""
+def derive_plugin_name(url: str) -> str:
+    """Return the name of a plugin: its file name, or the name of its folder if the file is only an entry point."""
     parts = url.rstrip("/").split("/")
-    if parts[-1].endswith(".py") and not parts[-1].startswith(_ENTRIES):
+    if parts[-1].endswith(".py") and not parts[-1].startswith(_ENTRY_FILES):
         return parts[-1][:-3]
     return parts[-2] if len(parts) > 1 else "function"
 
 
-async def fetched(client: aiohttp.ClientSession, settings: Settings, url: str, noun: str) -> dict[str, Any]:
-    """`{"name", "content"}` of what lies at the address. Private ones are not refused: only administrators ask.
+async def download_plugin(client: aiohttp.ClientSession, settings: Settings, url: str, noun: str) -> dict[str, Any]:
+    """Return `{"name", "content"}` of the plugin at a URL.
+
+    Private addresses are allowed, because only administrators may call this.
 
     Raises:
-        Invalid: no address of HTTP; HttpError: the other server's refusal, or 500 where it cannot be reached.
+        Invalid: it is not an HTTP URL.
+        HttpError: the other server's error, or 500 if it cannot be reached.
+        BadRequest: the plugin is too large or empty.
     """
-    address = raw_address(http_url(url))
+    raw_url = get_raw_url(validate_http_url(url))
     try:
         async with client.get(
-            address,
+            raw_url,
             headers={"content-type": "application/json"},
             timeout=aiohttp.ClientTimeout(total=settings.aiohttp_client_timeout),
         ) as response:
             if response.status != 200:
                 raise HttpError(response.status, f"Failed to fetch the {noun}")
-            body = await response.content.read(LONGEST + 1)
-            while len(body) <= LONGEST and (part := await response.content.read(LONGEST)):
-                body += part
+            body = await response.content.read(LARGEST_DOWNLOAD + 1)
+            while len(body) <= LARGEST_DOWNLOAD and (chunk := await response.content.read(LARGEST_DOWNLOAD)):
+                body += chunk
             text = body.decode(response.get_encoding(), "replace")
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError, LookupError) as error:
-        log.warning("%s at %s: %s", noun, address, error)
-        raise HttpError(500, messages.default(f"Error fetching {noun}")) from error
-    if len(body) > LONGEST:
-        raise BadRequest(f"The {noun} is longer than {LONGEST // 1024**2} MiB")
+        log.warning("download of %s from %s failed: %s", noun, raw_url, error)
+        raise HttpError(500, messages.wrap_reason(f"Error fetching {noun}")) from error
+    if len(body) > LARGEST_DOWNLOAD:
+        raise BadRequest(f"The {noun} is longer than {LARGEST_DOWNLOAD // 1024**2} MiB")
     if not text:
         raise BadRequest("No data received from the URL")
-    return {"name": name_of(address), "content": text}
+    return {"name": derive_plugin_name(raw_url), "content": text}

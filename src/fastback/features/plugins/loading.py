@@ -1,4 +1,8 @@
-"""Asks about plugins in processes of their own, one a question: a plugin that fails, hangs or grows harms nobody."""
+"""Inspect plugins in worker processes.
+
+Each question about a plugin runs in a process of its own, so that a plugin that fails, hangs or takes too much memory
+harms neither the server nor another plugin.
+"""
 
 from __future__ import annotations
 
@@ -12,27 +16,27 @@ from fastback.kit.workers.errors import AnswerTooLarge, JobTimeout, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
 from fastback.settings import Settings
 
-Kind = Literal["tool", "function"]
+PluginKind = Literal["tool", "function"]
 ValvesClass = Literal["Valves", "UserValves"]
 
-#: What a plugin may take to load: seconds of computing, and bytes of address space (what libraries map counts too).
+#: Limits of loading a plugin: seconds of computing, and bytes of address space, mapped libraries included.
 SECONDS = 20
 MEMORY = 2 * 1024**3
 _LIMITS = Limits(processes=2, memory=MEMORY, answer=8 * 1024**2, niceness=0, isolated=True)
-#: What of the environment a plugin's process sees, besides what every worker does: nothing that is secret.
-_SEEN = ("SSL_CERT_FILE", "SYSTEMROOT")
+#: Environment variables that a plugin's process receives besides those of every worker. None of them is secret.
+_ENVIRONMENT = ("SSL_CERT_FILE", "SYSTEMROOT")
 
 
-class PluginFailed(Exception):
-    """A plugin does not load, or does not answer; the text is for its author."""
+class PluginError(Exception):
+    """The plugin does not load, or the process that loads it failed; the message is for its author."""
 
 
-class ValvesMismatch(PluginFailed):
-    """A plugin's valves are none that its code takes."""
+class ValvesMismatch(PluginError):
+    """The plugin's code rejects its valves."""
 
 
 class Description(msgspec.Struct):
-    """What a plugin says of itself: `type` is `tool`, `pipe`, `filter`, `action` or `event`."""
+    """What the code of a plugin declares: `type` is `tool`, `pipe`, `filter`, `action` or `event`."""
 
     type: str
     has_user_valves: bool
@@ -40,73 +44,84 @@ class Description(msgspec.Struct):
     specs: list[dict[str, Any]]
 
 
-class _Answer(msgspec.Struct):
-    found: msgspec.Raw = msgspec.Raw(b"null")
-    failed: str | None = None
-    valves: bool = False
+class _WorkerResponse(msgspec.Struct):
+    """The result of a question, or the message of the error; `is_mismatch` marks an error about valves."""
+
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    error: str | None = None
+    is_mismatch: bool = False
 
 
-class Plugins:
-    """Loads plugins elsewhere and brings back what was asked."""
+class PluginInspector:
+    """Answers questions about plugins; their code runs in worker processes."""
 
     def __init__(self, settings: Settings) -> None:
         self._enabled = {"tool": settings.enable_tools, "function": settings.enable_functions}
-        environment = {name: os.environ[name] for name in _SEEN if name in os.environ}
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self.workers = Workers("fastback.features.plugins.worker", _LIMITS, name="plugins", environment=environment)
 
-    async def describe(self, kind: Kind, plugin_id: str, content: str, valves: dict[str, Any]) -> Description:
-        """What a plugin says of itself; `valves` are those stored for it, which its code must take.
+    async def describe_plugin(
+        self, kind: PluginKind, plugin_id: str, content: str, valves: dict[str, Any]
+    ) -> Description:
+        """Return what a plugin declares, after checking that its code accepts the stored `valves`.
 
         Raises:
-            PluginFailed, ValvesMismatch.
+            PluginError: the plugin does not load.
+            ValvesMismatch: its code rejects the valves.
         """
-        found = await self._ask(kind, plugin_id, content, ask="describe", valves=valves)
+        result = await self._ask_worker(kind, plugin_id, content, ask="describe", valves=valves)
         try:
-            return msgspec.json.decode(found, type=Description)
+            return msgspec.json.decode(result, type=Description)
         except msgspec.ValidationError as error:
-            raise PluginFailed(str(error)) from None
+            raise PluginError(str(error)) from None
 
-    async def valves_schema(
-        self, kind: Kind, plugin_id: str, content: str, name: ValvesClass, user: User
+    async def get_valves_schema(
+        self, kind: PluginKind, plugin_id: str, content: str, name: ValvesClass, user: User
     ) -> dict[str, Any] | None:
-        """The JSON schema of a plugin's valves, options filled in for this user; None where it has none.
+        """Return the JSON schema of a plugin's valves with the options for this user; None if it has no valves.
 
         Raises:
-            PluginFailed: it does not load.
+            PluginError: the plugin does not load.
         """
-        person = {"id": user.id, "name": user.name, "email": user.email, "role": user.role}
-        asked = {"ask": "schema", "class": name, "user": person}
-        found: dict[str, Any] | None = msgspec.json.decode(await self._ask(kind, plugin_id, content, **asked))
-        return found
+        user_fields = {"id": user.id, "name": user.name, "email": user.email, "role": user.role}
+        question = {"ask": "schema", "class": name, "user": user_fields}
+        schema: dict[str, Any] | None = msgspec.json.decode(
+            await self._ask_worker(kind, plugin_id, content, **question)
+        )
+        return schema
 
-    async def filled(
-        self, kind: Kind, plugin_id: str, content: str, name: ValvesClass, values: dict[str, Any]
+    async def fill_valves(
+        self, kind: PluginKind, plugin_id: str, content: str, name: ValvesClass, values: dict[str, Any]
     ) -> dict[str, Any] | None:
-        """The values as the plugin's valves take them; None where it has none.
+        """Return the values as the plugin's valves class accepts them; None if it has no valves.
 
         Raises:
-            ValvesMismatch: they do not take them; PluginFailed: the plugin does not load.
+            ValvesMismatch: the class rejects them.
+            PluginError: the plugin does not load.
         """
-        given = {key: value for key, value in values.items() if value is not None}
-        asked = {"ask": "fill", "class": name, "values": given}
-        found: dict[str, Any] | None = msgspec.json.decode(await self._ask(kind, plugin_id, content, **asked))
-        return found
+        non_null_values = {key: value for key, value in values.items() if value is not None}
+        question = {"ask": "fill", "class": name, "values": non_null_values}
+        accepted: dict[str, Any] | None = msgspec.json.decode(
+            await self._ask_worker(kind, plugin_id, content, **question)
+        )
+        return accepted
 
-    async def _ask(self, kind: Kind, plugin_id: str, content: str, **asked: Any) -> bytes:
+    async def _ask_worker(self, kind: PluginKind, plugin_id: str, content: str, **question: Any) -> bytes:
+        """Let a new process answer a question about a plugin; return the result as JSON."""
         if not self._enabled[kind]:
             name = kind.title() + "s"
-            raise PluginFailed(f"{name} are disabled by ENABLE_PLUGINS or ENABLE_{name.upper()}")
-        question = {"kind": kind, "id": plugin_id, "content": content, "seconds": SECONDS, "memory": MEMORY, **asked}
-        job = msgspec.json.encode(question)
+            raise PluginError(f"{name} are disabled by ENABLE_PLUGINS or ENABLE_{name.upper()}")
+        plugin = {"kind": kind, "id": plugin_id, "content": content}
+        job = msgspec.json.encode({**plugin, "seconds": SECONDS, "memory": MEMORY, **question})
         try:
-            answer = msgspec.json.decode(await self.workers.ask(job, seconds=SECONDS + 5), type=_Answer)
+            response = msgspec.json.decode(await self.workers.ask(job, seconds=SECONDS + 5), type=_WorkerResponse)
         except JobTimeout:
-            raise PluginFailed(f"The module did not load within {SECONDS} seconds") from None
+            raise PluginError(f"The module did not load within {SECONDS} seconds") from None
         except AnswerTooLarge:
-            raise PluginFailed("The module has too much to say of itself") from None
+            raise PluginError("The module has too much to say of itself") from None
         except (WorkerDied, msgspec.DecodeError, UnicodeDecodeError):
-            raise PluginFailed("The module ended the process that loaded it") from None
-        if answer.failed is not None:
-            raise (ValvesMismatch if answer.valves else PluginFailed)(answer.failed)
-        return bytes(answer.found)
+            raise PluginError("The module ended the process that loaded it") from None
+        if response.error is not None:
+            raise (ValvesMismatch if response.is_mismatch else PluginError)(response.error)
+        return bytes(response.result)

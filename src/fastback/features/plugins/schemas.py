@@ -1,4 +1,4 @@
-"""What the operations on tools and functions take."""
+"""Bodies of requests about tools and functions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PluginForm(msgspec.Struct):
     commit_message: str | None = None
 
 
-class VersionForm(msgspec.Struct):
+class RevisionForm(msgspec.Struct):
     version_id: str
 
 
@@ -28,20 +28,20 @@ class UrlForm(msgspec.Struct):
     url: str
 
 
-def checked_meta(meta: Fields, known: dict[str, tuple[Any, Any]], *loc: str | int) -> Fields:
-    """A meta as it is kept: the known fields first, each with its default; others as they come.
+def normalise_meta(meta: Fields, known_fields: dict[str, tuple[Any, Any]], *loc: str | int) -> Fields:
+    """Return a meta in its stored form: the known fields first, each with its default, then the others unchanged.
 
-    `known` says of each field its type and its default; `loc` is where the meta lies in the body.
+    `known` maps each known field to its type and its default; `loc` is the location of the meta in the body.
 
     Raises:
-        Invalid: a known field of another type.
+        Invalid: a known field has another type.
     """
     problems: list[Fields] = []
-    place = ("body", *loc, "meta")
-    found = {
-        name: check(kind, meta[name], (*place, name), problems) if name in meta else default
-        for name, (kind, default) in known.items()
+    meta_loc = ("body", *loc, "meta")
+    checked = {
+        name: check(kind, meta[name], (*meta_loc, name), problems) if name in meta else default
+        for name, (kind, default) in known_fields.items()
     }
     if problems:
         raise Invalid(problems)
-    return {**found, **{name: value for name, value in meta.items() if name not in known}}
+    return {**checked, **{name: value for name, value in meta.items() if name not in known_fields}}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fastback.features.plugins.loading import Plugins
-from fastback.features.plugins.valves import Valves
+from fastback.features.plugins.loading import PluginInspector
+from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -13,10 +13,10 @@ from fastback.settings import Settings
 
 async def set_up(services: Services) -> None:
     """Add the services of this component."""
-    plugin_loader = Plugins(services.get(Settings))
-    services.add(Plugins, plugin_loader)
-    services.get(Tasks).at_end(plugin_loader.workers.close)
-    services.add(Valves, Valves(services.get(Database), services.get(Settings), services.get(Bus)))
+    inspector = PluginInspector(services.get(Settings))
+    services.add(PluginInspector, inspector)
+    services.get(Tasks).run_at_shutdown(inspector.workers.close)
+    services.add(ValveStore, ValveStore(services.get(Database), services.get(Settings), services.get(Bus)))
 
 
 COMPONENT = Component(name="plugins", setup=set_up)

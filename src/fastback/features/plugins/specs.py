@@ -1,6 +1,6 @@
-"""What a model is told about a tool: a JSON schema for each method, from its signature and docstring.
+"""Specifications of tools for models: a JSON schema for each method, from its signature and docstring.
 
-Runs where the plugin is loaded, in a process of its own: pydantic is imported here and nowhere in the server.
+This module runs in the worker process that loads the plugin; pydantic is imported there and nowhere in the server.
 """
 
 from __future__ import annotations
@@ -14,117 +14,120 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-_PARAM = re.compile(r":param (\w+):\s*(.*)")
+_PARAM_LINE = re.compile(r":param (\w+):\s*(.*)")
 
 
-def described(docstring: str | None) -> str:
-    """The docstring without its fields."""
-    found: list[str] = []
+def parse_description(docstring: str | None) -> str:
+    """Return a docstring without its fields."""
+    lines: list[str] = []
     for line in (docstring or "").strip().split("\n"):
         if line.strip().startswith((":param", ":return")):
             break
-        found.append(line.strip())
-    return "\n".join(found)
+        lines.append(line.strip())
+    return "\n".join(lines)
 
 
-def parameters(docstring: str | None) -> dict[str, str]:
-    """What `:param name: …` says of each parameter, over several lines; those of the server (`__user__`) left out."""
-    found: dict[str, str] = {}
+def parse_parameters(docstring: str | None) -> dict[str, str]:
+    """Return the description of each parameter: `:param name: …`, which may span several lines.
+
+    Parameters that the server fills in (`__user__`) are left out.
+    """
+    descriptions: dict[str, str] = {}
     current: str | None = None
     for line in (docstring or "").splitlines():
         line = line.strip()
-        if match := _PARAM.match(line):
+        if match := _PARAM_LINE.match(line):
             current = None if match[1].startswith("__") else match[1]
             if current:
-                found[current] = match[2]
+                descriptions[current] = match[2]
         elif line.startswith(":"):
             current = None
         elif current and line:
-            found[current] = "\n".join(part for part in (found[current], line) if part)
-    return found
+            descriptions[current] = "\n".join(part for part in (descriptions[current], line) if part)
+    return descriptions
 
 
-def methods(tools: object) -> list[Callable[..., Any]]:
-    """The public methods of a tool, by name."""
-    found = [getattr(tools, name) for name in dir(tools) if not name.startswith("_")]
-    return [one for one in found if callable(one) and not inspect.isclass(one)]
+def list_methods(tools: object) -> list[Callable[..., Any]]:
+    """Return the public methods of a tool, sorted by name."""
+    members = [getattr(tools, name) for name in dir(tools) if not name.startswith("_")]
+    return [member for member in members if callable(member) and not inspect.isclass(member)]
 
 
-def spec(method: Callable[..., Any]) -> Schema:
-    """A method as `{"name", "description", "parameters"}`."""
+def build_spec(method: Callable[..., Any]) -> Schema:
+    """Return the specification of a method as `{"name", "description", "parameters"}`."""
     import pydantic
 
     hints = typing.get_type_hints(method)
-    told = parameters(method.__doc__)
+    descriptions = parse_parameters(method.__doc__)
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(method).parameters.items():
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-        value = pydantic.Field(default, description=told[name]) if told.get(name) else default
+        value = pydantic.Field(default, description=descriptions[name]) if descriptions.get(name) else default
         fields[name] = (hints.get(name, Any), value)
     model: Any = pydantic.create_model(method.__name__, **fields)
-    model.__doc__ = described(method.__doc__)
-    schema = _resolved(model.model_json_schema())
+    model.__doc__ = parse_description(method.__doc__)
+    schema = _resolve_references(model.model_json_schema())
     schema.pop("$defs", None)
-    found = {
+    spec = {
         "name": schema.pop("title", ""),
         "description": schema.pop("description", ""),
-        "parameters": _without_titles(schema),
+        "parameters": _remove_titles(schema),
     }
-    _simplify(found["parameters"])
-    return found
+    _simplify_types(spec["parameters"])
+    return spec
 
 
-def _resolved(schema: Schema) -> Schema:
-    """The schema with every reference replaced by what it refers to; a circle is cut where it closes."""
+def _resolve_references(schema: Schema) -> Schema:
+    """Return the schema with every reference replaced by its target; a circular reference is cut where it closes."""
 
     def resolve(part: Any, open_refs: tuple[str, ...]) -> Any:
         if isinstance(part, list):
-            return [resolve(one, open_refs) for one in part]
+            return [resolve(item, open_refs) for item in part]
         if not isinstance(part, dict):
             return part
-        rest = {
+        others = {
             key: copy.deepcopy(value) if key == "$defs" else resolve(value, open_refs)
             for key, value in part.items()
             if key != "$ref"
         }
         ref = part.get("$ref")
         if not isinstance(ref, str) or ref in open_refs:
-            return rest
-        found: Any = schema
+            return others
+        target: Any = schema
         for step in ref.split("/")[1:]:
-            found = found[step]
-        return {**resolve(found, (*open_refs, ref)), **rest}
+            target = target[step]
+        return {**resolve(target, (*open_refs, ref)), **others}
 
-    made: Schema = resolve(schema, ())
-    return made
+    resolved: Schema = resolve(schema, ())
+    return resolved
 
 
-def _without_titles(part: Schema, below: str = "") -> Schema:
-    """A schema without titles; a property that is called `title` stays."""
-    found: Schema = {}
+def _remove_titles(part: Schema, parent_key: str = "") -> Schema:
+    """Return a schema without titles; a property that is called `title` stays."""
+    remaining: Schema = {}
     for key, value in part.items():
-        if key == "title" and not (isinstance(value, dict) and below == "properties"):
+        if key == "title" and not (isinstance(value, dict) and parent_key == "properties"):
             continue
-        found[key] = _without_titles(value, key) if isinstance(value, dict) else value
-    return found
+        remaining[key] = _remove_titles(value, key) if isinstance(value, dict) else value
+    return remaining
 
 
-def _simplify(schema: Any) -> None:
-    """Make of "a string or nothing" a string, and name a type everywhere, as models understand it best."""
+def _simplify_types(schema: Any) -> None:
+    """Replace "string or null" by "string" and add missing types, in place: models understand such schemas best."""
     if not isinstance(schema, dict):
         return
     if "anyOf" in schema:
-        kinds = [one for one in schema["anyOf"] if one.get("type") != "null"]
-        if len(kinds) == 1:
-            schema.update(kinds[0])
+        alternatives = [alternative for alternative in schema["anyOf"] if alternative.get("type") != "null"]
+        if len(alternatives) == 1:
+            schema.update(alternatives[0])
             del schema["anyOf"]
         else:
-            schema["anyOf"] = kinds
+            schema["anyOf"] = alternatives
     if "default" in schema and schema["default"] is None:
         del schema["default"]
     if not schema.keys() & {"type", "anyOf", "properties"}:
         schema["type"] = "string"
-    for one in schema.get("properties", {}).values():
-        _simplify(one)
+    for part in schema.get("properties", {}).values():
+        _simplify_types(part)
     if "items" in schema:
-        _simplify(schema["items"])
+        _simplify_types(schema["items"])

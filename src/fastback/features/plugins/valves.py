@@ -1,6 +1,9 @@
-"""Values that plugins are set with: an administrator's for everybody, and each user's own, in the user's settings.
+"""Valves: the settings of plugins. A plugin has shared valves, and each user has valves of their own.
 
-With `ENABLE_VALVE_ENCRYPTION` they are kept as a Fernet token of their JSON, under a key made of the secret key.
+The shared valves are a column of the plugin's row; those of a user are part of the user's settings.
+
+With `ENABLE_VALVE_ENCRYPTION` valves are stored as a Fernet token of their JSON, under a key derived from the secret
+key.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ import msgspec
 
 from fastback import messages
 from fastback.access.events import UserChanged
-from fastback.features.plugins.loading import Kind, Plugins, ValvesClass, ValvesMismatch
+from fastback.features.plugins import valves_store
+from fastback.features.plugins.loading import PluginInspector, PluginKind, ValvesClass, ValvesMismatch
 from fastback.features.users import store as users
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Executor
@@ -26,104 +30,105 @@ log = logging.getLogger("fastback.plugins")
 Values = dict[str, Any]
 
 
-class Valves:
-    """Reads and writes values, sealed where the settings say so."""
+class ValveStore:
+    """Reads and writes valves, encrypted if the settings say so."""
 
     def __init__(self, db: Database, settings: Settings, bus: Bus) -> None:
         self._db = db
         self._bus = bus
         self._secret = settings.webui_secret_key
-        self._sealing = settings.enable_valve_encryption
+        self._is_encrypted = settings.enable_valve_encryption
 
-    def _fernet(self) -> Any:
-        from cryptography.fernet import Fernet  # slow to import, and needed where values are sealed alone
+    def _create_fernet(self) -> Any:
+        from cryptography.fernet import Fernet  # imported here because it is slow, and only encrypted valves need it
 
         key = self._secret.encode()
         if len(self._secret) != 44:
             key = base64.urlsafe_b64encode(hashlib.sha256(key).digest())
         return Fernet(key)
 
-    def sealed(self, values: Values | None) -> Values | str | None:
-        """Values as they are kept."""
-        if not self._sealing:
+    def encrypt(self, values: Values | None) -> Values | str | None:
+        """Return valves in their stored form: a token, or unchanged without encryption."""
+        if not self._is_encrypted:
             return values
-        token: bytes = self._fernet().encrypt(msgspec.json.encode(values))
+        token: bytes = self._create_fernet().encrypt(msgspec.json.encode(values))
         return token.decode()
 
-    def opened(self, kept: Any) -> Values:
-        """Values out of what is kept; none where that cannot be read."""
-        if isinstance(kept, str) and kept:
+    def decrypt(self, stored: Any) -> Values:
+        """Return the valves of a stored value; an empty dictionary if it cannot be read."""
+        if isinstance(stored, str) and stored:
             try:
-                kept = msgspec.json.decode(self._fernet().decrypt(kept.encode()))
-            except Exception as error:  # another secret key, or no token at all
-                log.warning("valves cannot be read: %s", type(error).__name__)
+                stored = msgspec.json.decode(self._create_fernet().decrypt(stored.encode()))
+            except Exception as error:  # the secret key changed, or the text is not a token
+                log.warning("decryption of valves failed: %s", type(error).__name__)
                 return {}
-        return kept if isinstance(kept, dict) else {}
+        return stored if isinstance(stored, dict) else {}
 
-    # -- for everybody --------------------------------------------------------------------------------------------
+    # -- shared valves --------------------------------------------------------------------------------------------
 
-    async def of(self, table: Kind, plugin_id: str) -> Values:
-        """The values that a plugin is set with."""
-        kept = await self._db.fetch_value(f"{table}.valves", f"SELECT valves FROM {table} WHERE id = :id", id=plugin_id)
-        return self.read(kept)
+    def decode_column(self, column: str | None) -> Values:
+        """Return the valves in a `valves` column."""
+        return self.decrypt(msgspec.json.decode(column)) if column else {}
 
-    def read(self, column: str | None) -> Values:
-        """Values out of a `valves` column."""
-        return self.opened(msgspec.json.decode(column)) if column else {}
+    def encode_column(self, values: Values | None) -> str:
+        """Return the text of a `valves` column."""
+        return msgspec.json.encode(self.encrypt(values)).decode()
 
-    def written(self, values: Values | None) -> str:
-        """What a `valves` column keeps."""
-        return msgspec.json.encode(self.sealed(values)).decode()
+    async def store_valves(self, db: Executor, kind: PluginKind, plugin_id: str, values: Values, now: int) -> None:
+        """Write the valves of a plugin, and `now` as the time of its last update (seconds)."""
+        await valves_store.set_valves(db, kind, plugin_id, self.encode_column(values), now)
 
-    async def store(self, db: Executor, table: Kind, plugin_id: str, values: Values, now: int) -> None:
-        await db.execute(
-            f"{table}.store_valves",
-            f"UPDATE {table} SET valves = :valves, updated_at = :now WHERE id = :id",
-            id=plugin_id,
-            valves=self.written(values),
-            now=now,
-        )
+    # -- valves of one user ---------------------------------------------------------------------------------------
 
-    # -- each user's own ------------------------------------------------------------------------------------------
+    async def get_user_valves(self, kind: PluginKind, plugin_id: str, user_id: str) -> Values:
+        settings = _decode_settings(await users.find_json_column(self._db, user_id, "settings"))
+        return self.decrypt(_get_nested(settings, f"{kind}s", "valves").get(plugin_id))
 
-    async def of_user(self, table: Kind, plugin_id: str, user_id: str) -> Values:
-        kept = _settings(await users.find_json_column(self._db, user_id, "settings"))
-        return self.opened(_below(kept, f"{table}s", "valves").get(plugin_id))
-
-    async def store_of_user(self, table: Kind, plugin_id: str, user_id: str, values: Values) -> None:
+    async def store_user_valves(self, kind: PluginKind, plugin_id: str, user_id: str, values: Values) -> None:
+        """Write a user's own valves of a plugin into the user's settings."""
         async with self._db.transaction() as tx:
-            kept = _settings(await users.find_json_column(tx, user_id, "settings"))
-            place = f"{table}s"
-            own = {**_below(kept, place, "valves"), plugin_id: self.sealed(values)}
-            await users.update_user(tx, user_id, settings={**kept, place: {**_below(kept, place), "valves": own}})
+            settings = _decode_settings(await users.find_json_column(tx, user_id, "settings"))
+            section = f"{kind}s"
+            user_valves = {**_get_nested(settings, section, "valves"), plugin_id: self.encrypt(values)}
+            await users.update_user(
+                tx, user_id, settings={**settings, section: {**_get_nested(settings, section), "valves": user_valves}}
+            )
         await self._bus.publish(UserChanged(user_id))
 
 
-def _settings(column: msgspec.Raw | None) -> Values:
-    found = msgspec.json.decode(column) if column is not None else None
-    return found if isinstance(found, dict) else {}
+def _decode_settings(column: msgspec.Raw | None) -> Values:
+    settings = msgspec.json.decode(column) if column is not None else None
+    return settings if isinstance(settings, dict) else {}
 
 
-def _below(tree: Values, *names: str) -> Values:
-    """The object at a path, an empty one where there is none."""
+def _get_nested(tree: Values, *names: str) -> Values:
+    """Return the object at a path, an empty one if there is none."""
     for name in names:
-        below = tree.get(name)
-        tree = below if isinstance(below, dict) else {}
+        child = tree.get(name)
+        tree = child if isinstance(child, dict) else {}
     return tree
 
 
-async def filled(
-    plugins: Plugins, kind: Kind, plugin_id: str, content: str, name: ValvesClass, values: Values, what: str
+async def fill_valves(
+    plugins: PluginInspector,
+    kind: PluginKind,
+    plugin_id: str,
+    content: str,
+    name: ValvesClass,
+    values: Values,
+    what: str,
 ) -> Values:
-    """The values as a plugin takes them; `what` is the word for them.
+    """Return the values as a plugin's valves class accepts them; `what` names them in error messages.
 
     Raises:
-        Unauthorized: it takes none; BadRequest: it does not take these; PluginFailed: it does not load.
+        Unauthorized: the plugin has no such class.
+        BadRequest: the class rejects the values.
+        PluginError: the plugin does not load.
     """
     try:
-        found = await plugins.filled(kind, plugin_id, content, name, values)
+        accepted = await plugins.fill_valves(kind, plugin_id, content, name, values)
     except ValvesMismatch:
-        raise BadRequest(messages.default(f"Error updating {what}")) from None
-    if found is None:
+        raise BadRequest(messages.wrap_reason(f"Error updating {what}")) from None
+    if accepted is None:
         raise Unauthorized(messages.NOT_FOUND)
-    return found
+    return accepted

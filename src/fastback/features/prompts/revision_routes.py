@@ -8,30 +8,30 @@ from fastback.features.prompts.schemas import RevisionForm
 from fastback.features.prompts.service import JsonObject, prompt_revisions
 from fastback.kit.http import BadRequest, NotFound, Router
 from fastback.records import diff
-from fastback.records.access import Ownership
+from fastback.records.access import RecordAccess
 
 router = Router("/api/v1/prompts/id")
 
 
 @router.get("/{prompt_id}/history")
-async def list_revisions(prompt_id: str, user: VerifiedUser, ownership: Ownership, page: int = 0) -> list[JsonObject]:
+async def list_revisions(prompt_id: str, user: VerifiedUser, access: RecordAccess, page: int = 0) -> list[JsonObject]:
     """Return a page of revisions; pages are counted from 0."""
-    await service.get_prompt(ownership, prompt_id, user, "read")
-    return await prompt_revisions.full_page(ownership.db, prompt_id, page + 1)
+    await service.get_prompt(access, prompt_id, user, "read")
+    return await prompt_revisions.list_full_page(access.db, prompt_id, page + 1)
 
 
 @router.get("/{prompt_id}/history/diff")
 async def compare_revisions(
-    prompt_id: str, from_id: str, to_id: str, user: VerifiedUser, ownership: Ownership
+    prompt_id: str, from_id: str, to_id: str, user: VerifiedUser, access: RecordAccess
 ) -> JsonObject:
     """Return two revisions and a unified diff of their contents."""
-    await service.get_prompt(ownership, prompt_id, user, "read")
-    before = await prompt_revisions.get(ownership.db, prompt_id, from_id)
-    after = await prompt_revisions.get(ownership.db, prompt_id, to_id)
+    await service.get_prompt(access, prompt_id, user, "read")
+    before = await prompt_revisions.find_revision(access.db, prompt_id, from_id)
+    after = await prompt_revisions.find_revision(access.db, prompt_id, to_id)
     if before is None or after is None:
         raise NotFound()
     old, new = (str(revision.snapshot.get("content", "")) for revision in (before, after))
-    lines = await diff.unified(old, new, before_name=f"v{from_id[:8]}", after_name=f"v{to_id[:8]}")
+    lines = await diff.diff_texts(old, new, before_name=f"v{from_id[:8]}", after_name=f"v{to_id[:8]}")
     return {
         "from_id": from_id,
         "to_id": to_id,
@@ -44,29 +44,29 @@ async def compare_revisions(
 
 
 @router.get("/{prompt_id}/history/{history_id}")
-async def get_revision(prompt_id: str, history_id: str, user: VerifiedUser, ownership: Ownership) -> JsonObject:
-    await service.get_prompt(ownership, prompt_id, user, "read")
-    revision = await prompt_revisions.get(ownership.db, prompt_id, history_id)
+async def get_revision(prompt_id: str, history_id: str, user: VerifiedUser, access: RecordAccess) -> JsonObject:
+    await service.get_prompt(access, prompt_id, user, "read")
+    revision = await prompt_revisions.find_revision(access.db, prompt_id, history_id)
     if revision is None:
         raise NotFound()
-    return prompt_revisions.held(revision)
+    return prompt_revisions.describe(revision)
 
 
 @router.delete("/{prompt_id}/history/{history_id}")
-async def delete_revision(prompt_id: str, history_id: str, user: VerifiedUser, ownership: Ownership) -> bool:
+async def delete_revision(prompt_id: str, history_id: str, user: VerifiedUser, access: RecordAccess) -> bool:
     """Delete a revision that is not in production."""
-    await service.get_prompt(ownership, prompt_id, user, "write")
-    async with ownership.db.transaction() as tx:
-        if await prompt_revisions.lock(tx, prompt_id) == history_id:
+    await service.get_prompt(access, prompt_id, user, "write")
+    async with access.db.transaction() as tx:
+        if await prompt_revisions.lock_current(tx, prompt_id) == history_id:
             raise BadRequest("Cannot delete the active production version")
-        if not await prompt_revisions.remove(tx, prompt_id, history_id):
+        if not await prompt_revisions.delete_revision(tx, prompt_id, history_id):
             raise NotFound()
     return True
 
 
 @router.post("/{prompt_id}/update/version")
-async def restore_revision(prompt_id: str, data: RevisionForm, user: VerifiedUser, ownership: Ownership) -> JsonObject:
+async def restore_revision(prompt_id: str, data: RevisionForm, user: VerifiedUser, access: RecordAccess) -> JsonObject:
     """Put a revision into production."""
-    row = await service.get_prompt(ownership, prompt_id, user, "write")
-    await service.restore_revision(ownership, row, data.version_id)
-    return await service.load_prompt(ownership, prompt_id)
+    row = await service.get_prompt(access, prompt_id, user, "write")
+    await service.restore_revision(access, row, data.version_id)
+    return await service.load_prompt(access, prompt_id)

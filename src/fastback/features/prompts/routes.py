@@ -8,22 +8,22 @@ from fastback.access.guards import VerifiedUser
 from fastback.features.prompts import record_routes, revision_routes, store
 from fastback.features.prompts.store import serialize_prompt
 from fastback.kit.http import Router
-from fastback.records.listing import Catalog
+from fastback.records.listing import RecordCatalog
 
 router = Router("/api/v1/prompts")
 
 
 @router.get("/")
-async def list_prompts(user: VerifiedUser, catalog: Catalog) -> list[dict[str, Any]]:
+async def list_prompts(user: VerifiedUser, catalog: RecordCatalog) -> list[dict[str, Any]]:
     """Return the active prompts that the user may read."""
     rows = await store.list_active_prompts(catalog, user)
-    return await catalog.shown([serialize_prompt(row) for row in rows], user, "prompt", owner=False)
+    return await catalog.add_details([serialize_prompt(row) for row in rows], user, "prompt", owner=False)
 
 
 @router.get("/list")
 async def list_prompt_page(
     user: VerifiedUser,
-    catalog: Catalog,
+    catalog: RecordCatalog,
     query: str | None = None,
     view_option: str | None = None,
     tag: str | None = None,
@@ -42,12 +42,12 @@ async def list_prompt_page(
         direction=direction,
         page=page or 1,
     )
-    items = await catalog.shown([serialize_prompt(row) for row in rows], user, "prompt", writable=True)
+    items = await catalog.add_details([serialize_prompt(row) for row in rows], user, "prompt", writable=True)
     return {"items": items, "total": total}
 
 
 @router.get("/tags")
-async def list_tags(user: VerifiedUser, catalog: Catalog) -> list[str]:
+async def list_tags(user: VerifiedUser, catalog: RecordCatalog) -> list[str]:
     return await store.list_tags(catalog, user)
 
 

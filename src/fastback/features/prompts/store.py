@@ -10,8 +10,8 @@ import msgspec
 from fastback.access.grants import Grant
 from fastback.access.identity import User
 from fastback.kit.db import Executor
-from fastback.records.column_store import Columns
-from fastback.records.listing import Catalog, like_exactly, listing
+from fastback.records.column_store import UpdatableColumns
+from fastback.records.listing import RecordCatalog, build_listing, escape_like
 
 #: Rows on a page of the list.
 PAGE = 30
@@ -39,7 +39,7 @@ class _Tags(msgspec.Struct):
 #: The columns of `Prompt`.
 _COLUMNS = """t.id, t.command, t.user_id, t.name, t.content, t.data, t.meta, COALESCE(t.tags, '[]'), t.is_active,
     t.version_id, t.created_at, t.updated_at"""
-_UPDATABLE = Columns(
+_UPDATABLE = UpdatableColumns(
     "prompt", plain=("command", "name", "content", "is_active", "version_id"), json=("data", "meta", "tags")
 )
 #: Whether a prompt has a tag; upper and lower case are the same.
@@ -61,16 +61,16 @@ def serialize_prompt(row: Prompt, grants: list[Grant] | None = None) -> dict[str
     return {**msgspec.structs.asdict(row), "access_grants": grants or []}
 
 
-async def list_active_prompts(catalog: Catalog, user: User) -> list[Prompt]:
+async def list_active_prompts(catalog: RecordCatalog, user: User) -> list[Prompt]:
     """Return the active prompts that a user may read, the most recently updated first."""
-    rows, _ = await catalog.rows(
+    rows, _ = await catalog.list_rows(
         Prompt, user, resource="prompt", columns=_COLUMNS, table="prompt", where="t.is_active = TRUE"
     )
     return rows
 
 
 async def list_prompt_page(
-    catalog: Catalog,
+    catalog: RecordCatalog,
     user: User,
     *,
     query: str | None,
@@ -84,7 +84,7 @@ async def list_prompt_page(
 
     Pages are counted from 1; the filters are those of `listing`.
     """
-    matches = listing(
+    matches = build_listing(
         user,
         ["t.name", "t.command", "t.content"],
         query=query,
@@ -95,8 +95,8 @@ async def list_prompt_page(
     if tag:
         dialect = catalog.db.dialect
         matches.where += f" AND {_HAS_TAG[dialect]}"
-        matches.params["tag"] = tag.lower() if dialect == "postgres" else like_exactly(tag)
-    return await catalog.rows(
+        matches.params["tag"] = tag.lower() if dialect == "postgres" else escape_like(tag)
+    return await catalog.list_rows(
         Prompt,
         user,
         resource="prompt",
@@ -109,9 +109,9 @@ async def list_prompt_page(
     )
 
 
-async def list_tags(catalog: Catalog, user: User) -> list[str]:
+async def list_tags(catalog: RecordCatalog, user: User) -> list[str]:
     """Return the tags of the active prompts that a user may read, sorted."""
-    rows, _ = await catalog.rows(
+    rows, _ = await catalog.list_rows(
         _Tags, user, resource="prompt", columns="t.tags", table="prompt", where="t.is_active = TRUE"
     )
     return sorted({tag for row in rows for tag in row.tags or () if tag})
@@ -135,13 +135,13 @@ async def insert_prompt(tx: Executor, prompt_id: str, user_id: str, **fields: An
         id=prompt_id,
         user_id=user_id,
         now=int(time.time()),
-        **_UPDATABLE.written(fields),
+        **_UPDATABLE.encode_values(fields),
     )
 
 
 async def update_prompt(tx: Executor, prompt_id: str, **fields: Any) -> None:
     """Update columns of a prompt; the values of JSON columns are objects."""
-    await _UPDATABLE.update(tx, prompt_id, fields)
+    await _UPDATABLE.update_row(tx, prompt_id, fields)
 
 
 async def delete_prompt(tx: Executor, prompt_id: str) -> None:

@@ -1,4 +1,4 @@
-"""`/api/v1/retrieval`: settings of documents and of the web, and of the engine that embeds."""
+"""`/api/v1/retrieval`: the settings of documents, of the web and of the embedding engine."""
 
 from __future__ import annotations
 
@@ -21,60 +21,62 @@ log = logging.getLogger("fastback.retrieval")
 
 router = Router("/api/v1/retrieval")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
-WebForm = settings_pages.form("WebConfig", settings_pages.WEB)
-Form = settings_pages.form("ConfigForm", settings_pages.DOCUMENTS, web=WebForm)
+WebForm = settings_pages.define_form("WebConfig", settings_pages.WEB)
+ConfigForm = settings_pages.define_form("ConfigForm", settings_pages.DOCUMENTS, web=WebForm)
 
 
-def _page(config: Config, translation: Translation, leave_out: frozenset[str] = frozenset()) -> Answer:
-    def shown(page: settings_pages.Page) -> Answer:
+def _build_page(config: Config, translation: Translation, leave_out: frozenset[str] = frozenset()) -> JsonObject:
+    def read_page(page: settings_pages.Page) -> JsonObject:
         return {
             field: config.get(key) if key else translation.language
             for field, (key, _) in page.items()
             if field not in leave_out
         }
 
-    return {"status": True, **shown(settings_pages.DOCUMENTS), "web": shown(settings_pages.WEB)}
+    return {"status": True, **read_page(settings_pages.DOCUMENTS), "web": read_page(settings_pages.WEB)}
 
 
-async def _reranks(config: Config, changed: Answer, reranker: Reranker) -> bool:
-    """Whether a reranker can be made of these settings; a search that blends two kinds would fail without it."""
+async def _can_rerank(config: Config, changed: JsonObject, reranker: Reranker) -> bool:
+    """Return whether these settings allow reranking; without a working reranker hybrid search would fail."""
 
-    def value(key: ConfigKey) -> Any:
+    def get_value(key: ConfigKey) -> Any:
         return changed.get(key, config.get(key))
 
-    if not value(retrieval_keys.RAG_ENABLE_HYBRID_SEARCH) or value(retrieval_keys.RAG_BYPASS_EMBEDDING_AND_RETRIEVAL):
+    if not get_value(retrieval_keys.RAG_ENABLE_HYBRID_SEARCH) or get_value(
+        retrieval_keys.RAG_BYPASS_EMBEDDING_AND_RETRIEVAL
+    ):
         return True
     try:
-        int(value(retrieval_keys.RAG_EXTERNAL_RERANKER_TIMEOUT) or 0)
-        await reranker.check(
-            value(retrieval_keys.RAG_RERANKING_ENGINE) or "", value(retrieval_keys.RAG_RERANKING_MODEL) or ""
+        int(get_value(retrieval_keys.RAG_EXTERNAL_RERANKER_TIMEOUT) or 0)
+        await reranker.check_model(
+            get_value(retrieval_keys.RAG_RERANKING_ENGINE) or "", get_value(retrieval_keys.RAG_RERANKING_MODEL) or ""
         )
     except (ValueError, RetrievalError) as error:
-        log.error("hybrid search is switched off, as its reranker cannot be had: %s", error)
+        log.error("loading the reranker failed, switching hybrid search off: %s", error)
         return False
     return True
 
 
 @router.get("/config")
-async def documents(user: AdminUser, config: Config, translation: Translation) -> Answer:
-    return _page(config, translation)
+async def get_config(user: AdminUser, config: Config, translation: Translation) -> JsonObject:
+    return _build_page(config, translation)
 
 
 @router.post("/config/update")
-async def save_documents(
-    data: Form,  # type: ignore[valid-type]
+async def update_config(
+    data: ConfigForm,  # type: ignore[valid-type]
     user: AdminUser,
     config: Config,
     translation: Translation,
     reranker: Reranker,
-) -> Answer:
-    """Of documents null leaves a field as it is, of the web it is a value; what is not sent stays."""
-    given = settings_pages.sent(data)
-    web = given.pop("web", None)
-    changed: Answer = {}
-    for field, value in given.items():
+) -> JsonObject:
+    """Save the fields that were sent. For documents null keeps the value; for the web null is a value."""
+    sent_fields = settings_pages.get_sent_fields(data)
+    web = sent_fields.pop("web", None)
+    changed: JsonObject = {}
+    for field, value in sent_fields.items():
         if value is None:
             continue
         if value == "" and field in settings_pages.CLEARED_BY_EMPTY:
@@ -82,15 +84,15 @@ async def save_documents(
         elif field == "RAG_TOKENIZER_MODEL":
             value = value.strip()
         changed[settings_pages.DOCUMENTS[field][0]] = value
-    if not await _reranks(config, changed, reranker):
+    if not await _can_rerank(config, changed, reranker):
         changed[retrieval_keys.RAG_ENABLE_HYBRID_SEARCH] = False
-    for field, value in settings_pages.sent(web).items() if web is not None else ():
+    for field, value in settings_pages.get_sent_fields(web).items() if web is not None else ():
         if field == settings_pages.TRANSLATION:
             translation.language = value
         elif value is not None or field not in settings_pages.KEPT_BY_NULL:
             changed[settings_pages.WEB[field][0]] = value
     await config.set_many(changed)
-    return _page(config, translation, settings_pages.NOT_ECHOED)
+    return _build_page(config, translation, settings_pages.NOT_ECHOED)
 
 
 class EngineForm(msgspec.Struct):
@@ -115,7 +117,7 @@ class EmbeddingForm(msgspec.Struct):
     RAG_EMBEDDING_CONCURRENT_REQUESTS: int | None = 0
 
 
-#: Fields of the page that hold for every engine, and those of each, with their keys.
+#: Fields of the page with their keys: those of all engines, and those of each.
 _EMBEDDING = {
     "RAG_EMBEDDING_ENGINE": retrieval_keys.RAG_EMBEDDING_ENGINE,
     "RAG_EMBEDDING_MODEL": retrieval_keys.RAG_EMBEDDING_MODEL,
@@ -134,28 +136,28 @@ _ENGINES = {
 }
 
 
-def _embedding(config: Config) -> Answer:
-    page: Answer = {"status": True} | {field: config.get(key) for field, key in _EMBEDDING.items()}
+def _build_embedding_page(config: Config) -> JsonObject:
+    page: JsonObject = {"status": True} | {field: config.get(key) for field, key in _EMBEDDING.items()}
     for engine, fields in _ENGINES.items():
         page[f"{engine}_config"] = {field: config.get(key) for field, key in fields.items()}
     return page
 
 
 @router.get("/embedding")
-async def embedding(user: AdminUser, config: Config) -> Answer:
-    return _embedding(config)
+async def get_embedding_config(user: AdminUser, config: Config) -> JsonObject:
+    return _build_embedding_page(config)
 
 
 @router.post("/embedding/update")
-async def save_embedding(data: EmbeddingForm, user: AdminUser, config: Config) -> Answer:
-    """Where and how vectors are made; of the engines only the chosen one is saved. Nothing is embedded again."""
+async def update_embedding_config(data: EmbeddingForm, user: AdminUser, config: Config) -> JsonObject:
+    """Save where and how vectors are made, and the credentials of the chosen engine only. Nothing is embedded again."""
     engine = data.RAG_EMBEDDING_ENGINE
     if engine and engine not in _ENGINES:
-        raise BadRequest(messages.default("Error updating embedding configuration"))
-    changed: Answer = {key: getattr(data, field) for field, key in _EMBEDDING.items()}
+        raise BadRequest(messages.wrap_reason("Error updating embedding configuration"))
+    changed: JsonObject = {key: getattr(data, field) for field, key in _EMBEDDING.items()}
     changed[retrieval_keys.RAG_EMBEDDING_MODEL] = data.RAG_EMBEDDING_MODEL.strip()
-    chosen: EngineForm | AzureForm | None = getattr(data, f"{engine}_config") if engine else None
-    if chosen is not None:
-        changed |= {key: getattr(chosen, field) or "" for field, key in _ENGINES[engine].items()}
+    engine_form: EngineForm | AzureForm | None = getattr(data, f"{engine}_config") if engine else None
+    if engine_form is not None:
+        changed |= {key: getattr(engine_form, field) or "" for field, key in _ENGINES[engine].items()}
     await config.set_many(changed)
-    return _embedding(config)
+    return _build_embedding_page(config)

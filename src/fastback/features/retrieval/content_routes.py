@@ -1,4 +1,4 @@
-"""`/api/v1/retrieval`: texts into collections, chunks out of them, everything gone."""
+"""`/api/v1/retrieval`: texts into collections, chunks out of collections, and resets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from starlette.requests import Request
 from fastback import messages
 from fastback.access.activity import ActivityEvent
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.files import store as files
+from fastback.features.knowledge import store as knowledge_store
+from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound, Router
@@ -28,7 +30,7 @@ log = logging.getLogger("fastback.retrieval")
 
 router = Router("/api/v1/retrieval")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 class TextForm(msgspec.Struct):
@@ -40,20 +42,22 @@ class TextForm(msgspec.Struct):
 @router.post("/process/text")
 async def process_text(
     data: TextForm, request: Request, user: VerifiedUser, access: CollectionAccess, indexer: Indexer, bus: Bus
-) -> Answer:
-    """Put a text into a collection, by default one that is named after it. One that exists already stays as it is."""
+) -> JsonObject:
+    """Write a text to a collection, by default one named by its hash. An existing collection stays unchanged."""
     collection = data.collection_name
     if collection is None:
         collection = await asyncio.to_thread(lambda: hashlib.sha256(data.content.encode()).hexdigest())
     else:
-        await access.check([collection], user, "write")
+        await access.require_access([collection], user, "write")
     document = Document(data.content, {"name": data.name, "created_by": user.id})
     try:
         await indexer.index(collection, [document], ctx=build_request_context(request, user))
     except RetrievalError as error:
         raise BadRequest(str(error)) from error
-    about = {"name": data.name, "content_preview": data.content[:300]}
-    await bus.publish(ActivityEvent("retrieval.content.processed", user, collection, "retrieval.collection", about))
+    event_data = {"name": data.name, "content_preview": data.content[:300]}
+    await bus.publish(
+        ActivityEvent("retrieval.content.processed", user, collection, "retrieval.collection", event_data)
+    )
     return {"status": True, "collection_name": collection, "content": data.content}
 
 
@@ -62,24 +66,22 @@ class DeleteForm(msgspec.Struct):
     file_id: str
 
 
-class _Hash(msgspec.Struct):
-    value: str | None
-
-
 @router.post("/delete")
-async def delete(data: DeleteForm, user: AdminUser, db: Database, store: VectorStore, bus: Bus) -> Answer:
-    """Take what a file's content has become out of a collection."""
-    if not await store.has(data.collection_name):
+async def delete_file_chunks(
+    data: DeleteForm, user: AdminUser, db: Database, store: VectorStore, bus: Bus
+) -> JsonObject:
+    """Delete the chunks with the content of a file from a collection."""
+    if not await store.has_collection(data.collection_name):
         return {"status": False}
-    file = await db.fetch_first(_Hash, "retrieval.hash", "SELECT hash FROM file WHERE id = :id", id=data.file_id)
+    file = await files.find_file(db, data.file_id)
     if file is None:
         raise NotFound(messages.NOT_FOUND)
-    if file.value is None:
-        raise BadRequest(messages.default("File has no hash; cannot delete vector entries by hash."))
+    if file.hash is None:
+        raise BadRequest(messages.wrap_reason("File has no hash; cannot delete vector entries by hash."))
     try:
-        await store.delete(data.collection_name, where={"hash": file.value})
+        await store.delete_chunks(data.collection_name, where={"hash": file.hash})
     except RetrievalError:
-        log.exception("nothing was deleted from %s", data.collection_name)
+        log.exception("deleting chunks from collection %s failed", data.collection_name)
         return {"status": False}
     await bus.publish(
         ActivityEvent("retrieval.collection.deleted", user, data.collection_name, data={"file_id": data.file_id})
@@ -88,25 +90,23 @@ async def delete(data: DeleteForm, user: AdminUser, db: Database, store: VectorS
 
 
 @router.post("/reset/db")
-async def reset_store(user: AdminUser, db: Database, store: VectorStore, bus: Bus) -> None:
-    """Forget every chunk, and every knowledge with them."""
-    await store.reset()
+async def reset_vector_store(user: AdminUser, db: Database, store: VectorStore, bus: Bus) -> None:
+    """Delete every chunk, and every knowledge."""
+    await store.delete_all()
     async with db.transaction() as tx:
-        await tx.execute("retrieval.grants", "DELETE FROM access_grant WHERE resource_type = 'knowledge'")
-        for table in ("knowledge_file", "knowledge_directory", "knowledge"):
-            await tx.execute(f"retrieval.reset_{table}", f"DELETE FROM {table}")
+        await knowledge_store.delete_all_knowledge(tx)
     await bus.publish(ActivityEvent("retrieval.vector_db.reset", user, "default"))
 
 
 @router.post("/reset/uploads")
 async def reset_uploads(user: AdminUser, settings: Settings, bus: Bus) -> bool:
-    """Delete what was uploaded; the records stay."""
-    await asyncio.to_thread(_empty, settings.upload_path)
+    """Delete the uploaded bytes; the rows remain."""
+    await asyncio.to_thread(_empty_directory, settings.upload_path)
     await bus.publish(ActivityEvent("retrieval.uploads.reset", user, "all", "file.uploads"))
     return True
 
 
-def _empty(folder: Path) -> None:
+def _empty_directory(folder: Path) -> None:
     for path in folder.iterdir() if folder.is_dir() else ():
         try:
             if path.is_dir() and not path.is_symlink():
@@ -114,4 +114,4 @@ def _empty(folder: Path) -> None:
             else:
                 path.unlink()
         except OSError as error:
-            log.warning("%s stays: %s", path, error)
+            log.warning("deleting %s failed: %s", path, error)

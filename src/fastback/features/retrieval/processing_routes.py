@@ -1,4 +1,4 @@
-"""`/api/v1/retrieval/process/file` and `…/files/batch`: files that were uploaded, read and put into collections."""
+"""`/api/v1/retrieval/process/file` and `…/files/batch`: uploaded files into collections."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.files import store
 from fastback.features.files.chunks import build_chunk_metadata
-from fastback.features.files.processing import Processing
+from fastback.features.files.file_indexer import FileIndexer
 from fastback.features.files.service import FileService
 from fastback.features.files.store import FileSummary
 from fastback.features.files.text_files import hash_text, make_storable
-from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, Router
@@ -40,36 +40,36 @@ class FileForm(msgspec.Struct):
 
 
 @router.post("/file")
-async def process(
+async def process_file(
     request: Request,
     data: FileForm,
     user: VerifiedUser,
     files: FileService,
-    processing: Processing,
+    file_indexer: FileIndexer,
     collections: CollectionAccess,
 ) -> dict[str, Any]:
     file = await files.get_file(data.file_id, user, "write")
     if data.collection_name is not None:
         try:
-            await collections.check([data.collection_name], user, "write")
+            await collections.require_access([data.collection_name], user, "write")
         except Forbidden as error:
             raise BadRequest(f"403: {error.detail}") from error
     try:
-        found = await processing.index(
+        indexed = await file_indexer.index_file(
             file, user, content=data.content, collection=data.collection_name, ctx=build_request_context(request, user)
         )
     except RetrievalError as error:
         raise BadRequest(str(error)) from error
     return {
         "status": True,
-        "collection_name": found.collection,
+        "collection_name": indexed.collection,
         "filename": file.filename,
         "content": await store.get_text_json(files.db, file.id),
     }
 
 
-class SentFile(msgspec.Struct):
-    """A file as its client knows it, with its text."""
+class BatchFile(msgspec.Struct):
+    """A file as the client knows it, with its text."""
 
     id: str
     user_id: str
@@ -83,85 +83,87 @@ class SentFile(msgspec.Struct):
 
 
 class BatchForm(msgspec.Struct):
-    files: list[SentFile]
+    files: list[BatchFile]
     collection_name: str
 
 
-class Outcome(msgspec.Struct):
-    """What became of one file."""
+class FileResult(msgspec.Struct):
+    """The outcome for one file."""
 
     file_id: str
     status: str
     error: str | None = None
 
 
-class _Prepared(msgspec.Struct):
+class _BatchEntry(msgspec.Struct):
     text: str
     hash: str
     document: Document
 
 
-class _Batch:
-    """Texts that go into a collection together."""
+class _FileBatch:
+    """Texts that are written to a collection together."""
 
     def __init__(self, db: Database, indexer: Indexer, vectors: VectorStore) -> None:
         self._db = db
         self._indexer = indexer
         self._vectors = vectors
-        self.results: list[Outcome] = []
-        self.errors: list[Outcome] = []
-        self._prepared: list[_Prepared] = []
+        self.results: list[FileResult] = []
+        self.errors: list[FileResult] = []
+        self._entries: list[_BatchEntry] = []
 
-    async def prepare(self, form: BatchForm, user: User) -> None:
-        """Leave out what is not the user's, and what is there already."""
-        known = {one.id: one for one in await store.list_files(self._db, [one.id for one in form.files])}
-        hashes = await asyncio.to_thread(lambda: [hash_text(_text(one)) for one in form.files])
-        found = await self._vectors.find(form.collection_name, {"hash": {ANY_OF: hashes}}) if hashes else []
+    async def select_files(self, form: BatchForm, user: User) -> None:
+        """Select the files that the user may index; reject files whose text the collection contains."""
+        rows_by_id = {file.id: file for file in await store.list_files(self._db, [file.id for file in form.files])}
+        hashes = await asyncio.to_thread(lambda: [hash_text(_get_text(file)) for file in form.files])
+        duplicates = await self._vectors.find_chunks(form.collection_name, {"hash": {ANY_OF: hashes}}) if hashes else []
         holders: dict[str, Any] = {}
-        for hit in found:
+        for hit in duplicates:
             holders.setdefault(str(hit.metadata.get("hash")), hit.metadata.get("file_id"))
         seen: set[str] = set()
-        for one, known_as in zip(form.files, hashes, strict=True):
-            row = known.get(one.id)
+        for file, text_hash in zip(form.files, hashes, strict=True):
+            row = rows_by_id.get(file.id)
             if row is None:
-                self._refuse(one.id, "File not found")
+                self._reject(file.id, "File not found")
             elif row.user_id != user.id and not user.is_admin:
-                self._refuse(one.id, "Permission denied: not file owner")
-            elif known_as in seen or holders.get(known_as, one.id) != one.id:
-                self._refuse(one.id, messages.DUPLICATE_CONTENT)
+                self._reject(file.id, "Permission denied: not file owner")
+            elif text_hash in seen or holders.get(text_hash, file.id) != file.id:
+                self._reject(file.id, messages.DUPLICATE_CONTENT)
             else:
-                seen.add(known_as)
-                text = _text(one)
-                about = build_chunk_metadata(
-                    FileSummary(one.id, one.user_id, None, one.filename, None, one.meta, None, None)
+                seen.add(text_hash)
+                text = _get_text(file)
+                metadata = build_chunk_metadata(
+                    FileSummary(file.id, file.user_id, None, file.filename, None, file.meta, None, None)
                 )
-                document = Document(text.replace("<br/>", "\n"), {**about, "hash": known_as})
-                self._prepared.append(_Prepared(text, known_as, document))
-                self.results.append(Outcome(one.id, "prepared"))
+                document = Document(text.replace("<br/>", "\n"), {**metadata, "hash": text_hash})
+                self._entries.append(_BatchEntry(text, text_hash, document))
+                self.results.append(FileResult(file.id, "prepared"))
 
-    def _refuse(self, file_id: str, why: str) -> None:
-        self.errors.append(Outcome(file_id, "failed", why))
+    def _reject(self, file_id: str, reason: str) -> None:
+        self.errors.append(FileResult(file_id, "failed", reason))
 
-    async def save(self, collection: str, ctx: RequestContext) -> None:
-        """Embed and write what is left, all of it or nothing."""
-        if not self._prepared:
+    async def index_files(self, collection: str, ctx: RequestContext) -> None:
+        """Embed and write the selected files, all of them or none."""
+        if not self._entries:
             return
         try:
-            await self._indexer.index(collection, [one.document for one in self._prepared], add=True, ctx=ctx)
+            await self._indexer.index(collection, [entry.document for entry in self._entries], add=True, ctx=ctx)
         except RetrievalError as error:
-            log.warning("files are not put into collection %s: %s", collection, error)
+            log.warning("indexing %d files in collection %s failed: %s", len(self._entries), collection, error)
             for result in self.results:
                 result.status = "failed"
-                self._refuse(result.file_id, str(error))
+                self._reject(result.file_id, str(error))
             return
-        for one, result in zip(self._prepared, self.results, strict=True):
-            await store.update_file(self._db, result.file_id, data={"content": make_storable(one.text)}, hash=one.hash)
+        for entry, result in zip(self._entries, self.results, strict=True):
+            await store.update_file(
+                self._db, result.file_id, data={"content": make_storable(entry.text)}, hash=entry.hash
+            )
             result.status = "completed"
 
 
-def _text(file: SentFile) -> str:
-    found = (file.data or {}).get("content", "")
-    return found if isinstance(found, str) else ""
+def _get_text(file: BatchFile) -> str:
+    text = (file.data or {}).get("content", "")
+    return text if isinstance(text, str) else ""
 
 
 @router.post("/files/batch")
@@ -174,15 +176,15 @@ async def process_batch(
     vectors: VectorStore,
     collections: CollectionAccess,
     bus: Bus,
-) -> dict[str, list[Outcome]]:
+) -> dict[str, list[FileResult]]:
     if data.collection_name:
-        await collections.check([data.collection_name], user, "write")
-    batch = _Batch(db, indexer, vectors)
-    await batch.prepare(data, user)
-    await batch.save(data.collection_name, build_request_context(request, user))
-    done = sum(one.status == "completed" for one in batch.results)
-    told = {"count": done, "errors": len(batch.errors)}
+        await collections.require_access([data.collection_name], user, "write")
+    batch = _FileBatch(db, indexer, vectors)
+    await batch.select_files(data, user)
+    await batch.index_files(data.collection_name, build_request_context(request, user))
+    completed_count = sum(result.status == "completed" for result in batch.results)
+    event_data = {"count": completed_count, "errors": len(batch.errors)}
     await bus.publish(
-        ActivityEvent("retrieval.content.processed", user, data.collection_name, "retrieval.collection", told)
+        ActivityEvent("retrieval.content.processed", user, data.collection_name, "retrieval.collection", event_data)
     )
     return {"results": batch.results, "errors": batch.errors}

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from fastback import messages
 from fastback.access.guards import VerifiedUser
-from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.kit.http import BadRequest, Router
 from fastback.providers.request_context import build_request_context
 from fastback.retrieval.interfaces import Hit, RetrievalError, VectorStore
@@ -18,7 +18,7 @@ from fastback.retrieval.search.retriever import Retriever, Search
 
 router = Router("/api/v1/retrieval/query")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 class DocumentQueryForm(msgspec.Struct):
@@ -42,8 +42,10 @@ class CollectionsQueryForm(msgspec.Struct):
     enable_enriched_texts: bool | None = None
 
 
-def _search(form: DocumentQueryForm | CollectionsQueryForm, configured: Search, enriched: bool | None = None) -> Search:
-    """How is searched: as the form says, where it does, and within what is configured."""
+def _build_search(
+    form: DocumentQueryForm | CollectionsQueryForm, configured: Search, enriched: bool | None = None
+) -> Search:
+    """Return the parameters of a search: those of the form, within what is configured."""
     words = configured.words if form.hybrid_bm25_weight is None else form.hybrid_bm25_weight
     return Search(
         limit=max(1, form.k or configured.limit),
@@ -55,8 +57,8 @@ def _search(form: DocumentQueryForm | CollectionsQueryForm, configured: Search, 
     )
 
 
-def shaped(hits: list[Hit]) -> Answer:
-    """Passages as the reference answers them: lists side by side, in a list for the one question."""
+def build_response(hits: list[Hit]) -> JsonObject:
+    """Return hits in the shape of the reference: parallel lists, each in a list for the one query."""
     return {
         "distances": [[hit.score for hit in hits]],
         "documents": [[hit.text for hit in hits]],
@@ -64,47 +66,50 @@ def shaped(hits: list[Hit]) -> Answer:
     }
 
 
-async def _found(searching: Awaitable[list[Hit]]) -> list[Hit]:
+async def _run_query(query: Awaitable[list[Hit]]) -> list[Hit]:
     try:
-        return await searching
+        return await query
     except RetrievalError as error:
-        raise BadRequest(messages.default("Error querying knowledge base")) from error
+        raise BadRequest(messages.wrap_reason("Error querying knowledge base")) from error
 
 
 @router.post("/doc")
-async def of_document(
+async def query_document(
     data: DocumentQueryForm,
     request: Request,
     user: VerifiedUser,
     access: CollectionAccess,
     retriever: Retriever,
     store: VectorStore,
-) -> Answer | None:
-    """The chunks of one collection; null for one that there is not."""
-    await access.check([data.collection_name], user)
-    search = _search(data, retriever.configured(), enriched=False)
+) -> JsonObject | None:
+    """Search one collection; null if it does not exist."""
+    await access.require_access([data.collection_name], user)
+    search = _build_search(data, retriever.configured(), enriched=False)
     ctx = build_request_context(request, user)
     if search.hybrid:
-        return shaped(await _found(retriever.query([data.collection_name], [data.query], search, ctx=ctx)))
-    if not await store.has(data.collection_name):
+        return build_response(await _run_query(retriever.query([data.collection_name], [data.query], search, ctx=ctx)))
+    if not await store.has_collection(data.collection_name):
         return None
-    hits = await _found(retriever.nearest(data.collection_name, data.query, search.limit, ctx=ctx))
-    found = shaped(hits)
-    return {"ids": [[hit.id for hit in hits]], **{key: found[key] for key in ("documents", "metadatas", "distances")}}
+    hits = await _run_query(retriever.nearest(data.collection_name, data.query, search.limit, ctx=ctx))
+    response = build_response(hits)
+    return {
+        "ids": [[hit.id for hit in hits]],
+        **{key: response[key] for key in ("documents", "metadatas", "distances")},
+    }
 
 
 @router.post("/collection")
-async def of_collections(
+async def query_collections(
     data: CollectionsQueryForm, request: Request, user: VerifiedUser, access: CollectionAccess, retriever: Retriever
-) -> Answer:
-    await access.check(data.collection_names, user)
-    search = _search(data, retriever.configured(), data.enable_enriched_texts)
+) -> JsonObject:
+    await access.require_access(data.collection_names, user)
+    search = _build_search(data, retriever.configured(), data.enable_enriched_texts)
     ctx = build_request_context(request, user)
-    return shaped(await _found(retriever.query(data.collection_names, [data.query], search, ctx=ctx)))
+    return build_response(await _run_query(retriever.query(data.collection_names, [data.query], search, ctx=ctx)))
 
 
 class Passage(msgspec.Struct):
-    """A passage that was found; `score` from 0 (nothing in common) to 1."""
+    """A passage that matches the query; `score` from 0 (nothing in common) to 1."""
 
     id: str
     text: str
@@ -113,7 +118,7 @@ class Passage(msgspec.Struct):
 
 
 @router.get("")
-async def plain(
+async def query_passages(
     request: Request,
     user: VerifiedUser,
     access: CollectionAccess,
@@ -122,8 +127,8 @@ async def plain(
     q: str,
     k: int | None = None,
 ) -> list[Passage]:
-    """For API clients: the passages of some collections (`collection`, as often as wanted) that answer a question."""
-    await access.check(collection, user)
-    search = _search(CollectionsQueryForm(collection, q, k), retriever.configured())
-    hits = await _found(retriever.query(collection, [q], search, ctx=build_request_context(request, user)))
+    """For API clients: search collections (`collection`, repeatable) for passages that answer a question."""
+    await access.require_access(collection, user)
+    search = _build_search(CollectionsQueryForm(collection, q, k), retriever.configured())
+    hits = await _run_query(retriever.query(collection, [q], search, ctx=build_request_context(request, user)))
     return [Passage(hit.id, hit.text, hit.score, hit.metadata) for hit in hits]

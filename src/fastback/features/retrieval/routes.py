@@ -1,4 +1,4 @@
-"""`/api/v1/retrieval`, subject by subject."""
+"""`/api/v1/retrieval`: the routers of all operations."""
 
 from __future__ import annotations
 

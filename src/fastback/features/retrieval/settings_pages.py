@@ -1,4 +1,4 @@
-"""The pages "Documents" and "Web Search": field of the page, key of the configuration, type of the field."""
+"""The pages "Documents" and "Web Search": fields, their configuration keys and their types."""
 
 from __future__ import annotations
 
@@ -177,24 +177,24 @@ NOT_ECHOED = frozenset(
         "DDGS_BACKEND",
     }
 )
-#: Fields of the web that null leaves as they are.
+#: Fields of the web that null leaves unchanged.
 KEPT_BY_NULL = frozenset({"BRAVE_SEARCH_CONTEXT_TOKENS"})
-#: Fields that an empty text clears: without a limit.
+#: Fields that an empty text clears, which means no limit.
 CLEARED_BY_EMPTY = frozenset(
     {"FILE_MAX_SIZE", "FILE_MAX_COUNT", "FILE_IMAGE_COMPRESSION_WIDTH", "FILE_IMAGE_COMPRESSION_HEIGHT"}
 )
-#: The language that transcripts are asked for in, kept as long as the process.
+#: The language of requested transcripts, kept until the process ends.
 TRANSLATION = "YOUTUBE_LOADER_TRANSLATION"
 
 
-def form(name: str, page: Page, **more: Any) -> type[msgspec.Struct]:
-    """What the page sends: any of its fields, each of which may be null; `more` are further fields by type."""
+def define_form(name: str, page: Page, **more: Any) -> type[msgspec.Struct]:
+    """Define the form of a page: all its fields are optional and nullable; `more` are further fields by type."""
     fields = {field: kind for field, (_, kind) in page.items()} | more
     return msgspec.defstruct(
         name, [(field, kind | None | msgspec.UnsetType, msgspec.UNSET) for field, kind in fields.items()]
     )
 
 
-def sent(data: msgspec.Struct) -> dict[str, Any]:
-    """The fields that were sent."""
+def get_sent_fields(data: msgspec.Struct) -> dict[str, Any]:
+    """Return the fields that the request contained."""
     return {name: value for name, value in msgspec.structs.asdict(data).items() if value is not msgspec.UNSET}

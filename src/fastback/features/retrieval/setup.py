@@ -1,4 +1,4 @@
-"""Starts what the routes of retrieval work with."""
+"""Build the services of the retrieval routes."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
 from fastback.features.retrieval import routes
-from fastback.features.retrieval.access import CollectionAccess
+from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.features.retrieval.translation import Translation
 from fastback.features.retrieval.web_files import WebFiles
-from fastback.features.retrieval.web_results import WebResults
+from fastback.features.retrieval.web_search import WebSearchService
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.retrieval.indexing import Indexer
-from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.pages import PageReader
 from fastback.retrieval.web.search import WebSearch
 from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `Translation`, `CollectionAccess`, `WebResults` and `WebFiles`."""
+    """Add `Translation`, `CollectionAccess`, `WebSearchService` and `WebFiles`."""
     services.add(Translation, Translation())
     db = services.get(Database)
     files = services.get(FileAccess)
@@ -30,16 +30,16 @@ async def set_up(services: Services) -> None:
     services.add(CollectionAccess, access)
     config = services.get(Config)
     search = services.get(WebSearch)
-    results = WebResults(
+    results = WebSearchService(
         config=config,
         permissions=services.get(Permissions),
         search=search,
-        pages=services.get(Pages),
+        pages=services.get(PageReader),
         indexer=services.get(Indexer),
     )
-    services.add(WebResults, results)
-    pages = services.get(Pages)
-    services.add(WebFiles, WebFiles(db, pages.fetching, services.get(UploadService)))
+    services.add(WebSearchService, results)
+    pages = services.get(PageReader)
+    services.add(WebFiles, WebFiles(db, pages.fetcher, services.get(UploadService)))
 
 
 COMPONENT = Component(name="retrieval routes", routers=routes.routers, setup=set_up)

@@ -1,4 +1,4 @@
-"""What lies at an address: a page to be read, or a file that is kept as if its user had uploaded it."""
+"""Addresses of files: downloading a file as an upload of the user, and detecting pages."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from fastback.features.files.upload_form import UploadForm
 from fastback.features.files.uploads import UploadService
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest, HttpError
-from fastback.kit.storage import Spool
+from fastback.kit.storage import IncomingFile
 from fastback.kit.web_guard import BlockedAddress
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.web.fetching import FILE_SECONDS, Fetching, TooLarge, filename_of
+from fastback.retrieval.web.fetcher import FILE_TIMEOUT, TooLarge, WebFetcher, get_filename
 
-_PAGES = ("text/html", "application/xhtml+xml")
-_UNSAID = ("", "application/octet-stream", "binary/octet-stream")
+_PAGE_TYPES = ("text/html", "application/xhtml+xml")
+_UNSPECIFIC_TYPES = ("", "application/octet-stream", "binary/octet-stream")
 _MARKUP = (b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml")
-#: How pictures begin, with their types.
-_PICTURES = (
+#: The first bytes of image formats, with their media types.
+_IMAGE_SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
@@ -37,68 +37,69 @@ _PICTURES = (
 )
 
 
-class Unreachable(Exception):
-    """Nothing can be fetched from an address; the text is for the log."""
+class UnreachableAddress(Exception):
+    """An address cannot be fetched; the message is for the log."""
 
 
-def picture(start: bytes) -> str | None:
-    """The type of a picture by its first bytes; None where it is none that browsers show."""
+def detect_image_type(start: bytes) -> str | None:
+    """Return the media type of an image by its first bytes, or None if browsers cannot display it."""
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "image/webp"
     if start[4:12] in (b"ftypavif", b"ftypavis"):
         return "image/avif"
-    found = next((kind for mark, kind in _PICTURES if start.startswith(mark)), None)
-    return None if found == "image/bmp" and len(start) < 26 else found
+    image_type = next((mark_type for mark, mark_type in _IMAGE_SIGNATURES if start.startswith(mark)), None)
+    return None if image_type == "image/bmp" and len(start) < 26 else image_type
 
 
 def is_page(response: aiohttp.ClientResponse, start: bytes) -> bool:
-    """Whether this is a page to be read, by what the server says of it, or else by how it begins."""
+    """Return whether a response is a page to read, by its headers, or else by its first bytes."""
     disposition = response.headers.get("content-disposition", "").partition(";")[0].strip().lower()
     if disposition == "attachment":
         return False
-    kind = _kind(response)
-    if kind in _PAGES:
+    content_type = _get_content_type(response)
+    if content_type in _PAGE_TYPES:
         return True
     sample = start[:4096].lstrip().lower()
-    return kind in _UNSAID and (sample.startswith(_MARKUP) or b"<html" in sample[:1024])
+    return content_type in _UNSPECIFIC_TYPES and (sample.startswith(_MARKUP) or b"<html" in sample[:1024])
 
 
-def _kind(response: aiohttp.ClientResponse) -> str:
+def _get_content_type(response: aiohttp.ClientResponse) -> str:
     return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 class WebFiles:
-    """Fetches files and keeps them."""
+    """Downloads files and stores them as uploads."""
 
-    def __init__(self, db: Database, fetching: Fetching, uploads: UploadService) -> None:
+    def __init__(self, db: Database, fetching: WebFetcher, uploads: UploadService) -> None:
         self._db = db
         self._fetching = fetching
         self._uploads = uploads
 
-    async def keep(self, url: str, user: User, ctx: RequestContext, *, process: bool) -> dict[str, Any] | None:
-        """The file at an address, kept and read: `{"name", "image", "file"}`. None: it is a page.
+    async def fetch_file(self, url: str, user: User, ctx: RequestContext, *, process: bool) -> dict[str, Any] | None:
+        """Download the file at an address, store and process it. Return `{"name", "image", "file"}`, or None for a
+        page.
 
         Raises:
-            Unreachable: nothing can be fetched there, or nothing may be.
-            HttpError: 413 for a file that is too large, 400 for one that is not what it says.
+            UnreachableAddress: the request failed or is not allowed.
+            HttpError: 413 if the file is too large, 400 if its content does not match its type.
         """
         try:
             async with (
-                asyncio.timeout(FILE_SECONDS),
-                self._fetching.client() as client,
-                self._fetching.opened(client, url) as response,
+                asyncio.timeout(FILE_TIMEOUT),
+                self._fetching.open_client() as client,
+                self._fetching.open_url(client, url) as response,
             ):
                 response.raise_for_status()
                 start = await response.content.readany()
                 if is_page(response, start):
                     return None
-                return await self._kept(url, response, start, user, ctx, process=process)
+                return await self._save_file(url, response, start, user, ctx, process=process)
         except TooLarge as error:
             raise HttpError(413, messages.file_too_large(str(error))) from error
         except (BlockedAddress, aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(f"{url}: {error or type(error).__name__}") from error
+            raise UnreachableAddress(f"{url}: {error or type(error).__name__}") from error
 
-    async def _kept(
+    async def _save_file(
         self,
         url: str,
         response: aiohttp.ClientResponse,
@@ -108,27 +109,27 @@ class WebFiles:
         *,
         process: bool,
     ) -> dict[str, Any]:
-        said = _kind(response)
-        shown = picture(start)
-        if said.startswith("image/") and shown is None:
-            raise BadRequest(messages.default("Invalid image content"))
-        name = filename_of(response, url)
-        kind = shown or said or mimetypes.guess_type(name)[0] or "application/octet-stream"
-        most = self._fetching.largest
-        if (response.content_length or 0) > most:
-            raise TooLarge(f"{most // 1024**2} MB")
-        async with Spool(self._uploads.storage.directory) as spool:
-            piece = start
-            while piece:
-                await spool.write(piece)
-                if spool.size > most:
-                    raise TooLarge(f"{most // 1024**2} MB")
-                piece = await response.content.readany()
+        declared_type = _get_content_type(response)
+        image_type = detect_image_type(start)
+        if declared_type.startswith("image/") and image_type is None:
+            raise BadRequest(messages.wrap_reason("Invalid image content"))
+        name = get_filename(response, url)
+        content_type = image_type or declared_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        max_bytes = self._fetching.max_file_bytes
+        if (response.content_length or 0) > max_bytes:
+            raise TooLarge(f"{max_bytes // 1024**2} MB")
+        async with IncomingFile(self._uploads.storage.directory) as spool:
+            chunk = start
+            while chunk:
+                await spool.write(chunk)
+                if spool.size > max_bytes:
+                    raise TooLarge(f"{max_bytes // 1024**2} MB")
+                chunk = await response.content.readany()
             digest = await spool.finish()
             metadata = msgspec.json.encode({"source_url": url}).decode()
-            form = UploadForm(name, kind, spool.path, spool.size, digest, False, {"metadata": metadata})
-            taken = await self._uploads.save_upload(
-                form, user, ctx, process=process and shown is None, in_background=False
+            form = UploadForm(name, content_type, spool.path, spool.size, digest, False, {"metadata": metadata})
+            upload = await self._uploads.save_upload(
+                form, user, ctx, process=process and image_type is None, in_background=False
             )
-        row = await store.find_full_file(self._db, taken["id"])
-        return {"name": name, "image": shown is not None, "file": row if row is not None else taken}
+        row = await store.find_full_file(self._db, upload["id"])
+        return {"name": name, "image": image_type is not None, "file": row if row is not None else upload}

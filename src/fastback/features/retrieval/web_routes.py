@@ -1,4 +1,4 @@
-"""`/api/v1/retrieval/process/…`: pages and videos into collections, files from the web, searching the web."""
+"""`/api/v1/retrieval/process/…`: pages and videos into collections, files from the web, web searches."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from fastback.access.identity import User
 from fastback.config import Config
 from fastback.config.keys.web import WEB_SEARCH_BYPASS_EMBEDDING_AND_RETRIEVAL
 from fastback.features.files.store import File
-from fastback.features.retrieval.access import CollectionAccess
-from fastback.features.retrieval.web_files import Unreachable, WebFiles
-from fastback.features.retrieval.web_results import WebResults
+from fastback.features.retrieval.collection_access import CollectionAccess
+from fastback.features.retrieval.web_files import UnreachableAddress, WebFiles
+from fastback.features.retrieval.web_search import WebSearchService
 from fastback.kit.http import BadRequest, Router
 from fastback.providers.request_context import RequestContext, build_request_context
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.retrieval.web import youtube
-from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.pages import PageReader
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.retrieval.web.youtube import TranscriptError
 
@@ -33,7 +33,7 @@ log = logging.getLogger("fastback.web")
 
 router = Router("/api/v1/retrieval")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 class AddressForm(msgspec.Struct):
@@ -45,62 +45,68 @@ class QueriesForm(msgspec.Struct):
     queries: list[str]
 
 
-def unread(url: str) -> BadRequest:
-    return BadRequest(messages.default(f"Could not read content from {url}"))
+def build_unreadable_error(url: str) -> BadRequest:
+    return BadRequest(messages.wrap_reason(f"Could not read content from {url}"))
 
 
-class Reading(msgspec.Struct):
-    """What reads addresses for the routes."""
+class WebReader(msgspec.Struct):
+    """The services that load addresses for the routes."""
 
-    pages: Pages
+    pages: PageReader
     access: CollectionAccess
     indexer: Indexer
     config: Config
 
-    async def documents(self, url: str, ctx: RequestContext) -> list[Document]:
-        """What lies at an address. Raises: BadRequest, where nothing can be read there."""
+    async def load_documents(self, url: str, ctx: RequestContext) -> list[Document]:
+        """Load the documents at an address.
+
+        Raises:
+            BadRequest: nothing can be read there.
+        """
         try:
-            found = await self.pages.read(url, ctx)
+            documents = await self.pages.read_url(url, ctx)
         except TranscriptError as error:
             raise BadRequest(str(error)) from error
         except (RetrievalError, SearchFailed) as error:
-            log.warning("%s cannot be read: %s", url, error)
-            raise unread(url) from error
-        if not found:
-            raise unread(url)
-        return found
+            log.warning("reading %s failed: %s", url, error)
+            raise build_unreadable_error(url) from error
+        if not documents:
+            raise build_unreadable_error(url)
+        return documents
 
-    async def into_collection(
+    async def index_documents(
         self, form: AddressForm, documents: Sequence[Document], user: User, ctx: RequestContext, *, overwrite: bool
     ) -> str | None:
-        """The collection that the documents lie in now, by default one named after the address; None: not embedded.
+        """Index documents in a collection, by default one named after the address. Return it, or None if embedding is
+        bypassed.
 
         Raises:
-            Forbidden: it is not the user's to write into. BadRequest: they cannot be embedded.
+            Forbidden: the user may not write to the collection.
+            BadRequest: embedding failed.
         """
         name = form.collection_name
         if not name:
             name = await asyncio.to_thread(lambda: hashlib.sha256(form.url.encode()).hexdigest()[:63])
         else:
-            await self.access.check([name], user, "write")
+            await self.access.require_access([name], user, "write")
         if self.config.flag(WEB_SEARCH_BYPASS_EMBEDDING_AND_RETRIEVAL):
             return None
         try:
             await self.indexer.index(name, documents, overwrite=overwrite, add=not overwrite, ctx=ctx)
         except RetrievalError as error:
-            log.warning("%s cannot be embedded: %s", form.url, error)
-            raise BadRequest(messages.default("Error querying knowledge base")) from error
+            log.warning("embedding %s failed: %s", form.url, error)
+            raise BadRequest(messages.wrap_reason("Error querying knowledge base")) from error
         return name
 
 
-async def _processed(
-    form: AddressForm, user: User, ctx: RequestContext, reading: Reading, *, process: bool, overwrite: bool
-) -> Answer:
-    documents = await reading.documents(form.url, ctx)
-    content = " ".join(one.text for one in documents)
+async def _process_address(
+    form: AddressForm, user: User, ctx: RequestContext, reader: WebReader, *, process: bool, overwrite: bool
+) -> JsonObject:
+    documents = await reader.load_documents(form.url, ctx)
+    content = " ".join(document.text for document in documents)
     if not process:
         return {"status": True, "content": content}
-    name = await reading.into_collection(form, documents, user, ctx, overwrite=overwrite)
+    name = await reader.index_documents(form, documents, user, ctx, overwrite=overwrite)
     return {
         "status": True,
         "collection_name": name,
@@ -116,17 +122,17 @@ async def process_web(
     data: AddressForm,
     request: Request,
     user: VerifiedUser,
-    pages: Pages,
+    pages: PageReader,
     access: CollectionAccess,
     indexer: Indexer,
     config: Config,
     process: bool = True,
     overwrite: bool = True,
-) -> Answer:
-    """Read a page, a file or a video, and put it into a collection."""
-    reading = Reading(pages, access, indexer, config)
-    return await _processed(
-        data, user, build_request_context(request, user), reading, process=process, overwrite=overwrite
+) -> JsonObject:
+    """Read a page, a file or a video, and index it in a collection."""
+    reader = WebReader(pages, access, indexer, config)
+    return await _process_address(
+        data, user, build_request_context(request, user), reader, process=process, overwrite=overwrite
     )
 
 
@@ -135,34 +141,38 @@ async def process_url(
     data: AddressForm,
     request: Request,
     user: VerifiedUser,
-    pages: Pages,
+    pages: PageReader,
     access: CollectionAccess,
     indexer: Indexer,
     config: Config,
     files: WebFiles,
     process: bool = True,
-) -> Answer:
-    """Read a page or a video as `process_web` does; a file is kept as an upload of the user's."""
+) -> JsonObject:
+    """Read a page or a video as `process_web` does; store a file as an upload of the user."""
     ctx = build_request_context(request, user)
-    kept = None
+    saved_file = None
     if not youtube.is_video(data.url):
         try:
-            kept = await files.keep(data.url, user, ctx, process=process)
-        except Unreachable as error:
-            log.warning("nothing can be fetched: %s", error)
-            raise unread(data.url) from error
-    answer: Answer = {"status": True, "type": "youtube" if youtube.is_video(data.url) else "web", "name": data.url}
-    answer |= {"url": data.url, "collection_name": None, "content": None, "file": None}
-    if kept is None:
-        reading = Reading(pages, access, indexer, config)
-        found = await _processed(data, user, ctx, reading, process=process, overwrite=True)
-        return answer | {"collection_name": found.get("collection_name"), "content": found["content"]}
-    file = kept["file"]
+            saved_file = await files.fetch_file(data.url, user, ctx, process=process)
+        except UnreachableAddress as error:
+            log.warning("fetching failed: %s", error)
+            raise build_unreadable_error(data.url) from error
+    response: JsonObject = {
+        "status": True,
+        "type": "youtube" if youtube.is_video(data.url) else "web",
+        "name": data.url,
+    }
+    response |= {"url": data.url, "collection_name": None, "content": None, "file": None}
+    if saved_file is None:
+        reader = WebReader(pages, access, indexer, config)
+        processed = await _process_address(data, user, ctx, reader, process=process, overwrite=True)
+        return response | {"collection_name": processed.get("collection_name"), "content": processed["content"]}
+    file = saved_file["file"]
     meta = msgspec.json.decode(file.meta) if isinstance(file, File) else file["meta"]
-    answer |= {"type": "image" if kept["image"] else "file", "name": kept["name"], "file": file}
-    return answer | {"collection_name": (meta or {}).get("collection_name")}
+    response |= {"type": "image" if saved_file["image"] else "file", "name": saved_file["name"], "file": file}
+    return response | {"collection_name": (meta or {}).get("collection_name")}
 
 
 @router.post("/process/web/search")
-async def search_web(data: QueriesForm, request: Request, user: VerifiedUser, results: WebResults) -> Answer:
-    return await results.gather(data.queries, build_request_context(request, user))
+async def search_web(data: QueriesForm, request: Request, user: VerifiedUser, results: WebSearchService) -> JsonObject:
+    return await results.search_web(data.queries, build_request_context(request, user))

@@ -1,4 +1,4 @@
-"""One search over what a person may read: chats, snapshots of chats, notes."""
+"""The workspace search: one search over chats, shared snapshots of chats, and notes that a user may read."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from urllib.parse import urlencode
 import msgspec
 
 from fastback.access.identity import User
-from fastback.features.chats.search.passages import Passage, passages
+from fastback.features.chats.search.passages import Passage, load_passages
 from fastback.features.chats.search.query import Needle
 from fastback.features.chats.search.searchable_text import LOWER, VISIBLE
 from fastback.features.chats.search.service import ChatSearch
-from fastback.features.chats.search.store import Wanted
+from fastback.features.chats.search.store import ChatCriteria
 from fastback.features.chats.store import ChatTitle
 from fastback.features.search import store
 from fastback.features.search.store import Folder
-from fastback.features.search.words import excerpt, like, terms_of
+from fastback.features.search.words import build_like_pattern, cut_excerpt, list_terms
 from fastback.kit.db import Database
 
-PAGE = 24
+PAGE_SIZE = 24
+#: Characters of a result's long excerpt.
+PREVIEW_LENGTH = 2400
 
 Sharing = Literal["all", "mine", "shared"]
 
 
-class Result(msgspec.Struct):
-    """A chat or a note that fits; `url` is its place in the page."""
+class SearchResult(msgspec.Struct):
+    """A chat or a note that matches; `url` is its path in the frontend."""
 
     id: str
     kind: str
@@ -39,8 +41,8 @@ class Result(msgspec.Struct):
     pinned: bool
 
 
-class Found(msgspec.Struct):
-    """Where in the order a result stands, before it is made."""
+class Candidate(msgspec.Struct):
+    """The sort key of a match, before its result is built; `row` is what its store read."""
 
     source: str
     id: str
@@ -50,11 +52,12 @@ class Found(msgspec.Struct):
 
     @property
     def order(self) -> tuple[int, int, str, str]:
+        """The sort key: by rank, then last changed first."""
         return (self.rank, -self.updated_at, self.source, self.id)
 
 
-class Question(msgspec.Struct):
-    """A search by somebody. `scope`: the folders to look into; None for everywhere."""
+class WorkspaceQuery(msgspec.Struct):
+    """A search by a user. `scope`: the ids of the folders to search; None for all places."""
 
     user: User
     group_ids: list[str]
@@ -63,193 +66,215 @@ class Question(msgspec.Struct):
     sharing: Sharing = "all"
     scope: list[str] | None = None
 
+    @property
+    def folder_ids(self) -> list[str]:
+        """The ids of the folders whose chats the user may read."""
+        return [folder.id for folder in self.folders]
 
-def below(folders: list[Folder], start: set[str]) -> set[str]:
-    """These folders and all inside them."""
-    found = set(start)
-    while more := {one.id for one in folders if one.parent_id in found} - found:
-        found |= more
-    return found
+
+def list_descendant_ids(folders: list[Folder], start: set[str]) -> set[str]:
+    """Return the ids in `start` and those of all folders below them."""
+    folder_ids = set(start)
+    while children := {folder.id for folder in folders if folder.parent_id in folder_ids} - folder_ids:
+        folder_ids |= children
+    return folder_ids
 
 
 class WorkspaceSearch:
-    """Searches, a page at a time."""
+    """Searches one page at a time."""
 
     def __init__(self, db: Database, chats: ChatSearch) -> None:
         self._db = db
         self._chats = chats
 
-    async def find(self, question: Question, kinds: list[str], page: int) -> tuple[list[Result], bool]:
-        """A page of results, best first, and whether there are more; `kinds`: `chat`, `note`."""
-        most = page * PAGE + 1
-        found: list[Found] = []
+    async def search(self, query: WorkspaceQuery, kinds: list[str], page: int) -> tuple[list[SearchResult], bool]:
+        """Return a page of results, best first, and whether there are more; `kinds`: `chat`, `note`."""
+        limit = page * PAGE_SIZE + 1
+        candidates: list[Candidate] = []
         if "chat" in kinds:
-            found += await self._own(question, most)
-            if question.sharing != "mine":
-                found += await self._of_others(question, most)
-            if question.scope is None and question.sharing != "mine":
-                found += await self._snapshots(question, most)
-        if "note" in kinds and question.scope is None:
-            found += await self._notes(question, most)
-        found.sort(key=lambda one: one.order)
-        start = (page - 1) * PAGE
-        return await self._results(question, found[start : start + PAGE]), len(found) > start + PAGE
+            candidates += await self._list_own_chats(query, limit)
+            if query.sharing != "mine":
+                candidates += await self._list_chats_of_others(query, limit)
+            if query.scope is None and query.sharing != "mine":
+                candidates += await self._list_snapshots(query, limit)
+        if "note" in kinds and query.scope is None:
+            candidates += await self._list_notes(query, limit)
+        candidates.sort(key=lambda candidate: candidate.order)
+        start = (page - 1) * PAGE_SIZE
+        results = await self._build_results(query, candidates[start : start + PAGE_SIZE])
+        return results, len(candidates) > start + PAGE_SIZE
 
-    def _wanted(self, question: Question) -> Wanted:
-        wanted = Wanted(question.user.id, needles=[Needle(term) for term in terms_of(question.query)])
-        wanted.where = ["c.archived IS FALSE"]
-        if question.scope is not None:
-            wanted.where.append("c.folder_id = ANY(:scope)")
-            wanted.params["scope"] = question.scope
-        return wanted
+    def _build_criteria(self, query: WorkspaceQuery) -> ChatCriteria:
+        criteria = ChatCriteria(query.user.id, needles=[Needle(term) for term in list_terms(query.query)])
+        criteria.conditions = ["c.archived IS FALSE"]
+        if query.scope is not None:
+            criteria.conditions.append("c.folder_id = ANY(:scope)")
+            criteria.params["scope"] = query.scope
+        return criteria
 
-    async def _own(self, question: Question, most: int) -> list[Found]:
-        """The person's own chats: named so, named alike, the rest; without words pinned ones first."""
-        if question.sharing == "shared":
+    async def _list_own_chats(self, query: WorkspaceQuery, limit: int) -> list[Candidate]:
+        """Return the user's own chats: titles that equal the query, titles that contain it, then other matches.
+
+        Without words in the query, pinned chats come first.
+        """
+        if query.sharing == "shared":
             return []
-        wanted = self._wanted(question)
-        if not wanted.needles:
-            newest = await self._chats.unindexed(wanted, most)
-            found = {chat.id: Found("chat", chat.id, 3, chat.updated_at) for chat in newest}
-            where = [*wanted.where, VISIBLE[self._db.dialect]]
-            for chat_id in await store.pinned(self._db, question.user.id, where, wanted.params):
-                found[chat_id] = Found("chat", chat_id, 0, 0)
-            ids = [one.id for one in found.values() if one.rank == 0]
-            for pinned in await store.chats(self._db, ids):
-                found[pinned.id].updated_at = pinned.updated_at
-            return list(found.values())
+        if not list_terms(query.query):
+            return await self._list_newest_own_chats(query, limit)
         lower = LOWER[self._db.dialect]
-        alike = f"{lower}({{row}}.title) LIKE :alike ESCAPE '\\'"
-        same = f"{lower}({{row}}.title) = :same"
-        whole = question.query.lower()
-        # What stands in the title stands in the text: the index is asked for all of it.
-        params: dict[str, Any] = {"alike": like(whole)}
-        titled = await self._step(question, [alike], params, most, needles=[Needle(whole)])
-        if len(titled) >= most:
-            # Those of exactly this title come first, however old they are.
-            titled += await self._step(question, [same], {"same": whole}, most, needles=[Needle(whole)])
-        ranked = {chat.id: Found("chat", chat.id, _rank(chat.title, whole), chat.updated_at) for chat in titled}
-        if len(ranked) < most:
-            for chat in await self._step(question, [f"NOT {alike}"], params, most - len(ranked)):
-                ranked.setdefault(chat.id, Found("chat", chat.id, 3, chat.updated_at))
-        return list(ranked.values())
+        title_contains = f"{lower}({{row}}.title) LIKE :alike ESCAPE '\\'"
+        title_equals = f"{lower}({{row}}.title) = :same"
+        text = query.query.lower()
+        needles = [Needle(text)]
+        # The searched text includes the title, so the index can be asked for the whole query.
+        params: dict[str, Any] = {"alike": build_like_pattern(text)}
+        titled = await self._search_chats(query, [title_contains], params, limit, needles=needles)
+        if len(titled) >= limit:
+            # Chats with exactly this title come first, even if they are too old for the list above.
+            titled += await self._search_chats(query, [title_equals], {"same": text}, limit, needles=needles)
+        candidates = {
+            chat.id: Candidate("chat", chat.id, _rank_title(chat.title, text), chat.updated_at) for chat in titled
+        }
+        if len(candidates) < limit:
+            others = await self._search_chats(query, [f"NOT {title_contains}"], params, limit - len(candidates))
+            for chat in others:
+                candidates.setdefault(chat.id, Candidate("chat", chat.id, 3, chat.updated_at))
+        return list(candidates.values())
 
-    async def _step(
+    async def _list_newest_own_chats(self, query: WorkspaceQuery, limit: int) -> list[Candidate]:
+        """Return the user's pinned and newest chats."""
+        criteria = self._build_criteria(query)
+        newest = await self._chats.search_chats(criteria, limit)
+        candidates = {chat.id: Candidate("chat", chat.id, 3, chat.updated_at) for chat in newest}
+        conditions = [*criteria.conditions, VISIBLE[self._db.dialect]]
+        pinned_ids = await store.list_pinned_ids(self._db, query.user.id, conditions, criteria.params)
+        for chat_id in pinned_ids:
+            candidates[chat_id] = Candidate("chat", chat_id, 0, 0)
+        for pinned in await store.list_chats(self._db, list(dict.fromkeys(pinned_ids))):
+            candidates[pinned.id].updated_at = pinned.updated_at
+        return list(candidates.values())
+
+    async def _search_chats(
         self,
-        question: Question,
-        early: list[str],
+        query: WorkspaceQuery,
+        row_conditions: list[str],
         params: dict[str, Any],
-        most: int,
+        limit: int,
         *,
         needles: list[Needle] | None = None,
     ) -> list[ChatTitle]:
-        wanted = self._wanted(question)
-        wanted.needles = needles or wanted.needles
-        wanted.early = early
-        wanted.params |= params
-        return await self._chats.newest(wanted, most)
+        criteria = self._build_criteria(query)
+        criteria.needles = needles or criteria.needles
+        criteria.row_conditions = row_conditions
+        criteria.params |= params
+        return await self._chats.search_newest(criteria, limit)
 
-    async def _of_others(self, question: Question, most: int) -> list[Found]:
-        wanted = self._wanted(question)
-        wanted.owned = f"c.user_id <> :user_id AND {store.VISIBLE_CHAT}"
-        wanted.params |= {"seen_folders": [one.id for one in question.folders], "group_ids": question.group_ids}
-        whole = question.query.lower()
-        chats = await self._chats.unindexed(wanted, most)
-        return [Found("chat", chat.id, _rank(chat.title, whole), chat.updated_at) for chat in chats]
+    async def _list_chats_of_others(self, query: WorkspaceQuery, limit: int) -> list[Candidate]:
+        criteria = self._build_criteria(query)
+        criteria.owner_condition = f"c.user_id <> :user_id AND {store.VISIBLE_CHAT}"
+        criteria.params |= {"seen_folders": query.folder_ids, "group_ids": query.group_ids}
+        text = query.query.lower()
+        chats = await self._chats.search_chats(criteria, limit)
+        return [Candidate("chat", chat.id, _rank_title(chat.title, text), chat.updated_at) for chat in chats]
 
-    async def _snapshots(self, question: Question, most: int) -> list[Found]:
-        found = await store.snapshots(
+    async def _list_snapshots(self, query: WorkspaceQuery, limit: int) -> list[Candidate]:
+        snapshots = await store.list_snapshots(
             self._chats.tables,
-            question.user.id,
-            question.group_ids,
-            [one.id for one in question.folders],
-            question.query,
-            others=question.sharing == "shared",
-            limit=most,
+            query.user.id,
+            query.group_ids,
+            query.folder_ids,
+            query.query,
+            others=query.sharing == "shared",
+            limit=limit,
         )
-        return [Found("shared", one.id, one.rank, one.updated_at, one) for one in found]
+        return [Candidate("shared", row.id, row.rank, row.updated_at, row) for row in snapshots]
 
-    async def _notes(self, question: Question, most: int) -> list[Found]:
-        found = await store.notes(
-            self._db, question.user.id, question.group_ids, question.query, sharing=question.sharing, limit=most
+    async def _list_notes(self, query: WorkspaceQuery, limit: int) -> list[Candidate]:
+        notes = await store.list_notes(
+            self._db, query.user.id, query.group_ids, query.query, sharing=query.sharing, limit=limit
         )
-        return [Found("note", one.id, one.rank, one.updated_at, one) for one in found]
+        return [Candidate("note", note.id, note.rank, note.updated_at, note) for note in notes]
 
-    async def _results(self, question: Question, found: list[Found]) -> list[Result]:
-        terms = terms_of(question.query)
-        ids = [one.id for one in found if one.source == "chat"]
-        chats = {chat.id: chat for chat in await store.chats(self._db, ids)} if ids else {}
-        said = await passages(self._chats.tables, "chat", ids, terms)
-        shared = [one.id for one in found if one.source == "shared"]
-        said_shared = await passages(self._chats.tables, "shared_chat", shared, terms)
+    async def _build_results(self, query: WorkspaceQuery, candidates: list[Candidate]) -> list[SearchResult]:
+        terms = list_terms(query.query)
+        chat_ids = [candidate.id for candidate in candidates if candidate.source == "chat"]
+        chats = {chat.id: chat for chat in await store.list_chats(self._db, chat_ids)} if chat_ids else {}
+        chat_passages = await load_passages(self._chats.tables, "chat", chat_ids, terms)
+        share_ids = [candidate.id for candidate in candidates if candidate.source == "shared"]
+        share_passages = await load_passages(self._chats.tables, "shared_chat", share_ids, terms)
         results = []
-        for one in found:
-            if one.source == "note":
-                results.append(_note(question, one.row))
-            elif one.source == "shared":
-                results.append(_snapshot(question, one.row, said_shared.get(one.id, Passage())))
-            elif one.id in chats:
-                results.append(_chat(question, chats[one.id], said.get(one.id, Passage())))
+        for candidate in candidates:
+            if candidate.source == "note":
+                results.append(_build_note_result(query, candidate.row))
+            elif candidate.source == "shared":
+                passage = share_passages.get(candidate.id, Passage())
+                results.append(_build_snapshot_result(query, candidate.row, passage))
+            elif candidate.id in chats:
+                passage = chat_passages.get(candidate.id, Passage())
+                results.append(_build_chat_result(query, chats[candidate.id], passage))
         return results
 
 
-def _rank(title: str, whole: str) -> int:
-    if not whole:
+def _rank_title(title: str, text: str) -> int:
+    """Return 0 if the title is the text, 1 if it contains the text, else 3; 3 also for an empty text."""
+    if not text:
         return 3
-    return 0 if title.lower() == whole else 1 if whole in title.lower() else 3
+    return 0 if title.lower() == text else 1 if text in title.lower() else 3
 
 
-def _address(path: str, passage: Passage) -> str:
+def _build_url(path: str, passage: Passage) -> str:
     return path + (f"?{urlencode({'message': passage.message_id})}" if passage.message_id else "")
 
 
-def _made(question: Question, content: str, **more: Any) -> Result:
-    return Result(snippet=excerpt(content, question.query), preview=excerpt(content, question.query, 2400), **more)
+def _build_result(query: WorkspaceQuery, content: str, **fields: Any) -> SearchResult:
+    return SearchResult(
+        snippet=cut_excerpt(content, query.query), preview=cut_excerpt(content, query.query, PREVIEW_LENGTH), **fields
+    )
 
 
-def _chat(question: Question, chat: store.Chat, passage: Passage) -> Result:
-    own = chat.user_id == question.user.id
-    names = {folder.id: folder.name for folder in question.folders}
-    shared = below(question.folders, {folder.id for folder in question.folders if folder.shared})
-    return _made(
-        question,
+def _build_chat_result(query: WorkspaceQuery, chat: store.ChatRow, passage: Passage) -> SearchResult:
+    own = chat.user_id == query.user.id
+    names = {folder.id: folder.name for folder in query.folders}
+    shared_ids = list_descendant_ids(query.folders, {folder.id for folder in query.folders if folder.shared})
+    return _build_result(
+        query,
         passage.content,
         id=f"chat:{chat.id}",
         kind="chat",
         title=chat.title or "Untitled",
         context=names.get(chat.folder_id or "") or ("Personal chat" if own else "Shared chat"),
-        url=_address(f"/c/{chat.id}", passage),
+        url=_build_url(f"/c/{chat.id}", passage),
         updated_at=chat.updated_at,
-        shared=not own or bool(chat.share_id) or chat.folder_id in shared,
+        shared=not own or bool(chat.share_id) or chat.folder_id in shared_ids,
         pinned=chat.pinned and own,
     )
 
 
-def _snapshot(question: Question, row: store.Snapshot, passage: Passage) -> Result:
-    return _made(
-        question,
+def _build_snapshot_result(query: WorkspaceQuery, row: store.SnapshotRow, passage: Passage) -> SearchResult:
+    return _build_result(
+        query,
         passage.content,
         id=f"shared:{row.id}",
         kind="chat",
         title=row.title or "Untitled",
         context="Shared snapshot",
-        url=_address(f"/s/{row.id}", passage),
+        url=_build_url(f"/s/{row.id}", passage),
         updated_at=row.updated_at,
         shared=True,
         pinned=False,
     )
 
 
-def _note(question: Question, row: store.Note) -> Result:
-    shared = row.user_id != question.user.id or row.shared
-    return _made(
-        question,
+def _build_note_result(query: WorkspaceQuery, row: store.NoteRow) -> SearchResult:
+    shared = row.user_id != query.user.id or row.shared
+    return _build_result(
+        query,
         row.content or "",
         id=f"note:{row.id}",
         kind="note",
         title=row.title or "Untitled",
         context="Shared note" if shared else "Personal note",
-        url=f"/notes/{row.id}" + (f"?{urlencode({'search': question.query})}" if question.query else ""),
+        url=f"/notes/{row.id}" + (f"?{urlencode({'search': query.query})}" if query.query else ""),
         updated_at=row.updated_at,
         shared=shared,
         pinned=row.pinned,

@@ -1,20 +1,22 @@
-"""Folders, notes and snapshots that a person may search, and what results show of chats."""
+"""SQL of the workspace search: folders, notes and shared snapshots that a user may search, and columns of results."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from fastback.access.grants import build_grant_condition
-from fastback.features.chats.search.searchable_text import SEARCHED
-from fastback.features.search.words import like, terms_of
+from fastback.features.chats.search.searchable_text import LOWER, SEARCHED
+from fastback.features.search.words import build_like_pattern, list_terms
 from fastback.kit.db import Database, Executor
-from fastback.kit.db.derived_tables import Derived
+from fastback.kit.db.database import Dialect
+from fastback.kit.db.derived_tables import DerivedTables
 
 
 class Folder(msgspec.Struct):
-    """A folder somebody may look into. `shared`: somebody was granted it."""
+    """A folder whose chats a user may read. `shared`: it was granted to at least one user or group."""
 
     id: str
     name: str
@@ -22,46 +24,16 @@ class Folder(msgspec.Struct):
     shared: bool
 
 
-class Match(msgspec.Struct):
-    """What fits a search; the lower the rank, the earlier it comes."""
+class RankedMatch(msgspec.Struct):
+    """A match of a search; lower ranks come first."""
 
     id: str
     rank: int
     updated_at: int
 
 
-#: A condition on an id of a shared chat: it was granted to the person or a group, not to everybody.
-_GRANTED_SHARE = """EXISTS (SELECT 1 FROM access_grant ag WHERE ag.resource_type = 'shared_chat'
-    AND ag.resource_id = {id} AND ag.permission = 'read'
-    AND ((ag.principal_type = 'user' AND ag.principal_id = :user_id)
-      OR (ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids))))"""
-
-#: Chats of others that a person may open as they are: in a folder they see, or shared to go on with.
-VISIBLE_CHAT = f"""(c.folder_id = ANY(:seen_folders) OR c.id IN (
-    SELECT sc.chat_id FROM shared_chat sc WHERE sc.chat ->> 'share_mode' = 'continue'
-        AND {_GRANTED_SHARE.format(id="sc.chat_id")}))"""
-
-
-async def folders(db: Executor, user_id: str, group_ids: list[str]) -> list[Folder]:
-    """The folders a person may look into: their own, granted ones, and what lies below them."""
-    return await db.fetch_all(
-        Folder,
-        "search.folders",
-        f"""WITH RECURSIVE seen(id) AS (
-                SELECT f.id FROM folder f WHERE f.user_id = :user_id OR {build_grant_condition("folder", "f.id")}
-                UNION
-                SELECT f.id FROM folder f JOIN seen s ON f.parent_id = s.id)
-            SELECT f.id, f.name, f.parent_id, EXISTS (SELECT 1 FROM access_grant g WHERE g.resource_type = 'folder'
-                AND g.resource_id = f.id AND g.permission = 'read')
-            FROM folder f JOIN seen s ON s.id = f.id""",
-        user_id=user_id,
-        group_ids=group_ids,
-        permission="read",
-    )
-
-
-class Chat(msgspec.Struct):
-    """What a result shows of a chat or a snapshot."""
+class ChatRow(msgspec.Struct):
+    """The columns of a chat that a result shows."""
 
     id: str
     user_id: str
@@ -72,29 +44,8 @@ class Chat(msgspec.Struct):
     folder_id: str | None
 
 
-async def chats(db: Executor, ids: list[str]) -> list[Chat]:
-    text = """SELECT c.id, c.user_id, c.title, c.updated_at, c.share_id, COALESCE(c.pinned, FALSE), c.folder_id
-        FROM chat c WHERE c.id = ANY(:ids)"""
-    return await db.fetch_all(Chat, "search.chats", text, ids=ids)
-
-
-async def pinned(db: Executor, user_id: str, where: list[str], params: dict[str, Any]) -> list[str]:
-    """The person's pinned chats."""
-    text = f"SELECT c.id FROM chat c WHERE c.user_id = :user_id AND c.pinned = TRUE AND {' AND '.join(where)}"
-    return await db.fetch_all(str, "search.pinned", text, user_id=user_id, **params)
-
-
-def _title_rank(title: str) -> str:
-    return f"""CASE WHEN CAST(:whole AS TEXT) = '' THEN 3 WHEN lower({title}) = :whole THEN 0
-        WHEN lower({title}) LIKE :whole_like ESCAPE '\\' THEN 1 ELSE 3 END"""
-
-
-def _whole(query: str) -> dict[str, str]:
-    return {"whole": query.lower(), "whole_like": like(query.lower())}
-
-
-class Snapshot(msgspec.Struct):
-    """A snapshot of a chat that was shared with the person."""
+class SnapshotRow(msgspec.Struct):
+    """A shared snapshot of a chat."""
 
     id: str
     rank: int
@@ -103,46 +54,7 @@ class Snapshot(msgspec.Struct):
     title: str | None
 
 
-async def snapshots(
-    tables: Derived,
-    user_id: str,
-    group_ids: list[str],
-    seen_folders: list[str],
-    query: str,
-    *,
-    others: bool,
-    limit: int,
-) -> list[Snapshot]:
-    """Snapshots granted to the person, of chats that they cannot open as they are; of `others` alone."""
-    dialect = tables.dialect
-    live = VISIBLE_CHAT.replace("c.folder_id", "l.folder_id").replace("c.id", "l.id")
-    where = [
-        _GRANTED_SHARE.format(id="c.chat_id"),
-        f"""NOT EXISTS (SELECT 1 FROM chat l WHERE l.id = c.chat_id
-            AND (l.user_id = :user_id OR {live}))""",
-    ]
-    params: dict[str, Any] = {"seen_folders": seen_folders}
-    if others:
-        where.append("c.user_id <> :user_id")
-    for place, term in enumerate(terms_of(query)):
-        where.append(f"{SEARCHED[dialect]} LIKE :term{place} ESCAPE '\\'")
-        params[f"term{place}"] = like(term)
-    lower = "fastback_fold" if dialect == "sqlite" else "lower"
-    rank = _title_rank("c.title").replace("lower(", f"{lower}(")
-    return await tables.fetch_all_in_thread(
-        Snapshot,
-        "search.snapshots",
-        f"""SELECT c.id, {rank} AS rank, c.updated_at, c.user_id, c.title FROM shared_chat c
-            WHERE {" AND ".join(where)} ORDER BY rank, c.updated_at DESC, c.id LIMIT :limit""",
-        user_id=user_id,
-        group_ids=group_ids,
-        limit=limit,
-        **_whole(query),
-        **params,
-    )
-
-
-class Note(msgspec.Struct):
+class NoteRow(msgspec.Struct):
     """A note; `updated_at` in seconds."""
 
     id: str
@@ -155,37 +67,142 @@ class Note(msgspec.Struct):
     content: str | None
 
 
-_CONTENT = {"sqlite": "json_extract(t.data, '$.content.md')", "postgres": "t.data #>> '{content,md}'"}
-_SECONDS = "CAST(t.updated_at / 1000000000 AS BIGINT)"
+#: A condition on the id of a shared chat: it was granted to the user or a group, not to the public.
+_GRANTED_SHARE = """EXISTS (SELECT 1 FROM access_grant ag WHERE ag.resource_type = 'shared_chat'
+    AND ag.resource_id = {id} AND ag.permission = 'read'
+    AND ((ag.principal_type = 'user' AND ag.principal_id = :user_id)
+      OR (ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids))))"""
+
+#: A condition on a chat `c` of another user: its folder is readable, or it is shared for continuing.
+VISIBLE_CHAT = f"""(c.folder_id = ANY(:seen_folders) OR c.id IN (
+    SELECT sc.chat_id FROM shared_chat sc WHERE sc.chat ->> 'share_mode' = 'continue'
+        AND {_GRANTED_SHARE.format(id="sc.chat_id")}))"""
+_VISIBLE_LIVE_CHAT = VISIBLE_CHAT.replace("c.folder_id", "l.folder_id").replace("c.id", "l.id")
+
+LIST_FOLDERS = f"""WITH RECURSIVE seen(id) AS (
+        SELECT f.id FROM folder f WHERE f.user_id = :user_id OR {build_grant_condition("folder", "f.id")}
+        UNION
+        SELECT f.id FROM folder f JOIN seen s ON f.parent_id = s.id)
+    SELECT f.id, f.name, f.parent_id, EXISTS (SELECT 1 FROM access_grant g WHERE g.resource_type = 'folder'
+        AND g.resource_id = f.id AND g.permission = 'read')
+    FROM folder f JOIN seen s ON s.id = f.id"""
+LIST_CHATS = """SELECT c.id, c.user_id, c.title, c.updated_at, c.share_id, COALESCE(c.pinned, FALSE), c.folder_id
+    FROM chat c WHERE c.id = ANY(:ids)"""
+
+_NOTE_CONTENT = {"sqlite": "json_extract(t.data, '$.content.md')", "postgres": "t.data #>> '{content,md}'"}
+_NOTE_SECONDS = "CAST(t.updated_at / 1000000000 AS BIGINT)"
+_NOTE_SHARED = """EXISTS (SELECT 1 FROM access_grant g WHERE g.resource_type = 'note' AND g.resource_id = t.id
+    AND g.permission = 'read')"""
+_NOTE_PINNED = "EXISTS (SELECT 1 FROM pinned_note p WHERE p.note_id = t.id AND p.user_id = :user_id)"
 
 
-async def notes(
-    db: Database, user_id: str, group_ids: list[str], query: str, *, sharing: str, limit: int
-) -> list[Note]:
-    """Notes a person wrote or was granted."""
-    content = _CONTENT[db.dialect]
-    where = [f"(t.user_id = :user_id OR {build_grant_condition('note', 't.id')})"]
-    params: dict[str, Any] = {}
-    for place, term in enumerate(terms_of(query)):
-        holds = "lower({text}) LIKE :{name} ESCAPE '\\'"
-        name = f"term{place}"
-        where.append(f"({holds.format(text='t.title', name=name)} OR {holds.format(text=content, name=name)})")
-        params[name] = like(term)
+@cache
+def _build_pinned_list(conditions: tuple[str, ...]) -> str:
+    return f"SELECT c.id FROM chat c WHERE c.user_id = :user_id AND c.pinned = TRUE AND {' AND '.join(conditions)}"
+
+
+def _build_title_rank(title: str, lower: str = "lower") -> str:
+    """Return the rank of a title: 0 is the query, 1 contains it, 3 neither; 3 also for an empty query."""
+    return f"""CASE WHEN CAST(:whole AS TEXT) = '' THEN 3 WHEN {lower}({title}) = :whole THEN 0
+        WHEN {lower}({title}) LIKE :whole_like ESCAPE '\\' THEN 1 ELSE 3 END"""
+
+
+def _build_title_params(query: str) -> dict[str, str]:
+    return {"whole": query.lower(), "whole_like": build_like_pattern(query.lower())}
+
+
+@cache
+def _build_snapshot_list(dialect: Dialect, term_count: int, *, others: bool) -> str:
+    conditions = [
+        _GRANTED_SHARE.format(id="c.chat_id"),
+        f"""NOT EXISTS (SELECT 1 FROM chat l WHERE l.id = c.chat_id
+            AND (l.user_id = :user_id OR {_VISIBLE_LIVE_CHAT}))""",
+    ]
+    if others:
+        conditions.append("c.user_id <> :user_id")
+    conditions += [f"{SEARCHED[dialect]} LIKE :term{number} ESCAPE '\\'" for number in range(term_count)]
+    rank = _build_title_rank("c.title", LOWER[dialect])
+    return f"""SELECT c.id, {rank} AS rank, c.updated_at, c.user_id, c.title FROM shared_chat c
+        WHERE {" AND ".join(conditions)} ORDER BY rank, c.updated_at DESC, c.id LIMIT :limit"""
+
+
+@cache
+def _build_note_list(dialect: Dialect, term_count: int, sharing: str, *, ranked: bool) -> str:
+    content = _NOTE_CONTENT[dialect]
+    conditions = [f"(t.user_id = :user_id OR {build_grant_condition('note', 't.id')})"]
+    conditions += [
+        f"(lower(t.title) LIKE :term{number} ESCAPE '\\' OR lower({content}) LIKE :term{number} ESCAPE '\\')"
+        for number in range(term_count)
+    ]
     if sharing != "all":
-        where.append(f"t.user_id {'=' if sharing == 'mine' else '<>'} :user_id")
-    shared = """EXISTS (SELECT 1 FROM access_grant g WHERE g.resource_type = 'note' AND g.resource_id = t.id
-        AND g.permission = 'read')"""
-    pinned = "EXISTS (SELECT 1 FROM pinned_note p WHERE p.note_id = t.id AND p.user_id = :user_id)"
-    rank = _title_rank("t.title") if query else f"CASE WHEN {pinned} THEN 0 ELSE 3 END"
+        conditions.append(f"t.user_id {'=' if sharing == 'mine' else '<>'} :user_id")
+    rank = _build_title_rank("t.title") if ranked else f"CASE WHEN {_NOTE_PINNED} THEN 0 ELSE 3 END"
+    columns = f"t.id, {rank} AS rank, {_NOTE_SECONDS}, t.user_id, t.title, {_NOTE_SHARED}, {_NOTE_PINNED}, {content}"
+    return f"""SELECT {columns} FROM note t WHERE {" AND ".join(conditions)}
+        ORDER BY rank, {_NOTE_SECONDS} DESC, t.id LIMIT :limit"""
+
+
+def _build_term_params(query: str) -> dict[str, str]:
+    return {f"term{number}": build_like_pattern(term) for number, term in enumerate(list_terms(query))}
+
+
+async def list_folders(db: Executor, user_id: str, group_ids: list[str]) -> list[Folder]:
+    """Return the folders whose chats a user may read: the user's own, granted ones, and all folders below them."""
+    return await db.fetch_all(
+        Folder, "search.list_folders", LIST_FOLDERS, user_id=user_id, group_ids=group_ids, permission="read"
+    )
+
+
+async def list_chats(db: Executor, ids: list[str]) -> list[ChatRow]:
+    """Return the columns of these chats that results show, in no order."""
+    return await db.fetch_all(ChatRow, "search.list_chats", LIST_CHATS, ids=ids)
+
+
+async def list_pinned_ids(db: Executor, user_id: str, conditions: list[str], params: dict[str, Any]) -> list[str]:
+    """Return the ids of the user's pinned chats that meet the conditions on `c`."""
+    text = _build_pinned_list(tuple(conditions))
+    return await db.fetch_all(str, "search.list_pinned_ids", text, user_id=user_id, **params)
+
+
+async def list_snapshots(
+    tables: DerivedTables,
+    user_id: str,
+    group_ids: list[str],
+    seen_folders: list[str],
+    query: str,
+    *,
+    others: bool,
+    limit: int,
+) -> list[SnapshotRow]:
+    """Return snapshots granted to a user, of chats that the user cannot open themselves; of `others` alone."""
+    return await tables.fetch_all_in_thread(
+        SnapshotRow,
+        "search.list_snapshots",
+        _build_snapshot_list(tables.dialect, len(list_terms(query)), others=others),
+        user_id=user_id,
+        group_ids=group_ids,
+        seen_folders=seen_folders,
+        limit=limit,
+        **_build_title_params(query),
+        **_build_term_params(query),
+    )
+
+
+async def list_notes(
+    db: Database, user_id: str, group_ids: list[str], query: str, *, sharing: str, limit: int
+) -> list[NoteRow]:
+    """Return notes that a user owns or was granted and that contain every word of the query, best matches first.
+
+    Without a query pinned notes come first. `sharing` is `all`, `mine` or `shared`.
+    """
     return await db.fetch_all_in_thread(
-        Note,
-        "search.notes",
-        f"""SELECT t.id, {rank} AS rank, {_SECONDS}, t.user_id, t.title, {shared}, {pinned}, {content}
-            FROM note t WHERE {" AND ".join(where)} ORDER BY rank, {_SECONDS} DESC, t.id LIMIT :limit""",
+        NoteRow,
+        "search.list_notes",
+        _build_note_list(db.dialect, len(list_terms(query)), sharing, ranked=bool(query)),
         user_id=user_id,
         group_ids=group_ids,
         permission="read",
         limit=limit,
-        **(_whole(query) if query else {}),
-        **params,
+        **(_build_title_params(query) if query else {}),
+        **_build_term_params(query),
     )

@@ -1,1 +1,1 @@
-"""What the page asks of the server itself: its configuration, version, health."""
+"""Routes about the server itself: the frontend's configuration, version, health, manifest and cached files."""

@@ -1,4 +1,4 @@
-"""`/manifest.json` and `/opensearch.xml`: what a browser asks of the site."""
+"""The documents `/manifest.json` and `/opensearch.xml`, with which a browser installs the page and searches with it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from fastback.kit.http import HttpError
 
 log = logging.getLogger("fastback.server")
 
-#: How long the other server may take (seconds).
-_PATIENCE = 10
+#: Time limit of the request for an external manifest (seconds).
+_TIMEOUT_SECONDS = 10
 
 
-def manifest(name: str) -> dict[str, Any]:
-    """The manifest of the installed page; name and icons are Open WebUI's own."""
+def build_manifest(name: str) -> dict[str, Any]:
+    """Return the manifest of the installed page; names and icons are Open WebUI's own."""
     icon = {"src": "/static/logo.png", "type": "image/png", "sizes": "500x500"}
     return {
         "name": name,
@@ -32,23 +32,23 @@ def manifest(name: str) -> dict[str, Any]:
     }
 
 
-async def external_manifest(client: aiohttp.ClientSession, url: str) -> msgspec.Raw:
-    """The manifest that lies somewhere else, as it is.
+async def fetch_external_manifest(client: aiohttp.ClientSession, url: str) -> msgspec.Raw:
+    """Return a manifest from another server, unchanged.
 
     Raises:
-        HttpError: it cannot be had, or is no JSON.
+        HttpError 502: the server cannot be reached, or does not return JSON.
     """
     try:
-        async with client.get(url, timeout=aiohttp.ClientTimeout(total=_PATIENCE)) as response:
+        async with client.get(url, timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)) as response:
             response.raise_for_status()
             return msgspec.json.decode(await response.read(), type=msgspec.Raw)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        log.warning("EXTERNAL_PWA_MANIFEST_URL: %s", error or type(error).__name__)
+        log.warning("fetching EXTERNAL_PWA_MANIFEST_URL failed: %s", error or type(error).__name__)
         raise HttpError(502, "The manifest cannot be fetched.") from error
 
 
-def opensearch(name: str, url: str) -> str:
-    """The description of the page as a search engine."""
+def build_opensearch_description(name: str, url: str) -> str:
+    """Return the OpenSearch description of the page."""
     title, site = escape(name), escape(url)
     return f"""
     <OpenSearchDescription xmlns="http://a9.com/-/spec/opensearch/1.1/" xmlns:moz="http://www.mozilla.org/2006/browser/search/">

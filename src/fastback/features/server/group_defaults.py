@@ -1,4 +1,4 @@
-"""The models that a user's groups choose for new chats, in place of everybody's."""
+"""Default models for new chats that a user's groups set in place of the global default."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from fastback.kit.db import Database
 from fastback.providers.registry import ModelRegistry
 
 
-async def group_default_models(
+async def find_group_default_models(
     user: User, permissions: Permissions, db: Database, registry: ModelRegistry
 ) -> str | None:
-    """Those of them that the user may choose, separated by commas; None where no group says anything of use."""
-    ids = await permissions.list_group_ids(user.id)
-    if not ids:
+    """Return the default models of the user's groups that the user can choose, separated by commas, or None."""
+    group_ids = await permissions.list_group_ids(user.id)
+    if not group_ids:
         return None
-    chosen, _ = default_models.resolve_default_models(await default_models.list_group_models(db, ids))
-    if not chosen:
+    default_ids = await default_models.find_default_models(db, group_ids)
+    if not default_ids:
         return None
     meta = {model.id: (model.entry.get("info") or {}).get("meta") or {} for model in await registry.visible(user)}
-    usable = [one for one in chosen if one in meta and not meta[one].get("hidden")]
-    return ",".join(usable) or None
+    visible = [model_id for model_id in default_ids if model_id in meta and not meta[model_id].get("hidden")]
+    return ",".join(visible) or None

@@ -1,4 +1,4 @@
-"""The body of `GET /api/config`, before and after sign-in."""
+"""The body of `GET /api/config`, by role of the user."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from fastback.config.keys.web import WEB_SEARCH_CONFIRMATION_CONTENT, WEB_SEARCH
 from fastback.settings import Settings
 
 
-def _public(settings: Settings, config: Config) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _build_public_features(settings: Settings, config: Config) -> dict[str, Any]:
+    features: dict[str, Any] = {
         "slim": False,
         "auth": settings.webui_auth,
         "auth_trusted_header": bool(settings.webui_auth_trusted_email_header),
@@ -50,13 +50,13 @@ def _public(settings: Settings, config: Config) -> dict[str, Any]:
         "enable_websocket": settings.enable_websocket_support,
     }
     if settings.websocket_heartbeat_interval is not None:
-        found["websocket_heartbeat_interval"] = settings.websocket_heartbeat_interval
-    return found
+        features["websocket_heartbeat_interval"] = settings.websocket_heartbeat_interval
+    return features
 
 
-def _signed_in(settings: Settings, config: Config) -> dict[str, Any]:
+def _build_member_features(settings: Settings, config: Config) -> dict[str, Any]:
     terminals = config.items(TERMINAL_SERVER_CONNECTIONS)
-    found: dict[str, Any] = {
+    features: dict[str, Any] = {
         "enable_api_keys": config.get(AUTH_ENABLE_API_KEYS),
         "enable_password_change_form": config.get(interface_keys.UI_ENABLE_PASSWORD_CHANGE_FORM),
         "enable_version_update_check": settings.enable_version_update_check,
@@ -70,7 +70,7 @@ def _signed_in(settings: Settings, config: Config) -> dict[str, Any]:
         "enable_functions": settings.enable_functions,
         "enable_tool_servers": settings.enable_tool_servers,
         "enable_terminal_servers": settings.enable_tool_servers
-        and any(one.get("enabled", True) for one in terminals if isinstance(one, dict)),
+        and any(connection.get("enabled", True) for connection in terminals if isinstance(connection, dict)),
         "enable_folders": config.get(features_keys.FOLDERS_ENABLE),
         "folder_max_file_count": config.get(features_keys.FOLDERS_MAX_FILE_COUNT),
         "enable_channels": config.get(features_keys.CHANNELS_ENABLE),
@@ -105,12 +105,12 @@ def _signed_in(settings: Settings, config: Config) -> dict[str, Any]:
     }
     if config.get(features_keys.ONEDRIVE_ENABLE):
         private, business = settings.onedrive_client_id_personal, settings.onedrive_client_id_business
-        found["enable_onedrive_personal"] = settings.enable_onedrive_personal and bool(private)
-        found["enable_onedrive_business"] = settings.enable_onedrive_business and bool(business)
-    return found
+        features["enable_onedrive_personal"] = settings.enable_onedrive_personal and bool(private)
+        features["enable_onedrive_business"] = settings.enable_onedrive_business and bool(business)
+    return features
 
 
-def _verified(settings: Settings, config: Config, default_models: str | None) -> dict[str, Any]:
+def _build_verified_sections(settings: Settings, config: Config, default_models: str | None) -> dict[str, Any]:
     return {
         "default_models": default_models,
         "default_pinned_models": config.get(interface_keys.UI_DEFAULT_PINNED_MODELS),
@@ -143,7 +143,7 @@ def _verified(settings: Settings, config: Config, default_models: str | None) ->
         },
         "permissions": dict(config.table(USER_PERMISSIONS)),
         "google_drive": {
-            # Those of the environment, even where others are stored.
+            # The values of the environment, even if other values are stored.
             "client_id": config.default(features_keys.GOOGLE_DRIVE_CLIENT_ID),
             "api_key": config.default(features_keys.GOOGLE_DRIVE_API_KEY),
         },
@@ -165,27 +165,29 @@ def _verified(settings: Settings, config: Config, default_models: str | None) ->
     }
 
 
-def page_config(
+def build_page_config(
     settings: Settings, config: Config, *, role: str | None, onboarding: bool, default_models: str | None = None
 ) -> dict[str, Any]:
-    """The body for a role; None for strangers. `default_models` is what a group says instead of everybody's."""
-    found: dict[str, Any] = {"onboarding": True} if onboarding else {}
-    found |= {
+    """Return the body for a role; None is an anonymous visitor. `default_models` replaces the global default models."""
+    body: dict[str, Any] = {"onboarding": True} if onboarding else {}
+    body |= {
         "status": True,
         "name": settings.webui_name,
         "version": REFERENCE_VERSION,
         "default_locale": settings.default_locale,
         "i18n": config.get(interface_keys.UI_I18N) or {},
         "oauth": {"providers": {}, "auto_redirect": config.get(OAUTH_AUTO_REDIRECT)},
-        "features": _public(settings, config),
+        "features": _build_public_features(settings, config),
     }
     if role is not None:
-        found["features"] |= _signed_in(settings, config)
+        body["features"] |= _build_member_features(settings, config)
     if role in ("admin", "user"):
-        found |= _verified(settings, config, default_models or config.get(interface_keys.UI_DEFAULT_MODELS))
+        body |= _build_verified_sections(
+            settings, config, default_models or config.get(interface_keys.UI_DEFAULT_MODELS)
+        )
     elif role == "pending":
-        found["ui"] = {
+        body["ui"] = {
             "pending_user_overlay_title": config.get(interface_keys.UI_PENDING_USER_OVERLAY_TITLE),
             "pending_user_overlay_content": config.get(interface_keys.UI_PENDING_USER_OVERLAY_CONTENT),
         }
-    return found
+    return body

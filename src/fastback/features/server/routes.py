@@ -1,4 +1,4 @@
-"""What the page asks of the server itself."""
+"""Routes about the server itself: configuration of the frontend, version, health, documents and cached files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from fastback.access.identity import IdentityResolver
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.config.keys.auth import WEBUI_URL
-from fastback.features.auths import store as auths
 from fastback.features.server import documents
-from fastback.features.server.group_defaults import group_default_models
-from fastback.features.server.page_config import page_config
-from fastback.features.server.readiness import Readiness
-from fastback.features.server.usage import Usage
+from fastback.features.server.active_models import ActiveModels
+from fastback.features.server.group_defaults import find_group_default_models
+from fastback.features.server.page_config import build_page_config
+from fastback.features.server.readiness import ReadinessChecks
 from fastback.features.users import store as users
 from fastback.frontend.changelog import Changelog
 from fastback.kit.db import Database
@@ -33,21 +32,23 @@ from fastback.settings import Settings
 router = Router()
 
 
-class ConfigBodies:
-    """Ready bodies of `/api/config`, one for each role and choice of models, until the configuration changes."""
+class PageConfigCache:
+    """Encoded bodies of `/api/config` by role and default models, valid until the configuration changes."""
 
     def __init__(self, settings: Settings, config: Config) -> None:
         self._settings = settings
         self._config = config
         self._bodies: dict[tuple[str | None, str | None], tuple[int, bytes]] = {}
 
-    def body(self, role: str | None, default_models: str | None = None) -> bytes:
-        known = self._bodies.get((role, default_models))
-        if known is not None and known[0] == self._config.version:
-            return known[1]
+    def get_body(self, role: str | None, default_models: str | None = None) -> bytes:
+        """Return the body for a role and, if a group sets them, its default models."""
+        cached = self._bodies.get((role, default_models))
+        if cached is not None and cached[0] == self._config.version:
+            return cached[1]
         version = self._config.version
-        made = page_config(self._settings, self._config, role=role, onboarding=False, default_models=default_models)
-        body = msgspec.json.encode(made)
+        body = msgspec.json.encode(
+            build_page_config(self._settings, self._config, role=role, onboarding=False, default_models=default_models)
+        )
         if len(self._bodies) > 1000:
             self._bodies.clear()
         self._bodies[(role, default_models)] = (version, body)
@@ -55,96 +56,109 @@ class ConfigBodies:
 
 
 @router.get("/api/config")
-async def config(
+async def get_page_config(
     request: Request,
     identities: IdentityResolver,
-    bodies: ConfigBodies,
+    bodies: PageConfigCache,
     db: Database,
     settings: Settings,
     config: Config,
     permissions: Permissions,
     registry: ModelRegistry,
 ) -> JsonBytes | dict[str, Any]:
+    """Return what the frontend needs to know, depending on who asks."""
     token = read_token(request)
     identity = identities.find_cached(token) if token else None
     if identity is None and token and not token.startswith("sk-"):
         identity = await identities.find(token, "/api/config")
     if identity is not None:
         user = identity.user
-        chosen = None
+        default_models = None
         if user.role in ("admin", "user"):
-            chosen = await group_default_models(user, permissions, db, registry)
-        return JsonBytes(bodies.body(user.role, chosen))
-    if not await auths.has_users(db):
-        return page_config(settings, config, role=None, onboarding=True)
-    return JsonBytes(bodies.body(None))
+            default_models = await find_group_default_models(user, permissions, db, registry)
+        return JsonBytes(bodies.get_body(user.role, default_models))
+    if not await users.has_users(db):
+        return build_page_config(settings, config, role=None, onboarding=True)
+    return JsonBytes(bodies.get_body(None))
 
 
 @router.get("/api/version")
-async def version(settings: Settings) -> dict[str, str]:
+async def get_version(settings: Settings) -> dict[str, str]:
+    """Return the version that the frontend compares with its own."""
     return {"version": REFERENCE_VERSION, "deployment_id": settings.deployment_id}
 
 
 @router.get("/api/version/updates")
-async def updates(user: VerifiedUser) -> dict[str, str]:
-    """We are no Open WebUI: its newer versions are no update of ours."""
+async def get_latest_version(user: VerifiedUser) -> dict[str, str]:
+    """Return the current version as the latest: newer versions of Open WebUI are no updates of Fastback."""
     return {"current": REFERENCE_VERSION, "latest": REFERENCE_VERSION}
 
 
 @router.get("/api/usage")
-async def usage(user: VerifiedUser, usage: Usage, db: Database, settings: Settings) -> dict[str, Any]:
+async def get_usage(
+    user: VerifiedUser, active_models: ActiveModels, db: Database, settings: Settings
+) -> dict[str, Any]:
+    """Return the models in use and the number of active users."""
     if not settings.enable_public_active_users_count and not user.is_admin:
         raise Forbidden("Access denied. Only administrators can view usage statistics.")
-    return {"model_ids": usage.models_in_use(), "user_count": await users.count_active_users(db)}
+    return {"model_ids": active_models.list_ids(), "user_count": await users.count_active_users(db)}
 
 
 @router.get("/health")
-async def health() -> dict[str, bool]:
+async def get_health() -> dict[str, bool]:
+    """Return that the process answers requests."""
     return {"status": True}
 
 
 @router.get("/ready")
-async def ready(readiness: Readiness) -> dict[str, bool]:
-    await readiness.everything()
+async def check_readiness(readiness: ReadinessChecks) -> dict[str, bool]:
+    """Return true if all dependencies respond."""
+    await readiness.check_all()
     return {"status": True}
 
 
 @router.get("/health/db")
-async def health_of_database(readiness: Readiness) -> dict[str, bool]:
-    await readiness.database()
+async def check_database(readiness: ReadinessChecks) -> dict[str, bool]:
+    """Return true if the database responds."""
+    await readiness.check_database()
     return {"status": True}
 
 
 @router.get("/manifest.json")
-async def page_manifest(settings: Settings, client: aiohttp.ClientSession) -> Any:
+async def get_manifest(settings: Settings, client: aiohttp.ClientSession) -> Any:
+    """Return the web app manifest."""
     if settings.external_pwa_manifest_url:
-        return await documents.external_manifest(client, settings.external_pwa_manifest_url)
-    return documents.manifest(settings.webui_name)
+        return await documents.fetch_external_manifest(client, settings.external_pwa_manifest_url)
+    return documents.build_manifest(settings.webui_name)
 
 
 @router.get("/opensearch.xml")
-async def page_search(settings: Settings, config: Config) -> Response:
-    text = documents.opensearch(settings.webui_name, config.text(WEBUI_URL))
+async def get_opensearch_description(settings: Settings, config: Config) -> Response:
+    """Return the OpenSearch description."""
+    text = documents.build_opensearch_description(settings.webui_name, config.text(WEBUI_URL))
     return Response(text, media_type="application/xml")
 
 
 @router.get("/api/changelog")
-async def changelog(changes: Changelog) -> JsonBytes:
-    return JsonBytes(await changes.content())
+async def get_changelog(changelog: Changelog) -> JsonBytes:
+    """Return the changelog of the frontend."""
+    return JsonBytes(await changelog.content())
 
 
 @router.get("/cache/")
-async def cache_itself(user: VerifiedUser) -> Response:
+async def reject_cache_root(user: VerifiedUser) -> Response:
+    """Refuse the cache directory itself, which is not a file."""
     raise NotFound("File not found")
 
 
 @router.get("/cache/{path:path}")
-async def cached_file(path: str, user: VerifiedUser, settings: Settings) -> Response:
+async def get_cached_file(path: str, user: VerifiedUser, settings: Settings) -> Response:
+    """Return a file of the cache directory; types other than image, audio and video are sent as attachments."""
     root = Path(settings.cache_dir or settings.data_path / "cache").resolve()
-    found = (root / path).resolve()
-    if not found.is_relative_to(root) or not found.is_file():
+    file_path = (root / path).resolve()
+    if not file_path.is_relative_to(root) or not file_path.is_file():
         raise NotFound("File not found")
-    kind = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
-    inline = kind.split("/", 1)[0] in ("image", "audio", "video")
+    content_type = mimetypes.guess_type(file_path.name)[0] or "application/octet-stream"
+    is_inline = content_type.split("/", 1)[0] in ("image", "audio", "video")
     headers = {"x-content-type-options": "nosniff"}
-    return FileResponse(found, headers=headers, filename=None if inline else found.name)
+    return FileResponse(file_path, headers=headers, filename=None if is_inline else file_path.name)

@@ -1,4 +1,4 @@
-"""Starts what the page asks of the server itself."""
+"""Set up the routes about the server."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 from fastback.config import Config
 from fastback.features.server import routes
-from fastback.features.server.readiness import Readiness
-from fastback.features.server.routes import ConfigBodies
-from fastback.features.server.usage import Usage
+from fastback.features.server.active_models import ActiveModels
+from fastback.features.server.readiness import ReadinessChecks
+from fastback.features.server.routes import PageConfigCache
 from fastback.frontend import fetch
 from fastback.frontend.changelog import Changelog
 from fastback.kit.db import Database
@@ -18,15 +18,15 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `ConfigBodies`, `Changelog`, `UsageStatistics` and `Readiness`."""
+    """Register `PageConfigCache`, `Changelog`, `ActiveModels` and `ReadinessChecks`."""
     settings = services.get(Settings)
-    bodies = ConfigBodies(settings, services.get(Config))
+    bodies = PageConfigCache(settings, services.get(Config))
     path = fetch.location(cache=Path(settings.fastback_cache_dir) if settings.fastback_cache_dir else None)
-    services.add(ConfigBodies, bodies)
+    services.add(PageConfigCache, bodies)
     services.add(Changelog, Changelog(path / "CHANGELOG.md"))
-    services.add(Usage, Usage())
+    services.add(ActiveModels, ActiveModels())
     redis = services.get(Redis) if services.has(Redis) else None
-    services.add(Readiness, Readiness(services.get(Database), redis))
+    services.add(ReadinessChecks, ReadinessChecks(services.get(Database), redis))
 
 
 COMPONENT = Component(name="server", routers=[routes.router], setup=set_up)

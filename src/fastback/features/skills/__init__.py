@@ -1,1 +1,1 @@
-"""Skills: instructions with files that people write for models, kept with their versions."""
+"""Skills: instructions with files that users write for models, stored with their revisions."""

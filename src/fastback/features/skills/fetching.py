@@ -1,4 +1,4 @@
-"""Fetching skills from an address: a file, an archive, or a repository or folder at GitHub."""
+"""Download skills from a URL: a file, an archive, or a repository or folder on GitHub."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 import aiohttp
 
 from fastback import messages
-from fastback.features.skills.files import MAIN, checked_path
-from fastback.features.skills.packages import LARGEST_IMPORT, Package, parsed
+from fastback.features.skills.files import MAIN_FILE, require_valid_path
+from fastback.features.skills.packages import LARGEST_IMPORT, Package, parse_packages
 from fastback.kit.web_guard import BlockedAddress, WebGuard
 from fastback.settings import Settings
 from fastback.settings.tls import client_ssl
 
-#: How long it may take in all (seconds), and how many addresses it may be sent on to.
-SECONDS = 60
-MOST_HOPS = 6
+#: Timeout of the whole download (seconds), and the limit of requests that redirects may lead to.
+TIMEOUT_SECONDS = 60
+MAX_REQUESTS = 6
 
-_NAME = re.compile(r"[\w.-]+")
-_KINDS = {"application/json": "skills.json", "text/markdown": MAIN}
+_GITHUB_NAME = re.compile(r"[\w.-]+")
+_FILE_NAMES = {"application/json": "skills.json", "text/markdown": MAIN_FILE}
 
 
-def source_of(url: str) -> tuple[str, str | None]:
-    """Where an address is fetched from, and the folder to look into (None: no archive of a repository).
+def resolve_source(url: str) -> tuple[str, str | None]:
+    """Return the URL to download, and the folder in the archive of a repository (None: no such archive).
 
     Raises:
-        ValueError: no address that skills come from.
+        ValueError: skills cannot be downloaded from this URL.
     """
     url = url.strip()
     parts = urlsplit(url)
@@ -36,7 +36,7 @@ def source_of(url: str) -> tuple[str, str | None]:
     if parts.hostname.lower() != "github.com":
         return url, None
     steps = parts.path.strip("/").split("/")
-    if len(steps) < 2 or any(not _NAME.fullmatch(one) or one in (".", "..") for one in steps[:2]):
+    if len(steps) < 2 or any(not _GITHUB_NAME.fullmatch(step) or step in (".", "..") for step in steps[:2]):
         raise ValueError("Invalid GitHub repository URL")
     owner, repository = steps[0], steps[1].removesuffix(".git")
     if not repository:
@@ -47,43 +47,43 @@ def source_of(url: str) -> tuple[str, str | None]:
             return url, None
         if len(steps) < 4 or steps[2] not in ("tree", "blob"):
             raise ValueError("Use a GitHub repository, folder, or SKILL.md URL")
-        branch = checked_path(unquote(steps[3]))
-        path = "/".join(unquote(one) for one in steps[4:])
+        branch = require_valid_path(unquote(steps[3]))
+        path = "/".join(map(unquote, steps[4:]))
         if steps[2] == "blob":
-            if path.split("/")[-1] != MAIN:
+            if path.split("/")[-1] != MAIN_FILE:
                 raise ValueError("Select a SKILL.md file or a skill folder")
-            path = path.removesuffix(MAIN).rstrip("/")
-        folder = checked_path(path) + "/" if path else ""
+            path = path.removesuffix(MAIN_FILE).rstrip("/")
+        folder = require_valid_path(path) + "/" if path else ""
     return f"https://codeload.github.com/{owner}/{repository}/zip/{quote(branch, safe='')}", folder
 
 
-def _client(guard: WebGuard, settings: Settings) -> aiohttp.ClientSession:
-    """A client for one errand, without cookies and proxies."""
+def _create_client(guard: WebGuard, settings: Settings) -> aiohttp.ClientSession:
+    """Return a client for a single download, without cookies and proxies."""
     return aiohttp.ClientSession(
-        connector=guard.connector(ssl=client_ssl(settings)), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        connector=guard.make_connector(ssl=client_ssl(settings)), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
     )
 
 
-async def fetched(guard: WebGuard, settings: Settings, url: str) -> list[Package]:
-    """The skills at an address.
+async def download_packages(guard: WebGuard, settings: Settings, url: str) -> list[Package]:
+    """Return the skills at a URL.
 
     Raises:
-        ValueError: it may not be fetched from, cannot be reached, or holds no skill.
+        ValueError: the URL is not allowed, cannot be reached, or has no skill.
     """
-    url, folder = source_of(url)
+    url, folder = resolve_source(url)
     try:
-        async with asyncio.timeout(SECONDS), _client(guard, settings) as client:
-            for _ in range(MOST_HOPS):
+        async with asyncio.timeout(TIMEOUT_SECONDS), _create_client(guard, settings) as client:
+            for _ in range(MAX_REQUESTS):
                 parts = urlsplit(url)
                 if parts.username or parts.password:
                     raise ValueError("Use a URL without embedded credentials")
-                await guard.check(url)
+                await guard.check_url(url)
                 async with client.get(url, allow_redirects=False) as response:
                     if response.status in (301, 302, 303, 307, 308):
                         url = urljoin(url, response.headers.get("location", ""))
                         continue
-                    name, content = await _read(response, parts.path)
-                return await asyncio.to_thread(parsed, content, name, discover=True, folder=folder)
+                    name, content = await _read_response(response, parts.path)
+                return await asyncio.to_thread(parse_packages, content, name, discover=True, folder=folder)
     except BlockedAddress:
         raise ValueError(messages.INVALID_URL) from None
     except (TimeoutError, aiohttp.ClientError) as error:
@@ -91,16 +91,20 @@ async def fetched(guard: WebGuard, settings: Settings, url: str) -> list[Package
     raise ValueError("Too many redirects while downloading the skill")
 
 
-async def _read(response: aiohttp.ClientResponse, path: str) -> tuple[str, bytes]:
-    """What was answered: a name that tells what it is, and the content. Raises: ValueError."""
+async def _read_response(response: aiohttp.ClientResponse, path: str) -> tuple[str, bytes]:
+    """Return a file name whose extension tells the format, and the content of the response.
+
+    Raises:
+        ValueError: the response is an error, a web page or too large.
+    """
     if response.status != 200:
         raise ValueError("Could not download the skill. Check that the URL is accessible.")
     if response.content_type == "text/html":
         raise ValueError("The URL returned a web page. Use a raw skill file or a ZIP/.skill download link.")
     content = bytearray()
-    async for piece in response.content.iter_chunked(64 * 1024):
-        content += piece
+    async for chunk in response.content.iter_chunked(64 * 1024):
+        content += chunk
         if len(content) > LARGEST_IMPORT:
             raise ValueError("Import exceeds 200 MiB")
-    name = "skills.zip" if content.startswith(b"PK") else _KINDS.get(response.content_type, unquote(path))
+    name = "skills.zip" if content.startswith(b"PK") else _FILE_NAMES.get(response.content_type, unquote(path))
     return name, bytes(content)

@@ -1,4 +1,4 @@
-"""`/api/v1/skills/id/…`: the versions of a skill."""
+"""Routes for the revisions of a skill."""
 
 from __future__ import annotations
 
@@ -8,84 +8,91 @@ from typing import Any
 from fastback.access.guards import VerifiedUser
 from fastback.features.skills import files as skill_files
 from fastback.features.skills import service
-from fastback.features.skills.schemas import SkillFile, VersionForm
-from fastback.features.skills.service import versions
+from fastback.features.skills.schemas import RevisionForm, SkillFile
+from fastback.features.skills.service import skill_revisions
 from fastback.kit.http import NotFound, Router
 from fastback.records import diff
-from fastback.records.access import Ownership
+from fastback.records.access import RecordAccess
 
 router = Router("/api/v1/skills/id")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 @router.get("/{id}/history")
-async def history(id: str, user: VerifiedUser, owned: Ownership, page: int = 1) -> list[Answer]:
-    await service.opened(owned, id, user)
-    return await versions.page(owned.db, id, page)
+async def list_revisions(id: str, user: VerifiedUser, access: RecordAccess, page: int = 1) -> list[JsonObject]:
+    """Return a page of revisions, the newest first; pages are counted from 1."""
+    await service.get_skill_for_content(access, id, user)
+    return await skill_revisions.list_page(access.db, id, page)
 
 
-def _status(before: SkillFile | None, after: SkillFile | None) -> str:
+def _describe_change(before: SkillFile | None, after: SkillFile | None) -> str:
     return "added" if before is None else "deleted" if after is None else "modified"
 
 
 @router.get("/{id}/history/diff")
-async def difference(id: str, from_id: str, to_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
-    await service.opened(owned, id, user)
-    before = (await service.entry_of(owned, id, from_id)).snapshot
-    after = (await service.entry_of(owned, id, to_id)).snapshot
-    old, new = ({file.path: file for file in service.files_in(one)} for one in (before, after))
+async def compare_revisions(id: str, from_id: str, to_id: str, user: VerifiedUser, access: RecordAccess) -> JsonObject:
+    """Return the differences of two revisions: changed metadata, and which files were added, changed or deleted."""
+    await service.get_skill_for_content(access, id, user)
+    before = (await service.get_revision(access, id, from_id)).snapshot
+    after = (await service.get_revision(access, id, to_id)).snapshot
+    old, new = ({file.path: file for file in service.decode_files(snapshot)} for snapshot in (before, after))
     pairs = [(path, old.get(path), new.get(path)) for path in sorted(old.keys() | new.keys())]
     return {
-        "metadata": diff.changed(before, after, ("name", "description", "meta")),
+        "metadata": diff.diff_fields(before, after, ("name", "description", "meta")),
         "files": [
             {
                 "path": path,
-                "status": _status(one, other),
-                "binary": any(file is not None and file.encoding for file in (one, other)),
+                "status": _describe_change(old_file, new_file),
+                "binary": any(file is not None and file.encoding for file in (old_file, new_file)),
             }
-            for path, one, other in pairs
-            if one != other
+            for path, old_file, new_file in pairs
+            if old_file != new_file
         ],
     }
 
 
 @router.get("/{id}/history/diff/file")
-async def file_difference(id: str, from_id: str, to_id: str, path: str, user: VerifiedUser, owned: Ownership) -> Answer:
-    await service.opened(owned, id, user)
-    kept = [(await service.entry_of(owned, id, version)).snapshot for version in (from_id, to_id)]
-    pair = [skill_files.found(service.files_in(one), path) for one in kept]
+async def compare_file(
+    id: str, from_id: str, to_id: str, path: str, user: VerifiedUser, access: RecordAccess
+) -> JsonObject:
+    """Return the differences of a text file between two revisions as a unified diff."""
+    await service.get_skill_for_content(access, id, user)
+    snapshots = [(await service.get_revision(access, id, version)).snapshot for version in (from_id, to_id)]
+    pair = [skill_files.find_file(service.decode_files(snapshot), path) for snapshot in snapshots]
     if pair == [None, None]:
         raise NotFound("File not found")
     if any(file is not None and file.encoding for file in pair):
         return {"binary": True}
     before, after = (file.content if file is not None else "" for file in pair)
     names = {"before_name": f"{from_id[:7]}/{path}", "after_name": f"{to_id[:7]}/{path}"}
-    lines = await diff.unified(before, after, **names)
+    lines = await diff.diff_texts(before, after, **names)
     return {"binary": False, "diff": "\n".join(lines), "line_endings_only": not lines and before != after}
 
 
 @router.get("/{id}/history/{history_id}")
-async def version(id: str, history_id: str, user: VerifiedUser, owned: Ownership) -> Answer:
-    """A version with a list of its files in their place."""
-    await service.opened(owned, id, user)
-    entry = await service.entry_of(owned, id, history_id)
-    kept = {name: value for name, value in entry.snapshot.items() if name != "data"}
-    listed = await asyncio.to_thread(lambda: skill_files.summaries(service.files_in(entry.snapshot)))
-    shown = versions.held(entry)
-    shown.pop("snapshot")
-    return {**shown, "snapshot": {**kept, "data": {"files": listed}}}
+async def get_revision(id: str, history_id: str, user: VerifiedUser, access: RecordAccess) -> JsonObject:
+    """Return a revision with a list of its files instead of their contents."""
+    await service.get_skill_for_content(access, id, user)
+    revision = await service.get_revision(access, id, history_id)
+    snapshot = {name: value for name, value in revision.snapshot.items() if name != "data"}
+    summaries = await asyncio.to_thread(lambda: skill_files.summarize_files(service.decode_files(revision.snapshot)))
+    response = skill_revisions.describe(revision)
+    response.pop("snapshot")
+    return {**response, "snapshot": {**snapshot, "data": {"files": summaries}}}
 
 
 @router.delete("/{id}/history/{history_id}")
-async def forget(id: str, history_id: str, user: VerifiedUser, owned: Ownership) -> bool:
-    await service.opened(owned, id, user, "write")
-    await versions.forget(owned.db, id, history_id)
+async def delete_revision(id: str, history_id: str, user: VerifiedUser, access: RecordAccess) -> bool:
+    """Delete a revision that is not in use."""
+    await service.get_skill_for_content(access, id, user, "write")
+    await skill_revisions.delete_unused(access.db, id, history_id)
     return True
 
 
 @router.post("/{id}/update/version")
-async def go_back(id: str, data: VersionForm, user: VerifiedUser, owned: Ownership) -> Answer:
-    row = await service.opened(owned, id, user, "write")
-    await service.go_back(owned, row, data.version_id, data.expected_version_id)
-    return await service.full(owned, id)
+async def restore_revision(id: str, data: RevisionForm, user: VerifiedUser, access: RecordAccess) -> JsonObject:
+    """Put a revision into use."""
+    row = await service.get_skill_for_content(access, id, user, "write")
+    await service.restore_revision(access, row, data.version_id, data.expected_version_id)
+    return await service.load_skill(access, id)

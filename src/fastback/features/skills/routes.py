@@ -1,4 +1,4 @@
-"""`/api/v1/skills`: the skills one may use."""
+"""Routes for lists of skills, and the routers of `/api/v1/skills`."""
 
 from __future__ import annotations
 
@@ -8,84 +8,56 @@ import msgspec
 
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
-from fastback.features.skills import record_routes, revision_routes, transfer_routes
+from fastback.features.skills import record_routes, revision_routes, store, transfer_routes
+from fastback.features.skills.store import SkillListItem
 from fastback.kit.http import Router
-from fastback.records.listing import OWNER_LIKE, Catalog, json_spellings, like_exactly, listing
+from fastback.records.listing import RecordCatalog
 
 router = Router("/api/v1/skills")
 
-PAGE = 30
 
-
-class _Skill(msgspec.Struct):
-    version_id: str | None
-    id: str
-    user_id: str
-    name: str
-    description: str | None
-    meta: msgspec.Raw
-    is_active: bool
-    updated_at: int
-    created_at: int
-
-
-_COLUMNS = "t.version_id, t.id, t.user_id, t.name, t.description, t.meta, t.is_active, t.updated_at, t.created_at"
-
-
-async def _shown(rows: list[_Skill], user: User, catalog: Catalog, *, writable: bool) -> list[dict[str, Any]]:
-    found = []
+async def _serialize_items(
+    rows: list[SkillListItem], user: User, catalog: RecordCatalog, *, writable: bool
+) -> list[dict[str, Any]]:
+    """Return skills as lists show them; with `writable` the items say whether the user may write the skill."""
+    items = []
     for row in rows:
         fields = msgspec.structs.asdict(row)
         times = {name: fields.pop(name) for name in ("updated_at", "created_at")}
-        found.append({**fields, "access_grants": [], **times})
-    return await catalog.shown(found, user, "skill", writable=writable)
+        items.append({**fields, "access_grants": [], **times})
+    return await catalog.add_details(items, user, "skill", writable=writable)
 
 
 @router.get("/")
-async def usable(user: VerifiedUser, catalog: Catalog, query: str | None = None) -> list[dict[str, Any]]:
-    rows, _ = await catalog.rows(_Skill, user, resource="skill", columns=_COLUMNS, table="skill")
+async def list_skills(user: VerifiedUser, catalog: RecordCatalog, query: str | None = None) -> list[dict[str, Any]]:
+    """Return the skills that the user may read, optionally those whose name contains the query."""
+    rows = await store.list_readable_items(catalog, user)
     if query:
         rows = [row for row in rows if query.casefold() in (row.name or "").casefold()]
-    return await _shown(rows, user, catalog, writable=False)
+    return await _serialize_items(rows, user, catalog, writable=False)
 
 
 @router.get("/list")
-async def page(
+async def list_skill_page(
     user: VerifiedUser,
-    catalog: Catalog,
+    catalog: RecordCatalog,
     query: str | None = None,
     view_option: str | None = None,
     order_by: str | None = None,
     direction: str | None = None,
     page: int | None = 1,
 ) -> dict[str, Any]:
-    listed = listing(
+    """Return a page of the skills that the user may read, and how many there are in all."""
+    rows, total = await store.list_item_page(
+        catalog,
         user,
-        ["t.name", "t.description", "t.id"],
         query=query,
         view_option=view_option,
         order_by=order_by,
         direction=direction,
+        page=page or 1,
     )
-    if query:
-        # A tag is found as it stands in the JSON of the skill's meta.
-        conditions = []
-        for place, spelling in enumerate(json_spellings(query)):
-            conditions.append(f"lower(CAST(t.meta AS TEXT)) LIKE lower(:meta_{place}) ESCAPE '\\'")
-            listed.params[f"meta_{place}"] = f"%{like_exactly(spelling)}%"
-        listed.where = listed.where.replace(OWNER_LIKE, f"{OWNER_LIKE} OR {' OR '.join(conditions)}")
-    rows, total = await catalog.rows(
-        _Skill,
-        user,
-        resource="skill",
-        columns=_COLUMNS,
-        table="skill",
-        where=listed.where,
-        order=listed.order,
-        page=(PAGE, (max(page or 1, 1) - 1) * PAGE),
-        **listed.params,
-    )
-    return {"items": await _shown(rows, user, catalog, writable=True), "total": total}
+    return {"items": await _serialize_items(rows, user, catalog, writable=True), "total": total}
 
 
 routers = [router, record_routes.router, revision_routes.router, transfer_routes.router]

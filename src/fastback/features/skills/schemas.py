@@ -1,4 +1,4 @@
-"""What the operations on skills take."""
+"""Bodies of requests about skills."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SkillFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class FileOperation(msgspec.Struct):
-    """A change of a skill's files; `put` writes `content`, `move` takes a file or a folder to `destination`."""
+    """An operation on a skill's files: `put` writes `content`, `move` moves a file or folder to `destination`."""
 
     op: Literal["put", "move", "delete"]
     path: str
@@ -54,7 +54,7 @@ class AccessForm(msgspec.Struct):
     access_grants: list[dict[str, Any]]
 
 
-class VersionForm(msgspec.Struct):
+class RevisionForm(msgspec.Struct):
     version_id: str
     expected_version_id: str
 

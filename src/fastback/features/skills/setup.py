@@ -1,4 +1,4 @@
-"""List the routes of skills for the composition root."""
+"""Register the routes of skills."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/v1/skills`: carrying skills elsewhere and bringing them in."""
+"""Routes that export and import skills."""
 
 from __future__ import annotations
 
@@ -21,54 +21,57 @@ from fastback.features.skills import files as skill_files
 from fastback.features.skills.packages import LARGEST_IMPORT, Package
 from fastback.features.skills.schemas import SkillFile, SkillForm
 from fastback.features.skills.service import KIND
-from fastback.features.skills.store import COLUMNS, Skill
+from fastback.features.skills.store import Skill
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, Router
-from fastback.kit.http.url_validation import http_url
+from fastback.kit.http.url_validation import validate_http_url
 from fastback.kit.web_guard import WebGuard
-from fastback.records.access import Ownership
-from fastback.records.listing import Catalog
+from fastback.records.access import RecordAccess
+from fastback.records.listing import RecordCatalog
 from fastback.settings import Settings
 
 router = Router("/api/v1/skills")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
-_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile)
+_IMPORT_ERRORS = (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile)
 _TOO_LARGE = "Import exceeds 200 MiB"
 
 
-# -- out ----------------------------------------------------------------------------------------------------------
+# -- export -------------------------------------------------------------------------------------------------------
 
 
-async def _chosen(user: User, owned: Ownership, catalog: Catalog, ids: list[str] | None) -> list[Skill]:
+async def _select_skills(
+    user: User, access: RecordAccess, catalog: RecordCatalog, ids: list[str] | None
+) -> list[Skill]:
+    """Return the skills with these ids, or all that the user may read."""
     if ids is not None:
-        return [await service.opened(owned, one, user) for one in ids]
-    rows, _ = await catalog.rows(Skill, user, resource=KIND, columns=COLUMNS, table="skill")
-    return rows
+        return [await service.get_skill_for_content(access, skill_id, user) for skill_id in ids]
+    return await store.list_readable_skills(catalog, user)
 
 
 @router.get("/export")
-async def export(
+async def export_skills(
     user: VerifiedUser,
-    owned: Ownership,
-    catalog: Catalog,
+    access: RecordAccess,
+    catalog: RecordCatalog,
     format: str = "json",
     ids: list[str] | None = None,
     version_id: str | None = None,
-) -> Response | Answer | list[Answer]:
-    if not await owned.permitted(user, "workspace.skills_export"):
+) -> Response | JsonObject | list[JsonObject]:
+    """Return skills as JSON or as an archive; a single skill may be exported in an older revision."""
+    if not await access.has_any_permission(user, "workspace.skills_export"):
         raise Forbidden("Export permission required")
-    one_alone = ids is not None and len(ids) == 1
-    if version_id and not one_alone:
+    is_single = ids is not None and len(ids) == 1
+    if version_id and not is_single:
         raise BadRequest("Select one skill to export a historical version")
-    if format == "skill" and not one_alone:
+    if format == "skill" and not is_single:
         raise BadRequest("Select one skill to export as .skill")
-    rows = await _chosen(user, owned, catalog, ids)
-    held = [await service.held(owned, row, version_id) for row in rows]
+    rows = await _select_skills(user, access, catalog, ids)
+    contents = [await service.load_contents(access, row, version_id) for row in rows]
     if format in ("zip", "skill"):
-        made = [(row.id, kept["files"]) for row, kept in zip(rows, held, strict=True)]
+        archive_contents = [(row.id, content["files"]) for row, content in zip(rows, contents, strict=True)]
         try:
-            archive = await asyncio.to_thread(packages.archived, made)
+            archive = await asyncio.to_thread(packages.build_archive, archive_contents)
         except ValueError as error:
             raise BadRequest(str(error)) from None
         name = f"{rows[0].id}.skill" if format == "skill" else "skills.zip"
@@ -76,31 +79,32 @@ async def export(
         return Response(archive, media_type="application/zip", headers=headers)
     if format != "json":
         raise BadRequest("Export format must be json, zip, or skill")
-    found: list[Answer] = [
+    exported: list[JsonObject] = [
         {
             "id": row.id,
-            **{name: kept.get(name) for name in ("name", "description", "meta")},
-            "files": kept["files"],
+            **{name: content.get(name) for name in ("name", "description", "meta")},
+            "files": content["files"],
             "is_active": row.is_active,
         }
-        for row, kept in zip(rows, held, strict=True)
+        for row, content in zip(rows, contents, strict=True)
     ]
-    return found[0] if one_alone else found
+    return exported[0] if is_single else exported
 
 
-# -- in -----------------------------------------------------------------------------------------------------------
+# -- import -------------------------------------------------------------------------------------------------------
 
 
-async def _may_import(user: User, owned: Ownership) -> None:
-    if not await owned.permitted(user, "workspace.skills_import"):
+async def _require_import_permission(user: User, access: RecordAccess) -> None:
+    if not await access.has_any_permission(user, "workspace.skills_import"):
         raise Forbidden("Import permission required")
 
 
-async def _form(request: Request, *needed: str) -> FormData:
-    """The form of an import.
+async def _read_form(request: Request, *required: str) -> FormData:
+    """Return the form of an import.
 
     Raises:
-        Invalid: a field is missing; BadRequest: it is larger than any import, or no form.
+        Invalid: a field is missing.
+        BadRequest: the body is too large, or not a form.
     """
     if int(request.headers.get("content-length") or 0) > LARGEST_IMPORT + 1024**2:
         raise BadRequest(_TOO_LARGE)
@@ -110,7 +114,7 @@ async def _form(request: Request, *needed: str) -> FormData:
         raise BadRequest(error.detail) from None
     missing = [
         {"type": "missing", "loc": ["body", name], "msg": "Field required", "input": None}
-        for name in needed
+        for name in required
         if name not in form
     ]
     if missing:
@@ -118,8 +122,12 @@ async def _form(request: Request, *needed: str) -> FormData:
     return form
 
 
-async def _packages(form: FormData) -> list[Package]:
-    """The skills in the uploaded files, which are let go of. Raises: BadRequest."""
+async def _read_packages(form: FormData) -> list[Package]:
+    """Return the skills in the uploaded files, and close the files.
+
+    Raises:
+        BadRequest: a file is invalid, or they are too large.
+    """
     contents: list[tuple[str, bytes]] = []
     total = 0
     try:
@@ -133,115 +141,133 @@ async def _packages(form: FormData) -> list[Package]:
     finally:
         await form.close()
     try:
-        return await asyncio.to_thread(_read, contents)
-    except _UNREADABLE as error:
+        return await asyncio.to_thread(_parse_uploads, contents)
+    except _IMPORT_ERRORS as error:
         raise BadRequest(str(error)) from None
 
 
-def _read(contents: list[tuple[str, bytes]]) -> list[Package]:
-    """Single files are what their names say; those with a path are the files of an uploaded folder."""
-    found: list[Package] = []
-    below: list[SkillFile] = []
+def _parse_uploads(contents: list[tuple[str, bytes]]) -> list[Package]:
+    """Return the skills in uploaded files.
+
+    A name with a path belongs to an uploaded folder; any other file is parsed by itself.
+    """
+    parsed: list[Package] = []
+    folder_files: list[SkillFile] = []
     for name, content in contents:
         if "/" in name:
-            below.append(skill_files.file_of(skill_files.checked_path(name), content))
+            folder_files.append(skill_files.build_file(skill_files.require_valid_path(name), content))
         else:
-            found += packages.parsed(content, name)
-    if below:
-        roots = packages.roots_of([file.path for file in below])
+            parsed += packages.parse_packages(content, name)
+    if folder_files:
+        roots = packages.find_roots([file.path for file in folder_files])
         if not roots:
             raise ValueError("Select a folder containing one or more non-nested skills")
-        if any(not file.path.startswith(tuple(roots)) for file in below):
+        if any(not file.path.startswith(tuple(roots)) for file in folder_files):
             raise ValueError("Files outside skill directories")
-        found += packages.in_folders(below, roots)
-    if sum(skill_files.size_of(file) for package in found for file in package.files) > LARGEST_IMPORT:
+        parsed += packages.build_packages_by_folder(folder_files, roots)
+    if sum(skill_files.get_size(file) for package in parsed for file in package.files) > LARGEST_IMPORT:
         raise ValueError(f"{_TOO_LARGE} decoded")
-    return found
+    return parsed
 
 
-def _told(package: Package) -> Answer:
-    """A package without its files."""
-    told: Answer = {name: getattr(package, name) for name in ("id", "name", "description", "meta")}
-    return told if package.is_active is msgspec.UNSET else {**told, "is_active": package.is_active}
+def _describe_package(package: Package) -> JsonObject:
+    """Return a package without its files."""
+    description: JsonObject = {name: getattr(package, name) for name in ("id", "name", "description", "meta")}
+    return description if package.is_active is msgspec.UNSET else {**description, "is_active": package.is_active}
 
 
 @router.post("/load/url")
-async def load(data: UrlForm, user: AdminUser, guard: WebGuard, settings: Settings) -> list[Answer]:
+async def load_from_url(data: UrlForm, user: AdminUser, guard: WebGuard, settings: Settings) -> list[JsonObject]:
+    """Return the skills at a URL, for the editor."""
     try:
-        found = await fetching.fetched(guard, settings, http_url(data.url))
-    except _UNREADABLE as error:
+        loaded = await fetching.download_packages(guard, settings, validate_http_url(data.url))
+    except _IMPORT_ERRORS as error:
         raise BadRequest(str(error)) from None
-    return [{**_told(one), "files": one.files} for one in found]
+    return [{**_describe_package(package), "files": package.files} for package in loaded]
 
 
 @router.post("/import/preview")
-async def preview(request: Request, user: VerifiedUser, owned: Ownership) -> list[Answer]:
-    form = await _form(request, "files")
-    await _may_import(user, owned)
-    found = await _packages(form)
-    answer = []
-    for index, package in enumerate(found):
-        existing = await store.get(owned.db, package.id)
-        may_replace = existing is not None and await owned.may(user, KIND, existing, "write")
-        answer.append(
+async def preview_import(request: Request, user: VerifiedUser, access: RecordAccess) -> list[JsonObject]:
+    """Return the skills in the uploaded files, and whether their ids and names are taken; write nothing."""
+    form = await _read_form(request, "files")
+    await _require_import_permission(user, access)
+    uploaded = await _read_packages(form)
+    previews = []
+    for index, package in enumerate(uploaded):
+        existing = await store.find_skill(access.db, package.id)
+        may_replace = existing is not None and await access.is_allowed(user, KIND, existing, "write")
+        previews.append(
             {
                 "index": index,
-                **_told(package),
-                "files": skill_files.summaries(package.files),
+                **_describe_package(package),
+                "files": skill_files.summarize_files(package.files),
                 "id_taken": existing is not None,
-                "name_taken": await store.holder(owned.db, package.name) is not None,
+                "name_taken": await store.find_id_by_name(access.db, package.name) is not None,
                 "can_replace": may_replace,
                 "expected_version_id": existing.version_id if existing is not None and may_replace else None,
             }
         )
-    return answer
+    return previews
 
 
-def _decisions(text: Any, count: int) -> list[Answer]:
-    """What is to happen to each skill. Raises: BadRequest."""
+def _parse_decisions(text: Any, count: int) -> list[JsonObject]:
+    """Return the decision about each skill.
+
+    Raises:
+        BadRequest: it is not a JSON list with one object for each skill.
+    """
     try:
-        found = json.loads(text)
+        decisions = json.loads(text)
     except (ValueError, TypeError) as error:
         raise BadRequest(str(error)) from None
-    if not isinstance(found, list) or len(found) != count or not all(isinstance(one, dict) for one in found):
+    if (
+        not isinstance(decisions, list)
+        or len(decisions) != count
+        or not all(isinstance(decision, dict) for decision in decisions)
+    ):
         raise BadRequest("One decision is required per skill")
-    return found
+    return decisions
 
 
 @router.post("/import")
-async def take_in(request: Request, user: VerifiedUser, owned: Ownership) -> list[Answer]:
-    form = await _form(request, "files", "decisions")
-    await _may_import(user, owned)
-    found = await _packages(form)
-    decisions = _decisions(form.get("decisions"), len(found))
-    answer: list[Answer] = []
-    for package, decision in zip(found, decisions, strict=True):
+async def import_skills(request: Request, user: VerifiedUser, access: RecordAccess) -> list[JsonObject]:
+    """Import the uploaded skills as decided; return the result for each."""
+    form = await _read_form(request, "files", "decisions")
+    await _require_import_permission(user, access)
+    uploaded = await _read_packages(form)
+    decisions = _parse_decisions(form.get("decisions"), len(uploaded))
+    results: list[JsonObject] = []
+    for package, decision in zip(uploaded, decisions, strict=True):
         if decision.get("action", "skip") == "skip":
-            answer.append({"status": "skipped", "id": package.id})
+            results.append({"status": "skipped", "id": package.id})
             continue
         try:
-            answer.append({"status": "saved", "id": await _taken(package, decision, user, owned)})
+            results.append({"status": "saved", "id": await _import_package(package, decision, user, access)})
         except HttpError as error:
-            answer.append({"status": "error", "id": package.id, "error": error.detail})
+            results.append({"status": "error", "id": package.id, "error": error.detail})
         except ValueError as error:
-            answer.append({"status": "error", "id": package.id, "error": str(error)})
-    return answer
+            results.append({"status": "error", "id": package.id, "error": str(error)})
+    return results
 
 
-async def _taken(package: Package, decision: Answer, user: User, owned: Ownership) -> str:
-    """Write one skill as decided; its id. Raises: HttpError, ValueError."""
-    named: Answer = {name: decision[name] for name in ("id", "name") if name in decision}
-    form = msgspec.convert({**_told(package), **named}, SkillForm)
+async def _import_package(package: Package, decision: JsonObject, user: User, access: RecordAccess) -> str:
+    """Import one skill as decided, and return its id.
+
+    Raises:
+        HttpError, ValueError: the import of this skill failed.
+    """
+    decided_names: JsonObject = {name: decision[name] for name in ("id", "name") if name in decision}
+    form = msgspec.convert({**_describe_package(package), **decided_names}, SkillForm)
     form.files = package.files
     action = decision["action"]
     if action in ("create", "copy"):
         form.access_grants = []
-        return await service.create(owned, user, form)
+        return await service.create_skill(access, user, form)
     if action != "replace":
         raise BadRequest("Unknown import action")
-    row = await service.opened(owned, form.id, user, "write")
+    row = await service.get_skill_for_content(access, form.id, user, "write")
     if not decision.get("expected_version_id"):
         raise BadRequest("Replacement requires expected_version_id")
     form.expected_version_id = str(decision["expected_version_id"])
-    await service.change(owned, user, row, form)
+    await service.update_skill(access, user, row, form)
     return row.id

@@ -1,1 +1,1 @@
-"""Terminals: which there are, and requests and sockets passed on to them."""
+"""Terminal servers: their list, and the forwarding of requests and WebSockets to them."""

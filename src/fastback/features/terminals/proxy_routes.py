@@ -1,4 +1,4 @@
-"""`/api/v1/terminals/{server_id}/…`: requests passed on to a terminal server, both ways as they come."""
+"""Routes below `/api/v1/terminals/{server_id}/…`: requests forwarded to a terminal server, streamed both ways."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from yarl import URL
 from fastback.access.guards import VerifiedUser, read_token
 from fastback.access.identity import User
 from fastback.features.terminals import servers
-from fastback.features.terminals.servers import Connection, Refused, Terminals
+from fastback.features.terminals.servers import Connection, TerminalRefused, TerminalServers
 from fastback.kit.http import Router
 from fastback.kit.http.body import Json
 from fastback.settings import Settings
@@ -28,12 +28,12 @@ router = Router("/api/v1/terminals")
 log = logging.getLogger("fastback.terminals")
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-#: Seconds until a server must have accepted the connection, and that it may be silent.
-CONNECTING, SILENCE = 10, 300
-#: What administrators ask a server through their own pages, with its key; users do not.
-ADMINISTRATION = ("api/v1/policies", "api/v1/status", "api/v1/terminals")
-#: Headers of an answer that hold for its connection to us, or that the server says itself.
-_OWN = frozenset(
+#: Time limits for connecting to a server, and for each of its silences (seconds).
+CONNECT_TIMEOUT, READ_TIMEOUT = 10, 300
+#: Paths that only administrators use, through their own pages and with the server's key.
+ADMIN_PATHS = ("api/v1/policies", "api/v1/status", "api/v1/terminals")
+#: Response headers that concern the connection between us and the terminal server, or that our server sets itself.
+_DROPPED_HEADERS = frozenset(
     (
         "transfer-encoding",
         "connection",
@@ -48,100 +48,117 @@ _OWN = frozenset(
         "date",
     )
 )
-#: Rounds of percent-encoding that a path may be wrapped in.
-_ROUNDS = 8
+#: Most layers of percent-encoding that a path may have.
+_MAX_DECODE_ROUNDS = 8
 
 
-def clean(path: str) -> str | None:
-    """A path below the server's root, decoded; None for one that leads elsewhere, however it is written.
+def normalise_path(path: str) -> str | None:
+    """Return a path below the server's root, decoded; None if it leads elsewhere, in whichever encoding.
 
-    A slash at its end stays: to some servers it says something.
+    A trailing slash is kept: some servers distinguish it.
     """
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_DECODE_ROUNDS):
         decoded = unquote(path)
         if decoded == path:
             break
         path = decoded
     if unquote(path) != path or any(char in "\\\t\r\n" for char in path):
         return None
-    found = posixpath.normpath(path).lstrip("/")
-    if found.startswith("..") or found == ".":
+    normalised = posixpath.normpath(path).lstrip("/")
+    if normalised.startswith("..") or normalised == ".":
         return None
-    return f"{found}/" if path.endswith("/") and found and not found.endswith("/") else found
+    return f"{normalised}/" if path.endswith("/") and normalised and not normalised.endswith("/") else normalised
 
 
 class TerminalProxy:
-    """Passes requests on."""
+    """Forward HTTP requests to terminal servers."""
 
-    def __init__(self, terminals: Terminals, client: aiohttp.ClientSession, settings: Settings) -> None:
+    def __init__(self, terminals: TerminalServers, client: aiohttp.ClientSession, settings: Settings) -> None:
         self._terminals = terminals
         self._client = client
         self._settings = settings
-        self._added = _extra_headers(settings)
+        self._added = _parse_extra_headers(settings)
 
-    async def pass_on(self, request: Request, user: User, server_id: str, path: str, session_id: str) -> Response:
-        """The server's answer; what goes wrong before it answers is told as `{"error": …}`."""
+    async def forward(self, request: Request, user: User, server_id: str, path: str, session_id: str) -> Response:
+        """Return the server's response; errors before it responds are returned as `{"error": …}`."""
         try:
-            connection = await self._terminals.open(server_id, user)
-            url = _target(connection, path + ("/" if request.scope["path"].endswith("/") else ""), request)
-            headers = {"X-User-Id": user.id} | _session(connection, session_id) | _credentials(connection, request)
-        except Refused as refused:
+            connection = await self._terminals.get_connection(server_id, user)
+            url = _build_url(connection, path + ("/" if request.scope["path"].endswith("/") else ""), request)
+            headers = (
+                {"X-User-Id": user.id}
+                | _build_session_headers(connection, session_id)
+                | _build_credentials(connection, request)
+            )
+        except TerminalRefused as refused:
             return Json({"error": refused.reason}, refused.status)
         for name in ("content-type", "content-length"):
             if name in request.headers:
                 headers[name] = request.headers[name]
-        sends = headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
         try:
             upstream = await self._client.request(
                 request.method,
                 url,
                 headers=headers,
-                data=request.stream() if sends else None,
+                data=request.stream() if has_body else None,
                 allow_redirects=False,
                 ssl=client_ssl(self._settings),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECTING, sock_read=SILENCE),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT),
             )
         except ClientDisconnect:
             return Response(status_code=499)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            log.warning("terminal server %s: %s", server_id, error or type(error).__name__)
+            log.warning("request to terminal server %s failed: %s", server_id, error or type(error).__name__)
             return Json({"error": f"Terminal proxy error: {error}"}, 502)
-        return self._answer(upstream)
+        return self._build_response(upstream)
 
-    def _answer(self, upstream: aiohttp.ClientResponse) -> Response:
-        """The server's answer as it comes; a client that hangs up ends it."""
+    def _build_response(self, upstream: aiohttp.ClientResponse) -> Response:
+        """Return a streaming response; a client that disconnects ends the request to the server."""
         added = {name.lower() for name in self._added}
-        kept = [(name, value) for name, value in upstream.headers.items() if name.lower() not in _OWN | added]
-        answer = StreamingResponse(_pieces(upstream), status_code=upstream.status)
-        answer.raw_headers = [
-            (name.lower().encode(), value.encode("latin-1", "replace")) for name, value in [*kept, *self._added.items()]
+        headers = [
+            (name, value) for name, value in upstream.headers.items() if name.lower() not in _DROPPED_HEADERS | added
         ]
-        return answer
+        response = StreamingResponse(_iterate_body(upstream), status_code=upstream.status)
+        response.raw_headers = [
+            (name.lower().encode(), value.encode("latin-1", "replace"))
+            for name, value in [*headers, *self._added.items()]
+        ]
+        return response
 
 
-def _target(connection: Connection, path: str, request: Request) -> URL:
-    """Raises: Refused."""
-    base = servers.address(connection)
-    cleaned = clean(path)
+def _build_url(connection: Connection, path: str, request: Request) -> URL:
+    """Return the URL of a request.
+
+    Raises:
+        Refused: the path is invalid, or reserved for administrators.
+    """
+    base = servers.get_base_url(connection)
+    cleaned = normalise_path(path)
     if cleaned is None:
-        raise Refused(400, 0, "Invalid path")
-    plain = cleaned.rstrip("/")
-    if not servers.policy(connection) and any(plain == one or plain.startswith(f"{one}/") for one in ADMINISTRATION):
-        raise Refused(403, 0, "Path not allowed")
+        raise TerminalRefused(400, 0, "Invalid path")
+    bare_path = cleaned.rstrip("/")
+    if not servers.get_policy_id(connection) and any(
+        bare_path == prefix or bare_path.startswith(f"{prefix}/") for prefix in ADMIN_PATHS
+    ):
+        raise TerminalRefused(403, 0, "Path not allowed")
     query = request.scope["query_string"].decode("latin-1")
     return URL(f"{base}/{quote(cleaned)}" + (f"?{query}" if query else ""), encoded=True)
 
 
-def _session(connection: Connection, session_id: str) -> dict[str, str]:
-    """What ties requests of one chat together. Raises: Refused."""
+def _build_session_headers(connection: Connection, session_id: str) -> dict[str, str]:
+    """Return the headers that connect the requests of one chat.
+
+    Raises:
+        Refused: the server is not available in chats, or the chat cannot have a runtime.
+    """
     if not session_id:
         return {}
-    servers.in_chats(connection)
-    return {"X-Session-Id": session_id} | servers.chat_context(connection, session_id)
+    servers.require_chats_allowed(connection)
+    return {"X-Session-Id": session_id} | servers.build_chat_headers(connection, session_id)
 
 
-def _credentials(connection: Connection, request: Request) -> dict[str, str]:
-    """The connection's key, or the user's own session; the user's cookies where the connection says so."""
+def _build_credentials(connection: Connection, request: Request) -> dict[str, str]:
+    """Return the connection's key or the user's token as a header, and the user's cookies if it forwards them."""
     token = {"bearer": connection.get("key"), "session": read_token(request)}.get(connection.get("auth_type", "bearer"))
     headers = {"Authorization": f"Bearer {token.strip()}"} if token and token.strip() else {}
     if connection.get("forward_cookies") and "cookie" in request.headers:
@@ -149,33 +166,37 @@ def _credentials(connection: Connection, request: Request) -> dict[str, str]:
     return headers
 
 
-async def _pieces(upstream: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _iterate_body(upstream: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     try:
-        async for piece in upstream.content.iter_any():
-            yield piece
+        async for chunk in upstream.content.iter_any():
+            yield chunk
     finally:
         upstream.close()
 
 
-def _extra_headers(settings: Settings) -> dict[str, str]:
-    """What the operator adds to answers; nothing where that is no JSON object."""
+def _parse_extra_headers(settings: Settings) -> dict[str, str]:
+    """Return the headers that the operator adds to responses; none if the setting is not a JSON object."""
     try:
-        found: Any = msgspec.json.decode(settings.terminal_proxy_headers)
+        headers: Any = msgspec.json.decode(settings.terminal_proxy_headers)
     except msgspec.DecodeError:
         return {}
-    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+    return {str(name): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
 
 
-async def proxy(server_id: str, path: str, request: Request, user: VerifiedUser, proxy: TerminalProxy) -> Response:
-    return await proxy.pass_on(request, user, server_id, path, request.headers.get("x-session-id") or "")
+async def forward_request(
+    server_id: str, path: str, request: Request, user: VerifiedUser, proxy: TerminalProxy
+) -> Response:
+    """Forward a request to a terminal server."""
+    return await proxy.forward(request, user, server_id, path, request.headers.get("x-session-id") or "")
 
 
-async def proxy_of_chat(
+async def forward_chat_request(
     server_id: str, chat_id: str, path: str, request: Request, user: VerifiedUser, proxy: TerminalProxy
 ) -> Response:
-    return await proxy.pass_on(request, user, server_id, path, chat_id)
+    """Forward a request to a terminal server in the context of a chat."""
+    return await proxy.forward(request, user, server_id, path, chat_id)
 
 
 for _method in METHODS:
-    router.route(_method, "/{server_id}/chats/{chat_id}/{path:path}")(proxy_of_chat)
-    router.route(_method, "/{server_id}/{path:path}")(proxy)
+    router.route(_method, "/{server_id}/chats/{chat_id}/{path:path}")(forward_chat_request)
+    router.route(_method, "/{server_id}/{path:path}")(forward_request)

@@ -1,4 +1,4 @@
-"""`/api/v1/terminals`: the terminal servers one may use."""
+"""Routes below `/api/v1/terminals`: the terminal servers that the user can use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from fastback.access.guards import VerifiedUser
 from fastback.features.terminals import proxy_routes
-from fastback.features.terminals.servers import Terminals, contexts, uploads
+from fastback.features.terminals.servers import TerminalServers, get_upload_mode, list_contexts
 from fastback.kit.http import Router
 
 router = Router("/api/v1/terminals")
@@ -14,14 +14,15 @@ routers = [router, proxy_routes.router]
 
 
 @router.get("/")
-async def usable(user: VerifiedUser, terminals: Terminals) -> list[dict[str, Any]]:
+async def list_terminals(user: VerifiedUser, terminals: TerminalServers) -> list[dict[str, Any]]:
+    """List the terminal servers that the current user may use."""
     return [
         {
-            "id": one.get("id", ""),
-            "url": one.get("url", ""),
-            "name": one.get("name", ""),
-            "contexts": contexts(one),
-            "config": {"chat_uploads": uploads(one)},
+            "id": connection.get("id", ""),
+            "url": connection.get("url", ""),
+            "name": connection.get("name", ""),
+            "contexts": list_contexts(connection),
+            "config": {"chat_uploads": get_upload_mode(connection)},
         }
-        for one in await terminals.usable(user)
+        for connection in await terminals.list_usable(user)
     ]

@@ -1,4 +1,4 @@
-"""Connections to terminal servers: where they are, what they may be used in, who may use them."""
+"""Connections to terminal servers: addresses, access, and the contexts in which they are available."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from fastback.settings import Settings
 
 Connection = dict[str, Any]
 
-#: What a terminal may be used in, and what its runtime may be kept for there.
+#: The contexts in which a terminal is available, and for each the possible owners of its runtime.
 CONTEXTS = {"chat": ("default", "chat_id"), "automation": ("default", "automation_id")}
-#: The header that names the runtime of a terminal.
+#: Name of the header with the id of a terminal's runtime.
 CONTEXT_HEADER = "X-Terminal-Context-Id"
 
 
-class Refused(Exception):
-    """A terminal may not be used.
+class TerminalRefused(Exception):
+    """The use of a terminal is refused.
 
     Attributes:
-        status: of the answer; a WebSocket closes with `code` instead.
+        status: status of the HTTP response.
+        code: close code of a WebSocket.
+        reason: text for the user.
     """
 
     def __init__(self, status: int, code: int, reason: str) -> None:
@@ -35,102 +37,112 @@ class Refused(Exception):
         self.reason = reason
 
 
-class Terminals:
-    """The connections of the configuration."""
+class TerminalServers:
+    """The connections to terminal servers in the configuration."""
 
     def __init__(self, config: Config, settings: Settings, permissions: Permissions) -> None:
         self._config = config
         self._settings = settings
         self._permissions = permissions
 
-    def _all(self) -> list[Connection]:
-        return [one for one in self._config.items(TERMINAL_SERVER_CONNECTIONS) if isinstance(one, dict)]
+    def _list_connections(self) -> list[Connection]:
+        return [
+            connection for connection in self._config.items(TERMINAL_SERVER_CONNECTIONS) if isinstance(connection, dict)
+        ]
 
-    async def usable(self, user: User) -> list[Connection]:
-        """Those that the user may use."""
+    async def list_usable(self, user: User) -> list[Connection]:
+        """Return the connections that the user may use."""
         if not self._settings.enable_tool_servers:
             return []
-        groups = await self._permissions.list_group_ids(user.id)
-        return [one for one in self._all() if one.get("enabled", True) and opens(one, user, groups, self._settings)]
+        group_ids = await self._permissions.list_group_ids(user.id)
+        return [
+            connection
+            for connection in self._list_connections()
+            if connection.get("enabled", True) and opens(connection, user, group_ids, self._settings)
+        ]
 
-    async def open(self, server_id: str, user: User) -> Connection:
-        """A connection that the user uses.
+    async def get_connection(self, server_id: str, user: User) -> Connection:
+        """Return a connection that the user may use.
 
         Raises:
-            Refused: there is none, or not for this user.
+            Refused: the connection does not exist or is disabled, or the user has no access.
         """
         if not self._settings.enable_tool_servers:
-            raise Refused(403, 4003, "Tool servers are disabled")
-        found = next((one for one in self._all() if one.get("id") == server_id), None)
-        if found is None:
-            raise Refused(404, 4004, f"Terminal server '{server_id}' not found")
-        if not found.get("enabled", True):
-            raise Refused(403, 4003, "Terminal server disabled")
-        if not opens(found, user, await self._permissions.list_group_ids(user.id), self._settings):
-            raise Refused(403, 4003, "Access denied")
-        return found
+            raise TerminalRefused(403, 4003, "Tool servers are disabled")
+        connection = next((item for item in self._list_connections() if item.get("id") == server_id), None)
+        if connection is None:
+            raise TerminalRefused(404, 4004, f"Terminal server '{server_id}' not found")
+        if not connection.get("enabled", True):
+            raise TerminalRefused(403, 4003, "Terminal server disabled")
+        if not opens(connection, user, await self._permissions.list_group_ids(user.id), self._settings):
+            raise TerminalRefused(403, 4003, "Access denied")
+        return connection
 
 
-def policy(connection: Connection) -> str:
-    """The policy that a connection goes through; empty for none."""
+def get_policy_id(connection: Connection) -> str:
+    """Return the id of a connection's policy, or an empty string."""
     return str(connection.get("policy_id") or "").strip()
 
 
-def address(connection: Connection) -> str:
-    """Where a server is asked; below the connection's policy, if it has one. Raises: Refused, nobody said where."""
+def get_base_url(connection: Connection) -> str:
+    """Return the base URL of a server, below the connection's policy if it has one.
+
+    Raises:
+        Refused: the connection has no address.
+    """
     base = str(connection.get("url") or "").rstrip("/")
-    if policy(connection):
-        return f"{base}/p/{quote(policy(connection), safe='')}"
+    if get_policy_id(connection):
+        return f"{base}/p/{quote(get_policy_id(connection), safe='')}"
     if not base:
-        raise Refused(503, 4003, "Terminal server URL not configured")
+        raise TerminalRefused(503, 4003, "Terminal server URL not configured")
     return base
 
 
 def is_orchestrator(connection: Connection) -> bool:
-    """Whether a server runs a terminal for each user."""
+    """Return whether a server runs a separate terminal for each user."""
     return connection.get("server_type") == "orchestrator" or bool(connection.get("policy_id"))
 
 
-def _known_contexts(connection: Connection) -> dict[str, Any]:
-    known = (connection.get("config") or {}).get("contexts") if is_orchestrator(connection) else None
-    return known if isinstance(known, dict) else {}
+def _get_context_options(connection: Connection) -> dict[str, Any]:
+    contexts = (connection.get("config") or {}).get("contexts") if is_orchestrator(connection) else None
+    return contexts if isinstance(contexts, dict) else {}
 
 
-def contexts(connection: Connection) -> dict[str, Any]:
-    """Where a server that runs a terminal for each user offers it; nothing said: everywhere, one for all."""
-    found: dict[str, Any] = {}
-    for context, value in _known_contexts(connection).items():
+def list_contexts(connection: Connection) -> dict[str, Any]:
+    """Return the contexts in which an orchestrator is available; empty: everywhere, with one shared runtime."""
+    contexts: dict[str, Any] = {}
+    for context, value in _get_context_options(connection).items():
         if context not in CONTEXTS:
             continue
         if value is False:
-            found[context] = False
+            contexts[context] = False
         elif isinstance(value, dict):
             source = value.get("context_id")
-            found[context] = {"context_id": source} if source in CONTEXTS[context] else {}
-    return found
+            contexts[context] = {"context_id": source} if source in CONTEXTS[context] else {}
+    return contexts
 
 
-def in_chats(connection: Connection) -> None:
-    """Raises: Refused, the server is not to be used in chats."""
-    if _known_contexts(connection).get("chat") is False:
-        raise Refused(403, 4003, "Terminal server is not available in chats")
+def require_chats_allowed(connection: Connection) -> None:
+    """Raise Refused if the server is not available in chats."""
+    if _get_context_options(connection).get("chat") is False:
+        raise TerminalRefused(403, 4003, "Terminal server is not available in chats")
 
 
-def chat_context(connection: Connection, chat_id: str) -> dict[str, str]:
-    """The header that names a chat's own runtime, where each chat is to have one.
+def build_chat_headers(connection: Connection, chat_id: str) -> dict[str, str]:
+    """Return the header that names the chat's own runtime, if each chat has one.
 
     Raises:
-        Refused: the chat is not stored, so that it can have none.
+        Refused: the chat is not stored, so it cannot have a runtime.
     """
-    found = _known_contexts(connection).get("chat")
-    if not isinstance(found, dict) or found.get("context_id") != "chat_id":
+    options = _get_context_options(connection).get("chat")
+    if not isinstance(options, dict) or options.get("context_id") != "chat_id":
         return {}
     if not is_stored(chat_id):
-        raise Refused(409, 4003, "A saved chat is required for this terminal")
+        raise TerminalRefused(409, 4003, "A saved chat is required for this terminal")
     return {CONTEXT_HEADER: f"chat:{chat_id}"}
 
 
-def uploads(connection: Connection) -> str:
-    """Where files of a chat go."""
+def get_upload_mode(connection: Connection) -> str:
+    """Return where files of a chat are uploaded to: `default` or `filesystem`."""
     mode = (connection.get("config") or {}).get("chat_uploads")
     return mode if mode in ("default", "filesystem") else "default"

@@ -1,4 +1,4 @@
-"""Starts what terminals need."""
+"""Set up terminals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.terminals import routes
 from fastback.features.terminals.proxy_routes import TerminalProxy
-from fastback.features.terminals.servers import Terminals
+from fastback.features.terminals.servers import TerminalServers
 from fastback.features.terminals.socket import TerminalSocket
 from fastback.kit.bus import Bus
 from fastback.kit.services import Component, Services
@@ -17,10 +17,10 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `Terminals`, `TerminalProxy` and `TerminalSocket`."""
+    """Register `TerminalServers`, `TerminalProxy` and `TerminalSocket`."""
     settings, client = services.get(Settings), services.get(aiohttp.ClientSession)
-    terminals = Terminals(services.get(Config), settings, services.get(Permissions))
-    services.add(Terminals, terminals)
+    terminals = TerminalServers(services.get(Config), settings, services.get(Permissions))
+    services.add(TerminalServers, terminals)
     services.add(TerminalProxy, TerminalProxy(terminals, client, settings))
     services.add(
         TerminalSocket,

@@ -1,1 +1,1 @@
-"""Tools: Python that people wrote for models to call, kept with versions and valves; and tool servers."""
+"""Tools: Python code that users write for models to call, stored with revisions and valves; and tool servers."""

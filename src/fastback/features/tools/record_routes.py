@@ -1,4 +1,4 @@
-"""`/api/v1/tools`: making, reading, changing, sharing, exporting and deleting a tool."""
+"""Routes for one tool: create, read, update, share, export and delete it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.plugins import download
 from fastback.features.plugins.schemas import UrlForm
 from fastback.features.tools import store
-from fastback.features.tools.service import KIND, ToolForm, Tools
-from fastback.features.tools.store import COLUMNS, Tool
+from fastback.features.tools.service import KIND, ToolForm, ToolRecords
 from fastback.kit.http import BadRequest, NotFound, Router, Unauthorized
-from fastback.records.listing import Catalog
+from fastback.records.listing import RecordCatalog
 from fastback.settings import Settings
 
 router = Router("/api/v1/tools")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 class AccessForm(msgspec.Struct):
@@ -28,58 +27,63 @@ class AccessForm(msgspec.Struct):
 
 
 @router.post("/load/url")
-async def load(data: UrlForm, user: AdminUser, client: aiohttp.ClientSession, settings: Settings) -> Answer:
-    return await download.fetched(client, settings, data.url, "tool")
+async def load_from_url(
+    data: UrlForm, user: AdminUser, client: aiohttp.ClientSession, settings: Settings
+) -> JsonObject:
+    """Return the code of a tool at a URL, for the editor."""
+    return await download.download_plugin(client, settings, data.url, "tool")
 
 
 @router.get("/export")
-async def export(user: VerifiedUser, tools: Tools, catalog: Catalog) -> list[Answer]:
-    if not await tools.owned.permitted(user, "workspace.tools_export"):
+async def export_tools(user: VerifiedUser, tools: ToolRecords, catalog: RecordCatalog) -> list[JsonObject]:
+    """Return the tools that the user may write, with their code."""
+    if not await tools.access.has_any_permission(user, "workspace.tools_export"):
         raise Unauthorized(messages.UNAUTHORIZED)
-    rows, _ = await catalog.rows(Tool, user, resource=KIND, columns=COLUMNS, table="tool", permission="write")
+    rows = await store.list_writable_tools(catalog, user)
     grants = await catalog.grants.list_grants_by_resource(KIND, [row.id for row in rows])
-    return [store.full(row, grants[row.id]) for row in rows]
+    return [store.serialize_tool(row, grants[row.id]) for row in rows]
 
 
 @router.post("/create")
-async def create(data: ToolForm, user: VerifiedUser, tools: Tools) -> Answer:
+async def create_tool(data: ToolForm, user: VerifiedUser, tools: ToolRecords) -> JsonObject:
     if not await tools.may_write_code(user):
         raise Unauthorized(messages.UNAUTHORIZED)
     if not data.id.isidentifier():
         raise BadRequest("Only alphanumeric characters and underscores are allowed in the id")
     tool_id = data.id.lower()
-    if await store.get(tools.db, tool_id) is not None:
+    if await store.find_tool(tools.db, tool_id) is not None:
         raise BadRequest(messages.ID_TAKEN)
-    return await tools.create(user, data, tool_id)
+    return await tools.create_tool(user, data, tool_id)
 
 
 @router.get("/id/{id}")
-async def one(id: str, user: VerifiedUser, tools: Tools) -> Answer:
-    row = await store.get(tools.db, id)
+async def get_tool(id: str, user: VerifiedUser, tools: ToolRecords) -> JsonObject:
+    """Return a tool that the user may read; its code only if the user may write it."""
+    row = await store.find_tool(tools.db, id)
     if row is None:
         raise NotFound()
-    if not await tools.owned.may_or_admin(user, KIND, row, "read"):
+    if not await tools.access.is_allowed_or_admin(user, KIND, row, "read"):
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    may_write = await tools.owned.may(user, KIND, row, "write")
-    shown = store.brief(row, await tools.owned.grants.list_grants(KIND, id))
+    may_write = await tools.access.is_allowed(user, KIND, row, "write")
+    summary = store.serialize_summary(row, await tools.access.grants.list_grants(KIND, id))
     code = {"content": row.content} if may_write else {}
-    return {**shown, "user": None, "write_access": may_write, **code, "specs": row.specs}
+    return {**summary, "user": None, "write_access": may_write, **code, "specs": row.specs}
 
 
 @router.post("/id/{id}/update")
-async def update(id: str, data: ToolForm, user: VerifiedUser, tools: Tools) -> Answer:
-    row = await tools.found(id, user, "write", refusal=messages.UNAUTHORIZED, absent=401)
-    return await tools.change(user, row, data)
+async def update_tool(id: str, data: ToolForm, user: VerifiedUser, tools: ToolRecords) -> JsonObject:
+    row = await tools.get_tool(id, user, "write", refusal=messages.UNAUTHORIZED, missing_status=401)
+    return await tools.update_tool(user, row, data)
 
 
 @router.post("/id/{id}/access/update")
-async def set_access(id: str, data: AccessForm, user: VerifiedUser, tools: Tools) -> Answer:
-    row = await tools.found(id, user, "write", refusal=messages.UNAUTHORIZED)
-    return store.full(row, await tools.owned.share(user, KIND, id, data.access_grants))
+async def update_tool_access(id: str, data: AccessForm, user: VerifiedUser, tools: ToolRecords) -> JsonObject:
+    row = await tools.get_tool(id, user, "write", refusal=messages.UNAUTHORIZED)
+    return store.serialize_tool(row, await tools.access.replace_grants(user, KIND, id, data.access_grants))
 
 
 @router.delete("/id/{id}/delete")
-async def delete(id: str, user: VerifiedUser, tools: Tools) -> bool:
-    await tools.found(id, user, "write", refusal=messages.UNAUTHORIZED, absent=401)
-    await tools.delete(id)
+async def delete_tool(id: str, user: VerifiedUser, tools: ToolRecords) -> bool:
+    await tools.get_tool(id, user, "write", refusal=messages.UNAUTHORIZED, missing_status=401)
+    await tools.delete_tool(id)
     return True

@@ -1,4 +1,4 @@
-"""`/api/v1/tools`: the tools one may use."""
+"""Routes for lists of tools, and the routers of `/api/v1/tools`."""
 
 from __future__ import annotations
 
@@ -10,35 +10,26 @@ import msgspec
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.config import Config
-from fastback.features.tools import record_routes, revision_routes, servers, specs_routes, valves_routes
-from fastback.features.tools.servers import ToolServers
+from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
+from fastback.features.tools import record_routes, revision_routes, specs_routes, store, valves_routes
+from fastback.features.tools.servers import ToolServerRegistry
 from fastback.kit.http import Router
 from fastback.providers.server_access import opens
-from fastback.records.listing import Catalog
+from fastback.records.listing import RecordCatalog
 from fastback.settings import Settings
 
 router = Router("/api/v1/tools")
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-class _Tool(msgspec.Struct):
-    version_id: str | None
-    id: str
-    user_id: str
-    name: str
-    meta: msgspec.Raw
-    updated_at: int
-    created_at: int
-    specs: msgspec.Raw
+async def _list_tools(user: User, catalog: RecordCatalog, *, writable: bool) -> list[JsonObject]:
+    """Return the tools that the user may read, as lists show them.
 
-
-_COLUMNS = "t.version_id, t.id, t.user_id, t.name, t.meta, t.updated_at, t.created_at, t.specs"
-
-
-async def _tools(user: User, catalog: Catalog, *, writable: bool) -> list[Answer]:
-    rows, _ = await catalog.rows(_Tool, user, resource="tool", columns=_COLUMNS, table="tool")
-    shown: list[Answer] = [
+    With `writable` the items say whether the user may write the tool, else whether it has valves for each user.
+    """
+    rows = await store.list_readable_tools(catalog, user)
+    items: list[JsonObject] = [
         {
             "version_id": row.version_id,
             "id": row.id,
@@ -51,17 +42,17 @@ async def _tools(user: User, catalog: Catalog, *, writable: bool) -> list[Answer
         }
         for row in rows
     ]
-    found = await catalog.shown(shown, user, "tool", writable=writable)
-    for place, row in enumerate(rows):
-        found[place] |= {"content": None, "specs": row.specs}
+    result = await catalog.add_details(items, user, "tool", writable=writable)
+    for item, row in zip(result, rows, strict=True):
+        item |= {"content": None, "specs": row.specs}
         if not writable:
             meta = msgspec.json.decode(row.meta)
-            found[place]["has_user_valves"] = bool(isinstance(meta, dict) and meta.get("has_user_valves"))
-    return found
+            item["has_user_valves"] = bool(isinstance(meta, dict) and meta.get("has_user_valves"))
+    return result
 
 
-def _server(tool_id: str, name: Any, description: Any) -> Answer:
-    """A tool server in the shape of a tool; its times are those of the answer, as it has none of its own."""
+def _describe_server(tool_id: str, name: Any, description: Any) -> JsonObject:
+    """Return a tool server in the form of a tool, as lists show it."""
     now = int(time.time())
     return {
         "version_id": None,
@@ -76,51 +67,55 @@ def _server(tool_id: str, name: Any, description: Any) -> Answer:
     }
 
 
-async def _servers(
-    user: User, catalog: Catalog, config: Config, settings: Settings, known: ToolServers
-) -> list[Answer]:
-    """The tool servers a user may use: those that speak OpenAPI and answer, then those that speak MCP."""
+async def _list_servers(
+    user: User, catalog: RecordCatalog, config: Config, settings: Settings, tool_servers: ToolServerRegistry
+) -> list[JsonObject]:
+    """Return the tool servers that the user may use: those with OpenAPI that are reachable, then those with MCP."""
     if not settings.enable_tool_servers:
         return []
-    groups = await catalog.permissions.list_group_ids(user.id)
-    found = [
-        _server(f"server:{one.id}", one.title, one.description)
-        for one in await known.all()
-        if opens(one.connection, user, groups, settings)
+    group_ids = await catalog.permissions.list_group_ids(user.id)
+    items = [
+        _describe_server(f"server:{server.id}", server.title, server.description)
+        for server in await tool_servers.list_servers()
+        if opens(server.connection, user, group_ids, settings)
     ]
-    for connection in config.items(servers.KEY):
+    for connection in config.items(TOOL_SERVER_CONNECTIONS):
         if connection.get("type", "openapi") != "mcp" or not (connection.get("config") or {}).get("enable"):
             continue
-        if not opens(connection, user, groups, settings):
+        if not opens(connection, user, group_ids, settings):
             continue
         info = connection.get("info") or {}
-        tool = _server(f"server:mcp:{info.get('id')}", info.get("name", "MCP Tool Server"), info.get("description", ""))
+        item = _describe_server(
+            f"server:mcp:{info.get('id')}", info.get("name", "MCP Tool Server"), info.get("description", "")
+        )
         if connection.get("auth_type", "none") in ("oauth_2.1", "oauth_2.1_static"):
-            # Signing in at tool servers is not built: nobody is.
-            tool["authenticated"] = False
-        found.append(tool)
-    return found
+            # Signing in at tool servers is not implemented, so no user is signed in.
+            item["authenticated"] = False
+        items.append(item)
+    return items
 
 
 @router.get("/")
-async def usable(
+async def list_usable_tools(
     user: VerifiedUser,
-    catalog: Catalog,
+    catalog: RecordCatalog,
     config: Config,
     settings: Settings,
-    known: ToolServers,
+    tool_servers: ToolServerRegistry,
     query: str | None = None,
-) -> list[Answer]:
-    found = await _tools(user, catalog, writable=False) if settings.enable_tools else []
-    found += await _servers(user, catalog, config, settings, known)
+) -> list[JsonObject]:
+    """Return the tools and tool servers that the user may use, optionally those whose name contains the query."""
+    tools = await _list_tools(user, catalog, writable=False) if settings.enable_tools else []
+    tools += await _list_servers(user, catalog, config, settings, tool_servers)
     if query:
-        found = [one for one in found if query.casefold() in (one["name"] or "").casefold()]
-    return found
+        tools = [tool for tool in tools if query.casefold() in (tool["name"] or "").casefold()]
+    return tools
 
 
 @router.get("/list")
-async def page(user: VerifiedUser, catalog: Catalog, settings: Settings) -> list[Answer]:
-    return await _tools(user, catalog, writable=True) if settings.enable_tools else []
+async def list_tools(user: VerifiedUser, catalog: RecordCatalog, settings: Settings) -> list[JsonObject]:
+    """Return the tools that the user may read, with owners and write access."""
+    return await _list_tools(user, catalog, writable=True) if settings.enable_tools else []
 
 
 routers = [router, record_routes.router, revision_routes.router, valves_routes.router, specs_routes.router]

@@ -1,4 +1,4 @@
-"""Tool servers that speak OpenAPI: what they say of themselves, fetched in the background and remembered."""
+"""Tool servers with OpenAPI: their documents are fetched in the background and cached."""
 
 from __future__ import annotations
 
@@ -19,138 +19,146 @@ from fastback.settings.tls import client_ssl
 
 log = logging.getLogger("fastback.tools")
 
-KEY = TOOL_SERVER_CONNECTIONS
-#: Seconds after which a description is asked for again, without anybody waiting for it.
-FRESH = 60.0
+#: Seconds after which the documents are fetched again; requests do not wait for that.
+FRESH_SECONDS = 60.0
 
 Connection = dict[str, Any]
 Document = dict[str, Any]
 
 
-class ToolServerFailed(Exception):
-    """A tool server cannot be reached, refused, or answered with something that is no description."""
+class ToolServerError(Exception):
+    """The tool server cannot be reached, returned an error, or did not return an OpenAPI document."""
 
 
 class ToolServer(msgspec.Struct, frozen=True):
-    """A server that answered: its id, the place of its connection, and its OpenAPI document."""
+    """A reachable tool server: its id, the index of its connection, the connection, and its OpenAPI document."""
 
     id: str
-    place: int
+    index: int
     connection: Connection
     document: Document
 
     @property
     def title(self) -> str:
-        """Its name: the administrator's, else its own."""
-        return str(self._said("name", "title", "Tool Server"))
+        """Return its name: the administrator's, else the one in its document."""
+        return str(self._get_info("name", "title", "Tool Server"))
 
     @property
     def description(self) -> str:
-        return str(self._said("description", "description", ""))
+        return str(self._get_info("description", "description", ""))
 
-    def _said(self, ours: str, theirs: str, otherwise: str) -> Any:
+    def _get_info(self, connection_field: str, document_field: str, default: str) -> Any:
         info = self.connection.get("info") or {}
-        own = self.document.get("info")
-        return info[ours] if ours in info else (own if isinstance(own, dict) else {}).get(theirs, otherwise)
+        document_info = self.document.get("info")
+        if connection_field in info:
+            return info[connection_field]
+        return document_info.get(document_field, default) if isinstance(document_info, dict) else default
 
 
-def document_url(url: str | None, path: str) -> str:
-    """Where a server's description lies: `path` below its address, or a whole address itself."""
+def build_document_url(url: str | None, path: str) -> str:
+    """Return the URL of a server's OpenAPI document: `path` itself if it is a URL, else relative to the address."""
     if "://" in path:
         return path
     return f"{(url or '').rstrip('/')}/{path.removeprefix('/')}"
 
 
-def asked(connection: Connection) -> bool:
-    """Whether a connection is an OpenAPI server that is switched on."""
+def is_enabled_openapi_server(connection: Connection) -> bool:
+    """Return whether a connection is an enabled OpenAPI server."""
     return bool((connection.get("config") or {}).get("enable")) and connection.get("type", "openapi") == "openapi"
 
 
-class ToolServers:
-    """Knows the OpenAPI tool servers. One that is down is left out; what it last said is not shown as true."""
+class ToolServerRegistry:
+    """Lists the reachable tool servers with OpenAPI.
+
+    An unreachable server is left out, even if its document was fetched before.
+    """
 
     def __init__(self, *, client: aiohttp.ClientSession, config: Config, settings: Settings, bus: Bus) -> None:
         self._client = client
         self._config = config
         self._settings = settings
-        self._known: list[ToolServer] = []
+        self._servers: list[ToolServer] = []
         self._loaded_at: float | None = None
         self._loading: asyncio.Task[None] | None = None
-        bus.subscribe(ConfigChanged, self._changed)
+        bus.subscribe(ConfigChanged, self._handle_config_change)
 
-    def _changed(self, event: ConfigChanged) -> None:
-        if KEY in event.keys:
+    def _handle_config_change(self, event: ConfigChanged) -> None:
+        if TOOL_SERVER_CONNECTIONS in event.keys:
             self._loaded_at = None
 
-    async def all(self) -> list[ToolServer]:
-        """Those that answer. Waits only when nothing is known yet of the connections as they stand."""
-        if not self._settings.enable_tool_servers or not any(asked(one) for one in self._connections()):
+    async def list_servers(self) -> list[ToolServer]:
+        """Return the reachable servers. Wait only if nothing is cached for the current connections."""
+        if not self._settings.enable_tool_servers or not any(map(is_enabled_openapi_server, self._list_connections())):
             return []
-        if self._loaded_at is None or time.monotonic() - self._loaded_at > FRESH:
+        if self._loaded_at is None or time.monotonic() - self._loaded_at > FRESH_SECONDS:
             if self._loading is None or self._loading.done():
-                self._loading = asyncio.create_task(self._load())
+                self._loading = asyncio.create_task(self._load_servers())
             if self._loaded_at is None:
                 await asyncio.shield(self._loading)
-        return self._known
+        return self._servers
 
-    def _connections(self) -> list[Connection]:
-        return [one for one in self._config.items(KEY) if isinstance(one, dict)]
+    def _list_connections(self) -> list[Connection]:
+        return [
+            connection for connection in self._config.items(TOOL_SERVER_CONNECTIONS) if isinstance(connection, dict)
+        ]
 
-    async def _load(self) -> None:
+    async def _load_servers(self) -> None:
         version = self._config.version
-        found = await asyncio.gather(*(self._server(place, one) for place, one in enumerate(self._connections())))
+        connections = self._list_connections()
+        servers = await asyncio.gather(*(self._load_server(*numbered) for numbered in enumerate(connections)))
         if version == self._config.version:
-            self._known = [one for one in found if one is not None]
+            self._servers = [server for server in servers if server is not None]
             self._loaded_at = time.monotonic()
 
-    async def _server(self, place: int, connection: Connection) -> ToolServer | None:
-        if not asked(connection):
+    async def _load_server(self, index: int, connection: Connection) -> ToolServer | None:
+        """Return a server, or None if it is disabled or unreachable."""
+        if not is_enabled_openapi_server(connection):
             return None
         try:
-            document = await self._document(connection)
-        except ToolServerFailed as error:
-            log.warning("tool server %s: %s", connection.get("url"), error)
+            document = await self._load_document(connection)
+        except ToolServerError as error:
+            log.warning("tool server %s skipped: %s", connection.get("url"), error)
             return None
         if "paths" not in document:
-            log.warning("tool server %s: its description names no paths", connection.get("url"))
+            log.warning("tool server %s skipped: its OpenAPI document has no paths", connection.get("url"))
             return None
-        server_id = (connection.get("info") or {}).get("id") or str(place)
-        return ToolServer(str(server_id), place, connection, document)
+        server_id = (connection.get("info") or {}).get("id") or str(index)
+        return ToolServer(str(server_id), index, connection, document)
 
-    async def _document(self, connection: Connection) -> Document:
+    async def _load_document(self, connection: Connection) -> Document:
         if connection.get("spec_type", "url") == "json":
-            return _decoded(str(connection.get("spec") or "").encode())
+            return _decode_document(str(connection.get("spec") or "").encode())
         token = connection.get("key") if connection.get("auth_type", "bearer") == "bearer" else None
-        url = document_url(connection.get("url"), connection.get("path") or "openapi.json")
-        return await self.fetch(url, {"authorization": f"Bearer {token}"} if token else {})
+        url = build_document_url(connection.get("url"), connection.get("path") or "openapi.json")
+        return await self.fetch_document(url, {"authorization": f"Bearer {token}"} if token else {})
 
-    async def fetch(self, url: str, headers: dict[str, str]) -> Document:
-        """A server's description.
+    async def fetch_document(self, url: str, headers: dict[str, str]) -> Document:
+        """Fetch the OpenAPI document of a server.
 
         Raises:
-            ToolServerFailed: it cannot be reached, refuses, or answers with something else.
+            ToolServerError: the server cannot be reached, returned an error, or did not return a JSON object.
         """
-        seconds = self._settings.aiohttp_client_timeout_tool_server_data
+        timeout = self._settings.aiohttp_client_timeout_tool_server_data
         try:
             async with self._client.get(
                 url,
                 headers={"accept": "application/json", "content-type": "application/json", **headers},
-                timeout=aiohttp.ClientTimeout(total=seconds),
+                timeout=aiohttp.ClientTimeout(total=timeout),
                 ssl=client_ssl(self._settings, tool_server=True),
             ) as response:
                 body = await response.read()
                 if response.status != 200:
-                    raise ToolServerFailed(f"HTTP {response.status}")
+                    raise ToolServerError(f"HTTP {response.status}")
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise ToolServerFailed(str(error) or type(error).__name__) from error
-        return _decoded(body)
+            raise ToolServerError(str(error) or type(error).__name__) from error
+        return _decode_document(body)
 
 
-def _decoded(body: bytes) -> Document:
+def _decode_document(body: bytes) -> Document:
     try:
-        found = msgspec.json.decode(body)
+        document = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise ToolServerFailed("its description is not JSON") from None
-    if not isinstance(found, dict):
-        raise ToolServerFailed("its description is no object")
-    return found
+        raise ToolServerError("its description is not JSON") from None
+    if not isinstance(document, dict):
+        raise ToolServerError("its description is no object")
+    return document

@@ -1,4 +1,4 @@
-"""Tools with their versions and grants: what several operations share."""
+"""Tools with their revisions and grants: the rules that several routes share."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import msgspec
 from fastback import messages
 from fastback.access.identity import User
 from fastback.features.plugins import revisions, source
-from fastback.features.plugins.loading import Description, PluginFailed, Plugins, ValvesMismatch
-from fastback.features.plugins.schemas import Fields, PluginForm, checked_meta
-from fastback.features.plugins.valves import Valves
+from fastback.features.plugins.loading import Description, PluginError, PluginInspector, ValvesMismatch
+from fastback.features.plugins.schemas import Fields, PluginForm, normalise_meta
+from fastback.features.plugins.valves import ValveStore
 from fastback.features.tools import store
 from fastback.features.tools.store import Tool
 from fastback.kit.bus import Bus
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, NotFound, Unauthorized
-from fastback.records.access import Ownership
-from fastback.records.revision_store import Snapshot, Versions
+from fastback.records.access import RecordAccess
+from fastback.records.revision_store import RevisionStore, Snapshot
 
 KIND: Final = "tool"
-versions = Versions(KIND)
+tool_revisions = RevisionStore(KIND)
 
 _META: dict[str, tuple[Any, Any]] = {
     "i18n": (dict[str, dict[str, str]] | None, None),
@@ -29,7 +29,7 @@ _META: dict[str, tuple[Any, Any]] = {
     "manifest": (Fields | None, {}),
     "has_user_valves": (bool, False),
 }
-_CODE = ("workspace.tools", "workspace.tools_import")
+_CODE_PERMISSIONS = ("workspace.tools", "workspace.tools_import")
 
 
 class ToolForm(PluginForm):
@@ -37,144 +37,165 @@ class ToolForm(PluginForm):
 
 
 class ToolChanged(msgspec.Struct, frozen=True):
-    """A tool was made, changed or deleted."""
+    """A tool was created, updated or deleted."""
 
     tool_id: str
 
 
-def snapshot(name: str, content: str | None, meta: Fields | None) -> Snapshot:
-    return revisions.snapshot(name, content, meta, derived=("manifest", "has_user_valves"))
+def build_snapshot(name: str, content: str | None, meta: Fields | None) -> Snapshot:
+    return revisions.build_snapshot(name, content, meta, derived=("manifest", "has_user_valves"))
 
 
-class Tools:
-    """Tools as records."""
+class ToolRecords:
+    """Creates, updates and deletes tools."""
 
-    def __init__(self, *, owned: Ownership, plugins: Plugins, valves: Valves, bus: Bus) -> None:
-        self.owned = owned
+    def __init__(self, *, access: RecordAccess, plugins: PluginInspector, valves: ValveStore, bus: Bus) -> None:
+        self.access = access
         self.plugins = plugins
         self.valves = valves
-        self.db = owned.db
+        self.db = access.db
         self._bus = bus
 
-    # -- who may --------------------------------------------------------------------------------------------------
+    # -- access ---------------------------------------------------------------------------------------------------
 
-    async def found(self, tool_id: str, user: User, permission: str, *, refusal: str, absent: int = 404) -> Tool:
-        """A tool that somebody may read or write; administrators may always.
+    async def get_tool(
+        self, tool_id: str, user: User, permission: str, *, refusal: str, missing_status: int = 404
+    ) -> Tool:
+        """Return a tool that the user may read or write; administrators always may.
 
         Raises:
-            NotFound, Unauthorized: there is none (`absent` says which); Unauthorized, with `refusal`: they may not.
+            NotFound, or Unauthorized if `absent` is 401: there is no such tool.
+            Unauthorized: the user does not have the permission; `refusal` is the message.
         """
-        row = await store.get(self.db, tool_id)
+        row = await store.find_tool(self.db, tool_id)
         if row is None:
-            raise NotFound() if absent == 404 else Unauthorized(messages.NOT_FOUND)
-        if not await self.owned.may_or_admin(user, KIND, row, permission):
+            raise NotFound() if missing_status == 404 else Unauthorized(messages.NOT_FOUND)
+        if not await self.access.is_allowed_or_admin(user, KIND, row, permission):
             raise Unauthorized(refusal)
         return row
 
-    async def with_history(self, tool_id: str, user: User) -> Tool:
-        """The tool whose versions somebody asks for.
+    async def get_tool_for_revisions(self, tool_id: str, user: User) -> Tool:
+        """Return a tool whose revisions the user may see and change.
 
         Raises:
-            NotFound, Unauthorized.
+            NotFound: there is no such tool.
+            Unauthorized: the user may not write it.
         """
-        row = await store.get(self.db, tool_id)
+        row = await store.find_tool(self.db, tool_id)
         if row is None:
             raise NotFound("Not found")
-        if not await self.owned.may(user, KIND, row, "write"):
+        if not await self.access.is_allowed(user, KIND, row, "write"):
             raise Unauthorized(messages.ACCESS_PROHIBITED)
         return row
 
     async def may_write_code(self, user: User) -> bool:
-        return await self.owned.permitted(user, *_CODE)
+        return await self.access.has_any_permission(user, *_CODE_PERMISSIONS)
 
     # -- writing --------------------------------------------------------------------------------------------------
 
-    def _fields(self, form: PluginForm, content: str, told: Description) -> dict[str, Any]:
-        """The columns of a tool out of a form and what its code says of itself."""
-        meta = checked_meta(form.meta, _META)
-        meta["manifest"] = source.frontmatter(content)
-        meta["has_user_valves"] = told.has_user_valves
-        return {"name": form.name, "content": content, "specs": told.specs, "meta": meta}
+    def _build_columns(self, form: PluginForm, content: str, description: Description) -> dict[str, Any]:
+        """Return the columns of a tool: from its form, and from the description that its code gives."""
+        meta = normalise_meta(form.meta, _META)
+        meta["manifest"] = source.parse_frontmatter(content)
+        meta["has_user_valves"] = description.has_user_valves
+        return {"name": form.name, "content": content, "specs": description.specs, "meta": meta}
 
-    async def create(self, user: User, form: ToolForm, tool_id: str) -> Fields:
-        """Write a new tool with its first version.
+    async def create_tool(self, user: User, form: ToolForm, tool_id: str) -> Fields:
+        """Store a new tool with its first revision.
 
         Raises:
-            BadRequest: its code does not load, or the id is taken by now.
+            BadRequest: the code does not load, or a concurrent request took the id.
         """
-        content = source.with_present_imports(form.content)
-        checked_meta(form.meta, _META)
-        wanted = await self.owned.grants.filter_allowed(user.id, user.role, form.access_grants, KIND)
+        content = source.update_imports(form.content)
+        normalise_meta(form.meta, _META)
+        allowed_grants = await self.access.grants.filter_allowed(user.id, user.role, form.access_grants, KIND)
         try:
-            told = await self.plugins.describe(KIND, tool_id, content, {})
-            fields = self._fields(form, content, told)
-            kept = snapshot(fields["name"], content, fields["meta"])
+            description = await self.plugins.describe_plugin(KIND, tool_id, content, {})
+            columns = self._build_columns(form, content, description)
+            stored = build_snapshot(columns["name"], content, columns["meta"])
             async with self.db.transaction() as tx:
-                first = await versions.add(tx, tool_id, kept, user.id, parent_id=None, message=form.commit_message)
-                await store.insert(tx, tool_id, user.id, **fields, version_id=first)
-                await self.owned.grants.replace_grants(tx, KIND, tool_id, wanted)
-        except (PluginFailed, IntegrityError):
-            raise BadRequest(messages.default("Error creating tool")) from None
-        await self._changed(tool_id)
-        return store.brief(await self._again(tool_id), await self.owned.grants.list_grants(KIND, tool_id))
+                revision_id = await tool_revisions.insert_revision(
+                    tx, tool_id, stored, user.id, parent_id=None, message=form.commit_message
+                )
+                await store.insert_tool(tx, tool_id, user.id, **columns, version_id=revision_id)
+                await self.access.grants.replace_grants(tx, KIND, tool_id, allowed_grants)
+        except (PluginError, IntegrityError):
+            raise BadRequest(messages.wrap_reason("Error creating tool")) from None
+        await self._publish_change(tool_id)
+        return store.serialize_summary(
+            await self._reload_tool(tool_id), await self.access.grants.list_grants(KIND, tool_id)
+        )
 
-    async def change(self, user: User, row: Tool, form: PluginForm, *, version_id: str | None = None) -> Fields:
-        """Write a tool anew, with a version of it where name, code or meta changed; `version_id` names one to go back
-        to.
+    async def update_tool(self, user: User, row: Tool, form: PluginForm, *, version_id: str | None = None) -> Fields:
+        """Update a tool, and add a revision if name, code or meta changed.
+
+        With `version_id` no revision is added; that revision is put into use.
 
         Raises:
-            Unauthorized: they may not change code; BadRequest: the code does not load, or does not take the valves.
+            Unauthorized: the user may not change code.
+            BadRequest: the code does not load, or its valves class rejects the stored valves.
+            NotFound: there is no such revision.
         """
-        checked_meta(form.meta, _META)
+        normalise_meta(form.meta, _META)
         may_write_code = await self.may_write_code(user)
         if form.content != row.content and not may_write_code:
             raise Unauthorized(messages.UNAUTHORIZED)
-        content = form.content if version_id else source.with_present_imports(form.content)
+        content = form.content if version_id else source.update_imports(form.content)
         try:
-            told = await self.plugins.describe(KIND, row.id, content, self.valves.read(row.valves))
+            description = await self.plugins.describe_plugin(
+                KIND, row.id, content, self.valves.decode_column(row.valves)
+            )
         except ValvesMismatch as error:
             raise BadRequest(f"Current Valves are incompatible with this code: {error}") from None
-        except PluginFailed as error:
+        except PluginError as error:
             raise BadRequest(str(error)) from None
-        fields = self._fields(form, content, told)
+        columns = self._build_columns(form, content, description)
         async with self.db.transaction() as tx:
-            await versions.lock(tx, row.id)
-            now = await store.get(tx, row.id)
-            if now is None:
+            await tool_revisions.lock_current(tx, row.id)
+            current = await store.find_tool(tx, row.id)
+            if current is None:
                 raise BadRequest("Tool not found")
-            if content != now.content and not may_write_code:
+            if content != current.content and not may_write_code:
                 raise Unauthorized("You do not have permission to change executable Tool code")
-            version = now.version_id
-            kept = snapshot(fields["name"], content, fields["meta"])
+            revision_id = current.version_id
+            stored = build_snapshot(columns["name"], content, columns["meta"])
             if version_id is not None:
-                if not await versions.exists(tx, row.id, version_id):
+                if not await tool_revisions.has_revision(tx, row.id, version_id):
                     raise NotFound("Version not found")
-                version = version_id
-            elif version is None or kept != snapshot(now.name, now.content, now.meta):
-                version = await versions.add(tx, row.id, kept, user.id, parent_id=version, message=form.commit_message)
-            await store.update(tx, row.id, **fields, version_id=version)
-        await self._changed(row.id)
-        return await self.shown(row.id)
+                revision_id = version_id
+            elif revision_id is None or stored != build_snapshot(current.name, current.content, current.meta):
+                revision_id = await tool_revisions.insert_revision(
+                    tx, row.id, stored, user.id, parent_id=revision_id, message=form.commit_message
+                )
+            await store.update_tool(tx, row.id, **columns, version_id=revision_id)
+        await self._publish_change(row.id)
+        return await self.load_tool(row.id)
 
-    async def delete(self, tool_id: str) -> None:
+    async def delete_tool(self, tool_id: str) -> None:
         async with self.db.transaction() as tx:
-            await self.owned.grants.delete_grants(tx, KIND, tool_id)
-            await versions.remove_all(tx, tool_id)
-            await store.delete(tx, tool_id)
-        await self._changed(tool_id)
+            await self.access.grants.delete_grants(tx, KIND, tool_id)
+            await tool_revisions.delete_all(tx, tool_id)
+            await store.delete_tool(tx, tool_id)
+        await self._publish_change(tool_id)
 
     # -- showing --------------------------------------------------------------------------------------------------
 
-    async def shown(self, tool_id: str) -> Fields:
-        """A tool with its code, as it is now. Raises: NotFound, when it has just been deleted."""
-        return store.full(await self._again(tool_id), await self.owned.grants.list_grants(KIND, tool_id))
+    async def load_tool(self, tool_id: str) -> Fields:
+        """Return a tool with its code, as it is stored now.
 
-    async def _again(self, tool_id: str) -> Tool:
-        row = await store.get(self.db, tool_id)
+        Raises:
+            NotFound: it has just been deleted.
+        """
+        return store.serialize_tool(
+            await self._reload_tool(tool_id), await self.access.grants.list_grants(KIND, tool_id)
+        )
+
+    async def _reload_tool(self, tool_id: str) -> Tool:
+        row = await store.find_tool(self.db, tool_id)
         if row is None:
             raise NotFound()
         return row
 
-    async def _changed(self, tool_id: str) -> None:
+    async def _publish_change(self, tool_id: str) -> None:
         await self._bus.publish(ToolChanged(tool_id))
-        await self.owned.changed(KIND, tool_id)
+        await self.access.publish_grants_changed(KIND, tool_id)

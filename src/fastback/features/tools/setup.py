@@ -5,31 +5,34 @@ from __future__ import annotations
 import aiohttp
 
 from fastback.config import Config
-from fastback.features.plugins.loading import Plugins
-from fastback.features.plugins.valves import Valves
+from fastback.features.plugins.loading import PluginInspector
+from fastback.features.plugins.valves import ValveStore
 from fastback.features.tools import routes
-from fastback.features.tools.servers import ToolServers
-from fastback.features.tools.service import Tools
+from fastback.features.tools.servers import ToolServerRegistry
+from fastback.features.tools.service import ToolRecords
 from fastback.kit.bus import Bus
 from fastback.kit.services import Component, Services
-from fastback.records.access import Ownership
+from fastback.records.access import RecordAccess
 from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
     """Add the services of this component."""
     services.add(
-        ToolServers,
-        ToolServers(
+        ToolServerRegistry,
+        ToolServerRegistry(
             client=services.get(aiohttp.ClientSession),
             config=services.get(Config),
             settings=services.get(Settings),
             bus=services.get(Bus),
         ),
     )
-    owned = services.get(Ownership)
+    access = services.get(RecordAccess)
     services.add(
-        Tools, Tools(owned=owned, plugins=services.get(Plugins), valves=services.get(Valves), bus=services.get(Bus))
+        ToolRecords,
+        ToolRecords(
+            access=access, plugins=services.get(PluginInspector), valves=services.get(ValveStore), bus=services.get(Bus)
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""`/api/v1/tools/id/{id}/specs`: the tools that an MCP server has for somebody."""
+"""The route for the tools of an MCP server that a user may use."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from starlette.requests import Request
 from fastback.access.guards import VerifiedUser, read_token
 from fastback.access.permissions import Permissions
 from fastback.config import Config
-from fastback.features.tools.mcp import McpFailed, McpSession
-from fastback.features.tools.servers import KEY, Connection
+from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
+from fastback.features.tools.mcp import McpError, McpSession
+from fastback.features.tools.servers import Connection
 from fastback.kit.http import HttpError, NotFound, Router, Unauthorized
 from fastback.providers.server_access import opens, server_headers
 from fastback.settings import Settings
@@ -22,35 +23,42 @@ router = Router("/api/v1/tools")
 
 log = logging.getLogger("fastback.tools")
 
-PREFIX = "server:mcp:"
-#: Seconds for all of it.
-PATIENCE = 15.0
-#: Ways of signing in that need a user's consent, which is not built.
-OAUTH = ("oauth_2.1", "oauth_2.1_static")
+SERVER_ID_PREFIX = "server:mcp:"
+#: Timeout of the whole discovery: connect, list the tools, close the session (seconds).
+DISCOVERY_TIMEOUT = 15.0
+#: Authentication types that need a user's consent, which is not implemented.
+OAUTH_TYPES = ("oauth_2.1", "oauth_2.1_static")
 
 
-def _server(config: Config, server_id: str) -> Connection | None:
-    for one in config.items(KEY):
-        if isinstance(one, dict) and one.get("type") == "mcp" and (one.get("info") or {}).get("id") == server_id:
-            return one if (one.get("config") or {}).get("enable") else None
+def _find_server(config: Config, server_id: str) -> Connection | None:
+    """Return the enabled connection of an MCP server, or None."""
+    for connection in config.items(TOOL_SERVER_CONNECTIONS):
+        if not isinstance(connection, dict) or connection.get("type") != "mcp":
+            continue
+        if (connection.get("info") or {}).get("id") == server_id:
+            return connection if (connection.get("config") or {}).get("enable") else None
     return None
 
 
-def chosen(tools: list[dict[str, Any]], rules: Any) -> list[dict[str, Any]]:
-    """Those that the rules let through: names end like one that is allowed, if any is, and like none after a `!`."""
-    given = rules.split(",") if isinstance(rules, str) else rules or []
-    known = [str(one).strip() for one in given if str(one).strip()]
-    allowed = tuple(one for one in known if not one.startswith("!"))
-    blocked = tuple(one[1:].strip() for one in known if one.startswith("!"))
+def filter_tools(tools: list[dict[str, Any]], rules: Any) -> list[dict[str, Any]]:
+    """Return the tools that the rules allow.
+
+    Rules are a list or a comma-separated text of name endings. A tool's name must end with an allowed ending, if there
+    are any, and with no ending that follows a `!`.
+    """
+    texts = rules.split(",") if isinstance(rules, str) else rules or []
+    patterns = [str(text).strip() for text in texts if str(text).strip()]
+    allowed = tuple(pattern for pattern in patterns if not pattern.startswith("!"))
+    blocked = tuple(pattern[1:].strip() for pattern in patterns if pattern.startswith("!"))
     return [
-        one
-        for one in tools
-        if (not allowed or one["name"].endswith(allowed)) and not (blocked and one["name"].endswith(blocked))
+        tool
+        for tool in tools
+        if (not allowed or tool["name"].endswith(allowed)) and not (blocked and tool["name"].endswith(blocked))
     ]
 
 
 @router.get("/id/{id}/specs")
-async def specs(
+async def list_tool_specs(
     id: str,
     request: Request,
     user: VerifiedUser,
@@ -59,23 +67,28 @@ async def specs(
     permissions: Permissions,
     client: aiohttp.ClientSession,
 ) -> dict[str, Any]:
-    server = (
-        _server(config, id.removeprefix(PREFIX)) if id.startswith(PREFIX) and settings.enable_tool_servers else None
+    """Return name and description of the tools that an MCP server offers."""
+    connection = (
+        _find_server(config, id.removeprefix(SERVER_ID_PREFIX))
+        if id.startswith(SERVER_ID_PREFIX) and settings.enable_tool_servers
+        else None
     )
-    if server is None or not opens(server, user, await permissions.list_group_ids(user.id), settings):
+    if connection is None or not opens(connection, user, await permissions.list_group_ids(user.id), settings):
         raise NotFound("Tool not found")
-    if server.get("auth_type") in OAUTH:
+    if connection.get("auth_type") in OAUTH_TYPES:
         raise Unauthorized("Auth required")
-    headers = await server_headers(server, user, read_token(request), permissions)
+    headers = await server_headers(connection, user, read_token(request), permissions)
     try:
         async with (
-            asyncio.timeout(PATIENCE),
-            McpSession(client=client, settings=settings, url=server.get("url") or "", headers=headers) as session,
+            asyncio.timeout(DISCOVERY_TIMEOUT),
+            McpSession(client=client, settings=settings, url=connection.get("url") or "", headers=headers) as session,
         ):
-            found = chosen(await session.tools(), (server.get("config") or {}).get("function_name_filter_list"))
+            tools = filter_tools(
+                await session.list_tools(), (connection.get("config") or {}).get("function_name_filter_list")
+            )
     except TimeoutError:
         raise HttpError(504, "Tool discovery timed out") from None
-    except McpFailed as error:
-        log.warning("MCP server %s: %s", id, error)
+    except McpError as error:
+        log.warning("listing the tools of MCP server %s failed: %s", id, error)
         raise HttpError(502, "Unable to load tools") from None
-    return {"specs": [{"name": one["name"], "description": one["description"]} for one in found]}
+    return {"specs": [{"name": tool["name"], "description": tool["description"]} for tool in tools]}

@@ -1,1 +1,1 @@
-"""People: their rows, settings, status, pictures."""
+"""Users: their rows, settings, status, pictures and usage."""

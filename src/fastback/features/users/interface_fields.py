@@ -1,4 +1,4 @@
-"""Fields of a user's settings that belong to the panel "Interface", which a permission can close."""
+"""Fields of a user's settings in the panel "Interface", which only users with a permission may change."""
 
 from __future__ import annotations
 

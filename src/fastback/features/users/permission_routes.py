@@ -1,4 +1,4 @@
-"""`/api/v1/users/permissions` and `…/default/permissions`: what one may do, and what everybody may."""
+"""`/api/v1/users/permissions` and `…/default/permissions`: the caller's permissions, and the default ones."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Settings(msgspec.Struct):
 
 
 class DefaultPermissions(msgspec.Struct):
-    """The tree of what everybody may, as the administrator's page shows and saves it."""
+    """The permissions of every user, in the shape of the administrator's page."""
 
     workspace: Workspace
     sharing: Sharing
@@ -112,12 +112,12 @@ class DefaultPermissions(msgspec.Struct):
 
 
 @router.get("/permissions")
-async def permissions(user: VerifiedUser, permissions: Permissions) -> dict[str, Any]:
+async def get_own_permissions(user: VerifiedUser, permissions: Permissions) -> dict[str, Any]:
     return await permissions.get_tree(user.id)
 
 
 @router.get("/default/permissions")
-async def default_permissions(user: AdminUser, permissions: Permissions) -> DefaultPermissions:
+async def get_default_permissions(user: AdminUser, permissions: Permissions) -> DefaultPermissions:
     return msgspec.convert(permissions.get_defaults(), DefaultPermissions, strict=False)
 
 
@@ -128,5 +128,5 @@ async def save_default_permissions(data: DefaultPermissions, user: AdminUser, co
 
 
 @router.get("/default/permissions/defaults")
-async def first_permissions(user: AdminUser, config: Config) -> DefaultPermissions:
+async def get_initial_permissions(user: AdminUser, config: Config) -> DefaultPermissions:
     return msgspec.convert(config.default(USER_PERMISSIONS), DefaultPermissions, strict=False)

@@ -1,4 +1,4 @@
-"""Pictures of users and models: what is stored is a web address, an image as data, or nothing."""
+"""Pictures of users and models: stored is a web address, an image as a data URI, or nothing."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ _DATA = re.compile(r"data:image/([a-z]+);base64,", re.IGNORECASE)
 
 
 def list_allowed_types(settings: Settings) -> frozenset[str]:
-    """Media types of pictures that are kept and served."""
-    return frozenset(one.strip() for one in settings.profile_image_allowed_mime_types.split(","))
+    """Return the media types of pictures that may be stored and served."""
+    return frozenset(name.strip() for name in settings.profile_image_allowed_mime_types.split(","))
 
 
 def _find_flaw(url: str, settings: Settings) -> str | None:
+    """Return what is invalid about the picture, or None."""
     if not url or url in _PATHS or _ROUTE.fullmatch(url):
         return None
     parsed = urllib.parse.urlparse(url)
@@ -31,23 +32,26 @@ def _find_flaw(url: str, settings: Settings) -> str | None:
         return None if parsed.hostname else "HTTP(S) URLs must include a host."
     data = _DATA.match(url)
     if data and f"image/{data[1].lower()}" in list_allowed_types(settings):
-        most = settings.profile_image_max_data_uri_size
-        return f"data URI exceeds the {most}-byte limit." if most and len(url) > most else None
+        limit = settings.profile_image_max_data_uri_size
+        return f"data URI exceeds the {limit}-byte limit." if limit and len(url) > limit else None
     return "must be a known internal path, an HTTP(S) URL with a host, or a data:image URI (png/jpeg/gif/webp)."
 
 
 def require_valid_picture(url: str | None, settings: Settings) -> None:
-    """Raises: Invalid for a picture that may not be kept: another path, another scheme, no raster image, too large."""
+    """Require a picture that may be stored.
+
+    Raises:
+        Invalid: it has another path or scheme, is not a raster image, or is too large.
+    """
     flaw = _find_flaw(url, settings) if url else None
     if flaw is not None:
-        words = f"Value error, Invalid profile image URL: {flaw}"
-        raise Invalid.at(["body", "profile_image_url"], words, value=url)
+        raise Invalid.at(["body", "profile_image_url"], f"Value error, Invalid profile image URL: {flaw}", value=url)
 
 
 def build_picture_response(url: str | None, *, allowed: frozenset[str], forward: bool) -> Response | None:
-    """The answer for a stored picture; None where the default stands in.
+    """Return the response for a stored picture, or None where the default picture has to be served.
 
-    `allowed` are the media types that may be served, `forward` whether pictures elsewhere are redirected to.
+    `allowed` holds the media types that may be served; with `forward`, a picture at a web address becomes a redirect.
     """
     if not url:
         return None

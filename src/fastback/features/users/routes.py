@@ -1,14 +1,15 @@
-"""`/api/v1/users`: what anybody may know of a user, and one's own groups."""
+"""`/api/v1/users`: the fields of a user that every user may see, and one's own groups."""
 
 from __future__ import annotations
 
 from starlette.responses import Response
 
 from fastback import messages
+from fastback.access import credential_store
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.groups.store import Group
 from fastback.features.users import admin_routes, own_routes, permission_routes, store, usage_routes
-from fastback.features.users.admin_routes import JoinedGroup, joined_groups
+from fastback.features.users.admin_routes import JoinedGroup, list_joined_groups
 from fastback.features.users.pictures import build_picture_response, list_allowed_types
 from fastback.frontend.default_pictures import DefaultPictures
 from fastback.kit.db import Database
@@ -19,37 +20,37 @@ router = Router("/api/v1/users")
 
 
 @router.get("/groups")
-async def my_groups(
+async def list_own_groups(
     user: VerifiedUser, db: Database, include_inherited: bool = False
 ) -> list[Group] | list[JoinedGroup]:
-    return await joined_groups(db, user.id, include_inherited=include_inherited)
+    return await list_joined_groups(db, user.id, include_inherited=include_inherited)
 
 
 @router.get("/{user_id}/oauth/sessions")
-async def oauth_sessions(user_id: str, user: AdminUser, db: Database) -> None:
-    """Sessions come of signing in through others, which is not built; those the reference has left are encrypted."""
-    if await store.has_oauth_session(db, user_id):
+async def list_oauth_sessions(user_id: str, user: AdminUser, db: Database) -> None:
+    """Answer that reading them is not built where the reference has stored sessions (encrypted), else "not found"."""
+    if await credential_store.has_oauth_session(db, user_id):
         raise NotBuilt("Reading sessions of other providers")
     raise BadRequest(messages.USER_NOT_FOUND)
 
 
 @router.get("/{user_id}/profile/image")
-async def picture(
+async def get_picture(
     user_id: str, user: VerifiedUser, db: Database, settings: Settings, pictures: DefaultPictures
 ) -> Response:
-    found = await store.find_picture(db, user_id)
-    if found is None:
+    picture = await store.find_picture(db, user_id)
+    if picture is None:
         raise BadRequest(messages.USER_NOT_FOUND)
-    stored = build_picture_response(
-        found.profile_image_url,
+    response = build_picture_response(
+        picture.profile_image_url,
         allowed=list_allowed_types(settings),
         forward=settings.enable_profile_image_url_forwarding,
     )
-    return stored or pictures.response("user.png")
+    return response or pictures.response("user.png")
 
 
 @router.get("/{user_id}/active")
-async def active(user_id: str, user: VerifiedUser, db: Database) -> dict[str, bool]:
+async def get_active_state(user_id: str, user: VerifiedUser, db: Database) -> dict[str, bool]:
     return {"active": await store.is_active(db, user_id)}
 
 

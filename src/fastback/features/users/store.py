@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import datetime
 import time
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 
 from fastback.kit.db import Executor
 
-
-def build_default_picture_url(user_id: str) -> str:
-    """Where the picture of a user without one is asked for."""
-    return f"/api/v1/users/{user_id}/profile/image"
+#: Users who were active within this many seconds count as active, as in the reference.
+ACTIVE_SECONDS = 180
 
 
 class Profile(msgspec.Struct):
-    """What the page shows of oneself."""
+    """The fields of a user that their own profile page shows."""
 
     name: str
     email: str
@@ -31,69 +30,8 @@ class Profile(msgspec.Struct):
     status_expires_at: int | None
 
 
-async def find_profile(db: Executor, user_id: str) -> Profile | None:
-    return await db.fetch_first(
-        Profile,
-        "users.profile",
-        """SELECT name, email, role, profile_image_url, bio, gender, date_of_birth, status_emoji, status_message,
-                  status_expires_at FROM "user" WHERE id = :id""",
-        id=user_id,
-    )
-
-
-_JSON = ("settings", "info", "variables", "oauth")
-_PLAIN = (
-    "name",
-    "email",
-    "role",
-    "profile_image_url",
-    "profile_banner_image_url",
-    "bio",
-    "gender",
-    "date_of_birth",
-    "timezone",
-    "status_emoji",
-    "status_message",
-    "status_expires_at",
-)
-
-
-async def update_user(db: Executor, user_id: str, **fields: Any) -> bool:
-    """Change columns of a user's row (JSON columns take objects); False when there is no such user."""
-    unknown = set(fields) - set(_PLAIN) - set(_JSON)
-    if unknown:
-        raise ValueError(f"not columns of user: {unknown}")
-    values = {
-        name: msgspec.json.encode(value).decode() if name in _JSON and value is not None else value
-        for name, value in fields.items()
-    }
-    assignments = ", ".join(f"{name} = :{name}" for name in fields)
-    changed = await db.execute(
-        f"users.update.{'+'.join(fields)}",
-        f'UPDATE "user" SET {assignments}, updated_at = :updated_at WHERE id = :id',
-        id=user_id,
-        updated_at=int(time.time()),
-        **values,
-    )
-    return changed > 0
-
-
-class Json(msgspec.Struct):
+class JsonValue(msgspec.Struct):
     value: msgspec.Raw
-
-
-async def find_json_column(db: Executor, user_id: str, column: str, *, lock: bool = False) -> msgspec.Raw | None:
-    """A JSON column (`settings`, `info`, `variables`), undecoded; None when there is no such user.
-
-    `lock`: in a transaction, nobody else changes the row before its end (SQLite has one writer at a time anyway).
-    """
-    if column not in _JSON:
-        raise ValueError(f"not a JSON column of user: {column}")
-    text = f'SELECT {column} FROM "user" WHERE id = :id'
-    if lock and db.dialect == "postgres":
-        text += " FOR UPDATE"
-    row = await db.fetch_first(Json, f"users.{column}", text, id=user_id)
-    return None if row is None else row.value
 
 
 class Picture(msgspec.Struct):
@@ -101,14 +39,13 @@ class Picture(msgspec.Struct):
     name: str
 
 
-async def find_picture(db: Executor, user_id: str) -> Picture | None:
-    return await db.fetch_first(
-        Picture, "users.picture", 'SELECT profile_image_url, name FROM "user" WHERE id = :id', id=user_id
-    )
+class Contact(msgspec.Struct):
+    name: str | None
+    email: str | None
 
 
 class UserRecord(msgspec.Struct):
-    """A user as administrators see them, all columns but the secret ones."""
+    """A user as administrators see them: all columns except secrets."""
 
     id: str
     email: str
@@ -136,9 +73,61 @@ class UserRecord(msgspec.Struct):
 
 L = TypeVar("L", bound=UserRecord)
 
+_JSON_COLUMNS = ("settings", "info", "variables", "oauth")
+_PLAIN_COLUMNS = (
+    "name",
+    "email",
+    "role",
+    "profile_image_url",
+    "profile_banner_image_url",
+    "bio",
+    "gender",
+    "date_of_birth",
+    "timezone",
+    "status_emoji",
+    "status_message",
+    "status_expires_at",
+)
+#: The columns of `UserRecord`; a fragment for statements over `"user" u`.
+_USER_COLUMNS = """u.id, u.email, u.username, u.role, u.name, u.profile_image_url, u.profile_banner_image_url, u.bio,
+    u.gender,
+    u.date_of_birth, u.timezone, u.presence_state, u.status_emoji, u.status_message, u.status_expires_at, u.info,
+    u.settings, u.oauth, u.scim, u.last_active_at, u.updated_at, u.created_at"""
+#: The user who signed up first; of several in one second the administrator comes first.
+_FIRST = "ORDER BY created_at, CASE WHEN role = 'admin' THEN 0 ELSE 1 END, id LIMIT 1"
+
+FIND_USER = f'SELECT {_USER_COLUMNS} FROM "user" u WHERE u.id = :id'
+HAS_USER = 'SELECT 1 FROM "user" WHERE id = :id'
+HAS_USERS = 'SELECT 1 FROM "user" LIMIT 1'
+IS_EMAIL_TAKEN = 'SELECT 1 FROM "user" WHERE lower(email) = :email'
+FIND_FIRST_USER_ID = f'SELECT id FROM "user" {_FIRST}'
+FIND_FIRST_CONTACT = f'SELECT name, email FROM "user" {_FIRST}'
+FIND_NAME_BY_EMAIL = 'SELECT name FROM "user" WHERE lower(email) = :email'
+FIND_PROFILE = """
+    SELECT name, email, role, profile_image_url, bio, gender, date_of_birth, status_emoji, status_message,
+        status_expires_at
+    FROM "user" WHERE id = :id"""
+FIND_PICTURE = 'SELECT profile_image_url, name FROM "user" WHERE id = :id'
+FIND_TIMEZONE = 'SELECT timezone FROM "user" WHERE id = :id'
+FIND_JSON_COLUMN = {column: f'SELECT {column} FROM "user" WHERE id = :id' for column in _JSON_COLUMNS}
+#: SQLite has one writer at a time, and no `FOR UPDATE`.
+_LOCK_JSON_COLUMN_POSTGRES = {column: f"{text} FOR UPDATE" for column, text in FIND_JSON_COLUMN.items()}
+COUNT_ACTIVE_USERS = 'SELECT count(*) FROM "user" WHERE last_active_at >= :since'
+FIND_LAST_ACTIVE = 'SELECT last_active_at FROM "user" WHERE id = :id'
+
+INSERT_USER = """
+    INSERT INTO "user" (id, name, email, role, profile_image_url, last_active_at, updated_at, created_at)
+    VALUES (:id, :name, :email, :role, :picture, :now, :now, :now)"""
+SET_ROLE = 'UPDATE "user" SET role = :role WHERE id = :id'
+
+
+def build_default_picture_url(user_id: str) -> str:
+    """Return the address of the picture of a user who has none."""
+    return f"/api/v1/users/{user_id}/profile/image"
+
 
 def complete_user(row: L) -> L:
-    """A row as answers show it: never without a picture, settings never without the part of the page."""
+    """Fill in, in place, the default picture and the `ui` part of the settings, and return the row."""
     row.profile_image_url = row.profile_image_url or build_default_picture_url(row.id)
     if bytes(row.settings) != b"null" and b'"ui"' not in bytes(row.settings):
         settings = msgspec.json.decode(row.settings)
@@ -146,42 +135,121 @@ def complete_user(row: L) -> L:
     return row
 
 
-COLUMNS = """u.id, u.email, u.username, u.role, u.name, u.profile_image_url, u.profile_banner_image_url, u.bio,
-    u.gender,
-    u.date_of_birth, u.timezone, u.presence_state, u.status_emoji, u.status_message, u.status_expires_at, u.info,
-    u.settings, u.oauth, u.scim, u.last_active_at, u.updated_at, u.created_at"""
-
-
 async def find_user(db: Executor, user_id: str) -> UserRecord | None:
-    found = await db.fetch_first(
-        UserRecord, "users.get", f'SELECT {COLUMNS} FROM "user" u WHERE u.id = :id', id=user_id
-    )
-    return None if found is None else complete_user(found)
+    """Return a user by id, or None."""
+    user = await db.fetch_first(UserRecord, "users.find", FIND_USER, id=user_id)
+    return None if user is None else complete_user(user)
 
 
 async def has_user(db: Executor, user_id: str) -> bool:
-    return bool(await db.fetch_value("users.exists", 'SELECT 1 FROM "user" WHERE id = :id', id=user_id))
+    """Return whether the user exists."""
+    return bool(await db.fetch_value("users.exists", HAS_USER, id=user_id))
+
+
+async def has_users(db: Executor) -> bool:
+    """Return whether there is any user."""
+    return bool(await db.fetch_value("users.has_any", HAS_USERS))
+
+
+async def is_email_taken(db: Executor, email: str) -> bool:
+    """Return whether a user has this address in any case."""
+    return bool(await db.fetch_value("users.is_email_taken", IS_EMAIL_TAKEN, email=email.lower()))
+
+
+async def find_first_user_id(db: Executor) -> str | None:
+    """Return the id of the first user, the administrator who cannot be deleted, or None."""
+    user_id = await db.fetch_value("users.find_first_id", FIND_FIRST_USER_ID)
+    return None if user_id is None else str(user_id)
+
+
+async def find_first_contact(db: Executor) -> Contact | None:
+    """Return the name and the address of the first user, or None."""
+    return await db.fetch_first(Contact, "users.find_first_contact", FIND_FIRST_CONTACT)
+
+
+async def find_name_by_email(db: Executor, email: str) -> str | None:
+    """Return the name of the user with this address in any case, or None."""
+    name = await db.fetch_value("users.find_name_by_email", FIND_NAME_BY_EMAIL, email=email.lower())
+    return None if name is None else str(name)
+
+
+async def find_profile(db: Executor, user_id: str) -> Profile | None:
+    """Return the profile of a user, or None."""
+    return await db.fetch_first(Profile, "users.find_profile", FIND_PROFILE, id=user_id)
+
+
+async def find_picture(db: Executor, user_id: str) -> Picture | None:
+    """Return the picture and the name of a user, or None."""
+    return await db.fetch_first(Picture, "users.find_picture", FIND_PICTURE, id=user_id)
 
 
 async def find_timezone(db: Executor, user_id: str) -> str | None:
-    found = await db.fetch_value("users.timezone", 'SELECT timezone FROM "user" WHERE id = :id', id=user_id)
-    return None if found is None else str(found)
+    """Return the name of a user's time zone, or None."""
+    name = await db.fetch_value("users.find_timezone", FIND_TIMEZONE, id=user_id)
+    return None if name is None else str(name)
 
 
-async def has_oauth_session(db: Executor, user_id: str) -> bool:
-    text = "SELECT 1 FROM oauth_session WHERE user_id = :id LIMIT 1"
-    return bool(await db.fetch_value("users.oauth_session", text, id=user_id))
+async def find_json_column(db: Executor, user_id: str, column: str, *, lock: bool = False) -> msgspec.Raw | None:
+    """Return a JSON column (`settings`, `info`, `variables`, `oauth`), undecoded; None where the user does not exist.
 
-
-#: Users seen within this many seconds count as active, as in the reference.
-ACTIVE = 180
+    With `lock`, in a transaction, no other transaction changes the row before its end.
+    """
+    if column not in _JSON_COLUMNS:
+        raise ValueError(f"not a JSON column of user: {column}")
+    texts = _LOCK_JSON_COLUMN_POSTGRES if lock and db.dialect == "postgres" else FIND_JSON_COLUMN
+    row = await db.fetch_first(JsonValue, "users.find_json_column", texts[column], id=user_id)
+    return None if row is None else row.value
 
 
 async def count_active_users(db: Executor) -> int:
-    text = 'SELECT count(*) FROM "user" WHERE last_active_at >= :since'
-    return int(await db.fetch_value("users.active_count", text, since=int(time.time()) - ACTIVE) or 0)
+    """Count the users who were active within `ACTIVE_SECONDS`."""
+    since = int(time.time()) - ACTIVE_SECONDS
+    return int(await db.fetch_value("users.count_active", COUNT_ACTIVE_USERS, since=since) or 0)
 
 
 async def is_active(db: Executor, user_id: str) -> bool:
-    seen = await db.fetch_value("users.seen", 'SELECT last_active_at FROM "user" WHERE id = :id', id=user_id)
-    return seen is not None and int(time.time()) - int(seen) <= ACTIVE
+    """Return whether the user was active within `ACTIVE_SECONDS`."""
+    last_active_at = await db.fetch_value("users.find_last_active", FIND_LAST_ACTIVE, id=user_id)
+    return last_active_at is not None and int(time.time()) - int(last_active_at) <= ACTIVE_SECONDS
+
+
+async def insert_user(db: Executor, *, user_id: str, name: str, email: str, role: str, picture: str | None) -> None:
+    """Insert a user who is active now."""
+    await db.execute(
+        "users.insert",
+        INSERT_USER,
+        id=user_id,
+        name=name,
+        email=email,
+        role=role,
+        picture=picture,
+        now=int(time.time()),
+    )
+
+
+async def set_role(db: Executor, user_id: str, role: str) -> None:
+    """Change the role of a user and leave the time of change as it is."""
+    await db.execute("users.set_role", SET_ROLE, id=user_id, role=role)
+
+
+async def update_user(db: Executor, user_id: str, **fields: Any) -> bool:
+    """Update columns of a user (JSON columns take objects) and return whether the user exists.
+
+    Raises:
+        ValueError: a field is not a column that may change.
+    """
+    unknown = set(fields) - set(_PLAIN_COLUMNS) - set(_JSON_COLUMNS)
+    if unknown:
+        raise ValueError(f"not columns of user: {unknown}")
+    values = {
+        name: msgspec.json.encode(value).decode() if name in _JSON_COLUMNS and value is not None else value
+        for name, value in fields.items()
+    }
+    text = _build_update(tuple(fields))
+    return await db.execute("users.update", text, id=user_id, updated_at=int(time.time()), **values) > 0
+
+
+@lru_cache(256)
+def _build_update(columns: tuple[str, ...]) -> str:
+    assignments = ", ".join(f"{name} = :{name}" for name in columns)
+    return f'UPDATE "user" SET {assignments}, updated_at = :updated_at WHERE id = :id'

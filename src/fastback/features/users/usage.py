@@ -1,4 +1,4 @@
-"""What somebody has used, as the page "Usage" shows it: totals, days, weeks, models, tools."""
+"""One user's usage, for the page "Usage": totals, days, weeks, models, tools."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.users.usage_store import SLOT, Slot
+from fastback.features.users.usage_store import SLOT, UsageSlot
+
+#: Models and tools in a list of the most used.
+TOP = 5
+#: Times before this (2020), and later than tomorrow, count as now, as in the reference.
+_EARLIEST = 1_577_836_800
+#: Fields of a message's output or meta that may contain tool calls.
+_NESTED = ("tool_calls", "tools", "output", "meta")
 
 
 class Day(msgspec.Struct):
-    """A day (or the week that begins with it, or all days up to it)."""
+    """A day, the week that begins with it, or all days up to it."""
 
     date: str
     messages: int = 0
@@ -37,8 +44,8 @@ class ToolUse(msgspec.Struct):
     count: int
 
 
-class Days(msgspec.Struct):
-    """A period, day by day, and what can be said of it as a whole."""
+class PeriodUsage(msgspec.Struct):
+    """The days of a period, and the sums over all of them."""
 
     days: list[Day]
     messages: int
@@ -48,36 +55,31 @@ class Days(msgspec.Struct):
     top_models: list[ModelUse]
 
 
-def zone(name: str | None) -> datetime.tzinfo:
+def get_timezone(name: str | None) -> datetime.tzinfo:
+    """Return the time zone with this name; UTC where it is missing or unknown."""
     try:
         return zoneinfo.ZoneInfo(name or "UTC")
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         return zoneinfo.ZoneInfo("UTC")
 
 
-#: Times before this (2020) mean now, as in the reference, and so do times later than tomorrow.
-_EARLIEST = 1_577_836_800
-
-
-def moment(at: float, tz: datetime.tzinfo) -> datetime.datetime:
+def to_local_time(at: float, tz: datetime.tzinfo) -> datetime.datetime:
+    """Return the local time of a message's time (seconds or milliseconds); an implausible time counts as now."""
     now = time.time()
     seconds = at / 1000 if at > 10_000_000_000 else at
     return datetime.datetime.fromtimestamp(seconds if _EARLIEST <= seconds <= now + 86400 else now, tz)
 
 
-TOP = 5
-
-
-def days(slots: Iterable[Slot], start: int, end: int, tz: datetime.tzinfo) -> Days:
-    """The period from `start` to `end` (seconds), each day of it in this time zone."""
-    found: dict[str, Day] = {}
+def sum_period(slots: Iterable[UsageSlot], start: int, end: int, tz: datetime.tzinfo) -> PeriodUsage:
+    """Sum up the period from `start` to `end` (Unix time), with each of its days in this time zone."""
+    days: dict[str, Day] = {}
     chats: dict[str, set[str]] = {}
     models: dict[str, ModelUse] = {}
     roles: Counter[str] = Counter()
     for slot in slots:
         # The first slot may begin before the period does.
-        date = f"{moment(max(slot.slot * SLOT, start), tz):%Y-%m-%d}"
-        day = found.setdefault(date, Day(date))
+        date = f"{to_local_time(max(slot.slot * SLOT, start), tz):%Y-%m-%d}"
+        day = days.setdefault(date, Day(date))
         day.messages += slot.messages
         day.tokens += slot.input_tokens + slot.output_tokens
         chats.setdefault(date, set()).add(slot.chat_id)
@@ -90,29 +92,30 @@ def days(slots: Iterable[Slot], start: int, end: int, tz: datetime.tzinfo) -> Da
             model.input_tokens += slot.input_tokens
             model.output_tokens += slot.output_tokens
             model.total_tokens += slot.input_tokens + slot.output_tokens
-    for date, ids in chats.items():
-        found[date].chats = len(ids)
-    active = len(found)
-    for date in _dates(start, end, tz):
-        found.setdefault(date, Day(date))
-    return Days(
-        days=[found[date] for date in sorted(found)],
+    for date, chat_ids in chats.items():
+        days[date].chats = len(chat_ids)
+    active_days = len(days)
+    for date in _iterate_dates(start, end, tz):
+        days.setdefault(date, Day(date))
+    return PeriodUsage(
+        days=[days[date] for date in sorted(days)],
         messages=roles.total(),
         user_messages=roles["user"],
         assistant_messages=roles["assistant"],
-        active_days=active,
-        top_models=sorted(models.values(), key=lambda one: -one.messages)[:TOP],
+        active_days=active_days,
+        top_models=sorted(models.values(), key=lambda model: -model.messages)[:TOP],
     )
 
 
-def _dates(start: int, end: int, tz: datetime.tzinfo) -> Iterator[str]:
-    date, last = moment(start, tz).date(), moment(end, tz).date()
+def _iterate_dates(start: int, end: int, tz: datetime.tzinfo) -> Iterator[str]:
+    date, last = to_local_time(start, tz).date(), to_local_time(end, tz).date()
     while date <= last:
         yield date.isoformat()
         date += datetime.timedelta(days=1)
 
 
-def _add(total: Day, day: Day) -> None:
+def _add_day(total: Day, day: Day) -> None:
+    """Add a day to a sum, in place."""
     total.messages += day.messages
     total.chats += day.chats
     total.tokens += day.tokens
@@ -120,62 +123,59 @@ def _add(total: Day, day: Day) -> None:
         total.models[model] = total.models.get(model, 0) + count
 
 
-def weeks(days: list[Day]) -> list[Day]:
-    """The weeks of these days, each named after its Monday."""
-    found: dict[str, Day] = {}
+def sum_weeks(days: list[Day]) -> list[Day]:
+    """Sum up the days by week; the date of a week is its Monday."""
+    weeks: dict[str, Day] = {}
     for day in days:
         date = datetime.date.fromisoformat(day.date)
         monday = (date - datetime.timedelta(days=date.weekday())).isoformat()
-        _add(found.setdefault(monday, Day(monday)), day)
-    return [found[monday] for monday in sorted(found)]
+        _add_day(weeks.setdefault(monday, Day(monday)), day)
+    return [weeks[monday] for monday in sorted(weeks)]
 
 
-def cumulated(days: list[Day]) -> list[Day]:
-    """Each day with all that was before it."""
-    found: list[Day] = []
+def accumulate_days(days: list[Day]) -> list[Day]:
+    """Return, for each day, the sum of all days up to it."""
+    totals: list[Day] = []
     total = Day("")
     for day in days:
-        _add(total, day)
-        found.append(Day(day.date, total.messages, total.chats, total.tokens, dict(total.models)))
-    return found
+        _add_day(total, day)
+        totals.append(Day(day.date, total.messages, total.chats, total.tokens, dict(total.models)))
+    return totals
 
 
-def streaks(days: list[Day]) -> tuple[int, int]:
-    """How many days with messages lie at the end without a gap, and how many at most anywhere."""
-    run = longest = 0
+def measure_streaks(days: list[Day]) -> tuple[int, int]:
+    """Return the current and the longest number of consecutive days with messages."""
+    current = longest = 0
     for day in days:
-        run = run + 1 if day.messages else 0
-        longest = max(longest, run)
-    return run, longest
+        current = current + 1 if day.messages else 0
+        longest = max(longest, current)
+    return current, longest
 
 
-def tools(texts: Iterable[tuple[str | None, str | None]]) -> list[ToolUse]:
-    """The tools that were called most, out of messages' output and meta."""
+def count_tools(messages: Iterable[tuple[str | None, str | None]]) -> list[ToolUse]:
+    """Return the most called tools; each message is its output and its meta, as JSON text."""
     counts: Counter[str] = Counter()
-    for pair in texts:
-        for text in pair:
+    for texts in messages:
+        for text in texts:
             if text:
-                counts.update(_names(msgspec.json.decode(text)))
+                counts.update(_iterate_tool_names(msgspec.json.decode(text)))
     return [ToolUse(name, count) for name, count in counts.most_common(TOP)]
 
 
-_NESTED = ("tool_calls", "tools", "output", "meta")
-
-
-def _names(value: Any) -> Iterator[str]:
+def _iterate_tool_names(value: Any) -> Iterator[str]:
     if isinstance(value, list):
-        for one in value:
-            yield from _names(one)
+        for item in value:
+            yield from _iterate_tool_names(item)
     elif isinstance(value, dict):
         kind = str(value.get("type") or "")
         if "tool" in kind or kind in ("function_call", "function_call_output"):
             function = value.get("function")
-            named = (value.get("name") or value.get("tool_name"), _object(function).get("name"))
-            yield from (one.strip() for one in named if isinstance(one, str) and 0 < len(one.strip()) <= 128)
+            names = (value.get("name") or value.get("tool_name"), _as_object(function).get("name"))
+            yield from (name.strip() for name in names if isinstance(name, str) and 0 < len(name.strip()) <= 128)
         for key in _NESTED:
             if key in value:
-                yield from _names(value[key])
+                yield from _iterate_tool_names(value[key])
 
 
-def _object(value: Any) -> dict[str, Any]:
+def _as_object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""`/api/v1/users/usage`: one's own use of models, for the page "Usage"."""
+"""`/api/v1/users/usage`: the caller's own usage of models, for the page "Usage"."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from fastback.access.guards import VerifiedUser
 from fastback.features.users import store, usage, usage_store
-from fastback.features.users.usage import Day, Days, ModelUse, ToolUse
+from fastback.features.users.usage import Day, ModelUse, PeriodUsage, ToolUse
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Router
 
@@ -37,7 +37,7 @@ class Totals(msgspec.Struct):
 
 
 class Insights(msgspec.Struct):
-    """Averages, and shares in per cent."""
+    """Averages, and shares in percent."""
 
     most_used_model: str | None
     average_tokens_per_chat: float
@@ -63,53 +63,54 @@ class Usage(msgspec.Struct):
     period: Period
 
 
-def _ratio(part: float, whole: float) -> float:
-    return round(part / whole, 1) if whole else 0.0
+def _compute_ratio(part: float, total: float) -> float:
+    return round(part / total, 1) if total else 0.0
 
 
-def _answer(
-    days: Days,
+def _build_usage(
+    summary: PeriodUsage,
     lifetime: usage_store.Lifetime,
     times: usage_store.ChatTimes,
-    called: list[tuple[str | None, str | None]],
+    tool_messages: list[tuple[str | None, str | None]],
     period: Period,
 ) -> Usage:
-    current, longest = usage.streaks(days.days)
+    days = summary.days
+    current, longest = usage.measure_streaks(days)
     tokens = lifetime.input_tokens + lifetime.output_tokens
     return Usage(
         totals=Totals(
             lifetime_tokens=tokens,
             input_tokens=lifetime.input_tokens,
             output_tokens=lifetime.output_tokens,
-            peak_daily_tokens=max((day.tokens for day in days.days), default=0),
+            peak_daily_tokens=max((day.tokens for day in days), default=0),
             longest_chat_seconds=times.longest,
             current_streak=current,
             longest_streak=longest,
             total_chats=times.chats,
-            active_days=days.active_days,
+            active_days=summary.active_days,
             models_used=lifetime.models,
-            messages=days.messages,
-            user_messages=days.user_messages,
-            assistant_messages=days.assistant_messages,
+            messages=summary.messages,
+            user_messages=summary.user_messages,
+            assistant_messages=summary.assistant_messages,
         ),
-        heatmap=days.days,
-        weekly_heatmap=usage.weeks(days.days),
-        cumulative_heatmap=usage.cumulated(days.days),
+        heatmap=days,
+        weekly_heatmap=usage.sum_weeks(days),
+        cumulative_heatmap=usage.accumulate_days(days),
         insights=Insights(
-            most_used_model=days.top_models[0].model_id if days.top_models else None,
-            average_tokens_per_chat=_ratio(tokens, times.chats),
-            average_messages_per_active_day=_ratio(days.messages, days.active_days),
-            user_message_share=_ratio(100 * days.user_messages, days.messages),
-            assistant_message_share=_ratio(100 * days.assistant_messages, days.messages),
+            most_used_model=summary.top_models[0].model_id if summary.top_models else None,
+            average_tokens_per_chat=_compute_ratio(tokens, times.chats),
+            average_messages_per_active_day=_compute_ratio(summary.messages, summary.active_days),
+            user_message_share=_compute_ratio(100 * summary.user_messages, summary.messages),
+            assistant_message_share=_compute_ratio(100 * summary.assistant_messages, summary.messages),
         ),
-        top_models=days.top_models,
-        top_tools=usage.tools(called),
+        top_models=summary.top_models,
+        top_tools=usage.count_tools(tool_messages),
         period=period,
     )
 
 
 @router.get("/usage")
-async def my_usage(
+async def get_own_usage(
     user: VerifiedUser,
     db: Database,
     days: Annotated[int, Meta(ge=7, le=732)] | None = None,
@@ -121,13 +122,14 @@ async def my_usage(
     if start > end:
         raise BadRequest("start_date must be before end_date")
     period = Period(start, end, max(1, (end - start) // _DAY + 1))
-    tz = usage.zone(await store.find_timezone(db, user.id))
-    slots = await usage_store.slots(db, user.id, start, end)
-    lifetime = await usage_store.lifetime(db, user.id)
-    times = await usage_store.chat_times(db, user.id)
-    called = await usage_store.called(db, user.id, start, end)
+    tz = usage.get_timezone(await store.find_timezone(db, user.id))
+    slots = await usage_store.list_slots(db, user.id, start, end)
+    lifetime = await usage_store.sum_lifetime(db, user.id)
+    times = await usage_store.measure_chats(db, user.id)
+    tool_messages = await usage_store.list_tool_messages(db, user.id, start, end)
 
-    def made() -> Usage:
-        return _answer(usage.days(slots, start, end, tz), lifetime, times, called, period)
+    def build() -> Usage:
+        return _build_usage(usage.sum_period(slots, start, end, tz), lifetime, times, tool_messages, period)
 
-    return await asyncio.to_thread(made)  # years of messages take more than a moment
+    # Messages of years would hold up the event loop.
+    return await asyncio.to_thread(build)

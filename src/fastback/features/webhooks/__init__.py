@@ -1,1 +1,1 @@
-"""Telling other programs what happens here: event webhooks, and what a message to one looks like."""
+"""Event webhooks: which operation emits which event, and the delivery of events to the configured addresses."""

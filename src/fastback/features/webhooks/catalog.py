@@ -1,4 +1,4 @@
-"""Every event there is, with its message and description: data of the contract, in `catalog.tsv`."""
+"""The catalog of events, with message and description of each; `catalog.tsv` holds the reference's texts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from importlib import resources
 import msgspec
 
 
-class Known(msgspec.Struct, frozen=True):
-    """An event by its name, with what is said of it."""
+class EventDescription(msgspec.Struct, frozen=True):
+    """An event: its name, and the texts that go with it."""
 
     event: str
     description: str
@@ -17,11 +17,11 @@ class Known(msgspec.Struct, frozen=True):
 
 
 @cache
-def catalog() -> dict[str, Known]:
-    """The events by name, in order."""
+def load_event_catalog() -> dict[str, EventDescription]:
+    """Return the event descriptions by event name, in the order of the file."""
     text = resources.files("fastback.features.webhooks").joinpath("catalog.tsv").read_text(encoding="utf-8")
-    found = {}
+    descriptions = {}
     for line in text.splitlines():
         event, message, description = line.split("\t")
-        found[event] = Known(event, description, message)
-    return found
+        descriptions[event] = EventDescription(event, description, message)
+    return descriptions

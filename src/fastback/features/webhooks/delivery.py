@@ -1,4 +1,4 @@
-"""Carries what happened to the webhooks that ask for it, beside the work that made it happen."""
+"""Deliver activity events to the subscribed webhooks, in the background."""
 
 from __future__ import annotations
 
@@ -7,87 +7,86 @@ import logging
 import msgspec
 
 from fastback.access.activity import ActivityEvent
-from fastback.features.webhooks.catalog import catalog
-from fastback.features.webhooks.message import Message, concerned, message_of
-from fastback.features.webhooks.sender import Poster
-from fastback.features.webhooks.webhooks import Target, Webhook, Webhooks, wants
+from fastback.features.webhooks.catalog import load_event_catalog
+from fastback.features.webhooks.message import Message, build_message, get_concerned_users
+from fastback.features.webhooks.registry import Target, Webhook, WebhookRegistry, is_subscribed
+from fastback.features.webhooks.sender import WebhookSender
+from fastback.features.webhooks.store import list_group_ids
 from fastback.kit.db import Database
-from fastback.kit.priority_semaphore import Gate
+from fastback.kit.priority_semaphore import PrioritySemaphore
 from fastback.kit.tasks import Tasks
 
 log = logging.getLogger("fastback.events")
 
-#: A webhook is told of so many events at the same time, and no more are kept for one that is slow.
-AT_ONCE, MOST = 8, 1000
-
-_GROUPS = """
-    WITH RECURSIVE up(id) AS (
-        SELECT group_id FROM group_member WHERE user_id = ANY(:user_ids)
-        UNION
-        SELECT g.parent_group_id FROM "group" g JOIN up ON g.id = up.id WHERE g.parent_group_id IS NOT NULL
-    )
-    SELECT id FROM up"""
+#: Requests to one webhook at the same time; events queued for one webhook (further events are skipped).
+MAX_CONCURRENT, MAX_QUEUED = 8, 1000
 
 
-class _Line:
-    """Events on their way to one webhook."""
+class _WebhookQueue:
+    """Events that wait for, or are in, their request to one webhook."""
 
     def __init__(self) -> None:
-        self.gate = Gate()
-        self.length = 0
-        self.full = False
+        self.gate = PrioritySemaphore()
+        self.size = 0
+        self.is_overflow_logged = False
 
 
-class Delivery:
-    """Listens to the bus. A webhook that is slow holds up itself alone."""
+class WebhookDelivery:
+    """Listen to activity events on the bus, and post them to webhooks. A slow webhook delays only itself."""
 
-    def __init__(self, *, webhooks: Webhooks, poster: Poster, db: Database, tasks: Tasks, instance_id: str) -> None:
+    def __init__(
+        self, *, webhooks: WebhookRegistry, poster: WebhookSender, db: Database, tasks: Tasks, instance_id: str
+    ) -> None:
         self._webhooks = webhooks
         self._poster = poster
         self._db = db
         self._tasks = tasks
         self._instance_id = instance_id
-        #: By the webhook's id, as long as anything is on its way.
-        self._lines: dict[str, _Line] = {}
+        #: By webhook id; a queue is removed when it is empty.
+        self._queues: dict[str, _WebhookQueue] = {}
 
-    def happened(self, event: ActivityEvent) -> None:
-        """Start the delivery, where anybody wants to be told."""
-        asked = [one for one in self._webhooks.all() if one["url"] and wants(one, event.event)]
-        message = message_of(event, self._instance_id) if asked else {}
-        for webhook in asked:
-            line = self._lines.setdefault(str(webhook["id"]), _Line())
-            if line.length < MOST:
-                line.length += 1
-                self._tasks.background(self._deliver(webhook, line, message), awaited=True)
-            elif not line.full:
-                line.full = True
-                log.warning("the webhook %r is slower than events come: it is not told of all", webhook["name"])
+    def handle_event(self, event: ActivityEvent) -> None:
+        """Start the delivery to every subscribed webhook."""
+        webhooks = self._webhooks.list_webhooks()
+        subscribed = [webhook for webhook in webhooks if webhook["url"] and is_subscribed(webhook, event.event)]
+        message = build_message(event, self._instance_id) if subscribed else {}
+        for webhook in subscribed:
+            queue = self._queues.setdefault(str(webhook["id"]), _WebhookQueue())
+            if queue.size < MAX_QUEUED:
+                queue.size += 1
+                self._tasks.run_in_background(self._deliver(webhook, queue, message), may_finish=True)
+            elif not queue.is_overflow_logged:
+                queue.is_overflow_logged = True
+                log.warning("webhook %r is slower than events come: further events are skipped", webhook["name"])
 
-    async def _deliver(self, webhook: Webhook, line: _Line, message: Message) -> None:
+    async def _deliver(self, webhook: Webhook, queue: _WebhookQueue, message: Message) -> None:
+        """Post one message once the queue has a free place, if it concerns the webhook's targets."""
         try:
-            async with line.gate.place(AT_ONCE):
+            async with queue.gate.acquire(MAX_CONCURRENT):
                 targets = msgspec.convert(webhook["targets"], list[Target] | None)
-                if await self._meant(targets, concerned(message)):
-                    known = catalog().get(message["event"])
-                    text = message["message"] or (known.message if known else message["event"])
+                if await self._is_targeted(targets, get_concerned_users(message)):
+                    description = load_event_catalog().get(message["event"])
+                    text = message["message"] or (description.message if description else message["event"])
                     subject_id = (message["subject"] or {}).get("id")
                     if subject_id:
                         text = f"{text} ({subject_id})"
-                    await self._poster.post(str(webhook["url"]), text, message, known.description if known else None)
+                    await self._poster.send(
+                        str(webhook["url"]), text, message, description.description if description else None
+                    )
         finally:
-            line.length -= 1
-            if not line.length:
-                self._lines.pop(str(webhook["id"]), None)
+            queue.size -= 1
+            if not queue.size:
+                self._queues.pop(str(webhook["id"]), None)
 
-    async def _meant(self, targets: list[Target] | None, users: set[str]) -> bool:
-        """Whether the event is about one of the targets; an empty list means events that are about nobody."""
+    async def _is_targeted(self, targets: list[Target] | None, user_ids: set[str]) -> bool:
+        """Return whether the event concerns one of the targets; an empty list selects events that concern no user."""
         if targets is None:
             return True
-        if not targets or not users:
-            return not targets and not users
-        if any(one["type"] == "user" and one["id"] in users for one in targets):
+        if not targets or not user_ids:
+            return not targets and not user_ids
+        if any(target["type"] == "user" and target["id"] in user_ids for target in targets):
             return True
-        groups = {one["id"] for one in targets if one["type"] == "group"}
-        if not groups:
+        group_ids = {target["id"] for target in targets if target["type"] == "group"}
+        if not group_ids:
             return False
-        return not groups.isdisjoint(await self._db.fetch_all(str, "events.groups", _GROUPS, user_ids=list(users)))
+        return not group_ids.isdisjoint(await list_group_ids(self._db, user_ids))

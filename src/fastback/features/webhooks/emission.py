@@ -1,130 +1,161 @@
-"""Tells of operations that went well: a table says of each which event it is and what is told with it.
+"""Emit events after operations that succeeded. A table of rules says which operation emits which events.
 
-What a table needs to know of the time before (the name of what is deleted) is looked up only when somebody wants to
-hear of the event; otherwise an operation costs what it did.
+State that an operation changes or deletes (an old role, the name of a deleted record) is read before the operation,
+and only if somebody listens to the event; without listeners an operation costs what it would cost without a rule.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
+import typing
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 
 from fastback.access.activity import ActivityEvent, ActivityListeners
 from fastback.access.identity import Identity, User
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.routing import Route, Router
+from fastback.kit.http.validation import bare
 from fastback.kit.services import Services
 
 log = logging.getLogger("fastback.events")
 
+#: The parameter of a handler to which `kit/http` binds the body of a request.
+_BODY = "data"
 
-class Done:
-    """An operation that went well.
+
+class Operation:
+    """A request, and after the operation succeeded its response.
 
     Attributes:
-        arguments: what the handler was given, by name.
-        before: what the look-up before it found, if there is one.
-        answer: what the handler answered.
+        parameters: values of path and query parameters, by their names in the API.
+        body: the decoded body, or None.
+        requester: the user who sent the request, or None.
+        services: the services of the application.
+        prior: the result of the rule's look-up before the operation.
+        response: what the handler returned.
     """
 
-    def __init__(self, arguments: Mapping[str, Any], before: Any, answer: Any) -> None:
-        self.arguments = arguments
-        self.before = before
-        self.answer = answer
+    def __init__(self, *, parameters: Mapping[str, Any], body: Any, requester: User | None, services: Services) -> None:
+        self.parameters = parameters
+        self.body = body
+        self.requester = requester
+        self.services = services
+        self.prior: Any = None
+        self.response: Any = None
 
-    def __getitem__(self, name: str) -> Any:
-        """An argument of the handler."""
-        return self.arguments[name]
+    def get_field(self, name: str) -> Any:
+        """Return a field of the response, or None."""
+        return get_field(self.response, name)
 
-    @property
-    def user(self) -> User | None:
-        """Who asked."""
-        found = self.arguments.get("user") or self.arguments.get("identity")
-        return found.user if isinstance(found, Identity) else found
-
-    def field(self, name: str) -> Any:
-        """A field of the answer; None where it has none."""
-        return field(self.answer, name)
-
-    def told(
-        self, event: str, subject: str | None, subject_type: str | None = None, *, source: str = "api", **data: Any
+    def create_event(
+        self, event: str, subject_id: str | None, subject_type: str | None = None, *, source: str = "api", **data: Any
     ) -> ActivityEvent:
-        """The event, done by who asked."""
-        return ActivityEvent(event, self.user, subject, subject_type, data, source=source)
+        """Return an event with the requester as its actor."""
+        return ActivityEvent(event, self.requester, subject_id, subject_type, data, source=source)
 
 
-def field(value: Any, name: str) -> Any:
-    """A field of a struct or of an object; None where there is none."""
+def get_field(value: Any, name: str) -> Any:
+    """Return a field of a struct or dict, or None."""
     return value.get(name) if isinstance(value, dict) else getattr(value, name, None)
 
 
-class Before(msgspec.Struct, frozen=True):
-    """A look-up before the operation: `rows` in a list, or the first. Parameters are arguments of the handler.
+class PriorLookup(msgspec.Struct, frozen=True):
+    """A look-up of state before the operation changes it; `name` says what it finds."""
 
-    `params` makes them of the arguments; else each text among those is one.
-    """
-
-    row: Any
     name: str
-    text: str
-    params: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
-    rows: bool = False
+    find: Callable[[Database, Operation], Awaitable[Any]]
 
-    async def look(self, db: Database, arguments: Mapping[str, Any]) -> Any:
-        if self.params is not None:
-            params = self.params(arguments)
-        else:
-            params = {name: value for name, value in arguments.items() if isinstance(value, str)}
-        find: Callable[..., Awaitable[Any]] = db.fetch_all if self.rows else db.fetch_first
-        return await find(self.row, f"events.before.{self.name}", self.text, **params)
+    async def run(self, db: Database, operation: Operation) -> Any:
+        """Return the state; it becomes `Operation.prior`."""
+        return await self.find(db, operation)
 
 
-class Telling(msgspec.Struct, frozen=True):
-    """What an operation tells: the names of the events it may be, and how they are made."""
+class EventRule(msgspec.Struct, frozen=True):
+    """The names of all events that an operation can emit, and the function that creates them."""
 
     events: tuple[str, ...]
-    say: Callable[[Done], ActivityEvent | list[ActivityEvent] | None]
-    before: Before | None = None
+    create_events: Callable[[Operation], ActivityEvent | list[ActivityEvent] | None]
+    prior_lookup: PriorLookup | None = None
 
 
-#: What operations tell, by method and path (without a slash at its end).
-Table = dict[tuple[str, str], Telling]
+#: Rules by method and path of an operation (without a trailing slash).
+EventRules = dict[tuple[str, str], EventRule]
 
 
-def telling(router: Router, table: Table, services: Services) -> Router:
-    """The router with handlers that tell what the table says of them."""
-    made = Router(router.prefix, around=router.around)
+class _Arguments(msgspec.Struct, frozen=True):
+    """Which arguments of a handler hold the path and query parameters, the body and the requester."""
+
+    parameters: tuple[str, ...]
+    body: str | None
+    requester: str | None
+
+    def build_operation(self, arguments: Mapping[str, Any], services: Services) -> Operation:
+        requester = arguments[self.requester] if self.requester else None
+        return Operation(
+            parameters={name: arguments[name] for name in self.parameters},
+            body=arguments[self.body] if self.body else None,
+            requester=requester.user if isinstance(requester, Identity) else requester,
+            services=services,
+        )
+
+
+def _classify_arguments(route: Route, services: Services) -> _Arguments:
+    """Sort the arguments of a route's handler by their types, as `kit/http` binds them."""
+    hints = typing.get_type_hints(route.handler, include_extras=True)
+    parameters: list[str] = []
+    body = requester = None
+    for name in inspect.signature(route.handler).parameters:
+        hint = hints[name]
+        kind, _ = bare(typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint)
+        if kind in (User, Identity):
+            requester = name
+        elif name == _BODY:
+            body = name
+        elif kind is not Request and not services.has(kind):
+            parameters.append(name)
+    return _Arguments(tuple(parameters), body, requester)
+
+
+def emit_events(router: Router, rules: EventRules, services: Services) -> Router:
+    """Return the router with handlers that emit the events of their rules."""
+    emitting = Router(router.prefix, wrap=router.wrap)
     for route in router.routes:
-        found = table.get((route.method, route.path.replace(":path}", "}").rstrip("/")))
-        if found is not None:
-            route = Route(route.method, route.path, _told(route.handler, found, services), route.max_body, route.around)
-        made.routes.append(route)
-    return made
+        rule = rules.get((route.method, route.path.replace(":path}", "}").rstrip("/")))
+        if rule is not None:
+            route = msgspec.structs.replace(route, handler=_wrap_handler(route, rule, services))
+        emitting.routes.append(route)
+    return emitting
 
 
-def _told(handler: Callable[..., Any], what: Telling, services: Services) -> Callable[..., Any]:
-    audience = services.get(ActivityListeners)
+def _wrap_handler(route: Route, rule: EventRule, services: Services) -> Callable[..., Any]:
+    handler = route.handler
+    names = _classify_arguments(route, services)
+    listeners = services.get(ActivityListeners)
     bus = services.get(Bus)
     db = services.get(Database)
 
     @functools.wraps(handler)
-    async def told(**arguments: Any) -> Any:
-        if not audience.has_listener(*what.events):
+    async def call_and_emit(**arguments: Any) -> Any:
+        if not listeners.has_listener(*rule.events):
             return await handler(**arguments)
-        before = await what.before.look(db, arguments) if what.before is not None else None
-        answer = await handler(**arguments)
+        operation = names.build_operation(arguments, services)
+        if rule.prior_lookup is not None:
+            operation.prior = await rule.prior_lookup.run(db, operation)
+        operation.response = await handler(**arguments)
         try:
-            said = what.say(Done(arguments, before, answer))
+            events = rule.create_events(operation)
         except Exception:
-            log.exception("what %s did cannot be told", handler.__name__)
-            return answer
-        for event in said if isinstance(said, list) else [said] if said else []:
+            log.exception("creating the events of %s failed", handler.__name__)
+            return operation.response
+        for event in events if isinstance(events, list) else [events] if events else []:
             await bus.publish(event)
-        return answer
+        return operation.response
 
-    return told
+    return call_and_emit

@@ -1,4 +1,4 @@
-"""An event as it goes out: who did what to what, without anything secret."""
+"""The message that a webhook receives for an event, without secrets."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from fastback.access.activity import ActivityEvent
 
 Message = dict[str, Any]
 
-_LONGEST = 1000
-_SECRET = frozenset(
+_MAX_TEXT_LENGTH = 1000
+_SECRET_FIELDS = frozenset(
     {
         "password",
         "hashed_password",
@@ -28,53 +28,53 @@ _SECRET = frozenset(
         "webhook_token",
     }
 )
-_SECRET_ENDS = ("_token", "_secret", "_api_key", "_key")
+_SECRET_SUFFIXES = ("_token", "_secret", "_api_key", "_key")
 
 
-def _clean(value: Any) -> Any:
-    """The value without secret fields, long texts cut off."""
+def _remove_secrets(value: Any) -> Any:
+    """Return the value without secret fields; texts are cut after 1,000 characters."""
     if isinstance(value, dict):
-        return {key: _clean(one) for key, one in value.items() if not _secret(str(key))}
+        return {key: _remove_secrets(item) for key, item in value.items() if not _is_secret(str(key))}
     if isinstance(value, (list, tuple, set)):
-        return [_clean(one) for one in value]
-    if isinstance(value, str) and len(value) > _LONGEST:
-        return f"{value[:_LONGEST]}..."
+        return [_remove_secrets(item) for item in value]
+    if isinstance(value, str) and len(value) > _MAX_TEXT_LENGTH:
+        return f"{value[:_MAX_TEXT_LENGTH]}..."
     return value
 
 
-def _secret(name: str) -> bool:
-    folded = name.lower().replace("-", "_")
-    return folded in _SECRET or folded.endswith(_SECRET_ENDS)
+def _is_secret(name: str) -> bool:
+    normalised_name = name.lower().replace("-", "_")
+    return normalised_name in _SECRET_FIELDS or normalised_name.endswith(_SECRET_SUFFIXES)
 
 
-def message_of(happened: ActivityEvent, instance_id: str) -> Message:
-    """What webhooks get."""
-    area, _, operation = happened.event.rpartition(".")
+def build_message(event: ActivityEvent, instance_id: str) -> Message:
+    """Return the body that webhooks receive."""
+    area, _, operation = event.event.rpartition(".")
     subject = None
-    if happened.subject_id is not None or happened.subject_type is not None:
-        subject = {"type": happened.subject_type or area, "id": happened.subject_id}
+    if event.subject_id is not None or event.subject_type is not None:
+        subject = {"type": event.subject_type or area, "id": event.subject_id}
     actor = None
-    if (user := happened.actor) is not None:
+    if (user := event.actor) is not None:
         actor = {"id": user.id, "name": user.name, "email": user.email, "role": user.role, "type": "user"}
     return {
         "schema": REFERENCE_VERSION,
         "id": str(uuid.uuid4()),
-        "event": happened.event,
+        "event": event.event,
         "resource": area,
         "operation": operation,
         "created_at": int(time.time()),
         "instance_id": instance_id,
         "version": REFERENCE_VERSION,
-        "source": happened.source,
+        "source": event.source,
         "actor": actor,
         "subject": subject,
-        "data": _clean(happened.data),
-        "message": happened.message,
+        "data": _remove_secrets(event.data),
+        "message": event.message,
     }
 
 
-def concerned(message: Message) -> set[str]:
-    """Ids of the users whom an event is about: who did it, to whom, whose it is."""
+def get_concerned_users(message: Message) -> set[str]:
+    """Return the ids of the users concerned: the actor, a user who is the subject, and users named in the data."""
     actor, subject, data = message["actor"] or {}, message["subject"] or {}, message["data"]
     ids = [actor.get("id"), subject.get("id") if subject.get("type") == "user" else None, data.get("user_id")]
-    return {str(one) for one in [*ids, *(data.get("user_ids") or [])] if one}
+    return {str(user_id) for user_id in [*ids, *(data.get("user_ids") or [])] if user_id}

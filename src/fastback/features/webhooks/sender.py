@@ -1,4 +1,4 @@
-"""Sending a message to a webhook, in the form that the service behind it reads."""
+"""Post messages to webhooks, each in the format of the service behind the address."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fastback.settings.tls import client_ssl
 
 log = logging.getLogger("fastback.events")
 
-#: How long a webhook may take to answer (seconds).
-PATIENCE = 30
-_DISCORD_LONGEST = 2000
+#: Time limit of a request to a webhook (seconds).
+TIMEOUT_SECONDS = 30
+_DISCORD_MAX_LENGTH = 2000
 
 
-def _text(message: str, description: str | None, data: dict[str, Any]) -> str:
+def _format_text(message: str, description: str | None, data: dict[str, Any]) -> str:
     lines = [message]
     if description and description != message:
         lines.append(description)
@@ -29,10 +29,12 @@ def _text(message: str, description: str | None, data: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _card(message: str, description: str | None, data: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """A message for Teams."""
-    who = data.get("user") or data.get("actor") or {}
-    facts = [{"name": name, "value": value} for name, value in who.items()] if isinstance(who, dict) else []
+def _build_teams_card(
+    message: str, description: str | None, data: dict[str, Any], settings: Settings
+) -> dict[str, Any]:
+    """Return the message as a card for Microsoft Teams."""
+    person = data.get("user") or data.get("actor") or {}
+    facts = [{"name": name, "value": value} for name, value in person.items()] if isinstance(person, dict) else []
     if data.get("event"):
         facts.insert(0, {"name": "event", "value": data["event"]})
     if description:
@@ -54,50 +56,52 @@ def _card(message: str, description: str | None, data: dict[str, Any], settings:
     }
 
 
-class Poster:
-    """Sends messages; a client of its own keeps it from calling anything inside our network."""
+class WebhookSender:
+    """Post messages to webhooks. Its own HTTP client, guarded by `WebGuard`, cannot reach the internal network."""
 
     def __init__(self, guard: WebGuard, settings: Settings) -> None:
         self._guard = guard
         self._settings = settings
 
-    def _body(self, url: str, message: str, description: str | None, data: dict[str, Any]) -> dict[str, Any]:
+    def _build_body(self, url: str, message: str, description: str | None, data: dict[str, Any]) -> dict[str, Any]:
         if "https://hooks.slack.com" in url or "https://chat.googleapis.com" in url:
-            return {"text": _text(message, description, data)}
+            return {"text": _format_text(message, description, data)}
         if "https://discord.com/api/webhooks" in url:
-            text = _text(message, description, data)
+            text = _format_text(message, description, data)
             return {
-                "content": text if len(text) < _DISCORD_LONGEST else f"{text[: _DISCORD_LONGEST - 20]}... (truncated)"
+                "content": text
+                if len(text) < _DISCORD_MAX_LENGTH
+                else f"{text[: _DISCORD_MAX_LENGTH - 20]}... (truncated)"
             }
         if "webhook.office.com" in url:
-            return _card(message, description, data, self._settings)
+            return _build_teams_card(message, description, data, self._settings)
         return data
 
-    async def post(self, url: str, message: str, data: dict[str, Any], description: str | None = None) -> bool:
-        """Whether the message arrived; what hinders it is logged, without the address's path, which may be a secret."""
+    async def send(self, url: str, message: str, data: dict[str, Any], description: str | None = None) -> bool:
+        """Post a message and return whether it arrived. The log leaves out the URL, whose path may be a secret."""
         try:
-            await self._guard.check(url)
+            await self._guard.check_url(url)
         except BlockedAddress:
-            log.warning("a webhook is left out: its address is none, or may not be called")
+            log.warning("webhook skipped: its address is invalid or blocked")
             return False
         try:
             async with (
                 aiohttp.ClientSession(
-                    connector=self._guard.connector(ssl=client_ssl(self._settings)),
-                    timeout=aiohttp.ClientTimeout(total=PATIENCE, sock_connect=CONNECTING),
+                    connector=self._guard.make_connector(ssl=client_ssl(self._settings)),
+                    timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS, sock_connect=CONNECTING),
                     trust_env=True,
                 ) as client,
                 client.post(
                     url,
-                    json=self._body(url, message, description, data),
+                    json=self._build_body(url, message, description, data),
                     allow_redirects=self._settings.aiohttp_client_allow_redirects,
-                ) as answer,
+                ) as response,
             ):
-                answer.raise_for_status()
+                response.raise_for_status()
         except aiohttp.ClientResponseError as error:
-            log.warning("a webhook answered %d", error.status)
+            log.warning("webhook failed with HTTP status %d", error.status)
             return False
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            log.warning("a webhook cannot be reached: %s", type(error).__name__)
+            log.warning("webhook request failed: %s", type(error).__name__)
             return False
         return True

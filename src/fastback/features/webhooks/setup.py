@@ -1,4 +1,4 @@
-"""Starts the telling of events."""
+"""Set up event webhooks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import uuid
 from fastback.access.activity import ActivityEvent, ActivityListeners
 from fastback.config import Config
 from fastback.features.webhooks import routes
-from fastback.features.webhooks.delivery import Delivery
-from fastback.features.webhooks.sender import Poster
-from fastback.features.webhooks.sources import Sources
-from fastback.features.webhooks.webhooks import Webhooks
+from fastback.features.webhooks.delivery import WebhookDelivery
+from fastback.features.webhooks.internal_events import InternalEventTranslator
+from fastback.features.webhooks.registry import WebhookRegistry
+from fastback.features.webhooks.sender import WebhookSender
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -20,24 +20,24 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `Webhooks`, `Poster` and `ActivityListeners`."""
+    """Register `WebhookRegistry`, `WebhookSender` and `ActivityListeners`, and subscribe the delivery to events."""
     settings = services.get(Settings)
     config = services.get(Config)
     bus = services.get(Bus)
     db = services.get(Database)
     guard = services.get(WebGuard)
-    webhooks = Webhooks(config, guard)
-    poster = Poster(guard, settings)
-    audience = ActivityListeners()
-    audience.add(webhooks.wanted)
-    for kind, service in ((Webhooks, webhooks), (Poster, poster), (ActivityListeners, audience)):
+    registry = WebhookRegistry(config, guard)
+    sender = WebhookSender(guard, settings)
+    listeners = ActivityListeners()
+    listeners.add(registry.has_subscriber)
+    for kind, service in ((WebhookRegistry, registry), (WebhookSender, sender), (ActivityListeners, listeners)):
         services.add(kind, service)
-    await webhooks.take_over()
-    delivery = Delivery(
-        webhooks=webhooks, poster=poster, db=db, tasks=services.get(Tasks), instance_id=str(uuid.uuid4())
+    await registry.migrate_legacy_url()
+    delivery = WebhookDelivery(
+        webhooks=registry, poster=sender, db=db, tasks=services.get(Tasks), instance_id=str(uuid.uuid4())
     )
-    bus.subscribe(ActivityEvent, delivery.happened)
-    Sources(bus=bus, db=db, config=config, audience=audience).listen()
+    bus.subscribe(ActivityEvent, delivery.handle_event)
+    InternalEventTranslator(bus=bus, db=db, config=config, listeners=listeners).subscribe()
 
 
 COMPONENT = Component(name="webhooks", routers=[routes.router], setup=set_up)

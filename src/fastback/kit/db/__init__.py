@@ -1,4 +1,4 @@
-"""One way to speak to SQLite and PostgreSQL: named statements in, structs out."""
+"""One interface to SQLite and PostgreSQL: named statements in, structs out."""
 
 from fastback.kit.db.database import Database, Executor, Transaction
 from fastback.kit.db.errors import DatabaseError, IntegrityError, RevisionError

@@ -1,4 +1,4 @@
-"""From a database URL to a database."""
+"""Open the database that a URL names."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ async def connect(
     wal: bool = True,
     pragmas: Mapping[str, str] | None = None,
 ) -> Database:
-    """Open the database behind `sqlite:///path` or `postgresql://…`; only the chosen driver is loaded.
+    """Open the database at `sqlite:///path` or `postgresql://…`; only the driver of that database is imported.
 
-    `pragmas` are those of SQLite, by name.
+    `pool_timeout` and `pool_recycle` are in seconds (see `PostgresDatabase.connect`).
+    `pragmas` are set in SQLite, by name.
 
     Raises:
-        DatabaseError: an unknown scheme, or a database that cannot be opened.
+        DatabaseError: the scheme is unknown, or the database cannot be opened.
     """
     scheme, _, rest = url.partition("://")
     scheme = scheme.partition("+")[0].lower()

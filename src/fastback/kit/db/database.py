@@ -1,10 +1,9 @@
-"""The interface every store speaks to, whichever database stands behind it."""
+"""The interface of a database, whichever engine runs it: named statements in, structs out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 R = TypeVar("R")
@@ -13,72 +12,77 @@ Dialect = Literal["sqlite", "postgres"]
 
 
 class Executor(Protocol):
-    """Runs named statements. `name` is what a slow statement is called in the log and the metrics.
+    """Run named statements.
 
-    Parameters are named; a list stands for `= ANY(:ids)`; JSON goes in as text. Rows come back as `row` structs whose
-    fields stand in the order of the selected columns (see `rows.read_all`).
+    The log of slow statements and the timings call a statement by its `name`. Parameters are named; a list is bound to
+    `= ANY(:ids)`; JSON is passed as text. A row becomes a `row` struct whose fields are in the order of the selected
+    columns (see `rows.read_rows`).
+
+    Raises (every method):
+        IntegrityError: a constraint of the schema refuses a row.
+        DatabaseError: the statement fails.
     """
 
     dialect: Dialect
 
-    async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]: ...
+    async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+        """Return every row."""
+        ...
 
-    async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None: ...
+    async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
+        """Return the first row, or None where there is no row."""
+        ...
 
     async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
-        """The first column of the first row, or None."""
+        """Return the first column of the first row, or None where there is no row."""
         ...
 
     async def execute(self, name: str, text: str, /, **params: Any) -> int:
-        """Run a statement; the number of rows it changed."""
+        """Run a statement and return the number of rows that it changed."""
         ...
 
-    async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None: ...
+    async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
+        """Run a statement once for each dict of parameters."""
+        ...
 
 
 class Transaction(Executor, Protocol):
-    """Statements that happen together or not at all. Inside, await nothing but the transaction itself."""
+    """Statements that are committed together or not at all. Inside, await nothing but the transaction itself."""
 
 
 class Database(Executor, Protocol):
     """A database with its connections."""
 
+    #: Held while an index is created: in PostgreSQL two concurrent builds on one table wait for each other.
+    index_lock: asyncio.Lock
+
     def transaction(self, *, long: bool = False) -> AbstractAsyncContextManager[Transaction]:
-        """A transaction. A `long` one changes many rows or large ones: no statement of it holds up the event loop, but
-        each costs a thread's turn; a single statement is cheaper as `execute_in_thread`."""
-        ...
+        """Open a transaction; an exception rolls it back.
 
-    async def execute_apart(self, name: str, text: str, files: Mapping[str, str | Path], /, **params: Any) -> int:
-        """Like `execute`, for a statement on rows with megabytes of text: the server's memory holds nothing of them.
-
-        `files` are parameters whose text stands in a file, in UTF-8.
-        """
-        ...
-
-    async def text_apart(self, name: str, text: str, into: str | Path, /, **params: Any) -> bool:
-        """Write the one text that a statement gives into a file, in UTF-8; the server's memory holds nothing of it.
-
-        Returns whether there is one that is not NULL.
+        A `long` one changes many rows or large ones: no statement of it blocks the event loop, but each costs a thread
+        switch. For a single statement `execute_in_thread` is cheaper.
         """
         ...
 
     async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        """Like `all`, for a statement that may take long: it never holds up the event loop."""
+        """Return every row, as `fetch_all`, without blocking the event loop: for statements that may be slow."""
         ...
 
     async def execute_in_thread(self, name: str, text: str, /, **params: Any) -> int:
-        """Like `execute`, for one statement that changes many rows or large ones: it never holds up the event loop."""
+        """Run a statement, as `execute`, without blocking the event loop: for one that changes many or large rows."""
         ...
 
-    def stamp(self) -> int | None:
-        """A number that changes whenever anybody, also another process, changes the database; None where there is none.
+    def get_change_stamp(self) -> int | None:
+        """Return a number that changes whenever any process changes the database; None where there is no such number.
 
-        What was made out of the database is fresh while it stands still.
+        What was computed from the database is valid as long as the number is the same.
         """
         ...
 
-    async def script(self, text: str) -> None:
+    async def run_script(self, text: str) -> None:
         """Run several statements, separated by `;` at the end of a line, in one transaction."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Close every connection."""
+        ...

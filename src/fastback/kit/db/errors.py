@@ -1,13 +1,13 @@
-"""What can go wrong between a statement and its rows, whichever database answers."""
+"""Errors of a database, the same for both engines."""
 
 
 class DatabaseError(Exception):
-    """A statement failed; the text names the statement and the database's own reason."""
+    """A statement failed; the text names the statement and gives the database's own reason."""
 
 
 class IntegrityError(DatabaseError):
-    """A unique, foreign-key or not-null rule of the schema refused a row."""
+    """A unique, foreign-key or not-null constraint of the schema refused a row."""
 
 
 class RevisionError(DatabaseError):
-    """The database exists, but at a schema revision this program does not speak."""
+    """The database exists, but has a schema revision that this program does not support."""

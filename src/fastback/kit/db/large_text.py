@@ -1,36 +1,130 @@
-"""The worker's side of `Database.execute_apart` and `text_apart` on SQLite, in a process whose memory nobody minds.
+"""Store and read texts of megabytes in a row; the server's memory never holds one of them.
 
-A job is `{"path": …, "pragmas": {…}, "patience": seconds, "name": …, "statement": …, "params": {…}, "files": {…},
-"into": …}`. The answer is how many rows were changed; or, where the text that was found goes `into` a file, of how many
-there was one.
+SQLite copies a large row several times when it changes, so the statement runs in a process of its own
+(`large_text_worker`). PostgreSQL takes and gives the text in chunks, as a large object that the same
+transaction removes.
 """
 
 from __future__ import annotations
 
+import asyncio
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, cast
 
+from fastback.kit.db.database import Database, Executor
 from fastback.kit.db.errors import DatabaseError
-from fastback.kit.db.sqlite import BUSY, Statements, open_connection
-from fastback.kit.workers.errors import JobFailed
+from fastback.kit.db.query import compile_statement
+from fastback.kit.db.statement_timings import record_timing
+from fastback.kit.workers.errors import JobFailed, WorkerDied
+
+if TYPE_CHECKING:
+    from fastback.kit.db.sqlite import SqliteDatabase
+
+#: Bytes of a text that are sent to PostgreSQL, or fetched from it, at once.
+CHUNK_SIZE = 1 << 18
+
+CREATE_OBJECT_POSTGRES = "SELECT lo_from_bytea(0, '')"
+APPEND_CHUNK_POSTGRES = "SELECT lo_put(:oid, :position, :chunk)"
+FETCH_CHUNK_POSTGRES = "SELECT lo_get(:oid, :position, :size)"
+REMOVE_OBJECT_POSTGRES = "SELECT lo_unlink(:oid)"
 
 
-def handle(job: dict[str, Any]) -> int:
-    params = job["params"] | {name: Path(path).read_bytes().decode() for name, path in job["files"].items()}
+async def execute_with_files(
+    db: Database, name: str, text: str, files: Mapping[str, str | Path], /, **params: Any
+) -> int:
+    """Run a statement on rows with megabytes of text and return the number of rows that it changed.
+
+    `files` are parameters whose value is the text in a file, in UTF-8.
+
+    Raises:
+        DatabaseError: the statement fails.
+    """
+    if db.dialect == "sqlite":
+        return await _run_in_worker(db, name, text, params, files, None)
+    if not files:
+        return await db.execute(name, text, **params)
+    async with db.transaction() as tx:
+        for parameter, path in files.items():
+            params[parameter] = await _upload_object(tx, path)
+            text = re.sub(rf"(?<!:):{parameter}\b", f"convert_from(lo_get(:{parameter}), 'UTF8')", text)
+        changed = await tx.execute(name, text, **params)
+        for parameter in files:
+            await tx.fetch_value("large_text.remove", REMOVE_OBJECT_POSTGRES, oid=params[parameter])
+    return changed
+
+
+async def fetch_into_file(db: Database, name: str, text: str, target: str | Path, /, **params: Any) -> bool:
+    """Write the only column of the only row that a statement selects into a file, in UTF-8.
+
+    Returns whether there is a row whose text is not NULL; otherwise the file is not touched.
+
+    Raises:
+        DatabaseError: the statement fails.
+    """
+    if db.dialect == "sqlite":
+        return await _run_in_worker(db, name, text, params, {}, target) > 0
+    to_object = f"SELECT lo_from_bytea(0, convert_to(x.text, 'UTF8')) FROM ({text}) AS x(text) WHERE x.text IS NOT NULL"
+    async with db.transaction() as tx:
+        oid = await tx.fetch_value(name, to_object, **params)
+        if oid is None:
+            return False
+        await _download_object(tx, oid, target)
+        await tx.fetch_value("large_text.remove", REMOVE_OBJECT_POSTGRES, oid=oid)
+    return True
+
+
+async def _run_in_worker(
+    db: Database,
+    name: str,
+    text: str,
+    params: dict[str, Any],
+    files: Mapping[str, str | Path],
+    target: str | Path | None,
+) -> int:
+    # Without the database's lock: no statement of the server waits while the process starts. SQLite itself decides who
+    # writes.
+    sqlite = cast("SqliteDatabase", db)
+    job = {
+        "path": sqlite.path,
+        "pragmas": sqlite.pragmas,
+        "busy_timeout": sqlite.busy_timeout,
+        "name": name,
+        "statement": compile_statement(text).sqlite,
+        "params": params,
+        "files": {parameter: str(path) for parameter, path in files.items()},
+        "target": None if target is None else str(target),
+    }
+    started = perf_counter()
     try:
-        connection = open_connection(job["path"], job["pragmas"])
-        connection.set_busy_timeout(int(job["patience"] * 1000))
-        try:
-            statements = Statements(connection)
-            if job["into"] is None:
-                return statements.change(job["name"], job["statement"], params)
-            found = [text for (text,) in statements.rows(job["name"], job["statement"], params) if text is not None]
-            for text in found:
-                Path(job["into"]).write_bytes(text.encode())
-            return len(found)
-        finally:
-            connection.close()
-    except DatabaseError as error:
-        raise JobFailed(str(error)) from error
-    except BUSY:
-        raise JobFailed(f"{job['name']}: the database is locked by another process") from None
+        return int(await sqlite.large_text_workers.ask(job))
+    except JobFailed as error:
+        raise DatabaseError(str(error)) from error
+    except WorkerDied as error:
+        raise DatabaseError(f"{name}: {error}") from error
+    finally:
+        record_timing(name, perf_counter() - started)
+
+
+async def _upload_object(tx: Executor, path: str | Path) -> int:
+    """Create a large object with the content of a file and return its oid."""
+    oid: int = await tx.fetch_value("large_text.create", CREATE_OBJECT_POSTGRES)
+    position = 0
+    with open(path, "rb") as source:
+        while chunk := await asyncio.to_thread(source.read, CHUNK_SIZE):
+            await tx.fetch_value("large_text.append", APPEND_CHUNK_POSTGRES, oid=oid, position=position, chunk=chunk)
+            position += len(chunk)
+    return oid
+
+
+async def _download_object(tx: Executor, oid: int, target: str | Path) -> None:
+    """Write the content of a large object into a file."""
+    position = 0
+    with open(target, "wb") as sink:
+        while chunk := await tx.fetch_value(
+            "large_text.fetch", FETCH_CHUNK_POSTGRES, oid=oid, position=position, size=CHUNK_SIZE
+        ):
+            await asyncio.to_thread(sink.write, chunk)
+            position += len(chunk)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -14,31 +12,39 @@ import asyncpg
 
 from fastback.kit.db.errors import DatabaseError, IntegrityError
 from fastback.kit.db.query import compile_statement
-from fastback.kit.db.rows import read_all
-from fastback.kit.db.statement_timings import record
+from fastback.kit.db.rows import read_rows
+from fastback.kit.db.statement_timings import record_timing
 
 R = TypeVar("R")
 
-#: How long the server may take to accept a connection (seconds).
-CONNECTING = 30.0
-#: So many rows of a long statement are read in a thread.
-MANY = 1000
-#: Bytes of a large text that are sent at once.
-PIECE = 1 << 18
+#: Seconds that the server has to accept a connection.
+CONNECT_TIMEOUT = 30.0
+#: Number of rows from which `fetch_all_in_thread` reads them in a thread.
+MANY_ROWS = 1000
+#: What a statement can raise.
+_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
-def _changed(status: str) -> int:
-    """The row count at the end of a command tag such as `UPDATE 3`."""
-    last = status.rsplit(" ", 1)[-1]
-    return int(last) if last.isdigit() else 0
+def _translate_error(error: Exception, name: str) -> DatabaseError:
+    """Return the error of `kit.db.errors` for one that the statement `name` raised."""
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        return IntegrityError(f"{name}: {error}")
+    return DatabaseError(f"{name}: {error}")
 
 
-def _bound(names: tuple[str, ...], params: dict[str, Any]) -> list[Any]:
-    return [list(v) if isinstance(v := params[name], (set, frozenset, tuple)) else v for name in names]
+def _parse_row_count(status: str) -> int:
+    """Return the row count at the end of a command tag such as `UPDATE 3`."""
+    count = status.rsplit(" ", 1)[-1]
+    return int(count) if count.isdigit() else 0
 
 
-class _Runner:
-    """Statements over whatever has asyncpg's `fetch` and `execute`: a pool or one connection."""
+def _list_arguments(names: tuple[str, ...], params: dict[str, Any]) -> list[Any]:
+    """Return the parameters in the order of `$1`, `$2`, …; asyncpg takes lists, but no sets and tuples, as arrays."""
+    return [list(value) if isinstance(value := params[name], (set, frozenset, tuple)) else value for name in names]
+
+
+class PostgresExecutor:
+    """Run statements on what has asyncpg's `fetch` and `execute`: a pool, or one connection in a transaction."""
 
     dialect: Any = "postgres"
 
@@ -49,91 +55,88 @@ class _Runner:
         compiled = compile_statement(text)
         started = perf_counter()
         try:
-            found: list[Any] = await self._target.fetch(compiled.postgres, *_bound(compiled.names, params))
-            return found
-        except asyncpg.IntegrityConstraintViolationError as error:
-            raise IntegrityError(f"{name}: {error}") from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            raise DatabaseError(f"{name}: {error}") from error
+            rows: list[Any] = await self._target.fetch(compiled.postgres, *_list_arguments(compiled.names, params))
+            return rows
+        except _ERRORS as error:
+            raise _translate_error(error, name) from error
         finally:
-            record(name, perf_counter() - started)
+            record_timing(name, perf_counter() - started)
 
     async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        return read_all(row, await self._fetch(name, text, params))
+        return read_rows(row, await self._fetch(name, text, params))
 
     async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
-        found = await self._fetch(name, text, params)
-        return read_all(row, found[:1])[0] if found else None
+        rows = await self._fetch(name, text, params)
+        return read_rows(row, rows[:1])[0] if rows else None
 
     async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
-        found = await self._fetch(name, text, params)
-        return found[0][0] if found else None
+        rows = await self._fetch(name, text, params)
+        return rows[0][0] if rows else None
 
     async def execute(self, name: str, text: str, /, **params: Any) -> int:
         compiled = compile_statement(text)
         started = perf_counter()
         try:
-            return _changed(await self._target.execute(compiled.postgres, *_bound(compiled.names, params)))
-        except asyncpg.IntegrityConstraintViolationError as error:
-            raise IntegrityError(f"{name}: {error}") from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            raise DatabaseError(f"{name}: {error}") from error
+            status = await self._target.execute(compiled.postgres, *_list_arguments(compiled.names, params))
+            return _parse_row_count(status)
+        except _ERRORS as error:
+            raise _translate_error(error, name) from error
         finally:
-            record(name, perf_counter() - started)
+            record_timing(name, perf_counter() - started)
 
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
         compiled = compile_statement(text)
+        arguments = [_list_arguments(compiled.names, row) for row in rows]
         try:
-            await self._target.executemany(compiled.postgres, [_bound(compiled.names, row) for row in rows])
-        except asyncpg.IntegrityConstraintViolationError as error:
-            raise IntegrityError(f"{name}: {error}") from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            raise DatabaseError(f"{name}: {error}") from error
+            await self._target.executemany(compiled.postgres, arguments)
+        except _ERRORS as error:
+            raise _translate_error(error, name) from error
 
 
-class _Patient:
-    """A pool that a statement waits for no longer than it should."""
+class _TimedPool:
+    """A pool whose connections are waited for no longer than `timeout` seconds."""
 
-    def __init__(self, pool: Any, patience: float) -> None:
+    def __init__(self, pool: Any, timeout: float) -> None:
         self.pool = pool
-        self._patience = max(patience, 0.05)
+        self._timeout = max(timeout, 0.05)
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Any]:
-        """A connection, given back at the end.
+        """Yield a connection, and release it at the end.
 
         Raises:
-            DatabaseError: none became free in time.
+            DatabaseError: no connection became free in time.
         """
         try:
-            connection = await self.pool.acquire(timeout=self._patience)
+            connection = await self.pool.acquire(timeout=self._timeout)
         except TimeoutError as error:
-            text = f"no connection to PostgreSQL became free within {self._patience:g} seconds (DATABASE_POOL_TIMEOUT)"
+            text = f"no connection to PostgreSQL became free within {self._timeout:g} seconds (DATABASE_POOL_TIMEOUT)"
             raise DatabaseError(text) from error
         try:
             yield connection
         finally:
             await self.pool.release(connection)
 
-    async def fetch(self, *given: Any) -> Any:
+    async def fetch(self, *arguments: Any) -> Any:
         async with self.acquire() as connection:
-            return await connection.fetch(*given)
+            return await connection.fetch(*arguments)
 
-    async def execute(self, *given: Any) -> Any:
+    async def execute(self, *arguments: Any) -> Any:
         async with self.acquire() as connection:
-            return await connection.execute(*given)
+            return await connection.execute(*arguments)
 
-    async def executemany(self, *given: Any) -> Any:
+    async def executemany(self, *arguments: Any) -> Any:
         async with self.acquire() as connection:
-            return await connection.executemany(*given)
+            return await connection.executemany(*arguments)
 
 
-class PostgresDatabase(_Runner):
+class PostgresDatabase(PostgresExecutor):
     """See `fastback.kit.db.database.Database`."""
 
-    def __init__(self, pool: _Patient) -> None:
+    def __init__(self, pool: _TimedPool) -> None:
         super().__init__(pool)
         self._pool = pool
+        self.index_lock = asyncio.Lock()
 
     @classmethod
     async def connect(
@@ -141,11 +144,11 @@ class PostgresDatabase(_Runner):
     ) -> PostgresDatabase:
         """Open a pool of at most `size` connections.
 
-        `timeout` is how long a statement waits for one of them, `recycle` how long an idle one is kept (seconds); for
-        good at 0 or less.
+        A statement waits up to `timeout` seconds for one of them. An idle connection is closed after `recycle` seconds;
+        at 0 or less, never.
 
         Raises:
-            DatabaseError: the server cannot be reached or refuses.
+            DatabaseError: the server cannot be reached, or refuses the connection.
         """
         settings = {"application_name": "fastback"}
         if schema:
@@ -155,70 +158,30 @@ class PostgresDatabase(_Runner):
                 url,
                 min_size=1,
                 max_size=max(size, 1),
-                timeout=CONNECTING,
+                timeout=CONNECT_TIMEOUT,
                 max_inactive_connection_lifetime=max(recycle, 0.0),
                 server_settings=settings,
             )
         except (asyncpg.PostgresError, OSError, ValueError, TimeoutError) as error:
             raise DatabaseError(f"cannot connect to PostgreSQL: {error}") from error
-        return cls(_Patient(pool, timeout))
-
-    async def execute_apart(self, name: str, text: str, files: Mapping[str, str | Path], /, **params: Any) -> int:
-        """A text goes there in pieces, as a large object that is gone when the transaction ends."""
-        if not files:
-            return await self.execute(name, text, **params)
-        async with self.transaction() as tx:
-            for parameter, path in files.items():
-                params[parameter] = await self._large_object(tx, path)
-                text = re.sub(rf"(?<!:):{parameter}\b", f"convert_from(lo_get(:{parameter}), 'UTF8')", text)
-            changed = await tx.execute(name, text, **params)
-            for parameter in files:
-                await tx.fetch_value("apart.unlink", "SELECT lo_unlink(:oid)", oid=params[parameter])
-        return changed
-
-    async def text_apart(self, name: str, text: str, into: str | Path, /, **params: Any) -> bool:
-        """As `execute_apart`, the other way."""
-        made = f"SELECT lo_from_bytea(0, convert_to(x.text, 'UTF8')) FROM ({text}) AS x(text) WHERE x.text IS NOT NULL"
-        async with self.transaction() as tx:
-            oid = await tx.fetch_value(name, made, **params)
-            if oid is None:
-                return False
-            place = 0
-            with open(into, "wb") as sink:
-                get = "SELECT lo_get(:oid, :place, :size)"
-                while piece := await tx.fetch_value("apart.get", get, oid=oid, place=place, size=PIECE):
-                    await asyncio.to_thread(sink.write, piece)
-                    place += len(piece)
-            await tx.fetch_value("apart.unlink", "SELECT lo_unlink(:oid)", oid=oid)
-        return True
-
-    @staticmethod
-    async def _large_object(tx: _Runner, path: str | Path) -> int:
-        made: int = await tx.fetch_value("apart.create", "SELECT lo_from_bytea(0, '')")
-        place = 0
-        with open(path, "rb") as source:
-            while piece := await asyncio.to_thread(source.read, PIECE):
-                put = "SELECT lo_put(:oid, :place, :piece)"
-                await tx.fetch_value("apart.put", put, oid=made, place=place, piece=piece)
-                place += len(piece)
-        return made
+        return cls(_TimedPool(pool, timeout))
 
     async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        found = await self._fetch(name, text, params)
-        return read_all(row, found) if len(found) < MANY else await asyncio.to_thread(read_all, row, found)
+        rows = await self._fetch(name, text, params)
+        return read_rows(row, rows) if len(rows) < MANY_ROWS else await asyncio.to_thread(read_rows, row, rows)
 
     async def execute_in_thread(self, name: str, text: str, /, **params: Any) -> int:
         return await self.execute(name, text, **params)
 
     @asynccontextmanager
-    async def transaction(self, *, long: bool = False) -> AsyncIterator[_Runner]:
+    async def transaction(self, *, long: bool = False) -> AsyncIterator[PostgresExecutor]:
         async with self._pool.acquire() as connection, connection.transaction():
-            yield _Runner(connection)
+            yield PostgresExecutor(connection)
 
-    def stamp(self) -> int | None:
+    def get_change_stamp(self) -> int | None:
         return None
 
-    async def script(self, text: str) -> None:
+    async def run_script(self, text: str) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             try:
                 await connection.execute(text)
@@ -229,16 +192,18 @@ class PostgresDatabase(_Runner):
         await self._pool.pool.close()
 
 
-async def ask_once(url: str, text: str, given: list[Any], *, timeout: float) -> list[dict[str, Any]]:
-    """The rows of one statement on a database of somebody else's, over a connection of its own (`timeout` in seconds).
+async def fetch_once(url: str, text: str, arguments: list[Any], *, timeout: float) -> list[dict[str, Any]]:
+    """Return the rows of one statement on another program's database, over a connection of its own.
+
+    `timeout` is in seconds, for the connection and for the statement.
 
     Raises:
-        DatabaseError: it cannot be reached, or refuses.
+        DatabaseError: the server cannot be reached, or the statement fails.
     """
     try:
         connection = await asyncpg.connect(url, timeout=timeout, statement_cache_size=0)
         try:
-            return [dict(row) for row in await connection.fetch(text, *given, timeout=timeout)]
+            return [dict(row) for row in await connection.fetch(text, *arguments, timeout=timeout)]
         finally:
             await connection.close(timeout=5)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError, TimeoutError) as error:

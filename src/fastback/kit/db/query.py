@@ -1,6 +1,6 @@
-"""From one text to two databases: parameters, list membership, what a statement does.
+"""Translate a statement for both databases: parameters, membership of a list, casts.
 
-Statements are written for PostgreSQL with named parameters (`:name`) and taught to SQLite here.
+Statements are written for PostgreSQL, with named parameters (`:name`); here they become texts of SQLite, too.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from functools import lru_cache
 import msgspec
 
 _TOKEN = re.compile(
-    r"""'(?:[^']|'')*'            # a string: left alone
-      | "(?:[^"]|"")*"            # a quoted name: left alone
-      | --[^\n]*                  # a comment: left alone
+    r"""'(?:[^']|'')*'            # a string: unchanged
+      | "(?:[^"]|"")*"            # a quoted name: unchanged
+      | --[^\n]*                  # a comment: unchanged
       | ::\w+                     # a cast of PostgreSQL
       | :(?P<name>[A-Za-z_]\w*)   # a parameter
     """,
@@ -25,22 +25,26 @@ _CAST = re.compile(r"::\w+")
 _WRITE = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER)\b", re.IGNORECASE)
 
 
-class Compiled(msgspec.Struct, frozen=True):
-    """A statement ready for both engines."""
+class CompiledStatement(msgspec.Struct, frozen=True):
+    """The texts of a statement for both engines.
+
+    Attributes:
+        names: of the parameters, in the order of PostgreSQL's `$1`, `$2`, …
+        writes: whether the statement changes the database.
+    """
 
     sqlite: str
     postgres: str
-    #: Parameter names in the order of PostgreSQL's `$1`, `$2`, …
     names: tuple[str, ...]
     writes: bool
 
 
 @lru_cache(maxsize=4096)
-def compile_statement(text: str) -> Compiled:
-    """Compile a statement; texts are module constants, so each is compiled once."""
+def compile_statement(text: str) -> CompiledStatement:
+    """Return the texts of a statement for both engines, cached: a module constant is compiled once."""
     names: list[str] = []
 
-    def numbered(match: re.Match[str]) -> str:
+    def number_parameter(match: re.Match[str]) -> str:
         name = match.group("name")
         if name is None:
             return match.group(0)
@@ -48,10 +52,10 @@ def compile_statement(text: str) -> Compiled:
             names.append(name)
         return f"${names.index(name) + 1}"
 
-    postgres = _TOKEN.sub(numbered, text)
+    postgres = _TOKEN.sub(number_parameter, text)
     sqlite = _ANY.sub(r"IN (SELECT value FROM json_each(:\1))", text)
     sqlite = _ALL.sub(r"NOT IN (SELECT value FROM json_each(:\1))", sqlite)
     sqlite = _CAST.sub("", sqlite)
     head = text.lstrip()[:6].upper()
     writes = head not in ("SELECT", "PRAGMA") and _WRITE.search(text) is not None
-    return Compiled(sqlite=sqlite, postgres=postgres, names=tuple(names), writes=writes)
+    return CompiledStatement(sqlite=sqlite, postgres=postgres, names=tuple(names), writes=writes)

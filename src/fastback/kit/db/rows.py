@@ -1,7 +1,8 @@
-"""From a row of columns to a struct, by position, with a reader compiled once per struct.
+"""Convert rows of columns to structs, by position, with a reader that is compiled once for each struct.
 
-A column becomes what the field's type says: `bool` (SQLite keeps 0 and 1), `msgspec.Raw` (a JSON column that goes
-out as it came in), any `dict`, `list` or struct type (a JSON column, decoded), `date`; the rest is left as it is.
+The type of a field decides how its column is converted: `bool` (SQLite stores 0 and 1), `msgspec.Raw` (a JSON column
+that is sent as it is stored), any `dict`, `list` or struct type (a JSON column, decoded), `date`; other values stay as
+the driver returns them.
 """
 
 from __future__ import annotations
@@ -19,95 +20,95 @@ R = TypeVar("R")
 _NULL = msgspec.Raw(b"null")
 
 
-def _raw(value: Any) -> msgspec.Raw:
+def _to_raw_json(value: Any) -> msgspec.Raw:
     if value is None:
         return _NULL
-    return msgspec.Raw(_text(value).encode())
+    return msgspec.Raw(_to_json_text(value).encode())
 
 
-def _text(value: Any) -> str:
-    """The JSON of a column: SQLite gives a number for a column declared JSON that holds one."""
+def _to_json_text(value: Any) -> str:
+    """Return the JSON of a column: for a number in a JSON column SQLite returns the number itself."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _date(value: Any) -> datetime.date | None:
+def _to_date(value: Any) -> datetime.date | None:
     if value is None or isinstance(value, datetime.date):
         return value
     return datetime.date.fromisoformat(str(value)[:10])
 
 
-def _json(kind: Any) -> Callable[[Any], Any]:
+def _make_json_decoder(kind: Any) -> Callable[[Any], Any]:
     decoder = msgspec.json.Decoder(kind)
 
     def decode(value: Any) -> Any:
-        return decoder.decode(_text(value))
+        return decoder.decode(_to_json_text(value))
 
     return decode
 
 
 def _strip_optional(kind: Any) -> tuple[Any, bool]:
-    """The type without `None`, and whether `None` was part of it."""
+    """Return the type without `None`, and whether `None` is part of it."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        rest = [one for one in typing.get_args(kind) if one is not type(None)]
-        optional = len(rest) < len(typing.get_args(kind))
-        return (rest[0] if len(rest) == 1 else typing.Union[tuple(rest)]), optional  # noqa: UP007
+        members = [member for member in typing.get_args(kind) if member is not type(None)]
+        optional = len(members) < len(typing.get_args(kind))
+        return (members[0] if len(members) == 1 else typing.Union[tuple(members)]), optional  # noqa: UP007
     return kind, False
 
 
-def _converter(kind: Any) -> Callable[[Any], Any] | None:
+def _find_converter(kind: Any) -> Callable[[Any], Any] | None:
     bare, _ = _strip_optional(kind)
     if bare is bool:
         return bool
     if bare is msgspec.Raw:
-        return _raw
+        return _to_raw_json
     if bare is datetime.date:
-        return _date
+        return _to_date
     origin = typing.get_origin(bare) or bare
     if typing.get_origin(bare) in (typing.Union, types.UnionType):
-        return _json(kind)
+        return _make_json_decoder(kind)
     if isinstance(origin, type) and (issubclass(origin, (dict, list, msgspec.Struct))):
-        return _json(kind)
+        return _make_json_decoder(kind)
     return None
 
 
 _readers: dict[tuple[Any, int], Callable[[Sequence[Any]], Any]] = {}
 
 
-def read_all(kind: type[R], rows: Sequence[Sequence[Any]]) -> list[R]:
-    """The rows as `kind`, their columns standing in the order of its fields; fields beyond them keep their defaults.
+def read_rows(kind: type[R], rows: Sequence[Sequence[Any]]) -> list[R]:
+    """Return each row as a `kind`. Columns have the order of its fields; fields without a column keep their defaults.
 
-    A `kind` that is no struct (`str`, `int`, …) stands for the first column alone.
+    Where `kind` is not a struct (`str`, `int`, …), return the first column of each row.
     """
     if not rows:
         return []
     key = (kind, len(rows[0]))
     read = _readers.get(key)
     if read is None:
-        read = _readers[key] = _build(kind, len(rows[0]))
+        read = _readers[key] = _build_reader(kind, len(rows[0]))
     return [read(row) for row in rows]
 
 
-def _build(kind: Any, width: int) -> Callable[[Sequence[Any]], Any]:
+def _build_reader(kind: Any, width: int) -> Callable[[Sequence[Any]], Any]:
     if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
-        convert = _converter(kind)
+        convert = _find_converter(kind)
         if convert is None:
             return lambda row: row[0]
-        found = convert
-        return lambda row: None if row[0] is None else found(row[0])
+        convert_value = convert
+        return lambda row: None if row[0] is None else convert_value(row[0])
     hints = typing.get_type_hints(kind, include_extras=False)
     scope: dict[str, Any] = {"kind": kind}
-    parts: list[str] = []
-    for place, field in enumerate(msgspec.structs.fields(kind)[:width]):
-        convert = _converter(hints[field.name])
-        value = f"row[{place}]"
+    arguments: list[str] = []
+    for index, field in enumerate(msgspec.structs.fields(kind)[:width]):
+        convert = _find_converter(hints[field.name])
+        value = f"row[{index}]"
         if convert is not None:
-            scope[f"c{place}"] = convert
+            scope[f"c{index}"] = convert
             bare, optional = _strip_optional(hints[field.name])
             if bare is msgspec.Raw and not optional:
-                value = f"c{place}({value})"  # SQL NULL goes out as JSON null
+                value = f"c{index}({value})"  # SQL NULL goes out as JSON null
             else:
-                value = f"(None if {value} is None else c{place}({value}))"
-        parts.append(f"{field.name}={value}")
-    source = f"def read(row):\n    return kind({', '.join(parts)})\n"
+                value = f"(None if {value} is None else c{index}({value}))"
+        arguments.append(f"{field.name}={value}")
+    source = f"def read(row):\n    return kind({', '.join(arguments)})\n"
     exec(source, scope)
     return typing.cast(Callable[[Sequence[Any]], Any], scope["read"])

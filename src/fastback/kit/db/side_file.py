@@ -1,11 +1,9 @@
-"""A SQLite file of our own, apart from the database: one thread writes, others read, nothing holds up the event loop.
-
-It is opened when it is first used. Unlike derived tables (`fastback.kit.db.derived_tables`) it knows no other database.
-"""
+"""An SQLite file of our own beside the database: one thread writes, others read, the event loop is never blocked."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -18,26 +16,33 @@ import msgspec
 
 from fastback.kit.db.errors import DatabaseError
 
+log = logging.getLogger("fastback.db")
+
 #: A connection to such a file, in the thread it belongs to.
 Connection = apsw.Connection
 
 R = TypeVar("R")
 
-#: How long a statement waits for another process to let go of the file (milliseconds).
-_PATIENCE = 30_000
-#: What is left of the journal's file after a large transaction (bytes).
-_JOURNAL = 64 << 20
+#: How long a statement waits for another process to release the file (milliseconds).
+_BUSY_TIMEOUT = 30_000
+#: Size of the journal after a large transaction (bytes).
+_JOURNAL_SIZE = 64 << 20
+_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
+_SUFFIXES = ("", "-wal", "-shm", "-journal")
 
 
-class Design(msgspec.Struct, frozen=True):
-    """What a file looks like.
+class SideFileDesign(msgspec.Struct, frozen=True):
+    """The tables and settings of a side file.
 
     Attributes:
-        version: of the tables; a file of another version is refused.
-        tables: statements that make them in a new file.
-        prepare: called with each new connection, to add functions.
+        version: of the tables, stored as the file's `user_version`.
+        tables: statements that create the tables in a new file.
+        prepare: called with each new connection, to add functions or to attach another database for reading.
         cache: KiB of the file that a connection keeps in memory.
-        page: bytes of a page in a new file.
+        page: bytes of a page in a new file. Rows hold texts: large pages leave fewer bytes unused.
+        replaceable: whether a file that is damaged, or of another version, is replaced by an empty one when it is
+            opened; otherwise it is refused.
+        permissions_of: a file whose permissions a new file gets; without it only the owner may read the file.
     """
 
     version: int
@@ -45,35 +50,52 @@ class Design(msgspec.Struct, frozen=True):
     prepare: Callable[[Connection], None] | None = None
     cache: int = 2048
     page: int = 16384
+    replaceable: bool = False
+    permissions_of: Path | None = None
 
 
-class OwnFile:
-    """The file at `path`; its directory is made when it is missing."""
+class OtherVersion(DatabaseError):
+    """A side file has a version that this program does not read."""
 
-    def __init__(self, path: Path, design: Design, *, readers: int = 2) -> None:
+
+class SideFile:
+    """The file at `path`; without a path, an empty database in the memory of each connection.
+
+    The file and its directory are created when it is first used.
+    """
+
+    def __init__(self, path: Path | None, design: SideFileDesign, *, readers: int = 2) -> None:
         self.path = path
         self._design = design
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="own-write")
-        self._reading = ThreadPoolExecutor(readers, thread_name_prefix="own-read")
+        self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="side-file-write")
+        self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="side-file-read")
         self._local = threading.local()
         self._connections: list[Connection] = []
-        self._making = threading.Lock()
+        self._connecting = threading.Lock()
 
-    async def write(self, work: Callable[[Connection], R]) -> R:
-        """Do `work` in a transaction, in the thread that writes.
-
-        Raises:
-            DatabaseError: the file cannot be used, or a statement fails; nothing of it stays.
-        """
-        return await self._run(self._writing, lambda: self._transaction(work))
-
-    async def read(self, work: Callable[[Connection], R]) -> R:
-        """Do `work` in a thread that reads.
+    async def open(self, work: Callable[[Connection], None] | None = None) -> None:
+        """Create the file where it is missing, or replace it if its design allows that; then call `work`, as `write`.
 
         Raises:
             DatabaseError: the file cannot be used, or a statement fails.
         """
-        return await self._run(self._reading, lambda: work(self._connection()))
+        await self._run(self._write_thread, lambda: self._open_or_replace(work))
+
+    async def write(self, work: Callable[[Connection], R]) -> R:
+        """Call `work` in a transaction, in the thread that writes.
+
+        Raises:
+            DatabaseError: the file cannot be used, or a statement fails; the transaction is rolled back.
+        """
+        return await self._run(self._write_thread, lambda: self._run_transaction(work))
+
+    async def read(self, work: Callable[[Connection], R]) -> R:
+        """Call `work` in a thread that reads.
+
+        Raises:
+            DatabaseError: the file cannot be used, or a statement fails.
+        """
+        return await self._run(self._read_threads, lambda: work(self._get_connection()))
 
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], R]) -> R:
         try:
@@ -81,84 +103,116 @@ class OwnFile:
         except (apsw.Error, OSError) as error:
             raise DatabaseError(f"{self.path}: {error}") from error
 
-    def _transaction(self, work: Callable[[Connection], R]) -> R:
-        connection = self._connection()
+    def _open_or_replace(self, work: Callable[[Connection], None] | None) -> None:
+        try:
+            self._open(work)
+        except (apsw.CorruptError, apsw.NotADBError, OtherVersion) as error:
+            if not self._design.replaceable:
+                raise
+            log.warning("%s is replaced by an empty file: %s", self.path, error)
+            self._remove_file()
+            self._open(work)
+
+    def _open(self, work: Callable[[Connection], None] | None) -> None:
+        self._get_connection()
+        if work is not None:
+            self._run_transaction(work)
+
+    def _remove_file(self) -> None:
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+        self._local = threading.local()
+        if self.path is not None:
+            for suffix in _SUFFIXES:
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+    def _run_transaction(self, work: Callable[[Connection], R]) -> R:
+        connection = self._get_connection()
+        # A database that is attached read-only is only locked for reading.
         connection.execute("BEGIN IMMEDIATE")
         try:
-            found = work(connection)
+            result = work(connection)
             connection.execute("COMMIT")
-            return found
+            return result
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
 
-    def _connection(self) -> Connection:
-        found: Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            with self._making:
-                found = self._connect()
-                self._connections.append(found)
-            self._local.connection = found
-        return found
+    def _get_connection(self) -> Connection:
+        """Return the connection of the calling thread."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            with self._connecting:
+                connection = self._connect()
+                self._connections.append(connection)
+            self._local.connection = connection
+        return connection
 
     def _connect(self) -> Connection:
-        if not self.path.exists():
+        if self.path is not None and not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds what people wrote
-        connection = apsw.Connection(str(self.path))
+            source = self._design.permissions_of
+            # By default for the owner alone: such a file holds what users wrote.
+            mode = 0o600 if source is None else source.stat().st_mode & 0o777
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, mode))
+            self.path.chmod(mode)
+        connection = apsw.Connection(":memory:" if self.path is None else str(self.path), flags=_FLAGS)
         try:
-            self._dress(connection)
+            self._configure(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _dress(self, connection: Connection) -> None:
-        connection.set_busy_timeout(_PATIENCE)
+    def _configure(self, connection: Connection) -> None:
+        connection.set_busy_timeout(_BUSY_TIMEOUT)
         connection.execute(f"PRAGMA page_size={self._design.page}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute(f"PRAGMA journal_size_limit={_JOURNAL}")
+        connection.execute(f"PRAGMA journal_size_limit={_JOURNAL_SIZE}")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute(f"PRAGMA cache_size=-{self._design.cache}")
         if self._design.prepare is not None:
             self._design.prepare(connection)
-        if _version(connection) == self._design.version:
-            return
+        if _get_version(connection) != self._design.version:
+            self._create_tables(connection)
+
+    def _create_tables(self, connection: Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
-        found = _version(connection)  # another process may have made the tables in this moment
-        if found == 0:
+        version = _get_version(connection)  # another process may have created the tables in this moment
+        if version == 0:
             for statement in self._design.tables:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version={self._design.version}")
         connection.execute("COMMIT")
-        if found not in (0, self._design.version):
-            raise DatabaseError(f"{self.path} was made by another version of Fastback (format {found})")
+        if version not in (0, self._design.version):
+            raise OtherVersion(f"{self.path} was made by another version of Fastback (format {version})")
 
     async def close(self) -> None:
-        """Let what is being done end, and close the file."""
-        self._writing.shutdown(wait=True)
-        self._reading.shutdown(wait=True)
+        """Wait for running work to end, and close the file."""
+        self._write_thread.shutdown(wait=True)
+        self._read_threads.shutdown(wait=True)
         for connection in self._connections:
             connection.close()
 
 
-def open_for_reading(path: Path) -> Connection:
-    """A connection to somebody else's file, which is never written; for one thread at a time.
+def open_foreign_file(path: Path) -> Connection:
+    """Open another program's file for reading, in one thread at a time; it is never written.
 
     Raises:
-        DatabaseError: there is none, or it cannot be read.
+        DatabaseError: the file is missing, or cannot be read.
     """
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        connection.set_busy_timeout(_PATIENCE)
+        connection.set_busy_timeout(_BUSY_TIMEOUT)
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     except apsw.Error as error:
         raise DatabaseError(f"{path}: {error}") from error
     return connection
 
 
-def _version(connection: Connection) -> int:
-    found: int = connection.execute("PRAGMA user_version").fetchall()[0][0]  # type: ignore[assignment]
-    return found
+def _get_version(connection: Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchall()[0][0]  # type: ignore[assignment]
+    return version

@@ -1,13 +1,12 @@
 """SQLite through apsw: short statements inline in the event loop, long ones in a thread.
 
-One connection writes, under a lock; another reads, so that a reader never sees half a transaction of ours. The
-write-ahead log is folded back by a thread, because that is where SQLite waits for the disk.
+One connection writes, under a lock; another one reads, so that a reader never sees half a transaction of this process.
+A thread checkpoints the write-ahead log, because a checkpoint waits for the disk.
 """
 
 from __future__ import annotations
 
 import asyncio
-import datetime
 import functools
 import logging
 import threading
@@ -19,13 +18,11 @@ from time import perf_counter
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 import apsw
-import msgspec
 
-from fastback.kit.db.errors import DatabaseError, IntegrityError
+from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.query import compile_statement
-from fastback.kit.db.rows import read_all
-from fastback.kit.db.statement_timings import record
-from fastback.kit.workers.errors import JobFailed, WorkerDied
+from fastback.kit.db.rows import read_rows
+from fastback.kit.db.sqlite_connection import PRAGMAS, StatementRunner, open_connection, translate_error
 from fastback.kit.workers.pool import Limits, Workers
 
 log = logging.getLogger("fastback.db")
@@ -33,186 +30,109 @@ log = logging.getLogger("fastback.db")
 R = TypeVar("R")
 P = ParamSpec("P")
 
+#: Pages in the write-ahead log before a thread checkpoints it.
+CHECKPOINT_PAGES = 1000
+#: Limits of the process that runs statements on rows with megabytes of text (see `large_text`).
+_LARGE_TEXT_LIMITS = Limits(processes=1, seconds=120, idle=20, jobs=100, niceness=10)
 
-class Thread(Protocol):
-    """Does something in a thread."""
+
+class RunInThread(Protocol):
+    """Call a function in a thread and return its result."""
 
     async def __call__(self, act: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 
-#: How long a statement waits for another process to let go of the file (milliseconds), and the other pragmas, unless
-#: others are chosen.
-PRAGMAS = {"busy_timeout": "30000", "synchronous": "NORMAL", "temp_store": "MEMORY", "cache_size": "-4096"}
-#: Pages in the write-ahead log before a thread folds it back into the database.
-CHECKPOINT_PAGES = 1000
-#: Where statements on rows with megabytes of text run: a change of such a row copies it several times.
-APART = Limits(processes=1, seconds=120, idle=20, jobs=100, niceness=10)
-
-
-#: What a statement raises when somebody else has the file for too long.
-BUSY = apsw.BusyError
-
-
-def _adapt(params: dict[str, Any]) -> dict[str, Any]:
-    for name, value in params.items():
-        if isinstance(value, (list, tuple, set, frozenset)):
-            params[name] = msgspec.json.encode(value).decode()
-        elif isinstance(value, datetime.date):
-            params[name] = value.isoformat()
-    return params
-
-
-def _translate(error: apsw.Error, name: str) -> DatabaseError:
-    if isinstance(error, apsw.ConstraintError):
-        return IntegrityError(f"{name}: {error}")
-    return DatabaseError(f"{name}: {error}")
-
-
-def _lower(*given: Any) -> Any:
-    (text,) = given
-    return text.lower() if isinstance(text, str) else text
-
-
-def open_connection(path: str, pragmas: Mapping[str, str], *, wal: bool = False) -> apsw.Connection:
-    """A connection that waits for nobody; with `wal` the one that switches the write-ahead log on, and keeps it.
-
-    Raises:
-        DatabaseError.
-    """
-    try:
-        connection = apsw.Connection(path)
-    except apsw.Error as error:
-        raise DatabaseError(f"cannot open the SQLite database {path}: {error}") from error
-    connection.create_scalar_function("lower", _lower, 1, deterministic=True)
-    # Setting the journal mode needs the file for itself for a moment; afterwards nobody waits inside SQLite,
-    # because waiting there would hold up the event loop.
-    connection.set_busy_timeout(5000)
-    try:
-        if wal:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.wal_autocheckpoint(0)
-        connection.execute("PRAGMA foreign_keys=OFF")  # as the reference keeps it
-        for name, value in pragmas.items():
-            connection.execute(f"PRAGMA {name}={value}")
-    except apsw.Error as error:
-        raise DatabaseError(f"cannot use the SQLite database {path}: {error}") from error
-    connection.set_busy_timeout(0)
-    return connection
-
-
-class Statements:
-    """The statements of one connection; each runs at once, in the thread that calls."""
-
-    dialect = "sqlite"
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self.connection = connection
-
-    def rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
-        started = perf_counter()
-        try:
-            return self.connection.execute(text, _adapt(params)).fetchall()
-        except apsw.BusyError:
-            raise
-        except apsw.Error as error:
-            raise _translate(error, name) from error
-        finally:
-            record(name, perf_counter() - started)
-
-    def change(self, name: str, text: str, params: dict[str, Any]) -> int:
-        self.rows(name, text, params)
-        return self.connection.changes()
-
-    def change_many(self, name: str, text: str, rows: list[dict[str, Any]]) -> None:
-        try:
-            self.connection.executemany(text, [_adapt(dict(row)) for row in rows])
-        except apsw.BusyError:
-            raise
-        except apsw.Error as error:
-            raise _translate(error, name) from error
-
-
 class SqliteTransaction:
-    """Statements inside `BEGIN IMMEDIATE`; see `fastback.kit.db.database.Transaction`."""
+    """Statements after `BEGIN IMMEDIATE`; see `fastback.kit.db.database.Transaction`."""
 
     dialect: Any = "sqlite"
 
-    def __init__(self, statements: Statements) -> None:
+    def __init__(self, statements: StatementRunner) -> None:
         self._statements = statements
 
     async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        return read_all(row, self._statements.rows(name, compile_statement(text).sqlite, params))
+        return read_rows(row, self._statements.fetch_rows(name, compile_statement(text).sqlite, params))
 
     async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
-        found = self._statements.rows(name, compile_statement(text).sqlite, params)
-        return read_all(row, found[:1])[0] if found else None
+        rows = self._statements.fetch_rows(name, compile_statement(text).sqlite, params)
+        return read_rows(row, rows[:1])[0] if rows else None
 
     async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
-        found = self._statements.rows(name, compile_statement(text).sqlite, params)
-        return found[0][0] if found else None
+        rows = self._statements.fetch_rows(name, compile_statement(text).sqlite, params)
+        return rows[0][0] if rows else None
 
     async def execute(self, name: str, text: str, /, **params: Any) -> int:
-        return self._statements.change(name, compile_statement(text).sqlite, params)
+        return self._statements.execute(name, compile_statement(text).sqlite, params)
 
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
-        self._statements.change_many(name, compile_statement(text).sqlite, rows)
+        self._statements.execute_many(name, compile_statement(text).sqlite, rows)
 
 
 class SqliteLongTransaction:
-    """As `SqliteTransaction`, each statement in a thread."""
+    """As `SqliteTransaction`, with each statement in a thread."""
 
     dialect: Any = "sqlite"
 
-    def __init__(self, statements: Statements, thread: Thread) -> None:
+    def __init__(self, statements: StatementRunner, run_in_thread: RunInThread) -> None:
         self._statements = statements
-        self._thread = thread
+        self._run_in_thread = run_in_thread
 
-    async def _rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
-        return await self._thread(self._statements.rows, name, compile_statement(text).sqlite, params)
+    async def _fetch_rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+        return await self._run_in_thread(self._statements.fetch_rows, name, compile_statement(text).sqlite, params)
 
     async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        return read_all(row, await self._rows(name, text, params))
+        return read_rows(row, await self._fetch_rows(name, text, params))
 
     async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
-        found = await self._rows(name, text, params)
-        return read_all(row, found[:1])[0] if found else None
+        rows = await self._fetch_rows(name, text, params)
+        return read_rows(row, rows[:1])[0] if rows else None
 
     async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
-        found = await self._rows(name, text, params)
-        return found[0][0] if found else None
+        rows = await self._fetch_rows(name, text, params)
+        return rows[0][0] if rows else None
 
     async def execute(self, name: str, text: str, /, **params: Any) -> int:
-        return await self._thread(self._statements.change, name, compile_statement(text).sqlite, params)
+        return await self._run_in_thread(self._statements.execute, name, compile_statement(text).sqlite, params)
 
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
-        await self._thread(self._statements.change_many, name, compile_statement(text).sqlite, rows)
+        await self._run_in_thread(self._statements.execute_many, name, compile_statement(text).sqlite, rows)
 
 
 class SqliteDatabase:
-    """See `fastback.kit.db.database.Database`."""
+    """See `fastback.kit.db.database.Database`.
+
+    Attributes:
+        path: of the database file.
+        pragmas: of each connection, by name, without `busy_timeout`.
+        busy_timeout: seconds that a statement waits for another process to release the file.
+        large_text_workers: run the statements of `fastback.kit.db.large_text`.
+    """
 
     dialect: Any = "sqlite"
 
     def __init__(self, path: Path | str, *, wal: bool = True, pragmas: Mapping[str, str] | None = None) -> None:
         self.path = str(path)
+        self.pragmas = {**PRAGMAS, **(pragmas or {})}
+        self.busy_timeout = int(self.pragmas.pop("busy_timeout")) / 1000
+        self.index_lock = asyncio.Lock()
         self._wal = wal
-        self._pragmas = {**PRAGMAS, **(pragmas or {})}
-        self._patience = int(self._pragmas.pop("busy_timeout")) / 1000
-        self._writer = Statements(self._connect(write=True))
-        self._reader = Statements(self._connect())
+        self._writer = StatementRunner(self._connect(write=True))
+        self._reader = StatementRunner(self._connect())
         self._lock = asyncio.Lock()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="sqlite")
         self._local = threading.local()
         self._thread_connections: list[apsw.Connection] = []
         self._checkpointing = False
-        self._apart = Workers("fastback.kit.db.large_text", APART, name="statements on large rows")
+        self.large_text_workers = Workers(
+            "fastback.kit.db.large_text_worker", _LARGE_TEXT_LIMITS, name="statements on large rows"
+        )
         if wal:
-            self._writer.connection.set_wal_hook(self._wal_grew)
+            self._writer.connection.set_wal_hook(self._checkpoint_if_large)
 
     def _connect(self, *, write: bool = False) -> apsw.Connection:
-        return open_connection(self.path, self._pragmas, wal=write and self._wal)
+        return open_connection(self.path, self.pragmas, wal=write and self._wal)
 
-    def _wal_grew(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+    def _checkpoint_if_large(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         if pages >= CHECKPOINT_PAGES and not self._checkpointing:
             self._checkpointing = True
             self._threads.submit(self._checkpoint)
@@ -220,23 +140,24 @@ class SqliteDatabase:
 
     def _checkpoint(self) -> None:
         try:
-            self._thread_statements().connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._get_thread_statements().connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error as error:
-            log.debug("checkpoint put off: %s", error)
+            log.debug("checkpoint failed, retrying after the next write: %s", error)
         finally:
             self._checkpointing = False
 
-    def _thread_statements(self) -> Statements:
-        statements: Statements | None = getattr(self._local, "statements", None)
+    def _get_thread_statements(self) -> StatementRunner:
+        """Return the statements on the connection of the calling thread."""
+        statements: StatementRunner | None = getattr(self._local, "statements", None)
         if statements is None:
             connection = self._connect()
-            connection.set_busy_timeout(int(self._patience * 1000))
+            connection.set_busy_timeout(int(self.busy_timeout * 1000))
             self._thread_connections.append(connection)
-            statements = self._local.statements = Statements(connection)
+            statements = self._local.statements = StatementRunner(connection)
         return statements
 
-    async def _patiently(self, name: str, act: Callable[[], R]) -> R:
-        """Do it; while another process holds the file, wait outside SQLite and try again."""
+    async def _retry_while_busy(self, name: str, act: Callable[[], R]) -> R:
+        """Return the result of `act`; while another process holds the file, wait outside SQLite and retry."""
         deadline = 0.0
         pause = 0.002
         while True:
@@ -244,67 +165,39 @@ class SqliteDatabase:
                 return act()
             except apsw.BusyError as error:
                 now = perf_counter()
-                deadline = deadline or now + self._patience
+                deadline = deadline or now + self.busy_timeout
                 if now > deadline:
                     raise DatabaseError(f"{name}: the database is locked by another process") from error
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 0.1)
 
-    async def _rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    async def _fetch_rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         compiled = compile_statement(text)
         if not compiled.writes:
             try:
-                return self._reader.rows(name, compiled.sqlite, params)
+                return self._reader.fetch_rows(name, compiled.sqlite, params)
             except apsw.BusyError:
-                return await self._patiently(name, lambda: self._reader.rows(name, compiled.sqlite, params))
+                return await self._retry_while_busy(
+                    name, lambda: self._reader.fetch_rows(name, compiled.sqlite, params)
+                )
         async with self._lock:
-            return await self._patiently(name, lambda: self._writer.rows(name, compiled.sqlite, params))
+            return await self._retry_while_busy(name, lambda: self._writer.fetch_rows(name, compiled.sqlite, params))
 
     async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        return read_all(row, await self._rows(name, text, params))
+        return read_rows(row, await self._fetch_rows(name, text, params))
 
     async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
-        found = await self._rows(name, text, params)
-        return read_all(row, found[:1])[0] if found else None
+        rows = await self._fetch_rows(name, text, params)
+        return read_rows(row, rows[:1])[0] if rows else None
 
     async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
-        found = await self._rows(name, text, params)
-        return found[0][0] if found else None
+        rows = await self._fetch_rows(name, text, params)
+        return rows[0][0] if rows else None
 
     async def execute(self, name: str, text: str, /, **params: Any) -> int:
         compiled = compile_statement(text)
         async with self._lock:
-            return await self._patiently(name, lambda: self._writer.change(name, compiled.sqlite, params))
-
-    async def execute_apart(self, name: str, text: str, files: Mapping[str, str | Path], /, **params: Any) -> int:
-        # Not under the lock: nobody need wait while the process starts. SQLite itself sees to who writes.
-        return await self._asked_apart(name, text, params, files, None)
-
-    async def text_apart(self, name: str, text: str, into: str | Path, /, **params: Any) -> bool:
-        return await self._asked_apart(name, text, params, {}, str(into)) > 0
-
-    async def _asked_apart(
-        self, name: str, text: str, params: dict[str, Any], files: Mapping[str, str | Path], into: str | None
-    ) -> int:
-        job = {
-            "path": self.path,
-            "pragmas": self._pragmas,
-            "patience": self._patience,
-            "name": name,
-            "statement": compile_statement(text).sqlite,
-            "params": _adapt(params),
-            "files": {parameter: str(path) for parameter, path in files.items()},
-            "into": into,
-        }
-        started = perf_counter()
-        try:
-            return int(await self._apart.ask(job))
-        except JobFailed as error:
-            raise DatabaseError(str(error)) from error
-        except WorkerDied as error:
-            raise DatabaseError(f"{name}: {error}") from error
-        finally:
-            record(name, perf_counter() - started)
+            return await self._retry_while_busy(name, lambda: self._writer.execute(name, compiled.sqlite, params))
 
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
         async with self.transaction() as tx:
@@ -313,38 +206,38 @@ class SqliteDatabase:
     async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         sqlite = compile_statement(text).sqlite
 
-        def work() -> list[R]:
-            return read_all(row, self._thread_statements().rows(name, sqlite, params))
+        def fetch() -> list[R]:
+            return read_rows(row, self._get_thread_statements().fetch_rows(name, sqlite, params))
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, fetch)
 
     async def execute_in_thread(self, name: str, text: str, /, **params: Any) -> int:
         sqlite = compile_statement(text).sqlite
 
-        def work() -> int:
-            changed = self._writer.change(name, sqlite, params)
+        def execute_and_commit() -> int:
+            changed = self._writer.execute(name, sqlite, params)
             self._writer.connection.execute("COMMIT")
             return changed
 
-        async with self._begun():
-            return await self._in_thread(work)
+        async with self._begin():
+            return await self._run_in_thread(execute_and_commit)
 
-    async def _in_thread(self, act: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def _run_in_thread(self, act: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         work = functools.partial(act, *args, **kwargs)
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            # The thread still holds the connection: nobody may have it before the statement has ended.
+            # The thread still uses the connection: keep the lock until the statement has ended.
             await asyncio.wait([running])
             raise
 
     @asynccontextmanager
-    async def _begun(self) -> AsyncIterator[apsw.Connection]:
-        """The writer's connection in a transaction, to be committed inside; what goes wrong takes it back."""
+    async def _begin(self) -> AsyncIterator[apsw.Connection]:
+        """Yield the writer's connection in a transaction, which the caller commits; an exception rolls it back."""
         connection = self._writer.connection
         async with self._lock:
-            await self._patiently("begin", lambda: connection.execute("BEGIN IMMEDIATE"))
+            await self._retry_while_busy("begin", lambda: connection.execute("BEGIN IMMEDIATE"))
             try:
                 yield connection
             except BaseException:
@@ -354,32 +247,32 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def transaction(self, *, long: bool = False) -> AsyncIterator[SqliteTransaction | SqliteLongTransaction]:
-        async with self._begun() as connection:
+        async with self._begin() as connection:
             if long:
-                yield SqliteLongTransaction(self._writer, self._in_thread)
-                await self._in_thread(connection.execute, "COMMIT")
+                yield SqliteLongTransaction(self._writer, self._run_in_thread)
+                await self._run_in_thread(connection.execute, "COMMIT")
             else:
                 yield SqliteTransaction(self._writer)
                 connection.execute("COMMIT")
 
-    def stamp(self) -> int | None:
+    def get_change_stamp(self) -> int | None:
         # The pragma looks at the file; apsw's own data_version() only at what the connection has read so far.
         try:
-            found = self._reader.connection.execute("PRAGMA data_version").fetchall()
+            rows = self._reader.connection.execute("PRAGMA data_version").fetchall()
         except apsw.Error:
             return None
-        stamp: int = found[0][0]  # type: ignore[assignment]
+        stamp: int = rows[0][0]  # type: ignore[assignment]
         return stamp
 
-    async def script(self, text: str) -> None:
+    async def run_script(self, text: str) -> None:
         async with self.transaction():
             try:
                 self._writer.connection.execute(text).fetchall()
             except apsw.Error as error:
-                raise _translate(error, "script") from error
+                raise translate_error(error, "script") from error
 
     async def close(self) -> None:
-        await self._apart.close()
+        await self.large_text_workers.close()
         self._threads.shutdown(wait=True)
         for connection in (*self._thread_connections, self._reader.connection, self._writer.connection):
             connection.close()

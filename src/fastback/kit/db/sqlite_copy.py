@@ -1,4 +1,4 @@
-"""A copy of an SQLite database as it was at one moment, made while others go on writing."""
+"""A copy of an SQLite database at one moment, made while other connections write."""
 
 from __future__ import annotations
 
@@ -12,30 +12,33 @@ from fastback.kit.db.database import Database
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.sqlite import SqliteDatabase
 
-#: Pages that are copied at once; between them the copying may be given up.
-_PAGES = 2000
+#: Pages that are copied at once; between two batches a closing interpreter can stop the copy.
+_PAGES_AT_ONCE = 2000
 
 
-async def copy_to(db: Database, target: Path) -> None:
-    """Write the database to a new file.
+async def copy_database(db: Database, target: Path) -> None:
+    """Copy an SQLite database into a new file.
 
     Raises:
-        DatabaseError: it is no SQLite database, or the file cannot be written.
+        DatabaseError: the database is not SQLite, or the file cannot be written.
     """
     if not isinstance(db, SqliteDatabase):
         raise DatabaseError("only an SQLite database can be copied")
-    await asyncio.to_thread(_copy, db.path, str(target))
+    await asyncio.to_thread(_copy_file, db.path, str(target))
 
 
-def _copy(source: str, target: str) -> None:
+def _copy_file(source: str, target: str) -> None:
     try:
-        with closing(apsw.Connection(source, flags=apsw.SQLITE_OPEN_READONLY)) as one:
-            # Inside of a transaction the copy is of one moment, whoever writes meanwhile.
-            one.set_busy_timeout(30_000)
-            one.execute("BEGIN")
-            one.execute("SELECT count(*) FROM sqlite_master").fetchall()
-            with closing(apsw.Connection(target)) as other, other.backup("main", one, "main") as backup:
+        with closing(apsw.Connection(source, flags=apsw.SQLITE_OPEN_READONLY)) as source_connection:
+            # A read transaction makes the copy consistent while other connections write.
+            source_connection.set_busy_timeout(30_000)
+            source_connection.execute("BEGIN")
+            source_connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            with (
+                closing(apsw.Connection(target)) as target_connection,
+                target_connection.backup("main", source_connection, "main") as backup,
+            ):
                 while not backup.done:
-                    backup.step(_PAGES)
+                    backup.step(_PAGES_AT_ONCE)
     except apsw.Error as error:
         raise DatabaseError(f"the database cannot be copied: {error}") from error

@@ -9,10 +9,10 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from fastback.kit.http.binding import bind
+from fastback.kit.http.binding import bind_handler
 from fastback.kit.http.body import JsonBytes, encoder
 from fastback.kit.http.errors import HttpError
-from fastback.kit.http.routing import Call, Route, Router, Trie
+from fastback.kit.http.routing import Call, Route, Router, RouteTrie
 from fastback.kit.services import Services
 
 log = logging.getLogger("fastback.http")
@@ -44,14 +44,14 @@ class Application:
         self.services = services
         self.fallback = fallback
         self.routes: list[Route] = []
-        self._trie = Trie()
+        self._trie = RouteTrie()
 
-    def include(self, router: Router) -> None:
+    def include_router(self, router: Router) -> None:
         """Add the operations of a router; what was added first wins."""
         for route in router.routes:
             names = tuple(part[1:-1].removesuffix(":path") for part in route.path.split("/") if part.startswith("{"))
-            call = bind(route.handler, names, self.services)
-            self._trie.add(route.method, route.path, route.around(call) if route.around else call)
+            call = bind_handler(route.handler, names, self.services)
+            self._trie.add(route.method, route.path, route.wrap(call) if route.wrap else call)
             self.routes.append(route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,20 +67,20 @@ class Application:
             else:
                 await send_json(send, 404, b'{"detail":"Not Found"}')
             return
-        found = match.targets.get("GET" if method == "HEAD" else method)
-        if found is None:
+        target = match.targets.get("GET" if method == "HEAD" else method)
+        if target is None:
             allowed = ", ".join(sorted(match.targets)).encode()
             await send_json(send, 405, b'{"detail":"Method Not Allowed"}', [(b"allow", allowed)])
             return
-        call, names = found
-        await self._answer(call, dict(zip(names, match.values, strict=True)), scope, receive, send)
+        call, names = target
+        await self._respond(call, dict(zip(names, match.values, strict=True)), scope, receive, send)
 
-    async def _answer(self, call: Call, values: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond(self, call: Call, values: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         try:
-            answer = await call(request, values)
+            result = await call(request, values)
         except HttpError as error:
-            headers = [(k.lower().encode(), v.encode()) for k, v in (error.headers or {}).items()]
+            headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
             headers += scope.get("fastback.headers", [])
             await send_json(send, error.status, encoder.encode({"detail": error.detail}), headers)
             return
@@ -90,9 +90,9 @@ class Application:
             log.exception("%s %s failed", scope["method"], scope["path"])
             await send_json(send, 500, b'{"detail":"Internal Server Error"}')
             return
-        if isinstance(answer, Response):
-            await answer(scope, receive, send)
-        elif isinstance(answer, JsonBytes):
-            await send_json(send, 200, answer.content, scope.get("fastback.headers"))
+        if isinstance(result, Response):
+            await result(scope, receive, send)
+        elif isinstance(result, JsonBytes):
+            await send_json(send, 200, result.content, scope.get("fastback.headers"))
         else:
-            await send_json(send, 200, encoder.encode(answer), scope.get("fastback.headers"))
+            await send_json(send, 200, encoder.encode(result), scope.get("fastback.headers"))

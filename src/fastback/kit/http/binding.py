@@ -40,19 +40,19 @@ Extract = Callable[[dict[str, str], Mapping[str, list[str]], list[Problem]], Any
 ReadBody = Callable[[Request, list[Problem]], Awaitable[Any]]
 
 
-def _from_path(name: str, kind: Any) -> Extract:
+def _make_path_extractor(name: str, kind: Any) -> Extract:
     kind, _ = bare(kind)
     loc = ("path", name)
 
     def extract(path: dict[str, str], query: Mapping[str, list[str]], problems: list[Problem]) -> Any:
-        return path[name] if kind is str else _converted(kind, path[name], loc, problems)
+        return path[name] if kind is str else _convert_value(kind, path[name], loc, problems)
 
     return extract
 
 
-def _from_query(name: str, kind: Any, default: Any) -> Extract:
+def _make_query_extractor(name: str, kind: Any, default: Any) -> Extract:
     kind, _ = bare(kind)
-    many = typing.get_origin(kind) is list
+    is_list = typing.get_origin(kind) is list
     loc = ("query", name)
 
     def extract(path: dict[str, str], query: Mapping[str, list[str]], problems: list[Problem]) -> Any:
@@ -61,12 +61,12 @@ def _from_query(name: str, kind: Any, default: Any) -> Extract:
             if default is _MISSING:
                 problems.append(missing(loc))
             return default
-        return _converted(kind, texts if many else texts[-1], loc, problems)
+        return _convert_value(kind, texts if is_list else texts[-1], loc, problems)
 
     return extract
 
 
-def _converted(kind: Any, value: Any, loc: Loc, problems: list[Problem]) -> Any:
+def _convert_value(kind: Any, value: Any, loc: Loc, problems: list[Problem]) -> Any:
     before = len(problems)
     value = check(kind, value, loc, problems)
     if len(problems) > before or kind in (str, int, float, bool):
@@ -79,40 +79,42 @@ def _converted(kind: Any, value: Any, loc: Loc, problems: list[Problem]) -> Any:
 
 
 #: The largest JSON body (bytes): of somebody whose identity was resolved first (a chat holds pictures), and of anybody.
-LARGEST_BODY, LARGEST_OF_STRANGERS = 128 * 1024 * 1024, 1024 * 1024
+LARGEST_BODY, LARGEST_ANONYMOUS_BODY = 128 * 1024 * 1024, 1024 * 1024
 
 
 #: Of a body larger than this (bytes) nothing is sent back with its problems, and of many problems only the first.
-_ECHOED, _TOLD = 1024 * 1024, 1000
+_LARGEST_ECHOED, _MOST_PROBLEMS = 1024 * 1024, 1000
 
 
-async def _content(request: Request, most: int) -> bytes:
+async def _read_content(request: Request, limit: int) -> bytes:
     """The body; refused before it is read where its length is said, otherwise as soon as it is too long."""
     length = request.headers.get("content-length")
     if length is not None:
-        if int(length) > most:
-            raise HttpError(413, f"Request body is too large: {most} bytes at most", {"connection": "close"})
+        if int(length) > limit:
+            raise HttpError(413, f"Request body is too large: {limit} bytes at most", {"connection": "close"})
         return await request.body()
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
         size += len(part)
-        if size > most:
-            raise HttpError(413, f"Request body is too large: {most} bytes at most", {"connection": "close"})
+        if size > limit:
+            raise HttpError(413, f"Request body is too large: {limit} bytes at most", {"connection": "close"})
         parts.append(part)
     return b"".join(parts)
 
 
-def _is_json(request: Request) -> bool:
+def _has_json_type(request: Request) -> bool:
     """Whether the body says that it is JSON: a page elsewhere can send a text to us, but no JSON."""
     for name, value in request.scope["headers"]:
         if name == b"content-type":
-            kind: bytes = value.partition(b";")[0].strip().lower()
-            return kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json"))
+            media_type: bytes = value.partition(b";")[0].strip().lower()
+            return media_type == b"application/json" or (
+                media_type.startswith(b"application/") and media_type.endswith(b"+json")
+            )
     return False
 
 
-def _parsed(content: bytes) -> Any:
+def _parse_json(content: bytes) -> Any:
     """The body as plain objects. Raises: Invalid, alone and with the place of the flaw; BadRequest."""
     try:
         return json.loads(content)
@@ -124,7 +126,7 @@ def _parsed(content: bytes) -> Any:
         raise BadRequest("There was an error parsing the body") from None
 
 
-def body_reader(kind: Any, *, default: Any = _MISSING, most: int = LARGEST_BODY) -> ReadBody:
+def make_body_reader(kind: Any, *, default: Any = _MISSING, limit: int = LARGEST_BODY) -> ReadBody:
     """A function that reads the JSON body of a request as `kind` and tells what is wrong with it.
 
     Where there is no body, `default` is answered; without one that is a problem.
@@ -135,35 +137,35 @@ def body_reader(kind: Any, *, default: Any = _MISSING, most: int = LARGEST_BODY)
         HttpError: 413 for a body of more than `most` bytes.
     """
     decoder = msgspec.json.Decoder(kind)
-    strict = likeness(kind) is None
+    decodes_strictly = likeness(kind) is None
 
     async def read(request: Request, problems: list[Problem]) -> Any:
-        content = await _content(request, most)
+        content = await _read_content(request, limit)
         if not content:
-            return absent(problems)
-        if not _is_json(request):
-            return _slowly(content.decode(errors="replace"), problems)
-        if strict and not problems:
+            return handle_missing_body(problems)
+        if not _has_json_type(request):
+            return convert_leniently(content.decode(errors="replace"), problems)
+        if decodes_strictly and not problems:
             try:
                 return decoder.decode(content)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 pass
-        value = _parsed(content)
+        value = _parse_json(content)
         if value is None:
-            return absent(problems)
-        found: list[Problem] = []
-        converted = _slowly(value, found)
-        if len(content) > _ECHOED:
-            found = [{**one, "input": None} for one in found]
-        problems += found[:_TOLD]
+            return handle_missing_body(problems)
+        body_problems: list[Problem] = []
+        converted = convert_leniently(value, body_problems)
+        if len(content) > _LARGEST_ECHOED:
+            body_problems = [{**entry, "input": None} for entry in body_problems]
+        problems += body_problems[:_MOST_PROBLEMS]
         return converted
 
-    def absent(problems: list[Problem]) -> Any:
+    def handle_missing_body(problems: list[Problem]) -> Any:
         if default is _MISSING:
             problems.append(missing(_BODY))
         return default
 
-    def _slowly(value: Any, problems: list[Problem]) -> Any:
+    def convert_leniently(value: Any, problems: list[Problem]) -> Any:
         """What the decoder refused: taken as pydantic would take it, or told in pydantic's words."""
         before = len(problems)
         converted = check(kind, value, _BODY, problems)
@@ -172,8 +174,8 @@ def body_reader(kind: Any, *, default: Any = _MISSING, most: int = LARGEST_BODY)
         try:
             return decoder.decode(msgspec.json.encode(converted))
         except UnicodeEncodeError:
-            words = "Input should be a valid string, unable to parse raw data as a unicode string"
-            problems.append(problem("string_unicode", _BODY, words, None))
+            message = "Input should be a valid string, unable to parse raw data as a unicode string"
+            problems.append(problem("string_unicode", _BODY, message, None))
         except msgspec.MsgspecError as error:
             problems.append(problem("value_error", _BODY, f"Value error, {error}", value, {"error": {}}))
         return None
@@ -186,68 +188,70 @@ def _is_body(name: str, kind: Any) -> bool:
 
 
 #: A query longer than this (bytes) is seldom asked twice.
-_LONGEST_KEPT = 200
+_LONGEST_CACHED_QUERY = 200
 
 
-def _query(request: Request) -> Mapping[str, list[str]]:
+def _get_query(request: Request) -> Mapping[str, list[str]]:
     raw: bytes = request.scope.get("query_string", b"")
     if not raw:
         return {}
-    return _parsed_query(raw) if len(raw) <= _LONGEST_KEPT else _parsed_query.__wrapped__(raw)
+    return _parse_query(raw) if len(raw) <= _LONGEST_CACHED_QUERY else _parse_query.__wrapped__(raw)
 
 
 @lru_cache(maxsize=512)
-def _parsed_query(raw: bytes) -> Mapping[str, list[str]]:
+def _parse_query(raw: bytes) -> Mapping[str, list[str]]:
     """Pages ask the same few queries over and over; nobody changes what was read out of one."""
-    found: dict[str, list[str]] = {}
+    values_by_name: dict[str, list[str]] = {}
     for key, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
-        found.setdefault(key, []).append(value)
-    return found
+        values_by_name.setdefault(key, []).append(value)
+    return values_by_name
 
 
-def bind(handler: Callable[..., Any], path_names: tuple[str, ...], services: Services) -> Call:
+def bind_handler(handler: Callable[..., Any], path_names: tuple[str, ...], services: Services) -> Call:
     """Compile a handler into `call(request, path values)`.
 
     Raises:
         TypeError: a parameter is no path or query parameter, no body, no resolver and no known service.
     """
     hints = typing.get_type_hints(handler, include_extras=True)
-    from_path: list[tuple[str, Extract]] = []
-    from_query: list[tuple[str, Extract]] = []
+    path_extractors: list[tuple[str, Extract]] = []
+    query_extractors: list[tuple[str, Extract]] = []
     constants: dict[str, Any] = {}
     resolvers: list[tuple[str, Callable[[Request], Any]]] = []
     request_name: str | None = None
     body: tuple[str, ReadBody] | None = None
-    known = any(hasattr(one, "bind") for kind in hints.values() for one in getattr(kind, "__metadata__", ()))
-    most = LARGEST_BODY if known else LARGEST_OF_STRANGERS
+    resolves_caller = any(
+        hasattr(annotation, "bind") for kind in hints.values() for annotation in getattr(kind, "__metadata__", ())
+    )
+    limit = LARGEST_BODY if resolves_caller else LARGEST_ANONYMOUS_BODY
     for name, parameter in inspect.signature(handler).parameters.items():
         kind = hints[name]
         default = _MISSING if parameter.default is inspect.Parameter.empty else parameter.default
         metadata = getattr(kind, "__metadata__", ())
-        resolver = next((one for one in metadata if hasattr(one, "bind")), None)
+        resolver = next((annotation for annotation in metadata if hasattr(annotation, "bind")), None)
         if resolver is not None:
             resolvers.append((name, resolver.bind(services)))
         elif name in path_names:
-            from_path.append((name, _from_path(name, kind)))
+            path_extractors.append((name, _make_path_extractor(name, kind)))
         elif kind is Request:
             request_name = name
         elif _is_body(name, kind):
             kind, optional = bare(kind)
             if optional and default is _MISSING:
                 default = None
-            body = (name, body_reader(kind, default=default, most=most))
+            body = (name, make_body_reader(kind, default=default, limit=limit))
         elif services.has(kind):
             constants[name] = services.get(kind)
         elif isinstance(bare(kind)[0], type) and bare(kind)[0] not in (str, int, float, bool, object):
             raise TypeError(f"{handler.__module__}.{handler.__name__}: nobody provides {name}: {kind}")
         else:
-            from_query.append((name, _from_query(name, kind, default)))
-    return _caller(handler, from_path + from_query, constants, resolvers, request_name, body)
+            query_extractors.append((name, _make_query_extractor(name, kind, default)))
+    return _make_call(handler, path_extractors + query_extractors, constants, resolvers, request_name, body)
 
 
-def _caller(
+def _make_call(
     handler: Callable[..., Any],
-    plain: list[tuple[str, Extract]],
+    extractors: list[tuple[str, Extract]],
     constants: dict[str, Any],
     resolvers: list[tuple[str, Callable[[Request], Any]]],
     request_name: str | None,
@@ -262,9 +266,9 @@ def _caller(
                 value = await value
             arguments[name] = value
         problems: list[Problem] = []
-        if plain:
-            query = _query(request)
-            for name, extract in plain:
+        if extractors:
+            query = _get_query(request)
+            for name, extract in extractors:
                 arguments[name] = extract(path, query, problems)
         if body is not None:
             arguments[body[0]] = await body[1](request, problems)

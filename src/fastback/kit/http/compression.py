@@ -10,87 +10,97 @@ from typing import Any
 import brotli
 
 from fastback.kit.http.application import Asgi, Receive, Scope, Send
-from fastback.kit.http.content_encoding import encoding
+from fastback.kit.http.content_encoding import choose_encoding
 
 #: Answers below this many bytes fit into two packets anyway.
-SMALLEST = 2048
+SMALLEST_COMPRESSED = 2048
 #: Answers above this many bytes are compressed by a thread, which costs a tenth of a millisecond: in the event loop
 #: they would hold up everybody. So much JSON takes brotli a quarter of a millisecond, gzip more than half of one.
 LARGEST_INLINE = 64 * 1024
 
-_TYPES = (b"text/", b"application/json", b"application/x-ndjson", b"application/xml", b"image/svg+xml")
+_COMPRESSIBLE_TYPES = (b"text/", b"application/json", b"application/x-ndjson", b"application/xml", b"image/svg+xml")
 #: A client takes what comes as soon as it is there; nobody waits for the end of such an answer.
-_STREAMS = (b"text/event-stream",)
+_STREAM_TYPES = (b"text/event-stream",)
 
-Pack = Callable[[bytes], bytes]
+Compressor = Callable[[bytes], bytes]
 
 
-def _brotli(content: bytes) -> bytes:
+def _compress_brotli(content: bytes) -> bytes:
     # Twice as fast as gzip at its fastest, and smaller.
-    packed: bytes = brotli.compress(content, mode=brotli.MODE_TEXT, quality=1)
-    return packed
+    compressed: bytes = brotli.compress(content, mode=brotli.MODE_TEXT, quality=1)
+    return compressed
 
 
-def _gzip(content: bytes) -> bytes:
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-    return packer.compress(content) + packer.flush()
+def _compress_gzip(content: bytes) -> bytes:
+    compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return compressor.compress(content) + compressor.flush()
 
 
 #: The better one first.
-_PACKERS: dict[str, Pack] = {"br": _brotli, "gzip": _gzip}
+_COMPRESSORS: dict[str, Compressor] = {"br": _compress_brotli, "gzip": _compress_gzip}
 
 
-def _encoding(scope: Scope) -> str | None:
+def _negotiate_encoding(scope: Scope) -> str | None:
     accepted = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
-    return encoding(_PACKERS, accepted)
+    return choose_encoding(_COMPRESSORS, accepted)
 
 
-def _header(message: dict[str, Any], wanted: bytes) -> bytes:
-    return next((value for name, value in message["headers"] if name.lower() == wanted), b"")
+def _find_header(message: dict[str, Any], header_name: bytes) -> bytes:
+    return next((value for name, value in message["headers"] if name.lower() == header_name), b"")
 
 
-class Compression:
+class CompressionMiddleware:
     """ASGI middleware; brotli, or gzip, at the fastest level, which takes JSON to a fifth."""
 
     def __init__(self, app: Asgi) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        chosen = _encoding(scope)
-        if chosen is None:
+        encoding_name = _negotiate_encoding(scope)
+        if encoding_name is None:
             await self._app(scope, receive, send)
             return
-        pack = _PACKERS[chosen]
-        held: dict[str, Any] | None = None
+        compress = _COMPRESSORS[encoding_name]
+        delayed_start: dict[str, Any] | None = None
 
-        async def packing(message: dict[str, Any]) -> None:
-            nonlocal held
-            if message["type"] == "http.response.start" and _fits(message):
-                held = message
+        async def send_compressed(message: dict[str, Any]) -> None:
+            nonlocal delayed_start
+            if message["type"] == "http.response.start" and _is_compressible(message):
+                delayed_start = message
                 return
-            if held is None or message["type"] != "http.response.body":
+            if delayed_start is None or message["type"] != "http.response.body":
                 await send(message)
                 return
-            start, held = held, None
+            start, delayed_start = delayed_start, None
             content = message.get("body", b"")
-            if message.get("more_body") or len(content) < SMALLEST:
+            if message.get("more_body") or len(content) < SMALLEST_COMPRESSED:
                 await send(start)
                 await send(message)
                 return
-            packed = pack(content) if len(content) <= LARGEST_INLINE else await asyncio.to_thread(pack, content)
-            kept = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]
-            length = str(len(packed)).encode()
-            more = [(b"content-encoding", chosen.encode()), (b"vary", b"Accept-Encoding"), (b"content-length", length)]
-            await send({**start, "headers": [*kept, *more]})
-            await send({"type": "http.response.body", "body": packed})
+            compressed = (
+                compress(content) if len(content) <= LARGEST_INLINE else await asyncio.to_thread(compress, content)
+            )
+            headers = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]
+            length = str(len(compressed)).encode()
+            added_headers = [
+                (b"content-encoding", encoding_name.encode()),
+                (b"vary", b"Accept-Encoding"),
+                (b"content-length", length),
+            ]
+            await send({**start, "headers": [*headers, *added_headers]})
+            await send({"type": "http.response.body", "body": compressed})
 
-        await self._app(scope, receive, packing)
+        await self._app(scope, receive, send_compressed)
 
 
-def _fits(start: dict[str, Any]) -> bool:
+def _is_compressible(start: dict[str, Any]) -> bool:
     """Whether an answer is text of known length that is large enough and not packed yet."""
-    length = _header(start, b"content-length")
-    if not length.isdigit() or int(length) < SMALLEST or start["status"] == 206:
+    length = _find_header(start, b"content-length")
+    if not length.isdigit() or int(length) < SMALLEST_COMPRESSED or start["status"] == 206:
         return False
-    kind = _header(start, b"content-type")
-    return kind.startswith(_TYPES) and not kind.startswith(_STREAMS) and not _header(start, b"content-encoding")
+    media_type = _find_header(start, b"content-type")
+    return (
+        media_type.startswith(_COMPRESSIBLE_TYPES)
+        and not media_type.startswith(_STREAM_TYPES)
+        and not _find_header(start, b"content-encoding")
+    )

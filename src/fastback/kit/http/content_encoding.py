@@ -7,11 +7,11 @@ from functools import lru_cache
 
 
 @lru_cache(maxsize=64)
-def _weights(accepted: bytes) -> dict[str, float]:
+def _parse_weights(accepted: bytes) -> dict[str, float]:
     weights: dict[str, float] = {}
     for part in accepted.decode("latin-1").lower().split(","):
-        name, _, rest = part.partition(";")
-        key, _, value = rest.partition("=")
+        name, _, parameter = part.partition(";")
+        key, _, value = parameter.partition("=")
         try:
             weights[name.strip()] = float(value) if key.strip() == "q" else 1.0
         except ValueError:
@@ -19,10 +19,10 @@ def _weights(accepted: bytes) -> dict[str, float]:
     return weights
 
 
-def encoding(offered: Iterable[str], accepted: bytes) -> str | None:
+def choose_encoding(offered: Iterable[str], accepted: bytes) -> str | None:
     """The first of the offered encodings that `Accept-Encoding` allows; None for the content as it is."""
     if not accepted:
         return None
-    weights = _weights(accepted)
-    others = weights.get("*", 0.0)
-    return next((name for name in offered if weights.get(name, others) > 0), None)
+    weights = _parse_weights(accepted)
+    default_weight = weights.get("*", 0.0)
+    return next((name for name in offered if weights.get(name, default_weight) > 0), None)

@@ -16,20 +16,20 @@ async def _gone(request: Request) -> None:
         pass
 
 
-async def while_connected(request: Request, work: Awaitable[T]) -> T:
+async def run_while_connected(request: Request, work: Awaitable[T]) -> T:
     """The result of `work`, awaited no longer than the client waits. The request's body has been read before.
 
     Raises:
         ClientDisconnect: the client has gone; the work was cancelled.
     """
-    working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_gone(request))
+    work_task = asyncio.ensure_future(work)
+    disconnect_task = asyncio.ensure_future(_gone(request))
     try:
-        await asyncio.wait([working, gone], return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
+        await asyncio.wait([work_task, disconnect_task], return_when=asyncio.FIRST_COMPLETED)
+        if not work_task.done():
             raise ClientDisconnect
-        return working.result()
+        return work_task.result()
     finally:
-        gone.cancel()
-        if not working.done():
-            working.cancel()
+        disconnect_task.cancel()
+        if not work_task.done():
+            work_task.cancel()

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from fastback.kit.http.application import Asgi, Receive, Scope, Send, send_json
-from fastback.kit.http.routing import Trie
+from fastback.kit.http.routing import RouteTrie
 
 
-class Gateway:
+class Dispatcher:
     """Sends what comes in below `prefix` to `sockets`, other HTTP to `http`, and refuses other WebSockets."""
 
     def __init__(self, http: Asgi, sockets: Asgi, *, prefix: str) -> None:
         self._http = http
         self._sockets = sockets
         self._prefix = prefix
-        self._websockets = Trie()
+        self._websockets = RouteTrie()
 
-    def add(self, path: str, endpoint: Asgi) -> None:
+    def add_websocket(self, path: str, endpoint: Asgi) -> None:
         """Answer WebSockets at a path of our own; the values of its parameters are in the scope's `path_params`."""
         self._websockets.add("WS", path, endpoint)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        if kind == "http":
+        scope_type = scope["type"]
+        if scope_type == "http":
             if scope["path"].startswith(self._prefix):
                 if b"transport=websocket" in scope["query_string"]:  # the server would have made it a WebSocket
                     await send_json(send, 400, b'{"detail":"Invalid WebSocket upgrade request"}')
@@ -29,7 +29,7 @@ class Gateway:
                     await self._sockets(scope, receive, send)
             else:
                 await self._http(scope, receive, send)
-        elif kind == "websocket":
+        elif scope_type == "websocket":
             path = scope["path"]
             if path.startswith(self._prefix):
                 await self._sockets(scope, receive, send)

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from fastback.kit.http.streaming_response import send_pieces
 
-_ONE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)", re.IGNORECASE)
+_SINGLE_RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)", re.IGNORECASE)
 
 
 class RangedResponse(Response):
@@ -39,19 +39,19 @@ class RangedResponse(Response):
         self.headers["etag"] = f'"{etag}"'
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        request_headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         start, stop = 0, self._size
-        wanted = asked.get(b"range")
-        whole_if = asked.get(b"if-range")
-        if wanted and (whole_if is None or whole_if in (self.headers["etag"], self.headers["last-modified"])):
-            found = _ONE.fullmatch(wanted.strip())
-            if found and any(found.groups()):
-                first, last = found.groups()
-                start = int(first) if first else max(self._size - int(last), 0)
-                stop = min(int(last) + 1, self._size) if first and last else self._size
+        range_header = request_headers.get(b"range")
+        if_range = request_headers.get(b"if-range")
+        if range_header and (if_range is None or if_range in (self.headers["etag"], self.headers["last-modified"])):
+            match = _SINGLE_RANGE.fullmatch(range_header.strip())
+            if match and any(match.groups()):
+                first_byte, last_byte = match.groups()
+                start = int(first_byte) if first_byte else max(self._size - int(last_byte), 0)
+                stop = min(int(last_byte) + 1, self._size) if first_byte and last_byte else self._size
                 if start >= self._size or start >= stop:
-                    refused = PlainTextResponse(status_code=416, headers={"content-range": f"bytes */{self._size}"})
-                    await refused(scope, receive, send)
+                    refusal = PlainTextResponse(status_code=416, headers={"content-range": f"bytes */{self._size}"})
+                    await refusal(scope, receive, send)
                     return
                 self.status_code = 206
                 self.headers["content-range"] = f"bytes {start}-{stop - 1}/{self._size}"

@@ -16,14 +16,14 @@ from fastback.kit import log as logs
 from fastback.kit.http.application import Asgi, Receive, Scope, Send, send_json
 
 log = logging.getLogger("fastback.http")
-access = logging.getLogger("fastback.access")
+access_log = logging.getLogger("fastback.access")
 
 #: Ids that are taken over: nothing in them could break a line of the log.
-_SANE = re.compile(rb"[\x21-\x7e]{1,128}")
+_VALID_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _VARY = (b"vary", b"Origin")
 
 
-class Exchange:
+class RequestEnvelope:
     """ASGI middleware, the outermost one of HTTP.
 
     `cors` is the same application with the rules for other origins around it; it is asked only where the request comes
@@ -34,52 +34,58 @@ class Exchange:
         self._app = app
         self._cors = cors
         self._headers = headers or []
-        self._names = {name for name, _ in self._headers}
+        self._header_names = {name for name, _ in self._headers}
         self._ids = map((secrets.token_hex(5) + "{:06x}").format, count(1))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
-        asked = dict(scope["headers"])
-        given = asked.get(b"x-request-id")
-        request_id = given.decode("ascii") if given is not None and _SANE.fullmatch(given) else next(self._ids)
+        request_headers = dict(scope["headers"])
+        client_request_id = request_headers.get(b"x-request-id")
+        request_id = (
+            client_request_id.decode("ascii")
+            if client_request_id is not None and _VALID_ID.fullmatch(client_request_id)
+            else next(self._ids)
+        )
         logs.request_id.set(request_id)
-        foreign = b"origin" in asked
+        is_cross_origin = b"origin" in request_headers
         status = 0
 
         # No coroutine of its own: it is called for every piece of a stream.
-        def stamped(message: Any) -> Any:
+        def send_with_headers(message: Any) -> Any:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = message["headers"]
-                if self._names:
-                    headers = [pair for pair in headers if pair[0].lower() not in self._names]
+                if self._header_names:
+                    headers = [pair for pair in headers if pair[0].lower() not in self._header_names]
                 headers = [
                     *headers,
                     *self._headers,
                     (b"x-request-id", request_id.encode()),
                     (b"x-process-time", b"%.6f" % (perf_counter() - started)),
                 ]
-                if not foreign:
+                if not is_cross_origin:
                     headers.append(_VARY)  # where the request names an origin the rules for origins say it
                 message = {**message, "headers": headers}
             return send(message)
 
         try:
-            await (self._cors if foreign else self._app)(scope, receive, stamped)
+            await (self._cors if is_cross_origin else self._app)(scope, receive, send_with_headers)
         except Exception:
-            log.exception("%s %s failed", scope["method"], _path(scope))
+            log.exception("%s %s failed", scope["method"], _get_raw_path(scope))
             if status:
                 raise  # the answer has begun: the server breaks it off
-            await send_json(stamped, 500, b'{"detail":"Internal Server Error"}')
+            await send_json(send_with_headers, 500, b'{"detail":"Internal Server Error"}')
         finally:
-            if access.isEnabledFor(logging.DEBUG):
-                spent = (perf_counter() - started) * 1000
-                who = (scope.get("client") or ("somebody",))[0]
-                access.debug("%s %s %d in %.1f ms for %s", scope["method"], _path(scope), status, spent, who)
+            if access_log.isEnabledFor(logging.DEBUG):
+                elapsed_ms = (perf_counter() - started) * 1000
+                client = (scope.get("client") or ("somebody",))[0]
+                access_log.debug(
+                    "%s %s %d in %.1f ms for %s", scope["method"], _get_raw_path(scope), status, elapsed_ms, client
+                )
 
 
-def _path(scope: Scope) -> str:
+def _get_raw_path(scope: Scope) -> str:
     """The path as it came, without the query, which may hold a credential."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     return raw.partition(b"?")[0].decode("latin-1")

@@ -27,7 +27,7 @@ class Route(msgspec.Struct):
     #: The largest body it takes, in bytes; None: no limit (it streams).
     max_body: int | None = None
     #: What is done to the call of each operation of the router, if anything.
-    around: Callable[[Call], Call] | None = None
+    wrap: Callable[[Call], Call] | None = None
 
 
 class Router:
@@ -36,9 +36,9 @@ class Router:
     `around` is given each operation's call when it is bound, and makes the one that is used.
     """
 
-    def __init__(self, prefix: str = "", *, around: Callable[[Call], Call] | None = None) -> None:
+    def __init__(self, prefix: str = "", *, wrap: Callable[[Call], Call] | None = None) -> None:
         self.prefix = prefix.rstrip("/")
-        self.around = around
+        self.wrap = wrap
         self.routes: list[Route] = []
 
     def route(self, method: str, *paths: str) -> Callable[[F], F]:
@@ -46,7 +46,7 @@ class Router:
 
         def register(handler: F) -> F:
             for path in paths:
-                self.routes.append(Route(method, self.prefix + path, handler, around=self.around))
+                self.routes.append(Route(method, self.prefix + path, handler, wrap=self.wrap))
             return handler
 
         return register
@@ -68,13 +68,13 @@ class Router:
 
 
 class _Node:
-    __slots__ = ("fixed", "param", "rest", "targets")
+    __slots__ = ("catch_all", "fixed", "parameter", "targets")
 
     def __init__(self) -> None:
         self.fixed: dict[str, _Node] = {}
-        self.param: _Node | None = None
+        self.parameter: _Node | None = None
         #: For `{name:path}`: what may follow it, by the fixed segments of the suffix, longest first.
-        self.rest: list[tuple[tuple[str, ...], _Node]] = []
+        self.catch_all: list[tuple[tuple[str, ...], _Node]] = []
         self.targets: dict[str, tuple[Any, tuple[str, ...]]] = {}
 
 
@@ -85,7 +85,7 @@ class Match(msgspec.Struct, frozen=True):
     values: tuple[str, ...]
 
 
-class Trie:
+class RouteTrie:
     """Finds the target of a method and path; a target is anything the application stored."""
 
     def __init__(self) -> None:
@@ -96,31 +96,31 @@ class Trie:
         """Add a target; the first one added for a method and path wins."""
         names: list[str] = []
         node = self._root
-        segments = [one for one in path.split("/") if one]
-        place = 0
-        while place < len(segments):
-            segment = segments[place]
+        segments = [part for part in path.split("/") if part]
+        index = 0
+        while index < len(segments):
+            segment = segments[index]
             if segment.startswith("{") and segment.endswith(":path}"):
                 names.append(segment[1:-6])
-                suffix = tuple(segments[place + 1 :])
-                for known, below in node.rest:
-                    if known == suffix:
-                        node = below
+                suffix = tuple(segments[index + 1 :])
+                for existing_suffix, child in node.catch_all:
+                    if existing_suffix == suffix:
+                        node = child
                         break
                 else:
-                    below = _Node()
-                    node.rest.append((suffix, below))
-                    node.rest.sort(key=lambda pair: -len(pair[0]))
-                    node = below
+                    child = _Node()
+                    node.catch_all.append((suffix, child))
+                    node.catch_all.sort(key=lambda pair: -len(pair[0]))
+                    node = child
                 break
             if segment.startswith("{"):
                 names.append(segment[1:-1])
-                if node.param is None:
-                    node.param = _Node()
-                node = node.param
+                if node.parameter is None:
+                    node.parameter = _Node()
+                node = node.parameter
             else:
                 node = node.fixed.setdefault(segment, _Node())
-            place += 1
+            index += 1
         node.targets.setdefault(method, (target, tuple(names)))
         if not names:
             self._static["/" + "/".join(segments)] = Match(node.targets, ())
@@ -129,30 +129,30 @@ class Trie:
         """The match of a path (percent-encoding still in it is resolved per segment), or None."""
         if len(path) > 1 and path.endswith("/"):
             path = path.rstrip("/") or "/"
-        known = self._static.get(path)
-        if known is not None:
-            return known
+        fixed_match = self._static.get(path)
+        if fixed_match is not None:
+            return fixed_match
         segments = path.split("/")[1:]
         for node, values in self._walk(self._root, segments, 0, ()):
             return Match(node.targets, values)
         return None
 
     def _walk(
-        self, node: _Node, segments: list[str], place: int, values: tuple[str, ...]
+        self, node: _Node, segments: list[str], index: int, values: tuple[str, ...]
     ) -> Iterator[tuple[_Node, tuple[str, ...]]]:
-        if place == len(segments):
+        if index == len(segments):
             if node.targets:
                 yield node, values
             return
-        segment = segments[place]
-        below = node.fixed.get(segment)
-        if below is not None:
-            yield from self._walk(below, segments, place + 1, values)
-        if node.param is not None and segment:
-            yield from self._walk(node.param, segments, place + 1, (*values, unquote(segment)))
-        for suffix, target in node.rest:
+        segment = segments[index]
+        child = node.fixed.get(segment)
+        if child is not None:
+            yield from self._walk(child, segments, index + 1, values)
+        if node.parameter is not None and segment:
+            yield from self._walk(node.parameter, segments, index + 1, (*values, unquote(segment)))
+        for suffix, target in node.catch_all:
             size = len(suffix)
-            remaining = segments[place:]
+            remaining = segments[index:]
             if len(remaining) > size and (not size or tuple(remaining[-size:]) == suffix):
-                taken = remaining[: len(remaining) - size] if size else remaining
-                yield target, (*values, unquote("/".join(taken)))
+                captured = remaining[: len(remaining) - size] if size else remaining
+                yield target, (*values, unquote("/".join(captured)))

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from fastback.kit.http import Invalid
 
 
-def http_url(url: str, *, field: str = "url") -> str:
+def validate_http_url(url: str, *, field: str = "url") -> str:
     """The address, with a path.
 
     Raises:
@@ -15,26 +15,26 @@ def http_url(url: str, *, field: str = "url") -> str:
     """
     loc = ["body", field]
 
-    def problem(kind: str, msg: str, ctx: dict[str, str]) -> Invalid:
+    def url_error(kind: str, msg: str, ctx: dict[str, str]) -> Invalid:
         return Invalid([{"type": kind, "loc": loc, "msg": msg, "input": url, "ctx": ctx}])
 
-    def unreadable(reason: str) -> Invalid:
-        return problem("url_parsing", f"Input should be a valid URL, {reason}", {"error": reason})
+    def parsing_error(reason: str) -> Invalid:
+        return url_error("url_parsing", f"Input should be a valid URL, {reason}", {"error": reason})
 
     text = url.strip()
     if not text:
-        raise unreadable("input is empty")
+        raise parsing_error("input is empty")
     scheme, colon, _ = text.partition(":")
     if not colon or not scheme[:1].isalpha() or not scheme.replace("+", "").replace("-", "").replace(".", "").isalnum():
-        raise unreadable("relative URL without a base")
+        raise parsing_error("relative URL without a base")
     if scheme.lower() not in ("http", "https"):
-        words = "URL scheme should be 'http' or 'https'"
-        raise problem("url_scheme", words, {"expected_schemes": "'http' or 'https'"})
+        message = "URL scheme should be 'http' or 'https'"
+        raise url_error("url_scheme", message, {"expected_schemes": "'http' or 'https'"})
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise unreadable("invalid port number") from None
+        raise parsing_error("invalid port number") from None
     if not parts.hostname:
-        raise unreadable("empty host")
+        raise parsing_error("empty host")
     return parts._replace(path=parts.path or "/").geturl() if port != 0 else text

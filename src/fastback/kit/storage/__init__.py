@@ -1,6 +1,6 @@
 """Where the bytes of files lie: a directory, or a bucket of S3, Google Cloud Storage or Azure; one interface."""
 
-from fastback.kit.storage.incoming_file import Spool, spooled
-from fastback.kit.storage.protocol import NameRefused, Opened, Storage, StorageError
+from fastback.kit.storage.incoming_file import IncomingFile, receive_file
+from fastback.kit.storage.protocol import NameRefused, Storage, StorageError, StoredFile
 
-__all__ = ["NameRefused", "Opened", "Spool", "Storage", "StorageError", "spooled"]
+__all__ = ["IncomingFile", "NameRefused", "Storage", "StorageError", "StoredFile", "receive_file"]

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastback.kit.storage.bucket_storage import RemoteStorage
+from fastback.kit.storage.bucket_storage import BucketStorage
 
 
-def _client(endpoint: str) -> Any:
+def _client_options(endpoint: str) -> Any:
     return {"allow_http": endpoint.lower().startswith("http://"), "timeout": "30 minutes", "connect_timeout": "30s"}
 
 
-def s3(
+def create_s3_storage(
     bucket: str,
     *,
     directory: Path,
@@ -25,8 +25,8 @@ def s3(
     secret: str = "",
     addressing: str = "",
     accelerate: bool = False,
-    tagged: bool = False,
-) -> RemoteStorage:
+    keep_tags: bool = False,
+) -> BucketStorage:
     """A bucket of S3 or of what speaks like it.
 
     Without a key the credentials are those of the environment, of the machine or of its role. As boto does it, an
@@ -42,30 +42,36 @@ def s3(
     if accelerate:
         virtual, endpoint = True, "https://s3-accelerate.amazonaws.com"
     if endpoint:
-        options["endpoint"] = _with_bucket(endpoint, bucket) if virtual else endpoint.rstrip("/")
+        options["endpoint"] = _add_bucket_to_host(endpoint, bucket) if virtual else endpoint.rstrip("/")
     options["virtual_hosted_style_request"] = virtual
-    store = S3Store(bucket, client_options=_client(endpoint), **options)
-    return RemoteStorage(store, base=f"s3://{bucket}/", prefix=prefix, directory=directory, cache=cache, tagged=tagged)
+    store = S3Store(bucket, client_options=_client_options(endpoint), **options)
+    return BucketStorage(
+        store, base=f"s3://{bucket}/", prefix=prefix, directory=directory, cache=cache, keep_tags=keep_tags
+    )
 
 
-def _with_bucket(endpoint: str, bucket: str) -> str:
+def _add_bucket_to_host(endpoint: str, bucket: str) -> str:
     parts = urlsplit(endpoint)
     host = parts.netloc if parts.netloc.startswith(f"{bucket}.") else f"{bucket}.{parts.netloc}"
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
 
 
-def gcs(bucket: str, *, directory: Path, cache: bool, credentials: str = "", endpoint: str = "") -> RemoteStorage:
+def create_gcs_storage(
+    bucket: str, *, directory: Path, cache: bool, credentials: str = "", endpoint: str = ""
+) -> BucketStorage:
     """A bucket of Google Cloud Storage; `credentials` is a service account's JSON, else the environment's count."""
     from obstore.store import GCSStore
 
     options: dict[str, Any] = {"service_account_key": credentials} if credentials else {}
     if endpoint:
         options |= {"base_url": endpoint, "skip_signature": True}
-    store = GCSStore(bucket, client_options=_client(endpoint), **options)
-    return RemoteStorage(store, base=f"gs://{bucket}/", prefix="", directory=directory, cache=cache)
+    store = GCSStore(bucket, client_options=_client_options(endpoint), **options)
+    return BucketStorage(store, base=f"gs://{bucket}/", prefix="", directory=directory, cache=cache)
 
 
-def azure(endpoint: str, container: str, *, directory: Path, cache: bool, key: str = "") -> RemoteStorage:
+def create_azure_storage(
+    endpoint: str, container: str, *, directory: Path, cache: bool, key: str = ""
+) -> BucketStorage:
     """A container of Azure at an account's address; without the account's key the machine's identity counts."""
     from obstore.store import AzureStore
 
@@ -75,5 +81,5 @@ def azure(endpoint: str, container: str, *, directory: Path, cache: bool, key: s
     options: dict[str, Any] = {"account_name": account, "endpoint": endpoint.rstrip("/")}
     if key:
         options["account_key"] = key
-    store = AzureStore(container, client_options=_client(endpoint), **options)
-    return RemoteStorage(store, base=f"{endpoint}/{container}/", prefix="", directory=directory, cache=cache)
+    store = AzureStore(container, client_options=_client_options(endpoint), **options)
+    return BucketStorage(store, base=f"{endpoint}/{container}/", prefix="", directory=directory, cache=cache)

@@ -10,25 +10,27 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fastback.kit.storage.incoming_file import create
+from fastback.kit.storage.incoming_file import create_incoming_file
 from fastback.kit.storage.local_storage import LocalStorage
-from fastback.kit.storage.protocol import NameRefused, Opened, StorageError
+from fastback.kit.storage.protocol import NameRefused, StorageError, StoredFile
 
 log = logging.getLogger("fastback.storage")
 
 #: Bytes of a part of a large file, at least; a file has at most ten thousand parts.
-PART, PARTS = 5 * 1024 * 1024, 9000
+SMALLEST_PART, MOST_PARTS = 5 * 1024 * 1024, 9000
 #: Longest name in bytes: files have to lie in a directory, too.
-LONGEST = 255
+LONGEST_NAME = 255
 #: What files of ours are called: their id comes first.
-_OURS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[_.]|[0-9a-f]{8}(-[0-9a-f]{4,12}){4}$")
+_OWN_NAME = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[_.]|[0-9a-f]{8}(-[0-9a-f]{4,12}){4}$"
+)
 #: What no key and no name may hold.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f/]")
 #: What S3 takes in tags.
-_NOT_IN_TAGS = re.compile(r"[^a-zA-Z0-9 äöüÄÖÜß+\-=._:/@]")
+_FORBIDDEN_IN_TAGS = re.compile(r"[^a-zA-Z0-9 äöüÄÖÜß+\-=._:/@]")
 
 
-class RemoteStorage:
+class BucketStorage:
     """Keeps files in a bucket.
 
     A path is `base` and the file's key. Rows may come from before there was a bucket: what does not begin with `base`
@@ -36,7 +38,7 @@ class RemoteStorage:
     """
 
     def __init__(
-        self, store: Any, *, base: str, prefix: str, directory: Path, cache: bool, tagged: bool = False
+        self, store: Any, *, base: str, prefix: str, directory: Path, cache: bool, keep_tags: bool = False
     ) -> None:
         """`store` is one of obstore's; `prefix` stands before the names of files in keys."""
         import obstore
@@ -48,97 +50,106 @@ class RemoteStorage:
         self._prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
         self._local = LocalStorage(directory)
         self._cache = cache
-        self._tagged = tagged
+        self._keep_tags = keep_tags
 
     async def put(self, name: str, source: Path, tags: Mapping[str, str]) -> str:
-        if len(name.encode("utf-8", "surrogatepass")) > LONGEST or _CONTROLS.search(name):
+        if len(name.encode("utf-8", "surrogatepass")) > LONGEST_NAME or _CONTROLS.search(name):
             raise NameRefused(name)
         key = self._prefix + name
         size = (await asyncio.to_thread(source.stat)).st_size
-        kept = {_NOT_IN_TAGS.sub("", one): _NOT_IN_TAGS.sub("", tags[one]) for one in tags} if self._tagged else None
-        with _failures("keep", name):
+        allowed_tags = (
+            {_FORBIDDEN_IN_TAGS.sub("", tag): _FORBIDDEN_IN_TAGS.sub("", tags[tag]) for tag in tags}
+            if self._keep_tags
+            else None
+        )
+        with _translate_errors("keep", name):
             await self._obstore.put_async(
-                self._store, key, source, tags=kept, chunk_size=max(PART, size // PARTS), max_concurrency=1
+                self._store,
+                key,
+                source,
+                tags=allowed_tags,
+                chunk_size=max(SMALLEST_PART, size // MOST_PARTS),
+                max_concurrency=1,
             )
         if self._cache:
-            await asyncio.to_thread(self._local.take, name, source)
+            await asyncio.to_thread(self._local.move_in, name, source)
         return self._base + key
 
-    def _key(self, path: str) -> str | None:
+    def _find_key(self, path: str) -> str | None:
         return path.removeprefix(self._base) if path.startswith(self._base) else None
 
-    async def open(self, path: str) -> Opened | None:
-        found = await self._local.open(path)
-        key = self._key(path)
-        if found is not None or key is None:
-            return found
+    async def find_file(self, path: str) -> StoredFile | None:
+        local_file = await self._local.find_file(path)
+        key = self._find_key(path)
+        if local_file is not None or key is None:
+            return local_file
         try:
-            with _failures("find", path):
+            with _translate_errors("find", path):
                 meta = await self._obstore.head_async(self._store, key)
-        except _Gone:
+        except _FileMissing:
             return None
         etag = str(meta.get("e_tag") or meta["size"]).strip('"')
-        return Opened(int(meta["size"]), meta["last_modified"].timestamp(), etag)
+        return StoredFile(int(meta["size"]), meta["last_modified"].timestamp(), etag)
 
     async def read(self, path: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
-        found = await self._local.open(path)
-        key = self._key(path)
-        if found is not None or key is None:
-            async for piece in self._local.read(path, start, stop):
-                yield piece
+        local_file = await self._local.find_file(path)
+        key = self._find_key(path)
+        if local_file is not None or key is None:
+            async for chunk in self._local.read(path, start, stop):
+                yield chunk
             return
-        wanted = {"range": {"offset": start}} if stop is None else {"range": (start, stop)}
+        options = {"range": {"offset": start}} if stop is None else {"range": (start, stop)}
         if stop is not None and stop <= start:
             return
-        with _failures("read", path):
-            answer = await self._obstore.get_async(self._store, key, options=wanted if start or stop else None)
-            async for piece in answer.stream(min_chunk_size=256 * 1024):
-                yield bytes(piece)
+        with _translate_errors("read", path):
+            response = await self._obstore.get_async(self._store, key, options=options if start or stop else None)
+            async for chunk in response.stream(min_chunk_size=256 * 1024):
+                yield bytes(chunk)
 
     @asynccontextmanager
-    async def local(self, path: str) -> AsyncIterator[Path]:
-        found = await self._local.open(path)
-        if found is not None and found.local is not None:
-            yield found.local
+    async def local_copy(self, path: str) -> AsyncIterator[Path]:
+        local_file = await self._local.find_file(path)
+        if local_file is not None and local_file.local is not None:
+            yield local_file.local
             return
-        place, file = await asyncio.to_thread(create, self.directory, PurePosixPath(path).suffix[:32])
+        location, file = await asyncio.to_thread(create_incoming_file, self.directory, PurePosixPath(path).suffix[:32])
         try:
             try:
-                async for piece in self.read(path):
-                    await asyncio.to_thread(file.write, piece)
+                async for chunk in self.read(path):
+                    await asyncio.to_thread(file.write, chunk)
             finally:
                 await asyncio.to_thread(file.close)
-            yield place
+            yield location
         finally:
             with suppress(OSError):
-                await asyncio.to_thread(place.unlink)
+                await asyncio.to_thread(location.unlink)
 
     async def delete(self, path: str) -> None:
-        key = self._key(path)
+        key = self._find_key(path)
         if key is not None:
             try:
-                with _failures("delete", path):
+                with _translate_errors("delete", path):
                     await self._obstore.delete_async(self._store, key)
-            except _Gone:
+            except _FileMissing:
                 log.warning("%s is gone already", path)
-        if key is None or await self._local.open(path) is not None:
+        if key is None or await self._local.find_file(path) is not None:
             await self._local.delete(path)
 
-    async def delete_all(self) -> None:
+    async def delete_all_files(self) -> None:
         """What is ours by its name; others may keep files in the bucket, too."""
-        with _failures("delete", "all files"):
+        with _translate_errors("delete", "all files"):
             async for batch in self._obstore.list(self._store, prefix=self._prefix or None, chunk_size=500):
-                keys = [one["path"] for one in batch if _OURS.match(PurePosixPath(one["path"]).name)]
+                keys = [entry["path"] for entry in batch if _OWN_NAME.match(PurePosixPath(entry["path"]).name)]
                 if keys:
                     await self._obstore.delete_async(self._store, keys)
-        await self._local.delete_all()
+        await self._local.delete_all_files()
 
 
-class _Gone(StorageError):
+class _FileMissing(StorageError):
     """The file is not there; or the bucket."""
 
 
-class _failures:  # noqa: N801 (used like a function)
+class _translate_errors:  # noqa: N801 (used like a function)
     """Turns what the library raises into errors of the storage."""
 
     def __init__(self, act: str, what: str) -> None:
@@ -151,7 +162,7 @@ class _failures:  # noqa: N801 (used like a function)
         if not isinstance(error, Exception) or isinstance(error, StorageError):
             return
         if isinstance(error, FileNotFoundError):
-            raise _Gone(f"cannot {self._act} {PurePosixPath(self._what).name}: it is gone") from error
+            raise _FileMissing(f"cannot {self._act} {PurePosixPath(self._what).name}: it is gone") from error
         if type(error).__name__ == "InvalidPathError":
             raise NameRefused(self._what) from error
         raise StorageError(f"cannot {self._act} {self._what}: {error}") from error

@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastback.kit.storage.incoming_file import PREFIX
-from fastback.kit.storage.protocol import NameRefused, Opened, StorageError
+from fastback.kit.storage.incoming_file import INCOMING_PREFIX
+from fastback.kit.storage.protocol import NameRefused, StorageError, StoredFile
 
 log = logging.getLogger("fastback.storage")
 
 #: Bytes that are read at once.
-PIECE = 256 * 1024
+READ_SIZE = 256 * 1024
 
 
 class LocalStorage:
@@ -30,9 +30,9 @@ class LocalStorage:
         self.directory = directory
 
     async def put(self, name: str, source: Path, tags: Mapping[str, str]) -> str:
-        return str(await asyncio.to_thread(self.take, name, source))
+        return str(await asyncio.to_thread(self.move_in, name, source))
 
-    def take(self, name: str, source: Path) -> Path:
+    def move_in(self, name: str, source: Path) -> Path:
         """Move a file into the directory, at once. Raises: as `put`."""
         target = self.directory / name
         if target.parent != self.directory or "\x00" in name:
@@ -47,53 +47,55 @@ class LocalStorage:
             raise NameRefused(name) from error
         return target
 
-    def place(self, path: str) -> Path | None:
+    def find_path(self, path: str) -> Path | None:
         """Where a file lies; None where it is gone."""
-        for one in (Path(path), self.directory / Path(path).name):
-            if one.is_file():
-                return one
+        for candidate in (Path(path), self.directory / Path(path).name):
+            if candidate.is_file():
+                return candidate
         return None
 
-    def opened(self, path: str) -> Opened | None:
+    def stat_file(self, path: str) -> StoredFile | None:
         """As `open`, at once."""
-        place = self.place(path)
-        if place is None:
+        location = self.find_path(path)
+        if location is None:
             return None
-        found = place.stat()
-        return Opened(found.st_size, found.st_mtime, f"{found.st_mtime_ns:x}-{found.st_size:x}", place)
+        status = location.stat()
+        return StoredFile(status.st_size, status.st_mtime, f"{status.st_mtime_ns:x}-{status.st_size:x}", location)
 
-    async def open(self, path: str) -> Opened | None:
+    async def find_file(self, path: str) -> StoredFile | None:
         try:
-            return await asyncio.to_thread(self.opened, path)
+            return await asyncio.to_thread(self.stat_file, path)
         except (OSError, ValueError) as error:
             raise StorageError(str(error)) from error
 
     async def read(self, path: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
-        async with self.local(path) as place:
-            file = await asyncio.to_thread(place.open, "rb", buffering=0)
+        async with self.local_copy(path) as location:
+            file = await asyncio.to_thread(location.open, "rb", buffering=0)
             try:
                 await asyncio.to_thread(file.seek, start)
-                left = None if stop is None else stop - start
-                while left is None or left > 0:
-                    piece = await asyncio.to_thread(file.read, PIECE if left is None else min(PIECE, left))
-                    if not piece:
+                remaining = None if stop is None else stop - start
+                while remaining is None or remaining > 0:
+                    chunk = await asyncio.to_thread(
+                        file.read, READ_SIZE if remaining is None else min(READ_SIZE, remaining)
+                    )
+                    if not chunk:
                         return
-                    left = None if left is None else left - len(piece)
-                    yield piece
+                    remaining = None if remaining is None else remaining - len(chunk)
+                    yield chunk
             finally:
                 await asyncio.to_thread(file.close)
 
     @asynccontextmanager
-    async def local(self, path: str) -> AsyncIterator[Path]:
-        place = await asyncio.to_thread(self.place, path)
-        if place is None:
+    async def local_copy(self, path: str) -> AsyncIterator[Path]:
+        location = await asyncio.to_thread(self.find_path, path)
+        if location is None:
             raise StorageError(f"{Path(path).name} is gone")
-        yield place
+        yield location
 
     async def delete(self, path: str) -> None:
-        await asyncio.to_thread(self.remove, path)
+        await asyncio.to_thread(self.remove_file, path)
 
-    def remove(self, path: str) -> None:
+    def remove_file(self, path: str) -> None:
         """Remove the file of that name from the directory, and nothing elsewhere. Raises: StorageError."""
         try:
             (self.directory / Path(path).name).unlink()
@@ -102,20 +104,20 @@ class LocalStorage:
         except (OSError, ValueError) as error:
             raise StorageError(str(error)) from error
 
-    async def delete_all(self) -> None:
-        await asyncio.to_thread(self.clear)
+    async def delete_all_files(self) -> None:
+        await asyncio.to_thread(self.remove_all)
 
-    def clear(self) -> None:
+    def remove_all(self) -> None:
         """Remove everything but files that are just coming in."""
         if not self.directory.is_dir():
             return
-        for one in self.directory.iterdir():
-            if one.name.startswith(PREFIX):
+        for entry in self.directory.iterdir():
+            if entry.name.startswith(INCOMING_PREFIX):
                 continue
             try:
-                if one.is_dir() and not one.is_symlink():
-                    shutil.rmtree(one)
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
                 else:
-                    one.unlink()
+                    entry.unlink()
             except OSError:
-                log.exception("cannot remove %s", one)
+                log.exception("cannot remove %s", entry)

@@ -18,7 +18,7 @@ class NameRefused(StorageError):
     """The storage takes no file of this name: it is too long, or holds what no name may hold."""
 
 
-class Opened(msgspec.Struct):
+class StoredFile(msgspec.Struct):
     """A file as it lies in the storage.
 
     Attributes:
@@ -50,7 +50,7 @@ class Storage(Protocol):
         """
         ...
 
-    async def open(self, path: str) -> Opened | None:
+    async def find_file(self, path: str) -> StoredFile | None:
         """What is known of a file; None where it is gone. Raises: StorageError."""
         ...
 
@@ -58,7 +58,7 @@ class Storage(Protocol):
         """The bytes from `start` up to `stop`, in pieces. Raises: StorageError."""
         ...
 
-    def local(self, path: str) -> AbstractAsyncContextManager[Path]:
+    def local_copy(self, path: str) -> AbstractAsyncContextManager[Path]:
         """A place on this machine where the file can be read meanwhile. Raises: StorageError."""
         ...
 
@@ -66,6 +66,6 @@ class Storage(Protocol):
         """Nothing happens where it is gone already. Raises: StorageError."""
         ...
 
-    async def delete_all(self) -> None:
+    async def delete_all_files(self) -> None:
         """Every file of ours. Raises: StorageError."""
         ...

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import fastback
-from fastback.kit.priority_semaphore import Gate
+from fastback.kit.priority_semaphore import PrioritySemaphore
 from fastback.kit.workers.errors import JobFailed, JobTimeout, WorkerCrashed, WorkerDied
 from fastback.kit.workers.frames import frame
 from fastback.kit.workers.process import Limits, WorkerProcess
@@ -40,7 +40,7 @@ class Workers:
             self._environment["PYTHONPATH"] = _absolute_python_path()
         self._idle: list[WorkerProcess] = []
         self._running: set[WorkerProcess] = set()
-        self._gate = Gate()
+        self._gate = PrioritySemaphore()
         self._endings: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -56,7 +56,7 @@ class Workers:
             JobFailed: it cannot be done, in words for whoever asked.
             JobTimeout, AnswerTooLarge, WorkerCrashed, WorkerDied: it took its process with it.
         """
-        async with self._gate.place(self._limits.processes, urgent=urgent):
+        async with self._gate.acquire(self._limits.processes, urgent=urgent):
             answer = await self._answer(job, seconds or self._limits.seconds)
         if "found" in answer:
             return answer["found"]

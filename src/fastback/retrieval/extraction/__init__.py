@@ -1,1 +1,1 @@
-"""Text out of files: in processes of our own, or by an engine that administrators chose."""
+"""Extract text from files, in worker processes or by an engine that administrators choose."""

@@ -1,4 +1,4 @@
-"""The `Extractor`: the engine that administrators chose where it takes the file, or a process of our own."""
+"""The `Extractor`: extract by the configured engine where it accepts the file, else in a worker process."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from fastback.config.keys.retrieval import (
 )
 from fastback.kit.workers import spool
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
-from fastback.retrieval.extraction.engines.table import ENGINES
-from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Source, too_much
-from fastback.retrieval.extraction.local import Local
+from fastback.retrieval.extraction.engines.engine_client import EngineCall, EngineError
+from fastback.retrieval.extraction.engines.registry import ENGINES
+from fastback.retrieval.extraction.extraction_pool import ExtractionPool
+from fastback.retrieval.extraction.formats.reader import MAX_TEXT, SourceFile, too_much_text
 from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.extraction")
 
-#: What is looked at before an engine opens it.
-_ARCHIVES = ("docx", "epub", "odt", "pptx", "xlsx")
+#: Files that are archives: their unpacked size is checked before an engine opens them.
+_ARCHIVE_EXTENSIONS = ("docx", "epub", "odt", "pptx", "xlsx")
 _ARCHIVE_TYPES = (
     "application/epub+zip",
     "application/vnd.oasis.opendocument.text",
@@ -38,8 +38,8 @@ _ARCHIVE_TYPES = (
 )
 
 
-class Extraction:
-    """Makes text out of files."""
+class ConfiguredExtractor:
+    """Extract text from files, as configured."""
 
     def __init__(
         self,
@@ -48,19 +48,19 @@ class Extraction:
         settings: Settings,
         client: aiohttp.ClientSession,
         permissions: Permissions,
-        local: Local,
+        pool: ExtractionPool,
     ) -> None:
         self._config = config
         self._settings = settings
         self._client = client
         self._permissions = permissions
-        self._warned = False
-        self._local = local
+        self._warned_about_ocr = False
+        self._pool = pool
 
-    def _source(self, path: Path, filename: str, content_type: str | None) -> Source:
+    def _describe_source(self, path: Path, filename: str, content_type: str | None) -> SourceFile:
         config = self._config
         megabytes = config.number(RAG_FILE_MAX_SIZE)
-        return Source(
+        return SourceFile(
             path=str(path),
             filename=filename,
             extension=filename.rsplit(".", 1)[-1].lower(),
@@ -75,49 +75,50 @@ class Extraction:
     async def extract(
         self, path: Path, filename: str, content_type: str | None, *, ctx: RequestContext | None = None
     ) -> list[Document]:
-        """See `contracts.Extractor`."""
-        async with spool.spool() as into:
-            await self.spool(path, filename, content_type, into, ctx=ctx)
-            return [Document(text, metadata) async for metadata, text in spool.receive(into)]
+        """See `interfaces.Extractor`."""
+        async with spool.spool() as spool_path:
+            await self.spool(path, filename, content_type, spool_path, ctx=ctx)
+            return [Document(text, metadata) async for metadata, text in spool.receive(spool_path)]
 
     async def spool(
         self, path: Path, filename: str, content_type: str | None, into: str, *, ctx: RequestContext | None = None
     ) -> None:
-        """See `contracts.Extractor`."""
-        source = self._source(path, filename, content_type)
-        if source.pdf_images and not self._warned and importlib.util.find_spec("rapidocr") is None:
-            self._warned = True
-            log.warning("pictures in PDFs are not read: RapidOCR is not installed (the extra `ocr`)")
+        """See `interfaces.Extractor`."""
+        source = self._describe_source(path, filename, content_type)
+        if source.pdf_images and not self._warned_about_ocr and importlib.util.find_spec("rapidocr") is None:
+            self._warned_about_ocr = True
+            log.warning("images in PDFs are skipped: RapidOCR is not installed (the extra `ocr`)")
         if not self._config.text(RAG_CONTENT_EXTRACTION_ENGINE):
-            await self._local.read(source, into)
+            await self._pool.extract_to_spool(source, into)
         else:
-            await self._by_engine(source, into, ctx)
+            await self._extract_by_engine(source, into, ctx)
 
-    async def _by_engine(self, source: Source, into: str, ctx: RequestContext | None) -> None:
-        call = Call(
+    async def _extract_by_engine(self, source: SourceFile, spool_path: str, ctx: RequestContext | None) -> None:
+        call = EngineCall(
             source,
             config=self._config,
             settings=self._settings,
             client=self._client,
             permissions=self._permissions,
-            local=self._local,
+            pool=self._pool,
             ctx=ctx,
         )
         engine = ENGINES.get(self._config.text(RAG_CONTENT_EXTRACTION_ENGINE))
-        if engine is None or not engine.accepts(call):
-            await self._local.read(source, into)
+        if engine is None or not engine.accepts_file(call):
+            await self._pool.extract_to_spool(source, spool_path)
             return
-        if source.extension in _ARCHIVES or source.content_type in _ARCHIVE_TYPES:
-            await self._local.check(source)
+        if source.extension in _ARCHIVE_EXTENSIONS or source.content_type in _ARCHIVE_TYPES:
+            await self._pool.check_archive_size(source)
         try:
-            documents: list[Document] = await engine.extract(call)
-        except CallFailed as error:  # an answer that makes no sense
+            documents: list[Document] = await engine.extract_documents(call)
+        except EngineError as error:  # a response that the engine's module did not expect
             raise RetrievalError(f"The document engine failed: {error.reason}") from error
         finally:
             call.close()
-        if sum(len(one.text) for one in documents) > MOST_TEXT:
-            raise RetrievalError(str(too_much()))
-        await self._local.mend(documents, into)
+        if sum(len(document.text) for document in documents) > MAX_TEXT:
+            raise RetrievalError(str(too_much_text()))
+        await self._pool.repair_documents(documents, spool_path)
 
     async def close(self) -> None:
-        await self._local.close()
+        """Stop the workers."""
+        await self._pool.close()

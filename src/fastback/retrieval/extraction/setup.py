@@ -1,4 +1,4 @@
-"""Makes the extractor and the splitter; their processes end with the server."""
+"""Create the extractor and the splitter; their worker processes stop with the server."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
-from fastback.retrieval.extraction.local import Local
-from fastback.retrieval.extraction.service import Extraction
+from fastback.retrieval.extraction.extraction_pool import ExtractionPool
+from fastback.retrieval.extraction.service import ConfiguredExtractor
 from fastback.retrieval.interfaces import Extractor, Splitter
-from fastback.retrieval.splitting.service import Splitting
+from fastback.retrieval.splitting.service import ConfiguredSplitter
 from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `Extractor` and `Splitter`."""
+    """Register `Extractor` and `Splitter`."""
     config = services.get(Config)
     settings = services.get(Settings)
     tasks = services.get(Tasks)
-    extraction = Extraction(
+    extraction = ConfiguredExtractor(
         config=config,
         settings=settings,
         client=services.get(aiohttp.ClientSession),
         permissions=services.get(Permissions),
-        local=Local(),
+        pool=ExtractionPool(),
     )
-    splitting = Splitting(config, settings)
+    splitting = ConfiguredSplitter(config, settings)
     services.add(Extractor, extraction)
     services.add(Splitter, splitting)
-    tasks.at_end(extraction.close)
-    tasks.at_end(splitting.close)
+    tasks.run_at_shutdown(extraction.close)
+    tasks.run_at_shutdown(splitting.close)
 
 
 COMPONENT = Component(name="extraction", setup=set_up)

@@ -1,9 +1,12 @@
-"""The worker's side of extraction: one job a file.
+"""Run extraction jobs in a worker process: the worker's side of `extraction_pool`.
 
-A job is `{"source": …, "spool": path}`, its answer the number of documents; they stand in the spool as rows of
-`(metadata, text)`. A job `{"mend": path, "spool": path}` puts texts right that come from elsewhere, `{"check": source}`
-looks whether an archive is too large, `{"markdown": path, "most": bytes, "spool": path}` takes the text out of the
-archive of an engine.
+Jobs are mappings:
+
+- `{"source": …, "spool": path}` extracts a file. The documents go to the spool as rows of `(metadata, text)`; the
+  result is their number.
+- `{"repair": path, "spool": path}` repairs texts that an external engine extracted.
+- `{"check": source}` raises where an archive is too large when unpacked.
+- `{"markdown": path, "max_bytes": bytes, "spool": path}` reads the Markdown in an archive that an engine returned.
 """
 
 from __future__ import annotations
@@ -17,41 +20,43 @@ import msgspec
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import archive
-from fastback.retrieval.extraction.formats.detection import kind_of
-from fastback.retrieval.extraction.formats.reader import DOCUMENT, MOST_TEXT, Source, too_much
-from fastback.retrieval.extraction.text_repair import mended
+from fastback.retrieval.extraction.formats.detection import detect_format
+from fastback.retrieval.extraction.formats.reader import DOCUMENT_OVERHEAD, MAX_TEXT, SourceFile, too_much_text
+from fastback.retrieval.extraction.text_repair import repair_text
 
 
-def _rows(source: Source) -> Iterator[spool.Row]:
-    reader = importlib.import_module(f"fastback.retrieval.extraction.formats.{kind_of(source)}")
+def _extract_rows(source: SourceFile) -> Iterator[spool.Row]:
+    """Yield a row for each document of a file. Raises: JobFailed, where the text exceeds `MAX_TEXT`."""
+    reader = importlib.import_module(f"fastback.retrieval.extraction.formats.{detect_format(source)}")
     size = 0
-    for text, metadata in reader.read(source):
-        size += len(text) + DOCUMENT
-        if size > MOST_TEXT:
-            raise too_much()
-        yield metadata, mended(text)
+    for text, metadata in reader.read_texts(source):
+        size += len(text) + DOCUMENT_OVERHEAD
+        if size > MAX_TEXT:
+            raise too_much_text()
+        yield metadata, repair_text(text)
 
 
-def _counted(rows: Iterator[spool.Row], path: str) -> int:
+def _write_rows(rows: Iterator[spool.Row], path: str) -> int:
+    """Write rows to the spool at `path`, and return their number."""
     count = 0
 
-    def each() -> Iterator[spool.Row]:
+    def count_rows() -> Iterator[spool.Row]:
         nonlocal count
         for row in rows:
             count += 1
             yield row
 
-    spool.write(path, each())
+    spool.write(path, count_rows())
     return count
 
 
-def _markdown(path: str, most: int) -> str:
-    """The first Markdown in an archive that says something."""
-    with archive.opened(Source(path, "result.zip", max_size=0)) as opened:
-        for name in sorted(name for name in opened.names if name.endswith(".md")):
-            with opened.member(name) as stream:
-                content = stream.read(most + 1)
-            if len(content) > most:
+def _read_markdown(path: str, max_bytes: int) -> str:
+    """Return the first Markdown file in an archive that is not empty."""
+    with archive.open_archive(SourceFile(path, "result.zip", max_size=0)) as zip_archive:
+        for name in sorted(name for name in zip_archive.names if name.endswith(".md")):
+            with zip_archive.open_member(name) as stream:
+                content = stream.read(max_bytes + 1)
+            if len(content) > max_bytes:
                 raise JobFailed(f"Markdown file in results ZIP is too large: {name}")
             if text := content.decode("utf-8", "replace"):
                 return text
@@ -59,11 +64,12 @@ def _markdown(path: str, most: int) -> str:
 
 
 def handle(job: dict[str, Any]) -> int:
-    if "mend" in job:
-        return _counted(((head, mended(text)) for head, text in spool.read(job["mend"])), job["spool"])
+    """Run one job; the module's docstring lists the kinds."""
+    if "repair" in job:
+        return _write_rows(((head, repair_text(text)) for head, text in spool.read(job["repair"])), job["spool"])
     if "check" in job:
-        archive.check(msgspec.convert(job["check"], Source))
+        archive.check_archive_size(msgspec.convert(job["check"], SourceFile))
         return 0
     if "markdown" in job:
-        return _counted(iter(((None, _markdown(job["markdown"], job["most"])),)), job["spool"])
-    return _counted(_rows(msgspec.convert(job["source"], Source)), job["spool"])
+        return _write_rows(iter(((None, _read_markdown(job["markdown"], job["max_bytes"])),)), job["spool"])
+    return _write_rows(_extract_rows(msgspec.convert(job["source"], SourceFile)), job["spool"])

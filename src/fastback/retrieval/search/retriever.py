@@ -103,7 +103,7 @@ class Retriever:
         asked = list(dict.fromkeys(one for one in queries if one and not one.isspace()))
         if not asked or not groups:
             return [[] for _ in groups]
-        vectors = await self._embedder.queries(asked, ctx=ctx)
+        vectors = await self._embedder.embed_queries(asked, ctx=ctx)
         found = [self._found(list(group), asked, vectors, search, ctx) for group in groups]
         return await asyncio.gather(*found)
 
@@ -113,12 +113,12 @@ class Retriever:
         Raises:
             RetrievalError: the embedding engine fails.
         """
-        vectors = await self._embedder.queries([query], ctx=ctx)
+        vectors = await self._embedder.embed_queries([query], ctx=ctx)
         return await self._store.search([collection], vectors[0], limit)
 
     async def everything(self, collections: Iterable[str]) -> list[Hit]:
         """All chunks of some collections, in the order they were written."""
-        found = await asyncio.gather(*(self._store.find(name) for name in dict.fromkeys(collections)))
+        found = await asyncio.gather(*(self._store.find_chunks(name) for name in dict.fromkeys(collections)))
         return [hit for hits in found for hit in hits]
 
     async def _found(
@@ -164,7 +164,7 @@ class Retriever:
     async def _worded(self, names: list[str], query: str, pool: int, search: Search) -> list[Hit]:
         if search.words <= 0:
             return []
-        return await self._store.lexical(names, query, pool, enriched=search.enriched)
+        return await self._store.search_words(names, query, pool, enriched=search.enriched)
 
     async def _reranked(
         self, queries: list[str], candidates: list[list[Hit]], search: Search, ctx: RequestContext | None
@@ -173,7 +173,7 @@ class Retriever:
         shown = [hits[: 2 * search.limit] for hits in candidates]
         scores = await asyncio.gather(
             *(
-                self._reranker.scores(query, [hit.text for hit in hits], ctx=ctx)
+                self._reranker.score_texts(query, [hit.text for hit in hits], ctx=ctx)
                 for query, hits in zip(queries, shown, strict=True)
                 if hits
             )

@@ -25,7 +25,7 @@ async def set_up(services: Services) -> None:
     reranker = ConfiguredReranker(
         client=services.get(aiohttp.ClientSession), config=config, settings=settings, local=local
     )
-    tasks.at_end(reranker.close)
+    tasks.run_at_shutdown(reranker.close)
     services.add(Reranker, reranker)
     services.add(
         Retriever,

@@ -1,1 +1,1 @@
-"""Cutting texts into chunks, at the same places as Open WebUI."""
+"""Split texts into chunks, at the same positions as Open WebUI."""

@@ -1,4 +1,4 @@
-"""From texts to chunks: headings first, small sections put together, then by size."""
+"""Split texts into chunks: first at headings, then merge short sections, then by size."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import NamedTuple
 import msgspec
 
 from fastback.retrieval.splitting import markdown
-from fastback.retrieval.splitting.recursive import Measure, Piece, Recursive
+from fastback.retrieval.splitting.recursive_splitter import LocatedText, Measure, RecursiveSplitter
 
 
-class Options(msgspec.Struct, frozen=True):
-    """How texts are cut.
+class SplitOptions(msgspec.Struct, frozen=True):
+    """How texts are split.
 
     Attributes:
         splitter: `character`, `token` or `token_transformers`.
-        minimum: length that sections are put together to; 0 for never.
-        tokenizer: the file of a model's tokenizer.
+        minimum: the length below which sections are merged; 0 for no merging.
+        tokenizer: the path of a model's tokenizer file.
     """
 
     splitter: str = "character"
@@ -29,8 +29,11 @@ class Options(msgspec.Struct, frozen=True):
     tokenizer: str = ""
 
 
-class Text(NamedTuple):
-    """A text to cut: which document it is of, and what tells whether it may be put together with its neighbour."""
+class SourceText(NamedTuple):
+    """A text to split: the index, source and file of its document, and the text.
+
+    Only texts of the same source and file are merged.
+    """
 
     document: int
     source: str | None
@@ -39,69 +42,77 @@ class Text(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A chunk: which document it is of, where it begins (-1 where that is not known), its text."""
+    """A chunk: the index of its document, its start in the text (-1 where unknown), its text."""
 
     document: int
     start: int
     text: str
 
 
-Split = Callable[[str], Iterable[Piece]]
+SplitFunction = Callable[[str], Iterable[LocatedText]]
 
 
-def chunks(texts: Iterable[Text], options: Options, measure: Measure, split: Split) -> Iterator[Chunk]:
-    """The chunks of texts, in order."""
+def split_texts(
+    texts: Iterable[SourceText], options: SplitOptions, measure: Measure, split: SplitFunction
+) -> Iterator[Chunk]:
+    """Yield the chunks of the texts, in order."""
     if options.headings:
-        texts = (one._replace(text=section) for one in texts for section in markdown.split(one.text))
+        texts = (text._replace(text=section) for text in texts for section in markdown.split_sections(text.text))
         if options.minimum > 0:
-            texts = merged(texts, options.minimum, options.size, measure)
-    for one in texts:
-        for start, chunk in split(one.text):
-            yield Chunk(one.document, start, chunk)
+            texts = merge_short_texts(texts, options.minimum, options.size, measure)
+    for text in texts:
+        for start, chunk in split(text.text):
+            yield Chunk(text.document, start, chunk)
 
 
-def by_characters(options: Options) -> Split:
-    return Recursive(options.size, options.overlap).split
+def make_character_splitter(options: SplitOptions) -> SplitFunction:
+    """Return a function that splits by characters."""
+    return RecursiveSplitter(options.size, options.overlap).split_text
 
 
-def _belong(one: Text, other: Text) -> bool:
-    if one.source != other.source:
+def _may_be_merged(first: SourceText, second: SourceText) -> bool:
+    if first.source != second.source:
         return False
-    return one.file_id is None or other.file_id is None or one.file_id == other.file_id
+    return first.file_id is None or second.file_id is None or first.file_id == second.file_id
 
 
-def merged(texts: Iterable[Text], least: int, most: int, measure: Measure) -> Iterator[Text]:
-    """Texts shorter than `least` take in their successors, or else go to their predecessor; none gets above `most`."""
-    before: Text | None = None
-    growing: Text | None = None
+def merge_short_texts(
+    texts: Iterable[SourceText], min_length: int, max_length: int, measure: Measure
+) -> Iterator[SourceText]:
+    """Merge texts shorter than `min_length` with their successor, or else their predecessor.
 
-    def added(one: Text, other: Text) -> Text | None:
-        if not _belong(one, other):
+    No merged text is longer than `max_length`; only texts of the same source and file are merged.
+    """
+    previous: SourceText | None = None
+    current: SourceText | None = None
+
+    def try_merge(first: SourceText, second: SourceText) -> SourceText | None:
+        if not _may_be_merged(first, second):
             return None
-        both = f"{one.text}\n\n{other.text}"
-        return one._replace(text=both) if measure(both) <= most else None
+        merged_text = f"{first.text}\n\n{second.text}"
+        return first._replace(text=merged_text) if measure(merged_text) <= max_length else None
 
-    def settle(done: Text) -> Iterator[Text]:
-        nonlocal before
-        if before is not None:
-            both = added(before, done) if measure(done.text) < least else None
-            if both is not None:
-                before = both
+    def finish_text(finished: SourceText) -> Iterator[SourceText]:
+        nonlocal previous
+        if previous is not None:
+            merged_text = try_merge(previous, finished) if measure(finished.text) < min_length else None
+            if merged_text is not None:
+                previous = merged_text
                 return
-            yield before
-        before = done
+            yield previous
+        previous = finished
 
     for text in texts:
-        if growing is None:
-            growing = text
+        if current is None:
+            current = text
             continue
-        both = added(growing, text) if measure(growing.text) < least else None
-        if both is not None:
-            growing = both
+        merged_text = try_merge(current, text) if measure(current.text) < min_length else None
+        if merged_text is not None:
+            current = merged_text
             continue
-        yield from settle(growing)
-        growing = text
-    if growing is not None:
-        yield from settle(growing)
-    if before is not None:
-        yield before
+        yield from finish_text(current)
+        current = text
+    if current is not None:
+        yield from finish_text(current)
+    if previous is not None:
+        yield previous

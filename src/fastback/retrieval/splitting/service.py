@@ -1,4 +1,4 @@
-"""The `Splitter`: little text at once, much of it in a worker process."""
+"""The `Splitter`: split short texts at once, long ones in a worker process."""
 
 from __future__ import annotations
 
@@ -23,44 +23,44 @@ from fastback.config.keys.retrieval import (
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
-from fastback.retrieval.interfaces import Document, Metadata, RetrievalError, Spooled
-from fastback.retrieval.splitting.chunks import Options, Text, by_characters, chunks
-from fastback.retrieval.splitting.tokenizer_files import tokenizer_file
+from fastback.retrieval.interfaces import Document, Metadata, RetrievalError, SpooledDocuments
+from fastback.retrieval.splitting.chunks import SourceText, SplitOptions, make_character_splitter, split_texts
+from fastback.retrieval.splitting.tokenizer_files import get_tokenizer_file
 from fastback.settings import Settings
 
-#: Characters that are cut at once; a worker takes more.
-INLINE = 20_000
+#: Characters that are split at once, on the event loop; a worker splits longer texts.
+MAX_INLINE_LENGTH = 20_000
 LIMITS = Limits(processes=1, seconds=180, memory=1024**3, idle=20, jobs=500, niceness=15)
 
 
-def _text(value: object) -> str | None:
+def _to_text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-class Splitting:
-    """Cuts documents as configured."""
+class ConfiguredSplitter:
+    """Split documents as configured."""
 
     def __init__(self, config: Config, settings: Settings, limits: Limits = LIMITS) -> None:
         self._config = config
         self._settings = settings
-        # The library looks there for encodings, and puts there what it fetches.
+        # tiktoken reads encodings from this folder, and stores downloaded ones there.
         cache = settings.tiktoken_cache_dir or str(settings.cache_path / "tiktoken")
         environment = {"TIKTOKEN_CACHE_DIR": str(Path(cache).expanduser())}
         self.workers = Workers("fastback.retrieval.splitting.worker", limits, name="splitting", environment=environment)
 
-    def _options(self) -> Options:
+    def _read_options(self) -> SplitOptions:
         config = self._config
         splitter = config.text(RAG_TEXT_SPLITTER)
-        options = Options(
+        options = SplitOptions(
             splitter=splitter or "character",
-            size=_whole(config, RAG_CHUNK_SIZE),
-            overlap=_whole(config, RAG_CHUNK_OVERLAP),
-            minimum=_whole(config, RAG_CHUNK_MIN_SIZE_TARGET),
+            size=_read_int(config, RAG_CHUNK_SIZE),
+            overlap=_read_int(config, RAG_CHUNK_OVERLAP),
+            minimum=_read_int(config, RAG_CHUNK_MIN_SIZE_TARGET),
             headings=config.flag(RAG_ENABLE_MARKDOWN_HEADER_TEXT_SPLITTER),
             encoding=config.text(RAG_TIKTOKEN_ENCODING_NAME),
         )
         if options.splitter not in ("character", "token", "token_transformers"):
-            raise RetrievalError(messages.default("Invalid text splitter"))
+            raise RetrievalError(messages.wrap_reason("Invalid text splitter"))
         if options.size <= 0:
             raise RetrievalError(f"chunk_size must be > 0, got {options.size}")
         if options.overlap < 0:
@@ -70,52 +70,56 @@ class Splitting:
                 f"Got a larger chunk overlap ({options.overlap}) than chunk size ({options.size}), should be smaller."
             )
         if options.splitter == "token_transformers":
-            return msgspec.structs.replace(options, tokenizer=str(self._tokenizer()))
+            return msgspec.structs.replace(options, tokenizer=str(self._get_tokenizer()))
         return options
 
-    def _tokenizer(self) -> Path:
-        """Looked for where embedding models are."""
+    def _get_tokenizer(self) -> Path:
+        """Return the path of the tokenizer, which is searched for in the caches of embedding models."""
         settings = self._settings
         hubs = [settings.cache_path / "embedding" / "models"]
         if settings.sentence_transformers_home:
             hubs.insert(0, Path(settings.sentence_transformers_home).expanduser())
-        fetched = Path(settings.fastback_cache_dir).expanduser() if settings.fastback_cache_dir else None
-        return tokenizer_file(self._config, hubs, fetched)
+        own_cache = Path(settings.fastback_cache_dir).expanduser() if settings.fastback_cache_dir else None
+        return get_tokenizer_file(self._config, hubs, own_cache)
 
-    async def split(self, documents: Sequence[Document] | Spooled) -> AsyncGenerator[Document, None]:
-        """See `contracts.Splitter`."""
-        options = self._options()
-        if isinstance(documents, Spooled):
-            if os.path.getsize(documents.path) > INLINE:
-                async for chunk in self._apart(documents.path, options, documents.described):
+    async def split(self, documents: Sequence[Document] | SpooledDocuments) -> AsyncGenerator[Document, None]:
+        """See `interfaces.Splitter`."""
+        options = self._read_options()
+        if isinstance(documents, SpooledDocuments):
+            if os.path.getsize(documents.path) > MAX_INLINE_LENGTH:
+                async for chunk in self._split_in_worker(documents.path, options, documents.build_metadata):
                     yield chunk
                 return
-            documents = [Document(text, documents.described(head)) for head, text in spool.read(documents.path)]
-        little = sum(len(one.text) for one in documents) + 100 * len(documents) <= INLINE
-        if little and options.splitter == "character":
-            texts = (Text(number, *_origin(one), one.text) for number, one in enumerate(documents))
-            for one in chunks(texts, options, len, by_characters(options)):
-                yield _chunk(one.text, documents[one.document].metadata, one.start)
+            documents = [Document(text, documents.build_metadata(head)) for head, text in spool.read(documents.path)]
+        is_short = sum(len(item.text) for item in documents) + 100 * len(documents) <= MAX_INLINE_LENGTH
+        if is_short and options.splitter == "character":
+            texts = (SourceText(number, *_get_origin(item), item.text) for number, item in enumerate(documents))
+            for part in split_texts(texts, options, len, make_character_splitter(options)):
+                yield _make_chunk(part.text, documents[part.document].metadata, part.start)
             return
-        async with spool.spool() as there:
-            known = documents
-            await spool.send(there, (([number, *_origin(one)], one.text) for number, one in enumerate(documents)))
-            async for chunk in self._apart(there, options, lambda head: known[head[0]].metadata):
+        async with spool.spool() as input_path:
+            texts_by_number = documents
+            await spool.send(
+                input_path, (([number, *_get_origin(item)], item.text) for number, item in enumerate(documents))
+            )
+            async for chunk in self._split_in_worker(
+                input_path, options, lambda head: texts_by_number[head[0]].metadata
+            ):
                 yield chunk
 
-    async def _apart(
-        self, path: str, options: Options, metadata: Callable[[Any], Metadata]
+    async def _split_in_worker(
+        self, path: str, options: SplitOptions, metadata: Callable[[Any], Metadata]
     ) -> AsyncGenerator[Document, None]:
-        """The chunks of a spool; `metadata` of a document are made of its head."""
-        async with spool.spool() as back:
-            await self._ask({"options": msgspec.to_builtins(options), "from": path, "to": back})
+        """Yield the chunks of the documents in a spool file. `metadata` makes a document's metadata from its head."""
+        async with spool.spool() as result_path:
+            await self._run_job({"options": msgspec.to_builtins(options), "from": path, "to": result_path})
             current: Metadata = {}
-            async for (start, head), text in spool.receive(back):
+            async for (start, head), text in spool.receive(result_path):
                 if head is not None:
                     current = metadata(head)
-                yield _chunk(text, current, start)
+                yield _make_chunk(text, current, start)
 
-    async def _ask(self, job: dict[str, object]) -> None:
+    async def _run_job(self, job: dict[str, object]) -> None:
         try:
             await self.workers.ask(job)
         except JobFailed as error:
@@ -124,18 +128,19 @@ class Splitting:
             raise RetrievalError(f"The text cannot be split: {error}.") from None
 
     async def close(self) -> None:
+        """Stop the worker."""
         await self.workers.close()
 
 
-def _whole(config: Config, key: ConfigKey) -> int:
+def _read_int(config: Config, key: ConfigKey) -> int:
     number = config.number(key)
     return int(number if number is not None else config.default(key) or 0)
 
 
-def _origin(document: Document) -> tuple[str | None, str | None]:
-    """What tells whether a document may be put together with its neighbour: its source and its file."""
-    return _text(document.metadata.get("source")), _text(document.metadata.get("file_id"))
+def _get_origin(document: Document) -> tuple[str | None, str | None]:
+    """Return source and file of a document: only documents with equal ones may be merged."""
+    return _to_text(document.metadata.get("source")), _to_text(document.metadata.get("file_id"))
 
 
-def _chunk(text: str, metadata: Metadata, start: int) -> Document:
+def _make_chunk(text: str, metadata: Metadata, start: int) -> Document:
     return Document(text, {**metadata, "start_index": start})

@@ -1,4 +1,4 @@
-"""Where the tokenizer of a model lies on this machine."""
+"""Locate the tokenizer of a model on this machine."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from fastback.config.keys.retrieval import RAG_EMBEDDING_ENGINE, RAG_EMBEDDING_M
 from fastback.retrieval.embedding import models
 from fastback.retrieval.interfaces import RetrievalError
 
-_FILE = "tokenizer.json"
+_FILENAME = "tokenizer.json"
 
 
-def tokenizer_file(config: Config, hubs: Sequence[Path] = (), cache: Path | None = None) -> Path:
-    """The tokenizer of `rag.tokenizer_model`, or of the local embedding model where none is named.
+def get_tokenizer_file(config: Config, hubs: Sequence[Path] = (), cache: Path | None = None) -> Path:
+    """Return the path of the tokenizer of `rag.tokenizer_model`, or of the local embedding model where that is not set.
 
-    `hubs` are caches of Hugging Face besides the user's, `cache` is our own, where it is not the usual one.
+    `hubs` are Hugging Face caches besides the user's own, `cache` is Fastback's cache where it is not the default one.
 
     Raises:
-        RetrievalError: no model is named, or its tokenizer is not here.
+        RetrievalError: no model is configured, or its tokenizer is not on this machine.
     """
     model = config.text(RAG_TOKENIZER_MODEL)
     if not model and not config.text(RAG_EMBEDDING_ENGINE):
         model = config.text(RAG_EMBEDDING_MODEL)
     if not model:
         raise RetrievalError("Tokenizer model required for Token (Transformers) text splitter")
-    given = Path(model).expanduser()
-    found = models.find(model, hubs, cache)
-    for place in (given, given / _FILE, *([found / _FILE] if found is not None else [])):
-        if place.is_file():
-            return place
+    model_path = Path(model).expanduser()
+    snapshot = models.find(model, hubs, cache)
+    for candidate in (model_path, model_path / _FILENAME, *([snapshot / _FILENAME] if snapshot is not None else [])):
+        if candidate.is_file():
+            return candidate
     raise RetrievalError(
-        f"The tokenizer of '{models.full_name(model)}' is not on this machine. Name a folder with its {_FILE}, or "
+        f"The tokenizer of '{models.full_name(model)}' is not on this machine. Name a folder with its {_FILENAME}, or "
         "split by characters."
     )

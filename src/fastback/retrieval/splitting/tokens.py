@@ -1,4 +1,4 @@
-"""Counting and cutting by tokens; runs in worker processes only."""
+"""Count tokens, and split by tokens; runs in worker processes only."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.splitting.recursive import Measure, Piece
+from fastback.retrieval.splitting.recursive_splitter import LocatedText, Measure
 
-#: Bytes that go on with a character.
-_INSIDE = bytes(range(0x80, 0xC0))
+#: Bytes of UTF-8 that continue a character.
+_CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
 
 _encodings: dict[str, Any] = {}
 _tokenizers: dict[str, Any] = {}
 
 
-def _encoding(name: str) -> Any:
+def _load_encoding(name: str) -> Any:
     import tiktoken
 
     if name not in _encodings:
         try:
             _encodings[name] = tiktoken.get_encoding(name)
         except ValueError:
-            known = ", ".join(tiktoken.list_encoding_names())
-            raise JobFailed(f"There is no token encoding '{name}'; there are {known}.") from None
+            names = ", ".join(tiktoken.list_encoding_names())
+            raise JobFailed(f"There is no token encoding '{name}'; there are {names}.") from None
         except Exception as error:
             raise JobFailed(
                 f"The token encoding '{name}' is not in the cache (TIKTOKEN_CACHE_DIR) and cannot be fetched "
@@ -32,21 +32,21 @@ def _encoding(name: str) -> Any:
     return _encodings[name]
 
 
-def encoding_measure(name: str) -> Measure:
-    """How many tokens of an encoding a text has.
+def make_encoding_measure(name: str) -> Measure:
+    """Return a function that counts the tokens of a text in an encoding.
 
     Raises:
-        JobFailed: there is no such encoding, or it is not here and cannot be fetched.
+        JobFailed: the encoding does not exist, or is neither cached nor can be downloaded.
     """
-    encoding = _encoding(name)
+    encoding = _load_encoding(name)
     return lambda text: len(encoding.encode(text, disallowed_special=()))
 
 
-def tokenizer_measure(path: str) -> Measure:
-    """How many tokens a model makes of a text, its marks at the beginning and the end included.
+def make_tokenizer_measure(path: str) -> Measure:
+    """Return a function that counts a model's tokens of a text, its marks at the beginning and the end included.
 
     Raises:
-        JobFailed: the file is no tokenizer.
+        JobFailed: the file is not a tokenizer.
     """
     from tokenizers import Tokenizer
 
@@ -58,29 +58,30 @@ def tokenizer_measure(path: str) -> Measure:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         _tokenizers[path] = tokenizer
-    found = _tokenizers[path]
-    return lambda text: len(found.encode(text).ids)
+    loaded = _tokenizers[path]
+    return lambda text: len(loaded.encode(text).ids)
 
 
-def split(text: str, name: str, size: int, overlap: int) -> Iterator[Piece]:
-    """Chunks of so many tokens, each beginning with the last ones of the chunk before it, and where they begin.
+def split_by_tokens(text: str, name: str, size: int, overlap: int) -> Iterator[LocatedText]:
+    """Yield chunks of `size` tokens, each starting with the last `overlap` tokens of the previous one.
 
-    A token may be a part of a character; a chunk that is cut there begins or ends with U+FFFD.
+    A token may be a part of a character; a chunk that is split there begins or ends with U+FFFD.
 
     Raises:
-        JobFailed: as `encoding_measure`; chunks that would never end.
+        JobFailed: as `make_encoding_measure`; or the overlap is not smaller than the size, and splitting
+            would never end.
     """
-    encoding = _encoding(name)
+    encoding = _load_encoding(name)
     if size <= overlap:
         raise JobFailed("tokens_per_chunk must be greater than chunk_overlap")
     tokens = encoding.encode(text, disallowed_special=())
     step = size - overlap
-    place = 0  # how many characters begin in the tokens before
+    position = 0  # the number of characters that start in the previous tokens
     for first in range(0, len(tokens), step):
         content = encoding.decode_bytes(tokens[first : first + size])
         if content:
-            yield place - (content[0] in _INSIDE), content.decode("utf-8", "replace")
+            yield position - (content[0] in _CONTINUATION_BYTES), content.decode("utf-8", "replace")
         if first + size >= len(tokens):
             break
-        begun = content if overlap == 0 else encoding.decode_bytes(tokens[first : first + step])
-        place += len(begun.translate(None, _INSIDE))
+        advanced = content if overlap == 0 else encoding.decode_bytes(tokens[first : first + step])
+        position += len(advanced.translate(None, _CONTINUATION_BYTES))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastback.retrieval.interfaces import RetrievalError
 
 
-def wrong_length(wanted: int, got: int) -> RetrievalError:
+def build_dimension_error(expected: int, actual: int) -> RetrievalError:
     """What is said when the embedding model makes other vectors than a collection holds."""
     return RetrievalError(
-        f"Collection expecting embedding with dimension of {wanted}, got {got}. "
+        f"Collection expecting embedding with dimension of {expected}, got {actual}. "
         "Was the embedding model changed? Reindex the documents then."
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import aiohttp
 
-from fastback.retrieval.vectors.migration_protocol import Portable
+from fastback.retrieval.vectors.migration_protocol import PortableStore
 from fastback.settings import Settings
 from fastback.settings.environment import SettingsError
 
@@ -14,27 +14,27 @@ BUILT_IN = ("", "chroma", "sqlite")
 SUPPORTED = "chroma (built in, or a server with CHROMA_HTTP_HOST), pgvector, qdrant"
 
 
-def directory(settings: Settings) -> Path:
+def get_directory(settings: Settings) -> Path:
     """Where the built-in store keeps its files, and where Open WebUI has Chroma keep its own."""
     return settings.data_path / "vector_db"
 
 
-def kind_of(settings: Settings) -> str:
+def get_kind(settings: Settings) -> str:
     """`sqlite`, `chroma` (a server), `pgvector` or `qdrant`.
 
     Raises:
         SettingsError: a store that is not supported, or one without what it needs.
     """
-    chosen = settings.vector_db.strip().lower()
-    if chosen in BUILT_IN:
-        return "chroma" if chosen == "chroma" and settings.chroma_http_host else "sqlite"
-    if chosen not in ("pgvector", "qdrant"):
+    kind = settings.vector_db.strip().lower()
+    if kind in BUILT_IN:
+        return "chroma" if kind == "chroma" and settings.chroma_http_host else "sqlite"
+    if kind not in ("pgvector", "qdrant"):
         raise SettingsError(f"VECTOR_DB: {settings.vector_db!r} is not supported; use {SUPPORTED}")
-    check(chosen, settings)
-    return chosen
+    check_settings(kind, settings)
+    return kind
 
 
-def check(kind: str, settings: Settings) -> None:
+def check_settings(kind: str, settings: Settings) -> None:
     """Whether a store of a kind has what it needs.
 
     Raises:
@@ -55,7 +55,7 @@ def check(kind: str, settings: Settings) -> None:
         raise SettingsError("CHROMA_HTTP_HOST: names no server; files of Chroma are only read")
 
 
-def store_of(kind: str, settings: Settings, client: aiohttp.ClientSession) -> Portable:
+def create_store(kind: str, settings: Settings, client: aiohttp.ClientSession) -> PortableStore:
     """A store of a kind. It is connected to when it is first used."""
     if kind == "pgvector":
         from fastback.retrieval.vectors.pgvector import PgvectorStore
@@ -71,4 +71,4 @@ def store_of(kind: str, settings: Settings, client: aiohttp.ClientSession) -> Po
         return ChromaStore(settings, client)
     from fastback.retrieval.vectors.sqlite import SqliteStore
 
-    return SqliteStore(directory(settings), longest=settings.rag_metadata_max_value_chars)
+    return SqliteStore(get_directory(settings), max_value_characters=settings.rag_metadata_max_value_chars)

@@ -14,11 +14,11 @@ from fastback.retrieval.interfaces import RetrievalError
 log = logging.getLogger("fastback.vectors")
 
 
-class Refused(RetrievalError):
+class RequestRefused(RetrievalError):
     """A server that was reached and refuses."""
 
 
-class Server:
+class VectorServer:
     """A server that speaks JSON; `name` is what people know it by."""
 
     def __init__(
@@ -30,7 +30,7 @@ class Server:
         self._headers = {"content-type": "application/json", **headers}
         self._timeout = aiohttp.ClientTimeout(total=seconds or None)
 
-    async def ask(self, method: str, path: str, body: Any = None, *, needed: bool = False) -> Any:
+    async def send_request(self, method: str, path: str, body: Any = None, *, is_required: bool = False) -> Any:
         """The answer's JSON; None where there is no such thing, unless it is needed.
 
         Raises:
@@ -42,18 +42,18 @@ class Server:
             async with self._client.request(
                 method, self._url + path, data=content, headers=self._headers, timeout=self._timeout
             ) as response:
-                found = await response.read()
+                content_received = await response.read()
                 status = response.status
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             log.error("%s at %s cannot be reached: %s", self._name, self._url, error or type(error).__name__)
             raise RetrievalError(f"The vector store ({self._name}) cannot be reached.") from error
-        if status == 404 and not needed:
+        if status == 404 and not is_required:
             return None
         if status >= 400:
-            said = found[:500].decode("utf-8", "replace")
-            log.error("%s answered %d to %s %s: %s", self._name, status, method, path, said)
-            raise Refused(f"The vector store ({self._name}) answered {status}; the server's log says more.")
+            reason = content_received[:500].decode("utf-8", "replace")
+            log.error("%s answered %d to %s %s: %s", self._name, status, method, path, reason)
+            raise RequestRefused(f"The vector store ({self._name}) answered {status}; the server's log says more.")
         try:
-            return msgspec.json.decode(found) if found else {}
+            return msgspec.json.decode(content_received) if content_received else {}
         except (ValueError, UnicodeDecodeError) as error:
             raise RetrievalError(f"The vector store ({self._name}) sent something strange.") from error

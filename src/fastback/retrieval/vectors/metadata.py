@@ -9,7 +9,7 @@ from typing import Any
 from fastback.retrieval.interfaces import Metadata
 
 #: Parts of a document that some extractors leave in the metadata, often larger than the text itself.
-_LEFT_OUT = frozenset(
+_DROPPED_KEYS = frozenset(
     (
         "languages",
         "content",
@@ -27,39 +27,39 @@ _LEFT_OUT = frozenset(
 ANY_OF = "$in"
 
 
-def stored(metadata: Mapping[str, Any], longest: int | None = None) -> Metadata:
+def convert_metadata(metadata: Mapping[str, Any], max_characters: int | None = None) -> Metadata:
     """Metadata as stores keep it: without null and what is too large, lists and objects as Python writes them.
 
     `longest` is the number of characters from which on lists and objects are left out.
     """
-    found: Metadata = {}
+    converted: Metadata = {}
     for key, value in metadata.items():
-        if key in _LEFT_OUT or value is None:
+        if key in _DROPPED_KEYS or value is None:
             continue
         if isinstance(value, (list, dict)):
             text = str(value)
-            if longest is None or len(text) <= longest:
-                found[key] = clean(text)
+            if max_characters is None or len(text) <= max_characters:
+                converted[key] = remove_unstorable(text)
         elif isinstance(value, datetime.datetime):
-            found[key] = str(value)
+            converted[key] = str(value)
         elif isinstance(value, str):
-            found[key] = clean(value)
+            converted[key] = remove_unstorable(value)
         else:
-            found[key] = value
-    return found
+            converted[key] = value
+    return converted
 
 
-def clean(text: str) -> str:
+def remove_unstorable(text: str) -> str:
     """Without what databases refuse: zero characters and halves of surrogate pairs."""
     return text.replace("\x00", "").encode("utf-8", "ignore").decode()
 
 
-def conditions(where: Mapping[str, Any] | None) -> list[tuple[str, list[Any]]]:
+def list_conditions(where: Mapping[str, Any] | None) -> list[tuple[str, list[Any]]]:
     """A filter as keys with the values of which one must be there."""
-    found = []
+    result = []
     for key, value in (where or {}).items():
         if isinstance(value, Mapping):
-            found.append((key, list(value.get(ANY_OF, ()))))
+            result.append((key, list(value.get(ANY_OF, ()))))
         else:
-            found.append((key, [value]))
-    return found
+            result.append((key, [value]))
+    return result

@@ -15,8 +15,8 @@ from fastback.kit.db.errors import DatabaseError
 from fastback.retrieval.embedding.vector_encoding import packed, unpacked
 from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import pgvector_tables as sql
-from fastback.retrieval.vectors.metadata import clean, conditions, stored
-from fastback.retrieval.vectors.tokenising import beginning
+from fastback.retrieval.vectors.metadata import convert_metadata, list_conditions, remove_unstorable
+from fastback.retrieval.vectors.tokenising import truncate_query
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.vectors")
@@ -32,7 +32,7 @@ class _Row(msgspec.Struct):
     score: float | None
 
 
-class _Kept(msgspec.Struct):
+class _ItemRow(msgspec.Struct):
     id: str
     text: str | None
     metadata: dict[str, Any] | None
@@ -46,7 +46,7 @@ class PgvectorStore:
     which changes no angle; of longer ones the first numbers count.
     """
 
-    shared_ids = True
+    has_shared_ids = True
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -54,20 +54,20 @@ class PgvectorStore:
         self._kind = "halfvec" if settings.pgvector_use_halfvec else "vector"
         self._secret = settings.pgvector_pgcrypto_key if settings.pgvector_pgcrypto else None
         self._db: Database | None = None
-        self._scan = ""
-        self._said = False
+        self._scan_setting = ""
+        self._has_warned = False
         self._opening = asyncio.Lock()
         if self._secret is None:
-            self._parts = {"text": "text", "metadata": "vmetadata", "new_text": ":text::text"}
+            self._template_parts = {"text": "text", "metadata": "vmetadata", "new_text": ":text::text"}
             self._write_metadata = "{}::jsonb"
         else:
-            self._parts = {
+            self._template_parts = {
                 "text": "pgp_sym_decrypt(text, :secret::text)",
                 "metadata": "pgp_sym_decrypt(vmetadata, :secret::text)::jsonb",
                 "new_text": "pgp_sym_encrypt(:text::text, :secret::text)",
             }
             self._write_metadata = "pgp_sym_encrypt({}, :secret::text)"
-        self._parts["kind"] = self._kind
+        self._template_parts["kind"] = self._kind
 
     # Opening
 
@@ -87,110 +87,110 @@ class PgvectorStore:
                     pool_recycle=float(settings.pgvector_pool_recycle or 3600),
                 )
                 try:
-                    await self._make(db)
+                    await self._create_tables(db)
                 except BaseException:
                     await db.close()
                     raise
                 self._db = db
             return self._db
 
-    async def _make(self, db: Database) -> None:
+    async def _create_tables(self, db: Database) -> None:
         extensions = {"vector": self._settings.pgvector_create_extension, "pgcrypto": self._secret is not None}
-        for name, needed in extensions.items():
-            if needed and not await db.fetch_value("vectors.extension", sql.EXTENSION, name=name):
-                await db.script(sql.CREATE_EXTENSION.format(name=name))
-        column = await db.fetch_value("vectors.column", sql.COLUMN)
-        wanted = f"{self._kind}({self._length})"
-        if column not in (None, wanted, self._kind):
+        for name, is_needed in extensions.items():
+            if is_needed and not await db.fetch_value("vectors.extension", sql.HAS_EXTENSION, name=name):
+                await db.run_script(sql.CREATE_EXTENSION.format(name=name))
+        column = await db.fetch_value("vectors.column", sql.FIND_VECTOR_COLUMN)
+        column_type = f"{self._kind}({self._length})"
+        if column not in (None, column_type, self._kind):
             raise DatabaseError(
                 f"the vectors of the table document_chunk are of type {column}, but PGVECTOR_USE_HALFVEC and "
-                f"PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH ask for {wanted}"
+                f"PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH ask for {column_type}"
             )
-        kinds = {"text_kind": "TEXT", "metadata_kind": "JSONB"} if self._secret is None else {}
-        kinds = kinds or {"text_kind": "BYTEA", "metadata_kind": "BYTEA"}
-        await db.script(sql.TABLE.format(kind=self._kind, length=self._length, **kinds))
-        for statement in (*sql.INDEXES, *(sql.PLAIN_INDEXES if self._secret is None else ())):
-            await db.script(statement)
-        await self._index(db)
+        column_types = {"text_kind": "TEXT", "metadata_kind": "JSONB"} if self._secret is None else {}
+        column_types = column_types or {"text_kind": "BYTEA", "metadata_kind": "BYTEA"}
+        await db.run_script(sql.CREATE_TABLE.format(kind=self._kind, length=self._length, **column_types))
+        for statement in (*sql.CREATE_INDEXES, *(sql.CREATE_PLAIN_INDEXES if self._secret is None else ())):
+            await db.run_script(statement)
+        await self._create_vector_index(db)
 
-    async def _index(self, db: Database) -> None:
+    async def _create_vector_index(self, db: Database) -> None:
         """Make the index of vectors, and know how to ask it."""
         settings = self._settings
         method = settings.pgvector_index_method.strip().lower()
         if method not in ("ivfflat", "hnsw"):
             method = "hnsw" if self._kind == "halfvec" else "ivfflat"
-        known = await db.fetch_value("vectors.index", sql.VECTOR_INDEX, name=sql.VECTOR_INDEX_NAME)
-        if known and f"using {method} " not in known.lower():
+        definition = await db.fetch_value("vectors.index", sql.FIND_VECTOR_INDEX, name=sql.VECTOR_INDEX_NAME)
+        if definition and f"using {method} " not in definition.lower():
             raise DatabaseError(
                 f"the index {sql.VECTOR_INDEX_NAME} is no {method} index (PGVECTOR_INDEX_METHOD): drop it, and it is "
                 "made anew"
             )
         lists = settings.pgvector_ivfflat_lists
-        enough = method == "hnsw" or await db.fetch_value(
-            "vectors.enough", sql.ENOUGH_ROWS, rows=lists * sql.ROWS_FOR_LIST
+        has_enough_rows = method == "hnsw" or await db.fetch_value(
+            "vectors.enough", sql.HAS_ENOUGH_ROWS, rows=lists * sql.ROWS_PER_LIST
         )
-        if not known and enough:
+        if not definition and has_enough_rows:
             options = f"m = {settings.pgvector_hnsw_m}, ef_construction = {settings.pgvector_hnsw_ef_construction}"
-            await db.script(
-                sql.MAKE_VECTOR_INDEX.format(
+            await db.run_script(
+                sql.CREATE_VECTOR_INDEX.format(
                     method=method,
                     operators=f"{self._kind}_cosine_ops",
                     options=options if method == "hnsw" else f"lists = {lists}",
                 )
             )
-        version = str(await db.fetch_value("vectors.version", sql.VERSION) or "0")
+        version = str(await db.fetch_value("vectors.version", sql.FIND_VERSION) or "0")
         numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()]
         order = settings.pgvector_iterative_scan.strip().lower()
         if order != "off" and numbers >= [0, 8]:
             strict = order == "strict_order" and method == "hnsw"
-            self._scan = f"SET LOCAL {method}.iterative_scan = {'strict_order' if strict else 'relaxed_order'}"
+            self._scan_setting = f"SET LOCAL {method}.iterative_scan = {'strict_order' if strict else 'relaxed_order'}"
 
     # Asking
 
-    def _text(self, template: str, **parts: str) -> str:
-        made = {**self._parts, "new_metadata": self._write_metadata.format(":metadata"), **parts}
-        for name, part in made.items():
+    def _fill_template(self, template: str, **parts: str) -> str:
+        replacements = {**self._template_parts, "new_metadata": self._write_metadata.format(":metadata"), **parts}
+        for name, part in replacements.items():
             template = template.replace("{" + name + "}", part)
         return template
 
-    def _where(self, where: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+    def _build_filter(self, where: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
         text, params = "", {}
-        for number, (key, values) in enumerate(conditions(where)):
+        for number, (key, values) in enumerate(list_conditions(where)):
             name = "'" + key.replace("'", "''") + "'"
-            text += f" AND {self._parts['metadata']} ->> {name} = ANY(:value_{number})"
-            params[f"value_{number}"] = [_as_text(value) for value in values]
+            text += f" AND {self._template_parts['metadata']} ->> {name} = ANY(:value_{number})"
+            params[f"value_{number}"] = [_encode_value(value) for value in values]
         return text, params
 
-    async def _hits(self, name: str, text: str, **params: Any) -> list[Hit]:
+    async def _fetch_hits(self, name: str, text: str, **params: Any) -> list[Hit]:
         try:
             db = await self.open()
-            if self._scan and name == "vectors.search":
+            if self._scan_setting and name == "vectors.search":
                 async with db.transaction() as tx:
-                    await tx.execute("vectors.scan", self._scan)
+                    await tx.execute("vectors.scan", self._scan_setting)
                     rows = await tx.fetch_all(_Row, name, text, secret=self._secret, **params)
             else:
                 rows = await db.fetch_all_in_thread(_Row, name, text, secret=self._secret, **params)
         except DatabaseError as error:
-            raise _unusable(error) from error
+            raise _report_failure(error) from error
         return [Hit(row.id, row.text or "", row.metadata or {}, row.score or 0.0) for row in rows]
 
-    async def _scalar(self, name: str, text: str, **params: Any) -> Any:
+    async def _fetch_value(self, name: str, text: str, **params: Any) -> Any:
         try:
             return await (await self.open()).fetch_value(name, text, secret=self._secret, **params)
         except DatabaseError as error:
-            raise _unusable(error) from error
+            raise _report_failure(error) from error
 
-    async def _change(self, name: str, text: str, **params: Any) -> int:
+    async def _execute(self, name: str, text: str, **params: Any) -> int:
         try:
             return await (await self.open()).execute(name, text, secret=self._secret, **params)
         except DatabaseError as error:
-            raise _unusable(error) from error
+            raise _report_failure(error) from error
 
-    def _fitted(self, vector: Vector) -> list[float]:
+    def _fit_vector(self, vector: Vector) -> list[float]:
         """The numbers of a vector, as many as the column has."""
         numbers = unpacked(vector)
-        if len(numbers) > self._length and not self._said:
-            self._said = True
+        if len(numbers) > self._length and not self._has_warned:
+            self._has_warned = True
             log.warning(
                 "vectors of %d numbers are cut off: PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH is %d",
                 len(numbers),
@@ -200,12 +200,12 @@ class PgvectorStore:
 
     # The store
 
-    async def has(self, collection: str) -> bool:
-        return bool(await self._scalar("vectors.has", sql.HAS, collection=collection))
+    async def has_collection(self, collection: str) -> bool:
+        return bool(await self._fetch_value("vectors.has", sql.HAS_COLLECTION, collection=collection))
 
     async def upsert(self, collection: str, items: Sequence[Item]) -> None:
-        longest = self._settings.rag_metadata_max_value_chars
-        text = self._text(sql.UPSERT)
+        max_characters = self._settings.rag_metadata_max_value_chars
+        text = self._fill_template(sql.UPSERT)
         try:
             db = await self.open()
             async with db.transaction() as tx:
@@ -213,10 +213,10 @@ class PgvectorStore:
                     rows = [
                         {
                             "id": item.id,
-                            "vector": self._fitted(item.vector),
+                            "vector": self._fit_vector(item.vector),
                             "collection": collection,
-                            "text": clean(item.text),
-                            "metadata": msgspec.json.encode(stored(item.metadata, longest)).decode(),
+                            "text": remove_unstorable(item.text),
+                            "metadata": msgspec.json.encode(convert_metadata(item.metadata, max_characters)).decode(),
                             "secret": self._secret,
                         }
                         for item in items[start : start + _BATCH]
@@ -224,17 +224,17 @@ class PgvectorStore:
                     await tx.execute_many("vectors.upsert", text, rows)
                     await asyncio.sleep(0)
         except DatabaseError as error:
-            raise _unusable(error) from error
+            raise _report_failure(error) from error
 
     async def search(
         self, collections: Sequence[str], vector: Vector, limit: int, where: Mapping[str, Any] | None = None
     ) -> list[Hit]:
-        condition, params = self._where(where)
-        text = self._text(sql.SEARCH, where=condition)
-        given = {"collections": list(collections), "vector": self._fitted(vector), "limit": limit}
-        return await self._hits("vectors.search", text, **given, **params)
+        condition, params = self._build_filter(where)
+        text = self._fill_template(sql.SEARCH, where=condition)
+        search_params = {"collections": list(collections), "vector": self._fit_vector(vector), "limit": limit}
+        return await self._fetch_hits("vectors.search", text, **search_params, **params)
 
-    async def lexical(
+    async def search_words(
         self,
         collections: Sequence[str],
         text: str,
@@ -243,73 +243,77 @@ class PgvectorStore:
         *,
         enriched: bool = False,
     ) -> list[Hit]:
-        question = beginning(clean(text))
+        question = truncate_query(remove_unstorable(text))
         if not question:
             return []
-        condition, params = self._where(where)
-        words = self._text(sql.ENRICHED_WORDS if enriched else sql.WORDS)
-        statement = self._text(sql.LEXICAL, words=words, where=condition)
-        given = {"collections": list(collections), "question": question, "limit": limit}
-        return await self._hits("vectors.lexical", statement, **given, **params)
+        condition, params = self._build_filter(where)
+        words = self._fill_template(sql._ENRICHED_CHUNK_WORDS if enriched else sql._CHUNK_WORDS)
+        statement = self._fill_template(sql.SEARCH_WORDS, words=words, where=condition)
+        search_params = {"collections": list(collections), "question": question, "limit": limit}
+        return await self._fetch_hits("vectors.lexical", statement, **search_params, **params)
 
-    async def find(
+    async def find_chunks(
         self, collection: str, where: Mapping[str, Any] | None = None, limit: int | None = None
     ) -> list[Hit]:
-        condition, params = self._where(where)
-        text = self._text(sql.FIND, where=condition)
-        return await self._hits("vectors.find", text, collection=collection, limit=limit, **params)
+        condition, params = self._build_filter(where)
+        text = self._fill_template(sql.FIND_CHUNKS, where=condition)
+        return await self._fetch_hits("vectors.find", text, collection=collection, limit=limit, **params)
 
-    async def delete(
+    async def delete_chunks(
         self, collection: str, *, ids: Sequence[str] | None = None, where: Mapping[str, Any] | None = None
     ) -> None:
         if ids is None and not where:
             return
-        condition, params = self._where(where)
+        condition, params = self._build_filter(where)
         if ids is not None:
             condition += " AND id = ANY(:ids)"
             params["ids"] = list(ids)
-        await self._change("vectors.delete", sql.DELETE.replace("{where}", condition), collection=collection, **params)
+        await self._execute(
+            "vectors.delete", sql.DELETE_CHUNKS.replace("{where}", condition), collection=collection, **params
+        )
 
-    async def drop(self, collection: str) -> None:
-        await self._change("vectors.drop", sql.DELETE.replace("{where}", ""), collection=collection)
+    async def drop_collection(self, collection: str) -> None:
+        await self._execute("vectors.drop", sql.DELETE_CHUNKS.replace("{where}", ""), collection=collection)
 
-    async def copy(self, source: str, target: str, where: Mapping[str, Any], extra: Metadata) -> int:
-        condition, params = self._where(where)
-        text = self._text(sql.COPY, where=condition, new_metadata=self._write_metadata.format("laid_over"))
-        laid_over = msgspec.json.encode(stored(extra, self._settings.rag_metadata_max_value_chars)).decode()
-        given = {"collection": source, "target": target, "extra": laid_over}
-        return await self._change("vectors.copy", text, **given, **params)
+    async def copy_chunks(self, source: str, target: str, where: Mapping[str, Any], extra: Metadata) -> int:
+        condition, params = self._build_filter(where)
+        text = self._fill_template(
+            sql.COPY_CHUNKS, where=condition, new_metadata=self._write_metadata.format("laid_over")
+        )
+        extra_json = msgspec.json.encode(convert_metadata(extra, self._settings.rag_metadata_max_value_chars)).decode()
+        copy_params = {"collection": source, "target": target, "extra": extra_json}
+        return await self._execute("vectors.copy", text, **copy_params, **params)
 
-    async def collections(self) -> list[str]:
+    async def list_collections(self) -> list[str]:
         try:
-            found = await (await self.open()).fetch_all_in_thread(_Name, "vectors.names", sql.NAMES)
+            found = await (await self.open()).fetch_all_in_thread(_Name, "vectors.names", sql.LIST_COLLECTIONS)
         except DatabaseError as error:
-            raise _unusable(error) from error
+            raise _report_failure(error) from error
         return [one.name for one in found]
 
-    async def reset(self) -> None:
-        await self._change("vectors.reset", sql.RESET)
+    async def delete_all(self) -> None:
+        await self._execute("vectors.reset", sql.DELETE_ALL)
 
     # Moving
 
-    async def count(self, collection: str) -> int:
-        return int(await self._scalar("vectors.count", sql.COUNT, collection=collection))
+    async def count_chunks(self, collection: str) -> int:
+        return int(await self._fetch_value("vectors.count", sql.COUNT_CHUNKS, collection=collection))
 
-    async def items(self, collection: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
-        text = self._text(sql.PAGE)
-        given = {"collection": collection, "after": after or "", "limit": limit, "secret": self._secret}
+    async def read_page(self, collection: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
+        text = self._fill_template(sql.LIST_PAGE)
+        page_params = {"collection": collection, "after": after or "", "limit": limit, "secret": self._secret}
         try:
-            rows = await (await self.open()).fetch_all_in_thread(_Kept, "vectors.page", text, **given)
+            rows = await (await self.open()).fetch_all_in_thread(_ItemRow, "vectors.page", text, **page_params)
         except DatabaseError as error:
-            raise _unusable(error) from error
+            raise _report_failure(error) from error
         # How long vectors are without the zeros that only fill the column.
-        length = max((_used(row.vector or []) for row in rows), default=0)
+        length = max((_count_used(row.vector or []) for row in rows), default=0)
         found = [Item(row.id, row.text or "", packed((row.vector or [])[:length]), row.metadata or {}) for row in rows]
         return found, rows[-1].id if len(rows) == limit else None
 
-    async def rename(self, old: str, new: str) -> None:
-        await self.drop(new)
-        await self._change("vectors.rename", sql.RENAME, old=old, new=new)
+    async def rename_collection(self, old: str, new: str) -> None:
+        await self.drop_collection(new)
+        await self._execute("vectors.rename", sql.RENAME_COLLECTION, old=old, new=new)
 
     async def close(self) -> None:
         if self._db is not None:
@@ -320,15 +324,15 @@ class _Name(msgspec.Struct):
     name: str
 
 
-def _as_text(value: Any) -> str:
+def _encode_value(value: Any) -> str:
     """A value as PostgreSQL's `->>` gives it."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _used(numbers: Sequence[float]) -> int:
-    return next((place for place in range(len(numbers), 0, -1) if numbers[place - 1]), 0)
+def _count_used(numbers: Sequence[float]) -> int:
+    return next((length for length in range(len(numbers), 0, -1) if numbers[length - 1]), 0)
 
 
-def _unusable(error: DatabaseError) -> RetrievalError:
+def _report_failure(error: DatabaseError) -> RetrievalError:
     log.error("the vector store cannot be used: %s", error)
     return RetrievalError("The vector store cannot be used; the server's log says why.")

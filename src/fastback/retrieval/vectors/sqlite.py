@@ -15,15 +15,20 @@ from typing import Any, TypeVar
 import msgspec
 
 from fastback.kit.db.errors import DatabaseError
-from fastback.kit.db.side_file import Connection, Design, OwnFile
-from fastback.kit.import_blocking import without
+from fastback.kit.db.side_file import Connection, SideFile, SideFileDesign
+from fastback.kit.import_blocking import block_imports
 from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import sqlite_tables as sql
-from fastback.retrieval.vectors.errors import wrong_length
-from fastback.retrieval.vectors.metadata import clean, conditions, stored
-from fastback.retrieval.vectors.tokenising import any_word, spaced, terms_of, words_of
+from fastback.retrieval.vectors.errors import build_dimension_error
+from fastback.retrieval.vectors.metadata import convert_metadata, list_conditions, remove_unstorable
+from fastback.retrieval.vectors.tokenising import (
+    build_any_word_query,
+    list_query_words,
+    list_terms,
+    space_dense_characters,
+)
 
-with without("numpy"):
+with block_imports("numpy"):
     import sqlite_vec
 
 log = logging.getLogger("fastback.vectors")
@@ -33,32 +38,32 @@ Params = dict[str, Any]
 
 FILE = "fastback_vectors.db"
 #: Chunks that are judged exactly, at least, and for each that is wanted.
-_ROUGH, _ROUGH_EACH = 500, 20
+MIN_CANDIDATES, CANDIDATES_PER_RESULT = 500, 20
 #: Chunks whose words are weighed for a question, about: of a long question its rarest words count.
-_WEIGHED = 20_000
+_MAX_RANKED_CHUNKS = 20_000
 #: Ids within which chunks are copied together.
-_TOGETHER = 2_000
+_COPY_RANGE = 2_000
 #: Collections that a search for words names: beyond that it is quicker to look where its finds lie.
-_PLACES = 64
-_COLUMNS = ("file_id", "hash")
+_MAX_NAMED_COLLECTIONS = 64
+_INDEXED_KEYS = ("file_id", "hash")
 
 
-def _prepare(connection: Connection) -> None:
+def _prepare_connection(connection: Connection) -> None:
     connection.enable_load_extension(True)
     connection.load_extension(sqlite_vec.loadable_path())
     connection.enable_load_extension(False)
-    connection.create_scalar_function("spaced", _spaced, 1, deterministic=True)
-    connection.create_scalar_function("new_id", _new_id, 0)
+    connection.create_scalar_function("spaced", _space_characters, 1, deterministic=True)
+    connection.create_scalar_function("new_id", _create_id, 0)
     connection.execute("CREATE TEMP TABLE gone (id INTEGER PRIMARY KEY)")
     connection.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, 'row')")
 
 
-def _spaced(*given: Any) -> Any:
-    (text,) = given
-    return spaced(text) if isinstance(text, str) else text
+def _space_characters(*arguments: Any) -> Any:
+    (text,) = arguments
+    return space_dense_characters(text) if isinstance(text, str) else text
 
 
-def _new_id(*_given: Any) -> Any:
+def _create_id(*_given: Any) -> Any:
     return str(uuid.uuid4())
 
 
@@ -68,41 +73,41 @@ class SqliteStore:
     `longest` limits values of metadata, see `metadata.stored`.
     """
 
-    shared_ids = False
+    has_shared_ids = False
 
-    def __init__(self, directory: Path, *, longest: int | None = None) -> None:
-        self._file = OwnFile(directory / FILE, Design(sql.VERSION, sql.TABLES, _prepare))
-        self._longest = longest
+    def __init__(self, directory: Path, *, max_value_characters: int | None = None) -> None:
+        self._file = SideFile(directory / FILE, SideFileDesign(sql.VERSION, sql.TABLES, _prepare_connection))
+        self._max_value_characters = max_value_characters
 
-    async def has(self, collection: str) -> bool:
-        return await self._read(lambda db: _collection(db, collection) is not None)
+    async def has_collection(self, collection: str) -> bool:
+        return await self._read(lambda db: _find_collection(db, collection) is not None)
 
     async def upsert(self, collection: str, items: Sequence[Item]) -> None:
         if not items:
             return
         rows = [
-            (item, msgspec.json.encode(stored(item.metadata, self._longest)).decode())
+            (item, msgspec.json.encode(convert_metadata(item.metadata, self._max_value_characters)).decode())
             for item in {item.id: item for item in items}.values()
         ]
-        await self._write(lambda db: _upsert(db, collection, rows))
+        await self._write(lambda db: _upsert_chunks(db, collection, rows))
 
     async def search(
         self, collections: Sequence[str], vector: Vector, limit: int, where: Mapping[str, Any] | None = None
     ) -> list[Hit]:
-        condition, params = _where(where)
+        condition, params = _build_filter(where)
         source, first = (sql.FILTERED, "chunk") if condition else (sql.ALL, "sketch")
         statement = sql.SEARCH.format(source=source, first=first, collections=sql.OF_COLLECTIONS, where=condition)
         params |= {
-            "names": _json(collections),
+            "names": _encode_list(collections),
             "vector": vector,
-            "padded": _padded(vector),
+            "padded": _pad_vector(vector),
             "dimension": len(vector) // 4,
             "limit": limit,
-            "rough": max(_ROUGH, limit * _ROUGH_EACH),
+            "rough": max(MIN_CANDIDATES, limit * CANDIDATES_PER_RESULT),
         }
-        return await self._read(lambda db: _hits(db.execute(statement, params)))
+        return await self._read(lambda db: _build_hits(db.execute(statement, params)))
 
-    async def lexical(
+    async def search_words(
         self,
         collections: Sequence[str],
         text: str,
@@ -111,88 +116,94 @@ class SqliteStore:
         *,
         enriched: bool = False,
     ) -> list[Hit]:
-        wanted = words_of(text)
-        if not wanted:
+        query_words = list_query_words(text)
+        if not query_words:
             return []
-        condition, params = _where(where)
+        condition, params = _build_filter(where)
         columns = "{text about}" if enriched else "{text}"
 
         def work(db: Connection) -> list[Hit]:
-            ids = [row[0] for row in db.execute(sql.IDS, {"names": _json(collections)})]
+            ids = [row[0] for row in db.execute(sql.IDS, {"names": _encode_list(collections)})]
             if not ids:
                 return []
-            places = [f"c{one}" for one in ids] if len(ids) <= _PLACES else []
-            query = f"{columns} : ({any_word(_rarest(db, wanted, places))})"
-            query = f"place : ({' OR '.join(places)}) AND {query}" if places else query
-            of = condition if places else f"{condition}{sql.IN_COLLECTIONS}"
-            statement = sql.LEXICAL.format(source=sql.WORDS_OF_CHUNKS if of else "words", where=of)
-            more = {} if places else {"ids": _json(ids)}
-            return _hits(db.execute(statement, {**params, **more, "query": query, "limit": limit}))
+            collection_words = (
+                [f"c{collection_id}" for collection_id in ids] if len(ids) <= _MAX_NAMED_COLLECTIONS else []
+            )
+            query = f"{columns} : ({build_any_word_query(_select_rarest_words(db, query_words, collection_words))})"
+            query = f"place : ({' OR '.join(collection_words)}) AND {query}" if collection_words else query
+            full_condition = condition if collection_words else f"{condition}{sql.IN_COLLECTIONS}"
+            statement = sql.LEXICAL.format(
+                source=sql.WORDS_OF_CHUNKS if full_condition else "words", where=full_condition
+            )
+            id_params = {} if collection_words else {"ids": _encode_list(ids)}
+            return _build_hits(db.execute(statement, {**params, **id_params, "query": query, "limit": limit}))
 
         return await self._read(work)
 
-    async def find(
+    async def find_chunks(
         self, collection: str, where: Mapping[str, Any] | None = None, limit: int | None = None
     ) -> list[Hit]:
-        condition, params = _of(collection, where)
+        condition, params = _build_collection_filter(collection, where)
         statement = sql.FIND.format(where=condition)
         params["limit"] = -1 if limit is None else limit
-        return await self._read(lambda db: _hits(db.execute(statement, params)))
+        return await self._read(lambda db: _build_hits(db.execute(statement, params)))
 
-    async def delete(
+    async def delete_chunks(
         self, collection: str, *, ids: Sequence[str] | None = None, where: Mapping[str, Any] | None = None
     ) -> None:
-        condition, params = _of(collection, where)
+        condition, params = _build_collection_filter(collection, where)
         if ids is not None:
             condition += " AND item IN (SELECT value FROM json_each(:ids))"
-            params["ids"] = _json(ids)
+            params["ids"] = _encode_list(ids)
         if ids is not None or where:
-            await self._write(lambda db: _delete(db, collection, condition, params))
+            await self._write(lambda db: _delete_chunks(db, collection, condition, params))
 
-    async def drop(self, collection: str) -> None:
-        await self._write(lambda db: _drop(db, collection))
+    async def drop_collection(self, collection: str) -> None:
+        await self._write(lambda db: _drop_collection(db, collection))
 
-    async def copy(self, source: str, target: str, where: Mapping[str, Any], extra: Metadata) -> int:
-        condition, params = _where(where)
-        laid_over = msgspec.json.encode(stored(extra, self._longest)).decode()
-        return await self._write(lambda db: _copy(db, source, target, condition, {**params, "extra": laid_over}))
+    async def copy_chunks(self, source: str, target: str, where: Mapping[str, Any], extra: Metadata) -> int:
+        condition, params = _build_filter(where)
+        extra_json = msgspec.json.encode(convert_metadata(extra, self._max_value_characters)).decode()
+        return await self._write(
+            lambda db: _copy_chunks(db, source, target, condition, {**params, "extra": extra_json})
+        )
 
-    async def collections(self) -> list[str]:
+    async def list_collections(self) -> list[str]:
         return await self._read(lambda db: [str(row[0]) for row in db.execute(sql.NAMES)])
 
-    async def reset(self) -> None:
-        def work(db: Connection) -> None:
+    async def delete_all(self) -> None:
+        def delete_rows(db: Connection) -> None:
             db.execute("INSERT INTO words (words) VALUES ('delete-all')")
             for table in ("sketch", "vector", "chunk", "collection"):
                 db.execute(f"DELETE FROM {table}")
 
-        await self._write(work)
+        await self._write(delete_rows)
 
-    async def count(self, collection: str) -> int:
-        return await self._read(lambda db: _count(db, collection))
+    async def count_chunks(self, collection: str) -> int:
+        return await self._read(lambda db: _count_chunks(db, collection))
 
-    async def items(self, collection: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
+    async def read_page(self, collection: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
         params = {"name": collection, "after": int(after or 0), "limit": limit}
 
-        def work(db: Connection) -> tuple[list[Item], str | None]:
+        def load_page(db: Connection) -> tuple[list[Item], str | None]:
             rows: Any = db.execute(sql.PAGE, params).fetchall()
             found = [Item(item, text, vector, msgspec.json.decode(data)) for _, item, text, vector, data in rows]
             return found, str(rows[-1][0]) if len(rows) == limit else None
 
-        return await self._read(work)
+        return await self._read(load_page)
 
-    async def rename(self, old: str, new: str) -> None:
-        def work(db: Connection) -> None:
-            _drop(db, new)
+    async def rename_collection(self, old: str, new: str) -> None:
+        def replace_collection(db: Connection) -> None:
+            _drop_collection(db, new)
             db.execute("UPDATE collection SET name = :new WHERE name = :old", {"old": old, "new": new})
 
-        await self._write(work)
+        await self._write(replace_collection)
 
-    async def taken_over(self) -> dict[str, str]:
+    async def load_import_marks(self) -> dict[str, str]:
         """The collections that were taken over from Chroma's files, with the marks that those had then."""
         return await self._read(lambda db: {str(name): str(mark) for name, mark in db.execute(sql.TAKEN)})
 
-    async def take_over(self, collection: str, mark: str) -> None:
+    async def save_import_mark(self, collection: str, mark: str) -> None:
         """Note that a collection was taken over."""
         await self._write(lambda db: db.execute(sql.TAKE, {"name": collection, "mark": mark}).fetchall())
 
@@ -203,158 +214,164 @@ class SqliteStore:
         try:
             return await self._file.read(work)
         except DatabaseError as error:
-            raise _unusable(error) from error
+            raise _report_failure(error) from error
 
     async def _write(self, work: Callable[[Connection], R]) -> R:
         try:
             return await self._file.write(work)
         except DatabaseError as error:
-            raise _unusable(error) from error
+            raise _report_failure(error) from error
 
 
-def _unusable(error: DatabaseError) -> RetrievalError:
+def _report_failure(error: DatabaseError) -> RetrievalError:
     log.error("the vector store cannot be used: %s", error)
     return RetrievalError("The vector store cannot be used; the server's log says why.")
 
 
-def _json(values: Iterable[Any]) -> str:
+def _encode_list(values: Iterable[Any]) -> str:
     return msgspec.json.encode(list(values)).decode()
 
 
-def _padded(vector: Vector) -> Vector:
+def _pad_vector(vector: Vector) -> Vector:
     """The vector with zeros behind it, so that its signs fill whole bytes."""
     return vector + bytes(-len(vector) % 32)
 
 
-def _hits(rows: Iterable[tuple[Any, ...]]) -> list[Hit]:
+def _build_hits(rows: Iterable[tuple[Any, ...]]) -> list[Hit]:
     return [Hit(item, text, msgspec.json.decode(metadata), score) for item, text, metadata, score in rows]
 
 
-def _collection(db: Connection, name: str) -> tuple[int, int] | None:
+def _find_collection(db: Connection, name: str) -> tuple[int, int] | None:
     """A collection's id and the length of its vectors."""
-    found: Any = db.execute(sql.COLLECTION, {"name": name}).fetchall()
-    return found[0] if found else None
+    rows: Any = db.execute(sql.COLLECTION, {"name": name}).fetchall()
+    return rows[0] if rows else None
 
 
-def _rarest(db: Connection, words: Sequence[str], places: Sequence[str]) -> list[str]:
+def _select_rarest_words(db: Connection, words: Sequence[str], collection_words: Sequence[str]) -> list[str]:
     """The rarest of some words: as many as some collections may be looked through for, or all where none are named."""
     chunks: Any = db.execute(sql.CHUNKS).fetchall()
-    terms = {word: terms_of(word) for word in words}
-    asked = {term for some in terms.values() for term in some} | set(places)
-    known: dict[str, int] = dict(db.execute(sql.COUNTS, {"words": _json(asked)}))
+    terms = {word: list_terms(word) for word in words}
+    all_terms = {term for word_terms in terms.values() for term in word_terms} | set(collection_words)
+    chunk_counts: dict[str, int] = dict(db.execute(sql.COUNTS, {"words": _encode_list(all_terms)}))
     # A phrase is found where its rarest part is, at most.
-    counts = {word: min((known.get(term, 0) for term in some), default=0) for word, some in terms.items()}
-    share = sum(known.get(place, 0) for place in places) / max(chunks[0][0] or 0, 1) if places else 1.0
-    budget = _WEIGHED / max(min(share, 1.0), 1e-9)
-    found: list[str] = []
+    counts = {
+        word: min((chunk_counts.get(term, 0) for term in word_terms), default=0) for word, word_terms in terms.items()
+    }
+    share = (
+        sum(chunk_counts.get(place, 0) for place in collection_words) / max(chunks[0][0] or 0, 1)
+        if collection_words
+        else 1.0
+    )
+    budget = _MAX_RANKED_CHUNKS / max(min(share, 1.0), 1e-9)
+    selected: list[str] = []
     for word in sorted(words, key=counts.__getitem__):
         budget -= counts[word]
-        if found and budget < 0:
+        if selected and budget < 0:
             break
-        found.append(word)
-    return found
+        selected.append(word)
+    return selected
 
 
-def _where(where: Mapping[str, Any] | None) -> tuple[str, Params]:
+def _build_filter(where: Mapping[str, Any] | None) -> tuple[str, Params]:
     """A filter as conditions on `chunk`, each behind AND, with their parameters."""
     text, params = "", {}
-    for number, (key, values) in enumerate(conditions(where)):
+    for number, (key, values) in enumerate(list_conditions(where)):
         value, path = f"value_{number}", f"path_{number}"
-        if key in _COLUMNS:
+        if key in _INDEXED_KEYS:
             text += f" AND chunk.{key} IN (SELECT value FROM json_each(:{value}))"
         else:
             text += f" AND chunk.metadata ->> :{path} IN (SELECT value FROM json_each(:{value}))"
             params[path] = '$."' + key.replace('"', "") + '"'
-        params[value] = _json(values)
+        params[value] = _encode_list(values)
     return text, params
 
 
-def _of(collection: str, where: Mapping[str, Any] | None) -> tuple[str, Params]:
+def _build_collection_filter(collection: str, where: Mapping[str, Any] | None) -> tuple[str, Params]:
     """The same for the chunks of a collection."""
-    text, params = _where(where)
+    text, params = _build_filter(where)
     return f"chunk.collection = (SELECT id FROM collection WHERE name = :name){text}", {"name": collection, **params}
 
 
-def _made(db: Connection, name: str, dimension: int) -> int:
+def _ensure_collection(db: Connection, name: str, dimension: int) -> int:
     """The id of a collection, which is made when it is missing; one that was emptied takes vectors of any length.
 
     Raises:
         RetrievalError: it holds vectors of another length.
     """
-    known = _collection(db, name)
-    if known is None:
-        made: Any = db.execute(sql.MAKE_COLLECTION, {"name": name, "dimension": dimension}).fetchall()
-        return int(made[0][0])
-    if known[1] != dimension:
-        if _count(db, name):
-            raise wrong_length(known[1], dimension)
+    existing = _find_collection(db, name)
+    if existing is None:
+        inserted: Any = db.execute(sql.MAKE_COLLECTION, {"name": name, "dimension": dimension}).fetchall()
+        return int(inserted[0][0])
+    if existing[1] != dimension:
+        if _count_chunks(db, name):
+            raise build_dimension_error(existing[1], dimension)
         db.execute(
-            "UPDATE collection SET dimension = :dimension WHERE id = :id", {"id": known[0], "dimension": dimension}
+            "UPDATE collection SET dimension = :dimension WHERE id = :id", {"id": existing[0], "dimension": dimension}
         )
-    return known[0]
+    return existing[0]
 
 
-def _upsert(db: Connection, name: str, rows: Sequence[tuple[Item, str]]) -> None:
+def _upsert_chunks(db: Connection, name: str, rows: Sequence[tuple[Item, str]]) -> None:
     """Write chunks with their metadata as JSON; those with the same ids go."""
     lengths = {len(item.vector) // 4 for item, _ in rows}
-    collection = _made(db, name, lengths.pop())
+    collection = _ensure_collection(db, name, lengths.pop())
     if lengths:
         raise RetrievalError("The embedding model made vectors of different lengths.")
-    condition, params = _of(name, None)
-    params["ids"] = _json(item.id for item, _ in rows)
-    _delete(db, name, f"{condition} AND item IN (SELECT value FROM json_each(:ids))", params)
+    condition, params = _build_collection_filter(name, None)
+    params["ids"] = _encode_list(item.id for item, _ in rows)
+    _delete_chunks(db, name, f"{condition} AND item IN (SELECT value FROM json_each(:ids))", params)
     last: Any = db.execute(sql.LAST_CHUNK).fetchall()[0][0]
     for item, metadata in rows:
         db.execute(
             sql.ADD_CHUNK,
-            {"collection": collection, "item": item.id, "metadata": metadata, "text": clean(item.text)},
+            {"collection": collection, "item": item.id, "metadata": metadata, "text": remove_unstorable(item.text)},
         )
         chunk = db.last_insert_rowid()
         db.execute(sql.ADD_VECTOR, {"chunk": chunk, "numbers": item.vector})
-        db.execute(sql.ADD_SKETCH, {"collection": collection, "chunk": chunk, "padded": _padded(item.vector)})
+        db.execute(sql.ADD_SKETCH, {"collection": collection, "chunk": chunk, "padded": _pad_vector(item.vector)})
     db.execute(sql.ADD_WORDS, {"last": last, "collection": collection})
 
 
-def _delete(db: Connection, name: str, condition: str, params: Params) -> None:
-    known = _collection(db, name)
-    if known is None:
+def _delete_chunks(db: Connection, name: str, condition: str, params: Params) -> None:
+    existing = _find_collection(db, name)
+    if existing is None:
         return
     db.execute(f"INSERT INTO gone SELECT id FROM chunk WHERE {condition}", params)
     if db.changes():
         for statement in sql.DELETE:
-            db.execute(statement, {"collection": known[0]} if ":collection" in statement else None)
+            db.execute(statement, {"collection": existing[0]} if ":collection" in statement else None)
     db.execute("DELETE FROM gone")
 
 
-def _drop(db: Connection, name: str) -> None:
-    condition, params = _of(name, None)
-    _delete(db, name, condition, params)
+def _drop_collection(db: Connection, name: str) -> None:
+    condition, params = _build_collection_filter(name, None)
+    _delete_chunks(db, name, condition, params)
     db.execute("DELETE FROM collection WHERE name = :name", {"name": name})
 
 
-def _count(db: Connection, name: str) -> int:
-    found: Any = db.execute(sql.COUNT, {"name": name}).fetchall()
-    return int(found[0][0])
+def _count_chunks(db: Connection, name: str) -> int:
+    rows: Any = db.execute(sql.COUNT, {"name": name}).fetchall()
+    return int(rows[0][0])
 
 
-def _copy(db: Connection, source: str, target: str, condition: str, params: Params) -> int:
-    known = _collection(db, source)
-    if known is None:
+def _copy_chunks(db: Connection, source: str, target: str, condition: str, params: Params) -> int:
+    source_collection = _find_collection(db, source)
+    if source_collection is None:
         return 0
-    made = _made(db, target, known[1])
+    target_id = _ensure_collection(db, target, source_collection[1])
     condition = f"chunk.collection = :source{condition}"
-    params |= {"source": known[0], "target": made}
-    ends: Any = db.execute(sql.ENDS.format(where=condition), params).fetchall()
-    first, last = ends[0]
+    params |= {"source": source_collection[0], "target": target_id}
+    bounds: Any = db.execute(sql.ENDS.format(where=condition), params).fetchall()
+    first, last = bounds[0]
     count = 0
     # SQLite holds what a statement copies within a table: not too much at once.
     condition += " AND chunk.id BETWEEN :from AND :to"
-    for start in range(first, last + 1, _TOGETHER) if first is not None else ():
-        before: Any = db.execute(sql.LAST_CHUNK).fetchall()[0][0]
-        params |= {"last": before, "from": start, "to": min(start + _TOGETHER - 1, last)}
+    for start in range(first, last + 1, _COPY_RANGE) if first is not None else ():
+        last_id: Any = db.execute(sql.LAST_CHUNK).fetchall()[0][0]
+        params |= {"last": last_id, "from": start, "to": min(start + _COPY_RANGE - 1, last)}
         db.execute(sql.COPY_CHUNKS.format(where=condition), params)
         count += db.changes()
         for statement in (sql.COPY_VECTORS, sql.COPY_SKETCHES):
             db.execute(statement.format(where=condition), params)
-        db.execute(sql.ADD_WORDS, {"last": before, "collection": made})
+        db.execute(sql.ADD_WORDS, {"last": last_id, "collection": target_id})
     return count

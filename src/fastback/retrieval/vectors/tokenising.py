@@ -18,58 +18,58 @@ _MARKS = (
     "\u200c-\u200d"
 )
 _ACCENTS = re.compile("[\u0300-\u036f]")
-_DENSE_ONE = re.compile(f"([{_DENSE}])")
+_DENSE_CHARACTER = re.compile(f"([{_DENSE}])")
 _PIECE = re.compile(rf"[{_DENSE}]+|[^\W_{_DENSE}](?:[^\W_{_DENSE}]+|[{_MARKS}]+)*")
 #: Words of a question that are looked for, the first ones.
-_MOST = 64
+_MAX_WORDS = 64
 #: Characters of a question that are looked at.
-_LONGEST = 20_000
+_MAX_CHARACTERS = 20_000
 
 
-def spaced(text: str) -> str:
+def space_dense_characters(text: str) -> str:
     """The text with spaces around the characters of dense scripts."""
-    return text if text.isascii() else _DENSE_ONE.sub(r" \1 ", text)
+    return text if text.isascii() else _DENSE_CHARACTER.sub(r" \1 ", text)
 
 
-def all_words(text: str) -> Iterator[str]:
+def iterate_words(text: str) -> Iterator[str]:
     """The words of a text in lower case; runs of dense scripts in pairs of characters."""
     for match in _PIECE.finditer(text):
         piece = match[0]
-        if not _DENSE_ONE.match(piece):
+        if not _DENSE_CHARACTER.match(piece):
             yield piece.lower()
         elif len(piece) == 1:
             yield piece
         else:
             # Pairs of characters find words inside a sentence that nobody separated.
-            for at in range(len(piece) - 1):
-                yield piece[at : at + 2]
+            for index in range(len(piece) - 1):
+                yield piece[index : index + 2]
 
 
-def words_of(text: str) -> list[str]:
+def list_query_words(text: str) -> list[str]:
     """The words of a question, each once, not all too many."""
-    found: dict[str, None] = {}
-    for word in all_words(text[:_LONGEST]):
-        found[word] = None
-        if len(found) == _MOST:
+    words: dict[str, None] = {}
+    for word in iterate_words(text[:_MAX_CHARACTERS]):
+        words[word] = None
+        if len(words) == _MAX_WORDS:
             break
-    return list(found)
+    return list(words)
 
 
-def beginning(text: str) -> str:
+def truncate_query(text: str) -> str:
     """As many words of a question as they stand there, for stores that take texts apart themselves."""
-    return " ".join(text[:_LONGEST].split(maxsplit=_MOST)[:_MOST])
+    return " ".join(text[:_MAX_CHARACTERS].split(maxsplit=_MAX_WORDS)[:_MAX_WORDS])
 
 
-def terms_of(word: str) -> list[str]:
+def list_terms(word: str) -> list[str]:
     """What the index knows of a word: itself without accents, or, where it is looked for as a phrase, its parts."""
-    if _DENSE_ONE.match(word):
+    if _DENSE_CHARACTER.match(word):
         return list(word)
     if word.isascii():
         return [word]
-    plain = _ACCENTS.sub("", unicodedata.normalize("NFD", word))
-    return "".join(one if one.isalnum() else " " for one in plain).split()
+    unaccented = _ACCENTS.sub("", unicodedata.normalize("NFD", word))
+    return "".join(char if char.isalnum() else " " for char in unaccented).split()
 
 
-def any_word(words: Iterable[str]) -> str:
+def build_any_word_query(words: Iterable[str]) -> str:
     """A query for FTS5 that finds what has any of some words, quoted; empty where there are none."""
-    return " OR ".join(f'"{" ".join(word) if _DENSE_ONE.match(word) else word}"' for word in words)
+    return " OR ".join(f'"{" ".join(word) if _DENSE_CHARACTER.match(word) else word}"' for word in words)

@@ -1,1 +1,1 @@
-"""The web: searching it, fetching pages of it, text out of what is fetched."""
+"""Search the web, fetch its pages, and extract their text."""

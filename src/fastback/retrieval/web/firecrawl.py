@@ -1,4 +1,4 @@
-"""Firecrawl: a service that searches, and that fetches pages as Markdown."""
+"""Firecrawl: a service that searches, and that returns pages as Markdown."""
 
 from __future__ import annotations
 
@@ -15,53 +15,57 @@ from fastback.config.keys.web import (
     WEB_LOADER_SSL_VERIFICATION,
 )
 from fastback.retrieval.interfaces import Document
-from fastback.retrieval.web.search_request import LONGEST, Asked, SearchFailed, limited
+from fastback.retrieval.web.search_request import MAX_RESPONSE_BYTES, SearchFailed, SearchRequest, read_limited
 
-_BUSY = (429, 500, 502, 503, 504)
-#: How often a service that is busy is asked again.
-TRIES = 2
-#: Seconds a page may take where the administrator says nothing, and how much longer we wait than the service.
-SECONDS, LONGER = 60.0, 10.0
+_RETRY_STATUSES = (429, 500, 502, 503, 504)
+#: Retries while the service is busy.
+RETRIES = 2
+#: Seconds that a page may take where no limit is configured, and how much longer we wait than the service does.
+DEFAULT_TIMEOUT, EXTRA_SECONDS = 60.0, 10.0
 
 
-def _address(base: str, path: str) -> str:
+def _build_url(base: str, path: str) -> str:
     base = (base or "https://api.firecrawl.dev").rstrip("/")
     return f"{base}/{path}" if base.endswith("/v2") else f"{base}/v2/{path}"
 
 
-def _pause(response: aiohttp.ClientResponse, tried: int) -> float:
+def _get_retry_delay(response: aiohttp.ClientResponse, attempt: int) -> float:
     try:
         return min(10.0, max(0.0, float(response.headers["retry-after"])))
     except (KeyError, ValueError):
-        return min(8.0, float(2**tried))
+        return min(8.0, float(2**attempt))
 
 
-async def ask(asked: Asked, path: str, body: dict[str, Any], *, seconds: float, check: bool = True) -> dict[str, Any]:
-    """What it answers; asked again where it is busy. `check` its certificate.
+async def send_request(
+    search: SearchRequest, path: str, body: dict[str, Any], *, seconds: float, check: bool = True
+) -> dict[str, Any]:
+    """Send a request and return the response; retry while the service is busy.
+
+    `check` says whether its certificate is checked.
 
     Raises:
-        SearchFailed: it refuses, or cannot be reached.
+        SearchFailed: the service cannot be reached, or responds with an error.
     """
-    config = asked.config
-    url = _address(config.text(WEB_LOADER_FIRECRAWL_API_URL), path)
+    config = search.config
+    url = _build_url(config.text(WEB_LOADER_FIRECRAWL_API_URL), path)
     key = config.text(WEB_LOADER_FIRECRAWL_API_KEY)
     options: dict[str, Any] = {"json": body, "timeout": aiohttp.ClientTimeout(total=seconds)}
     options["headers"] = {"authorization": f"Bearer {key}"} if key else {}
     if not check:
         options["ssl"] = False
-    for tried in range(TRIES + 1):
-        pause = float(2**tried)
+    for attempt in range(RETRIES + 1):
+        pause = float(2**attempt)
         try:
-            async with asked.client.post(url, **options) as response:
-                if response.status not in _BUSY or tried == TRIES:
-                    content = await limited(response, LONGEST)
+            async with search.client.post(url, **options) as response:
+                if response.status not in _RETRY_STATUSES or attempt == RETRIES:
+                    content = await read_limited(response, MAX_RESPONSE_BYTES)
                     if response.status >= 400:
                         raise SearchFailed(f"Firecrawl answered {response.status}: {content[:300]!r}")
-                    answer = msgspec.json.decode(content)
-                    return answer if isinstance(answer, dict) else {}
-                pause = _pause(response, tried)
+                    decoded = msgspec.json.decode(content)
+                    return decoded if isinstance(decoded, dict) else {}
+                pause = _get_retry_delay(response, attempt)
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
-            if tried == TRIES:
+            if attempt == RETRIES:
                 raise SearchFailed(f"Firecrawl: {error or type(error).__name__}") from error
         except (aiohttp.ClientError, ValueError) as error:
             raise SearchFailed(f"Firecrawl: {error}") from error
@@ -69,46 +73,52 @@ async def ask(asked: Asked, path: str, body: dict[str, Any], *, seconds: float, 
     raise SearchFailed("Firecrawl did not answer")
 
 
-def _table(value: Any) -> dict[str, Any]:
+def _to_dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def link_of(result: dict[str, Any]) -> str:
-    """The address of a page, wherever its versions have kept it."""
-    told = _table(result.get("metadata"))
-    names = (result.get("url"), result.get("link"), *(told.get(name) for name in ("url", "sourceURL", "source_url")))
-    return next((one for one in names if isinstance(one, str) and one), "")
+def get_link(result: dict[str, Any]) -> str:
+    """Return the URL of a page; versions of Firecrawl put it in different fields."""
+    metadata = _to_dict(result.get("metadata"))
+    candidates = (
+        result.get("url"),
+        result.get("link"),
+        *(metadata.get(name) for name in ("url", "sourceURL", "source_url")),
+    )
+    return next((link for link in candidates if isinstance(link, str) and link), "")
 
 
-def found(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a search found, `{"url", "title", "snippet"}`; older versions answer a plain list."""
-    data = answer.get("data")
-    results = data if isinstance(data, list) else _table(data).get("web")
-    kept = []
-    for one in results if isinstance(results, list) else []:
-        told = _table(_table(one).get("metadata"))
-        if isinstance(one, dict):
-            snippet = one.get("description") or one.get("snippet") or told.get("description")
-            kept.append({"url": link_of(one), "title": one.get("title") or told.get("title"), "snippet": snippet})
-    return kept
+def list_results(response: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the results of a search as `{"url", "title", "snippet"}`; old versions respond with a plain list."""
+    data = response.get("data")
+    results = data if isinstance(data, list) else _to_dict(data).get("web")
+    pages = []
+    for result in results if isinstance(results, list) else []:
+        metadata = _to_dict(_to_dict(result).get("metadata"))
+        if isinstance(result, dict):
+            snippet = result.get("description") or result.get("snippet") or metadata.get("description")
+            pages.append(
+                {"url": get_link(result), "title": result.get("title") or metadata.get("title"), "snippet": snippet}
+            )
+    return pages
 
 
-async def page(asked: Asked, url: str) -> Document | None:
-    """A page as Markdown; None where there is nothing in it. Raises: SearchFailed."""
-    check = asked.config.flag(WEB_LOADER_SSL_VERIFICATION)
+async def load_page(search: SearchRequest, url: str) -> Document | None:
+    """Return a page as Markdown; None where it has no content. Raises: SearchFailed."""
+    check = search.config.flag(WEB_LOADER_SSL_VERIFICATION)
     body: dict[str, Any] = {"url": url, "formats": ["markdown"], "skipTlsVerification": not check}
     body["removeBase64Images"] = True
-    seconds = asked.config.number(WEB_LOADER_FIRECRAWL_TIMEOUT)
+    seconds = search.config.number(WEB_LOADER_FIRECRAWL_TIMEOUT)
     if seconds is not None and seconds > 0:
         body["timeout"] = min(300_000, max(1000, int(seconds * 1000)))
     else:
-        seconds = SECONDS
-    answer = await ask(asked, "scrape", body, seconds=seconds + LONGER, check=check)
-    data = answer.get("data")
+        seconds = DEFAULT_TIMEOUT
+    response = await send_request(search, "scrape", body, seconds=seconds + EXTRA_SECONDS, check=check)
+    data = response.get("data")
     content = data.get("markdown") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(content, str) or not content.strip():
         return None
-    told = _table(data.get("metadata"))
-    metadata = {"source": link_of(data) or url}
-    metadata |= {name: told[name] for name in ("title", "description") if told.get(name)}
+    page_metadata = _to_dict(data.get("metadata"))
+    metadata = {"source": get_link(data) or url}
+    metadata |= {name: page_metadata[name] for name in ("title", "description") if page_metadata.get(name)}
     return Document(content, metadata)

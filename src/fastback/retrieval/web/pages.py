@@ -1,4 +1,4 @@
-"""Reading pages of the web: as documents, by our own means or by a service that the administrator has chosen."""
+"""Read web pages as documents, by our own fetcher or by the configured loader service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from fastback.kit.workers.pool import Workers
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Document, Extractor, RetrievalError
 from fastback.retrieval.web import youtube
-from fastback.retrieval.web.fetching import FILE_SECONDS, Fetching, TooLarge, filename_of, is_text
+from fastback.retrieval.web.fetcher import FILE_TIMEOUT, TooLarge, WebFetcher, get_filename, is_text_type
 from fastback.retrieval.web.loaders import LOADERS
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Settings
@@ -35,27 +35,27 @@ from fastback.settings.tls import client_authorities
 
 log = logging.getLogger("fastback.web")
 
-#: What is said of a page that says nothing of itself.
+#: The metadata of a page that states none.
 NO_DESCRIPTION, NO_LANGUAGE = "No description found.", "No language found."
-#: Seconds before an address that does not answer is tried once more.
-PAUSE = 1.0
-#: Seconds that a browser has for a page where the administrator says nothing, and for its own coming and going.
-BROWSER_SECONDS = 30.0
+#: Seconds before a connection that failed is retried.
+RETRY_DELAY = 1.0
+#: Seconds that a page may take in a browser where no limit is configured, and those for starting and stopping it.
+BROWSER_TIMEOUT = 30.0
 
-_MARKUP = ("text/html", "application/xhtml+xml", "")
-
-
-class Unreadable(RetrievalError):
-    """An address that nothing could be read at; its text is for the log."""
+_MARKUP_TYPES = ("text/html", "application/xhtml+xml", "")
 
 
-class Pages:
-    """Reads pages."""
+class UnreadablePage(RetrievalError):
+    """Nothing can be read at a URL; the text is for the log."""
+
+
+class PageReader:
+    """Read web pages."""
 
     def __init__(
         self,
         *,
-        fetching: Fetching,
+        fetcher: WebFetcher,
         client: aiohttp.ClientSession,
         config: Config,
         settings: Settings,
@@ -64,8 +64,8 @@ class Pages:
         videos: Workers,
         services: Services,
     ) -> None:
-        """`client` asks services of the administrator's choice; strangers' addresses go by `fetching`."""
-        self.fetching = fetching
+        """`client` is for configured services; URLs that are not trusted go through `fetcher`."""
+        self.fetcher = fetcher
         self._client = client
         self._config = config
         self._settings = settings
@@ -74,144 +74,150 @@ class Pages:
         self._videos = videos
         self._services = services
 
-    # One address that somebody wants to have read
+    # A single URL that a user names
 
-    async def read(self, url: str, ctx: RequestContext | None = None) -> list[Document]:
-        """What lies at an address: a page, the text of a file, or of a video.
+    async def read_url(self, url: str, ctx: RequestContext | None = None) -> list[Document]:
+        """Return the documents at a URL: a page, the text of a file, or the transcript of a video.
 
         Raises:
-            Unreadable: nothing can be read there.
-            TranscriptError: of a video, in words for whoever asked.
-            RetrievalError: the file cannot be read, in words for whoever asked.
+            UnreadablePage: nothing can be read there.
+            TranscriptError: the video has no transcript; the text is for the user.
+            RetrievalError: the file cannot be read; the text is for the user.
         """
         try:
-            await self.fetching.guard.check(url)
+            await self.fetcher.guard.check_url(url)
         except BlockedAddress as error:
-            raise Unreadable(messages.INVALID_URL) from error
+            raise UnreadablePage(messages.INVALID_URL) from error
         if youtube.is_video(url):
-            return [await self._transcript(url)]
+            return [await self._fetch_transcript(url)]
         try:
-            return await self._probed(url, ctx)
+            return await self._read_response(url, ctx)
         except (BlockedAddress, TooLarge) as error:
-            raise Unreadable(f"{url}: {error}") from error
+            raise UnreadablePage(f"{url}: {error}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            if self._own:
-                raise Unreadable(f"{url}: {error or type(error).__name__}") from error
-            # Another service may get at what we do not.
-            return await self._by_service([url], ctx)
+            if self._uses_own_fetcher:
+                raise UnreadablePage(f"{url}: {error or type(error).__name__}") from error
+            # A loader service may reach what we cannot.
+            return await self._load_by_service([url], ctx)
 
     @property
-    def _own(self) -> bool:
+    def _uses_own_fetcher(self) -> bool:
         return self._config.text(WEB_LOADER_ENGINE) in ("", "safe_web")
 
-    async def _probed(self, url: str, ctx: RequestContext | None) -> list[Document]:
+    async def _read_response(self, url: str, ctx: RequestContext | None) -> list[Document]:
         async with (
-            asyncio.timeout(self.fetching.seconds) as limit,
-            self.fetching.client() as client,
-            self.fetching.opened(client, url) as response,
+            asyncio.timeout(self.fetcher.page_timeout) as timeout,
+            self.fetcher.open_client() as client,
+            self.fetcher.open_url(client, url) as response,
         ):
-            kind = response.headers.get("content-type", "")
-            if response.status < 400 and not is_text(kind):
-                limit.reschedule(asyncio.get_running_loop().time() + FILE_SECONDS)
-                return await self._of_file(url, response, ctx)
-            if self._own:
-                content = await self.fetching.page(response)
-                return [await self._document(url, content, response)]
-        return await self._by_service([url], ctx)
+            content_type = response.headers.get("content-type", "")
+            if response.status < 400 and not is_text_type(content_type):
+                timeout.reschedule(asyncio.get_running_loop().time() + FILE_TIMEOUT)
+                return await self._extract_file(url, response, ctx)
+            if self._uses_own_fetcher:
+                content = await self.fetcher.read_page(response)
+                return [await self._parse_page(url, content, response)]
+        return await self._load_by_service([url], ctx)
 
-    async def _of_file(self, url: str, response: aiohttp.ClientResponse, ctx: RequestContext | None) -> list[Document]:
-        name = filename_of(response, url)
-        kind = response.headers.get("content-type", "").partition(";")[0].strip()
-        async with self.fetching.file(response) as path:
+    async def _extract_file(
+        self, url: str, response: aiohttp.ClientResponse, ctx: RequestContext | None
+    ) -> list[Document]:
+        name = get_filename(response, url)
+        content_type = response.headers.get("content-type", "").partition(";")[0].strip()
+        async with self.fetcher.save_file(response) as path:
             extractor = self._services.get(Extractor)
-            found = await extractor.extract(path, name, kind or None, ctx=ctx)
-        for document in found:
+            documents = await extractor.extract(path, name, content_type or None, ctx=ctx)
+        for document in documents:
             document.metadata = {**document.metadata, "source": url}
-        return found
+        return documents
 
-    async def _transcript(self, url: str) -> Document:
-        languages = [str(one) for one in self._config.items(RAG_YOUTUBE_LOADER_LANGUAGE)]
+    async def _fetch_transcript(self, url: str) -> Document:
+        languages = [str(language) for language in self._config.items(RAG_YOUTUBE_LOADER_LANGUAGE)]
         proxy = self._config.text(RAG_YOUTUBE_LOADER_PROXY_URL) or None
         verify = client_authorities(self._settings)
-        return await youtube.transcript(self._videos, url, languages, proxy=proxy, verify=verify)
+        return await youtube.fetch_transcript(self._videos, url, languages, proxy=proxy, verify=verify)
 
-    # Several, that a search has found
+    # Several URLs that a search found
 
-    async def load(self, urls: Sequence[str], ctx: RequestContext | None = None) -> list[Document]:
-        """Documents of pages. Those that may not be called are left out; one that does not answer is empty.
+    async def load_pages(self, urls: Sequence[str], ctx: RequestContext | None = None) -> list[Document]:
+        """Return a document for each allowed URL; one that does not respond yields an empty document.
 
         Raises:
-            Unreadable: none of them may be called.
-            SearchFailed: the chosen service cannot be asked, or there is none of this name.
+            UnreadablePage: none of the URLs is allowed.
+            SearchFailed: the configured service cannot be reached, or does not exist.
         """
-        allowed = await asyncio.gather(*(self._allowed(url) for url in urls))
-        urls = [url for url, may in zip(urls, allowed, strict=True) if may]
+        allowed = await asyncio.gather(*(self._is_allowed(url) for url in urls))
+        urls = [url for url, is_allowed in zip(urls, allowed, strict=True) if is_allowed]
         if not urls:
-            raise Unreadable(messages.INVALID_URL)
-        if not self._own:
-            return await self._by_service(urls, ctx)
-        most = int(self._config.number(WEB_LOADER_CONCURRENT_REQUESTS) or 0)
-        turn = asyncio.Semaphore(most if most > 0 else len(urls))
-        async with self.fetching.client() as client:
+            raise UnreadablePage(messages.INVALID_URL)
+        if not self._uses_own_fetcher:
+            return await self._load_by_service(urls, ctx)
+        limit = int(self._config.number(WEB_LOADER_CONCURRENT_REQUESTS) or 0)
+        semaphore = asyncio.Semaphore(limit if limit > 0 else len(urls))
+        async with self.fetcher.open_client() as client:
 
-            async def one(url: str) -> Document:
-                async with turn:
-                    return await self._loaded(client, url)
+            async def load_with_limit(url: str) -> Document:
+                async with semaphore:
+                    return await self._load_page(client, url)
 
-            return list(await asyncio.gather(*(one(url) for url in urls)))
+            return list(await asyncio.gather(*(load_with_limit(url) for url in urls)))
 
-    async def _allowed(self, url: str) -> bool:
+    async def _is_allowed(self, url: str) -> bool:
         try:
-            await self.fetching.guard.check(url)
+            await self.fetcher.guard.check_url(url)
         except BlockedAddress:
             return False
         return True
 
-    async def _loaded(self, client: aiohttp.ClientSession, url: str) -> Document:
-        for tried in range(2):
+    async def _load_page(self, client: aiohttp.ClientSession, url: str) -> Document:
+        for attempt in range(2):
             try:
-                async with asyncio.timeout(self.fetching.seconds), self.fetching.opened(client, url) as response:
-                    content = await self.fetching.page(response)
-                    return await self._document(url, content, response)
+                async with asyncio.timeout(self.fetcher.page_timeout), self.fetcher.open_url(client, url) as response:
+                    content = await self.fetcher.read_page(response)
+                    return await self._parse_page(url, content, response)
             except (BlockedAddress, TooLarge, RetrievalError) as error:
-                log.warning("%s: %s", url, error)
+                log.warning("loading %s failed: %s", url, error)
                 break
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                log.warning("%s: %s", url, error or type(error).__name__)
-                if tried or not isinstance(error, aiohttp.ClientConnectionError):
+                log.warning("loading %s failed: %s", url, error or type(error).__name__)
+                if attempt or not isinstance(error, aiohttp.ClientConnectionError):
                     break
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(RETRY_DELAY)
         return Document("", {"source": url})
 
-    async def _document(self, url: str, content: bytes, response: aiohttp.ClientResponse) -> Document:
-        """A page's text. Raises: Unreadable, where it cannot be read, or reading it takes too much."""
-        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    async def _parse_page(self, url: str, content: bytes, response: aiohttp.ClientResponse) -> Document:
+        """Return the text of a page. Raises: UnreadablePage, where it cannot be parsed, or parsing takes too much."""
+        content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if not content.strip():
             return Document("", {"source": url})
-        markup = kind in _MARKUP or "xml" in kind or content[:200].lstrip().lower().startswith((b"<!doctype", b"<html"))
+        markup = (
+            content_type in _MARKUP_TYPES
+            or "xml" in content_type
+            or content[:200].lstrip().lower().startswith((b"<!doctype", b"<html"))
+        )
         try:
             job = {"content": content, "charset": response.charset, "markup": markup}
-            found = await self._workers.ask(job)
+            page = await self._workers.ask(job)
         except (JobFailed, WorkerDied) as error:
-            raise Unreadable(f"{url}: {error}") from error
-        return _document(url, found)
+            raise UnreadablePage(f"{url}: {error}") from error
+        return _build_document(url, page)
 
-    async def _by_service(self, urls: Sequence[str], ctx: RequestContext | None) -> list[Document]:
-        """Raises: SearchFailed."""
+    async def _load_by_service(self, urls: Sequence[str], ctx: RequestContext | None) -> list[Document]:
+        """Load pages by the configured service. Raises: SearchFailed."""
         name = self._config.text(WEB_LOADER_ENGINE)
         if name == "playwright":
-            found = [await self._by_browser(url) for url in urls]
-            return [one for one in found if one is not None]
+            documents = [await self._load_by_browser(url) for url in urls]
+            return [document for document in documents if document is not None]
         loader: Callable[..., Awaitable[list[Document]]] | None = LOADERS.get(name)
         if loader is None:
-            known = ", ".join(f"'{one}'" for one in ("safe_web", "playwright", *LOADERS))
-            raise SearchFailed(f"Invalid WEB_LOADER_ENGINE: {name}. Please set it to one of {known}.")
+            names = ", ".join(f"'{engine}'" for engine in ("safe_web", "playwright", *LOADERS))
+            raise SearchFailed(f"Invalid WEB_LOADER_ENGINE: {name}. Please set it to one of {names}.")
         return await loader(self._client, self._config, self._settings, urls, ctx)
 
-    async def _by_browser(self, url: str) -> Document | None:
-        """A page as a browser shows it; None where it cannot be read."""
+    async def _load_by_browser(self, url: str) -> Document | None:
+        """Return a page as a browser shows it; None where that fails."""
         milliseconds = self._config.number(WEB_LOADER_PLAYWRIGHT_TIMEOUT) or 0
-        seconds = milliseconds / 1000 if milliseconds > 0 else BROWSER_SECONDS
+        seconds = milliseconds / 1000 if milliseconds > 0 else BROWSER_TIMEOUT
         job = {
             "url": url,
             "browser": self._config.text(WEB_LOADER_PLAYWRIGHT_WS_URL),
@@ -223,19 +229,19 @@ class Pages:
             "redirects": self._settings.aiohttp_client_allow_redirects,
         }
         try:
-            # The time is the page's; the browser takes a while to start and to end.
-            return _document(url, await self._browsers.ask(job, seconds=seconds + BROWSER_SECONDS))
+            # `seconds` are for the page alone; starting and stopping the browser takes more time.
+            return _build_document(url, await self._browsers.ask(job, seconds=seconds + BROWSER_TIMEOUT))
         except (JobFailed, WorkerDied) as error:
-            log.warning("%s: %s", url, error)
+            log.warning("reading %s with a browser failed: %s", url, error)
             return None
 
 
-def _document(url: str, found: dict[str, Any]) -> Document:
-    """A page that has been read."""
+def _build_document(url: str, page: dict[str, Any]) -> Document:
+    """Return the document of a parsed page."""
     metadata = {"source": url}
-    if found.get("title"):
-        metadata["title"] = found["title"]
-    if found.get("description") is not None:
-        metadata["description"] = found["description"] or NO_DESCRIPTION
-    metadata["language"] = found.get("language") or NO_LANGUAGE
-    return Document(found["text"], metadata)
+    if page.get("title"):
+        metadata["title"] = page["title"]
+    if page.get("description") is not None:
+        metadata["description"] = page["description"] or NO_DESCRIPTION
+    metadata["language"] = page.get("language") or NO_LANGUAGE
+    return Document(page["text"], metadata)

@@ -1,4 +1,4 @@
-"""What a search of the web finds, and which sites it may come from."""
+"""Results of a web search, and the filter of the sites that they may come from."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from fastback.kit.web_guard import Hosts
+from fastback.kit.web_guard import HostList
 
 
 class SearchResult(msgspec.Struct):
-    """A page that was found."""
+    """A page that a search engine returned."""
 
     link: str
     title: str | None = None
@@ -30,21 +30,21 @@ def _is_address(entry: str) -> bool:
     return True
 
 
-class Sites:
-    """An administrator's list of sites: those that alone count, and with `!` before them those that never do."""
+class SiteFilter:
+    """An administrator's list of sites: only those are allowed, or those marked with `!` are blocked."""
 
     def __init__(self, entries: Sequence[Any]) -> None:
-        known = [one.strip() for one in entries if isinstance(one, str) and one.strip().strip("!")]
-        self.wanted = [one for one in known if not one.startswith("!")]
-        blocked = [one[1:].strip() for one in known if one.startswith("!")]
-        self._allowed, self._blocked = Hosts(self.wanted), Hosts(blocked)
-        self._by_address = any(_is_address(one) for one in [*self.wanted, *blocked])
+        sites = [site.strip() for site in entries if isinstance(site, str) and site.strip().strip("!")]
+        self.allowed_sites = [site for site in sites if not site.startswith("!")]
+        blocked = [site[1:].strip() for site in sites if site.startswith("!")]
+        self._allowed, self._blocked = HostList(self.allowed_sites), HostList(blocked)
+        self._has_addresses = any(_is_address(site) for site in [*self.allowed_sites, *blocked])
 
     def __bool__(self) -> bool:
         return bool(self._allowed or self._blocked)
 
-    async def hold(self, url: Any) -> bool:
-        """Whether a page may be shown. A name is looked up only where the list holds addresses."""
+    async def allows_url(self, url: Any) -> bool:
+        """Return whether a page may be shown. The host is only resolved where the list contains IP addresses."""
         try:
             parts = urlsplit(url) if isinstance(url, str) else None
             host = parts.hostname if parts is not None and parts.scheme in ("http", "https") else None
@@ -52,15 +52,15 @@ class Sites:
             return False
         if not host:
             return False
-        hosts = [host, *(await _addresses(host) if self._by_address else [])]
-        if self._allowed and not any(self._allowed.hold(one) for one in hosts):
+        hosts = [host, *(await _resolve_host(host) if self._has_addresses else [])]
+        if self._allowed and not any(self._allowed.contains(name) for name in hosts):
             return False
-        return not any(self._blocked.hold(one) for one in hosts)
+        return not any(self._blocked.contains(name) for name in hosts)
 
 
-async def _addresses(host: str) -> list[str]:
+async def _resolve_host(host: str) -> list[str]:
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        entries = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    return [str(sockaddr[0]) for *_, sockaddr in found]
+    return [str(sockaddr[0]) for *_, sockaddr in entries]

@@ -1,4 +1,4 @@
-"""Searching the web by the service that the administrator has chosen."""
+"""Search the web with the configured search engine."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import aiohttp
 from fastback.config import Config
 from fastback.config.keys.web import WEB_SEARCH_CONCURRENT_REQUESTS, WEB_SEARCH_DOMAIN_FILTER_LIST, WEB_SEARCH_ENGINE
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.web.custom_engines import SPECIAL
-from fastback.retrieval.web.engines import ENGINES, ordered, read
-from fastback.retrieval.web.results import SearchResult, Sites
-from fastback.retrieval.web.search_request import Asked, SearchFailed
+from fastback.retrieval.web.custom_search_engines import CUSTOM_ENGINES
+from fastback.retrieval.web.results import SearchResult, SiteFilter
+from fastback.retrieval.web.search_engine import build_results, sort_results
+from fastback.retrieval.web.search_engines import ENGINES
+from fastback.retrieval.web.search_request import SearchFailed, SearchRequest
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.web")
 
 
 class WebSearch:
-    """Asks the chosen service (`web.search.engine`)."""
+    """Search with the engine named by `web.search.engine`."""
 
     def __init__(self, client: aiohttp.ClientSession, config: Config, settings: Settings) -> None:
         self._client = client
@@ -29,50 +30,54 @@ class WebSearch:
         self._settings = settings
 
     async def search(self, queries: Sequence[str], ctx: RequestContext | None = None) -> list[SearchResult]:
-        """What all the queries find, one behind the other; as many at a time as `web.search.concurrent_requests`.
+        """Return the results of all queries, in the order of the queries.
+
+        `web.search.concurrent_requests` limits how many run at a time.
 
         Raises:
-            SearchFailed: the service is not set up, cannot be reached, or refuses; in words for the log.
+            SearchFailed: the engine is not configured, cannot be reached, or fails; the text is for the log.
         """
-        most = int(self._config.number(WEB_SEARCH_CONCURRENT_REQUESTS) or 0)
-        turn = asyncio.Semaphore(most if most > 0 else max(len(queries), 1))
+        limit = int(self._config.number(WEB_SEARCH_CONCURRENT_REQUESTS) or 0)
+        semaphore = asyncio.Semaphore(limit if limit > 0 else max(len(queries), 1))
 
-        async def one(query: str) -> list[SearchResult]:
-            async with turn:
-                return await self._one(query, ctx)
+        async def search_with_limit(query: str) -> list[SearchResult]:
+            async with semaphore:
+                return await self._search_once(query, ctx)
 
-        tasks = [asyncio.ensure_future(one(query)) for query in queries]
+        tasks = [asyncio.ensure_future(search_with_limit(query)) for query in queries]
         try:
-            found = await asyncio.gather(*tasks)
+            results_by_query = await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
-        return [result for results in found for result in results]
+        return [result for results in results_by_query for result in results]
 
-    async def _one(self, query: str, ctx: RequestContext | None) -> list[SearchResult]:
+    async def _search_once(self, query: str, ctx: RequestContext | None) -> list[SearchResult]:
         name = self._config.text(WEB_SEARCH_ENGINE)
-        special, engine = SPECIAL.get(name) or (None, ENGINES.get(name))
+        search_function, engine = CUSTOM_ENGINES.get(name) or (None, ENGINES.get(name))
         if engine is None:
             raise SearchFailed(f"no search engine is chosen, or none we know: {name!r}")
-        asked = Asked(client=self._client, config=self._config, settings=self._settings, text=query, ctx=ctx)
-        missing = [one for one in engine.needs if not asked.value(one)]
+        search = SearchRequest(client=self._client, config=self._config, settings=self._settings, text=query, ctx=ctx)
+        missing = [setting for setting in engine.required_settings if not search.get_setting(setting)]
         if missing:
-            raise SearchFailed(f"{name} needs {', '.join(one.upper() for one in missing)}")
+            raise SearchFailed(f"{name} needs {', '.join(setting.upper() for setting in missing)}")
         try:
-            if special is not None:
-                results = await special(asked)
+            if search_function is not None:
+                results = await search_function(search)
             else:
-                request = engine.request(asked)
-                options = request.options()
-                answer = await asked.json(request.method, request.url, checked=engine.checked, **options)
-                results = engine.found(answer)
+                engine_request = engine.build_request(search)
+                options = engine_request.build_options()
+                response = await search.fetch_json(
+                    engine_request.method, engine_request.url, raise_for_status=engine.raises_for_status, **options
+                )
+                results = engine.list_results(response)
         except SearchFailed as error:
-            if not engine.quiet:
+            if not engine.ignores_errors:
                 raise
-            log.warning("%s: %s", name, error)
+            log.warning("web search by %s failed: %s", name, error)
             return []
-        found = read(engine, ordered(engine, results))
-        sites = Sites(self._config.items(WEB_SEARCH_DOMAIN_FILTER_LIST))
-        if engine.filters and sites:
-            found = [one for one in found if await sites.hold(one.link)]
-        return found if engine.keeps else found[: asked.count]
+        pages = build_results(engine, sort_results(engine, results))
+        site_filter = SiteFilter(self._config.items(WEB_SEARCH_DOMAIN_FILTER_LIST))
+        if engine.applies_site_filter and site_filter:
+            pages = [page for page in pages if await site_filter.allows_url(page.link)]
+        return pages if engine.limits_results else pages[: search.count]

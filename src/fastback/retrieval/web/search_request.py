@@ -1,4 +1,4 @@
-"""One search: what is looked for, on whose behalf, and asking a search service for it."""
+"""One web search: the query, the user it is for, and the requests to a search service."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from fastback.providers.openai import user_headers
 from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
 
-#: How long a search service may take (seconds), and the longest answer of one (bytes).
-SECONDS = 60.0
-LONGEST = 16 * 1024 * 1024
+#: Seconds that a search service may take, and the largest response in bytes.
+TIMEOUT = 60.0
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
-#: Who asks, where a service wants to know.
-ROBOT = "Mozilla/5.0 (compatible; Fastback; web search)"
+#: The user agent for services that require one.
+USER_AGENT = "Mozilla/5.0 (compatible; Fastback; web search)"
 
 
 class SearchFailed(Exception):
-    """A search service that cannot be asked, or refuses; in words for the administrator."""
+    """A search service cannot be reached, or responds with an error; the text is for the administrator."""
 
 
-class Asked:
-    """A question to a search service."""
+class SearchRequest:
+    """A query to a search service, with what its requests need."""
 
     def __init__(
         self,
@@ -47,53 +47,53 @@ class Asked:
         self.ctx = ctx
         self.count = max(int(config.number(WEB_SEARCH_RESULT_COUNT) or 3), 1)
 
-    def value(self, name: str) -> str:
-        """The setting `web.search.{name}` as text."""
+    def get_setting(self, name: str) -> str:
+        """Return the config key `web.search.{name}` as text."""
         return self.config.text(require_key(f"web.search.{name}"))
 
-    def who(self) -> dict[str, str]:
-        """Headers that tell a service of the house's own who asks."""
+    def build_user_headers(self) -> dict[str, str]:
+        """Return the headers that identify the requesting user to a self-hosted service."""
         ctx = self.ctx
         if ctx is None or ctx.user is None:
             return {}
-        found = user_headers(ctx.user, self.settings)
+        headers = user_headers(ctx.user, self.settings)
         if ctx.chat_id:
-            found[self.settings.forward_session_info_header_chat_id] = ctx.chat_id
-        return found
+            headers[self.settings.forward_session_info_header_chat_id] = ctx.chat_id
+        return headers
 
-    def certificate(self) -> bool | ssl.SSLContext:
-        """What `ssl` is told for a server that wants to see our certificate; else as for every other.
+    def get_ssl_option(self) -> bool | ssl.SSLContext:
+        """Return aiohttp's `ssl` option: with the client certificate where one is configured, else the default.
 
         Raises:
-            SearchFailed: files that cannot be read.
+            SearchFailed: the certificate's files cannot be read.
         """
         certificate = self.settings.searxng_client_cert_file
         if not certificate:
             return True
         try:
-            return _own_certificate(certificate, self.settings.searxng_client_key_file or None)
+            return _load_client_certificate(certificate, self.settings.searxng_client_key_file or None)
         except (OSError, ssl.SSLError) as error:
             raise SearchFailed(f"SEARXNG_CLIENT_CERT_FILE: {error}") from error
 
-    async def answer(self, method: str, url: Any, *, checked: bool = True, **options: Any) -> bytes:
-        """What a service answers.
+    async def fetch(self, method: str, url: Any, *, raise_for_status: bool = True, **options: Any) -> bytes:
+        """Return the body of a service's response.
 
         Raises:
-            SearchFailed: it refuses (unless not `checked`), cannot be reached, or does not come to an end.
+            SearchFailed: the service responds with an error (where `checked`), cannot be reached, or sends too much.
         """
-        options.setdefault("timeout", aiohttp.ClientTimeout(total=SECONDS))
+        options.setdefault("timeout", aiohttp.ClientTimeout(total=TIMEOUT))
         try:
             async with self.client.request(method, url, **options) as response:
-                body = await limited(response, LONGEST)
-                if checked and response.status >= 400:
+                body = await read_limited(response, MAX_RESPONSE_BYTES)
+                if raise_for_status and response.status >= 400:
                     raise SearchFailed(f"{response.url.host} answered {response.status}: {body[:300]!r}")
                 return body
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise SearchFailed(f"{url}: {error or type(error).__name__}") from error
 
-    async def json(self, method: str, url: Any, **options: Any) -> Any:
-        """The same where a service answers JSON. Raises: SearchFailed."""
-        body = await self.answer(method, url, **options)
+    async def fetch_json(self, method: str, url: Any, **options: Any) -> Any:
+        """Return the decoded JSON of a service's response. Raises: SearchFailed."""
+        body = await self.fetch(method, url, **options)
         try:
             return msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -101,17 +101,17 @@ class Asked:
 
 
 @lru_cache(maxsize=2)
-def _own_certificate(certificate: str, key: str | None) -> ssl.SSLContext:
-    made = ssl.create_default_context()
-    made.load_cert_chain(certificate, key)
-    return made
+def _load_client_certificate(certificate: str, key: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.load_cert_chain(certificate, key)
+    return context
 
 
-async def limited(response: aiohttp.ClientResponse, most: int) -> bytes:
-    """The body. Raises: ValueError, where it is longer than `most` bytes."""
+async def read_limited(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    """Return the body of a response. Raises: ValueError, where it is longer than `max_bytes`."""
     body = bytearray()
-    async for piece in response.content.iter_chunked(64 * 1024):
-        body += piece
-        if len(body) > most:
-            raise ValueError(f"more than {most} bytes")
+    async for chunk in response.content.iter_chunked(64 * 1024):
+        body += chunk
+        if len(body) > max_bytes:
+            raise ValueError(f"more than {max_bytes} bytes")
     return bytes(body)

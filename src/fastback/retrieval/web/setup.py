@@ -1,4 +1,4 @@
-"""Makes the searching of the web and the reading of its pages."""
+"""Create the web search and the page reader; their worker processes stop with the server."""
 
 from __future__ import annotations
 
@@ -12,41 +12,50 @@ from fastback.kit.tasks import Tasks
 from fastback.kit.web_guard import WebGuard
 from fastback.kit.workers.pool import Limits, Workers
 from fastback.retrieval.web import youtube
-from fastback.retrieval.web.fetching import Fetching
-from fastback.retrieval.web.pages import Pages
+from fastback.retrieval.web.fetcher import WebFetcher
+from fastback.retrieval.web.pages import PageReader
 from fastback.retrieval.web.search import WebSearch
 from fastback.settings import Settings
 
-#: A page is read in some milliseconds; one that is made to take longer is given up.
-_LIMITS = Limits(processes=2, seconds=10, memory=768 * 1024 * 1024, idle=20, jobs=500)
+#: A page is parsed within milliseconds; one that was made to take longer fails.
+_PAGE_LIMITS = Limits(processes=2, seconds=10, memory=768 * 1024 * 1024, idle=20, jobs=500)
 
-#: A browser maps far more memory than it uses; it ends soon, as it keeps much of it.
-_BROWSERS = Limits(processes=1, seconds=60, memory=None, idle=5, jobs=20)
-_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+#: A browser maps far more memory than it uses, hence no limit; idle ones stop soon, as they occupy much of it.
+_BROWSER_LIMITS = Limits(processes=1, seconds=60, memory=None, idle=5, jobs=20)
+_PROXY_VARIABLES = (
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+)
 
-_AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_AUTHORITY_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 async def set_up(services: Services) -> None:
-    """Add `WebGuard`, `Pages` and `WebSearch`."""
+    """Register `WebGuard`, `PageReader` and `WebSearch`."""
     settings = services.get(Settings)
     config = services.get(Config)
     client = services.get(aiohttp.ClientSession)
-    guard = WebGuard(settings.web_fetch_filter_list.split(","), local=settings.enable_local_web_fetch)
+    guard = WebGuard(settings.web_fetch_filter_list.split(","), allow_local=settings.enable_local_web_fetch)
     tasks = services.get(Tasks)
-    workers = Workers("fastback.retrieval.web.html", _LIMITS, name="pages")
-    proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
-    browsers = Workers("fastback.retrieval.web.browser", _BROWSERS, name="browser", environment=proxies)
-    authorities = {name: os.environ[name] for name in _AUTHORITIES if name in os.environ}
+    workers = Workers("fastback.retrieval.web.html", _PAGE_LIMITS, name="pages")
+    proxies = {name: os.environ[name] for name in _PROXY_VARIABLES if name in os.environ}
+    browsers = Workers("fastback.retrieval.web.browser", _BROWSER_LIMITS, name="browser", environment=proxies)
+    authorities = {name: os.environ[name] for name in _AUTHORITY_VARIABLES if name in os.environ}
     videos = Workers(
         "fastback.retrieval.web.youtube_worker", youtube.LIMITS, name="videos", environment=proxies | authorities
     )
-    fetching = Fetching(guard, config, settings)
+    fetcher = WebFetcher(guard, config, settings)
     services.add(WebGuard, guard)
     services.add(
-        Pages,
-        Pages(
-            fetching=fetching,
+        PageReader,
+        PageReader(
+            fetcher=fetcher,
             client=client,
             config=config,
             settings=settings,
@@ -58,7 +67,7 @@ async def set_up(services: Services) -> None:
     )
     services.add(WebSearch, WebSearch(client, config, settings))
     for pool in (workers, browsers, videos):
-        tasks.at_end(pool.close)
+        tasks.run_at_shutdown(pool.close)
 
 
 COMPONENT = Component(name="web", setup=set_up)

@@ -1,4 +1,4 @@
-"""What is said in a video on YouTube: its subtitles, as text. A worker asks for them (`youtube_worker`)."""
+"""Transcripts of YouTube videos. A worker requests them (`youtube_worker`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, Workers
 from fastback.retrieval.interfaces import Document, RetrievalError
 
-#: A page of YouTube and a transcript are some megabytes; the time is that of several requests.
+#: A YouTube page and a transcript are some megabytes in size; the time allows for several requests.
 LIMITS = Limits(processes=2, seconds=120, memory=1024 * 1024 * 1024, idle=20, jobs=100)
 
 _VIDEO = re.compile(r"(https?://)?(www\.)?(youtube\.com|youtu\.be)/.+")
@@ -18,26 +18,27 @@ _HOSTS = ("youtu.be", "m.youtube.com", "youtube.com", "www.youtube.com", "www.yo
 
 
 class TranscriptError(RetrievalError):
-    """There is no transcript to be had, in words for whoever asked."""
+    """No transcript can be retrieved; the text is for the user who requested it."""
 
 
 def is_video(url: str) -> bool:
+    """Return whether a URL is that of a YouTube video."""
     return _VIDEO.match(url) is not None
 
 
-def video_id(url: str) -> str:
-    """The id of a video; the address itself where it has none of the right form."""
+def get_video_id(url: str) -> str:
+    """Return the id of a video; the whole URL where it contains no valid id."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or parts.netloc not in _HOSTS:
         return url
     if parts.path.endswith("/watch"):
-        found = parse_qs(parts.query).get("v", [""])[0]
+        identifier = parse_qs(parts.query).get("v", [""])[0]
     else:
-        found = parts.path.lstrip("/").split("/")[-1]
-    return found if len(found) == 11 else url
+        identifier = parts.path.lstrip("/").split("/")[-1]
+    return identifier if len(identifier) == 11 else url
 
 
-async def transcript(
+async def fetch_transcript(
     workers: Workers, url: str, languages: Sequence[str], *, proxy: str | None = None, verify: bool | str = True
 ) -> Document:
     """Return the transcript of a video in the first of the languages that it has; English is always the last of them.
@@ -45,11 +46,11 @@ async def transcript(
     `verify` says how certificates are checked, as `settings.tls.client_authorities` does.
 
     Raises:
-        TranscriptError: there is none to be had.
+        TranscriptError: no transcript can be retrieved.
     """
-    video = video_id(url)
-    known = list(languages) if "en" in languages else [*languages, "en"]
-    job = {"video": video, "languages": known, "proxy": proxy, "verify": verify}
+    video = get_video_id(url)
+    languages_to_try = list(languages) if "en" in languages else [*languages, "en"]
+    job = {"video": video, "languages": languages_to_try, "proxy": proxy, "verify": verify}
     try:
         text: str = await workers.ask(job)
     except JobFailed as error:

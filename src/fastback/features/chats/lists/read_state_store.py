@@ -9,7 +9,7 @@ import msgspec
 from fastback.kit.db import Database, Executor
 
 
-class Read(msgspec.Struct):
+class ReadMark(msgspec.Struct):
     at: int
     was_unread: bool
 
@@ -19,7 +19,7 @@ class _Marks(msgspec.Struct):
     last_read_at: int | None
 
 
-async def mark_read(db: Database, chat_id: str, user_id: str) -> Read | None:
+async def mark_chat_read(db: Database, chat_id: str, user_id: str) -> ReadMark | None:
     """Mark a chat of the user as read now; None when it is not theirs."""
     row = await db.fetch_first(
         _Marks,
@@ -32,10 +32,10 @@ async def mark_read(db: Database, chat_id: str, user_id: str) -> Read | None:
         return None
     now = int(time.time())
     await db.execute("chats.mark_read", "UPDATE chat SET last_read_at = :now WHERE id = :id", id=chat_id, now=now)
-    return Read(now, row.updated_at > (row.last_read_at or 0))
+    return ReadMark(now, row.updated_at > (row.last_read_at or 0))
 
 
-class _Folder(msgspec.Struct):
+class _UnreadFolder(msgspec.Struct):
     id: str
     parent_id: str | None
     unread: int
@@ -54,10 +54,10 @@ _UNREAD = """
 _MADE = {"sqlite": "f.rowid", "postgres": "f.created_at, f.id"}
 
 
-async def unread_by_folder(db: Executor, user_id: str) -> dict[str, int]:
+async def count_unread_by_folder(db: Executor, user_id: str) -> dict[str, int]:
     """Unread chats in each folder of a user, those in folders below it included."""
     rows = await db.fetch_all(
-        _Folder, "chats.unread_by_folder", _UNREAD.format(order=_MADE[db.dialect]), user_id=user_id
+        _UnreadFolder, "chats.unread_by_folder", _UNREAD.format(order=_MADE[db.dialect]), user_id=user_id
     )
     parents = {row.id: row.parent_id for row in rows}
     counts = {row.id: 0 for row in rows}

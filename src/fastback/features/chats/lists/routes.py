@@ -15,7 +15,7 @@ from fastback.features.chats.store import ChatTitle
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError, Router
 from fastback.kit.http.body import JsonBytes, encoder
-from fastback.kit.response_cache import ReadyBytes
+from fastback.kit.response_cache import ResponseCache
 from fastback.kit.tasks import Tasks
 from fastback.settings import Settings
 
@@ -23,17 +23,17 @@ router = Router("/api/v1/chats")
 
 
 #: First pages of lists: a browser asks for them again and again, and between two asks nothing has changed.
-_ready = ReadyBytes()
+_ready = ResponseCache()
 
 
-def _stamp(db: Database, tasks: Tasks) -> tuple[int, frozenset[str]] | None:
+def _build_stamp(db: Database, tasks: Tasks) -> tuple[int, frozenset[str]] | None:
     """What a list was made of: the rows, and which chats are being answered."""
-    stamp = db.stamp()
-    return None if stamp is None else (stamp, frozenset(tasks.groups()))
+    stamp = db.get_change_stamp()
+    return None if stamp is None else (stamp, frozenset(tasks.get_running_groups()))
 
 
 @router.get("/", "/list")
-async def page(
+async def list_chats(
     user: VerifiedUser,
     db: Database,
     tasks: Tasks,
@@ -44,10 +44,10 @@ async def page(
     sort_dir: str = "desc",
 ) -> JsonBytes:
     key = ("page", id(db), user.id, page, include_pinned, include_folders, sort_by, sort_dir)
-    stamp = _stamp(db, tasks)
+    stamp = _build_stamp(db, tasks)
     body = _ready.get(key, stamp)
     if body is None:
-        chats = await store.page_of(
+        chats = await store.list_chats(
             db,
             user.id,
             page=page,
@@ -56,18 +56,18 @@ async def page(
             sort_by=sort_by,
             direction=sort_dir,
         )
-        body = encoder.encode(await active_answers.marked(db, chats, tasks))
+        body = encoder.encode(await active_answers.mark_active_chats(db, chats, tasks))
         _ready.put(key, stamp, body)
     return JsonBytes(body)
 
 
 @router.get("/pinned")
-async def pinned(user: VerifiedUser, db: Database, tasks: Tasks) -> list[ChatTitle]:
-    return await active_answers.marked(db, await store.pinned_of(db, user.id), tasks)
+async def list_pinned_chats(user: VerifiedUser, db: Database, tasks: Tasks) -> list[ChatTitle]:
+    return await active_answers.mark_active_chats(db, await store.list_pinned_chats(db, user.id), tasks)
 
 
 @router.get("/archived")
-async def archived(
+async def list_archived_chats(
     user: VerifiedUser,
     db: Database,
     tasks: Tasks,
@@ -76,23 +76,23 @@ async def archived(
     order_by: str | None = None,
     direction: str | None = None,
 ) -> list[ChatTitle]:
-    found = await store.archived_of(db, user.id, query=query, sort_by=order_by, direction=direction, page=page)
-    return await active_answers.marked(db, found, tasks)
+    found = await store.list_archived_chats(db, user.id, query=query, sort_by=order_by, direction=direction, page=page)
+    return await active_answers.mark_active_chats(db, found, tasks)
 
 
 @router.get("/archived/count")
-async def archived_count(user: VerifiedUser, db: Database) -> int:
-    return await store.archived_count(db, user.id)
+async def count_archived_chats(user: VerifiedUser, db: Database) -> int:
+    return await store.count_archived_chats(db, user.id)
 
 
 @router.get("/folder/{folder_id}")
-async def in_folder(folder_id: str, user: VerifiedUser, db: Database) -> Response:
+async def export_folder_chats(folder_id: str, user: VerifiedUser, db: Database) -> Response:
     """Whole chats, also of the folders below."""
-    folder_ids = await _below(db, folder_id, user.id)
-    return await export.array(db, await store.in_folders(db, user.id, folder_ids))
+    folder_ids = await _list_folder_ids(db, folder_id, user.id)
+    return await export.export_array(db, await store.list_ids_in_folders(db, user.id, folder_ids))
 
 
-async def _below(db: Database, folder_id: str, user_id: str) -> list[str]:
+async def _list_folder_ids(db: Database, folder_id: str, user_id: str) -> list[str]:
     return await db.fetch_all(
         str,
         "chats.folders_below",
@@ -107,7 +107,7 @@ async def _below(db: Database, folder_id: str, user_id: str) -> list[str]:
 
 
 @router.get("/folder/{folder_id}/list")
-async def folder_list(
+async def list_folder_chats(
     folder_id: str,
     user: VerifiedUser,
     db: Database,
@@ -116,29 +116,29 @@ async def folder_list(
     sort_by: str = "unread_updated_at",
     sort_dir: str = "desc",
 ) -> list[ChatTitle]:
-    found = await store.folder_page(db, user.id, folder_id, page=page or 1, sort_by=sort_by, direction=sort_dir)
-    return await active_answers.marked(db, found, tasks)
+    found = await store.list_folder_chats(db, user.id, folder_id, page=page or 1, sort_by=sort_by, direction=sort_dir)
+    return await active_answers.mark_active_chats(db, found, tasks)
 
 
 @router.get("/all")
-async def everything(user: VerifiedUser, db: Database) -> Response:
-    return await export.lines(db, await store.every_id(db, user.id))
+async def export_all_chats(user: VerifiedUser, db: Database) -> Response:
+    return await export.export_lines(db, await store.list_visible_ids(db, user.id))
 
 
 @router.get("/all/archived")
-async def everything_archived(user: VerifiedUser, db: Database) -> Response:
-    return await export.array(db, await store.every_id(db, user.id, archived=True))
+async def export_archived_chats(user: VerifiedUser, db: Database) -> Response:
+    return await export.export_array(db, await store.list_visible_ids(db, user.id, archived=True))
 
 
 @router.get("/all/db")
-async def everybodys(user: AdminUser, db: Database, settings: Settings) -> Response:
+async def export_database(user: AdminUser, db: Database, settings: Settings) -> Response:
     if not settings.enable_admin_export:
         raise HttpError(401, messages.ACCESS_PROHIBITED)
-    return await export.array(db, await store.every_id(db, None))
+    return await export.export_array(db, await store.list_visible_ids(db, None))
 
 
 @router.get("/list/user/{user_id}")
-async def of_user(
+async def list_user_chats(
     user_id: str,
     user: AdminUser,
     db: Database,
@@ -151,11 +151,11 @@ async def of_user(
 ) -> list[ChatTitle]:
     if not settings.enable_admin_chat_access:
         raise HttpError(401, messages.ACCESS_PROHIBITED)
-    found = await store.of_user(db, user_id, query=query, sort_by=order_by, direction=direction, page=page)
-    return await active_answers.marked(db, found, tasks)
+    found = await store.list_user_chats(db, user_id, query=query, sort_by=order_by, direction=direction, page=page)
+    return await active_answers.mark_active_chats(db, found, tasks)
 
 
 @router.post("/read")
-async def read_all(user: VerifiedUser, db: Database) -> dict[str, Any]:
+async def mark_all_read(user: VerifiedUser, db: Database) -> dict[str, Any]:
     count = await store.mark_all_read(db, user.id)
-    return {"updated_count": count, "folder_unread_counts": await read_state_store.unread_by_folder(db, user.id)}
+    return {"updated_count": count, "folder_unread_counts": await read_state_store.count_unread_by_folder(db, user.id)}

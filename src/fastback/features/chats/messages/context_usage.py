@@ -15,7 +15,7 @@ from fastback.config.keys.chat import (
     CHAT_CONTEXT_COMPACTION_TOKEN_THRESHOLD,
 )
 from fastback.features.chats.document import Document, Message
-from fastback.features.chats.messages.token_usage import spent_tokens
+from fastback.features.chats.messages.token_usage import count_spent_tokens
 
 #: Tokens that an image is taken for, and those around each message.
 IMAGE_TOKENS, MESSAGE_TOKENS = 1000, 4
@@ -44,68 +44,72 @@ class ContextUsage:
         self._config = config
 
     @property
-    def enabled(self) -> bool:
+    def is_enabled(self) -> bool:
         return self._config.flag(CHAT_CONTEXT_COMPACTION_ENABLE)
 
-    def threshold(self, params: Any) -> int:
+    def get_threshold(self, params: Any) -> int:
         """Tokens at which a chat with these parameters is compacted."""
-        most = _positive(self._config.get(CHAT_CONTEXT_COMPACTION_TOKEN_THRESHOLD)) or 80000
-        cap = _positive(self._config.get(CHAT_CONTEXT_COMPACTION_TOKEN_CAP)) or most
-        own = _positive(params.get("compact_token_threshold")) if isinstance(params, dict) else None
+        most = _parse_positive(self._config.get(CHAT_CONTEXT_COMPACTION_TOKEN_THRESHOLD)) or 80000
+        cap = _parse_positive(self._config.get(CHAT_CONTEXT_COMPACTION_TOKEN_CAP)) or most
+        own = _parse_positive(params.get("compact_token_threshold")) if isinstance(params, dict) else None
         return min(own or most, cap)
 
-    def of(self, document: Document, current_id: str | None) -> dict[str, Any] | None:
+    def measure(self, document: Document, current_id: str | None) -> dict[str, Any] | None:
         """The usage of the branch that ends at a message, or where the chat opens; None where nobody asks."""
-        if not self.enabled:
+        if not self.is_enabled:
             return None
         found: list[Message] = []
         before: str | None = None
         tokens = 0
-        for message in _upwards(document, current_id or document.opens_at):
+        for message in _iterate_upwards(document, current_id or document.opening_message_id):
             found.insert(0, message)
-            tokens = _spent(message)
-            before = summary_of(message)
+            tokens = _count_spent_tokens(message)
+            before = find_summary(message)
             if tokens or before is not None:
                 break
-            if any(one.get("type") == _MARKER for one in _items(message)):
-                found = [*reversed(list(_upwards(document, message.get("parentId")))), *found]
-                found, before = since_summary(found)
+            if any(one.get("type") == _MARKER for one in _list_items(message)):
+                found = [*reversed(list(_iterate_upwards(document, message.get("parentId")))), *found]
+                found, before = split_at_summary(found)
                 break
         if not found:
             return None
-        tokens = tokens + estimated(found[1:]) if tokens else length(before or "") + estimated(found)
-        threshold = self.threshold(document.field("params"))
+        tokens = (
+            tokens + estimate_messages(found[1:])
+            if tokens
+            else estimate_tokens(before or "") + estimate_messages(found)
+        )
+        threshold = self.get_threshold(document.get_field("params"))
         percent = round(tokens / threshold * 100)
         return msgspec.structs.asdict(Usage(tokens, tokens, threshold, percent))
 
 
-def _upwards(document: Document, last_id: str | None) -> Iterator[Message]:
+def _iterate_upwards(document: Document, last_id: str | None) -> Iterator[Message]:
     """The messages of a branch from its end to its root, each decoded when it is asked for."""
     seen: set[str] = set()
     current: Any = last_id
     while isinstance(current, str) and current not in seen:
         seen.add(current)
-        message = document.message(current)
+        message = document.find_message(current)
         if message is None:
             return
         yield message
         current = message.get("parentId")
 
 
-def _spent(message: Message) -> int:
+def _count_spent_tokens(message: Message) -> int:
     info = message.get("info")
-    return spent_tokens(message.get("usage") or (info.get("usage") if isinstance(info, dict) else None))
+    return count_spent_tokens(message.get("usage") or (info.get("usage") if isinstance(info, dict) else None))
 
 
-def fills(messages: list[Message], before: list[str], threshold: int) -> bool:
+def exceeds_threshold(messages: list[Message], before: list[str], threshold: int) -> bool:
     """Whether messages, with what stands before them (`before`), are more than so many tokens."""
     for place in range(len(messages) - 1, -1, -1):
-        if tokens := _spent(messages[place]):
-            return tokens + estimated(messages[place + 1 :]) > threshold
-    return sum(map(length, before)) + estimated(messages) > threshold
+        if tokens := _count_spent_tokens(messages[place]):
+            return tokens + estimate_messages(messages[place + 1 :]) > threshold
+    return sum(map(estimate_tokens, before)) + estimate_messages(messages) > threshold
 
 
-def _positive(value: Any) -> int | None:
+def _parse_positive(value: Any) -> int | None:
     try:
         found = int(value)
     except (TypeError, ValueError):
@@ -113,38 +117,38 @@ def _positive(value: Any) -> int | None:
     return found if found > 0 else None
 
 
-def summary_of(message: Message) -> str | None:
+def find_summary(message: Message) -> str | None:
     """The summary of everything before a message, where the chat was compacted there."""
     found = message.get("contextSummary") or message.get("context_summary")
     return found if isinstance(found, str) and found.strip() else None
 
 
-def since_summary(messages: list[Message]) -> tuple[list[Message], str | None]:
+def split_at_summary(messages: list[Message]) -> tuple[list[Message], str | None]:
     """The messages from the last place on where the chat was compacted, and the summary of those before.
 
     An answer that called tools may have been compacted between two calls: it then holds a marker that names the call
     from which on its items count.
     """
     for place in range(len(messages) - 1, -1, -1):
-        summary = summary_of(messages[place])
+        summary = find_summary(messages[place])
         if summary is not None:
             return messages[place:], summary
-        marked = [one for one in _items(messages[place]) if one.get("type") == _MARKER]
+        marked = [one for one in _list_items(messages[place]) if one.get("type") == _MARKER]
         if marked:
-            cut = _cut(messages, place, marked[-1])
+            cut = _cut_at_call(messages, place, marked[-1])
             if cut is not None:
                 return cut, str(marked[-1].get("summary") or "")
     return messages, None
 
 
-def _items(message: Message) -> list[dict[str, Any]]:
+def _list_items(message: Message) -> list[dict[str, Any]]:
     output = message.get("output")
     return [one for one in output if isinstance(one, dict)] if isinstance(output, list) else []
 
 
-def _cut(messages: list[Message], last: int, marker: dict[str, Any]) -> list[Message] | None:
+def _cut_at_call(messages: list[Message], last: int, marker: dict[str, Any]) -> list[Message] | None:
     for place in range(last, -1, -1):
-        items = _items(messages[place])
+        items = _list_items(messages[place])
         calls = [
             number
             for number, one in enumerate(items)
@@ -159,34 +163,34 @@ def _cut(messages: list[Message], last: int, marker: dict[str, Any]) -> list[Mes
     return None
 
 
-def _json(value: Any) -> str:
+def _encode_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def length(value: Any) -> int:
+def estimate_tokens(value: Any) -> int:
     """Tokens that a text, or JSON, is taken for."""
     if value is None:
         return 0
-    text = value if isinstance(value, str) else _json(value)
+    text = value if isinstance(value, str) else _encode_json(value)
     return max(1, len(text) // CHARACTERS) if text else 0
 
 
-def estimated(messages: list[Message]) -> int:
+def estimate_messages(messages: list[Message]) -> int:
     """Tokens that messages are taken for where no provider counted them."""
-    return sum(map(_estimated, messages))
+    return sum(map(_estimate_message, messages))
 
 
-def _estimated(message: Message) -> int:
+def _estimate_message(message: Message) -> int:
     content = message.get("content")
-    total = MESSAGE_TOKENS + length(message.get("output")) + length(message.get("tool_calls"))
+    total = MESSAGE_TOKENS + estimate_tokens(message.get("output")) + estimate_tokens(message.get("tool_calls"))
     for part in content if isinstance(content, list) else [content]:
         if not isinstance(part, dict):
-            total += length(part)
+            total += estimate_tokens(part)
         elif part.get("type") in ("image", "image_url"):
             total += IMAGE_TOKENS
         else:
-            total += length(part.get("text") or part.get("content") or part)
+            total += estimate_tokens(part.get("text") or part.get("content") or part)
     files = message.get("files")
     if files:
-        total += length(_INLINE.sub("", _json(files)))
+        total += estimate_tokens(_INLINE.sub("", _encode_json(files)))
     return total

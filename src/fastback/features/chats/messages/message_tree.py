@@ -11,7 +11,7 @@ Messages = dict[str, Message]
 History = dict[str, Any]
 
 
-def current_message_id(chat: dict[str, Any]) -> str | None:
+def find_current_id(chat: dict[str, Any]) -> str | None:
     """The message a chat's document is opened at."""
     history = chat.get("history")
     current = history.get("currentId") if isinstance(history, dict) else None
@@ -24,7 +24,7 @@ def current_message_id(chat: dict[str, Any]) -> str | None:
     return None
 
 
-def messages_of(chat: dict[str, Any]) -> Messages:
+def get_messages(chat: dict[str, Any]) -> Messages:
     """The messages of a document by id, from its history or (old chats) its list."""
     history = chat.get("history")
     found = history.get("messages") if isinstance(history, dict) else None
@@ -38,7 +38,7 @@ def messages_of(chat: dict[str, Any]) -> Messages:
     }
 
 
-def merge(existing: History | None, incoming: History | None) -> History:
+def merge_histories(existing: History | None, incoming: History | None) -> History:
     """Both histories together: messages saved since the incoming one was read survive it; children follow parents."""
     existing, incoming = existing or {}, incoming or {}
     both = {**(existing.get("messages") or {}), **(incoming.get("messages") or {})}
@@ -53,12 +53,12 @@ def merge(existing: History | None, incoming: History | None) -> History:
     return {**existing, **incoming, "messages": merged, "currentId": current if current in merged else None}
 
 
-def _children(message: Any) -> list[Any]:
+def _get_child_ids(message: Any) -> list[Any]:
     found = message.get("childrenIds") if isinstance(message, dict) else None
     return found if isinstance(found, list) else []
 
 
-def repair(messages: Messages, current_id: Any, output_of: Callable[[str], Any]) -> tuple[set[str], Any]:
+def repair_links(messages: Messages, current_id: Any, output_of: Callable[[str], Any]) -> tuple[set[str], Any]:
     """Mend what half-written chats look like: parents learn of their children, the chat opens at the end of a branch.
 
     `messages` are changed in place: their fields id, role, parentId, childrenIds and timestamp count; `output_of` gives
@@ -68,24 +68,24 @@ def repair(messages: Messages, current_id: Any, output_of: Callable[[str], Any])
     for message_id, message in messages.items():
         parent_id = message.get("parentId") if isinstance(message, dict) else None
         parent = messages.get(parent_id) if isinstance(parent_id, str) and parent_id else None
-        if isinstance(parent, dict) and message_id not in _children(parent):
-            parent["childrenIds"] = [*_children(parent), message_id]
+        if isinstance(parent, dict) and message_id not in _get_child_ids(parent):
+            parent["childrenIds"] = [*_get_child_ids(parent), message_id]
             changed.add(str(parent_id))
     current = messages.get(current_id) if isinstance(current_id, str) else None
     sound = isinstance(current, dict) and current.get("id") and current.get("role")
-    if current is not None and sound and not _stray(current, len(messages), lambda: output_of(current_id)):
-        return changed, _last_descendant(messages, current_id)
+    if current is not None and sound and not _is_stray(current, len(messages), lambda: output_of(current_id)):
+        return changed, _find_last_descendant(messages, current_id)
     leaf: str | None = None
     newest: float = -1
     for message_id, message in messages.items():
-        if isinstance(message, dict) and message.get("role") and not _children(message):
+        if isinstance(message, dict) and message.get("role") and not _get_child_ids(message):
             at = message.get("timestamp") or 0
             if isinstance(at, (int, float)) and at > newest:
                 leaf, newest = message_id, at
     return changed, leaf or current_id
 
 
-def _stray(message: Message, count: int, output: Callable[[], Any]) -> bool:
+def _is_stray(message: Message, count: int, output: Callable[[], Any]) -> bool:
     """Whether this is an answer that lost its place: without parent and time, beside other messages."""
     if message.get("parentId") is not None or message.get("timestamp") or count < 2:
         return False
@@ -94,11 +94,11 @@ def _stray(message: Message, count: int, output: Callable[[], Any]) -> bool:
     return bool(roles) and roles[0] == "assistant"
 
 
-def _last_descendant(messages: Messages, start: str) -> str:
+def _find_last_descendant(messages: Messages, start: str) -> str:
     """The end of the newest branch below a message, as far as its links hold."""
     current, seen = start, {start}
     while True:
-        for child_id in reversed(_children(messages[current])):
+        for child_id in reversed(_get_child_ids(messages[current])):
             child = messages.get(child_id) if isinstance(child_id, str) and child_id not in seen else None
             if (
                 isinstance(child, dict)
@@ -113,7 +113,7 @@ def _last_descendant(messages: Messages, start: str) -> str:
             return current
 
 
-def remove(history: History, message_id: str) -> set[str]:
+def remove_message(history: History, message_id: str) -> set[str]:
     """Take out a message and its answers; what followed them hangs on its parent. The ids that are gone."""
     messages: Messages = history.get("messages") or {}
     message = messages.get(message_id)
@@ -130,11 +130,11 @@ def remove(history: History, message_id: str) -> set[str]:
     gone = {message_id, *children}
     for one in gone:
         messages.pop(one, None)
-    history["currentId"] = _last_below(messages, parent_id)
+    history["currentId"] = _find_last_below(messages, parent_id)
     return gone
 
 
-def _last_below(messages: Messages, start: str | None) -> str | None:
+def _find_last_below(messages: Messages, start: str | None) -> str | None:
     """The end of the newest branch below a message, or of the newest root."""
     current = start
     below = (
@@ -150,7 +150,7 @@ def _last_below(messages: Messages, start: str | None) -> str | None:
     return current if current in messages else None
 
 
-def branch(messages: Messages, last_id: str) -> tuple[History, list[Message]]:
+def extract_branch(messages: Messages, last_id: str) -> tuple[History, list[Message]]:
     """The one branch that ends at a message, as a history of its own, and its messages in order.
 
     Raises:
@@ -179,10 +179,10 @@ def branch(messages: Messages, last_id: str) -> tuple[History, list[Message]]:
     return {"messages": found, "currentId": last_id}, list(found.values())
 
 
-def attribute(chat: dict[str, Any], user_id: str, user_name: str) -> None:
+def set_authors(chat: dict[str, Any], user_id: str, user_name: str) -> None:
     """Say of every message in a client's document that the client's user wrote it."""
     listed = chat.get("messages")
-    for message in [*messages_of(chat).values(), *(listed if isinstance(listed, list) else [])]:
+    for message in [*get_messages(chat).values(), *(listed if isinstance(listed, list) else [])]:
         if not isinstance(message, dict):
             continue
         message["user_id"] = user_id

@@ -33,14 +33,14 @@ class _Unfinished(msgspec.Struct):
     output: list[Any] | None
 
 
-async def recover(db: Database, tasks: Tasks) -> None:
+async def recover_unfinished_answers(db: Database, tasks: Tasks) -> None:
     """Finish the answers that the last process left unfinished.
 
     Runs beside the first requests, over an index of our own: in a large database such answers are a needle in a
     haystack. Answers that began since are left alone.
     """
     started = int(time.time())
-    await indexes.ensure(db, _INDEX)
+    await indexes.ensure_index(db, _INDEX)
     rows = await db.fetch_all_in_thread(
         _Unfinished,
         "recovery.unfinished",
@@ -51,7 +51,7 @@ async def recover(db: Database, tasks: Tasks) -> None:
     count = 0
     for row in rows:
         content = msgspec.json.decode(row.content)
-        if tasks.of(row.chat_id) or not (content or row.output):
+        if tasks.list_group_ids(row.chat_id) or not (content or row.output):
             continue
         message_id = row.id.removeprefix(f"{row.chat_id}-")
         patch = {"content": content or "", "output": row.output or [], "done": True}

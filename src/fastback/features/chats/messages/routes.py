@@ -10,7 +10,7 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.features.chats import schemas
 from fastback.features.chats.messages import socket_messages, turn_store
-from fastback.features.chats.service import Chats
+from fastback.features.chats.service import ChatService
 from fastback.features.chats.store import ChatPage
 from fastback.kit.http import BadRequest, NotFound, Router
 
@@ -21,17 +21,17 @@ LARGEST_VOICE = 100_000
 
 
 @router.post("/{chat_id}/messages/{message_id}")
-async def update(
-    chat_id: str, message_id: str, data: schemas.MessageForm, user: VerifiedUser, chats: Chats
+async def update_message(
+    chat_id: str, message_id: str, data: schemas.MessageForm, user: VerifiedUser, chats: ChatService
 ) -> ChatPage:
-    head = await chats.changeable(chat_id, user)
+    head = await chats.get_changeable_head(chat_id, user)
     patch: dict[str, Any] = {}
     if data.content is not None:
         patch["content"] = data.content
     if data.voice is not None:
         if len(msgspec.json.encode(data.voice)) > LARGEST_VOICE:
             raise BadRequest("Voice metadata is too large")
-        if not await turn_store.message(chats.db, chat_id, message_id):
+        if not await turn_store.find_message(chats.db, chat_id, message_id):
             raise NotFound(messages.NOT_FOUND)
         patch["meta"] = {"voice": data.voice}
     if not patch:
@@ -40,26 +40,28 @@ async def update(
     said = {"content": data.content} if data.content is not None else {"voice": data.voice}
     kind = "chat:message" if data.content is not None else "chat:message:voice"
     event = {"type": kind, "data": {"chat_id": chat_id, "message_id": message_id, **said}}
-    await socket_messages.tell(chats.bus, head.user_id, chat_id, message_id, event)
-    return await chats.again(chat_id)
+    await socket_messages.send_socket_message(chats.bus, head.user_id, chat_id, message_id, event)
+    return await chats.reload_chat(chat_id)
 
 
 @router.delete("/{chat_id}/messages/{message_id}")
-async def delete(chat_id: str, message_id: str, user: VerifiedUser, chats: Chats) -> ChatPage:
-    await chats.changeable(chat_id, user)
-    await chats.remove_message(chat_id, message_id, user)
-    return await chats.again(chat_id)
+async def delete_message(chat_id: str, message_id: str, user: VerifiedUser, chats: ChatService) -> ChatPage:
+    await chats.get_changeable_head(chat_id, user)
+    await chats.delete_message(chat_id, message_id, user)
+    return await chats.reload_chat(chat_id)
 
 
 @router.post("/{chat_id}/messages/{message_id}/event")
-async def event(chat_id: str, message_id: str, data: schemas.EventForm, user: VerifiedUser, chats: Chats) -> bool:
+async def receive_message_event(
+    chat_id: str, message_id: str, data: schemas.EventForm, user: VerifiedUser, chats: ChatService
+) -> bool:
     """Tell pages, and keep, what a program says about a message; False where its data make no sense."""
-    head = await chats.changeable(chat_id, user)
+    head = await chats.get_changeable_head(chat_id, user)
     said = {"type": data.type, "data": data.data}
-    await socket_messages.tell(chats.bus, head.user_id, chat_id, message_id, said)
+    await socket_messages.send_socket_message(chats.bus, head.user_id, chat_id, message_id, said)
     try:
-        await socket_messages.keep(chats.db, chat_id, message_id, said)
+        await socket_messages.save_socket_message(chats.db, chat_id, message_id, said)
     except TypeError:
         return False
-    await chats.written(chat_id, head.user_id)
+    await chats.publish_written(chat_id, head.user_id)
     return True

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastback.features.chats.document import Document, Message, without_nulls
+from fastback.features.chats.document import Document, Message, remove_nul_characters
 from fastback.features.chats.messages import turn_store
 from fastback.features.chats.turn_events import SHARED, TurnEvent
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 
-Event = dict[str, Any]
+SocketMessage = dict[str, Any]
 
 #: Fields of an answer under way that everybody sees.
 _SHOWN = ("done", "error", "usage", "finish_reason", "content", "selected_model_id", "sources", "output")
 
 
-def _for_everybody(event: Event) -> Event | None:
+def _build_shared_message(event: SocketMessage) -> SocketMessage | None:
     kind, data = event.get("type"), event.get("data") or {}
     if kind in SHARED:
         return event
@@ -26,14 +26,14 @@ def _for_everybody(event: Event) -> Event | None:
     return None
 
 
-async def tell(bus: Bus, owner_id: str, chat_id: str, message_id: str, event: Event) -> None:
+async def send_socket_message(bus: Bus, owner_id: str, chat_id: str, message_id: str, event: SocketMessage) -> None:
     """Send an event to the pages of a chat's owner, and to others who have the chat open what concerns them."""
     alone = event.get("type") == "chat:messages"
-    shared = _for_everybody(event)
+    shared = _build_shared_message(event)
     await bus.publish(TurnEvent(owner_id, chat_id, message_id, event, None, shared, only_shared=alone))
 
 
-async def keep(db: Database, chat_id: str, message_id: str, event: Event) -> None:
+async def save_socket_message(db: Database, chat_id: str, message_id: str, event: SocketMessage) -> None:
     """Write into a message what an event says of it; most say nothing that stays.
 
     Raises:
@@ -42,72 +42,72 @@ async def keep(db: Database, chat_id: str, message_id: str, event: Event) -> Non
     change = _CHANGES.get(str(event.get("type")))
     if change is None:
         return
-    data, kind = without_nulls(event.get("data") or {}), str(event.get("type"))
+    data, kind = remove_nul_characters(event.get("data") or {}), str(event.get("type"))
 
     def act(document: Document) -> Message | None:
-        known = document.message(message_id)
+        known = document.find_message(message_id)
         patch = change(known, data)
         if patch is None:
             return None
         if kind != "status" or known is None:
-            return document.upsert(message_id, patch)
+            return document.upsert_message(message_id, patch)
         message = {**known, **patch}
-        document.put(message_id, message)
+        document.put_message(message_id, message)
         return message
 
     await turn_store.edit_message(db, chat_id, message_id, act, touch=kind in ("message", "replace"))
 
 
-def _list(value: Any) -> list[Any]:
+def _require_list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError("a list is expected")
     return value
 
 
-def _known(message: Message | None, name: str) -> list[Any]:
+def _get_list(message: Message | None, name: str) -> list[Any]:
     found = (message or {}).get(name)
     return found if isinstance(found, list) else []
 
 
-def _text(value: Any) -> str:
+def _require_text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("a text is expected")
     return value
 
 
-def _status(message: Message | None, data: Event) -> Message | None:
-    return None if message is None else {"statusHistory": [*_known(message, "statusHistory"), data]}
+def _append_status(message: Message | None, data: SocketMessage) -> Message | None:
+    return None if message is None else {"statusHistory": [*_get_list(message, "statusHistory"), data]}
 
 
-def _more(message: Message | None, data: Event) -> Message | None:
+def _append_content(message: Message | None, data: SocketMessage) -> Message | None:
     if message is None:
         return None
-    return {"content": _text(message.get("content", "")) + _text(data.get("content", ""))}
+    return {"content": _require_text(message.get("content", "")) + _require_text(data.get("content", ""))}
 
 
-def _instead(message: Message | None, data: Event) -> Message | None:
+def _replace_content(message: Message | None, data: SocketMessage) -> Message | None:
     return {"content": data.get("content", "")}
 
 
-def _embeds(message: Message | None, data: Event) -> Message | None:
-    new = _list(data.get("embeds", []))
-    return {"embeds": new if data.get("replace", False) else [*new, *_known(message, "embeds")]}
+def _add_embeds(message: Message | None, data: SocketMessage) -> Message | None:
+    new = _require_list(data.get("embeds", []))
+    return {"embeds": new if data.get("replace", False) else [*new, *_get_list(message, "embeds")]}
 
 
-def _files(message: Message | None, data: Event) -> Message | None:
-    return {"files": [*_list(data.get("files", [])), *_known(message, "files")]}
+def _add_files(message: Message | None, data: SocketMessage) -> Message | None:
+    return {"files": [*_require_list(data.get("files", [])), *_get_list(message, "files")]}
 
 
-def _source(message: Message | None, data: Event) -> Message | None:
-    return {"sources": [*_known(message, "sources"), data]} if data.get("type") is None else None
+def _add_source(message: Message | None, data: SocketMessage) -> Message | None:
+    return {"sources": [*_get_list(message, "sources"), data]} if data.get("type") is None else None
 
 
-_CHANGES: dict[str, Callable[[Message | None, Event], Message | None]] = {
-    "status": _status,
-    "message": _more,
-    "replace": _instead,
-    "embeds": _embeds,
-    "files": _files,
-    "source": _source,
-    "citation": _source,
+_CHANGES: dict[str, Callable[[Message | None, SocketMessage], Message | None]] = {
+    "status": _append_status,
+    "message": _append_content,
+    "replace": _replace_content,
+    "embeds": _add_embeds,
+    "files": _add_files,
+    "source": _add_source,
+    "citation": _add_source,
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.chats.messages.token_usage import added_usage, normalised_usage
+from fastback.features.chats.messages.token_usage import add_usage, normalize_usage
 from fastback.kit.db import Executor
 
 Message = dict[str, Any]
@@ -36,7 +36,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 
 
 @cache
-def _upsert(said: frozenset[str]) -> str:
+def _build_upsert(said: frozenset[str]) -> str:
     """The statement for messages that say these columns: what they do not mention stays as it was."""
     return f"""
     INSERT INTO chat_message (id, chat_id, user_id, role, parent_id, content, output, model_id, files, sources, embeds,
@@ -47,45 +47,45 @@ def _upsert(said: frozenset[str]) -> str:
         usage = COALESCE(excluded.usage, chat_message.usage), updated_at = excluded.updated_at"""
 
 
-def _said(message: Message) -> frozenset[str]:
+def _list_given_columns(message: Message) -> frozenset[str]:
     return frozenset(column for column, names in _FIELDS.items() if any(name in message for name in names))
 
 
-def _json(value: Any) -> str | None:
+def _encode_json(value: Any) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
 
 
-def _text(value: Any) -> str | None:
+def _text_or_none(value: Any) -> str | None:
     """What belongs into a column of texts; documents hold what clients put there."""
     return value if isinstance(value, str) else None
 
 
-def _usage_of(message: Message) -> dict[str, Any] | None:
+def _find_usage(message: Message) -> dict[str, Any] | None:
     info = message.get("info")
-    return normalised_usage(message.get("usage") or (info.get("usage") if isinstance(info, dict) else None))
+    return normalize_usage(message.get("usage") or (info.get("usage") if isinstance(info, dict) else None))
 
 
-def _row(chat_id: str, message_id: str, user_id: str, message: Message) -> dict[str, Any]:
+def _build_row(chat_id: str, message_id: str, user_id: str, message: Message) -> dict[str, Any]:
     now = int(time.time())
     created = message.get("timestamp")
     return {
         "id": f"{chat_id}-{message_id}",
         "chat_id": chat_id,
-        "user_id": _text(message.get("user_id")) or user_id,
+        "user_id": _text_or_none(message.get("user_id")) or user_id,
         "role": str(message.get("role") or "user"),
-        "parent_id": _text(message.get("parentId") or message.get("parent_id")),
-        "content": _json(message.get("content")),
-        "output": _json(message.get("output")),
-        "model_id": _text(message.get("model") or message.get("model_id")),
-        "files": _json(message.get("files")),
-        "sources": _json(message.get("sources")),
-        "embeds": _json(message.get("embeds")),
-        "meta": _json(message.get("meta")),
+        "parent_id": _text_or_none(message.get("parentId") or message.get("parent_id")),
+        "content": _encode_json(message.get("content")),
+        "output": _encode_json(message.get("output")),
+        "model_id": _text_or_none(message.get("model") or message.get("model_id")),
+        "files": _encode_json(message.get("files")),
+        "sources": _encode_json(message.get("sources")),
+        "embeds": _encode_json(message.get("embeds")),
+        "meta": _encode_json(message.get("meta")),
         "done": bool(message.get("done", True)),
-        "status_history": _json(message.get("status_history") or message.get("statusHistory")),
-        "error": _json(message.get("error")),
-        "usage": _json(_usage_of(message)),
-        "context_summary": _text(message.get("context_summary") or message.get("contextSummary")),
+        "status_history": _encode_json(message.get("status_history") or message.get("statusHistory")),
+        "error": _encode_json(message.get("error")),
+        "usage": _encode_json(_find_usage(message)),
+        "context_summary": _text_or_none(message.get("context_summary") or message.get("contextSummary")),
         "created_at": int(created) if isinstance(created, (int, float)) else now,
         "updated_at": now,
     }
@@ -96,33 +96,33 @@ class _Usage(msgspec.Struct):
     usage: dict[str, Any] | None
 
 
-async def _add_up(db: Executor, rows: list[dict[str, Any]]) -> None:
+async def _add_previous_usage(db: Executor, rows: list[dict[str, Any]]) -> None:
     """Let the usage of rows be that of all answers a message has had: a new one is added to the known."""
     counted = {row["id"]: row for row in rows if row["usage"] is not None}
     if not counted:
         return
     text = "SELECT id, usage FROM chat_message WHERE id = ANY(:ids) AND usage IS NOT NULL"
     for known in await db.fetch_all(_Usage, "chat_message.usage", text, ids=list(counted)):
-        before, new = normalised_usage(known.usage), msgspec.json.decode(counted[known.id]["usage"])
+        before, new = normalize_usage(known.usage), msgspec.json.decode(counted[known.id]["usage"])
         if before and before != new:
-            counted[known.id]["usage"] = _json(added_usage(before, new))
+            counted[known.id]["usage"] = _encode_json(add_usage(before, new))
 
 
-async def upsert(db: Executor, chat_id: str, message_id: str, user_id: str, message: Message) -> None:
+async def upsert_message(db: Executor, chat_id: str, message_id: str, user_id: str, message: Message) -> None:
     """Write the row of a message as the document now holds it."""
-    row = _row(chat_id, message_id, user_id, message)
-    await _add_up(db, [row])
-    await db.execute("chat_message.upsert", _upsert(_said(message)), **row)
+    row = _build_row(chat_id, message_id, user_id, message)
+    await _add_previous_usage(db, [row])
+    await db.execute("chat_message.upsert", _build_upsert(_list_given_columns(message)), **row)
 
 
-async def upsert_many(db: Executor, chat_id: str, user_id: str, messages: dict[str, Message]) -> None:
+async def upsert_messages(db: Executor, chat_id: str, user_id: str, messages: dict[str, Message]) -> None:
     """As `upsert`, for several messages of a chat by their ids."""
     alike: dict[frozenset[str], list[dict[str, Any]]] = {}
     for message_id, message in messages.items():
-        alike.setdefault(_said(message), []).append(_row(chat_id, message_id, user_id, message))
-    await _add_up(db, [row for rows in alike.values() for row in rows])
+        alike.setdefault(_list_given_columns(message), []).append(_build_row(chat_id, message_id, user_id, message))
+    await _add_previous_usage(db, [row for rows in alike.values() for row in rows])
     for said, rows in alike.items():
-        await db.execute_many("chat_message.upsert", _upsert(said), rows)
+        await db.execute_many("chat_message.upsert", _build_upsert(said), rows)
 
 
 _CHAIN = """
@@ -153,7 +153,7 @@ class _RawRow(msgspec.Struct):
     context_summary: str | None
 
 
-async def chain(db: Executor, chat_id: str, message_id: str) -> list[Message] | None:
+async def find_conversation(db: Executor, chat_id: str, message_id: str) -> list[Message] | None:
     """The messages from the root of the conversation down to `message_id`; None when a link is missing."""
     prefix = f"{chat_id}-"
     rows = await db.fetch_all(_RawRow, "chat_message.chain", _CHAIN, row_id=prefix + message_id, prefix=prefix)
@@ -220,7 +220,7 @@ _NAMES = {
 }
 
 
-async def of_chat(db: Executor, chat_id: str) -> dict[str, Message]:
+async def load_messages(db: Executor, chat_id: str) -> dict[str, Message]:
     """The messages of a chat by their ids, as its document would hold them; empty where there are no rows."""
     prefix = f"{chat_id}-"
     found: dict[str, Message] = {}
@@ -245,7 +245,9 @@ class _Unfinished(msgspec.Struct):
     output: Any
 
 
-async def unfinished(db: Executor, chat_id: str, user_id: str) -> list[tuple[str, list[dict[str, Any]] | None]]:
+async def list_unfinished_answers(
+    db: Executor, chat_id: str, user_id: str
+) -> list[tuple[str, list[dict[str, Any]] | None]]:
     """A user's answers in a chat that are not done: their ids, and their items where they have any."""
     rows = await db.fetch_all(
         _Unfinished,

@@ -22,32 +22,32 @@ _UNDECIDED = frozenset({"pending", "queued", "requires_approval"})
 _ASK = "ask_user"
 
 
-class Resolved(msgspec.Struct):
+class Resolution(msgspec.Struct):
     """The items of the answer as they now stand, and whether the model goes on from them."""
 
     output: list[Item]
-    goes_on: bool
+    continues: bool
 
 
-def _call_id(item: Item) -> Any:
+def _get_call_id(item: Item) -> Any:
     return item.get("call_id") or item.get("id")
 
 
-def _open_calls(output: list[Item]) -> list[Item]:
+def _list_open_calls(output: list[Item]) -> list[Item]:
     """Calls without a result that may still get one."""
     answered = {one.get("call_id") for one in output if one.get("type") == "function_call_output"}
     return [
         one
         for one in output
         if one.get("type") == "function_call"
-        and _call_id(one) not in answered
+        and _get_call_id(one) not in answered
         and one.get("status") in _UNDECIDED | {"in_progress"}
     ]
 
 
-def _found(output: list[Item], form: ResolveForm) -> Item:
+def _require_undecided_call(output: list[Item], form: ResolveForm) -> Item:
     call = next(
-        (one for one in output if one.get("type") == "function_call" and _call_id(one) == form.call_id),
+        (one for one in output if one.get("type") == "function_call" and _get_call_id(one) == form.call_id),
         None,
     )
     if call is None:
@@ -59,7 +59,7 @@ def _found(output: list[Item], form: ResolveForm) -> Item:
     return call
 
 
-def _result(form: ResolveForm, text: str, status: str) -> Item:
+def _build_result(form: ResolveForm, text: str, status: str) -> Item:
     return {
         "type": "function_call_output",
         "id": f"fco_{form.call_id}",
@@ -69,21 +69,21 @@ def _result(form: ResolveForm, text: str, status: str) -> Item:
     }
 
 
-def _answer(form: ResolveForm) -> str:
+def _encode_answer(form: ResolveForm) -> str:
     if form.timed_out:
         return msgspec.json.encode({"status": "cancelled", "answers": {}, "timed_out": True}).decode()
     return msgspec.json.encode({"status": "answered", "answers": form.answers or {}}).decode()
 
 
-def decide(output: list[Item], form: ResolveForm) -> bool:
+def apply_decision(output: list[Item], form: ResolveForm) -> bool:
     """Write a decision into an answer's items; whether the model goes on now that nothing waits any more.
 
     Raises:
         NotFound, Conflict: there is no such call, or it was decided on. BadRequest: not so for this tool.
         NotBuilt: the call would have to be run.
     """
-    call = _found(output, form)
-    active = any(one.get("approved") is True or one.get("status") == "in_progress" for one in _open_calls(output))
+    call = _require_undecided_call(output, form)
+    active = any(one.get("approved") is True or one.get("status") == "in_progress" for one in _list_open_calls(output))
     asks = call.get("name") == _ASK
     if form.action == "approve":
         if asks:
@@ -91,15 +91,15 @@ def decide(output: list[Item], form: ResolveForm) -> bool:
         raise NotBuilt("running tools")
     if form.action == "reject":
         call["status"] = "rejected"
-        output.append(_result(form, "Error: tool call rejected by user.", "rejected"))
+        output.append(_build_result(form, "Error: tool call rejected by user.", "rejected"))
     else:
         if not asks:
             raise BadRequest("Tool call does not accept answers.")
         if form.answers is None and not form.timed_out:
             raise BadRequest("Answers are required for ask_user.")
         call["status"] = "completed"
-        output.append(_result(form, _answer(form), "completed"))
-    waiting = _open_calls(output)
+        output.append(_build_result(form, _encode_answer(form), "completed"))
+    waiting = _list_open_calls(output)
     if active:
         return False
     if waiting:
@@ -117,18 +117,18 @@ def decide(output: list[Item], form: ResolveForm) -> bool:
     return True
 
 
-async def resolve(
+async def resolve_tool_call(
     db: Database, chat_id: str, message_id: str, owner_id: str, user: User, form: ResolveForm
-) -> Resolved:
+) -> Resolution:
     """Decide on a tool call of an answer that the user asked for, in both stores.
 
     Raises:
         HttpError: as `decide`; the answer is not there, or somebody else's.
     """
-    resolved = Resolved([], False)
+    resolved = Resolution([], False)
 
     def act(document: Document) -> Message:
-        message = document.message(message_id)
+        message = document.find_message(message_id)
         if not message:
             raise NotFound(messages.NOT_FOUND)
         if (message.get("user_id") or owner_id) != user.id:
@@ -137,16 +137,16 @@ async def resolve(
         if not isinstance(output, list):
             raise BadRequest("Message has no resolvable output.")
         resolved.output = [one for one in output if isinstance(one, dict)]
-        resolved.goes_on = decide(resolved.output, form)
+        resolved.continues = apply_decision(resolved.output, form)
         message |= {"output": resolved.output, "done": False}
-        document.put(message_id, message)
+        document.put_message(message_id, message)
         return message
 
     await turn_store.edit_message(db, chat_id, message_id, act, touch=False)
     return resolved
 
 
-async def continuation(db: Database, chat_id: str, message_id: str, user: User) -> dict[str, Any]:
+async def build_continuation(db: Database, chat_id: str, message_id: str, user: User) -> dict[str, Any]:
     """The request that lets the model go on with an answer, as its page would send it.
 
     Raises:
@@ -156,26 +156,26 @@ async def continuation(db: Database, chat_id: str, message_id: str, user: User) 
         _Chat, "tool_calls.chat", "SELECT user_id, chat, variables FROM chat WHERE id = :id", id=chat_id
     )
     document = Document(bytes(row.chat)) if row is not None else None
-    answer = document.message(message_id) if document is not None else None
+    answer = document.find_message(message_id) if document is not None else None
     if row is None or document is None or answer is None:
         raise NotFound(messages.NOT_FOUND)
-    question = document.message(str(answer.get("parentId") or ""))
+    question = document.find_message(str(answer.get("parentId") or ""))
     if question is None:
         raise Conflict("Tool call parent message is missing.")
-    model_id = answer.get("model") or next(iter(document.field("models") or []), None)
+    model_id = answer.get("model") or next(iter(document.get_field("models") or []), None)
     if not model_id:
         raise Conflict("Tool call message model is missing.")
     meta = answer.get("meta") if isinstance(answer.get("meta"), dict) else {}
     assert isinstance(meta, dict)
     own = row.user_id == user.id
-    params = {**((document.field("params") or {}) if own else {}), **(meta.get("params") or {})}
+    params = {**((document.get_field("params") or {}) if own else {}), **(meta.get("params") or {})}
     system = params.get("system")
     return {
         "stream": params.get("stream_response", True),
         "model": model_id,
         "messages": [{"role": "system", "content": system}] if system else [],
         "params": params,
-        "files": meta["files"] if "files" in meta else document.field("files"),
+        "files": meta["files"] if "files" in meta else document.get_field("files"),
         "features": meta.get("features") or {},
         "variables": meta.get("variables") or {},
         "chat_variables": (row.variables or {}) if own else {},

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from fastback.features.chats.document import Document, Message, without_nulls
+from fastback.features.chats.document import Document, Message, remove_nul_characters
 from fastback.features.chats.messages import store as message_store
 from fastback.kit.db import Database, Executor
 from fastback.kit.http.errors import Conflict, Forbidden, NotFound
@@ -20,7 +20,7 @@ from fastback.kit.http.errors import Conflict, Forbidden, NotFound
 R = TypeVar("R")
 
 
-class Head(msgspec.Struct):
+class TurnChat(msgspec.Struct):
     """What a turn must know of a chat before it starts."""
 
     id: str
@@ -31,14 +31,14 @@ class Head(msgspec.Struct):
     meta: dict[str, Any] | None
 
 
-class Turn(msgspec.Struct):
+class InsertedTurn(msgspec.Struct):
     """A question and its answers, as they were put into the chat."""
 
     messages: dict[str, Message]
     current_id: str | None
 
 
-class _Locked(msgspec.Struct):
+class _StoredDocument(msgspec.Struct):
     user_id: str
     chat: msgspec.Raw
 
@@ -47,10 +47,10 @@ class _Statuses(msgspec.Struct):
     status_history: list[Any] | None
 
 
-async def head(db: Executor, chat_id: str) -> Head | None:
+async def find_chat(db: Executor, chat_id: str) -> TurnChat | None:
     """The chat without its document."""
     return await db.fetch_first(
-        Head,
+        TurnChat,
         "turns.head",
         "SELECT id, user_id, title, folder_id, variables, meta FROM chat WHERE id = :chat_id",
         chat_id=chat_id,
@@ -68,7 +68,7 @@ async def insert_chat(
     meta: dict[str, Any] | None = None,
 ) -> None:
     """Create a chat with the messages of its document."""
-    document = without_nulls(document)
+    document = remove_nul_characters(document)
     now = int(time.time())
     history = document.get("history") or {}
     async with db.transaction() as tx:
@@ -88,17 +88,17 @@ async def insert_chat(
             folder_id=folder_id,
             current_id=history.get("currentId"),
         )
-        await message_store.upsert_many(tx, chat_id, user_id, history.get("messages") or {})
+        await message_store.upsert_messages(tx, chat_id, user_id, history.get("messages") or {})
 
 
-async def _locked(tx: Executor, chat_id: str) -> _Locked | None:
+async def _lock_document(tx: Executor, chat_id: str) -> _StoredDocument | None:
     lock = " FOR UPDATE" if tx.dialect == "postgres" else ""
     return await tx.fetch_first(
-        _Locked, "turns.document", f"SELECT user_id, chat FROM chat WHERE id = :chat_id{lock}", chat_id=chat_id
+        _StoredDocument, "turns.document", f"SELECT user_id, chat FROM chat WHERE id = :chat_id{lock}", chat_id=chat_id
     )
 
 
-async def _store(tx: Executor, chat_id: str, document: Document, *, touch: bool) -> None:
+async def _save_document(tx: Executor, chat_id: str, document: Document, *, touch: bool) -> None:
     now = int(time.time())
     await tx.execute(
         "turns.store",
@@ -107,24 +107,24 @@ async def _store(tx: Executor, chat_id: str, document: Document, *, touch: bool)
            WHERE id = :chat_id""",
         chat_id=chat_id,
         chat=document.encode().decode(),
-        current_id=document.opens_at,
+        current_id=document.opening_message_id,
         touch=touch,
         now=now,
     )
 
 
-async def change(db: Database, chat_id: str, act: Callable[[Document], R], *, touch: bool = True) -> R | None:
+async def change_document(db: Database, chat_id: str, act: Callable[[Document], R], *, touch: bool = True) -> R | None:
     """Change a chat's document in one transaction; None when there is no such chat.
 
     `act` works on the document alone: inside, nothing may be awaited.
     """
     async with db.transaction() as tx:
-        row = await _locked(tx, chat_id)
+        row = await _lock_document(tx, chat_id)
         if row is None:
             return None
         document = Document(bytes(row.chat))
         result = act(document)
-        await _store(tx, chat_id, document, touch=touch)
+        await _save_document(tx, chat_id, document, touch=touch)
         return result
 
 
@@ -143,16 +143,16 @@ async def edit_message(
     mends the chat's links before, which looks at every message.
     """
     async with db.transaction() as tx:
-        row = await _locked(tx, chat_id)
+        row = await _lock_document(tx, chat_id)
         if row is None:
             return None
         document = Document(bytes(row.chat))
         if repair:
-            document.repair()
+            document.repair_links()
         message = act(document)
         if message is not None:
-            await _store(tx, chat_id, document, touch=touch)
-            await message_store.upsert(tx, chat_id, message_id, row.user_id, message)
+            await _save_document(tx, chat_id, document, touch=touch)
+            await message_store.upsert_message(tx, chat_id, message_id, row.user_id, message)
         return message
 
 
@@ -170,15 +170,15 @@ async def save_message(
 
     `statuses` are lines that come behind those above the message which say what was done for it.
     """
-    patch = without_nulls(patch)
-    lines = without_nulls(list(statuses))
+    patch = remove_nul_characters(patch)
+    lines = remove_nul_characters(list(statuses))
 
     def act(document: Document) -> Message:
         if not lines:
-            return document.upsert(message_id, patch)
-        known = (document.message(message_id) or {}).get("statusHistory")
+            return document.upsert_message(message_id, patch)
+        known = (document.find_message(message_id) or {}).get("statusHistory")
         history = [*(known if isinstance(known, list) else []), *lines]
-        return document.upsert(message_id, {**patch, "statusHistory": history})
+        return document.upsert_message(message_id, {**patch, "statusHistory": history})
 
     return await edit_message(db, chat_id, message_id, act, touch=touch, repair=repair)
 
@@ -197,7 +197,7 @@ async def add_status(db: Database, chat_id: str, message_id: str, status: dict[s
         "turns.add_status",
         "UPDATE chat_message SET status_history = :lines WHERE id = :id",
         id=row_id,
-        lines=msgspec.json.encode([*(row.status_history or []), without_nulls(status)]).decode(),
+        lines=msgspec.json.encode([*(row.status_history or []), remove_nul_characters(status)]).decode(),
     )
 
 
@@ -209,8 +209,8 @@ async def save_progress(
         "turns.progress",
         "UPDATE chat_message SET content = :content, output = :output, updated_at = :now WHERE id = :id",
         id=f"{chat_id}-{message_id}",
-        content=msgspec.json.encode(without_nulls(content)).decode(),
-        output=msgspec.json.encode(without_nulls(output)).decode(),
+        content=msgspec.json.encode(remove_nul_characters(content)).decode(),
+        output=msgspec.json.encode(remove_nul_characters(output)).decode(),
         now=int(time.time()),
     )
 
@@ -227,7 +227,7 @@ async def insert_turn(
     models: list[str] | None,
     files: list[Any] | None,
     variables: dict[str, Any] | None,
-) -> Turn:
+) -> InsertedTurn:
     """Put a question and the places of its answers into a chat.
 
     `answers` holds `{model_id, message_id, modelIdx?}`; `task_ids` the task of each answer by message id. `models`,
@@ -238,17 +238,19 @@ async def insert_turn(
         Forbidden: an answer to something that is no question.
     """
     async with db.transaction() as tx:
-        row = await _locked(tx, chat_id)
+        row = await _lock_document(tx, chat_id)
         if row is None:
             raise NotFound("Chat not found.")
         document = Document(bytes(row.chat))
-        turn = _place_turn(document, row.user_id, user_id, user_name, without_nulls(user_message), answers, task_ids)
+        turn = _place_turn(
+            document, row.user_id, user_id, user_name, remove_nul_characters(user_message), answers, task_ids
+        )
         if row.user_id == user_id:
             if models is not None:
                 document.set_field("models", models)
             if files is not None:
                 document.set_field("files", files)
-        await _store(tx, chat_id, document, touch=True)
+        await _save_document(tx, chat_id, document, touch=True)
         if row.user_id == user_id and variables is not None:
             await tx.execute(
                 "turns.variables",
@@ -256,9 +258,9 @@ async def insert_turn(
                 chat_id=chat_id,
                 variables=msgspec.json.encode(variables).decode(),
             )
-        await message_store.upsert_many(tx, chat_id, row.user_id, turn.messages)
+        await message_store.upsert_messages(tx, chat_id, row.user_id, turn.messages)
     parent_id = (turn.messages.get(str(user_message.get("id"))) or {}).get("parentId")
-    if parent_id and (parent := document.message(parent_id)) is not None:
+    if parent_id and (parent := document.find_message(parent_id)) is not None:
         turn.messages[parent_id] = parent
     return turn
 
@@ -271,14 +273,14 @@ def _place_turn(
     user_message: Message,
     answers: list[dict[str, Any]],
     task_ids: dict[str, str],
-) -> Turn:
+) -> InsertedTurn:
     question_id = user_message.get("id") if user_message else None
     ids = [one.get("message_id") for one in answers]
     everything = [question_id, *ids] if user_message else ids
     if not all(isinstance(one, str) and one for one in everything) or len(set(everything)) != len(everything):
         raise Conflict("Message already exists or has an invalid ID.")
     for message_id in ids:
-        prepared = document.message(str(message_id))
+        prepared = document.find_message(str(message_id))
         if prepared and (
             prepared.get("role") != "assistant"
             or prepared.get("done")
@@ -290,12 +292,12 @@ def _place_turn(
             raise Conflict("Message already exists or has an invalid ID.")
     messages: dict[str, Message] = {}
     if user_message and isinstance(question_id, str):
-        messages[question_id] = document.upsert(
-            question_id, _question(document, owner_id, user_id, user_name, user_message, question_id)
+        messages[question_id] = document.upsert_message(
+            question_id, _build_question(document, owner_id, user_id, user_name, user_message, question_id)
         )
     for one in answers:
         message_id = str(one["message_id"])
-        messages[message_id] = document.upsert(
+        messages[message_id] = document.upsert_message(
             message_id,
             {
                 "id": message_id,
@@ -311,13 +313,13 @@ def _place_turn(
                 "meta": {"task_id": task_ids[message_id]},
             },
         )
-    return Turn(messages, document.current_id)
+    return InsertedTurn(messages, document.current_id)
 
 
-def _question(
+def _build_question(
     document: Document, owner_id: str, user_id: str, user_name: str, user_message: Message, question_id: str
 ) -> Message:
-    known = document.message(question_id)
+    known = document.find_message(question_id)
     if known is not None:
         if known.get("role") != "user":
             raise Forbidden("You can only regenerate replies to user messages.")
@@ -343,13 +345,13 @@ def _question(
     return message
 
 
-async def conversation(db: Database, chat_id: str, message_id: str) -> list[Message]:
+async def load_conversation(db: Database, chat_id: str, message_id: str) -> list[Message]:
     """The messages from the first down to `message_id`: from the rows, or from the document where rows are missing."""
-    found = await message_store.chain(db, chat_id, message_id)
+    found = await message_store.find_conversation(db, chat_id, message_id)
     if found is not None:
         return found
     row = await db.fetch_first(
-        _Locked, "turns.conversation", "SELECT user_id, chat FROM chat WHERE id = :chat_id", chat_id=chat_id
+        _StoredDocument, "turns.conversation", "SELECT user_id, chat FROM chat WHERE id = :chat_id", chat_id=chat_id
     )
     if row is None:
         return []
@@ -359,7 +361,7 @@ async def conversation(db: Database, chat_id: str, message_id: str) -> list[Mess
     current: Any = message_id
     while isinstance(current, str) and current not in seen:
         seen.add(current)
-        message = document.message(current)
+        message = document.find_message(current)
         if message is None:
             break
         messages.append(message)
@@ -368,24 +370,24 @@ async def conversation(db: Database, chat_id: str, message_id: str) -> list[Mess
     return messages
 
 
-async def message(db: Database, chat_id: str, message_id: str) -> Message | None:
+async def find_message(db: Database, chat_id: str, message_id: str) -> Message | None:
     """One message as the document holds it."""
     row = await db.fetch_first(
-        _Locked, "turns.message", "SELECT user_id, chat FROM chat WHERE id = :chat_id", chat_id=chat_id
+        _StoredDocument, "turns.message", "SELECT user_id, chat FROM chat WHERE id = :chat_id", chat_id=chat_id
     )
-    return None if row is None else Document(bytes(row.chat)).message(message_id)
+    return None if row is None else Document(bytes(row.chat)).find_message(message_id)
 
 
-async def title(db: Database, chat_id: str) -> str:
+async def get_title(db: Database, chat_id: str) -> str:
     found = await db.fetch_value("turns.title", "SELECT title FROM chat WHERE id = :chat_id", chat_id=chat_id)
     return str(found) if found is not None else "New Chat"
 
 
 async def set_title(db: Database, chat_id: str, text: str) -> None:
     """Name a chat, in its row and in its document; the order of the list stays."""
-    text = without_nulls(text)
+    text = remove_nul_characters(text)
     async with db.transaction() as tx:
-        row = await _locked(tx, chat_id)
+        row = await _lock_document(tx, chat_id)
         if row is None:
             return
         document = Document(bytes(row.chat))

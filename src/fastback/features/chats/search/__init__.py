@@ -1,1 +1,1 @@
-"""Finding chats by what stands in them, over an index that is made of the chats and follows them."""
+"""Search of chats by their title and messages, over an index that is derived from the chats."""

@@ -1,7 +1,7 @@
-"""The index of chats: for each its searched text, the three-character runs of that text, and its tags.
+"""The search index of chats: tables derived from `chat`, and the chats that changed since the last comparison.
 
-Made of the table `chat` and compared with it: a chat of the index counts where what it was made of still stands
-(`text.FRESH`); a chat that changed is searched itself until the index has followed.
+A row of the index counts only if the chat is the same as when the row was written (`searchable_text.FRESH`); a
+search reads changed chats themselves until the index has caught up.
 """
 
 from __future__ import annotations
@@ -9,262 +9,166 @@ from __future__ import annotations
 import itertools
 import logging
 import re
-from typing import Any
 
 import msgspec
 
-from fastback.features.chats.search.query import Needle, grams, longest
-from fastback.features.chats.search.searchable_text import FOLD, FRESH, SEARCHED, SIZE, TAGS, TITLE_ALONE, fold
+from fastback.features.chats.search import index_store
+from fastback.features.chats.search.index_store import DESIGN
+from fastback.features.chats.search.query import Needle, find_longest_piece, list_trigrams
 from fastback.kit.db import Database, DatabaseError
-from fastback.kit.db.derived_tables import Change, Derived, Design, derived
+from fastback.kit.db.derived_tables import DerivedTables, TableChange, make_derived_tables
 
 log = logging.getLogger("fastback.search")
 
-_SQLITE = (
-    """CREATE TABLE IF NOT EXISTS fastback_search_chat (number INTEGER PRIMARY KEY, chat_id TEXT NOT NULL UNIQUE,
-        user_id TEXT NOT NULL, updated_at BIGINT, title TEXT, size BIGINT, tags TEXT)""",
-    # Title and size stand in it, so that chats can be compared with it alone.
-    """CREATE INDEX IF NOT EXISTS fastback_search_recent
-        ON fastback_search_chat (user_id, updated_at DESC, chat_id, size, title)""",
-    "CREATE TABLE IF NOT EXISTS fastback_search_text (number INTEGER PRIMARY KEY, body TEXT)",
-    """CREATE VIRTUAL TABLE IF NOT EXISTS fastback_search_grams USING fts5(body, content='', contentless_delete=1,
-        detail=none, tokenize='trigram case_sensitive 1')""",
-    "CREATE VIRTUAL TABLE IF NOT EXISTS fastback_search_terms USING fts5vocab(fastback_search_grams, 'row')",
-    """CREATE TABLE IF NOT EXISTS fastback_search_tag (user_id TEXT NOT NULL, tag TEXT NOT NULL,
-        chat_id TEXT NOT NULL, PRIMARY KEY (user_id, tag, chat_id)) WITHOUT ROWID""",
-    "CREATE INDEX IF NOT EXISTS fastback_search_tagged ON fastback_search_tag (chat_id)",
-)
-_POSTGRES = (
-    """CREATE TABLE IF NOT EXISTS fastback_search_chat (chat_id TEXT PRIMARY KEY, user_id TEXT NOT NULL,
-        updated_at BIGINT, title TEXT, size BIGINT, tags TEXT, body TEXT)""",
-    # Kept within the row, as far as it fits: fetching it from elsewhere costs more than looking through it.
-    """DO $$ BEGIN
-        IF EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = 'fastback_search_chat'::regclass
-            AND attname = 'body' AND attstorage <> 'm') THEN
-            ALTER TABLE fastback_search_chat ALTER COLUMN body SET STORAGE MAIN;
-        END IF;
-    END $$""",
-    """CREATE INDEX IF NOT EXISTS fastback_search_recent
-        ON fastback_search_chat (user_id, updated_at DESC, chat_id)""",
-    """CREATE TABLE IF NOT EXISTS fastback_search_tag (user_id TEXT NOT NULL, tag TEXT NOT NULL,
-        chat_id TEXT NOT NULL, PRIMARY KEY (user_id, tag, chat_id))""",
-    "CREATE INDEX IF NOT EXISTS fastback_search_tagged ON fastback_search_tag (chat_id)",
-)
-DESIGN = Design(
-    name="search",
-    version=1,
-    tables={"sqlite": _SQLITE, "postgres": _POSTGRES},
-    helpful=(
-        "CREATE EXTENSION IF NOT EXISTS pg_trgm",
-        "CREATE INDEX IF NOT EXISTS fastback_search_grams ON fastback_search_chat USING gin (body gin_trgm_ops)",
-    ),
-    functions={FOLD: fold},
-)
-
-_INTO = "INSERT INTO fastback_search_chat (chat_id, user_id, updated_at, title, size, tags"
-_KEPT = """ON CONFLICT (chat_id) DO UPDATE SET user_id = excluded.user_id, updated_at = excluded.updated_at,
-    title = excluded.title, size = excluded.size, tags = excluded.tags"""
-_WHICH = "WHERE c.id = ANY(:ids) AND c.user_id IS NOT NULL"
-_NUMBERS = "SELECT number FROM fastback_search_chat WHERE chat_id = ANY(:ids)"
-
-
-def _write(dialect: str, body: str) -> list[str]:
-    """Statements that write chats down, their text being `body`."""
-    head = f"SELECT c.id, c.user_id, c.updated_at, c.title, {SIZE[dialect]}, {TAGS}"
-    if dialect == "postgres":
-        return [f"{_INTO}, body) {head}, {body} FROM chat c {_WHICH} {_KEPT}, body = excluded.body"]
-    return [
-        f"{_INTO}) {head} FROM chat c {_WHICH} {_KEPT}",
-        f"""INSERT OR REPLACE INTO fastback_search_text (number, body) SELECT s.number, {body}
-            FROM chat c JOIN fastback_search_chat s ON s.chat_id = c.id {_WHICH}""",
-        f"""INSERT OR REPLACE INTO fastback_search_grams (rowid, body)
-            SELECT number, body FROM fastback_search_text WHERE number IN ({_NUMBERS})""",
-    ]
-
-
-_FORGET_TAGS = "DELETE FROM fastback_search_tag WHERE chat_id = ANY(:ids)"
-#: A chat without tags stands under `none`, a name that no tag may have.
-_WRITE_TAGS = {
-    "sqlite": f"""INSERT OR IGNORE INTO fastback_search_tag (user_id, tag, chat_id)
-        SELECT c.user_id, t.value, c.id FROM chat c, json_each(c.meta, '$.tags') t {_WHICH} AND t.value IS NOT NULL
-        UNION ALL
-        SELECT c.user_id, 'none', c.id FROM chat c {_WHICH}
-            AND NOT EXISTS (SELECT 1 FROM json_each(c.meta, '$.tags'))""",
-    "postgres": f"""INSERT INTO fastback_search_tag (user_id, tag, chat_id)
-        SELECT c.user_id, t.value, c.id FROM chat c CROSS JOIN LATERAL json_array_elements_text(
-            CASE WHEN json_typeof(c.meta -> 'tags') = 'array' THEN c.meta -> 'tags' ELSE '[]'::json END) AS t(value)
-            {_WHICH} AND t.value IS NOT NULL
-        UNION ALL
-        SELECT c.user_id, 'none', c.id FROM chat c {_WHICH} AND CASE WHEN json_typeof(c.meta -> 'tags') = 'array'
-            THEN json_array_length(c.meta -> 'tags') = 0 ELSE TRUE END
-        ON CONFLICT DO NOTHING""",
-}
-_FORGET = {
-    "sqlite": (
-        f"DELETE FROM fastback_search_grams WHERE rowid IN ({_NUMBERS})",
-        f"DELETE FROM fastback_search_text WHERE number IN ({_NUMBERS})",
-        "DELETE FROM fastback_search_chat WHERE chat_id = ANY(:ids)",
-        _FORGET_TAGS,
-    ),
-    "postgres": ("DELETE FROM fastback_search_chat WHERE chat_id = ANY(:ids)", _FORGET_TAGS),
-}
-
-
-#: What pg_trgm makes runs of, whatever the locale of the database is.
+#: The characters that pg_trgm builds trigrams of, whatever the locale of the database is.
 _WORD = re.compile("[a-z0-9]{3}")
-#: A short word that begins more runs than that is too frequent for the index to be of help.
-_MOST_TERMS = 400
+#: A short word that starts more trigrams than this is too frequent for the index to help.
+_MAX_TERMS = 400
 
 
-def _quoted(run: str) -> str:
+def _quote_run(run: str) -> str:
     return '"' + run.replace('"', '""') + '"'
 
 
-class Step(msgspec.Struct):
-    """A chat, and whether the index must follow it."""
+class ComparedChat(msgspec.Struct):
+    """A chat, and whether its row of the index is outdated."""
 
     id: str
     stale: bool
 
 
 class SearchIndex:
-    """The tables of the index, and who has changed since they were compared with the chats.
+    """The tables of the index, and the chats that changed since the index was compared with them.
 
     Attributes:
-        ready: whether there are tables to search; without, chats are searched themselves.
-        compared_at: the second since which changes are looked for by their time, where the whole index was compared;
-            None before.
+        ready: whether there are tables to search; without them a search reads the chats themselves.
+        compared_at: the time (seconds) from which on changes are detected by `updated_at`, once the whole index was
+            compared; None before.
     """
 
     def __init__(self, db: Database) -> None:
-        self.tables: Derived = derived(db, DESIGN)
+        self.tables: DerivedTables = make_derived_tables(db, DESIGN)
         self.dialect = self.tables.dialect
         self.ready = False
         self.compared_at: int | None = None
-        self._touched: dict[str, int] = {}
-        self._touches = 0
+        #: Changed chats, each with the number of its last change.
+        self._changes: dict[str, int] = {}
+        self._change_count = 0
 
     async def open(self) -> None:
-        """Make the tables; where that fails searches go on without, and the log says so."""
+        """Create the tables; if that fails, log it and search without the index."""
         try:
             await self.tables.open()
         except DatabaseError as error:
-            log.warning("chats are searched without an index: %s", error)
+            log.warning("opening the search index failed, chats are searched without it: %s", error)
             return
-        if not self.tables.helped:
-            log.warning("PostgreSQL has no extension pg_trgm here: searching many chats is slow")
+        if not self.tables.has_optional:
+            log.warning("PostgreSQL extension pg_trgm not found: searching many chats is slow")
         self.ready = True
 
-    def touch(self, chat_id: str) -> None:
-        """Note that a chat has changed."""
-        self._touches += 1
-        self._touched[chat_id] = self._touches
+    # -- changed chats --------------------------------------------------------------------------------------------
 
-    def touched(self) -> list[str]:
-        """Chats that the index has still to follow, whoever's they are."""
-        return list(self._touched)
+    def mark_changed(self, chat_id: str) -> None:
+        """Record that a chat changed."""
+        self._change_count += 1
+        self._changes[chat_id] = self._change_count
 
-    def waiting(self, most: int) -> list[tuple[str, int]]:
-        """Up to `most` chats to follow, each with the number of its last touch."""
-        return list(itertools.islice(self._touched.items(), most))
+    def list_changed(self) -> list[str]:
+        """Return the changed chats of all users that the index does not contain yet."""
+        return list(self._changes)
 
-    def followed(self, done: list[tuple[str, int]]) -> None:
-        """Forget touches that the index has followed, unless the chat was touched again."""
-        for chat_id, touch in done:
-            if self._touched.get(chat_id) == touch:
-                del self._touched[chat_id]
+    def list_pending(self, limit: int) -> list[tuple[str, int]]:
+        """Return at most `limit` changed chats, each with the number of its last change."""
+        return list(itertools.islice(self._changes.items(), limit))
 
-    async def follow(self, chat_ids: list[str]) -> None:
-        """Write these chats down as they are now; those that are gone are forgotten."""
+    def clear_pending(self, indexed: list[tuple[str, int]]) -> None:
+        """Remove indexed chats from the changed ones, except those that changed again meanwhile."""
+        for chat_id, change in indexed:
+            if self._changes.get(chat_id) == change:
+                del self._changes[chat_id]
+
+    # -- writing --------------------------------------------------------------------------------------------------
+
+    async def index_chats(self, chat_ids: list[str]) -> None:
+        """Write the current state of these chats into the index, and delete the rows of those that no longer exist."""
         try:
-            await self.tables.apply(self._following(chat_ids, SEARCHED[self.dialect]))
+            await self.tables.apply_changes(self._build_changes(chat_ids, titles_only=False))
         except DatabaseError as error:
             if len(chat_ids) > 1:
-                for one in chat_ids:
-                    await self.follow([one])
+                for chat_id in chat_ids:
+                    await self.index_chats([chat_id])
                 return
-            log.warning("chat %s is found by its title alone: %s", chat_ids[0], error)
-            await self.tables.apply(self._following(chat_ids, TITLE_ALONE[self.dialect]))
+            log.warning("indexing chat %s failed, only its title can be found: %s", chat_ids[0], error)
+            await self.tables.apply_changes(self._build_changes(chat_ids, titles_only=True))
 
-    def _following(self, chat_ids: list[str], body: str) -> list[Change]:
-        gone = """DELETE FROM fastback_search_chat WHERE chat_id = ANY(:ids)
-            AND NOT EXISTS (SELECT 1 FROM chat c WHERE c.id = fastback_search_chat.chat_id)"""
-        texts = [*_write(self.dialect, body), _FORGET_TAGS, _WRITE_TAGS[self.dialect]]
-        if self.dialect == "sqlite":
-            left = f"{_NUMBERS} AND NOT EXISTS (SELECT 1 FROM chat c WHERE c.id = fastback_search_chat.chat_id)"
-            texts.append(f"DELETE FROM fastback_search_grams WHERE rowid IN ({left})")
-            texts.append(f"DELETE FROM fastback_search_text WHERE number IN ({left})")
-        return [self._change("follow", text, chat_ids) for text in (*texts, gone)]
+    def _build_changes(self, chat_ids: list[str], *, titles_only: bool) -> list[TableChange]:
+        statements = index_store.build_index_statements(self.dialect, titles_only=titles_only)
+        return [TableChange("search.index_chats", text, {"ids": chat_ids}) for text in statements]
 
-    async def forget(self, chat_ids: list[str]) -> None:
-        await self.tables.apply([self._change("forget", text, chat_ids) for text in _FORGET[self.dialect]])
+    async def delete_chats(self, chat_ids: list[str]) -> None:
+        """Delete chats from the index."""
+        statements = index_store.DELETE_CHATS[self.dialect]
+        changes = [TableChange("search.delete_chats", text, {"ids": chat_ids}) for text in statements]
+        await self.tables.apply_changes(changes)
 
-    @staticmethod
-    def _change(name: str, text: str, chat_ids: list[str]) -> Change:
-        params: dict[str, Any] = {"ids": chat_ids}
-        return Change(f"search.{name}", text, params)
+    # -- comparing ------------------------------------------------------------------------------------------------
 
-    async def step(self, after: str, most: int) -> list[Step]:
-        """The next chats in the order of their ids."""
+    async def compare_next(self, after: str, limit: int) -> list[ComparedChat]:
+        """Compare the next chats, in the order of their ids, with the index."""
         return await self.tables.fetch_all_in_thread(
-            Step,
-            "search.step",
-            f"""SELECT c.id, (s.chat_id IS NULL OR NOT {FRESH[self.dialect]})
-                FROM chat c LEFT JOIN fastback_search_chat s ON s.chat_id = c.id
-                WHERE c.id > :after AND c.user_id IS NOT NULL ORDER BY c.id LIMIT :most""",
-            after=after,
-            most=most,
+            ComparedChat, "search.compare", index_store.COMPARE_CHATS[self.dialect], after=after, limit=limit
         )
 
-    async def left_over(self, user_id: str | None, most: int) -> list[str]:
-        """Chats of the index that are gone: a user's, or anybody's."""
-        whose = "s.user_id = :user_id AND" if user_id is not None else ""
-        params: dict[str, Any] = {"user_id": user_id} if user_id is not None else {}
+    async def list_orphan_ids(self, user_id: str | None, limit: int) -> list[str]:
+        """Return chats in the index that no longer exist: those of a user, or of all users."""
+        if user_id is None:
+            return await self.tables.fetch_all_in_thread(
+                str, "search.list_orphans", index_store.LIST_ORPHANS, limit=limit
+            )
         return await self.tables.fetch_all_in_thread(
-            str,
-            "search.left_over",
-            f"""SELECT s.chat_id FROM fastback_search_chat s WHERE {whose}
-                NOT EXISTS (SELECT 1 FROM chat c WHERE c.id = s.chat_id) LIMIT :most""",
-            most=most,
-            **params,
+            str, "search.list_orphans_of_user", index_store.LIST_ORPHANS_OF_USER, user_id=user_id, limit=limit
         )
 
-    async def expression(self, needles: list[Needle]) -> str:
-        """What a text with all the needles must hold, for SQLite's index; for PostgreSQL's the needles themselves.
+    async def list_changed_since(self, user_id: str, second: int) -> list[str]:
+        """Return a user's chats with a later `updated_at` whose row of the index is outdated or missing."""
+        text = index_store.LIST_CHANGED_SINCE[self.dialect]
+        return await self.tables.fetch_all_in_thread(
+            str, "search.list_changed_since", text, user_id=user_id, second=second
+        )
 
-        Empty where an index is of no help.
+    # -- searching ------------------------------------------------------------------------------------------------
+
+    async def count_chats(self, user_id: str, limit: int) -> int:
+        """Return how many chats of a user the index contains, counting at most `limit`."""
+        counts = await self.tables.fetch_all_in_thread(
+            int, "search.count_chats", index_store.COUNT_CHATS, user_id=user_id, limit=limit
+        )
+        return counts[0]
+
+    async def build_expression(self, needles: list[Needle]) -> str:
+        """Return the full-text expression that texts with all needles match, for SQLite's index.
+
+        For PostgreSQL the text of the first needle. Empty if the index cannot help.
         """
         if self.dialect != "sqlite":
-            helps = self.tables.helped and any(_WORD.search(needle.text) for needle in needles)
-            return needles[0].text if helps else ""
+            has_trigram = self.tables.has_optional and any(_WORD.search(needle.text) for needle in needles)
+            return needles[0].text if has_trigram else ""
         parts = []
         for needle in needles:
-            if runs := grams(needle):
-                parts += [_quoted(run) for run in runs]
-            elif start := longest(needle):
-                # Each text ends in two line ends: whatever stands in it, a run of three begins there.
-                found = await self.tables.fetch_all_in_thread(
+            if runs := list_trigrams(needle):
+                parts += [_quote_run(run) for run in runs]
+            elif start := find_longest_piece(needle):
+                # Each text ends in two line ends, so every character of it starts a trigram.
+                terms = await self.tables.fetch_all_in_thread(
                     str,
-                    "search.terms",
-                    "SELECT term FROM fastback_search_terms WHERE term >= :start AND term <= :end LIMIT :most",
+                    "search.list_terms",
+                    index_store.LIST_TERMS,
                     start=start,
                     end=f"{start}\U0010ffff",
-                    most=_MOST_TERMS + 1,
+                    limit=_MAX_TERMS + 1,
                 )
-                if not found:
-                    parts.append(_quoted(f"{start}\n\n\n"[:3]))
-                elif len(found) <= _MOST_TERMS:
-                    parts.append(f"({' OR '.join(map(_quoted, found))})")
+                if not terms:
+                    parts.append(_quote_run(f"{start}\n\n\n"[:3]))
+                elif len(terms) <= _MAX_TERMS:
+                    parts.append(f"({' OR '.join(map(_quote_run, terms))})")
         return " AND ".join(parts)
-
-    async def changed_since(self, user_id: str, second: int) -> list[str]:
-        """A user's chats that were changed since then by their time, and that the index does not know so."""
-        return await self.tables.fetch_all_in_thread(
-            str,
-            "search.changed_since",
-            f"""SELECT c.id FROM chat c LEFT JOIN fastback_search_chat s ON s.chat_id = c.id
-                WHERE c.user_id = :user_id AND c.updated_at >= :second
-                    AND (s.chat_id IS NULL OR NOT {FRESH[self.dialect]})""",
-            user_id=user_id,
-            second=second,
-        )

@@ -1,4 +1,4 @@
-"""Keeps the index of chats up to date in the background, in small steps."""
+"""Updates the search index of chats in the background, in small steps."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from fastback.kit.db import Database, DatabaseError
 
 log = logging.getLogger("fastback.search")
 
-#: Seconds after a change before the index follows: a chat that is being worked on changes several times in a row.
+#: Seconds between a change and its indexing: a chat in use changes several times in a row.
 PATIENCE = 1.0
-#: Seconds before the first comparison: starting to serve comes first.
+#: Seconds before the first comparison, so that it does not slow down the start of the server.
 PAUSE_AT_START = 1.0
-#: Seconds between comparisons of the whole index with the chats, for what another program did without leaving a time.
+#: Seconds between comparisons of the whole index with the chats, for changes by other programs that set no time.
 COMPARE_EVERY = 3600.0
-#: Chats compared in one statement, and written down in one transaction.
+#: Chats compared in one statement, and indexed in one transaction.
 COMPARED, WRITTEN = 500, 16
-#: Seconds of rest after each transaction while there is much to do: others want the processor too.
+#: Seconds of pause after each transaction, so that a long run leaves processor time to requests.
 REST = 0.005
-#: Seconds by which clocks and open transactions of other programs may be behind.
+#: Seconds by which clocks and open transactions of other programs may lag behind.
 SLACK = 30
 
 
-class Indexer:
-    """Follows what the bus tells, and compares everything when it starts."""
+class ChatIndexer:
+    """Indexes chats that change, and compares the whole index with the chats at the start and every hour."""
 
     def __init__(self, index: SearchIndex, db: Database, bus: Bus) -> None:
         self._index = index
@@ -38,45 +38,45 @@ class Indexer:
         self._sweep: set[str] = set()
         self._sweeping: set[str] = set()
         self._stamp: int | None = None
-        bus.subscribe(ChatWritten, lambda event: self.touch(event.chat_id))
-        bus.subscribe(ChatDeleted, self._deleted)
-        bus.subscribe(UserDeleted, self._user_deleted)
+        bus.subscribe(ChatWritten, lambda event: self.mark_changed(event.chat_id))
+        bus.subscribe(ChatDeleted, self._on_chat_deleted)
+        bus.subscribe(UserDeleted, self._on_user_deleted)
 
-    def touch(self, chat_id: str) -> None:
-        """Let the index follow a chat that changed."""
-        self._index.touch(chat_id)
+    def mark_changed(self, chat_id: str) -> None:
+        """Schedule the indexing of a changed chat."""
+        self._index.mark_changed(chat_id)
         self._wake.set()
 
-    def _deleted(self, event: ChatDeleted) -> None:
-        # More than the one chat may have gone with it.
+    def _on_chat_deleted(self, event: ChatDeleted) -> None:
+        # Other chats may be deleted with it.
         self._sweep.add(event.user_id)
         self._wake.set()
 
-    def _user_deleted(self, event: UserDeleted) -> None:
+    def _on_user_deleted(self, event: UserDeleted) -> None:
         self._sweep.add(event.user_id)
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Run until cancelled."""
         try:
             await self._index.open()
             await asyncio.sleep(PAUSE_AT_START)
             if self._index.ready:
-                await self._work()
+                await self._run_loop()
             await asyncio.Event().wait()
         finally:
             await self._index.tables.close()
 
-    async def _work(self) -> None:
+    async def _run_loop(self) -> None:
         compare_at = 0.0
         while True:
             try:
                 if time.monotonic() >= compare_at:
-                    await self._compare()
+                    await self._compare_all()
                     compare_at = time.monotonic() + COMPARE_EVERY
-                await self._follow()
+                await self._index_changes()
             except DatabaseError:
-                log.exception("the index of chats could not follow; searches go on without what it lacks")
+                log.exception("indexing chats failed, retrying in 30 s; searches read the missing chats themselves")
                 await asyncio.sleep(30)
             try:
                 await asyncio.wait_for(self._wake.wait(), max(compare_at - time.monotonic(), 1.0))
@@ -85,47 +85,47 @@ class Indexer:
             await asyncio.sleep(PATIENCE)
             self._wake.clear()
 
-    async def _compare(self) -> None:
-        """Bring the whole index to where the chats are."""
-        stamp = self._db.stamp()
+    async def _compare_all(self) -> None:
+        """Compare all chats with the index, and index the outdated ones."""
+        stamp = self._db.get_change_stamp()
         if self._index.compared_at is not None and stamp is not None and stamp == self._stamp:
             return
-        began = int(time.time()) - SLACK
-        started = time.monotonic()
-        written = 0
-        after = ""
-        while steps := await self._index.step(after, COMPARED):
-            after = steps[-1].id
-            stale = [step.id for step in steps if step.stale]
-            for start in range(0, len(stale), WRITTEN):
-                await self._index.follow(stale[start : start + WRITTEN])
+        compared_at = int(time.time()) - SLACK
+        started_at = time.monotonic()
+        indexed_count = 0
+        last_id = ""
+        while chats := await self._index.compare_next(last_id, COMPARED):
+            last_id = chats[-1].id
+            stale_ids = [chat.id for chat in chats if chat.stale]
+            for start in range(0, len(stale_ids), WRITTEN):
+                await self._index.index_chats(stale_ids[start : start + WRITTEN])
                 await asyncio.sleep(REST)
-            written += len(stale)
-        await self._clear(None)
-        self._index.compared_at = began
+            indexed_count += len(stale_ids)
+        await self._delete_orphans(None)
+        self._index.compared_at = compared_at
         self._stamp = stamp
-        if written:
-            log.info("the index of chats followed %d chats in %.1f s", written, time.monotonic() - started)
+        if indexed_count:
+            log.info("indexed %d outdated chats in %.1f s", indexed_count, time.monotonic() - started_at)
 
-    async def _follow(self) -> None:
-        while waiting := self._index.waiting(WRITTEN):
-            await self._index.follow([chat_id for chat_id, _ in waiting])
-            self._index.followed(waiting)
+    async def _index_changes(self) -> None:
+        while pending := self._index.list_pending(WRITTEN):
+            await self._index.index_chats([chat_id for chat_id, _ in pending])
+            self._index.clear_pending(pending)
             await asyncio.sleep(REST)
         self._sweeping |= self._sweep
         self._sweep.clear()
         while self._sweeping:
             user_id = next(iter(self._sweeping))
-            await self._clear(user_id)
+            await self._delete_orphans(user_id)
             self._sweeping.discard(user_id)
 
-    async def _clear(self, user_id: str | None) -> None:
-        while gone := await self._index.left_over(user_id, COMPARED):
-            await self._index.forget(gone)
+    async def _delete_orphans(self, user_id: str | None) -> None:
+        while orphan_ids := await self._index.list_orphan_ids(user_id, COMPARED):
+            await self._index.delete_chats(orphan_ids)
             await asyncio.sleep(REST)
 
     @property
-    def settled(self) -> bool:
-        """Whether the index has followed everything that it was told."""
-        idle = not (self._index.waiting(1) or self._sweep or self._sweeping)
+    def is_settled(self) -> bool:
+        """Whether the index contains every change that was reported."""
+        idle = not (self._index.list_pending(1) or self._sweep or self._sweeping)
         return self._index.compared_at is not None and idle

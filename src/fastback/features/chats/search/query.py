@@ -1,9 +1,9 @@
-"""What a search asks for: words, and filters among them.
+"""The query of a chat search: a text, and filters in it.
 
-`tag:name`, `folder:name`, `pinned:true`, `archived:true`, `shared:true` narrow a search. What is left is a phrase,
-found where a title or a message holds it, `%` standing for any characters and `_` for one; and its words of letters a
-to z and digits, found where a chat holds all of them, whatever lies between. Nothing minds capitals, and a word is
-found inside another.
+`tag:name`, `folder:name`, `pinned:true`, `archived:true` and `shared:true` are filters. The remaining text is a phrase
+that the title or a message must contain, where `%` matches any characters and `_` one character. Its words of the
+letters a to z and digits match chats that contain all of them in any place. Case is ignored, and a word also matches
+inside a longer word.
 """
 
 from __future__ import annotations
@@ -12,39 +12,40 @@ import re
 
 import msgspec
 
-from fastback.features.chats.tags.store import tag_id
+from fastback.features.chats.tags.store import make_tag_id
 
 _FILTERS = ("tag:", "folder:", "pinned:", "archived:", "shared:")
 _WORD = re.compile(r"[a-z0-9]+")
 _WILD = re.compile(r"[%_]")
 _UNSTORED = re.compile("[\x00\ud800-\udfff]")
-#: A longer search is judged by so many pieces of it; the text itself decides in the end.
-_MOST_GRAMS = 48
-#: Words beyond that are found in the phrase alone.
-_MOST_TERMS = 48
+#: The trigrams of a needle that are looked up in the index; the text itself is compared afterwards.
+_MAX_TRIGRAMS = 48
+#: Words beyond this number match as part of the phrase alone.
+_MAX_TERMS = 48
 
 
 class Needle(msgspec.Struct, frozen=True):
-    """A piece of text in small letters; where it is `wild`, `%` and `_` stand for other characters."""
+    """A text to find, in lower case; if `wild`, `%` and `_` in it are wildcards."""
 
     text: str
     wild: bool = False
 
-    def pattern(self, dialect: str) -> str:
-        """The operand of `LIKE`, which has no escape character in SQLite."""
+    def build_pattern(self, dialect: str) -> str:
+        """Return the operand of `LIKE`, which has no escape character in SQLite."""
         if self.wild:
             return f"%{self.text}%" if dialect == "sqlite" else "%" + self.text.replace("\\", "\\\\") + "%"
         return "%" + re.sub(r"([\\%_])", r"\\\1", self.text) + "%"
 
 
-class Query(msgspec.Struct):
-    """A search, taken apart.
+class SearchQuery(msgspec.Struct):
+    """A parsed query.
 
     Attributes:
-        text: the words without the filters; empty where there is nothing but filters.
-        phrase: what comes first; None without text.
-        terms: words that must all be there for what comes after; empty where the phrase says the same.
-        folders: names, see `folder_name`; None for any folder. `tags`: ids.
+        text: the words without the filters; empty if the query has filters only.
+        phrase: the text as one needle, whose matches come first; None without a text.
+        terms: the words that must all match for a chat to come after those; empty if the text is one word.
+        folders: names, normalized by `normalize_folder_name`; None for any folder.
+        tags: ids.
     """
 
     text: str = ""
@@ -57,50 +58,52 @@ class Query(msgspec.Struct):
     shared: bool | None = None
 
 
-def folder_name(name: str) -> str:
-    """A folder's name as searches know it: small letters, one space where spaces or underscores are."""
+def normalize_folder_name(name: str) -> str:
+    """Return a folder's name as searches compare it: lower case, one space for spaces and underscores."""
     return re.sub(r"[\s_]+", " ", name).strip().lower()
 
 
-def read(text: str) -> Query:
-    """Take a search apart."""
+def parse_query(text: str) -> SearchQuery:
+    """Parse the text of a search."""
     words = _UNSTORED.sub("", text).lower().split()
-    query = Query(text=" ".join(word for word in words if not word.startswith(_FILTERS)))
-    query.tags = list(dict.fromkeys(tag_id(word.replace("tag:", "")) for word in words if word.startswith("tag:")))
+    query = SearchQuery(text=" ".join(word for word in words if not word.startswith(_FILTERS)))
+    query.tags = list(dict.fromkeys(make_tag_id(word.replace("tag:", "")) for word in words if word.startswith("tag:")))
     if any(word.startswith("folder:") for word in words):
-        query.folders = [folder_name(word.replace("folder:", "")) for word in words if word.startswith("folder:")]
-    query.pinned = _flag(words, "pinned")
-    query.archived = _flag(words, "archived")
-    query.shared = _flag(words, "shared")
+        query.folders = [
+            normalize_folder_name(word.replace("folder:", "")) for word in words if word.startswith("folder:")
+        ]
+    query.pinned = _parse_flag(words, "pinned")
+    query.archived = _parse_flag(words, "archived")
+    query.shared = _parse_flag(words, "shared")
     if query.text:
         query.phrase = Needle(query.text, wild=_WILD.search(query.text) is not None)
-        query.terms = [Needle(word) for word in words_of(query.text)[:_MOST_TERMS] if word != query.text]
+        query.terms = [Needle(word) for word in list_words(query.text)[:_MAX_TERMS] if word != query.text]
     return query
 
 
-def words_of(text: str) -> list[str]:
-    """The words of letters a to z and digits, each once."""
+def list_words(text: str) -> list[str]:
+    """Return the words of the letters a to z and digits, each once."""
     return list(dict.fromkeys(_WORD.findall(text)))
 
 
-def _flag(words: list[str], name: str) -> bool | None:
+def _parse_flag(words: list[str], name: str) -> bool | None:
     if f"{name}:true" in words:
         return True
     return False if f"{name}:false" in words else None
 
 
-def grams(needle: Needle) -> list[str]:
-    """Runs of three characters that a text with the needle must hold; none where it is too short."""
-    found: dict[str, None] = {}
-    for run in _runs(needle):
-        found.update(dict.fromkeys(run[start : start + 3] for start in range(len(run) - 2)))
-    return list(found)[:_MOST_GRAMS]
+def list_trigrams(needle: Needle) -> list[str]:
+    """Return the runs of three characters that a text with the needle must contain; none if the needle is too short."""
+    trigrams: dict[str, None] = {}
+    for run in _split_pieces(needle):
+        trigrams.update(dict.fromkeys(run[start : start + 3] for start in range(len(run) - 2)))
+    return list(trigrams)[:_MAX_TRIGRAMS]
 
 
-def longest(needle: Needle) -> str:
-    """The longest piece of a needle without wild characters."""
-    return max(_runs(needle), key=len)
+def find_longest_piece(needle: Needle) -> str:
+    """Return the longest piece of a needle without wildcards."""
+    return max(_split_pieces(needle), key=len)
 
 
-def _runs(needle: Needle) -> list[str]:
+def _split_pieces(needle: Needle) -> list[str]:
     return _WILD.split(needle.text) if needle.wild else [needle.text]

@@ -1,4 +1,4 @@
-"""`GET /api/v1/chats/search`."""
+"""`GET /api/v1/chats/search`: the search of chats."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ router = Router("/api/v1/chats")
 
 
 @router.get("/search")
-async def find(
+async def search_chats(
     user: VerifiedUser, search: ChatSearch, db: Database, tasks: Tasks, text: str, page: int | None = 1
 ) -> list[ChatTitle]:
-    found = await search.find(user.id, text, page=page or 1)
+    """Search the user's chats. A tag that matches no chat is deleted."""
+    chats = await search.search(user.id, text, page=page or 1)
     words = text.strip().split(" ")
-    if not found and (page or 1) == 1 and len(words) == 1 and words[0].startswith("tag:"):
-        await tag_store.drop_unused(db, user.id, [tag_store.tag_id(words[0].replace("tag:", ""))])
-    return await active_answers.marked(db, found, tasks)
+    if not chats and (page or 1) == 1 and len(words) == 1 and words[0].startswith("tag:"):
+        await tag_store.delete_unused_tags(db, user.id, [tag_store.make_tag_id(words[0].replace("tag:", ""))])
+    await active_answers.mark_active_chats(db, chats, tasks)
+    return chats

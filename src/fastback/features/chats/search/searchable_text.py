@@ -1,7 +1,7 @@
-"""Which text of a chat is searched: its title and what its messages say, in small letters, without pictures.
+"""The searched text of a chat: its title and messages, in lower case, without embedded pictures.
 
-Two line ends stand between the title and the messages, so that no phrase reaches from one into the next. The fragments
-of statements here speak of a chat as `c`.
+Two line ends separate the title and the messages, so that no phrase matches across them. The SQL fragments refer to a
+chat as `c`.
 """
 
 from __future__ import annotations
@@ -11,53 +11,53 @@ import re
 _PICTURE = ";base64,"
 _PICTURE_END = re.compile(r"""[)"'\s>\\]""")
 
-#: What SQLite is taught, see `SEARCHED`.
+#: The function that SQLite calls to normalize a text, see `SEARCHED`.
 FOLD = "fastback_fold"
 
 
-def fold(text: bytes | str | None) -> str | None:
-    """A text as it is searched: small letters, the bytes of embedded pictures left out."""
+def fold_text(text: bytes | str | None) -> str | None:
+    """Return a text as it is searched: lower case, without the bytes of embedded pictures."""
     if text is None:
         return None
-    found = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    if _PICTURE in found:
-        found = _without_pictures(found)
-    return found.lower()
+    decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    if _PICTURE in decoded:
+        decoded = _remove_pictures(decoded)
+    return decoded.lower()
 
 
-def _without_pictures(text: str) -> str:
-    kept = []
+def _remove_pictures(text: str) -> str:
+    parts = []
     start = 0
-    while (place := text.find(_PICTURE, start)) >= 0:
-        place += len(_PICTURE)
-        kept.append(text[start:place])
-        end = _PICTURE_END.search(text, place)
+    while (position := text.find(_PICTURE, start)) >= 0:
+        position += len(_PICTURE)
+        parts.append(text[start:position])
+        end = _PICTURE_END.search(text, position)
         start = end.start() if end else len(text)
-    kept.append(text[start:])
-    return "".join(kept)
+    parts.append(text[start:])
+    return "".join(parts)
 
 
-def _sqlite_messages(path: str) -> str:
+def _select_sqlite_messages(path: str) -> str:
     return f"""SELECT m.value ->> '$.content' AS content
         FROM json_each(CASE WHEN json_valid(c.chat) THEN c.chat ELSE 'null' END, '{path}') m
         WHERE CASE WHEN m.type = 'object' THEN json_type(m.value, '$.content') IN ('text', 'array') ELSE FALSE END"""
 
 
-def _postgres_messages(path: str, kind: str, each: str, empty: str) -> str:
+def _select_postgres_messages(path: str, kind: str, each: str, empty: str) -> str:
     return f"""SELECT m.value ->> 'content' AS content
         FROM {each}(CASE WHEN json_typeof({path}) = '{kind}' THEN {path} ELSE '{empty}'::json END) m
         WHERE CASE WHEN json_typeof(m.value) = 'object'
             THEN json_typeof(m.value -> 'content') IN ('string', 'array') ELSE FALSE END"""
 
 
-_POSTGRES_TREE = _postgres_messages("c.chat #> '{history,messages}'", "object", "json_each", "{}")
-_POSTGRES_LIST = _postgres_messages("c.chat -> 'messages'", "array", "json_array_elements", "[]")
+_POSTGRES_TREE = _select_postgres_messages("c.chat #> '{history,messages}'", "object", "json_each", "{}")
+_POSTGRES_LIST = _select_postgres_messages("c.chat -> 'messages'", "array", "json_array_elements", "[]")
 
-#: The searched text of a chat. PostgreSQL refuses to read JSON with NUL in it: there the title alone is searched.
+#: The searched text of a chat. PostgreSQL fails to read JSON with NUL in it: such a chat is searched by its title.
 SEARCHED = {
     "sqlite": f"""{FOLD}(CAST(COALESCE(c.title, '') || char(10, 10) || COALESCE((
         SELECT group_concat(said.content, char(10, 10)) FROM (
-            {_sqlite_messages("$.history.messages")} UNION {_sqlite_messages("$.messages")}) said), '')
+            {_select_sqlite_messages("$.history.messages")} UNION {_select_sqlite_messages("$.messages")}) said), '')
         || char(10, 10) AS BLOB))""",
     "postgres": f"""(SELECT lower(CASE WHEN strpos(whole.text, '{_PICTURE}') > 0
             THEN regexp_replace(whole.text, '{_PICTURE}[A-Za-z0-9+/=]+', '{_PICTURE}', 'g') ELSE whole.text END)
@@ -68,35 +68,35 @@ SEARCHED = {
             || chr(10) || chr(10) AS text OFFSET 0) whole)""",
 }
 
-#: The searched text where the document of a chat cannot be read.
+#: The searched text of a chat whose document the database cannot read.
 TITLE_ALONE = {
     "sqlite": f"{FOLD}(CAST(COALESCE(c.title, '') || char(10, 10) AS BLOB))",
     "postgres": "lower(COALESCE(c.title, '') || chr(10) || chr(10))",
 }
 
-#: The tags of a chat as they are written down.
+#: The tags of a chat as the index stores them.
 TAGS = "COALESCE(c.meta ->> 'tags', '')"
 
-#: How large the document of a chat is, said without reading it.
+#: The size of a chat's document, computed without reading it.
 SIZE = {
     "sqlite": "COALESCE(octet_length(c.chat), 0)",
     "postgres": "COALESCE(pg_column_size(c.chat), 0)",
 }
 
-#: What makes small letters of a title.
+#: The function that converts a title to lower case.
 LOWER = {"sqlite": FOLD, "postgres": "lower"}
 
-#: Whether the text that the index (`s`) knows of a chat is what the chat says; asked without reading far into a row.
+#: Whether the text in the index (`s`) is that of the chat; computed without reading the document.
 SAME_TEXT = {
     dialect: f"""(s.updated_at IS NOT DISTINCT FROM c.updated_at AND s.title IS NOT DISTINCT FROM c.title
         AND s.size = {size})"""
     for dialect, size in SIZE.items()
 }
 
-#: Whether its tags are the same as well.
+#: Whether the text and the tags in the index are those of the chat.
 FRESH = {dialect: f"({same} AND s.tags = {TAGS})" for dialect, same in SAME_TEXT.items()}
 
-#: Chats that belong to a note or a subagent are no chats of a person.
+#: Excludes the internal chats of notes and subagents.
 VISIBLE = {
     "sqlite": "COALESCE(json_extract(c.meta, '$.internal'), 0) <> 1",
     "postgres": "COALESCE(c.meta ->> 'internal', 'false') <> 'true'",

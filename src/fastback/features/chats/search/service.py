@@ -1,4 +1,4 @@
-"""A search from its text to a page of chats."""
+"""The search of chats: from the text of a query to a page of chats."""
 
 from __future__ import annotations
 
@@ -6,27 +6,21 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.chats.search import passages, query, store
+from fastback.features.chats.search import folder_store, passages, query, store
 from fastback.features.chats.search.index import SearchIndex
-from fastback.features.chats.search.indexer import Indexer
-from fastback.features.chats.search.store import Statement, Wanted
+from fastback.features.chats.search.indexer import ChatIndexer
+from fastback.features.chats.search.store import ChatCriteria, SearchStatement
 from fastback.features.chats.store import ChatTitle
 from fastback.kit.db import Database, DatabaseError
-from fastback.kit.db.derived_tables import Derived
+from fastback.kit.db.derived_tables import DerivedTables
 
-PAGE = 60
-#: So many of the newest chats are looked through before the whole index is asked, and more for later pages.
+PAGE_SIZE = 60
+#: The newest chats that are scanned before the whole index is asked; later pages scan more.
 WINDOW = 500
 
 
-class _Folder(msgspec.Struct):
-    id: str
-    name: str
-    parent_id: str | None
-
-
-class _Hit(msgspec.Struct):
-    """A chat of the index that fits; `fresh` says whether it still is what the index knows."""
+class _IndexHit(msgspec.Struct):
+    """A matching chat of the index; `fresh` says whether its row of the index is current."""
 
     id: str
     title: str
@@ -36,147 +30,144 @@ class _Hit(msgspec.Struct):
     archived: bool
     fresh: bool
 
-    def chat(self) -> ChatTitle:
+    def to_title(self) -> ChatTitle:
         return ChatTitle(
             self.id, self.title, self.updated_at, self.created_at, self.last_read_at, archived=self.archived
         )
 
 
 class ChatSearch:
-    """Searches of chats; what the index does not know yet is read from the chats."""
+    """Searches chats; reads those whose row of the index is outdated themselves."""
 
-    def __init__(self, db: Database, index: SearchIndex, indexer: Indexer) -> None:
+    def __init__(self, db: Database, index: SearchIndex, indexer: ChatIndexer) -> None:
         self._db = db
         self._index = index
         self._indexer = indexer
 
-    async def find(self, user_id: str, text: str, *, page: int) -> list[ChatTitle]:
-        """A page of the user's chats that a search finds, pages counted from 1.
-
-        First the chats that hold the phrase, then those that hold its words, either newest first.
-        """
-        asked = query.read(text)
-        where, params = await self._conditions(user_id, asked)
-        wanted = Wanted(user_id, tags=["none"] if "none" in asked.tags else asked.tags, where=where, params=params)
-        skip = (max(page, 1) - 1) * PAGE
-        if asked.phrase is None and not wanted.tags:
-            found = await self._chats(
-                store.directly(wanted, self._db.dialect, most=skip + PAGE, ids=None, indexed=False)
-            )
-            return found[skip:]
-        found = await self._ranked(wanted, asked, skip + PAGE)
-        found = found[skip : skip + PAGE]
-        if asked.phrase is not None:
-            needles = list(dict.fromkeys([asked.text, *query.words_of(asked.text)]))
-            pieces = await passages.snippets(self._index.tables, [chat.id for chat in found], needles)
-            for chat in found:
-                chat.snippet = pieces.get(chat.id)
-        return found
-
-    async def _ranked(self, wanted: Wanted, asked: query.Query, most: int) -> list[ChatTitle]:
-        if asked.phrase is None:
-            return await self.newest(wanted, most)
-        wanted.needles = [asked.phrase]
-        found = await self.newest(wanted, most)
-        if asked.terms and len(found) < most:
-            known = {chat.id for chat in found}
-            wanted.needles = asked.terms
-            more = await self.newest(wanted, most + len(known))
-            found += [chat for chat in more if chat.id not in known]
-        return found
-
     @property
-    def tables(self) -> Derived:
-        """Where statements over chats and what is made of them can be read."""
+    def tables(self) -> DerivedTables:
+        """The connection that reads chats and the tables derived from them."""
         return self._index.tables
 
-    async def unindexed(self, wanted: Wanted, most: int) -> list[ChatTitle]:
-        """As `newest`, over chats themselves, for those that are not the person's own."""
-        return await self._chats(store.directly(wanted, self._db.dialect, most=most, ids=None, indexed=False))
+    async def search(self, user_id: str, text: str, *, page: int) -> list[ChatTitle]:
+        """Return a page of the user's chats that match a search, pages counted from 1.
 
-    async def newest(self, wanted: Wanted, most: int) -> list[ChatTitle]:
-        """The `most` newest chats with what is wanted."""
-        # Chats first, then the index: what it follows meanwhile is found twice, not never.
-        found = {chat.id: chat for chat in await self._unindexed(wanted, most)}
+        First the chats that contain the phrase, then those that contain its words, each newest first.
+        """
+        search = query.parse_query(text)
+        conditions, params = await self._build_conditions(user_id, search)
+        tags = ["none"] if "none" in search.tags else search.tags
+        criteria = ChatCriteria(user_id, tags=tags, conditions=conditions, params=params)
+        skip = (max(page, 1) - 1) * PAGE_SIZE
+        if search.phrase is None and not criteria.tags:
+            return (await self.search_chats(criteria, skip + PAGE_SIZE))[skip:]
+        chats = (await self._search_ranked(criteria, search, skip + PAGE_SIZE))[skip : skip + PAGE_SIZE]
+        if search.phrase is not None:
+            needles = list(dict.fromkeys([search.text, *query.list_words(search.text)]))
+            snippets = await passages.load_snippets(self._index.tables, [chat.id for chat in chats], needles)
+            for chat in chats:
+                chat.snippet = snippets.get(chat.id)
+        return chats
+
+    async def _search_ranked(self, criteria: ChatCriteria, search: query.SearchQuery, limit: int) -> list[ChatTitle]:
+        if search.phrase is None:
+            return await self.search_newest(criteria, limit)
+        criteria.needles = [search.phrase]
+        chats = await self.search_newest(criteria, limit)
+        if search.terms and len(chats) < limit:
+            phrase_ids = {chat.id for chat in chats}
+            criteria.needles = search.terms
+            term_matches = await self.search_newest(criteria, limit + len(phrase_ids))
+            chats += [chat for chat in term_matches if chat.id not in phrase_ids]
+        return chats
+
+    async def search_chats(self, criteria: ChatCriteria, limit: int) -> list[ChatTitle]:
+        """Like `search_newest`, without the index: for chats of other users."""
+        statement = store.build_chat_statement(criteria, self._db.dialect, limit=limit, ids=None, indexed=False)
+        return await self._read_titles(statement)
+
+    async def search_newest(self, criteria: ChatCriteria, limit: int) -> list[ChatTitle]:
+        """Return the newest chats that meet the criteria, at most `limit`."""
+        # Chats before the index: a chat indexed between the two reads is found twice, never missed.
+        chats = {chat.id: chat for chat in await self._search_changed(criteria, limit)}
         if self._index.ready:
-            hits = await self._indexed(wanted, most)
+            hits = await self._search_index(criteria, limit)
             for hit in hits:
                 if hit.fresh:
-                    found.setdefault(hit.id, hit.chat())
-            if met := [hit.id for hit in hits if not hit.fresh and hit.id not in found]:
-                for chat_id in met:
-                    self._indexer.touch(chat_id)
-                found |= {chat.id: chat for chat in await self._directly(wanted, most, met)}
-        return sorted(found.values(), key=lambda chat: (-chat.updated_at, chat.id))[:most]
+                    chats.setdefault(hit.id, hit.to_title())
+            if stale_ids := [hit.id for hit in hits if not hit.fresh and hit.id not in chats]:
+                for chat_id in stale_ids:
+                    self._indexer.mark_changed(chat_id)
+                chats |= {chat.id: chat for chat in await self._search_documents(criteria, limit, stale_ids)}
+        return sorted(chats.values(), key=lambda chat: (-chat.updated_at, chat.id))[:limit]
 
-    async def _indexed(self, wanted: Wanted, most: int) -> list[_Hit]:
+    async def _search_index(self, criteria: ChatCriteria, limit: int) -> list[_IndexHit]:
         dialect = self._db.dialect
-        window = max(WINDOW, 2 * most)
-        found = await self._hits(store.among_newest(wanted, dialect, window=window, most=most))
-        old = sum(not hit.fresh for hit in found)
-        if len(found) - old >= most:
-            return found
-        seen = await self._index.tables.fetch_all_in_thread(
-            int,
-            "search.size",
-            """SELECT count(*) FROM (SELECT 1 FROM fastback_search_chat s WHERE s.user_id = :user_id
-                LIMIT :most) counted""",
-            user_id=wanted.user_id,
-            most=window + 1,
-        )
-        if seen[0] <= window:
-            return found
-        expression = await self._index.expression(wanted.needles)
-        return await self._hits(store.among_all(wanted, dialect, expression=expression, most=most + old))
+        window = max(WINDOW, 2 * limit)
+        statement = store.build_newest_statement(criteria, dialect, window=window, limit=limit)
+        hits = await self._read_hits(statement)
+        stale_count = sum(not hit.fresh for hit in hits)
+        if len(hits) - stale_count >= limit:
+            return hits
+        if await self._index.count_chats(criteria.user_id, window + 1) <= window:
+            return hits
+        expression = await self._index.build_expression(criteria.needles)
+        statement = store.build_index_statement(criteria, dialect, expression=expression, limit=limit + stale_count)
+        return await self._read_hits(statement)
 
-    async def _unindexed(self, wanted: Wanted, most: int) -> list[ChatTitle]:
-        """Among chats that the index does not know as they are now."""
+    async def _search_changed(self, criteria: ChatCriteria, limit: int) -> list[ChatTitle]:
+        """Search the chats whose row of the index is outdated or missing."""
         index = self._index
         if not index.ready or index.compared_at is None:
-            return await self._directly(wanted, most, None)
-        known = index.touched()
-        late = set(await index.changed_since(wanted.user_id, index.compared_at)).difference(known)
-        for chat_id in late:
-            self._indexer.touch(chat_id)
-        ids = [*known, *late]
-        return await self._directly(wanted, most, ids) if ids else []
+            return await self._search_documents(criteria, limit, None)
+        pending_ids = index.list_changed()
+        new_ids = set(await index.list_changed_since(criteria.user_id, index.compared_at)).difference(pending_ids)
+        for chat_id in new_ids:
+            self._indexer.mark_changed(chat_id)
+        ids = [*pending_ids, *new_ids]
+        return await self._search_documents(criteria, limit, ids) if ids else []
 
-    async def _directly(self, wanted: Wanted, most: int, ids: list[str] | None) -> list[ChatTitle]:
+    async def _search_documents(self, criteria: ChatCriteria, limit: int, ids: list[str] | None) -> list[ChatTitle]:
+        """Search the documents of chats: those in `ids`, or all that the index does not contain."""
         indexed = self._index.ready and ids is None
         dialect = self._db.dialect
         try:
-            return await self._chats(store.directly(wanted, dialect, most=most, ids=ids, indexed=indexed))
+            statement = store.build_chat_statement(criteria, dialect, limit=limit, ids=ids, indexed=indexed)
+            return await self._read_titles(statement)
         except DatabaseError:
-            # A document that the database cannot read must not spoil the search.
-            statement = store.directly(wanted, dialect, most=most, ids=ids, indexed=indexed, titles=True)
-            return await self._chats(statement)
+            # A document that the database cannot read must not fail the search: search the titles alone.
+            statement = store.build_chat_statement(
+                criteria, dialect, limit=limit, ids=ids, indexed=indexed, titles=True
+            )
+            return await self._read_titles(statement)
 
-    async def _hits(self, statement: Statement) -> list[_Hit]:
-        return await self._index.tables.fetch_all_in_thread(_Hit, "search.hits", statement.text, **statement.params)
-
-    async def _chats(self, statement: Statement) -> list[ChatTitle]:
+    async def _read_hits(self, statement: SearchStatement) -> list[_IndexHit]:
         return await self._index.tables.fetch_all_in_thread(
-            ChatTitle, "search.chats", statement.text, **statement.params
+            _IndexHit, "search.read_hits", statement.text, **statement.params
         )
 
-    async def _conditions(self, user_id: str, asked: query.Query) -> tuple[list[str], dict[str, Any]]:
-        # `IS TRUE` is answered from the row: no index on a flag may keep the one on the time from being taken.
-        where = ["c.archived IS TRUE" if asked.archived else "c.archived IS FALSE"]
-        params: dict[str, Any] = {}
-        if asked.pinned is not None:
-            where.append(f"c.pinned = {'TRUE' if asked.pinned else 'FALSE'}")
-        if asked.shared is not None:
-            where.append(f"c.share_id IS {'NOT ' if asked.shared else ''}NULL")
-        if asked.folders is not None:
-            where.append("c.folder_id = ANY(:folders)")
-            params["folders"] = await self._folders(user_id, asked.folders)
-        return where, params
+    async def _read_titles(self, statement: SearchStatement) -> list[ChatTitle]:
+        return await self._index.tables.fetch_all_in_thread(
+            ChatTitle, "search.read_titles", statement.text, **statement.params
+        )
 
-    async def _folders(self, user_id: str, names: list[str]) -> list[str]:
-        """The user's folders of these names, and the folders inside them."""
-        text = "SELECT f.id, f.name, f.parent_id FROM folder f WHERE f.user_id = :user_id"
-        folders = await self._db.fetch_all(_Folder, "search.folders_of", text, user_id=user_id)
-        found = {one.id for one in folders if query.folder_name(one.name) in names}
-        while more := {one.id for one in folders if one.parent_id in found} - found:
-            found |= more
-        return list(found)
+    async def _build_conditions(self, user_id: str, search: query.SearchQuery) -> tuple[list[str], dict[str, Any]]:
+        # `IS TRUE` is computed from the row: the database must use the index on the time, not one on a flag.
+        conditions = ["c.archived IS TRUE" if search.archived else "c.archived IS FALSE"]
+        params: dict[str, Any] = {}
+        if search.pinned is not None:
+            conditions.append(f"c.pinned = {'TRUE' if search.pinned else 'FALSE'}")
+        if search.shared is not None:
+            conditions.append(f"c.share_id IS {'NOT ' if search.shared else ''}NULL")
+        if search.folders is not None:
+            conditions.append("c.folder_id = ANY(:folders)")
+            params["folders"] = await self._list_folder_ids(user_id, search.folders)
+        return conditions, params
+
+    async def _list_folder_ids(self, user_id: str, names: list[str]) -> list[str]:
+        """Return the ids of the user's folders with these names, and of all folders below them."""
+        folders = await folder_store.list_folder_names(self._db, user_id)
+        folder_ids = {folder.id for folder in folders if query.normalize_folder_name(folder.name) in names}
+        while children := {folder.id for folder in folders if folder.parent_id in folder_ids} - folder_ids:
+            folder_ids |= children
+        return list(folder_ids)

@@ -1,9 +1,9 @@
-"""Starts the search of chats."""
+"""Build the services of the search of chats."""
 
 from __future__ import annotations
 
 from fastback.features.chats.search.index import SearchIndex
-from fastback.features.chats.search.indexer import Indexer
+from fastback.features.chats.search.indexer import ChatIndexer
 from fastback.features.chats.search.service import ChatSearch
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -12,14 +12,13 @@ from fastback.kit.tasks import Tasks
 
 
 async def set_up(services: Services) -> None:
-    """Add `ChatSearch`; the index is opened and filled in the background."""
+    """Add `ChatSearch` and `ChatIndexer`; the index is opened and filled in the background."""
     db = services.get(Database)
     index = SearchIndex(db)
-    indexer = Indexer(index, db, services.get(Bus))
-    services.add(Indexer, indexer)
+    indexer = ChatIndexer(index, db, services.get(Bus))
+    services.add(ChatIndexer, indexer)
     services.add(ChatSearch, ChatSearch(db, index, indexer))
-    tasks = services.get(Tasks)
-    tasks.background(indexer.run())
+    services.get(Tasks).run_in_background(indexer.run())
 
 
 COMPONENT = Component(name="chat search", setup=set_up)

@@ -1,7 +1,7 @@
-"""The statements of a search: over the newest chats of the index, over all of it, over chats themselves.
+"""Statements that search chats: the newest chats of the index, the whole index, or the chats themselves.
 
-Each finds a person's chats that hold all needles, newest first, `:most` of them. `c` is the chat, `s` its row of the
-index; `s.body` stands for the searched text.
+Each returns a user's chats that contain all needles, newest first, at most `:limit`. `c` is the chat, `s` its row of
+the index, `s.body` the searched text.
 """
 
 from __future__ import annotations
@@ -35,157 +35,165 @@ _UNTAGGED = {
 }
 
 
-class Statement(msgspec.Struct):
-    """A statement and its parameters."""
+class SearchStatement(msgspec.Struct):
+    """A statement with its parameters."""
 
     text: str
     params: dict[str, Any]
 
 
-class Wanted(msgspec.Struct):
-    """Chats of one person.
+class ChatCriteria(msgspec.Struct):
+    """Which chats of a user a search returns.
 
     Attributes:
-        needles: what the text of each must hold. tags: what each must carry; `none` says no tag at all.
-        where: further conditions on `c`, with `params`.
-        early: conditions on `{row}`, which has the columns `user_id`, `updated_at` and `title` alone.
-        owned: the condition on `c` that makes it the person's.
+        needles: the texts that each chat must contain.
+        tags: the ids of the tags that each chat must have; `none` means no tag at all.
+        conditions: further conditions on `c`, with `params`.
+        row_conditions: conditions on `{row}`, which has only the columns `user_id`, `updated_at` and `title`.
+        owner_condition: the condition on `c` that selects the user's chats.
     """
 
     user_id: str
     needles: list[Needle] = []
     tags: list[str] = []
-    where: list[str] = []
+    conditions: list[str] = []
     params: dict[str, Any] = {}
-    early: list[str] = []
-    owned: str = "c.user_id = :user_id"
+    row_conditions: list[str] = []
+    owner_condition: str = "c.user_id = :user_id"
 
 
-def _holds(
+def _build_needle_conditions(
     dialect: Dialect, body: str, needles: list[Needle], *, by_index: bool = False
 ) -> tuple[list[str], dict[str, Any]]:
-    """Conditions that a text holds the needles; `by_index`: such as PostgreSQL's index answers."""
-    found, params = [], {}
-    for place, needle in enumerate(needles):
-        name = f"needle{place}"
+    """Return the conditions that a text contains the needles; with `by_index` in the form that an index supports."""
+    conditions, params = [], {}
+    for number, needle in enumerate(needles):
+        name = f"needle{number}"
         if needle.wild or (by_index and dialect == "postgres"):
-            found.append(f"{body} LIKE :{name}")
-            params[name] = needle.pattern(dialect)
+            conditions.append(f"{body} LIKE :{name}")
+            params[name] = needle.build_pattern(dialect)
         else:
-            found.append(f"{'instr' if dialect == 'sqlite' else 'strpos'}({body}, :{name}) > 0")
+            conditions.append(f"{'instr' if dialect == 'sqlite' else 'strpos'}({body}, :{name}) > 0")
             params[name] = needle.text
-    return found, params
+    return conditions, params
 
 
-def _own(wanted: Wanted, dialect: Dialect) -> list[str]:
-    return [wanted.owned, *wanted.where, VISIBLE[dialect]]
+def _build_owner_conditions(criteria: ChatCriteria, dialect: Dialect) -> list[str]:
+    return [criteria.owner_condition, *criteria.conditions, VISIBLE[dialect]]
 
 
-def _fresh(wanted: Wanted, dialect: Dialect) -> str:
-    return (FRESH if wanted.tags else SAME_TEXT)[dialect]
+def _get_fresh_condition(criteria: ChatCriteria, dialect: Dialect) -> str:
+    return (FRESH if criteria.tags else SAME_TEXT)[dialect]
 
 
-def _early(wanted: Wanted, row: str) -> list[str]:
-    return [condition.format(row=row) for condition in wanted.early]
+def _build_early_conditions(criteria: ChatCriteria, row: str) -> list[str]:
+    return [condition.format(row=row) for condition in criteria.row_conditions]
 
 
-def _finished(
-    select: str, where: list[str], wanted: Wanted, order: str, params: dict[str, Any], most: int
-) -> Statement:
-    text = f"{select} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :most"
-    return Statement(text, {"user_id": wanted.user_id, "most": most, **wanted.params, **params})
+def _build_statement(
+    select: str, where: list[str], criteria: ChatCriteria, order: str, params: dict[str, Any], limit: int
+) -> SearchStatement:
+    text = f"{select} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :limit"
+    return SearchStatement(text, {"user_id": criteria.user_id, "limit": limit, **criteria.params, **params})
 
 
-def _tags(wanted: Wanted) -> tuple[list[str], dict[str, Any]]:
-    # The offset keeps PostgreSQL from turning the question around.
+def _build_tag_conditions(criteria: ChatCriteria) -> tuple[list[str], dict[str, Any]]:
+    # The offset keeps PostgreSQL from starting with the tags.
     where = [
-        f"""EXISTS (SELECT 1 FROM fastback_search_tag t{place} WHERE t{place}.user_id = :user_id
-            AND t{place}.tag = :tag{place} AND t{place}.chat_id = s.chat_id LIMIT 1 OFFSET 0)"""
-        for place in range(len(wanted.tags))
+        f"""EXISTS (SELECT 1 FROM fastback_search_tag t{number} WHERE t{number}.user_id = :user_id
+            AND t{number}.tag = :tag{number} AND t{number}.chat_id = s.chat_id LIMIT 1 OFFSET 0)"""
+        for number in range(len(criteria.tags))
     ]
-    return where, {f"tag{place}": tag for place, tag in enumerate(wanted.tags)}
+    return where, {f"tag{number}": tag for number, tag in enumerate(criteria.tags)}
 
 
 _ORDER = "s.updated_at DESC, s.chat_id"
 
 
-def _hits(
-    rows: str, where: list[str], wanted: Wanted, dialect: Dialect, params: dict[str, Any], most: int
-) -> Statement:
-    """Out of `rows` of the index, which come in order, those whose chats fit, read one by one until it is enough."""
-    own = _own(wanted, dialect)
+def _build_hits_statement(
+    rows: str, where: list[str], criteria: ChatCriteria, dialect: Dialect, params: dict[str, Any], limit: int
+) -> SearchStatement:
+    """Select matching chats out of `rows` of the index: the rows are in order, and read until there are enough."""
+    own = _build_owner_conditions(criteria, dialect)
     if dialect == "sqlite":
-        # SQLite takes the tables in the order given: the text decides before the chat is looked at.
-        body = "CROSS JOIN fastback_search_text b ON b.number = s.number" if wanted.needles else ""
+        # SQLite joins the tables in this order: it tests the text before it reads the chat.
+        body = "CROSS JOIN fastback_search_text b ON b.number = s.number" if criteria.needles else ""
         chat = "CROSS JOIN chat c ON c.id = s.chat_id"
         where = [*where, *own]
     else:
         body = ""
         chat = f"CROSS JOIN LATERAL (SELECT c.* FROM chat c WHERE c.id = s.chat_id AND {' AND '.join(own)} OFFSET 0) c"
-    select = f"SELECT {_HIT}, {_fresh(wanted, dialect)} FROM ({rows}) s {body} {chat}"
-    return _finished(select, where or ["TRUE"], wanted, _ORDER, params, most)
+    select = f"SELECT {_HIT}, {_get_fresh_condition(criteria, dialect)} FROM ({rows}) s {body} {chat}"
+    return _build_statement(select, where or ["TRUE"], criteria, _ORDER, params, limit)
 
 
-def among_newest(wanted: Wanted, dialect: Dialect, *, window: int, most: int) -> Statement:
-    """Over the `window` newest chats of the index: words that stand in many chats are found there."""
+def build_newest_statement(criteria: ChatCriteria, dialect: Dialect, *, window: int, limit: int) -> SearchStatement:
+    """Search the `window` newest chats of the index, which is enough for words that many chats contain."""
     body = ", s.body" if dialect == "postgres" else ""
     rows = f"""SELECT {_INDEXED[dialect]}{body} FROM fastback_search_chat s WHERE s.user_id = :user_id
         ORDER BY {_ORDER} LIMIT :window"""
-    holds, params = _holds(dialect, _BODY[dialect], wanted.needles)
-    tagged, tags = _tags(wanted)
+    needle_conditions, params = _build_needle_conditions(dialect, _BODY[dialect], criteria.needles)
+    tag_conditions, tags = _build_tag_conditions(criteria)
     params |= {**tags, "window": window}
-    return _hits(rows, [*_early(wanted, "s"), *tagged, *holds], wanted, dialect, params, most)
+    return _build_hits_statement(
+        rows,
+        [*_build_early_conditions(criteria, "s"), *tag_conditions, *needle_conditions],
+        criteria,
+        dialect,
+        params,
+        limit,
+    )
 
 
-def among_all(wanted: Wanted, dialect: Dialect, *, expression: str, most: int) -> Statement:
-    """Over all of the index: by tag, by the `expression` of `SearchIndex.expression`, or else one by one."""
-    by_index = bool(expression) and not wanted.tags
-    holds, params = _holds(dialect, _BODY[dialect], wanted.needles, by_index=by_index)
-    tagged, tags = _tags(wanted)
+def build_index_statement(criteria: ChatCriteria, dialect: Dialect, *, expression: str, limit: int) -> SearchStatement:
+    """Search the whole index: by tag, by the `expression` of `SearchIndex.build_expression`, or row by row."""
+    by_index = bool(expression) and not criteria.tags
+    needle_conditions, params = _build_needle_conditions(dialect, _BODY[dialect], criteria.needles, by_index=by_index)
+    tag_conditions, tags = _build_tag_conditions(criteria)
     params |= tags
     start = "fastback_search_chat s"
-    which = ["s.user_id = :user_id", *_early(wanted, "s")]
-    if wanted.tags:
+    conditions = ["s.user_id = :user_id", *_build_early_conditions(criteria, "s")]
+    if criteria.tags:
         cross = "CROSS JOIN" if dialect == "sqlite" else "JOIN"
         start = f"fastback_search_tag t {cross} fastback_search_chat s ON s.chat_id = t.chat_id"
-        which = ["t.user_id = :user_id", "t.tag = :tag0", *which, *tagged[1:]]
+        conditions = ["t.user_id = :user_id", "t.tag = :tag0", *conditions, *tag_conditions[1:]]
     elif by_index and dialect == "sqlite":
         start = "fastback_search_grams CROSS JOIN fastback_search_chat s ON s.number = fastback_search_grams.rowid"
-        which = ["fastback_search_grams MATCH :expression", *which]
+        conditions = ["fastback_search_grams MATCH :expression", *conditions]
         params["expression"] = expression
     elif by_index:
-        # PostgreSQL does not know what reading long texts costs: no other index may offer itself.
-        which[0] = "s.user_id || '' = :user_id"
+        # PostgreSQL underestimates the cost of reading long texts: this keeps it from using any other index.
+        conditions[0] = "s.user_id || '' = :user_id"
     if dialect == "postgres":
-        which += holds
-        holds = []
+        conditions += needle_conditions
+        needle_conditions = []
     every = "LIMIT -1" if dialect == "sqlite" else "OFFSET 0"
-    rows = f"SELECT {_INDEXED[dialect]} FROM {start} WHERE {' AND '.join(which)} ORDER BY {_ORDER} {every}"
-    return _hits(rows, holds, wanted, dialect, params, most)
+    rows = f"SELECT {_INDEXED[dialect]} FROM {start} WHERE {' AND '.join(conditions)} ORDER BY {_ORDER} {every}"
+    return _build_hits_statement(rows, needle_conditions, criteria, dialect, params, limit)
 
 
-def directly(
-    wanted: Wanted, dialect: Dialect, *, most: int, ids: list[str] | None, indexed: bool, titles: bool = False
-) -> Statement:
-    """Over chats themselves: all, those among `ids`, or those that the index does not know as they are (`indexed`).
+def build_chat_statement(
+    criteria: ChatCriteria, dialect: Dialect, *, limit: int, ids: list[str] | None, indexed: bool, titles: bool = False
+) -> SearchStatement:
+    """Search the chats themselves: all, those in `ids`, or (`indexed`) those whose row of the index is outdated.
 
-    `titles`: leave messages out, where documents cannot be read.
+    `titles` leaves the messages out, for documents that the database cannot read.
     """
     body = (TITLE_ALONE if titles else SEARCHED)[dialect]
-    holds, params = _holds(dialect, body, wanted.needles)
-    fits = [VISIBLE[dialect]]
-    for place, tag in enumerate(wanted.tags):
+    needle_conditions, params = _build_needle_conditions(dialect, body, criteria.needles)
+    conditions = [VISIBLE[dialect]]
+    for number, tag in enumerate(criteria.tags):
         if tag == "none":
-            fits.append(_UNTAGGED[dialect])
+            conditions.append(_UNTAGGED[dialect])
         else:
-            fits.append(_TAGGED[dialect].format(name=f"tag{place}"))
-            params[f"tag{place}"] = tag
-    match = " AND ".join([*fits, *holds])
-    where = [wanted.owned, *wanted.where, *_early(wanted, "c")]
+            conditions.append(_TAGGED[dialect].format(name=f"tag{number}"))
+            params[f"tag{number}"] = tag
+    is_match = " AND ".join([*conditions, *needle_conditions])
+    where = [criteria.owner_condition, *criteria.conditions, *_build_early_conditions(criteria, "c")]
     start = f"SELECT {_CHAT} FROM chat c"
     order = "c.updated_at DESC, c.id"
     if dialect == "postgres" and ids is None:
-        # Put in order first: documents are read one by one, until there are enough.
+        # Sort first: the documents are then read one by one, until there are enough.
         start = f"""SELECT {_CHAT} FROM (SELECT c.* FROM chat c WHERE {" AND ".join(where)}
             ORDER BY {order} OFFSET 0) c"""
         where = []
@@ -193,14 +201,14 @@ def directly(
         where.insert(0, "c.id = ANY(:ids)")
         params["ids"] = ids
     if indexed:
-        # Along an index of either table in the same order: there may be very many.
+        # Join along an index of each table in the same order: there may be very many rows.
         start += {
             "sqlite": """ LEFT JOIN fastback_search_chat s
                 ON s.user_id = c.user_id AND s.updated_at = c.updated_at AND s.chat_id = c.id""",
             "postgres": """ LEFT JOIN LATERAL (SELECT i.* FROM fastback_search_chat i WHERE i.chat_id = c.id
                 OFFSET 0) s ON TRUE""",
         }[dialect]
-        unknown = f"(s.chat_id IS NULL OR NOT {_fresh(wanted, dialect)})"
-        # Reading a document costs more than all the rest: the order of the conditions is kept.
-        match = f"CASE WHEN {unknown} THEN {match} ELSE FALSE END"
-    return _finished(start, [*where, match], wanted, order, params, most)
+        is_outdated = f"(s.chat_id IS NULL OR NOT {_get_fresh_condition(criteria, dialect)})"
+        # Reading a document costs more than all other conditions: CASE keeps their order.
+        is_match = f"CASE WHEN {is_outdated} THEN {is_match} ELSE FALSE END"
+    return _build_statement(start, [*where, is_match], criteria, order, params, limit)

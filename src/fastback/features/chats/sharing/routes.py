@@ -10,50 +10,54 @@ from fastback.access.grants import SlimGrant
 from fastback.access.guards import MaybeUser, VerifiedUser
 from fastback.access.identity import User
 from fastback.features.chats import schemas, store
-from fastback.features.chats.service import Chats
+from fastback.features.chats.service import ChatService
 from fastback.features.chats.sharing import store as share_store
-from fastback.features.chats.sharing.shared_view import Opening
-from fastback.features.chats.store import ChatPage, Head
+from fastback.features.chats.sharing.shared_view import ShareOpener
+from fastback.features.chats.store import ChatHead, ChatPage
 from fastback.kit.http import NotFound, Router, Unauthorized
 
 router = Router("/api/v1/chats")
 
 
 @router.delete("/share/all")
-async def unshare_all(user: VerifiedUser, chats: Chats) -> bool:
-    ids = await share_store.shared_ids(chats.db, user.id)
-    await share_store.unshare(chats.db, ids)
+async def unshare_all_chats(user: VerifiedUser, chats: ChatService) -> bool:
+    ids = await share_store.list_shared_chat_ids(chats.db, user.id)
+    await share_store.delete_shares(chats.db, ids)
     for one in ids:
         await chats.bus.publish(GrantsChanged("shared_chat", one))
     return True
 
 
 @router.get("/shared")
-async def shared(
+async def list_shared_chats(
     user: VerifiedUser,
-    chats: Chats,
+    chats: ChatService,
     page: int | None = None,
     query: str | None = None,
     order_by: str | None = None,
     direction: str | None = None,
-) -> list[share_store.Listed]:
+) -> list[share_store.SharedChatTitle]:
     column = {"title": "s.title", "created_at": "s.created_at"}.get(order_by or "", "s.updated_at")
     order = f"{column} {'ASC' if direction == 'asc' else 'DESC'}, s.id"
-    return await share_store.of_user(chats.db, user.id, query=query, order=order, page=page)
+    return await share_store.list_shares(chats.db, user.id, query=query, order=order, page=page)
 
 
 @router.post("/{chat_id}/share")
-async def share(chat_id: str, user: VerifiedUser, chats: Chats, data: schemas.ShareForm | None = None) -> ChatPage:
-    await chats.need(user, "chat.share")
-    chat = await store.owned(chats.db, chat_id, user.id)
+async def share_chat(
+    chat_id: str, user: VerifiedUser, chats: ChatService, data: schemas.ShareForm | None = None
+) -> ChatPage:
+    await chats.require_permission(user, "chat.share")
+    chat = await store.find_owned_chat(chats.db, chat_id, user.id)
     if chat is None:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     mode = data.share_mode if data else msgspec.UNSET
     if mode is msgspec.UNSET:
         mode = (
-            "continue" if chat.share_id and await share_store.mode_of(chats.db, chat.share_id) == "continue" else None
+            "continue"
+            if chat.share_id and await share_store.find_share_mode(chats.db, chat.share_id) == "continue"
+            else None
         )
-    await share_store.share(
+    await share_store.save_share(
         chats.db,
         chat_id=chat.id,
         user_id=user.id,
@@ -63,45 +67,45 @@ async def share(chat_id: str, user: VerifiedUser, chats: Chats, data: schemas.Sh
         mode=mode,
     )
     await chats.bus.publish(GrantsChanged("shared_chat", chat_id))
-    return await chats.again(chat_id)
+    return await chats.reload_chat(chat_id)
 
 
 @router.delete("/{chat_id}/share")
-async def unshare(chat_id: str, user: VerifiedUser, chats: Chats) -> bool:
-    head = await store.head(chats.db, chat_id)
+async def unshare_chat(chat_id: str, user: VerifiedUser, chats: ChatService) -> bool:
+    head = await store.find_head(chats.db, chat_id)
     if head is None or head.user_id != user.id:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    await share_store.unshare(chats.db, [chat_id])
+    await share_store.delete_shares(chats.db, [chat_id])
     await chats.bus.publish(GrantsChanged("shared_chat", chat_id))
     return True
 
 
 @router.get("/share/{share_id}")
-async def open_share(share_id: str, user: MaybeUser, opening: Opening) -> ChatPage:
-    return await opening.shared(share_id, user)
+async def open_share(share_id: str, user: MaybeUser, opening: ShareOpener) -> ChatPage:
+    return await opening.open_share(share_id, user)
 
 
-async def _manageable(chat_id: str, user: User, chats: Chats) -> Head:
-    head = await store.head(chats.db, chat_id)
-    if head is None or not chats.rights.governs(head.user_id, user):
+async def _get_manageable_head(chat_id: str, user: User, chats: ChatService) -> ChatHead:
+    head = await store.find_head(chats.db, chat_id)
+    if head is None or not chats.access.has_owner_rights(head.user_id, user):
         raise NotFound(messages.NOT_FOUND)
     return head
 
 
 @router.post("/shared/{chat_id}/access/update")
-async def set_access(chat_id: str, data: schemas.AccessForm, user: VerifiedUser, chats: Chats) -> ChatPage:
-    head = await _manageable(chat_id, user, chats)
+async def set_share_access(chat_id: str, data: schemas.AccessForm, user: VerifiedUser, chats: ChatService) -> ChatPage:
+    head = await _get_manageable_head(chat_id, user, chats)
     wanted = await chats.grants.validate_grants(user.id, user.role, data.access_grants, "shared_chat")
     async with chats.db.transaction() as tx:
         await chats.grants.replace_grants(tx, "shared_chat", chat_id, wanted)
     if data.share_mode is not msgspec.UNSET and head.share_id:
-        await share_store.set_mode(chats.db, head.share_id, data.share_mode)
+        await share_store.set_share_mode(chats.db, head.share_id, data.share_mode)
     await chats.bus.publish(GrantsChanged("shared_chat", chat_id))
-    return await chats.again(chat_id)
+    return await chats.reload_chat(chat_id)
 
 
 @router.get("/shared/{chat_id}/access")
-async def access(chat_id: str, user: VerifiedUser, chats: Chats) -> list[SlimGrant]:
-    await _manageable(chat_id, user, chats)
+async def list_share_grants(chat_id: str, user: VerifiedUser, chats: ChatService) -> list[SlimGrant]:
+    await _get_manageable_head(chat_id, user, chats)
     grants = await chats.grants.list_grants("shared_chat", chat_id)
     return [SlimGrant(one.id, one.principal_type, one.principal_id, one.permission) for one in grants]

@@ -48,7 +48,7 @@ class _Document(msgspec.Struct):
 _read = msgspec.json.Decoder(_Document)
 
 
-class Figures(msgspec.Struct):
+class ChatFigures(msgspec.Struct):
     """Of a chat; times in seconds, lengths in characters. The history is all branches, the rest the current one."""
 
     average_response_time: float
@@ -62,7 +62,7 @@ class Figures(msgspec.Struct):
     history_assistant_message_count: int
 
 
-class Usage(msgspec.Struct):
+class ChatUsage(msgspec.Struct):
     """A chat in the list of figures."""
 
     id: str
@@ -101,7 +101,7 @@ class _Body(msgspec.Struct):
     history: _Messages
 
 
-class Exported(msgspec.Struct):
+class ChatExport(msgspec.Struct):
     """A chat with the figures of each message."""
 
     id: str
@@ -109,11 +109,11 @@ class Exported(msgspec.Struct):
     created_at: int
     updated_at: int
     tags: list[Any]
-    stats: Figures
+    stats: ChatFigures
     chat: _Body
 
 
-def _length(content: Any) -> int:
+def _count_characters(content: Any) -> int:
     """Characters of a text, or of the texts among its parts."""
     if isinstance(content, str):
         return len(content)
@@ -124,11 +124,11 @@ def _length(content: Any) -> int:
     return 0
 
 
-def _mean(values: list[Any]) -> float:
+def _average(values: list[Any]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _counted(messages: list[_Message]) -> dict[str, int]:
+def _count_models(messages: list[_Message]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for one in messages:
         if one.role == "assistant" and isinstance(one.model, str) and one.model:
@@ -136,7 +136,7 @@ def _counted(messages: list[_Message]) -> dict[str, int]:
     return counts
 
 
-def _branch(messages: dict[str, _Message], last_id: Any) -> list[_Message]:
+def _list_branch(messages: dict[str, _Message], last_id: Any) -> list[_Message]:
     found: list[_Message] = []
     seen: set[str] = set()
     while isinstance(last_id, str) and last_id in messages and last_id not in seen:
@@ -150,7 +150,7 @@ def _is_time(value: Any) -> bool:
     return isinstance(value, (int, float)) and bool(value)
 
 
-def _figures(messages: dict[str, _Message], counted: list[_Message], branch: list[_Message]) -> Figures:
+def _compute_figures(messages: dict[str, _Message], counted: list[_Message], branch: list[_Message]) -> ChatFigures:
     asked = [one for one in counted if one.role == "user"]
     answered = [one for one in counted if one.role == "assistant"]
     waits = [
@@ -161,20 +161,20 @@ def _figures(messages: dict[str, _Message], counted: list[_Message], branch: lis
         and _is_time(one.timestamp)
         and _is_time(messages[one.parent_id].timestamp)
     ]
-    return Figures(
-        average_response_time=_mean(waits),
-        average_user_message_content_length=_mean([_length(one.content) for one in asked]),
-        average_assistant_message_content_length=_mean([_length(one.content) for one in answered]),
-        models=_counted(branch[::-1]),
+    return ChatFigures(
+        average_response_time=_average(waits),
+        average_user_message_content_length=_average([_count_characters(one.content) for one in asked]),
+        average_assistant_message_content_length=_average([_count_characters(one.content) for one in answered]),
+        models=_count_models(branch[::-1]),
         message_count=len(branch),
-        history_models=_counted(counted),
+        history_models=_count_models(counted),
         history_message_count=len(messages),
         history_user_message_count=len(asked),
         history_assistant_message_count=len(answered),
     )
 
 
-def _message(one: _Message) -> MessageFigures | None:
+def _compute_message_figures(one: _Message) -> MessageFigures | None:
     """None for a message that lost its id or role, or has odd values: it is left out."""
     annotation = one.annotation if isinstance(one.annotation, dict) else {}
     try:
@@ -183,7 +183,7 @@ def _message(one: _Message) -> MessageFigures | None:
                 "id": one.id,
                 "role": one.role,
                 "model": one.model,
-                "content_length": _length(one.content),
+                "content_length": _count_characters(one.content),
                 "token_count": None,
                 "timestamp": one.timestamp,
                 "rating": annotation.get("rating"),
@@ -195,29 +195,29 @@ def _message(one: _Message) -> MessageFigures | None:
         return None
 
 
-def _tags(chat: _Chat) -> list[Any]:
+def _get_tags(chat: _Chat) -> list[Any]:
     tags = (chat.meta or {}).get("tags")
     return tags if isinstance(tags, list) else []
 
 
-def _opened(chat: _Chat) -> _History | None:
+def _decode_history(chat: _Chat) -> _History | None:
     try:
         return _read.decode(chat.chat).history or _History()
     except msgspec.ValidationError:
         return None
 
 
-def usage_of(chat: _Chat) -> Usage | None:
+def compute_usage(chat: _Chat) -> ChatUsage | None:
     """The figures of a chat; None where it has no messages, or none that it opens at."""
-    history = _opened(chat)
+    history = _decode_history(chat)
     messages = (history.messages if history else None) or {}
-    branch = _branch(messages, history.current_id if history else None)
+    branch = _list_branch(messages, history.current_id if history else None)
     if not branch or not isinstance(branch[-1].timestamp, int) or not branch[-1].timestamp:
         return None
-    figures = _figures(messages, list(messages.values()), branch)
-    return Usage(
+    figures = _compute_figures(messages, list(messages.values()), branch)
+    return ChatUsage(
         id=chat.id,
-        tags=_tags(chat),
+        tags=_get_tags(chat),
         last_message_at=branch[-1].timestamp,
         updated_at=chat.updated_at,
         created_at=chat.created_at,
@@ -225,19 +225,19 @@ def usage_of(chat: _Chat) -> Usage | None:
     )
 
 
-def exported(chat: _Chat) -> Exported | None:
+def compute_export(chat: _Chat) -> ChatExport | None:
     """A chat with the figures of each message; None where its document makes no sense."""
-    history = _opened(chat)
+    history = _decode_history(chat)
     if history is None or not isinstance(history.current_id, (str, type(None))):
         return None
     messages = history.messages or {}
-    shown = {key: found for key, one in messages.items() if (found := _message(one)) is not None}
-    figures = _figures(messages, [messages[key] for key in shown], _branch(messages, history.current_id))
+    shown = {key: found for key, one in messages.items() if (found := _compute_message_figures(one)) is not None}
+    figures = _compute_figures(messages, [messages[key] for key in shown], _list_branch(messages, history.current_id))
     body = _Body(_Messages(shown, history.current_id))
-    return Exported(chat.id, chat.user_id, chat.created_at, chat.updated_at, _tags(chat), figures, body)
+    return ChatExport(chat.id, chat.user_id, chat.created_at, chat.updated_at, _get_tags(chat), figures, body)
 
 
-async def ids(
+async def list_chat_ids(
     db: Database, user_id: str, *, since: int | None = None, oldest_first: bool = False, skip: int, limit: int
 ) -> tuple[list[str], int]:
     """Ids of a page of a user's chats, by their last change, and how many there are in all.
@@ -262,33 +262,33 @@ async def ids(
 _CHATS = "SELECT id, user_id, created_at, updated_at, meta, chat FROM chat WHERE id = ANY(:ids)"
 
 
-async def usages(db: Database, chat_ids: list[str]) -> list[Usage]:
+async def load_usages(db: Database, chat_ids: list[str]) -> list[ChatUsage]:
     """The figures of chats in the order of their ids; some at a time, counted beside the event loop."""
-    found: list[Usage] = []
+    found: list[ChatUsage] = []
     for start in range(0, len(chat_ids), SLICE):
-        for chat in await _some(db, chat_ids[start : start + SLICE]):
-            one = await asyncio.to_thread(usage_of, chat)
+        for chat in await _load_chats(db, chat_ids[start : start + SLICE]):
+            one = await asyncio.to_thread(compute_usage, chat)
             if one is not None:
                 found.append(one)
     return found
 
 
-async def exports(db: Database, chat_ids: list[str]) -> list[Exported]:
+async def load_exports(db: Database, chat_ids: list[str]) -> list[ChatExport]:
     """As `usages`, with the figures of each message."""
-    counted = [await asyncio.to_thread(exported, chat) for chat in await _some(db, chat_ids)]
+    counted = [await asyncio.to_thread(compute_export, chat) for chat in await _load_chats(db, chat_ids)]
     return [one for one in counted if one is not None]
 
 
-async def export_one(db: Database, chat_id: str) -> Exported | None:
+async def find_export(db: Database, chat_id: str) -> ChatExport | None:
     """One chat, mended as it is when it is opened (see `history.repair`)."""
-    for chat in await _some(db, [chat_id]):
+    for chat in await _load_chats(db, [chat_id]):
         document = Document(bytes(chat.chat))
-        if document.repair():
+        if document.repair_links():
             chat.chat = msgspec.Raw(document.encode())
-        return exported(chat)
+        return compute_export(chat)
     return None
 
 
-async def _some(db: Database, chat_ids: list[str]) -> list[_Chat]:
+async def _load_chats(db: Database, chat_ids: list[str]) -> list[_Chat]:
     known = {row.id: row for row in await db.fetch_all_in_thread(_Chat, "stats.chats", _CHATS, ids=chat_ids)}
     return [known[one] for one in chat_ids if one in known]

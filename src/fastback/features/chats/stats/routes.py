@@ -13,33 +13,33 @@ from fastback.access.identity import User
 from fastback.config import Config
 from fastback.config.keys.interface import UI_ENABLE_COMMUNITY_SHARING
 from fastback.features.chats import store
-from fastback.features.chats.service import Chats
+from fastback.features.chats.service import ChatService
 from fastback.features.chats.stats import figures
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound, Router, Unauthorized
 from fastback.kit.http.body import JsonBytes, encoder
-from fastback.kit.http.streaming_response import Stream
+from fastback.kit.http.streaming_response import StreamResponse
 
 router = Router("/api/v1/chats")
 
 
 @router.get("/stats/usage")
-async def usage(
+async def list_usage(
     user: VerifiedUser, db: Database, items_per_page: int | None = 50, page: int | None = 1
 ) -> dict[str, Any]:
     size = 50 if items_per_page is None else items_per_page
-    ids, total = await figures.ids(db, user.id, skip=((page or 1) - 1) * size, limit=size)
-    return {"items": await figures.usages(db, ids), "total": total}
+    ids, total = await figures.list_chat_ids(db, user.id, skip=((page or 1) - 1) * size, limit=size)
+    return {"items": await figures.load_usages(db, ids), "total": total}
 
 
-def _check_sharing(user: User, config: Config) -> None:
+def _require_sharing(user: User, config: Config) -> None:
     """Raises: Unauthorized where nothing may be shared with the community."""
     if not user.is_admin and not config.flag(UI_ENABLE_COMMUNITY_SHARING):
         raise Unauthorized(messages.ACCESS_PROHIBITED)
 
 
 @router.get("/stats/export")
-async def export(
+async def export_stats(
     user: VerifiedUser,
     db: Database,
     config: Config,
@@ -47,33 +47,35 @@ async def export(
     page: int | None = 1,
     stream: bool = False,
 ) -> Response | JsonBytes:
-    _check_sharing(user, config)
+    _require_sharing(user, config)
     if stream:
-        ids, _ = await figures.ids(db, user.id, since=updated_at, oldest_first=True, skip=0, limit=-1)
+        ids, _ = await figures.list_chat_ids(db, user.id, since=updated_at, oldest_first=True, skip=0, limit=-1)
         name = f"attachment; filename=chat-stats-export-{user.id}.jsonl"
-        return Stream(_lines(db, ids), "application/x-ndjson", {"content-disposition": name})
+        return StreamResponse(_encode_lines(db, ids), "application/x-ndjson", {"content-disposition": name})
     skip = ((page or 1) - 1) * figures.SLICE
-    ids, total = await figures.ids(db, user.id, since=updated_at, oldest_first=True, skip=skip, limit=figures.SLICE)
-    items = await figures.exports(db, ids)
+    ids, total = await figures.list_chat_ids(
+        db, user.id, since=updated_at, oldest_first=True, skip=skip, limit=figures.SLICE
+    )
+    items = await figures.load_exports(db, ids)
     return JsonBytes(encoder.encode({"type": "chats", "items": items, "total": total, "page": page or 1}))
 
 
-async def _lines(db: Database, ids: list[str]) -> AsyncIterator[bytes]:
+async def _encode_lines(db: Database, ids: list[str]) -> AsyncIterator[bytes]:
     """A chat's figures as JSON on each line, some chats at a time."""
     for start in range(0, len(ids), figures.SLICE):
-        some = await figures.exports(db, ids[start : start + figures.SLICE])
+        some = await figures.load_exports(db, ids[start : start + figures.SLICE])
         yield b"".join(encoder.encode(one) + b"\n" for one in some)
 
 
 @router.get("/stats/export/{chat_id}")
-async def export_one(chat_id: str, user: VerifiedUser, chats: Chats, config: Config) -> figures.Exported:
-    _check_sharing(user, config)
-    head = await store.head(chats.db, chat_id)
+async def export_chat_stats(chat_id: str, user: VerifiedUser, chats: ChatService, config: Config) -> figures.ChatExport:
+    _require_sharing(user, config)
+    head = await store.find_head(chats.db, chat_id)
     if head is None:
         raise NotFound(messages.NOT_FOUND)
-    if not chats.rights.governs(head.user_id, user):
+    if not chats.access.has_owner_rights(head.user_id, user):
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    found = await figures.export_one(chats.db, chat_id)
+    found = await figures.find_export(chats.db, chat_id)
     if found is None:
         raise BadRequest("Failed to process chat stats")
     return found

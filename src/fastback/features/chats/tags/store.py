@@ -16,38 +16,38 @@ class Tag(msgspec.Struct):
     meta: dict[str, Any] | None = None
 
 
-def tag_id(name: str) -> str:
+def make_tag_id(name: str) -> str:
     """The id of a tag: its name in small letters, with underscores for spaces."""
     return name.replace(" ", "_").lower()
 
 
-class _Tagged(msgspec.Struct):
+class _MetaRow(msgspec.Struct):
     meta: msgspec.Raw
 
 
-class _Meta(msgspec.Struct):
+class _OwnedMeta(msgspec.Struct):
     user_id: str
     meta: dict[str, Any] | None
 
 
-async def _meta(db: Executor, chat_id: str, *, lock: bool = False) -> _Meta | None:
+async def _find_meta(db: Executor, chat_id: str, *, lock: bool = False) -> _OwnedMeta | None:
     """`lock`: within a transaction, so that nobody else changes it until that has ended."""
     locking = " FOR UPDATE" if lock and db.dialect == "postgres" else ""
     text = f"SELECT user_id, meta FROM chat WHERE id = :id{locking}"
-    return await db.fetch_first(_Meta, "tags.meta", text, id=chat_id)
+    return await db.fetch_first(_OwnedMeta, "tags.meta", text, id=chat_id)
 
 
-async def _write(tx: Executor, chat_id: str, meta: dict[str, Any]) -> None:
+async def _write_meta(tx: Executor, chat_id: str, meta: dict[str, Any]) -> None:
     text = "UPDATE chat SET meta = :meta WHERE id = :id"
     await tx.execute("tags.write", text, id=chat_id, meta=msgspec.json.encode(meta).decode())
 
 
-async def _ensure(tx: Executor, user_id: str, names: list[str]) -> None:
+async def _insert_missing(tx: Executor, user_id: str, names: list[str]) -> None:
     for name in names:
         await tx.execute(
             "tags.ensure",
             "INSERT INTO tag (id, name, user_id) VALUES (:id, :name, :user_id) ON CONFLICT (id, user_id) DO NOTHING",
-            id=tag_id(name),
+            id=make_tag_id(name),
             name=name,
             user_id=user_id,
         )
@@ -63,7 +63,7 @@ _USED = {
 }
 
 
-async def drop_unused(db: Database, user_id: str, ids: list[str]) -> None:
+async def delete_unused_tags(db: Database, user_id: str, ids: list[str]) -> None:
     """Forget those of a user's tags that none of their chats carries any more."""
     if not ids:
         return
@@ -77,31 +77,31 @@ async def drop_unused(db: Database, user_id: str, ids: list[str]) -> None:
         )
 
 
-def ids_in(meta: msgspec.Raw) -> list[str]:
+def decode_tag_ids(meta: msgspec.Raw) -> list[str]:
     """Ids of the tags that a chat's `meta` names."""
     found = msgspec.json.decode(meta)
     ids = found.get("tags") if isinstance(found, dict) else None
     return [one for one in ids if isinstance(one, str)] if isinstance(ids, list) else []
 
 
-async def ensure(db: Database, user_id: str, names: list[str]) -> None:
+async def ensure_tags(db: Database, user_id: str, names: list[str]) -> None:
     """Give a user the tags that they have not."""
     if names:
         async with db.transaction() as tx:
-            await _ensure(tx, user_id, names)
+            await _insert_missing(tx, user_id, names)
 
 
-async def archived_ids(db: Database, user_id: str) -> list[str]:
+async def list_archived_tag_ids(db: Database, user_id: str) -> list[str]:
     """Ids of the tags that a user's archived chats carry."""
     metas = await db.fetch_all_in_thread(
-        _Tagged, "tags.archived", "SELECT meta FROM chat WHERE user_id = :user_id AND archived = TRUE", user_id=user_id
+        _MetaRow, "tags.archived", "SELECT meta FROM chat WHERE user_id = :user_id AND archived = TRUE", user_id=user_id
     )
-    return sorted({one for row in metas for one in ids_in(row.meta)})
+    return sorted({one for row in metas for one in decode_tag_ids(row.meta)})
 
 
-async def of_chat(db: Executor, chat_id: str, user_id: str) -> list[Tag]:
+async def list_chat_tags(db: Executor, chat_id: str, user_id: str) -> list[Tag]:
     """The tags of a chat, in the order they were given."""
-    row = await _meta(db, chat_id)
+    row = await _find_meta(db, chat_id)
     ids = (row.meta or {}).get("tags") if row is not None else None
     if not isinstance(ids, list) or not ids:
         return []
@@ -116,43 +116,43 @@ async def of_chat(db: Executor, chat_id: str, user_id: str) -> list[Tag]:
     return [known[one] for one in ids if one in known]
 
 
-async def of_user(db: Executor, user_id: str) -> list[Tag]:
+async def list_user_tags(db: Executor, user_id: str) -> list[Tag]:
     text = "SELECT id, name, user_id, meta FROM tag WHERE user_id = :user_id"
     return await db.fetch_all(Tag, "tags.of_user", text, user_id=user_id)
 
 
-async def set_all(db: Database, chat_id: str, user_id: str, names: list[str]) -> None:
+async def replace_chat_tags(db: Database, chat_id: str, user_id: str, names: list[str]) -> None:
     """Give a chat exactly these tags."""
-    names = [name for name in names if tag_id(name) != "none"]
+    names = [name for name in names if make_tag_id(name) != "none"]
     async with db.transaction() as tx:
-        row = await _meta(tx, chat_id, lock=True)
+        row = await _find_meta(tx, chat_id, lock=True)
         if row is None:
             return
         meta = row.meta or {}
         old = [one for one in meta.get("tags") or [] if isinstance(one, str)]
-        new = list(dict.fromkeys(tag_id(name) for name in names))
-        await _ensure(tx, user_id, names)
-        await _write(tx, chat_id, {**meta, "tags": new})
-    await drop_unused(db, user_id, [one for one in old if one not in new])
+        new = list(dict.fromkeys(make_tag_id(name) for name in names))
+        await _insert_missing(tx, user_id, names)
+        await _write_meta(tx, chat_id, {**meta, "tags": new})
+    await delete_unused_tags(db, user_id, [one for one in old if one not in new])
 
 
-async def add(db: Database, chat_id: str, user_id: str, name: str) -> None:
+async def add_chat_tag(db: Database, chat_id: str, user_id: str, name: str) -> None:
     async with db.transaction() as tx:
-        row = await _meta(tx, chat_id, lock=True)
+        row = await _find_meta(tx, chat_id, lock=True)
         if row is None:
             return
         meta = row.meta or {}
-        await _ensure(tx, user_id, [name])
-        ids = [*(meta.get("tags") or []), tag_id(name)]
-        await _write(tx, chat_id, {**meta, "tags": list(dict.fromkeys(ids))})
+        await _insert_missing(tx, user_id, [name])
+        ids = [*(meta.get("tags") or []), make_tag_id(name)]
+        await _write_meta(tx, chat_id, {**meta, "tags": list(dict.fromkeys(ids))})
 
 
-async def remove(db: Database, chat_id: str, user_id: str, name: str) -> None:
+async def remove_chat_tag(db: Database, chat_id: str, user_id: str, name: str) -> None:
     async with db.transaction() as tx:
-        row = await _meta(tx, chat_id, lock=True)
+        row = await _find_meta(tx, chat_id, lock=True)
         if row is None:
             return
         meta = row.meta or {}
-        gone = tag_id(name)
-        await _write(tx, chat_id, {**meta, "tags": [one for one in meta.get("tags") or [] if one != gone]})
-    await drop_unused(db, user_id, [gone])
+        gone = make_tag_id(name)
+        await _write_meta(tx, chat_id, {**meta, "tags": [one for one in meta.get("tags") or [] if one != gone]})
+    await delete_unused_tags(db, user_id, [gone])

@@ -1,8 +1,8 @@
-"""What each operation tells: data of the contract, by area."""
+"""The events of each operation: names, subjects and data are those of the reference."""
 
 from __future__ import annotations
 
-from fastback.features.webhooks.emission import Table
+from fastback.features.webhooks.emission import EventRules
 from fastback.features.webhooks.operations import administration, chats, people, workspace
 
-TABLE: Table = {**people.TABLE, **chats.TABLE, **workspace.TABLE, **administration.TABLE}
+EVENT_RULES: EventRules = {**people.RULES, **chats.RULES, **workspace.RULES, **administration.RULES}

@@ -1,219 +1,276 @@
-"""Chats, their messages, and folders."""
+"""Events of chats, messages and folders."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from fastback.access.activity import ActivityEvent
-from fastback.features.webhooks.emission import Before, Done, Table, Telling
+from fastback.features.webhooks.emission import EventRule, EventRules, Operation, PriorLookup
+from fastback.features.webhooks.operations import prior_state_store as store
+from fastback.kit.db import Database
 
 _CHATS, _FOLDERS = "/api/v1/chats", "/api/v1/folders"
 _CHAT, _FOLDER = f"{_CHATS}/{{chat_id}}", f"{_FOLDERS}/{{folder_id}}"
 _MESSAGE = f"{_CHAT}/messages/{{message_id}}"
-#: So much of a message is shown beforehand (characters).
-_PREVIEW = 300
+#: Length of the preview of a message (characters).
+_PREVIEW_LENGTH = 300
 
 
-def _chat(event: str, **fields: str) -> Telling:
-    """About the chat of the path; `fields` of the answer, by the name they are told under."""
-    return Telling(
+def _build_chat_rule(event: str, **fields: str) -> EventRule:
+    """Return a rule about the chat of the path; the data are fields of the response, `event field="response field"`."""
+    return EventRule(
         (event,),
-        lambda done: done.told(event, done["chat_id"], **{name: done.field(one) for name, one in fields.items()}),
+        lambda operation: operation.create_event(
+            event,
+            operation.parameters["chat_id"],
+            **{name: operation.get_field(field) for name, field in fields.items()},
+        ),
     )
 
 
-def _all(event: str) -> Telling:
-    """About all chats of who asks."""
-    return Telling((event,), lambda done: done.told(event, done.user.id if done.user else None, "user"))
+def _build_all_chats_rule(event: str) -> EventRule:
+    """Return a rule about all chats of the requester."""
+    return EventRule(
+        (event,),
+        lambda operation: operation.create_event(
+            event, operation.requester.id if operation.requester else None, "user"
+        ),
+    )
 
 
-def _switched(name: str, on: str, off: str) -> Telling:
-    return Telling((on, off), lambda done: done.told(on if done.field(name) else off, done["chat_id"], "chat"))
+def _build_switch_rule(field: str, on_event: str, off_event: str) -> EventRule:
+    """Return a rule that chooses the event by a boolean field of the response."""
+    return EventRule(
+        (on_event, off_event),
+        lambda operation: operation.create_event(
+            on_event if operation.get_field(field) else off_event, operation.parameters["chat_id"], "chat"
+        ),
+    )
 
 
-def _started(done: Done) -> list[ActivityEvent] | None:
-    """A turn of the page: perhaps a new chat; a question and its answers."""
-    data, chat_id = done["data"], getattr(done.answer, "chat_id", None)
+def _create_turn_events(operation: Operation) -> list[ActivityEvent] | None:
+    """Return the events of a turn of the page: the chat if it is new, the question, and its answers."""
+    body, chat_id = operation.body, getattr(operation.response, "chat_id", None)
     if chat_id is None or chat_id.startswith("local:"):
         return None
-    told = []
-    new = not data.get("chat_id")
-    if new:
-        told.append(done.told("chat.created", chat_id, title="New Chat"))
-    question = data.get("user_message")
+    events = []
+    is_new = not body.get("chat_id")
+    if is_new:
+        events.append(operation.create_event("chat.created", chat_id, title="New Chat"))
+    question = body.get("user_message")
     if isinstance(question, dict) and question.get("id"):
-        more = _preview(question.get("content")) if new else {"model": question.get("model")}
-        told.append(done.told("message.created", question["id"], chat_id=chat_id, role="user", **more))
-    for one in data.get("message_ids") or ():
-        if isinstance(one, dict) and one.get("message_id"):
-            model = one.get("model_id")
-            told.append(done.told("message.created", one["message_id"], chat_id=chat_id, role="assistant", model=model))
-    return told
+        details = _build_preview(question.get("content")) if is_new else {"model": question.get("model")}
+        events.append(
+            operation.create_event("message.created", question["id"], chat_id=chat_id, role="user", **details)
+        )
+    for answer in body.get("message_ids") or ():
+        if isinstance(answer, dict) and (message_id := answer.get("message_id")):
+            model_id = answer.get("model_id")
+            events.append(
+                operation.create_event("message.created", message_id, chat_id=chat_id, role="assistant", model=model_id)
+            )
+    return events
 
 
-def _preview(content: Any) -> dict[str, str]:
-    return {"content_preview": content[:_PREVIEW] if isinstance(content, str) else ""}
+def _build_preview(content: Any) -> dict[str, str]:
+    return {"content_preview": content[:_PREVIEW_LENGTH] if isinstance(content, str) else ""}
 
 
-def _shared(done: Done) -> ActivityEvent:
-    again: dict[str, Any] = {"updated": True} if done.before else {}
-    return done.told("chat.shared", done["chat_id"], share_id=done.field("share_id"), **again)
+def _create_shared_event(operation: Operation) -> ActivityEvent:
+    details: dict[str, Any] = {"updated": True} if operation.prior else {}
+    share_id = operation.get_field("share_id")
+    return operation.create_event("chat.shared", operation.parameters["chat_id"], share_id=share_id, **details)
 
 
-class _Meta(msgspec.Struct):
-    meta: msgspec.Raw
-
-
-def _tagged(done: Done) -> ActivityEvent | None:
-    name = done["data"].name
-    meta = msgspec.json.decode(done.before.meta) if done.before is not None else None
+def _create_tag_event(operation: Operation) -> ActivityEvent | None:
+    """Return the event, or None if the chat already had the tag."""
+    name = operation.body.name
+    meta = msgspec.json.decode(operation.prior.meta) if operation.prior is not None else None
     if name.replace(" ", "_").lower() in ((meta or {}).get("tags") or ()):
         return None
-    return done.told("chat.tag_added", done["chat_id"], tag=name)
+    return operation.create_event("chat.tag_added", operation.parameters["chat_id"], tag=name)
 
 
-def _owner(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {"user_id": arguments["user"].id}
+async def _list_shared_chats(db: Database, operation: Operation) -> list[str]:
+    return await store.list_shared_chats(db, operation.requester.id) if operation.requester else []
 
 
-def _unshared_all(done: Done) -> ActivityEvent | None:
-    who = done.user
-    if who is None:
+def _create_unshared_event(operation: Operation) -> ActivityEvent | None:
+    if operation.requester is None:
         return None
-    return done.told("chat.unshared", who.id, "user", count=len(done.before), chat_ids=done.before)
+    chat_ids = operation.prior
+    return operation.create_event(
+        "chat.unshared", operation.requester.id, "user", count=len(chat_ids), chat_ids=chat_ids
+    )
 
 
-_COMPLETIONS = Telling(("chat.created", "message.created"), _started)
-_SHARE_ID = Before(str | None, "share", "SELECT share_id FROM chat WHERE id = :chat_id")
+_COMPLETIONS = EventRule(("chat.created", "message.created"), _create_turn_events)
+_SHARE_ID = PriorLookup("share id", lambda db, operation: store.find_share_id(db, operation.parameters["chat_id"]))
 
-TABLE: Table = {
+RULES: EventRules = {
     ("POST", "/api/chat/completions"): _COMPLETIONS,
     ("POST", "/api/v1/chat/completions"): _COMPLETIONS,
-    ("POST", f"{_CHATS}/new"): Telling(
+    ("POST", f"{_CHATS}/new"): EventRule(
         ("chat.created",),
-        lambda done: done.told(
-            "chat.created", done.field("id"), title=done.field("title"), folder_id=done.field("folder_id")
+        lambda operation: operation.create_event(
+            "chat.created",
+            operation.get_field("id"),
+            title=operation.get_field("title"),
+            folder_id=operation.get_field("folder_id"),
         ),
     ),
-    ("POST", f"{_CHATS}/import"): Telling(
+    ("POST", f"{_CHATS}/import"): EventRule(
         ("chat.imported",),
-        lambda done: done.told(
-            "chat.imported", None, "chat.import", count=len(done.answer), chat_ids=[one.id for one in done.answer]
+        lambda operation: operation.create_event(
+            "chat.imported",
+            None,
+            "chat.import",
+            count=len(operation.response),
+            chat_ids=[chat.id for chat in operation.response],
         ),
     ),
-    ("DELETE", _CHATS): _all("chat.deleted_all"),
-    ("POST", f"{_CHATS}/archive/all"): _all("chat.archived"),
-    ("POST", f"{_CHATS}/unarchive/all"): _all("chat.unarchived"),
-    ("DELETE", f"{_CHATS}/share/all"): Telling(
+    ("DELETE", _CHATS): _build_all_chats_rule("chat.deleted_all"),
+    ("POST", f"{_CHATS}/archive/all"): _build_all_chats_rule("chat.archived"),
+    ("POST", f"{_CHATS}/unarchive/all"): _build_all_chats_rule("chat.unarchived"),
+    ("DELETE", f"{_CHATS}/share/all"): EventRule(
         ("chat.unshared",),
-        _unshared_all,
-        Before(str, "shares", "SELECT chat_id FROM shared_chat WHERE user_id = :user_id", _owner, rows=True),
+        _create_unshared_event,
+        PriorLookup("shared chats", _list_shared_chats),
     ),
-    ("POST", _CHAT): _chat("chat.updated", title="title"),
-    ("PATCH", f"{_CHAT}/params"): Telling(
+    ("POST", _CHAT): _build_chat_rule("chat.updated", title="title"),
+    ("PATCH", f"{_CHAT}/params"): EventRule(
         ("chat.updated",),
-        lambda done: done.told("chat.updated", done["chat_id"], title=done.before),
-        Before(str, "title", "SELECT title FROM chat WHERE id = :chat_id"),
+        lambda operation: operation.create_event(
+            "chat.updated", operation.parameters["chat_id"], title=operation.prior
+        ),
+        PriorLookup("title", lambda db, operation: store.find_chat_title(db, operation.parameters["chat_id"])),
     ),
-    ("DELETE", _CHAT): Telling(
+    ("DELETE", _CHAT): EventRule(
         ("chat.deleted",),
-        lambda done: done.told("chat.deleted", done["chat_id"], owner_id=done.before),
-        Before(str, "owner", "SELECT user_id FROM chat WHERE id = :chat_id"),
+        lambda operation: operation.create_event(
+            "chat.deleted", operation.parameters["chat_id"], owner_id=operation.prior
+        ),
+        PriorLookup("owner", lambda db, operation: store.find_chat_owner(db, operation.parameters["chat_id"])),
     ),
-    ("POST", f"{_CHAT}/pin"): _switched("pinned", "chat.pinned", "chat.unpinned"),
-    ("POST", f"{_CHAT}/archive"): _switched("archived", "chat.archived", "chat.unarchived"),
-    ("POST", f"{_CHAT}/fork"): Telling(
+    ("POST", f"{_CHAT}/pin"): _build_switch_rule("pinned", "chat.pinned", "chat.unpinned"),
+    ("POST", f"{_CHAT}/archive"): _build_switch_rule("archived", "chat.archived", "chat.unarchived"),
+    ("POST", f"{_CHAT}/fork"): EventRule(
         ("chat.cloned",),
-        lambda done: done.told(
+        lambda operation: operation.create_event(
             "chat.cloned",
-            done.field("id"),
-            original_chat_id=done["chat_id"],
-            forked_from_message_id=getattr(done["data"], "message_id", None) or done.field("current_message_id"),
+            operation.get_field("id"),
+            original_chat_id=operation.parameters["chat_id"],
+            forked_from_message_id=getattr(operation.body, "message_id", None)
+            or operation.get_field("current_message_id"),
         ),
     ),
-    ("POST", f"{_CHAT}/clone"): Telling(
-        ("chat.cloned",), lambda done: done.told("chat.cloned", done.field("id"), original_chat_id=done["chat_id"])
+    ("POST", f"{_CHAT}/clone"): EventRule(
+        ("chat.cloned",),
+        lambda operation: operation.create_event(
+            "chat.cloned", operation.get_field("id"), original_chat_id=operation.parameters["chat_id"]
+        ),
     ),
-    ("POST", f"{_CHAT}/share"): Telling(("chat.shared",), _shared, _SHARE_ID),
-    ("DELETE", f"{_CHAT}/share"): Telling(
-        ("chat.unshared",), lambda done: done.told("chat.unshared", done["chat_id"], share_id=done.before), _SHARE_ID
+    ("POST", f"{_CHAT}/share"): EventRule(("chat.shared",), _create_shared_event, _SHARE_ID),
+    ("DELETE", f"{_CHAT}/share"): EventRule(
+        ("chat.unshared",),
+        lambda operation: operation.create_event(
+            "chat.unshared", operation.parameters["chat_id"], share_id=operation.prior
+        ),
+        _SHARE_ID,
     ),
-    ("POST", f"{_CHAT}/folder"): Telling(
+    ("POST", f"{_CHAT}/folder"): EventRule(
         ("chat.folder_updated",),
-        lambda done: done.told("chat.folder_updated", done["chat_id"], folder_id=done["data"].folder_id),
+        lambda operation: operation.create_event(
+            "chat.folder_updated", operation.parameters["chat_id"], folder_id=operation.body.folder_id
+        ),
     ),
-    ("POST", f"{_CHAT}/tags"): Telling(
-        ("chat.tag_added",), _tagged, Before(_Meta, "tags", "SELECT meta FROM chat WHERE id = :chat_id")
+    ("POST", f"{_CHAT}/tags"): EventRule(
+        ("chat.tag_added",),
+        _create_tag_event,
+        PriorLookup("tags", lambda db, operation: store.find_chat_meta(db, operation.parameters["chat_id"])),
     ),
-    ("DELETE", f"{_CHAT}/tags"): Telling(
-        ("chat.tag_removed",), lambda done: done.told("chat.tag_removed", done["chat_id"], tag=done["data"].name)
+    ("DELETE", f"{_CHAT}/tags"): EventRule(
+        ("chat.tag_removed",),
+        lambda operation: operation.create_event(
+            "chat.tag_removed", operation.parameters["chat_id"], tag=operation.body.name
+        ),
     ),
-    ("POST", f"{_CHAT}/compact"): Telling(
+    ("POST", f"{_CHAT}/compact"): EventRule(
         ("chat.compacted",),
-        lambda done: (
-            done.told("chat.compacted", done["chat_id"], dropped_messages=done.field("dropped_messages"))
-            if done.field("compacted")
+        lambda operation: (
+            operation.create_event(
+                "chat.compacted",
+                operation.parameters["chat_id"],
+                dropped_messages=operation.get_field("dropped_messages"),
+            )
+            if operation.get_field("compacted")
             else None
         ),
     ),
-    ("POST", _MESSAGE): Telling(
+    ("POST", _MESSAGE): EventRule(
         ("message.updated",),
-        lambda done: done.told(
-            "message.updated", done["message_id"], chat_id=done["chat_id"], **_preview(done["data"].content)
+        lambda operation: operation.create_event(
+            "message.updated",
+            operation.parameters["message_id"],
+            chat_id=operation.parameters["chat_id"],
+            **_build_preview(operation.body.content),
         ),
     ),
-    ("DELETE", _MESSAGE): Telling(
-        ("message.deleted",), lambda done: done.told("message.deleted", done["message_id"], chat_id=done["chat_id"])
+    ("DELETE", _MESSAGE): EventRule(
+        ("message.deleted",),
+        lambda operation: operation.create_event(
+            "message.deleted", operation.parameters["message_id"], chat_id=operation.parameters["chat_id"]
+        ),
     ),
-    ("POST", f"{_MESSAGE}/event"): Telling(
+    ("POST", f"{_MESSAGE}/event"): EventRule(
         ("message.event_received",),
-        lambda done: done.told(
-            "message.event_received", done["message_id"], chat_id=done["chat_id"], event_type=done["data"].type
+        lambda operation: operation.create_event(
+            "message.event_received",
+            operation.parameters["message_id"],
+            chat_id=operation.parameters["chat_id"],
+            event_type=operation.body.type,
         ),
     ),
-    ("POST", _FOLDERS): Telling(
+    ("POST", _FOLDERS): EventRule(
         ("folder.created",),
-        lambda done: done.told(
+        lambda operation: operation.create_event(
             "folder.created",
-            done.field("id"),
-            name=done.field("name"),
-            parent_id=done.field("parent_id"),
-            owner_id=done.field("user_id"),
+            operation.get_field("id"),
+            name=operation.get_field("name"),
+            parent_id=operation.get_field("parent_id"),
+            owner_id=operation.get_field("user_id"),
         ),
     ),
-    ("POST", f"{_FOLDER}/update"): Telling(
-        ("folder.updated",), lambda done: done.told("folder.updated", done["folder_id"], name=done.field("name"))
+    ("POST", f"{_FOLDER}/update"): EventRule(
+        ("folder.updated",),
+        lambda operation: operation.create_event(
+            "folder.updated", operation.parameters["folder_id"], name=operation.get_field("name")
+        ),
     ),
-    ("POST", f"{_FOLDER}/update/parent"): Telling(
+    ("POST", f"{_FOLDER}/update/parent"): EventRule(
         ("folder.parent_updated",),
-        lambda done: done.told("folder.parent_updated", done["folder_id"], parent_id=done["data"].parent_id),
+        lambda operation: operation.create_event(
+            "folder.parent_updated", operation.parameters["folder_id"], parent_id=operation.body.parent_id
+        ),
     ),
-    ("POST", f"{_FOLDER}/access/update"): Telling(
+    ("POST", f"{_FOLDER}/access/update"): EventRule(
         ("folder.access_updated",),
-        lambda done: done.told(
-            "folder.access_updated", done["folder_id"], grant_count=len(done.field("access_grants") or ())
+        lambda operation: operation.create_event(
+            "folder.access_updated",
+            operation.parameters["folder_id"],
+            grant_count=len(operation.get_field("access_grants") or ()),
         ),
     ),
-    ("DELETE", _FOLDER): Telling(
+    ("DELETE", _FOLDER): EventRule(
         ("folder.deleted",),
-        lambda done: done.told(
+        lambda operation: operation.create_event(
             "folder.deleted",
-            done["folder_id"],
-            folder_ids=done.before,
-            delete_contents=done["delete_contents"],
+            operation.parameters["folder_id"],
+            folder_ids=operation.prior,
+            delete_contents=operation.parameters["delete_contents"],
         ),
-        Before(
-            str,
-            "folders",
-            """WITH RECURSIVE below(id) AS (
-                SELECT id FROM folder WHERE id = :folder_id
-                UNION
-                SELECT f.id FROM folder f JOIN below ON f.parent_id = below.id
-            ) SELECT id FROM below""",
-            rows=True,
-        ),
+        PriorLookup("folders", lambda db, operation: store.list_folder_tree(db, operation.parameters["folder_id"])),
     ),
 }

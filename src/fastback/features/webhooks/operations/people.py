@@ -1,173 +1,169 @@
-"""Accounts, sessions, users and groups."""
+"""Events of accounts, sessions, users and groups."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from fastback.access.activity import ActivityEvent
 from fastback.access.identity import User
-from fastback.features.webhooks.emission import Before, Done, Table, Telling
+from fastback.features.webhooks.emission import EventRule, EventRules, Operation, PriorLookup
+from fastback.features.webhooks.operations import prior_state_store as store
+from fastback.settings import Settings
 
 _AUTHS, _USERS, _GROUPS = "/api/v1/auths", "/api/v1/users", "/api/v1/groups"
 _GROUP = f"{_GROUPS}/id/{{id}}"
 
 
-def _account(done: Done) -> User:
-    """Whose session an answer is."""
-    answer = done.answer
-    return User(id=answer.id, name=answer.name, email=answer.email, role=answer.role)
+def _get_account(operation: Operation) -> User:
+    """Return the user whose session the response describes."""
+    session = operation.response
+    return User(id=session.id, name=session.name, email=session.email, role=session.role)
 
 
-def _login(who: User, method: str) -> ActivityEvent:
-    return ActivityEvent("auth.login", who, who.id, "user", {"auth_method": method}, source=method)
+def _create_login_event(user: User, method: str) -> ActivityEvent:
+    return ActivityEvent("auth.login", user, user.id, "user", {"auth_method": method}, source=method)
 
 
-def _signed_up(done: Done) -> list[ActivityEvent]:
-    who = _account(done)
+def _create_signup_events(operation: Operation) -> list[ActivityEvent]:
+    user = _get_account(operation)
     return [
-        ActivityEvent("user.created", who, who.id, data={"role": who.role}),
-        ActivityEvent("auth.signup", who, who.id, "user", {"email": who.email}),
-        _login(who, "password"),
+        ActivityEvent("user.created", user, user.id, data={"role": user.role}),
+        ActivityEvent("auth.signup", user, user.id, "user", {"email": user.email}),
+        _create_login_event(user, "password"),
     ]
 
 
-def _signed_in(done: Done) -> ActivityEvent:
-    settings = done["settings"]
+def _create_signin_event(operation: Operation) -> ActivityEvent:
+    settings = operation.services.get(Settings)
     method = "password"
     if settings.webui_auth_trusted_email_header:
         method = "trusted_header"
     elif not settings.webui_auth:
         method = "system"
-    return _login(_account(done), method)
+    return _create_login_event(_get_account(operation), method)
 
 
-def _own(event: str, *, with_type: bool = False, **data: Any) -> Telling:
-    """Something that somebody does with their own account."""
+def _build_own_rule(event: str, *, with_type: bool = False, **data: Any) -> EventRule:
+    """Return a rule about the requester's own account; a response of `false` means that nothing changed."""
 
-    def say(done: Done) -> ActivityEvent | None:
-        user = done.user
-        if user is None or done.answer is False:
+    def create_event(operation: Operation) -> ActivityEvent | None:
+        user = operation.requester
+        if user is None or operation.response is False:
             return None
-        return done.told(event, user.id, "user" if with_type else None, **data)
+        return operation.create_event(event, user.id, "user" if with_type else None, **data)
 
-    return Telling((event,), say)
+    return EventRule((event,), create_event)
 
 
-def _user_changed(done: Done) -> list[ActivityEvent]:
-    data, user_id = done["data"], done["user_id"]
-    fields = [name for name in ("name", "email", "profile_image_url") if getattr(data, name) is not None]
-    told = []
+def _create_user_events(operation: Operation) -> list[ActivityEvent]:
+    """Return the events of a changed user: changed fields, changed role, changed password."""
+    form, user_id = operation.body, operation.parameters["user_id"]
+    fields = [name for name in ("name", "email", "profile_image_url") if getattr(form, name) is not None]
+    events = []
     if fields:
-        told.append(done.told("user.updated", user_id, updated_fields=fields))
-    if done.before is not None and done.before != done.answer.role:
-        told.append(done.told("user.role_updated", user_id, role=done.answer.role))
-    if data.password:
-        told.append(done.told("auth.password_changed", user_id, "user", source="admin"))
-    return told
+        events.append(operation.create_event("user.updated", user_id, updated_fields=fields))
+    if operation.prior is not None and operation.prior != operation.response.role:
+        events.append(operation.create_event("user.role_updated", user_id, role=operation.response.role))
+    if form.password:
+        events.append(operation.create_event("auth.password_changed", user_id, "user", source="admin"))
+    return events
 
 
-def _known(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {"user_ids": arguments["data"].user_ids or []}
-
-
-class _Family(msgspec.Struct):
-    """A group's parent, and a child of the group or None."""
-
-    parent: str | None
-    child: str | None
-
-
-def _group_deleted(done: Done) -> list[ActivityEvent]:
-    group, family = done["id"], done.before
-    parent = family[0].parent if family else None
-    children = [one.child for one in family if one.child is not None]
-    moved = {"old_parent_group_id": group, "parent_group_id": parent}
+def _create_group_deleted_events(operation: Operation) -> list[ActivityEvent]:
+    """Return the event of the deleted group, and one for each child that moves to the group's parent."""
+    group_id, relations = operation.parameters["id"], operation.prior
+    parent_id = relations[0].parent_id if relations else None
+    child_ids = [relation.child_id for relation in relations if relation.child_id is not None]
+    move = {"old_parent_group_id": group_id, "parent_group_id": parent_id}
     return [
-        done.told("group.deleted", group, parent_group_id=parent, promoted_child_ids=children),
-        *(done.told("group.updated", child, **moved) for child in children),
+        operation.create_event("group.deleted", group_id, parent_group_id=parent_id, promoted_child_ids=child_ids),
+        *(operation.create_event("group.updated", child_id, **move) for child_id in child_ids),
     ]
 
 
-class _Parent(msgspec.Struct):
-    parent_group_id: str | None
+def _create_group_updated_event(operation: Operation) -> ActivityEvent:
+    return operation.create_event(
+        "group.updated",
+        operation.parameters["id"],
+        name=operation.get_field("name"),
+        old_parent_group_id=operation.prior.parent_group_id if operation.prior is not None else None,
+        parent_group_id=operation.get_field("parent_group_id"),
+    )
 
 
-def _group_changed(done: Done) -> ActivityEvent:
-    before = done.before.parent_group_id if done.before is not None else None
-    after = done.field("parent_group_id")
-    name = done.field("name")
-    return done.told("group.updated", done["id"], name=name, old_parent_group_id=before, parent_group_id=after)
-
-
-_CHANGED = Telling(
+_USER_UPDATED = EventRule(
     ("user.updated", "user.role_updated", "auth.password_changed"),
-    _user_changed,
-    Before(str, "role", 'SELECT role FROM "user" WHERE id = :user_id'),
+    _create_user_events,
+    PriorLookup("role", lambda db, operation: store.find_role(db, operation.parameters["user_id"])),
 )
 
-TABLE: Table = {
-    ("POST", f"{_AUTHS}/signup"): Telling(("user.created", "auth.signup", "auth.login"), _signed_up),
-    ("POST", f"{_AUTHS}/signin"): Telling(("auth.login",), _signed_in),
-    ("POST", f"{_AUTHS}/update/profile"): _own(
+RULES: EventRules = {
+    ("POST", f"{_AUTHS}/signup"): EventRule(("user.created", "auth.signup", "auth.login"), _create_signup_events),
+    ("POST", f"{_AUTHS}/signin"): EventRule(("auth.login",), _create_signin_event),
+    ("POST", f"{_AUTHS}/update/profile"): _build_own_rule(
         "user.profile_updated", updated_fields=["profile_image_url", "name", "bio", "gender", "date_of_birth"]
     ),
-    ("POST", f"{_AUTHS}/update/timezone"): _own("user.updated", updated_fields=["timezone"]),
-    ("POST", f"{_AUTHS}/update/password"): _own("auth.password_changed", with_type=True),
-    ("POST", f"{_AUTHS}/api_key"): _own("auth.api_key.created", with_type=True),
-    ("DELETE", f"{_AUTHS}/api_key"): _own("auth.api_key.deleted", with_type=True),
-    ("DELETE", f"{_AUTHS}/oauth/sessions/{{provider}}"): Telling(
+    ("POST", f"{_AUTHS}/update/timezone"): _build_own_rule("user.updated", updated_fields=["timezone"]),
+    ("POST", f"{_AUTHS}/update/password"): _build_own_rule("auth.password_changed", with_type=True),
+    ("POST", f"{_AUTHS}/api_key"): _build_own_rule("auth.api_key.created", with_type=True),
+    ("DELETE", f"{_AUTHS}/api_key"): _build_own_rule("auth.api_key.deleted", with_type=True),
+    ("DELETE", f"{_AUTHS}/oauth/sessions/{{provider}}"): EventRule(
         ("auth.oauth_session.deleted",),
-        lambda done: done.told(
-            "auth.oauth_session.deleted", done.user.id if done.user else None, "user", provider=done["provider"]
+        lambda operation: operation.create_event(
+            "auth.oauth_session.deleted",
+            operation.requester.id if operation.requester else None,
+            "user",
+            provider=operation.parameters["provider"],
         ),
     ),
-    ("POST", f"{_AUTHS}/add"): Telling(
+    ("POST", f"{_AUTHS}/add"): EventRule(
         ("user.created",),
-        lambda done: done.told("user.created", done.answer.id, role=done.answer.role, source="admin"),
-    ),
-    ("POST", f"{_USERS}/default/permissions"): Telling(
-        ("user.permissions_updated",),
-        lambda done: done.told("user.permissions_updated", "user.permissions", "config"),
-    ),
-    ("POST", f"{_USERS}/user/settings/update"): _own("user.settings_updated"),
-    ("POST", f"{_USERS}/user/status/update"): _own("user.status_updated"),
-    ("POST", f"{_USERS}/{{user_id}}/sessions/revoke"): Telling(
-        ("auth.sessions_revoked",), lambda done: done.told("auth.sessions_revoked", done["user_id"], "user")
-    ),
-    ("POST", f"{_USERS}/{{user_id}}/update"): _CHANGED,
-    ("PUT", f"{_USERS}/{{user_id}}"): _CHANGED,
-    ("DELETE", f"{_USERS}/{{user_id}}"): Telling(
-        ("user.deleted",), lambda done: done.told("user.deleted", done["user_id"])
-    ),
-    ("POST", f"{_GROUPS}/create"): Telling(
-        ("group.created",), lambda done: done.told("group.created", done.field("id"), name=done.field("name"))
-    ),
-    ("POST", f"{_GROUP}/update"): Telling(
-        ("group.updated",),
-        _group_changed,
-        Before(_Parent, "group", 'SELECT parent_group_id FROM "group" WHERE id = :id'),
-    ),
-    ("POST", f"{_GROUP}/users/add"): Telling(
-        ("group.member_added",),
-        lambda done: done.told("group.member_added", done["id"], user_ids=done.before),
-        Before(str, "users", 'SELECT id FROM "user" WHERE id = ANY(:user_ids)', _known, rows=True),
-    ),
-    ("POST", f"{_GROUP}/users/remove"): Telling(
-        ("group.member_removed",),
-        lambda done: done.told("group.member_removed", done["id"], user_ids=done["data"].user_ids),
-    ),
-    ("DELETE", f"{_GROUP}/delete"): Telling(
-        ("group.deleted", "group.updated"),
-        _group_deleted,
-        Before(
-            _Family,
-            "family",
-            """SELECT g.parent_group_id, c.id FROM "group" g LEFT JOIN "group" c ON c.parent_group_id = g.id
-            WHERE g.id = :id ORDER BY c.id""",
-            rows=True,
+        lambda operation: operation.create_event(
+            "user.created", operation.response.id, role=operation.response.role, source="admin"
         ),
+    ),
+    ("POST", f"{_USERS}/default/permissions"): EventRule(
+        ("user.permissions_updated",),
+        lambda operation: operation.create_event("user.permissions_updated", "user.permissions", "config"),
+    ),
+    ("POST", f"{_USERS}/user/settings/update"): _build_own_rule("user.settings_updated"),
+    ("POST", f"{_USERS}/user/status/update"): _build_own_rule("user.status_updated"),
+    ("POST", f"{_USERS}/{{user_id}}/sessions/revoke"): EventRule(
+        ("auth.sessions_revoked",),
+        lambda operation: operation.create_event("auth.sessions_revoked", operation.parameters["user_id"], "user"),
+    ),
+    ("POST", f"{_USERS}/{{user_id}}/update"): _USER_UPDATED,
+    ("PUT", f"{_USERS}/{{user_id}}"): _USER_UPDATED,
+    ("DELETE", f"{_USERS}/{{user_id}}"): EventRule(
+        ("user.deleted",), lambda operation: operation.create_event("user.deleted", operation.parameters["user_id"])
+    ),
+    ("POST", f"{_GROUPS}/create"): EventRule(
+        ("group.created",),
+        lambda operation: operation.create_event(
+            "group.created", operation.get_field("id"), name=operation.get_field("name")
+        ),
+    ),
+    ("POST", f"{_GROUP}/update"): EventRule(
+        ("group.updated",),
+        _create_group_updated_event,
+        PriorLookup("group", lambda db, operation: store.find_parent_group(db, operation.parameters["id"])),
+    ),
+    ("POST", f"{_GROUP}/users/add"): EventRule(
+        ("group.member_added",),
+        lambda operation: operation.create_event(
+            "group.member_added", operation.parameters["id"], user_ids=operation.prior
+        ),
+        PriorLookup("users", lambda db, operation: store.list_existing_users(db, operation.body.user_ids or [])),
+    ),
+    ("POST", f"{_GROUP}/users/remove"): EventRule(
+        ("group.member_removed",),
+        lambda operation: operation.create_event(
+            "group.member_removed", operation.parameters["id"], user_ids=operation.body.user_ids
+        ),
+    ),
+    ("DELETE", f"{_GROUP}/delete"): EventRule(
+        ("group.deleted", "group.updated"),
+        _create_group_deleted_events,
+        PriorLookup("relations", lambda db, operation: store.list_group_relations(db, operation.parameters["id"])),
     ),
 }

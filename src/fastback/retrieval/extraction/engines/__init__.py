@@ -1,1 +1,1 @@
-"""Engines of others that make text out of files, one a module; `table.py` lists them."""
+"""External engines that extract text, one in each module; `registry` lists them."""

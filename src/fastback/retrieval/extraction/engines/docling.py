@@ -1,4 +1,4 @@
-"""Docling Serve."""
+"""Docling Serve: pages are separated by a placeholder in the Markdown, and numbered by the layout in the JSON."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 import msgspec
 
 from fastback.config.keys.retrieval import RAG_DOCLING_API_KEY, RAG_DOCLING_PARAMS, RAG_DOCLING_SERVER_URL
-from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
-from fastback.retrieval.extraction.engines.tika import EMPTY
-from fastback.retrieval.extraction.formats.plain import is_text
+from fastback.retrieval.extraction.engines.engine_client import EngineCall, EngineError
+from fastback.retrieval.extraction.engines.tika import EMPTY_TEXT
+from fastback.retrieval.extraction.formats.plain_text import is_text
 from fastback.retrieval.interfaces import Document, RetrievalError
 
-_BREAK = "\f"
+_PAGE_BREAK = "\f"
 
 
-class _Place(msgspec.Struct, frozen=True):
+class _Provenance(msgspec.Struct, frozen=True):
     page_no: int = 0
 
 
 class _Item(msgspec.Struct, frozen=True):
     content_layer: str | None = None
-    prov: list[_Place] | None = None
+    prov: list[_Provenance] | None = None
 
 
 class _Layout(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ class _Error(msgspec.Struct, frozen=True):
     error_message: str | None = None
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class _Conversion(msgspec.Struct, frozen=True):
     status: str | None = None
     errors: list[_Error] | None = None
     document: _Content | None = None
@@ -51,12 +51,12 @@ class _Refusal(msgspec.Struct, frozen=True):
     detail: Any = None
 
 
-def accepts(call: Call) -> bool:
-    """Texts are read here."""
+def accepts_file(call: EngineCall) -> bool:
+    """Return whether Docling is configured; plain text files are read by our own workers."""
     return bool(call.config.text(RAG_DOCLING_SERVER_URL)) and not is_text(call.source)
 
 
-def _params(call: Call) -> dict[str, Any]:
+def _get_params(call: EngineCall) -> dict[str, Any]:
     value = call.config.get(RAG_DOCLING_PARAMS)
     if isinstance(value, str):
         try:
@@ -66,55 +66,59 @@ def _params(call: Call) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _pages(text: str, layout: _Layout | None) -> list[tuple[int, str]]:
-    """Pages by number, from 0. Empty pages leave no mark in the text; the layout knows which there are."""
-    pages = text.split(_BREAK)
+def _split_pages(text: str, layout: _Layout | None) -> list[tuple[int, str]]:
+    """Return pages with their numbers, from 0.
+
+    Empty pages leave no mark in the text, so the numbers come from the layout where it lists as many pages as there are
+    in the text.
+    """
+    pages = text.split(_PAGE_BREAK)
     numbers: set[int] = set()
     if layout is not None:
         for items in (layout.texts, layout.tables, layout.pictures, layout.key_value_items, layout.form_items):
-            numbers |= {one.prov[0].page_no - 1 for one in items if one.content_layer == "body" and one.prov}
-    order = sorted(numbers) if len(numbers) == len(pages) else range(len(pages))
-    return [(number, page.strip()) for number, page in zip(order, pages, strict=True) if page.strip()]
+            numbers |= {item.prov[0].page_no - 1 for item in items if item.content_layer == "body" and item.prov}
+    page_numbers = sorted(numbers) if len(numbers) == len(pages) else range(len(pages))
+    return [(number, page.strip()) for number, page in zip(page_numbers, pages, strict=True) if page.strip()]
 
 
-def _refused(error: CallFailed) -> RetrievalError:
-    words = f"Error calling Docling: Error calling Docling API: {error.reason}"
+def _describe_error(error: EngineError) -> RetrievalError:
+    message = f"Error calling Docling: Error calling Docling API: {error.reason}"
     try:
         detail = msgspec.json.decode(error.body, type=_Refusal).detail
-        return RetrievalError(f"{words} - {detail}" if detail is not None else words)
+        return RetrievalError(f"{message} - {detail}" if detail is not None else message)
     except (msgspec.DecodeError, msgspec.ValidationError):
-        return RetrievalError(f"{words} - {error.body}" if error.body else words)
+        return RetrievalError(f"{message} - {error.body}" if error.body else message)
 
 
-async def extract(call: Call) -> list[Document]:
-    """A document a page, with `page` from 0, where there are several. Metadata: `Content-Type`."""
-    mime = call.source.content_type
+async def extract_documents(call: EngineCall) -> list[Document]:
+    """Return the documents, one for each page with `page` from 0 where there are several. Metadata: `Content-Type`."""
+    content_type = call.source.content_type
     key = call.config.text(RAG_DOCLING_API_KEY)
     fields = {
         "image_export_mode": "placeholder",
-        "md_page_break_placeholder": _BREAK,
+        "md_page_break_placeholder": _PAGE_BREAK,
         "to_formats": ["md", "json"],
-        **_params(call),
+        **_get_params(call),
     }
     try:
-        answer = (
-            await call.ask(
+        conversion = (
+            await call.send_request(
                 "POST",
                 call.config.text(RAG_DOCLING_SERVER_URL).rstrip("/") + "/v1/convert/file",
                 headers={"X-Api-Key": key} if key else {},
-                data=call.form("files", mime or "application/octet-stream", **fields),
+                data=call.build_form("files", content_type or "application/octet-stream", **fields),
             )
-        ).read(_Answer)
-    except CallFailed as error:
-        raise _refused(error) from error
-    if answer.status in ("failure", "skipped"):
-        words = "; ".join(one.error_message for one in answer.errors or () if one.error_message)
+        ).decode(_Conversion)
+    except EngineError as error:
+        raise _describe_error(error) from error
+    if conversion.status in ("failure", "skipped"):
+        reasons = "; ".join(problem.error_message for problem in conversion.errors or () if problem.error_message)
         raise RetrievalError(
-            f"Error calling Docling: conversion status {answer.status} - {words or 'no error message provided'}"
+            f"Error calling Docling: conversion status {conversion.status} - {reasons or 'no error message provided'}"
         )
-    content = answer.document or _Content()
+    content = conversion.document or _Content()
     text = content.md_content or ""
-    metadata = {"Content-Type": mime} if mime else {}
-    if _BREAK in text and (pages := _pages(text, content.json_content)):
+    metadata = {"Content-Type": content_type} if content_type else {}
+    if _PAGE_BREAK in text and (pages := _split_pages(text, content.json_content)):
         return [Document(page, {**metadata, "page": number}) for number, page in pages]
-    return [Document(text or EMPTY, metadata)]
+    return [Document(text or EMPTY_TEXT, metadata)]

@@ -1,4 +1,4 @@
-"""Azure's Document Intelligence."""
+"""Azure Document Intelligence: start an analysis, and poll the address that the response names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fastback.config.keys.retrieval import (
     RAG_DOCUMENT_INTELLIGENCE_KEY,
     RAG_DOCUMENT_INTELLIGENCE_MODEL,
 )
-from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed, refused
+from fastback.retrieval.extraction.engines.engine_client import EngineCall, EngineError, describe_failure
 from fastback.retrieval.interfaces import Document, RetrievalError
 
-_VERSION = "2024-11-30"
+_API_VERSION = "2024-11-30"
 _NAME = "Document Intelligence"
 _EXTENSIONS = ("pdf", "docx", "ppt", "pptx")
 _TYPES = (
@@ -33,26 +33,27 @@ class _Result(msgspec.Struct, frozen=True, rename="camel"):
     content_format: str = ""
 
 
-class _Problem(msgspec.Struct, frozen=True):
+class _OperationError(msgspec.Struct, frozen=True):
     code: str = ""
     message: str = ""
 
 
-class _State(msgspec.Struct, frozen=True, rename="camel"):
+class _Operation(msgspec.Struct, frozen=True, rename="camel"):
     status: str = ""
     analyze_result: _Result | None = None
-    error: _Problem | None = None
+    error: _OperationError | None = None
 
 
-def accepts(call: Call) -> bool:
+def accepts_file(call: EngineCall) -> bool:
+    """Return whether an endpoint is configured, and the service reads files of this extension or type."""
     source = call.source
     if not call.config.text(RAG_DOCUMENT_INTELLIGENCE_ENDPOINT):
         return False
     return source.extension in _EXTENSIONS or source.content_type in _TYPES
 
 
-async def extract(call: Call) -> list[Document]:
-    """One document, as Markdown. Metadata: what was asked, and how."""
+async def extract_documents(call: EngineCall) -> list[Document]:
+    """Return one document in Markdown. Metadata: the API version, the model and the formats as reported."""
     config = call.config
     key = config.text(RAG_DOCUMENT_INTELLIGENCE_KEY)
     if not key:
@@ -61,28 +62,28 @@ async def extract(call: Call) -> list[Document]:
     endpoint = config.text(RAG_DOCUMENT_INTELLIGENCE_ENDPOINT).rstrip("/")
     model = quote(config.text(RAG_DOCUMENT_INTELLIGENCE_MODEL), safe="")
     try:
-        begun = await call.ask(
+        response = await call.send_request(
             "POST",
             f"{endpoint}/documentintelligence/documentModels/{model}:analyze",
-            params={"api-version": _VERSION, "outputContentFormat": "markdown"},
+            params={"api-version": _API_VERSION, "outputContentFormat": "markdown"},
             headers={**headers, "Content-Type": "application/octet-stream"},
-            data=call.file(),
+            data=call.open_file(),
         )
-        place = begun.headers.get("Operation-Location")
-        if not place:
-            raise CallFailed("it does not say where the result will be")
-        async for _ in call.again(3600):
-            state = (await call.ask("GET", place, headers=headers)).read(_State)
-            if state.status == "succeeded" and state.analyze_result is not None:
-                return [_document(state.analyze_result)]
-            if state.status in ("failed", "canceled", "succeeded"):
-                raise CallFailed(state.error.message if state.error is not None else state.status)
-    except CallFailed as error:
-        raise refused(_NAME, error) from error
+        operation_url = response.headers.get("Operation-Location")
+        if not operation_url:
+            raise EngineError("it does not say where the result will be")
+        async for _ in call.poll(3600):
+            operation = (await call.send_request("GET", operation_url, headers=headers)).decode(_Operation)
+            if operation.status == "succeeded" and operation.analyze_result is not None:
+                return [_build_document(operation.analyze_result)]
+            if operation.status in ("failed", "canceled", "succeeded"):
+                raise EngineError(operation.error.message if operation.error is not None else operation.status)
+    except EngineError as error:
+        raise describe_failure(_NAME, error) from error
     raise RetrievalError(f"{_NAME} took longer than an hour.")
 
 
-def _document(result: _Result) -> Document:
+def _build_document(result: _Result) -> Document:
     metadata: dict[str, Any] = {
         "apiVersion": result.api_version,
         "modelId": result.model_id,

@@ -1,4 +1,4 @@
-"""Talking to an engine: files are sent as they are read, answers are held to a size, errors are put in words."""
+"""Requests to external engines: uploads are streamed, responses limited in size, errors become `EngineError`."""
 
 from __future__ import annotations
 
@@ -15,75 +15,75 @@ import msgspec
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.extraction.formats.reader import Source
-from fastback.retrieval.extraction.local import Local
+from fastback.retrieval.extraction.extraction_pool import ExtractionPool
+from fastback.retrieval.extraction.formats.reader import SourceFile
 from fastback.retrieval.interfaces import RetrievalError
 from fastback.settings import Settings
 
-#: Seconds that one call may take: engines read scanned books page by page.
-SECONDS = 3600.0
-#: Bytes of an answer that are read.
-MOST = 128 * 1024 * 1024
-#: Seconds between questions whether something is done.
-PAUSE = 2.0
-#: Bytes of a file that are turned into base64 at once: whole groups of three.
-_GROUPS = 3 * 64 * 1024
+#: Seconds that one request may take: engines read scanned books page by page.
+REQUEST_TIMEOUT = 3600.0
+#: The largest response that is read, in bytes.
+MAX_RESPONSE_BYTES = 128 * 1024 * 1024
+#: Seconds between two requests for the state of a job.
+POLL_INTERVAL = 2.0
+#: Bytes of a file that are encoded as base64 at once: a multiple of three, so that the parts can be joined.
+_BASE64_CHUNK = 3 * 64 * 1024
 
 T = TypeVar("T")
 
 
-class CallFailed(Exception):
-    """An engine that cannot be reached, or says no.
+class EngineError(Exception):
+    """An engine cannot be reached, responds with an error, or responds with something unexpected.
 
     Attributes:
-        status: of its answer; 0 where there is none.
-        reason: the words beside the status, or why there is none.
-        body: what it says, as text.
-        late: whether it took too long.
+        status: HTTP status of the response; 0 where there was none.
+        reason: the reason phrase of the response, or why there was none.
+        body: the body of the response, as text.
+        timed_out: whether the request timed out.
     """
 
-    def __init__(self, reason: str, *, status: int = 0, body: str = "", late: bool = False) -> None:
+    def __init__(self, reason: str, *, status: int = 0, body: str = "", timed_out: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status
         self.body = body
-        self.late = late
+        self.timed_out = timed_out
 
-    def said(self) -> str:
-        """Reason and words in one."""
+    def describe(self) -> str:
+        """Return the reason, and the body of the response where there is one."""
         return f"{self.reason} - {self.body}" if self.body else self.reason
 
 
-class Answer(NamedTuple):
-    """What an engine answered."""
+class EngineResponse(NamedTuple):
+    """The response of an engine."""
 
     content: bytes
     headers: Mapping[str, str]
 
-    def read(self, kind: type[T]) -> T:
-        """The JSON in it; what `kind` does not name is not looked at.
+    def decode(self, kind: type[T]) -> T:
+        """Decode the body as JSON into `kind`; fields that `kind` does not have are ignored.
 
         Raises:
-            CallFailed: it is something else.
+            EngineError: it is invalid JSON, or does not fit `kind`.
         """
         try:
             return msgspec.json.decode(self.content, type=kind)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise CallFailed(f"its answer makes no sense: {error}") from None
+            raise EngineError(f"its answer makes no sense: {error}") from None
 
 
-class Call:
-    """One file that an engine is asked to read."""
+class EngineCall:
+    """The requests that have one file read by an engine, with the services they need."""
 
     def __init__(
         self,
-        source: Source,
+        source: SourceFile,
         *,
         config: Config,
         settings: Settings,
         client: aiohttp.ClientSession,
         permissions: Permissions,
-        local: Local,
+        pool: ExtractionPool,
         ctx: RequestContext | None = None,
     ) -> None:
         self.source = source
@@ -91,17 +91,20 @@ class Call:
         self.settings = settings
         self.client = client
         self.permissions = permissions
-        self.local = local
+        self.pool = pool
         self.ctx = ctx
-        self._files: list[BinaryIO] = []
+        self._open_files: list[BinaryIO] = []
 
     @property
-    def name(self) -> str:
-        """What the engine is told the file is called: as it lies in the store, unless that says nothing of its kind."""
-        stored = Path(self.source.path).name
-        return stored if stored.lower().endswith(f".{self.source.extension}") else self.source.filename
+    def filename(self) -> str:
+        """Return the file's name for the engine.
 
-    async def ask(
+        It is the name in the store, or the original one where the stored name does not end with the extension.
+        """
+        stored_name = Path(self.source.path).name
+        return stored_name if stored_name.lower().endswith(f".{self.source.extension}") else self.source.filename
+
+    async def send_request(
         self,
         method: str,
         url: str,
@@ -110,87 +113,90 @@ class Call:
         data: Any = None,
         json: Any = None,
         params: Mapping[str, str] | None = None,
-        seconds: float = SECONDS,
+        timeout: float = REQUEST_TIMEOUT,
         skip: Iterable[str] = (),
         verify: bool = True,
-    ) -> Answer:
-        """One call; what it answers, whole. `skip` names headers that must not be made up.
+    ) -> EngineResponse:
+        """Send a request and return the whole response. `skip` names headers that aiohttp must not add by itself.
 
         Raises:
-            CallFailed: it cannot be reached, answers with an error, or too much.
+            EngineError: the server cannot be reached, responds with an error, or with more than `MAX_RESPONSE_BYTES`.
         """
-        sent = dict(headers or {})
+        request_headers = dict(headers or {})
         if json is not None:
             data = msgspec.json.encode(json)
-            sent["Content-Type"] = "application/json"
+            request_headers["Content-Type"] = "application/json"
         try:
             async with self.client.request(
                 method,
                 url,
-                headers=sent,
+                headers=request_headers,
                 data=data,
                 params=params,
-                timeout=aiohttp.ClientTimeout(total=seconds),
+                timeout=aiohttp.ClientTimeout(total=timeout),
                 skip_auto_headers=skip,
-                ssl=verify,  # true: as for every other call
+                ssl=verify,  # True: as for every other request of the client
             ) as response:
-                pieces = bytearray()
-                async for piece in response.content.iter_chunked(1 << 16):
-                    pieces += piece
-                    if len(pieces) > MOST:
-                        raise CallFailed("its answer is too large")
+                content = bytearray()
+                async for chunk in response.content.iter_chunked(1 << 16):
+                    content += chunk
+                    if len(content) > MAX_RESPONSE_BYTES:
+                        raise EngineError("its answer is too large")
                 if response.status >= 400:
-                    words = bytes(pieces[:2000]).decode("utf-8", "replace").strip()
+                    text = bytes(content[:2000]).decode("utf-8", "replace").strip()
                     reason = response.reason or str(response.status)
-                    raise CallFailed(reason, status=response.status, body=words)
-                return Answer(bytes(pieces), response.headers)
+                    raise EngineError(reason, status=response.status, body=text)
+                return EngineResponse(bytes(content), response.headers)
         except TimeoutError:
-            raise CallFailed("it took too long", late=True) from None
+            raise EngineError("it took too long", timed_out=True) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise CallFailed(str(error) or type(error).__name__) from error
+            raise EngineError(str(error) or type(error).__name__) from error
 
-    def file(self) -> Any:
-        """The file, to be sent as a body, piece by piece; closed with the call."""
-        self._files.append(open(self.source.path, "rb"))  # noqa: SIM115
-        return self._files[-1]
+    def open_file(self) -> Any:
+        """Open the file, to be sent as a request body; `close` closes it."""
+        self._open_files.append(open(self.source.path, "rb"))  # noqa: SIM115
+        return self._open_files[-1]
 
     def close(self) -> None:
-        for one in self._files:
-            one.close()
+        """Close the files that were opened for requests."""
+        for file in self._open_files:
+            file.close()
 
-    def form(self, field: str, content_type: str, **values: Any) -> aiohttp.FormData:
-        """A form with the file and fields: a list's items one by one, nothing of null."""
+    def build_form(self, field: str, content_type: str, **values: Any) -> aiohttp.FormData:
+        """Return a form with the file and the fields. Each item of a list is a field of its own; None is left out."""
         form = aiohttp.FormData()
         for name, value in values.items():
             items = value if isinstance(value, (list, tuple, dict)) else (value,)
-            for one in items:
-                if one is not None:
-                    form.add_field(name, str(one))
-        form.add_field(field, self.file(), filename=self.name, content_type=content_type)
+            for item in items:
+                if item is not None:
+                    form.add_field(name, str(item))
+        form.add_field(field, self.open_file(), filename=self.filename, content_type=content_type)
         return form
 
-    async def send_base64(self, method: str, url: str, before: str, after: str, **more: Any) -> Answer:
-        """A call whose body is JSON with the file in it, between two pieces of text. Raises: as `ask`."""
+    async def send_file_as_base64(
+        self, method: str, url: str, before: str, after: str, **options: Any
+    ) -> EngineResponse:
+        """Send a JSON body that consists of `before`, the file in base64, and `after`. Raises: as `send_request`."""
         size = (self.source.size + 2) // 3 * 4 + len(before.encode()) + len(after.encode())
 
-        async def body() -> AsyncIterator[bytes]:
+        async def stream_body() -> AsyncIterator[bytes]:
             yield before.encode()
-            file = self.file()
-            while piece := await asyncio.to_thread(file.read, _GROUPS):
-                yield base64.b64encode(piece)
+            file = self.open_file()
+            while chunk := await asyncio.to_thread(file.read, _BASE64_CHUNK):
+                yield base64.b64encode(chunk)
             yield after.encode()
 
-        headers = {"Content-Type": "application/json", "Content-Length": str(size), **more.pop("headers", {})}
-        return await self.ask(method, url, headers=headers, data=body(), **more)
+        headers = {"Content-Type": "application/json", "Content-Length": str(size), **options.pop("headers", {})}
+        return await self.send_request(method, url, headers=headers, data=stream_body(), **options)
 
-    async def again(self, seconds: float | None) -> AsyncIterator[None]:
-        """Turns of asking whether something is done: the first at once, the others after a pause, until time is up."""
-        ends = time.monotonic() + seconds if seconds else None
-        while ends is None or time.monotonic() < ends:
+    async def poll(self, timeout: float | None) -> AsyncIterator[None]:
+        """Yield at once, then after each pause, until `seconds` are over; without a limit where they are None or 0."""
+        deadline = time.monotonic() + timeout if timeout else None
+        while deadline is None or time.monotonic() < deadline:
             yield
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(POLL_INTERVAL)
 
 
-def refused(engine: str, error: CallFailed) -> RetrievalError:
-    """What the owner of a file is told."""
-    return RetrievalError(f"{engine}: {error.said()}")
+def describe_failure(engine: str, error: EngineError) -> RetrievalError:
+    """Return the error that the owner of the file sees."""
+    return RetrievalError(f"{engine}: {error.describe()}")

@@ -1,4 +1,4 @@
-"""A server of the house's own that reads documents."""
+"""An administrator's own document loader, with a documented PUT request."""
 
 from __future__ import annotations
 
@@ -16,58 +16,63 @@ from fastback.config.keys.retrieval import (
 from fastback.providers.connections import Connection
 from fastback.providers.openai import request_headers, user_headers
 from fastback.providers.request_context import RequestContext, with_groups
-from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed
+from fastback.retrieval.extraction.engines.engine_client import EngineCall, EngineError
 from fastback.retrieval.interfaces import Document, RetrievalError
 
 
-class _Found(msgspec.Struct, frozen=True):
+class _LoadedDocument(msgspec.Struct, frozen=True):
     page_content: str | None = None
     metadata: dict[str, Any] | None = None
 
 
-def accepts(call: Call) -> bool:
+def accepts_file(call: EngineCall) -> bool:
+    """Return whether the loader is configured; it gets files of every kind."""
     config = call.config
     return bool(config.text(RAG_EXTERNAL_DOCUMENT_LOADER_URL) and config.text(RAG_EXTERNAL_DOCUMENT_LOADER_API_KEY))
 
 
-async def _headers(call: Call, url: str) -> dict[str, str]:
-    """The key, what the file is, the configured headers, and who asks."""
+async def _build_headers(call: EngineCall, url: str) -> dict[str, str]:
+    """Return the headers: the key, the file's name and type, the configured headers, the requesting user."""
     source, ctx = call.source, call.ctx or RequestContext()
-    stored = Path(source.path).name
+    stored_name = Path(source.path).name
     variables = {
-        "{{FILE_ID}}": stored.removesuffix(f"_{source.filename}") if stored.endswith(f"_{source.filename}") else "",
+        "{{FILE_ID}}": stored_name.removesuffix(f"_{source.filename}")
+        if stored_name.endswith(f"_{source.filename}")
+        else "",
         "{{FILE_NAME}}": source.filename,
         "{{FILE_CONTENT_TYPE}}": source.content_type,
     }
-    own: dict[str, str] = {}
+    custom_headers: dict[str, str] = {}
     for name, value in call.config.table(RAG_EXTERNAL_DOCUMENT_LOADER_HEADERS).items():
-        own[name] = str(value)
-        for variable, stands_for in variables.items():
-            own[name] = own[name].replace(variable, stands_for)
+        custom_headers[name] = str(value)
+        for variable, replacement in variables.items():
+            custom_headers[name] = custom_headers[name].replace(variable, replacement)
     key = call.config.text(RAG_EXTERNAL_DOCUMENT_LOADER_API_KEY)
-    connection = Connection("openai", 0, url, key, {"headers": own})
+    connection = Connection("openai", 0, url, key, {"headers": custom_headers})
     ctx = await with_groups(connection.options.get("headers"), ctx, call.permissions)
-    described = {"Content-Type": source.content_type} if source.content_type else {}
-    named = {"X-Filename": quote(stored)}
-    who = user_headers(ctx.user, call.settings) if ctx.user is not None else {}
-    return {**described, **named, **request_headers(connection, ctx, call.settings), **who}
+    type_header = {"Content-Type": source.content_type} if source.content_type else {}
+    name_header = {"X-Filename": quote(stored_name)}
+    identity = user_headers(ctx.user, call.settings) if ctx.user is not None else {}
+    return {**type_header, **name_header, **request_headers(connection, ctx, call.settings), **identity}
 
 
-async def extract(call: Call) -> list[Document]:
-    """Its documents, with its metadata."""
+async def extract_documents(call: EngineCall) -> list[Document]:
+    """Return the documents of the loader, with its metadata."""
     url = call.config.text(RAG_EXTERNAL_DOCUMENT_LOADER_URL).removesuffix("/")
-    headers = await _headers(call, url)
+    headers = await _build_headers(call, url)
     try:
-        answer = await call.ask("PUT", f"{url}/process", headers=headers, data=call.file(), skip=("Content-Type",))
-    except CallFailed as error:
+        response = await call.send_request(
+            "PUT", f"{url}/process", headers=headers, data=call.open_file(), skip=("Content-Type",)
+        )
+    except EngineError as error:
         if error.status:
             raise RetrievalError(f"Error loading document: {error.status} {error.body}") from error
         raise RetrievalError(f"Error connecting to endpoint: {error.reason}") from error
     try:
-        found = answer.read(list[_Found] | _Found | None)  # type: ignore[arg-type]
-    except CallFailed:
+        loaded = response.decode(list[_LoadedDocument] | _LoadedDocument | None)  # type: ignore[arg-type]
+    except EngineError:
         raise RetrievalError("Error loading document: Unable to parse content") from None
-    if not found or answer.content.strip() in (b"{}", b'""', b"0", b"false"):
+    if not loaded or response.content.strip() in (b"{}", b'""', b"0", b"false"):
         raise RetrievalError("Error loading document: No content returned")
-    documents = found if isinstance(found, list) else [found]
-    return [Document(one.page_content or "", one.metadata or {}) for one in documents]
+    documents = loaded if isinstance(loaded, list) else [loaded]
+    return [Document(document.page_content or "", document.metadata or {}) for document in documents]

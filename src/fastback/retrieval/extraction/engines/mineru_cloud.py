@@ -1,4 +1,4 @@
-"""MinerU's service: the file goes to an address it names, the result comes as an archive."""
+"""MinerU's hosted service: upload the file to an address that it names, download the result as an archive."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from fastback.kit.workers import spool
-from fastback.retrieval.extraction.engines.engine_client import Answer, Call, CallFailed
-from fastback.retrieval.extraction.engines.mineru_options import Options
+from fastback.retrieval.extraction.engines.engine_client import EngineCall, EngineError, EngineResponse
+from fastback.retrieval.extraction.engines.mineru_options import MinerUOptions
 from fastback.retrieval.interfaces import Document, RetrievalError
 
-#: How long it may take, in seconds.
-_LONGEST = 600
+#: Seconds that the processing of a file may take.
+_TIMEOUT = 600
 
 
 class _Result(msgspec.Struct, frozen=True):
@@ -28,63 +28,69 @@ class _Data(msgspec.Struct, frozen=True):
     extract_result: list[_Result] = []
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class _Response(msgspec.Struct, frozen=True):
     code: Any = None
     msg: str | None = None
     data: _Data | None = None
 
 
-async def extract(call: Call, options: Options) -> list[Document]:
-    """One document, as Markdown. Metadata: `source`, `api_mode`, `batch_id`."""
+async def extract_documents(call: EngineCall, options: MinerUOptions) -> list[Document]:
+    """Return one document in Markdown. Metadata: `source`, `api_mode`, `batch_id`."""
     if not options.key:
         raise RetrievalError("API key is required for Cloud API mode")
-    batch, place = await _announce(call, options)
+    batch_id, upload_url = await _request_upload_url(call, options)
     try:
-        # The address is signed for a request that names no type.
-        await call.ask("PUT", place, data=call.file(), seconds=options.seconds, skip=("Content-Type",))
-    except CallFailed as error:
-        if error.late:
+        # The address is signed for a request without a content type.
+        await call.send_request(
+            "PUT", upload_url, data=call.open_file(), timeout=options.request_timeout, skip=("Content-Type",)
+        )
+    except EngineError as error:
+        if error.timed_out:
             raise RetrievalError("File upload to presigned URL timed out") from error
-        raise RetrievalError(f"Failed to upload file to presigned URL: {error.said()}") from error
-    archive = await _done(call, options, batch)
-    metadata = {"source": call.name, "api_mode": "cloud", "batch_id": batch}
-    return [Document(await _text(call, archive), metadata)]
+        raise RetrievalError(f"Failed to upload file to presigned URL: {error.describe()}") from error
+    archive_url = await _poll_archive_url(call, options, batch_id)
+    metadata = {"source": call.filename, "api_mode": "cloud", "batch_id": batch_id}
+    return [Document(await _download_markdown(call, archive_url), metadata)]
 
 
-def _data(answer: Answer) -> _Data:
-    found = answer.read(_Answer)
-    if found.code != 0:
-        raise RetrievalError(f"MinerU Cloud API error: {found.msg or 'Unknown error'}")
-    return found.data or _Data()
+def _read_data(response: EngineResponse) -> _Data:
+    content = response.decode(_Response)
+    if content.code != 0:
+        raise RetrievalError(f"MinerU Cloud API error: {content.msg or 'Unknown error'}")
+    return content.data or _Data()
 
 
-async def _announce(call: Call, options: Options) -> tuple[str, str]:
-    """The number of our batch, and where the file goes."""
-    file: dict[str, Any] = {"name": call.name, "is_ocr": options.params.get("enable_ocr", False)}
+async def _request_upload_url(call: EngineCall, options: MinerUOptions) -> tuple[str, str]:
+    """Announce the file; return the id of the batch, and the address to upload the file to."""
+    file: dict[str, Any] = {"name": call.filename, "is_ocr": options.params.get("enable_ocr", False)}
     if options.page_ranges:
         file["page_ranges"] = options.page_ranges
     headers = {"Authorization": f"Bearer {options.key}"}
     body = {**options.params, "files": [file]}
     try:
-        data = _data(await call.ask("POST", f"{options.url}/file-urls/batch", headers=headers, json=body, seconds=30))
-    except CallFailed as error:
-        raise RetrievalError(f"Failed to request upload URL: {error.said()}") from error
+        data = _read_data(
+            await call.send_request("POST", f"{options.url}/file-urls/batch", headers=headers, json=body, timeout=30)
+        )
+    except EngineError as error:
+        raise RetrievalError(f"Failed to request upload URL: {error.describe()}") from error
     if not data.batch_id or not data.file_urls:
         raise RetrievalError("MinerU Cloud API response missing batch_id or file_urls")
     return data.batch_id, data.file_urls[0]
 
 
-async def _done(call: Call, options: Options, batch: str) -> str:
-    """Where the result is, once there is one."""
-    url = f"{options.url}/extract-results/batch/{batch}"
-    async for _ in call.again(_LONGEST):
+async def _poll_archive_url(call: EngineCall, options: MinerUOptions, batch_id: str) -> str:
+    """Poll until the processing ends, and return the address of the archive."""
+    url = f"{options.url}/extract-results/batch/{batch_id}"
+    async for _ in call.poll(_TIMEOUT):
         try:
-            data = _data(await call.ask("GET", url, headers={"Authorization": f"Bearer {options.key}"}, seconds=30))
-        except CallFailed as error:
-            raise RetrievalError(f"Failed to poll batch status: {error.said()}") from error
-        result = next((one for one in data.extract_result if one.file_name == call.name), None)
+            data = _read_data(
+                await call.send_request("GET", url, headers={"Authorization": f"Bearer {options.key}"}, timeout=30)
+            )
+        except EngineError as error:
+            raise RetrievalError(f"Failed to poll batch status: {error.describe()}") from error
+        result = next((file for file in data.extract_result if file.file_name == call.filename), None)
         if result is None:
-            raise RetrievalError(f"File {call.name} not found in batch results")
+            raise RetrievalError(f"File {call.filename} not found in batch results")
         if result.state == "done":
             return result.full_zip_url
         if result.state == "failed":
@@ -92,12 +98,12 @@ async def _done(call: Call, options: Options, batch: str) -> str:
     raise RetrievalError("MinerU processing timed out after 10 minutes")
 
 
-async def _text(call: Call, url: str) -> str:
-    """The Markdown in the archive; a worker opens it."""
+async def _download_markdown(call: EngineCall, url: str) -> str:
+    """Download the archive, and return the Markdown in it; a worker opens the archive."""
     try:
-        answer = await call.ask("GET", url, seconds=300)
-    except CallFailed as error:
-        raise RetrievalError(f"Failed to download results ZIP: {error.said()}") from error
+        response = await call.send_request("GET", url, timeout=300)
+    except EngineError as error:
+        raise RetrievalError(f"Failed to download results ZIP: {error.describe()}") from error
     async with spool.spool() as path:
-        await spool.keep(path, answer.content)
-        return await call.local.markdown(path, call.settings.mineru_max_markdown_bytes)
+        await spool.keep(path, response.content)
+        return await call.pool.read_markdown(path, call.settings.mineru_max_markdown_bytes)

@@ -1,4 +1,4 @@
-"""What is configured of MinerU."""
+"""The configuration of MinerU."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from fastback.config.keys.retrieval import (
     RAG_MINERU_API_URL,
     RAG_MINERU_PARAMS,
 )
-from fastback.retrieval.extraction.engines.engine_client import SECONDS, Call
+from fastback.retrieval.extraction.engines.engine_client import REQUEST_TIMEOUT, EngineCall
 
 
-class Options(msgspec.Struct, frozen=True):
-    """Attributes:
-    params: fields that are passed on as they are.
-    limit: seconds it may take; None for as long as it likes.
+class MinerUOptions(msgspec.Struct, frozen=True):
+    """The configured options.
+
+    Attributes:
+        params: fields that are sent to the server unchanged.
+        limit: seconds that the processing may take; None for no limit.
     """
 
     mode: str
@@ -30,21 +32,22 @@ class Options(msgspec.Struct, frozen=True):
     limit: float | None
 
     @property
-    def seconds(self) -> float:
-        """How long one call may take."""
-        return self.limit or SECONDS
+    def request_timeout(self) -> float:
+        """Return the seconds that one request may take."""
+        return self.limit or REQUEST_TIMEOUT
 
     @classmethod
-    def of(cls, call: Call) -> Options:
+    def from_config(cls, call: EngineCall) -> MinerUOptions:
+        """Read the options from the configuration."""
         config = call.config
         params = dict(config.table(RAG_MINERU_PARAMS))
         page_ranges = str(params.pop("page_ranges", "") or "")
-        chosen = config.text(RAG_MINERU_API_TIMEOUT)
+        configured_timeout = config.text(RAG_MINERU_API_TIMEOUT)
         return cls(
             mode=config.text(RAG_MINERU_API_MODE).lower(),
             url=config.text(RAG_MINERU_API_URL).rstrip("/"),
             key=config.text(RAG_MINERU_API_KEY),
             params=params,
             page_ranges=page_ranges,
-            limit=(config.number(RAG_MINERU_API_TIMEOUT) or 300.0) if chosen else None,
+            limit=(config.number(RAG_MINERU_API_TIMEOUT) or 300.0) if configured_timeout else None,
         )

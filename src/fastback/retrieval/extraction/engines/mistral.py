@@ -1,4 +1,4 @@
-"""Mistral's OCR."""
+"""Mistral's OCR: upload the file, or send it inside the request, as configured."""
 
 from __future__ import annotations
 
@@ -16,50 +16,58 @@ from fastback.config.keys.retrieval import (
     RAG_MISTRAL_OCR_USE_BASE64,
 )
 from fastback.providers.openai import user_headers
-from fastback.retrieval.extraction.engines.engine_client import Answer, Call, CallFailed, refused
+from fastback.retrieval.extraction.engines.engine_client import (
+    EngineCall,
+    EngineError,
+    EngineResponse,
+    describe_failure,
+)
 from fastback.retrieval.interfaces import Document, RetrievalError
 
 log = logging.getLogger("fastback.extraction")
 
 _NAME = "Mistral OCR"
 _MODEL = "mistral-ocr-latest"
-#: Times that a call is tried when the server is busy or away, and the first pause between them.
-_TRIES, PAUSE = 3, 1.5
+#: Attempts at a request when the server is busy or unreachable, and the seconds before the first retry.
+_ATTEMPTS, RETRY_DELAY = 3, 1.5
 
 
-class _Page(msgspec.Struct, frozen=True):
+class _OcrPage(msgspec.Struct, frozen=True):
     index: int | None = None
     markdown: str | None = None
 
 
-class _Pages(msgspec.Struct, frozen=True):
-    pages: list[_Page] = []
+class _OcrResult(msgspec.Struct, frozen=True):
+    pages: list[_OcrPage] = []
 
 
-class _File(msgspec.Struct, frozen=True):
+class _UploadedFile(msgspec.Struct, frozen=True):
     id: str = ""
     url: str = ""
 
 
-def accepts(call: Call) -> bool:
+def accepts_file(call: EngineCall) -> bool:
+    """Return whether a key is configured, and the file is a PDF."""
     return call.config.text(RAG_MISTRAL_OCR_API_KEY) != "" and call.source.extension == "pdf"
 
 
-async def _tried(ask: Callable[[], Awaitable[Answer]]) -> Answer:
-    """A call, tried again where that may help."""
-    for number in range(_TRIES):
+async def _retry_request(send: Callable[[], Awaitable[EngineResponse]]) -> EngineResponse:
+    """Send a request, and retry where the failure may be temporary."""
+    for attempt in range(_ATTEMPTS):
         try:
-            return await ask()
-        except CallFailed as error:
-            hopeless = 0 < error.status < 500 and error.status != 429
-            if hopeless or number == _TRIES - 1:
+            return await send()
+        except EngineError as error:
+            is_permanent = 0 < error.status < 500 and error.status != 429
+            if is_permanent or attempt == _ATTEMPTS - 1:
                 raise
-            await asyncio.sleep(PAUSE * 2**number)
+            await asyncio.sleep(RETRY_DELAY * 2**attempt)
     raise AssertionError
 
 
-class _Session:
-    def __init__(self, call: Call) -> None:
+class _MistralClient:
+    """Send the requests of the OCR API."""
+
+    def __init__(self, call: EngineCall) -> None:
         self.call = call
         self.base = call.config.text(RAG_MISTRAL_OCR_API_BASE_URL).rstrip("/") or "https://api.mistral.ai/v1"
         self.headers = {"Authorization": f"Bearer {call.config.text(RAG_MISTRAL_OCR_API_KEY)}"}
@@ -67,64 +75,75 @@ class _Session:
         if ctx is not None and ctx.user is not None and call.settings.enable_forward_user_info_headers:
             self.headers |= user_headers(ctx.user, call.settings)
 
-    async def upload(self) -> str:
-        def ask() -> Awaitable[Answer]:
-            form = self.call.form("file", "application/pdf", purpose="ocr")
-            return self.call.ask("POST", f"{self.base}/files", headers=self.headers, data=form)
+    async def upload_file(self) -> str:
+        """Upload the file, and return its id."""
 
-        found = (await _tried(ask)).read(_File).id
-        if not found:
-            raise CallFailed("it gave the file no id")
-        return found
+        def send() -> Awaitable[EngineResponse]:
+            form = self.call.build_form("file", "application/pdf", purpose="ocr")
+            return self.call.send_request("POST", f"{self.base}/files", headers=self.headers, data=form)
 
-    async def address(self, file_id: str) -> str:
-        """Where it finds the file that was uploaded."""
+        file_id = (await _retry_request(send)).decode(_UploadedFile).id
+        if not file_id:
+            raise EngineError("it gave the file no id")
+        return file_id
+
+    async def get_file_url(self, file_id: str) -> str:
+        """Return the address under which the service reads the uploaded file."""
         url = f"{self.base}/files/{file_id}/url"
         headers = {**self.headers, "Accept": "application/json"}
-        answer = await _tried(lambda: self.call.ask("GET", url, headers=headers, params={"expiry": "1"}, seconds=30))
-        found = answer.read(_File).url
-        if not found:
-            raise CallFailed("it gave the file no address")
-        return found
+        response = await _retry_request(
+            lambda: self.call.send_request("GET", url, headers=headers, params={"expiry": "1"}, timeout=30)
+        )
+        file_url = response.decode(_UploadedFile).url
+        if not file_url:
+            raise EngineError("it gave the file no address")
+        return file_url
 
-    async def read(self, address: str) -> Answer:
+    async def read_url(self, file_url: str) -> EngineResponse:
+        """Have the file at a URL read."""
         body = {
             "model": _MODEL,
-            "document": {"type": "document_url", "document_url": address},
+            "document": {"type": "document_url", "document_url": file_url},
             "include_image_base64": False,
         }
-        return await _tried(lambda: self.call.ask("POST", f"{self.base}/ocr", headers=self.headers, json=body))
+        return await _retry_request(
+            lambda: self.call.send_request("POST", f"{self.base}/ocr", headers=self.headers, json=body)
+        )
 
-    async def read_inline(self) -> Answer:
-        """The same with the file in the question."""
+    async def read_inline(self) -> EngineResponse:
+        """Send the file inside the request, and have it read."""
         before = f'{{"model":"{_MODEL}","document":{{"type":"document_url","document_url":"data:application/pdf;base64,'
         after = '"},"include_image_base64":false}'
         url = f"{self.base}/ocr"
-        return await _tried(lambda: self.call.send_base64("POST", url, before, after, headers=self.headers))
+        return await _retry_request(
+            lambda: self.call.send_file_as_base64("POST", url, before, after, headers=self.headers)
+        )
 
-    async def forget(self, file_id: str) -> None:
+    async def delete_file(self, file_id: str) -> None:
+        """Delete the uploaded file; a failure is only logged."""
         try:
-            await self.call.ask("DELETE", f"{self.base}/files/{file_id}", headers=self.headers, seconds=30)
-        except CallFailed as error:
-            log.warning("%s keeps a file that should be gone: %s", _NAME, error)
+            await self.call.send_request("DELETE", f"{self.base}/files/{file_id}", headers=self.headers, timeout=30)
+        except EngineError as error:
+            log.warning("%s: deleting the uploaded file failed, it stays there: %s", _NAME, error)
 
 
-async def _answered(session: _Session) -> Answer:
+async def _request_ocr(session: _MistralClient) -> EngineResponse:
+    """Have the file read in the configured way."""
     if session.call.config.flag(RAG_MISTRAL_OCR_USE_BASE64):
         return await session.read_inline()
-    file_id = await session.upload()
+    file_id = await session.upload_file()
     try:
-        return await session.read(await session.address(file_id))
+        return await session.read_url(await session.get_file_url(file_id))
     finally:
-        await session.forget(file_id)
+        await session.delete_file(file_id)
 
 
-async def extract(call: Call) -> list[Document]:
-    """A document a page that says something, with `page` (from 0), `page_label` (from 1), `total_pages`."""
+async def extract_documents(call: EngineCall) -> list[Document]:
+    """Return a document for each page with text, with `page` (from 0), `page_label` (from 1), `total_pages`."""
     try:
-        pages = (await _answered(_Session(call))).read(_Pages).pages
-    except CallFailed as error:
-        raise refused(_NAME, error) from error
+        pages = (await _request_ocr(_MistralClient(call))).decode(_OcrResult).pages
+    except EngineError as error:
+        raise describe_failure(_NAME, error) from error
     documents: list[Document] = []
     for page in pages:
         text = (page.markdown or "").strip()
@@ -134,7 +153,7 @@ async def extract(call: Call) -> list[Document]:
             "page": page.index,
             "page_label": page.index + 1,
             "total_pages": len(pages),
-            "file_name": call.name,
+            "file_name": call.filename,
             "file_size": call.source.size,
             "processing_engine": "mistral-ocr",
             "content_length": len(text),

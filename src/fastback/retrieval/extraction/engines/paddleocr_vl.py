@@ -1,4 +1,4 @@
-"""PaddleOCR-VL."""
+"""PaddleOCR-VL: send the file in base64, get the layout of each page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 from fastback import messages
 from fastback.config.keys.retrieval import RAG_PADDLEOCR_VL_BASE_URL, RAG_PADDLEOCR_VL_TOKEN
-from fastback.retrieval.extraction.engines.engine_client import Call, CallFailed, refused
+from fastback.retrieval.extraction.engines.engine_client import EngineCall, EngineError, describe_failure
 from fastback.retrieval.interfaces import Document, RetrievalError
 
 _NAME = "PaddleOCR-VL"
@@ -25,29 +25,31 @@ class _Result(msgspec.Struct, frozen=True, rename={"pages": "layoutParsingResult
     pages: list[_Page] = []
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class _Response(msgspec.Struct, frozen=True):
     result: _Result = _Result()
 
 
-def accepts(call: Call) -> bool:
+def accepts_file(call: EngineCall) -> bool:
+    """Return whether address and token are configured, and the file is a PDF or an image."""
     config = call.config
-    known = call.source.extension == "pdf" or call.source.extension in _IMAGES
-    return known and bool(config.text(RAG_PADDLEOCR_VL_BASE_URL) and config.text(RAG_PADDLEOCR_VL_TOKEN))
+    is_supported = call.source.extension == "pdf" or call.source.extension in _IMAGES
+    return is_supported and bool(config.text(RAG_PADDLEOCR_VL_BASE_URL) and config.text(RAG_PADDLEOCR_VL_TOKEN))
 
 
-async def extract(call: Call) -> list[Document]:
-    """A document a page that says something, with `page` (from 0), `page_label` (from 1), `total_pages`."""
+async def extract_documents(call: EngineCall) -> list[Document]:
+    """Return a document for each page with text, with `page` (from 0), `page_label` (from 1), `total_pages`."""
     url = call.config.text(RAG_PADDLEOCR_VL_BASE_URL).rstrip("/")
-    kind = 1 if call.source.extension in _IMAGES else 0
+    file_type = 1 if call.source.extension in _IMAGES else 0
     after = (
-        f'","fileType":{kind},"useDocOrientationClassify":false,"useDocUnwarping":false,"useChartRecognition":false}}'
+        f'","fileType":{file_type},"useDocOrientationClassify":false,"useDocUnwarping":false,'
+        '"useChartRecognition":false}'
     )
     headers = {"Authorization": f"token {call.config.text(RAG_PADDLEOCR_VL_TOKEN)}"}
     try:
-        answer = await call.send_base64("POST", f"{url}/layout-parsing", '{"file":"', after, headers=headers)
-        pages = answer.read(_Answer).result.pages
-    except CallFailed as error:
-        raise refused(_NAME, error) from error
+        response = await call.send_file_as_base64("POST", f"{url}/layout-parsing", '{"file":"', after, headers=headers)
+        pages = response.decode(_Response).result.pages
+    except EngineError as error:
+        raise describe_failure(_NAME, error) from error
     texts = [(number, (page.markdown or _Markdown()).text.strip()) for number, page in enumerate(pages)]
     documents = [
         Document(
@@ -56,7 +58,7 @@ async def extract(call: Call) -> list[Document]:
                 "page": number,
                 "page_label": number + 1,
                 "total_pages": len(pages),
-                "file_name": call.name,
+                "file_name": call.filename,
                 "processing_engine": "paddleocr-vl",
             },
         )

@@ -1,1 +1,1 @@
-"""One reader a kind of file. They run in worker processes only."""
+"""Readers of file formats, one in each module. They run in worker processes only."""

@@ -1,4 +1,4 @@
-"""Files that are archives of others: opened once it is known that they are no bombs."""
+"""ZIP archives, as many document formats are: opened only after their unpacked size is checked."""
 
 from __future__ import annotations
 
@@ -9,68 +9,69 @@ from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.extraction.formats.reader import Source, broken
+from fastback.retrieval.extraction.formats.reader import SourceFile, unreadable_file
 
-#: Bytes that any archive may unpack to.
-_FREE = 10 * 1024 * 1024
+#: Bytes that an archive of any size may unpack to.
+_ALWAYS_ALLOWED = 10 * 1024 * 1024
 #: How many times its own size an archive may unpack to.
-_RATIO = 100
+_MAX_RATIO = 100
 TOO_LARGE = "Document archive is too large after decompression"
 
 
 class Archive:
-    """An archive whose members can be read. No member gives more bytes than it says it has."""
+    """An archive whose members can be read. A member never yields more bytes than its header states."""
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self._file = file
         self.names = set(file.namelist())
 
     @contextmanager
-    def member(self, name: str) -> Iterator[BinaryIO]:
-        """A member to read.
+    def open_member(self, name: str) -> Iterator[BinaryIO]:
+        """Open a member for reading.
 
         Raises:
-            JobFailed: it is missing, locked, or damaged.
+            JobFailed: it is missing, encrypted, or damaged.
         """
         try:
             with self._file.open(name) as stream:
                 yield cast(BinaryIO, stream)
         except KeyError:
-            raise broken("a document", f"its part {name} is missing.") from None
-        except RuntimeError as error:  # how zipfile says that it wants a password
-            raise broken("a document", error) from None
+            raise unreadable_file("a document", f"its part {name} is missing.") from None
+        except RuntimeError as error:  # zipfile raises this where a password is required
+            raise unreadable_file("a document", error) from None
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-            raise broken("a document", f"it is damaged ({error}).") from None
+            raise unreadable_file("a document", f"it is damaged ({error}).") from None
 
-    def content(self, name: str) -> bytes:
-        with self.member(name) as stream:
+    def read_member(self, name: str) -> bytes:
+        """Return the content of a member. Raises: as `open_member`."""
+        with self.open_member(name) as stream:
             return stream.read()
 
 
-def check(source: Source) -> None:
-    """Refuse archives that are too large when unpacked; what is no archive passes.
+def check_archive_size(source: SourceFile) -> None:
+    """Refuse an archive that is too large when unpacked; accept a file that is not an archive.
 
     Raises:
         JobFailed: it is too large.
     """
     try:
         with zipfile.ZipFile(source.path) as file:
-            _check(file, source)
+            _check_unpacked_size(file, source)
     except (zipfile.BadZipFile, OSError, ValueError):
         return
 
 
-def _check(file: zipfile.ZipFile, source: Source) -> None:
+def _check_unpacked_size(file: zipfile.ZipFile, source: SourceFile) -> None:
     if source.max_size <= 0:
         return
-    allowed = min(max(_FREE, source.size * _RATIO), source.max_size)
-    if sum(one.file_size for one in file.infolist()) > allowed:
+    limit = min(max(_ALWAYS_ALLOWED, source.size * _MAX_RATIO), source.max_size)
+    if sum(member.file_size for member in file.infolist()) > limit:
         raise JobFailed(TOO_LARGE)
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[Archive]:
-    """The archive of a file.
+def open_archive(source: SourceFile) -> Iterator[Archive]:
+    """Open the archive in a file.
 
     Raises:
         JobFailed: it is damaged, or too large when unpacked.
@@ -78,7 +79,7 @@ def opened(source: Source) -> Iterator[Archive]:
     try:
         file = zipfile.ZipFile(source.path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise broken("a document", f"it is damaged ({error}).") from None
+        raise unreadable_file("a document", f"it is damaged ({error}).") from None
     with file:
-        _check(file, source)
+        _check_unpacked_size(file, source)
         yield Archive(file)

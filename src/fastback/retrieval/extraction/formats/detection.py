@@ -1,4 +1,4 @@
-"""Which reader a file gets: by how it begins, then by what it is called and what the browser said of it."""
+"""Detect the format of a file: by its first bytes, then by its name and the content type that the browser sent."""
 
 from __future__ import annotations
 
@@ -6,29 +6,34 @@ import zipfile
 
 from fastback import messages
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.extraction.formats import compound
-from fastback.retrieval.extraction.formats.plain import looks_binary
-from fastback.retrieval.extraction.formats.reader import Source, broken
+from fastback.retrieval.extraction.formats import compound_file
+from fastback.retrieval.extraction.formats.plain_text import looks_binary
+from fastback.retrieval.extraction.formats.reader import SourceFile, unreadable_file
 
-_SAMPLE = 4096
-#: What may stand before the beginning, a byte order mark among it.
-_BLANK = b"\xef\xbb\xbf \t\r\n"
-#: Readers by what archives hold.
-_MEMBERS = (
+_SAMPLE_SIZE = 4096
+#: Bytes that may precede the signature of a format: white space, and those of a byte order mark.
+_LEADING_BYTES = b"\xef\xbb\xbf \t\r\n"
+#: Readers by a member of the archive.
+_READERS_BY_MEMBER = (
     ("word/document.xml", "docx"),
     ("ppt/presentation.xml", "pptx"),
-    ("xl/workbook.xml", "sheets"),
-    ("xl/workbook.bin", "sheets"),
+    ("xl/workbook.xml", "spreadsheets"),
+    ("xl/workbook.bin", "spreadsheets"),
 )
-#: Readers by what an archive says of itself, as its first member.
-_TYPES = (
-    ("application/vnd.oasis.opendocument.spreadsheet", "sheets"),
+#: Readers by the media type in the archive's member `mimetype`.
+_READERS_BY_MIMETYPE = (
+    ("application/vnd.oasis.opendocument.spreadsheet", "spreadsheets"),
     ("application/vnd.oasis.opendocument.", "opendocument"),
     ("application/epub+zip", "epub"),
 )
-_STREAMS = (("WordDocument", "doc"), ("PowerPoint Document", "ppt"), ("Workbook", "sheets"), ("Book", "sheets"))
-#: What files are that must not begin like a text, by the end of their names and what browsers call them.
-_NAMES = {
+_READERS_BY_STREAM = (
+    ("WordDocument", "doc"),
+    ("PowerPoint Document", "ppt"),
+    ("Workbook", "spreadsheets"),
+    ("Book", "spreadsheets"),
+)
+#: Kinds of files that are never plain text, by extension, as error texts call them.
+_KINDS = {
     "pdf": "a PDF",
     **dict.fromkeys(("docx", "odt"), "a document"),
     **dict.fromkeys(("pptx", "odp"), "a presentation"),
@@ -38,53 +43,59 @@ _NAMES = {
 }
 
 
-def _archive(source: Source) -> str:
+def _detect_archive_format(source: SourceFile) -> str:
     try:
         with zipfile.ZipFile(source.path) as file:
             names = set(file.namelist())
-            kind = _said(file) if "mimetype" in names else ""
+            mimetype = _read_mimetype(file) if "mimetype" in names else ""
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError, NotImplementedError) as error:
-        raise broken(_NAMES.get(source.extension, "a document"), f"it is damaged ({error}).") from None
-    for member, reader in _MEMBERS:
+        raise unreadable_file(_KINDS.get(source.extension, "a document"), f"it is damaged ({error}).") from None
+    for member, reader in _READERS_BY_MEMBER:
         if member in names:
             return reader
-    for name, reader in _TYPES:
-        if kind.startswith(name):
+    for name, reader in _READERS_BY_MIMETYPE:
+        if mimetype.startswith(name):
             return reader
     if "META-INF/container.xml" in names:
         return "epub"
-    if source.extension in _NAMES:
-        raise broken(_NAMES[source.extension], "its content is missing.")
+    if source.extension in _KINDS:
+        raise unreadable_file(_KINDS[source.extension], "its content is missing.")
     raise JobFailed(messages.FILE_NOT_SUPPORTED)
 
 
-def _said(file: zipfile.ZipFile) -> str:
-    """What an archive says it is. Nothing of it has been judged yet: no more is unpacked than counts."""
+def _read_mimetype(file: zipfile.ZipFile) -> str:
+    """Return the media type that an archive states.
+
+    Its unpacked size is not checked yet, so only the first bytes are unpacked.
+    """
     with file.open("mimetype") as member:
         return member.read(100).decode("latin-1").strip()
 
 
-def _is_pdf(source: Source, sample: bytes) -> bool:
-    """Some PDFs begin with something else, up to a kilobyte of it; but a text may speak of how they begin."""
-    before, mark, _ = sample[:1024].partition(b"%PDF-")
-    named = source.extension == "pdf" or source.content_type == "application/pdf"
-    return bool(mark) and (named or not before.strip(_BLANK) or looks_binary(sample))
+def _is_pdf(source: SourceFile, sample: bytes) -> bool:
+    """Return whether a file is a PDF.
+
+    The signature may be preceded by up to a kilobyte of other bytes; but a text may mention the signature, too.
+    """
+    before, signature, _ = sample[:1024].partition(b"%PDF-")
+    is_declared = source.extension == "pdf" or source.content_type == "application/pdf"
+    return bool(signature) and (is_declared or not before.strip(_LEADING_BYTES) or looks_binary(sample))
 
 
-def _compound(source: Source) -> str:
-    with compound.opened(source) as streams:
-        for name, reader in _STREAMS:
-            if streams.has(name):
+def _detect_compound_format(source: SourceFile) -> str:
+    with compound_file.open_compound_file(source) as streams:
+        for name, reader in _READERS_BY_STREAM:
+            if streams.has_stream(name):
                 return reader
-        if streams.has("__properties_version1.0"):
+        if streams.has_stream("__properties_version1.0"):
             return "msg"
     raise JobFailed(messages.FILE_NOT_SUPPORTED)
 
 
-def _by_name(source: Source) -> str:
+def _detect_by_name(source: SourceFile) -> str:
     match source.extension, source.content_type:
         case ("csv" | "tsv", _) | (_, "text/csv" | "text/tab-separated-values"):
-            return "table"
+            return "delimited_text"
         case ("htm" | "html" | "xhtml", _):
             return "html"
         case ("eml", _) | (_, "message/rfc822"):
@@ -92,31 +103,39 @@ def _by_name(source: Source) -> str:
     return ""
 
 
-def kind_of(source: Source) -> str:
-    """The name of the module that reads it.
+def detect_format(source: SourceFile) -> str:
+    """Return the name of the module that reads a file.
 
     Raises:
-        JobFailed: it is empty or damaged, or of a kind that nobody reads.
+        JobFailed: the file is empty or damaged, or no module reads its format.
     """
     with open(source.path, "rb") as file:
-        sample = file.read(_SAMPLE)
+        sample = file.read(_SAMPLE_SIZE)
     if _is_pdf(source, sample):
         return "pdf"
     if sample.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _archive(source)
-    if sample.startswith(compound.MAGIC):
-        return _compound(source)
+        return _detect_archive_format(source)
+    if sample.startswith(compound_file.MAGIC):
+        return _detect_compound_format(source)
     if sample.startswith(b"{\\rtf"):
         return "rtf"
-    if source.extension in _NAMES:
-        raise JobFailed(messages.EMPTY_CONTENT) if not sample else broken(_NAMES[source.extension], "it is none.")
+    if source.extension in _KINDS:
+        raise (
+            JobFailed(messages.EMPTY_CONTENT)
+            if not sample
+            else unreadable_file(_KINDS[source.extension], "it is none.")
+        )
     if looks_binary(sample):
         raise JobFailed(messages.FILE_NOT_SUPPORTED)
-    if found := _by_name(source):
-        return found
-    begin = sample.lstrip(_BLANK).lower()
-    # Programs save pages under the names of documents.
-    pages = source.content_type in ("text/html", "application/xhtml+xml") or source.extension in ("doc", "xls", "ppt")
-    if pages and begin.startswith((b"<!doctype html", b"<html", b"<table", b"<?xml", b"<meta")):
+    if reader := _detect_by_name(source):
+        return reader
+    start = sample.lstrip(_LEADING_BYTES).lower()
+    # Some programs save HTML pages with the extensions of Office documents.
+    may_be_page = source.content_type in ("text/html", "application/xhtml+xml") or source.extension in (
+        "doc",
+        "xls",
+        "ppt",
+    )
+    if may_be_page and start.startswith((b"<!doctype html", b"<html", b"<table", b"<?xml", b"<meta")):
         return "html"
-    return "plain"
+    return "plain_text"

@@ -1,7 +1,7 @@
-"""Word documents as they were before 2007 (.doc).
+"""Word documents of the binary format, used before 2007 (.doc).
 
-The text stands in pieces all over a stream; a table of pieces says where and in which encoding. Marks in the text end
-paragraphs (13) and cells (7), and surround fields (19, 20, 21).
+The text consists of pieces that are spread over a stream; a piece table gives their positions and encodings. Control
+characters in the text end paragraphs (13) and cells (7), and enclose fields (19, 20, 21).
 """
 
 from __future__ import annotations
@@ -11,70 +11,71 @@ import struct
 from collections.abc import Iterator
 
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.extraction.formats import compound
-from fastback.retrieval.extraction.formats.document_flow import row
-from fastback.retrieval.extraction.formats.reader import Piece, Source, broken
+from fastback.retrieval.extraction.formats import compound_file
+from fastback.retrieval.extraction.formats.document_flow import format_row
+from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile, unreadable_file
 
 _FIELD = re.compile("\x13[^\x13\x14\x15]*(?:\x14([^\x13\x14\x15]*))?\x15")
-_MARKS = str.maketrans(
+_CONTROL_CHARACTERS = str.maketrans(
     {"\x0b": "\n", "\x0c": "\r", "\x1e": "-", "\xa0": " ", **dict.fromkeys("\x00\x01\x02\x03\x04\x05\x08\x1f")}
 )
-#: The first version that has pieces.
+#: The first version that has a piece table.
 _WORD_97 = 0x00C1
 
 
-def _pieces(main: bytes, table: bytes) -> str:
-    """The text of the pieces, in order."""
+def _read_pieces(main: bytes, table: bytes) -> str:
+    """Return the text of the pieces, in order."""
     start, size = struct.unpack_from("<II", main, 0x01A2)
     clx = table[start : start + size]
-    place = 0
-    while place < len(clx) and clx[place] == 1:  # properties, which say nothing of the text
-        place += 3 + struct.unpack_from("<H", clx, place + 1)[0]
-    if place >= len(clx) or clx[place] != 2:
-        raise broken("a Word document", "its table of pieces is missing.")
-    (size,) = struct.unpack_from("<I", clx, place + 1)
+    position = 0
+    while position < len(clx) and clx[position] == 1:  # formatting properties
+        position += 3 + struct.unpack_from("<H", clx, position + 1)[0]
+    if position >= len(clx) or clx[position] != 2:
+        raise unreadable_file("a Word document", "its table of pieces is missing.")
+    (size,) = struct.unpack_from("<I", clx, position + 1)
     count = (size - 4) // 12
-    place += 5
-    ends = struct.unpack_from(f"<{count + 1}I", clx, place)
-    place += 4 * (count + 1)
-    found: list[str] = []
+    position += 5
+    end_positions = struct.unpack_from(f"<{count + 1}I", clx, position)
+    position += 4 * (count + 1)
+    texts: list[str] = []
     for index in range(count):
-        (where,) = struct.unpack_from("<I", clx, place + 8 * index + 2)
-        length = max(ends[index + 1] - ends[index], 0)
-        if where & 0x40000000:
-            begin = (where & 0x3FFFFFFF) // 2
-            found.append(main[begin : begin + length].decode("cp1252", "replace"))
+        (offset,) = struct.unpack_from("<I", clx, position + 8 * index + 2)
+        length = max(end_positions[index + 1] - end_positions[index], 0)
+        if offset & 0x40000000:
+            start_byte = (offset & 0x3FFFFFFF) // 2
+            texts.append(main[start_byte : start_byte + length].decode("cp1252", "replace"))
         else:
-            found.append(main[where : where + 2 * length].decode("utf-16-le", "replace"))
-    return "".join(found)
+            texts.append(main[offset : offset + 2 * length].decode("utf-16-le", "replace"))
+    return "".join(texts)
 
 
-def _readable(text: str) -> str:
-    """Paragraphs apart; rows of tables in a line each.
+def _format_paragraphs(text: str) -> str:
+    """Return the text with a blank line between paragraphs, and each table row in one line.
 
-    A row is `cell 7 cell 7 7`. Of a first cell with several paragraphs, all but the last are not known to be in it.
+    A row is `cell 7 cell 7 7`. Only the last paragraph of a row's first cell ends with 7, so the paragraphs before it
+    cannot be recognised as parts of the cell.
     """
-    for _ in range(20):  # fields may stand in one another
-        shorter = _FIELD.sub(lambda found: found[1] or "", text)
+    for _ in range(20):  # fields may be nested
+        shorter = _FIELD.sub(lambda match: match[1] or "", text)
         if shorter == text:
             break
         text = shorter
     blocks: list[str] = []
     cells: list[str] = []
     in_table = False
-    for paragraph in re.split("(?<=[\r\x07])", text.translate(_MARKS)):
+    for paragraph in re.split("(?<=[\r\x07])", text.translate(_CONTROL_CHARACTERS)):
         line, mark = paragraph[:-1].strip(), paragraph[-1:]
         if mark != "\x07":
             line = paragraph.strip()
-            if cells and line:  # a paragraph of a cell that goes on
+            if cells and line:  # a paragraph of a cell that continues
                 cells.append(line)
             elif line:
                 blocks.append(line)
                 in_table = False
             continue
         if not line and cells:
-            made = row(cells)
-            blocks[-1:] = [f"{blocks[-1]}\n{made}"] if in_table else [*blocks[-1:], made]
+            table_row = format_row(cells)
+            blocks[-1:] = [f"{blocks[-1]}\n{table_row}"] if in_table else [*blocks[-1:], table_row]
             cells, in_table = [], True
         else:
             cells.append(line)
@@ -82,20 +83,21 @@ def _readable(text: str) -> str:
     return "\n\n".join(blocks)
 
 
-def read(source: Source) -> Iterator[Piece]:
-    with compound.opened(source) as streams:
-        main = streams.content("WordDocument")
+def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with the whole text."""
+    with compound_file.open_compound_file(source) as streams:
+        main = streams.read_stream("WordDocument")
         if len(main) < 0x200:
-            raise broken("a Word document")
+            raise unreadable_file("a Word document")
         version, flags = struct.unpack_from("<H", main, 2)[0], struct.unpack_from("<H", main, 0x0A)[0]
         if flags & 0x0100:
             raise JobFailed("This document is protected by a password. Upload it without one.")
         try:
             if version < _WORD_97:
-                first, last = struct.unpack_from("<II", main, 0x18)
-                text = main[first:last].decode("cp1252", "replace")
+                start, end = struct.unpack_from("<II", main, 0x18)
+                text = main[start:end].decode("cp1252", "replace")
             else:
-                text = _pieces(main, streams.content("1Table" if flags & 0x0200 else "0Table"))
+                text = _read_pieces(main, streams.read_stream("1Table" if flags & 0x0200 else "0Table"))
         except struct.error:
-            raise broken("a Word document", "it is damaged.") from None
-    yield _readable(text), source.metadata
+            raise unreadable_file("a Word document", "it is damaged.") from None
+    yield _format_paragraphs(text), source.metadata

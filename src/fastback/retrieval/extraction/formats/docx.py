@@ -5,114 +5,114 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fastback.retrieval.extraction.formats import archive, markup
-from fastback.retrieval.extraction.formats.document_flow import Flow
-from fastback.retrieval.extraction.formats.markup import Attributes, attribute
-from fastback.retrieval.extraction.formats.reader import Piece, Source
+from fastback.retrieval.extraction.formats import archive, xml_events
+from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
+from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile
+from fastback.retrieval.extraction.formats.xml_events import Attributes, get_attribute
 
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
-_BODY = "word/document.xml"
-#: Elements whose text is not read: what was deleted, what stands twice for old programs.
-_SILENT = frozenset(("Fallback", "del", "moveFrom"))
-_OFF = ("0", "false", "off")
+_BODY_PART = "word/document.xml"
+#: Elements that are skipped: deleted text, and alternatives for old programs that repeat text.
+_SKIPPED_ELEMENTS = frozenset(("Fallback", "del", "moveFrom"))
+_NO_NUMBERING = ("0", "false", "off")
 
 
-def _styles(opened: archive.Archive) -> tuple[dict[str, int], set[str]]:
-    """Styles of headings by id, with their level; styles of lists."""
-    found: dict[str, int] = {}
-    items: set[str] = set()
-    based: dict[str, str] = {}
-    now = ""
+def _read_styles(zip_archive: archive.Archive) -> tuple[dict[str, int], set[str]]:
+    """Return the levels of heading styles by id, and the ids of list styles."""
+    heading_levels: dict[str, int] = {}
+    list_styles: set[str] = set()
+    parents: dict[str, str] = {}
+    style_id = ""
 
-    def start(name: str, attributes: Attributes) -> None:
-        nonlocal now
-        value = attribute(attributes, "val")
+    def start_element(name: str, attributes: Attributes) -> None:
+        nonlocal style_id
+        value = get_attribute(attributes, "val")
         match name:
             case "style":
-                now = attribute(attributes, "styleId")
-            case "basedOn" if now:
-                based[now] = value
-            case "name" if now:
-                if heading := _HEADING.match(value):
-                    found[now] = int(heading[1])
+                style_id = get_attribute(attributes, "styleId")
+            case "basedOn" if style_id:
+                parents[style_id] = value
+            case "name" if style_id:
+                if match := _HEADING.match(value):
+                    heading_levels[style_id] = int(match[1])
                 elif value.lower() == "title":
-                    found[now] = 1
-            case "outlineLvl" if now and value.isdigit() and int(value) < 9:
-                found.setdefault(now, int(value) + 1)
-            case "numPr" if now:
-                items.add(now)
+                    heading_levels[style_id] = 1
+            case "outlineLvl" if style_id and value.isdigit() and int(value) < 9:
+                heading_levels.setdefault(style_id, int(value) + 1)
+            case "numPr" if style_id:
+                list_styles.add(style_id)
 
-    if "word/styles.xml" in opened.names:
-        with opened.member("word/styles.xml") as stream:
-            markup.walk(stream, start=start)
-    for style, parent in based.items():
-        if style not in found and parent in found:
-            found[style] = found[parent]
-        if parent in items:
-            items.add(style)
-    return found, items - set(found)
+    if "word/styles.xml" in zip_archive.names:
+        with zip_archive.open_member("word/styles.xml") as stream:
+            xml_events.parse_xml(stream, on_start=start_element)
+    for style, parent in parents.items():
+        if style not in heading_levels and parent in heading_levels:
+            heading_levels[style] = heading_levels[parent]
+        if parent in list_styles:
+            list_styles.add(style)
+    return heading_levels, list_styles - set(heading_levels)
 
 
-class _Paragraph:
+class _ParagraphStyle:
     level = 0
     item = 0
 
 
-class _Walk:
-    """One part of the document into a flow."""
+class _PartReader:
+    """Write one part of the document to a flow."""
 
-    def __init__(self, flow: Flow, styles: dict[str, int], lists: set[str]) -> None:
+    def __init__(self, flow: DocumentFlow, styles: dict[str, int], list_styles: set[str]) -> None:
         self._flow = flow
         self._styles = styles
-        self._lists = lists
-        self._open: list[_Paragraph] = []
-        self._silent = 0
+        self._list_styles = list_styles
+        self._paragraphs: list[_ParagraphStyle] = []
+        self._skipped_depth = 0
         self._in_text = False
 
-    def start(self, name: str, attributes: Attributes) -> None:
-        if self._silent or name in _SILENT:
-            self._silent += 1
+    def start_element(self, name: str, attributes: Attributes) -> None:
+        if self._skipped_depth or name in _SKIPPED_ELEMENTS:
+            self._skipped_depth += 1
             return
         flow = self._flow
         match name:
             case "t":
                 self._in_text = True
             case "p":
-                self._open.append(_Paragraph())
+                self._paragraphs.append(_ParagraphStyle())
                 flow.begin_paragraph()
             case "tab":
-                # In a paragraph's properties it is a place to stop at.
-                flow.write("" if attribute(attributes, "pos") else "\t")
+                # In the properties of a paragraph the element defines a tab stop.
+                flow.write("" if get_attribute(attributes, "pos") else "\t")
             case "br" | "cr":
                 flow.write("\n")
             case "noBreakHyphen":
                 flow.write("-")
             case "tbl":
                 flow.begin_table()
-            case "pStyle" if self._open:
-                style = attribute(attributes, "val")
-                self._open[-1].level = self._styles.get(style, 0)
-                self._open[-1].item = int(style in self._lists)
-            case "outlineLvl" if self._open:
-                level = attribute(attributes, "val")
-                self._open[-1].level = int(level) + 1 if level.isdigit() and int(level) < 9 else 0
-            case "numPr" if self._open:
-                self._open[-1].item = 1
-            case "ilvl" if self._open:
-                depth = attribute(attributes, "val")
-                self._open[-1].item = int(depth) + 1 if depth.isdigit() and len(depth) < 3 else 1
-            case "numId" if self._open and attribute(attributes, "val") in _OFF:
-                self._open[-1].item = 0
+            case "pStyle" if self._paragraphs:
+                style = get_attribute(attributes, "val")
+                self._paragraphs[-1].level = self._styles.get(style, 0)
+                self._paragraphs[-1].item = int(style in self._list_styles)
+            case "outlineLvl" if self._paragraphs:
+                level = get_attribute(attributes, "val")
+                self._paragraphs[-1].level = int(level) + 1 if level.isdigit() and int(level) < 9 else 0
+            case "numPr" if self._paragraphs:
+                self._paragraphs[-1].item = 1
+            case "ilvl" if self._paragraphs:
+                depth = get_attribute(attributes, "val")
+                self._paragraphs[-1].item = int(depth) + 1 if depth.isdigit() and len(depth) < 3 else 1
+            case "numId" if self._paragraphs and get_attribute(attributes, "val") in _NO_NUMBERING:
+                self._paragraphs[-1].item = 0
 
-    def end(self, name: str) -> None:
-        if self._silent:
-            self._silent -= 1
+    def end_element(self, name: str) -> None:
+        if self._skipped_depth:
+            self._skipped_depth -= 1
             return
         match name:
             case "t":
                 self._in_text = False
-            case "p" if self._open:
-                paragraph = self._open.pop()
+            case "p" if self._paragraphs:
+                paragraph = self._paragraphs.pop()
                 self._flow.end_paragraph(level=paragraph.level, item=paragraph.item)
             case "tc":
                 self._flow.end_cell()
@@ -121,25 +121,28 @@ class _Walk:
             case "tbl":
                 self._flow.end_table()
 
-    def text(self, text: str) -> None:
-        if self._in_text and not self._silent:
+    def add_text(self, text: str) -> None:
+        if self._in_text and not self._skipped_depth:
             self._flow.write(text)
 
 
-def _parts(names: set[str]) -> list[str]:
-    """The parts that hold text, in the order of reading."""
-    headers = sorted(one for one in names if re.fullmatch(r"word/header\d*\.xml", one))
-    footers = sorted(one for one in names if re.fullmatch(r"word/footer\d*\.xml", one))
-    notes = [one for one in ("word/footnotes.xml", "word/endnotes.xml") if one in names]
-    return [*headers, _BODY, *notes, *footers]
+def _list_text_parts(names: set[str]) -> list[str]:
+    """Return the parts that contain text, in reading order."""
+    headers = sorted(name for name in names if re.fullmatch(r"word/header\d*\.xml", name))
+    footers = sorted(name for name in names if re.fullmatch(r"word/footer\d*\.xml", name))
+    notes = [name for name in ("word/footnotes.xml", "word/endnotes.xml") if name in names]
+    return [*headers, _BODY_PART, *notes, *footers]
 
 
-def read(source: Source) -> Iterator[Piece]:
-    flow = Flow()
-    with archive.opened(source) as opened:
-        styles, lists = _styles(opened)
-        for part in _parts(opened.names):
-            walk = _Walk(flow, styles, lists)
-            with opened.member(part) as stream:
-                markup.walk(stream, start=walk.start, end=walk.end, text=walk.text)
-    yield flow.text(), source.metadata
+def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with the whole text."""
+    flow = DocumentFlow()
+    with archive.open_archive(source) as zip_archive:
+        styles, list_styles = _read_styles(zip_archive)
+        for part in _list_text_parts(zip_archive.names):
+            reader = _PartReader(flow, styles, list_styles)
+            with zip_archive.open_member(part) as stream:
+                xml_events.parse_xml(
+                    stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text
+                )
+    yield flow.join_blocks(), source.metadata

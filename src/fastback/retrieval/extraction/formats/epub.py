@@ -1,4 +1,4 @@
-"""Books (.epub): chapter by chapter, in the order of reading."""
+"""E-books (.epub): chapter by chapter, in reading order."""
 
 from __future__ import annotations
 
@@ -6,70 +6,77 @@ import posixpath
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from fastback.retrieval.extraction.formats import archive, markup
-from fastback.retrieval.extraction.formats.encoding import decoded
-from fastback.retrieval.extraction.formats.html import page_text
-from fastback.retrieval.extraction.formats.markup import Attributes
-from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Piece, Source, broken, too_much
+from fastback.retrieval.extraction.formats import archive, xml_events
+from fastback.retrieval.extraction.formats.encoding import decode_text
+from fastback.retrieval.extraction.formats.html import extract_page_text
+from fastback.retrieval.extraction.formats.reader import (
+    MAX_TEXT,
+    ExtractedText,
+    SourceFile,
+    too_much_text,
+    unreadable_file,
+)
+from fastback.retrieval.extraction.formats.xml_events import Attributes
 
-_PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
+_PAGE_TYPES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
 
 
-def _package(opened: archive.Archive) -> str:
-    """The part that lists the others."""
-    found: list[str] = []
+def _find_package(zip_archive: archive.Archive) -> str:
+    """Return the name of the package document, which lists the other parts."""
+    names: list[str] = []
 
-    def start(name: str, attributes: Attributes) -> None:
+    def start_element(name: str, attributes: Attributes) -> None:
         if name == "rootfile":
-            found.append(attributes.get("full-path", ""))
+            names.append(attributes.get("full-path", ""))
 
-    with opened.member("META-INF/container.xml") as stream:
-        markup.walk(stream, start=start)
-    if not found:
-        raise broken("a book", "it lists no content.")
-    return found[0]
+    with zip_archive.open_member("META-INF/container.xml") as stream:
+        xml_events.parse_xml(stream, on_start=start_element)
+    if not names:
+        raise unreadable_file("a book", "it lists no content.")
+    return names[0]
 
 
-def _chapters(opened: archive.Archive, package: str) -> tuple[str, list[str]]:
-    """The title, and the chapters' parts."""
+def _list_chapters(zip_archive: archive.Archive, package: str) -> tuple[str, list[str]]:
+    """Return the title, and the parts of the chapters in reading order."""
     parts: dict[str, str] = {}
-    order: list[str] = []
+    reading_order: list[str] = []
     title: list[str] = []
     in_title = False
 
-    def start(name: str, attributes: Attributes) -> None:
+    def start_element(name: str, attributes: Attributes) -> None:
         nonlocal in_title
         in_title = name == "title"
-        if name == "item" and attributes.get("media-type") in _PAGES:
-            place = posixpath.join(posixpath.dirname(package), unquote(attributes.get("href", "")))
-            parts[attributes.get("id", "")] = posixpath.normpath(place)
+        if name == "item" and attributes.get("media-type") in _PAGE_TYPES:
+            path = posixpath.join(posixpath.dirname(package), unquote(attributes.get("href", "")))
+            parts[attributes.get("id", "")] = posixpath.normpath(path)
         elif name == "itemref":
-            order.append(attributes.get("idref", ""))
+            reading_order.append(attributes.get("idref", ""))
 
-    def end(name: str) -> None:
+    def end_element(name: str) -> None:
         nonlocal in_title
         in_title = False
 
-    def text(text: str) -> None:
+    def add_text(text: str) -> None:
         if in_title:
             title.append(text)
 
-    with opened.member(package) as stream:
-        markup.walk(stream, start=start, end=end, text=text)
-    chapters = [parts[one] for one in order if one in parts]
-    return "".join(title).strip(), [one for one in chapters or parts.values() if one in opened.names]
+    with zip_archive.open_member(package) as stream:
+        xml_events.parse_xml(stream, on_start=start_element, on_end=end_element, on_text=add_text)
+    chapters = [parts[part_id] for part_id in reading_order if part_id in parts]
+    return "".join(title).strip(), [chapter for chapter in chapters or parts.values() if chapter in zip_archive.names]
 
 
-def read(source: Source) -> Iterator[Piece]:
+def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with all chapters. Metadata: `title`."""
     texts: list[str] = []
     size = 0
-    with archive.opened(source) as opened:
-        title, chapters = _chapters(opened, _package(opened))
+    with archive.open_archive(source) as zip_archive:
+        title, chapters = _list_chapters(zip_archive, _find_package(zip_archive))
         for chapter in chapters:
-            _, text = page_text(decoded(opened.content(chapter)))
+            _, text = extract_page_text(decode_text(zip_archive.read_member(chapter)))
             if text:
                 texts.append(text)
                 size += len(text)
-                if size > MOST_TEXT:
-                    raise too_much()
+                if size > MAX_TEXT:
+                    raise too_much_text()
     yield "\n\n".join(texts), {**source.metadata, **({"title": title} if title else {})}

@@ -1,4 +1,4 @@
-"""HTML: what is seen of a page, block by block."""
+"""HTML pages: the visible text, block by block."""
 
 from __future__ import annotations
 
@@ -7,96 +7,97 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from fastback.retrieval.extraction.formats.document_flow import Flow
-from fastback.retrieval.extraction.formats.plain import text_of
-from fastback.retrieval.extraction.formats.reader import Piece, Source, broken
+from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
+from fastback.retrieval.extraction.formats.plain_text import read_whole_text
+from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile, unreadable_file
 
-#: What is not seen.
-_SILENT = frozenset(
+#: Elements whose content is not visible.
+_INVISIBLE_ELEMENTS = frozenset(
     ("script", "style", "noscript", "template", "svg", "head", "iframe", "object", "canvas", "datalist", "-comment")
 )
-_BLOCKS = frozenset(
+_BLOCK_ELEMENTS = frozenset(
     """
     address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure
     footer form h1 h2 h3 h4 h5 h6 header hr legend li main nav ol option p pre section summary table tbody td
     tfoot th thead tr ul
     """.split()  # noqa: SIM905
 )
-#: Elements that close only where they say so.
-_TAG = re.compile(
+#: Elements that only an end tag closes; unclosed ones nest ever deeper.
+_NESTING_TAG = re.compile(
     r"<(/?)(?:address|article|aside|blockquote|center|details|div|dl|fieldset|figure|footer|form|header|main|nav|ol|"
     r"section|span|table|ul|[a-z]+-[a-z-]+)\b",
     re.IGNORECASE,
 )
-_DEEPEST = 20_000
-_BLANKS = re.compile(r"[ \t\r\n\f\v\xa0]+")
+_MAX_DEPTH = 20_000
+_WHITE_SPACE = re.compile(r"[ \t\r\n\f\v\xa0]+")
 
 
-class _Walk:
-    """Goes through the tree without recursion: pages may be nested as deep as they like."""
+class _PageReader:
+    """Walk through the tree without recursion, as the nesting of a page has no limit."""
 
     def __init__(self) -> None:
-        self.flow = Flow()
+        self.flow = DocumentFlow()
         self._line: list[str] = []
-        self._lists = 0
-        self._item = False
-        self._pre = 0
+        self._list_depth = 0
+        self._in_item = False
+        self._pre_depth = 0
 
-    def page(self, root: LexborNode) -> None:
+    def read_tree(self, root: LexborNode) -> None:
+        """Write the text of a node and all nodes below it to the flow."""
         node: LexborNode | None = root
         while node is not None:
-            silent = node.tag in _SILENT
-            if not silent:
-                self._enter(node)
+            invisible = node.tag in _INVISIBLE_ELEMENTS
+            if not invisible:
+                self._enter_node(node)
                 if node.child is not None:
                     node = node.child
                     continue
-                self._leave(node.tag)
+                self._leave_node(node.tag)
             while node is not None and node.next is None:
                 node = node.parent
                 if node is None or node.mem_id == root.mem_id:
                     if node is not None:
-                        self._leave(node.tag)
+                        self._leave_node(node.tag)
                     return
-                self._leave(node.tag)
+                self._leave_node(node.tag)
             node = node.next if node is not None else None
 
-    def _enter(self, node: LexborNode) -> None:
+    def _enter_node(self, node: LexborNode) -> None:
         tag = node.tag
         if tag == "-text":
             text = node.text_content or ""
-            self._line.append(text if self._pre else _BLANKS.sub(" ", text))
+            self._line.append(text if self._pre_depth else _WHITE_SPACE.sub(" ", text))
             return
         if tag == "br":
             self._line.append("\n")
             return
-        if tag in _BLOCKS:
-            self._settle()
+        if tag in _BLOCK_ELEMENTS:
+            self._end_paragraph()
         match tag:
             case "ul" | "ol":
-                self._lists += 1
+                self._list_depth += 1
             case "li":
-                self._item = True
+                self._in_item = True
             case "pre":
-                self._pre += 1
+                self._pre_depth += 1
             case "table":
                 self.flow.begin_table()
             case "img":
                 if alt := (node.attributes.get("alt") or "").strip():
                     self._line.append(f" {alt} ")
 
-    def _leave(self, tag: str | None) -> None:
-        if tag not in _BLOCKS:
+    def _leave_node(self, tag: str | None) -> None:
+        if tag not in _BLOCK_ELEMENTS:
             return
         level = int(tag[1]) if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit() else 0
-        self._settle(level)
+        self._end_paragraph(level)
         match tag:
             case "ul" | "ol":
-                self._lists = max(self._lists - 1, 0)
+                self._list_depth = max(self._list_depth - 1, 0)
             case "li":
-                self._item = False
+                self._in_item = False
             case "pre":
-                self._pre = max(self._pre - 1, 0)
+                self._pre_depth = max(self._pre_depth - 1, 0)
             case "td" | "th":
                 self.flow.end_cell()
             case "tr":
@@ -105,42 +106,46 @@ class _Walk:
                 self.flow.end_row()
                 self.flow.end_table()
 
-    def _settle(self, level: int = 0) -> None:
-        """End the paragraph that is open."""
+    def _end_paragraph(self, level: int = 0) -> None:
+        """End the open paragraph."""
         text = "".join(self._line)
         self._line = []
-        if not self._pre:
-            text = "\n".join(_BLANKS.sub(" ", line).strip() for line in text.split("\n"))
+        if not self._pre_depth:
+            text = "\n".join(_WHITE_SPACE.sub(" ", line).strip() for line in text.split("\n"))
         if not text.strip():
             return
         self.flow.begin_paragraph()
-        self.flow.write(text.strip("\n") if self._pre else text)
-        self.flow.end_paragraph(level=level, item=max(self._lists, 1) if self._item else 0)
-        self._item = False
+        self.flow.write(text.strip("\n") if self._pre_depth else text)
+        self.flow.end_paragraph(level=level, item=max(self._list_depth, 1) if self._in_item else 0)
+        self._in_item = False
 
 
 def _check_depth(content: str) -> None:
-    """Refuse what takes the parser ages: it looks at all open elements for each that is opened."""
+    """Refuse a page that is nested too deeply.
+
+    For each new element the parser looks at all open ones, so the time grows with the square of the depth.
+    """
     depth = 0
-    for tag in _TAG.finditer(content):
+    for tag in _NESTING_TAG.finditer(content):
         depth = max(depth - 1, 0) if tag[1] else depth + 1
-        if depth > _DEEPEST:
-            raise broken("a page", "it is nested too deeply.")
+        if depth > _MAX_DEPTH:
+            raise unreadable_file("a page", "it is nested too deeply.")
 
 
-def page_text(content: str) -> tuple[str, str]:
-    """The title and the text of a page."""
+def extract_page_text(content: str) -> tuple[str, str]:
+    """Return the title and the text of a page."""
     _check_depth(content)
     page = LexborHTMLParser(content)
-    heading = page.css_first("title")
-    title = " ".join(heading.text().split()) if heading is not None else ""
-    walk = _Walk()
+    title_node = page.css_first("title")
+    title = " ".join(title_node.text().split()) if title_node is not None else ""
+    reader = _PageReader()
     root = page.body or page.root
     if root is not None:
-        walk.page(root)
-    return title, walk.flow.text()
+        reader.read_tree(root)
+    return title, reader.flow.join_blocks()
 
 
-def read(source: Source) -> Iterator[Piece]:
-    title, text = page_text(text_of(source))
+def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with the visible text. Metadata: `title`."""
+    title, text = extract_page_text(read_whole_text(source))
     yield text, {**source.metadata, "title": title}

@@ -1,4 +1,4 @@
-"""Outlook's messages (.msg): who wrote to whom, and what. Attachments are named, not read."""
+"""Outlook messages (.msg): headers and text. Attachments are named, not read."""
 
 from __future__ import annotations
 
@@ -7,62 +7,77 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 
-from fastback.retrieval.extraction.formats import compound
-from fastback.retrieval.extraction.formats.encoding import decoded
-from fastback.retrieval.extraction.formats.html import page_text
-from fastback.retrieval.extraction.formats.mail import letter
-from fastback.retrieval.extraction.formats.reader import Piece, Source
+from fastback.retrieval.extraction.formats import compound_file
+from fastback.retrieval.extraction.formats.encoding import decode_text
+from fastback.retrieval.extraction.formats.html import extract_page_text
+from fastback.retrieval.extraction.formats.mail import format_message
+from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile
 
-#: Properties by their number.
-_SUBJECT, _SENDER, _ADDRESS, _TO, _CC, _BODY, _HTML = "0037", "0C1A", "5D01", "0E04", "0E03", "1000", "1013"
-_OLD_ADDRESS, _FILENAME, _SHORT_NAME = "0C1F", "3707", "3704"
-_SENT, _DELIVERED = 0x0039, 0x0E06
-#: Where the times of Windows begin.
+#: Ids of properties, in hexadecimal as in the names of streams.
+_SUBJECT, _SENDER_NAME, _SMTP_ADDRESS, _DISPLAY_TO, _DISPLAY_CC, _BODY, _HTML = (
+    "0037",
+    "0C1A",
+    "5D01",
+    "0E04",
+    "0E03",
+    "1000",
+    "1013",
+)
+_NATIVE_ADDRESS, _LONG_FILENAME, _SHORT_FILENAME = "0C1F", "3707", "3704"
+_SUBMIT_TIME, _DELIVERY_TIME = 0x0039, 0x0E06
+#: Time 0 of Windows file times, which count units of 100 ns.
 _EPOCH = dt.datetime(1601, 1, 1, tzinfo=dt.UTC)
 
 
-def _text(streams: compound.Compound, number: str, *folder: str) -> str:
-    """A property that is text."""
-    for kind in ("001F", "001E"):
-        content = streams.content(*folder, f"__substg1.0_{number}{kind}")
+def _read_text(streams: compound_file.CompoundFile, property_id: str, *folder: str) -> str:
+    """Return the value of a text property; empty where it is missing."""
+    for type_code in ("001F", "001E"):
+        content = streams.read_stream(*folder, f"__substg1.0_{property_id}{type_code}")
         if content:
-            text = content.decode("utf-16-le", "replace") if kind == "001F" else decoded(content)
+            text = content.decode("utf-16-le", "replace") if type_code == "001F" else decode_text(content)
             return text.rstrip("\x00")
     return ""
 
 
-def _date(streams: compound.Compound) -> str:
-    """When it was sent, from the list of properties that are no text."""
-    content = streams.content("__properties_version1.0")
-    found: dict[int, int] = {}
-    for place in range(32, len(content) - 15, 16):
-        kind, number, _, value = struct.unpack_from("<HHIQ", content, place)
-        if kind == 0x0040:
-            found[number] = value
-    ticks = found.get(_SENT) or found.get(_DELIVERED) or 0
+def _read_date(streams: compound_file.CompoundFile) -> str:
+    """Return when the message was sent, else delivered, from the stream of properties with fixed size."""
+    content = streams.read_stream("__properties_version1.0")
+    times: dict[int, int] = {}
+    for offset in range(32, len(content) - 15, 16):
+        type_code, property_id, _, value = struct.unpack_from("<HHIQ", content, offset)
+        if type_code == 0x0040:
+            times[property_id] = value
+    ticks = times.get(_SUBMIT_TIME) or times.get(_DELIVERY_TIME) or 0
     with suppress(OverflowError):
         return (_EPOCH + dt.timedelta(microseconds=ticks // 10)).isoformat(" ", "seconds") if ticks else ""
     return ""
 
 
-def _body(streams: compound.Compound) -> str:
-    if text := _text(streams, _BODY):
+def _read_body(streams: compound_file.CompoundFile) -> str:
+    if text := _read_text(streams, _BODY):
         return text
-    page = streams.content(f"__substg1.0_{_HTML}0102")
-    return page_text(decoded(page))[1] if page else page_text(_text(streams, _HTML))[1]
+    page = streams.read_stream(f"__substg1.0_{_HTML}0102")
+    return extract_page_text(decode_text(page))[1] if page else extract_page_text(_read_text(streams, _HTML))[1]
 
 
-def read(source: Source) -> Iterator[Piece]:
-    with compound.opened(source) as streams:
-        sender, address = _text(streams, _SENDER), _text(streams, _ADDRESS) or _text(streams, _OLD_ADDRESS)
+def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with headers and text. Metadata: `title`, the subject."""
+    with compound_file.open_compound_file(source) as streams:
+        sender, address = (
+            _read_text(streams, _SENDER_NAME),
+            _read_text(streams, _SMTP_ADDRESS) or _read_text(streams, _NATIVE_ADDRESS),
+        )
         headers = {
-            "Subject": _text(streams, _SUBJECT),
+            "Subject": _read_text(streams, _SUBJECT),
             "From": f"{sender} <{address}>" if sender and "@" in address and address != sender else sender or address,
-            "To": _text(streams, _TO),
-            "Cc": _text(streams, _CC),
-            "Date": _date(streams),
+            "To": _read_text(streams, _DISPLAY_TO),
+            "Cc": _read_text(streams, _DISPLAY_CC),
+            "Date": _read_date(streams),
         }
         folders = sorted({name[0] for name in streams.names if name[0].startswith("__attach_version1.0_")})
-        names = [_text(streams, _FILENAME, one) or _text(streams, _SHORT_NAME, one) for one in folders]
-        body = _body(streams)
-    yield letter(headers, body, [one for one in names if one], source)
+        names = [
+            _read_text(streams, _LONG_FILENAME, folder) or _read_text(streams, _SHORT_FILENAME, folder)
+            for folder in folders
+        ]
+        body = _read_body(streams)
+    yield format_message(headers, body, [name for name in names if name], source)

@@ -1,4 +1,4 @@
-"""Text in the pictures of a PDF, by RapidOCR where it is installed (the extra `ocr`)."""
+"""Read the text in images of a PDF with RapidOCR, where it is installed (the extra `ocr`)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pypdfium2 import raw
 
 log = logging.getLogger("fastback.extraction")
 
-#: Pictures smaller than this hold no words: lines, dots, icons. In points of the picture.
-_LEAST = 24
-#: Points of the largest picture that is read.
-_MOST = 64_000_000
-#: Pictures of a page that are read.
-_COUNT = 100
+#: The shortest side of an image that is read, in pixels: smaller ones are lines, dots and icons.
+_MIN_SIDE = 24
+#: The largest image that is read, in pixels.
+_MAX_PIXELS = 64_000_000
+#: Images of a page that are read.
+_MAX_IMAGES = 100
 
 
 @functools.cache
-def _engine(params: str) -> Any:
-    """RapidOCR, or None where it is not installed. It takes seconds to start, and stays."""
+def _load_engine(params: str) -> Any:
+    """Return RapidOCR, or None where it is not installed. Loading takes seconds, so the result is cached."""
     try:
         from rapidocr import RapidOCR
     except ImportError:
@@ -32,37 +32,37 @@ def _engine(params: str) -> Any:
     return RapidOCR(params=msgspec.json.decode(params) if params else None)
 
 
-def _pixels(picture: Any) -> Any:
-    """A picture as rows of points of three colours; None for what is not worth reading."""
-    width, height = picture.get_px_size()
-    if min(width, height) < _LEAST or width * height > _MOST:
+def _read_pixels(image: Any) -> Any:
+    """Return an image as an array of shape (height, width, 3); None where it is too small or too large to be read."""
+    width, height = image.get_px_size()
+    if min(width, height) < _MIN_SIDE or width * height > _MAX_PIXELS:
         return None
-    points = picture.get_bitmap(render=False).to_numpy()
-    if points.ndim == 2 or points.shape[2] == 1:
-        return points.reshape(height, width, 1).repeat(3, axis=2)
-    return points[:, :, :3]
+    pixels = image.get_bitmap(render=False).to_numpy()
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        return pixels.reshape(height, width, 1).repeat(3, axis=2)
+    return pixels[:, :, :3]
 
 
-def _pictures(page: Any) -> Iterator[Any]:
-    for number, one in enumerate(page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,))):
-        if number == _COUNT:
+def _list_images(page: Any) -> Iterator[Any]:
+    for number, image in enumerate(page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,))):
+        if number == _MAX_IMAGES:
             return
-        yield one
+        yield image
 
 
-def text_of(page: Any, params: str) -> str:
-    """What the pictures of a page say, a line each; empty where nobody can read them."""
-    engine = _engine(params)
+def read_image_text(page: Any, params: str) -> str:
+    """Return the text in the images of a page, each from a new line; empty where RapidOCR is not installed."""
+    engine = _load_engine(params)
     if engine is None:
         return ""
-    found: list[str] = []
-    for picture in _pictures(page):
+    texts: list[str] = []
+    for image in _list_images(page):
         try:
-            pixels = _pixels(picture)
-            read = engine(pixels) if pixels is not None else None
+            pixels = _read_pixels(image)
+            result = engine(pixels) if pixels is not None else None
         except (pdfium.PdfiumError, ValueError, RuntimeError) as error:
-            log.warning("a picture in a PDF cannot be read: %s", error)
+            log.warning("reading an image in a PDF failed, skipped: %s", error)
             continue
-        if read is not None and read.txts:
-            found.append("\n".join(read.txts).strip())
-    return "\n".join(one for one in found if one)
+        if result is not None and result.txts:
+            texts.append("\n".join(result.txts).strip())
+    return "\n".join(text for text in texts if text)

@@ -1,4 +1,4 @@
-"""PDF, by PDFium."""
+"""PDF documents, read by PDFium."""
 
 from __future__ import annotations
 
@@ -11,58 +11,58 @@ import pypdfium2 as pdfium
 
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import ocr
-from fastback.retrieval.extraction.formats.reader import Metadata, Piece, Source, broken
+from fastback.retrieval.extraction.formats.reader import ExtractedText, Metadata, SourceFile, unreadable_file
 
-_DATES = ("creationdate", "moddate")
+_DATE_FIELDS = ("creationdate", "moddate")
 
 
-def _iso(value: str) -> str:
-    """A PDF's date, `D:20240131120000+01'00'`, as ISO writes it; anything else as it is."""
+def _format_date(value: str) -> str:
+    """Return a PDF date such as `D:20240131120000+01'00'` in ISO format; any other text unchanged."""
     with contextlib.suppress(ValueError):
         return dt.datetime.strptime(value.replace("'", ""), "D:%Y%m%d%H%M%S%z").isoformat()
     return value
 
 
-def _metadata(document: pdfium.PdfDocument, source: Source) -> Metadata:
-    found: Metadata = {"producer": "", "creator": "", "creationdate": ""}
+def _read_metadata(document: pdfium.PdfDocument, source: SourceFile) -> Metadata:
+    fields: Metadata = {"producer": "", "creator": "", "creationdate": ""}
     for key, value in document.get_metadata_dict(skip_empty=True).items():
         name = key.lower()
-        found[name] = _iso(value) if name in _DATES else value.strip()
-    return {**found, **source.metadata, "total_pages": len(document)}
+        fields[name] = _format_date(value) if name in _DATE_FIELDS else value.strip()
+    return {**fields, **source.metadata, "total_pages": len(document)}
 
 
-def _open(source: Source) -> pdfium.PdfDocument:
+def _open_document(source: SourceFile) -> pdfium.PdfDocument:
     try:
         return pdfium.PdfDocument(source.path)
     except pdfium.PdfiumError as error:
         if "password" in str(error).lower():
             raise JobFailed("This PDF is protected by a password. Upload it without one.") from None
-        raise broken("a PDF", "it is damaged, or no PDF at all.") from None
+        raise unreadable_file("a PDF", "it is damaged, or no PDF at all.") from None
 
 
-def _text(page: Any) -> str:
-    content = page.get_textpage()
+def _read_page_text(page: Any) -> str:
+    text_page = page.get_textpage()
     try:
-        text: str = content.get_text_bounded()
+        text: str = text_page.get_text_bounded()
     finally:
-        content.close()
+        text_page.close()
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
-def read(source: Source) -> Iterator[Piece]:
-    """A document a page, with `page` (from 0) and `page_label`; or one for all, pages behind form feeds.
+def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield a document for each page, with `page` (from 0) and `page_label`; or one, with form feeds between pages.
 
-    A page that cannot be read is empty; the others are not.
+    A page that cannot be read is empty; the others are still read.
     """
-    document = _open(source)
-    metadata = _metadata(document, source)
+    document = _open_document(source)
+    metadata = _read_metadata(document, source)
     texts: list[str] = []
     for index in range(len(document)):
         try:
             page = document[index]
-            text = _text(page)
-            if source.pdf_images and (words := ocr.text_of(page, source.ocr)):
-                text = f"{text}\n\n{words}".strip()
+            text = _read_page_text(page)
+            if source.pdf_images and (image_text := ocr.read_image_text(page, source.ocr)):
+                text = f"{text}\n\n{image_text}".strip()
             page.close()
         except pdfium.PdfiumError:
             text = ""

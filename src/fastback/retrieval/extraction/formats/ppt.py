@@ -1,7 +1,8 @@
-"""Presentations as they were before 2007 (.ppt).
+"""PowerPoint presentations of the binary format, used before 2007 (.ppt).
 
-A stream of records, some of which hold others. What a slide's outline says stands in the document's list of slides,
-what its other boxes say in the slide itself; both are found by numbers that a directory turns into places.
+The file is a stream of records, some of which contain others. The document's slide list contains the outline text of
+the slides, each slide record the text of its other boxes. Records are referred to by ids; a directory maps the ids to
+offsets.
 """
 
 from __future__ import annotations
@@ -9,110 +10,111 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from fastback.retrieval.extraction.formats import compound
-from fastback.retrieval.extraction.formats.reader import Piece, Source, broken
+from fastback.retrieval.extraction.formats import compound_file
+from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile, unreadable_file
 
-_LIST, _PERSIST, _CHARACTERS, _BYTES = 4080, 1011, 4000, 4008
-_EDIT = 4085
-#: Which list is which.
-_SLIDES, _NOTES = 0, 2
-_DEPTH = 40
-
-
-def _record(data: bytes, place: int) -> tuple[int, int, int, bool]:
-    """Kind, instance, end of the content, and whether it holds others."""
-    head, kind, size = struct.unpack_from("<HHI", data, place)
-    return kind, head >> 4, min(place + 8 + size, len(data)), head & 15 == 15
+_SLIDE_LIST, _SLIDE_REFERENCE, _UTF_16_TEXT, _LATIN_1_TEXT = 4080, 1011, 4000, 4008
+_USER_EDIT = 4085
+#: The instance of a slide list says what it lists.
+_SLIDES_INSTANCE, _NOTES_INSTANCE = 0, 2
+_MAX_DEPTH = 40
 
 
-def _children(data: bytes, first: int, last: int) -> Iterator[tuple[int, int, int, int, bool]]:
-    """Records between two places: kind, instance, begin and end of the content, whether it holds others."""
+def _read_header(data: bytes, offset: int) -> tuple[int, int, int, bool]:
+    """Return the record's type, instance, the offset where its content ends, and whether it contains records."""
+    version_and_instance, record_type, size = struct.unpack_from("<HHI", data, offset)
+    return record_type, version_and_instance >> 4, min(offset + 8 + size, len(data)), version_and_instance & 15 == 15
+
+
+def _list_records(data: bytes, first: int, last: int) -> Iterator[tuple[int, int, int, int, bool]]:
+    """Yield the records in a range: type, instance, start and end of the content, whether it contains records."""
     while first + 8 <= last:
-        kind, instance, end, holds = _record(data, first)
-        yield kind, instance, first + 8, min(end, last), holds
+        record_type, instance, end, is_container = _read_header(data, first)
+        yield record_type, instance, first + 8, min(end, last), is_container
         first = max(end, first + 8)
 
 
-def _said(data: bytes, first: int, last: int, depth: int = 0) -> Iterator[str]:
-    """Every text below, in order."""
-    for kind, _, begin, end, holds in _children(data, first, last):
-        if kind == _CHARACTERS:
-            yield data[begin:end].decode("utf-16-le", "replace")
-        elif kind == _BYTES:
-            yield data[begin:end].decode("latin-1")
-        elif holds and depth < _DEPTH:
-            yield from _said(data, begin, end, depth + 1)
+def _list_texts(data: bytes, first: int, last: int, depth: int = 0) -> Iterator[str]:
+    """Yield all texts in a range, in order."""
+    for record_type, _, start, end, is_container in _list_records(data, first, last):
+        if record_type == _UTF_16_TEXT:
+            yield data[start:end].decode("utf-16-le", "replace")
+        elif record_type == _LATIN_1_TEXT:
+            yield data[start:end].decode("latin-1")
+        elif is_container and depth < _MAX_DEPTH:
+            yield from _list_texts(data, start, end, depth + 1)
 
 
-def _places(data: bytes, user: bytes) -> tuple[dict[int, int], int]:
-    """Where numbered records are, and the document's number."""
+def _read_directory(data: bytes, user: bytes) -> tuple[dict[int, int], int]:
+    """Return the offsets of records by id, and the id of the document record. The newest offset of an id counts."""
     (edit,) = struct.unpack_from("<I", user, 16)
-    found: dict[int, int] = {}
-    document, seen = 0, set[int]()
-    while edit and edit not in seen:
-        seen.add(edit)
-        kind, _, _, _ = _record(data, edit)
-        if kind != _EDIT:
+    offsets: dict[int, int] = {}
+    document_id, visited = 0, set[int]()
+    while edit and edit not in visited:
+        visited.add(edit)
+        record_type, _, _, _ = _read_header(data, edit)
+        if record_type != _USER_EDIT:
             raise struct.error
-        before, directory, number = struct.unpack_from("<III", data, edit + 16)
-        document = document or number
-        _, _, end, _ = _record(data, directory)
-        place = directory + 8
-        while place + 4 <= end:
-            (head,) = struct.unpack_from("<I", data, place)
-            count = min(head >> 20, (end - place - 4) // 4)
-            offsets = struct.unpack_from(f"<{count}I", data, place + 4)
-            for index, offset in enumerate(offsets):
-                found.setdefault((head & 0xFFFFF) + index, offset)
-            place += 4 + 4 * count
-        edit = before
-    return found, document
+        previous_edit, directory, edit_document_id = struct.unpack_from("<III", data, edit + 16)
+        document_id = document_id or edit_document_id
+        _, _, end, _ = _read_header(data, directory)
+        position = directory + 8
+        while position + 4 <= end:
+            (head,) = struct.unpack_from("<I", data, position)
+            count = min(head >> 20, (end - position - 4) // 4)
+            run = struct.unpack_from(f"<{count}I", data, position + 4)
+            for index, record_offset in enumerate(run):
+                offsets.setdefault((head & 0xFFFFF) + index, record_offset)
+            position += 4 + 4 * count
+        edit = previous_edit
+    return offsets, document_id
 
 
-def _slides(data: bytes, user: bytes, of: int) -> Iterator[tuple[list[str], list[str]]]:
-    """What each slide says in its outline, and in its boxes; or each slide's notes, which have a list of their own."""
-    places, document = _places(data, user)
-    begin = places[document]
-    _, _, end, _ = _record(data, begin)
-    for kind, instance, first, last, _ in _children(data, begin + 8, end):
-        if kind != _LIST or instance != of:
+def _list_slides(data: bytes, user: bytes, list_instance: int) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the outline texts and the box texts of each slide, or of each slide's notes with `_NOTES_INSTANCE`."""
+    offsets, document_id = _read_directory(data, user)
+    document_offset = offsets[document_id]
+    _, _, end, _ = _read_header(data, document_offset)
+    for record_type, instance, first, last, _ in _list_records(data, document_offset + 8, end):
+        if record_type != _SLIDE_LIST or instance != list_instance:
             continue
         outline: list[str] = []
-        number = -1
-        for child, _, start, stop, _ in _children(data, first, last):
-            if child == _PERSIST:
-                if number >= 0:
-                    yield outline, _boxes(data, places.get(number))
-                (number,) = struct.unpack_from("<I", data, start)
+        slide_id = -1
+        for child_type, _, start, stop, _ in _list_records(data, first, last):
+            if child_type == _SLIDE_REFERENCE:
+                if slide_id >= 0:
+                    yield outline, _read_boxes(data, offsets.get(slide_id))
+                (slide_id,) = struct.unpack_from("<I", data, start)
                 outline = []
             else:
-                outline += _said(data, start - 8, stop)
-        if number >= 0:
-            yield outline, _boxes(data, places.get(number))
+                outline += _list_texts(data, start - 8, stop)
+        if slide_id >= 0:
+            yield outline, _read_boxes(data, offsets.get(slide_id))
 
 
-def _boxes(data: bytes, place: int | None) -> list[str]:
-    if place is None or place + 8 > len(data):
+def _read_boxes(data: bytes, offset: int | None) -> list[str]:
+    if offset is None or offset + 8 > len(data):
         return []
-    return list(_said(data, place + 8, _record(data, place)[2]))
+    return list(_list_texts(data, offset + 8, _read_header(data, offset)[2]))
 
 
-def _readable(*texts: str) -> str:
-    said = (one.replace("\r", "\n").replace("\x0b", "\n").strip() for one in texts)
-    return "\n".join(one for one in said if one and one != "*")  # a star stands for the number of the page
+def _join_texts(*texts: str) -> str:
+    lines = (text.replace("\r", "\n").replace("\x0b", "\n").strip() for text in texts)
+    return "\n".join(line for line in lines if line and line != "*")  # a star is the placeholder of the slide number
 
 
-def read(source: Source) -> Iterator[Piece]:
+def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with slides and notes."""
     texts: list[str] = []
-    with compound.opened(source) as streams:
-        data, user = streams.content("PowerPoint Document"), streams.content("Current User")
+    with compound_file.open_compound_file(source) as streams:
+        data, user = streams.read_stream("PowerPoint Document"), streams.read_stream("Current User")
         try:
-            for number, (outline, boxes) in enumerate(_slides(data, user, _SLIDES), 1):
-                if said := _readable(*outline, *boxes):
-                    texts.append(f"Slide {number}:\n{said}")
-            for _, boxes in _slides(data, user, _NOTES):
-                if said := _readable(*boxes):
-                    texts.append(f"Notes: {said}")
+            for number, (outline, boxes) in enumerate(_list_slides(data, user, _SLIDES_INSTANCE), 1):
+                if text := _join_texts(*outline, *boxes):
+                    texts.append(f"Slide {number}:\n{text}")
+            for _, boxes in _list_slides(data, user, _NOTES_INSTANCE):
+                if text := _join_texts(*boxes):
+                    texts.append(f"Notes: {text}")
         except (struct.error, KeyError):
-            raise broken("a presentation", "it is damaged.") from None
+            raise unreadable_file("a presentation", "it is damaged.") from None
     yield "\n\n".join(texts), source.metadata

@@ -1,4 +1,4 @@
-"""Presentations (.pptx): slide by slide, with tables and the speaker's notes."""
+"""PowerPoint presentations (.pptx): slide by slide, with tables and the speaker's notes."""
 
 from __future__ import annotations
 
@@ -6,61 +6,63 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from fastback.retrieval.extraction.formats import archive, markup
-from fastback.retrieval.extraction.formats.document_flow import Flow
-from fastback.retrieval.extraction.formats.markup import Attributes, attribute
-from fastback.retrieval.extraction.formats.reader import MOST_TEXT, Piece, Source, too_much
+from fastback.retrieval.extraction.formats import archive, xml_events
+from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
+from fastback.retrieval.extraction.formats.reader import MAX_TEXT, ExtractedText, SourceFile, too_much_text
+from fastback.retrieval.extraction.formats.xml_events import Attributes, get_attribute
 
-_ROOT = "ppt/presentation.xml"
-#: Fields that say nothing of the slide: its number, the date, what stands twice.
-_SILENT = frozenset(("Fallback", "fld"))
+_PRESENTATION_PART = "ppt/presentation.xml"
+#: Elements that are skipped: slide numbers, dates, and alternatives that repeat text.
+_SKIPPED_ELEMENTS = frozenset(("Fallback", "fld"))
 
 
-def _relations(opened: archive.Archive, part: str) -> dict[str, tuple[str, str]]:
-    """What a part refers to, by id: the kind, and the name in the archive."""
+def _read_relationships(zip_archive: archive.Archive, part: str) -> dict[str, tuple[str, str]]:
+    """Return the parts that a part refers to, by id: the kind of the relationship, and the name in the archive."""
     folder, name = posixpath.split(part)
-    listing = f"{folder}/_rels/{name}.rels"
-    found: dict[str, tuple[str, str]] = {}
+    relationships_part = f"{folder}/_rels/{name}.rels"
+    relationships: dict[str, tuple[str, str]] = {}
 
-    def start(name: str, attributes: Attributes) -> None:
+    def start_element(name: str, attributes: Attributes) -> None:
         if name == "Relationship" and attributes.get("TargetMode") != "External":
             target = attributes.get("Target", "")
-            place = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"{folder}/{target}")
-            found[attributes.get("Id", "")] = (attributes.get("Type", "").rpartition("/")[2], place)
+            path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"{folder}/{target}")
+            relationships[attributes.get("Id", "")] = (attributes.get("Type", "").rpartition("/")[2], path)
 
-    if listing in opened.names:
-        with opened.member(listing) as stream:
-            markup.walk(stream, start=start)
-    return found
+    if relationships_part in zip_archive.names:
+        with zip_archive.open_member(relationships_part) as stream:
+            xml_events.parse_xml(stream, on_start=start_element)
+    return relationships
 
 
-def _slides(opened: archive.Archive) -> list[str]:
-    """The slides' parts, as they are shown."""
+def _list_slides(zip_archive: archive.Archive) -> list[str]:
+    """Return the parts of the slides, in the order of the presentation."""
     ids: list[str] = []
 
-    def start(name: str, attributes: Attributes) -> None:
+    def start_element(name: str, attributes: Attributes) -> None:
         if name == "sldId":
             ids.extend(value for key, value in attributes.items() if key.endswith("relationships id"))
 
-    with opened.member(_ROOT) as stream:
-        markup.walk(stream, start=start)
-    relations = _relations(opened, _ROOT)
-    found = [relations[one][1] for one in ids if one in relations]
-    if found:
-        return [one for one in found if one in opened.names]
-    numbered = [(int(hit[1]), one) for one in opened.names if (hit := re.fullmatch(r"ppt/slides/slide(\d+)\.xml", one))]
-    return [one for _, one in sorted(numbered)]
+    with zip_archive.open_member(_PRESENTATION_PART) as stream:
+        xml_events.parse_xml(stream, on_start=start_element)
+    relationships = _read_relationships(zip_archive, _PRESENTATION_PART)
+    slides = [relationships[slide_id][1] for slide_id in ids if slide_id in relationships]
+    if slides:
+        return [slide for slide in slides if slide in zip_archive.names]
+    matches = ((re.fullmatch(r"ppt/slides/slide(\d+)\.xml", name), name) for name in zip_archive.names)
+    return [name for _, name in sorted((int(match[1]), name) for match, name in matches if match)]
 
 
-class _Walk:
+class _SlideReader:
+    """Write one slide, or its notes, to a flow."""
+
     def __init__(self) -> None:
-        self.flow = Flow()
-        self._silent = 0
+        self.flow = DocumentFlow()
+        self._skipped_depth = 0
         self._in_text = False
 
-    def start(self, name: str, attributes: Attributes) -> None:
-        if self._silent or name in _SILENT:
-            self._silent += 1
+    def start_element(self, name: str, attributes: Attributes) -> None:
+        if self._skipped_depth or name in _SKIPPED_ELEMENTS:
+            self._skipped_depth += 1
             return
         match name:
             case "t":
@@ -70,13 +72,13 @@ class _Walk:
             case "br":
                 self.flow.write("\n")
             case "tab":
-                self.flow.write("\t" if not attribute(attributes, "pos") else "")
+                self.flow.write("\t" if not get_attribute(attributes, "pos") else "")
             case "tbl":
                 self.flow.begin_table()
 
-    def end(self, name: str) -> None:
-        if self._silent:
-            self._silent -= 1
+    def end_element(self, name: str) -> None:
+        if self._skipped_depth:
+            self._skipped_depth -= 1
             return
         match name:
             case "t":
@@ -90,30 +92,31 @@ class _Walk:
             case "tbl":
                 self.flow.end_table()
 
-    def text(self, text: str) -> None:
-        if self._in_text and not self._silent:
+    def add_text(self, text: str) -> None:
+        if self._in_text and not self._skipped_depth:
             self.flow.write(text)
 
 
-def _text(opened: archive.Archive, part: str) -> str:
-    walk = _Walk()
-    with opened.member(part) as stream:
-        markup.walk(stream, start=walk.start, end=walk.end, text=walk.text)
-    return walk.flow.text().replace("\n\n", "\n")
+def _read_part(zip_archive: archive.Archive, part: str) -> str:
+    reader = _SlideReader()
+    with zip_archive.open_member(part) as stream:
+        xml_events.parse_xml(stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text)
+    return reader.flow.join_blocks().replace("\n\n", "\n")
 
 
-def read(source: Source) -> Iterator[Piece]:
+def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with slides and notes."""
     texts: list[str] = []
     size = 0
-    with archive.opened(source) as opened:
-        for number, part in enumerate(_slides(opened), 1):
-            said = [text] if (text := _text(opened, part)) else []
-            for kind, notes in _relations(opened, part).values():
-                if kind == "notesSlide" and notes in opened.names and (text := _text(opened, notes)):
-                    said.append(f"Notes: {text}")
-            if said:
-                texts.append(f"Slide {number}:\n" + "\n\n".join(said))
+    with archive.open_archive(source) as zip_archive:
+        for number, part in enumerate(_list_slides(zip_archive), 1):
+            slide_texts = [text] if (text := _read_part(zip_archive, part)) else []
+            for kind, notes in _read_relationships(zip_archive, part).values():
+                if kind == "notesSlide" and notes in zip_archive.names and (text := _read_part(zip_archive, notes)):
+                    slide_texts.append(f"Notes: {text}")
+            if slide_texts:
+                texts.append(f"Slide {number}:\n" + "\n\n".join(slide_texts))
                 size += len(texts[-1])
-                if size > MOST_TEXT:
-                    raise too_much()
+                if size > MAX_TEXT:
+                    raise too_much_text()
     yield "\n\n".join(texts), source.metadata

@@ -1,8 +1,10 @@
-"""What readers of files get and give."""
+"""The contract of the format readers: what they get, what they yield, and their errors.
+
+Each module has `read_texts(source: SourceFile) -> Iterator[ExtractedText]`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +13,25 @@ import msgspec
 from fastback.kit.workers.errors import JobFailed
 
 Metadata = dict[str, Any]
-#: A text with what is known about it.
-Piece = tuple[str, Metadata]
+#: A text and its metadata.
+ExtractedText = tuple[str, Metadata]
 
-#: Most text that one file may give, in characters: what the server is ready to hold at once.
-MOST_TEXT = 32_000_000
-#: What a document costs besides its text, in characters.
-DOCUMENT = 300
+#: The longest text of one file, in characters: what the server may hold in memory at once.
+MAX_TEXT = 32_000_000
+#: What a document costs in memory besides its text, in characters.
+DOCUMENT_OVERHEAD = 300
 
 
-class Source(msgspec.Struct, frozen=True):
+class SourceFile(msgspec.Struct, frozen=True):
     """A file to read.
 
     Attributes:
-        extension: what stands behind the last dot of its name, in small letters.
-        max_size: bytes that an archive may unpack to.
-        pdf_pages: whether a PDF becomes a document a page, or one in all.
-        pdf_images: whether pictures in a PDF are read, too.
-        ocr: options of the library that reads them, a JSON object.
-        csv_summary: whether a table begins with a document about itself.
+        extension: the name's part after the last dot, in lower case.
+        max_size: bytes that an archive may unpack to; 0 for no limit.
+        pdf_pages: whether each page of a PDF becomes a document; otherwise the PDF becomes one.
+        pdf_images: whether the text in images of a PDF is read, too.
+        ocr: options of RapidOCR, a JSON object.
+        csv_summary: whether a document that summarizes the table precedes the rows.
     """
 
     path: str
@@ -44,24 +46,23 @@ class Source(msgspec.Struct, frozen=True):
 
     @property
     def size(self) -> int:
+        """Return the size of the file in bytes."""
         return Path(self.path).stat().st_size
 
     @property
     def metadata(self) -> Metadata:
-        """What every document says."""
+        """Return the metadata that every document has."""
         return {"source": self.path}
 
 
-Reader = Callable[[Source], Iterator[Piece]]
-
-
-def too_much() -> JobFailed:
+def too_much_text() -> JobFailed:
+    """Return the error of a file with too much text."""
     return JobFailed(
-        f"This file holds more than {MOST_TEXT // 1_000_000} million characters of text, which is more than can be "
+        f"This file holds more than {MAX_TEXT // 1_000_000} million characters of text, which is more than can be "
         "taken in at once. Split it into smaller files."
     )
 
 
-def broken(kind: str, reason: object = "") -> JobFailed:
-    """A file that is not what it seems to be."""
+def unreadable_file(kind: str, reason: object = "") -> JobFailed:
+    """Return the error of a file that is not of the kind it appears to be."""
     return JobFailed(f"This file cannot be read as {kind}{f': {reason}' if str(reason) else '.'}")

@@ -1,0 +1,34 @@
+"""Insertion of an account: a user with a credential, in one transaction."""
+
+from __future__ import annotations
+
+import uuid
+
+from fastback.access import credential_store
+from fastback.access.credential_store import Credential
+from fastback.features.users import store as users
+from fastback.kit.db import Database
+
+_LOCK_POSTGRES = "SELECT pg_advisory_xact_lock(731947206)"
+
+
+async def insert_account(
+    db: Database, *, email: str, password_hash: str, name: str, picture: str | None, role: str
+) -> Credential:
+    """Insert an account and return its credential; the first account of an installation is an administrator's.
+
+    Raises:
+        IntegrityError: the address is taken.
+    """
+    user_id, stamp = str(uuid.uuid4()), str(uuid.uuid4())
+    async with db.transaction() as tx:
+        if tx.dialect == "postgres":
+            # Two first sign-ups at the same time run one after the other, so that exactly one of them is the first.
+            await tx.execute("auths.lock", _LOCK_POSTGRES)
+        if not await users.has_users(tx):
+            role = "admin"
+        await credential_store.insert_credential(
+            tx, user_id=user_id, email=email, password_hash=password_hash, stamp=stamp
+        )
+        await users.insert_user(tx, user_id=user_id, name=name, email=email, role=role, picture=picture)
+    return Credential(user_id, email, name, role, password_hash, True, stamp)

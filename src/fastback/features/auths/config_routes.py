@@ -1,0 +1,84 @@
+"""`/api/v1/auths/admin`: the administrator's settings of sign-in, LDAP and OAuth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastback import messages
+from fastback.access.guards import AdminIdentity, AdminUser, AnyUser
+from fastback.config import Config
+from fastback.config.keys.auth import AUTH_ADMIN_EMAIL, AUTH_ADMIN_SHOW
+from fastback.config.keys.ldap import LDAP_ENABLE
+from fastback.features.auths import admin_config, ldap_config, oauth_config, schemas
+from fastback.features.auths.credential_protection import protect_credentials
+from fastback.features.auths.service import AccountService
+from fastback.features.users import store as users
+from fastback.kit.db import Database
+from fastback.kit.http import BadRequest, Forbidden, NotBuilt, Router
+
+router = Router("/api/v1/auths", wrap=protect_credentials)
+
+
+@router.get("/admin/details")
+async def get_admin_details(user: AnyUser, config: Config, db: Database) -> dict[str, str | None]:
+    if not config.flag(AUTH_ADMIN_SHOW):
+        raise BadRequest(messages.ACTION_PROHIBITED)
+    email = config.get(AUTH_ADMIN_EMAIL)
+    if email:
+        return {"name": await users.find_name_by_email(db, email), "email": email}
+    contact = await users.find_first_contact(db)
+    return {"name": contact.name if contact else None, "email": contact.email if contact else None}
+
+
+@router.get("/admin/config")
+async def get_admin_config(user: AdminUser, config: Config) -> dict[str, Any]:
+    return admin_config.read_page(config)
+
+
+@router.post("/admin/config")
+async def save_admin_config(
+    data: admin_config.AdminConfigForm, identity: AdminIdentity, config: Config, accounts: AccountService
+) -> dict[str, Any]:
+    changes = admin_config.collect_changes(data)
+    if admin_config.names_mfa(data) and not identity.is_human:
+        raise Forbidden("A human administrator session is required to change MFA settings.")
+    if data.ENABLE_MFA is True:
+        raise NotBuilt("A second factor")
+    are_sessions_revoked = admin_config.changes_mfa(data, config)
+    await config.set_many(changes)
+    if are_sessions_revoked:
+        await accounts.end_all_sessions()
+    return {**admin_config.read_page(config), "sessions_revoked": are_sessions_revoked}
+
+
+@router.get("/admin/config/ldap/server")
+async def get_ldap_server(user: AdminUser, config: Config) -> dict[str, Any]:
+    return ldap_config.read_page(config)
+
+
+@router.post("/admin/config/ldap/server")
+async def save_ldap_server(data: ldap_config.LdapServerForm, user: AdminUser, config: Config) -> dict[str, Any]:
+    await config.set_many(ldap_config.collect_changes(data))
+    return ldap_config.read_page(config)
+
+
+@router.get("/admin/config/ldap")
+async def get_ldap_switch(user: AdminUser, config: Config) -> dict[str, Any]:
+    return {"ENABLE_LDAP": config.get(LDAP_ENABLE)}
+
+
+@router.post("/admin/config/ldap")
+async def save_ldap_switch(data: schemas.LdapSwitch, user: AdminUser, config: Config) -> dict[str, Any]:
+    await config.set(LDAP_ENABLE, data.enable_ldap)
+    return {"ENABLE_LDAP": config.get(LDAP_ENABLE)}
+
+
+@router.get("/admin/config/oauth")
+async def get_oauth_config(user: AdminUser, config: Config) -> dict[str, Any]:
+    return oauth_config.read_page(config)
+
+
+@router.post("/admin/config/oauth")
+async def save_oauth_config(data: oauth_config.OAuthForm, user: AdminUser, config: Config) -> dict[str, Any]:
+    await config.set_many(oauth_config.collect_changes(data))
+    return oauth_config.read_page(config)

@@ -1,0 +1,45 @@
+"""SQL of the lists of notes: columns, pins, and the condition that a note contains the searched words."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import msgspec
+
+#: Characters of a note's text that lists show.
+EXCERPT_LENGTH = 1000
+
+
+class NoteRow(msgspec.Struct):
+    """A note as lists read it; `excerpt` is None for a note without data."""
+
+    id: str
+    user_id: str
+    title: str
+    excerpt: str | None
+    meta: msgspec.Raw
+    is_pinned: bool
+    created_at: int
+    updated_at: int
+
+
+#: The columns of `NoteRow`. Lists never read whole notes.
+COLUMNS = f"""t.id, t.user_id, t.title,
+    CASE WHEN t.data IS NULL OR CAST(t.data AS TEXT) IN ('null', '{{}}') THEN NULL
+         ELSE substr(COALESCE(t.data -> 'content' ->> 'md', ''), 1, {EXCERPT_LENGTH}) END,
+    t.meta, p.note_id IS NOT NULL, t.created_at, t.updated_at"""
+#: Joins the pin of the user `:me`, if there is one.
+JOIN_PINS = "LEFT JOIN pinned_note p ON p.note_id = t.id AND p.user_id = :me"
+IS_PINNED = "p.note_id IS NOT NULL"
+PINNED_ORDER = "p.created_at DESC, t.id"
+
+ORDERS = {"name": "t.title", "created_at": "t.created_at", "updated_at": "t.updated_at"}
+
+
+@cache
+def build_word_condition(parameter: str) -> str:
+    """Return the condition that the title or the text contains a word. Ignores hyphens and spaces: "todo" finds
+    "to-do"."""
+    columns = ("t.title", "t.data -> 'content' ->> 'md'")
+    matches = [f"lower(replace(replace({column}, '-', ''), ' ', '')) LIKE lower(:{parameter})" for column in columns]
+    return f"({' OR '.join(matches)})"

@@ -1,0 +1,91 @@
+"""Derived tables of an SQLite database, in a side file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+from urllib.parse import quote
+
+from fastback.kit.db.database import Dialect
+from fastback.kit.db.derived_tables.protocol import TableChange, TablesDesign
+from fastback.kit.db.errors import DatabaseError
+from fastback.kit.db.query import compile_statement
+from fastback.kit.db.rows import read_rows
+from fastback.kit.db.side_file import Connection, SideFile, SideFileDesign
+from fastback.kit.db.sqlite_connection import StatementRunner
+
+R = TypeVar("R")
+
+
+class SqliteDerivedTables:
+    """See `fastback.kit.db.derived_tables.protocol.DerivedTables`.
+
+    Attributes:
+        path: of the side file, beside the database: `{database}.fastback_{name}.db`.
+    """
+
+    dialect: Dialect = "sqlite"
+    has_optional = True
+
+    def __init__(self, database_path: Path, design: TablesDesign) -> None:
+        self.path = database_path.with_name(f"{database_path.stem}.fastback_{design.name}.db")
+        self._database_path = database_path
+        self._design = design
+        self._file = self._make_side_file(self.path)
+        self._opened = asyncio.Event()
+
+    def _make_side_file(self, path: Path | None) -> SideFile:
+        design = SideFileDesign(
+            version=self._design.version,
+            tables=(),  # `open` creates them: their statements are idempotent
+            prepare=self._prepare_connection,
+            replaceable=True,
+            # A user who may not read the database must not read what is derived from it.
+            permissions_of=self._database_path,
+        )
+        return SideFile(path, design)
+
+    def _prepare_connection(self, connection: Connection) -> None:
+        # For reading alone: a transaction here must never lock the database.
+        database = f"file:{quote(str(self._database_path))}?mode=ro"
+        connection.execute("ATTACH :path AS main_database", {"path": database})
+        for name, function in self._design.functions.items():
+            connection.create_scalar_function(name, cast(Any, function), 1, deterministic=True)
+
+    def _create_tables(self, connection: Connection) -> None:
+        for statement in self._design.tables[self.dialect]:
+            connection.execute(statement)
+
+    async def open(self) -> None:
+        try:
+            await self._file.open(self._create_tables)
+        except DatabaseError:
+            # Statements that read only the database go on, with an empty database in place of the file.
+            await self._file.close()
+            self._file = self._make_side_file(None)
+            raise
+        finally:
+            self._opened.set()
+
+    async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+        await self._opened.wait()
+        sqlite = compile_statement(text).sqlite
+
+        def fetch(connection: Connection) -> list[R]:
+            return read_rows(row, StatementRunner(connection).fetch_rows(name, sqlite, params))
+
+        return await self._file.read(fetch)
+
+    async def apply_changes(self, changes: Sequence[TableChange]) -> None:
+        def apply_to(connection: Connection) -> None:
+            statements = StatementRunner(connection)
+            for change in changes:
+                statements.fetch_rows(change.name, compile_statement(change.text).sqlite, dict(change.params))
+
+        await self._file.write(apply_to)
+
+    async def close(self) -> None:
+        self._opened.set()
+        await self._file.close()

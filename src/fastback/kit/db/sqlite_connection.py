@@ -1,0 +1,109 @@
+"""Connections to an SQLite database, and the statements that run on one of them, in the calling thread."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any
+
+import apsw
+import msgspec
+
+from fastback.kit.db.errors import DatabaseError, IntegrityError
+from fastback.kit.db.statement_timings import record_timing
+
+#: Pragmas of each connection unless the settings choose others. `busy_timeout` is how long a statement waits for
+#: another process to release the file (milliseconds).
+PRAGMAS = {"busy_timeout": "30000", "synchronous": "NORMAL", "temp_store": "MEMORY", "cache_size": "-4096"}
+#: What a statement raises while another connection holds the file.
+BusyError = apsw.BusyError
+
+
+def adapt_parameters(params: dict[str, Any]) -> dict[str, Any]:
+    """Replace values that SQLite cannot bind, in place: lists and sets by JSON, dates by ISO 8601."""
+    for name, value in params.items():
+        if isinstance(value, (list, tuple, set, frozenset)):
+            params[name] = msgspec.json.encode(value).decode()
+        elif isinstance(value, datetime.date):
+            params[name] = value.isoformat()
+    return params
+
+
+def translate_error(error: apsw.Error, name: str) -> DatabaseError:
+    """Return the error of `kit.db.errors` for one that the statement `name` raised."""
+    if isinstance(error, apsw.ConstraintError):
+        return IntegrityError(f"{name}: {error}")
+    return DatabaseError(f"{name}: {error}")
+
+
+def _lower(*arguments: Any) -> Any:
+    """Lower-case any letter; SQLite's own function knows only those of ASCII."""
+    (text,) = arguments
+    return text.lower() if isinstance(text, str) else text
+
+
+def open_connection(path: str, pragmas: Mapping[str, str], *, wal: bool = False) -> apsw.Connection:
+    """Open a connection that raises `BusyError` at once instead of waiting for another one.
+
+    With `wal` it switches the write-ahead log on, and the file keeps that setting.
+
+    Raises:
+        DatabaseError: the file cannot be opened or used.
+    """
+    try:
+        connection = apsw.Connection(path)
+    except apsw.Error as error:
+        raise DatabaseError(f"cannot open the SQLite database {path}: {error}") from error
+    connection.create_scalar_function("lower", _lower, 1, deterministic=True)
+    # Setting the journal mode needs exclusive access for a moment; afterwards no statement waits inside SQLite,
+    # because waiting there would block the event loop.
+    connection.set_busy_timeout(5000)
+    try:
+        if wal:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.wal_autocheckpoint(0)
+        connection.execute("PRAGMA foreign_keys=OFF")  # as the reference keeps it
+        for name, value in pragmas.items():
+            connection.execute(f"PRAGMA {name}={value}")
+    except apsw.Error as error:
+        raise DatabaseError(f"cannot use the SQLite database {path}: {error}") from error
+    connection.set_busy_timeout(0)
+    return connection
+
+
+class StatementRunner:
+    """Run statements on one connection, in the calling thread. `text` is in SQLite's dialect."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+
+    def fetch_rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Return every row; `params` are adapted in place.
+
+        Raises:
+            BusyError: another connection holds the file. DatabaseError, IntegrityError: the statement fails.
+        """
+        started = perf_counter()
+        try:
+            return self.connection.execute(text, adapt_parameters(params)).fetchall()
+        except apsw.BusyError:
+            raise
+        except apsw.Error as error:
+            raise translate_error(error, name) from error
+        finally:
+            record_timing(name, perf_counter() - started)
+
+    def execute(self, name: str, text: str, params: dict[str, Any]) -> int:
+        """Run a statement and return the number of rows that it changed. Raises: as `fetch_rows`."""
+        self.fetch_rows(name, text, params)
+        return self.connection.changes()
+
+    def execute_many(self, name: str, text: str, rows: list[dict[str, Any]]) -> None:
+        """Run a statement once for each dict of parameters. Raises: as `fetch_rows`."""
+        try:
+            self.connection.executemany(text, [adapt_parameters(dict(row)) for row in rows])
+        except apsw.BusyError:
+            raise
+        except apsw.Error as error:
+            raise translate_error(error, name) from error

@@ -1,0 +1,54 @@
+"""Parse XML by events, without building a tree. Entities are refused: documents do not use them, "XML bombs" do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import BinaryIO
+from xml.parsers import expat
+
+from fastback.retrieval.extraction.formats.reader import unreadable_file
+
+Attributes = dict[str, str]
+_CHUNK_SIZE = 1 << 16
+
+
+def _strip_namespace(name: str) -> str:
+    return name.rpartition(" ")[2]
+
+
+def get_attribute(attributes: Attributes, name: str) -> str:
+    """Return the value of an attribute in any namespace; empty where it is missing."""
+    if name in attributes:
+        return attributes[name]
+    return next((value for key, value in attributes.items() if _strip_namespace(key) == name), "")
+
+
+def _refuse_entities(*_: object) -> None:
+    raise unreadable_file("XML", "it declares entities, which documents have no use for.")
+
+
+def parse_xml(
+    stream: BinaryIO,
+    *,
+    on_start: Callable[[str, Attributes], None],
+    on_end: Callable[[str], None] = lambda name: None,
+    on_text: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Call `on_start` and `on_end` with the local name of each element, and `on_text` with each text.
+
+    Raises:
+        JobFailed: the document is invalid XML, or declares entities.
+    """
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.buffer_size = _CHUNK_SIZE
+    parser.EntityDeclHandler = _refuse_entities
+    parser.StartElementHandler = lambda name, attributes: on_start(_strip_namespace(name), attributes)
+    parser.EndElementHandler = lambda name: on_end(_strip_namespace(name))
+    parser.CharacterDataHandler = on_text
+    try:
+        while chunk := stream.read(_CHUNK_SIZE):
+            parser.Parse(chunk, False)
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        raise unreadable_file("XML", error) from None

@@ -1,0 +1,191 @@
+"""Databases that tests start on: made once a run as a first start leaves them, then copied.
+
+The run's first process makes a folder and names it in `FASTBACK_TEST_PREPARED`; processes of pytest-xdist inherit it.
+The first test that needs a database has it made, in a process that no test has changed; the others wait for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import apsw
+
+POSTGRES = os.environ.get("FASTBACK_TEST_POSTGRES", "")
+_FOLDER = "FASTBACK_TEST_PREPARED"
+#: Seconds without a new index after which a start has made all of them.
+_QUIET = 0.3
+_RELATIONS = {
+    "sqlite": "SELECT count(*) FROM sqlite_master WHERE name LIKE 'fastback_%'",
+    "postgres": "SELECT count(*) FROM pg_class WHERE relname LIKE 'fastback_%'",
+}
+
+
+def begin_run() -> None:
+    """Make the folder of the run, unless another process of this run has."""
+    if _FOLDER not in os.environ:
+        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="fastback_prepared_")
+
+
+def end_run() -> None:
+    """Remove the folder and the template database."""
+    if _prepared("postgres.lock").exists():
+        asyncio.run(_drop_template())
+    shutil.rmtree(os.environ.pop(_FOLDER))
+
+
+async def copy_sqlite(target: Path) -> None:
+    """Put a prepared database where a server with this file would make one."""
+    source = await asyncio.to_thread(_require_prepared, "sqlite")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+@asynccontextmanager
+async def postgres_database(*, empty: bool = False) -> AsyncIterator[str]:
+    """Yield the address of a database of its own on the tests' PostgreSQL server; drop it at the end.
+
+    With `empty` it holds nothing, and a server makes the schema itself.
+    """
+    import asyncpg
+
+    name = f"fastback_{uuid.uuid4().hex[:12]}"
+    if not empty:
+        await asyncio.to_thread(_require_prepared, "postgres")
+    admin = await asyncpg.connect(POSTGRES)
+    try:
+        if empty:
+            await admin.execute(f"CREATE DATABASE {name}")
+        else:
+            # Copying files needs half the time of copying through the log, where nothing waits for the disk.
+            strategy = " STRATEGY file_copy" if admin.get_server_version() >= (15,) else ""
+            await admin.execute(f"CREATE DATABASE {name} TEMPLATE {_template_name()}{strategy}")
+        try:
+            yield _address(name)
+        finally:
+            await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await admin.close()
+
+
+def _address(name: str) -> str:
+    return POSTGRES.rsplit("/", 1)[0] + f"/{name}"
+
+
+def _prepared(name: str) -> Path:
+    """Return the path of a file in the folder of the run."""
+    return Path(os.environ[_FOLDER], name)
+
+
+def _template_name() -> str:
+    """Return the name of the run's template database."""
+    return Path(os.environ[_FOLDER]).name
+
+
+def _require_prepared(dialect: str) -> Path:
+    """Return the file of a prepared database, which for PostgreSQL only says that there is one; make it if need be."""
+    path = _prepared(dialect)
+    if path.exists():
+        return path
+    with _locked(_prepared(f"{dialect}.lock")):
+        if not path.exists():
+            program = [sys.executable, "-m", "prepared_database", dialect]
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+            subprocess.run(program, check=True, env=environment, timeout=100)
+    return path
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+async def _drop_template() -> None:
+    import asyncpg
+
+    admin = await asyncpg.connect(POSTGRES)
+    try:
+        await admin.execute(f"DROP DATABASE IF EXISTS {_template_name()} WITH (FORCE)")
+    finally:
+        await admin.close()
+
+
+async def _prepare_sqlite(data_dir: Path) -> None:
+    path = data_dir / "webui.db"
+    await _start_once(data_dir, f"sqlite:///{path}")
+    # A server that wants the write-ahead log switches it on; one that does not leaves the file as it is.
+    connection = apsw.Connection(str(path))
+    connection.execute("DELETE FROM config; VACUUM; PRAGMA journal_mode=DELETE")
+    connection.close()
+    path.rename(_prepared("sqlite"))
+
+
+async def _prepare_postgres(data_dir: Path) -> None:
+    import asyncpg
+
+    name = _template_name()
+    admin = await asyncpg.connect(POSTGRES)
+    try:
+        await admin.execute(f"CREATE DATABASE {name}")
+        await _start_once(data_dir, _address(name))
+        connection = await asyncpg.connect(_address(name))
+        await connection.execute("TRUNCATE config")
+        await connection.close()
+        # A database with somebody in it cannot be copied.
+        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    finally:
+        await admin.close()
+    _prepared("postgres").touch()
+
+
+async def _start_once(data_dir: Path, address: str) -> None:
+    """Start all services on an empty database, and stop them when its indexes are made."""
+    from fastback import app
+    from fastback.kit.db.connect import connect
+    from fastback.settings import Environment, load_settings, with_secret_key
+
+    environment = Environment(
+        {
+            "DATA_DIR": str(data_dir),
+            "DATABASE_URL": address,
+            "WEBUI_SECRET_KEY": "tests-secret-key-of-at-least-32-chars",
+            "ENABLE_OPENAI_API": "false",
+            "ENABLE_OLLAMA_API": "false",
+            "ENABLE_VERSION_UPDATE_CHECK": "false",
+        }
+    )
+    db = await connect(address)
+    try:
+        async with app.run_services(with_secret_key(load_settings(environment)), environment):
+            count, quiet = -1, 0.0
+            while quiet < _QUIET:
+                await asyncio.sleep(0.05)
+                existing = int(await db.fetch_value("tests.relations", _RELATIONS[db.dialect]))
+                quiet = quiet + 0.05 if existing == count else 0.0
+                count = existing
+    finally:
+        await db.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Prepare the database that a test run copies.")
+    parser.add_argument("dialect", choices=["sqlite", "postgres"])
+    prepare = _prepare_sqlite if parser.parse_args().dialect == "sqlite" else _prepare_postgres
+    with tempfile.TemporaryDirectory(dir=os.environ[_FOLDER]) as data_dir:
+        asyncio.run(prepare(Path(data_dir)))
+
+
+if __name__ == "__main__":
+    main()
