@@ -1,1 +1,1 @@
-"""How the server is used: messages, users, models and tokens over time."""
+"""Analytics: messages, users, models and tokens over time."""

@@ -1,4 +1,4 @@
-"""What is asked of sums, and what they answer."""
+"""The filter of sums over answers, and their results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class UsageFilter(msgspec.Struct, frozen=True):
-    """Which answers count: from and up to these Unix times, by members of this group or of one below it."""
+    """The answers that count: between these Unix times, by members of this group or of a group below it."""
 
     start: int | None = None
     end: int | None = None
@@ -36,7 +36,7 @@ class TokenUse(msgspec.Struct):
 
 
 class UserUse(msgspec.Struct):
-    """`user_id` is None for messages of nobody."""
+    """The usage of one user; `user_id` is None for messages without a user."""
 
     user_id: str | None
     count: int
@@ -45,7 +45,7 @@ class UserUse(msgspec.Struct):
 
 
 class ModelValue(msgspec.Struct):
-    """`value` of a model in a stretch of local time, by its number (see `local_time.begin`)."""
+    """The `value` of a model in the period of local time with the number `at` (see `local_time.compute_start`)."""
 
     at: int
     model_id: str

@@ -1,33 +1,34 @@
-"""What sums read of `chat_message`: tokens, times, and the indexes of our own that hold them."""
+"""Columns of `chat_message` that sums read: tokens and times, and our own indexes over them."""
 
 from __future__ import annotations
 
 from fastback.kit.db.indexes import Index
 
 
-def _sqlite_tokens(*names: str) -> str:
-    # No `->>`: an older SQLite, which another program may bring along, could not open a database with such an index.
-    found = ", ".join(f"json_extract(usage, '$.{name}')" for name in names)
-    # An index must not refuse a row for what it holds.
-    return f"CASE WHEN json_valid(usage) THEN CAST(COALESCE({found}) AS INTEGER) END"
+def _build_sqlite_tokens(*names: str) -> str:
+    # Not `->>`: an older SQLite, of another program, could not open a database with such an index.
+    tokens = ", ".join(f"json_extract(usage, '$.{name}')" for name in names)
+    # The index must accept every row, also one with invalid JSON.
+    return f"CASE WHEN json_valid(usage) THEN CAST(COALESCE({tokens}) AS INTEGER) END"
 
 
-def _postgres_tokens(*names: str) -> str:
-    given = ", ".join(f"usage ->> '{name}'" for name in names)
-    found = f"COALESCE({given})"
-    return rf"CASE WHEN {found} ~ '^-?\d+(\.\d+)?$' THEN trunc(CAST({found} AS NUMERIC))::bigint END"
+def _build_postgres_tokens(*names: str) -> str:
+    values = ", ".join(f"usage ->> '{name}'" for name in names)
+    tokens = f"COALESCE({values})"
+    return rf"CASE WHEN {tokens} ~ '^-?\d+(\.\d+)?$' THEN trunc(CAST({tokens} AS NUMERIC))::bigint END"
 
 
 _NAMES = (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens"))
+#: Expressions for the input and the output tokens of a message.
 TOKENS = {
-    "sqlite": tuple(_sqlite_tokens(*names) for names in _NAMES),
-    "postgres": tuple(_postgres_tokens(*names) for names in _NAMES),
+    "sqlite": tuple(_build_sqlite_tokens(*names) for names in _NAMES),
+    "postgres": tuple(_build_postgres_tokens(*names) for names in _NAMES),
 }
 
-#: Times outside of this are no times of a message: they count as now. Larger ones are milliseconds.
+#: A message's time before `EARLIEST` (2020) is implausible and counts as now; a larger one is in milliseconds.
 EARLIEST, MILLISECONDS_FROM = 1_577_836_800, 10_000_000_000
 
-#: PostgreSQL reads expressions from the row itself in any case, so its index is the shorter one.
+#: PostgreSQL computes expressions from the row in any case, so its index holds only columns.
 INDEX = Index(
     "fastback_chat_message_usage",
     sqlite="ON chat_message (created_at, model_id, user_id, chat_id, "

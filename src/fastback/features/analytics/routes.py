@@ -1,4 +1,4 @@
-"""`/api/v1/analytics`: what administrators see of how the server is used."""
+"""`/api/v1/analytics`: usage of the server, for administrators."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ router = Router("/api/v1/analytics")
 
 Page = Annotated[int, msgspec.Meta(le=100)]
 Metric = Literal["messages", "tokens"]
-#: The longest history that can be asked for, in days.
-LONGEST = 36500
+#: The longest history that can be requested, in days.
+MAX_DAYS = 36500
 TOP_TAGS = 10
 
 
 @router.get("/summary")
-async def summary(
+async def get_summary(
     user: AdminUser,
     usage: UsageStatistics,
     start_date: int | None = None,
@@ -44,7 +44,7 @@ class Models(msgspec.Struct):
 
 
 @router.get("/models")
-async def models(
+async def list_model_usage(
     user: AdminUser,
     usage: UsageStatistics,
     start_date: int | None = None,
@@ -55,7 +55,7 @@ async def models(
 
 
 class UserEntry(msgspec.Struct):
-    """`name` and `email` are None for somebody whose account is gone."""
+    """The usage of one user; `name` and `email` are None where the account was deleted."""
 
     user_id: str
     name: str | None
@@ -71,7 +71,7 @@ class Users(msgspec.Struct):
 
 
 @router.get("/users")
-async def users(
+async def list_user_usage(
     user: AdminUser,
     usage: UsageStatistics,
     db: Database,
@@ -81,21 +81,21 @@ async def users(
     limit: int = 50,
     metric: Metric = "messages",
 ) -> Users:
-    chosen = UsageFilter(start_date, end_date, group_id)
-    rows = await usage.list_user_usage(chosen, by_tokens=metric == "tokens", limit=min(max(limit, 0), 100_000))
-    known = await store.people(db, [row.user_id for row in rows if row.user_id])
-    found = []
+    usage_filter = UsageFilter(start_date, end_date, group_id)
+    rows = await usage.list_user_usage(usage_filter, by_tokens=metric == "tokens", limit=min(max(limit, 0), 100_000))
+    contacts = await store.list_contacts(db, [row.user_id for row in rows if row.user_id])
+    entries = []
     for row in rows:
         if row.user_id is not None:
-            one = known.get(row.user_id)
-            name, email = (one.name, one.email) if one else (None, None)
+            contact = contacts.get(row.user_id)
+            name, email = (contact.name, contact.email) if contact else (None, None)
             total = row.input_tokens + row.output_tokens
-            found.append(UserEntry(row.user_id, name, email, row.count, row.input_tokens, row.output_tokens, total))
-    return Users(found)
+            entries.append(UserEntry(row.user_id, name, email, row.count, row.input_tokens, row.output_tokens, total))
+    return Users(entries)
 
 
 @router.get("/messages")
-async def messages(
+async def list_messages(
     user: AdminUser,
     db: Database,
     model_id: str | None = None,
@@ -106,14 +106,14 @@ async def messages(
     skip: int = 0,
     limit: Page = 50,
 ) -> list[store.Message]:
-    """Those of a chat, or else of a model, or else of a user."""
+    """List the messages of the chat, else of the model, else of the user."""
     skip, limit = max(skip, 0), max(limit, 0)
     if chat_id:
-        return await store.of_chat(db, chat_id)
+        return await store.list_messages_of_chat(db, chat_id)
     if model_id:
-        return await store.of_model(db, model_id, start=start_date, end=end_date, skip=skip, limit=limit)
+        return await store.list_messages_of_model(db, model_id, start=start_date, end=end_date, skip=skip, limit=limit)
     if user_id:
-        return await store.of_user(db, user_id, skip=skip, limit=limit)
+        return await store.list_messages_of_user(db, user_id, skip=skip, limit=limit)
     return []
 
 
@@ -122,7 +122,7 @@ class Daily(msgspec.Struct):
 
 
 @router.get("/daily")
-async def daily(
+async def get_chart(
     user: AdminUser,
     usage: UsageStatistics,
     start_date: int | None = None,
@@ -150,16 +150,17 @@ class Tokens(msgspec.Struct):
 
 
 @router.get("/tokens")
-async def tokens(
+async def list_token_usage(
     user: AdminUser,
     usage: UsageStatistics,
     start_date: int | None = None,
     end_date: int | None = None,
     group_id: str | None = None,
 ) -> Tokens:
-    found = await usage.list_token_usage(UsageFilter(start_date, end_date, group_id))
-    given, made = sum(one.input_tokens for one in found), sum(one.output_tokens for one in found)
-    return Tokens(found, given, made, given + made)
+    models = await usage.list_token_usage(UsageFilter(start_date, end_date, group_id))
+    input_tokens = sum(model.input_tokens for model in models)
+    output_tokens = sum(model.output_tokens for model in models)
+    return Tokens(models, input_tokens, output_tokens, input_tokens + output_tokens)
 
 
 class ModelChats(msgspec.Struct):
@@ -168,7 +169,7 @@ class ModelChats(msgspec.Struct):
 
 
 @router.get("/models/{model_id:path}/chats")
-async def model_chats(
+async def list_chats_of_model(
     model_id: str,
     user: AdminUser,
     db: Database,
@@ -179,7 +180,7 @@ async def model_chats(
     order_by: str = "updated_at",
     direction: str = "desc",
 ) -> ModelChats:
-    found = await store.chats_of_model(
+    chats, total = await store.list_chats_of_model(
         db,
         model_id,
         start=start_date,
@@ -189,7 +190,7 @@ async def model_chats(
         skip=max(skip, 0),
         limit=max(limit, 0),
     )
-    return ModelChats(*found)
+    return ModelChats(chats, total)
 
 
 class TagCount(msgspec.Struct):
@@ -203,17 +204,17 @@ class Overview(msgspec.Struct):
 
 
 @router.get("/models/{model_id:path}/overview")
-async def model_overview(
-    model_id: str, user: AdminUser, db: Database, days: Annotated[int, msgspec.Meta(le=LONGEST)] = 30
+async def get_model_overview(
+    model_id: str, user: AdminUser, db: Database, days: Annotated[int, msgspec.Meta(le=MAX_DAYS)] = 30
 ) -> Overview:
-    """Wins and losses since `days` days ago (0: since the first), and what the model's chats were about."""
+    """Return the wins and losses since `days` days ago (0: since the first), and the tags of the model's chats."""
     start = datetime.datetime.now() - datetime.timedelta(days) if days > 0 else None
     verdicts = await feedback.list_verdicts(db, model_id, int(start.timestamp()) if start else None)
-    found = await asyncio.to_thread(win_history.count_by_day, verdicts)
-    filled: list[win_history.Day] = []
-    if found or start:
-        filled = win_history.fill_days(found, start.date() if start else min(found), datetime.date.today())
+    by_day = await asyncio.to_thread(win_history.count_by_day, verdicts)
+    history: list[win_history.Day] = []
+    if by_day or start:
+        history = win_history.fill_days(by_day, start.date() if start else min(by_day), datetime.date.today())
     counts: Counter[str] = Counter()
-    for tags in await store.tags_of_model(db, model_id):
+    for tags in await store.list_tags_of_model(db, model_id):
         counts.update(tag for tag in tags if isinstance(tag, str))
-    return Overview(filled, [TagCount(*one) for one in counts.most_common(TOP_TAGS)])
+    return Overview(history, [TagCount(*pair) for pair in counts.most_common(TOP_TAGS)])

@@ -1,4 +1,4 @@
-"""Starts the sums over messages, and the making of their index beside the first requests."""
+"""Build and register the sums over messages; their index is created in the background."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ async def set_up(services: Services) -> None:
     usage = UsageStatistics(db, rollup)
     services.add(UsageStatistics, usage)
 
-    async def index() -> None:
+    async def create_index() -> None:
         await indexes.ensure_index(db, INDEX)
         usage.indexed = True
 
-    tasks.run_in_background(index())
+    tasks.run_in_background(create_index())
 
 
 COMPONENT = Component(name="analytics", routers=[routes.router], setup=set_up)

@@ -1,15 +1,19 @@
-"""Messages and chats of a model, for administrators."""
+"""Messages and chats of a model, a user or a chat, for administrators."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 import msgspec
 
 from fastback.kit.db import Database
+from fastback.kit.db.database import Dialect
 
-_COLUMNS = """id, chat_id, user_id, role, parent_id, content, output, model_id, files, sources, embeds, meta,
-    COALESCE(done, TRUE), status_history, error, usage, context_summary, created_at, updated_at"""
+#: Tags are counted in this many chats, the latest of a model.
+_MAX_TAGGED_CHATS = 10_000
+
+ChatOrder = Literal["title", "user_name", "updated_at"]
 
 
 class Message(msgspec.Struct):
@@ -36,41 +40,6 @@ class Message(msgspec.Struct):
     updated_at: int | None
 
 
-async def of_chat(db: Database, chat_id: str) -> list[Message]:
-    """All of a chat, oldest first."""
-    text = f"SELECT {_COLUMNS} FROM chat_message WHERE chat_id = :id ORDER BY created_at, id"
-    return await db.fetch_all_in_thread(Message, "analytics.of_chat", text, id=chat_id)
-
-
-async def of_user(db: Database, user_id: str, *, skip: int, limit: int) -> list[Message]:
-    """Newest first."""
-    text = f"""SELECT {_COLUMNS} FROM chat_message WHERE user_id = :id
-        ORDER BY created_at DESC, id LIMIT :limit OFFSET :skip"""
-    return await db.fetch_all_in_thread(Message, "analytics.of_user", text, id=user_id, skip=skip, limit=limit)
-
-
-def _between(start: int | None, end: int | None) -> tuple[str, dict[str, Any]]:
-    """Conditions on `created_at`; a bound of 0 is none."""
-    text, params = "", {}
-    for name, sign, value in (("start", ">=", start), ("end", "<=", end)):
-        if value:
-            text += f" AND created_at {sign} :{name}"
-            params[name] = value
-    return text, params
-
-
-async def of_model(
-    db: Database, model_id: str, *, start: int | None, end: int | None, skip: int, limit: int
-) -> list[Message]:
-    """Newest first."""
-    between, params = _between(start, end)
-    text = f"""SELECT {_COLUMNS} FROM chat_message WHERE model_id = :id{between}
-        ORDER BY created_at DESC, id LIMIT :limit OFFSET :skip"""
-    return await db.fetch_all_in_thread(
-        Message, "analytics.of_model", text, id=model_id, skip=skip, limit=limit, **params
-    )
-
-
 class ModelChat(msgspec.Struct):
     """A chat in which a model answered; `first_message` is its title."""
 
@@ -81,15 +50,93 @@ class ModelChat(msgspec.Struct):
     updated_at: int
 
 
-#: Chats that belong to a note or a subagent are nobody's to look at.
-_VISIBLE = {
+class UserContact(msgspec.Struct):
+    id: str
+    name: str
+    email: str
+
+
+class _ChatTags(msgspec.Struct):
+    tags: list[Any] | None
+
+
+_COLUMNS = """id, chat_id, user_id, role, parent_id, content, output, model_id, files, sources, embeds, meta,
+    COALESCE(done, TRUE), status_history, error, usage, context_summary, created_at, updated_at"""
+#: Chats of a note or a subagent are internal: they are not shown.
+_IS_VISIBLE: dict[Dialect, str] = {
     "sqlite": "COALESCE(json_extract(c.meta, '$.internal'), 0) <> 1",
     "postgres": "COALESCE(c.meta ->> 'internal', 'false') <> 'true'",
 }
-_ORDERS = {"title": "c.title", "user_name": "u.name", "updated_at": "c.updated_at"}
+_CHAT_ORDERS: dict[str, ChatOrder] = {"title": "title", "user_name": "user_name", "updated_at": "updated_at"}
+_ORDER_COLUMNS: dict[ChatOrder, str] = {"title": "c.title", "user_name": "u.name", "updated_at": "c.updated_at"}
+
+LIST_MESSAGES_OF_CHAT = f"SELECT {_COLUMNS} FROM chat_message WHERE chat_id = :id ORDER BY created_at, id"
+LIST_MESSAGES_OF_USER = f"""
+    SELECT {_COLUMNS} FROM chat_message WHERE user_id = :id
+    ORDER BY created_at DESC, id LIMIT :limit OFFSET :skip"""
+LIST_TAGS = f"""
+    SELECT c.meta ->> 'tags' FROM chat c WHERE c.meta ->> 'tags' LIKE '[_%' AND c.id IN (
+        SELECT chat_id FROM chat_message WHERE model_id = :id
+        GROUP BY chat_id ORDER BY max(created_at) DESC, chat_id LIMIT {_MAX_TAGGED_CHATS})
+    ORDER BY c.created_at, c.id"""
+LIST_CONTACTS = 'SELECT id, name, email FROM "user" WHERE id = ANY(:ids)'
 
 
-async def chats_of_model(
+def _build_bounds(has_start: bool, has_end: bool) -> str:
+    return f"{' AND created_at >= :start' if has_start else ''}{' AND created_at <= :end' if has_end else ''}"
+
+
+def _build_bound_params(start: int | None, end: int | None) -> dict[str, Any]:
+    """Return the parameters of the bounds; a bound of 0 does not count."""
+    return {name: bound for name, bound in (("start", start), ("end", end)) if bound}
+
+
+@lru_cache(4)
+def _build_messages_of_model(has_start: bool, has_end: bool) -> str:
+    return f"""SELECT {_COLUMNS} FROM chat_message WHERE model_id = :id{_build_bounds(has_start, has_end)}
+        ORDER BY created_at DESC, id LIMIT :limit OFFSET :skip"""
+
+
+def _build_chat_source(dialect: Dialect, has_start: bool, has_end: bool) -> str:
+    return f"""FROM chat c LEFT JOIN "user" u ON u.id = c.user_id
+        WHERE c.id IN (SELECT chat_id FROM chat_message WHERE model_id = :model_id{_build_bounds(has_start, has_end)})
+        AND {_IS_VISIBLE[dialect]}"""
+
+
+@lru_cache(4)
+def _build_chat_count(dialect: Dialect, has_start: bool, has_end: bool) -> str:
+    return f"SELECT count(*) {_build_chat_source(dialect, has_start, has_end)}"
+
+
+@lru_cache(24)
+def _build_chat_page(dialect: Dialect, order_by: ChatOrder, ascending: bool, has_start: bool, has_end: bool) -> str:
+    direction = "ASC NULLS FIRST" if ascending else "DESC NULLS LAST"
+    return f"""SELECT c.id, c.user_id, u.name, c.title, c.updated_at {_build_chat_source(dialect, has_start, has_end)}
+        ORDER BY {_ORDER_COLUMNS[order_by]} {direction}, c.id LIMIT :limit OFFSET :skip"""
+
+
+async def list_messages_of_chat(db: Database, chat_id: str) -> list[Message]:
+    """List all messages of a chat, the oldest first."""
+    return await db.fetch_all_in_thread(Message, "analytics.list_messages_of_chat", LIST_MESSAGES_OF_CHAT, id=chat_id)
+
+
+async def list_messages_of_user(db: Database, user_id: str, *, skip: int, limit: int) -> list[Message]:
+    """List messages of a user, the newest first."""
+    return await db.fetch_all_in_thread(
+        Message, "analytics.list_messages_of_user", LIST_MESSAGES_OF_USER, id=user_id, skip=skip, limit=limit
+    )
+
+
+async def list_messages_of_model(
+    db: Database, model_id: str, *, start: int | None, end: int | None, skip: int, limit: int
+) -> list[Message]:
+    """List messages of a model between two Unix times, the newest first."""
+    text = _build_messages_of_model(bool(start), bool(end))
+    params = {"id": model_id, "skip": skip, "limit": limit, **_build_bound_params(start, end)}
+    return await db.fetch_all_in_thread(Message, "analytics.list_messages_of_model", text, **params)
+
+
+async def list_chats_of_model(
     db: Database,
     model_id: str,
     *,
@@ -100,43 +147,31 @@ async def chats_of_model(
     skip: int,
     limit: int,
 ) -> tuple[list[ModelChat], int]:
-    """A page of them, and how many there are in all; sorted by `title`, `user_name` or the last change."""
-    between, params = _between(start, end)
-    source = f"""FROM chat c LEFT JOIN "user" u ON u.id = c.user_id
-        WHERE c.id IN (SELECT chat_id FROM chat_message WHERE model_id = :model_id{between})
-        AND {_VISIBLE[db.dialect]}"""
-    params["model_id"] = model_id
-    total = (await db.fetch_all_in_thread(int, "analytics.chats.count", f"SELECT count(*) {source}", **params))[0]
-    way = "ASC NULLS FIRST" if direction == "asc" else "DESC NULLS LAST"
-    order = f"{_ORDERS.get(order_by, 'c.updated_at')} {way}, c.id"
-    text = f"""SELECT c.id, c.user_id, u.name, c.title, c.updated_at {source}
-        ORDER BY {order} LIMIT :limit OFFSET :skip"""
-    return await db.fetch_all_in_thread(ModelChat, "analytics.chats", text, skip=skip, limit=limit, **params), total
+    """Return a page of the chats in which a model answered, and their number.
+
+    They are ordered by `title`, `user_name` or, for any other `order_by`, the time of the last change.
+    """
+    has_start, has_end = bool(start), bool(end)
+    params = {"model_id": model_id, **_build_bound_params(start, end)}
+    text = _build_chat_count(db.dialect, has_start, has_end)
+    total = (await db.fetch_all_in_thread(int, "analytics.count_chats_of_model", text, **params))[0]
+    order = _CHAT_ORDERS.get(order_by, "updated_at")
+    text = _build_chat_page(db.dialect, order, direction == "asc", has_start, has_end)
+    chats = await db.fetch_all_in_thread(
+        ModelChat, "analytics.list_chats_of_model", text, skip=skip, limit=limit, **params
+    )
+    return chats, total
 
 
-#: Tags are counted in so many chats, the latest of a model.
-_CHATS = 10_000
+async def list_tags_of_model(db: Database, model_id: str) -> list[list[Any]]:
+    """List the tags of each tagged chat in which the model answered."""
+    rows = await db.fetch_all_in_thread(_ChatTags, "analytics.list_tags", LIST_TAGS, id=model_id)
+    return [row.tags or [] for row in rows]
 
 
-class _Tags(msgspec.Struct):
-    tags: list[Any] | None
-
-
-async def tags_of_model(db: Database, model_id: str) -> list[list[Any]]:
-    """The tags of each tagged chat in which the model answered."""
-    text = f"""SELECT c.meta ->> 'tags' FROM chat c WHERE c.meta ->> 'tags' LIKE '[_%' AND c.id IN (
-        SELECT chat_id FROM chat_message WHERE model_id = :id
-        GROUP BY chat_id ORDER BY max(created_at) DESC, chat_id LIMIT {_CHATS}) ORDER BY c.created_at, c.id"""
-    return [row.tags or [] for row in await db.fetch_all_in_thread(_Tags, "analytics.tags", text, id=model_id)]
-
-
-class Person(msgspec.Struct):
-    id: str
-    name: str
-    email: str
-
-
-async def people(db: Database, user_ids: list[str]) -> dict[str, Person]:
-    text = 'SELECT id, name, email FROM "user" WHERE id = ANY(:ids)'
-    rows = await db.fetch_all(Person, "analytics.people", text, ids=user_ids) if user_ids else []
+async def list_contacts(db: Database, user_ids: list[str]) -> dict[str, UserContact]:
+    """Return the names and addresses of existing users by id."""
+    if not user_ids:
+        return {}
+    rows = await db.fetch_all(UserContact, "analytics.list_contacts", LIST_CONTACTS, ids=user_ids)
     return {row.id: row for row in rows}

@@ -1,39 +1,29 @@
-"""Sums over the answers in `chat_message`: how many, by whom, of which models, how many tokens.
-
-Half of a large database's rows are read for such a sum, so there is an index that holds every column it needs; the
-statements run away from the event loop.
-"""
+"""Sums over answers: how many, by which users and models, with how many tokens; each runs in a thread."""
 
 from __future__ import annotations
 
 import time
 
+from fastback.features.analytics import usage_store
 from fastback.features.analytics.aggregates import ModelUse, ModelValue, Summary, TokenUse, UsageFilter, UserUse
 from fastback.features.analytics.local_time import build_period_expression
-from fastback.features.analytics.message_columns import EARLIEST, INDEX, MILLISECONDS_FROM, TOKENS
-from fastback.features.analytics.rollup import WIDTH, Rollup
+from fastback.features.analytics.message_columns import EARLIEST
+from fastback.features.analytics.rollup import Rollup
+from fastback.features.analytics.rollup_store import WIDTH
 from fastback.features.analytics.usage_buckets import BucketStatistics
 from fastback.kit.db import Database
 
-_MEMBERS = """
-    WITH RECURSIVE down(id) AS (
-        SELECT id FROM "group" WHERE id = :group_id
-        UNION
-        SELECT g.id FROM "group" g JOIN down ON g.parent_group_id = down.id
-    )
-    SELECT DISTINCT m.user_id FROM group_member m JOIN down ON m.group_id = down.id"""
-
-
 _A_DAY = 86_400
-_LARGEST = 2**62
-#: For times that are longer than this (seconds) sittings are asked.
+#: Bounds are limited to what both databases can store.
+_MAX_TIME = 2**62
+#: Sums over more seconds than this are read from buckets.
 LONG = 32 * _A_DAY
 
 
 class UsageStatistics:
-    """Runs such sums. `indexed` says that the index is there: SQLite does not find it by itself.
+    """Computes sums over answers: from buckets over more than `LONG` seconds where there are any, else from messages.
 
-    Where a question is about more than `LONG` seconds, sittings answer it, if there are any.
+    `indexed` tells that the index exists, which SQLite does not choose by itself.
     """
 
     def __init__(self, db: Database, rollup: Rollup | None = None) -> None:
@@ -41,93 +31,85 @@ class UsageStatistics:
         self.indexed = False
         self._rollup = rollup
 
-    async def _sittings(self, chosen: UsageFilter) -> BucketStatistics | None:
-        """Sums over sittings, for long times where they are kept."""
-        if self._rollup is None or (chosen.start and (chosen.end or time.time()) - chosen.start < LONG):
+    async def _find_buckets(self, usage_filter: UsageFilter) -> BucketStatistics | None:
+        """Return the sums over buckets; None for a short time, or where buckets are not available."""
+        start, end = usage_filter.start, usage_filter.end
+        if self._rollup is None or (start and (end or time.time()) - start < LONG):
             return None
         tables = await self._rollup.find_tables()
         if tables is None:
             return None
-        return BucketStatistics(tables, chosen, await self._members(chosen) if chosen.group_id else None)
+        members = await self._list_members(usage_filter) if usage_filter.group_id else None
+        return BucketStatistics(tables, usage_filter, members)
 
-    async def _members(self, chosen: UsageFilter) -> list[str]:
-        return await self.db.fetch_all(str, "analytics.members", _MEMBERS, group_id=chosen.group_id)
+    async def _list_members(self, usage_filter: UsageFilter) -> list[str]:
+        return await self.db.fetch_all(
+            str, "analytics.list_members", usage_store.LIST_MEMBERS, group_id=usage_filter.group_id
+        )
 
-    async def _source(self, chosen: UsageFilter) -> tuple[str, dict[str, object]]:
-        """From where, under which conditions, with which parameters."""
-        hint = f"INDEXED BY {INDEX.name}" if self.indexed and self.db.dialect == "sqlite" else ""
-        text = f"FROM chat_message {hint} WHERE role = 'assistant'"
+    async def _build_source(self, usage_filter: UsageFilter) -> tuple[str, dict[str, object]]:
+        """Return the source of a sum and its parameters; a bound of 0 does not count."""
         params: dict[str, object] = {}
-        for name, sign, value in (("start", ">=", chosen.start), ("end", "<=", chosen.end)):
-            if value:
-                text += f" AND created_at {sign} :{name}"
-                params[name] = max(-_LARGEST, min(value, _LARGEST))
-        if chosen.group_id:
-            text += " AND user_id = ANY(:members)"
-            params["members"] = await self._members(chosen)
-        return text, params
+        for name, bound in (("start", usage_filter.start), ("end", usage_filter.end)):
+            if bound:
+                params[name] = max(-_MAX_TIME, min(bound, _MAX_TIME))
+        if usage_filter.group_id:
+            params["members"] = await self._list_members(usage_filter)
+        source = usage_store.build_source(
+            use_index=self.indexed and self.db.dialect == "sqlite",
+            has_start="start" in params,
+            has_end="end" in params,
+            has_members="members" in params,
+        )
+        return source, params
 
-    async def get_summary(self, chosen: UsageFilter) -> Summary:
-        if (sittings := await self._sittings(chosen)) is not None:
-            return await sittings.get_summary()
-        source, params = await self._source(chosen)
-        # Messages of nobody count as those of one user.
-        text = f"""SELECT count(model_id), count(DISTINCT chat_id), count(DISTINCT model_id), count(DISTINCT user_id)
-            + CASE WHEN count(*) > count(user_id) THEN 1 ELSE 0 END {source}"""
-        return (await self.db.fetch_all_in_thread(Summary, "analytics.summary", text, **params))[0]
+    async def get_summary(self, usage_filter: UsageFilter) -> Summary:
+        """Return the numbers of messages, chats, models and users."""
+        if (buckets := await self._find_buckets(usage_filter)) is not None:
+            return await buckets.get_summary()
+        source, params = await self._build_source(usage_filter)
+        text = usage_store.build_summary(source)
+        return (await self.db.fetch_all_in_thread(Summary, "analytics.get_summary", text, **params))[0]
 
-    async def list_model_usage(self, chosen: UsageFilter) -> list[ModelUse]:
-        """The most used first."""
-        if (sittings := await self._sittings(chosen)) is not None:
-            return await sittings.list_model_usage()
-        source, params = await self._source(chosen)
-        text = f"""SELECT model_id, count(*), count(DISTINCT user_id), count(DISTINCT chat_id) {source}
-            AND model_id IS NOT NULL GROUP BY model_id ORDER BY count(*) DESC, model_id"""
-        return await self.db.fetch_all_in_thread(ModelUse, "analytics.models", text, **params)
+    async def list_model_usage(self, usage_filter: UsageFilter) -> list[ModelUse]:
+        """List the models with their numbers of answers, users and chats, the most used first."""
+        if (buckets := await self._find_buckets(usage_filter)) is not None:
+            return await buckets.list_model_usage()
+        source, params = await self._build_source(usage_filter)
+        text = usage_store.build_model_usage(source)
+        return await self.db.fetch_all_in_thread(ModelUse, "analytics.list_models", text, **params)
 
-    async def list_token_usage(self, chosen: UsageFilter) -> list[TokenUse]:
-        """The largest eaters first."""
-        if (sittings := await self._sittings(chosen)) is not None:
-            return await sittings.list_token_usage()
-        source, params = await self._source(chosen)
-        given, made = TOKENS[self.db.dialect]
-        text = f"""SELECT model_id, i, o, i + o, n FROM (
-            SELECT model_id, CAST(COALESCE(sum({given}), 0) AS BIGINT) AS i,
-                CAST(COALESCE(sum({made}), 0) AS BIGINT) AS o, count(*) AS n {source}
-            AND model_id IS NOT NULL GROUP BY model_id) t ORDER BY i + o DESC, model_id"""
-        return await self.db.fetch_all_in_thread(TokenUse, "analytics.tokens", text, **params)
+    async def list_token_usage(self, usage_filter: UsageFilter) -> list[TokenUse]:
+        """List the models with their tokens, the one with the most tokens first."""
+        if (buckets := await self._find_buckets(usage_filter)) is not None:
+            return await buckets.list_token_usage()
+        source, params = await self._build_source(usage_filter)
+        text = usage_store.build_token_usage(source, self.db.dialect)
+        return await self.db.fetch_all_in_thread(TokenUse, "analytics.list_tokens", text, **params)
 
-    async def list_user_usage(self, chosen: UsageFilter, *, by_tokens: bool, limit: int) -> list[UserUse]:
-        """Those who used most, by messages or by tokens. Tokens of nobody do not count."""
-        if (sittings := await self._sittings(chosen)) is not None:
-            return await sittings.list_user_usage(by_tokens=by_tokens, limit=limit)
-        source, params = await self._source(chosen)
-        given, made = TOKENS[self.db.dialect]
-        order = "i + o DESC, n DESC" if by_tokens else "n DESC"
-        text = f"""SELECT user_id, n, i, o FROM (
-            SELECT user_id, count(*) AS n,
-                CASE WHEN user_id IS NULL THEN 0 ELSE CAST(COALESCE(sum({given}), 0) AS BIGINT) END AS i,
-                CASE WHEN user_id IS NULL THEN 0 ELSE CAST(COALESCE(sum({made}), 0) AS BIGINT) END AS o
-            {source} GROUP BY user_id) t ORDER BY {order}, user_id NULLS FIRST LIMIT :limit"""
-        return await self.db.fetch_all_in_thread(UserUse, "analytics.users", text, limit=limit, **params)
+    async def list_user_usage(self, usage_filter: UsageFilter, *, by_tokens: bool, limit: int) -> list[UserUse]:
+        """List the users with the most messages or tokens. Tokens of messages without a user do not count."""
+        if (buckets := await self._find_buckets(usage_filter)) is not None:
+            return await buckets.list_user_usage(by_tokens=by_tokens, limit=limit)
+        source, params = await self._build_source(usage_filter)
+        text = usage_store.build_user_usage(source, self.db.dialect, by_tokens=by_tokens)
+        return await self.db.fetch_all_in_thread(UserUse, "analytics.list_users", text, limit=limit, **params)
 
     async def list_values_over_time(
-        self, chosen: UsageFilter, *, minutes: int, tokens: bool, shift: int = 0
+        self, usage_filter: UsageFilter, *, minutes: int, tokens: bool, shift: int = 0
     ) -> list[ModelValue]:
-        """Messages or tokens in local stretches of `minutes`, times moved by `shift` seconds first; in order."""
+        """List the messages or tokens of each model in periods of `minutes` of local time, in order.
+
+        `shift` (seconds) is added to the times first.
+        """
         now = int(time.time())
-        first, last = (min(max(one or other, EARLIEST), now) for one, other in ((chosen.start, 0), (chosen.end, now)))
-        # What bears no time counts as now.
-        stretch = build_period_expression("moment", minutes, first + shift, max(last, now) + shift + _A_DAY)
-        if minutes * 60 >= WIDTH and (sittings := await self._sittings(chosen)) is not None:
-            return await sittings.list_values_over_time(stretch, tokens=tokens, shift=shift, now=now)
-        source, params = await self._source(chosen)
-        given, made = TOKENS[self.db.dialect]
-        value = f"COALESCE({given}, 0) + COALESCE({made}, 0)" if tokens else "1"
-        seconds = f"(CASE WHEN created_at > {MILLISECONDS_FROM} THEN created_at / 1000 ELSE created_at END)"
-        moment = f"(CASE WHEN {seconds} BETWEEN {EARLIEST} AND :latest THEN {seconds} ELSE :now END + :shift)"
-        text = f"""SELECT {stretch} AS stretch, model_id, CAST(sum(value) AS BIGINT)
-            FROM (SELECT {moment} AS moment, model_id, {value} AS value {source} AND model_id IS NOT NULL) t
-            GROUP BY stretch, model_id ORDER BY stretch, model_id"""
+        bounds = ((usage_filter.start, 0), (usage_filter.end, now))
+        first, last = (min(max(bound or default, EARLIEST), now) for bound, default in bounds)
+        # A message without a time counts as now.
+        period = build_period_expression("moment", minutes, first + shift, max(last, now) + shift + _A_DAY)
+        if minutes * 60 >= WIDTH and (buckets := await self._find_buckets(usage_filter)) is not None:
+            return await buckets.list_values_over_time(period, tokens=tokens, shift=shift, now=now)
+        source, params = await self._build_source(usage_filter)
+        text = usage_store.build_values_over_time(source, period, self.db.dialect, tokens=tokens)
         params |= {"latest": now + _A_DAY, "now": now, "shift": shift}
-        return await self.db.fetch_all_in_thread(ModelValue, "analytics.over_time", text, **params)
+        return await self.db.fetch_all_in_thread(ModelValue, "analytics.list_values_over_time", text, **params)

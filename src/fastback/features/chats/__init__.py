@@ -1,1 +1,1 @@
-"""Chats: their lists, their documents and messages, sharing, tags, archive."""
+"""Chats: lists, documents and messages, sharing, tags, archive, search and statistics."""

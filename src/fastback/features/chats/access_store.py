@@ -39,6 +39,14 @@ LIST_FOLDERS_ABOVE = """
     )
     SELECT id, user_id FROM up ORDER BY depth"""
 
+LIST_FOLDER_IDS_BELOW = """
+    WITH RECURSIVE down(id) AS (
+        SELECT id FROM folder WHERE id = :folder_id AND user_id = :user_id
+        UNION
+        SELECT f.id FROM folder f JOIN down d ON f.parent_id = d.id WHERE f.user_id = :user_id
+    )
+    SELECT id FROM down"""
+
 
 async def find_location(db: Executor, chat_id: str) -> ChatLocation | None:
     """Return the owner, folder and meta of a chat, or None."""
@@ -70,3 +78,10 @@ async def is_own_folder(db: Executor, folder_id: str, user_id: str) -> bool:
 async def list_folders_above(db: Executor, folder_id: str) -> list[OwnedRow]:
     """Return a folder and the folders above it, at most 51, the folder itself first."""
     return await db.fetch_all(OwnedRow, "chats.list_folders_above", LIST_FOLDERS_ABOVE, folder_id=folder_id)
+
+
+async def list_folder_ids_below(db: Executor, folder_id: str, user_id: str) -> list[str]:
+    """Return the ids of a user's folder and of all folders below it."""
+    return await db.fetch_all(
+        str, "chats.list_folder_ids_below", LIST_FOLDER_IDS_BELOW, folder_id=folder_id, user_id=user_id
+    )

@@ -1,12 +1,12 @@
-"""Kinds of chat ids: stored chats, temporary ones, those of channels."""
+"""Kinds of chat ids: stored chats, temporary chats, and channels."""
 
 from __future__ import annotations
 
-#: Ids of chats that are never stored begin so; the rest is the session they belong to.
+#: The prefixes of chats that are never stored; the remainder of the id is the session of the chat.
 TEMPORARY = ("temporary:", "local:")
 NOT_STORED = (*TEMPORARY, "channel:")
 
 
 def is_stored(chat_id: str | None) -> bool:
-    """Whether a chat with this id lives in the database."""
+    """Return whether the database stores the chat with this id."""
     return bool(chat_id) and not str(chat_id).startswith(NOT_STORED)

@@ -1,4 +1,4 @@
-"""One chat: opening, changing, moving, copying, removing it."""
+"""`/api/v1/chats/{id}`: open, create, import, change, move, archive and delete chats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastback import messages
 from fastback.access.events import GrantsChanged
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
-from fastback.features.chats import schemas, store
+from fastback.features.chats import access_store, schemas, store
 from fastback.features.chats.document import Document, remove_nul_characters
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.lists import read_state_store
@@ -29,43 +29,46 @@ router = Router("/api/v1/chats")
 
 @router.post("/new")
 async def create_chat(data: schemas.ChatForm, user: VerifiedUser, chats: ChatService) -> ChatPage:
+    """Create a chat."""
     if data.folder_id is not None and not await chats.access.may_write_folder(data.folder_id, user):
         raise NotFound(messages.NOT_FOUND)
     message_tree.set_authors(data.chat, user.id, user.name)
-    wanted = schemas.ImportedChat(data.chat, variables=data.variables, folder_id=data.folder_id)
-    return await chats.reload_chat(await chats.insert_chat(user, wanted))
+    form = schemas.ImportedChat(data.chat, variables=data.variables, folder_id=data.folder_id)
+    return await chats.reload_chat(await chats.insert_chat(user, form))
 
 
 @router.post("/import")
 async def import_chats(data: schemas.ImportForm, user: VerifiedUser, chats: ChatService) -> list[ChatPage]:
+    """Create chats from an export."""
     await chats.require_import_permission(user)
     await chats.require_permanent_chats(user)
-    made = []
-    for one in data.chats:
-        message_tree.set_authors(one.chat, user.id, user.name)
-        made.append(await chats.reload_chat(await chats.insert_chat(user, one)))
-        await asyncio.sleep(0)  # thousands may come at once; others must not wait for all of them
+    created = []
+    for form in data.chats:
+        message_tree.set_authors(form.chat, user.id, user.name)
+        created.append(await chats.reload_chat(await chats.insert_chat(user, form)))
+        await asyncio.sleep(0)  # an import may contain thousands of chats: let other requests run in between
     await tag_store.ensure_tags(
-        chats.db, user.id, list({tag for chat in made for tag in tag_store.decode_tag_ids(chat.meta)})
+        chats.db, user.id, list({tag for chat in created for tag in tag_store.decode_tag_ids(chat.meta)})
     )
-    return made
+    return created
 
 
 @router.get("/{chat_id}")
 async def open_chat(chat_id: str, user: VerifiedUser, chats: ChatService, context: ContextUsage) -> ChatPage:
+    """Return a chat as the user may see it; `share_mode` in its document says whether the user may continue it."""
     chat = await store.find_chat(chats.db, chat_id) if await chats.access.is_allowed(chat_id, user) else None
     if chat is None:
         raise Unauthorized(messages.NOT_FOUND)
-    own = chat.user_id == user.id
-    mode = "continue" if own or await chats.access.is_allowed(chat_id, user, "write") else None
-    running = bool(chats.tasks.list_group_ids(chat_id))
+    is_own = chat.user_id == user.id
+    mode = "continue" if is_own or await chats.access.is_allowed(chat_id, user, "write") else None
+    is_running = bool(chats.tasks.list_group_ids(chat_id))
     content = bytes(chat.chat)
-    if own and not running and not context.is_enabled and visibility.can_show_as_stored(content, user):
+    if is_own and not is_running and not context.is_enabled and visibility.can_show_as_stored(content, user):
         chat.chat = _append_share_mode(chat.chat, mode)
         return chat
     document = Document(content)
     await visibility.prepare_document(chats.db, chat, user, document)
-    if running:
+    if is_running:
         await active_answers.overlay_unfinished_answers(chats.db, chat_id, document)
     chat.context_usage = context.measure(document, chat.current_message_id)
     document.set_field("share_mode", mode)
@@ -74,7 +77,7 @@ async def open_chat(chat_id: str, user: VerifiedUser, chats: ChatService, contex
 
 
 def _append_share_mode(chat: msgspec.Raw, mode: str | None) -> msgspec.Raw:
-    """The document with the field `share_mode` at its end, undecoded."""
+    """Append the field `share_mode` to a document, without decoding it."""
     content = bytes(chat).rstrip()
     if not content.endswith(b"}") or content == b"{}":
         return msgspec.Raw(msgspec.json.encode({"share_mode": mode}))
@@ -85,6 +88,7 @@ def _append_share_mode(chat: msgspec.Raw, mode: str | None) -> msgspec.Raw:
 async def update_chat(
     chat_id: str, data: schemas.ChatForm, user: VerifiedUser, db: Database, chats: ChatService
 ) -> ChatPage:
+    """Change fields of a chat's document. Owners of its folder who do not own the chat may change the title only."""
     chat = await store.find_head(db, chat_id)
     if chat is None:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
@@ -98,7 +102,7 @@ async def update_chat(
 
 
 async def _reload_for_user(chat_id: str, user: User, chats: ChatService) -> ChatPage:
-    """A chat after a change, as whoever changed it may see it."""
+    """Return a chat after a change, as the user who changed it may see it."""
     chat = await chats.reload_chat(chat_id)
     if chat.user_id != user.id:
         document = Document(bytes(chat.chat))
@@ -108,10 +112,13 @@ async def _reload_for_user(chat_id: str, user: User, chats: ChatService) -> Chat
 
 
 async def _require_title_only(data: schemas.ChatForm, chat: store.ChatHead, user: User, db: Database) -> None:
-    """The owner of a folder may name the chats in it; nobody else's chat may be changed."""
-    text = "SELECT 1 FROM folder WHERE id = :id AND user_id = :user_id"
-    theirs = chat.folder_id and await db.fetch_value("chats.own_folder", text, id=chat.folder_id, user_id=user.id)
-    if not theirs or set(data.chat) != {"title"} or data.variables is not None or data.folder_id is not None:
+    """Check that the change is a rename by the owner of the chat's folder, and normalize the title.
+
+    Raises:
+        Unauthorized: it is any other change. BadRequest: the title is empty.
+    """
+    owns_folder = chat.folder_id and await access_store.is_own_folder(db, chat.folder_id, user.id)
+    if not owns_folder or set(data.chat) != {"title"} or data.variables is not None or data.folder_id is not None:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     title = data.chat["title"]
     if not isinstance(title, str) or not title.strip():
@@ -123,6 +130,7 @@ async def _require_title_only(data: schemas.ChatForm, chat: store.ChatHead, user
 async def update_chat_params(
     chat_id: str, data: dict[str, Any], user: VerifiedUser, chats: ChatService
 ) -> dict[str, Any]:
+    """Merge parameters into those of a chat."""
     head = await store.find_head(chats.db, chat_id)
     if head is None or head.user_id != user.id:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
@@ -138,6 +146,7 @@ async def update_chat_params(
 
 @router.delete("/")
 async def delete_all_chats(user: VerifiedUser, chats: ChatService) -> bool:
+    """Delete all chats of the user."""
     await chats.require_permission(user, "chat.delete")
     await chats.delete_all_chats(user)
     return True
@@ -145,6 +154,7 @@ async def delete_all_chats(user: VerifiedUser, chats: ChatService) -> bool:
 
 @router.delete("/{chat_id}")
 async def delete_chat(chat_id: str, user: VerifiedUser, chats: ChatService) -> bool:
+    """Delete a chat."""
     await chats.require_permission(user, "chat.delete")
     head = await store.find_head(chats.db, chat_id)
     if head is None or not chats.access.has_owner_rights(head.user_id, user):
@@ -154,6 +164,11 @@ async def delete_chat(chat_id: str, user: VerifiedUser, chats: ChatService) -> b
 
 
 async def _require_owned(chat_id: str, user: User, db: Database) -> None:
+    """Check that the user owns the chat.
+
+    Raises:
+        Unauthorized: there is no such chat, or another user owns it.
+    """
     head = await store.find_head(db, chat_id)
     if head is None or head.user_id != user.id:
         raise Unauthorized(messages.wrap_reason())
@@ -161,12 +176,14 @@ async def _require_owned(chat_id: str, user: User, db: Database) -> None:
 
 @router.get("/{chat_id}/pinned")
 async def is_chat_pinned(chat_id: str, user: VerifiedUser, db: Database) -> bool | None:
+    """Return whether a chat is pinned."""
     await _require_owned(chat_id, user, db)
     return await store.is_pinned(db, chat_id)
 
 
 @router.post("/{chat_id}/pin")
 async def toggle_chat_pin(chat_id: str, user: VerifiedUser, db: Database, chats: ChatService) -> ChatPage:
+    """Pin or unpin a chat."""
     await _require_owned(chat_id, user, db)
     await store.toggle_pinned(db, chat_id)
     return await chats.reload_chat(chat_id)
@@ -174,6 +191,7 @@ async def toggle_chat_pin(chat_id: str, user: VerifiedUser, db: Database, chats:
 
 @router.post("/{chat_id}/archive")
 async def toggle_chat_archived(chat_id: str, user: VerifiedUser, db: Database, chats: ChatService) -> ChatPage:
+    """Archive or unarchive a chat."""
     await _require_owned(chat_id, user, db)
     await store.toggle_archived(db, chat_id)
     chat = await chats.reload_chat(chat_id)
@@ -186,20 +204,23 @@ async def toggle_chat_archived(chat_id: str, user: VerifiedUser, db: Database, c
 
 @router.post("/archive/all")
 async def archive_all_chats(user: VerifiedUser, db: Database) -> bool:
+    """Archive all chats of the user."""
     await store.archive_all_chats(db, user.id)
     return True
 
 
 @router.post("/unarchive/all")
 async def unarchive_all_chats(user: VerifiedUser, db: Database) -> bool:
-    named = await tag_store.list_archived_tag_ids(db, user.id)
+    """Unarchive all chats of the user, and recreate their tags."""
+    tag_ids = await tag_store.list_archived_tag_ids(db, user.id)
     await store.unarchive_all_chats(db, user.id)
-    await tag_store.ensure_tags(db, user.id, named)
+    await tag_store.ensure_tags(db, user.id, tag_ids)
     return True
 
 
 @router.post("/{chat_id}/unread")
 async def mark_chat_unread(chat_id: str, user: VerifiedUser, db: Database) -> dict[str, Any]:
+    """Mark a chat as unread."""
     if not await store.mark_unread(db, chat_id, user.id):
         raise NotFound(messages.NOT_FOUND)
     head = await store.find_head(db, chat_id)
@@ -215,13 +236,14 @@ async def mark_chat_unread(chat_id: str, user: VerifiedUser, db: Database) -> di
 async def move_chat(
     chat_id: str, data: schemas.FolderForm, user: VerifiedUser, db: Database, chats: ChatService
 ) -> ChatPage:
+    """Move a chat into a folder, or out of any folder."""
     head = await store.find_head(db, chat_id)
-    own = head is not None and head.user_id == user.id
-    if head is None or not (own or await chats.access.may_move_chat(head.folder_id, data.folder_id, user)):
+    is_own = head is not None and head.user_id == user.id
+    if head is None or not (is_own or await chats.access.may_move_chat(head.folder_id, data.folder_id, user)):
         raise Unauthorized(messages.wrap_reason())
     if data.folder_id is not None and not await chats.access.may_write_folder(data.folder_id, user):
         raise NotFound(messages.NOT_FOUND)
-    await store.move_chat(db, chat_id, data.folder_id, own=own)
+    await store.move_chat(db, chat_id, data.folder_id, own=is_own)
     await chats.bus.publish(ChatWritten(chat_id, head.user_id))
     await chats.bus.publish(GrantsChanged("chat", chat_id))
     return await _reload_for_user(chat_id, user, chats)

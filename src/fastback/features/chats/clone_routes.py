@@ -1,4 +1,4 @@
-"""Copies of chats: clones and forks."""
+"""Copies of chats: clones, clones of shared chats, and forks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ router = Router("/api/v1/chats")
 
 @router.post("/{chat_id}/clone")
 async def clone_chat(chat_id: str, data: schemas.CloneForm, user: VerifiedUser, chats: ChatService) -> ChatPage:
+    """Copy a chat of the user."""
     await chats.require_import_permission(user)
     chat = await store.find_owned_chat(chats.db, chat_id, user.id)
     if chat is None:
@@ -24,6 +25,7 @@ async def clone_chat(chat_id: str, data: schemas.CloneForm, user: VerifiedUser, 
 
 @router.post("/{chat_id}/clone/shared")
 async def clone_shared_chat(chat_id: str, user: VerifiedUser, chats: ChatService, opening: ShareOpener) -> ChatPage:
+    """Copy a chat that another user shares."""
     await chats.require_import_permission(user)
     chat = await opening.get_clone_source(chat_id, user)
     return await chats.reload_chat(await cloning.clone_shared_chat(chats, chat, user))
@@ -33,6 +35,7 @@ async def clone_shared_chat(chat_id: str, user: VerifiedUser, chats: ChatService
 async def fork_chat(
     chat_id: str, user: VerifiedUser, chats: ChatService, opening: ShareOpener, data: schemas.ForkForm | None = None
 ) -> ChatPage:
+    """Copy one branch of a chat, or of a shared chat."""
     await chats.require_import_permission(user)
     chat = await store.find_chat(chats.db, chat_id) if await chats.access.is_allowed(chat_id, user) else None
     if chat is None:

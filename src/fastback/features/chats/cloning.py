@@ -1,4 +1,4 @@
-"""Copies of chats: whole ones, one branch of one, and those of what others share."""
+"""Copies of chats: whole chats, shared chats, and single branches."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from fastback.kit.http.errors import BadRequest, Conflict, NotFound
 
 Document = dict[str, Any]
 
-#: States of a tool call that somebody has still to decide on.
+#: The states of a tool call that waits for a user's decision.
 _WAITING = frozenset({"pending", "queued", "requires_approval"})
 
 
 def _copy_document(chat: ChatPage, document: Document, title: str | None) -> Document:
+    """Return a copy of a document that names its original."""
     tree = document.get("history")
     return {
         **document,
@@ -33,21 +34,21 @@ def _copy_document(chat: ChatPage, document: Document, title: str | None) -> Doc
 
 
 async def clone_chat(chats: ChatService, chat: ChatPage, user: User, title: str | None) -> str:
-    """A chat of the user once more, with all that belongs to it; its id."""
+    """Copy a chat of the user with everything that belongs to it, and return the id of the copy."""
     opened = OpenDocument(bytes(chat.chat))
     opened.repair_links()
-    wanted = ImportedChat(
+    form = ImportedChat(
         _copy_document(chat, msgspec.json.decode(opened.encode()), title),
         variables=msgspec.json.decode(chat.variables),
         meta=msgspec.json.decode(chat.meta),
         pinned=chat.pinned,
         folder_id=chat.folder_id,
     )
-    return await chats.insert_chat(user, wanted)
+    return await chats.insert_chat(user, form)
 
 
 async def clone_shared_chat(chats: ChatService, chat: ChatPage, user: User) -> str:
-    """A chat of the user's own out of what they are shown of another; its id."""
+    """Copy what the user sees of another user's chat into a chat of their own, and return its id."""
     owner_id = chat.user_id
     opened = OpenDocument(bytes(chat.chat))
     await visibility.prepare_document(chats.db, chat, user, opened)
@@ -59,10 +60,10 @@ async def clone_shared_chat(chats: ChatService, chat: ChatPage, user: User) -> s
 
 
 async def fork_chat(chats: ChatService, chat: ChatPage, user: User, message_id: str | None) -> str:
-    """A new chat of the one branch that ends at a message; its id.
+    """Create a chat from the branch that ends at a message, and return its id.
 
     Raises:
-        Conflict: an answer is still being written. BadRequest, NotFound: there is nothing to fork.
+        Conflict: an answer is still streaming. BadRequest, NotFound: there is nothing to fork.
     """
     is_snapshot = chat.id == chat.share_id
     if not is_snapshot and chats.tasks.list_group_ids(chat.id):
@@ -70,17 +71,17 @@ async def fork_chat(chats: ChatService, chat: ChatPage, user: User, message_id: 
     opened = OpenDocument(bytes(chat.chat))
     opened.repair_links()
     document: Document = msgspec.json.decode(opened.encode())
-    known = document.get("history") or {}
-    messages = {key: one for key, one in (known.get("messages") or {}).items() if isinstance(one, dict)}
-    authors = {key: one.get("user") for key, one in messages.items()}
+    history = document.get("history") or {}
+    messages = {key: message for key, message in (history.get("messages") or {}).items() if isinstance(message, dict)}
+    authors = {message_id: message.get("user") for message_id, message in messages.items()}
     if not is_snapshot:
-        # Rows hold what was written last; a share shows its picture alone, not what came after.
+        # The rows have the latest state; a fork of a share must contain its snapshot only.
         messages = await message_store.load_messages(chats.db, chat.id) or messages
-    source = message_id or chat.current_message_id or known.get("currentId")
-    if not source:
+    source_id = message_id or chat.current_message_id or history.get("currentId")
+    if not source_id:
         raise BadRequest("chat has no messages to fork")
     try:
-        tree, listed = message_tree.extract_branch(messages, source)
+        tree, listed = message_tree.extract_branch(messages, source_id)
     except ValueError as error:
         raise (NotFound if str(error) == "message not found" else BadRequest)(str(error)) from None
     for message in listed:
@@ -89,14 +90,15 @@ async def fork_chat(chats: ChatService, chat: ChatPage, user: User, message_id: 
             message["user"] = author
         if message.get("role") == "assistant" and message.get("done") is False and not _is_waiting(message):
             message["done"] = True
-    return await chats.insert_chat(user, await _build_fork(chats, chat, user, document, source, tree, listed))
+    return await chats.insert_chat(user, await _build_fork(chats, chat, user, document, source_id, tree, listed))
 
 
 def _is_waiting(message: Document) -> bool:
-    """Whether an unfinished answer waits for somebody's decision on a tool call; any other is simply over."""
+    """Return whether an unfinished answer waits for a user's decision on a tool call; any other counts as finished."""
     output = message.get("output")
     return isinstance(output, list) and any(
-        isinstance(one, dict) and one.get("type") == "function_call" and one.get("status") in _WAITING for one in output
+        isinstance(item, dict) and item.get("type") == "function_call" and item.get("status") in _WAITING
+        for item in output
     )
 
 

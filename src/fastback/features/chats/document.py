@@ -1,7 +1,8 @@
-"""The JSON document of a chat, opened only as far as a change needs.
+"""The JSON document of a chat, decoded only as far as a change needs.
 
-`chat.chat` holds `{id, title, models, history: {currentId, messages: {id: message}}, messages: […], …}` and grows with
-every turn. A change of one message decodes that message alone: everything else stays bytes and goes back as it came.
+`chat.chat` is `{id, title, models, history: {currentId, messages: {id: message}}, messages: […], …}` and grows with
+every turn. A change of one message decodes that message alone; all other parts stay encoded and are written back as
+they were read.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Message = dict[str, Any]
 
 
 class Outline(TypedDict, total=False):
-    """What of a message says where it stands and whose it is."""
+    """The fields of a message that give its place in the tree, and its author."""
 
     id: Any
     role: Any
@@ -36,18 +37,18 @@ _encode = msgspec.json.encode
 
 
 def remove_nul_characters(value: Any) -> Any:
-    """The value without NUL characters, which PostgreSQL refuses; the same object when there are none."""
+    """Return the value without NUL characters, which PostgreSQL refuses; the same object if there are none."""
     if isinstance(value, str):
         return value.replace("\x00", "") if "\x00" in value else value
     if isinstance(value, dict):
-        return {remove_nul_characters(key): remove_nul_characters(one) for key, one in value.items()}
+        return {remove_nul_characters(key): remove_nul_characters(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [remove_nul_characters(one) for one in value]
+        return [remove_nul_characters(item) for item in value]
     return value
 
 
 class Document:
-    """A chat's document with its messages as undecoded JSON."""
+    """The document of a chat with its messages as encoded JSON."""
 
     def __init__(self, content: bytes) -> None:
         try:
@@ -75,41 +76,41 @@ class Document:
             return {}
 
     def find_message(self, message_id: str) -> Message | None:
-        """One message, decoded; None when it is not there."""
+        """Return a message, decoded; None if there is none."""
         raw = self.messages.get(message_id)
         if raw is None:
             return None
-        found = msgspec.json.decode(raw)
-        return found if isinstance(found, dict) else None
+        message = msgspec.json.decode(raw)
+        return message if isinstance(message, dict) else None
 
     def decode_messages(self) -> dict[str, Message]:
-        """Every message, decoded: for the rare change that looks at all of them."""
-        found = {key: msgspec.json.decode(raw) for key, raw in self.messages.items()}
-        return {key: one for key, one in found.items() if isinstance(one, dict)}
+        """Return all messages, decoded; only rare changes need them all."""
+        decoded = {message_id: msgspec.json.decode(raw) for message_id, raw in self.messages.items()}
+        return {message_id: message for message_id, message in decoded.items() if isinstance(message, dict)}
 
     def decode_outlines(self) -> dict[str, Outline]:
-        """Every message's place and author; what is no message is left out."""
-        found: dict[str, Outline] = {}
+        """Return the outlines of all messages; skips invalid messages."""
+        outlines: dict[str, Outline] = {}
         for message_id, raw in self.messages.items():
             try:
-                found[message_id] = _outline.decode(raw)
+                outlines[message_id] = _outline.decode(raw)
             except msgspec.ValidationError:
                 continue
-        return found
+        return outlines
 
     def repair_links(self, outlines: dict[str, Outline] | None = None) -> bool:
-        """Mend links and the place where the chat opens (see `history.repair`); whether anything changed.
+        """Repair links and the current message (see `message_tree.repair_links`), and return whether any changed.
 
-        `outlines`, where given, are those of the messages as they stand.
+        `outlines` are those of the messages, if the caller has decoded them already.
         """
-        known: Any = self.decode_outlines() if outlines is None else outlines
-        if not known:
+        tree: Any = self.decode_outlines() if outlines is None else outlines
+        if not tree:
             return False
-        changed, current_id = message_tree.repair_links(known, self.current_id, self._find_output)
+        changed, current_id = message_tree.repair_links(tree, self.current_id, self._find_output)
         for message_id in changed:
             message = self.find_message(message_id)
             if message is not None:
-                self.put_message(message_id, {**message, "childrenIds": known[message_id]["childrenIds"]})
+                self.put_message(message_id, {**message, "childrenIds": tree[message_id]["childrenIds"]})
         moved = current_id != self.current_id
         if moved:
             self.current_id = current_id
@@ -119,20 +120,23 @@ class Document:
         return (self.find_message(message_id) or {}).get("output")
 
     def put_message(self, message_id: str, message: Message) -> None:
+        """Replace a message."""
         self.messages[message_id] = msgspec.Raw(_encode(message))
 
     def get_field(self, name: str) -> Any:
+        """Return a field of the document, decoded; None if it is absent."""
         raw = self.fields.get(name)
         return None if raw is None else msgspec.json.decode(raw)
 
     def set_field(self, name: str, value: Any) -> None:
+        """Set a field of the document."""
         self.fields[name] = msgspec.Raw(_encode(value))
 
     @property
     def current_id(self) -> str | None:
         raw = self.history.get("currentId")
-        found = None if raw is None else msgspec.json.decode(raw)
-        return found if isinstance(found, str) else None
+        current_id = None if raw is None else msgspec.json.decode(raw)
+        return current_id if isinstance(current_id, str) else None
 
     @current_id.setter
     def current_id(self, message_id: str | None) -> None:
@@ -140,26 +144,30 @@ class Document:
 
     @property
     def opening_message_id(self) -> str | None:
-        """The message a chat is opened at: the current one, or what older chats and copies say in its place."""
+        """The message that a page shows when it opens the chat: the current one, or the equivalent in older chats."""
         if self.current_id:
             return self.current_id
         for name in ("currentId", "branchPointMessageId"):
-            found = self.get_field(name)
-            if isinstance(found, str) and found:
-                return found
+            message_id = self.get_field(name)
+            if isinstance(message_id, str) and message_id:
+                return message_id
         raw = self.fields.get("messages")
-        listed = msgspec.json.decode(raw) if raw is not None and len(bytes(raw)) > 2 else []
-        ids = [one["id"] for one in listed if isinstance(one, dict) and one.get("id")] if listed else []
+        messages = msgspec.json.decode(raw) if raw is not None and len(bytes(raw)) > 2 else []
+        ids = (
+            [message["id"] for message in messages if isinstance(message, dict) and message.get("id")]
+            if messages
+            else []
+        )
         return ids[-1] if ids and isinstance(ids[-1], str) else None
 
     def upsert_message(self, message_id: str, patch: Message) -> Message:
-        """Add or change a message, link it to its parent; the whole message as it now stands.
+        """Add or change a message, link it to its parent, and return the whole message.
 
-        A new message becomes the current one. Its role is guessed from its parent's when it says none.
+        A new message becomes the current one. Without a role in `patch` its role follows from the parent's.
         """
-        known = self.find_message(message_id)
-        if known is not None:
-            message = {**known, **self._merge_meta(known, patch)}
+        existing = self.find_message(message_id)
+        if existing is not None:
+            message = {**existing, **self._merge_meta(existing, patch)}
         else:
             message = self._place_message(message_id, patch)
             self.history.setdefault("messages", msgspec.Raw(b"{}"))
@@ -169,19 +177,20 @@ class Document:
         return message
 
     @staticmethod
-    def _merge_meta(known: Message, patch: Message) -> Message:
-        """What speech and task say about a message must not wipe out what else is known of it, nor the reverse."""
+    def _merge_meta(message: Message, patch: Message) -> Message:
+        """Merge the `meta` of a patch: `voice` and `task_id` do not replace other keys, nor other keys those two."""
         incoming = patch.get("meta")
         if not isinstance(incoming, dict):
             return patch
-        existing = known.get("meta") if isinstance(known.get("meta"), dict) else {}
+        existing = message.get("meta") if isinstance(message.get("meta"), dict) else {}
         assert isinstance(existing, dict)
         if set(incoming) <= {"voice", "task_id"}:
             return {**patch, "meta": {**existing, **incoming}}
-        kept = {key: existing[key] for key in ("voice", "task_id") if key in existing}
-        return {**patch, "meta": {**kept, **incoming}}
+        preserved = {key: existing[key] for key in ("voice", "task_id") if key in existing}
+        return {**patch, "meta": {**preserved, **incoming}}
 
     def _place_message(self, message_id: str, patch: Message) -> Message:
+        """Return a new message with its parent, role and time."""
         parent_id = patch.get("parentId")
         if parent_id is None:
             for other_id, other in self.decode_outlines().items():
@@ -189,8 +198,8 @@ class Document:
                     parent_id = other_id
                     break
         items = patch.get("output")
-        said = [one["role"] for one in items if isinstance(one, dict) and one.get("role")] if items else []
-        role = patch.get("role") or (said[0] if said else None)
+        roles = [item["role"] for item in items if isinstance(item, dict) and item.get("role")] if items else []
+        role = patch.get("role") or (roles[0] if roles else None)
         if not role:
             parent = self.find_message(parent_id) if parent_id else None
             role = "user" if parent is not None and parent.get("role") == "assistant" else "assistant"
@@ -216,7 +225,7 @@ class Document:
             self.put_message(parent_id, parent)
 
     def encode(self) -> bytes:
-        """The document as JSON; one without a history gets none."""
+        """Return the document as JSON; a document without messages gets no history."""
         fields: dict[str, list[_JsonPart]] = {name: [raw] for name, raw in self.fields.items()}
         if self.messages or self.history:
             tree: dict[str, list[_JsonPart]] = {name: [raw] for name, raw in self.history.items()}
@@ -230,7 +239,7 @@ _JsonPart = bytes | msgspec.Raw
 
 
 def _join_object(fields: dict[str, list[_JsonPart]]) -> list[_JsonPart]:
-    """A JSON object in pieces, so that a large document is put together once, not once for each level."""
+    """Return a JSON object in parts, so that a large document is joined once, not once for each level."""
     parts: list[_JsonPart] = []
     for name, value in fields.items():
         parts += (b"," if parts else b"{", _encode(name), b":", *value)

@@ -1,4 +1,4 @@
-"""What happens to chats."""
+"""Events about chats."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import msgspec
 
 
 class ChatWritten(msgspec.Struct, frozen=True):
-    """A chat's messages, title or place changed; the search index and other pages care."""
+    """The messages, title or folder of a chat changed; the search index and open pages need to know."""
 
     chat_id: str
     user_id: str
 
 
 class ChatDeleted(msgspec.Struct, frozen=True):
+    """A chat was deleted."""
+
     chat_id: str
     user_id: str
 
 
 class ChatListChanged(msgspec.Struct, frozen=True):
-    """The list of a user's chats looks different now."""
+    """A user's list of chats changed."""
 
     user_id: str
     chat_id: str

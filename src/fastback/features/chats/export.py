@@ -1,4 +1,4 @@
-"""Whole chats in any number: read some at a time and sent as they are read, so that memory does not grow with them."""
+"""Exports of whole chats as streams: reads a slice at a time, so that memory use does not grow with their number."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from fastback.kit.db import Database
 from fastback.kit.http.body import encoder
 from fastback.kit.http.streaming_response import StreamResponse
 
-#: Chats that are read at once.
+#: Chats that one statement reads.
 SLICE = 20
 
 
 async def _encode_slices(db: Database, ids: list[str]) -> AsyncIterator[list[bytes]]:
+    """Yield the encoded chats, a slice at a time; skips chats that were deleted meanwhile."""
     for start in range(0, len(ids), SLICE):
-        wanted = ids[start : start + SLICE]
-        found = {chat.id: chat for chat in await store.load_chats(db, wanted)}
-        yield [encoder.encode(found[one]) for one in wanted if one in found]  # one may be deleted meanwhile
+        slice_ids = ids[start : start + SLICE]
+        chats = {chat.id: chat for chat in await store.load_chats(db, slice_ids)}
+        yield [encoder.encode(chats[chat_id]) for chat_id in slice_ids if chat_id in chats]
 
 
 async def export_lines(db: Database, ids: list[str]) -> StreamResponse:
-    """One JSON object a line."""
+    """Stream chats as one JSON object a line."""
 
     async def content() -> AsyncIterator[bytes]:
         if not ids:
@@ -33,7 +34,7 @@ async def export_lines(db: Database, ids: list[str]) -> StreamResponse:
 
 
 async def export_array(db: Database, ids: list[str]) -> StreamResponse:
-    """One JSON array."""
+    """Stream chats as one JSON array."""
 
     async def content() -> AsyncIterator[bytes]:
         before = b"["

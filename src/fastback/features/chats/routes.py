@@ -1,4 +1,4 @@
-"""`/api/v1/chats`."""
+"""`/api/v1/chats`: every operation on chats."""
 
 from fastback.features.chats import chat_routes, clone_routes
 from fastback.features.chats.lists import routes as list_routes

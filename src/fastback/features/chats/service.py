@@ -1,4 +1,4 @@
-"""Changes of whole chats that touch both stores."""
+"""Operations on whole chats: they change the documents and the rows of the messages together."""
 
 from __future__ import annotations
 
@@ -29,12 +29,16 @@ from fastback.kit.tasks import Tasks
 
 Document = dict[str, Any]
 
-#: A document of more characters, or a change of more messages, is written by a thread.
-LARGE, MANY = 128 * 1024, 20
+#: A thread writes documents of more characters than this, and changes of more messages.
+LARGE_DOCUMENT, MANY_MESSAGES = 128 * 1024, 20
 
 
 def require_title(document: Document) -> str:
-    """The title a document gives its chat. Raises: BadRequest where that is no text."""
+    """Return the title in a document; `New Chat` without one.
+
+    Raises:
+        BadRequest: the title is not a string.
+    """
     title = document.get("title", "New Chat")
     if not isinstance(title, str):
         raise BadRequest(texts.wrap_reason())
@@ -42,7 +46,7 @@ def require_title(document: Document) -> str:
 
 
 class ChatService:
-    """What the operations on chats share."""
+    """Creates, changes and deletes chats, and checks the permissions for it."""
 
     def __init__(
         self, *, db: Database, permissions: Permissions, grants: Grants, access: ChatAccess, tasks: Tasks, bus: Bus
@@ -55,7 +59,11 @@ class ChatService:
         self.bus = bus
 
     async def require_permanent_chats(self, user: User) -> None:
-        """Raises: Forbidden where the user's chats must be temporary."""
+        """Check that the user may store chats.
+
+        Raises:
+            Forbidden: the user's chats must be temporary.
+        """
         if user.is_admin:
             return
         tree = await self.permissions.get_tree(user.id)
@@ -63,20 +71,28 @@ class ChatService:
             raise Forbidden(texts.ACCESS_PROHIBITED)
 
     async def require_permission(self, user: User, permission: str) -> None:
-        """Raises: Unauthorized without the permission; administrators have all."""
+        """Check that the user has a permission; administrators have all.
+
+        Raises:
+            Unauthorized: the user does not have it.
+        """
         if not user.is_admin and not await self.permissions.has(user.id, permission):
             raise Unauthorized(texts.ACCESS_PROHIBITED)
 
     async def require_import_permission(self, user: User) -> None:
-        """Raises: Forbidden where the user may bring no chats in, copies among them."""
+        """Check that the user may import chats, which includes copying them.
+
+        Raises:
+            Forbidden: the user may not.
+        """
         if not user.is_admin and not await self.permissions.has(user.id, "chat.import"):
             raise Forbidden(texts.ACCESS_PROHIBITED)
 
     async def get_changeable_head(self, chat_id: str, user: User) -> store.ChatHead:
-        """A chat whose messages the user may change: their own, or anybody's for administrators.
+        """Return the head of a chat whose messages the user may change: their own, or any for administrators.
 
         Raises:
-            Unauthorized: it is not there, or not theirs.
+            Unauthorized: there is no such chat, or the user may not change it.
         """
         head = await store.find_head(self.db, chat_id)
         if head is None or not self.access.has_owner_rights(head.user_id, user):
@@ -84,102 +100,110 @@ class ChatService:
         return head
 
     async def reload_chat(self, chat_id: str) -> ChatPage:
+        """Return a chat after a change.
+
+        Raises:
+            Unauthorized: it was deleted meanwhile.
+        """
         chat = await store.find_chat(self.db, chat_id)
         if chat is None:
             raise Unauthorized(texts.NOT_FOUND)
         return chat
 
-    async def insert_chat(self, user: User, wanted: ImportedChat, chat_id: str | None = None) -> str:
-        """Create a chat from a document; its id, a new one unless it is said.
+    async def insert_chat(self, user: User, form: ImportedChat, chat_id: str | None = None) -> str:
+        """Create a chat from a document, under `chat_id` or a new id, and return its id.
 
         Raises:
-            Forbidden: the user's chats must be temporary. BadRequest: its title is no text.
+            Forbidden: the user's chats must be temporary. BadRequest: the title is not a string.
         """
         await self.require_permanent_chats(user)
         chat_id = chat_id or str(uuid.uuid4())
-        document = remove_nul_characters(wanted.chat)
+        document = remove_nul_characters(form.chat)
         content = msgspec.json.encode(document).decode()
         now = int(time.time())
-        folder_id = wanted.folder_id
+        folder_id = form.folder_id
         if folder_id is not None and not await self.access.may_write_folder(folder_id, user):
             folder_id = None
-        async with self.db.transaction(long=len(content) > LARGE) as tx:
-            await tx.execute(
-                "chats.insert",
-                """INSERT INTO chat (id, user_id, title, chat, created_at, updated_at, archived, pinned, meta,
-                    variables, folder_id, current_message_id, last_read_at)
-                   VALUES (:id, :user_id, :title, :chat, :created_at, :updated_at, :archived, :pinned, :meta,
-                    :variables, :folder_id, :current_id, :now)""",
+        async with self.db.transaction(long=len(content) > LARGE_DOCUMENT) as tx:
+            await store.insert_chat(
+                tx,
                 id=chat_id,
                 user_id=user.id,
                 title=require_title(document),
                 chat=content,
-                created_at=wanted.created_at or now,
-                updated_at=wanted.updated_at or now,
-                archived=bool(wanted.archived),
-                pinned=bool(wanted.pinned),
-                meta=msgspec.json.encode(wanted.meta or {}).decode(),
-                variables=msgspec.json.encode(wanted.variables or {}).decode(),
+                created_at=form.created_at or now,
+                updated_at=form.updated_at or now,
+                archived=bool(form.archived),
+                pinned=bool(form.pinned),
+                meta=msgspec.json.encode(form.meta or {}).decode(),
+                variables=msgspec.json.encode(form.variables or {}).decode(),
                 folder_id=folder_id,
-                current_id=wanted.current_message_id or message_tree.find_current_id(document),
+                current_id=form.current_message_id or message_tree.find_current_id(document),
                 now=now,
             )
-            said = {key: one for key, one in message_tree.get_messages(document).items() if one.get("role")}
-            await message_store.upsert_messages(tx, chat_id, user.id, said)
-        await self.bus.publish(ChatWritten(chat_id, user.id))
+            messages = message_tree.get_messages(document)
+            with_role = {message_id: message for message_id, message in messages.items() if message.get("role")}
+            await message_store.upsert_messages(tx, chat_id, user.id, with_role)
+        await self.publish_written(chat_id, user.id)
         return chat_id
 
     async def update_chat(self, chat_id: str, user: User, changes: Document) -> None:
-        """Change fields of a chat's document. Histories are merged: messages saved meanwhile are kept, an answer that
-        is still being written is the server's."""
+        """Change fields of a chat's document.
+
+        Histories are merged: messages that were saved meanwhile stay, and the server's version of an answer that is
+        still streaming wins.
+        """
         changes = remove_nul_characters(changes)
         touch = "history" in changes or "messages" in changes
-        many = len((changes.get("history") or {}).get("messages") or ()) > MANY
+        many = len((changes.get("history") or {}).get("messages") or ()) > MANY_MESSAGES
         async with self.db.transaction(long=many) as tx:
             chat = await store.lock_chat(tx, chat_id)
             if chat is None:
                 raise Unauthorized(texts.ACCESS_PROHIBITED)
-            known: Document = msgspec.json.decode(chat.chat) or {}
-            updated = {**known, **changes}
+            stored: Document = msgspec.json.decode(chat.chat) or {}
+            updated = {**stored, **changes}
             if "history" in changes:
-                updated["history"] = self._merge_histories(known, changes, chat.user_id)
-            current = chat.current_message_id
+                updated["history"] = self._merge_histories(stored, changes, chat.user_id)
+            current_id = chat.current_message_id
             if any(key in changes for key in ("history", "messages", "currentId", "branchPointMessageId")):
-                current = message_tree.find_current_id(updated)
-            await tx.execute(
-                "chats.update",
-                """UPDATE chat SET chat = :chat, title = :title, current_message_id = :current_id,
-                       updated_at = CASE WHEN :touch THEN :now ELSE updated_at END WHERE id = :id""",
-                id=chat_id,
-                chat=msgspec.json.encode(updated).decode(),
+                current_id = message_tree.find_current_id(updated)
+            await store.update_document_and_title(
+                tx,
+                chat_id,
+                document=msgspec.json.encode(updated).decode(),
                 title=require_title(updated),
-                current_id=current,
+                current_id=current_id,
                 touch=touch,
-                now=int(time.time()),
             )
-            before = (known.get("history") or {}).get("messages") or {}
-            new = {}
+            before = (stored.get("history") or {}).get("messages") or {}
+            changed_messages = {}
             for message_id in (changes.get("history") or {}).get("messages") or {}:
                 message = updated["history"]["messages"].get(message_id)
                 if message and message.get("role") and message != before.get(message_id):
-                    new[message_id] = message
-            await message_store.upsert_messages(tx, chat_id, chat.user_id, new)
-        await self.bus.publish(ChatWritten(chat_id, user.id))
+                    changed_messages[message_id] = message
+            await message_store.upsert_messages(tx, chat_id, chat.user_id, changed_messages)
+        await self.publish_written(chat_id, user.id)
 
     @staticmethod
-    def _merge_histories(known: Document, changes: Document, owner_id: str) -> Document:
-        merged = message_tree.merge_histories(known.get("history"), changes["history"])
-        for message_id, message in ((known.get("history") or {}).get("messages") or {}).items():
-            new = merged["messages"].get(message_id)
-            strangers = (message.get("user_id") or owner_id) != owner_id
-            unfinished = message.get("role") == "assistant" and (
-                message.get("done") is False or (new or {}).get("done") is False
+    def _merge_histories(stored: Document, changes: Document, owner_id: str) -> Document:
+        """Merge the histories; the stored version wins for other users' messages and unfinished answers."""
+        merged = message_tree.merge_histories(stored.get("history"), changes["history"])
+        for message_id, message in ((stored.get("history") or {}).get("messages") or {}).items():
+            incoming = merged["messages"].get(message_id)
+            is_foreign = (message.get("user_id") or owner_id) != owner_id
+            is_unfinished = message.get("role") == "assistant" and (
+                message.get("done") is False or (incoming or {}).get("done") is False
             )
-            if strangers or unfinished:
+            if is_foreign or is_unfinished:
                 merged["messages"][message_id] = message
         return message_tree.merge_histories(merged, {})
 
     async def delete_message(self, chat_id: str, message_id: str, user: User) -> None:
+        """Delete a message with its answers, and attach what follows them to its parent.
+
+        Raises:
+            Unauthorized: there is no such chat.
+        """
         async with self.db.transaction() as tx:
             chat = await store.lock_chat(tx, chat_id)
             if chat is None:
@@ -189,67 +213,53 @@ class ChatService:
             document: Document = msgspec.json.decode(opened.encode())
             tree = document.get("history") or {}
             parent_id = ((tree.get("messages") or {}).get(message_id) or {}).get("parentId")
-            gone = message_tree.remove_message(tree, message_id)
-            await tx.execute(
-                "chats.remove_message",
-                """UPDATE chat SET chat = :chat, current_message_id = :current_id,
-                       updated_at = CASE WHEN :touch THEN :now ELSE updated_at END WHERE id = :id""",
-                id=chat_id,
-                chat=msgspec.json.encode(document).decode(),
+            deleted_ids = message_tree.remove_message(tree, message_id)
+            await store.update_document(
+                tx,
+                chat_id,
+                document=msgspec.json.encode(document).decode(),
                 current_id=message_tree.find_current_id(document),
-                touch=bool(gone),
-                now=int(time.time()),
+                touch=bool(deleted_ids),
             )
-            if gone:
-                rows = [f"{chat_id}-{one}" for one in gone]
-                await tx.execute("chats.remove_rows", "DELETE FROM chat_message WHERE id = ANY(:ids)", ids=rows)
-                moved = {
-                    one: message
-                    for one, message in (tree.get("messages") or {}).items()
+            if deleted_ids:
+                await message_store.delete_messages(tx, chat_id, deleted_ids)
+                siblings = {
+                    other_id: message
+                    for other_id, message in (tree.get("messages") or {}).items()
                     if isinstance(message, dict) and message.get("parentId") == parent_id
                 }
-                await message_store.upsert_messages(tx, chat_id, chat.user_id, moved)
-        await self.bus.publish(ChatWritten(chat_id, user.id))
+                await message_store.upsert_messages(tx, chat_id, chat.user_id, siblings)
+        await self.publish_written(chat_id, user.id)
 
     async def stop_tasks(self, chat_id: str) -> None:
-        """Stop what runs in a chat."""
+        """Stop the tasks that run in a chat."""
         for task_id in self.tasks.list_group_ids(chat_id):
             await self.tasks.stop(task_id)
 
     async def delete_chat(self, head: store.ChatHead) -> None:
-        """Stop what runs in a chat, then remove it, and the chats of subagents it started."""
-        children = {
-            "sqlite": "json_extract(meta, '$.internal') = 1 AND json_extract(meta, '$.parent_chat_id') = :id",
-            "postgres": "meta ->> 'internal' = 'true' AND meta ->> 'parent_chat_id' = :id",
-        }[self.db.dialect]
-        ids = await self.db.fetch_all(
-            str,
-            "chats.children",
-            f"SELECT id FROM chat WHERE user_id = :user_id AND {children}",
-            user_id=head.user_id,
-            id=head.id,
-        )
-        await self._delete_chats([head.id, *ids], head.user_id)
+        """Stop the tasks of a chat, then delete it, the chats of subagents that it started, and its unused tags."""
+        subagent_ids = await store.list_subagent_ids(self.db, head.user_id, head.id)
+        await self._delete_chats([head.id, *subagent_ids], head.user_id)
         await tag_store.delete_unused_tags(self.db, head.user_id, tag_store.decode_tag_ids(head.meta))
 
     async def delete_all_chats(self, user: User) -> None:
-        """Remove every chat of a user."""
+        """Delete every chat of a user, and all tags."""
         await self._delete_chats(await store.list_all_ids(self.db, user.id), user.id)
-        await tag_store.delete_unused_tags(
-            self.db, user.id, [one.id for one in await tag_store.list_user_tags(self.db, user.id)]
-        )
+        tags = await tag_store.list_user_tags(self.db, user.id)
+        await tag_store.delete_unused_tags(self.db, user.id, [tag.id for tag in tags])
 
-    async def _delete_chats(self, ids: list[str], owner_id: str) -> None:
-        for one in ids:
-            await self.stop_tasks(one)
-        await store.delete_chats(self.db, ids)
-        for one in ids:
-            await self.bus.publish(ChatDeleted(one, owner_id))
+    async def _delete_chats(self, chat_ids: list[str], owner_id: str) -> None:
+        for chat_id in chat_ids:
+            await self.stop_tasks(chat_id)
+        await store.delete_chats(self.db, chat_ids)
+        for chat_id in chat_ids:
+            await self.bus.publish(ChatDeleted(chat_id, owner_id))
 
     async def publish_written(self, chat_id: str, user_id: str) -> None:
-        """Tell who cares that a chat has changed."""
+        """Publish that a chat changed."""
         await self.bus.publish(ChatWritten(chat_id, user_id))
 
     async def save_message(self, chat_id: str, message_id: str, patch: Document, user: User) -> None:
+        """Add or change a message, in the document and in its row."""
         await turn_store.save_message(self.db, chat_id, message_id, patch, repair=True)
         await self.bus.publish(ChatWritten(chat_id, user.id))

@@ -1,4 +1,4 @@
-"""Starts what the operations on chats share."""
+"""Build the services of chats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a turn tells the people who watch its chat; `fastback.realtime.chat_rooms` sends it."""
+"""Events of a turn for the users who have its chat open; `fastback.realtime.outgoing` sends them to their sockets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-#: Events that others who have the chat open see as they are.
+#: The types of socket messages that other users who have the chat open receive unchanged.
 SHARED = frozenset(
     {
         "chat:messages",
@@ -24,10 +24,10 @@ SHARED = frozenset(
 
 
 class TurnEvent(msgspec.Struct, frozen=True):
-    """One event of a turn: `data` is `{"type": …, "data": …}` as the page expects it.
+    """A socket message of a turn: `data` is `{"type": …, "data": …}` as the page expects it.
 
-    It goes to the asker's own sessions; with `shared` also to everybody else who has the chat open, except the
-    session that asked.
+    The sessions of the user who started the turn receive `data`. Others who have the chat open, except the session that
+    started it, receive `shared` if it is not None.
     """
 
     user_id: str
@@ -36,7 +36,7 @@ class TurnEvent(msgspec.Struct, frozen=True):
     data: dict[str, Any]
     session_id: str | None = None
     shared: dict[str, Any] | None = None
-    #: The asker's sessions do not get it: only the others who have the chat open.
+    #: Send to the other users only.
     only_shared: bool = False
 
 

@@ -32,7 +32,7 @@ class SplitOptions(msgspec.Struct, frozen=True):
 class SourceText(NamedTuple):
     """A text to split: the index, source and file of its document, and the text.
 
-    Only texts of the same source and file are merged.
+    Only texts of the same source and file are merged; an unknown file counts as the same.
     """
 
     document: int

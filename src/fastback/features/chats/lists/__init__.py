@@ -1,1 +1,1 @@
-"""Lists of chats, and what has been read of them."""
+"""Lists of chats."""

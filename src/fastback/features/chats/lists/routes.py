@@ -1,4 +1,4 @@
-"""Lists of chats: the hottest reads of all."""
+"""Lists of chats, the most frequent requests of all, and exports."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.features.chats import export, store
-from fastback.features.chats.lists import read_state_store
+from fastback.features.chats import access_store, export
+from fastback.features.chats import store as chats_store
+from fastback.features.chats.lists import read_state_store, store
 from fastback.features.chats.messages import active_answers
 from fastback.features.chats.store import ChatTitle
 from fastback.kit.db import Database
@@ -22,12 +23,12 @@ from fastback.settings import Settings
 router = Router("/api/v1/chats")
 
 
-#: First pages of lists: a browser asks for them again and again, and between two asks nothing has changed.
-_ready = ResponseCache()
+#: Encoded lists. A browser requests the same pages again and again, mostly without a change in between.
+_cache = ResponseCache()
 
 
 def _build_stamp(db: Database, tasks: Tasks) -> tuple[int, frozenset[str]] | None:
-    """What a list was made of: the rows, and which chats are being answered."""
+    """Return the state that a list depends on: of the database, and of the chats with running tasks."""
     stamp = db.get_change_stamp()
     return None if stamp is None else (stamp, frozenset(tasks.get_running_groups()))
 
@@ -43,9 +44,10 @@ async def list_chats(
     sort_by: str = "updated_at",
     sort_dir: str = "desc",
 ) -> JsonBytes:
+    """List the user's chats."""
     key = ("page", id(db), user.id, page, include_pinned, include_folders, sort_by, sort_dir)
     stamp = _build_stamp(db, tasks)
-    body = _ready.get(key, stamp)
+    body = _cache.get(key, stamp)
     if body is None:
         chats = await store.list_chats(
             db,
@@ -56,14 +58,18 @@ async def list_chats(
             sort_by=sort_by,
             direction=sort_dir,
         )
-        body = encoder.encode(await active_answers.mark_active_chats(db, chats, tasks))
-        _ready.put(key, stamp, body)
+        await active_answers.mark_active_chats(db, chats, tasks)
+        body = encoder.encode(chats)
+        _cache.put(key, stamp, body)
     return JsonBytes(body)
 
 
 @router.get("/pinned")
 async def list_pinned_chats(user: VerifiedUser, db: Database, tasks: Tasks) -> list[ChatTitle]:
-    return await active_answers.mark_active_chats(db, await store.list_pinned_chats(db, user.id), tasks)
+    """List the user's pinned chats."""
+    chats = await store.list_pinned_chats(db, user.id)
+    await active_answers.mark_active_chats(db, chats, tasks)
+    return chats
 
 
 @router.get("/archived")
@@ -76,34 +82,23 @@ async def list_archived_chats(
     order_by: str | None = None,
     direction: str | None = None,
 ) -> list[ChatTitle]:
-    found = await store.list_archived_chats(db, user.id, query=query, sort_by=order_by, direction=direction, page=page)
-    return await active_answers.mark_active_chats(db, found, tasks)
+    """List the user's archived chats."""
+    chats = await store.list_archived_chats(db, user.id, query=query, sort_by=order_by, direction=direction, page=page)
+    await active_answers.mark_active_chats(db, chats, tasks)
+    return chats
 
 
 @router.get("/archived/count")
 async def count_archived_chats(user: VerifiedUser, db: Database) -> int:
+    """Count the user's archived chats."""
     return await store.count_archived_chats(db, user.id)
 
 
 @router.get("/folder/{folder_id}")
 async def export_folder_chats(folder_id: str, user: VerifiedUser, db: Database) -> Response:
-    """Whole chats, also of the folders below."""
-    folder_ids = await _list_folder_ids(db, folder_id, user.id)
+    """Export the user's chats in a folder and in the folders below it."""
+    folder_ids = await access_store.list_folder_ids_below(db, folder_id, user.id)
     return await export.export_array(db, await store.list_ids_in_folders(db, user.id, folder_ids))
-
-
-async def _list_folder_ids(db: Database, folder_id: str, user_id: str) -> list[str]:
-    return await db.fetch_all(
-        str,
-        "chats.folders_below",
-        """WITH RECURSIVE down(id) AS (
-               SELECT id FROM folder WHERE id = :folder_id AND user_id = :user_id
-               UNION
-               SELECT f.id FROM folder f JOIN down d ON f.parent_id = d.id WHERE f.user_id = :user_id)
-           SELECT id FROM down""",
-        folder_id=folder_id,
-        user_id=user_id,
-    )
 
 
 @router.get("/folder/{folder_id}/list")
@@ -116,22 +111,27 @@ async def list_folder_chats(
     sort_by: str = "unread_updated_at",
     sort_dir: str = "desc",
 ) -> list[ChatTitle]:
-    found = await store.list_folder_chats(db, user.id, folder_id, page=page or 1, sort_by=sort_by, direction=sort_dir)
-    return await active_answers.mark_active_chats(db, found, tasks)
+    """List the user's chats in a folder."""
+    chats = await store.list_folder_chats(db, user.id, folder_id, page=page or 1, sort_by=sort_by, direction=sort_dir)
+    await active_answers.mark_active_chats(db, chats, tasks)
+    return chats
 
 
 @router.get("/all")
 async def export_all_chats(user: VerifiedUser, db: Database) -> Response:
+    """Export all chats of the user, one a line."""
     return await export.export_lines(db, await store.list_visible_ids(db, user.id))
 
 
 @router.get("/all/archived")
 async def export_archived_chats(user: VerifiedUser, db: Database) -> Response:
+    """Export the user's archived chats."""
     return await export.export_array(db, await store.list_visible_ids(db, user.id, archived=True))
 
 
 @router.get("/all/db")
 async def export_database(user: AdminUser, db: Database, settings: Settings) -> Response:
+    """Export the chats of all users."""
     if not settings.enable_admin_export:
         raise HttpError(401, messages.ACCESS_PROHIBITED)
     return await export.export_array(db, await store.list_visible_ids(db, None))
@@ -149,13 +149,16 @@ async def list_user_chats(
     order_by: str | None = None,
     direction: str | None = None,
 ) -> list[ChatTitle]:
+    """List the chats of another user, for administrators."""
     if not settings.enable_admin_chat_access:
         raise HttpError(401, messages.ACCESS_PROHIBITED)
-    found = await store.list_user_chats(db, user_id, query=query, sort_by=order_by, direction=direction, page=page)
-    return await active_answers.mark_active_chats(db, found, tasks)
+    chats = await store.list_user_chats(db, user_id, query=query, sort_by=order_by, direction=direction, page=page)
+    await active_answers.mark_active_chats(db, chats, tasks)
+    return chats
 
 
 @router.post("/read")
 async def mark_all_read(user: VerifiedUser, db: Database) -> dict[str, Any]:
-    count = await store.mark_all_read(db, user.id)
+    """Mark all chats of the user as read."""
+    count = await chats_store.mark_all_read(db, user.id)
     return {"updated_count": count, "folder_unread_counts": await read_state_store.count_unread_by_folder(db, user.id)}

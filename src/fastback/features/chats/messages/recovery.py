@@ -1,55 +1,33 @@
-"""After a crash: what was written of unfinished answers goes into the documents of their chats.
+"""Recovery after a crash: writes the stored text of unfinished answers into the documents of their chats.
 
-While an answer streams only its row grows (see `turns`); a killed process leaves the document behind it.
+While an answer streams, only its row is updated (see `turn_store`); if the process is killed, the document lacks the
+answer's text.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import Any
 
 import msgspec
 
-from fastback.features.chats.messages import turn_store
+from fastback.features.chats.messages import answer_store, turn_store
 from fastback.kit.db import Database, indexes
-from fastback.kit.db.indexes import Index
 from fastback.kit.tasks import Tasks
 
 log = logging.getLogger("fastback.chats")
 
-_WHICH = "role = 'assistant' AND done = FALSE"
-_INDEX = Index(
-    "fastback_chat_message_unfinished",
-    sqlite=f"ON chat_message (chat_id) WHERE {_WHICH}",
-    postgres=f"ON chat_message (chat_id) WHERE {_WHICH}",
-)
-
-
-class _Unfinished(msgspec.Struct):
-    id: str
-    chat_id: str
-    content: msgspec.Raw
-    output: list[Any] | None
-
 
 async def recover_unfinished_answers(db: Database, tasks: Tasks) -> None:
-    """Finish the answers that the last process left unfinished.
+    """Mark the answers that the last process left unfinished as done, with the text that they have.
 
-    Runs beside the first requests, over an index of our own: in a large database such answers are a needle in a
-    haystack. Answers that began since are left alone.
+    Runs while the server handles its first requests, over an index of our own, because a large database has few such
+    answers among many rows. Skips answers that began since the start.
     """
-    started = int(time.time())
-    await indexes.ensure_index(db, _INDEX)
-    rows = await db.fetch_all_in_thread(
-        _Unfinished,
-        "recovery.unfinished",
-        f"""SELECT id, chat_id, content, output FROM chat_message
-           WHERE {_WHICH} AND output IS NOT NULL AND updated_at < :started LIMIT 1000""",
-        started=started,
-    )
+    started_at = int(time.time())
+    await indexes.ensure_index(db, answer_store.INDEX)
     count = 0
-    for row in rows:
+    for row in await answer_store.list_abandoned_answers(db, started_at):
         content = msgspec.json.decode(row.content)
         if tasks.list_group_ids(row.chat_id) or not (content or row.output):
             continue
@@ -58,4 +36,4 @@ async def recover_unfinished_answers(db: Database, tasks: Tasks) -> None:
         await turn_store.save_message(db, row.chat_id, message_id, patch, touch=False)
         count += 1
     if count:
-        log.info("kept %d answers that were unfinished when the server last stopped", count)
+        log.info("recovered %d answers that were unfinished when the server last stopped", count)

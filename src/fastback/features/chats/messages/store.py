@@ -1,11 +1,12 @@
-"""Rows of `chat_message`: each message of a chat once more, by columns, as the reference keeps them.
+"""Rows of `chat_message`: the messages of a chat by columns, beside the document that contains them.
 
-A row's id is `{chat_id}-{message_id}`; absent fields stay as they were when a row is written again.
+The id of a row is `{chat_id}-{message_id}`. Writing a row again leaves the columns of absent fields as they are.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from fastback.kit.db import Executor
 Message = dict[str, Any]
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
-#: Column, and the fields of a message that are kept in it.
+#: Column → the fields of a message that it stores.
 _FIELDS: dict[str, tuple[str, ...]] = {
     "role": ("role",),
     "parent_id": ("parent_id", "parentId"),
@@ -33,17 +34,101 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "error": ("error",),
     "context_summary": ("context_summary", "contextSummary"),
 }
+#: Column → the field of a message, where the names differ.
+_FIELD_NAMES = {
+    "parent_id": "parentId",
+    "model_id": "model",
+    "status_history": "statusHistory",
+    "context_summary": "contextSummary",
+    "created_at": "timestamp",
+}
+
+
+class _UsageRow(msgspec.Struct):
+    id: str
+    usage: dict[str, Any] | None
+
+
+class _ConversationRow(msgspec.Struct):
+    id: str
+    parent_id: str | None
+    role: str
+    user_id: str | None
+    content: msgspec.Raw
+    output: Json
+    model_id: str | None
+    files: Json
+    meta: Json
+    usage: Json
+    error: msgspec.Raw
+    done: bool | None
+    context_summary: str | None
+
+
+class _MessageRow(msgspec.Struct):
+    id: str
+    user_id: str | None
+    role: str
+    parent_id: str | None
+    content: Json
+    output: Json
+    model_id: str | None
+    files: Json
+    sources: Json
+    embeds: Json
+    meta: Json
+    done: bool | None
+    status_history: Json
+    error: Json
+    usage: Json
+    context_summary: str | None
+    created_at: int | None
+
+
+class _AnswerOutput(msgspec.Struct):
+    id: str
+    output: Any
+
+
+class _StatusHistory(msgspec.Struct):
+    status_history: list[Any] | None
+
+
+LIST_USAGE = "SELECT id, usage FROM chat_message WHERE id = ANY(:ids) AND usage IS NOT NULL"
+#: A message and its ancestors, the root first.
+LIST_CONVERSATION = """
+    WITH RECURSIVE chain(id, parent_id, depth) AS (
+        SELECT m.id, m.parent_id, 0 FROM chat_message m WHERE m.id = :row_id
+        UNION ALL
+        SELECT m.id, m.parent_id, c.depth + 1 FROM chat_message m JOIN chain c ON m.id = :prefix || c.parent_id
+        WHERE c.depth < 10000
+    )
+    SELECT m.id, m.parent_id, m.role, m.user_id, m.content, m.output, m.model_id, m.files, m.meta, m.usage, m.error,
+        m.done, m.context_summary
+    FROM chain c JOIN chat_message m ON m.id = c.id ORDER BY c.depth DESC"""
+LIST_MESSAGES = """
+    SELECT id, user_id, role, parent_id, content, output, model_id, files, sources, embeds, meta, done, status_history,
+        error, usage, context_summary, created_at
+    FROM chat_message WHERE chat_id = :chat_id"""
+LIST_UNFINISHED_ANSWERS = """SELECT m.id, m.output FROM chat_message m JOIN chat c ON c.id = m.chat_id
+    WHERE m.chat_id = :chat_id AND m.role = 'assistant' AND m.done = FALSE
+      AND COALESCE(m.user_id, c.user_id) = :user_id"""
+FIND_STATUS_HISTORY = "SELECT status_history FROM chat_message WHERE id = :id"
+SET_STATUS_HISTORY = "UPDATE chat_message SET status_history = :status_history WHERE id = :id"
+SET_PROGRESS = "UPDATE chat_message SET content = :content, output = :output, updated_at = :now WHERE id = :id"
+DELETE_MESSAGES = "DELETE FROM chat_message WHERE id = ANY(:ids)"
 
 
 @cache
-def _build_upsert(said: frozenset[str]) -> str:
-    """The statement for messages that say these columns: what they do not mention stays as it was."""
+def _build_upsert(given_columns: frozenset[str]) -> str:
+    """Return the statement for messages that have these columns; it leaves the others of an existing row unchanged."""
+    assignments = "".join(f"{column} = excluded.{column}, " for column in sorted(given_columns))
     return f"""
     INSERT INTO chat_message (id, chat_id, user_id, role, parent_id, content, output, model_id, files, sources, embeds,
         meta, done, status_history, error, usage, context_summary, created_at, updated_at)
     VALUES (:id, :chat_id, :user_id, :role, :parent_id, :content, :output, :model_id, :files, :sources, :embeds,
         :meta, :done, :status_history, :error, :usage, :context_summary, :created_at, :updated_at)
-    ON CONFLICT (id) DO UPDATE SET {"".join(f"{one} = excluded.{one}, " for one in sorted(said))}
+    ON CONFLICT (id) DO UPDATE SET {assignments}
         usage = COALESCE(excluded.usage, chat_message.usage), updated_at = excluded.updated_at"""
 
 
@@ -56,7 +141,7 @@ def _encode_json(value: Any) -> str | None:
 
 
 def _text_or_none(value: Any) -> str | None:
-    """What belongs into a column of texts; documents hold what clients put there."""
+    """Return the value for a text column; documents may contain values of any type from clients."""
     return value if isinstance(value, str) else None
 
 
@@ -91,75 +176,78 @@ def _build_row(chat_id: str, message_id: str, user_id: str, message: Message) ->
     }
 
 
-class _Usage(msgspec.Struct):
-    id: str
-    usage: dict[str, Any] | None
+# -- writing ------------------------------------------------------------------------------------------------------
 
 
 async def _add_previous_usage(db: Executor, rows: list[dict[str, Any]]) -> None:
-    """Let the usage of rows be that of all answers a message has had: a new one is added to the known."""
+    """Add the stored usage to that of the rows, in place: a row counts all answers that its message has had."""
     counted = {row["id"]: row for row in rows if row["usage"] is not None}
     if not counted:
         return
-    text = "SELECT id, usage FROM chat_message WHERE id = ANY(:ids) AND usage IS NOT NULL"
-    for known in await db.fetch_all(_Usage, "chat_message.usage", text, ids=list(counted)):
-        before, new = normalize_usage(known.usage), msgspec.json.decode(counted[known.id]["usage"])
+    for stored in await db.fetch_all(_UsageRow, "messages.list_usage", LIST_USAGE, ids=list(counted)):
+        before, new = normalize_usage(stored.usage), msgspec.json.decode(counted[stored.id]["usage"])
         if before and before != new:
-            counted[known.id]["usage"] = _encode_json(add_usage(before, new))
+            counted[stored.id]["usage"] = _encode_json(add_usage(before, new))
 
 
 async def upsert_message(db: Executor, chat_id: str, message_id: str, user_id: str, message: Message) -> None:
-    """Write the row of a message as the document now holds it."""
+    """Write the row of a message from its state in the document."""
     row = _build_row(chat_id, message_id, user_id, message)
     await _add_previous_usage(db, [row])
-    await db.execute("chat_message.upsert", _build_upsert(_list_given_columns(message)), **row)
+    await db.execute("messages.upsert", _build_upsert(_list_given_columns(message)), **row)
 
 
 async def upsert_messages(db: Executor, chat_id: str, user_id: str, messages: dict[str, Message]) -> None:
-    """As `upsert`, for several messages of a chat by their ids."""
-    alike: dict[frozenset[str], list[dict[str, Any]]] = {}
+    """Like `upsert_message`, for several messages of a chat, by their ids."""
+    rows_by_columns: dict[frozenset[str], list[dict[str, Any]]] = {}
     for message_id, message in messages.items():
-        alike.setdefault(_list_given_columns(message), []).append(_build_row(chat_id, message_id, user_id, message))
-    await _add_previous_usage(db, [row for rows in alike.values() for row in rows])
-    for said, rows in alike.items():
-        await db.execute_many("chat_message.upsert", _build_upsert(said), rows)
+        row = _build_row(chat_id, message_id, user_id, message)
+        rows_by_columns.setdefault(_list_given_columns(message), []).append(row)
+    await _add_previous_usage(db, [row for rows in rows_by_columns.values() for row in rows])
+    for columns, rows in rows_by_columns.items():
+        await db.execute_many("messages.upsert_many", _build_upsert(columns), rows)
 
 
-_CHAIN = """
-    WITH RECURSIVE chain(id, parent_id, depth) AS (
-        SELECT m.id, m.parent_id, 0 FROM chat_message m WHERE m.id = :row_id
-        UNION ALL
-        SELECT m.id, m.parent_id, c.depth + 1 FROM chat_message m JOIN chain c ON m.id = :prefix || c.parent_id
-        WHERE c.depth < 10000
+async def save_progress(db: Executor, chat_id: str, message_id: str, *, content: str, output: str) -> None:
+    """Write the JSON of the content and output of an answer that is still streaming."""
+    await db.execute(
+        "messages.set_progress",
+        SET_PROGRESS,
+        id=f"{chat_id}-{message_id}",
+        content=content,
+        output=output,
+        now=int(time.time()),
     )
-    SELECT m.id, m.parent_id, m.role, m.user_id, m.content, m.output, m.model_id, m.files, m.meta, m.usage, m.error,
-        m.done, m.context_summary
-    FROM chain c JOIN chat_message m ON m.id = c.id ORDER BY c.depth DESC"""
 
 
-class _RawRow(msgspec.Struct):
-    id: str
-    parent_id: str | None
-    role: str
-    user_id: str | None
-    content: msgspec.Raw
-    output: Json
-    model_id: str | None
-    files: Json
-    meta: Json
-    usage: Json
-    error: msgspec.Raw
-    done: bool | None
-    context_summary: str | None
+async def append_status(db: Executor, chat_id: str, message_id: str, status: dict[str, Any]) -> None:
+    """Append an entry to the status history of a message; does nothing if the message has no row."""
+    row_id = f"{chat_id}-{message_id}"
+    row = await db.fetch_first(_StatusHistory, "messages.find_status_history", FIND_STATUS_HISTORY, id=row_id)
+    if row is None:
+        return
+    encoded = msgspec.json.encode([*(row.status_history or []), status]).decode()
+    await db.execute("messages.set_status_history", SET_STATUS_HISTORY, id=row_id, status_history=encoded)
+
+
+async def delete_messages(tx: Executor, chat_id: str, message_ids: Collection[str]) -> None:
+    """Delete the rows of messages of a chat."""
+    row_ids = [f"{chat_id}-{message_id}" for message_id in message_ids]
+    await tx.execute("messages.delete", DELETE_MESSAGES, ids=row_ids)
+
+
+# -- reading ------------------------------------------------------------------------------------------------------
 
 
 async def find_conversation(db: Executor, chat_id: str, message_id: str) -> list[Message] | None:
-    """The messages from the root of the conversation down to `message_id`; None when a link is missing."""
+    """Return the messages from the root of the conversation down to `message_id`; None if a link is missing."""
     prefix = f"{chat_id}-"
-    rows = await db.fetch_all(_RawRow, "chat_message.chain", _CHAIN, row_id=prefix + message_id, prefix=prefix)
+    rows = await db.fetch_all(
+        _ConversationRow, "messages.list_conversation", LIST_CONVERSATION, row_id=prefix + message_id, prefix=prefix
+    )
     if not rows or rows[0].parent_id is not None:
         return None
-    found: list[Message] = []
+    messages: list[Message] = []
     for row in rows:
         message: Message = {
             "id": row.id.removeprefix(prefix),
@@ -169,7 +257,7 @@ async def find_conversation(db: Executor, chat_id: str, message_id: str) -> list
             "done": row.done,
             "user_id": row.user_id,
         }
-        # What clients wrote into them is not always what belongs there.
+        # Clients may have written values of other types.
         for key, value, kind in (
             ("output", row.output, list),
             ("model", row.model_id, str),
@@ -180,82 +268,36 @@ async def find_conversation(db: Executor, chat_id: str, message_id: str) -> list
         ):
             if isinstance(value, kind):
                 message[key] = value
-        found.append(message)
-    return found
-
-
-_MAP = """
-    SELECT id, user_id, role, parent_id, content, output, model_id, files, sources, embeds, meta, done, status_history,
-        error, usage, context_summary, created_at
-    FROM chat_message WHERE chat_id = :chat_id"""
-
-
-class _Row(msgspec.Struct):
-    id: str
-    user_id: str | None
-    role: str
-    parent_id: str | None
-    content: Json
-    output: Json
-    model_id: str | None
-    files: Json
-    sources: Json
-    embeds: Json
-    meta: Json
-    done: bool | None
-    status_history: Json
-    error: Json
-    usage: Json
-    context_summary: str | None
-    created_at: int | None
-
-
-#: Columns that messages call otherwise.
-_NAMES = {
-    "parent_id": "parentId",
-    "model_id": "model",
-    "status_history": "statusHistory",
-    "context_summary": "contextSummary",
-    "created_at": "timestamp",
-}
+        messages.append(message)
+    return messages
 
 
 async def load_messages(db: Executor, chat_id: str) -> dict[str, Message]:
-    """The messages of a chat by their ids, as its document would hold them; empty where there are no rows."""
+    """Return the messages of a chat by their ids, in the form of its document; empty if it has no rows."""
     prefix = f"{chat_id}-"
-    found: dict[str, Message] = {}
-    for row in await db.fetch_all(_Row, "chat_message.of_chat", _MAP, chat_id=chat_id):
+    messages: dict[str, Message] = {}
+    for row in await db.fetch_all(_MessageRow, "messages.list", LIST_MESSAGES, chat_id=chat_id):
         message_id = row.id.removeprefix(prefix)
-        fields = {_NAMES.get(key, key): one for key, one in msgspec.structs.asdict(row).items() if one is not None}
+        columns = msgspec.structs.asdict(row)
+        fields = {_FIELD_NAMES.get(column, column): value for column, value in columns.items() if value is not None}
         message = {**fields, "id": message_id}
         message.setdefault("content", "")
         if "usage" in message:
             message["info"] = {"usage": message["usage"]}
-        found[message_id] = message
-    for message_id, message in found.items():
+        messages[message_id] = message
+    for message_id, message in messages.items():
         message.setdefault("childrenIds", [])
-        parent = found.get(message.get("parentId") or "")
+        parent = messages.get(message.get("parentId") or "")
         if parent is not None:
             parent.setdefault("childrenIds", []).append(message_id)
-    return found
-
-
-class _Unfinished(msgspec.Struct):
-    id: str
-    output: Any
+    return messages
 
 
 async def list_unfinished_answers(
     db: Executor, chat_id: str, user_id: str
 ) -> list[tuple[str, list[dict[str, Any]] | None]]:
-    """A user's answers in a chat that are not done: their ids, and their items where they have any."""
+    """Return the message ids of a user's unfinished answers in a chat, each with its output items or None."""
     rows = await db.fetch_all(
-        _Unfinished,
-        "message_rows.unfinished",
-        """SELECT m.id, m.output FROM chat_message m JOIN chat c ON c.id = m.chat_id
-           WHERE m.chat_id = :chat_id AND m.role = 'assistant' AND m.done = FALSE
-             AND COALESCE(m.user_id, c.user_id) = :user_id""",
-        chat_id=chat_id,
-        user_id=user_id,
+        _AnswerOutput, "messages.list_unfinished_answers", LIST_UNFINISHED_ANSWERS, chat_id=chat_id, user_id=user_id
     )
     return [(row.id.removeprefix(f"{chat_id}-"), row.output if isinstance(row.output, list) else None) for row in rows]

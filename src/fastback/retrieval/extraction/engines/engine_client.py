@@ -190,7 +190,7 @@ class EngineCall:
         return await self.send_request(method, url, headers=headers, data=stream_body(), **options)
 
     async def poll(self, timeout: float | None) -> AsyncIterator[None]:
-        """Yield at once, then after each pause, until `seconds` are over; without a limit where they are None or 0."""
+        """Yield at once, then after each pause, until `timeout` seconds are over; forever where it is None or 0."""
         deadline = time.monotonic() + timeout if timeout else None
         while deadline is None or time.monotonic() < deadline:
             yield

@@ -1,0 +1,91 @@
+"""Statements that sum up the answers in `chat_message`.
+
+A statement that sums up half of a large table reads an index that holds every column it needs. The functions return
+the text for a source, which `build_source` returns.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from fastback.features.analytics.message_columns import EARLIEST, INDEX, MILLISECONDS_FROM, TOKENS
+from fastback.kit.db.database import Dialect
+
+LIST_MEMBERS = """
+    WITH RECURSIVE down(id) AS (
+        SELECT id FROM "group" WHERE id = :group_id
+        UNION
+        SELECT g.id FROM "group" g JOIN down ON g.parent_group_id = down.id
+    )
+    SELECT DISTINCT m.user_id FROM group_member m JOIN down ON m.group_id = down.id"""
+
+_SECONDS = f"(CASE WHEN created_at > {MILLISECONDS_FROM} THEN created_at / 1000 ELSE created_at END)"
+_MOMENT = f"(CASE WHEN {_SECONDS} BETWEEN {EARLIEST} AND :latest THEN {_SECONDS} ELSE :now END + :shift)"
+
+
+@lru_cache(64)
+def build_source(*, use_index: bool, has_start: bool, has_end: bool, has_members: bool) -> str:
+    """Return the source of a sum with its conditions; the parameters are `start`, `end` and `members`.
+
+    `use_index` names our index, which SQLite does not choose by itself.
+    """
+    hint = f"INDEXED BY {INDEX.name}" if use_index else ""
+    conditions = ["role = 'assistant'"]
+    if has_start:
+        conditions.append("created_at >= :start")
+    if has_end:
+        conditions.append("created_at <= :end")
+    if has_members:
+        conditions.append("user_id = ANY(:members)")
+    return f"FROM chat_message {hint} WHERE {' AND '.join(conditions)}"
+
+
+@lru_cache(64)
+def build_summary(source: str) -> str:
+    """Return the statement of `Summary`; all messages without a user count as those of one user."""
+    return f"""SELECT count(model_id), count(DISTINCT chat_id), count(DISTINCT model_id), count(DISTINCT user_id)
+        + CASE WHEN count(*) > count(user_id) THEN 1 ELSE 0 END {source}"""
+
+
+@lru_cache(64)
+def build_model_usage(source: str) -> str:
+    """Return the statement of `ModelUse`, the most used model first."""
+    return f"""SELECT model_id, count(*), count(DISTINCT user_id), count(DISTINCT chat_id) {source}
+        AND model_id IS NOT NULL GROUP BY model_id ORDER BY count(*) DESC, model_id"""
+
+
+@lru_cache(64)
+def build_token_usage(source: str, dialect: Dialect) -> str:
+    """Return the statement of `TokenUse`, the model with the most tokens first."""
+    input_tokens, output_tokens = TOKENS[dialect]
+    return f"""SELECT model_id, i, o, i + o, n FROM (
+        SELECT model_id, CAST(COALESCE(sum({input_tokens}), 0) AS BIGINT) AS i,
+            CAST(COALESCE(sum({output_tokens}), 0) AS BIGINT) AS o, count(*) AS n {source}
+        AND model_id IS NOT NULL GROUP BY model_id) t ORDER BY i + o DESC, model_id"""
+
+
+@lru_cache(64)
+def build_user_usage(source: str, dialect: Dialect, *, by_tokens: bool) -> str:
+    """Return the statement of `UserUse`, the users with the most messages or tokens first.
+
+    Tokens of messages without a user do not count.
+    """
+    input_tokens, output_tokens = TOKENS[dialect]
+    order = "i + o DESC, n DESC" if by_tokens else "n DESC"
+    return f"""SELECT user_id, n, i, o FROM (
+        SELECT user_id, count(*) AS n,
+            CASE WHEN user_id IS NULL THEN 0 ELSE CAST(COALESCE(sum({input_tokens}), 0) AS BIGINT) END AS i,
+            CASE WHEN user_id IS NULL THEN 0 ELSE CAST(COALESCE(sum({output_tokens}), 0) AS BIGINT) END AS o
+        {source} GROUP BY user_id) t ORDER BY {order}, user_id NULLS FIRST LIMIT :limit"""
+
+
+def build_values_over_time(source: str, period: str, dialect: Dialect, *, tokens: bool) -> str:
+    """Return the statement of `ModelValue`; `period` is the number of the period of `moment`, as SQL.
+
+    An implausible time counts as `now`; times after `latest` are implausible.
+    """
+    input_tokens, output_tokens = TOKENS[dialect]
+    value = f"COALESCE({input_tokens}, 0) + COALESCE({output_tokens}, 0)" if tokens else "1"
+    return f"""SELECT {period} AS stretch, model_id, CAST(sum(value) AS BIGINT)
+        FROM (SELECT {_MOMENT} AS moment, model_id, {value} AS value {source} AND model_id IS NOT NULL) t
+        GROUP BY stretch, model_id ORDER BY stretch, model_id"""
