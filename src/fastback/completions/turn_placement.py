@@ -12,6 +12,7 @@ from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.messages import turn_store
+from fastback.features.chats.messages.turn_placement import InsertedTurn
 from fastback.features.chats.service import ChatService
 from fastback.features.chats.turn_events import TurnEvent
 from fastback.features.files import chat_file_store
@@ -55,7 +56,7 @@ class TurnPlacement:
         return folder_id
 
     async def _create_chat(self, request: TurnRequest, user: User, task_ids: dict[str, str]) -> None:
-        await self._chats.may_keep(user)
+        await self._chats.require_permanent_chats(user)
         if request.folder_id is not None and not await self._chat_access.may_write_folder(request.folder_id, user):
             raise NotFound(messages.NOT_FOUND)
         await turn_store.insert_chat(
@@ -113,7 +114,7 @@ class TurnPlacement:
         if any(place.message_id != request.assistant_message_id for place in request.places):
             raise BadRequest("Invalid response ID.")
 
-    async def _show_messages(self, request: TurnRequest, user: User, turn: turn_store.InsertedTurn) -> None:
+    async def _show_messages(self, request: TurnRequest, user: User, turn: InsertedTurn) -> None:
         """Show the new messages to others who have the chat open; the asking page has them."""
         shown = {
             message_id: {key: value for key, value in message.items() if key != "meta"}
