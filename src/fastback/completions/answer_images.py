@@ -34,7 +34,7 @@ class AnswerImages:
     async def store_images(self, output: Output, chat_id: str, message_id: str, user: User) -> Output:
         """Store the images of an answer's texts; return its items with the files' addresses in their place.
 
-        What looks like an image and is none stays as it is.
+        Text that only looks like an image is unchanged.
         """
         if not any("](data:image/" in part["text"] for item in output for part in _list_text_parts(item)):
             return output

@@ -1,4 +1,4 @@
-"""Compaction of a chat: a model summarizes older messages, and the summary stands for them from then on."""
+"""Compaction of a chat: a model summarizes older messages, and the summary replaces them from then on."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from fastback.features.prompts.prompt_variables import resolve_variables
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest, HttpError
 from fastback.providers.client import ModelClient
+from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
-from fastback.providers.registry import Model, ModelRegistry
+from fastback.providers.registry import ModelRegistry
 from fastback.providers.request_context import RequestContext
 from fastback.providers.upstream import ProviderRefusal, completion_text
 
@@ -35,7 +36,7 @@ log = logging.getLogger("fastback.completions")
 ShowProgress = Callable[[dict[str, Any]], Awaitable[None]]
 
 TASK = "context_compaction"
-#: Characters of one message, and of all, in the excerpts that stand for an empty summary.
+#: Characters of one message, and of all, in the excerpts that replace an empty summary.
 MAX_EXCERPT, MAX_EXCERPTS = 500, 4000
 
 
@@ -101,7 +102,7 @@ class Compactor:
         ctx: RequestContext,
         show_progress: ShowProgress,
     ) -> tuple[list[Message], str | None]:
-        """Return the messages since the last compaction, and the summary of those before.
+        """Return the messages since the last compaction, and the summary of the earlier ones.
 
         A conversation that is too long by the `params` of its chat is compacted now. Where no model can summarize it,
         it stays whole. `system_prompt` counts as part of the conversation.
@@ -230,7 +231,7 @@ class Compactor:
 
 
 def _find_boundary(messages: list[Message], percent: int) -> int:
-    """Return the index of the question from which on about `percent` of the messages stay; 0 where there is none."""
+    """Return the index of the question from which on about `percent` of the messages stay; 0 where no question fits."""
     retained = max(2, len(messages) * percent // 100)
     questions = [index for index, message in enumerate(messages) if message.get("role") == "user"][1:]
     latest = max(1, len(messages) - retained, min(questions, default=0))

@@ -8,17 +8,17 @@ from typing import Any
 import msgspec
 
 from fastback.access.identity import User
-from fastback.completions.request import AnswerPlace, TurnRequest
+from fastback.completions.question_placement import QuestionPlacement
+from fastback.completions.request import AnswerSlot, TurnRequest
 from fastback.completions.sinks.page import PageServices, PageSink
 from fastback.completions.stages.admission import Admission
 from fastback.completions.tasks.generations import Generations
 from fastback.completions.turn import Turn, TurnPipeline
-from fastback.completions.turn_placement import TurnPlacement
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import store as message_store
 from fastback.features.chats.messages import turn_store
 from fastback.features.chats.turn_events import TurnEvent
-from fastback.providers.registry import Model
+from fastback.providers.model import Model
 from fastback.providers.request_context import RequestContext
 
 
@@ -39,7 +39,7 @@ class PageTurns:
         pipeline: TurnPipeline,
         services: PageServices,
         admission: Admission,
-        placement: TurnPlacement,
+        placement: QuestionPlacement,
         generations: Generations,
         is_only_process: bool,
     ) -> None:
@@ -56,7 +56,7 @@ class PageTurns:
     # -- starting --------------------------------------------------------------------------------------------------
 
     async def start(self, request: TurnRequest, ctx: RequestContext) -> StartedTurns:
-        """Put the question and the places of its answers into the chat, and start a task for each answer.
+        """Put the question and empty messages for its answers into the chat, and start a task for each answer.
 
         Raises:
             HttpError: the request is not possible; nothing was written.
@@ -64,13 +64,13 @@ class PageTurns:
         user = ctx.asker
         ctx = _add_chat(ctx, request)
         model = await self._admission.require_model(request.model_id, user)
-        places = [place for place in request.places if place.message_id]
-        models = {place.model_id: await self._admit(place.model_id, model, user) for place in places}
-        task_ids = {str(place.message_id): str(uuid.uuid4()) for place in places}
-        folder_id = await self._placement.place(request, user, task_ids)
+        slots = [slot for slot in request.slots if slot.message_id]
+        models = {slot.model_id: await self._admit(slot.model_id, model, user) for slot in slots}
+        task_ids = {str(slot.message_id): str(uuid.uuid4()) for slot in slots}
+        folder_id = await self._placement.place_question(request, user, task_ids)
         started_ids = []
-        for number, place in enumerate(places):
-            message_id = str(place.message_id)
+        for number, slot in enumerate(slots):
+            message_id = str(slot.message_id)
             turn = Turn(
                 request=request,
                 ctx=msgspec.structs.replace(ctx, message_id=message_id),
@@ -85,14 +85,14 @@ class PageTurns:
                 in_chat=True,
                 message_id=message_id,
                 generations=_select_generations(request, is_first=number == 0),
-                admitted_model=models[place.model_id],
+                admitted_model=models[slot.model_id],
             )
             self._start_task(turn, task_ids[message_id])
             started_ids.append(task_ids[message_id])
-        if places:
-            await self._show_active(request, user, places[0], folder_id)
+        if slots:
+            await self._show_active(request, user, slots[0], folder_id)
             if request.is_new and "title_generation" in request.tasks:
-                self._generate_title_soon(request, ctx, models[places[0].model_id], str(places[0].message_id))
+                self._generate_title_soon(request, ctx, models[slots[0].model_id], str(slots[0].message_id))
         return StartedTurns(True, started_ids, request.chat_id)
 
     async def _admit(self, model_id: str, admitted: Model, user: User) -> Model:
@@ -107,11 +107,11 @@ class PageTurns:
     def _forget_task(self, task_id: str) -> None:
         self._user_ids.pop(task_id, None)
 
-    async def _show_active(self, request: TurnRequest, user: User, place: AnswerPlace, folder_id: str | None) -> None:
+    async def _show_active(self, request: TurnRequest, user: User, slot: AnswerSlot, folder_id: str | None) -> None:
         """Show in every list that an answer is being written in the chat."""
         message = {"type": "chat:active", "data": {"active": True, "folder_id": folder_id}}
         shared = message if is_stored(request.chat_id) else None
-        event = TurnEvent(user.id, request.chat_id, place.message_id, message, request.session_id, shared)
+        event = TurnEvent(user.id, request.chat_id, slot.message_id, message, request.session_id, shared)
         await self._services.bus.publish(event)
 
     def _generate_title_soon(self, request: TurnRequest, ctx: RequestContext, model: Model, message_id: str) -> None:

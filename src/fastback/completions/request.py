@@ -9,15 +9,15 @@ import msgspec
 from fastback.kit.http.errors import BadRequest
 
 
-class AnswerPlace(msgspec.Struct):
-    """The place of one model's answer. `model_index` tells apart answers of one model to one question."""
+class AnswerSlot(msgspec.Struct):
+    """The message that one model's answer goes to. `model_index` tells apart answers of one model to one question."""
 
     model_id: str
     message_id: str | None
     model_index: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the place as the page sends it."""
+        """Return the slot as the page sends it."""
         return {"model_id": self.model_id, "message_id": self.message_id, "modelIdx": self.model_index}
 
 
@@ -26,7 +26,7 @@ class TurnRequest(msgspec.Struct):
 
     body: dict[str, Any]
     model_id: str
-    places: list[AnswerPlace]
+    slots: list[AnswerSlot]
     params: dict[str, Any]
     chat_id: str
     is_new: bool
@@ -83,8 +83,8 @@ def _parse_question(value: Any) -> dict[str, Any]:
     return question
 
 
-def _parse_places(body: dict[str, Any], model_id: str) -> list[AnswerPlace]:
-    """Return the places of `message_ids` (a list, or in older clients a dict by model), or the one place of `id`.
+def _parse_slots(body: dict[str, Any], model_id: str) -> list[AnswerSlot]:
+    """Return the slots of `message_ids` (a list, or in older clients a dict by model), or the one slot of `id`.
 
     Raises:
         BadRequest: an entry names no model.
@@ -93,15 +93,15 @@ def _parse_places(body: dict[str, Any], model_id: str) -> list[AnswerPlace]:
     if isinstance(entries, dict):
         entries = [{"model_id": key, "message_id": value} for key, value in entries.items()]
     if not isinstance(entries, list) or not entries:
-        return [AnswerPlace(model_id, _to_text(body.get("id")))]
-    places: list[AnswerPlace] = []
+        return [AnswerSlot(model_id, _to_text(body.get("id")))]
+    slots: list[AnswerSlot] = []
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("model_id"), str):
             raise BadRequest("message_ids must name a model and a message each.")
         index = entry.get("modelIdx")
         message_id = _to_text(entry.get("message_id"))
-        places.append(AnswerPlace(entry["model_id"], message_id, index if isinstance(index, int) else None))
-    return places
+        slots.append(AnswerSlot(entry["model_id"], message_id, index if isinstance(index, int) else None))
+    return slots
 
 
 def parse_turn_request(body: dict[str, Any], new_chat_id: str = "") -> TurnRequest:
@@ -130,7 +130,7 @@ def parse_turn_request(body: dict[str, Any], new_chat_id: str = "") -> TurnReque
     return TurnRequest(
         body=body,
         model_id=model_id,
-        places=_parse_places(body, model_id),
+        slots=_parse_slots(body, model_id),
         params=params,
         chat_id=new_chat_id if is_new else (_to_text(body.get("chat_id")) or ""),
         is_new=is_new,

@@ -11,6 +11,7 @@ from fastback.completions.compaction import Compactor
 from fastback.completions.doors import routes
 from fastback.completions.doors.websocket import ChatSocket
 from fastback.completions.page_turns import PageTurns
+from fastback.completions.question_placement import QuestionPlacement
 from fastback.completions.sinks.page import PageServices
 from fastback.completions.sources.external_sources import ExternalSources
 from fastback.completions.sources.item_lookup import ItemLookup
@@ -34,7 +35,6 @@ from fastback.completions.tasks.generations import Generations
 from fastback.completions.tasks.memory_review import MemoryReviewer
 from fastback.completions.tasks.task_requests import TaskRequests
 from fastback.completions.turn import Stage, TurnPipeline
-from fastback.completions.turn_placement import TurnPlacement
 from fastback.config import Config
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.messages import recovery
@@ -171,7 +171,7 @@ def _add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_proce
         images=_build_answer_images(services),
         min_chunks=services.get(Settings).chat_response_stream_delta_chunk_size,
     )
-    placement = TurnPlacement(
+    placement = QuestionPlacement(
         db=db,
         bus=bus,
         chats=services.get(ChatService),

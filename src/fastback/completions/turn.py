@@ -44,7 +44,7 @@ from fastback.completions.sources.passages import Source
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.prompts import prompt_variables
 from fastback.providers.client import ModelClient
-from fastback.providers.registry import Model
+from fastback.providers.model import Model
 from fastback.providers.request_context import RequestContext
 
 Message = dict[str, Any]
@@ -123,7 +123,7 @@ class Turn:
     previous_output: Output = field(default_factory=list)
 
     # -- compaction
-    #: The summary that stands for the messages before.
+    #: The summary of the messages that were left out.
     summary: str | None = None
 
     # -- system_prompts

@@ -1,4 +1,4 @@
-"""Arenas: entries of the list behind which one of several models answers, unnamed, to be judged."""
+"""Arenas: entries in the list of models, behind which a random model answers for people to judge it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from fastback.access.identity import User
 
 Entry = dict[str, Any]
 
-#: What is offered where arenas are switched on and none is set up.
-_DEFAULT: Entry = {
+#: The arena that is offered where arenas are switched on and none is configured.
+_DEFAULT_ARENA: Entry = {
     "id": "arena-model",
     "name": "Arena Model",
     "meta": {
@@ -23,21 +23,25 @@ _DEFAULT: Entry = {
 }
 
 
-class Rights(msgspec.Struct):
-    """What a user was given."""
+class ModelGrants(msgspec.Struct):
+    """Which models were shared with a user, and the user's groups, whose grants count for arenas."""
 
     user_id: str
-    readable: set[str]
-    groups: set[str]
+    readable_ids: set[str]
+    group_ids: set[str]
 
-    def opened_by(self, grant: Entry) -> bool:
-        kind, principal = grant.get("principal_type"), grant.get("principal_id")
-        mine = principal in ("*", self.user_id) if kind == "user" else kind == "group" and principal in self.groups
-        return mine and grant.get("permission") == "read"
+    def includes(self, grant: Entry) -> bool:
+        """Return whether a grant lets the user read."""
+        kind, principal_id = grant.get("principal_type"), grant.get("principal_id")
+        if kind == "user":
+            is_user_included = principal_id in ("*", self.user_id)
+        else:
+            is_user_included = kind == "group" and principal_id in self.group_ids
+        return is_user_included and grant.get("permission") == "read"
 
 
-def entries(configured: list[Any]) -> list[Entry]:
-    """The entries of the arenas that are set up, or of the one there is without."""
+def build_entries(configured: list[Any]) -> list[Entry]:
+    """Return the entries of the configured arenas, or of the default arena where none is configured."""
     return [
         {
             "id": arena["id"],
@@ -48,11 +52,13 @@ def entries(configured: list[Any]) -> list[Entry]:
             "owned_by": "arena",
             "arena": True,
         }
-        for arena in configured or [_DEFAULT]
+        for arena in configured or [_DEFAULT_ARENA]
     ]
 
 
-def may_see(entry: Entry, user: User, rights: Rights) -> bool:
-    """Whether a user may see an arena: one shared with nobody is the administrators'."""
-    given = ((entry.get("info") or {}).get("meta") or {}).get("access_grants") or []
-    return (not given and user.is_admin) or any(rights.opened_by(one) for one in given if isinstance(one, dict))
+def may_see_arena(entry: Entry, user: User, grants: ModelGrants) -> bool:
+    """Return whether a user may see an arena: by its grants; without any it is for administrators."""
+    arena_grants = ((entry.get("info") or {}).get("meta") or {}).get("access_grants") or []
+    if not arena_grants and user.is_admin:
+        return True
+    return any(grants.includes(grant) for grant in arena_grants if isinstance(grant, dict))

@@ -1,6 +1,6 @@
-"""The variables a system prompt asks of each chat, `{{ chat.variables.name | type:property=value }}`, as a form.
+"""The form of the variables in a system prompt: `{{ chat.variables.name | type:property=value }}`.
 
-The page shows the form before the first question. A prompt whose definitions make no sense has no form.
+The page shows the form before the first question of a chat. A prompt with an invalid definition has no form.
 """
 
 from __future__ import annotations
@@ -13,87 +13,94 @@ import msgspec
 _VARIABLE = re.compile(r"{{\s*chat\.variables\.([^\s|}]+)(?:\s*\|\s*([^}]*))?\s*}}")
 _KEY = re.compile(r"[a-z][a-z0-9_]*\Z")
 _PROPERTIES = ("default", "label", "max", "maxlength", "min", "minlength", "options", "placeholder", "required", "step")
-#: Lists within lists deeper than this stay text.
-_DEEPEST = 32
+#: Lists that are nested deeper than this stay text.
+_MAX_DEPTH = 32
 
 Field = dict[str, Any]
 
 
-def _split(text: str, separator: str) -> list[str]:
-    """Parts of a definition; separators within quotes and brackets do not part."""
+def _split_definition(text: str, separator: str) -> list[str]:
+    """Split a definition at a separator, except within quotes and brackets."""
     parts: list[str] = []
-    begun, depth, quoted, escaped = 0, 0, False, False
-    for place, char in enumerate(text):
-        if escaped:
-            escaped = False
+    start, depth, is_quoted, is_escaped = 0, 0, False, False
+    for index, char in enumerate(text):
+        if is_escaped:
+            is_escaped = False
         elif char == "\\":
-            escaped = True
+            is_escaped = True
         elif char == '"':
-            quoted = not quoted
-        elif quoted:
+            is_quoted = not is_quoted
+        elif is_quoted:
             continue
         elif char in "{[":
             depth += 1
         elif char in "}]":
             depth -= 1
         elif char == separator and depth == 0:
-            parts.append(text[begun:place].strip())
-            begun = place + 1
-    last = text[begun:].strip()
+            parts.append(text[start:index].strip())
+            start = index + 1
+    last = text[start:].strip()
     return [*parts, last] if last else parts
 
 
-def _too_deep(value: Any, depth: int = 1) -> bool:
-    return isinstance(value, list) and (depth > _DEEPEST or any(_too_deep(one, depth + 1) for one in value))
+def _is_too_deep(value: Any, depth: int = 1) -> bool:
+    if not isinstance(value, list):
+        return False
+    return depth > _MAX_DEPTH or any(_is_too_deep(element, depth + 1) for element in value)
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     if text.startswith('"') and text.endswith('"'):
         return text[1:-1]
     if text.startswith(("[", "{")):
         try:
-            found = msgspec.json.decode(text)
+            value = msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError):
             return text
-        return text if _too_deep(found) else found
+        return text if _is_too_deep(value) else value
     return text
 
 
-def _definition(text: str) -> Field:
-    first, *rest = _split(text, ":") or ["text"]
-    found: Field = {"type": first.removeprefix("type=").strip() or "text"}
-    for part in rest:
+def _parse_definition(text: str) -> Field:
+    """Parse `type:property=value:…`; a property without a value is true."""
+    kind, *properties = _split_definition(text, ":") or ["text"]
+    definition: Field = {"type": kind.removeprefix("type=").strip() or "text"}
+    for part in properties:
         if part:
-            name, *values = _split(part, "=") or [part]
-            found[name] = _value("=".join(values).strip()) if values else True
-    return found
+            name, *values = _split_definition(part, "=") or [part]
+            definition[name] = _parse_value("=".join(values).strip()) if values else True
+    return definition
 
 
-def _field(key: str, definition: Field) -> Field:
-    found: Field = {"key": key}
-    found |= {name: definition[name] for name in _PROPERTIES if name in definition}
-    found["type"] = definition["type"]
-    if found["type"] == "select" and not isinstance(found.get("options"), list):
-        found["options"] = []
-    found["required"] = bool(found.get("required", False))
-    return found
+def _build_field(key: str, definition: Field) -> Field:
+    field: Field = {"key": key}
+    field |= {name: definition[name] for name in _PROPERTIES if name in definition}
+    field["type"] = definition["type"]
+    if field["type"] == "select" and not isinstance(field.get("options"), list):
+        field["options"] = []
+    field["required"] = bool(field.get("required", False))
+    return field
 
 
 def schema_of(system: Any) -> dict[str, list[Field]] | None:
-    """The form of a system prompt: `{"fields": [...]}` in the order of the text, or None."""
+    """Return the form of a system prompt, `{"fields": […]}` in the order of the text.
+
+    None where the prompt has no variables, where a key is invalid, a choice has no options, or a variable is defined
+    twice in different ways.
+    """
     if not isinstance(system, str) or "chat.variables." not in system:
         return None
     fields: dict[str, Field] = {}
-    typed: dict[str, Field] = {}
+    defined: dict[str, Field] = {}
     for match in _VARIABLE.finditer(system):
-        key, text = match.group(1), (match.group(2) or "").strip()
+        key, definition = match.group(1), (match.group(2) or "").strip()
         if not _KEY.match(key):
             return None
-        if not text:
-            fields.setdefault(key, _field(key, {"type": "text"}))
+        if not definition:
+            fields.setdefault(key, _build_field(key, {"type": "text"}))
             continue
-        field = _field(key, _definition(text))
-        if (field["type"] == "select" and not field["options"]) or typed.get(key, field) != field:
+        field = _build_field(key, _parse_definition(definition))
+        if (field["type"] == "select" and not field["options"]) or defined.get(key, field) != field:
             return None
-        typed[key] = fields[key] = field
+        defined[key] = fields[key] = field
     return {"fields": list(fields.values())} if fields else None

@@ -12,8 +12,8 @@ from fastback.kit.http.errors import HttpError, NotFound
 from fastback.providers import ollama, openai
 from fastback.providers.connections import Connection
 from fastback.providers.gateway import ServerGateway
+from fastback.providers.model import Model
 from fastback.providers.refusal_events import build_refusal_event
-from fastback.providers.registry import Model
 from fastback.providers.request_context import RequestContext
 from fastback.providers.upstream import ProviderRefusal, UpstreamResponse
 from fastback.settings import Settings

@@ -1,8 +1,8 @@
-"""Connections to model servers, as the stored configuration holds them.
+"""Connections to model servers, as the stored configuration has them.
 
-`openai.api_base_urls` and `openai.api_keys` are lists side by side; `openai.api_configs` holds a configuration by the
-index in that list (or, in old installations, by URL): `enable`, `prefix_id`, `model_ids`, `tags`, `connection_type`,
-`auth_type`, `headers`, `azure`, `api_type`, `api_version`, `provider`. Ollama's keys stand in its configurations.
+`openai.api_base_urls` and `openai.api_keys` are lists side by side; `openai.api_configs` has a configuration by the
+index in these lists (or, in old installations, by URL): `enable`, `prefix_id`, `model_ids`, `tags`, `connection_type`,
+`auth_type`, `headers`, `azure`, `api_type`, `api_version`, `provider`. Ollama's keys are in its configurations.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fastback.config.keys import connections as connections_keys
 
 
 class Connection(msgspec.Struct, frozen=True):
-    """One model server."""
+    """A connection to one model server; `index` is its place among those of its kind, `options` its configuration."""
 
     kind: Literal["openai", "ollama"]
     index: int
@@ -26,21 +26,25 @@ class Connection(msgspec.Struct, frozen=True):
 
     @property
     def enabled(self) -> bool:
+        """Whether an administrator has it switched on."""
         return self.options.get("enable", True) is not False
 
     @property
     def prefix(self) -> str:
+        """The prefix that its models' ids get here, without the dot."""
         return str(self.options.get("prefix_id") or "")
 
     @property
     def model_ids(self) -> list[str]:
-        found = self.options.get("model_ids")
-        return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+        """The models that an administrator limits it to; empty: all that the server lists."""
+        ids = self.options.get("model_ids")
+        return [model_id for model_id in ids if isinstance(model_id, str)] if isinstance(ids, list) else []
 
     @property
     def tags(self) -> list[Any]:
-        found = self.options.get("tags")
-        return found if isinstance(found, list) else []
+        """The tags that its models get."""
+        tags = self.options.get("tags")
+        return tags if isinstance(tags, list) else []
 
     @property
     def is_azure(self) -> bool:
@@ -48,7 +52,7 @@ class Connection(msgspec.Struct, frozen=True):
 
     @property
     def speaks_responses(self) -> bool:
-        """Whether chats go to OpenAI's Responses API."""
+        """Whether chat completions are sent to OpenAI's Responses API."""
         return self.kind == "openai" and self.options.get("api_type") == "responses"
 
     @property
@@ -62,15 +66,15 @@ class Connection(msgspec.Struct, frozen=True):
 
 
 def options_of(configs: Any, index: int, url: str) -> dict[str, Any]:
-    """The configuration of a connection, by its index or (old) its URL."""
+    """Return the configuration of a connection, by its index or (in old installations) its URL."""
     if not isinstance(configs, dict):
         return {}
-    found = configs.get(str(index), configs.get(url, {}))
-    return found if isinstance(found, dict) else {}
+    options = configs.get(str(index), configs.get(url, {}))
+    return options if isinstance(options, dict) else {}
 
 
 def openai_connections(config: Config) -> list[Connection]:
-    """The OpenAI-compatible connections, disabled ones included; none where the API is switched off."""
+    """List the OpenAI-compatible connections, disabled ones included; none where the API is switched off."""
     if not config.flag(connections_keys.OPENAI_ENABLE):
         return []
     keys = config.items(connections_keys.OPENAI_API_KEYS)
@@ -88,12 +92,13 @@ def openai_connections(config: Config) -> list[Connection]:
 
 
 def ollama_connections(config: Config) -> list[Connection]:
-    """The Ollama connections, disabled ones included; none where the API is switched off."""
+    """List the Ollama connections, disabled ones included; none where the API is switched off."""
     if not config.flag(connections_keys.OLLAMA_ENABLE):
         return []
     configs = config.get(connections_keys.OLLAMA_API_CONFIGS)
-    found: list[Connection] = []
+    connections: list[Connection] = []
     for index, url in enumerate(config.items(connections_keys.OLLAMA_BASE_URLS)):
         options = options_of(configs, index, str(url))
-        found.append(Connection("ollama", index, str(url).rstrip("/"), str(options.get("key") or ""), options))
-    return found
+        key = str(options.get("key") or "")
+        connections.append(Connection("ollama", index, str(url).rstrip("/"), key, options))
+    return connections

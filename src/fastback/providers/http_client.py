@@ -1,4 +1,4 @@
-"""The HTTP client that everything goes out by."""
+"""The HTTP client for every outgoing request of the server process."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import aiohttp
 from fastback.settings import Settings
 from fastback.settings.tls import client_ssl
 
-#: How long a server may take to accept a connection (seconds).
+#: Seconds that a server may take to accept a connection.
 CONNECTING = 30
 
 
-def _environment_matters() -> bool:
-    """Whether the environment names a proxy, or a netrc file credentials."""
+def _has_environment_settings() -> bool:
+    """Return whether the environment names a proxy, or a netrc file exists with credentials."""
     return bool(getproxies().keys() - {"no"}) or Path(os.environ.get("NETRC") or Path.home() / ".netrc").is_file()
 
 
 def make_client(settings: Settings) -> aiohttp.ClientSession:
-    """A client without a limit of time of its own: streams are relayed, so a request says how long it may take.
+    """Create the client. It has no timeout of its own: streams are relayed, so each request sets how long it may take.
+
+    Proxies are those of the environment. aiohttp would read it, and the user's netrc file, for each request in a
+    thread, which is a third of the cost of a relayed chat. So it is told not to where neither of them has settings.
 
     Raises:
-        SettingsError: a file of authorities that cannot be read.
-
-    Proxies are those of the environment. aiohttp would look there, and into the user's netrc, anew for each request, in
-    a thread: a third of what a relayed chat costs. Where neither says anything it is told not to look.
+        SettingsError: a file of certificate authorities cannot be read.
     """
     return aiohttp.ClientSession(
-        # What a server sets for one user's request must not go along with the next user's.
+        # Cookies that a server sets for one user's request must not be sent with another user's.
         cookie_jar=aiohttp.DummyCookieJar(),
         connector=aiohttp.TCPConnector(
             limit=settings.aiohttp_pool_connections or 0,
@@ -40,11 +40,11 @@ def make_client(settings: Settings) -> aiohttp.ClientSession:
         ),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECTING),
         auto_decompress=True,
-        trust_env=_environment_matters(),
+        trust_env=_has_environment_settings(),
     )
 
 
 def answer_timeout(settings: Settings, *, stream: bool = False) -> aiohttp.ClientTimeout:
-    """How long a model's answer may take in all, and how long a stream may pause."""
-    pause = settings.aiohttp_client_stream_idle_timeout if stream else None
-    return aiohttp.ClientTimeout(total=settings.aiohttp_client_timeout, sock_connect=CONNECTING, sock_read=pause)
+    """Return how long a model's answer may take in all, and how long a `stream` may pause."""
+    idle_timeout = settings.aiohttp_client_stream_idle_timeout if stream else None
+    return aiohttp.ClientTimeout(total=settings.aiohttp_client_timeout, sock_connect=CONNECTING, sock_read=idle_timeout)

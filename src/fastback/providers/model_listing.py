@@ -1,4 +1,4 @@
-"""Asking a connection for its models, and what of the answer becomes an entry of the list."""
+"""List the models of a connection's server, as entries of the list of models."""
 
 from __future__ import annotations
 
@@ -17,15 +17,20 @@ from fastback.settings import Settings
 
 Entry = dict[str, Any]
 
-#: Models of OpenAI itself that cannot chat.
-_NO_CHAT = ("babbage", "dall-e", "davinci", "embedding", "tts", "whisper")
+#: Parts of the names of OpenAI's own models that cannot chat.
+_NO_CHAT_NAMES = ("babbage", "dall-e", "davinci", "embedding", "tts", "whisper")
 
 
 class ListingError(Exception):
-    """A connection did not give its models; the text says why."""
+    """A server did not list its models; the text says why."""
 
 
-async def _get(client: aiohttp.ClientSession, url: str, headers: dict[str, str], timeout: float | None) -> Any:
+async def _fetch_json(client: aiohttp.ClientSession, url: str, headers: dict[str, str], timeout: float | None) -> Any:
+    """Return the decoded response.
+
+    Raises:
+        ListingError: the server did not answer in time, not with 200, or not with JSON.
+    """
     try:
         async with client.get(url, headers=headers, timeout=aiohttp.ClientTimeout(total=timeout)) as response:
             body = await response.read()
@@ -36,44 +41,51 @@ async def _get(client: aiohttp.ClientSession, url: str, headers: dict[str, str],
         raise ListingError("it did not answer in time") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ListingError("it answered something that is no JSON") from error
-    except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that aiohttp does not take
+    except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that aiohttp refuses
         raise ListingError(str(error) or type(error).__name__) from error
 
 
-async def _anthropic(client: aiohttp.ClientSession, connection: Connection, timeout: float | None) -> list[Entry]:
-    """Anthropic's own list, in OpenAI's form; a thousand models a page."""
+async def _list_anthropic_models(
+    client: aiohttp.ClientSession, connection: Connection, timeout: float | None
+) -> list[Entry]:
+    """Return Anthropic's own list in OpenAI's form; it is read in pages of a thousand models.
+
+    Raises:
+        ListingError: the server did not answer as it should.
+    """
     headers = {"x-api-key": connection.key, "anthropic-version": openai.ANTHROPIC_VERSION}
-    found: list[Entry] = []
-    after = ""
+    models: list[Entry] = []
+    last_id = ""
     while True:
-        url = f"{connection.url}/models?limit=1000" + (f"&after_id={quote(after, safe='')}" if after else "")
-        answer = await _get(client, url, headers, timeout)
-        page = answer.get("data") if isinstance(answer, dict) else None
+        url = f"{connection.url}/models?limit=1000" + (f"&after_id={quote(last_id, safe='')}" if last_id else "")
+        response = await _fetch_json(client, url, headers, timeout)
+        page = response.get("data") if isinstance(response, dict) else None
         if not isinstance(page, list):
             raise ListingError("it answered no list of models")
-        for one in page:
-            name = one.get("display_name", one.get("id"))
-            found.append({"id": one.get("id"), "object": "model", "created": 0, "owned_by": "anthropic", "name": name})
-        after = answer.get("last_id") or ""
-        if not answer.get("has_more") or not after:
-            return found
+        for model in page:
+            model_id, name = model.get("id"), model.get("display_name", model.get("id"))
+            models.append({"id": model_id, "object": "model", "created": 0, "owned_by": "anthropic", "name": name})
+        last_id = response.get("last_id") or ""
+        if not response.get("has_more") or not last_id:
+            return models
 
 
 async def openai_list(
     client: aiohttp.ClientSession, connection: Connection, settings: Settings, ctx: RequestContext | None = None
 ) -> Any:
-    """What an OpenAI-compatible server answers when asked for its models.
+    """Return the response of an OpenAI-compatible server that is asked for its models.
 
     Raises:
-        ListingError: it did not answer as it should.
+        ListingError: the server did not answer as it should.
     """
     timeout = settings.aiohttp_client_timeout_model_list
     if connection.is_anthropic:
-        return {"object": "list", "data": await _anthropic(client, connection, timeout)}
-    return await _get(client, openai.models_url(connection), _headers(connection, settings, ctx), timeout)
+        return {"object": "list", "data": await _list_anthropic_models(client, connection, timeout)}
+    headers = _build_headers(connection, settings, ctx)
+    return await _fetch_json(client, openai.models_url(connection), headers, timeout)
 
 
-def _headers(connection: Connection, settings: Settings, ctx: RequestContext | None = None) -> dict[str, str]:
+def _build_headers(connection: Connection, settings: Settings, ctx: RequestContext | None = None) -> dict[str, str]:
     try:
         return openai.request_headers(connection, ctx or RequestContext(), settings)
     except NotBuilt as error:
@@ -81,39 +93,45 @@ def _headers(connection: Connection, settings: Settings, ctx: RequestContext | N
 
 
 async def openai_entries(client: aiohttp.ClientSession, connection: Connection, settings: Settings) -> list[Entry]:
-    """The entries of an OpenAI-compatible connection; a list of model ids in its options spares the question.
+    """List the entries of an OpenAI-compatible connection; the server is not asked where its options list model ids.
 
     Raises:
         ListingError: the connection did not answer as it should.
     """
-    found: Any
+    models: Any
     if connection.model_ids:
-        found = [
-            {"id": one, "name": one, "owned_by": "openai", "openai": {"id": one}, "urlIdx": connection.index}
-            for one in connection.model_ids
+        models = [
+            {
+                "id": model_id,
+                "name": model_id,
+                "owned_by": "openai",
+                "openai": {"id": model_id},
+                "urlIdx": connection.index,
+            }
+            for model_id in connection.model_ids
         ]
     else:
-        answer = await openai_list(client, connection, settings)
-        found = answer.get("data") if isinstance(answer, dict) else answer
-        if not isinstance(found, list):
+        response = await openai_list(client, connection, settings)
+        models = response.get("data") if isinstance(response, dict) else response
+        if not isinstance(models, list):
             raise ListingError("it answered no list of models")
     entries: dict[str, Entry] = {}
-    for model in found:
+    for model in models:
         model_id = (model.get("id") or model.get("name")) if isinstance(model, dict) else None
         if not isinstance(model_id, str) or not model_id or model_id in entries:
             continue
         if not can_chat(connection, model_id):
             continue
-        entries[model_id] = _openai_entry(connection, model, model_id)
+        entries[model_id] = _build_openai_entry(connection, model, model_id)
     return list(entries.values())
 
 
 def can_chat(connection: Connection, model_id: str) -> bool:
-    """Whether a model is worth showing: OpenAI lists all it has."""
-    return urlsplit(connection.url).hostname != "api.openai.com" or not any(word in model_id for word in _NO_CHAT)
+    """Return whether a model can chat: OpenAI lists all its models, and their names tell."""
+    return urlsplit(connection.url).hostname != "api.openai.com" or not any(name in model_id for name in _NO_CHAT_NAMES)
 
 
-def _openai_entry(connection: Connection, model: Entry, model_id: str) -> Entry:
+def _build_openai_entry(connection: Connection, model: Entry, model_id: str) -> Entry:
     prefix = connection.prefix
     kind = connection.options.get("connection_type", "external")
     provider = connection.options.get("provider") or ""
@@ -138,14 +156,14 @@ def _openai_entry(connection: Connection, model: Entry, model_id: str) -> Entry:
         "provider": provider,
         "urlIdx": connection.index,
     }
-    loaded = _loaded(raw, provider, manual=bool(connection.model_ids))
+    loaded = _find_loaded(raw, provider, is_manual=bool(connection.model_ids))
     if loaded is not None:
         entry["loaded"] = loaded
     return entry
 
 
-def _loaded(model: Entry, provider: str, *, manual: bool) -> bool | None:
-    """Whether a server that loads models by need has this one in memory; None where nobody can tell."""
+def _find_loaded(model: Entry, provider: str, *, is_manual: bool) -> bool | None:
+    """Return whether a server that loads models on demand has this one in memory; None where it does not tell."""
     if provider == "lmstudio":
         if model.get("loaded_instances"):
             return True
@@ -153,63 +171,71 @@ def _loaded(model: Entry, provider: str, *, manual: bool) -> bool | None:
     if provider != "llama.cpp":
         return None
     status = model.get("status")
-    known = {"loaded": True, "sleeping": True, "loading": False, "unloaded": False}
-    if isinstance(status, dict) and status.get("value") in known:
-        return known[status["value"]]
-    # A server that says nothing about it has one model only, and that one is loaded.
-    return True if not manual and "status" not in model else None
+    states = {"loaded": True, "sleeping": True, "loading": False, "unloaded": False}
+    if isinstance(status, dict) and status.get("value") in states:
+        return states[status["value"]]
+    # A server without this status serves a single model, which is loaded.
+    return True if not is_manual and "status" not in model else None
 
 
 async def ollama_entries(client: aiohttp.ClientSession, connection: Connection, settings: Settings) -> list[Entry]:
-    """The entries of an Ollama connection, with what is loaded right now.
+    """List the entries of an Ollama connection, with which models are loaded now.
 
     Raises:
         ListingError: the connection did not answer as it should.
     """
-    headers = _headers(connection, settings)
+    headers = _build_headers(connection, settings)
     timeout = settings.aiohttp_client_timeout_model_list
-    answer = await _get(client, f"{connection.url}/api/tags", headers, timeout)
-    models = answer.get("models") if isinstance(answer, dict) else None
+    response = await _fetch_json(client, f"{connection.url}/api/tags", headers, timeout)
+    models = response.get("models") if isinstance(response, dict) else None
     if not isinstance(models, list):
         raise ListingError("it answered no list of models")
-    try:
-        running = await _get(client, f"{connection.url}/api/ps", headers, timeout)
-        expires = {
-            one["model"]: int(datetime.fromisoformat(one["expires_at"]).timestamp())
-            for one in running.get("models") or []
-            if one.get("expires_at")
-        }
-    except (ListingError, AttributeError, KeyError, TypeError, ValueError):
-        expires = {}
+    expiry_times = await _list_expiry_times(client, connection, headers, timeout)
     entries: list[Entry] = []
     for model in models:
         name = model.get("model") if isinstance(model, dict) else None
-        if not isinstance(name, str) or (connection.model_ids and name not in connection.model_ids):
-            continue
-        raw: Entry = dict(model)
-        if connection.prefix:
-            raw["model"] = f"{connection.prefix}.{name}"
-            if raw.get("name"):
-                raw["name"] = f"{connection.prefix}.{raw['name']}"
-        if connection.tags:
-            raw["tags"] = connection.tags
-        kind = connection.options.get("connection_type", "local")
-        if kind:
-            raw["connection_type"] = kind
-        raw["urls"] = [connection.index]
-        if name in expires:
-            raw["expires_at"] = expires[name]
-        entries.append(
-            {
-                "id": raw["model"],
-                "name": raw.get("name") or raw["model"],
-                "object": "model",
-                "created": 0,
-                "owned_by": "ollama",
-                "ollama": raw,
-                "loaded": name in expires,
-                "connection_type": raw.get("connection_type", "local"),
-                "tags": raw.get("tags", []),
-            }
-        )
+        if isinstance(name, str) and (not connection.model_ids or name in connection.model_ids):
+            entries.append(_build_ollama_entry(connection, model, name, expiry_times.get(name)))
     return entries
+
+
+async def _list_expiry_times(
+    client: aiohttp.ClientSession, connection: Connection, headers: dict[str, str], timeout: float | None
+) -> dict[str, int]:
+    """Return when Ollama unloads each loaded model, in seconds since 1970; empty where it does not tell."""
+    try:
+        running = await _fetch_json(client, f"{connection.url}/api/ps", headers, timeout)
+        return {
+            model["model"]: int(datetime.fromisoformat(model["expires_at"]).timestamp())
+            for model in running.get("models") or []
+            if model.get("expires_at")
+        }
+    except (ListingError, AttributeError, KeyError, TypeError, ValueError):
+        return {}
+
+
+def _build_ollama_entry(connection: Connection, model: Entry, name: str, expires_at: int | None) -> Entry:
+    raw: Entry = dict(model)
+    if connection.prefix:
+        raw["model"] = f"{connection.prefix}.{name}"
+        if raw.get("name"):
+            raw["name"] = f"{connection.prefix}.{raw['name']}"
+    if connection.tags:
+        raw["tags"] = connection.tags
+    kind = connection.options.get("connection_type", "local")
+    if kind:
+        raw["connection_type"] = kind
+    raw["urls"] = [connection.index]
+    if expires_at is not None:
+        raw["expires_at"] = expires_at
+    return {
+        "id": raw["model"],
+        "name": raw.get("name") or raw["model"],
+        "object": "model",
+        "created": 0,
+        "owned_by": "ollama",
+        "ollama": raw,
+        "loaded": expires_at is not None,
+        "connection_type": raw.get("connection_type", "local"),
+        "tags": raw.get("tags", []),
+    }

@@ -10,7 +10,8 @@ from fastback.access.identity import User
 from fastback.config import Config
 from fastback.config.keys.interface import UI_DEFAULT_MODELS
 from fastback.kit.http.errors import BadRequest, Forbidden
-from fastback.providers.registry import Model, ModelRegistry
+from fastback.providers.model import Model
+from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
 

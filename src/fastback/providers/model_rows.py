@@ -1,4 +1,4 @@
-"""Rows of `model`: workspace models, and what an administrator said about a base model (same id, no base)."""
+"""Rows of the table `model`: workspace models, and descriptions of base models (same id, no base of their own)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from fastback.access.grants import Grant
 from fastback.kit.db import Database, Executor
 
-#: Fields of a model's `meta` that every answer shows, null where nothing was said.
+#: Fields of a model's `meta` that every response has, null where they are not set.
 META_FIELDS = (
     "profile_image_url",
     "background_image_url",
@@ -37,12 +37,12 @@ class ModelRow(msgspec.Struct):
     created_at: int | None
 
     def full_meta(self) -> dict[str, Any]:
-        """The meta with every known field, known ones first, others behind them."""
+        """Return the metadata with every field of `META_FIELDS` first, and other fields after them."""
         own = self.meta or {}
         return {**{name: own.get(name) for name in META_FIELDS}, **own}
 
     def dump(self, grants: list[Grant]) -> dict[str, Any]:
-        """The model as answers show it, in the reference's order of fields."""
+        """Return the model as responses show it, in the reference's order of fields."""
         return {
             "version_id": self.version_id,
             "id": self.id,
@@ -59,32 +59,39 @@ class ModelRow(msgspec.Struct):
 
 
 def public_params(params: dict[str, Any]) -> dict[str, Any]:
-    """What of a model's parameters the page may see: the controls it offers, without what they set."""
-    found: dict[str, Any] = {}
+    """Return the parameters of a model that the page may see: its controls without what they set, its threshold."""
+    public: dict[str, Any] = {}
     controls = params.get("model_controls")
     if isinstance(controls, dict) and controls:
-        found["model_controls"] = {
+        public["model_controls"] = {
             key: {
-                **{name: one[name] for name in ("label", "description", "default", "display") if name in one},
-                "options": {name: {"label": option.get("label")} for name, option in one.get("options", {}).items()},
+                **{name: control[name] for name in ("label", "description", "default", "display") if name in control},
+                "options": {
+                    name: {"label": option.get("label")} for name, option in control.get("options", {}).items()
+                },
             }
-            for key, one in controls.items()
+            for key, control in controls.items()
         }
     if "compact_token_threshold" in params:
-        found["compact_token_threshold"] = params["compact_token_threshold"]
-    return found
+        public["compact_token_threshold"] = params["compact_token_threshold"]
+    return public
 
 
 COLUMNS = "id, version_id, user_id, base_model_id, name, params, meta, is_active, updated_at, created_at"
 
-
-#: As they were made. SQLite knows the order within a second, too.
-_ORDER = {"sqlite": "rowid", "postgres": "created_at, id"}
+#: By dialect: rows in the order in which they were created. SQLite's `rowid` has that order within a second too.
+LIST_MODELS = {
+    "sqlite": f"SELECT {COLUMNS} FROM model ORDER BY rowid",
+    "postgres": f"SELECT {COLUMNS} FROM model ORDER BY created_at, id",
+}
+FIND_MODEL = f"SELECT {COLUMNS} FROM model WHERE id = :id"
 
 
 async def all_rows(db: Database) -> list[ModelRow]:
-    return await db.fetch_all(ModelRow, "models.all", f"SELECT {COLUMNS} FROM model ORDER BY {_ORDER[db.dialect]}")
+    """Return every row, in the order in which they were created."""
+    return await db.fetch_all(ModelRow, "models.all", LIST_MODELS[db.dialect])
 
 
 async def get(db: Executor, model_id: str) -> ModelRow | None:
-    return await db.fetch_first(ModelRow, "models.get", f"SELECT {COLUMNS} FROM model WHERE id = :id", id=model_id)
+    """Return a row."""
+    return await db.fetch_first(ModelRow, "models.get", FIND_MODEL, id=model_id)

@@ -1,8 +1,8 @@
-"""Ollama's protocol, converted to OpenAI's and back.
+"""Ollama's protocol converted to OpenAI's and back.
 
 Format: Ollama's API documentation, `POST /api/chat`: NDJSON objects `{model, created_at, message: {role, content,
 thinking?, tool_calls?}, done, done_reason?, prompt_eval_count?, eval_count?, total_duration?, …}`, durations in
-nanoseconds; tool calls come whole, their arguments as an object.
+nanoseconds; a tool call comes in one piece, its arguments as an object.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 
 Payload = dict[str, Any]
 
-#: Parameters that Ollama takes among `options`.
+#: Parameters that Ollama takes in `options`.
 _OPTIONS = frozenset(
     [
         "temperature",
@@ -42,10 +42,12 @@ _OPTIONS = frozenset(
         "tfs_z",
     ]
 )
-_ROOT = ("format", "keep_alive", "think")
+#: Parameters that Ollama takes beside `options`.
+_ROOT_PARAMETERS = ("format", "keep_alive", "think")
 
 
-def _json(value: Any) -> Any:
+def _decode_text(value: Any) -> Any:
+    """Return a text that is JSON decoded; anything else as it is."""
     if isinstance(value, str):
         try:
             return msgspec.json.decode(value)
@@ -54,14 +56,15 @@ def _json(value: Any) -> Any:
     return value
 
 
-def _message(message: Payload) -> Payload:
-    found: Payload = {"role": message.get("role", "user"), "content": ""}
+def _convert_message(message: Payload) -> Payload:
+    """Return a message in Ollama's form: one text, images apart as base64, arguments of calls as objects."""
+    converted: Payload = {"role": message.get("role", "user"), "content": ""}
     thinking = message.get("thinking") or message.get("reasoning_content")
     if thinking:
-        found["thinking"] = thinking
+        converted["thinking"] = thinking
     content = message.get("content")
     if isinstance(content, str):
-        found["content"] = content
+        converted["content"] = content
     elif isinstance(content, list):
         texts: list[str] = []
         images: list[str] = []
@@ -73,32 +76,32 @@ def _message(message: Payload) -> Payload:
             elif part.get("type") == "image_url":
                 url = str((part.get("image_url") or {}).get("url") or "")
                 images.append(url.split(",", 1)[1] if url.startswith("data:") and "," in url else url)
-        found["content"] = "\n".join(texts)
+        converted["content"] = "\n".join(texts)
         if images:
-            found["images"] = images
+            converted["images"] = images
     calls = message.get("tool_calls")
     if calls:
-        found["tool_calls"] = [
+        converted["tool_calls"] = [
             {
-                "index": call.get("index", place),
+                "index": call.get("index", index),
                 "id": call.get("id"),
                 "function": {
                     "name": call.get("function", {}).get("name", ""),
-                    "arguments": _json(call.get("function", {}).get("arguments") or "{}"),
+                    "arguments": _decode_text(call.get("function", {}).get("arguments") or "{}"),
                 },
             }
-            for place, call in enumerate(calls)
+            for index, call in enumerate(calls)
         ]
     if message.get("tool_call_id"):
-        found["tool_call_id"] = message["tool_call_id"]
-    return found
+        converted["tool_call_id"] = message["tool_call_id"]
+    return converted
 
 
 def to_ollama(payload: Payload) -> Payload:
-    """An OpenAI chat payload as Ollama takes it."""
-    found: Payload = {
+    """Convert an OpenAI chat payload to Ollama's form."""
+    converted: Payload = {
         "model": payload.get("model"),
-        "messages": [_message(one) for one in payload.get("messages") or []],
+        "messages": [_convert_message(message) for message in payload.get("messages") or []],
         "stream": bool(payload.get("stream")),
     }
     options = dict(payload.get("options") or {})
@@ -108,152 +111,153 @@ def to_ollama(payload: Payload) -> Payload:
     for name in _OPTIONS:
         if payload.get(name) is not None:
             options.setdefault(name, payload[name])
-    for name in _ROOT:
+    for name in _ROOT_PARAMETERS:
         value = options.pop(name, payload.get(name))
         if value is not None:
-            found[name] = _json(value)
+            converted[name] = _decode_text(value)
     if isinstance(options.get("stop"), str):
         options["stop"] = [options["stop"]]
     if options:
-        found["options"] = options
+        converted["options"] = options
     if payload.get("tools"):
-        found["tools"] = payload["tools"]
+        converted["tools"] = payload["tools"]
     response_format = payload.get("response_format")
     if isinstance(response_format, dict):
         if response_format.get("type") == "json_object":
-            found["format"] = "json"
+            converted["format"] = "json"
         elif response_format.get("type") == "json_schema":
-            found["format"] = (response_format.get("json_schema") or {}).get("schema")
-    return found
+            converted["format"] = (response_format.get("json_schema") or {}).get("schema")
+    return converted
 
 
-_NO_DETAILS = {"reasoning_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}
+_NO_TOKEN_DETAILS = {"reasoning_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}
 
 
-def _usage(answer: Payload) -> Payload:
-    """Token counts in OpenAI's names, beside Ollama's own counts and durations (nanoseconds)."""
+def _build_usage(response: Payload) -> Payload:
+    """Return token counts under OpenAI's names, beside Ollama's own counts and durations (nanoseconds)."""
 
-    def number(name: str) -> int:
-        return int(answer.get(name) or 0)
+    def get_number(name: str) -> int:
+        return int(response.get(name) or 0)
 
-    def rate(what: str) -> float | str:
-        duration = number(f"{what}_duration")
-        return round(number(f"{what}_count") / (duration / 1e9), 2) if duration > 0 else "N/A"
+    def compute_rate(phase: str) -> float | str:
+        """Return tokens per second."""
+        duration = get_number(f"{phase}_duration")
+        return round(get_number(f"{phase}_count") / (duration / 1e9), 2) if duration > 0 else "N/A"
 
-    asked, given = number("prompt_eval_count"), number("eval_count")
-    seconds = number("total_duration") // 1_000_000_000
+    input_tokens, output_tokens = get_number("prompt_eval_count"), get_number("eval_count")
+    seconds = get_number("total_duration") // 1_000_000_000
     return {
-        "input_tokens": asked,
-        "output_tokens": given,
-        "total_tokens": asked + given,
-        "prompt_tokens": asked,
-        "completion_tokens": given,
-        "response_token/s": rate("eval"),
-        "prompt_token/s": rate("prompt_eval"),
-        "total_duration": number("total_duration"),
-        "load_duration": number("load_duration"),
-        "prompt_eval_count": asked,
-        "prompt_eval_duration": number("prompt_eval_duration"),
-        "eval_count": given,
-        "eval_duration": number("eval_duration"),
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "total_tokens": input_tokens + output_tokens,
+        "prompt_tokens": input_tokens,
+        "completion_tokens": output_tokens,
+        "response_token/s": compute_rate("eval"),
+        "prompt_token/s": compute_rate("prompt_eval"),
+        "total_duration": get_number("total_duration"),
+        "load_duration": get_number("load_duration"),
+        "prompt_eval_count": input_tokens,
+        "prompt_eval_duration": get_number("prompt_eval_duration"),
+        "eval_count": output_tokens,
+        "eval_duration": get_number("eval_duration"),
         "approximate_total": f"{seconds // 3600}h{seconds % 3600 // 60}m{seconds % 60}s",
-        "completion_tokens_details": _NO_DETAILS,
+        "completion_tokens_details": _NO_TOKEN_DETAILS,
     }
 
 
-def _calls(message: Payload, first: int = 0) -> list[Payload]:
-    """The calls of a message; those without an index are counted from `first`."""
-    found = []
-    for place, call in enumerate(message.get("tool_calls") or [], first):
+def _convert_calls(message: Payload, first_index: int = 0) -> list[Payload]:
+    """Return the tool calls of a message in OpenAI's form; calls without an index are counted from `first_index`."""
+    calls = []
+    for index, call in enumerate(message.get("tool_calls") or [], first_index):
         function = call.get("function") or {}
         arguments = msgspec.json.encode(function.get("arguments") or {}).decode()
-        found.append(
+        calls.append(
             {
-                "index": call.get("index", function.get("index", place)),
+                "index": call.get("index", function.get("index", index)),
                 "id": call.get("id") or f"call_{uuid.uuid4()}",
                 "type": "function",
                 "function": {"name": function.get("name", ""), "arguments": arguments},
             }
         )
-    return found
+    return calls
 
 
-def to_openai_completion(answer: Payload, model_id: str) -> Payload:
-    """A whole answer of Ollama in OpenAI's form; `model_id` stands in where it names no model."""
-    message = answer.get("message") or {}
-    model_id = answer.get("model") or model_id
-    found: Payload = {"role": "assistant", "content": message.get("content") or ""}
+def to_openai_completion(response: Payload, model_id: str) -> Payload:
+    """Convert a whole response of Ollama to OpenAI's form; `model_id` is used where the response names no model."""
+    message = response.get("message") or {}
+    model_id = response.get("model") or model_id
+    converted: Payload = {"role": "assistant", "content": message.get("content") or ""}
     if message.get("thinking"):
-        found["reasoning_content"] = message["thinking"]
-    calls = _calls(message)
+        converted["reasoning_content"] = message["thinking"]
+    calls = _convert_calls(message)
     if calls:
-        found["tool_calls"] = calls
-    finish = "tool_calls" if calls else (answer.get("done_reason") or "stop")
+        converted["tool_calls"] = calls
+    finish_reason = "tool_calls" if calls else (response.get("done_reason") or "stop")
     return {
         "id": f"{model_id}-{uuid.uuid4()}",
         "created": int(time.time()),
         "model": model_id,
-        "choices": [{"index": 0, "logprobs": None, "finish_reason": finish, "message": found}],
+        "choices": [{"index": 0, "logprobs": None, "finish_reason": finish_reason, "message": converted}],
         "object": "chat.completion",
-        "usage": _usage(answer),
+        "usage": _build_usage(response),
     }
 
 
-def to_openai_embeddings(answer: Payload) -> Payload:
-    """The embeddings of a text or of several (`/api/embed`) in OpenAI's form."""
+def to_openai_embeddings(response: Payload) -> Payload:
+    """Convert the response of `/api/embed`, for one text or several, to OpenAI's form."""
     data = [
-        {"object": "embedding", "embedding": one, "index": place}
-        for place, one in enumerate(answer.get("embeddings") or [])
+        {"object": "embedding", "embedding": embedding, "index": index}
+        for index, embedding in enumerate(response.get("embeddings") or [])
     ]
-    return {"object": "list", "data": data, "model": answer.get("model")}
+    return {"object": "list", "data": data, "model": response.get("model")}
 
 
 class OllamaToOpenAI:
-    """Converts the lines of one streamed answer."""
+    """Convert the lines of one streamed response."""
 
     def __init__(self, model_id: str) -> None:
         self._head: Payload = {"id": f"chatcmpl-{uuid.uuid4()}", "created": int(time.time()), "model": model_id}
-        self._called = 0
-        self._begun = False
+        self._call_count = 0
+        self._has_started = False
 
-    def _chunk(self, delta: Payload, finish: str | None = None, usage: Payload | None = None) -> bytes:
-        if not self._begun:
-            self._begun = True
+    def _format_chunk(self, delta: Payload, finish_reason: str | None = None, usage: Payload | None = None) -> bytes:
+        if not self._has_started:
+            self._has_started = True
             delta = {**delta, "role": "assistant"}
-        choice = {"index": 0, "logprobs": None, "finish_reason": finish, "delta": delta}
+        choice = {"index": 0, "logprobs": None, "finish_reason": finish_reason, "delta": delta}
         chunk: Payload = {**self._head, "choices": [choice], "object": "chat.completion.chunk"}
         if usage:
             chunk["usage"] = usage
         return b"data: " + msgspec.json.encode(chunk) + b"\n\n"
 
     def feed(self, line: bytes) -> list[bytes]:
-        """The `data: …` lines that stand for one line of Ollama."""
+        """Return the `data: …` lines that one line of Ollama becomes."""
         try:
-            answer = msgspec.json.decode(line)
+            response = msgspec.json.decode(line)
         except msgspec.DecodeError:
             return []
-        if not isinstance(answer, dict):
+        if not isinstance(response, dict):
             return []
-        if "error" in answer:
-            return [b"data: " + msgspec.json.encode({"error": answer["error"]}) + b"\n\n"]
-        message = answer.get("message") or {}
-        found: list[bytes] = []
+        if "error" in response:
+            return [b"data: " + msgspec.json.encode({"error": response["error"]}) + b"\n\n"]
+        message = response.get("message") or {}
+        events: list[bytes] = []
         delta: Payload = {}
         if message.get("thinking"):
             delta["reasoning_content"] = message["thinking"]
         if message.get("content"):
             delta["content"] = message["content"]
-        # Calls may come one a line, each of them the first of its line.
-        calls = _calls(message, self._called)
+        # Each call may come in a line of its own, so calls without an index are counted across lines.
+        calls = _convert_calls(message, self._call_count)
         if calls:
-            self._called += len(calls)
+            self._call_count += len(calls)
             delta["tool_calls"] = calls
-        if answer.get("model"):
-            self._head["model"] = answer["model"]
+        if response.get("model"):
+            self._head["model"] = response["model"]
         if delta:
-            found.append(self._chunk(delta))
-        if answer.get("done"):
-            finish = "tool_calls" if self._called else (answer.get("done_reason") or "stop")
-            found.append(self._chunk({}, finish, _usage(answer)))
-            found.append(b"data: [DONE]\n\n")
-        return found
+            events.append(self._format_chunk(delta))
+        if response.get("done"):
+            finish_reason = "tool_calls" if self._call_count else (response.get("done_reason") or "stop")
+            events.append(self._format_chunk({}, finish_reason, _build_usage(response)))
+            events.append(b"data: [DONE]\n\n")
+        return events

@@ -20,7 +20,7 @@ Payload = dict[str, Any]
 ANTHROPIC_VERSION = "2023-06-01"
 
 #: Parameters that Azure's deployments take.
-_AZURE = frozenset(
+_AZURE_PARAMETERS = frozenset(
     [
         "messages",
         "temperature",
@@ -52,40 +52,41 @@ _AZURE = frozenset(
     ]
 )
 #: The first version of Azure's API that knows `stream_options`.
-_AZURE_STREAM_OPTIONS = "2024-09-01-preview"
-_ENTRA = ("azure_ad", "microsoft_entra_id")
-#: Amazon's names of OpenAI's models: `us.openai.gpt-6`.
-_BEDROCK = re.compile(r"^(?:[a-z-]+\.)?openai\.")
-_NEW = re.compile(r"(?:o\d|gpt-(?:[5-9]|\d\d))")
+_AZURE_STREAM_OPTIONS_VERSION = "2024-09-01-preview"
+#: Values of `auth_type` for Microsoft Entra ID.
+_ENTRA_TYPES = ("azure_ad", "microsoft_entra_id")
+#: The prefix of OpenAI's models at Amazon Bedrock: `us.openai.gpt-6`.
+_BEDROCK_PREFIX = re.compile(r"^(?:[a-z-]+\.)?openai\.")
+_REASONING_NAME = re.compile(r"(?:o\d|gpt-(?:[5-9]|\d\d))")
 
 
 def is_reasoning(model_id: str) -> bool:
-    """Models that name their limit `max_completion_tokens` and their system message `developer`: o1, gpt-5, later."""
-    return _NEW.match(_BEDROCK.sub("", model_id.lower())) is not None
+    """Return whether a model takes `max_completion_tokens` and a `developer` message: o1, gpt-5 and later ones."""
+    return _REASONING_NAME.match(_BEDROCK_PREFIX.sub("", model_id.lower())) is not None
 
 
 def auth_headers(connection: Connection, token: str = "") -> dict[str, str]:
-    """The headers that carry the connection's key, or, where it says so, `token`: the caller's own credential.
+    """Return the headers with the connection's key, or with the user's own `token` where its `auth_type` is `session`.
 
     Raises:
-        NotBuilt: the connection wants a credential that somebody else must issue first.
+        NotBuilt: the connection needs a credential that a third party issues.
     """
     kind = connection.options.get("auth_type") or "bearer"
-    if kind in _ENTRA:
+    if kind in _ENTRA_TYPES:
         raise NotBuilt("Signing in to a model server with Microsoft Entra ID")
     if kind == "system_oauth":
         raise NotBuilt("Signing in to a model server with the user's OAuth token")
     key = connection.key.strip()
     bearer = {"bearer": key, "session": token}.get(kind)
-    found = {"authorization": f"Bearer {bearer}"} if bearer else {}
+    headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
     if connection.is_azure:
-        found["api-key"] = key
-    return found
+        headers["api-key"] = key
+    return headers
 
 
 def user_headers(user: User, settings: Settings) -> dict[str, str]:
-    """Who asks: signed, where there is a secret to sign with, else in plain words; and how they signed in."""
-    found = {settings.forward_user_info_header_auth_type: user.auth_type} if user.auth_type else {}
+    """Return the headers that name the user, and how they signed in: as a signed token where a secret is set."""
+    headers = {settings.forward_user_info_header_auth_type: user.auth_type} if user.auth_type else {}
     if settings.forward_user_info_header_jwt_secret:
         now = int(time.time())
         claims = {
@@ -98,9 +99,9 @@ def user_headers(user: User, settings: Settings) -> dict[str, str]:
             "exp": now + settings.forward_user_info_header_jwt_expires_seconds,
         }
         signed = jwt.encode(claims, settings.forward_user_info_header_jwt_secret, algorithm="HS256")
-        return {**found, settings.forward_user_info_header_jwt: signed}
+        return {**headers, settings.forward_user_info_header_jwt: signed}
     return {
-        **found,
+        **headers,
         settings.forward_user_info_header_user_name: quote(user.name.strip(), safe=" "),
         settings.forward_user_info_header_user_id: user.id,
         settings.forward_user_info_header_user_email: user.email.strip(),
@@ -109,49 +110,50 @@ def user_headers(user: User, settings: Settings) -> dict[str, str]:
 
 
 def request_headers(connection: Connection, ctx: RequestContext, settings: Settings) -> dict[str, str]:
-    """Headers of a request: the key, what OpenRouter asks for, who asks (where switched on), the connection's own.
+    """Return the headers of a request: key, OpenRouter's, the user (where switched on), and the connection's own.
 
-    The connection's own headers may name what `RequestContext.variables` lists; other names of that kind stay.
+    The connection's own headers may use the variables of `RequestContext.variables`; unknown ones stay as they are.
 
     Raises:
         NotBuilt: as `auth_headers`.
     """
-    found = auth_headers(connection, ctx.token)
+    headers = auth_headers(connection, ctx.token)
     if connection.is_anthropic:
-        found["anthropic-version"] = ANTHROPIC_VERSION
+        headers["anthropic-version"] = ANTHROPIC_VERSION
     if "openrouter.ai" in connection.url:
-        found["HTTP-Referer"] = "https://openwebui.com/"
-        found["X-Title"] = "Open WebUI"
+        headers["HTTP-Referer"] = "https://openwebui.com/"
+        headers["X-Title"] = "Open WebUI"
     if ctx.user is not None and settings.enable_forward_user_info_headers:
         if ctx.auth_type:
-            found[settings.forward_user_info_header_auth_type] = ctx.auth_type
-        found |= user_headers(ctx.user, settings)
+            headers[settings.forward_user_info_header_auth_type] = ctx.auth_type
+        headers |= user_headers(ctx.user, settings)
         if ctx.chat_id:
-            found[settings.forward_session_info_header_chat_id] = ctx.chat_id
-    found = with_own_headers(found, connection.options.get("headers"), ctx)
+            headers[settings.forward_session_info_header_chat_id] = ctx.chat_id
+    headers = with_own_headers(headers, connection.options.get("headers"), ctx)
     if connection.is_azure and not is_azure_v1(connection):
-        found["api-version"] = azure_version(connection)
-    return found
+        headers["api-version"] = azure_version(connection)
+    return headers
 
 
 def anthropic_headers(connection: Connection, headers: dict[str, str]) -> dict[str, str]:
-    """The headers for a request in Anthropic's own words: Anthropic itself takes its key under another name."""
+    """Return the headers for a request in Anthropic's own form: Anthropic itself takes its key in another header."""
     if not connection.is_anthropic or connection.options.get("auth_type") not in (None, "bearer"):
         return headers
-    found = {name: value for name, value in headers.items() if name.lower() != "authorization"}
-    return {"x-api-key": connection.key, **found}
+    other_headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+    return {"x-api-key": connection.key, **other_headers}
 
 
 def is_azure_v1(connection: Connection) -> bool:
-    """Whether the address is of Azure's newer API, which needs neither deployments nor versions in addresses."""
+    """Return whether the address is of Azure's newer API, which has neither deployments nor versions in addresses."""
     return re.search(r"/openai/v1(?:/|$)", connection.url) is not None
 
 
 def azure_version(connection: Connection) -> str:
+    """Return the version of Azure's API that the connection uses."""
     return str(connection.options.get("api_version") or "2023-03-15-preview")
 
 
-def _azure_url(connection: Connection, model_id: str, operation: str) -> str:
+def _build_azure_url(connection: Connection, model_id: str, operation: str) -> str:
     if is_azure_v1(connection):
         return f"{connection.url}/{operation}"
     if not model_id or ".." in model_id or "/" in model_id or "\\" in model_id:
@@ -161,88 +163,101 @@ def _azure_url(connection: Connection, model_id: str, operation: str) -> str:
 
 
 def operation_url(connection: Connection, model_id: str, operation: str) -> str:
-    """The address of an operation such as `chat/completions` or `embeddings`.
+    """Return the address of an operation such as `chat/completions` or `embeddings`.
 
     Raises:
-        BadRequest: the name of the model cannot be part of an address.
+        BadRequest: Azure's address would contain the model's name, and the name cannot be part of an address.
     """
     if connection.is_azure:
-        return _azure_url(connection, model_id, operation)
+        return _build_azure_url(connection, model_id, operation)
     return f"{connection.url}/{operation}"
 
 
 def chat_url(connection: Connection, model_id: str) -> str:
+    """Return the address that chat completions are sent to.
+
+    Raises:
+        BadRequest: as `operation_url`.
+    """
     return operation_url(connection, model_id, "responses" if connection.speaks_responses else "chat/completions")
 
 
 def models_url(connection: Connection) -> str:
+    """Return the address of the list of models."""
     if connection.is_azure and not is_azure_v1(connection):
         return f"{connection.url}/openai/models?api-version={azure_version(connection)}"
     return f"{connection.url}/models"
 
 
-def _limits(found: Payload, connection: Connection, *, reasoning: bool) -> None:
-    """Name the limit of the answer as the model knows it."""
-    if reasoning:
-        if "max_tokens" in found:
-            found["max_completion_tokens"] = found.pop("max_tokens")
-    elif "api.openai.com" not in connection.url and "max_completion_tokens" in found:
-        found["max_tokens"] = found.pop("max_completion_tokens")
-    if "max_completion_tokens" in found:
-        found.pop("max_tokens", None)
+def _rename_token_limit(payload: Payload, connection: Connection, *, is_reasoning_model: bool) -> None:
+    """Give the limit of the answer's tokens the name that the model knows, in place."""
+    if is_reasoning_model:
+        if "max_tokens" in payload:
+            payload["max_completion_tokens"] = payload.pop("max_tokens")
+    elif "api.openai.com" not in connection.url and "max_completion_tokens" in payload:
+        payload["max_tokens"] = payload.pop("max_completion_tokens")
+    if "max_completion_tokens" in payload:
+        payload.pop("max_tokens", None)
 
 
-def _plain_tool_message(message: Any) -> Any:
-    """A tool's answer without pictures, which chat completions do not take there."""
+def _simplify_tool_message(message: Any) -> Any:
+    """Return a tool's result with its text alone: chat completions take no images there."""
     if not isinstance(message, dict) or message.get("role") != "tool" or not isinstance(message.get("content"), list):
         return message
     texts = [part.get("text", "") for part in message["content"] if part.get("type") in ("input_text", "text")]
     return {**message, "content": "".join(texts)}
 
 
-def _continued(found: Payload, connection: Connection) -> None:
-    """Tell llama.cpp to go on with the last answer; it would answer it otherwise."""
-    messages = found.get("messages")
+def _request_continuation(payload: Payload, connection: Connection) -> None:
+    """Have llama.cpp continue the last answer, in place; otherwise it would answer that answer."""
+    messages = payload.get("messages")
     last = messages[-1] if isinstance(messages, list) and messages else None
     if connection.options.get("provider") == "llama.cpp" and isinstance(last, dict) and last.get("role") == "assistant":
-        found["continue_final_message"] = True
-        found["add_generation_prompt"] = False
+        payload["continue_final_message"] = True
+        payload["add_generation_prompt"] = False
 
 
 def azure_payload(connection: Connection, payload: Payload) -> Payload:
-    """The payload with no other fields than Azure's deployments know; that of any other server as it is."""
+    """Return the payload with the fields that Azure's deployments know; for any other server unchanged."""
     if not connection.is_azure or is_azure_v1(connection):
         return payload
-    found = dict(payload)
-    if is_reasoning(str(found.get("model") or "")):
-        _limits(found, connection, reasoning=True)
-        if found.get("temperature", 1) != 1:
-            del found["temperature"]
-    options = azure_version(connection) >= _AZURE_STREAM_OPTIONS
-    return {key: one for key, one in found.items() if key in _AZURE or (options and key == "stream_options")}
+    prepared = dict(payload)
+    if is_reasoning(str(prepared.get("model") or "")):
+        _rename_token_limit(prepared, connection, is_reasoning_model=True)
+        if prepared.get("temperature", 1) != 1:
+            del prepared["temperature"]
+    has_stream_options = azure_version(connection) >= _AZURE_STREAM_OPTIONS_VERSION
+    return {
+        key: value
+        for key, value in prepared.items()
+        if key in _AZURE_PARAMETERS or (has_stream_options and key == "stream_options")
+    }
 
 
 def prepare_payload(connection: Connection, payload: Payload, *, continues: bool = False) -> Payload:
-    """The payload as this connection takes it: names of reasoning models, the fields that Azure knows, another API.
+    """Return the payload in the form that the connection takes: names of reasoning models, Azure's fields, its API.
 
-    `continues` says that the last message is an answer to go on with.
+    `continues` says that the last message is an answer to continue.
     """
-    found = dict(payload)
-    model_id = str(found.get("model") or "")
-    reasoning = is_reasoning(model_id)
-    _limits(found, connection, reasoning=reasoning)
-    messages = found.get("messages")
+    prepared = dict(payload)
+    model_id = str(prepared.get("model") or "")
+    is_reasoning_model = is_reasoning(model_id)
+    _rename_token_limit(prepared, connection, is_reasoning_model=is_reasoning_model)
+    messages = prepared.get("messages")
     if isinstance(messages, list):
-        messages = list(messages) if connection.speaks_responses else [_plain_tool_message(one) for one in messages]
-        found["messages"] = messages
-        if reasoning and messages and isinstance(messages[0], dict) and messages[0].get("role") == "system":
+        if connection.speaks_responses:
+            messages = list(messages)
+        else:
+            messages = [_simplify_tool_message(message) for message in messages]
+        prepared["messages"] = messages
+        if is_reasoning_model and messages and isinstance(messages[0], dict) and messages[0].get("role") == "system":
             role = "user" if model_id.lower().startswith(("o1-mini", "o1-preview")) else "developer"
             messages[0] = {**messages[0], "role": role}
-    if not found.get("stream"):
-        found.pop("stream_options", None)
-    found = azure_payload(connection, found)
+    if not prepared.get("stream"):
+        prepared.pop("stream_options", None)
+    prepared = azure_payload(connection, prepared)
     if connection.speaks_responses:
-        return responses.to_responses(found)
+        return responses.to_responses(prepared)
     if continues:
-        _continued(found, connection)
-    return found
+        _request_continuation(prepared, connection)
+    return prepared

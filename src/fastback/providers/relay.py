@@ -33,7 +33,7 @@ class RelayResponse(Response):
     Args:
         prefix: bytes to send before those of the server.
         convert: translates the server's bytes as they arrive; may return nothing.
-        content_type: stands for the server's.
+        content_type: replaces the server's.
         headers: more headers for the client.
     """
 

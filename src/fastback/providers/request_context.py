@@ -1,4 +1,4 @@
-"""On whose behalf a model server is asked: what a connection may pass on of the caller and of the chat."""
+"""The context of a request to a model server: what a connection may send on of the user and the chat."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from fastback.access.guards import read_token
 from fastback.access.identity import User
 from fastback.access.permissions import Group, Permissions
 
-_GROUPS = ("{{USER_GROUPS}}", "{{USER_GROUP_IDS}}")
+#: Variables in a connection's headers that need the user's groups.
+_GROUP_VARIABLES = ("{{USER_GROUPS}}", "{{USER_GROUP_IDS}}")
 
 
 class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
-    """One question's circumstances; what nobody knows is empty.
+    """The context of one request; fields are empty where they do not apply.
 
     Attributes:
-        token: the caller's own credential.
+        user: None where the server asks on behalf of no user, for a list of models.
+        token: the user's own credential.
         auth_type: `jwt` (a session), `api_key`, or empty.
-        groups: those the user belongs to; looked up only where a header names them, see `with_groups`.
-        task: what is done beside a chat, `title_generation` for instance.
+        groups: the user's groups; loaded only where a header names them, see `with_groups`.
+        task: what is generated beside a chat, `title_generation` for instance.
+        continues: whether an answer is continued that the chat has already.
     """
 
     user: User | None = None
@@ -37,7 +40,6 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     user_message_id: str = ""
     user_message_parent_id: str = ""
     task: str = ""
-    #: Whether an answer is continued that stands in the chat already.
     continues: bool = False
 
     @property
@@ -45,21 +47,21 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
         """The user.
 
         Raises:
-            LookupError: the server asks on nobody's behalf, for a list of models say.
+            LookupError: the request is on behalf of no user.
         """
         if self.user is None:
-            raise LookupError("nobody asks")
+            raise LookupError("the request is on behalf of no user")
         return self.user
 
     def variables(self) -> dict[str, str]:
-        """What the connection's own headers may name as `{{NAME}}`."""
+        """Return what a connection's own headers may name as `{{NAME}}`."""
         user = self.user
         return {
             "CHAT_ID": self.chat_id,
             "MESSAGE_ID": self.message_id,
             "USER_MESSAGE_ID": self.user_message_id,
             "USER_MESSAGE_PARENT_ID": self.user_message_parent_id,
-            # Named by tools that fetch files, and by nothing here.
+            # Known where tools fetch files, and never here.
             "FILE_ID": "",
             "FILE_NAME": "",
             "FILE_CONTENT_TYPE": "",
@@ -69,15 +71,15 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
             "USER_NAME": user.name.strip() if user else "",
             "USER_EMAIL": user.email.strip() if user else "",
             "USER_ROLE": user.role if user else "",
-            "USER_GROUPS": ",".join(one.name.strip() for one in self.groups),
-            "USER_GROUP_IDS": ",".join(one.id for one in self.groups),
+            "USER_GROUPS": ",".join(group.name.strip() for group in self.groups),
+            "USER_GROUP_IDS": ",".join(group.id for group in self.groups),
             "USER_AGENT": self.user_agent,
             "AUTH_TYPE": self.auth_type,
         }
 
 
-def build_request_context(request: Request, user: User, **more: Any) -> RequestContext:
-    """The circumstances of a request; `more` names what only its handler knows."""
+def build_request_context(request: Request, user: User, **fields: Any) -> RequestContext:
+    """Build the context of a request; `fields` are those that only its handler knows."""
     token = read_token(request) or ""
     return RequestContext(
         user=user,
@@ -85,32 +87,32 @@ def build_request_context(request: Request, user: User, **more: Any) -> RequestC
         auth_type="api_key" if token.startswith("sk-") else "jwt",
         user_agent=request.headers.get("user-agent", ""),
         cookies=request.cookies,
-        **more,
+        **fields,
     )
 
 
 async def with_groups(own: Any, ctx: RequestContext, permissions: Permissions) -> RequestContext:
-    """The same with the user's groups, where a connection's `own` headers name them."""
+    """Return the context with the user's groups, where a connection's `own` headers name them."""
     if ctx.user is None or not isinstance(own, dict):
         return ctx
-    if not any(name in str(value) for value in own.values() for name in _GROUPS):
+    if not any(name in str(value) for value in own.values() for name in _GROUP_VARIABLES):
         return ctx
     return msgspec.structs.replace(ctx, groups=tuple(await permissions.list_groups(ctx.user.id)))
 
 
 def with_own_headers(headers: dict[str, str], own: Any, ctx: RequestContext) -> dict[str, str]:
-    """The headers with a connection's `own` in their place, what those name of `RequestContext.variables` filled in.
+    """Return the headers, replaced and extended by a connection's `own`, with their variables filled in.
 
-    Any other name of that kind stays as it is.
+    Unknown variables stay as they are.
     """
     if not isinstance(own, dict) or not own:
         return headers
-    found, variables = dict(headers), ctx.variables()
+    merged, variables = dict(headers), ctx.variables()
     for name, value in own.items():
         text = str(value)
-        for variable, stands_for in variables.items():
-            text = text.replace("{{" + variable + "}}", stands_for)
-        for double in [one for one in found if one.lower() == str(name).lower()]:
-            del found[double]
-        found[str(name)] = quote(text, safe=punctuation + " \t")
-    return found
+        for variable, variable_value in variables.items():
+            text = text.replace("{{" + variable + "}}", variable_value)
+        for duplicate in [existing for existing in merged if existing.lower() == str(name).lower()]:
+            del merged[duplicate]
+        merged[str(name)] = quote(text, safe=punctuation + " \t")
+    return merged

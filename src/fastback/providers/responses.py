@@ -1,4 +1,4 @@
-"""OpenAI's Responses API in terms of chat completions, and back, for connections with `api_type: responses`.
+"""OpenAI's Responses API converted from and to chat completions, for connections with `api_type: responses`.
 
 Format: OpenAI's API reference, `POST /v1/responses`: `instructions` and `input` (items `message`, `function_call`,
 `function_call_output`) in; items `reasoning`, `function_call`, `message` out. Its stream is events
@@ -16,17 +16,21 @@ import msgspec
 Payload = dict[str, Any]
 
 #: Parameters of chat completions that this API does not know.
-_UNKNOWN = ("stream_options", "logit_bias", "frequency_penalty", "presence_penalty", "stop")
+_UNKNOWN_PARAMETERS = ("stream_options", "logit_bias", "frequency_penalty", "presence_penalty", "stop")
 
 
-def _text(content: Any) -> str:
+def _join_text(content: Any) -> str:
+    """Return the text of a message's content."""
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    return "\n".join(str(one.get("text") or "") for one in parts if isinstance(one, dict) and one.get("type") == "text")
+    return "\n".join(
+        str(part.get("text") or "") for part in parts if isinstance(part, dict) and part.get("type") == "text"
+    )
 
 
-def _part(part: Payload, text_type: str) -> Payload | None:
+def _convert_part(part: Payload, text_type: str) -> Payload | None:
+    """Return a part of a message's content as this API takes it; None for kinds that it does not know."""
     kind = part.get("type")
     if kind == "text":
         return {"type": text_type, "text": part.get("text") or ""}
@@ -35,70 +39,73 @@ def _part(part: Payload, text_type: str) -> Payload | None:
         url, detail = (image.get("url"), image.get("detail")) if isinstance(image, dict) else (image, None)
         return {"type": "input_image", "image_url": url or "", "detail": detail or "auto"}
     if kind == "file" and isinstance(file := part.get("file"), dict):
-        known = {name: file[name] for name in ("file_id", "file_data", "filename") if name in file}
-        return {"type": "input_file", **known} if "file_id" in known or "file_data" in known else None
+        fields = {name: file[name] for name in ("file_id", "file_data", "filename") if name in file}
+        return {"type": "input_file", **fields} if "file_id" in fields or "file_data" in fields else None
     return None
 
 
-def _items(message: Payload) -> list[Payload]:
-    """The input items that stand for one message."""
+def _convert_message(message: Payload) -> list[Payload]:
+    """Return the input items that one message becomes."""
     role, content = message.get("role", "user"), message.get("content")
     if role == "tool":
         return [{"type": "function_call_output", "call_id": message.get("tool_call_id") or "", "output": content or ""}]
     text_type = "output_text" if role == "assistant" else "input_text"
     calls = message.get("tool_calls")
     if role == "assistant" and calls:
-        text = _text(content)
-        said = [{"type": "message", "role": role, "content": [{"type": text_type, "text": text}]}]
-        return [*(said if text.strip() else []), *map(_call, calls)]
+        text = _join_text(content)
+        text_items = [{"type": "message", "role": role, "content": [{"type": text_type, "text": text}]}]
+        return [*(text_items if text.strip() else []), *map(_convert_call, calls)]
     if isinstance(content, list):
-        parts = [one for part in content if isinstance(part, dict) and (one := _part(part, text_type)) is not None]
+        converted = [_convert_part(part, text_type) for part in content if isinstance(part, dict)]
+        parts = [part for part in converted if part is not None]
     else:
         parts = [{"type": text_type, "text": "" if content is None else str(content)}]
     return [{"type": "message", "role": role, "content": parts}]
 
 
-def _call(call: Payload) -> Payload:
+def _convert_call(call: Payload) -> Payload:
     function = call.get("function") or {}
-    named = {"name": function.get("name") or "", "arguments": function.get("arguments") or "{}"}
-    return {"type": "function_call", "call_id": call.get("id") or "", **named}
+    fields = {"name": function.get("name") or "", "arguments": function.get("arguments") or "{}"}
+    return {"type": "function_call", "call_id": call.get("id") or "", **fields}
 
 
-def _tool(tool: Any) -> Any:
+def _convert_tool(tool: Any) -> Any:
     if not isinstance(tool, dict) or not isinstance(function := tool.get("function"), dict):
         return tool
-    found = {"type": tool.get("type") or "function", "name": function.get("name") or ""}
-    found |= {name: function[name] for name in ("description", "parameters") if name in function}
-    # A function is strict here unless it says otherwise; in chat completions it is not.
-    return {**found, "strict": function.get("strict", False)}
+    converted = {"type": tool.get("type") or "function", "name": function.get("name") or ""}
+    converted |= {name: function[name] for name in ("description", "parameters") if name in function}
+    # The default of `strict` is true in this API, and false in chat completions.
+    return {**converted, "strict": function.get("strict", False)}
 
 
 def to_responses(payload: Payload) -> Payload:
-    """A chat payload as the Responses API takes it."""
-    found = {key: value for key, value in payload.items() if key != "messages" and key not in _UNKNOWN}
+    """Convert a chat payload to a request to the Responses API; the last system message becomes the instructions."""
+    converted = {key: value for key, value in payload.items() if key != "messages" and key not in _UNKNOWN_PARAMETERS}
     messages = payload.get("messages") or []
-    system = [one for one in messages if one.get("role") == "system"]
-    found["input"] = [item for one in messages if one.get("role") != "system" for item in _items(one)]
-    if system and (instructions := _text(system[-1].get("content"))):
-        found["instructions"] = instructions
+    system = [message for message in messages if message.get("role") == "system"]
+    converted["input"] = [
+        item for message in messages if message.get("role") != "system" for item in _convert_message(message)
+    ]
+    if system and (instructions := _join_text(system[-1].get("content"))):
+        converted["instructions"] = instructions
     for name in ("max_tokens", "max_completion_tokens"):
-        if name in found:
-            found["max_output_tokens"] = found.pop(name)
-    if isinstance(found.get("tools"), list):
-        found["tools"] = [_tool(one) for one in found["tools"]]
-    choice = found.get("tool_choice")
+        if name in converted:
+            converted["max_output_tokens"] = converted.pop(name)
+    if isinstance(converted.get("tools"), list):
+        converted["tools"] = [_convert_tool(tool) for tool in converted["tools"]]
+    choice = converted.get("tool_choice")
     if isinstance(choice, dict) and isinstance(choice.get("function"), dict):
-        found["tool_choice"] = {"type": "function", "name": choice["function"].get("name") or ""}
-    return found
+        converted["tool_choice"] = {"type": "function", "name": choice["function"].get("name") or ""}
+    return converted
 
 
-def to_openai_completion(answer: Payload) -> Payload:
-    """A whole answer as a chat completion."""
+def to_openai_completion(response: Payload) -> Payload:
+    """Convert a whole response to a chat completion."""
     text, calls = "", []
-    for item in answer.get("output") or []:
+    for item in response.get("output") or []:
         if item.get("type") == "message":
             parts = item.get("content") or []
-            text += "".join(str(one.get("text") or "") for one in parts if one.get("type") == "output_text")
+            text += "".join(str(part.get("text") or "") for part in parts if part.get("type") == "output_text")
         elif item.get("type") == "function_call":
             arguments = item.get("arguments") or "{}"
             if not isinstance(arguments, str):
@@ -110,16 +117,16 @@ def to_openai_completion(answer: Payload) -> Payload:
         message["tool_calls"] = calls
     choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop"}
     return {
-        "id": answer.get("id") or "",
+        "id": response.get("id") or "",
         "object": "chat.completion",
-        "model": answer.get("model") or "",
+        "model": response.get("model") or "",
         "choices": [choice],
-        "usage": answer.get("usage") or {},
+        "usage": response.get("usage") or {},
     }
 
 
 class ResponsesToOpenAI:
-    """Converts the events of one streamed answer into payloads of chat-completion chunks."""
+    """Convert the events of one streamed response into payloads of chat-completion chunks."""
 
     def __init__(self, model_id: str) -> None:
         self._head = {
@@ -128,42 +135,41 @@ class ResponsesToOpenAI:
             "created": int(time.time()),
             "model": model_id,
         }
-        #: Places of function calls among all calls, by their items' ids or places.
-        self._calls: dict[Any, int] = {}
-        self._begun = False
+        #: Indexes of function calls among all calls, by the ids and by the output indexes of their items.
+        self._call_indexes: dict[Any, int] = {}
+        self._has_started = False
 
-    def _chunk(self, delta: Payload, finish: str | None = None, **more: Any) -> bytes:
-        if not self._begun:
-            self._begun = True
+    def _encode_chunk(self, delta: Payload, finish_reason: str | None = None, **fields: Any) -> bytes:
+        if not self._has_started:
+            self._has_started = True
             delta = {"role": "assistant", **delta}
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return msgspec.json.encode({**self._head, "choices": [choice], **more})
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        return msgspec.json.encode({**self._head, "choices": [choice], **fields})
 
     def feed(self, payload: bytes) -> list[bytes]:
-        """The payloads that stand for one event."""
+        """Return the payloads that one event becomes."""
         try:
             event = msgspec.json.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return []
         kind = event.get("type") if isinstance(event, dict) else None
         if kind in ("response.output_text.delta", "response.refusal.delta"):
-            return [self._chunk({"content": event.get("delta") or ""})]
+            return [self._encode_chunk({"content": event.get("delta") or ""})]
         if kind in ("response.reasoning_summary_text.delta", "response.reasoning_text.delta"):
-            return [self._chunk({"reasoning_content": event.get("delta") or ""})]
+            return [self._encode_chunk({"reasoning_content": event.get("delta") or ""})]
         if kind == "response.output_item.added":
-            return self._added(event)
+            return self._start_call(event)
         if kind == "response.function_call_arguments.delta":
-            place = self._calls.get(event.get("item_id"), self._calls.get(event.get("output_index")))
-            if place is None:
+            index = self._call_indexes.get(event.get("item_id"), self._call_indexes.get(event.get("output_index")))
+            if index is None:
                 return []
-            return [
-                self._chunk({"tool_calls": [{"index": place, "function": {"arguments": event.get("delta") or ""}}]})
-            ]
+            call = {"index": index, "function": {"arguments": event.get("delta") or ""}}
+            return [self._encode_chunk({"tool_calls": [call]})]
         if kind == "response.created":
             self._head["id"] = (event.get("response") or {}).get("id") or self._head["id"]
             return []
         if kind in ("response.completed", "response.incomplete"):
-            return self._ended(event.get("response") or {}, short=kind == "response.incomplete")
+            return self._end(event.get("response") or {}, is_incomplete=kind == "response.incomplete")
         if kind == "response.failed":
             error = (event.get("response") or {}).get("error")
             return [msgspec.json.encode({"error": error or {"message": "The provider failed."}})]
@@ -171,20 +177,20 @@ class ResponsesToOpenAI:
             return [msgspec.json.encode({"error": event.get("error") or event})]
         return []
 
-    def _added(self, event: Payload) -> list[bytes]:
+    def _start_call(self, event: Payload) -> list[bytes]:
         item = event.get("item") or {}
         if item.get("type") != "function_call":
             return []
-        place = len(set(self._calls.values()))
-        for name in (item.get("id"), event.get("output_index")):
-            if name is not None:
-                self._calls[name] = place
+        index = len(set(self._call_indexes.values()))
+        for key in (item.get("id"), event.get("output_index")):
+            if key is not None:
+                self._call_indexes[key] = index
         function = {"name": item.get("name") or "", "arguments": item.get("arguments") or ""}
-        call = {"index": place, "id": item.get("call_id"), "type": "function", "function": function}
-        return [self._chunk({"tool_calls": [call]})]
+        call = {"index": index, "id": item.get("call_id"), "type": "function", "function": function}
+        return [self._encode_chunk({"tool_calls": [call]})]
 
-    def _ended(self, response: Payload, *, short: bool) -> list[bytes]:
-        finish = "length" if short else ("tool_calls" if self._calls else "stop")
+    def _end(self, response: Payload, *, is_incomplete: bool) -> list[bytes]:
+        finish_reason = "length" if is_incomplete else ("tool_calls" if self._call_indexes else "stop")
         usage = response.get("usage")
-        more = {"usage": usage} if isinstance(usage, dict) else {}
-        return [self._chunk({}, finish, **more), b"[DONE]"]
+        fields = {"usage": usage} if isinstance(usage, dict) else {}
+        return [self._encode_chunk({}, finish_reason, **fields), b"[DONE]"]

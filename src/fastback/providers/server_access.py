@@ -1,4 +1,4 @@
-"""Connections to other servers (of tools, of terminals) and whom they are open to."""
+"""Access to connections of tool servers and terminal servers, and their headers."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from fastback.settings import Settings
 
 
 def opens(connection: dict[str, Any], user: User, group_ids: list[str], settings: Settings) -> bool:
-    """Whether a user may use a connection: by the grants in its `config.access_grants`; without any, administrators."""
+    """Return whether a user may use a connection, by its `config.access_grants`; without any, administrators may."""
     if user.is_admin and settings.bypass_admin_access_control:
         return True
     grants = (connection.get("config") or {}).get("access_grants") or []
     if not grants:
         return user.is_admin
     return any(
-        isinstance(one, dict)
-        and one.get("permission") == "read"
+        isinstance(grant, dict)
+        and grant.get("permission") == "read"
         and (
-            (one.get("principal_type") == "user" and one.get("principal_id") in ("*", user.id))
-            or (one.get("principal_type") == "group" and one.get("principal_id") in group_ids)
+            (grant.get("principal_type") == "user" and grant.get("principal_id") in ("*", user.id))
+            or (grant.get("principal_type") == "group" and grant.get("principal_id") in group_ids)
         )
-        for one in grants
+        for grant in grants
     )
 
 
 async def server_headers(
     connection: dict[str, Any], user: User, token: str | None, permissions: Permissions
 ) -> dict[str, str]:
-    """The credentials and headers for a tool server: the connection's key, or the `token` of who asks."""
-    found = {"bearer": connection.get("key"), "session": token}.get(connection.get("auth_type") or "bearer")
-    headers = {"Authorization": f"Bearer {found}"} if found else {}
+    """Return the headers for a tool server: the key or the user's own `token`, and the connection's own headers."""
+    credentials = {"bearer": connection.get("key"), "session": token}
+    credential = credentials.get(connection.get("auth_type") or "bearer")
+    headers = {"Authorization": f"Bearer {credential}"} if credential else {}
     own = connection.get("headers")
     return with_own_headers(headers, own, await with_groups(own, RequestContext(user=user), permissions))

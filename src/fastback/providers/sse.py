@@ -1,4 +1,4 @@
-"""Server-sent events out of a stream of bytes, wherever the network cut it."""
+"""Server-sent events parsed from a stream of bytes, wherever the network cut it."""
 
 from __future__ import annotations
 
@@ -8,46 +8,48 @@ log = logging.getLogger("fastback.completions")
 
 
 class EventParser:
-    """Collects bytes and gives the payloads of `data:` lines, without comments and field names.
+    """Collect bytes and return the payloads of `data:` lines, without comments and other fields.
 
-    Providers send one line a payload; a payload over several `data:` lines of one event is not used by any of them, so
-    each line counts for itself. Lines that are bare JSON (no `data:`) are given too: some providers answer errors so.
+    Model servers send each payload in one line; none of them splits a payload into several `data:` lines of one event,
+    so each line is a payload of its own. Lines that are bare JSON are payloads too: some servers send errors so.
     """
 
-    __slots__ = ("_dropping", "_longest", "_rest")
+    __slots__ = ("_is_skipping", "_max_line_bytes", "_tail")
 
-    #: A line longer than this is no event (bytes), unless the settings allow less.
-    LONGEST = 64 * 1024 * 1024
+    #: A longer line is no event (bytes), unless the settings allow less.
+    MAX_LINE_BYTES = 64 * 1024 * 1024
 
-    def __init__(self, longest: int | None = None) -> None:
-        self._rest = b""
-        self._longest = min(longest, self.LONGEST) if longest and longest > 0 else self.LONGEST
-        #: Whether a line that is too long still goes on.
-        self._dropping = False
+    def __init__(self, max_line_bytes: int | None = None) -> None:
+        """`max_line_bytes` can lower the limit; None and 0 leave it as it is."""
+        self._tail = b""
+        is_limited = max_line_bytes is not None and max_line_bytes > 0
+        self._max_line_bytes = min(max_line_bytes or 0, self.MAX_LINE_BYTES) if is_limited else self.MAX_LINE_BYTES
+        #: Whether the rest of a line that is too long is skipped.
+        self._is_skipping = False
 
-    def feed(self, piece: bytes) -> list[bytes]:
-        """The payloads that are complete with this piece."""
-        content = self._rest + piece if self._rest else piece
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the payloads whose lines are complete with these bytes."""
+        content = self._tail + data if self._tail else data
         lines = content.split(b"\n")
-        self._rest = lines.pop()
-        if self._dropping and lines:
+        self._tail = lines.pop()
+        if self._is_skipping and lines:
             del lines[0]
-            self._dropping = False
-        if len(self._rest) > self._longest:
-            log.info("a line of a stream is longer than %d bytes and is left out", self._longest)
-            self._rest, self._dropping = b"", True
-        found: list[bytes] = []
+            self._is_skipping = False
+        if len(self._tail) > self._max_line_bytes:
+            log.info("skipped a line of a stream, it is longer than %d bytes", self._max_line_bytes)
+            self._tail, self._is_skipping = b"", True
+        payloads: list[bytes] = []
         for line in lines:
-            if len(line) > self._longest:
-                log.info("a line of a stream of %d bytes is left out", len(line))
+            if len(line) > self._max_line_bytes:
+                log.info("skipped a line of a stream, it has %d bytes", len(line))
                 continue
             if line[:5] == b"data:":
-                found.append(line[5:].strip())
+                payloads.append(line[5:].strip())
             elif line[:1] == b"{":
-                found.append(line.strip())
-        return found
+                payloads.append(line.strip())
+        return payloads
 
     def end(self) -> list[bytes]:
-        """The payload of a last line without an end."""
-        rest, self._rest = self._rest, b""
-        return self.feed(rest + b"\n") if rest else []
+        """Return the payload of a last line that has no line end."""
+        tail, self._tail = self._tail, b""
+        return self.feed(tail + b"\n") if tail else []

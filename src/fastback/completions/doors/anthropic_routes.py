@@ -21,8 +21,9 @@ from fastback.completions.turn import Turn, TurnPipeline
 from fastback.kit.http import BadRequest, HttpError, NotFound, Router
 from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers.client import ModelClient
+from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
-from fastback.providers.registry import Model, ModelRegistry
+from fastback.providers.registry import ModelRegistry
 from fastback.providers.relay import RelayResponse
 from fastback.providers.request_context import RequestContext, build_request_context
 from fastback.providers.upstream import ProviderRefusal

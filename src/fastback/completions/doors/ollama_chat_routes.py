@@ -2,92 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
+from fastback.completions.doors.ollama_forms import (
+    ChatForm,
+    EmbeddingsForm,
+    EmbedForm,
+    GenerateForm,
+    ModelForm,
+    OpenAiChatForm,
+    OpenAiCompletionForm,
+    OpenAiEmbeddingsForm,
+)
 from fastback.features.connections.forwarding import RequestForwarder
 from fastback.features.prompts import prompt_variables
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Router
 from fastback.providers import ollama
+from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.parameters import build_provider_parameters
-from fastback.providers.registry import Model
 from fastback.providers.relay import RelayResponse
 
 router = Router("/ollama")
 
 Payload = dict[str, Any]
-
-_Text = str | None
-_KeepAlive = int | str | None
-
-
-class EmbedForm(msgspec.Struct):
-    model: str
-    input: list[str] | str
-
-
-class EmbeddingsForm(msgspec.Struct, omit_defaults=True):
-    model: str
-    prompt: str
-    options: Payload | None = None
-    keep_alive: _KeepAlive = None
-
-
-class GenerateForm(msgspec.Struct, omit_defaults=True):
-    model: str
-    prompt: _Text = None
-    suffix: _Text = None
-    images: list[str] | None = None
-    format: Payload | str | None = None
-    options: Payload | None = None
-    system: _Text = None
-    template: _Text = None
-    context: list[int] | None = None
-    stream: bool | None = None
-    raw: bool | None = None
-    keep_alive: _KeepAlive = None
-
-
-class _ChatMessage(msgspec.Struct):
-    role: str
-    content: str | None = None
-    tool_calls: list[Payload] | None = None
-
-
-class _ChatForm(msgspec.Struct):
-    model: str
-    messages: list[_ChatMessage]
-    options: Payload | None = None
-    stream: bool | None = True
-
-
-class _OpenAiMessage(msgspec.Struct):
-    role: str
-    content: str | list[Payload] | None
-
-
-class _OpenAiChatForm(msgspec.Struct):
-    model: str
-    messages: list[_OpenAiMessage]
-
-
-class _CompletionForm(msgspec.Struct):
-    model: str
-    prompt: str
-
-
-class _ModelForm(msgspec.Struct):
-    model: Annotated[str, msgspec.Meta(min_length=1)]
-
-
-class _EmbeddingsForm(_ModelForm):
-    input: Any
 
 
 def _check_body(data: Payload, form: type[msgspec.Struct]) -> None:
@@ -187,7 +131,7 @@ async def create_chat(
 ) -> Any:
     """Chat, with the parameters and the system prompt of a workspace model."""
     forwarding.ollama_connections()
-    _check_body(data, _ChatForm)
+    _check_body(data, ChatForm)
     if any(message.get("content") is None and not message.get("tool_calls") for message in data["messages"]):
         raise BadRequest("At least one of 'content' or 'tool_calls' must be provided")
     body = _without_nulls(data)
@@ -258,7 +202,7 @@ async def create_openai_chat_completion(
     url_idx: int | None = None,
 ) -> Any:
     """Chat in OpenAI's API, with the parameters and the system prompt of a workspace model."""
-    _check_body(data, _OpenAiChatForm)
+    _check_body(data, OpenAiChatForm)
     forwarded = await _admit(forwarding, resolver, user, data["model"])
     params = forwarded.own_params
     body = {**build_provider_parameters(params), **_without_nulls(data)}
@@ -278,7 +222,7 @@ async def create_openai_completion(
     url_idx: int | None = None,
 ) -> Any:
     """Continue a prompt in OpenAI's API, with the parameters of a workspace model."""
-    _check_body(data, _CompletionForm)
+    _check_body(data, OpenAiCompletionForm)
     forwarded = await _admit(forwarding, resolver, user, data["model"])
     body = {**build_provider_parameters(forwarded.own_params), **_without_nulls(data)}
     is_stream = bool(body.get("stream"))
@@ -295,7 +239,7 @@ async def create_openai_embeddings(
     url_idx: int | None = None,
 ) -> Any:
     """Embed texts in OpenAI's API."""
-    _check_body(data, _EmbeddingsForm)
+    _check_body(data, OpenAiEmbeddingsForm)
     forwarded = await _admit(forwarding, resolver, user, data["model"])
     body = _without_nulls(data)
     return await _forward(forwarding, forwarded, "/v1/embeddings", body, user, request, url_idx, is_stream=False)
@@ -326,7 +270,7 @@ async def create_openai_response(
     url_idx: int | None = None,
 ) -> Any:
     """Chat in OpenAI's Responses API; the body is forwarded unchanged but for the model."""
-    _check_body(data, _ModelForm)
+    _check_body(data, ModelForm)
     forwarded = await _admit(forwarding, resolver, user, data["model"])
     return await _forward_unchanged(forwarding, forwarded, "/v1/responses", data, user, request, url_idx)
 

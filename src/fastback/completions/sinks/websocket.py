@@ -56,7 +56,7 @@ class WebSocketSink(Sink):
                 for payload in payloads:
                     answer.feed(payload)
                     await self._send_text(payload.decode())
-                answer.take_messages()  # nobody reads them here: let them not gather
+                answer.take_messages()  # dropped: this client gets the chunks themselves
         finally:
             upstream.close()
             answer.close()

@@ -38,7 +38,7 @@ class ExternalSources:
         self._connections = connections
 
     async def read_page(self, item: Item, url: str, ctx: RequestContext) -> Source | None:
-        """Return the text at an address; None where there is none, or it cannot be read."""
+        """Return the text at an address; None where the page is empty or cannot be read."""
         try:
             documents = await self._pages.read_url(url, ctx)
         except (RetrievalError, SearchFailed) as error:

@@ -1,4 +1,4 @@
-"""What items refer to, loaded as far as the user may read it; a statement for each kind of item.
+"""Load what items refer to and the user may read, with one statement for each kind of item.
 
 What a user may not read is left out without an error: the answer does without.
 """
@@ -99,21 +99,23 @@ class ItemLookup:
     async def load(self, items: list[Item], user: User, delegated: ItemKeys, *, reads_whole: bool) -> LoadedItems:
         """Load what the items refer to. `reads_whole`: every item is read from beginning to end."""
         ids: dict[str, list[str]] = {}
-        whole: ItemKeys = set()
+        whole_keys: ItemKeys = set()
         for item in items:
             kind, item_id = identify(item)
             if item_id is not None:
                 ids.setdefault(kind, []).append(item_id)
                 if reads_whole or is_full_context(item):
-                    whole.add((kind, item_id))
+                    whole_keys.add((kind, item_id))
         loaded = LoadedItems()
         if file_ids := ids.get("file"):
             loaded.files = await self._load_files(file_ids, user, delegated)
-            whole_ids = [file_id for file_id in loaded.files if ("file", file_id) in whole]
+            whole_ids = [file_id for file_id in loaded.files if ("file", file_id) in whole_keys]
             loaded.texts = await source_store.load_file_texts(self._db, whole_ids)
         if knowledge_ids := ids.get("collection"):
             loaded.knowledge = await self._load_knowledge(knowledge_ids, user, delegated)
-            whole_ids = [knowledge_id for knowledge_id in loaded.knowledge if ("collection", knowledge_id) in whole]
+            whole_ids = [
+                knowledge_id for knowledge_id in loaded.knowledge if ("collection", knowledge_id) in whole_keys
+            ]
             loaded.knowledge_texts = await source_store.load_knowledge_texts(self._db, whole_ids)
         if note_ids := ids.get("note"):
             loaded.notes = await self._load_notes(note_ids, user)

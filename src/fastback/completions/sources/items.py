@@ -9,7 +9,7 @@ import msgspec
 
 Item = dict[str, Any]
 
-#: The type of an item that stands for a note and the files in it.
+#: The type of an item that names a note together with the files in it.
 NOTE_WITH_FILES = "note_with_files"
 
 
@@ -50,7 +50,7 @@ def is_full_context(item: Item) -> bool:
 
 
 def find_nested(item: Item, *path: str) -> Any:
-    """Return the value below the keys of `path`; None where there is none."""
+    """Return the value below the keys of `path`; None where a key is missing."""
     value: Any = item
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None

@@ -102,8 +102,8 @@ class SourceResolver:
 
         async def read(reading: Reading) -> _Step:
             if reading.page_url:
-                shown = _without_data(reading.item)
-                return reading, await self._external_sources.read_page(shown, reading.page_url, ctx)
+                item = _without_data(reading.item)
+                return reading, await self._external_sources.read_page(item, reading.page_url, ctx)
             return reading, None if reading.texts is None else _build_text_source(reading)
 
         return await asyncio.gather(*(read(reading) for reading in readings))

@@ -1,4 +1,4 @@
-"""SQL of the sources of a question: files, knowledge, notes, chats and folders, read as far as an answer needs them.
+"""SQL of the sources of a question: files, knowledge, notes, chats and folders, the columns that an answer needs.
 
 The tables belong to the features of the same names. What the user may read is decided by `item_lookup`.
 """

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastback.access.identity import User
 from fastback.completions.turn import Turn
 from fastback.kit.http.errors import BadRequest, Forbidden
+from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
-from fastback.providers.registry import Model, ModelRegistry
+from fastback.providers.registry import ModelRegistry
 
 
 class Admission:

@@ -1,4 +1,4 @@
-"""Compaction: a summary stands for the older messages of a conversation that has become too long."""
+"""Compaction: a summary replaces the older messages of a conversation that has become too long."""
 
 from __future__ import annotations
 

@@ -71,8 +71,8 @@ class ImageInliningStage:
     async def run(self, turn: Turn) -> None:
         """Inline the images of the conversation.
 
-        An image is a file that the user may read, by its id or address, or lies on the web. An image that cannot be
-        read keeps its address: the server may reach it.
+        An image is a file that the user may read, named by its id or address, or it is on the web. An image that
+        cannot be read keeps its address: the server may reach it.
         """
         messages = turn.messages
         urls = {

@@ -6,7 +6,7 @@ from fastback.completions.request import TurnRequest
 from fastback.completions.turn import Turn
 from fastback.features.memories.recall import MemoryRecall, remove_prompt_section
 from fastback.features.prompts import prompt_variables
-from fastback.providers.registry import Model
+from fastback.providers.model import Model
 
 
 def uses_memories(request: TurnRequest, model: Model) -> bool:

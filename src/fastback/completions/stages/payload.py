@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fastback.completions.turn import Turn
+from fastback.providers.model import Model
 from fastback.providers.parameters import build_provider_body
-from fastback.providers.registry import Model
 
 
 class PayloadStage:

@@ -9,7 +9,7 @@ from fastback.completions.sources.resolver import SourceResolver
 from fastback.completions.turn import Turn
 from fastback.config import Config
 from fastback.config.keys.retrieval import RAG_TEMPLATE
-from fastback.providers.registry import Model
+from fastback.providers.model import Model
 from fastback.settings import Settings
 
 

@@ -30,7 +30,7 @@ Emit = Callable[[str, Any], Awaitable[None]]
 
 
 class Generations:
-    """Generate what a request asked for. Each generation stands alone: one that fails is logged, the others go on."""
+    """Generate what a request asked for. The generations are independent: a failure is logged, the others go on."""
 
     def __init__(
         self,

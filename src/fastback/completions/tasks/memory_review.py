@@ -21,7 +21,7 @@ from fastback.features.memories.service import MemoryService
 from fastback.features.memories.store import Memory
 from fastback.kit.http.errors import HttpError
 from fastback.providers.client import ModelClient
-from fastback.providers.registry import Model
+from fastback.providers.model import Model
 from fastback.providers.request_context import RequestContext
 from fastback.providers.upstream import ProviderRefusal, completion_text
 

@@ -96,7 +96,7 @@ def choose_task_model_id(config: Config, model_id: str, models: dict[str, Any]) 
 
 
 def parse_json_object(text: str) -> dict[str, Any]:
-    """Return the JSON object in a model's text, from the first brace to the last; empty where there is none."""
+    """Return the JSON object in a model's text, from the first brace to the last; empty if the text has no object."""
     start, end = text.find("{"), text.rfind("}")
     if start == -1 or end < start:
         return {}

@@ -116,7 +116,7 @@ async def generate_queries(
 async def complete_text(
     data: TaskForm, request: Request, user: VerifiedUser, task_requests: TaskRequests, config: Config
 ) -> Any:
-    """Suggest how the text that somebody is typing goes on."""
+    """Suggest how a text continues while the user is typing it."""
     if not config.flag(TASK_AUTOCOMPLETE_ENABLE):
         raise BadRequest(messages.feature_disabled("Autocompletion generation"))
     max_length = config.number(TASK_AUTOCOMPLETE_INPUT_MAX_LENGTH)

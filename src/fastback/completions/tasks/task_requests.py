@@ -14,8 +14,9 @@ from fastback.features.prompts.prompt_variables import resolve_variables
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError, NotFound
 from fastback.providers.client import ModelClient
+from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
-from fastback.providers.registry import Model, ModelRegistry
+from fastback.providers.registry import ModelRegistry
 from fastback.providers.request_context import RequestContext
 
 #: By task: the status of a failed generation, and whether the response shows the reason.

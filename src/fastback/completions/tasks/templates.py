@@ -61,7 +61,7 @@ def _join_output(items: Any) -> str:
 
 
 def find_last_question(messages: list[Message]) -> str:
-    """Return the plain text of the last question; empty where there is none."""
+    """Return the plain text of the last question; empty if no message is a question."""
     return next((plain_text(message) for message in reversed(messages) if message.get("role") == "user"), "")
 
 

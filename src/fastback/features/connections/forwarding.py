@@ -21,8 +21,9 @@ from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound
 from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
 from fastback.providers.gateway import ServerGateway
+from fastback.providers.model import Model
 from fastback.providers.refusal_events import build_refusal_event
-from fastback.providers.registry import Model, ModelRegistry
+from fastback.providers.registry import ModelRegistry
 from fastback.providers.relay import RelayResponse
 from fastback.providers.request_context import RequestContext, build_request_context, with_groups
 from fastback.settings import Settings

@@ -1,4 +1,4 @@
-"""Put a question and the places of its answers into the chat, before any model is asked."""
+"""Put a question and empty messages for its answers into the chat, before any model is asked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest, Forbidden, NotFound
 
 
-class TurnPlacement:
+class QuestionPlacement:
     """Write questions and unfinished answers; check that the user may."""
 
     def __init__(
@@ -34,7 +34,7 @@ class TurnPlacement:
         self._chat_access = chat_access
         self._files = files
 
-    async def place(self, request: TurnRequest, user: User, task_ids: dict[str, str]) -> str | None:
+    async def place_question(self, request: TurnRequest, user: User, task_ids: dict[str, str]) -> str | None:
         """Write to the chat, and return the id of its folder. `task_ids` has the task of each answer by message id.
 
         Raises:
@@ -91,9 +91,9 @@ class TurnPlacement:
             user_id=user.id,
             user_name=user.name,
             user_message=request.user_message,
-            answers=[place.as_dict() for place in request.places],
+            answers=[slot.as_dict() for slot in request.slots],
             task_ids=task_ids,
-            models=request.user_message.get("models") or [place.model_id for place in request.places],
+            models=request.user_message.get("models") or [slot.model_id for slot in request.slots],
             files=request.files,
             variables=request.chat_variables,
         )
@@ -106,21 +106,21 @@ class TurnPlacement:
 
         Raises:
             Forbidden: the answer is not there, or was not written for the user.
-            BadRequest: the request has a place for an answer elsewhere.
+            BadRequest: the request names another message for the answer.
         """
         message = await turn_store.find_message(self._db, request.chat_id, request.assistant_message_id or "")
         if message is None or (message.get("user_id") or owner_id) != user.id:
             raise Forbidden(messages.ACCESS_PROHIBITED)
-        if any(place.message_id != request.assistant_message_id for place in request.places):
+        if any(slot.message_id != request.assistant_message_id for slot in request.slots):
             raise BadRequest("Invalid response ID.")
 
     async def _show_messages(self, request: TurnRequest, user: User, turn: InsertedTurn) -> None:
         """Show the new messages to others who have the chat open; the asking page has them."""
-        shown = {
+        visible = {
             message_id: {key: value for key, value in message.items() if key != "meta"}
             for message_id, message in turn.messages.items()
         }
-        message = {"type": "chat:messages", "data": {"messages": shown, "currentId": turn.current_id}}
+        message = {"type": "chat:messages", "data": {"messages": visible, "currentId": turn.current_id}}
         event = TurnEvent(
             user.id, request.chat_id, turn.current_id, message, request.session_id, message, only_shared=True
         )
@@ -138,35 +138,35 @@ def _build_document(request: TurnRequest, user: User, task_ids: dict[str, str]) 
     """Build the document of a new chat: the first question, and an empty message for each answer."""
     question = dict(request.user_message)
     question_id = question.get("id")
-    places = [place for place in request.places if place.message_id]
+    slots = [slot for slot in request.slots if slot.message_id]
     document_messages: dict[str, Any] = {}
     if question_id:
-        question["childrenIds"] = [place.message_id for place in places]
+        question["childrenIds"] = [slot.message_id for slot in slots]
         question["user_id"] = user.id
         question["user"] = {"id": user.id, "name": user.name}
         document_messages[question_id] = question
-    for place in places:
+    for slot in slots:
         answer: dict[str, Any] = {
-            "id": place.message_id,
+            "id": slot.message_id,
             "parentId": question_id,
             "childrenIds": [],
             "role": "assistant",
             "content": "",
             "done": False,
-            "model": place.model_id,
+            "model": slot.model_id,
             "timestamp": int(time.time()),
         }
-        if place.model_index is not None:
-            answer["modelIdx"] = place.model_index
-        answer["meta"] = {"task_id": task_ids[str(place.message_id)]}
-        document_messages[str(place.message_id)] = answer
+        if slot.model_index is not None:
+            answer["modelIdx"] = slot.model_index
+        answer["meta"] = {"task_id": task_ids[str(slot.message_id)]}
+        document_messages[str(slot.message_id)] = answer
     author = {"user_id": user.id, "user": {"id": user.id, "name": user.name}}
     listed = {"role": "user", "content": question.get("content", ""), **author}
     return {
         "id": request.chat_id,
         "title": "New Chat",
-        "models": [place.model_id for place in request.places],
-        "history": {"currentId": places[0].message_id if places else question_id, "messages": document_messages},
+        "models": [slot.model_id for slot in request.slots],
+        "history": {"currentId": slots[0].message_id if slots else question_id, "messages": document_messages},
         "messages": [listed] if question_id else [],
         "files": request.files or [],
         "tags": [],
