@@ -17,7 +17,7 @@ from bench import page, servers
 from bench.machine import machine
 from bench.servers import Running
 from fastback import REFERENCE_VERSION, __version__
-from fastback.demo.process import running as upstream_running
+from fastback.demo.process import run_demo_server as upstream_running
 
 ENDPOINTS = ("/api/models", "/api/config", "/api/v1/auths/", "/api/v1/chats/?page=1")
 PAGE = Path("docs/performance.md")

@@ -24,7 +24,7 @@ from tests import relevance_unseen as unseen
 from bench import servers
 from bench.servers import PASSWORD, Running, call, process
 from fastback import REFERENCE_VERSION
-from fastback.demo.process import free_port
+from fastback.demo.process import find_free_port
 from fastback.retrieval.embedding import models
 
 WANTED = 5
@@ -119,7 +119,7 @@ def asked(running: Running) -> Found:
 
 
 def measured(name: str, command: list[str], work: Path, model: Path) -> Found:
-    port, data = free_port(), work / name.replace(" ", "-").lower()
+    port, data = find_free_port(), work / name.replace(" ", "-").lower()
     env = environment(data, port, model)
     with process(name, [*command, "serve", "--host", "127.0.0.1", "--port", str(port)], env, port) as running:
         return asked(running)

@@ -31,7 +31,7 @@ from bench.machine import machine
 from bench.pages import PAGE
 from bench.servers import PASSWORD, Running, call, process
 from fastback import REFERENCE_VERSION, __version__
-from fastback.demo.process import free_port
+from fastback.demo.process import find_free_port
 from fastback.retrieval.embedding import models
 from fastback.retrieval.interfaces import Item
 from fastback.retrieval.vectors.sqlite import SqliteStore
@@ -61,7 +61,7 @@ def giving_way() -> Iterator[None]:
 @contextmanager
 def embedder() -> Iterator[str]:
     """The address of the embedding server."""
-    port = free_port()
+    port = find_free_port()
     running = subprocess.Popen([*GIVING_WAY, sys.executable, "-m", "bench.embedder", str(port)])
     try:
         for _ in range(200):
@@ -282,14 +282,14 @@ def signed_up(running: Running) -> Running:
 
 def measure(name: str, command: list[str], address: str, data: Path, chunks: int, slow: int) -> Figures:
     """The figures of one program; `slow`: questions that it is asked by vectors and words."""
-    port = free_port()
+    port = find_free_port()
     env = environment(address, data, port) | embedded_elsewhere(address)
     with process(name, [*command, str(port)], env, port) as running:
         found = asyncio.run(ingest(signed_up(running), QUICK))
         found["vectors"], found["vectors_right"] = asked(running, QUESTIONS, chunks, hybrid=False)
         found["hybrid"], found["hybrid_right"] = asked(running, slow, chunks, hybrid=True)
         found["memory_after"] = own_memory(running.pid)
-    port = free_port()
+    port = find_free_port()
     with tempfile.TemporaryDirectory() as fresh:
         env = environment(address, Path(fresh), port) | embedded_here()
         with process(name, [*command, str(port)], env, port) as running:

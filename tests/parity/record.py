@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import aiohttp
 
-from fastback.demo.process import running as running_upstream
+from fastback.demo.process import run_demo_server as running_upstream
 from parity import reference, stored
 from parity.player import playing
 from parity.steps import MissingValue, Scenario, scenarios

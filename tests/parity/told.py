@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from aiohttp import web
 
-from fastback.demo.process import running as running_upstream
+from fastback.demo.process import run_demo_server as running_upstream
 from parity import reference
 from parity.player import Player, playing
 from parity.plugins import TOOL

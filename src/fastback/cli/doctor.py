@@ -1,4 +1,4 @@
-"""`fastback doctor`: what the server needs, checked one by one without changing anything."""
+"""`fastback doctor`: check what the server needs, without changing anything."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from fastback.config.keys.retrieval import (
     RAG_RERANKING_ENGINE,
     RAG_RERANKING_MODEL,
 )
-from fastback.frontend.setup import directories
+from fastback.features.users.admin_store import COUNT_USERS
+from fastback.frontend.setup import find_directories
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
@@ -35,15 +36,15 @@ from fastback.schema import revision
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment
 from fastback.settings.loader import key_files
 
-#: How long a server may take to answer (seconds).
+#: Seconds that a server may take to respond.
 PATIENCE = 5.0
 
 Finding = tuple[str, str, str]
-"""`ok`, `warn` or `fail`; what was looked at; what was found."""
+"""State (`ok`, `warn` or `fail`), subject and detail of a check."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line a check; 1 when one of them failed."""
+    """Print a line for each check, and return 1 if a check failed, otherwise 0."""
     try:
         env = read_environment(options(arguments))
         settings = load_settings(env)
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _examine(settings: Settings, env: Environment) -> int:
+    """Print the results of all checks and return the exit code."""
     worst = 0
     async for state, what, found in _findings(settings, env):
         print(f"{state:<5} {what:<16} {found}", flush=True)
@@ -61,6 +63,7 @@ async def _examine(settings: Settings, env: Environment) -> int:
 
 
 async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Finding]:
+    """Run the checks one after the other; those of the configuration need a usable database."""
     for finding in _directories(settings):
         yield finding
     yield _secret_key(settings)
@@ -68,7 +71,7 @@ async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Findi
     yield await _redis(settings)
     yield _vectors(settings)
     if _is_missing(settings):
-        yield "ok", "database", "none yet: `fastback serve` makes it"
+        yield "ok", "database", "does not exist yet: `fastback serve` creates it"
         return
     try:
         db = await connect(settings.database_url, schema=settings.database_schema, wal=False, pool_size=1)
@@ -97,20 +100,22 @@ async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Findi
 
 
 def _directories(settings: Settings) -> Iterator[Finding]:
+    """Check that each directory, or its nearest existing parent, is writable."""
     found = {"data directory": settings.data_path, "uploads": settings.upload_path, "cache": settings.cache_path}
     for what, path in found.items():
-        nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
+        nearest = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
         if not nearest.is_dir():
-            yield "fail", what, f"{path}: {nearest} is no directory"
+            yield "fail", what, f"{path}: {nearest} is not a directory"
         elif os.access(nearest, os.W_OK | os.X_OK):
             yield "ok", what, str(path)
         else:
-            yield "fail", what, f"{path}: cannot be written"
+            yield "fail", what, f"{path}: is not writable"
     if settings.static_dir and not Path(settings.static_dir).expanduser().is_dir():
-        yield "warn", "static files", f"{settings.static_dir}: there is no such directory"
+        yield "warn", "static files", f"{settings.static_dir}: directory not found"
 
 
 def _secret_key(settings: Settings) -> Finding:
+    """Check the length of the secret key, or the file that contains it."""
     key = settings.webui_secret_key
     if not key:
         return _kept_key(settings)
@@ -120,14 +125,14 @@ def _secret_key(settings: Settings) -> Finding:
 
 
 def _kept_key(settings: Settings) -> Finding:
-    """The key that lies in a file; looking must not make one."""
+    """Check the file with the secret key; a missing file is not created."""
     path = next((one for one in key_files(settings) if one.exists()), None)
     if path is None:
-        return "ok", "secret key", "none yet: made at the first start"
+        return "ok", "secret key", "does not exist yet: generated at the first start"
     try:
         key = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        return "fail", "secret key", f"{path}: cannot be read"
+        return "fail", "secret key", f"{path}: reading failed"
     if not key:
         return "fail", "secret key", f"{path} is empty; remove it, or write a key into it"
     if path.stat().st_mode & 0o077:
@@ -136,17 +141,19 @@ def _kept_key(settings: Settings) -> Finding:
 
 
 def _frontend(settings: Settings) -> Finding:
-    build, _ = directories(settings)
+    """Check that the frontend exists."""
+    build, _ = find_directories(settings)
     if build is None:
-        return "fail", "frontend", "not there: run `fastback frontend`"
+        return "fail", "frontend", "not found: run `fastback frontend`"
     return "ok", "frontend", str(build)
 
 
 async def _redis(settings: Settings) -> Finding:
+    """Check that Redis responds, if it is configured."""
     if not settings.redis_url:
-        return "ok", "redis", "not set: one process needs none"
+        return "ok", "redis", "not configured: one process does not need it"
     if not settings.uses_redis:
-        return "ok", "redis", "switched off by ENABLE_REDIS"
+        return "ok", "redis", "disabled by ENABLE_REDIS"
     patient = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
     try:
         redis = open_redis(settings, patient)
@@ -155,14 +162,14 @@ async def _redis(settings: Settings) -> Finding:
     try:
         await redis.client.ping()
     except redis.errors as error:
-        return "fail", "redis", f"does not answer: {redact_secrets(str(error))}"
+        return "fail", "redis", f"does not respond: {redact_secrets(str(error))}"
     finally:
         await redis.close()
-    return "ok", "redis", "answers"
+    return "ok", "redis", "responds"
 
 
 def _vectors(settings: Settings) -> Finding:
-    """Where vectors are kept; a server is not asked, because opening a store makes its tables."""
+    """Check which vector store is configured; a server is not contacted, because opening a store creates its tables."""
     try:
         kind = factory.get_kind(settings)
     except SettingsError as error:
@@ -170,23 +177,29 @@ def _vectors(settings: Settings) -> Finding:
     if kind != "sqlite":
         return "ok", "vector store", kind
     there = factory.get_directory(settings)
-    taken = ", what Chroma keeps there is taken over" if chroma_files.has_chroma_files(there) else ""
+    taken = ", imports the data of Chroma there" if chroma_files.has_chroma_files(there) else ""
     return "ok", "vector store", f"built in, in {there}{taken}"
 
 
 def _embedding(config: Config, settings: Settings) -> Finding:
+    """Check the embedding engine; a local model must exist on this machine."""
     engine, model = config.text(RAG_EMBEDDING_ENGINE), config.text(RAG_EMBEDDING_MODEL)
     if engine in REMOTE:
         return "ok", "embedding", f"{engine}, {model}"
     if engine:
-        return "warn", "embedding", f"{engine!r} is none of {', '.join(REMOTE)}"
+        return "warn", "embedding", f"{engine!r} is not one of {', '.join(REMOTE)}"
     found = local_models(settings)(model)
     if found is None:
-        return "warn", "embedding", f"{model} is not on this machine: `fastback models fetch`, or when it is needed"
+        return (
+            "warn",
+            "embedding",
+            f"{model} is not on this machine: run `fastback models fetch`, or it is downloaded when needed",
+        )
     return "ok", "embedding", str(found)
 
 
 def _reranking(config: Config, settings: Settings) -> Finding:
+    """Check the reranking model; a local model must exist on this machine."""
     model = config.text(RAG_RERANKING_MODEL)
     if not model:
         return "ok", "reranking", "not configured"
@@ -194,36 +207,39 @@ def _reranking(config: Config, settings: Settings) -> Finding:
         return "ok", "reranking", f"{EXTERNAL}, {model}"
     found = local_models(settings)(model)
     if found is None:
-        return "warn", "reranking", f"{model} is not on this machine: passages keep the order they are found in"
+        return "warn", "reranking", f"{model} is not on this machine: passages keep the order of the search"
     return "ok", "reranking", str(found)
 
 
 def _sqlite_path(settings: Settings) -> Path | None:
+    """Return the path of the SQLite file; None for another database."""
     scheme, _, path = settings.database_url.partition("///")
     return Path(path) if scheme.startswith("sqlite") else None
 
 
 def _is_missing(settings: Settings) -> bool:
-    """Whether there is no SQLite file yet: looking must not make one."""
+    """Return whether the SQLite file does not exist yet; connecting would create it."""
     path = _sqlite_path(settings)
     return path is not None and not path.exists()
 
 
 async def _schema(db: Database) -> Finding:
+    """Check the revision of the database."""
     try:
         found = await revision.find_revision(db)
-        # Of a schema that is not ours nothing but its revision can be relied upon.
-        users = 0 if found != revision.REVISION else await db.fetch_value("doctor.users", 'SELECT count(*) FROM "user"')
+        # A schema of another revision may have other tables.
+        users = 0 if found != revision.REVISION else await db.fetch_value("doctor.users", COUNT_USERS)
     except DatabaseError as error:
         return "fail", "database", str(error)
     if found is None:
-        return "ok", "database", f"{db.dialect}, empty: `fastback serve` fills it"
+        return "ok", "database", f"{db.dialect}, empty: `fastback serve` creates the tables"
     if found != revision.REVISION:
-        return "fail", "database", f"{db.dialect} at revision {found}, this version speaks {revision.REVISION}"
+        return "fail", "database", f"{db.dialect} at revision {found}, this version needs {revision.REVISION}"
     return "ok", "database", f"{db.dialect} at revision {found}, {users} users"
 
 
 async def _model_server(client: aiohttp.ClientSession, connection: Connection) -> Finding:
+    """Check that a model server lists its models."""
     path = "/models" if connection.kind == "openai" else "/api/tags"
     headers = {"authorization": f"Bearer {connection.key}"} if connection.key else {}
     try:
@@ -231,8 +247,8 @@ async def _model_server(client: aiohttp.ClientSession, connection: Connection) -
         async with client.get(connection.url + path, headers=headers, timeout=patience) as response:
             status = response.status
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        text = f"{connection.url} does not answer: {error or 'timed out'}"
+        text = f"{connection.url} does not respond: {error or 'timed out'}"
         return "warn", connection.kind, redact_secrets(text)
     if status >= 400:
-        return "warn", connection.kind, redact_secrets(f"{connection.url} answers {status}")
-    return "ok", connection.kind, redact_secrets(f"{connection.url} answers")
+        return "warn", connection.kind, redact_secrets(f"{connection.url} responds with status {status}")
+    return "ok", connection.kind, redact_secrets(f"{connection.url} responds")

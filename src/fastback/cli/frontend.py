@@ -1,4 +1,4 @@
-"""`fastback frontend`."""
+"""`fastback frontend`: download the frontend of an Open WebUI release."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastback.frontend import fetch
 
 
 def bar(what: str, done: int, of: int) -> None:
-    """Draw how far it has come, on a terminal."""
+    """Draw a progress bar on a terminal; without a terminal, print one line at the end."""
     if not sys.stderr.isatty():
         if done == of:
             print(f"{what}: {of} files", file=sys.stderr)
@@ -25,13 +25,14 @@ def bar(what: str, done: int, of: int) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """Download the frontend unless it exists, print its path, and return the exit code."""
     version = arguments.version or REFERENCE_VERSION
     if version not in fetch.HASHES:
-        print(f"open-webui {version} is not known here: its hash is not checked", file=sys.stderr)
+        print(f"open-webui {version} has no known hash: the download is not verified", file=sys.stderr)
     chosen = os.environ.get("FASTBACK_CACHE_DIR")
     cache = Path(chosen) if chosen else None
     try:
-        path = fetch.ensure(version, cache=cache, force=arguments.force, report=bar)
+        path = fetch.ensure_frontend(version, cache=cache, force=arguments.force, report=bar)
     except fetch.FetchError as error:
         return fail(str(error))
     print(f"frontend {version} is in {path}")

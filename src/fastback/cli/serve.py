@@ -1,4 +1,4 @@
-"""`fastback serve` and `fastback demo`."""
+"""`fastback serve` and `fastback demo`: start the server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastback.settings.tls import client_ssl
 
 
 def options(arguments: argparse.Namespace) -> dict[str, str]:
-    """The command line's options under their variables' names."""
+    """Return the command-line options that are set, under the names of their variables."""
     given = {
         "HOST": getattr(arguments, "host", None),
         "PORT": getattr(arguments, "port", None),
@@ -25,6 +25,7 @@ def options(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """Run the server until it is stopped, and return the exit code."""
     configure_allocator()
     try:
         env = read_environment(options(arguments))
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _serve(settings: Settings, env: Environment, ready: Callable[[], None] | None = None) -> int:
+    """Run the server and return the exit code; `ready` is called when it accepts connections."""
     from fastback import server
 
     try:
@@ -58,10 +60,10 @@ def _serve(settings: Settings, env: Environment, ready: Callable[[], None] | Non
 
 
 def _demo(settings: Settings, env: Environment, rate: float) -> int:
-    """Serve beside the built-in model server; its connection is this run's alone, nothing of it is stored."""
-    from fastback.demo.process import running
+    """Run the server with the built-in model server, whose connection exists for this run only and is not stored."""
+    from fastback.demo.process import run_demo_server
 
-    with running(rate=rate) as url:
+    with run_demo_server(rate=rate) as url:
         here = {
             "OPENAI_API_BASE_URLS": f"{url}/v1",
             "OPENAI_API_KEYS": "demo",
@@ -77,6 +79,7 @@ def _demo(settings: Settings, env: Environment, rate: float) -> int:
 
 
 def load_with(settings: Settings, more: dict[str, str]) -> Settings:
+    """Return the settings with the choice of these variables about the stored configuration."""
     import msgspec
 
     return msgspec.structs.replace(settings, enable_persistent_config=more["ENABLE_PERSISTENT_CONFIG"] == "true")

@@ -142,7 +142,7 @@ async def get_opensearch_description(settings: Settings, config: Config) -> Resp
 @router.get("/api/changelog")
 async def get_changelog(changelog: Changelog) -> JsonBytes:
     """Return the changelog of the frontend."""
-    return JsonBytes(await changelog.content())
+    return JsonBytes(await changelog.get_content())
 
 
 @router.get("/cache/")

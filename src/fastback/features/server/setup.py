@@ -21,7 +21,7 @@ async def set_up(services: Services) -> None:
     """Register `PageConfigCache`, `Changelog`, `ActiveModels` and `ReadinessChecks`."""
     settings = services.get(Settings)
     bodies = PageConfigCache(settings, services.get(Config))
-    path = fetch.location(cache=Path(settings.fastback_cache_dir) if settings.fastback_cache_dir else None)
+    path = fetch.get_location(cache=Path(settings.fastback_cache_dir) if settings.fastback_cache_dir else None)
     services.add(PageConfigCache, bodies)
     services.add(Changelog, Changelog(path / "CHANGELOG.md"))
     services.add(ActiveModels, ActiveModels())
