@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--reference", default=os.environ.get("FASTBACK_REFERENCE"), help="the open-webui executable")
     parser.add_argument("--keep", type=Path, help="a file for the place of each answer, as JSON")
     arguments = parser.parse_args()
-    model = models.find(models.DEFAULT)
+    model = models.find_model(models.DEFAULT_MODEL)
     if model is None:
         sys.exit("the model is not fetched: `fastback models fetch`")
     with tempfile.TemporaryDirectory() as work:

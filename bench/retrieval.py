@@ -95,9 +95,9 @@ def embedded_elsewhere(address: str) -> dict[str, str]:
 
 def embedded_here() -> dict[str, str]:
     """With the model that is everybody's default; the reference, too, finds it in a directory that is named."""
-    found = models.find(models.DEFAULT)
+    found = models.find_model(models.DEFAULT_MODEL)
     if found is None:
-        raise SystemExit(f"{models.DEFAULT} is not on this machine: `fastback models fetch`")
+        raise SystemExit(f"{models.DEFAULT_MODEL} is not on this machine: `fastback models fetch`")
     return {"RAG_EMBEDDING_MODEL": str(found)}
 
 

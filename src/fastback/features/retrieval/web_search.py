@@ -129,7 +129,7 @@ class WebSearchService:
         digest = await asyncio.to_thread(lambda: hashlib.sha256(joined_queries.encode()).hexdigest())
         name = f"web-search-{ctx.asker.id}-{digest}"[:63]
         try:
-            await self._indexer.index(name, documents, overwrite=True, ctx=ctx)
+            await self._indexer.index_documents(name, documents, overwrite=True, ctx=ctx)
         except RetrievalError as error:
             log.warning("embedding the found pages failed: %s", error)
             raise HttpError(500, _NOT_STORED) from error

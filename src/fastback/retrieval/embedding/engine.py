@@ -9,15 +9,15 @@ from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Vector
 
 
-class Engine(Protocol):
+class EmbeddingEngine(Protocol):
     """Makes vectors of the texts of one batch."""
 
     @property
-    def mark(self) -> str:
+    def fingerprint(self) -> str:
         """What vectors depend on besides text and prefix: two engines with the same mark make the same vectors."""
         ...
 
-    async def embed(
+    async def embed_texts(
         self, texts: Sequence[str], prefix: str | None, *, urgent: bool, ctx: RequestContext | None
     ) -> list[Vector]:
         """A vector for each text, in order.

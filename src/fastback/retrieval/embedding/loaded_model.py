@@ -8,19 +8,19 @@ from typing import Any, Generic, TypeVar
 
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.embedding import models
-from fastback.retrieval.embedding.encoder import UnknownModel
+from fastback.retrieval.embedding.encoder import UnsupportedModel
 
 M = TypeVar("M")
 
 
-class Loaded(Generic[M]):
+class LoadedModel(Generic[M]):
     """`make` reads a model from a directory, with options; `what` names it to people."""
 
-    def __init__(self, what: str, make: Callable[..., M]) -> None:
-        self._what = what
-        self._make = make
+    def __init__(self, label: str, create: Callable[..., M]) -> None:
+        self._label = label
+        self._create = create
         #: By the directory, what its weights were like then, and the options.
-        self._kept: dict[tuple[Any, ...], M] = {}
+        self._models: dict[tuple[Any, ...], M] = {}
 
     def __call__(self, directory: str, **options: bool) -> M:
         """The model of a directory as it is now.
@@ -28,15 +28,15 @@ class Loaded(Generic[M]):
         Raises:
             JobFailed: it cannot be used, in words for whoever chose it.
         """
-        place = Path(directory)
-        key = (directory, models.state(place), *options.items())
-        if key not in self._kept:
+        path = Path(directory)
+        key = (directory, models.get_state(path), *options.items())
+        if key not in self._models:
             try:
-                made = self._make(place, **options)
-            except UnknownModel as error:
-                raise JobFailed(f"{self._what} in {directory} cannot be used here: {error}.") from error
+                model = self._create(path, **options)
+            except UnsupportedModel as error:
+                raise JobFailed(f"{self._label} in {directory} cannot be used here: {error}.") from error
             except (OSError, ValueError, KeyError, TypeError) as error:
-                raise JobFailed(f"{self._what} in {directory} cannot be read: {error}") from error
-            self._kept.clear()
-            self._kept[key] = made
-        return self._kept[key]
+                raise JobFailed(f"{self._label} in {directory} cannot be read: {error}") from error
+            self._models.clear()
+            self._models[key] = model
+        return self._models[key]

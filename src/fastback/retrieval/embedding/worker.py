@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.retrieval.embedding.loaded_model import Loaded
-from fastback.retrieval.embedding.sentence_encoder import SentenceModel
+from fastback.retrieval.embedding.loaded_model import LoadedModel
+from fastback.retrieval.embedding.sentence_encoder import SentenceEncoder
 
-_model = Loaded("The model", SentenceModel)
+_model = LoadedModel("The model", SentenceEncoder)
 
 
 def handle(job: dict[str, Any]) -> list[bytes]:

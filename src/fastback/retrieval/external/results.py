@@ -10,7 +10,7 @@ import msgspec
 from fastback.retrieval.interfaces import Metadata
 
 
-class Target(msgspec.Struct):
+class SearchTarget(msgspec.Struct):
     """What is searched.
 
     Attributes:
@@ -26,7 +26,7 @@ class Target(msgspec.Struct):
     knowledge_id: str
     knowledge_name: str
 
-    def field(self, name: str, default: str) -> str:
+    def get_field(self, name: str, default: str) -> str:
         return str(self.fields.get(name) or default)
 
     @property
@@ -50,7 +50,7 @@ class Target(msgspec.Struct):
         return float(wanted) if isinstance(wanted, int | float) and wanted > 0 else 30.0
 
 
-class Found(msgspec.Struct):
+class ExternalHit(msgspec.Struct):
     """A text that was found; `score` is in the database's own measure."""
 
     text: str
@@ -58,7 +58,7 @@ class Found(msgspec.Struct):
     score: float | None
 
 
-def at(data: Any, path: str) -> Any:
+def get_at_path(data: Any, path: str) -> Any:
     """What lies at a dotted path; None where nothing does."""
     for part in path.split("."):
         if not isinstance(data, dict):
@@ -67,24 +67,35 @@ def at(data: Any, path: str) -> Any:
     return data
 
 
-def found(result: Mapping[str, Any], target: Target, paths: Mapping[str, str], score: Any) -> Found:
+def build_hit(result: Mapping[str, Any], target: SearchTarget, paths: Mapping[str, str], score: Any) -> ExternalHit:
     """Read a result; `paths` says where `content`, `metadata` and `document_id` lie in it."""
-    told = at(result, paths["metadata"])
-    metadata: Metadata = dict(told) if isinstance(told, dict) else {"external_metadata": told} if told else {}
-    title, source = at(result, "title"), at(result, "source")
-    named = source or title or metadata.get("source") or metadata.get("name") or target.knowledge_name
+    raw_metadata = get_at_path(result, paths["metadata"])
+    metadata: Metadata = (
+        dict(raw_metadata)
+        if isinstance(raw_metadata, dict)
+        else {"external_metadata": raw_metadata}
+        if raw_metadata
+        else {}
+    )
+    title, source = get_at_path(result, "title"), get_at_path(result, "source")
+    source_name = source or title or metadata.get("source") or metadata.get("name") or target.knowledge_name
     metadata |= {
-        "name": title or metadata.get("name") or named,
-        "source": named,
-        "url": at(result, "url"),
+        "name": title or metadata.get("name") or source_name,
+        "source": source_name,
+        "url": get_at_path(result, "url"),
         "knowledge_id": target.knowledge_id,
         "knowledge_name": target.knowledge_name,
         "external": True,
     }
     # Whatever it is called there, it is no file of ours.
     metadata.pop("file_id", None)
-    for name, value in (("page", at(result, "page")), ("document_id", at(result, paths["document_id"]))):
+    for name, value in (
+        ("page", get_at_path(result, "page")),
+        ("document_id", get_at_path(result, paths["document_id"])),
+    ):
         if value is not None:
             metadata[name] = value
-    content = at(result, paths["content"])
-    return Found("" if content is None else str(content), metadata, score if isinstance(score, int | float) else None)
+    content = get_at_path(result, paths["content"])
+    return ExternalHit(
+        "" if content is None else str(content), metadata, score if isinstance(score, int | float) else None
+    )

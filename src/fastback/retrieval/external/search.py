@@ -11,17 +11,17 @@ import aiohttp
 
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.external import milvus, pgvector, qdrant
-from fastback.retrieval.external.results import Found, Target
+from fastback.retrieval.external.results import ExternalHit, SearchTarget
 from fastback.retrieval.interfaces import Embedder, RetrievalError, Vector
 
 
-def floats(vector: Vector) -> list[float]:
+def unpack_vector(vector: Vector) -> list[float]:
     """A vector as a list of numbers."""
-    found = array("f")
-    found.frombytes(vector)
+    numbers = array("f")
+    numbers.frombytes(vector)
     if sys.byteorder == "big":
-        found.byteswap()
-    return found.tolist()
+        numbers.byteswap()
+    return numbers.tolist()
 
 
 class ExternalSearch:
@@ -32,8 +32,8 @@ class ExternalSearch:
         self._client = client
 
     async def search(
-        self, target: Target, queries: Sequence[str], count: int, *, ctx: RequestContext | None = None
-    ) -> list[Found]:
+        self, target: SearchTarget, queries: Sequence[str], count: int, *, ctx: RequestContext | None = None
+    ) -> list[ExternalHit]:
         """The first `count` of what the questions find, one question after the other.
 
         Raises:
@@ -44,17 +44,17 @@ class ExternalSearch:
         if not target.collection:
             raise RetrievalError("External source collection is not configured")
         limit = max(count, 1)
-        results: list[Found] = []
+        results: list[ExternalHit] = []
         for vector in await self._embedder.embed_queries(queries, ctx=ctx):
-            results += await self._one(target, floats(vector), limit)
+            results += await self._search_provider(target, unpack_vector(vector), limit)
         return results[:limit]
 
-    async def _one(self, target: Target, vector: list[float], limit: int) -> list[Found]:
+    async def _search_provider(self, target: SearchTarget, vector: list[float], limit: int) -> list[ExternalHit]:
         provider: Any = target.connection.get("provider")
         if provider == "qdrant":
-            return await qdrant.search(self._client, target, vector, limit)
+            return await qdrant.search_points(self._client, target, vector, limit)
         if provider == "milvus":
-            return await milvus.search(self._client, target, vector, limit)
+            return await milvus.search_entities(self._client, target, vector, limit)
         if provider == "pgvector":
-            return await pgvector.search(target, vector, limit)
+            return await pgvector.search_rows(target, vector, limit)
         raise RetrievalError(f"Unsupported external knowledge provider: {provider}")

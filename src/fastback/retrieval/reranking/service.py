@@ -30,24 +30,24 @@ class ConfiguredReranker:
         self._external = ExternalReranker(client, config, settings)
         self._local = local
 
-    async def scores(
+    async def score_texts(
         self, query: str, texts: Sequence[str], *, ctx: RequestContext | None = None
     ) -> list[float] | None:
         model = self._config.text(RAG_RERANKING_MODEL)
         if not model or not texts:
             return None
         if self._config.text(RAG_RERANKING_ENGINE) == EXTERNAL:
-            return await self._external.scores(model, query, texts, ctx=ctx)
+            return await self._external.score_texts(model, query, texts, ctx=ctx)
         batch = int(self._config.number(RAG_RERANKING_BATCH_SIZE) or 1)
         try:
-            return await self._local.scores(model, query, texts, batch=batch)
+            return await self._local.score_texts(model, query, texts, batch=batch)
         except RetrievalError as error:
             log.warning("passages keep the order that they were found in: %s", error)
             return None
 
-    async def check(self, engine: str, model: str) -> None:
+    async def check_model(self, engine: str, model: str) -> None:
         if model and engine != EXTERNAL:
-            await self._local.check(model)
+            await self._local.check_model(model)
 
     async def close(self) -> None:
         """End the process of a model."""

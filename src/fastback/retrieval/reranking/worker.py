@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.retrieval.embedding.loaded_model import Loaded
-from fastback.retrieval.reranking.cross_encoder import PairModel
+from fastback.retrieval.embedding.loaded_model import LoadedModel
+from fastback.retrieval.reranking.cross_encoder import CrossEncoder
 
-_model = Loaded("The reranking model", PairModel)
+_model = LoadedModel("The reranking model", CrossEncoder)
 
 
 def handle(job: dict[str, Any]) -> list[float]:

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from fastback.retrieval.interfaces import Hit
 
 #: A hit, and what it counts in a blend.
-Worth = tuple[Hit, float]
+WeightedHit = tuple[Hit, float]
 
 
-def by_nearness(hits: Sequence[Hit], weight: float) -> list[Worth]:
+def weight_by_nearness(hits: Sequence[Hit], weight: float) -> list[WeightedHit]:
     """Hits by vectors, the nearest first, worth up to `weight`."""
     if not hits:
         return []
@@ -25,7 +25,7 @@ def by_nearness(hits: Sequence[Hit], weight: float) -> list[Worth]:
     return [(hit, weight * ((hit.score - last) / span if span > 0 else 1.0)) for hit in hits]
 
 
-def by_words(hits: Sequence[Hit], weight: float, pool: int) -> list[Worth]:
+def weight_by_words(hits: Sequence[Hit], weight: float, pool: int) -> list[WeightedHit]:
     """Hits by words, the best first, worth up to `weight`; `pool` were asked for."""
     if not hits:
         return []
@@ -34,7 +34,7 @@ def by_words(hits: Sequence[Hit], weight: float, pool: int) -> list[Worth]:
     return [(hit, weight * max(0.0, hit.score - background) / best if best > 0 else 0.0) for hit in hits]
 
 
-def blended(found: Iterable[Sequence[Worth]]) -> list[Hit]:
+def blend_hits(result_lists: Iterable[Sequence[WeightedHit]]) -> list[Hit]:
     """Hits by the sum of what they are worth, best first.
 
     The same text found twice is one passage, as in copies of a file that lie in several collections; of twins within a
@@ -42,24 +42,24 @@ def blended(found: Iterable[Sequence[Worth]]) -> list[Hit]:
     """
     sums: dict[str, float] = {}
     best: dict[str, Hit] = {}
-    for worths in found:
-        counted: set[str] = set()
-        for hit, worth in worths:
-            if hit.text not in counted:
-                counted.add(hit.text)
-                sums[hit.text] = sums.get(hit.text, 0.0) + worth
-            known = best.get(hit.text)
-            if known is None or hit.score > known.score:
+    for weighted_hits in result_lists:
+        seen_texts: set[str] = set()
+        for hit, weight in weighted_hits:
+            if hit.text not in seen_texts:
+                seen_texts.add(hit.text)
+                sums[hit.text] = sums.get(hit.text, 0.0) + weight
+            existing = best.get(hit.text)
+            if existing is None or hit.score > existing.score:
                 best[hit.text] = hit
     return sorted(best.values(), key=lambda hit: (sums[hit.text], hit.score), reverse=True)
 
 
-def merged(results: Iterable[Sequence[Hit]], limit: int) -> list[Hit]:
+def merge_hits(results: Iterable[Sequence[Hit]], limit: int) -> list[Hit]:
     """The best passages of several searches by score, each text once."""
     best: dict[str, Hit] = {}
     for hits in results:
         for hit in hits:
-            known = best.get(hit.text)
-            if known is None or hit.score > known.score:
+            existing = best.get(hit.text)
+            if existing is None or hit.score > existing.score:
                 best[hit.text] = hit
     return sorted(best.values(), key=lambda hit: hit.score, reverse=True)[:limit]

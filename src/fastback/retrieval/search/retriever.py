@@ -19,13 +19,13 @@ from fastback.config.keys.retrieval import (
 )
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Embedder, Hit, Reranker, VectorStore
-from fastback.retrieval.search.fusion import Worth, blended, by_nearness, by_words, merged
+from fastback.retrieval.search.fusion import WeightedHit, blend_hits, merge_hits, weight_by_nearness, weight_by_words
 
 #: Passages that each way of searching offers to the blend, at least, and for each one that is wanted.
-_POOL, _POOL_EACH = 20, 4
+_MIN_POOL, _POOL_PER_RESULT = 20, 4
 
 
-class Search(msgspec.Struct, frozen=True, kw_only=True):
+class SearchOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How is searched.
 
     Attributes:
@@ -41,7 +41,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     hybrid: bool = False
     reranked: int = 3
     threshold: float = 0.0
-    words: float = 0.5
+    word_weight: float = 0.5
     enriched: bool = False
 
 
@@ -54,23 +54,23 @@ class Retriever:
         self._store = store
         self._reranker = reranker
 
-    def configured(self) -> Search:
+    def get_configured_options(self) -> SearchOptions:
         """What the configuration says of searching."""
         config = self._config
-        return Search(
+        return SearchOptions(
             limit=max(1, int(config.number(RAG_TOP_K) or 3)),
             hybrid=config.flag(RAG_ENABLE_HYBRID_SEARCH),
             reranked=max(1, int(config.number(RAG_TOP_K_RERANKER) or 3)),
             threshold=config.number(RAG_RELEVANCE_THRESHOLD) or 0.0,
-            words=_share(config.number(RAG_HYBRID_BM25_WEIGHT)),
+            word_weight=_clamp_weight(config.number(RAG_HYBRID_BM25_WEIGHT)),
             enriched=config.flag(RAG_ENABLE_HYBRID_SEARCH_ENRICHED_TEXTS),
         )
 
-    async def query(
+    async def search(
         self,
         collections: Iterable[str],
         queries: Iterable[str],
-        search: Search | None = None,
+        options: SearchOptions | None = None,
         *,
         ctx: RequestContext | None = None,
     ) -> list[Hit]:
@@ -79,18 +79,18 @@ class Retriever:
         Raises:
             RetrievalError: the embedding engine fails.
         """
-        search = search or self.configured()
+        options = options or self.get_configured_options()
         names = list(dict.fromkeys(name for name in collections if name))
-        asked = list(dict.fromkeys(one for one in queries if one and not one.isspace()))
-        if not names or not asked:
+        questions = list(dict.fromkeys(question for question in queries if question and not question.isspace()))
+        if not names or not questions:
             return []
-        return (await self.query_each([names], asked, search, ctx=ctx))[0]
+        return (await self.search_groups([names], questions, options, ctx=ctx))[0]
 
-    async def query_each(
+    async def search_groups(
         self,
         groups: Sequence[Sequence[str]],
         queries: Sequence[str],
-        search: Search | None = None,
+        options: SearchOptions | None = None,
         *,
         ctx: RequestContext | None = None,
     ) -> list[list[Hit]]:
@@ -99,15 +99,17 @@ class Retriever:
         Raises:
             RetrievalError: the embedding engine fails.
         """
-        search = search or self.configured()
-        asked = list(dict.fromkeys(one for one in queries if one and not one.isspace()))
-        if not asked or not groups:
+        options = options or self.get_configured_options()
+        questions = list(dict.fromkeys(question for question in queries if question and not question.isspace()))
+        if not questions or not groups:
             return [[] for _ in groups]
-        vectors = await self._embedder.embed_queries(asked, ctx=ctx)
-        found = [self._found(list(group), asked, vectors, search, ctx) for group in groups]
-        return await asyncio.gather(*found)
+        vectors = await self._embedder.embed_queries(questions, ctx=ctx)
+        searches = [self._search_collections(list(group), questions, vectors, options, ctx) for group in groups]
+        return await asyncio.gather(*searches)
 
-    async def nearest(self, collection: str, query: str, limit: int, *, ctx: RequestContext | None = None) -> list[Hit]:
+    async def find_nearest(
+        self, collection: str, query: str, limit: int, *, ctx: RequestContext | None = None
+    ) -> list[Hit]:
         """The nearest chunks of one collection as they lie there, twins too.
 
         Raises:
@@ -116,90 +118,108 @@ class Retriever:
         vectors = await self._embedder.embed_queries([query], ctx=ctx)
         return await self._store.search([collection], vectors[0], limit)
 
-    async def everything(self, collections: Iterable[str]) -> list[Hit]:
+    async def list_chunks(self, collections: Iterable[str]) -> list[Hit]:
         """All chunks of some collections, in the order they were written."""
-        found = await asyncio.gather(*(self._store.find_chunks(name) for name in dict.fromkeys(collections)))
-        return [hit for hits in found for hit in hits]
+        hit_lists = await asyncio.gather(*(self._store.find_chunks(name) for name in dict.fromkeys(collections)))
+        return [hit for hits in hit_lists for hit in hits]
 
-    async def _found(
-        self, names: list[str], queries: list[str], vectors: list[bytes], search: Search, ctx: RequestContext | None
+    async def _search_collections(
+        self,
+        names: list[str],
+        queries: list[str],
+        vectors: list[bytes],
+        options: SearchOptions,
+        ctx: RequestContext | None,
     ) -> list[Hit]:
-        if not search.hybrid:
-            limit = search.limit
+        if not options.hybrid:
+            limit = options.limit
             results = await asyncio.gather(*(self._store.search(names, vector, limit) for vector in vectors))
-            return merged(results, limit)
-        pool = max(_POOL, _POOL_EACH * search.limit)
-        near, worded = await asyncio.gather(
-            asyncio.gather(*(self._similar(names, vector, pool) for vector in vectors)),
-            asyncio.gather(*(self._worded(names, query, pool, search) for query in queries)),
+            return merge_hits(results, limit)
+        pool = max(_MIN_POOL, _POOL_PER_RESULT * options.limit)
+        similar_lists, word_lists = await asyncio.gather(
+            asyncio.gather(*(self._search_vectors(names, vector, pool) for vector in vectors)),
+            asyncio.gather(*(self._search_words(names, query, pool, options) for query in queries)),
         )
-        found = [self._blendable(similar, shared, search, pool) for similar, shared in zip(near, worded, strict=True)]
-        judged = await self._reranked(queries, [blended(both) for both in found], search, ctx)
+        weighted_lists = [
+            self._weight_hits(similar, shared, options, pool)
+            for similar, shared in zip(similar_lists, word_lists, strict=True)
+        ]
+        judged = await self._rerank(queries, [blend_hits(weighted) for weighted in weighted_lists], options, ctx)
         if judged is None:
-            judged = [hit for hit in blended(one for both in found for one in both) if _passes(hit.score, search)]
-            judged = judged[: min(search.limit, search.reranked * len(queries))]
-        return [_marked(hit) for hit in judged]
+            judged = [
+                hit
+                for hit in blend_hits(one for weighted in weighted_lists for one in weighted)
+                if _passes_threshold(hit.score, options)
+            ]
+            judged = judged[: min(options.limit, options.reranked * len(queries))]
+        return [_add_marks(hit) for hit in judged]
 
     @staticmethod
-    def _blendable(similar: list[Hit], worded: list[Hit], search: Search, pool: int) -> list[list[Worth]]:
+    def _weight_hits(
+        similar: list[Hit], worded: list[Hit], options: SearchOptions, pool: int
+    ) -> list[list[WeightedHit]]:
         """What both ways have found for a question, with what it is worth; a way that counts for nothing is left out.
 
         Hits by words are shown with their cosine. What is not among the nearest is at most as near as the last of them:
         that is taken, as nothing is embedded again.
         """
-        known = {hit.id: hit.score for hit in similar}
-        last = min(known.values(), default=0.0)
-        words = [
-            (msgspec.structs.replace(hit, score=known.get(hit.id, last)), worth)
-            for hit, worth in by_words(worded, search.words, pool)
+        cosines = {hit.id: hit.score for hit in similar}
+        lowest_cosine = min(cosines.values(), default=0.0)
+        weighted_words = [
+            (msgspec.structs.replace(hit, score=cosines.get(hit.id, lowest_cosine)), worth)
+            for hit, worth in weight_by_words(worded, options.word_weight, pool)
         ]
-        near = by_nearness(similar, 1.0 - search.words)
-        return [found for found, weight in ((near, 1.0 - search.words), (words, search.words)) if weight > 0]
+        weighted_vectors = weight_by_nearness(similar, 1.0 - options.word_weight)
+        return [
+            found
+            for found, weight in ((weighted_vectors, 1.0 - options.word_weight), (weighted_words, options.word_weight))
+            if weight > 0
+        ]
 
-    async def _similar(self, names: list[str], vector: bytes, pool: int) -> list[Hit]:
+    async def _search_vectors(self, names: list[str], vector: bytes, pool: int) -> list[Hit]:
         """The nearest chunks with their cosine as score."""
         hits = await self._store.search(names, vector, pool)
         return [msgspec.structs.replace(hit, score=2.0 * hit.score - 1.0) for hit in hits]
 
-    async def _worded(self, names: list[str], query: str, pool: int, search: Search) -> list[Hit]:
-        if search.words <= 0:
+    async def _search_words(self, names: list[str], query: str, pool: int, options: SearchOptions) -> list[Hit]:
+        if options.word_weight <= 0:
             return []
-        return await self._store.search_words(names, query, pool, enriched=search.enriched)
+        return await self._store.search_words(names, query, pool, enriched=options.enriched)
 
-    async def _reranked(
-        self, queries: list[str], candidates: list[list[Hit]], search: Search, ctx: RequestContext | None
+    async def _rerank(
+        self, queries: list[str], candidates: list[list[Hit]], options: SearchOptions, ctx: RequestContext | None
     ) -> list[Hit] | None:
         """What a reranker chooses for each question, by its scores; None where none is configured, or it fails."""
-        shown = [hits[: 2 * search.limit] for hits in candidates]
+        candidate_lists = [hits[: 2 * options.limit] for hits in candidates]
         scores = await asyncio.gather(
             *(
                 self._reranker.score_texts(query, [hit.text for hit in hits], ctx=ctx)
-                for query, hits in zip(queries, shown, strict=True)
+                for query, hits in zip(queries, candidate_lists, strict=True)
                 if hits
             )
         )
-        if any(one is None for one in scores):
+        if any(score_list is None for score_list in scores):
             return None
-        chosen = []
-        for hits, given in zip([hits for hits in shown if hits], scores, strict=True):
-            judged = [
+        reranked_lists = []
+        for hits, text_scores in zip([hits for hits in candidate_lists if hits], scores, strict=True):
+            passing_hits = [
                 msgspec.structs.replace(hit, score=score)
-                for hit, score in zip(hits, given or (), strict=True)
-                if _passes(score, search)
+                for hit, score in zip(hits, text_scores or (), strict=True)
+                if _passes_threshold(score, options)
             ]
-            chosen.append(sorted(judged, key=lambda hit: hit.score, reverse=True)[: search.reranked])
-        return merged(chosen, search.limit)
+            reranked_lists.append(sorted(passing_hits, key=lambda hit: hit.score, reverse=True)[: options.reranked])
+        return merge_hits(reranked_lists, options.limit)
 
 
-def _share(value: float | None) -> float:
+def _clamp_weight(value: float | None) -> float:
     return 0.5 if value is None else min(1.0, max(0.0, value))
 
 
-def _passes(score: float, search: Search) -> bool:
-    return not search.threshold or score >= search.threshold
+def _passes_threshold(score: float, options: SearchOptions) -> bool:
+    return not options.threshold or score >= options.threshold
 
 
-def _marked(hit: Hit) -> Hit:
+def _add_marks(hit: Hit) -> Hit:
     """The hit with the marks that the reference leaves in the metadata of a fused search."""
     mark = hashlib.sha256(hit.text.encode()).hexdigest()
     return msgspec.structs.replace(hit, metadata={**hit.metadata, "_chunk_hash": mark, "score": hit.score})

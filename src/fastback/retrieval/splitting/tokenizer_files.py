@@ -27,11 +27,11 @@ def get_tokenizer_file(config: Config, hubs: Sequence[Path] = (), cache: Path | 
     if not model:
         raise RetrievalError("Tokenizer model required for Token (Transformers) text splitter")
     model_path = Path(model).expanduser()
-    snapshot = models.find(model, hubs, cache)
+    snapshot = models.find_model(model, hubs, cache)
     for candidate in (model_path, model_path / _FILENAME, *([snapshot / _FILENAME] if snapshot is not None else [])):
         if candidate.is_file():
             return candidate
     raise RetrievalError(
-        f"The tokenizer of '{models.full_name(model)}' is not on this machine. Name a folder with its {_FILENAME}, or "
+        f"The tokenizer of '{models.get_full_name(model)}' is not on this machine. Name a folder with its {_FILENAME}, or "
         "split by characters."
     )
