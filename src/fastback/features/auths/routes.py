@@ -38,7 +38,7 @@ from fastback.settings import Settings
 
 router = Router("/api/v1/auths", wrap=protect_credentials)
 
-#: Responses of `GET /`: every page asks on loading, and again whenever its tab becomes visible.
+#: Responses of `GET /`: a page requests it on loading, and whenever its tab becomes visible.
 _session_cache = ResponseCache()
 
 

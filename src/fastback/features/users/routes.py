@@ -1,4 +1,4 @@
-"""`/api/v1/users`: the fields of a user that every user may see, and one's own groups."""
+"""`/api/v1/users`: the fields of a user that every user may see, and the caller's own groups."""
 
 from __future__ import annotations
 
