@@ -153,13 +153,15 @@ class Ollama:
 
         await self._reply(exchange, [("user", prompt)] if prompt else [], build_body)
 
-    async def _reply(self, exchange: Exchange, messages: list[tuple[str, str]], said: Callable[..., Json]) -> None:
+    async def _reply(
+        self, exchange: Exchange, messages: list[tuple[str, str]], build_body: Callable[..., Json]
+    ) -> None:
         name = await self._find_model(exchange)
         if name is None:
             return
         body = exchange.body
         if not messages:
-            await self._load_model(exchange, name, said)
+            await self._load_model(exchange, name, build_body)
             return
         options = body.get("options") or {}
         request = ReplyRequest(
@@ -192,30 +194,32 @@ class Ollama:
             if request.has_directive("break"):
                 await exchange.break_off()
             await exchange.wait(request.silence_seconds)
-            await exchange.respond({**head, **said(reply.text, **thinking, **tool_calls), **_build_end(request, reply)})
+            await exchange.respond(
+                {**head, **build_body(reply.text, **thinking, **tool_calls), **_build_end(request, reply)}
+            )
             return
         async with exchange.open_stream(_NDJSON) as stream:
             if request.has_directive("error"):
                 await stream.write(_encode_line({"error": "demo failure in the stream"}))
                 return
             for token in reply.reasoning:
-                await stream.send_tokens([_encode_line({**head, **said("", thinking=token), "done": False})])
+                await stream.send_tokens([_encode_line({**head, **build_body("", thinking=token), "done": False})])
             if calls:
-                await stream.send_tokens([_encode_line({**head, **said("", **tool_calls), "done": False})])
+                await stream.send_tokens([_encode_line({**head, **build_body("", **tool_calls), "done": False})])
             await stream.send_tokens(
-                (_encode_line({**head, **said(token), "done": False}) for token in reply.tokens),
+                (_encode_line({**head, **build_body(token), "done": False}) for token in reply.tokens),
                 silence=request.silence_seconds,
                 is_broken=request.has_directive("break"),
             )
-            await stream.write(_encode_line({**head, **said(""), **_build_end(request, reply)}))
+            await stream.write(_encode_line({**head, **build_body(""), **_build_end(request, reply)}))
 
-    async def _load_model(self, exchange: Exchange, name: str, said: Callable[..., Json]) -> None:
+    async def _load_model(self, exchange: Exchange, name: str, build_body: Callable[..., Json]) -> None:
         """Load the model, as a request without a question asks, or unload it with `keep_alive: 0`."""
         is_unload = str(exchange.body.get("keep_alive")) in ("0", "0s")
         self._unload_model(name)
         if not is_unload:
             self.loaded.append(name)
-        head = {"model": exchange.body.get("model"), "created_at": _CREATED_AT, **said("")}
+        head = {"model": exchange.body.get("model"), "created_at": _CREATED_AT, **build_body("")}
         await exchange.respond({**head, "done": True, "done_reason": "unload" if is_unload else "load"})
 
     def _unload_model(self, name: str) -> None:

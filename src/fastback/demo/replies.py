@@ -130,15 +130,15 @@ class ReplyRequest(msgspec.Struct):
             tokens = [*_THINK_TOKENS, *tokens]
         return self._limit_tokens(tokens, reasoning)
 
-    def _limit_tokens(self, pieces: list[str], reasoning: list[str]) -> Reply:
+    def _limit_tokens(self, tokens: list[str], reasoning: list[str]) -> Reply:
         if self.stop:
-            text = "".join(pieces)
+            text = "".join(tokens)
             positions = [position for position in map(text.find, self.stop) if position >= 0]
             if positions:
-                pieces = texts.split_tokens(text[: min(positions)])
-        if self.max_tokens is not None and len(pieces) > self.max_tokens:
-            return Reply(pieces[: self.max_tokens], reasoning, finish_reason="length")
-        return Reply(pieces, reasoning)
+                tokens = texts.split_tokens(text[: min(positions)])
+        if self.max_tokens is not None and len(tokens) > self.max_tokens:
+            return Reply(tokens[: self.max_tokens], reasoning, finish_reason="length")
+        return Reply(tokens, reasoning)
 
     def _list_tool_results(self) -> list[str]:
         """Return the results of the tools that were called last."""

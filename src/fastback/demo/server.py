@@ -106,9 +106,9 @@ class DemoServer:
                 operation, Exchange(path=path, body=body, noted=record, send=send, receive=receive, rate=self.rate)
             )
 
-    async def _run_operation(self, doing: Callable[[Exchange], Awaitable[None]], exchange: Exchange) -> None:
+    async def _run_operation(self, operation: Callable[[Exchange], Awaitable[None]], exchange: Exchange) -> None:
         try:
-            await doing(exchange)
+            await operation(exchange)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             if exchange.has_started:
                 raise

@@ -17,7 +17,15 @@ from fastback import REFERENCE_VERSION
 from fastback.kit import package_download
 from fastback.kit.package_download import FetchError, Package, Report, get_cache_directory, is_complete
 
-__all__ = ["HASHES", "FetchError", "compress_file", "ensure", "get_cache_directory", "is_complete", "location"]
+__all__ = [
+    "HASHES",
+    "FetchError",
+    "compress_file",
+    "ensure_frontend",
+    "get_cache_directory",
+    "get_location",
+    "is_complete",
+]
 
 #: SHA-256 of the wheels that were reviewed.
 HASHES = {"0.12.4": "02e9caba96234db3fa17a92e56163b3f7f2b8ca8227fa886b85c178d696483f6"}
