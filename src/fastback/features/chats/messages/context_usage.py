@@ -155,8 +155,8 @@ def _cut_at_call(messages: list[Message], last: int, marker: dict[str, Any]) -> 
         items = _list_items(messages[index])
         positions = [
             position
-            for position, one in enumerate(items)
-            if one.get("type") == "function_call" and one.get("call_id") == marker.get("call_id")
+            for position, item in enumerate(items)
+            if item.get("type") == "function_call" and one.get("call_id") == marker.get("call_id")
         ]
         if positions:
             start = positions[0]
