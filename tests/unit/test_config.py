@@ -430,7 +430,7 @@ async def test_an_old_file_that_cannot_be_read_is_left(house: House, caplog: pyt
     path.write_text("[1]")
     await house.load()
     assert path.exists()
-    assert "cannot take over" in caplog.text
+    assert "failed and is skipped" in caplog.text
 
 
 async def test_sessions_without_end_are_warned_of(house: House, caplog: pytest.LogCaptureFixture) -> None:

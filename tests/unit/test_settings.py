@@ -103,7 +103,7 @@ def test_no_variable_is_mistaken_for_the_file_of_another() -> None:
         ("DATABASE_POOL_SIZE", "ten", "DATABASE_POOL_SIZE: 'ten' is not a whole number"),
         ("AIOHTTP_CLIENT_TIMEOUT", "-1", "AIOHTTP_CLIENT_TIMEOUT: -1 is not at least 0"),
         ("AIOHTTP_CLIENT_TIMEOUT", "nan", "AIOHTTP_CLIENT_TIMEOUT: nan is not at least 0"),
-        ("PASSWORD_HASH_ALGORITHM", "md5", "PASSWORD_HASH_ALGORITHM: 'md5' is none of bcrypt, argon2"),
+        ("PASSWORD_HASH_ALGORITHM", "md5", "PASSWORD_HASH_ALGORITHM: 'md5' is not one of bcrypt, argon2"),
         ("CORS_ALLOW_ORIGIN", "chat.example.com", "CORS_ALLOW_ORIGIN: 'chat.example.com' is not an origin"),
         ("CORS_ALLOW_ORIGIN", "https://a.example;app://x", "CORS_ALLOW_ORIGIN: 'app://x' is not an origin"),
         ("PASSWORD_VALIDATION_REGEX_PATTERN", "(", "PASSWORD_VALIDATION_REGEX_PATTERN: not a regular expression"),
@@ -279,7 +279,7 @@ def test_every_setting_is_described_once() -> None:
 
 def test_the_page_about_configuration_is_current() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    assert page == settings_page.markdown(), "make it anew: fastback settings > docs/configuration.md"
+    assert page == settings_page.markdown(), "rebuild it: fastback settings > docs/configuration.md"
 
 
 def test_the_example_names_variables_that_exist() -> None:

@@ -1,4 +1,4 @@
-"""Defaults that are made of several variables."""
+"""Defaults that are computed from several variables."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ def _ollama_url(env: Env) -> str:
         return url
     if env.get("K8S_FLAG"):
         return "http://ollama-service.open-webui.svc.cluster.local:11434"
-    if url == "/ollama":  # what the container of Open WebUI says when nobody chose
-        return f"http://{'localhost' if variable_parsing.flag(env.get('USE_OLLAMA_DOCKER', '')) else 'host.docker.internal'}:11434"
+    if url == "/ollama":  # the default in the container of Open WebUI
+        is_inside_container = variable_parsing.flag(env.get("USE_OLLAMA_DOCKER", ""))
+        return f"http://{'localhost' if is_inside_container else 'host.docker.internal'}:11434"
     return url
 
 
@@ -50,7 +51,7 @@ def _signup(env: Env) -> bool:
 
 
 def roles(variable: str, *fallback: str) -> Derived:
-    """Roles between separators; the separator is itself a variable."""
+    """Return the default of a list of roles: the text of a variable, split at the separator of another variable."""
 
     def make(env: Env) -> list[str]:
         text = env.get(variable)
@@ -61,9 +62,9 @@ def roles(variable: str, *fallback: str) -> Derived:
     return Derived(make, (variable, "OAUTH_ROLES_SEPARATOR"), f"`{','.join(fallback)}`")
 
 
-OPENAI_KEYS = Derived(_openai_keys, ("OPENAI_API_KEYS", "OPENAI_API_KEY"), "no key")
+OPENAI_KEYS = Derived(_openai_keys, ("OPENAI_API_KEYS", "OPENAI_API_KEY"), "an empty key")
 OPENAI_URLS = Derived(_openai_urls, ("OPENAI_API_BASE_URLS", "OPENAI_API_BASE_URL"), f"`{OPENAI}`")
-OFFICIAL_KEY = Derived(_official_key, (), "the key of api.openai.com")
+OFFICIAL_KEY = Derived(_official_key, (), "the key for api.openai.com")
 _OLLAMA = ("OLLAMA_BASE_URL", "OLLAMA_API_BASE_URL", "USE_OLLAMA_DOCKER", "K8S_FLAG")
 OLLAMA_URL = Derived(_ollama_url, _OLLAMA, "`http://localhost:11434`")
 OLLAMA_URLS = Derived(_ollama_urls, ("OLLAMA_BASE_URLS", *_OLLAMA), "`http://localhost:11434`")

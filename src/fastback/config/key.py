@@ -14,25 +14,26 @@ log = logging.getLogger("fastback.config")
 
 
 class Derived(NamedTuple):
-    """A default that is made of other variables."""
+    """A default that is computed from several variables."""
 
+    #: Computes the default from the variables.
     make: Callable[[Mapping[str, str]], Any]
-    #: The variables it is made of.
+    #: The names of these variables.
     variables: tuple[str, ...]
-    #: What it is, in a few words.
+    #: What the documentation says about the default, in a few words.
     about: str
 
 
-#: The name of a key, as the table `config` has it. Callers import the constants of `config.keys`, so that a typo fails
+#: The name of a key in the table `config`. Callers import the constants of `config.keys`, so that a typo fails
 #: at import.
 ConfigKey = NewType("ConfigKey", str)
 
 
 class KeyDefinition(NamedTuple):
-    """A key, the variables that set its default (the first that is set counts), and the default without any.
+    """A key, the variables that set its default (the first that is set applies), and its default without a variable.
 
-    The type of the default decides how a variable is parsed: text as it is, `true`, numbers, JSON objects and lists.
-    `reader` overrides that.
+    The type of this default decides how a variable is parsed: as text, as `true` or `false`, as a number, or as a JSON
+    object or list. `parser` overrides that.
     """
 
     name: ConfigKey
@@ -41,7 +42,7 @@ class KeyDefinition(NamedTuple):
     reader: Reader | None = None
 
     def get_reader(self) -> Reader:
-        """Return how its variables are parsed."""
+        """Return the parser of its variables."""
         return self.reader or _BY_TYPE[type(self.fallback)]
 
     def compute_default(self, env: Mapping[str, str]) -> Any:

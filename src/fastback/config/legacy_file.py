@@ -1,4 +1,4 @@
-"""`config.json` in the data directory: where very old installations of Open WebUI kept their configuration."""
+"""Conversion of `config.json`, in which very old versions of Open WebUI stored their configuration, into keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from fastback.config.definitions import KEYS
 
-#: Names that changed since.
+#: Current names of keys that have been renamed, by their old names.
 _RENAMED = {
     "oauth.refresh_token_include_scope": "oauth.refresh_token.include_scope",
     "rag.openai_api_base_url": "rag.openai.api_base_url",
@@ -19,14 +19,15 @@ _RENAMED = {
 
 
 def flatten(found: dict[str, Any]) -> dict[str, Any]:
-    """The nested objects of the file as keys and values; what no key is known for is kept under its path."""
+    """Return the nested objects of the file as values by key; an unknown value gets its path as the key."""
     flat: dict[str, Any] = {}
     _walk(found, "", flat)
-    flat.pop("version", None)  # of the file itself
+    flat.pop("version", None)  # the version of the file, not a key
     return flat
 
 
 def _walk(value: dict[str, Any], prefix: str, flat: dict[str, Any]) -> None:
+    """Add the values below an object to `flat`, in place."""
     for part, below in value.items():
         path = f"{prefix}.{part}" if prefix else part
         key = _RENAMED.get(path, path)

@@ -1,7 +1,7 @@
-"""Rows of the table `config` as earlier versions of Open WebUI left them, and as they are meant.
+"""Repair of rows of the table `config` that earlier versions of Open WebUI wrote in another format.
 
-Some versions wrote an object as one row a leaf (`openai.api_configs.0.enable`), or under its variable's name; the web
-keys once stood below `rag.web`; default models once were a list.
+Some versions wrote an object as one row per leaf (`openai.api_configs.0.enable`), or under the name of its variable.
+Earlier, the web keys started with `rag.web`, and default models were a list.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 Values = dict[str, Any]
 
-#: Keys whose value is one object, with the names it also was kept under.
+#: Keys whose value is an object, with the other names under which rows of it may be stored.
 OBJECTS: dict[str, tuple[str, ...]] = {
     "openai.api_configs": ("OPENAI_API_CONFIGS",),
     "ollama.api_configs": ("OLLAMA_API_CONFIGS",),
@@ -29,25 +29,25 @@ OBJECTS: dict[str, tuple[str, ...]] = {
     "ui.default_interface_settings": ("DEFAULT_INTERFACE_SETTINGS",),
     "user.permissions": ("USER_PERMISSIONS",),
 }
-#: Objects by connection, whose names (an index, or an address with dots in it) come before a field.
+#: Keys with an object for each connection, named by an index or by a URL, which may contain dots.
 _BY_CONNECTION = ("openai.api_configs", "ollama.api_configs")
 _CONNECTION_FIELDS = (
     "enable", "key", "prefix_id", "tags", "model_ids", "connection_type", "provider", "auth_type", "headers", "azure",
     "api_type", "api_version", "extra_params", "passthrough_params",
 )  # fmt: skip
-#: Texts of ids between commas that once were lists.
+#: Keys with a text of comma-separated model ids, which earlier versions stored as a list.
 _MODEL_TEXTS = ("ui.default_models", "ui.default_pinned_models")
 
 
 class Changes(NamedTuple):
-    """Rows to write, and keys of rows to remove."""
+    """Rows to write, by key, and the keys of rows to delete."""
 
     written: Values
     removed: list[str]
 
 
 def repair(rows: Mapping[str, Any]) -> Changes:
-    """What must change in these rows; they themselves stay as they are."""
+    """Return the changes that bring rows into the current format; the rows themselves stay unchanged."""
     now = dict(rows)
     _move_web(now)
     for key, names in OBJECTS.items():
@@ -63,13 +63,14 @@ def repair(rows: Mapping[str, Any]) -> Changes:
 
 
 def _move_web(rows: Values) -> None:
+    """Rename `rag.web.*` to `web.*`, in place; an existing row under the new name stays."""
     for key in [one for one in rows if one.startswith("rag.web.")]:
         value = rows.pop(key)
         rows.setdefault(key.removeprefix("rag."), value)
 
 
 def _gather(rows: Values, key: str, prefixes: tuple[str, ...]) -> None:
-    """Put the leaves of an object back into it."""
+    """Merge the leaf rows of an object into its own row, in place."""
     whole = deepcopy(rows[key]) if isinstance(rows.get(key), dict) else {}
     gathered = False
     for prefix in prefixes:
@@ -77,7 +78,7 @@ def _gather(rows: Values, key: str, prefixes: tuple[str, ...]) -> None:
             rest = row.removeprefix(f"{prefix}.")
             path = _connection_path(rest) if key in _BY_CONNECTION else rest.split(".")
             if not path or (key in _BY_CONNECTION and not isinstance(whole.get(path[0], {}), dict)):
-                continue  # nothing that we know how to read: left as it is
+                continue  # unknown format: the row stays unchanged
             _put(whole, path, rows.pop(row))
             gathered = True
     if gathered:
@@ -85,6 +86,7 @@ def _gather(rows: Values, key: str, prefixes: tuple[str, ...]) -> None:
 
 
 def _put(tree: Values, path: list[str], value: Any) -> None:
+    """Set a value in nested objects, in place; missing objects are created."""
     for part in path[:-1]:
         if not isinstance(tree.get(part), dict):
             tree[part] = {}
@@ -93,7 +95,10 @@ def _put(tree: Values, path: list[str], value: Any) -> None:
 
 
 def _connection_path(text: str) -> list[str]:
-    """`0.enable` or `https://a.example/v1.enable` as connection and way to the field; empty if neither."""
+    """Split `0.enable` or `https://a.example/v1.enable` into the connection and the path of the field.
+
+    Return an empty list for any other text.
+    """
     first, _, rest = text.partition(".")
     if first.isdigit() and rest:
         return [first, *rest.split(".")]

@@ -1,4 +1,4 @@
-"""How the text of a variable is read; the rules are those of Open WebUI, variable by variable."""
+"""Parsers for the text of variables; each variable follows the rule that Open WebUI has for it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import msgspec
 
 
 class Reader(NamedTuple):
-    """`parse` raises ValueError for a text that makes no sense (`msgspec.DecodeError` is one)."""
+    """A format of variables. `parse` raises ValueError for an invalid text (`msgspec.DecodeError` is a ValueError)."""
 
     parse: Callable[[str], Any]
+    #: The format in a few words, for the documentation and for log lines.
     about: str
-    #: Whether a variable that is there but empty says something; if not, it counts as unset.
+    #: Whether an empty variable is parsed; otherwise it counts as unset.
     empty: bool = False
 
 
 def flag(text: str) -> bool:
-    """Nothing but `true` switches on."""
+    """Return whether a text is `true`, in any case of letters; every other text is false."""
     return text.lower() == "true"
 
 
@@ -44,12 +45,12 @@ def _list(text: str) -> list[Any]:
 
 
 def between(least: int, most: int) -> Reader:
-    """A whole number, drawn into a range."""
+    """Return a parser of whole numbers that moves numbers outside the range to its nearest end."""
     return Reader(lambda text: min(most, max(least, int(text))), f"a whole number, {least} to {most}")
 
 
 def typed(kind: Any, about: str) -> Reader:
-    """JSON of a type that msgspec knows, such as `list[dict[str, Any]]`."""
+    """Return a parser of JSON with a type that msgspec validates, such as `list[dict[str, Any]]`."""
     return Reader(msgspec.json.Decoder(kind).decode, about)
 
 
@@ -62,11 +63,9 @@ NUMBER = Reader(float, "a number")
 OBJECT = Reader(_object, "a JSON object")
 LIST = Reader(_list, "a JSON list")
 JSON = Reader(msgspec.json.decode, "JSON")
-#: Items between commas, none of them empty.
+#: Items separated by commas; empty items are removed.
 COMMAS = Reader(
     lambda text: [item.strip() for item in text.split(",") if item.strip()], "items separated by `,`", empty=True
 )
-#: Items between commas, as they are.
+#: Items separated by commas, with spaces and empty items.
 RAW_COMMAS = Reader(lambda text: text.split(","), "items separated by `,`", empty=True)
-#: Items between semicolons; an empty one holds its place, because the items of two lists belong together.
-SEMICOLONS = Reader(lambda text: [item.strip() for item in text.split(";")], "items separated by `;`")

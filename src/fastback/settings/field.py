@@ -1,4 +1,4 @@
-"""What a setting says about itself, and how the text of a variable becomes its value."""
+"""Descriptions of settings, and the conversion of a variable's text into a value."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ _FALSE = ("false", "0", "no", "off")
 
 
 class About(NamedTuple):
-    """What stands beside a setting's type: its line in the documentation, its other names, what it may be.
+    """The annotation of a setting: its documentation, the aliases of its variable and the values it accepts."""
 
-    `idle` says why a setting is read and has no effect; `pattern` is what a text must look like.
-    """
-
+    #: The line of the setting in the documentation.
     text: str
-    #: Names besides the field's own in capitals; the field's own counts first.
+    #: Other names of the variable. The name of the field in capitals takes precedence over them.
     names: tuple[str, ...] = ()
+    #: The accepted texts, whatever the case of their letters; any text when empty.
     choices: tuple[str, ...] = ()
+    #: The bounds of a number, both included.
     least: float | None = None
     most: float | None = None
+    #: Why the setting has no effect; empty if it has one.
     idle: str = ""
+    #: Regular expression of the accepted texts, without the spaces around them; any text when empty.
     pattern: str = ""
 
 
@@ -40,12 +42,12 @@ def about(
     idle: str = "",
     pattern: str = "",
 ) -> About:
-    """Describe a setting: `Annotated[int, about("Port to listen on.", least=0, most=65535)]`."""
+    """Describe a setting, as in `Annotated[int, describe("Port to listen on.", minimum=0, maximum=65535)]`."""
     return About(text, names, choices, least, most, idle, pattern)
 
 
 class Field(NamedTuple):
-    """A setting taken apart: `kind` is its type without None."""
+    """A setting: its name, its type without None, whether None is allowed, and its description."""
 
     name: str
     kind: type[Any]
@@ -54,33 +56,33 @@ class Field(NamedTuple):
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """Its variables, the first that is set counts."""
+        """Return the names of its variables; the first one that is set applies."""
         return (self.name.upper(), *self.about.names)
 
 
 def field_of(name: str, hint: Any) -> Field:
-    """Take an annotation `Annotated[X | None, about(…)]` apart."""
+    """Return the setting that an annotation `Annotated[X | None, describe(…)]` declares."""
     described = About("")
     if typing.get_origin(hint) is Annotated:
         hint, *extra = typing.get_args(hint)
-        described = next((one for one in extra if isinstance(one, About)), described)
+        described = next((item for item in extra if isinstance(item, About)), described)
     optional = False
     if isinstance(hint, types.UnionType):
         optional = True
-        hint = next(one for one in typing.get_args(hint) if one is not type(None))
+        hint = next(member for member in typing.get_args(hint) if member is not type(None))
     return Field(name, hint, optional, described)
 
 
 def is_true(text: str) -> bool:
-    """Whether a text switches something on. As in Open WebUI, nothing but `true` does, in any case of letters."""
+    """Return whether a text enables a setting: as in Open WebUI, only `true` does, in any case of letters."""
     return text.lower() == "true"
 
 
 def parse(field: Field, variable: str, text: str) -> Any:
-    """The value of a variable.
+    """Return the value of a variable's text. A boolean that is neither true nor false is logged and counts as false.
 
     Raises:
-        SettingsError: the text does not fit.
+        SettingsError: the text is invalid for this setting.
     """
     if field.kind is bool:
         if text.lower() not in ("true", *_FALSE):
@@ -93,7 +95,7 @@ def parse(field: Field, variable: str, text: str) -> Any:
     if field.about.choices:
         return _choice(field, variable, text)
     if field.about.pattern and not re.fullmatch(field.about.pattern, text.strip()):
-        raise SettingsError(f"{variable}: {text!r} makes no sense here")
+        raise SettingsError(f"{variable}: {text!r} is invalid")
     return text
 
 
@@ -113,4 +115,5 @@ def _choice(field: Field, variable: str, text: str) -> str:
     for choice in field.about.choices:
         if text.strip().lower() == choice.lower():
             return choice
-    raise SettingsError(f"{variable}: {text!r} is none of {', '.join(one for one in field.about.choices if one)}")
+    choices = ", ".join(choice for choice in field.about.choices if choice)
+    raise SettingsError(f"{variable}: {text!r} is not one of {choices}")

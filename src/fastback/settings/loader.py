@@ -1,4 +1,4 @@
-"""From variables to settings: values, what follows from several of them, the secret key."""
+"""Load settings from variables, apply the rules between settings, and provide the secret key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fastback.settings.environment import Environment, SettingsError, read_envir
 from fastback.settings.field import Field, parse
 from fastback.settings.process_settings import Settings, fields
 
-#: Texts that mean nothing when they are empty: what they have by default counts then.
+#: Text settings that use their default when their variable is empty.
 _NEVER_EMPTY = frozenset({"host", "data_dir", "custom_api_key_header"})
 
 
@@ -27,10 +27,12 @@ def load_settings(
     options: Mapping[str, str] | None = None,
     dotenv: Path | None = Path(".env"),
 ) -> Settings:
-    """Read the settings, of this process where no `environ` is given. An `Environment` is taken as it is.
+    """Return the settings of these variables, or of this process when `environ` is None.
+
+    An `Environment` is used without reading `dotenv`.
 
     Raises:
-        SettingsError: a variable makes no sense.
+        SettingsError: a variable is invalid.
     """
     if isinstance(environ, Environment):
         env = Environment(options, environ) if options else environ
@@ -45,6 +47,7 @@ def load_settings(
 
 
 def _value(field: Field, env: Mapping[str, str]) -> Any:
+    """Return the value of the first variable that is set, or `msgspec.UNSET`."""
     for variable in field.variables:
         text = env.get(variable)
         if text is None:
@@ -56,14 +59,14 @@ def _value(field: Field, env: Mapping[str, str]) -> Any:
 
 
 def _counts_as_unset(field: Field) -> bool:
-    """Whether a variable that is there but empty leaves the field to its other names, or to its default."""
+    """Return whether an empty variable is ignored, so that an alias or the default applies."""
     if field.optional or field.kind is bool:
         return False
     return field.kind is not str or bool(field.about.choices or field.about.names) or field.name in _NEVER_EMPTY
 
 
 def _joined(settings: Settings, env: Mapping[str, str]) -> Settings:
-    """Rules that join several settings."""
+    """Return the settings after the rules that involve more than their own variable."""
     _check(settings, env)
     name = settings.webui_name
     beat = settings.websocket_heartbeat_interval
@@ -88,6 +91,7 @@ def _joined(settings: Settings, env: Mapping[str, str]) -> Settings:
 
 
 def _check(settings: Settings, env: Mapping[str, str]) -> None:
+    """Raise SettingsError if the password pattern, an origin or the database's sign-in is invalid."""
     try:
         re.compile(settings.password_validation_regex_pattern)
     except re.error as error:
@@ -103,10 +107,12 @@ def _check(settings: Settings, env: Mapping[str, str]) -> None:
 
 
 def database_url(settings: Settings) -> str:
-    """The URL of the database: of its parts where all are given, or `DATABASE_URL`, or a file in the data directory.
+    """Return the URL of the database.
+
+    It is built from its parts if all are set; otherwise it is `DATABASE_URL`, or a file in the data directory.
 
     Raises:
-        SettingsError: a kind of database that is not supported.
+        SettingsError: the text is not a URL, or the type of the database is not supported.
     """
     user, password = settings.database_user, settings.database_password
     credentials = user + (f":{password}" if password else "")
@@ -119,7 +125,7 @@ def database_url(settings: Settings) -> str:
     scheme, there, _ = url.partition("://")
     scheme = scheme.lower()
     variable = "DATABASE_URL" if settings.database_url == url else "DATABASE_TYPE"
-    if not there:  # what stands there instead may be a password
+    if not there:  # the error must not repeat the text, which may be a password
         raise SettingsError(f"{variable}: this is no URL; use sqlite:///… or postgresql://…")
     if scheme.partition("+")[0] not in ("sqlite", "postgresql", "postgres") or scheme == "sqlite+sqlcipher":
         raise SettingsError(f"{variable}: {scheme!r} is not supported; use sqlite:///… or postgresql://…")
@@ -127,7 +133,7 @@ def database_url(settings: Settings) -> str:
 
 
 def _plain(url: str) -> str:
-    """The URL with its credentials encoded: Open WebUI takes characters such as `#` and `/` in them as they are."""
+    """Return a URL with percent-encoded credentials: Open WebUI accepts characters such as `#` and `/` in them."""
     match = re.fullmatch(r"(postgres(?:ql)?(?:\+\w+)?)://([^:/@]*)(?::([^@]*))?@(.*)", url, re.IGNORECASE | re.DOTALL)
     if match is None:
         return re.sub(r"^postgres://", "postgresql://", url)
@@ -140,7 +146,7 @@ def _plain(url: str) -> str:
 
 
 def key_files(settings: Settings) -> list[Path]:
-    """Where a secret key may lie, the first one that is there counts; a new one is kept in the last."""
+    """Return the files that may contain the secret key: the first that exists applies, a new key goes into the last."""
     chosen = settings.webui_secret_key_file
     if chosen:
         return [Path(chosen).expanduser()]
@@ -148,13 +154,13 @@ def key_files(settings: Settings) -> list[Path]:
 
 
 def with_secret_key(settings: Settings) -> Settings:
-    """The settings with a secret key: the given one, the kept one, or a new one, kept with mode 0600.
+    """Return settings with a secret key: the configured key, the stored key, or a new key.
 
-    Kept in the file of `WEBUI_SECRET_KEY_FILE` where that is set; otherwise in the data directory, but a key that Open
-    WebUI left in the working directory goes on counting.
+    A new key is stored with mode 0600, in the file of `WEBUI_SECRET_KEY_FILE` if that is set, otherwise in the data
+    directory. A key that Open WebUI stored in the working directory takes precedence over one in the data directory.
 
     Raises:
-        SettingsError: the file cannot be written.
+        SettingsError: a key file cannot be read or written, or is empty.
     """
     if settings.webui_secret_key:
         return settings
@@ -171,7 +177,7 @@ def with_secret_key(settings: Settings) -> Settings:
         with open(os.open(home, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(key)
     except FileExistsError:
-        kept = _kept_key(home)  # another process was faster, or the file is empty
+        kept = _kept_key(home)  # another process created the file first, or the file is empty
         if not kept:
             raise SettingsError(f"WEBUI_SECRET_KEY: {home} is empty; remove it, or write a key into it") from None
         key = kept
@@ -182,11 +188,16 @@ def with_secret_key(settings: Settings) -> Settings:
 
 
 def _kept_key(path: Path) -> str | None:
+    """Return the key in a file; None if the file does not exist.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
     try:
         return path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        # Going on with a new key would end every session without a word.
+        # A new key would end every session without a message.
         reason = error.strerror if isinstance(error, OSError) else "not a text"
         raise SettingsError(f"WEBUI_SECRET_KEY: cannot read {path}: {reason}") from error

@@ -1,4 +1,4 @@
-"""Settings: what is found in documents, and who may search where."""
+"""Settings of document search and of access to collections."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from fastback.settings.vectors import Vectors
 
 
 class Retrieving(Vectors, frozen=True, kw_only=True):
-    """Searching documents"""
+    """Document search"""
 
     rag_system_context: Annotated[
-        bool, about("Put passages behind the system prompt, instead of before the question.")
+        bool, about("Put passages after the system prompt instead of before the question.")
     ] = False
     rag_source_metadata_keys: Annotated[
-        str, about("What else of a passage's metadata a model is shown, names separated by `,`.")
+        str, about("Additional metadata of a passage that a model receives: names separated by `,`.")
     ] = ""
     bypass_retrieval_access_control: Annotated[
-        bool, about("Let questions name any collection of passages, whoever it belongs to.")
+        bool, about("Allow questions to name any collection of passages, whoever owns it.")
     ] = False
     enable_retrieval_unscoped_collections: Annotated[
-        bool, about("Let everybody search collections that belong to nobody known.")
+        bool, about("Allow every user to search collections that have no known owner.")
     ] = False

@@ -1,6 +1,6 @@
-"""Headers the administrator wants on every answer: security policies, caching.
+"""Response headers that settings add to every response: security policies and caching.
 
-Names, variables and the values that stand in for unusable ones are those of Open WebUI.
+The names, the variables and the substitutes for invalid values are those of Open WebUI.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CACHING = (
     "|immutable)"
 )
 
-#: Header, setting, what a usable value looks like (None: anything), what stands in for an unusable one.
+#: Header, setting, pattern of a valid value (None accepts any value), substitute for an invalid value.
 _HEADERS: list[tuple[str, str, str | None, str]] = [
     ("cache-control", "cache_control", rf"{_CACHING}(,\s*{_CACHING})*", "no-store, max-age=0"),
     ("strict-transport-security", "hsts", r"max-age=\d+(;includeSubDomains)?(;preload)?",
@@ -47,7 +47,7 @@ _HEADERS: list[tuple[str, str, str | None, str]] = [
 
 
 def security_headers(settings: Settings) -> list[tuple[bytes, bytes]]:
-    """The headers of the settings, ready to send."""
+    """Return the headers that the settings enable, encoded for ASGI."""
     found = []
     for header, name, usable, otherwise in _HEADERS:
         value: str = getattr(settings, name)

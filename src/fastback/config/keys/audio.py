@@ -1,4 +1,4 @@
-"""Speech: keys, variables, defaults."""
+"""Keys of speech."""
 
 from fastback.config import variable_parsing
 from fastback.config.derived_defaults import OFFICIAL_KEY

@@ -1,4 +1,4 @@
-"""Chats and subagents: keys, variables, defaults."""
+"""Keys of chats and subagents."""
 
 from fastback.config import variable_parsing
 from fastback.config.key import define_key

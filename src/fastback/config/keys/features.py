@@ -1,4 +1,4 @@
-"""Capabilities switched on and off: keys, variables, defaults."""
+"""Keys of features."""
 
 from typing import Any
 

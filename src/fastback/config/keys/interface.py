@@ -1,4 +1,4 @@
-"""The page: keys, variables, defaults."""
+"""Keys of the web interface."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from fastback.config.key import define_key
 
 
 class Banner(msgspec.Struct, kw_only=True):
-    """A banner of the page as it is stored: every field, in this order. `timestamp` in seconds."""
+    """A stored banner of the web interface, with every field in this order; `timestamp` is in seconds."""
 
     i18n: dict[str, dict[str, str]] | None = None
     id: str

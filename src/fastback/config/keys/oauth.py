@@ -1,12 +1,12 @@
-"""OAuth sign-in: keys, variables, defaults."""
+"""Keys of OAuth sign-in."""
 
 from fastback.config import variable_parsing
 from fastback.config.derived_defaults import roles
 from fastback.config.key import define_key
 
-#: Domains between commas; an empty one is kept, as Open WebUI keeps it.
+#: Domains separated by commas; empty items stay, as in Open WebUI.
 DOMAINS = variable_parsing.Reader(
-    lambda text: [one.strip() for one in text.split(",")], "items separated by `,`", empty=True
+    lambda text: [domain.strip() for domain in text.split(",")], "items separated by `,`", empty=True
 )
 
 

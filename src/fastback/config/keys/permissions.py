@@ -1,4 +1,4 @@
-"""What users may do by default: the tree of `user.permissions`, a variable for each leaf."""
+"""Default permissions of users: the nested object `user.permissions`, with a variable for each permission."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from fastback.config import variable_parsing
 from fastback.config.key import Derived, define_key
 
-#: (leaf, variable, default)
+#: Path of a permission in the object, its variable, its default.
 LEAVES: list[tuple[str, str, bool]] = [
     ("workspace.models", "USER_PERMISSIONS_WORKSPACE_MODELS_ACCESS", False),
     ("workspace.knowledge", "USER_PERMISSIONS_WORKSPACE_KNOWLEDGE_ACCESS", False),
@@ -81,7 +81,7 @@ LEAVES: list[tuple[str, str, bool]] = [
 
 
 def default_permissions(env: Mapping[str, str]) -> dict[str, Any]:
-    """The tree under these variables."""
+    """Return the nested object of all permissions under these variables."""
     tree: dict[str, Any] = {}
     for leaf, variable, fallback in LEAVES:
         section, _, name = leaf.partition(".")
@@ -93,5 +93,5 @@ def default_permissions(env: Mapping[str, str]) -> dict[str, Any]:
 USER_PERMISSIONS = define_key(
     "user.permissions",
     (),
-    Derived(default_permissions, tuple(variable for _, variable, _ in LEAVES), "the tree of permissions"),
+    Derived(default_permissions, tuple(variable for _, variable, _ in LEAVES), "the table of permissions"),
 )

@@ -1,10 +1,10 @@
-"""Documents: files, extraction, embedding, retrieval: keys, variables, defaults."""
+"""Keys of documents and retrieval."""
 
 from fastback.config import variable_parsing
 from fastback.config.derived_defaults import OFFICIAL_KEY, OLLAMA_URL
 from fastback.config.key import define_key
 
-#: What a model is told about the passages that were found; `{{CONTEXT}}` is where they go.
+#: The prompt that gives passages to a model; the passages replace `{{CONTEXT}}`.
 TEMPLATE = """Below are passages that may help with the user's message. They are taken from documents and pages.
 
 - Rely on them where they bear on the question, and on what you know where they don't; say which is which.

@@ -1,4 +1,4 @@
-"""Web search and fetching of pages: keys, variables, defaults."""
+"""Keys of web search and web pages."""
 
 from fastback.config import variable_parsing
 from fastback.config.key import define_key
