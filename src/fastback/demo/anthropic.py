@@ -60,14 +60,14 @@ def parse_request(body: Json) -> ReplyRequest:
     )
 
 
-def _build_blocks(answer: Reply) -> list[Json]:
+def _build_blocks(reply: Reply) -> list[Json]:
     blocks: list[Json] = []
-    if answer.reasoning:
-        blocks.append({"type": "thinking", "thinking": "".join(answer.reasoning), "signature": "demo"})
-    for call in answer.calls:
+    if reply.reasoning:
+        blocks.append({"type": "thinking", "thinking": "".join(reply.reasoning), "signature": "demo"})
+    for call in reply.calls:
         arguments = msgspec.json.decode(call.arguments)
         blocks.append({"type": "tool_use", "id": call.id, "name": call.name, "input": arguments})
-    return blocks if answer.calls else [*blocks, {"type": "text", "text": answer.text}]
+    return blocks if reply.calls else [*blocks, {"type": "text", "text": reply.text}]
 
 
 def _build_head(request: ReplyRequest) -> Json:
@@ -133,19 +133,19 @@ def _encode_event(event_type: str, **fields: Any) -> bytes:
     )
 
 
-def _encode_blocks(answer: Reply) -> Iterator[bytes]:
+def _encode_blocks(reply: Reply) -> Iterator[bytes]:
     """Yield the events of all content blocks."""
-    for index, block in enumerate(_build_blocks(answer)):
+    for index, block in enumerate(_build_blocks(reply)):
         block_type = block["type"]
         start_fields = _EMPTY[block_type]
         yield _encode_event("content_block_start", index=index, content_block={**block, **start_fields})
         if block_type == "thinking":
-            deltas = [{"type": "thinking_delta", "thinking": token} for token in answer.reasoning]
+            deltas = [{"type": "thinking_delta", "thinking": token} for token in reply.reasoning]
             deltas.append({"type": "signature_delta", "signature": "demo"})
         elif block_type == "text":
-            deltas = [{"type": "text_delta", "text": token} for token in answer.tokens]
+            deltas = [{"type": "text_delta", "text": token} for token in reply.tokens]
         else:
-            call = next(tool_call for tool_call in answer.calls if tool_call.id == block["id"])
+            call = next(tool_call for tool_call in reply.calls if tool_call.id == block["id"])
             deltas = [{"type": "input_json_delta", "partial_json": fragment} for fragment in call.split_arguments()]
         for delta in deltas:
             yield _encode_event("content_block_delta", index=index, delta=delta)

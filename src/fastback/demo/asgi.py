@@ -43,11 +43,11 @@ class Exchange:
     """A request, and the means to respond to its client."""
 
     def __init__(
-        self, *, path: str, body: dict[str, Any], noted: dict[str, Any], send: Send, receive: Receive, rate: float
+        self, *, path: str, body: dict[str, Any], record: dict[str, Any], send: Send, receive: Receive, rate: float
     ) -> None:
         self.path = path
         self.body = body
-        self.record = noted
+        self.record = record
         #: Whether any part of the response has been sent.
         self.has_started = False
         self._send = send
@@ -62,7 +62,7 @@ class Exchange:
     def open_stream(self, content_type: str) -> Stream:
         """Return a streamed response of this content type."""
         self.has_started = True
-        return Stream(self._send, self._receive, rate=self._rate, kind=content_type, noted=self.record)
+        return Stream(self._send, self._receive, rate=self._rate, content_type=content_type, record=self.record)
 
     async def wait(self, seconds: float) -> None:
         """Wait before the response.
@@ -97,13 +97,13 @@ class Stream:
     #: Tokens between two yields to the event loop at unlimited rate; a paused connection yields by itself.
     _YIELD_INTERVAL = 16
 
-    def __init__(self, send: Send, receive: Receive, *, rate: float, kind: str, noted: dict[str, Any]) -> None:
+    def __init__(self, send: Send, receive: Receive, *, rate: float, content_type: str, record: dict[str, Any]) -> None:
         self._send = send
         self._rate = rate
-        self._content_type = kind
+        self._content_type = content_type
         self._count = 0
         self._start_time = 0.0
-        self._record = noted
+        self._record = record
         self._disconnect = asyncio.ensure_future(wait_for_disconnect(receive))
 
     async def __aenter__(self) -> Stream:
@@ -126,7 +126,7 @@ class Stream:
         return False
 
     async def write(self, content: bytes) -> None:
-        """Send bytes at once, without counting them as a token."""
+        """Send bytes immediately, without counting them as a token."""
         await self._send({"type": "http.response.body", "body": content, "more_body": True})
 
     async def send_tokens(self, tokens: Iterable[bytes], *, silence: float = 0.0, is_broken: bool = False) -> None:

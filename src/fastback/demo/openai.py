@@ -196,9 +196,9 @@ async def create_completion(exchange: Exchange) -> None:
 
 def embed_text(text: Any, dimensions: int = DIMENSIONS) -> list[float]:
     """Return a unit vector of the text; texts that share words, or beginnings of words, are similar."""
-    words = dict.fromkeys(re.findall(r"\w+", str(text).lower()))
+    distinct_words = dict.fromkeys(re.findall(r"\w+", str(text).lower()))
     vector = [0.0] * dimensions
-    for word in words or [str(text)]:
+    for word in distinct_words or [str(text)]:
         weight = 1.0 if len(word) > 3 else 0.1  # short words carry little meaning
         for feature in (word, word[:4]):
             seed = int.from_bytes(hashlib.blake2b(feature.encode("utf-8", "surrogatepass"), digest_size=8).digest())

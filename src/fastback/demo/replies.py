@@ -100,12 +100,12 @@ class ReplyRequest(msgspec.Struct):
 
     @property
     def delay_seconds(self) -> float:
-        """Seconds before the first token."""
+        """The time before the first token."""
         return SLOW_SECONDS if self.has_directive("slow") else 0.0
 
     @property
     def silence_seconds(self) -> float:
-        """Seconds of silence in the middle."""
+        """The time without tokens in the middle."""
         match = _SILENCE.search(self.question)
         return float(match[1]) if match and self.generation_reply is None else 0.0
 

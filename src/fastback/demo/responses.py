@@ -98,49 +98,49 @@ def _build_response(request: ReplyRequest, reply: Reply | None) -> Json:
     }
 
 
-async def respond(exchange: Exchange) -> None:
+async def create_response(exchange: Exchange) -> None:
     """Answer `POST /v1/responses`."""
-    question = parse_request(exchange.body)
-    if await apply_directives(exchange, question):
+    request = parse_request(exchange.body)
+    if await apply_directives(exchange, request):
         return
     if not exchange.body.get("stream"):
-        if question.has_directive("break"):
+        if request.has_directive("break"):
             await exchange.break_off()
-        await exchange.wait(question.silence_seconds)
-        await exchange.respond(_build_response(question, question.build_reply()))
+        await exchange.wait(request.silence_seconds)
+        await exchange.respond(_build_response(request, request.build_reply()))
         return
-    number = -1
+    sequence_number = -1
 
-    def event(kind: str, **fields: Any) -> bytes:
-        nonlocal number
-        number += 1
-        content = msgspec.json.encode({"type": kind, "sequence_number": number, **fields})
-        return b"event: " + kind.encode() + b"\ndata: " + content + b"\n\n"
+    def encode_event(event_type: str, **fields: Any) -> bytes:
+        nonlocal sequence_number
+        sequence_number += 1
+        content = msgspec.json.encode({"type": event_type, "sequence_number": sequence_number, **fields})
+        return b"event: " + event_type.encode() + b"\ndata: " + content + b"\n\n"
 
     async with exchange.open_stream(EVENTS) as stream:
-        await stream.write(event("response.created", response=_build_response(question, None)))
-        await stream.write(event("response.in_progress", response=_build_response(question, None)))
-        if question.has_directive("error"):
-            failed = {**_build_response(question, None), "status": "failed"}
+        await stream.write(encode_event("response.created", response=_build_response(request, None)))
+        await stream.write(encode_event("response.in_progress", response=_build_response(request, None)))
+        if request.has_directive("error"):
+            failed = {**_build_response(request, None), "status": "failed"}
             failed["error"] = {"code": "server_error", "message": "demo failure in the stream"}
-            await stream.write(event("response.failed", response=failed))
+            await stream.write(encode_event("response.failed", response=failed))
             return
-        answer = question.build_reply()
-        place = 0
-        if answer.reasoning:
-            await stream.send_tokens(_encode_reasoning(event, answer))
-            place = 1
-        for call in answer.calls:
-            await stream.send_tokens(_encode_call(event, call, place))
-            place += 1
-        if not answer.calls:
+        reply = request.build_reply()
+        index = 0
+        if reply.reasoning:
+            await stream.send_tokens(_encode_reasoning(encode_event, reply))
+            index = 1
+        for call in reply.calls:
+            await stream.send_tokens(_encode_call(encode_event, call, index))
+            index += 1
+        if not reply.calls:
             await stream.send_tokens(
-                _encode_message(event, answer, place),
-                silence=question.silence_seconds,
-                is_broken=question.has_directive("break"),
+                _encode_message(encode_event, reply, index),
+                silence=request.silence_seconds,
+                is_broken=request.has_directive("break"),
             )
-        ended = "response.incomplete" if answer.finish_reason == "length" else "response.completed"
-        await stream.write(event(ended, response=_build_response(question, answer)))
+        end_event = "response.incomplete" if reply.finish_reason == "length" else "response.completed"
+        await stream.write(encode_event(end_event, response=_build_response(request, reply)))
 
 
 def _encode_reasoning(encode_event: EncodeEvent, reply: Reply) -> Iterator[bytes]:

@@ -40,7 +40,7 @@ class DemoServer:
             "/v1/chat/completions": openai.create_chat_completion,
             "/v1/completions": openai.create_completion,
             "/v1/embeddings": openai.create_embeddings,
-            "/v1/responses": responses.respond,
+            "/v1/responses": responses.create_response,
             "/v1/messages": anthropic.create_message,
             "/v1/messages/count_tokens": anthropic.count_tokens,
             "/api/chat": self.ollama.chat,
@@ -103,7 +103,7 @@ class DemoServer:
             await send_json(send, openai.build_error("no JSON object"), 400)
         else:
             await self._run_operation(
-                operation, Exchange(path=path, body=body, noted=record, send=send, receive=receive, rate=self.rate)
+                operation, Exchange(path=path, body=body, record=record, send=send, receive=receive, rate=self.rate)
             )
 
     async def _run_operation(self, operation: Callable[[Exchange], Awaitable[None]], exchange: Exchange) -> None:

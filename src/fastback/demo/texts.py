@@ -22,7 +22,7 @@ _SENTENCE = re.compile(r"\[\[tokens (\d+)\]\]")
 
 
 def split_tokens(text: str) -> list[str]:
-    """Return the text in pieces of about a token: words with the white space behind them."""
+    """Split the text into words, each with the white space behind it."""
     return re.findall(r"\S+\s*|\s+", text)
 
 

@@ -33,7 +33,7 @@ class RunningUpstream:
         self._task = task
 
     async def stop(self) -> None:
-        """Stop at once; open streams break."""
+        """Stop immediately; open streams break."""
         self._server.should_exit = True
         self._server.force_exit = True
         for request_task in list(self._server.server_state.tasks):

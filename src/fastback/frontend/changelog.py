@@ -74,7 +74,7 @@ def _parse_items(body: str) -> list[dict[str, str]]:
 
 def _parse_item(line: str) -> dict[str, str]:
     html, texts = _render_inline(line)
-    text = " ".join(piece.strip() for piece in texts if piece.strip())
+    text = " ".join(part.strip() for part in texts if part.strip())
     title, colon, content = text.partition(": ")
     return {
         "title": title.strip() if colon else "",
@@ -84,7 +84,7 @@ def _parse_item(line: str) -> dict[str, str]:
 
 
 def _render_inline(line: str) -> tuple[str, list[str]]:
-    """Return a line as HTML, and the pieces of text between its tags."""
+    """Return a line as HTML, and the texts between its tags."""
     html: list[str] = []
     texts: list[str] = []
     end = 0

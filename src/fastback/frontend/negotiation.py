@@ -13,7 +13,7 @@ _RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.ASCII |
 
 
 class Unsatisfiable(Exception):
-    """The requested range lies outside the file; the response has status 416."""
+    """The requested range is outside the file; the response has status 416."""
 
 
 def is_unchanged(headers: RequestHeaders, tag: str, modified: int) -> bool:

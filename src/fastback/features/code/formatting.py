@@ -15,7 +15,7 @@ class FormattingError(ValueError):
 
 
 class CodeFormatter:
-    """Format Python code, each piece in a fresh process."""
+    """Format Python code, each request in a fresh process."""
 
     def __init__(self) -> None:
         self.workers = Workers("fastback.features.code.black_worker", _LIMITS, name="formatting")

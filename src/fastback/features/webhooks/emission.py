@@ -1,7 +1,7 @@
 """Emit events after operations that succeeded. A table of rules says which operation emits which events.
 
 State that an operation changes or deletes (an old role, the name of a deleted record) is read before the operation,
-and only if somebody listens to the event; without listeners an operation costs what it would cost without a rule.
+and only if the event has a listener; without listeners an operation costs what it would cost without a rule.
 """
 
 from __future__ import annotations
