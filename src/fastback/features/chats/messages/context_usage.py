@@ -45,6 +45,7 @@ class ContextUsage:
 
     @property
     def is_enabled(self) -> bool:
+        """Whether compaction is enabled."""
         return self._config.flag(CHAT_CONTEXT_COMPACTION_ENABLE)
 
     def get_threshold(self, params: Any) -> int:
@@ -156,7 +157,7 @@ def _cut_at_call(messages: list[Message], last: int, marker: dict[str, Any]) -> 
         positions = [
             position
             for position, item in enumerate(items)
-            if item.get("type") == "function_call" and one.get("call_id") == marker.get("call_id")
+            if item.get("type") == "function_call" and item.get("call_id") == marker.get("call_id")
         ]
         if positions:
             start = positions[0]

@@ -95,7 +95,7 @@ def _is_stray(message: Message, count: int, output: Callable[[], Any]) -> bool:
     if message.get("parentId") is not None or message.get("timestamp") or count < 2:
         return False
     items = output()
-    roles = [one["role"] for one in items if isinstance(one, dict) and one.get("role")] if items else []
+    roles = [item["role"] for item in items if isinstance(item, dict) and item.get("role")] if items else []
     return bool(roles) and roles[0] == "assistant"
 
 

@@ -54,18 +54,18 @@ def _add_counts(left: Any, right: Any) -> Any:
     return sum(counts) if counts else (left if right is None else right)
 
 
-def add_usage(before: Usage, new: Usage) -> Usage:
+def add_usage(older: Usage, newer: Usage) -> Usage:
     """Add two normalized usages: sum tokens and costs, and take the provider's own fields from the newer one."""
-    total = {**before, **new}
+    total = {**older, **newer}
     for name in _ADDED:
-        if name in before or name in new:
-            total[name] = _add_counts(before.get(name), new.get(name))
+        if name in older or name in newer:
+            total[name] = _add_counts(older.get(name), newer.get(name))
     for name in _DETAILS:
-        if isinstance(before.get(name), dict) or isinstance(new.get(name), dict):
-            total[name] = _add_counts(before.get(name), new.get(name))
-    total["prompt_tokens"] = new.get("prompt_tokens") or new.get("input_tokens") or before.get("prompt_tokens", 0)
+        if isinstance(older.get(name), dict) or isinstance(newer.get(name), dict):
+            total[name] = _add_counts(older.get(name), newer.get(name))
+    total["prompt_tokens"] = newer.get("prompt_tokens") or newer.get("input_tokens") or older.get("prompt_tokens", 0)
     total["completion_tokens"] = (
-        new.get("completion_tokens") or new.get("output_tokens") or before.get("completion_tokens", 0)
+        newer.get("completion_tokens") or newer.get("output_tokens") or older.get("completion_tokens", 0)
     )
     return total
 

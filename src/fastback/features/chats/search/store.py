@@ -114,15 +114,16 @@ def _build_hits_statement(
     rows: str, where: list[str], criteria: ChatCriteria, dialect: Dialect, params: dict[str, Any], limit: int
 ) -> SearchStatement:
     """Select matching chats out of `rows` of the index: the rows are in order, and read until there are enough."""
-    own = _build_owner_conditions(criteria, dialect)
+    owner_conditions = _build_owner_conditions(criteria, dialect)
     if dialect == "sqlite":
         # SQLite joins the tables in this order: it tests the text before it reads the chat.
         body = "CROSS JOIN fastback_search_text b ON b.number = s.number" if criteria.needles else ""
         chat = "CROSS JOIN chat c ON c.id = s.chat_id"
-        where = [*where, *own]
+        where = [*where, *owner_conditions]
     else:
         body = ""
-        chat = f"CROSS JOIN LATERAL (SELECT c.* FROM chat c WHERE c.id = s.chat_id AND {' AND '.join(own)} OFFSET 0) c"
+        own_chat = " AND ".join(["c.id = s.chat_id", *owner_conditions])
+        chat = f"CROSS JOIN LATERAL (SELECT c.* FROM chat c WHERE {own_chat} OFFSET 0) c"
     select = f"SELECT {_HIT}, {_get_fresh_condition(criteria, dialect)} FROM ({rows}) s {body} {chat}"
     return _build_statement(select, where or ["TRUE"], criteria, _ORDER, params, limit)
 

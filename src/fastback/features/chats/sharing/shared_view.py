@@ -46,7 +46,7 @@ class ShareOpener:
             Unauthorized: there is no such share, or the user may not open it.
         """
         user = user if user is not None and user.is_verified else None
-        db, rights = self._chats.db, self._chats.access
+        db, access = self._chats.db, self._chats.access
         share = await share_store.find_share(db, share_id)
         if share is not None:
             if not await self._may_open(share, user):
@@ -55,14 +55,14 @@ class ShareOpener:
             if (
                 user is not None
                 and _read_share_mode(share) == "continue"
-                and await rights.is_allowed(share.chat_id, user, "write")
+                and await access.is_allowed(share.chat_id, user, "write")
             ):
                 live_chat = await store.find_chat(db, share.chat_id)
             return await self._prepare_view(live_chat or _build_snapshot_chat(share), user, live_chat is not None)
         chat = await self._find_named_chat(share_id, user)
         if chat is None or user is None:
             raise Unauthorized(messages.NOT_FOUND)
-        return await self._prepare_view(chat, user, await rights.is_allowed(chat.id, user, "write"))
+        return await self._prepare_view(chat, user, await access.is_allowed(chat.id, user, "write"))
 
     async def _prepare_view(self, chat: ChatPage, user: User | None, may_continue: bool) -> ChatPage:
         document = Document(bytes(chat.chat))
