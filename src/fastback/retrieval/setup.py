@@ -64,7 +64,7 @@ def _get_cache_directory(settings: Settings) -> Path | None:
 
 
 async def _import_chroma_files(settings: Settings, store: SqliteStore) -> None:
-    """Take over what Open WebUI had Chroma keep, where there is anything new; in a process, beside the requests."""
+    """Import what has changed in Chroma's files of Open WebUI, in a process in the background."""
     names = {"tenant": settings.chroma_tenant, "database": settings.chroma_database}
     files = chroma_files.ChromaFiles(factory.get_directory(settings), **names)
     try:
@@ -72,10 +72,10 @@ async def _import_chroma_files(settings: Settings, store: SqliteStore) -> None:
         if all(imported_marks.get(name) == mark for name, mark in (await files.load_marks()).items()):
             return
     except RetrievalError:
-        return  # the log says why
+        return  # the error is logged
     finally:
         await files.close()
-    log.info("taking over what Chroma keeps in %s", factory.get_directory(settings))
+    log.info("importing Chroma's files in %s", factory.get_directory(settings))
     environment = {f"CHROMA_{name.upper()}": value for name, value in names.items()}
     try:
         report = await run_command(
@@ -83,7 +83,7 @@ async def _import_chroma_files(settings: Settings, store: SqliteStore) -> None:
             environment={**environment, "DATA_DIR": str(settings.data_path), "CHROMA_HTTP_HOST": ""},
         )
     except CommandFailed as error:
-        log.error("what Chroma keeps cannot be taken over: %s", str(error)[-500:])
+        log.error("importing Chroma's files failed: %s", str(error)[-500:])
     else:
         log.info("Chroma: %s", report)
 

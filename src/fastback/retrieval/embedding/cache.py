@@ -1,4 +1,4 @@
-"""What was embedded before: vectors by what they were made of, in a file of our own, up to a size."""
+"""A cache of vectors by what they were computed from, in a file of our own with a size limit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger("fastback.embedding")
 FILE = "fastback_embeddings.db"
 _FILE_DESIGN = SideFileDesign(
     version=1,
-    # The oldest entries go first: what is embedded again soon is a file that was changed a little, or tried twice.
+    # The oldest entries are deleted first: texts are embedded again soon after, for a retried or slightly changed file.
     tables=("CREATE TABLE entry (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL)",),
     cache=1024,
 )
@@ -32,20 +32,20 @@ _DELETE_OLDEST = (
 
 
 def build_key(mark: str, prefix: str | None, text: str) -> bytes:
-    """What a vector is known by: the engine's mark, the prefix, the text."""
+    """Return the key of a vector, computed from the engine's fingerprint, the prefix and the text."""
     parts = (mark, prefix or "", text)
     return hashlib.sha256(b"\0".join(part.encode("utf-8", "surrogatepass") for part in parts)).digest()
 
 
 class EmbeddingCache:
-    """A cache of `size` bytes at most; where its file cannot be used, everything counts as new."""
+    """A cache of at most `size` bytes; if its file is unusable, every look-up misses."""
 
     def __init__(self, directory: Path, size: int) -> None:
         self._file = SideFile(directory / FILE, _FILE_DESIGN, readers=1)
         self._size = size
 
     async def get_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Vector]:
-        """The vectors that are known, by key."""
+        """Return the cached vectors, by key."""
         if not self._size:
             return {}
         keys_json = msgspec.json.encode([key.hex() for key in keys]).decode()
@@ -56,11 +56,11 @@ class EmbeddingCache:
         try:
             return await self._file.read(load)
         except DatabaseError as error:
-            log.warning("vectors that were made before cannot be read: %s", error)
+            log.warning("reading cached vectors failed: %s", error)
             return {}
 
     async def put_vectors(self, vectors: Mapping[bytes, Vector]) -> None:
-        """Remember vectors; the oldest are forgotten where it becomes too many."""
+        """Store vectors; beyond the size limit the oldest are deleted."""
         if not self._size or not vectors:
             return
 
@@ -72,14 +72,14 @@ class EmbeddingCache:
         try:
             await self._file.write(save)
         except DatabaseError as error:
-            log.warning("vectors cannot be remembered: %s", error)
+            log.warning("caching vectors failed: %s", error)
 
     async def close(self) -> None:
         await self._file.close()
 
 
 def _count_used_bytes(db: Connection) -> int:
-    """Bytes of the file that hold something."""
+    """Return the bytes of the file that are in use."""
     pages, free, size = (
         int(db.execute(f"PRAGMA {name}").fetchall()[0][0])  # type: ignore[arg-type]
         for name in ("page_count", "freelist_count", "page_size")

@@ -1,7 +1,7 @@
-"""The transformer encoders that most embedding models are: BERT and RoBERTa, computed with numpy.
+"""Transformer encoders of most embedding models, BERT and RoBERTa, computed with numpy.
 
-Texts of a batch stand one behind the other, without padding: every matrix product is taken over all of their tokens,
-and only the attention goes text by text.
+The texts of a batch are concatenated without padding: matrix products cover the tokens of all texts, and only attention
+is computed text by text.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import numpy as np
 
 from fastback.retrieval.embedding.safetensors import Array
 
-#: Model types, and what their names of weights begin with where a head was left on them.
+#: Model types, with the prefix of their weights' names if the model has a head.
 WEIGHT_PREFIXES = {"bert": "bert.", "roberta": "roberta.", "xlm-roberta": "roberta.", "camembert": "roberta."}
 _ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
 
 
-#: Scores of attention that are computed together, 32-bit floats: what a long text needs at the same time.
+#: Attention scores that are computed at once, 32-bit floats: this limits the memory of a long text.
 _MAX_SCORES = 1 << 22
 
 
 class UnsupportedModel(ValueError):
-    """A model of another architecture; what is unknown of it."""
+    """The model has another architecture; the message says which part is unknown."""
 
 
 class _Layer:
@@ -45,7 +45,7 @@ class _Layer:
 
 
 class Encoder:
-    """`config` is what config.json of a model holds."""
+    """A BERT or RoBERTa encoder; `config` is the content of the model's config.json."""
 
     def __init__(self, config: Mapping[str, Any], weights: Mapping[str, Array]) -> None:
         model_type = str(config.get("model_type"))
@@ -74,16 +74,16 @@ class Encoder:
         self._heads = int(config["num_attention_heads"])
         self._epsilon = float(config.get("layer_norm_eps", 1e-12))
         self._padding = None if model_type == "bert" else int(config.get("pad_token_id", 1))
-        #: Tokens that a text may have.
+        #: The maximum number of tokens of a text.
         self.max_tokens = len(self._position_embeddings) - (0 if self._padding is None else self._padding + 1)
-        #: Kinds of tokens, as those of a question and of its answer.
+        #: The number of token types, such as those of a question and of its answer.
         self.type_count = len(self._type_embeddings)
-        #: Numbers that stand for a token.
+        #: Numbers per token.
         self.width = self._word_embeddings.shape[1]
 
     def __call__(self, texts: Sequence[Sequence[int]], types: Sequence[Sequence[int]] | None = None) -> list[Array]:
-        """The last layer's numbers for each token of each text, given as the tokens' ids; `kinds` says of each token of
-        which kind it is, from 0."""
+        """Return the last layer's numbers for each token of each text, given as token ids; `types` has the type of each
+        token, from 0."""
         lengths = [len(text) for text in texts]
         ends = np.cumsum(lengths).tolist()
         spans = [slice(end - length, end) for length, end in zip(lengths, ends, strict=True)]
@@ -103,7 +103,7 @@ class Encoder:
         return [x[span] for span in spans]
 
     def _compute_positions(self, ids: Array) -> Array:
-        """The positions of a text's tokens. RoBERTa counts from behind the padding token's, and never that token."""
+        """Return the positions of a text's tokens. RoBERTa counts from after the padding token's, and skips it."""
         if self._padding is None:
             return np.arange(len(ids))
         is_token = ids != self._padding
@@ -150,7 +150,7 @@ class Encoder:
 
 
 def _get_norm(weights: Mapping[str, Array], name: str) -> tuple[Array, Array]:
-    """Weight and bias of a normalisation; old models name them otherwise."""
+    """Return weight and bias of a normalisation; old models name them differently."""
     if f"{name}.gamma" in weights:
         return weights[f"{name}.gamma"], weights[f"{name}.beta"]
     return weights[f"{name}.weight"], weights[f"{name}.bias"]
@@ -162,7 +162,7 @@ def _apply_linear(x: Array, layer: tuple[Array, Array]) -> Array:
     return product
 
 
-#: Rows that are worked on together where there are many steps: as much as a processor's cache holds.
+#: Rows per block of operations with many steps: as many as a processor's cache holds.
 _BLOCK_ROWS = 32
 
 
@@ -177,7 +177,8 @@ def _apply_activation(x: Array, name: str) -> None:
 
 
 def _apply_gelu(x: Array) -> None:
-    """x times the normal distribution up to x, with Abramowitz and Stegun's 7.1.26: off by 1.5e-7 at most."""
+    """Multiply x by the normal distribution up to x, in place, with Abramowitz and Stegun's 7.1.26: the error is below
+    1.5e-7."""
     z = np.abs(x)
     z *= np.float32(math.sqrt(0.5))
     t = z * np.float32(0.3275911)
@@ -192,7 +193,7 @@ def _apply_gelu(x: Array) -> None:
     np.exp(z, out=z)
     tail *= z  # 1 - erf(z)
     tail *= np.float32(0.5)
-    # Above zero 1 - tail of it counts, below it the tail.
+    # Above zero the factor is 1 - tail, below zero the tail.
     np.subtract(1, tail, out=tail, where=x > 0)
     x *= tail
 

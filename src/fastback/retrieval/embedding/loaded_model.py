@@ -1,4 +1,4 @@
-"""The model that a worker keeps loaded: the one it was asked for last."""
+"""The model that a worker process keeps loaded: the last one that was requested."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ M = TypeVar("M")
 
 
 class LoadedModel(Generic[M]):
-    """`make` reads a model from a directory, with options; `what` names it to people."""
+    """Loads a model when its directory, weights or options change. `create` loads it; `label` names it in errors."""
 
     def __init__(self, label: str, create: Callable[..., M]) -> None:
         self._label = label
         self._create = create
-        #: By the directory, what its weights were like then, and the options.
+        #: By the directory, the state of its weights, and the options.
         self._models: dict[tuple[Any, ...], M] = {}
 
     def __call__(self, directory: str, **options: bool) -> M:
-        """The model of a directory as it is now.
+        """Return the model of a directory in its current state.
 
         Raises:
-            JobFailed: it cannot be used, in words for whoever chose it.
+            JobFailed: the model is unusable; the message tells its administrator why.
         """
         path = Path(directory)
         key = (directory, models.get_state(path), *options.items())

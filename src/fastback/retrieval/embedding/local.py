@@ -1,4 +1,4 @@
-"""Embedding with a model on this machine, in a process of its own that ends when it is idle."""
+"""Embedding with models on this machine, in a worker process that ends when it is idle."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from fastback.retrieval.interfaces import RetrievalError, Vector
 
 log = logging.getLogger("fastback.embedding")
 
-#: The process computes in threads that share the texts of a job; the library must not make more of them.
+#: The worker computes in threads that share the texts of a job; the library must not start more.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 _LIMITS = Limits(processes=1, seconds=120, idle=180, jobs=100_000, niceness=5)
-#: Texts of a job: a question that comes waits for one job at most.
+#: Texts of a job: a question waits for one job at most.
 _TEXTS_PER_JOB = 8
-#: Seconds that a request waits while a model is fetched, and seconds until a failed fetch is tried again.
+#: Seconds that a request waits for a fetch, and seconds until a failed fetch is retried.
 _FETCH_TIMEOUT, _RETRY_DELAY = 30.0, 60.0
 
 
 class LocalModels:
-    """The process, and the fetching of what it needs."""
+    """The worker process, and the fetching of models."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class LocalModels:
         offline: bool = False,
         limits: Limits = _LIMITS,
     ) -> None:
-        """`find` looks for a model; `fetched` is the cache for what is fetched, the user's where it is None."""
+        """Create it. `find` locates a model; `cache` is the directory of fetched models, the user's if it is None."""
         self.workers = Workers("fastback.retrieval.embedding.worker", limits, name="embedding", environment=ENVIRONMENT)
         self._find = find
         self._cache = cache
@@ -46,18 +46,18 @@ class LocalModels:
         self._failures: dict[str, tuple[float, str]] = {}
 
     async def embed_texts(self, model: str, texts: Sequence[str], prompt: str | None, *, urgent: bool) -> list[Vector]:
-        """Vectors of texts.
+        """Return the vectors of texts.
 
         Raises:
-            RetrievalError: the model is not there, or cannot be used.
+            RetrievalError: the model is missing or unusable.
         """
         directory = str(await self._get_directory(model))
 
         async def run_job(start: int) -> list[Vector]:
-            some = list(texts[start : start + _TEXTS_PER_JOB])
-            asked = {"model": directory, "texts": some, "prompt": prompt, "urgent": urgent}
-            found: list[Vector] = await self.workers.ask(asked, urgent=urgent)
-            return found
+            job_texts = list(texts[start : start + _TEXTS_PER_JOB])
+            job = {"model": directory, "texts": job_texts, "prompt": prompt, "urgent": urgent}
+            vectors: list[Vector] = await self.workers.ask(job, urgent=urgent)
+            return vectors
 
         jobs = [asyncio.ensure_future(run_job(start)) for start in range(0, len(texts), _TEXTS_PER_JOB)]
         try:
@@ -71,37 +71,38 @@ class LocalModels:
                 job_task.cancel()
 
     def get_state(self, model: str) -> str:
-        """What changes when a model's files do; empty where it is not here."""
-        found = self._find_directory(model)
-        return models.get_state(found) if found else ""
+        """Return a text that changes with the model's files; empty if it is missing."""
+        directory = self._find_directory(model)
+        return models.get_state(directory) if directory else ""
 
     def _find_directory(self, model: str) -> Path | None:
-        found = self._directories.get(model)
-        if found is None or not found.is_dir():
-            found = self._find(model)
-            if found is not None:
-                self._directories[model] = found
-        return found
+        directory = self._directories.get(model)
+        if directory is None or not directory.is_dir():
+            directory = self._find(model)
+            if directory is not None:
+                self._directories[model] = directory
+        return directory
 
     async def _get_directory(self, model: str) -> Path:
-        found = self._find_directory(model)
-        if found is None:
+        directory = self._find_directory(model)
+        if directory is None:
             await self._wait_for_fetch(model)
-            found = self._find_directory(model)
-        if found is None:
+            directory = self._find_directory(model)
+        if directory is None:
             raise RetrievalError(f"The embedding model {model} is not on this machine.")
-        return found
+        return directory
 
     async def _wait_for_fetch(self, model: str) -> None:
-        """Wait until a model is fetched, but not for ever.
+        """Wait until a model is fetched, with a time limit.
 
         Raises:
-            RetrievalError: it cannot be, or takes longer.
+            RetrievalError: fetching failed, or takes longer.
         """
         if models.get_full_name(model) not in models.PACKAGES:
             raise RetrievalError(
                 f"The embedding model {model!r} is not on this machine. Set RAG_EMBEDDING_MODEL to a directory that "
-                f"holds one, or to {models.DEFAULT_MODEL}, or configure an embedding engine (openai, azure_openai, ollama)."
+                f"holds one, or to {models.DEFAULT_MODEL}, or configure an embedding engine (openai, azure_openai, "
+                "ollama)."
             )
         if self._offline:
             raise RetrievalError(
@@ -121,7 +122,7 @@ class LocalModels:
             raise RetrievalError(self._failures[model][1])
 
     async def _fetch_model(self, model: str) -> None:
-        """Fetch a model, in a process: the server need not unpack archives."""
+        """Fetch a model in a process, so that the server does not unpack archives."""
         log.info("fetching the embedding model %s", model)
         self._failures.pop(model, None)
         try:
@@ -146,7 +147,7 @@ class LocalModels:
 
 
 class LocalEngine:
-    """A model as an engine, see `engine.Engine`."""
+    """A local model as an `engine.EmbeddingEngine`."""
 
     def __init__(self, local: LocalModels, model: str) -> None:
         self._local = local

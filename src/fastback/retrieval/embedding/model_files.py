@@ -1,4 +1,4 @@
-"""The files of a model, as Hugging Face's libraries write them. Used by workers alone."""
+"""The files of a model, in the formats of Hugging Face's libraries. Used by workers only."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from fastback.retrieval.embedding.safetensors import Array
 
 
 def read_json(path: Path, default: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What a file holds; `otherwise` where it is not there."""
+    """Return the JSON object in a file, or `default` if the file does not exist."""
     if default is not None and not path.is_file():
         return default
     return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
 
 
 def load_weights(directory: Path) -> Mapping[str, Array]:
-    """The weights by name.
+    """Return the weights by name.
 
     Raises:
-        UnknownModel: they lie in files of another kind.
-        ValueError: their file is broken.
+        UnsupportedModel: the weights are in files of another kind.
+        ValueError: the file is broken.
     """
     path = directory / WEIGHTS_FILE
     if not path.is_file():
@@ -38,10 +38,10 @@ def load_weights(directory: Path) -> Mapping[str, Array]:
 
 
 def create_tokenizer(directory: Path, config: dict[str, Any], *, lower_case: bool) -> Tokenizer:
-    """What cuts texts into tokens; `config` is what config.json holds, `lower` whether capitals do not count."""
+    """Create the tokenizer; `config` is the content of config.json, `lower_case` ignores capitals."""
     if (directory / "tokenizer.json").is_file():
         tokenizer_model = Tokenizer.from_file(str(directory / "tokenizer.json"))
-        if lower_case:  # not the text itself: tokens with a meaning of their own have capitals
+        if lower_case:  # by a normaliser: special tokens in the text have capitals
             tokenizer_model.normalizer = Sequence(
                 [Lowercase(), *([tokenizer_model.normalizer] if tokenizer_model.normalizer is not None else [])]
             )
@@ -55,7 +55,7 @@ def create_tokenizer(directory: Path, config: dict[str, Any], *, lower_case: boo
 
 
 def get_max_tokens(sizes: dict[str, Any], directory: Path, limit: int) -> int:
-    """Tokens of a text that count."""
+    """Return how many tokens of a text the model reads."""
     max_tokens = sizes.get("max_seq_length")
     if not isinstance(max_tokens, int):
         max_tokens = read_json(directory / "tokenizer_config.json", {}).get("model_max_length")
@@ -63,7 +63,7 @@ def get_max_tokens(sizes: dict[str, Any], directory: Path, limit: int) -> int:
 
 
 def get_default_prompt(directory: Path) -> str:
-    """What the model wants before every text where nobody says otherwise."""
+    """Return the prompt that the model wants before every text by default."""
     config = read_json(directory / "config_sentence_transformers.json", {})
     prompts, name = config.get("prompts"), config.get("default_prompt_name")
     return str(prompts.get(name) or "") if isinstance(prompts, dict) and name else ""

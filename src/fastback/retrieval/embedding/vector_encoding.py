@@ -1,4 +1,4 @@
-"""Vectors as engines send them, and as they are kept."""
+"""Vectors as engines send them, and as stores keep them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fastback.retrieval.interfaces import Vector
 
 _decode_numbers = msgspec.json.Decoder(list[float]).decode
 _decode_text = msgspec.json.Decoder(str).decode
-#: How long vectors are read before others have their turn (seconds).
+#: Seconds of decoding between two yields to the event loop.
 _YIELD_SECONDS = 0.004
 
 
 def pack_vector(numbers: Sequence[float]) -> Vector:
-    """Numbers as 32-bit floats, little-endian."""
+    """Return numbers as packed 32-bit floats, little-endian."""
     floats = array.array("f", numbers)
     if sys.byteorder == "big":
         floats.byteswap()
@@ -29,6 +29,7 @@ def pack_vector(numbers: Sequence[float]) -> Vector:
 
 
 def unpack_vector(vector: Vector) -> list[float]:
+    """Return the numbers of a vector."""
     floats = array.array("f", vector)
     if sys.byteorder == "big":
         floats.byteswap()
@@ -36,10 +37,10 @@ def unpack_vector(vector: Vector) -> list[float]:
 
 
 async def read_vectors(encoded_vectors: Sequence[msgspec.Raw]) -> list[Vector]:
-    """Vectors of JSON: lists of numbers, or their bytes in base64; with pauses, as there may be a million numbers.
+    """Decode vectors from JSON, lists of numbers or base64, with yields: there may be a million numbers.
 
     Raises:
-        ValueError: they are neither, or without numbers.
+        ValueError: a vector is neither, or is empty.
     """
     vectors: list[Vector] = []
     since = perf_counter()

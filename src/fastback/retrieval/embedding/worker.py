@@ -11,5 +11,5 @@ _model = LoadedModel("The model", SentenceEncoder)
 
 
 def handle(job: dict[str, Any]) -> list[bytes]:
-    """`{"model": directory, "texts": […], "prompt": text or null, "urgent": bool}`: a vector for each text."""
+    """Return a vector for each text of `{"model": directory, "texts": […], "prompt": text or null, "urgent": bool}`."""
     return _model(job["model"])(job["texts"], job["prompt"], urgent=job["urgent"])

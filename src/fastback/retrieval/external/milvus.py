@@ -1,4 +1,4 @@
-"""Milvus, over its REST interface (version 2)."""
+"""Search in Milvus, through version 2 of its REST interface."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from fastback.retrieval.interfaces import RetrievalError
 async def search_entities(
     client: aiohttp.ClientSession, target: SearchTarget, vector: list[float], limit: int
 ) -> list[ExternalHit]:
-    """The entities nearest to a vector. Raises: RetrievalError."""
+    """Return the entities nearest to a vector.
+
+    Raises:
+        RetrievalError: the request failed.
+    """
     paths = {
         "content": target.get_field("content_field", "data.text"),
         "metadata": target.get_field("metadata_field", "metadata"),

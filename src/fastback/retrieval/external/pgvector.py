@@ -1,4 +1,4 @@
-"""A PostgreSQL with the extension pgvector."""
+"""Search in a PostgreSQL database with the extension pgvector."""
 
 from __future__ import annotations
 
@@ -15,14 +15,22 @@ _PATHS = {"content": "content", "metadata": "metadata", "document_id": "id"}
 
 
 def _quote_name(name: str, label: str) -> str:
-    """Raises: RetrievalError, for what is no plain name."""
+    """Return a name in quotes.
+
+    Raises:
+        RetrievalError: it is not a plain name.
+    """
     if not _NAME.fullmatch(name):
         raise RetrievalError(f"Invalid {label}")
     return f'"{name}"'
 
 
 def build_statement(target: SearchTarget) -> str:
-    """The search over a table: the vector, the collection and the limit are its parameters. Raises: RetrievalError."""
+    """Build the search of a table; its parameters are the vector, the collection and the limit.
+
+    Raises:
+        RetrievalError: a configured name is invalid.
+    """
     table = ".".join(
         _quote_name(part, "table name") for part in target.get_field("table_name", "document_chunk").split(".")
     )
@@ -39,8 +47,12 @@ def build_statement(target: SearchTarget) -> str:
 
 
 async def search_rows(target: SearchTarget, vector: list[float], limit: int) -> list[ExternalHit]:
-    """The rows nearest to a vector. Raises: RetrievalError."""
-    from fastback.kit.db.postgres import fetch_once  # its driver is needed by few
+    """Return the rows nearest to a vector.
+
+    Raises:
+        RetrievalError: the request failed.
+    """
+    from fastback.kit.db.postgres import fetch_once  # its driver is seldom needed
 
     text = build_statement(target)
     vector_text = "[" + ",".join(repr(number) for number in vector) + "]"

@@ -1,4 +1,4 @@
-"""Qdrant, over its REST interface."""
+"""Search in Qdrant, through its REST interface."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from fastback.retrieval.external.results import ExternalHit, SearchTarget, build
 async def search_points(
     client: aiohttp.ClientSession, target: SearchTarget, vector: list[float], limit: int
 ) -> list[ExternalHit]:
-    """The points nearest to a vector. Raises: RetrievalError."""
+    """Return the points nearest to a vector.
+
+    Raises:
+        RetrievalError: the request failed.
+    """
     body: dict[str, Any] = {"query": vector, "limit": limit, "with_payload": True}
     if target.fields.get("vector_field"):
         body["using"] = target.fields["vector_field"]

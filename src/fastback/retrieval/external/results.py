@@ -1,4 +1,4 @@
-"""From what a foreign database found to a text with metadata: where things stand is said by the source's fields."""
+"""From a result of an external database to a text with metadata; the source's fields name the paths."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from fastback.retrieval.interfaces import Metadata
 
 
 class SearchTarget(msgspec.Struct):
-    """What is searched.
+    """The target of a search.
 
     Attributes:
         connection: as it is stored, with `endpoint`, `auth_config` and `config`.
-        collection: its name there.
-        fields: of the source: `content_field`, `metadata_field`, `document_id_field`, `vector_field`, …
-        knowledge_id, knowledge_name: on whose behalf; they go into the metadata.
+        collection: its name in the database.
+        fields: those of the source: `content_field`, `metadata_field`, `document_id_field`, `vector_field`, …
+        knowledge_id, knowledge_name: the knowledge that is searched; they become metadata of the hits.
     """
 
     connection: dict[str, Any]
@@ -35,19 +35,19 @@ class SearchTarget(msgspec.Struct):
 
     @property
     def auth(self) -> dict[str, Any]:
-        found = self.connection.get("auth_config")
-        return found if isinstance(found, dict) else {}
+        auth = self.connection.get("auth_config")
+        return auth if isinstance(auth, dict) else {}
 
     @property
     def config(self) -> dict[str, Any]:
-        found = self.connection.get("config")
-        return found if isinstance(found, dict) else {}
+        config = self.connection.get("config")
+        return config if isinstance(config, dict) else {}
 
     @property
     def timeout(self) -> float:
-        """Seconds that the database may take."""
-        wanted = self.config.get("timeout")
-        return float(wanted) if isinstance(wanted, int | float) and wanted > 0 else 30.0
+        """Return the time limit of the database, in seconds."""
+        seconds = self.config.get("timeout")
+        return float(seconds) if isinstance(seconds, int | float) and seconds > 0 else 30.0
 
 
 class ExternalHit(msgspec.Struct):
@@ -59,7 +59,7 @@ class ExternalHit(msgspec.Struct):
 
 
 def get_at_path(data: Any, path: str) -> Any:
-    """What lies at a dotted path; None where nothing does."""
+    """Return the value at a dotted path, or None."""
     for part in path.split("."):
         if not isinstance(data, dict):
             return None
@@ -68,7 +68,7 @@ def get_at_path(data: Any, path: str) -> Any:
 
 
 def build_hit(result: Mapping[str, Any], target: SearchTarget, paths: Mapping[str, str], score: Any) -> ExternalHit:
-    """Read a result; `paths` says where `content`, `metadata` and `document_id` lie in it."""
+    """Build a hit from a result; `paths` has the paths of `content`, `metadata` and `document_id`."""
     raw_metadata = get_at_path(result, paths["metadata"])
     metadata: Metadata = (
         dict(raw_metadata)
@@ -87,7 +87,7 @@ def build_hit(result: Mapping[str, Any], target: SearchTarget, paths: Mapping[st
         "knowledge_name": target.knowledge_name,
         "external": True,
     }
-    # Whatever it is called there, it is no file of ours.
+    # Its file id is not that of a file here.
     metadata.pop("file_id", None)
     for name, value in (
         ("page", get_at_path(result, "page")),

@@ -1,4 +1,4 @@
-"""Searching knowledge that lies elsewhere."""
+"""Search of knowledge in external databases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastback.retrieval.interfaces import Embedder, RetrievalError, Vector
 
 
 def unpack_vector(vector: Vector) -> list[float]:
-    """A vector as a list of numbers."""
+    """Return the numbers of a vector."""
     numbers = array("f")
     numbers.frombytes(vector)
     if sys.byteorder == "big":
@@ -25,7 +25,7 @@ def unpack_vector(vector: Vector) -> list[float]:
 
 
 class ExternalSearch:
-    """Embeds questions with our own engine, and asks the databases of others."""
+    """Embeds questions with our own engine, and searches external databases."""
 
     def __init__(self, embedder: Embedder, client: aiohttp.ClientSession) -> None:
         self._embedder = embedder
@@ -34,10 +34,10 @@ class ExternalSearch:
     async def search(
         self, target: SearchTarget, queries: Sequence[str], count: int, *, ctx: RequestContext | None = None
     ) -> list[ExternalHit]:
-        """The first `count` of what the questions find, one question after the other.
+        """Return the first `count` hits of the questions, one question after the other.
 
         Raises:
-            RetrievalError: the connection is switched off, unknown, cannot be reached, or refuses.
+            RetrievalError: the connection is disabled or unknown, or the request failed.
         """
         if not target.connection.get("enabled", True):
             raise RetrievalError("External knowledge connection is disabled")

@@ -1,5 +1,5 @@
-"""Scores of pairs of texts with a model on disk, as sentence-transformers' cross-encoders give them. Used by the worker
-alone."""
+"""Scores of text pairs with a model on disk, as sentence-transformers' cross-encoders compute them. Used by the worker
+only."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from fastback.retrieval.embedding.encoder import Encoder, UnsupportedModel
 from fastback.retrieval.embedding.safetensors import Array
 from fastback.retrieval.embedding.thread_pool import ThreadPool
 
-#: What may be made of the number that the last layer gives, by the last part of its name.
+#: Activations of the last layer's number, by the last part of their names.
 _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "Sigmoid": lambda x: np.asarray(1 / (1 + np.exp(-x))),
     "Identity": lambda x: x,
     "Tanh": np.tanh,
 }
-#: The layers behind the encoder's first token, with tanh between them.
+#: The layers after the encoder's first token, with tanh between them.
 _BERT_HEAD, _ROBERTA_HEAD = ("bert.pooler.dense", "classifier"), ("classifier.dense", "classifier.out_proj")
 
 
 class CrossEncoder:
-    """A model of a directory. With `sigmoid` scores lie between 0 and 1, otherwise where the model wants them.
+    """A model in a directory. With `sigmoid` scores are between 0 and 1, otherwise the model decides.
 
     Raises:
-        UnknownModel: it is built in a way that is not known here.
+        UnsupportedModel: its architecture is not supported.
         OSError, ValueError: its files are missing or broken.
     """
 
@@ -57,27 +57,27 @@ class CrossEncoder:
         self._threads = ThreadPool()
 
     def __call__(self, query: str, texts: Sequence[str]) -> list[float]:
-        """How well each text answers the question; of what is too long together, the longer one loses its end."""
+        """Return how well each text answers the question. Of a pair that is too long, the longer part is truncated."""
         question = self._prompt + query
         pairs = self._tokenizer.encode_batch([(question, text) for text in texts])
-        tokens, types = [one.ids for one in pairs], [one.type_ids for one in pairs]
-        found = [0.0] * len(pairs)
+        tokens, types = [pair.ids for pair in pairs], [pair.type_ids for pair in pairs]
+        scores = [0.0] * len(pairs)
 
         def score_share(share: Sequence[int]) -> None:
-            share_types = [types[one] for one in share] if self._uses_types else None
-            hidden_states = self._encoder([tokens[one] for one in share], share_types)
-            share_scores = self._compute_scores(np.stack([one[0] for one in hidden_states]))
+            share_types = [types[index] for index in share] if self._uses_types else None
+            hidden_states = self._encoder([tokens[index] for index in share], share_types)
+            share_scores = self._compute_scores(np.stack([numbers[0] for numbers in hidden_states]))
             for index, score in zip(share, share_scores, strict=True):
-                found[index] = score
+                scores[index] = score
 
-        self._threads([len(one) for one in tokens], score_share, urgent=True)
-        return found
+        self._threads([len(ids) for ids in tokens], score_share, urgent=True)
+        return scores
 
     def _compute_scores(self, first: Array) -> list[float]:
-        """Scores from the numbers of first tokens, a row for each pair."""
+        """Return scores from the numbers of first tokens, a row for each pair."""
         inner = np.tanh(first @ self._inner_layer[0].T + self._inner_layer[1])
         scores = inner @ self._outer_layer[0].T + self._outer_layer[1]
-        return [float(one) for one in self._activation(scores[:, 0].astype(np.float64))]
+        return [float(score) for score in self._activation(scores[:, 0].astype(np.float64))]
 
 
 def _get_layer(weights: Mapping[str, Array], name: str) -> tuple[Array, Array]:
@@ -88,7 +88,7 @@ def _get_layer(weights: Mapping[str, Array], name: str) -> tuple[Array, Array]:
 
 
 def _check_architecture(config: Mapping[str, Any], directory: Path) -> None:
-    """Refuse what is no cross-encoder, or computes in another way than its type says."""
+    """Refuse models that are not cross-encoders, or compute differently from what their type says."""
     architectures = config.get("architectures") or []
     if not any(str(architecture).endswith("ForSequenceClassification") for architecture in architectures):
         raise UnsupportedModel(f"its architecture is {', '.join(map(str, architectures)) or 'not said'}")
@@ -103,7 +103,7 @@ def _check_architecture(config: Mapping[str, Any], directory: Path) -> None:
 
 
 def _uses_token_types(config: Mapping[str, Any], tokenizer: Mapping[str, Any]) -> bool:
-    """Whether the model is told which tokens are the question's: as its tokenizer says, or the class of that."""
+    """Return whether the model distinguishes the question's tokens, by its tokenizer's inputs or class."""
     names = tokenizer.get("model_input_names")
     if isinstance(names, list):
         return "token_type_ids" in names
@@ -112,7 +112,7 @@ def _uses_token_types(config: Mapping[str, Any], tokenizer: Mapping[str, Any]) -
 
 
 def _get_activation(config: Mapping[str, Any], directory: Path) -> Callable[[Array], Array]:
-    """What the model wants to be made of its number; each version of sentence-transformers says it elsewhere."""
+    """Return the activation of the model's number; versions of sentence-transformers store it in different places."""
     activation = model_files.read_json(directory / "config_sentence_transformers.json", {}).get("activation_fn")
     activation = activation or (config.get("sentence_transformers") or {}).get("activation_fn")
     activation = activation or config.get("sbert_ce_default_activation_function") or "Sigmoid"

@@ -1,4 +1,4 @@
-"""Reranking by servers that judge passages by a question (`POST {model, query, documents, top_n}`)."""
+"""Reranking by servers (`POST {model, query, documents, top_n}`)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Response(msgspec.Struct):
 
 
 class ExternalReranker:
-    """The server of the configuration."""
+    """The configured server."""
 
     def __init__(self, client: aiohttp.ClientSession, config: Config, settings: Settings) -> None:
         self._client = client
@@ -41,7 +41,7 @@ class ExternalReranker:
     async def score_texts(
         self, model: str, query: str, texts: Sequence[str], *, ctx: RequestContext | None
     ) -> list[float] | None:
-        """A score for each text; None where the server fails, which the log tells."""
+        """Return a score for each text, or None if the server fails, which is logged."""
         config = self._config
         url = config.text(RAG_EXTERNAL_RERANKER_URL)
         body = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
@@ -59,7 +59,7 @@ class ExternalReranker:
             return None
         results = sorted(response_body.results, key=lambda result: result.index)
         if [result.index for result in results] != list(range(len(texts))):
-            log.warning("the reranker at %s judged %d of %d passages", url, len(results), len(texts))
+            log.warning("the reranker at %s failed: it scored %d of %d passages", url, len(results), len(texts))
             return None
         return [result.relevance_score for result in results]
 

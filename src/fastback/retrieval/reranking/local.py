@@ -1,4 +1,4 @@
-"""Reranking with a model on this machine, in a process of its own that ends when it is idle."""
+"""Reranking with a model on this machine, in a worker process that ends when it is idle."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from fastback.retrieval.embedding.local import ENVIRONMENT
 from fastback.retrieval.interfaces import RetrievalError
 
 _LIMITS = Limits(processes=1, seconds=120, idle=180, jobs=100_000, niceness=5)
-#: Pairs of a job, at most: other questions have their turn in between.
+#: Pairs of a job, at most: jobs of other questions run in between.
 _PAIRS_PER_JOB = 8
-#: A model of another architecture than it says; it needs a library of its own.
+#: A model whose architecture is not what its files say; it needs a library of its own.
 _COLBERT = "jinaai/jina-colbert-v2"
 
 
 class LocalReranker:
-    """The process; `find` looks for a model, `sigmoid` brings scores between 0 and 1."""
+    """The worker process; `find` locates a model, `sigmoid` maps scores to the range from 0 to 1."""
 
     def __init__(self, find: Callable[[str], Path | None], *, sigmoid: bool, limits: Limits = _LIMITS) -> None:
         self.workers = Workers("fastback.retrieval.reranking.worker", limits, name="reranking", environment=ENVIRONMENT)
@@ -30,15 +30,15 @@ class LocalReranker:
         """Load a model.
 
         Raises:
-            RetrievalError: it is not there, or cannot be used.
+            RetrievalError: the model is missing or unusable.
         """
         await self._run_job(model, "", [])
 
     async def score_texts(self, model: str, query: str, texts: Sequence[str], *, batch: int) -> list[float]:
-        """A score for each text; `batch` are computed together at most.
+        """Return a score for each text; at most `batch` are computed at once.
 
         Raises:
-            RetrievalError: the model is not there, or cannot be used.
+            RetrievalError: the model is missing or unusable.
         """
         size = min(max(batch, 1), _PAIRS_PER_JOB)
         jobs = [

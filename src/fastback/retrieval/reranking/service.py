@@ -1,4 +1,4 @@
-"""The reranker of the configuration."""
+"""The configured reranker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXTERNAL = "external"
 
 
 class ConfiguredReranker:
-    """See `fastback.retrieval.interfaces.Reranker`. Every engine but the external one is a model on this machine."""
+    """An `interfaces.Reranker` of the configuration. Every engine but the external one is a model on this machine."""
 
     def __init__(
         self, *, client: aiohttp.ClientSession, config: Config, settings: Settings, local: LocalReranker
@@ -50,5 +50,5 @@ class ConfiguredReranker:
             await self._local.check_model(model)
 
     async def close(self) -> None:
-        """End the process of a model."""
+        """Stop the worker process of a model."""
         await self._local.close()

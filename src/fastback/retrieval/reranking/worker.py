@@ -11,5 +11,5 @@ _model = LoadedModel("The reranking model", CrossEncoder)
 
 
 def handle(job: dict[str, Any]) -> list[float]:
-    """`{"model": directory, "sigmoid": true or false, "query": text, "texts": […]}`: a score for each text."""
+    """Return a score for each text of `{"model": directory, "sigmoid": true or false, "query": text, "texts": […]}`."""
     return _model(job["model"], sigmoid=job["sigmoid"])(job["query"], job["texts"])

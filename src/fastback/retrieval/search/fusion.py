@@ -1,9 +1,8 @@
-"""What several ways of searching have found, made into one list.
+"""Merge the results of several ways of searching into one list.
 
-What vectors find is worth the more the nearer it is, within what they found; what words find is worth the more it
-stands out from the last that they found: of a question that shares its few common words with everything, nothing does.
-Blended by reciprocal ranks, the noise of such questions would push out what vectors alone find (docs/performance.md has
-the figures).
+A hit by vectors weighs the more the nearer it is, within the range of its list; a hit by words the more it exceeds the
+last of its list: a question whose few common words are everywhere has no weight. Blending by reciprocal ranks, the
+noise of such questions would displace what vectors alone find (docs/performance.md has the figures).
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from collections.abc import Iterable, Sequence
 
 from fastback.retrieval.interfaces import Hit
 
-#: A hit, and what it counts in a blend.
+#: A hit, and its weight in a blend.
 WeightedHit = tuple[Hit, float]
 
 
 def weight_by_nearness(hits: Sequence[Hit], weight: float) -> list[WeightedHit]:
-    """Hits by vectors, the nearest first, worth up to `weight`."""
+    """Weight hits by vectors, the nearest first, from 0 to `weight`."""
     if not hits:
         return []
     first, last = hits[0].score, hits[-1].score
@@ -26,7 +25,7 @@ def weight_by_nearness(hits: Sequence[Hit], weight: float) -> list[WeightedHit]:
 
 
 def weight_by_words(hits: Sequence[Hit], weight: float, pool: int) -> list[WeightedHit]:
-    """Hits by words, the best first, worth up to `weight`; `pool` were asked for."""
+    """Weight hits by words, the best first, from 0 to `weight`; `pool` is the requested number of hits."""
     if not hits:
         return []
     best = hits[0].score
@@ -35,10 +34,10 @@ def weight_by_words(hits: Sequence[Hit], weight: float, pool: int) -> list[Weigh
 
 
 def blend_hits(result_lists: Iterable[Sequence[WeightedHit]]) -> list[Hit]:
-    """Hits by the sum of what they are worth, best first.
+    """Return hits by the sum of their weights, best first.
 
-    The same text found twice is one passage, as in copies of a file that lie in several collections; of twins within a
-    list the first counts, and the higher score is shown.
+    Equal texts are one passage, such as copies of a file in several collections; of equal texts in one list only the
+    first counts, and the higher score is shown.
     """
     sums: dict[str, float] = {}
     best: dict[str, Hit] = {}
@@ -55,7 +54,7 @@ def blend_hits(result_lists: Iterable[Sequence[WeightedHit]]) -> list[Hit]:
 
 
 def merge_hits(results: Iterable[Sequence[Hit]], limit: int) -> list[Hit]:
-    """The best passages of several searches by score, each text once."""
+    """Return the best passages of several searches by score, each text once."""
     best: dict[str, Hit] = {}
     for hits in results:
         for hit in hits:

@@ -1,4 +1,4 @@
-"""Searching collections: by vectors alone, or together with the words, as configured."""
+"""Search of collections: by vectors only, or by vectors and words, as configured."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Embedder, Hit, Reranker, VectorStore
 from fastback.retrieval.search.fusion import WeightedHit, blend_hits, merge_hits, weight_by_nearness, weight_by_words
 
-#: Passages that each way of searching offers to the blend, at least, and for each one that is wanted.
+#: Passages that each way of searching contributes to the blend: at least, and per requested passage.
 _MIN_POOL, _POOL_PER_RESULT = 20, 4
 
 
 class SearchOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How is searched.
+    """The parameters of a search.
 
     Attributes:
-        limit: passages that are wanted.
-        hybrid: by vectors and by words.
-        reranked: passages that each question brings at most, where words count too.
-        threshold: similarity, or a reranker's score, below which a passage is left out, where words count too.
-        words: what words count beside vectors, from 0 to 1.
+        limit: the requested number of passages.
+        hybrid: search by vectors and by words.
+        reranked: passages per question at most, in hybrid search.
+        threshold: the similarity, or reranker's score, below which passages are dropped, in hybrid search.
+        word_weight: the weight of words relative to vectors, from 0 to 1.
         enriched: whether the words of a chunk's name, title, headings and source count, too.
     """
 
@@ -46,7 +46,7 @@ class SearchOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retriever:
-    """Finds passages. Nothing is embedded but questions; all collections are asked at once."""
+    """Finds passages. Only questions are embedded; all collections are searched at once."""
 
     def __init__(self, *, config: Config, embedder: Embedder, store: VectorStore, reranker: Reranker) -> None:
         self._config = config
@@ -55,7 +55,7 @@ class Retriever:
         self._reranker = reranker
 
     def get_configured_options(self) -> SearchOptions:
-        """What the configuration says of searching."""
+        """Return the options of the configuration."""
         config = self._config
         return SearchOptions(
             limit=max(1, int(config.number(RAG_TOP_K) or 3)),
@@ -74,10 +74,10 @@ class Retriever:
         *,
         ctx: RequestContext | None = None,
     ) -> list[Hit]:
-        """The passages of all these collections that answer any of the questions best, best first, each text once.
+        """Return the passages of these collections that best answer any of the questions, best first, each text once.
 
         Raises:
-            RetrievalError: the embedding engine fails.
+            RetrievalError: the embedding engine failed.
         """
         options = options or self.get_configured_options()
         names = list(dict.fromkeys(name for name in collections if name))
@@ -94,10 +94,10 @@ class Retriever:
         *,
         ctx: RequestContext | None = None,
     ) -> list[list[Hit]]:
-        """As `query` for each of several groups of collections; the questions are embedded once for all of them.
+        """Search as `search` does in each of several groups of collections; the questions are embedded once.
 
         Raises:
-            RetrievalError: the embedding engine fails.
+            RetrievalError: the embedding engine failed.
         """
         options = options or self.get_configured_options()
         questions = list(dict.fromkeys(question for question in queries if question and not question.isspace()))
@@ -110,16 +110,16 @@ class Retriever:
     async def find_nearest(
         self, collection: str, query: str, limit: int, *, ctx: RequestContext | None = None
     ) -> list[Hit]:
-        """The nearest chunks of one collection as they lie there, twins too.
+        """Return the nearest chunks of one collection, equal texts included.
 
         Raises:
-            RetrievalError: the embedding engine fails.
+            RetrievalError: the embedding engine failed.
         """
         vectors = await self._embedder.embed_queries([query], ctx=ctx)
         return await self._store.search([collection], vectors[0], limit)
 
     async def list_chunks(self, collections: Iterable[str]) -> list[Hit]:
-        """All chunks of some collections, in the order they were written."""
+        """List all chunks of some collections, in the order in which they were written."""
         hit_lists = await asyncio.gather(*(self._store.find_chunks(name) for name in dict.fromkeys(collections)))
         return [hit for hits in hit_lists for hit in hits]
 
@@ -141,43 +141,46 @@ class Retriever:
             asyncio.gather(*(self._search_words(names, query, pool, options) for query in queries)),
         )
         weighted_lists = [
-            self._weight_hits(similar, shared, options, pool)
-            for similar, shared in zip(similar_lists, word_lists, strict=True)
+            self._weight_hits(similar, word_hits, options, pool)
+            for similar, word_hits in zip(similar_lists, word_lists, strict=True)
         ]
-        judged = await self._rerank(queries, [blend_hits(weighted) for weighted in weighted_lists], options, ctx)
-        if judged is None:
-            judged = [
+        hits = await self._rerank(queries, [blend_hits(weighted) for weighted in weighted_lists], options, ctx)
+        if hits is None:
+            hits = [
                 hit
-                for hit in blend_hits(one for weighted in weighted_lists for one in weighted)
+                for hit in blend_hits(weighted_hits for weighted in weighted_lists for weighted_hits in weighted)
                 if _passes_threshold(hit.score, options)
             ]
-            judged = judged[: min(options.limit, options.reranked * len(queries))]
-        return [_add_marks(hit) for hit in judged]
+            hits = hits[: min(options.limit, options.reranked * len(queries))]
+        return [_add_marks(hit) for hit in hits]
 
     @staticmethod
     def _weight_hits(
-        similar: list[Hit], worded: list[Hit], options: SearchOptions, pool: int
+        similar: list[Hit], word_hits: list[Hit], options: SearchOptions, pool: int
     ) -> list[list[WeightedHit]]:
-        """What both ways have found for a question, with what it is worth; a way that counts for nothing is left out.
+        """Return the hits of both ways for a question with their weights; a way with weight 0 is left out.
 
-        Hits by words are shown with their cosine. What is not among the nearest is at most as near as the last of them:
-        that is taken, as nothing is embedded again.
+        Hits by words are shown with their cosine. One that is not among the nearest is at most as near as the last of
+        them: that cosine is used, as nothing is embedded again.
         """
         cosines = {hit.id: hit.score for hit in similar}
         lowest_cosine = min(cosines.values(), default=0.0)
         weighted_words = [
-            (msgspec.structs.replace(hit, score=cosines.get(hit.id, lowest_cosine)), worth)
-            for hit, worth in weight_by_words(worded, options.word_weight, pool)
+            (msgspec.structs.replace(hit, score=cosines.get(hit.id, lowest_cosine)), weight)
+            for hit, weight in weight_by_words(word_hits, options.word_weight, pool)
         ]
         weighted_vectors = weight_by_nearness(similar, 1.0 - options.word_weight)
         return [
-            found
-            for found, weight in ((weighted_vectors, 1.0 - options.word_weight), (weighted_words, options.word_weight))
+            weighted_hits
+            for weighted_hits, weight in (
+                (weighted_vectors, 1.0 - options.word_weight),
+                (weighted_words, options.word_weight),
+            )
             if weight > 0
         ]
 
     async def _search_vectors(self, names: list[str], vector: bytes, pool: int) -> list[Hit]:
-        """The nearest chunks with their cosine as score."""
+        """Return the nearest chunks with their cosine as score."""
         hits = await self._store.search(names, vector, pool)
         return [msgspec.structs.replace(hit, score=2.0 * hit.score - 1.0) for hit in hits]
 
@@ -189,7 +192,8 @@ class Retriever:
     async def _rerank(
         self, queries: list[str], candidates: list[list[Hit]], options: SearchOptions, ctx: RequestContext | None
     ) -> list[Hit] | None:
-        """What a reranker chooses for each question, by its scores; None where none is configured, or it fails."""
+        """Return the passages that the reranker selects for each question, by its scores; None without a working
+        reranker."""
         candidate_lists = [hits[: 2 * options.limit] for hits in candidates]
         scores = await asyncio.gather(
             *(
@@ -220,6 +224,6 @@ def _passes_threshold(score: float, options: SearchOptions) -> bool:
 
 
 def _add_marks(hit: Hit) -> Hit:
-    """The hit with the marks that the reference leaves in the metadata of a fused search."""
+    """Return the hit with the metadata that the reference adds to hits of a fused search."""
     mark = hashlib.sha256(hit.text.encode()).hexdigest()
     return msgspec.structs.replace(hit, metadata={**hit.metadata, "_chunk_hash": mark, "score": hit.score})

@@ -1,4 +1,4 @@
-"""Starts searching."""
+"""Build the services of search."""
 
 from __future__ import annotations
 

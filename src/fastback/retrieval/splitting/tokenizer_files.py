@@ -32,6 +32,6 @@ def get_tokenizer_file(config: Config, hubs: Sequence[Path] = (), cache: Path | 
         if candidate.is_file():
             return candidate
     raise RetrievalError(
-        f"The tokenizer of '{models.get_full_name(model)}' is not on this machine. Name a folder with its {_FILENAME}, or "
-        "split by characters."
+        f"The tokenizer of '{models.get_full_name(model)}' is not on this machine. Name a folder with its "
+        f"{_FILENAME}, or split by characters."
     )
