@@ -23,7 +23,7 @@ import inspection_cache
 from fastback import app
 from fastback.demo.process import run_demo_server as running_upstream
 from fastback.frontend import fetch, static
-from fastback.settings import Environment, Settings, load_settings, with_secret_key
+from fastback.settings import Environment, Settings, ensure_secret_key, load_settings
 from prepared_database import POSTGRES, begin_run, copy_sqlite, end_run, postgres_database
 from stoppable_server import StoppableServer
 
@@ -181,7 +181,7 @@ async def serving(env: dict[str, str], data_dir: Path, database: str) -> AsyncIt
     """A server with these variables, stopped at the end."""
     given = {"DATA_DIR": str(data_dir), "WEBUI_SECRET_KEY": "tests-secret-key-of-at-least-32-chars", **env}
     environment = Environment(given)
-    settings = with_secret_key(load_settings(environment))
+    settings = ensure_secret_key(load_settings(environment))
     if _makes_database(settings):
         await copy_sqlite(settings.data_path / "webui.db")
     listening = _listening()

@@ -7,32 +7,32 @@ import sys
 from collections.abc import Sequence
 
 
-def _port(text: str) -> str:
+def _parse_port(text: str) -> str:
     """Return the text of a port from 1 to 65535; raise ArgumentTypeError for any other text."""
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port")
     return text
 
 
-def _serving(parser: argparse.ArgumentParser) -> None:
+def _add_server_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that `serve` and `demo` share."""
     parser.add_argument("--host", help="network address to listen on (default: 0.0.0.0)")
-    parser.add_argument("--port", type=_port, help="port to listen on (default: 8080)")
+    parser.add_argument("--port", type=_parse_port, help="port to listen on (default: 8080)")
     parser.add_argument("--data-dir", help="directory for the database, uploads and the secret key (default: ./data)")
 
 
-_VECTORS = "list, move or re-embed the collections of vector stores"
+_VECTORS_HELP = "list, move or re-embed the collections of vector stores"
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+def _build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser of these command-line arguments."""
     parser = argparse.ArgumentParser(
         prog="fastback", description="A fast and light backend for the Open WebUI frontend."
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _serving(commands.add_parser("serve", help="start the server"))
+    _add_server_options(commands.add_parser("serve", help="start the server"))
     demo = commands.add_parser("demo", help="start the server with a built-in demo model server")
-    _serving(demo)
+    _add_server_options(demo)
     demo.add_argument("--rate", type=float, default=60.0, help="tokens per second of the model server (default: 60)")
     frontend = commands.add_parser("frontend", help="download the frontend")
     frontend.add_argument("--version", help="release of Open WebUI that contains the frontend")
@@ -42,13 +42,13 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     models.add_argument("model", nargs="?", help="model to download (default: sentence-transformers/all-MiniLM-L6-v2)")
     models.add_argument("--force", action="store_true", help="download it even if it exists")
     if (
-        "vectors" in words
+        "vectors" in arguments
     ):  # its arguments are in a module that imports the server, which the other commands do not need
         from fastback.cli import vectors
 
-        vectors.arguments_of(commands.add_parser("vectors", help=_VECTORS))
+        vectors.add_arguments(commands.add_parser("vectors", help=_VECTORS_HELP))
     else:
-        commands.add_parser("vectors", help=_VECTORS)
+        commands.add_parser("vectors", help=_VECTORS_HELP)
     doctor = commands.add_parser(
         "doctor", help="check the database, model servers, Redis, the frontend and directories"
     )
@@ -65,43 +65,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: the arguments are invalid (code 2), or ask for help (code 0).
     """
-    arguments = _parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
+    arguments = _build_parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
     # Each command is imported only when it runs: `version` does not need the server.
     if arguments.command in ("serve", "demo"):
         from fastback.cli import serve
 
-        return serve.run(arguments)
+        return serve.run_command(arguments)
     if arguments.command == "frontend":
         from fastback.cli import frontend
 
-        return frontend.run(arguments)
+        return frontend.run_command(arguments)
     if arguments.command == "models":
         from fastback.cli import models
 
-        return models.run(arguments)
+        return models.run_command(arguments)
     if arguments.command == "vectors":
         from fastback.cli import vectors
 
-        return vectors.run(arguments)
+        return vectors.run_command(arguments)
     if arguments.command == "doctor":
         from fastback.cli import doctor
 
-        return doctor.run(arguments)
+        return doctor.run_command(arguments)
     if arguments.command == "routes":
         from fastback.cli import routes
 
-        return routes.run(arguments)
+        return routes.run_command(arguments)
     if arguments.command == "settings":
         from fastback.cli import settings_page
 
-        return settings_page.run(arguments)
+        return settings_page.run_command(arguments)
     from fastback import REFERENCE_VERSION, __version__
 
     print(f"fastback {__version__} (Open WebUI {REFERENCE_VERSION})")
     return 0
 
 
-def fail(text: str) -> int:
+def report_failure(text: str) -> int:
     """Print the reason of a failure on one line of standard error, without secrets, and return exit code 1."""
     from fastback.kit.log import redact_secrets
 

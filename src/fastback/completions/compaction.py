@@ -118,7 +118,7 @@ class Compactor:
 
     def _retained(self) -> int:
         """Percent of a conversation that stay when it is compacted."""
-        found = self._config.number(CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE)
+        found = self._config.get_number(CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE)
         return min(50, max(10, 40 if found is None else int(found)))
 
     async def _usage(self, chat_id: str) -> dict[str, Any] | None:
@@ -163,7 +163,7 @@ class Compactor:
     async def _model(self, model_id: str, user: User) -> tuple[Model, Model]:
         """The model that is asked, and the one behind it that has a connection."""
         known = await self._registry.all()
-        chosen = self._config.text(CHAT_CONTEXT_COMPACTION_MODEL)
+        chosen = self._config.get_text(CHAT_CONTEXT_COMPACTION_MODEL)
         model = known.get(chosen) or known.get(model_id)
         if model is None:
             raise BadRequest("No available model for context compaction")

@@ -191,7 +191,7 @@ class Context:
         keys = [key for one in self._settings.rag_source_metadata_keys.split(",") if (key := one.strip())]
         context = elements(found.sources, keys).strip()
         if context and question:
-            text = rendered(self._config.text(RAG_TEMPLATE), context, question)
+            text = rendered(self._config.get_text(RAG_TEMPLATE), context, question)
             in_system = self._settings.rag_system_context
             prepared.payload["messages"] = put(messages, text, in_system=in_system)
         if by_model:

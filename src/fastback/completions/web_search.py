@@ -82,7 +82,7 @@ class WebStage:
 
     async def _queries(self, messages: list[Message], model_id: str, ctx: RequestContext) -> list[str] | None:
         """What a model would look for; None where it is not to be asked, or does not answer."""
-        if not self._config.flag(TASK_QUERY_SEARCH_ENABLE):
+        if not self._config.get_bool(TASK_QUERY_SEARCH_ENABLE):
             return None
         answer = await self._follow_ups.ask("query_generation", messages, model_id, ctx)
         return queries_in(answer) if answer.strip() else None

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 Values = dict[str, Any]
 
 #: Keys whose value is an object, with the other names under which rows of it may be stored.
-OBJECTS: dict[str, tuple[str, ...]] = {
+OBJECT_KEYS: dict[str, tuple[str, ...]] = {
     "openai.api_configs": ("OPENAI_API_CONFIGS",),
     "ollama.api_configs": ("OLLAMA_API_CONFIGS",),
     "rag.mineru_params": ("MINERU_PARAMS",),
@@ -30,77 +30,77 @@ OBJECTS: dict[str, tuple[str, ...]] = {
     "user.permissions": ("USER_PERMISSIONS",),
 }
 #: Keys with an object for each connection, named by an index or by a URL, which may contain dots.
-_BY_CONNECTION = ("openai.api_configs", "ollama.api_configs")
+_KEYS_BY_CONNECTION = ("openai.api_configs", "ollama.api_configs")
 _CONNECTION_FIELDS = (
     "enable", "key", "prefix_id", "tags", "model_ids", "connection_type", "provider", "auth_type", "headers", "azure",
     "api_type", "api_version", "extra_params", "passthrough_params",
 )  # fmt: skip
 #: Keys with a text of comma-separated model ids, which earlier versions stored as a list.
-_MODEL_TEXTS = ("ui.default_models", "ui.default_pinned_models")
+_MODEL_LIST_KEYS = ("ui.default_models", "ui.default_pinned_models")
 
 
-class Changes(NamedTuple):
+class RowChanges(NamedTuple):
     """Rows to write, by key, and the keys of rows to delete."""
 
     written: Values
     removed: list[str]
 
 
-def repair(rows: Mapping[str, Any]) -> Changes:
+def plan_row_repair(rows: Mapping[str, Any]) -> RowChanges:
     """Return the changes that bring rows into the current format; the rows themselves stay unchanged."""
-    now = dict(rows)
-    _move_web(now)
-    for key, names in OBJECTS.items():
-        _gather(now, key, (key, *names))
-    for key in _MODEL_TEXTS:
-        if isinstance(now.get(key), list):
-            ids = (str(one).strip() for one in now[key])
-            now[key] = ",".join(one for one in ids if one)
-    return Changes(
-        {key: value for key, value in now.items() if key not in rows or rows[key] is not value},
-        [key for key in rows if key not in now],
+    repaired = dict(rows)
+    _rename_web_keys(repaired)
+    for key, aliases in OBJECT_KEYS.items():
+        _merge_leaf_rows(repaired, key, (key, *aliases))
+    for key in _MODEL_LIST_KEYS:
+        if isinstance(repaired.get(key), list):
+            model_ids = (str(model_id).strip() for model_id in repaired[key])
+            repaired[key] = ",".join(model_id for model_id in model_ids if model_id)
+    return RowChanges(
+        {key: value for key, value in repaired.items() if key not in rows or rows[key] is not value},
+        [key for key in rows if key not in repaired],
     )
 
 
-def _move_web(rows: Values) -> None:
+def _rename_web_keys(rows: Values) -> None:
     """Rename `rag.web.*` to `web.*`, in place; an existing row under the new name stays."""
-    for key in [one for one in rows if one.startswith("rag.web.")]:
+    for key in [row_key for row_key in rows if row_key.startswith("rag.web.")]:
         value = rows.pop(key)
         rows.setdefault(key.removeprefix("rag."), value)
 
 
-def _gather(rows: Values, key: str, prefixes: tuple[str, ...]) -> None:
+def _merge_leaf_rows(rows: Values, key: str, prefixes: tuple[str, ...]) -> None:
     """Merge the leaf rows of an object into its own row, in place."""
-    whole = deepcopy(rows[key]) if isinstance(rows.get(key), dict) else {}
-    gathered = False
+    merged = deepcopy(rows[key]) if isinstance(rows.get(key), dict) else {}
+    has_leaf_rows = False
     for prefix in prefixes:
-        for row in [one for one in rows if one.startswith(f"{prefix}.")]:
-            rest = row.removeprefix(f"{prefix}.")
-            path = _connection_path(rest) if key in _BY_CONNECTION else rest.split(".")
-            if not path or (key in _BY_CONNECTION and not isinstance(whole.get(path[0], {}), dict)):
+        for row_key in [candidate for candidate in rows if candidate.startswith(f"{prefix}.")]:
+            suffix = row_key.removeprefix(f"{prefix}.")
+            path = _split_connection_path(suffix) if key in _KEYS_BY_CONNECTION else suffix.split(".")
+            if not path or (key in _KEYS_BY_CONNECTION and not isinstance(merged.get(path[0], {}), dict)):
                 continue  # unknown format: the row stays unchanged
-            _put(whole, path, rows.pop(row))
-            gathered = True
-    if gathered:
-        rows[key] = whole
+            _set_at_path(merged, path, rows.pop(row_key))
+            has_leaf_rows = True
+    if has_leaf_rows:
+        rows[key] = merged
 
 
-def _put(tree: Values, path: list[str], value: Any) -> None:
+def _set_at_path(tree: Values, path: list[str], value: Any) -> None:
     """Set a value in nested objects, in place; missing objects are created."""
-    for part in path[:-1]:
-        if not isinstance(tree.get(part), dict):
-            tree[part] = {}
-        tree = tree[part]
+    for name in path[:-1]:
+        if not isinstance(tree.get(name), dict):
+            tree[name] = {}
+        tree = tree[name]
     tree[path[-1]] = value
 
 
-def _connection_path(text: str) -> list[str]:
+def _split_connection_path(text: str) -> list[str]:
     """Split `0.enable` or `https://a.example/v1.enable` into the connection and the path of the field.
 
     Return an empty list for any other text.
     """
-    first, _, rest = text.partition(".")
-    if first.isdigit() and rest:
-        return [first, *rest.split(".")]
-    place = max(text.rfind(f".{field}") for field in _CONNECTION_FIELDS)
-    return [text[:place], *text[place + 1 :].split(".")] if place > 0 else []
+    index, _, field_path = text.partition(".")
+    if index.isdigit() and field_path:
+        return [index, *field_path.split(".")]
+    position = max(text.rfind(f".{field}") for field in _CONNECTION_FIELDS)
+    return [text[:position], *text[position + 1 :].split(".")] if position > 0 else []

@@ -21,8 +21,8 @@ import msgspec
 from fastback.config.definitions import compute_defaults
 from fastback.config.key import ConfigKey
 from fastback.config.keys.auth import AUTH_JWT_EXPIRY
-from fastback.config.legacy_file import flatten
-from fastback.config.row_repair import repair
+from fastback.config.legacy_file import flatten_config_file
+from fastback.config.row_repair import plan_row_repair
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Executor
 from fastback.settings import Settings
@@ -31,7 +31,7 @@ log = logging.getLogger("fastback.config")
 
 Values = dict[str, Any]
 #: Values to write. An imported file may contain names that are not keys of Fastback; these are written, too.
-Changes = Mapping[str, Any] | Mapping[ConfigKey, Any]
+NewValues = Mapping[str, Any] | Mapping[ConfigKey, Any]
 
 
 class ConfigChanged(msgspec.Struct, frozen=True):
@@ -45,15 +45,15 @@ class _Row(msgspec.Struct):
     value: msgspec.Raw
 
 
-_ALL = 'SELECT "key", value FROM config'
-_UPSERT = """
+LIST_ROWS = 'SELECT "key", value FROM config'
+UPSERT_ROW = """
     INSERT INTO config ("key", value, updated_at) VALUES (:key, :value, :now)
     ON CONFLICT ("key") DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at"""
-_SEED = """
+INSERT_MISSING_ROW = """
     INSERT INTO config ("key", value, updated_at) VALUES (:key, :value, :now)
     ON CONFLICT ("key") DO NOTHING"""
-_REMOVE = 'DELETE FROM config WHERE "key" = ANY(:keys)'
-CLEAR = "DELETE FROM config"
+DELETE_ROWS = 'DELETE FROM config WHERE "key" = ANY(:keys)'
+DELETE_ALL_ROWS = "DELETE FROM config"
 
 
 class Config:
@@ -66,9 +66,9 @@ class Config:
         self._defaults: Values = {str(key): value for key, value in defaults.items()}
         self._values: Values = {}
         #: Changed values of keys that are not persistent; they last until the process ends.
-        self._unkept: Values = {}
+        self._memory_values: Values = {}
         # One change at a time: `reload` must not overwrite newer values of `set_many` with the rows it read before.
-        self._changing = asyncio.Lock()
+        self._lock = asyncio.Lock()
         #: Increases with every change; data derived from the configuration is valid while it stays the same.
         self.version = 0
 
@@ -80,24 +80,24 @@ class Config:
         """
         config = cls(db=db, settings=settings, bus=bus, defaults=compute_defaults(env))
         if settings.reset_config_on_start:
-            await db.execute("config.clear", CLEAR)
+            await db.execute("config.clear", DELETE_ALL_ROWS)
         if settings.enable_persistent_config:
             await config._import_file(settings.data_path / "config.json")
-            await config._repair()
-            await config._seed()
+            await config._repair_rows()
+            await config._insert_missing_rows()
         await config.reload()
-        if config.text(AUTH_JWT_EXPIRY) == "-1":
+        if config.get_text(AUTH_JWT_EXPIRY) == "-1":
             log.warning("JWT_EXPIRES_IN is -1: sessions never expire, so a stolen session stays valid")
         return config
 
     @classmethod
-    async def peek(cls, db: Database, settings: Settings, env: Mapping[str, str]) -> Config:
+    async def load_read_only(cls, db: Database, settings: Settings, env: Mapping[str, str]) -> Config:
         """Return the configuration without writing to the table: no reset, import, repair or insertion."""
         config = cls(db=db, settings=settings, bus=Bus(), defaults=compute_defaults(env))
         await config.reload()
         return config
 
-    def persistent(self, key: str) -> bool:
+    def is_persistent(self, key: str) -> bool:
         """Return whether the key is stored in the database."""
         if not self._settings.enable_persistent_config:
             return False
@@ -105,7 +105,7 @@ class Config:
 
     # Reading
 
-    def default(self, key: ConfigKey) -> Any:
+    def get_default(self, key: ConfigKey) -> Any:
         """Return a copy of the default of a key."""
         return deepcopy(self._defaults.get(key))
 
@@ -115,26 +115,26 @@ class Config:
             return self._values[key]
         return self._defaults.get(key, default)
 
-    def text(self, key: ConfigKey) -> str:
+    def get_text(self, key: ConfigKey) -> str:
         """Return the value as text; an empty text for null."""
         value = self.get(key)
         return "" if value is None else str(value)
 
-    def flag(self, key: ConfigKey) -> bool:
+    def get_bool(self, key: ConfigKey) -> bool:
         """Return whether the value is true (not null, zero or empty)."""
         return bool(self.get(key))
 
-    def items(self, key: ConfigKey) -> list[Any]:
+    def get_list(self, key: ConfigKey) -> list[Any]:
         """Return the value if it is a list, otherwise an empty list."""
         value = self.get(key)
         return value if isinstance(value, list) else []
 
-    def table(self, key: ConfigKey) -> dict[str, Any]:
+    def get_object(self, key: ConfigKey) -> dict[str, Any]:
         """Return the value if it is an object, otherwise an empty object."""
         value = self.get(key)
         return value if isinstance(value, dict) else {}
 
-    def number(self, key: ConfigKey) -> float | None:
+    def get_number(self, key: ConfigKey) -> float | None:
         """Return the value as a number; None if it is not a number.
 
         The forms of administrators store some numbers as text, which is converted.
@@ -145,11 +145,11 @@ class Config:
         except (TypeError, ValueError):
             return None
 
-    def namespace(self, prefix: str) -> Values:
+    def get_namespace(self, prefix: str) -> Values:
         """Return the values of the keys below a prefix: `ldap.server` includes `ldap.server.host`."""
-        return {key: value for key, value in self.all().items() if key.startswith(f"{prefix}.")}
+        return {key: value for key, value in self.get_all().items() if key.startswith(f"{prefix}.")}
 
-    def all(self) -> Values:
+    def get_all(self) -> Values:
         """Return every value by key, including stored keys that Fastback does not define."""
         return {**self._defaults, **self._values}
 
@@ -159,41 +159,45 @@ class Config:
         """Change one key; see `set_many`."""
         await self.set_many({key: value})
 
-    async def set_many(self, values: Changes) -> None:
+    async def set_many(self, values: NewValues) -> None:
         """Change all keys or none, then publish `ConfigChanged`. Values are JSON values or structs."""
-        made: Values = msgspec.to_builtins(values)
-        kept = {key: value for key, value in made.items() if self.persistent(key)}
-        async with self._changing:
-            if kept:
+        plain_values: Values = msgspec.to_builtins(values)
+        persistent_values = {key: value for key, value in plain_values.items() if self.is_persistent(key)}
+        async with self._lock:
+            if persistent_values:
                 async with self._db.transaction() as tx:
-                    await _write(tx, "config.upsert", _UPSERT, kept)
-            self._unkept.update({key: value for key, value in made.items() if key not in kept})
-            self._values = {**self._values, **made}
+                    await _write_rows(tx, "config.upsert", UPSERT_ROW, persistent_values)
+            self._memory_values.update(
+                {key: value for key, value in plain_values.items() if key not in persistent_values}
+            )
+            self._values = {**self._values, **plain_values}
             self.version += 1
-        if made:
-            await self._bus.publish(ConfigChanged(frozenset(made)))
+        if plain_values:
+            await self._bus.publish(ConfigChanged(frozenset(plain_values)))
 
     async def reset(self, keys: Iterable[str]) -> None:
         """Set keys to their defaults; keys without a default are deleted."""
-        gone = frozenset(keys)
-        async with self._changing:
-            kept = [key for key in gone if self.persistent(key)]
-            if kept:
-                await self._db.execute("config.remove", _REMOVE, keys=kept)
-            for key in gone:
-                self._unkept.pop(key, None)
-            self._values = {key: value for key, value in self._values.items() if key not in gone}
+        reset_keys = frozenset(keys)
+        async with self._lock:
+            persistent_keys = [key for key in reset_keys if self.is_persistent(key)]
+            if persistent_keys:
+                await self._db.execute("config.remove", DELETE_ROWS, keys=persistent_keys)
+            for key in reset_keys:
+                self._memory_values.pop(key, None)
+            self._values = {key: value for key, value in self._values.items() if key not in reset_keys}
             self.version += 1
-        if gone:
-            await self._bus.publish(ConfigChanged(gone))
+        if reset_keys:
+            await self._bus.publish(ConfigChanged(reset_keys))
 
     async def reload(self) -> None:
         """Read the table again, which another process may have changed, and publish the keys with new values."""
-        async with self._changing:
-            before = self.all()
-            stored = await self._stored() if self._settings.enable_persistent_config else {}
-            self._values = {key: value for key, value in stored.items() if self.persistent(key)} | self._unkept
-            after = self.all()
+        async with self._lock:
+            before = self.get_all()
+            stored = await self._list_stored_values() if self._settings.enable_persistent_config else {}
+            self._values = {
+                key: value for key, value in stored.items() if self.is_persistent(key)
+            } | self._memory_values
+            after = self.get_all()
             changed = frozenset(
                 key for key in before.keys() | after.keys() if before.get(key, ...) != after.get(key, ...)
             )
@@ -204,58 +208,58 @@ class Config:
 
     # Repairing the table
 
-    async def _stored(self) -> Values:
+    async def _list_stored_values(self) -> Values:
         """Return the values of all rows by key."""
-        rows = await self._db.fetch_all(_Row, "config.all", _ALL)
+        rows = await self._db.fetch_all(_Row, "config.all", LIST_ROWS)
         return {row.key: msgspec.json.decode(row.value) for row in rows}
 
-    async def _seed(self) -> None:
+    async def _insert_missing_rows(self) -> None:
         """Insert the defaults of persistent keys that have no row."""
-        stored = await self._stored()
-        missing = {key: value for key, value in self._defaults.items() if key not in stored and self.persistent(key)}
+        stored = await self._list_stored_values()
+        missing = {key: value for key, value in self._defaults.items() if key not in stored and self.is_persistent(key)}
         if missing:
             async with self._db.transaction() as tx:
-                await _write(tx, "config.seed", _SEED, missing)
+                await _write_rows(tx, "config.seed", INSERT_MISSING_ROW, missing)
 
-    async def _repair(self) -> None:
+    async def _repair_rows(self) -> None:
         """Bring rows of earlier versions into the current format."""
-        written, removed = repair(await self._stored())
+        written, removed = plan_row_repair(await self._list_stored_values())
         if not written and not removed:
             return
         async with self._db.transaction() as tx:
-            await _write(tx, "config.upsert", _UPSERT, written)
+            await _write_rows(tx, "config.upsert", UPSERT_ROW, written)
             if removed:
-                await tx.execute("config.remove", _REMOVE, keys=removed)
+                await tx.execute("config.remove", DELETE_ROWS, keys=removed)
         log.info("converted stored configuration to the current format: %s", ", ".join([*written, *removed]))
 
     async def _import_file(self, path: Path) -> None:
         """Import the configuration of a very old installation once; the file is renamed to `old_config.json`."""
         try:
-            found = msgspec.json.decode(await asyncio.to_thread(path.read_bytes), type=dict[str, Any])
+            document = msgspec.json.decode(await asyncio.to_thread(path.read_bytes), type=dict[str, Any])
         except FileNotFoundError:
             return
         except (OSError, msgspec.DecodeError) as error:
             log.warning("import of %s failed and is skipped: %s", path, error)
             return
-        flat = flatten(found)
-        old = path.with_name("old_config.json")
+        imported = flatten_config_file(document)
+        renamed_path = path.with_name("old_config.json")
         try:
-            path.rename(old)  # first, so that only one process imports it, and only once
+            path.rename(renamed_path)  # first, so that only one process imports it, and only once
         except OSError as error:
             log.warning("import of %s is skipped, because renaming it failed: %s", path, error)
             return
         try:
             async with self._db.transaction() as tx:
-                await _write(tx, "config.upsert", _UPSERT, flat)
+                await _write_rows(tx, "config.upsert", UPSERT_ROW, imported)
         except BaseException:
-            old.rename(path)
+            renamed_path.rename(path)
             raise
-        log.info("imported %d settings from %s", len(flat), path)
+        log.info("imported %d settings from %s", len(imported), path)
 
 
-async def _write(tx: Executor, name: str, text: str, values: Values) -> None:
+async def _write_rows(tx: Executor, name: str, statement: str, values: Values) -> None:
     """Run a statement of the table `config` for each value."""
     now = int(time.time())
     rows = [{"key": key, "value": msgspec.json.encode(value).decode(), "now": now} for key, value in values.items()]
     if rows:
-        await tx.execute_many(name, text, rows)
+        await tx.execute_many(name, statement, rows)

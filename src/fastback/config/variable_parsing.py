@@ -8,64 +8,64 @@ from typing import Any, NamedTuple
 import msgspec
 
 
-class Reader(NamedTuple):
+class VariableParser(NamedTuple):
     """A format of variables. `parse` raises ValueError for an invalid text (`msgspec.DecodeError` is a ValueError)."""
 
     parse: Callable[[str], Any]
     #: The format in a few words, for the documentation and for log lines.
-    about: str
+    description: str
     #: Whether an empty variable is parsed; otherwise it counts as unset.
-    empty: bool = False
+    accepts_empty: bool = False
 
 
-def flag(text: str) -> bool:
+def parse_flag(text: str) -> bool:
     """Return whether a text is `true`, in any case of letters; every other text is false."""
     return text.lower() == "true"
 
 
-def _positive(text: str) -> int:
+def _parse_positive(text: str) -> int:
     value = int(text)
     if value <= 0:
         raise ValueError("0 or less")
     return value
 
 
-def _object(text: str) -> dict[str, Any]:
-    found = msgspec.json.decode(text)
-    if not isinstance(found, dict):
+def _parse_object(text: str) -> dict[str, Any]:
+    value = msgspec.json.decode(text)
+    if not isinstance(value, dict):
         raise ValueError("no JSON object")
-    return found
+    return value
 
 
-def _list(text: str) -> list[Any]:
-    found = msgspec.json.decode(text)
-    if not isinstance(found, list):
+def _parse_list(text: str) -> list[Any]:
+    value = msgspec.json.decode(text)
+    if not isinstance(value, list):
         raise ValueError("no JSON list")
-    return found
+    return value
 
 
-def between(least: int, most: int) -> Reader:
+def build_range_parser(minimum: int, maximum: int) -> VariableParser:
     """Return a parser of whole numbers that moves numbers outside the range to its nearest end."""
-    return Reader(lambda text: min(most, max(least, int(text))), f"a whole number, {least} to {most}")
+    return VariableParser(lambda text: min(maximum, max(minimum, int(text))), f"a whole number, {minimum} to {maximum}")
 
 
-def typed(kind: Any, about: str) -> Reader:
+def build_json_parser(json_type: Any, description: str) -> VariableParser:
     """Return a parser of JSON with a type that msgspec validates, such as `list[dict[str, Any]]`."""
-    return Reader(msgspec.json.Decoder(kind).decode, about)
+    return VariableParser(msgspec.json.Decoder(json_type).decode, description)
 
 
-TEXT = Reader(str, "text", empty=True)
-LOWER = Reader(str.lower, "text", empty=True)
-FLAG = Reader(flag, "`true` or `false`", empty=True)
-WHOLE = Reader(int, "a whole number")
-POSITIVE = Reader(_positive, "a whole number above 0")
-NUMBER = Reader(float, "a number")
-OBJECT = Reader(_object, "a JSON object")
-LIST = Reader(_list, "a JSON list")
-JSON = Reader(msgspec.json.decode, "JSON")
+TEXT = VariableParser(str, "text", empty=True)
+LOWERCASE_TEXT = VariableParser(str.lower, "text", empty=True)
+FLAG = VariableParser(parse_flag, "`true` or `false`", empty=True)
+INTEGER = VariableParser(int, "a whole number")
+POSITIVE_INTEGER = VariableParser(_parse_positive, "a whole number above 0")
+NUMBER = VariableParser(float, "a number")
+JSON_OBJECT = VariableParser(_parse_object, "a JSON object")
+JSON_LIST = VariableParser(_parse_list, "a JSON list")
+JSON = VariableParser(msgspec.json.decode, "JSON")
 #: Items separated by commas; empty items are removed.
-COMMAS = Reader(
+COMMA_SEPARATED = VariableParser(
     lambda text: [item.strip() for item in text.split(",") if item.strip()], "items separated by `,`", empty=True
 )
 #: Items separated by commas, with spaces and empty items.
-RAW_COMMAS = Reader(lambda text: text.split(","), "items separated by `,`", empty=True)
+RAW_COMMA_SEPARATED = VariableParser(lambda text: text.split(","), "items separated by `,`", empty=True)

@@ -244,15 +244,15 @@ class ModelRegistry:
         if not found:
             # Nothing can answer; what is made of base models is not offered either.
             return {}
-        if self._config.flag(EVALUATION_ARENA_ENABLE):
-            for entry in arenas.entries(self._config.items(EVALUATION_ARENA_MODELS)):
+        if self._config.get_bool(EVALUATION_ARENA_ENABLE):
+            for entry in arenas.entries(self._config.get_list(EVALUATION_ARENA_MODELS)):
                 found[entry["id"]] = Model(entry["id"], entry["name"], entry, "arena", None, entry["id"], arena=True)
         rows = await model_rows.all_rows(self._db)
         grants = await self._grants.list_grants_by_resource("model", [row.id for row in rows])
         for row in rows:
             self._apply(found, row, row.dump(grants[row.id]))
         self._finish(found)
-        order = {model_id: place for place, model_id in enumerate(self._config.items(UI_MODEL_ORDER_LIST))}
+        order = {model_id: place for place, model_id in enumerate(self._config.get_list(UI_MODEL_ORDER_LIST))}
         if order:
             last = len(order)
             ranked = sorted(found.values(), key=lambda one: (order.get(one.id, last), one.name or ""))
@@ -316,8 +316,8 @@ class ModelRegistry:
         return next((one for one in with_tags if one.id.split(":")[0] == name), None)
 
     def _finish(self, found: dict[str, Model]) -> None:
-        defaults = self._config.table(MODELS_DEFAULT_METADATA)
-        threshold = self._config.table(MODELS_DEFAULT_PARAMS).get("compact_token_threshold")
+        defaults = self._config.get_object(MODELS_DEFAULT_METADATA)
+        threshold = self._config.get_object(MODELS_DEFAULT_PARAMS).get("compact_token_threshold")
         for model in found.values():
             entry = model.entry
             info = entry.get("info")

@@ -6,7 +6,7 @@ for secrets.
 """
 
 from fastback.settings.environment import Environment, SettingsError, read_environment
-from fastback.settings.loader import load_settings, with_secret_key
+from fastback.settings.loader import ensure_secret_key, load_settings
 from fastback.settings.process_settings import Settings
 
 __all__ = ["Environment", "Settings", "SettingsError", "load_settings", "read_environment", "with_secret_key"]

@@ -4,61 +4,62 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastback.settings.auth import Audit
-from fastback.settings.field import about
+from fastback.settings.auth import AuditSettings
+from fastback.settings.field import describe
 
 
-class Chats(Audit, frozen=True, kw_only=True):
+class ChatSettings(AuditSettings, frozen=True, kw_only=True):
     """Chats and models"""
 
     enable_realtime_chat_save: Annotated[
-        bool, about("Save a response each time a chunk of it arrives.", idle="Open WebUI 0.12.4 does not use it either")
+        bool,
+        describe("Save a response each time a chunk of it arrives.", idle="Open WebUI 0.12.4 does not use it either"),
     ] = False
     chat_response_stream_delta_chunk_size: Annotated[
-        int, about("Least number of response chunks that are sent together; the parameters of a model can raise it.")
+        int, describe("Least number of response chunks that are sent together; the parameters of a model can raise it.")
     ] = 1
     chat_stream_response_chunk_max_buffer_size: Annotated[
-        int | None, about("Longest line in the stream of a model server, in bytes; longer lines are skipped.")
+        int | None, describe("Longest line in the stream of a model server, in bytes; longer lines are skipped.")
     ] = None
     chat_response_max_tool_call_iterations: Annotated[
         int | None,
-        about(
+        describe(
             "Highest number of rounds of tool calls in a response; -1 means no limit.",
             "CHAT_RESPONSE_MAX_TOOL_CALL_RETRIES",
             idle="tools are not supported yet",
         ),
     ] = 256
     enable_image_content_type_extension_fallback: Annotated[
-        bool, about("Derive the media type of an image from its file extension if nothing else gives it.")
+        bool, describe("Derive the media type of an image from its file extension if nothing else gives it.")
     ] = False
     enable_chat_response_base64_image_url_conversion: Annotated[
-        bool, about("Store images that are embedded in the text of a response as files.")
+        bool, describe("Store images that are embedded in the text of a response as files.")
     ] = False
     enable_api_outlet_filters: Annotated[
-        bool, about("Run outlet filters on responses to API clients, too.", idle="functions are not supported yet")
+        bool, describe("Run outlet filters on responses to API clients, too.", idle="functions are not supported yet")
     ] = True
     enable_responses_api_stateful: Annotated[
         bool,
-        about(
+        describe(
             "Let servers of the Responses API keep the history between rounds of tool calls.",
             idle="tools are not supported yet",
         ),
     ] = False
     enable_custom_model_fallback: Annotated[
-        bool, about("Use the default model if the base model of a model no longer exists.")
+        bool, describe("Use the default model if the base model of a model no longer exists.")
     ] = False
     enable_openai_api_passthrough: Annotated[
-        bool, about("Forward requests for unknown paths below `/openai` to the model server.")
+        bool, describe("Forward requests for unknown paths below `/openai` to the model server.")
     ] = False
     enable_queries_cache: Annotated[
-        bool, about("Search the pages that a web search found, and files, with the queries of the web search.")
+        bool, describe("Search the pages that a web search found, and files, with the queries of the web search.")
     ] = False
-    models_cache_ttl: Annotated[float, about("Seconds between two refreshes of the lists of models, at least 60.")] = (
-        300
-    )
+    models_cache_ttl: Annotated[
+        float, describe("Seconds between two refreshes of the lists of models, at least 60.")
+    ] = 300
     scheduler_poll_interval: Annotated[
         int,
-        about(
+        describe(
             "Seconds between two checks for automations that are due.",
             "AUTOMATION_POLL_INTERVAL",
             least=1,
@@ -66,165 +67,174 @@ class Chats(Audit, frozen=True, kw_only=True):
         ),
     ] = 10
     timer_poll_interval: Annotated[
-        int, about("Seconds between two checks for timers that are due.", least=1, idle="timers are not supported yet")
+        int,
+        describe("Seconds between two checks for timers that are due.", least=1, idle="timers are not supported yet"),
     ] = 1
     calendar_alert_lookahead_minutes: Annotated[
         int,
-        about("Minutes before a calendar event at which its alert is sent.", idle="calendars are not supported yet"),
+        describe("Minutes before a calendar event at which its alert is sent.", idle="calendars are not supported yet"),
     ] = 10
 
 
-class Plugins(Chats, frozen=True, kw_only=True):
+class PluginSettings(ChatSettings, frozen=True, kw_only=True):
     """Plugins"""
 
-    enable_plugins: Annotated[bool, about("Enable plugins. When off, the three settings below are off, too.")] = True
-    enable_tools: Annotated[bool, about("Enable tools.")] = True
-    enable_functions: Annotated[bool, about("Enable functions.")] = True
-    enable_tool_servers: Annotated[bool, about("Enable tool servers and terminal servers.")] = True
-    safe_mode: Annotated[bool, about("Disable every function at start.")] = False
+    enable_plugins: Annotated[bool, describe("Enable plugins. When off, the three settings below are off, too.")] = True
+    enable_tools: Annotated[bool, describe("Enable tools.")] = True
+    enable_functions: Annotated[bool, describe("Enable functions.")] = True
+    enable_tool_servers: Annotated[bool, describe("Enable tool servers and terminal servers.")] = True
+    safe_mode: Annotated[bool, describe("Disable every function at start.")] = False
     enable_valve_encryption: Annotated[
-        bool, about("Encrypt the valves, which are the settings of tools and functions.")
+        bool, describe("Encrypt the valves, which are the settings of tools and functions.")
     ] = False
     enable_pip_install_frontmatter_requirements: Annotated[
         bool,
-        about("Install the Python packages that plugins require.", idle="tools and functions are not supported yet"),
+        describe("Install the Python packages that plugins require.", idle="tools and functions are not supported yet"),
     ] = True
     pip_options: Annotated[
         str,
-        about(
+        describe(
             "Options of the `pip` commands that install these packages.",
             idle="tools and functions are not supported yet",
         ),
     ] = ""
     pip_package_index_options: Annotated[
-        str, about("Options of `pip` that choose the package index.", idle="tools and functions are not supported yet")
+        str,
+        describe("Options of `pip` that choose the package index.", idle="tools and functions are not supported yet"),
     ] = ""
 
 
-class Calls(Plugins, frozen=True, kw_only=True):
+class OutboundRequestSettings(PluginSettings, frozen=True, kw_only=True):
     """Requests to other servers"""
 
     aiohttp_client_timeout: Annotated[
-        float | None, about("Seconds that the whole response of a model server may take; no limit when unset.", least=0)
+        float | None,
+        describe("Seconds that the whole response of a model server may take; no limit when unset.", least=0),
     ] = None
     aiohttp_client_stream_idle_timeout: Annotated[
-        float | None, about("Seconds that the stream of a model server may pause; no limit when unset.")
+        float | None, describe("Seconds that the stream of a model server may pause; no limit when unset.")
     ] = None
     aiohttp_client_timeout_model_list: Annotated[
         float | None,
-        about("Seconds that a list of models may take.", "AIOHTTP_CLIENT_TIMEOUT_OPENAI_MODEL_LIST", least=0),
+        describe("Seconds that a list of models may take.", "AIOHTTP_CLIENT_TIMEOUT_OPENAI_MODEL_LIST", least=0),
     ] = 10
     aiohttp_client_timeout_tool_server_data: Annotated[
-        float | None, about("Seconds that the description of a tool server may take.", least=0)
+        float | None, describe("Seconds that the description of a tool server may take.", least=0)
     ] = 10
     aiohttp_client_timeout_tool_server: Annotated[
         float | None,
-        about(
+        describe(
             "Seconds that a tool call may take; the value of `AIOHTTP_CLIENT_TIMEOUT` when unset.",
             least=0,
             idle="tools are not supported yet",
         ),
     ] = None
     mcp_initialize_timeout: Annotated[
-        float, about("Seconds that an MCP server may take to open a session and list its tools.", least=0)
+        float, describe("Seconds that an MCP server may take to open a session and list its tools.", least=0)
     ] = 10
     aiohttp_client_session_ssl: Annotated[
         str,
-        about(
+        describe(
             "How certificates of other servers are checked: `true`, `false`, or the path of a file "
             "with CA certificates."
         ),
     ] = "true"
     aiohttp_client_session_tool_server_ssl: Annotated[
         str,
-        about(
+        describe(
             "How certificates of tool servers are checked: `true`, `false`, or the path of a file with CA certificates."
         ),
     ] = "true"
     aiohttp_client_ssl_cert_file: Annotated[
-        str, about("Path of a file with CA certificates for the two settings above.")
+        str, describe("Path of a file with CA certificates for the two settings above.")
     ] = ""
-    requests_verify: Annotated[bool, about("Check the certificate of the Tika server, too.")] = True
-    aiohttp_client_allow_redirects: Annotated[bool, about("Follow redirects of webhooks and web pages.")] = False
+    requests_verify: Annotated[bool, describe("Check the certificate of the Tika server, too.")] = True
+    aiohttp_client_allow_redirects: Annotated[bool, describe("Follow redirects of webhooks and web pages.")] = False
     enable_local_web_fetch: Annotated[
         bool,
-        about(
+        describe(
             "Allow URLs that users enter (web pages, webhooks, skills) to lead into the server's own network.",
             "ENABLE_RAG_LOCAL_WEB_FETCH",
         ),
     ] = False
     web_fetch_filter_list: Annotated[
-        str, about("Hosts and networks that users may enter, separated by `,`; a leading `!` forbids one.")
+        str, describe("Hosts and networks that users may enter, separated by `,`; a leading `!` forbids one.")
     ] = ""
     aiohttp_pool_connections: Annotated[
-        int | None, about("Highest number of open connections to other servers; no limit when unset.")
+        int | None, describe("Highest number of open connections to other servers; no limit when unset.")
     ] = None
     aiohttp_pool_connections_per_host: Annotated[
-        int | None, about("Highest number of open connections to one server; no limit when unset.")
+        int | None, describe("Highest number of open connections to one server; no limit when unset.")
     ] = None
-    aiohttp_pool_dns_ttl: Annotated[int, about("Seconds for which results of DNS queries are cached.", least=0)] = 300
+    aiohttp_pool_dns_ttl: Annotated[int, describe("Seconds for which results of DNS queries are cached.", least=0)] = (
+        300
+    )
     app_allowed_private_origins: Annotated[
         str,
-        about("Origins of apps that may be in the server's own network, separated by `,`; all others must use HTTPS."),
+        describe(
+            "Origins of apps that may be in the server's own network, separated by `,`; all others must use HTTPS."
+        ),
     ] = ""
     terminal_proxy_headers: Annotated[
-        str, about("Headers added to the responses of terminal servers, as a JSON object.")
+        str, describe("Headers added to the responses of terminal servers, as a JSON object.")
     ] = "{}"
-    elevenlabs_api_base_url: Annotated[str, about("Base URL of the ElevenLabs API, which lists voices.")] = (
+    elevenlabs_api_base_url: Annotated[str, describe("Base URL of the ElevenLabs API, which lists voices.")] = (
         "https://api.elevenlabs.io"
     )
     image_auto_size_models_regex_pattern: Annotated[
-        str, about("Regular expression of the models that may choose the size of an image themselves.")
+        str, describe("Regular expression of the models that may choose the size of an image themselves.")
     ] = "^gpt-image"
     user_agent: Annotated[
-        str, about("`User-Agent` header of requests for web pages; the header of a common browser when empty.")
+        str, describe("`User-Agent` header of requests for web pages; the header of a common browser when empty.")
     ] = ""
-    tavily_api_base_url: Annotated[str, about("Base URL of the Tavily API, for searches and for pages.")] = (
+    tavily_api_base_url: Annotated[str, describe("Base URL of the Tavily API, for searches and for pages.")] = (
         "https://api.tavily.com"
     )
     searxng_client_cert_file: Annotated[
-        str, about("Path of the client certificate that is presented to a SearXNG server.")
+        str, describe("Path of the client certificate that is presented to a SearXNG server.")
     ] = ""
     searxng_client_key_file: Annotated[
-        str, about("Path of the private key of that certificate, if it is in another file.")
+        str, describe("Path of the private key of that certificate, if it is in another file.")
     ] = ""
 
 
-class Forwarding(Calls, frozen=True, kw_only=True):
+class UserForwardingSettings(OutboundRequestSettings, frozen=True, kw_only=True):
     """User information for model servers"""
 
     enable_forward_user_info_headers: Annotated[
-        bool, about("Send the user of a request to model servers, in the headers below.")
+        bool, describe("Send the user of a request to model servers, in the headers below.")
     ] = False
-    forward_user_info_header_user_name: Annotated[str, about("Name of the header with the user's name.")] = (
+    forward_user_info_header_user_name: Annotated[str, describe("Name of the header with the user's name.")] = (
         "X-OpenWebUI-User-Name"
     )
-    forward_user_info_header_user_id: Annotated[str, about("Name of the header with the user's ID.")] = (
+    forward_user_info_header_user_id: Annotated[str, describe("Name of the header with the user's ID.")] = (
         "X-OpenWebUI-User-Id"
     )
-    forward_user_info_header_user_email: Annotated[str, about("Name of the header with the user's email address.")] = (
-        "X-OpenWebUI-User-Email"
-    )
-    forward_user_info_header_user_role: Annotated[str, about("Name of the header with the user's role.")] = (
+    forward_user_info_header_user_email: Annotated[
+        str, describe("Name of the header with the user's email address.")
+    ] = "X-OpenWebUI-User-Email"
+    forward_user_info_header_user_role: Annotated[str, describe("Name of the header with the user's role.")] = (
         "X-OpenWebUI-User-Role"
     )
-    forward_user_info_header_auth_type: Annotated[str, about("Name of the header with the type of sign-in.")] = (
+    forward_user_info_header_auth_type: Annotated[str, describe("Name of the header with the type of sign-in.")] = (
         "X-OpenWebUI-Auth-Type"
     )
-    forward_session_info_header_chat_id: Annotated[str, about("Name of the header with the chat ID.")] = (
+    forward_session_info_header_chat_id: Annotated[str, describe("Name of the header with the chat ID.")] = (
         "X-OpenWebUI-Chat-Id"
     )
     forward_session_info_header_message_id: Annotated[
-        str, about("Name of the header with the message ID.", idle="tools are not supported yet")
+        str, describe("Name of the header with the message ID.", idle="tools are not supported yet")
     ] = "X-OpenWebUI-Message-Id"
     forward_user_info_header_jwt_secret: Annotated[
         str | None,
-        about(
+        describe(
             "Secret key of a signed token (JWT), which is sent instead of the headers with the user; "
             "no token when unset."
         ),
     ] = None
-    forward_user_info_header_jwt: Annotated[str, about("Name of the header with that token.")] = "X-OpenWebUI-User-Jwt"
+    forward_user_info_header_jwt: Annotated[str, describe("Name of the header with that token.")] = (
+        "X-OpenWebUI-User-Jwt"
+    )
     forward_user_info_header_jwt_expires_seconds: Annotated[
-        int, about("Seconds after which that token expires.", least=1)
+        int, describe("Seconds after which that token expires.", least=1)
     ] = 300

@@ -4,121 +4,123 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastback.settings.field import about
-from fastback.settings.server import Headers
+from fastback.settings.field import describe
+from fastback.settings.server import HeaderSettings
 
 
-class Databases(Headers, frozen=True, kw_only=True):
+class DatabaseSettings(HeaderSettings, frozen=True, kw_only=True):
     """Database"""
 
     database_url: Annotated[
         str,
-        about("Database to use: `sqlite:///path` or `postgresql://…`; `webui.db` in the data directory when empty."),
+        describe("Database to use: `sqlite:///path` or `postgresql://…`; `webui.db` in the data directory when empty."),
     ] = ""
     database_type: Annotated[
         str,
-        about(
+        describe(
             "Type of the database, such as `postgresql`. When this and the five settings below are "
             "all set, they form the URL and override `DATABASE_URL`."
         ),
     ] = ""
-    database_user: Annotated[str, about("User name, part of the database URL.")] = ""
-    database_password: Annotated[str, about("Password, part of the database URL.")] = ""
-    database_host: Annotated[str, about("Host name, part of the database URL.")] = ""
-    database_port: Annotated[str, about("Port, part of the database URL.")] = ""
-    database_name: Annotated[str, about("Name of the database, part of the database URL.")] = ""
-    database_schema: Annotated[str | None, about("PostgreSQL schema that contains the tables.")] = None
+    database_user: Annotated[str, describe("User name, part of the database URL.")] = ""
+    database_password: Annotated[str, describe("Password, part of the database URL.")] = ""
+    database_host: Annotated[str, describe("Host name, part of the database URL.")] = ""
+    database_port: Annotated[str, describe("Port, part of the database URL.")] = ""
+    database_name: Annotated[str, describe("Name of the database, part of the database URL.")] = ""
+    database_schema: Annotated[str | None, describe("PostgreSQL schema that contains the tables.")] = None
     database_pool_size: Annotated[
-        int | None, about("Number of PostgreSQL connections that stay open; 10 when unset.", least=0)
+        int | None, describe("Number of PostgreSQL connections that stay open; 10 when unset.", least=0)
     ] = None
     database_pool_max_overflow: Annotated[
-        int | None, about("Number of additional PostgreSQL connections under load.", least=0)
+        int | None, describe("Number of additional PostgreSQL connections under load.", least=0)
     ] = 0
     database_pool_timeout: Annotated[
-        int | None, about("Seconds to wait for a free PostgreSQL connection.", least=0)
+        int | None, describe("Seconds to wait for a free PostgreSQL connection.", least=0)
     ] = 30
     database_pool_recycle: Annotated[
-        int | None, about("Seconds after which an idle PostgreSQL connection is replaced.")
+        int | None, describe("Seconds after which an idle PostgreSQL connection is replaced.")
     ] = 3600
-    database_enable_sqlite_wal: Annotated[bool, about("Use the write-ahead log of SQLite.")] = True
+    database_enable_sqlite_wal: Annotated[bool, describe("Use the write-ahead log of SQLite.")] = True
     database_sqlite_pragma_synchronous: Annotated[
         str,
-        about(
+        describe(
             "SQLite pragma `synchronous`: `OFF`, `NORMAL`, `FULL` or `EXTRA`; `NORMAL` when empty.",
             pattern=r"(?i)off|normal|full|extra|[0-3]|",
         ),
     ] = ""
     database_sqlite_pragma_busy_timeout: Annotated[
         str,
-        about(
+        describe(
             "Milliseconds to wait while another program locks the SQLite file; 30 seconds when empty.", pattern=r"\d+|"
         ),
     ] = ""
     database_sqlite_pragma_cache_size: Annotated[
         str,
-        about(
+        describe(
             "Pages that each SQLite connection caches; a negative number is in KiB; `-4096` when empty.",
             pattern=r"-?\d+|",
         ),
     ] = ""
     database_sqlite_pragma_temp_store: Annotated[
         str,
-        about(
+        describe(
             "Where SQLite stores temporary data, such as sorted rows: `DEFAULT_MODEL`, `FILE` or `MEMORY`; "
             "`MEMORY` when empty.",
             pattern=r"(?i)default|file|memory|[0-2]|",
         ),
     ] = ""
     database_sqlite_pragma_mmap_size: Annotated[
-        str, about("Bytes of the SQLite file that are mapped into memory; none when empty.", pattern=r"\d+|")
+        str, describe("Bytes of the SQLite file that are mapped into memory; none when empty.", pattern=r"\d+|")
     ] = ""
     database_sqlite_pragma_journal_size_limit: Annotated[
         str,
-        about(
+        describe(
             "Bytes that the write-ahead log file keeps after a checkpoint; its whole size when empty.",
             pattern=r"-?\d+|",
         ),
     ] = ""
     database_user_active_status_update_interval: Annotated[
         float,
-        about("Seconds between two updates of the time a user was last active; 0 updates it at every check.", least=0),
+        describe(
+            "Seconds between two updates of the time a user was last active; 0 updates it at every check.", least=0
+        ),
     ] = 60.0
 
     @property
     def database_sqlite_pragmas(self) -> dict[str, str]:
         """Return the SQLite pragmas that are set, by name."""
         prefix = "database_sqlite_pragma_"
-        chosen = {name: getattr(self, name) for name in self.__struct_fields__ if name.startswith(prefix)}
-        return {name.removeprefix(prefix): value for name, value in chosen.items() if value}
+        pragmas = {name: getattr(self, name) for name in self.__struct_fields__ if name.startswith(prefix)}
+        return {name.removeprefix(prefix): value for name, value in pragmas.items() if value}
 
 
-class Redises(Databases, frozen=True, kw_only=True):
+class RedisSettings(DatabaseSettings, frozen=True, kw_only=True):
     """Redis"""
 
-    enable_redis: Annotated[bool, about("Use Redis when `REDIS_URL` is set.")] = True
+    enable_redis: Annotated[bool, describe("Use Redis when `REDIS_URL` is set.")] = True
     redis_url: Annotated[
-        str, about("URL of a Redis server for sign-in limits and ended sessions, stored as Open WebUI stores them.")
+        str, describe("URL of a Redis server for sign-in limits and ended sessions, stored as Open WebUI stores them.")
     ] = ""
-    redis_key_prefix: Annotated[str, about("Prefix of all keys in Redis.")] = "open-webui"
-    redis_cluster: Annotated[bool, about("Treat `REDIS_URL` as a Redis cluster.")] = False
+    redis_key_prefix: Annotated[str, describe("Prefix of all keys in Redis.")] = "open-webui"
+    redis_cluster: Annotated[bool, describe("Treat `REDIS_URL` as a Redis cluster.")] = False
     redis_sentinel_hosts: Annotated[
         str,
-        about(
+        describe(
             "Host names of Redis sentinels, separated by `,`; the host in `REDIS_URL` is then the name of the service."
         ),
     ] = ""
-    redis_sentinel_port: Annotated[int, about("Port of the sentinels.", least=0, most=65535)] = 26379
+    redis_sentinel_port: Annotated[int, describe("Port of the sentinels.", least=0, most=65535)] = 26379
     redis_sentinel_max_retry_count: Annotated[
-        int, about("Number of attempts while the sentinels elect a new master.", least=1)
+        int, describe("Number of attempts while the sentinels elect a new master.", least=1)
     ] = 2
-    redis_socket_connect_timeout: Annotated[float | None, about("Seconds to wait for a connection to Redis.")] = None
-    redis_socket_timeout: Annotated[float | None, about("Seconds to wait for a response from Redis.")] = None
-    redis_socket_keepalive: Annotated[bool, about("Keep idle connections to Redis open with TCP keepalive.")] = False
+    redis_socket_connect_timeout: Annotated[float | None, describe("Seconds to wait for a connection to Redis.")] = None
+    redis_socket_timeout: Annotated[float | None, describe("Seconds to wait for a response from Redis.")] = None
+    redis_socket_keepalive: Annotated[bool, describe("Keep idle connections to Redis open with TCP keepalive.")] = False
     redis_health_check_interval: Annotated[
-        int | None, about("Seconds without use after which a Redis connection is tested before it is used again.")
+        int | None, describe("Seconds without use after which a Redis connection is tested before it is used again.")
     ] = None
     redis_reconnect_delay: Annotated[
-        float | None, about("Milliseconds between the attempts of `REDIS_SENTINEL_MAX_RETRY_COUNT`.")
+        float | None, describe("Milliseconds between the attempts of `REDIS_SENTINEL_MAX_RETRY_COUNT`.")
     ] = None
 
     @property
@@ -138,64 +140,64 @@ class Redises(Databases, frozen=True, kw_only=True):
         return {name: value for name, value in options.items() if value is not None}
 
 
-class Sockets(Redises, frozen=True, kw_only=True):
+class SocketSettings(RedisSettings, frozen=True, kw_only=True):
     """Socket connections"""
 
-    enable_websocket_support: Annotated[bool, about("Allow WebSocket connections besides long polling.")] = True
+    enable_websocket_support: Annotated[bool, describe("Allow WebSocket connections besides long polling.")] = True
     websocket_manager: Annotated[
-        str, about("`redis` sends socket messages to other processes on the same Redis, too.")
+        str, describe("`redis` sends socket messages to other processes on the same Redis, too.")
     ] = ""
     websocket_redis_url: Annotated[
-        str, about("URL of the Redis server for socket messages; `REDIS_URL` when unset.")
+        str, describe("URL of the Redis server for socket messages; `REDIS_URL` when unset.")
     ] = ""
     websocket_redis_cluster: Annotated[
         bool | None,
-        about(
+        describe(
             "Treat `WEBSOCKET_REDIS_URL` as a cluster; the value of `REDIS_CLUSTER` when unset.",
             idle="Fastback runs in one process",
         ),
     ] = None
     websocket_redis_options: Annotated[
-        str, about("Connection options for `WEBSOCKET_REDIS_URL`, as a JSON object.")
+        str, describe("Connection options for `WEBSOCKET_REDIS_URL`, as a JSON object.")
     ] = ""
     websocket_redis_lock_timeout: Annotated[
         int,
-        about(
+        describe(
             "Seconds after which a lock in `WEBSOCKET_REDIS_URL` expires.", least=1, idle="Fastback runs in one process"
         ),
     ] = 60
     websocket_sentinel_hosts: Annotated[
-        str, about("Host names of the sentinels for `WEBSOCKET_REDIS_URL`, separated by `,`.")
+        str, describe("Host names of the sentinels for `WEBSOCKET_REDIS_URL`, separated by `,`.")
     ] = ""
     websocket_sentinel_port: Annotated[
-        int, about("Port of the sentinels for `WEBSOCKET_REDIS_URL`.", least=0, most=65535)
+        int, describe("Port of the sentinels for `WEBSOCKET_REDIS_URL`.", least=0, most=65535)
     ] = 26379
     websocket_server_logging: Annotated[
-        bool, about("Log the activity of the socket server, but never the content of messages.")
+        bool, describe("Log the activity of the socket server, but never the content of messages.")
     ] = False
     websocket_server_engineio_logging: Annotated[
         bool | None,
-        about("Also log the connections of the socket server; the value of `WEBSOCKET_SERVER_LOGGING` when unset."),
+        describe("Also log the connections of the socket server; the value of `WEBSOCKET_SERVER_LOGGING` when unset."),
     ] = None
-    websocket_server_ping_interval: Annotated[int, about("Seconds between two pings to a browser.", least=1)] = 25
+    websocket_server_ping_interval: Annotated[int, describe("Seconds between two pings to a browser.", least=1)] = 25
     websocket_server_ping_timeout: Annotated[
-        int, about("Seconds that a browser may take to reply to a ping.", least=1)
+        int, describe("Seconds that a browser may take to reply to a ping.", least=1)
     ] = 20
     websocket_heartbeat_interval: Annotated[
-        int | None, about("Seconds between two heartbeats of the web interface, limited to 5 to 90.")
+        int | None, describe("Seconds between two heartbeats of the web interface, limited to 5 to 90.")
     ] = None
     websocket_event_caller_timeout: Annotated[
-        int | None, about("Seconds that a browser may take to reply to a question from the server; 300 when unset.")
+        int | None, describe("Seconds that a browser may take to reply to a question from the server; 300 when unset.")
     ] = None
 
 
-class Keeping(Sockets, frozen=True, kw_only=True):
+class StoredConfigSettings(SocketSettings, frozen=True, kw_only=True):
     """Stored configuration"""
 
     enable_persistent_config: Annotated[
-        bool, about("Store the configuration that administrators change in the database.")
+        bool, describe("Store the configuration that administrators change in the database.")
     ] = True
-    enable_oauth_persistent_config: Annotated[bool, about("Store the OAuth configuration in the database, too.")] = (
+    enable_oauth_persistent_config: Annotated[bool, describe("Store the OAuth configuration in the database, too.")] = (
         False
     )
-    reset_config_on_start: Annotated[bool, about("Delete the stored configuration at start.")] = False
+    reset_config_on_start: Annotated[bool, describe("Delete the stored configuration at start.")] = False

@@ -64,12 +64,12 @@ def read_environment(
     Raises:
         SettingsError: the file exists but cannot be read.
     """
-    from_file: dict[str, str] = {}
+    file_variables: dict[str, str] = {}
     if dotenv is not None and dotenv.is_file():
         from dotenv import dotenv_values
 
         try:
-            from_file = {name: value for name, value in dotenv_values(dotenv).items() if value is not None}
+            file_variables = {name: value for name, value in dotenv_values(dotenv).items() if value is not None}
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{dotenv}: cannot be read: {error}") from error
-    return Environment(options or {}, os.environ if environ is None else environ, from_file)
+    return Environment(options or {}, os.environ if environ is None else environ, file_variables)

@@ -6,11 +6,11 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
-from fastback.settings.field import Field, field_of
-from fastback.settings.retrieval import Retrieving
+from fastback.settings.field import SettingField, parse_annotation
+from fastback.settings.retrieval import RetrievalSettings
 
 
-class Settings(Retrieving, frozen=True, kw_only=True):
+class Settings(RetrievalSettings, frozen=True, kw_only=True):
     """Process settings, read once at start. The name of a variable is the name of its field in capitals."""
 
     def __repr__(self) -> str:
@@ -39,23 +39,25 @@ class Settings(Retrieving, frozen=True, kw_only=True):
     @property
     def audit_path(self) -> Path:
         """Return the absolute path of the audit log file."""
-        chosen = self.audit_logs_file_path
-        return Path(chosen).expanduser().resolve() if chosen else self.data_path / "audit.log"
+        configured = self.audit_logs_file_path
+        return Path(configured).expanduser().resolve() if configured else self.data_path / "audit.log"
 
 
-def fields() -> dict[str, Field]:
+def get_setting_fields() -> dict[str, SettingField]:
     """Return every setting by name, in the order of the areas."""
-    hints = typing.get_type_hints(Settings, include_extras=True)
-    return {name: field_of(name, hints[name]) for area in _areas() for name in area.__annotations__}
+    annotations = typing.get_type_hints(Settings, include_extras=True)
+    return {
+        name: parse_annotation(name, annotations[name]) for area in _iterate_areas() for name in area.__annotations__
+    }
 
 
-def areas() -> list[tuple[str, list[str]]]:
+def list_areas() -> list[tuple[str, list[str]]]:
     """Return the title of each area with the names of its settings, in order."""
-    return [((area.__doc__ or "").strip(), list(area.__annotations__)) for area in _areas()]
+    return [((area.__doc__ or "").strip(), list(area.__annotations__)) for area in _iterate_areas()]
 
 
-def _areas() -> Iterator[type]:
+def _iterate_areas() -> Iterator[type]:
     """Yield the structs of the areas, in the order of their declaration."""
-    for kind in reversed(Settings.__mro__):
-        if kind.__module__.startswith("fastback.settings") and kind is not Settings:
-            yield kind
+    for area in reversed(Settings.__mro__):
+        if area.__module__.startswith("fastback.settings") and area is not Settings:
+            yield area

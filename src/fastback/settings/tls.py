@@ -10,7 +10,7 @@ from fastback.settings.environment import SettingsError
 from fastback.settings.process_settings import Settings
 
 
-def client_ssl(settings: Settings, *, tool_server: bool = False) -> bool | ssl.SSLContext:
+def build_client_ssl(settings: Settings, *, tool_server: bool = False) -> bool | ssl.SSLContext:
     """Return the `ssl` argument of aiohttp.
 
     True checks certificates against the CA certificates of the system, False does not check them, and a context checks
@@ -19,16 +19,16 @@ def client_ssl(settings: Settings, *, tool_server: bool = False) -> bool | ssl.S
     Raises:
         SettingsError: the file with CA certificates cannot be read.
     """
-    variable, choice = _setting(settings, tool_server)
-    return choice if isinstance(choice, bool) else _context(variable, choice)
+    variable, choice = _get_choice(settings, tool_server)
+    return choice if isinstance(choice, bool) else _load_context(variable, choice)
 
 
-def client_authorities(settings: Settings) -> bool | str:
+def get_client_authorities(settings: Settings) -> bool | str:
     """Return whether certificates of other servers are checked, or the path of a file with CA certificates to use."""
-    return _setting(settings, tool_server=False)[1]
+    return _get_choice(settings, tool_server=False)[1]
 
 
-def _setting(settings: Settings, tool_server: bool) -> tuple[str, bool | str]:
+def _get_choice(settings: Settings, tool_server: bool) -> tuple[str, bool | str]:
     """Return the name of the variable that decides, and its choice: a boolean, or the path of a file."""
     name = "aiohttp_client_session_tool_server_ssl" if tool_server else "aiohttp_client_session_ssl"
     choice: str = getattr(settings, name).strip()
@@ -40,7 +40,7 @@ def _setting(settings: Settings, tool_server: bool) -> tuple[str, bool | str]:
 
 
 @lru_cache(maxsize=4)
-def _context(variable: str, path: str) -> ssl.SSLContext:
+def _load_context(variable: str, path: str) -> ssl.SSLContext:
     """Return a context with the CA certificates of a file.
 
     Raises:

@@ -121,7 +121,7 @@ async def speech(
     """A text read out by OpenAI, once: the same question is answered from the disk afterwards."""
     if not user.is_admin and not await permissions.has(user.id, "chat.tts"):
         raise Forbidden(messages.ACCESS_PROHIBITED)
-    urls = forwarding.config.items(OPENAI_API_BASE_URLS)
+    urls = forwarding.config.get_list(OPENAI_API_BASE_URLS)
     if _OPENAI not in urls:
         raise Unauthorized(messages.OPENAI_NOT_FOUND)
     connection = get_connection(forwarding.openai_connections(), urls.index(_OPENAI))

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from fastback.completions.tasks.templates import render
-from fastback.config.keys.retrieval import TEMPLATE
+from fastback.config.keys.retrieval import DEFAULT_TEMPLATE
 from fastback.features.prompts import prompt_variables
 
 Message = dict[str, Any]
@@ -65,7 +65,7 @@ def elements(sources: Iterable[Source], keys: Iterable[str] = ()) -> str:
 
 def rendered(template: str, context: str, question: str) -> str:
     """The template with passages and question in their places, all at once: neither is ever read as a template."""
-    template = template if template.strip() else TEMPLATE
+    template = template if template.strip() else DEFAULT_TEMPLATE
     template = template.replace("[context]", "{{CONTEXT}}").replace("[query]", "{{QUERY}}")
     return render(template, [], CONTEXT=context, QUERY=question)
 

@@ -86,7 +86,7 @@ class Finder:
             plan = await reading
         finally:
             reading.cancel()
-        whole = everything or self._config.flag(RAG_FULL_CONTEXT)
+        whole = everything or self._config.get_bool(RAG_FULL_CONTEXT)
         await self._search(plan, queries or [question], ctx, whole=whole)
         sources = [source for _, source in plan if source is not None]
         await self._rename(sources)
@@ -95,13 +95,13 @@ class Finder:
 
     async def _queries(self, messages: list[Message], model_id: str, ctx: RequestContext) -> list[str]:
         """What a model would search for; nothing where it is not to be asked, or has no idea."""
-        if not self._config.flag(TASK_QUERY_RETRIEVAL_ENABLE):
+        if not self._config.get_bool(TASK_QUERY_RETRIEVAL_ENABLE):
             return []
         return queries_in(await self._follow_ups.ask("query_generation", messages, model_id, ctx))
 
     async def _read(self, items: list[Item], ctx: RequestContext) -> list[_Step]:
         """How the items are read; what needs no question has been read."""
-        whole = self._config.flag(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
+        whole = self._config.get_bool(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
         plan = await self._reader.plan(items, ctx.asker, whole=whole)
 
         async def step(one: Reading) -> _Step:

@@ -67,7 +67,7 @@ class FollowUps:
     ) -> None:
         """Name the chat, by a model or by its first question."""
         found: str | None = None
-        if ask and self._config.flag(TASK_TITLE_ENABLE):
+        if ask and self._config.get_bool(TASK_TITLE_ENABLE):
             found = requests.title_in(await self.ask("title_generation", messages, model_id, ctx))
         if not found:
             first = next((plain(one) for one in messages if one.get("role") == "user"), "")
@@ -88,7 +88,7 @@ class FollowUps:
         emit: Emit,
     ) -> None:
         """The tasks after an answer, in the order in which the page shows them."""
-        if wanted.get("follow_up_generation") and self._config.flag(TASK_FOLLOW_UP_ENABLE):
+        if wanted.get("follow_up_generation") and self._config.get_bool(TASK_FOLLOW_UP_ENABLE):
             found = requests.follow_ups_in(await self.ask("follow_up_generation", messages, model_id, ctx))
             await emit("chat:message:follow_ups", {"follow_ups": found})
             if stored:
@@ -97,7 +97,7 @@ class FollowUps:
             return
         if "title_generation" in wanted:
             await self.title(chat_id, messages, model_id, ctx, emit, ask=bool(wanted["title_generation"]))
-        if wanted.get("tags_generation") and self._config.flag(TASK_TAGS_ENABLE):
+        if wanted.get("tags_generation") and self._config.get_bool(TASK_TAGS_ENABLE):
             named = requests.tags_in(await self.ask("tags_generation", messages, model_id, ctx))
             if named:
                 await tag_store.replace_chat_tags(self._db, chat_id, ctx.asker.id, named)

@@ -61,9 +61,9 @@ class MemoryReview:
 
     def is_due(self, messages: list[Message]) -> bool:
         """Whether a conversation has come to a question after which one looks back."""
-        if not self._config.flag(MEMORIES_ENABLE) or not self._config.flag(MEMORIES_BACKGROUND_REVIEW_ENABLE):
+        if not self._config.get_bool(MEMORIES_ENABLE) or not self._config.get_bool(MEMORIES_BACKGROUND_REVIEW_ENABLE):
             return False
-        every = max(1, int(self._config.number(MEMORIES_REVIEW_INTERVAL_TURNS) or 10))
+        every = max(1, int(self._config.get_number(MEMORIES_REVIEW_INTERVAL_TURNS) or 10))
         asked: int = sum(one.get("role") == "user" for one in messages)
         return asked > 0 and asked % every == 0
 

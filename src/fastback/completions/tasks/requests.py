@@ -37,7 +37,7 @@ TITLE_TOKENS, EMOJI_TOKENS = 1000, 16
 def template_of(task: str, config: Config) -> str:
     """The administrator's template of a task, or ours."""
     key, ours = TEMPLATES[task]
-    return (config.text(key) if key else "").strip() or ours
+    return (config.get_text(key) if key else "").strip() or ours
 
 
 def build(
@@ -70,7 +70,9 @@ def _limits(task: str, config: Config, model_params: dict[str, Any]) -> Payload:
         return {"max_tokens": EMOJI_TOKENS}
     if task == "moa_response_generation":
         return {}
-    given = {key: value for key, value in config.table(tasks_keys.TASK_MODEL_PARAMS).items() if value not in (None, "")}
+    given = {
+        key: value for key, value in config.get_object(tasks_keys.TASK_MODEL_PARAMS).items() if value not in (None, "")
+    }
     if not given and task in ("title_generation", "context_compaction"):
         return {"max_tokens": model_params.get("max_tokens") or TITLE_TOKENS}
     return for_provider(given)
@@ -83,7 +85,7 @@ def task_model(config: Config, model_id: str, known: dict[str, Any]) -> str:
     """
     model = known.get(model_id)
     local = model is not None and model.entry.get("connection_type") == "local"
-    chosen = config.text(tasks_keys.TASK_MODEL_DEFAULT if local else tasks_keys.TASK_MODEL_EXTERNAL)
+    chosen = config.get_text(tasks_keys.TASK_MODEL_DEFAULT if local else tasks_keys.TASK_MODEL_EXTERNAL)
     return chosen if chosen and chosen in known else model_id
 
 

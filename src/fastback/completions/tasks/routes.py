@@ -39,7 +39,9 @@ async def settings(user: VerifiedUser, config: Config) -> Answer:
 @router.post("/config/update")
 async def save(data: TasksForm, user: AdminUser, config: Config) -> Answer:
     if data.AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH is None:
-        data.AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH = config.default(tasks_keys.TASK_AUTOCOMPLETE_INPUT_MAX_LENGTH)
+        data.AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH = config.get_default(
+            tasks_keys.TASK_AUTOCOMPLETE_INPUT_MAX_LENGTH
+        )
     return await settings_pages.save_page(config, settings_pages.TASKS, data)
 
 
@@ -146,7 +148,7 @@ async def _template(task: str, caller: Caller) -> str:
 
 @router.post("/title/completions")
 async def title(data: TaskForm, request: Request, user: VerifiedUser, completions: Completions, config: Config) -> Any:
-    if not config.flag(tasks_keys.TASK_TITLE_ENABLE):
+    if not config.get_bool(tasks_keys.TASK_TITLE_ENABLE):
         return _disabled("Title generation")
     if not data.model:
         raise BadRequest("No model specified for title generation. Please ensure a model is selected for this chat.")
@@ -157,14 +159,14 @@ async def title(data: TaskForm, request: Request, user: VerifiedUser, completion
 async def follow_ups(
     data: TaskForm, request: Request, user: VerifiedUser, completions: Completions, config: Config
 ) -> Any:
-    if not config.flag(tasks_keys.TASK_FOLLOW_UP_ENABLE):
+    if not config.get_bool(tasks_keys.TASK_FOLLOW_UP_ENABLE):
         return _disabled("Follow-up generation")
     return await _ask("follow_up_generation", data, Caller(request, user, completions, config))
 
 
 @router.post("/tags/completions")
 async def tags(data: TaskForm, request: Request, user: VerifiedUser, completions: Completions, config: Config) -> Any:
-    if not config.flag(tasks_keys.TASK_TAGS_ENABLE):
+    if not config.get_bool(tasks_keys.TASK_TAGS_ENABLE):
         return _disabled("Tags generation")
     return await _ask("tags_generation", data, Caller(request, user, completions, config))
 
@@ -180,9 +182,9 @@ async def image_prompt(
 async def queries(
     data: TaskForm, request: Request, user: VerifiedUser, completions: Completions, config: Config
 ) -> Any:
-    if data.type == "web_search" and not config.flag(tasks_keys.TASK_QUERY_SEARCH_ENABLE):
+    if data.type == "web_search" and not config.get_bool(tasks_keys.TASK_QUERY_SEARCH_ENABLE):
         raise BadRequest(messages.feature_disabled("Search query generation"))
-    if data.type == "retrieval" and not config.flag(tasks_keys.TASK_QUERY_RETRIEVAL_ENABLE):
+    if data.type == "retrieval" and not config.get_bool(tasks_keys.TASK_QUERY_RETRIEVAL_ENABLE):
         raise BadRequest(messages.feature_disabled("Query generation"))
     return await _ask("query_generation", data, Caller(request, user, completions, config))
 
@@ -191,9 +193,9 @@ async def queries(
 async def autocomplete(
     data: TaskForm, request: Request, user: VerifiedUser, completions: Completions, config: Config
 ) -> Any:
-    if not config.flag(tasks_keys.TASK_AUTOCOMPLETE_ENABLE):
+    if not config.get_bool(tasks_keys.TASK_AUTOCOMPLETE_ENABLE):
         raise BadRequest(messages.feature_disabled("Autocompletion generation"))
-    most = config.number(tasks_keys.TASK_AUTOCOMPLETE_INPUT_MAX_LENGTH)
+    most = config.get_number(tasks_keys.TASK_AUTOCOMPLETE_INPUT_MAX_LENGTH)
     if most is not None and 0 < most < len(data.prompt or ""):
         raise BadRequest(f"Input prompt exceeds maximum length of {int(most)}")
     return await _ask("autocomplete_generation", data, Caller(request, user, completions, config), TYPE=data.type or "")

@@ -39,7 +39,7 @@ _INSTALLATION_FIELDS = ("connection_token", "installation_id")
 
 def _require_enabled(config: Config) -> None:
     """Raise NotFound if apps are disabled."""
-    if not config.flag(APPS_ENABLE):
+    if not config.get_bool(APPS_ENABLE):
         raise NotFound("Apps are disabled")
 
 

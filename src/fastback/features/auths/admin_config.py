@@ -118,7 +118,7 @@ def has_mfa_settings(form: AdminConfigForm) -> bool:
 
 def has_mfa_changes(form: AdminConfigForm, config: Config) -> bool:
     """Return whether the policy on second factors changes; sessions that began under the old policy end then."""
-    return any(getattr(form, field) not in (UNSET, config.flag(FIELDS[field])) for field in _MFA)
+    return any(getattr(form, field) not in (UNSET, config.get_bool(FIELDS[field])) for field in _MFA)
 
 
 def collect_changes(form: AdminConfigForm) -> dict[ConfigKey, Any]:

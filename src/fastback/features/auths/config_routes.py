@@ -21,7 +21,7 @@ router = Router("/api/v1/auths", wrap=protect_credentials)
 
 @router.get("/admin/details")
 async def get_admin_details(user: AnyUser, config: Config, db: Database) -> dict[str, str | None]:
-    if not config.flag(AUTH_ADMIN_SHOW):
+    if not config.get_bool(AUTH_ADMIN_SHOW):
         raise BadRequest(messages.ACTION_PROHIBITED)
     email = config.get(AUTH_ADMIN_EMAIL)
     if email:

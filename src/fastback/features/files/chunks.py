@@ -80,7 +80,7 @@ class FileChunks:
         Raises:
             RetrievalError: the file has no text, another file in the collection has the same text, or embedding failed.
         """
-        bypasses_embedding = self._config.flag(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
+        bypasses_embedding = self._config.get_bool(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
         try:
             text_hash = file.hash or await self._compute_hash(file.id)
             if not bypasses_embedding:

@@ -117,7 +117,7 @@ class FileIndexer:
 
     @property
     def _embeds(self) -> bool:
-        return not self._config.flag(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
+        return not self._config.get_bool(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
 
     async def _index_text(
         self,

@@ -44,7 +44,7 @@ class ExternalConnections:
         self._db = db
 
     def list_connections(self) -> list[Connection]:
-        return [dict(connection) for connection in self._config.items(KEY) if isinstance(connection, dict)]
+        return [dict(connection) for connection in self._config.get_list(KEY) if isinstance(connection, dict)]
 
     def get_connection(self, connection_id: Any, detail: str | None = None) -> Connection:
         """Return a connection.

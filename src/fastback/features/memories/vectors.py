@@ -113,7 +113,7 @@ class MemoryVectors:
         except RetrievalError as error:  # vectors of another model
             log.warning("searching the memories of user %s failed: %s", user_id, error)
             return None
-        threshold = self._config.number(RAG_RELEVANCE_THRESHOLD) or 0.0
+        threshold = self._config.get_number(RAG_RELEVANCE_THRESHOLD) or 0.0
         return [hit for hit in hits if threshold <= 0 or hit.score >= threshold]
 
     async def _build_items(self, memories: Sequence[Memory], ctx: RequestContext) -> list[Item]:

@@ -63,7 +63,7 @@ class NotificationDelivery:
 
     def may_deliver(self, event: str) -> bool:
         """Return whether targets can subscribe to this event, and notifications are enabled."""
-        return event in EVENT_NAMES and self._config.flag(UI_ENABLE_USER_WEBHOOKS)
+        return event in EVENT_NAMES and self._config.get_bool(UI_ENABLE_USER_WEBHOOKS)
 
     def handle_event(self, event: ActivityEvent) -> None:
         """Start the delivery in the background."""

@@ -22,7 +22,7 @@ router = Router("/api/v1/notifications")
 
 async def _require_notifications(user: User, config: Config, permissions: Permissions) -> None:
     """Raise NotFound if notifications are disabled, Forbidden if the user may not use them."""
-    if not config.flag(UI_ENABLE_USER_WEBHOOKS):
+    if not config.get_bool(UI_ENABLE_USER_WEBHOOKS):
         raise NotFound(messages.NOT_FOUND)
     if not user.is_admin and not await permissions.has(user.id, "features.webhooks"):
         raise Forbidden(messages.ACCESS_PROHIBITED)

@@ -43,7 +43,7 @@ async def _call_server(
         HttpError: the server's own error.
         NotFound: there is no such connection, or the server does not answer with a JSON object.
     """
-    urls, keys = config.items(OPENAI_API_BASE_URLS), config.items(OPENAI_API_KEYS)
+    urls, keys = config.get_list(OPENAI_API_BASE_URLS), config.get_list(OPENAI_API_KEYS)
     if index is None or not 0 <= index < min(len(urls), len(keys)):
         raise NotFound(_NOT_FOUND)
     try:
@@ -89,8 +89,8 @@ async def list_servers(
             return False
         return isinstance(models, dict) and "pipelines" in models
 
-    urls = forwarding.config.items(OPENAI_API_BASE_URLS)
-    connections = forwarding.openai_connections() if forwarding.config.flag(OPENAI_ENABLE) else []
+    urls = forwarding.config.get_list(OPENAI_API_BASE_URLS)
+    connections = forwarding.openai_connections() if forwarding.config.get_bool(OPENAI_ENABLE) else []
     flags = await asyncio.gather(*map(runs_pipelines, connections))
     pipelines_servers = [
         PipelinesServer(urls[connection.index], connection.index)

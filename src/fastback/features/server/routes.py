@@ -135,7 +135,7 @@ async def get_manifest(settings: Settings, client: aiohttp.ClientSession) -> Any
 @router.get("/opensearch.xml")
 async def get_opensearch_description(settings: Settings, config: Config) -> Response:
     """Return the OpenSearch description."""
-    text = documents.build_opensearch_description(settings.webui_name, config.text(WEBUI_URL))
+    text = documents.build_opensearch_description(settings.webui_name, config.get_text(WEBUI_URL))
     return Response(text, media_type="application/xml")
 
 

@@ -21,7 +21,7 @@ from fastback.features.terminals.servers import Connection, TerminalRefused, Ter
 from fastback.kit.http import Router
 from fastback.kit.http.body import Json
 from fastback.settings import Settings
-from fastback.settings.tls import client_ssl
+from fastback.settings.tls import build_client_ssl
 
 router = Router("/api/v1/terminals")
 
@@ -102,7 +102,7 @@ class TerminalProxy:
                 headers=headers,
                 data=request.stream() if has_body else None,
                 allow_redirects=False,
-                ssl=client_ssl(self._settings),
+                ssl=build_client_ssl(self._settings),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT),
             )
         except ClientDisconnect:

@@ -47,7 +47,9 @@ class TerminalServers:
 
     def _list_connections(self) -> list[Connection]:
         return [
-            connection for connection in self._config.items(TERMINAL_SERVER_CONNECTIONS) if isinstance(connection, dict)
+            connection
+            for connection in self._config.get_list(TERMINAL_SERVER_CONNECTIONS)
+            if isinstance(connection, dict)
         ]
 
     async def list_usable(self, user: User) -> list[Connection]:

@@ -21,7 +21,7 @@ from fastback.features.terminals.servers import Connection, TerminalRefused, Ter
 from fastback.kit.bus import Bus
 from fastback.kit.http.application import Receive, Scope, Send
 from fastback.settings import Settings
-from fastback.settings.tls import client_ssl
+from fastback.settings.tls import build_client_ssl
 
 PATH = "/api/v1/terminals/{server_id}/api/terminals/{session_id}"
 
@@ -65,7 +65,7 @@ class TerminalSocket:
             return
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                websocket = await self._client.ws_connect(url, headers=headers, ssl=client_ssl(self._settings))
+                websocket = await self._client.ws_connect(url, headers=headers, ssl=build_client_ssl(self._settings))
             async with websocket as upstream:
                 await upstream.send_json({"type": "auth", "token": _get_credential(connection, token)})
                 data = {"server_id": server_id}

@@ -54,7 +54,7 @@ async def get_settings(
     user: VerifiedUser, db: Database, config: Config, raw: bool = False
 ) -> JsonBytes | dict[str, Any] | None:
     stored = await store.find_json_column(db, user.id, "settings")
-    defaults = config.table(UI_DEFAULT_INTERFACE_SETTINGS)
+    defaults = config.get_object(UI_DEFAULT_INTERFACE_SETTINGS)
     if raw or not defaults:
         if stored is not None and b'"ui"' in bytes(stored):
             return JsonBytes(bytes(stored))
@@ -144,7 +144,7 @@ class Status(msgspec.Struct):
 
 
 def _require_status_enabled(config: Config) -> None:
-    if not config.flag(USERS_ENABLE_STATUS):
+    if not config.get_bool(USERS_ENABLE_STATUS):
         raise Forbidden(messages.ACTION_PROHIBITED)
 
 

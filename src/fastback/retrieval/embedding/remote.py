@@ -48,9 +48,9 @@ class RemoteEngine:
         address = "api_base_url" if engine == "openai" else "base_url"
         self._engine = engine
         self._model = model
-        self._url = config.text(require_key(f"{prefix}.{address}")).rstrip("/")
-        self._key = config.text(require_key(f"{prefix}.api_key"))
-        self._version = config.text(RAG_AZURE_OPENAI_API_VERSION)
+        self._url = config.get_text(require_key(f"{prefix}.{address}")).rstrip("/")
+        self._key = config.get_text(require_key(f"{prefix}.api_key"))
+        self._version = config.get_text(RAG_AZURE_OPENAI_API_VERSION)
         self._settings = settings
         self._client = client
         self._field = settings.rag_embedding_prefix_field_name

@@ -57,8 +57,8 @@ class ConfiguredEmbedder:
     @property
     def signature(self) -> Metadata:
         return {
-            "engine": self._config.text(RAG_EMBEDDING_ENGINE),
-            "model": self._config.text(RAG_EMBEDDING_MODEL),
+            "engine": self._config.get_text(RAG_EMBEDDING_ENGINE),
+            "model": self._config.get_text(RAG_EMBEDDING_MODEL),
         }
 
     async def embed_content(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
@@ -129,9 +129,11 @@ class ConfiguredEmbedder:
             return []
         if isinstance(engine, LocalEngine):  # which forms batches itself
             return await engine.embed_texts(texts, prefix, urgent=urgent, ctx=ctx)
-        batch_size = max(int(self._config.number(RAG_EMBEDDING_BATCH_SIZE) or 1), 1)
-        concurrency = max(int(self._config.number(RAG_EMBEDDING_CONCURRENT_REQUESTS) or 0), 0) or _DEFAULT_CONCURRENCY
-        if not self._config.flag(RAG_ENABLE_ASYNC_EMBEDDING):
+        batch_size = max(int(self._config.get_number(RAG_EMBEDDING_BATCH_SIZE) or 1), 1)
+        concurrency = (
+            max(int(self._config.get_number(RAG_EMBEDDING_CONCURRENT_REQUESTS) or 0), 0) or _DEFAULT_CONCURRENCY
+        )
+        if not self._config.get_bool(RAG_ENABLE_ASYNC_EMBEDDING):
             concurrency = 1
 
         async def embed_batch(start: int) -> list[Vector]:

@@ -43,7 +43,7 @@ class ExternalReranker:
     ) -> list[float] | None:
         """Return a score for each text, or None if the server fails, which is logged."""
         config = self._config
-        url = config.text(RAG_EXTERNAL_RERANKER_URL)
+        url = config.get_text(RAG_EXTERNAL_RERANKER_URL)
         body = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
         try:
             async with self._client.post(
@@ -66,7 +66,7 @@ class ExternalReranker:
     def _build_headers(self, ctx: RequestContext | None) -> dict[str, str]:
         headers = {
             "content-type": "application/json",
-            "authorization": f"Bearer {self._config.text(RAG_EXTERNAL_RERANKER_API_KEY)}",
+            "authorization": f"Bearer {self._config.get_text(RAG_EXTERNAL_RERANKER_API_KEY)}",
         }
         if ctx is not None and ctx.user is not None and self._settings.enable_forward_user_info_headers:
             headers |= user_headers(ctx.user, self._settings)

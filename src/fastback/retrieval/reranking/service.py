@@ -33,12 +33,12 @@ class ConfiguredReranker:
     async def score_texts(
         self, query: str, texts: Sequence[str], *, ctx: RequestContext | None = None
     ) -> list[float] | None:
-        model = self._config.text(RAG_RERANKING_MODEL)
+        model = self._config.get_text(RAG_RERANKING_MODEL)
         if not model or not texts:
             return None
-        if self._config.text(RAG_RERANKING_ENGINE) == EXTERNAL:
+        if self._config.get_text(RAG_RERANKING_ENGINE) == EXTERNAL:
             return await self._external.score_texts(model, query, texts, ctx=ctx)
-        batch = int(self._config.number(RAG_RERANKING_BATCH_SIZE) or 1)
+        batch = int(self._config.get_number(RAG_RERANKING_BATCH_SIZE) or 1)
         try:
             return await self._local.score_texts(model, query, texts, batch=batch)
         except RetrievalError as error:

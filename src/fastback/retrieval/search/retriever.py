@@ -58,12 +58,12 @@ class Retriever:
         """Return the options of the configuration."""
         config = self._config
         return SearchOptions(
-            limit=max(1, int(config.number(RAG_TOP_K) or 3)),
-            hybrid=config.flag(RAG_ENABLE_HYBRID_SEARCH),
-            reranked=max(1, int(config.number(RAG_TOP_K_RERANKER) or 3)),
-            threshold=config.number(RAG_RELEVANCE_THRESHOLD) or 0.0,
-            word_weight=_clamp_weight(config.number(RAG_HYBRID_BM25_WEIGHT)),
-            enriched=config.flag(RAG_ENABLE_HYBRID_SEARCH_ENRICHED_TEXTS),
+            limit=max(1, int(config.get_number(RAG_TOP_K) or 3)),
+            hybrid=config.get_bool(RAG_ENABLE_HYBRID_SEARCH),
+            reranked=max(1, int(config.get_number(RAG_TOP_K_RERANKER) or 3)),
+            threshold=config.get_number(RAG_RELEVANCE_THRESHOLD) or 0.0,
+            word_weight=_clamp_weight(config.get_number(RAG_HYBRID_BM25_WEIGHT)),
+            enriched=config.get_bool(RAG_ENABLE_HYBRID_SEARCH_ENRICHED_TEXTS),
         )
 
     async def search(

@@ -50,14 +50,14 @@ class ConfiguredSplitter:
 
     def _read_options(self) -> SplitOptions:
         config = self._config
-        splitter = config.text(RAG_TEXT_SPLITTER)
+        splitter = config.get_text(RAG_TEXT_SPLITTER)
         options = SplitOptions(
             splitter=splitter or "character",
             size=_read_int(config, RAG_CHUNK_SIZE),
             overlap=_read_int(config, RAG_CHUNK_OVERLAP),
             minimum=_read_int(config, RAG_CHUNK_MIN_SIZE_TARGET),
-            headings=config.flag(RAG_ENABLE_MARKDOWN_HEADER_TEXT_SPLITTER),
-            encoding=config.text(RAG_TIKTOKEN_ENCODING_NAME),
+            headings=config.get_bool(RAG_ENABLE_MARKDOWN_HEADER_TEXT_SPLITTER),
+            encoding=config.get_text(RAG_TIKTOKEN_ENCODING_NAME),
         )
         if options.splitter not in ("character", "token", "token_transformers"):
             raise RetrievalError(messages.wrap_reason("Invalid text splitter"))
@@ -133,8 +133,8 @@ class ConfiguredSplitter:
 
 
 def _read_int(config: Config, key: ConfigKey) -> int:
-    number = config.number(key)
-    return int(number if number is not None else config.default(key) or 0)
+    number = config.get_number(key)
+    return int(number if number is not None else config.get_default(key) or 0)
 
 
 def _get_origin(document: Document) -> tuple[str | None, str | None]:

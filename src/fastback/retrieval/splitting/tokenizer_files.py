@@ -21,9 +21,9 @@ def get_tokenizer_file(config: Config, hubs: Sequence[Path] = (), cache: Path | 
     Raises:
         RetrievalError: no model is configured, or its tokenizer is not on this machine.
     """
-    model = config.text(RAG_TOKENIZER_MODEL)
-    if not model and not config.text(RAG_EMBEDDING_ENGINE):
-        model = config.text(RAG_EMBEDDING_MODEL)
+    model = config.get_text(RAG_TOKENIZER_MODEL)
+    if not model and not config.get_text(RAG_EMBEDDING_ENGINE):
+        model = config.get_text(RAG_EMBEDDING_MODEL)
     if not model:
         raise RetrievalError("Tokenizer model required for Token (Transformers) text splitter")
     model_path = Path(model).expanduser()

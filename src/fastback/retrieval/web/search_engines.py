@@ -88,7 +88,7 @@ def _build_bocha_request(search: SearchRequest) -> EngineRequest:
 
 
 def _build_serpstack_request(search: SearchRequest) -> EngineRequest:
-    scheme = "https" if search.config.flag(WEB_SEARCH_SERPSTACK_HTTPS) else "http"
+    scheme = "https" if search.config.get_bool(WEB_SEARCH_SERPSTACK_HTTPS) else "http"
     params = {"access_key": search.get_setting("serpstack_api_key"), "query": search.text}
     return EngineRequest("GET", f"{scheme}://api.serpstack.com/search", params)
 
@@ -125,7 +125,7 @@ def _build_tavily_request(search: SearchRequest) -> EngineRequest:
 
 def _build_staan_request(search: SearchRequest) -> EngineRequest:
     params: dict[str, Any] = {"q": search.text, "market": search.get_setting("staan_market") or None}
-    max_snippets = int(search.config.number(WEB_SEARCH_STAAN_MAX_SNIPPETS) or 0)
+    max_snippets = int(search.config.get_number(WEB_SEARCH_STAAN_MAX_SNIPPETS) or 0)
     if max_snippets:
         params |= {"extra_snippets": "true", "max_snippets": max_snippets}
     headers = _build_bearer_header(search.get_setting("staan_api_key"))
@@ -146,7 +146,7 @@ def _build_exa_request(search: SearchRequest) -> EngineRequest:
     max_characters = search.config.get(WEB_SEARCH_EXA_MAX_CONTENT_LENGTH)
     text = {"maxCharacters": max_characters} if max_characters is not None else True
     body = {"query": search.text, "numResults": search.count, "contents": {"text": text}, "type": "auto"}
-    body["includeDomains"] = search.config.items(WEB_SEARCH_DOMAIN_FILTER_LIST)
+    body["includeDomains"] = search.config.get_list(WEB_SEARCH_DOMAIN_FILTER_LIST)
     return EngineRequest(
         "POST", "https://api.exa.ai/search", body=body, headers=_build_bearer_header(search.get_setting("exa_api_key"))
     )
@@ -175,7 +175,7 @@ def _build_jina_request(search: SearchRequest) -> EngineRequest:
 
 
 def _build_bing_request(search: SearchRequest) -> EngineRequest:
-    params = {"q": search.text, "mkt": search.config.text(UI_DEFAULT_LOCALE), "count": search.count}
+    params = {"q": search.text, "mkt": search.config.get_text(UI_DEFAULT_LOCALE), "count": search.count}
     headers = {"ocp-apim-subscription-key": search.get_setting("bing_search_v7_subscription_key")}
     return EngineRequest("GET", search.get_setting("bing_search_v7_endpoint"), params, headers=headers)
 
@@ -261,7 +261,7 @@ def _list_youcom_results(response: Any) -> list[Any]:
 
 
 def _get_linkup_params(search: SearchRequest) -> dict[str, Any]:
-    configured = search.config.table(WEB_SEARCH_LINKUP_SEARCH_PARAMS)
+    configured = search.config.get_object(WEB_SEARCH_LINKUP_SEARCH_PARAMS)
     return {"url": "https://api.linkup.so/v1/search", "depth": "standard", "outputType": "sourcedAnswer", **configured}
 
 
@@ -298,7 +298,7 @@ def build_brave_request(search: SearchRequest) -> EngineRequest:
 
 def build_brave_context_request(search: SearchRequest) -> EngineRequest:
     """Return the request of Brave's search for text to be read by a model."""
-    max_tokens = int(search.config.number(WEB_SEARCH_BRAVE_SEARCH_CONTEXT_TOKENS) or 8192)
+    max_tokens = int(search.config.get_number(WEB_SEARCH_BRAVE_SEARCH_CONTEXT_TOKENS) or 8192)
     params = {"q": search.text, "count": search.count, "maximum_number_of_tokens": max_tokens}
     headers = {"x-subscription-token": search.get_setting("brave_search_api_key")}
     return EngineRequest("GET", "https://api.search.brave.com/res/v1/llm/context", params, headers=headers)

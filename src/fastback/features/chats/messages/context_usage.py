@@ -46,7 +46,7 @@ class ContextUsage:
     @property
     def is_enabled(self) -> bool:
         """Whether compaction is enabled."""
-        return self._config.flag(CHAT_CONTEXT_COMPACTION_ENABLE)
+        return self._config.get_bool(CHAT_CONTEXT_COMPACTION_ENABLE)
 
     def get_threshold(self, params: Any) -> int:
         """Return the number of tokens at which a chat with these parameters is compacted."""

@@ -40,7 +40,7 @@ def _require_sharing(user: User, config: Config) -> None:
     Raises:
         Unauthorized: community sharing is disabled.
     """
-    if not user.is_admin and not config.flag(UI_ENABLE_COMMUNITY_SHARING):
+    if not user.is_admin and not config.get_bool(UI_ENABLE_COMMUNITY_SHARING):
         raise Unauthorized(messages.ACCESS_PROHIBITED)
 
 
