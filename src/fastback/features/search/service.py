@@ -171,7 +171,7 @@ class WorkspaceSearch:
 
     async def _list_chats_of_others(self, query: WorkspaceQuery, limit: int) -> list[Candidate]:
         criteria = self._build_criteria(query)
-        criteria.owner_condition = f"c.user_id <> :user_id AND {store.VISIBLE_CHAT}"
+        criteria.owner_condition = store.build_other_owner_condition()
         criteria.params |= {"seen_folders": query.folder_ids, "group_ids": query.group_ids}
         text = query.query.lower()
         chats = await self._chats.search_chats(criteria, limit)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from fastback.features.chats.search.searchable_text import FOLD
+from fastback.features.chats.search import searchable_text
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.derived_tables import DerivedTables
 
@@ -41,7 +41,7 @@ _MESSAGES = {
             THEN json_typeof(m.value -> 'content') = 'string' ELSE FALSE END) message""",
 }
 _CONTAINS = {
-    "sqlite": f"instr({FOLD}(CAST(message.content AS BLOB)), :{{name}}) > 0",
+    "sqlite": f"instr({searchable_text.FOLD}(CAST(message.content AS BLOB)), :{{name}}) > 0",
     "postgres": "strpos(lower(message.content), :{name}) > 0",
 }
 #: A message as a JSON array of its content and its id.

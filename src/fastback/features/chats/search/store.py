@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
+from fastback.features.chats.search import searchable_text
 from fastback.features.chats.search.query import Needle
-from fastback.features.chats.search.searchable_text import FRESH, SAME_TEXT, SEARCHED, TITLE_ALONE, VISIBLE
 from fastback.kit.db.database import Dialect
 
 _CHAT = "c.id, c.title, c.updated_at, c.created_at, c.last_read_at, NULL, FALSE, c.archived"
@@ -79,11 +79,11 @@ def _build_needle_conditions(
 
 
 def _build_owner_conditions(criteria: ChatCriteria, dialect: Dialect) -> list[str]:
-    return [criteria.owner_condition, *criteria.conditions, VISIBLE[dialect]]
+    return [criteria.owner_condition, *criteria.conditions, searchable_text.VISIBLE[dialect]]
 
 
 def _get_fresh_condition(criteria: ChatCriteria, dialect: Dialect) -> str:
-    return (FRESH if criteria.tags else SAME_TEXT)[dialect]
+    return (searchable_text.FRESH if criteria.tags else searchable_text.SAME_TEXT)[dialect]
 
 
 def _build_early_conditions(criteria: ChatCriteria, row: str) -> list[str]:
@@ -180,9 +180,9 @@ def build_chat_statement(
 
     `titles` leaves the messages out, for documents that the database cannot read.
     """
-    body = (TITLE_ALONE if titles else SEARCHED)[dialect]
+    body = (searchable_text.TITLE_ALONE if titles else searchable_text.SEARCHED)[dialect]
     needle_conditions, params = _build_needle_conditions(dialect, body, criteria.needles)
-    conditions = [VISIBLE[dialect]]
+    conditions = [searchable_text.VISIBLE[dialect]]
     for number, tag in enumerate(criteria.tags):
         if tag == "none":
             conditions.append(_UNTAGGED[dialect])

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.chats.store import NO_LIMIT, VISIBLE
+from fastback.features.chats import fragments
+from fastback.features.chats.store import NO_LIMIT
 from fastback.kit.db import Database
 
 
@@ -22,7 +23,8 @@ class StoredChat(msgspec.Struct):
 
 
 _CHANGED_SINCE = {
-    dialect: f"user_id = :user_id AND {visible} AND updated_at > :since" for dialect, visible in VISIBLE.items()
+    dialect: f"user_id = :user_id AND {visible} AND updated_at > :since"
+    for dialect, visible in fragments.VISIBLE.items()
 }
 COUNT_CHATS = {dialect: f"SELECT count(*) FROM chat WHERE {condition}" for dialect, condition in _CHANGED_SINCE.items()}
 LIST_IDS_NEWEST_FIRST = {
