@@ -110,7 +110,7 @@ async def embedding(count: int) -> ROWS:
     clock = time.perf_counter()
     await local.embed_texts(str(place), ["Where is it?"], None, urgent=True)
     first = time.perf_counter() - clock
-    (pid,) = local.workers.pids
+    (pid,) = local.workers.process_ids
     question, _ = await _between(pid, lambda: local.embed_texts(str(place), ["Where is it?"], None, urgent=True), 20)
     chunks, passed = await _between(pid, lambda: local.embed_texts(str(place), texts, None, urgent=False), 1)
     rows = [

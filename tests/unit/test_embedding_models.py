@@ -196,7 +196,7 @@ async def test_a_process_makes_vectors_and_ends(tmp_path: Path) -> None:
     made = await local.embed_texts(str(tmp_path), embedding_models.TEXTS * 3, None, urgent=False)
     _agree(made[: len(embedding_models.TEXTS)], "bert-mean")
     _agree(made[-len(embedding_models.TEXTS) :], "bert-mean")
-    (pid,) = local.workers.pids
+    (pid,) = local.workers.process_ids
     await local.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

@@ -36,7 +36,7 @@ def extract(tmp_path: Path) -> Extract:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         source = SourceFile(str(path), name, name.rsplit(".", 1)[-1].lower(), content_type, **options)
         count = worker.handle({"source": msgspec.to_builtins(source), "spool": str(tmp_path / "spool")})
-        found = [Document(text, metadata) for metadata, text in spool.read(tmp_path / "spool")]
+        found = [Document(text, metadata) for metadata, text in spool.read_rows(tmp_path / "spool")]
         assert len(found) == count
         return found
 
@@ -48,9 +48,9 @@ async def test_a_worker_reads_for_the_server(tmp_path: Path) -> None:
     local = ExtractionPool()
     into = str(tmp_path / "spool")
     await local.extract_to_spool(SourceFile(str(tmp_path / "file"), "a.txt", "txt"), into)
-    assert list(spool.read(into)) == [({"source": str(tmp_path / "file")}, "Grüße\n" * 100_000)]
+    assert list(spool.read_rows(into)) == [({"source": str(tmp_path / "file")}, "Grüße\n" * 100_000)]
     await local.repair_documents([Document("ﬁne", {"page": 1}), Document("")], into)
-    assert list(spool.read(into)) == [({"page": 1}, "fine"), ({}, "")]
+    assert list(spool.read_rows(into)) == [({"page": 1}, "fine"), ({}, "")]
     await local.close()
 
 

@@ -64,7 +64,7 @@ async def _read(local: ExtractionPool, path: Path, name: str) -> list[Document]:
     async with watched():
         try:
             await local.extract_to_spool(SourceFile(str(path), name, name.rsplit(".", 1)[-1]), into)
-            return [Document(text, metadata) async for metadata, text in spool.receive(into)]
+            return [Document(text, metadata) async for metadata, text in spool.receive_rows(into)]
         finally:
             assert time.monotonic() - began < 60
 

@@ -96,7 +96,7 @@ async def test_a_process_scores_and_ends(tmp_path: Path) -> None:
     found = await local.score_texts(str(tmp_path), QUERIES[0], TEXTS * 3, batch=100)
     expected = reranking_models.recorded()["bert"]["sigmoid"][0]
     assert np.abs(np.array(found) - expected * 3).max() < 1e-5
-    (pid,) = local.workers.pids
+    (pid,) = local.workers.process_ids
     await local.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

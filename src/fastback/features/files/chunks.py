@@ -110,7 +110,7 @@ class FileChunks:
         Raises:
             RetrievalError: the file has no text.
         """
-        async with spool.spool() as text_path, spool.spool() as spool_path:
+        async with spool.create_spool_file() as text_path, spool.create_spool_file() as spool_path:
             if not await store.write_text_to(self._db, file_id, text_path):
                 raise RetrievalError(messages.EMPTY_CONTENT)
             text_hash = await asyncio.to_thread(text_files.write_document_spool, text_path, spool_path)

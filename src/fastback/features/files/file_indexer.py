@@ -162,7 +162,7 @@ class FileIndexer:
             yield _FileText([document], text, await asyncio.to_thread(text_files.hash_text, text))
             return
         content_type = (file.meta or {}).get("content_type")
-        async with spool.spool() as documents_path, spool.spool() as text_path:
+        async with spool.create_spool_file() as documents_path, spool.create_spool_file() as text_path:
             async with self._storage.local_copy(file.path) as local_path:
                 declared_type = content_type if isinstance(content_type, str) else None
                 await self._extractor.spool(local_path, file.filename, declared_type, documents_path, ctx=ctx)

@@ -20,7 +20,7 @@ from fastback.features.users.interface_fields import INTERFACE_FIELDS
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, JsonBytes, Router
-from fastback.kit.http.validation import Like
+from fastback.kit.http.validation import CheckedAs
 
 router = Router("/api/v1/users/user")
 
@@ -100,7 +100,7 @@ def _patch_ui(ui: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 @router.post("/settings/update")
 async def update_settings(
-    data: Annotated[dict[str, Any], Like(SettingsForm)],
+    data: Annotated[dict[str, Any], CheckedAs(SettingsForm)],
     user: VerifiedUser,
     db: Database,
     permissions: Permissions,

@@ -17,10 +17,10 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.requests import Request
 
-from fastback.kit.http.coercion import Loc, Problem, missing, problem
+from fastback.kit.http.coercion import Loc, Problem, make_missing_problem, make_problem
 from fastback.kit.http.errors import BadRequest, HttpError, Invalid
 from fastback.kit.http.routing import Call
-from fastback.kit.http.validation import bare, check, likeness
+from fastback.kit.http.validation import convert_value, find_checked_form, strip_optional
 from fastback.kit.services import Services
 
 _MISSING: Any = object()
@@ -41,7 +41,7 @@ ReadBody = Callable[[Request, list[Problem]], Awaitable[Any]]
 
 
 def _make_path_extractor(name: str, kind: Any) -> Extract:
-    kind, _ = bare(kind)
+    kind, _ = strip_optional(kind)
     loc = ("path", name)
 
     def extract(path: dict[str, str], query: Mapping[str, list[str]], problems: list[Problem]) -> Any:
@@ -51,7 +51,7 @@ def _make_path_extractor(name: str, kind: Any) -> Extract:
 
 
 def _make_query_extractor(name: str, kind: Any, default: Any) -> Extract:
-    kind, _ = bare(kind)
+    kind, _ = strip_optional(kind)
     is_list = typing.get_origin(kind) is list
     loc = ("query", name)
 
@@ -59,7 +59,7 @@ def _make_query_extractor(name: str, kind: Any, default: Any) -> Extract:
         texts = query.get(name)
         if texts is None:
             if default is _MISSING:
-                problems.append(missing(loc))
+                problems.append(make_missing_problem(loc))
             return default
         return _convert_value(kind, texts if is_list else texts[-1], loc, problems)
 
@@ -67,14 +67,14 @@ def _make_query_extractor(name: str, kind: Any, default: Any) -> Extract:
 
 
 def _convert_value(kind: Any, value: Any, loc: Loc, problems: list[Problem]) -> Any:
-    before = len(problems)
-    value = check(kind, value, loc, problems)
-    if len(problems) > before or kind in (str, int, float, bool):
+    problem_count = len(problems)
+    value = convert_value(kind, value, loc, problems)
+    if len(problems) > problem_count or kind in (str, int, float, bool):
         return value
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        problems.append(problem("value_error", loc, f"Value error, {error}", value, {"error": {}}))
+        problems.append(make_problem("value_error", loc, f"Value error, {error}", value, {"error": {}}))
         return None
 
 
@@ -129,7 +129,7 @@ def _parse_json(content: bytes) -> Any:
         return json.loads(content)
     except json.JSONDecodeError as error:
         raise Invalid(
-            [problem("json_invalid", ("body", error.pos), "JSON decode error", {}, {"error": error.msg})]
+            [make_problem("json_invalid", ("body", error.pos), "JSON decode error", {}, {"error": error.msg})]
         ) from None
     except (ValueError, RecursionError):
         raise BadRequest("There was an error parsing the body") from None
@@ -146,7 +146,7 @@ def make_body_reader(kind: Any, *, default: Any = _MISSING, limit: int = LARGEST
         HttpError: 413 for a body of more than `most` bytes.
     """
     decoder = msgspec.json.Decoder(kind)
-    decodes_strictly = likeness(kind) is None
+    decodes_strictly = find_checked_form(kind) is None
 
     async def read(request: Request, problems: list[Problem]) -> Any:
         content = await _read_content(request, limit)
@@ -171,22 +171,22 @@ def make_body_reader(kind: Any, *, default: Any = _MISSING, limit: int = LARGEST
 
     def handle_missing_body(problems: list[Problem]) -> Any:
         if default is _MISSING:
-            problems.append(missing(_BODY))
+            problems.append(make_missing_problem(_BODY))
         return default
 
     def convert_leniently(value: Any, problems: list[Problem]) -> Any:
         """Convert a value that the decoder refused as pydantic would, or report it with pydantic's messages."""
         before = len(problems)
-        converted = check(kind, value, _BODY, problems)
+        converted = convert_value(kind, value, _BODY, problems)
         if len(problems) > before:
             return None
         try:
             return decoder.decode(msgspec.json.encode(converted))
         except UnicodeEncodeError:
             message = "Input should be a valid string, unable to parse raw data as a unicode string"
-            problems.append(problem("string_unicode", _BODY, message, None))
+            problems.append(make_problem("string_unicode", _BODY, message, None))
         except msgspec.MsgspecError as error:
-            problems.append(problem("value_error", _BODY, f"Value error, {error}", value, {"error": {}}))
+            problems.append(make_problem("value_error", _BODY, f"Value error, {error}", value, {"error": {}}))
         return None
 
     return read
@@ -241,13 +241,19 @@ def bind_handler(handler: Callable[..., Any], path_names: tuple[str, ...], servi
         elif kind is Request:
             request_name = name
         elif name == "data":
-            kind, optional = bare(kind)
+            kind, optional = strip_optional(kind)
             if optional and default is _MISSING:
                 default = None
             body = (name, make_body_reader(kind, default=default, limit=limit))
         elif services.has(kind):
             constants[name] = services.get(kind)
-        elif isinstance(bare(kind)[0], type) and bare(kind)[0] not in (str, int, float, bool, object):
+        elif isinstance(strip_optional(kind)[0], type) and strip_optional(kind)[0] not in (
+            str,
+            int,
+            float,
+            bool,
+            object,
+        ):
             raise TypeError(f"{handler.__module__}.{handler.__name__}: no service for {name}: {kind}")
         else:
             query_extractors.append((name, _make_query_extractor(name, kind, default)))

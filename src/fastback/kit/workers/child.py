@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 
 from fastback.kit.workers.errors import JobFailed
-from fastback.kit.workers.frames import HEAD, decode, frame
+from fastback.kit.workers.frames import HEAD, decode, encode_frame
 
 
 def _end_with_parent() -> None:
@@ -26,7 +26,7 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def limit(memory: int | None, niceness: int) -> None:
+def limit_resources(memory: int | None, niceness: int) -> None:
     """Refuse this process more than `memory` bytes of addresses, and let others go first."""
     with suppress(ImportError, ValueError, OSError):
         import resource
@@ -38,14 +38,14 @@ def limit(memory: int | None, niceness: int) -> None:
         os.nice(niceness)
 
 
-def _read(source: BinaryIO, size: int) -> bytes:
-    found = source.read(size)
-    if len(found) < size:
+def _read_exactly(source: BinaryIO, size: int) -> bytes:
+    content = source.read(size)
+    if len(content) < size:
         raise EOFError
-    return found
+    return content
 
 
-def answer(handle: Callable[[Any], Any], job: Any) -> dict[str, Any]:
+def run_job(handle: Callable[[Any], Any], job: Any) -> dict[str, Any]:
     """What a job comes to: `{"found": …}`, `{"failed": text}`, or `{"broken": text, "trace": text}`."""
     try:
         return {"found": handle(job)}
@@ -63,18 +63,18 @@ def main(module: str, memory: str, niceness: str) -> None:
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    limit(int(memory) or None, int(niceness))
+    limit_resources(int(memory) or None, int(niceness))
     handle = importlib.import_module(module).handle
     while True:
         try:
-            (size,) = HEAD.unpack(_read(source, HEAD.size))
-            job = decode(_read(source, size))
+            (size,) = HEAD.unpack(_read_exactly(source, HEAD.size))
+            job = decode(_read_exactly(source, size))
         except EOFError:
             return
         try:
-            content = frame(answer(handle, job))
+            content = encode_frame(run_job(handle, job))
         except Exception as error:
-            content = frame({"broken": f"the answer cannot be sent: {error}", "trace": ""})
+            content = encode_frame({"broken": f"the answer cannot be sent: {error}", "trace": ""})
         sink.write(content)
         sink.flush()
 

@@ -17,5 +17,5 @@ class JobTimeout(WorkerDied):
     """A job that took longer than is allowed."""
 
 
-class AnswerTooLarge(WorkerDied):
+class ReplyTooLarge(WorkerDied):
     """A job whose answer is longer than is allowed."""

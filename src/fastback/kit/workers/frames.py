@@ -13,7 +13,7 @@ decode = msgspec.msgpack.Decoder().decode
 _encode_into = msgspec.msgpack.Encoder().encode_into
 
 
-def frame(message: Any) -> bytearray:
+def encode_frame(message: Any) -> bytearray:
     """A message as it goes through a pipe, made in one piece: a large one is there no more often than it must."""
     content = bytearray(HEAD.size)
     _encode_into(message, content, HEAD.size)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.workers.errors import AnswerTooLarge
+from fastback.kit.workers.errors import ReplyTooLarge
 from fastback.kit.workers.frames import HEAD, decode
 
 
@@ -35,7 +35,7 @@ class Limits(msgspec.Struct, frozen=True):
     processes: int = 1
     seconds: float = 60.0
     memory: int | None = None
-    answer: int | None = None
+    largest_reply: int | None = None
     idle: float = 30.0
     jobs: int = 1000
     niceness: int = 10
@@ -50,7 +50,7 @@ class WorkerProcess:
     ) -> None:
         self.process = process
         self.jobs = 0
-        self.ending: asyncio.TimerHandle | None = None
+        self.idle_timer: asyncio.TimerHandle | None = None
         self._limits = limits
         self._directory = directory
 
@@ -82,7 +82,7 @@ class WorkerProcess:
             raise
         return cls(process, limits, directory)
 
-    async def ask(self, content: bytearray) -> Any:
+    async def run_job(self, content: bytearray) -> Any:
         """Return the answer to a job, which is given as a frame.
 
         Raises:
@@ -94,15 +94,15 @@ class WorkerProcess:
         stdin.write(content)
         await stdin.drain()
         (size,) = HEAD.unpack(await stdout.readexactly(HEAD.size))
-        if self._limits.answer is not None and size > self._limits.answer:
-            raise AnswerTooLarge(f"its answer is longer than {self._limits.answer} bytes")
+        if self._limits.largest_reply is not None and size > self._limits.largest_reply:
+            raise ReplyTooLarge(f"its answer is longer than {self._limits.largest_reply} bytes")
         self.jobs += 1
         return decode(await stdout.readexactly(size))
 
     def kill(self) -> None:
         """Kill the process; an isolated one with everything that it has started."""
-        if self.ending is not None:
-            self.ending.cancel()
+        if self.idle_timer is not None:
+            self.idle_timer.cancel()
         with suppress(ProcessLookupError, PermissionError):
             if self._limits.isolated:
                 os.killpg(self.process.pid, signal.SIGKILL)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastback.kit.workers.command import CommandFailed, run_command
 from fastback.kit.workers.errors import JobFailed, WorkerDied
-from fastback.kit.workers.pool import Limits, Workers
+from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.embedding import models
 from fastback.retrieval.interfaces import RetrievalError, Vector
@@ -37,7 +37,9 @@ class LocalModels:
         limits: Limits = _LIMITS,
     ) -> None:
         """Create it. `find` locates a model; `cache` is the directory of fetched models, the user's if it is None."""
-        self.workers = Workers("fastback.retrieval.embedding.worker", limits, name="embedding", environment=ENVIRONMENT)
+        self.workers = WorkerPool(
+            "fastback.retrieval.embedding.worker", limits, name="embedding", environment=ENVIRONMENT
+        )
         self._find = find
         self._cache = cache
         self._offline = offline
@@ -56,7 +58,7 @@ class LocalModels:
         async def run_job(start: int) -> list[Vector]:
             job_texts = list(texts[start : start + _TEXTS_PER_JOB])
             job = {"model": directory, "texts": job_texts, "prompt": prompt, "urgent": urgent}
-            vectors: list[Vector] = await self.workers.ask(job, urgent=urgent)
+            vectors: list[Vector] = await self.workers.run_job(job, urgent=urgent)
             return vectors
 
         jobs = [asyncio.ensure_future(run_job(start)) for start in range(0, len(texts), _TEXTS_PER_JOB)]

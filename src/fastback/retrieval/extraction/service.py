@@ -76,9 +76,9 @@ class ConfiguredExtractor:
         self, path: Path, filename: str, content_type: str | None, *, ctx: RequestContext | None = None
     ) -> list[Document]:
         """See `interfaces.Extractor`."""
-        async with spool.spool() as spool_path:
+        async with spool.create_spool_file() as spool_path:
             await self.spool(path, filename, content_type, spool_path, ctx=ctx)
-            return [Document(text, metadata) async for metadata, text in spool.receive(spool_path)]
+            return [Document(text, metadata) async for metadata, text in spool.receive_rows(spool_path)]
 
     async def spool(
         self, path: Path, filename: str, content_type: str | None, into: str, *, ctx: RequestContext | None = None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fastback.kit.workers.errors import JobFailed, WorkerDied
-from fastback.kit.workers.pool import Limits, Workers
+from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.retrieval.embedding.local import ENVIRONMENT
 from fastback.retrieval.interfaces import RetrievalError
 
@@ -22,7 +22,9 @@ class LocalReranker:
     """The worker process; `find` locates a model, `sigmoid` maps scores to the range from 0 to 1."""
 
     def __init__(self, find: Callable[[str], Path | None], *, sigmoid: bool, limits: Limits = _LIMITS) -> None:
-        self.workers = Workers("fastback.retrieval.reranking.worker", limits, name="reranking", environment=ENVIRONMENT)
+        self.workers = WorkerPool(
+            "fastback.retrieval.reranking.worker", limits, name="reranking", environment=ENVIRONMENT
+        )
         self._find = find
         self._sigmoid = sigmoid
 
@@ -54,7 +56,7 @@ class LocalReranker:
     async def _run_job(self, model: str, query: str, texts: Sequence[str]) -> list[float]:
         job = {"model": str(self._get_directory(model)), "sigmoid": self._sigmoid, "query": query, "texts": list(texts)}
         try:
-            scores: list[float] = await self.workers.ask(job, urgent=True)
+            scores: list[float] = await self.workers.run_job(job, urgent=True)
         except JobFailed as error:
             raise RetrievalError(str(error)) from error
         except WorkerDied as error:

@@ -23,7 +23,7 @@ from fastback.config.keys.web import (
 from fastback.kit.services import Services
 from fastback.kit.web_guard import BlockedAddress
 from fastback.kit.workers.errors import JobFailed, WorkerDied
-from fastback.kit.workers.pool import Workers
+from fastback.kit.workers.pool import WorkerPool
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Document, Extractor, RetrievalError
 from fastback.retrieval.web import youtube
@@ -59,9 +59,9 @@ class PageReader:
         client: aiohttp.ClientSession,
         config: Config,
         settings: Settings,
-        workers: Workers,
-        browsers: Workers,
-        videos: Workers,
+        workers: WorkerPool,
+        browsers: WorkerPool,
+        videos: WorkerPool,
         services: Services,
     ) -> None:
         """`client` is for configured services; URLs that are not trusted go through `fetcher`."""
@@ -197,7 +197,7 @@ class PageReader:
         )
         try:
             job = {"content": content, "charset": response.charset, "markup": markup}
-            page = await self._workers.ask(job)
+            page = await self._workers.run_job(job)
         except (JobFailed, WorkerDied) as error:
             raise UnreadablePage(f"{url}: {error}") from error
         return _build_document(url, page)
@@ -230,7 +230,7 @@ class PageReader:
         }
         try:
             # `seconds` are for the page alone; starting and stopping the browser takes more time.
-            return _build_document(url, await self._browsers.ask(job, seconds=seconds + BROWSER_TIMEOUT))
+            return _build_document(url, await self._browsers.run_job(job, seconds=seconds + BROWSER_TIMEOUT))
         except (JobFailed, WorkerDied) as error:
             log.warning("reading %s with a browser failed: %s", url, error)
             return None

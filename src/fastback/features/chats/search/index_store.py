@@ -138,8 +138,8 @@ LIST_ORPHANS = """SELECT s.chat_id FROM fastback_search_chat s
     WHERE NOT EXISTS (SELECT 1 FROM chat c WHERE c.id = s.chat_id) LIMIT :limit"""
 LIST_ORPHANS_OF_USER = """SELECT s.chat_id FROM fastback_search_chat s
     WHERE s.user_id = :user_id AND NOT EXISTS (SELECT 1 FROM chat c WHERE c.id = s.chat_id) LIMIT :limit"""
-#: For SQLite alone: the trigrams of the index in a range.
-LIST_TERMS = "SELECT term FROM fastback_search_terms WHERE term >= :start AND term <= :end LIMIT :limit"
+#: The trigrams of the index in a range.
+LIST_TERMS_SQLITE = "SELECT term FROM fastback_search_terms WHERE term >= :start AND term <= :end LIMIT :limit"
 #: Counts at most `:limit` chats of a user.
 COUNT_CHATS = """SELECT count(*) FROM (SELECT 1 FROM fastback_search_chat s WHERE s.user_id = :user_id
     LIMIT :limit) counted"""
