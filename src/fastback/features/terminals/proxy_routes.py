@@ -130,7 +130,7 @@ def _build_url(connection: Connection, path: str, request: Request) -> URL:
     """Return the URL of a request.
 
     Raises:
-        Refused: the path is invalid, or reserved for administrators.
+        TerminalRefused: the path is invalid, or reserved for administrators.
     """
     base = servers.get_base_url(connection)
     cleaned = normalise_path(path)
@@ -149,7 +149,7 @@ def _build_session_headers(connection: Connection, session_id: str) -> dict[str,
     """Return the headers that connect the requests of one chat.
 
     Raises:
-        Refused: the server is not available in chats, or the chat cannot have a runtime.
+        TerminalRefused: the server is not available in chats, or the chat cannot have a runtime.
     """
     if not session_id:
         return {}
