@@ -31,9 +31,9 @@ def _used() -> set[str]:
             for node in ast.walk(tree):
                 if isinstance(node, ast.FunctionDef):
                     helpers[node.name] = _mentions(node)
-    del helpers["_joined"]  # puts values right and uses none
-    for name in ("database_url", "_check", *helpers):
-        if name in asked or name in ("database_url", "_check"):  # these two are called while loading
+    del helpers["_apply_rules"]  # puts values right and uses none
+    for name in ("build_database_url", "_validate_settings", *helpers):
+        if name in asked or name in ("build_database_url", "_validate_settings"):  # these two are called while loading
             asked |= helpers[name]
     found = set()
     for name in get_setting_fields():

@@ -54,9 +54,9 @@ def build_json_parser(json_type: Any, description: str) -> VariableParser:
     return VariableParser(msgspec.json.Decoder(json_type).decode, description)
 
 
-TEXT = VariableParser(str, "text", empty=True)
-LOWERCASE_TEXT = VariableParser(str.lower, "text", empty=True)
-FLAG = VariableParser(parse_flag, "`true` or `false`", empty=True)
+TEXT = VariableParser(str, "text", accepts_empty=True)
+LOWERCASE_TEXT = VariableParser(str.lower, "text", accepts_empty=True)
+FLAG = VariableParser(parse_flag, "`true` or `false`", accepts_empty=True)
 INTEGER = VariableParser(int, "a whole number")
 POSITIVE_INTEGER = VariableParser(_parse_positive, "a whole number above 0")
 NUMBER = VariableParser(float, "a number")
@@ -65,7 +65,9 @@ JSON_LIST = VariableParser(_parse_list, "a JSON list")
 JSON = VariableParser(msgspec.json.decode, "JSON")
 #: Items separated by commas; empty items are removed.
 COMMA_SEPARATED = VariableParser(
-    lambda text: [item.strip() for item in text.split(",") if item.strip()], "items separated by `,`", empty=True
+    lambda text: [item.strip() for item in text.split(",") if item.strip()],
+    "items separated by `,`",
+    accepts_empty=True,
 )
 #: Items separated by commas, with spaces and empty items.
-RAW_COMMA_SEPARATED = VariableParser(lambda text: text.split(","), "items separated by `,`", empty=True)
+RAW_COMMA_SEPARATED = VariableParser(lambda text: text.split(","), "items separated by `,`", accepts_empty=True)

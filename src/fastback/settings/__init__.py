@@ -9,4 +9,4 @@ from fastback.settings.environment import Environment, SettingsError, read_envir
 from fastback.settings.loader import ensure_secret_key, load_settings
 from fastback.settings.process_settings import Settings
 
-__all__ = ["Environment", "Settings", "SettingsError", "load_settings", "read_environment", "with_secret_key"]
+__all__ = ["Environment", "Settings", "SettingsError", "ensure_secret_key", "load_settings", "read_environment"]

@@ -142,7 +142,7 @@ class AuditSettings(AccessSettings, frozen=True, kw_only=True):
         str,
         describe("Size at which a new audit log file starts, such as `10MB`.", pattern=r"(?i)\d+(\.\d+)?\s*[kmgt]?i?b"),
     ] = "10MB"
-    max_body_log_size: Annotated[int, describe("Number of bytes of a body that are recorded.", least=0)] = 2048
+    max_body_log_size: Annotated[int, describe("Number of bytes of a body that are recorded.", minimum=0)] = 2048
     audit_excluded_paths: Annotated[str, describe("Paths that are not recorded, separated by `,`.")] = (
         "/chats,/chat,/folders"
     )

@@ -13,7 +13,9 @@ class ChatSettings(AuditSettings, frozen=True, kw_only=True):
 
     enable_realtime_chat_save: Annotated[
         bool,
-        describe("Save a response each time a chunk of it arrives.", idle="Open WebUI 0.12.4 does not use it either"),
+        describe(
+            "Save a response each time a chunk of it arrives.", no_effect="Open WebUI 0.12.4 does not use it either"
+        ),
     ] = False
     chat_response_stream_delta_chunk_size: Annotated[
         int, describe("Least number of response chunks that are sent together; the parameters of a model can raise it.")
@@ -26,7 +28,7 @@ class ChatSettings(AuditSettings, frozen=True, kw_only=True):
         describe(
             "Highest number of rounds of tool calls in a response; -1 means no limit.",
             "CHAT_RESPONSE_MAX_TOOL_CALL_RETRIES",
-            idle="tools are not supported yet",
+            no_effect="tools are not supported yet",
         ),
     ] = 256
     enable_image_content_type_extension_fallback: Annotated[
@@ -36,13 +38,14 @@ class ChatSettings(AuditSettings, frozen=True, kw_only=True):
         bool, describe("Store images that are embedded in the text of a response as files.")
     ] = False
     enable_api_outlet_filters: Annotated[
-        bool, describe("Run outlet filters on responses to API clients, too.", idle="functions are not supported yet")
+        bool,
+        describe("Run outlet filters on responses to API clients, too.", no_effect="functions are not supported yet"),
     ] = True
     enable_responses_api_stateful: Annotated[
         bool,
         describe(
             "Let servers of the Responses API keep the history between rounds of tool calls.",
-            idle="tools are not supported yet",
+            no_effect="tools are not supported yet",
         ),
     ] = False
     enable_custom_model_fallback: Annotated[
@@ -62,17 +65,21 @@ class ChatSettings(AuditSettings, frozen=True, kw_only=True):
         describe(
             "Seconds between two checks for automations that are due.",
             "AUTOMATION_POLL_INTERVAL",
-            least=1,
-            idle="automations are not supported yet",
+            minimum=1,
+            no_effect="automations are not supported yet",
         ),
     ] = 10
     timer_poll_interval: Annotated[
         int,
-        describe("Seconds between two checks for timers that are due.", least=1, idle="timers are not supported yet"),
+        describe(
+            "Seconds between two checks for timers that are due.", minimum=1, no_effect="timers are not supported yet"
+        ),
     ] = 1
     calendar_alert_lookahead_minutes: Annotated[
         int,
-        describe("Minutes before a calendar event at which its alert is sent.", idle="calendars are not supported yet"),
+        describe(
+            "Minutes before a calendar event at which its alert is sent.", no_effect="calendars are not supported yet"
+        ),
     ] = 10
 
 
@@ -89,18 +96,22 @@ class PluginSettings(ChatSettings, frozen=True, kw_only=True):
     ] = False
     enable_pip_install_frontmatter_requirements: Annotated[
         bool,
-        describe("Install the Python packages that plugins require.", idle="tools and functions are not supported yet"),
+        describe(
+            "Install the Python packages that plugins require.", no_effect="tools and functions are not supported yet"
+        ),
     ] = True
     pip_options: Annotated[
         str,
         describe(
             "Options of the `pip` commands that install these packages.",
-            idle="tools and functions are not supported yet",
+            no_effect="tools and functions are not supported yet",
         ),
     ] = ""
     pip_package_index_options: Annotated[
         str,
-        describe("Options of `pip` that choose the package index.", idle="tools and functions are not supported yet"),
+        describe(
+            "Options of `pip` that choose the package index.", no_effect="tools and functions are not supported yet"
+        ),
     ] = ""
 
 
@@ -109,28 +120,28 @@ class OutboundRequestSettings(PluginSettings, frozen=True, kw_only=True):
 
     aiohttp_client_timeout: Annotated[
         float | None,
-        describe("Seconds that the whole response of a model server may take; no limit when unset.", least=0),
+        describe("Seconds that the whole response of a model server may take; no limit when unset.", minimum=0),
     ] = None
     aiohttp_client_stream_idle_timeout: Annotated[
         float | None, describe("Seconds that the stream of a model server may pause; no limit when unset.")
     ] = None
     aiohttp_client_timeout_model_list: Annotated[
         float | None,
-        describe("Seconds that a list of models may take.", "AIOHTTP_CLIENT_TIMEOUT_OPENAI_MODEL_LIST", least=0),
+        describe("Seconds that a list of models may take.", "AIOHTTP_CLIENT_TIMEOUT_OPENAI_MODEL_LIST", minimum=0),
     ] = 10
     aiohttp_client_timeout_tool_server_data: Annotated[
-        float | None, describe("Seconds that the description of a tool server may take.", least=0)
+        float | None, describe("Seconds that the description of a tool server may take.", minimum=0)
     ] = 10
     aiohttp_client_timeout_tool_server: Annotated[
         float | None,
         describe(
             "Seconds that a tool call may take; the value of `AIOHTTP_CLIENT_TIMEOUT` when unset.",
-            least=0,
-            idle="tools are not supported yet",
+            minimum=0,
+            no_effect="tools are not supported yet",
         ),
     ] = None
     mcp_initialize_timeout: Annotated[
-        float, describe("Seconds that an MCP server may take to open a session and list its tools.", least=0)
+        float, describe("Seconds that an MCP server may take to open a session and list its tools.", minimum=0)
     ] = 10
     aiohttp_client_session_ssl: Annotated[
         str,
@@ -166,9 +177,9 @@ class OutboundRequestSettings(PluginSettings, frozen=True, kw_only=True):
     aiohttp_pool_connections_per_host: Annotated[
         int | None, describe("Highest number of open connections to one server; no limit when unset.")
     ] = None
-    aiohttp_pool_dns_ttl: Annotated[int, describe("Seconds for which results of DNS queries are cached.", least=0)] = (
-        300
-    )
+    aiohttp_pool_dns_ttl: Annotated[
+        int, describe("Seconds for which results of DNS queries are cached.", minimum=0)
+    ] = 300
     app_allowed_private_origins: Annotated[
         str,
         describe(
@@ -223,7 +234,7 @@ class UserForwardingSettings(OutboundRequestSettings, frozen=True, kw_only=True)
         "X-OpenWebUI-Chat-Id"
     )
     forward_session_info_header_message_id: Annotated[
-        str, describe("Name of the header with the message ID.", idle="tools are not supported yet")
+        str, describe("Name of the header with the message ID.", no_effect="tools are not supported yet")
     ] = "X-OpenWebUI-Message-Id"
     forward_user_info_header_jwt_secret: Annotated[
         str | None,
@@ -236,5 +247,5 @@ class UserForwardingSettings(OutboundRequestSettings, frozen=True, kw_only=True)
         "X-OpenWebUI-User-Jwt"
     )
     forward_user_info_header_jwt_expires_seconds: Annotated[
-        int, describe("Seconds after which that token expires.", least=1)
+        int, describe("Seconds after which that token expires.", minimum=1)
     ] = 300

@@ -29,13 +29,13 @@ class DatabaseSettings(HeaderSettings, frozen=True, kw_only=True):
     database_name: Annotated[str, describe("Name of the database, part of the database URL.")] = ""
     database_schema: Annotated[str | None, describe("PostgreSQL schema that contains the tables.")] = None
     database_pool_size: Annotated[
-        int | None, describe("Number of PostgreSQL connections that stay open; 10 when unset.", least=0)
+        int | None, describe("Number of PostgreSQL connections that stay open; 10 when unset.", minimum=0)
     ] = None
     database_pool_max_overflow: Annotated[
-        int | None, describe("Number of additional PostgreSQL connections under load.", least=0)
+        int | None, describe("Number of additional PostgreSQL connections under load.", minimum=0)
     ] = 0
     database_pool_timeout: Annotated[
-        int | None, describe("Seconds to wait for a free PostgreSQL connection.", least=0)
+        int | None, describe("Seconds to wait for a free PostgreSQL connection.", minimum=0)
     ] = 30
     database_pool_recycle: Annotated[
         int | None, describe("Seconds after which an idle PostgreSQL connection is replaced.")
@@ -64,7 +64,7 @@ class DatabaseSettings(HeaderSettings, frozen=True, kw_only=True):
     database_sqlite_pragma_temp_store: Annotated[
         str,
         describe(
-            "Where SQLite stores temporary data, such as sorted rows: `DEFAULT_MODEL`, `FILE` or `MEMORY`; "
+            "Where SQLite stores temporary data, such as sorted rows: `DEFAULT`, `FILE` or `MEMORY`; "
             "`MEMORY` when empty.",
             pattern=r"(?i)default|file|memory|[0-2]|",
         ),
@@ -82,7 +82,7 @@ class DatabaseSettings(HeaderSettings, frozen=True, kw_only=True):
     database_user_active_status_update_interval: Annotated[
         float,
         describe(
-            "Seconds between two updates of the time a user was last active; 0 updates it at every check.", least=0
+            "Seconds between two updates of the time a user was last active; 0 updates it at every check.", minimum=0
         ),
     ] = 60.0
 
@@ -109,9 +109,9 @@ class RedisSettings(DatabaseSettings, frozen=True, kw_only=True):
             "Host names of Redis sentinels, separated by `,`; the host in `REDIS_URL` is then the name of the service."
         ),
     ] = ""
-    redis_sentinel_port: Annotated[int, describe("Port of the sentinels.", least=0, most=65535)] = 26379
+    redis_sentinel_port: Annotated[int, describe("Port of the sentinels.", minimum=0, maximum=65535)] = 26379
     redis_sentinel_max_retry_count: Annotated[
-        int, describe("Number of attempts while the sentinels elect a new master.", least=1)
+        int, describe("Number of attempts while the sentinels elect a new master.", minimum=1)
     ] = 2
     redis_socket_connect_timeout: Annotated[float | None, describe("Seconds to wait for a connection to Redis.")] = None
     redis_socket_timeout: Annotated[float | None, describe("Seconds to wait for a response from Redis.")] = None
@@ -154,7 +154,7 @@ class SocketSettings(RedisSettings, frozen=True, kw_only=True):
         bool | None,
         describe(
             "Treat `WEBSOCKET_REDIS_URL` as a cluster; the value of `REDIS_CLUSTER` when unset.",
-            idle="Fastback runs in one process",
+            no_effect="Fastback runs in one process",
         ),
     ] = None
     websocket_redis_options: Annotated[
@@ -163,14 +163,16 @@ class SocketSettings(RedisSettings, frozen=True, kw_only=True):
     websocket_redis_lock_timeout: Annotated[
         int,
         describe(
-            "Seconds after which a lock in `WEBSOCKET_REDIS_URL` expires.", least=1, idle="Fastback runs in one process"
+            "Seconds after which a lock in `WEBSOCKET_REDIS_URL` expires.",
+            minimum=1,
+            no_effect="Fastback runs in one process",
         ),
     ] = 60
     websocket_sentinel_hosts: Annotated[
         str, describe("Host names of the sentinels for `WEBSOCKET_REDIS_URL`, separated by `,`.")
     ] = ""
     websocket_sentinel_port: Annotated[
-        int, describe("Port of the sentinels for `WEBSOCKET_REDIS_URL`.", least=0, most=65535)
+        int, describe("Port of the sentinels for `WEBSOCKET_REDIS_URL`.", minimum=0, maximum=65535)
     ] = 26379
     websocket_server_logging: Annotated[
         bool, describe("Log the activity of the socket server, but never the content of messages.")
@@ -179,9 +181,9 @@ class SocketSettings(RedisSettings, frozen=True, kw_only=True):
         bool | None,
         describe("Also log the connections of the socket server; the value of `WEBSOCKET_SERVER_LOGGING` when unset."),
     ] = None
-    websocket_server_ping_interval: Annotated[int, describe("Seconds between two pings to a browser.", least=1)] = 25
+    websocket_server_ping_interval: Annotated[int, describe("Seconds between two pings to a browser.", minimum=1)] = 25
     websocket_server_ping_timeout: Annotated[
-        int, describe("Seconds that a browser may take to reply to a ping.", least=1)
+        int, describe("Seconds that a browser may take to reply to a ping.", minimum=1)
     ] = 20
     websocket_heartbeat_interval: Annotated[
         int | None, describe("Seconds between two heartbeats of the web interface, limited to 5 to 90.")

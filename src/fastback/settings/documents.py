@@ -24,11 +24,12 @@ class DocumentSettings(UserForwardingSettings, frozen=True, kw_only=True):
         ),
     ] = '{"EngineConfig.onnxruntime.intra_op_num_threads": 1}'
     mineru_max_markdown_bytes: Annotated[
-        int | None, describe("Highest number of bytes of a text in an archive from MinerU; 128 MB when unset.", least=1)
+        int | None,
+        describe("Highest number of bytes of a text in an archive from MinerU; 128 MB when unset.", minimum=1),
     ] = None
     enable_knowledge_file_retention: Annotated[bool, describe("Keep files that are removed from a knowledge base.")] = (
         False
     )
     rag_file_content_search_max_chars: Annotated[
-        int, describe("Number of characters of a file's text that file searches read.", least=0)
+        int, describe("Number of characters of a file's text that file searches read.", minimum=0)
     ] = 64 * 1024 * 1024

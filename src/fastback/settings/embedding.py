@@ -36,5 +36,5 @@ class EmbeddingSettings(DocumentSettings, frozen=True, kw_only=True):
         ),
     ] = True
     fastback_embedding_cache_mb: Annotated[
-        int, describe("MiB of memory that cache the vectors of texts; 0 turns the cache off.", least=0)
+        int, describe("MiB of memory that cache the vectors of texts; 0 turns the cache off.", minimum=0)
     ] = 256

@@ -15,14 +15,16 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, describe("Network address to listen on; `0.0.0.0` accepts connections on all interfaces.")] = (
         "0.0.0.0"
     )
-    port: Annotated[int, describe("TCP port to listen on.", least=0, most=65535)] = 8080
+    port: Annotated[int, describe("TCP port to listen on.", minimum=0, maximum=65535)] = 8080
     env: Annotated[
         str,
         describe(
             "Set it to `prod` inside a container; `OLLAMA_BASE_URL=/ollama` then means Ollama on the container's host."
         ),
     ] = "dev"
-    uvicorn_workers: Annotated[int, describe("Number of server processes.", idle="Fastback runs in one process")] = 1
+    uvicorn_workers: Annotated[
+        int, describe("Number of server processes.", no_effect="Fastback runs in one process")
+    ] = 1
     uvicorn_ws_per_message_deflate: Annotated[
         bool,
         describe(
@@ -39,7 +41,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     instance_id: Annotated[
         str,
         describe(
-            "Name that tells this process from others; generated when empty.", idle="Fastback runs in one process"
+            "Name that tells this process from others; generated when empty.", no_effect="Fastback runs in one process"
         ),
     ] = ""
     deployment_id: Annotated[str, describe("Name of this deployment, returned by `/api/version`.")] = ""

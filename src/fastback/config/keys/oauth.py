@@ -6,7 +6,7 @@ from fastback.config.key import define_key
 
 #: Domains separated by commas; empty items stay, as in Open WebUI.
 DOMAINS_PARSER = variable_parsing.VariableParser(
-    lambda text: [domain.strip() for domain in text.split(",")], "items separated by `,`", empty=True
+    lambda text: [domain.strip() for domain in text.split(",")], "items separated by `,`", accepts_empty=True
 )
 
 
@@ -15,7 +15,7 @@ def _parse_share(text: str) -> str | bool:
     return text if text == "members" else text == "true"
 
 
-SHARE_PARSER = variable_parsing.VariableParser(_parse_share, "`members`, `true` or `false`", empty=True)
+SHARE_PARSER = variable_parsing.VariableParser(_parse_share, "`members`, `true` or `false`", accepts_empty=True)
 
 OAUTH_CLIENT_TIMEOUT = define_key("oauth.client.timeout", ("OAUTH_CLIENT_TIMEOUT",), "")
 OAUTH_ENABLE = define_key("oauth.enable", ("ENABLE_OAUTH",), True)
