@@ -226,7 +226,7 @@ async def list_ids_in_folders(db: Database, user_id: str, folder_ids: list[str])
 
 async def list_visible_ids(db: Database, user_id: str | None, *, archived: bool = False) -> list[str]:
     """Return the ids of a user's listed chats, or of all users', last changed first; with `archived` only those."""
-    statements, name = (
-        (LIST_ARCHIVED_IDS, "chats.list_archived_ids") if archived else (LIST_VISIBLE_IDS, "chats.list_visible_ids")
-    )
-    return await db.fetch_all_in_thread(str, name, statements[db.dialect], user_id=user_id)
+    if archived:
+        text = LIST_ARCHIVED_IDS[db.dialect]
+        return await db.fetch_all_in_thread(str, "chats.list_archived_ids", text, user_id=user_id)
+    return await db.fetch_all_in_thread(str, "chats.list_visible_ids", LIST_VISIBLE_IDS[db.dialect], user_id=user_id)

@@ -43,7 +43,7 @@ class _Source(msgspec.Struct):
 PAGE_SIZE = 60
 
 FIND_SHARE = "SELECT id, chat_id, user_id, title, chat, created_at, updated_at FROM shared_chat WHERE id = :id"
-_SHARES_OF_USER = """SELECT s.chat_id, s.chat_id, s.title, s.id, s.updated_at, s.created_at FROM shared_chat s
+_SHARES_OF_USER = """SELECT s.chat_id AS id, s.chat_id, s.title, s.id, s.updated_at, s.created_at FROM shared_chat s
     WHERE s.user_id = :user_id AND (CAST(:query AS TEXT) IS NULL OR lower(s.title) LIKE :query)"""
 #: The lists of shares by (column, direction).
 _LISTS = {

@@ -49,20 +49,18 @@ async def list_chat_ids(
     (total,) = await db.fetch_all_in_thread(
         int, "stats.count_chats", COUNT_CHATS[db.dialect], user_id=user_id, since=since
     )
-    statements, name = (
-        (LIST_IDS_OLDEST_FIRST, "stats.list_ids_oldest_first")
-        if oldest_first
-        else (LIST_IDS_NEWEST_FIRST, "stats.list_ids_newest_first")
-    )
-    ids = await db.fetch_all_in_thread(
-        str,
-        name,
-        statements[db.dialect],
-        user_id=user_id,
-        since=since,
-        limit=NO_LIMIT if limit < 0 else limit,
-        skip=max(skip, 0),
-    )
+    params = {
+        "user_id": user_id,
+        "since": since,
+        "limit": NO_LIMIT if limit < 0 else limit,
+        "skip": max(skip, 0),
+    }
+    if oldest_first:
+        text = LIST_IDS_OLDEST_FIRST[db.dialect]
+        ids = await db.fetch_all_in_thread(str, "stats.list_ids_oldest_first", text, **params)
+    else:
+        text = LIST_IDS_NEWEST_FIRST[db.dialect]
+        ids = await db.fetch_all_in_thread(str, "stats.list_ids_newest_first", text, **params)
     return ids, total
 
 
