@@ -148,6 +148,6 @@ async def test_the_process_ends_with_the_server(started: Any, model: str) -> Non
     async with started() as server:
         reranker: Any = server.services.get(Reranker)
         await reranker.check("", model)
-        (pid,) = reranker._local.workers.pids
+        (pid,) = reranker._local.workers.process_ids
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

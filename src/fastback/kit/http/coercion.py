@@ -1,8 +1,8 @@
-"""Lax conversion of single values, with the answers pydantic gives.
+"""Lax conversion of single values, with the messages of pydantic.
 
-A reader takes a value (out of JSON, or the text of a path or query parameter), its place and a list; it returns the
+A reader takes a value (from JSON, or the text of a path or query parameter), its location and a list; it returns the
 converted value, or adds a problem to the list and returns None. A problem is `{"type", "loc", "msg", "input"}`, with
-`ctx` where the kind of problem has one.
+`ctx` where this type of problem has one.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ def make_problem(kind: str, loc: Loc, msg: str, value: Any, ctx: dict[str, Any] 
 
 
 def make_missing_problem(loc: Loc, value: Any = None) -> Problem:
-    """`value` is the object that lacks the field."""
+    """Return the problem of a missing field; `value` is the object that lacks it."""
     return make_problem("missing", loc, "Field required", value)
 
 
 def read_str(value: Any, loc: Loc, problems: list[Problem]) -> Any:
+    """Accept a text that UTF-8 can encode."""
     if not isinstance(value, str):
         problems.append(make_problem("string_type", loc, "Input should be a valid string", value))
         return None
@@ -44,13 +45,14 @@ def read_str(value: Any, loc: Loc, problems: list[Problem]) -> Any:
     return value
 
 
-# Underscores between digits, and a fraction of noughts, may stand in a text that means a whole number.
+# The text of an integer may have underscores between digits, and a fraction of zeros.
 _INTEGER = re.compile(r"[+-]?\d+(?:_\d+)*(?:\.0+)?")
-#: More digits than this take time that grows with their square.
+#: Most digits of an integer: the time to convert them grows with their square.
 _MAX_DIGITS = 4300
 
 
 def read_int(value: Any, loc: Loc, problems: list[Problem]) -> Any:
+    """Convert an integer, also as text or as a float without a fraction."""
     kind, message = "int_type", "Input should be a valid integer"
     if isinstance(value, bool | int):
         return int(value)
@@ -75,6 +77,7 @@ def read_int(value: Any, loc: Loc, problems: list[Problem]) -> Any:
 
 
 def read_float(value: Any, loc: Loc, problems: list[Problem]) -> Any:
+    """Convert a number, also as text."""
     kind, message = "float_type", "Input should be a valid number"
     if isinstance(value, bool | int | float):
         return float(value)
@@ -92,6 +95,7 @@ _FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 
 
 def read_bool(value: Any, loc: Loc, problems: list[Problem]) -> Any:
+    """Convert a boolean, also as 0 or 1 or as a word such as `yes` or `off`."""
     if isinstance(value, bool):
         return value
     kind, message = "bool_type", "Input should be a valid boolean"
@@ -112,7 +116,7 @@ _DATETIME_START = re.compile(r"(\d{4})-(\d{2})-(\d{2})[Tt _]\d{2}:\d{2}")
 
 
 def _describe_date_error(text: str) -> str:
-    """What hinders this text from being a date or a time, in the words of pydantic's parser."""
+    """Return why a text is neither a date nor a time, in the words of pydantic's parser."""
     if len(text) < 10:
         return "input is too short"
     for start, end, name in ((0, 4, "year"), (5, 7, "month"), (8, 10, "day")):
@@ -153,7 +157,7 @@ def _parse_number(value: Any) -> float | None:
 
 
 def _convert_number(number: float) -> datetime.date | str:
-    """The day that begins at this time, or what hinders it."""
+    """Return the day that begins at this time, or why there is no such day."""
     if math.isnan(number):
         return "NaN values not permitted"
     seconds = number / 1000 if abs(number) > _LARGEST_SECONDS else number
@@ -166,7 +170,7 @@ def _convert_number(number: float) -> datetime.date | str:
 
 
 def _convert_text(text: str) -> datetime.date | str:
-    """The day a text names, or what hinders it."""
+    """Return the day that a text gives, or why it gives none."""
     try:
         if _DATE.fullmatch(text):
             return datetime.date.fromisoformat(text)
@@ -179,7 +183,7 @@ def _convert_text(text: str) -> datetime.date | str:
 
 
 def read_date(value: Any, loc: Loc, problems: list[Problem]) -> Any:
-    """A date as text, or a time that is midnight, also as a number. The converted value is `YYYY-MM-DD`."""
+    """Convert a date, or a time that is midnight, given as text or as a number, to `YYYY-MM-DD`."""
     number = _parse_number(value)
     if number is not None:
         result = _convert_number(number)
@@ -199,7 +203,7 @@ def read_date(value: Any, loc: Loc, problems: list[Problem]) -> Any:
 
 
 def make_literal_reader(choices: tuple[Any, ...]) -> Reader:
-    """A reader of a Literal: one of these values, of the same type."""
+    """Return a reader of a Literal: it accepts these values, of the same type."""
     values = [repr(choice) for choice in choices]
     expected = values[0] if len(values) == 1 else ", ".join(values[:-1]) + " or " + values[-1]
 

@@ -1,4 +1,4 @@
-"""Forms with files, read as they come: a large file goes where its reader puts it, memory holds a piece of it."""
+"""Forms with files, parsed while they are received: memory holds a chunk of a large file, never all of it."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from starlette.requests import Request
 
 from fastback.kit.http.errors import BadRequest
 
-#: Parts of a form, headers of a part, and bytes of a header, at most.
+#: Limits: parts of a form, headers of a part, bytes of a header.
 _MAX_PARTS, _MAX_HEADERS, _MAX_HEADER_SIZE = 1000, 16, 16 * 1024
 _BROKEN = "There was an error parsing the body"
 
-# A broken form is the client's mistake: it is told in the response, and is worth no line of the log.
+# A broken form is the client's error: the response reports it, the log does not.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 class Part(msgspec.Struct):
-    """The beginning of a field; it is a file where it has a file name."""
+    """The headers of a field; one with a file name is a file."""
 
     name: str
     filename: str | None
     content_type: str | None
 
 
-#: What a form is read as: a part begins, its bytes follow in pieces, None ends it.
+#: A step of a form: a part begins, its bytes follow in chunks, None ends it.
 FormEvent = Part | bytes | None
 
 
 class _EmptyPart(Exception):
-    """A delimiter follows the headers of a part directly; holds what was read of the content, which is none."""
+    """A delimiter follows the headers of a part directly: it has no content. The argument is what is still to parse."""
 
 
 class FormReader:
-    """Take a form apart, piece by piece.
+    """Parse a form chunk by chunk.
 
-    python-multipart parses. Two things that RFC 2046 allows and it does not know are settled here: text before the
-    first delimiter, and a part without content whose headers end in the line break of the next delimiter.
+    The parser is python-multipart. Two things that RFC 2046 allows and it does not support are handled here: text before
+    the first delimiter, and a part without content whose headers end in the line break of the next delimiter.
     """
 
     def __init__(self, boundary: bytes) -> None:
         self._boundary = boundary
         self._delimiter = b"--" + boundary
-        self._preamble: bytes | None = b"\r\n"  # the first delimiter may stand at the very beginning
+        self._preamble: bytes | None = b"\r\n"  # the first delimiter may be at the very beginning
         self._parser = self._make_parser()
         self._events: list[FormEvent] = []
         self._parts = 0
         self.is_complete = False
 
     def feed(self, data: bytes) -> Iterator[FormEvent]:
-        """Yield what this piece of the form completes.
+        """Yield the steps that a chunk of the form completes.
 
         Raises:
             BadRequest: the form is broken, or has too many parts.
@@ -85,7 +85,7 @@ class FormReader:
                 raise BadRequest(_BROKEN) from None
 
     def _make_parser(self) -> MultipartParser:
-        """Return a parser that stands before a delimiter."""
+        """Return a parser that expects a delimiter."""
         return MultipartParser(
             self._boundary,
             {
@@ -105,7 +105,7 @@ class FormReader:
     def _begin_part(self) -> None:
         self._headers: dict[bytes, bytes] = {}
         self._name = self._value = b""
-        #: The first bytes of the content, until it is clear that they are no delimiter.
+        #: The first bytes of the content, until it is clear that they are not a delimiter.
         self._content_start: bytes | None = b""
 
     def _extend_header_name(self, data: bytes, start: int, end: int) -> None:
@@ -130,7 +130,7 @@ class FormReader:
         if self._content_start is not None:
             content = self._content_start + content
             if content.startswith(self._delimiter):
-                # Only the form itself holds a delimiter, never the parser's own copy: what follows `end` is to be read.
+                # Only the form itself has a delimiter, never the parser's own copy: parse what follows `end`, too.
                 raise _EmptyPart(content + data[end:])
             if self._delimiter.startswith(content):
                 self._content_start = content
@@ -168,10 +168,10 @@ def _decode_text(value: bytes) -> str:
 
 
 async def read_form(request: Request) -> AsyncIterator[FormEvent]:
-    """The form of a request; nothing at all where its body is none.
+    """Yield the steps of a request's form; nothing where the body is not a form.
 
     Raises:
-        BadRequest: a form that is broken, or ends in the middle.
+        BadRequest: the form is broken, or incomplete.
     """
     media_type, options = parse_options_header(request.headers.get("content-type"))
     if media_type.lower() != b"multipart/form-data":

@@ -1,11 +1,11 @@
-"""JSON against a type, with every problem at once, as pydantic tells them and in its order.
+"""Check JSON against a type and report every problem, with pydantic's messages and in its order.
 
-msgspec's decoder is what a request meets first; it stops at its first error and takes no "yes" for true. Where it
-refuses a body, the decoded JSON is walked here: values that pydantic's lax mode accepts are converted, everything else
-is reported. `check` returns plain dicts and lists, ready for msgspec.
+A body is first decoded by msgspec, which stops at the first error and does not accept "yes" as true. Where msgspec
+refuses a body, the decoded JSON is walked here: values that pydantic's lax mode accepts are converted, all others are
+reported. `convert_value` returns plain dicts and lists, ready for msgspec.
 
-pydantic-core would do the same, but not for refused bodies alone: parameters of every query are read this way, and so
-are bodies that keep undeclared fields. It would be in every server: 4 MB, and an import of 24 ms.
+pydantic-core would do the same, but not only for refused bodies: the parameters of every query are read this way, and
+so are bodies that keep undeclared fields. Every server would import it: 4 MB and 24 ms.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from fastback.kit.http.coercion import READERS, Loc, Problem, make_literal_reade
 
 
 class CheckedAs(NamedTuple):
-    """Makes a body checked as a struct, and handed over whole: `data: Annotated[dict[str, Any], Like(Form)]`.
+    """Check a body as a struct, but pass it on with all its fields: `data: Annotated[dict[str, Any], CheckedAs(Form)]`.
 
-    For forms that keep fields nobody declared. It counts for a body, not for a field within one.
+    For forms that keep undeclared fields. It applies to a body, not to a field of one.
     """
 
     form: type[msgspec.Struct]
 
 
 def find_checked_form(kind: Any) -> CheckedAs | None:
-    """What a body's type is to be checked as, if anything."""
+    """Return the `CheckedAs` of a body's type, if it has one."""
     return next(
         (annotation for annotation in getattr(kind, "__metadata__", ()) if isinstance(annotation, CheckedAs)), None
     )
@@ -43,7 +43,7 @@ _LISTS = (list, tuple, set, frozenset)
 
 
 def strip_optional(kind: Any) -> tuple[Any, bool]:
-    """The type without `None` and without "left out", and whether None is allowed."""
+    """Return the type without `None` and `UNSET`, and whether `None` is allowed."""
     if typing.get_origin(kind) in _UNIONS:
         members = typing.get_args(kind)
         remaining = tuple(member for member in members if member not in (type(None), msgspec.UnsetType))
@@ -52,7 +52,7 @@ def strip_optional(kind: Any) -> tuple[Any, bool]:
 
 
 def convert_value(kind: Any, value: Any, loc: Loc, problems: list[Problem]) -> Any:
-    """The value as `kind` would have it; what is wrong with it is added to `problems`."""
+    """Return the value converted to `kind`; add what is invalid to `problems`."""
     kind, nullable = strip_optional(kind)
     if value is None and nullable:
         return None
@@ -72,7 +72,7 @@ def convert_value(kind: Any, value: Any, loc: Loc, problems: list[Problem]) -> A
         return _convert_dict(typing.get_args(kind), value, loc, problems)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _convert_struct(kind, value, loc, problems)
-    return value  # Any, raw JSON, and what only msgspec knows
+    return value  # Any, raw JSON, and types that only msgspec knows
 
 
 def _convert_struct(kind: type[msgspec.Struct], value: Any, loc: Loc, problems: list[Problem]) -> Any:
@@ -121,7 +121,7 @@ def _convert_dict(members: tuple[Any, ...], value: Any, loc: Loc, problems: list
 
 
 def _convert_union(members: tuple[Any, ...], value: Any, loc: Loc, problems: list[Problem]) -> Any:
-    """The member that takes the value unchanged, else the first that takes it at all, else everybody's problems."""
+    """Convert to the member that accepts the value unchanged, else to the first that accepts it at all."""
     refusals: list[Problem] = []
     accepted: list[Any] = []
     for member in members:
@@ -143,7 +143,7 @@ _TYPE_LABELS = {Any: "any", object: "any", msgspec.Raw: "any", type(None): "none
 
 
 def label_type(kind: Any) -> str:
-    """The name of a member of a union, as it stands in the place of its problems."""
+    """Return the name of a member of a union, as the locations of its problems show it."""
     if typing.get_origin(kind) is typing.Annotated:
         inner, *metas = typing.get_args(kind)
         limited = inner in (str, int, float) and any(_has_constraints(member) for member in metas)
@@ -197,7 +197,7 @@ _BOUNDS: tuple[tuple[str, str, str, Callable[[Any, Any], bool]], ...] = (
 
 
 def _find_violation(meta: msgspec.Meta, value: Any, loc: Loc, original: Any) -> Problem | None:
-    """What of a constraint the value breaks."""
+    """Return the problem of the first constraint that the value violates, or None."""
     for name, kind, message, is_met in _BOUNDS:
         limit = getattr(meta, name)
         if limit is not None and not is_met(value, limit):

@@ -1,8 +1,9 @@
-"""The server's side: processes that do one job at a time.
+"""The server's side of workers: a pool of processes that run one job at a time.
 
-A process starts when a job finds none idle, ends when it was idle for a while, and is ended when a job takes too long,
-when its asker went away, or when it has done its share (what libraries leak goes with it). A job that kills its
-process harms nobody else. Where `Limits.isolated` is set, each job gets a fresh process that ends with it.
+A process starts when a job finds no idle one, and ends after it was idle for a while. The pool ends it when a job takes
+too long, when the caller of a job is cancelled, or after a number of jobs (which also frees what libraries leak). A job
+that crashes its process does not affect other jobs. With `Limits.isolated` each job gets a process of its own, which
+ends with it.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from fastback.kit.workers.errors import JobFailed, JobTimeout, WorkerCrashed, Wo
 from fastback.kit.workers.frames import encode_frame
 from fastback.kit.workers.process import Limits, WorkerProcess
 
-__all__ = ["Limits", "Workers"]
+__all__ = ["Limits", "WorkerPool"]
 
 log = logging.getLogger("fastback.workers")
 
-#: Variables of the server's environment that a worker may know: where things lie, never a secret.
+#: Variables of the server's environment that a worker gets: paths and locale, never a secret.
 _PASSED_VARIABLES = (
     "PATH",
     "HOME",
@@ -39,7 +40,7 @@ _PASSED_VARIABLES = (
 
 
 class WorkerPool:
-    """Does jobs in processes that run `module`, which has `handle(job) -> answer`; both are what MessagePack knows."""
+    """Run jobs in processes that import `module`, which has `handle(job) -> result`; both are values of MessagePack."""
 
     def __init__(self, module: str, limits: Limits, *, name: str, environment: Mapping[str, str] | None = None) -> None:
         self.name = name
@@ -58,24 +59,24 @@ class WorkerPool:
 
     @property
     def process_ids(self) -> list[int]:
-        """The processes that run now."""
-        return [one.process.pid for one in self._running]
+        """Return the ids of the running processes."""
+        return [worker.process.pid for worker in self._running]
 
     async def run_job(self, job: Any, *, urgent: bool = False, seconds: float | None = None) -> Any:
-        """Do a job, in turn; urgent ones go before others. `seconds` may grant it another time than the limit.
+        """Run a job and return its result; urgent jobs go before others. `seconds` replaces the time limit of the pool.
 
         Raises:
-            JobFailed: it cannot be done, in words for whoever asked.
-            JobTimeout, AnswerTooLarge, WorkerCrashed, WorkerDied: it took its process with it.
+            JobFailed: the job cannot be done; the text is for the user.
+            JobTimeout, ReplyTooLarge, WorkerCrashed, WorkerDied: its process was lost.
         """
         async with self._semaphore.acquire(self._limits.processes, urgent=urgent):
             reply = await self._run_in_process(job, seconds or self._limits.seconds)
-        if "found" in reply:
-            return reply["found"]
+        if "result" in reply:
+            return reply["result"]
         if "failed" in reply:
             raise JobFailed(reply["failed"])
-        log.warning("%s: a job broke: %s\n%s", self.name, reply.get("broken"), reply.get("trace"))
-        raise WorkerDied(str(reply.get("broken")))
+        log.warning("%s: a job failed with an error: %s\n%s", self.name, reply.get("error"), reply.get("trace"))
+        raise WorkerDied(str(reply.get("error")))
 
     async def _run_in_process(self, job: Any, seconds: float) -> Any:
         worker = await self._acquire_process()
@@ -85,7 +86,7 @@ class WorkerPool:
             self._kill_process(worker)
             raise JobTimeout(f"it took longer than {seconds:g} seconds") from None
         except (asyncio.IncompleteReadError, ConnectionError):
-            # It ends by itself: whoever kills it now may take its exit code from the one who waits for that.
+            # The process ends by itself: a kill now could take its exit code from the task that waits for it.
             self._end_process(worker)
             code = await worker.process.wait()
             raise WorkerCrashed(f"its process ended ({_describe_exit(code)})") from None
@@ -131,7 +132,7 @@ class WorkerPool:
         self._track_ending(worker.end())
 
     def _track_ending(self, ending: Coroutine[Any, Any, Any]) -> None:
-        """Follow a process to its end, so that nothing of it is left behind."""
+        """Wait for the end of a process in the background, so that it does not become a zombie."""
         task = asyncio.get_running_loop().create_task(ending)
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
@@ -142,7 +143,7 @@ class WorkerPool:
         self._track_ending(worker.wait())
 
     async def close(self) -> None:
-        """End every process, also those at work."""
+        """End every process, also those that run a job."""
         self._closed = True
         for worker in list(self._running):
             if worker in self._idle:

@@ -1,7 +1,7 @@
-"""A file through which much text goes between server and worker: in pieces, so that none takes long to decode.
+"""A file for large texts between server and worker, in chunks, each of which is fast to decode.
 
-Rows are `(head, text)`; a head is what MessagePack knows. The file is a row of frames, each a list of
-`[head, piece, more]`: with `more` the text goes on in the next piece, whose head is None.
+Rows are `(head, text)`; a head is any value of MessagePack. The file is a sequence of frames, each a list of
+`[head, chunk, continues]`: where `continues` is true, the text goes on in the next chunk, whose head is None.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any, BinaryIO
 
 from fastback.kit.workers.frames import HEAD, decode, encode_frame
 
-#: Characters of a piece, and of a frame unless a single piece is longer.
+#: Characters of a chunk, and of a frame unless a single chunk is longer.
 CHUNK_SIZE = 1 << 18
-#: What a row costs besides its text, in characters.
+#: Size of a row in addition to its text, in characters.
 _ROW_COST = 64
 
 Row = tuple[Any, str]
 
 
 def write_chunks(path: str | Path, head: Any, texts: Iterable[str]) -> None:
-    """Write a single row whose text comes in pieces; for workers and threads."""
+    """Write a single row whose text comes in chunks; for workers and threads."""
     with open(path, "wb") as sink:
         previous = ""
         for chunk in texts:
@@ -52,7 +52,7 @@ def _encode_frames(rows: Iterable[Row]) -> Iterator[bytearray]:
 
 
 class _RowJoiner:
-    """Puts pieces together."""
+    """Join the chunks of rows."""
 
     def __init__(self) -> None:
         self._head: Any = None
@@ -69,13 +69,13 @@ class _RowJoiner:
 
 
 def _read_frame(source: BinaryIO) -> bytes:
-    """The next frame's content; empty at the end."""
+    """Return the content of the next frame; empty at the end."""
     head = source.read(HEAD.size)
     return source.read(HEAD.unpack(head)[0]) if len(head) == HEAD.size else b""
 
 
 def read_chunks(path: str | Path) -> Iterator[tuple[str, bool]]:
-    """The texts, piece by piece, and whether the text goes on in the next one; for workers and threads."""
+    """Yield the texts in chunks, each with whether its text continues in the next one; for workers and threads."""
     with open(path, "rb") as source:
         while content := _read_frame(source):
             for _, chunk, more in decode(content):
@@ -90,7 +90,7 @@ def write_rows(path: str | Path, rows: Iterable[Row]) -> None:
 
 
 def read_rows(path: str | Path) -> Iterator[Row]:
-    """Every row; for workers and threads."""
+    """Yield every row; for workers and threads."""
     joiner = _RowJoiner()
     with open(path, "rb") as source:
         while content := _read_frame(source):
@@ -98,19 +98,19 @@ def read_rows(path: str | Path) -> Iterator[Row]:
 
 
 async def send_rows(path: str | Path, rows: Iterable[Row]) -> None:
-    """Write all rows; for the server: nothing holds the loop for long."""
+    """Write all rows; for the server: no step blocks the event loop for long."""
     with open(path, "wb") as sink:
         for content in _encode_frames(rows):
             await asyncio.to_thread(sink.write, content)
 
 
 async def write_content(path: str | Path, content: bytes) -> None:
-    """Write bytes that are no rows; for the server."""
+    """Write bytes that are not rows; for the server."""
     await asyncio.to_thread(Path(path).write_bytes, content)
 
 
 async def receive_rows(path: str | Path) -> AsyncIterator[Row]:
-    """Every row; for the server."""
+    """Yield every row; for the server."""
     joiner = _RowJoiner()
     with open(path, "rb") as source:
         while content := await asyncio.to_thread(_read_frame, source):
@@ -120,7 +120,7 @@ async def receive_rows(path: str | Path) -> AsyncIterator[Row]:
 
 @asynccontextmanager
 async def create_spool_file() -> AsyncIterator[str]:
-    """A fresh file that only we may read, gone in the end."""
+    """Yield the path of a new file that only this user may read; delete it at the end."""
     handle, path = tempfile.mkstemp(prefix="fastback-")
     os.close(handle)
     try:
