@@ -22,7 +22,7 @@ import uvicorn
 import inspection_cache
 from fastback import app
 from fastback.demo.process import run_demo_server as running_upstream
-from fastback.frontend import fetch, static
+from fastback.frontend import fetch, file_entries, static
 from fastback.settings import Environment, Settings, ensure_secret_key, load_settings
 from prepared_database import POSTGRES, begin_run, copy_sqlite, end_run, postgres_database
 from stoppable_server import StoppableServer
@@ -221,7 +221,7 @@ def cheap_hashes() -> Iterator[None]:
 def frontend_looked_through_once() -> Iterator[None]:
     """The fetched frontend has five thousand files and stays as it is: a thousand servers need not list them again."""
     kept = str(fetch.get_location())
-    scan = static.scan_files
+    scan = file_entries.scan_files
     scan_once = functools.cache(scan)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(

@@ -12,7 +12,7 @@ import brotli
 import httpx
 import pytest
 
-from fastback.frontend import negotiation, static
+from fastback.frontend import file_entries, negotiation, static
 from fastback.frontend.setup import find_directories
 from fastback.frontend.static import StaticFiles, build_static_files
 from fastback.settings import Environment, load_settings
@@ -90,7 +90,7 @@ class TestTable:
         (build / "gone.png").symlink_to(build / "nowhere")
         (build / "circle").symlink_to(build)
         (build / "linked.html").symlink_to(build / "index.html")
-        table = static.scan_files(build)
+        table = file_entries.scan_files(build)
         assert "/gone.png" not in table and "/linked.html" in table
         assert not any(url.startswith("/circle") for url in table)
 

@@ -6,17 +6,16 @@ Hashed assets are immutable; all other files are revalidated by the browser at e
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
 from fastback.frontend import negotiation
+from fastback.frontend.file_entries import COMPRESSED_SUFFIXES, FileEntry, scan_files
 from fastback.kit.http import content_encoding
 
 Scope = MutableMapping[str, Any]
@@ -27,100 +26,9 @@ _CHUNK_BYTES = 128 * 1024
 #: Largest file that is cached in memory after its first request, and size of the cache (bytes).
 _MAX_CACHED_FILE = 64 * 1024
 _CACHE_BYTES = 2 * 1024 * 1024
-#: Suffix of a compressed copy by encoding, best compression first.
-_COMPRESSED_SUFFIXES = {"br": ".br", "gzip": ".gz"}
-#: A compressed copy may be older than its file by this much (ns): copying a directory does not preserve the order.
-_MAX_AGE_DIFFERENCE_NS = 60_000_000_000
-
 #: Below these prefixes an unknown path is a missing file, not a page of the application.
 _FILE_PREFIXES = ("/api/", "/static/", "/ollama/", "/openai/", "/_app/", "/assets/", "/pyodide/")
 _FILE_SUFFIXES = (".js", ".mjs", ".css", ".map")
-
-for _suffix, _kind in (
-    (".js", "text/javascript"),
-    (".mjs", "text/javascript"),
-    (".wasm", "application/wasm"),
-    (".webp", "image/webp"),
-    (".svg", "image/svg+xml"),
-    (".webmanifest", "application/manifest+json"),
-    (".json", "application/json"),
-    (".woff2", "font/woff2"),
-):
-    mimetypes.add_type(_kind, _suffix)
-
-
-class FileEntry(msgspec.Struct, gc=False):
-    """A file that can be requested. There are thousands, so an entry holds little: the path is `root` plus `name`."""
-
-    root: str
-    name: str
-    size: int
-    modified_ns: int
-    content_type: str
-    immutable: bool
-    #: Sizes of the compressed copies; 0 means that there is none.
-    br: int = 0
-    gzip: int = 0
-
-    @property
-    def path(self) -> str:
-        return self.root + self.name
-
-    @property
-    def modified(self) -> int:
-        return self.modified_ns // 1_000_000_000
-
-    def list_encodings(self) -> list[str]:
-        return [name for name, size in (("br", self.br), ("gzip", self.gzip)) if size]
-
-    def build_etag(self, encoding: str | None) -> str:
-        return f'"{self.modified_ns:x}-{self.size:x}{"-" + encoding if encoding else ""}"'
-
-
-@lru_cache(maxsize=256)
-def _content_type(suffix: str) -> str:
-    kind = mimetypes.guess_type("file" + suffix)[0] or "application/octet-stream"
-    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
-
-
-def _list_files(root: str, directory: str = "") -> list[tuple[str, tuple[int, int]]]:
-    """Return every readable file below `root`: its relative path, size and modification time (ns)."""
-    files = []
-    try:
-        with os.scandir(root + directory) as entries:
-            for entry in entries:
-                name = f"{directory}/{entry.name}"
-                try:
-                    if entry.is_dir():
-                        if not entry.is_symlink():  # it could lead in a circle
-                            files += _list_files(root, name)
-                    elif entry.is_file():
-                        status = entry.stat()
-                        files.append((name, (status.st_size, status.st_mtime_ns)))
-                except OSError:
-                    continue
-    except OSError:
-        pass
-    return files
-
-
-def scan_files(root: Path, prefix: str = "") -> dict[str, FileEntry]:
-    """Return the files below `root` by the URL path at which they are requested."""
-    base = str(root)
-    files = dict(_list_files(base))
-    entries: dict[str, FileEntry] = {}
-    for name, (size, modified) in files.items():
-        stem, suffix = os.path.splitext(name)
-        if suffix in (".br", ".gz") and stem in files:
-            continue  # a compressed copy
-        url = prefix + name if prefix else name
-        entry = FileEntry(base, name, size, modified, _content_type(suffix), url.startswith("/_app/immutable/"))
-        for encoding, copy_suffix in _COMPRESSED_SUFFIXES.items():
-            copy = files.get(name + copy_suffix)
-            if copy is not None and copy[1] + _MAX_AGE_DIFFERENCE_NS >= modified:
-                setattr(entry, encoding, copy[0])
-        entries[url] = entry
-    return entries
 
 
 class StaticFiles:
@@ -208,7 +116,7 @@ class StaticFiles:
             return
         path, size = entry.path, entry.size
         if encoding:
-            path += _COMPRESSED_SUFFIXES[encoding]
+            path += COMPRESSED_SUFFIXES[encoding]
             size = entry.br if encoding == "br" else entry.gzip
             headers.append((b"content-encoding", encoding.encode()))
         else:
@@ -254,7 +162,7 @@ class StaticFiles:
         return content
 
     def _evict(self, entry: FileEntry) -> None:
-        for suffix in ("", *_COMPRESSED_SUFFIXES.values()):
+        for suffix in ("", *COMPRESSED_SUFFIXES.values()):
             self._cache_size -= len(self._cache.pop(entry.path + suffix, b""))
 
 
