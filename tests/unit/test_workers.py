@@ -157,7 +157,7 @@ async def test_isolated_jobs_leave_nothing(pool: Callable[..., WorkerPool]) -> N
 
 
 async def test_long_answers_are_not_read(pool: Callable[..., WorkerPool]) -> None:
-    workers = pool(answer=1000)
+    workers = pool(largest_reply=1000)
     with pytest.raises(ReplyTooLarge):
         await workers.run_job({"do": "bytes", "value": b"x", "times": 3000})
     assert await workers.run_job({"do": "add", "a": 1, "b": 1}) == 2

@@ -208,8 +208,8 @@ def make_literal_reader(choices: tuple[Any, ...]) -> Reader:
     expected = values[0] if len(values) == 1 else ", ".join(values[:-1]) + " or " + values[-1]
 
     def read(value: Any, loc: Loc, problems: list[Problem]) -> Any:
-        for one in choices:
-            if type(one) is type(value) and one == value:
+        for choice in choices:
+            if type(choice) is type(value) and choice == value:
                 return value
         problems.append(
             make_problem("literal_error", loc, f"Input should be {expected}", value, {"expected": expected})

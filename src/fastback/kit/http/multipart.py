@@ -39,8 +39,8 @@ class _EmptyPart(Exception):
 class FormReader:
     """Parse a form chunk by chunk.
 
-    The parser is python-multipart. Two things that RFC 2046 allows and it does not support are handled here: text before
-    the first delimiter, and a part without content whose headers end in the line break of the next delimiter.
+    The parser is python-multipart. Two things that RFC 2046 allows and it does not support are handled here: text
+    before the first delimiter, and a part without content whose headers end in the line break of the next delimiter.
     """
 
     def __init__(self, boundary: bytes) -> None:
