@@ -52,7 +52,7 @@ class Elsewhere:
     ) -> Source | None:
         """What questions find in a foreign database; None where it cannot be asked."""
         try:
-            found = await self._search.search(self._target(knowledge), queries, limit, ctx=ctx)
+            found = await self._search.search_target(self._target(knowledge), queries, limit, ctx=ctx)
         except (RetrievalError, HttpError) as error:
             log.warning("knowledge %s cannot be asked: %s", knowledge.id, error)
             return None

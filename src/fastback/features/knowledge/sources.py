@@ -39,7 +39,7 @@ class ExternalSources:
             connection, source["name"], source["config"], "external-test", str(connection.get("name"))
         )
         try:
-            hits = await self._search.search(target, [query.strip()], count, ctx=ctx)
+            hits = await self._search.search_target(target, [query.strip()], count, ctx=ctx)
         except RetrievalError as error:
             raise BadRequest(str(error)) from error
         return {

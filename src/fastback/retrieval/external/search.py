@@ -31,7 +31,7 @@ class ExternalSearch:
         self._embedder = embedder
         self._client = client
 
-    async def search(
+    async def search_target(
         self, target: SearchTarget, queries: Sequence[str], count: int, *, ctx: RequestContext | None = None
     ) -> list[ExternalHit]:
         """Return the first `count` hits of the questions, one question after the other.

@@ -144,7 +144,7 @@ class Retriever:
             self._weight_hits(similar, word_hits, options, pool)
             for similar, word_hits in zip(similar_lists, word_lists, strict=True)
         ]
-        hits = await self._rerank(queries, [blend_hits(weighted) for weighted in weighted_lists], options, ctx)
+        hits = await self._rerank_hits(queries, [blend_hits(weighted) for weighted in weighted_lists], options, ctx)
         if hits is None:
             hits = [
                 hit
@@ -189,7 +189,7 @@ class Retriever:
             return []
         return await self._store.search_words(names, query, pool, enriched=options.enriched)
 
-    async def _rerank(
+    async def _rerank_hits(
         self, queries: list[str], candidates: list[list[Hit]], options: SearchOptions, ctx: RequestContext | None
     ) -> list[Hit] | None:
         """Return the passages that the reranker selects for each question, by its scores; None without a working

@@ -41,7 +41,7 @@ class ChromaStore:
         tenant, database = quote(settings.chroma_tenant, safe=""), quote(settings.chroma_database, safe="")
         self._base = f"/tenants/{tenant}/databases/{database}/collections"
 
-    async def _post(self, collection: Json, path: str, body: Json, *, needed: bool = False) -> Any:
+    async def _post_request(self, collection: Json, path: str, body: Json, *, needed: bool = False) -> Any:
         return (
             await self._server.send_request("POST", f"{self._base}/{collection['id']}/{path}", body, is_required=needed)
             or {}
@@ -68,7 +68,7 @@ class ChromaStore:
         for start in range(0, len(items), _PAGE_SIZE):
             batch = items[start : start + _PAGE_SIZE]
             metadata = [convert_metadata(item.metadata, self._max_value_characters) or None for item in batch]
-            await self._post(
+            await self._post_request(
                 collection_info,
                 "upsert",
                 {
@@ -92,7 +92,7 @@ class ChromaStore:
                 "n_results": limit,
                 "include": ["documents", "metadatas", "distances"],
             }
-            response = await self._post(collection, "query", body | _build_filter(where))
+            response = await self._post_request(collection, "query", body | _build_filter(where))
             if not response.get("ids"):
                 return []
             scores = [(2 - float(distance)) / 2 for distance in response["distances"][0]]
@@ -137,7 +137,7 @@ class ChromaStore:
         while limit is None or len(hits) < limit:
             size = _PAGE_SIZE if limit is None else min(_PAGE_SIZE, limit - len(hits))
             body: Json = {"limit": size, "offset": len(hits), "include": ["documents", "metadatas"], **extra}
-            page = _build_hits(await self._post(collection, "get", body | _build_filter(where)))
+            page = _build_hits(await self._post_request(collection, "get", body | _build_filter(where)))
             hits += page
             if len(page) < size:
                 break
@@ -158,7 +158,7 @@ class ChromaStore:
         body: Json = _build_filter(where)
         if ids is not None:
             body["ids"] = list(ids)
-        await self._post(collection_info, "delete", body)
+        await self._post_request(collection_info, "delete", body)
 
     async def drop_collection(self, collection: str) -> None:
         await self._server.send_request("DELETE", f"{self._base}/{quote(collection, safe='')}")
@@ -203,7 +203,7 @@ class ChromaStore:
         self, collection_info: Json, start: int, limit: int, where: Mapping[str, Any] | None = None
     ) -> list[Item]:
         body: Json = {"limit": limit, "offset": start, "include": ["documents", "metadatas", "embeddings"]}
-        response = await self._post(collection_info, "get", body | _build_filter(where))
+        response = await self._post_request(collection_info, "get", body | _build_filter(where))
         vectors = response.get("embeddings") or []
         return [
             Item(hit.id, hit.text, pack_vector(vector), hit.metadata)

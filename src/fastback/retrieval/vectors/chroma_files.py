@@ -70,7 +70,7 @@ class ChromaFiles:
                 log.error("reading Chroma's files in %s failed: %s", self._directory, error)
                 raise RetrievalError(f"Chroma's files in {self._directory} cannot be read: {error}") from error
 
-    def _connect(self) -> Connection:
+    def _open_database(self) -> Connection:
         if self._db is None:
             self._db = open_foreign_file(self._directory / FILE)
             rows: Any = self._db.execute(_LIST_COLLECTIONS, self._names).fetchall()
@@ -78,13 +78,13 @@ class ChromaFiles:
         return self._db
 
     def _get_segment(self, collection: str) -> str:
-        self._connect()
+        self._open_database()
         collection_ids = self._collections.get(collection)
         return collection_ids.metadata_segment if collection_ids else ""
 
     async def list_collections(self) -> list[str]:
         def load_names() -> list[str]:
-            self._connect()
+            self._open_database()
             return list(self._collections)
 
         names: list[str] = await self._run_in_thread(load_names)
@@ -94,7 +94,7 @@ class ChromaFiles:
         """Return a mark of each collection, which changes with every write to it."""
 
         def load() -> dict[str, str]:
-            db = self._connect()
+            db = self._open_database()
             return {
                 name: _read_mark(db.execute(_FIND_MARK, (self._get_segment(name),)).fetchall())
                 for name in self._collections
@@ -105,7 +105,7 @@ class ChromaFiles:
 
     async def count_chunks(self, collection: str) -> int:
         def load_count() -> Any:
-            return self._connect().execute(_COUNT_CHUNKS, (self._get_segment(collection),)).fetchall()[0][0]
+            return self._open_database().execute(_COUNT_CHUNKS, (self._get_segment(collection),)).fetchall()[0][0]
 
         return int(await self._run_in_thread(load_count))
 
@@ -117,7 +117,7 @@ class ChromaFiles:
         return page
 
     def _load_page(self, collection: str, after: int, limit: int) -> tuple[list[Item], str | None]:
-        db = self._connect()
+        db = self._open_database()
         rows: Any = db.execute(_LIST_CHUNKS, (self._get_segment(collection), after, limit)).fetchall()
         if not rows:
             return [], None
@@ -132,7 +132,7 @@ class ChromaFiles:
         for number, item in rows:
             metadata = metadata_by_number[number]
             text = str(metadata.pop(_TEXT_KEY, None) or "")
-            vector = vectors.get(item)
+            vector = vectors.get_vector(item)
             if vector is None:
                 log.warning("chunk %s of %s has no vector in Chroma's files, skipped", item, collection)
                 continue
@@ -183,7 +183,7 @@ class _CollectionVectors:
         for offset in range(0, elements * size, size):
             self._offset_by_label[_LABEL.unpack_from(self._content, offset + label)[0]] = offset + numbers
 
-    def get(self, item: str) -> Vector | None:
+    def get_vector(self, item: str) -> Vector | None:
         sequence = self._queued.get(item)
         if sequence is not None:
             rows: Any = self._db.execute(_FIND_QUEUED_VECTOR, (sequence,)).fetchall()

@@ -71,7 +71,7 @@ class PgvectorStore:
 
     # Opening
 
-    async def open(self) -> Database:
+    async def open_database(self) -> Database:
         """Return the connections; missing tables and indexes are created.
 
         Raises:
@@ -163,7 +163,7 @@ class PgvectorStore:
 
     async def _fetch_hits(self, name: str, text: str, **params: Any) -> list[Hit]:
         try:
-            db = await self.open()
+            db = await self.open_database()
             if self._scan_setting and name == "vectors.search":
                 async with db.transaction() as tx:
                     await tx.execute("vectors.scan", self._scan_setting)
@@ -176,13 +176,13 @@ class PgvectorStore:
 
     async def _fetch_value(self, name: str, text: str, **params: Any) -> Any:
         try:
-            return await (await self.open()).fetch_value(name, text, secret=self._secret, **params)
+            return await (await self.open_database()).fetch_value(name, text, secret=self._secret, **params)
         except DatabaseError as error:
             raise _report_failure(error) from error
 
-    async def _execute(self, name: str, text: str, **params: Any) -> int:
+    async def _execute_statement(self, name: str, text: str, **params: Any) -> int:
         try:
-            return await (await self.open()).execute(name, text, secret=self._secret, **params)
+            return await (await self.open_database()).execute(name, text, secret=self._secret, **params)
         except DatabaseError as error:
             raise _report_failure(error) from error
 
@@ -207,7 +207,7 @@ class PgvectorStore:
         max_characters = self._settings.rag_metadata_max_value_chars
         text = self._fill_template(sql.UPSERT)
         try:
-            db = await self.open()
+            db = await self.open_database()
             async with db.transaction() as tx:
                 for start in range(0, len(items), _BATCH):
                     rows = [
@@ -268,12 +268,12 @@ class PgvectorStore:
         if ids is not None:
             condition += " AND id = ANY(:ids)"
             params["ids"] = list(ids)
-        await self._execute(
+        await self._execute_statement(
             "vectors.delete", sql.DELETE_CHUNKS.replace("{where}", condition), collection=collection, **params
         )
 
     async def drop_collection(self, collection: str) -> None:
-        await self._execute("vectors.drop", sql.DELETE_CHUNKS.replace("{where}", ""), collection=collection)
+        await self._execute_statement("vectors.drop", sql.DELETE_CHUNKS.replace("{where}", ""), collection=collection)
 
     async def copy_chunks(self, source: str, target: str, where: Mapping[str, Any], extra: Metadata) -> int:
         condition, params = self._build_filter(where)
@@ -282,17 +282,17 @@ class PgvectorStore:
         )
         extra_json = msgspec.json.encode(convert_metadata(extra, self._settings.rag_metadata_max_value_chars)).decode()
         copy_params = {"collection": source, "target": target, "extra": extra_json}
-        return await self._execute("vectors.copy", text, **copy_params, **params)
+        return await self._execute_statement("vectors.copy", text, **copy_params, **params)
 
     async def list_collections(self) -> list[str]:
         try:
-            rows = await (await self.open()).fetch_all_in_thread(_Name, "vectors.names", sql.LIST_COLLECTIONS)
+            rows = await (await self.open_database()).fetch_all_in_thread(_Name, "vectors.names", sql.LIST_COLLECTIONS)
         except DatabaseError as error:
             raise _report_failure(error) from error
         return [row.name for row in rows]
 
     async def delete_all(self) -> None:
-        await self._execute("vectors.reset", sql.DELETE_ALL)
+        await self._execute_statement("vectors.reset", sql.DELETE_ALL)
 
     # Moving
 
@@ -303,7 +303,7 @@ class PgvectorStore:
         text = self._fill_template(sql.LIST_PAGE)
         page_params = {"collection": collection, "after": after or "", "limit": limit, "secret": self._secret}
         try:
-            rows = await (await self.open()).fetch_all_in_thread(_ItemRow, "vectors.page", text, **page_params)
+            rows = await (await self.open_database()).fetch_all_in_thread(_ItemRow, "vectors.page", text, **page_params)
         except DatabaseError as error:
             raise _report_failure(error) from error
         # The length of the vectors without the zeros that pad them.
@@ -315,7 +315,7 @@ class PgvectorStore:
 
     async def rename_collection(self, old: str, new: str) -> None:
         await self.drop_collection(new)
-        await self._execute("vectors.rename", sql.RENAME_COLLECTION, old=old, new=new)
+        await self._execute_statement("vectors.rename", sql.RENAME_COLLECTION, old=old, new=new)
 
     async def close(self) -> None:
         if self._db is not None:
