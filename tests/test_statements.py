@@ -18,6 +18,9 @@ import asyncpg
 import msgspec
 import pytest
 
+from fastback.features.analytics import usage_store
+from fastback.features.analytics.local_time import build_period_expression
+from fastback.features.analytics.message_columns import CHANGED
 from fastback.features.chats.search.query import Needle
 from fastback.features.chats.search.store import ChatCriteria
 from fastback.features.files import store as file_store
@@ -26,11 +29,21 @@ from fastback.kit.db.connect import connect
 from fastback.kit.db.derived_tables import make_derived_tables
 from fastback.kit.db.derived_tables.protocol import TablesDesign
 from fastback.kit.db.derived_tables.sqlite import SqliteDerivedTables
+from fastback.kit.db.indexes import ensure_index
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.sqlite_connection import open_connection
 from fastback.records.revision_store import RevisionStore
 from prepared_database import POSTGRES, copy_sqlite, postgres_database
-from statement_sources import Call, Statement, Variants, list_calls, list_constants, list_module_names, parse_module
+from statement_sources import (
+    Call,
+    Statement,
+    Variants,
+    list_aliases,
+    list_calls,
+    list_constants,
+    list_module_names,
+    parse_module,
+)
 
 _CRITERIA = [
     ChatCriteria("u"),
@@ -38,8 +51,16 @@ _CRITERIA = [
     ChatCriteria("u", tags=["work"], conditions=["c.pinned = TRUE"]),
 ]
 _FILTERS = [(), tuple(file_store._FILTERS)]
+_PERIOD = build_period_expression("moment", 60, 1_735_000_000, 1_766_000_000)
+_USAGE_SOURCE = usage_store.build_source(use_index=False, has_start=True, has_end=True, has_members=True)
 #: Values of arguments of functions that return a statement, where their types do not enumerate them.
 VARIANTS: Variants = {
+    "fastback.features.analytics.usage_buckets_store.build_values_over_time": {"period": [_PERIOD]},
+    "fastback.features.analytics.usage_store.build_model_usage": {"source": [_USAGE_SOURCE]},
+    "fastback.features.analytics.usage_store.build_summary": {"source": [_USAGE_SOURCE]},
+    "fastback.features.analytics.usage_store.build_token_usage": {"source": [_USAGE_SOURCE]},
+    "fastback.features.analytics.usage_store.build_user_usage": {"source": [_USAGE_SOURCE]},
+    "fastback.features.analytics.usage_store.build_values_over_time": {"source": [_USAGE_SOURCE], "period": [_PERIOD]},
     "fastback.features.automations.store._build_statements": {"spellings": [0, 2], "is_active": [None, True]},
     "fastback.features.chats.lists.store._build_archived_list": {"order": ["updated_at DESC, id"]},
     "fastback.features.chats.lists.store._build_folder_list": {"order": ["updated_at DESC, id"]},
@@ -203,6 +224,7 @@ async def test_sqlite_prepares_every_statement(
     path = tmp_path / "webui.db"
     await copy_sqlite(path)
     db = await connect(f"sqlite:///{path}")
+    await ensure_index(db, CHANGED)
     connections = {"": open_connection(str(path), {})}
     opened = []
     for package, design in _list_designs().items():
@@ -287,10 +309,7 @@ def _compare(row: Any, columns: list[str], text: str) -> str | None:
     for index, name in enumerate(names):
         if name in columns and columns[index] != name:
             return f"column {index} of {row.__name__} is {columns[index]}, its field is {name}"
-    for index, column in enumerate(columns):
-        if (
-            re.search(rf'\bAS\s+"?{re.escape(column)}"?\s*(?:,|\bFROM\b)', text, re.IGNORECASE)
-            and names[index] != column
-        ):
-            return f"column {index} is called {column}, the field of {row.__name__} {names[index]}"
+    for index, (alias, name) in enumerate(zip(list_aliases(text), names, strict=False)):
+        if alias is not None and alias != name:
+            return f"column {index} is called {alias}, the field of {row.__name__} {name}"
     return None
