@@ -36,7 +36,7 @@ class FileEntry(msgspec.Struct, gc=False):
     modified_ns: int
     content_type: str
     immutable: bool
-    #: Sizes of the compressed copies; 0 means that there is none.
+    #: Sizes of the compressed copies; 0 if a copy does not exist.
     br: int = 0
     gzip: int = 0
 
