@@ -18,7 +18,7 @@ class RetrievalSettings(VectorStoreSettings, frozen=True, kw_only=True):
         str, describe("Additional metadata of a passage that a model receives: names separated by `,`.")
     ] = ""
     bypass_retrieval_access_control: Annotated[
-        bool, describe("Allow questions to name any collection of passages, whoever owns it.")
+        bool, describe("Allow questions to name any collection of passages, regardless of its owner.")
     ] = False
     enable_retrieval_unscoped_collections: Annotated[
         bool, describe("Allow every user to search collections that have no known owner.")
