@@ -25,10 +25,10 @@ class _Splitter:
 class _Embedder:
     signature: dict[str, Any] = {"engine": "", "model": "m"}  # noqa: RUF012
 
-    async def content(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
+    async def embed_content(self, texts: Sequence[str], *, ctx: Any = None) -> list[Vector]:
         return [vector(1) for _ in texts]
 
-    async def queries(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
+    async def embed_queries(self, texts: Sequence[str], *, ctx: Any = None) -> list[Vector]:
         raise AssertionError
 
 

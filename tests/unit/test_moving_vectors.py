@@ -35,7 +35,7 @@ async def _all(store: Any, name: str) -> list[Item]:
     found: list[Item] = []
     after: str | None = None
     while True:
-        page, after = await store.items(name, after, 100)
+        page, after = await store.read_page(name, after, 100)
         found += page
         if after is None:
             return found
@@ -138,14 +138,14 @@ class _Embedder:
     def signature(self) -> dict[str, Any]:
         return {"engine": "openai", "model": self.model}
 
-    async def content(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
+    async def embed_content(self, texts: Sequence[str], *, ctx: Any = None) -> list[Vector]:
         if not self.left:
             raise RetrievalError("the engine is down")
         self.left -= 1
         self.texts += texts
         return [vector(1, len(text), of=self.numbers) for text in texts]
 
-    async def queries(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
+    async def embed_queries(self, texts: Sequence[str], *, ctx: Any = None) -> list[Vector]:
         raise AssertionError
 
 
@@ -310,10 +310,10 @@ async def test_the_server_takes_over_what_chroma_keeps(started: Any, tmp_path: P
     async with started() as server:
         store = server.services.get(VectorStore)
         for _ in range(200):
-            if await store.has("file-a") and len(await store.find("file-a")) == 3:
+            if await store.has_collection("file-a") and len(await store.find_chunks("file-a")) == 3:
                 break
             await asyncio.sleep(0.1)
-        assert len(await store.find("file-a")) == 3
+        assert len(await store.find_chunks("file-a")) == 3
 
 
 async def test_a_store_that_is_not_there_says_so(tmp_path: Path, started: Any) -> None:
@@ -326,4 +326,4 @@ async def test_a_store_that_is_not_there_says_so(tmp_path: Path, started: Any) -
     ):
         async with started(**env) as server:
             with pytest.raises(RetrievalError, match=r"cannot be (reached|used)"):
-                await server.services.get(VectorStore).find("file-a")
+                await server.services.get(VectorStore).find_chunks("file-a")

@@ -46,7 +46,7 @@ def test_the_scores_of_a_whole_model(tmp_path: Path) -> None:
 
 
 def test_the_scores_of_long_pairs_that_are_computed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "_SCORES", 300)
+    monkeypatch.setattr(encoder, "_MAX_SCORES", 300)
     reranking_models.make("bert", tmp_path)
     _agree(tmp_path, "bert")
 
