@@ -1,6 +1,6 @@
 """`python -m bench.relevance [--reference PATH] [--keep FILE]`: how often either program finds the right passage.
 
-Both are asked over HTTP, with the same model, about one knowledge of the chapters in `tests/relevance_unseen.py`. From
+Both are asked over HTTP, with the same model, about one knowledge of the chapters in `tests/unseen_questions.py`. From
 the root of the repository; nothing is timed.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import relevance_figures as judging
-from tests import relevance_unseen as unseen
+from tests import unseen_questions as unseen
 
 from bench import servers
 from bench.servers import PASSWORD, Running, call, process

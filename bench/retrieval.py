@@ -25,10 +25,10 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from bench import corpus, pages, servers
-from bench.embedder import vectors
+from bench import corpus, report, servers
+from bench.embedding_server import vectors
 from bench.machine import machine
-from bench.pages import PAGE
+from bench.report import PAGE
 from bench.servers import PASSWORD, Running, call, process
 from fastback import REFERENCE_VERSION, __version__
 from fastback.demo.process import find_free_port
@@ -62,7 +62,7 @@ def giving_way() -> Iterator[None]:
 def embedder() -> Iterator[str]:
     """The address of the embedding server."""
     port = find_free_port()
-    running = subprocess.Popen([*GIVING_WAY, sys.executable, "-m", "bench.embedder", str(port)])
+    running = subprocess.Popen([*GIVING_WAY, sys.executable, "-m", "bench.embedding_server", str(port)])
     try:
         for _ in range(200):
             try:
@@ -126,7 +126,7 @@ class Watch:
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        command = ("-m", "bench.watch", self._url, self._token, str(self._beat))
+        command = ("-m", "bench.latency_watch", self._url, self._token, str(self._beat))
         pipe = asyncio.subprocess.PIPE
         reader = await asyncio.create_subprocess_exec(sys.executable, *command, stdin=pipe, stdout=pipe)
         weighing = asyncio.create_task(self._weigh())
@@ -393,7 +393,7 @@ def main() -> None:
     text = markdown(mine, other, arguments.chunks)
     print(text)
     if arguments.write:
-        pages.put(HEADING, text)
+        report.put(HEADING, text)
 
 
 if __name__ == "__main__":

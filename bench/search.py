@@ -25,7 +25,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench import pages, servers
+from bench import report, servers
 from bench.chats import LENGTH, MANY, MESSAGES, OTHERS, OTHERS_CHATS, Words, fill
 from bench.machine import machine
 from bench.servers import Running, call, process
@@ -34,7 +34,7 @@ from fastback.access.tokens import TokenSigner
 from fastback.demo.process import find_free_port
 from fastback.kit.db.connect import connect
 
-PAGE = pages.PAGE
+PAGE = report.PAGE
 HEADING = "## Searching chats"
 KEY = "bench-secret-key-of-at-least-32-characters"
 
@@ -284,7 +284,7 @@ def main() -> None:
     text = markdown(results, theirs, arguments.chats)
     print(text)
     if arguments.write:
-        pages.put(HEADING, text)
+        report.put(HEADING, text)
 
 
 if __name__ == "__main__":

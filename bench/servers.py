@@ -143,7 +143,7 @@ def bare(content: bytes, work: Path) -> Iterator[str]:
     port = find_free_port()
     path = work / "bare.json"
     path.write_bytes(content)
-    running = subprocess.Popen([sys.executable, "-m", "bench.bare", str(port), str(path)])
+    running = subprocess.Popen([sys.executable, "-m", "bench.bare_handler", str(port), str(path)])
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(300):

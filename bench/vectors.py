@@ -21,10 +21,10 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import pages
-from bench.library import FILE as ONE_FILE
-from bench.library import IN_FILE, QUESTIONS, RARE, WIDTH, WORDS, Library
+from bench import report
 from bench.machine import machine
+from bench.vector_samples import FILE as ONE_FILE
+from bench.vector_samples import IN_FILE, QUESTIONS, RARE, WIDTH, WORDS, Library
 from fastback.retrieval.embedding import models
 from fastback.retrieval.embedding.local import LocalModels
 from fastback.retrieval.interfaces import Item
@@ -179,7 +179,7 @@ The model all-MiniLM-L6-v2 on this machine:
 """
     print(text)
     if arguments.write:
-        pages.put(HEADING, text)
+        report.put(HEADING, text)
 
 
 if __name__ == "__main__":

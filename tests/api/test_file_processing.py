@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
-from libraries import chunks, embedding, make
-from uploads import read, send, upload
+from knowledge_samples import chunks, embedding, make
+from upload_samples import read, send, upload
 
 PROCESS = "/api/v1/retrieval/process"
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."

@@ -13,7 +13,7 @@ from conftest import POSTGRES, Person, Server, postgres_database
 from fastback.retrieval.external.pgvector import build_statement
 from fastback.retrieval.external.results import SearchTarget
 from fastback.retrieval.interfaces import RetrievalError
-from libraries import KNOWLEDGE, embedding
+from knowledge_samples import KNOWLEDGE, embedding
 
 EXTERNAL = f"{KNOWLEDGE}/external"
 

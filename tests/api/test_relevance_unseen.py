@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import relevance_unseen as unseen
+import unseen_questions as unseen
 from fastback.retrieval.embedding import models
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Document

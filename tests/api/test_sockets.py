@@ -15,7 +15,7 @@ from conftest import Person, Server
 from fastback.access.identity import IdentityResolver
 from fastback.access.tokens import TokenSigner
 from fastback.kit.db import Database
-from page import Page, leave, open_page
+from page_client import Page, leave, open_page
 
 BOTH = pytest.mark.parametrize("transport", ["websocket", "polling"])
 

@@ -14,7 +14,7 @@ from conftest import Person, Server
 from fastback.kit.db import Database
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Document, VectorStore
-from page import open_page
+from page_client import open_page
 
 CHAT = "/api/chat/completions"
 TEMPLATE = "Use {{CONTEXT}} for: "

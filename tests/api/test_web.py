@@ -10,7 +10,7 @@ import pytest
 
 from conftest import Person, Server
 from fastback.retrieval.interfaces import VectorStore
-from webpages import TEXT, R, Web, configured, searching, served
+from sample_web import TEXT, R, Web, configured, searching, served
 
 
 @pytest.fixture

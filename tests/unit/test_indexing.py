@@ -12,7 +12,7 @@ import pytest
 from fastback.retrieval.indexing import BATCH_SIZE, Indexer
 from fastback.retrieval.interfaces import Document, Item, SpooledDocuments, Vector
 from fastback.retrieval.vectors.sqlite import SqliteStore
-from stores import vector
+from vector_stores import vector
 
 
 class _Splitter:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import stores
+import vector_stores
 from chroma_directory import ChromaDirectory
 from fastback.cli import main
 from fastback.retrieval import setup
@@ -20,7 +20,7 @@ from fastback.retrieval.vectors import factory, migration
 from fastback.retrieval.vectors.chroma_files import ChromaFiles
 from fastback.retrieval.vectors.sqlite import SqliteStore
 from fastback.settings import Environment, SettingsError, load_settings
-from stores import item, vector
+from vector_stores import item, vector
 
 ITEMS = [
     item(n, f"number {n}", vector(1, n), file_id="a", page=n, draft=n % 2 == 0, score=n / 2) for n in range(1, 301)
@@ -43,7 +43,10 @@ async def _all(store: Any, name: str) -> list[Item]:
 
 @pytest.mark.parametrize("kind", ["qdrant", "qdrant-shared", "chroma", "pgvector"])
 async def test_moves_there_and_back(kind: str, tmp_path: Path) -> None:
-    async with stores.fresh("sqlite", tmp_path / "a") as here, stores.fresh(kind, tmp_path / "b") as there:
+    async with (
+        vector_stores.fresh("sqlite", tmp_path / "a") as here,
+        vector_stores.fresh(kind, tmp_path / "b") as there,
+    ):
         await here.upsert("file-a", ITEMS)
         await here.upsert("file-b", [item(1000, "b", vector(1))])
         steps: list[tuple[str, int, int]] = []
@@ -52,7 +55,7 @@ async def test_moves_there_and_back(kind: str, tmp_path: Path) -> None:
         assert steps == [("file-a", 128, 300), ("file-a", 256, 300), ("file-a", 300, 300), ("file-b", 1, 1)]
         again = await migration.move_collections(here, there, ["file-a", "file-b"], _quiet)
         assert (again.collections, again.skipped) == (0, 2)
-        async with stores.fresh("sqlite", tmp_path / "c") as back:
+        async with vector_stores.fresh("sqlite", tmp_path / "c") as back:
             await migration.move_collections(there, back, sorted(await there.list_collections()), _quiet)
             found = {one.id: (one.text, one.metadata) for one in await _all(back, "file-a")}
             assert found == {one.id: (one.text, one.metadata) for one in ITEMS}
@@ -60,7 +63,10 @@ async def test_moves_there_and_back(kind: str, tmp_path: Path) -> None:
 
 
 async def test_goes_on_where_it_was(tmp_path: Path) -> None:
-    async with stores.fresh("sqlite", tmp_path / "a") as here, stores.fresh("sqlite", tmp_path / "b") as there:
+    async with (
+        vector_stores.fresh("sqlite", tmp_path / "a") as here,
+        vector_stores.fresh("sqlite", tmp_path / "b") as there,
+    ):
         await here.upsert("file-a", ITEMS)
         await there.upsert("file-a", ITEMS[:128])
         done = await migration.move_collections(here, there, ["file-a", "file-unknown"], _quiet)
@@ -151,7 +157,7 @@ class _Embedder:
 
 @pytest.mark.parametrize("kind", ["sqlite", "qdrant", "chroma"])
 async def test_embeds_anew_and_goes_on_where_it_was(kind: str, tmp_path: Path) -> None:
-    async with stores.fresh(kind, tmp_path) as store:
+    async with vector_stores.fresh(kind, tmp_path) as store:
         await store.upsert("file-a", ITEMS)
         await store.upsert("file-b", [item(1000, "two\nlines", vector(1))])
         with pytest.raises(RetrievalError, match="the engine is down"):
@@ -171,7 +177,7 @@ async def test_embeds_anew_and_goes_on_where_it_was(kind: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("kind", ["qdrant-shared", "pgvector"])
 async def test_embeds_anew_where_ids_are_shared(kind: str, tmp_path: Path) -> None:
-    async with stores.fresh(kind, tmp_path) as store:
+    async with vector_stores.fresh(kind, tmp_path) as store:
         await store.upsert("knowledge", ITEMS)
         await store.upsert("other", [item(1000, "two\nlines", vector(1))])
         with pytest.raises(RetrievalError, match="the engine is down"):
@@ -195,7 +201,7 @@ async def test_what_was_embedded_anew_takes_its_place_later(kind: str, tmp_path:
     embedder = _Embedder()
     about = {"embedding_config": str(embedder.signature)}
     made = [item(n, f"number {n}", vector(1, n, of=16), **about) for n in range(1, 6)]
-    async with stores.fresh(kind, tmp_path) as store:
+    async with vector_stores.fresh(kind, tmp_path) as store:
         await store.upsert("fastback-reindex-whole", made)
         await store.upsert("fastback-reindex-partly", made)
         await store.upsert("partly", made[:2])
@@ -207,7 +213,7 @@ async def test_what_was_embedded_anew_takes_its_place_later(kind: str, tmp_path:
 
 
 async def test_what_was_begun_for_another_model_is_begun_anew(tmp_path: Path) -> None:
-    async with stores.fresh("sqlite", tmp_path) as store:
+    async with vector_stores.fresh("sqlite", tmp_path) as store:
         await store.upsert("file-a", ITEMS)
         with pytest.raises(RetrievalError):
             await migration.reindex_collections(store, _Embedder(1, model="given up"), ["file-a"], _quiet)
@@ -219,7 +225,7 @@ async def test_what_was_begun_for_another_model_is_begun_anew(tmp_path: Path) ->
 async def test_one_chunk_of_another_model_is_enough(tmp_path: Path) -> None:
     embedder = _Embedder(numbers=8)
     about = {"embedding_config": str(embedder.signature)}
-    async with stores.fresh("sqlite", tmp_path) as store:
+    async with vector_stores.fresh("sqlite", tmp_path) as store:
         await store.upsert("file-a", [item(1, "new", vector(1), **about), item(2, "old", vector(1))])
         assert (await migration.reindex_collections(store, embedder, ["file-a"], _quiet)).collections == 1
         assert {one.metadata["embedding_config"] for one in await _all(store, "file-a")} == set(about.values())

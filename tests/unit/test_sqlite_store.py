@@ -16,7 +16,7 @@ from fastback.retrieval.vectors.tokenising import (
     list_terms,
     space_dense_characters,
 )
-from stores import item, vector
+from vector_stores import item, vector
 
 
 async def test_large_collections_are_judged_roughly_first_and_exactly_then(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from fastback.retrieval.web import html, youtube, youtube_worker
 from fastback.retrieval.web.loaders import LOADERS
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Environment, load_settings
-from searchservices import A, B, Services, Values, serving
+from search_services import A, B, Services, Values, serving
 
 
 @pytest.fixture
