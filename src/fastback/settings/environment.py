@@ -14,7 +14,7 @@ class SettingsError(Exception):
 class Environment(Mapping[str, str]):
     """Variables of several sources; the first source that contains a name takes precedence.
 
-    `NAME_FILE` names a file whose content, stripped, is the value of `NAME`. It applies if its own source does not set
+    `NAME_FILE` names a file whose content, stripped, is the value of `NAME`. It is used if its own source does not set
     `NAME` or sets it to an empty text.
     """
 
