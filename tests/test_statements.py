@@ -24,6 +24,7 @@ from fastback.features.analytics.message_columns import CHANGED
 from fastback.features.chats.search.query import Needle
 from fastback.features.chats.search.store import ChatCriteria
 from fastback.features.files import store as file_store
+from fastback.features.knowledge import file_list_store
 from fastback.features.users import admin_store
 from fastback.kit.db.connect import connect
 from fastback.kit.db.derived_tables import make_derived_tables
@@ -103,6 +104,17 @@ VARIANTS: Variants = {
     },
     "fastback.features.folders.store._build_update": {"columns": [(), ("meta", "data")]},
     "fastback.features.groups.store._build_update": {"columns": [(), ("name", "description")]},
+    "fastback.features.knowledge.file_list_store._build_count": {
+        "source": ["knowledge_file kf JOIN file f ON f.id = kf.file_id"],
+        "where": [file_list_store._READABLE, "lower(f.filename) LIKE lower(:query)"],
+    },
+    "fastback.features.knowledge.file_list_store._build_page": {
+        "source": ["knowledge_file kf JOIN file f ON f.id = kf.file_id"],
+        "where": [file_list_store._READABLE, "lower(f.filename) LIKE lower(:query)"],
+        "order": ["f.updated_at DESC, f.id"],
+        "limit": [30],
+        "skip": [0],
+    },
     "fastback.features.knowledge.store._build_update_statement": {"columns": [(), ("name", "description")]},
     "fastback.features.models.store._build_page_statements": {
         "owner_operator": ["", "=", "<>"],
@@ -145,7 +157,14 @@ PASSED_ON: dict[str, list[str]] = {
     "search.read_titles": ["fastback.features.chats.search.store.build_chat_statement"],
 }
 #: Modules with statements that are not constants, or with names that are not literal.
-NOT_CONVERTED: set[str] = set()
+NOT_CONVERTED = {
+    "fastback.completions.compaction",
+    "fastback.completions.context",
+    "fastback.completions.doors.completed_routes",
+    "fastback.completions.sources.access",
+    "fastback.completions.sources.resolver",
+    "fastback.providers.model_rows",
+}
 #: Packages that read the derived tables of another one.
 READERS = {"fastback.features.search.": "fastback.features.chats.search."}
 #: Modules whose tables exist in SQLite alone.

@@ -24,7 +24,7 @@ from fastback.config.keys.auth import AUTH_JWT_EXPIRY
 from fastback.config.legacy_file import flatten_config_file
 from fastback.config.row_repair import plan_row_repair
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database, Executor
+from fastback.kit.db import Database
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.config")
@@ -166,7 +166,7 @@ class Config:
         async with self._lock:
             if persistent_values:
                 async with self._db.transaction() as tx:
-                    await _write_rows(tx, "config.upsert", UPSERT_ROW, persistent_values)
+                    await tx.execute_many("config.upsert", UPSERT_ROW, _encode_rows(persistent_values))
             self._memory_values.update(
                 {key: value for key, value in plain_values.items() if key not in persistent_values}
             )
@@ -219,7 +219,7 @@ class Config:
         missing = {key: value for key, value in self._defaults.items() if key not in stored and self.is_persistent(key)}
         if missing:
             async with self._db.transaction() as tx:
-                await _write_rows(tx, "config.seed", INSERT_MISSING_ROW, missing)
+                await tx.execute_many("config.seed", INSERT_MISSING_ROW, _encode_rows(missing))
 
     async def _repair_rows(self) -> None:
         """Bring rows of earlier versions into the current format."""
@@ -227,7 +227,7 @@ class Config:
         if not written and not removed:
             return
         async with self._db.transaction() as tx:
-            await _write_rows(tx, "config.upsert", UPSERT_ROW, written)
+            await tx.execute_many("config.upsert", UPSERT_ROW, _encode_rows(written))
             if removed:
                 await tx.execute("config.remove", DELETE_ROWS, keys=removed)
         log.info("converted stored configuration to the current format: %s", ", ".join([*written, *removed]))
@@ -250,16 +250,14 @@ class Config:
             return
         try:
             async with self._db.transaction() as tx:
-                await _write_rows(tx, "config.upsert", UPSERT_ROW, imported)
+                await tx.execute_many("config.upsert", UPSERT_ROW, _encode_rows(imported))
         except BaseException:
             renamed_path.rename(path)
             raise
         log.info("imported %d settings from %s", len(imported), path)
 
 
-async def _write_rows(tx: Executor, name: str, statement: str, values: Values) -> None:
-    """Run a statement of the table `config` for each value."""
+def _encode_rows(values: Values) -> list[dict[str, Any]]:
+    """Return the parameters of `UPSERT_ROW` and `INSERT_MISSING_ROW` for each value."""
     now = int(time.time())
-    rows = [{"key": key, "value": msgspec.json.encode(value).decode(), "now": now} for key, value in values.items()]
-    if rows:
-        await tx.execute_many(name, statement, rows)
+    return [{"key": key, "value": msgspec.json.encode(value).decode(), "now": now} for key, value in values.items()]
