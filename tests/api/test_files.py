@@ -100,7 +100,7 @@ async def test_a_large_text_is_kept_changed_and_embedded(server: Server, ada: Pe
     # Its chunks are made anew from what is kept where they are lost.
     again = (await send(ada, text.encode(), "again.txt")).ok()
     assert (await progress(ada, again["id"]))[-1] == {"status": "completed"}
-    await server.services.get(VectorStore).drop(f"file-{again['id']}")
+    await server.services.get(VectorStore).drop_collection(f"file-{again['id']}")
     await store.update_file(server.services.get(Database), again["id"], hash=None)
     knowledge = await make(ada)
     (await ada.post(f"{KNOWLEDGE}/{knowledge}/file/add", {"file_id": again["id"]})).ok()

@@ -21,13 +21,13 @@ WANTED = 5
 async def test_vectors_and_words_together_find_most(started: Any) -> None:
     async with started() as server:
         documents = [Document(text, {"name": name}) for name, text in relevance_questions.passages().items()]
-        await server.services.get(Indexer).index("library", documents)
+        await server.services.get(Indexer).index_documents("library", documents)
         retriever = server.services.get(Retriever)
 
         async def recall(search: SearchOptions) -> float:
             found = 0
             for name, question in relevance_questions.QUESTIONS:
-                hits = await retriever.query(["library"], [question], search)
+                hits = await retriever.search(["library"], [question], search)
                 found += name in {hit.metadata["name"] for hit in hits}
             return found / len(relevance_questions.QUESTIONS)
 

@@ -25,13 +25,13 @@ WANTED = 5
 async def test_vectors_and_words_together_find_more_than_either(started: Any) -> None:
     async with started() as server:
         documents = [Document(text, {"name": name}) for name, text in unseen.chapters().items()]
-        count = await server.services.get(Indexer).index("manual", documents)
+        count = await server.services.get(Indexer).index_documents("manual", documents)
         retriever = server.services.get(Retriever)
 
         async def ranks(search: SearchOptions) -> Ranks:
             found = {}
             for question in chain(*unseen.ASKED.values()):
-                hits = await retriever.query(["manual"], [question], search)
+                hits = await retriever.search(["manual"], [question], search)
                 found[question] = unseen.place(question, [hit.text for hit in hits])
             return found
 
