@@ -13,11 +13,11 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import page, servers
+from bench import page_client, servers
 from bench.machine import machine
 from bench.servers import Running
 from fastback import REFERENCE_VERSION, __version__
-from fastback.demo.process import running as upstream_running
+from fastback.demo.process import run_demo_server as upstream_running
 
 ENDPOINTS = ("/api/models", "/api/config", "/api/v1/auths/", "/api/v1/chats/?page=1")
 PAGE = Path("docs/performance.md")
@@ -26,7 +26,7 @@ PAGE = Path("docs/performance.md")
 def load(url: str, token: str | None, *, seconds: float, connections: int = 8, body: str = "") -> dict[str, float]:
     headers = {"authorization": f"Bearer {token}"} if token else {}
     spec = json.dumps({"headers": headers, "body": body, "method": "POST" if body else "GET"})
-    command = [sys.executable, "-m", "bench.load", url, str(seconds), str(connections)]
+    command = [sys.executable, "-m", "bench.load_generator", url, str(seconds), str(connections)]
     done = subprocess.run(command, input=spec.encode(), capture_output=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     if found["bad"]:
@@ -90,9 +90,9 @@ def api_chat(table: Table, ours: Running, theirs: Running | None, seconds: float
 
 
 async def ui(table: Table, ours: Running, theirs: Running | None, upstream: str) -> None:
-    direct = statistics.median(await page.direct_first_token(upstream, 30))
-    mine = statistics.median(await page.first_token(ours, 30)) - direct
-    other = statistics.median(await page.first_token(theirs, 15)) - direct if theirs else 0.0
+    direct = statistics.median(await page_client.direct_first_token(upstream, 30))
+    mine = statistics.median(await page_client.first_token(ours, 30)) - direct
+    other = statistics.median(await page_client.first_token(theirs, 15)) - direct if theirs else 0.0
     ratio = f"1/{other / mine:.0f}" if theirs else ""
     table.add(
         "added to the first token, page (ms)", f"{mine * 1000:.1f}", f"{other * 1000:.1f}" if theirs else "", ratio
@@ -100,8 +100,8 @@ async def ui(table: Table, ours: Running, theirs: Running | None, upstream: str)
     for streams, tokens in ((1, 1000), (8, 500), (1, 5000)):
         pairs = []
         for _ in range(3):
-            a = await page.throughput(ours, streams, tokens)
-            b = await page.throughput(theirs, streams, tokens) if theirs else 0.0
+            a = await page_client.throughput(ours, streams, tokens)
+            b = await page_client.throughput(theirs, streams, tokens) if theirs else 0.0
             pairs.append((a, b))
         a, b = (statistics.median(column) for column in zip(*pairs, strict=True))
         ratio = f"{statistics.median(x / y for x, y in pairs):.1f}×" if theirs else ""

@@ -17,7 +17,7 @@ from pathlib import Path
 import chromadb  # type: ignore[import-not-found]
 from rank_bm25 import BM25Okapi  # type: ignore[import-not-found]
 
-from bench.library import FILE, IN_FILE, QUESTIONS, RARE, Library
+from bench.vector_samples import FILE, IN_FILE, QUESTIONS, RARE, Library
 
 
 def _timed(work: Callable[[], object], times: int) -> str:

@@ -24,7 +24,7 @@ from tests import onnx_models
 from bench.machine import machine
 from fastback.retrieval.embedding import models
 from fastback.retrieval.embedding.local import ENVIRONMENT
-from fastback.retrieval.embedding.sentence_encoder import SentenceModel
+from fastback.retrieval.embedding.sentence_encoder import SentenceEncoder
 
 #: Texts of a job, and chunks after which the other has its turn.
 _JOB, _TURN = 8, 40
@@ -56,13 +56,13 @@ def main() -> None:
     if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):  # numpy reads it when it is imported
         os.execve(sys.executable, [sys.executable, "-m", "bench.onnx", *sys.argv[1:]], {**os.environ, **ENVIRONMENT})
     chunks = _chunks(parser.parse_args().chunks)
-    plain = models.fetch(models.DEFAULT)
+    plain = models.fetch_model(models.DEFAULT_MODEL)
     with tempfile.TemporaryDirectory() as name:
         graph = Path(name) / "model"
         shutil.copytree(plain, graph)
         onnx_models.make(graph)
         directories = {"numpy": plain, "onnxruntime": graph}
-        made = {name: SentenceModel(directory) for name, directory in directories.items()}
+        made = {name: SentenceEncoder(directory) for name, directory in directories.items()}
         seconds = dict.fromkeys(made, 0.0)
         apart = 0.0
         for start in range(0, len(chunks), _TURN):

@@ -1,6 +1,6 @@
 """`python -m bench.relevance [--reference PATH] [--keep FILE]`: how often either program finds the right passage.
 
-Both are asked over HTTP, with the same model, about one knowledge of the chapters in `tests/relevance_unseen.py`. From
+Both are asked over HTTP, with the same model, about one knowledge of the chapters in `tests/unseen_questions.py`. From
 the root of the repository; nothing is timed.
 """
 
@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from tests import relevance_figures as judging
-from tests import relevance_unseen as unseen
+from tests import unseen_questions as unseen
 
 from bench import servers
 from bench.servers import PASSWORD, Running, call, process
 from fastback import REFERENCE_VERSION
-from fastback.demo.process import free_port
+from fastback.demo.process import find_free_port
 from fastback.retrieval.embedding import models
 
 WANTED = 5
@@ -119,7 +119,7 @@ def asked(running: Running) -> Found:
 
 
 def measured(name: str, command: list[str], work: Path, model: Path) -> Found:
-    port, data = free_port(), work / name.replace(" ", "-").lower()
+    port, data = find_free_port(), work / name.replace(" ", "-").lower()
     env = environment(data, port, model)
     with process(name, [*command, "serve", "--host", "127.0.0.1", "--port", str(port)], env, port) as running:
         return asked(running)
@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--reference", default=os.environ.get("FASTBACK_REFERENCE"), help="the open-webui executable")
     parser.add_argument("--keep", type=Path, help="a file for the place of each answer, as JSON")
     arguments = parser.parse_args()
-    model = models.find(models.DEFAULT)
+    model = models.find_model(models.DEFAULT_MODEL)
     if model is None:
         sys.exit("the model is not fetched: `fastback models fetch`")
     with tempfile.TemporaryDirectory() as work:

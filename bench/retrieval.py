@@ -25,13 +25,13 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from bench import corpus, pages, servers
-from bench.embedder import vectors
+from bench import corpus, report, servers
+from bench.embedding_server import vectors
 from bench.machine import machine
-from bench.pages import PAGE
+from bench.report import PAGE
 from bench.servers import PASSWORD, Running, call, process
 from fastback import REFERENCE_VERSION, __version__
-from fastback.demo.process import free_port
+from fastback.demo.process import find_free_port
 from fastback.retrieval.embedding import models
 from fastback.retrieval.interfaces import Item
 from fastback.retrieval.vectors.sqlite import SqliteStore
@@ -61,8 +61,8 @@ def giving_way() -> Iterator[None]:
 @contextmanager
 def embedder() -> Iterator[str]:
     """The address of the embedding server."""
-    port = free_port()
-    running = subprocess.Popen([*GIVING_WAY, sys.executable, "-m", "bench.embedder", str(port)])
+    port = find_free_port()
+    running = subprocess.Popen([*GIVING_WAY, sys.executable, "-m", "bench.embedding_server", str(port)])
     try:
         for _ in range(200):
             try:
@@ -95,9 +95,9 @@ def embedded_elsewhere(address: str) -> dict[str, str]:
 
 def embedded_here() -> dict[str, str]:
     """With the model that is everybody's default; the reference, too, finds it in a directory that is named."""
-    found = models.find(models.DEFAULT)
+    found = models.find_model(models.DEFAULT_MODEL)
     if found is None:
-        raise SystemExit(f"{models.DEFAULT} is not on this machine: `fastback models fetch`")
+        raise SystemExit(f"{models.DEFAULT_MODEL} is not on this machine: `fastback models fetch`")
     return {"RAG_EMBEDDING_MODEL": str(found)}
 
 
@@ -126,7 +126,7 @@ class Watch:
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        command = ("-m", "bench.watch", self._url, self._token, str(self._beat))
+        command = ("-m", "bench.latency_watch", self._url, self._token, str(self._beat))
         pipe = asyncio.subprocess.PIPE
         reader = await asyncio.create_subprocess_exec(sys.executable, *command, stdin=pipe, stdout=pipe)
         weighing = asyncio.create_task(self._weigh())
@@ -282,14 +282,14 @@ def signed_up(running: Running) -> Running:
 
 def measure(name: str, command: list[str], address: str, data: Path, chunks: int, slow: int) -> Figures:
     """The figures of one program; `slow`: questions that it is asked by vectors and words."""
-    port = free_port()
+    port = find_free_port()
     env = environment(address, data, port) | embedded_elsewhere(address)
     with process(name, [*command, str(port)], env, port) as running:
         found = asyncio.run(ingest(signed_up(running), QUICK))
         found["vectors"], found["vectors_right"] = asked(running, QUESTIONS, chunks, hybrid=False)
         found["hybrid"], found["hybrid_right"] = asked(running, slow, chunks, hybrid=True)
         found["memory_after"] = own_memory(running.pid)
-    port = free_port()
+    port = find_free_port()
     with tempfile.TemporaryDirectory() as fresh:
         env = environment(address, Path(fresh), port) | embedded_here()
         with process(name, [*command, str(port)], env, port) as running:
@@ -393,7 +393,7 @@ def main() -> None:
     text = markdown(mine, other, arguments.chunks)
     print(text)
     if arguments.write:
-        pages.put(HEADING, text)
+        report.put(HEADING, text)
 
 
 if __name__ == "__main__":

@@ -25,16 +25,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench import pages, servers
+from bench import report, servers
 from bench.chats import LENGTH, MANY, MESSAGES, OTHERS, OTHERS_CHATS, Words, fill
 from bench.machine import machine
 from bench.servers import Running, call, process
 from fastback import REFERENCE_VERSION, __version__
 from fastback.access.tokens import TokenSigner
-from fastback.demo.process import free_port
+from fastback.demo.process import find_free_port
 from fastback.kit.db.connect import connect
 
-PAGE = pages.PAGE
+PAGE = report.PAGE
 HEADING = "## Searching chats"
 KEY = "bench-secret-key-of-at-least-32-characters"
 
@@ -59,7 +59,7 @@ SEARCHES = (
 @contextmanager
 def served(url: str, data: Path, words: Words) -> Iterator[Running]:
     """Fastback on the database."""
-    port = free_port()
+    port = find_free_port()
     env = servers.environment("http://127.0.0.1:9", data, port) | {"DATABASE_URL": url, "GLOBAL_LOG_LEVEL": "INFO"}
     command = [sys.executable, "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
     with process("Fastback", command, env, port) as running:
@@ -70,7 +70,7 @@ def served(url: str, data: Path, words: Words) -> Iterator[Running]:
 @contextmanager
 def reference(executable: str, data: Path) -> Iterator[Running]:
     """Open WebUI on the SQLite database of `data`."""
-    port = free_port()
+    port = find_free_port()
     env = servers.environment("http://127.0.0.1:9", data, port)
     env |= {"OFFLINE_MODE": "true", "HF_HUB_OFFLINE": "1", "RAG_EMBEDDING_ENGINE": "openai", "ENV": "prod"}
     command = [executable, "serve", "--host", "127.0.0.1", "--port", str(port)]
@@ -284,7 +284,7 @@ def main() -> None:
     text = markdown(results, theirs, arguments.chats)
     print(text)
     if arguments.write:
-        pages.put(HEADING, text)
+        report.put(HEADING, text)
 
 
 if __name__ == "__main__":

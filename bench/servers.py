@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fastback.demo.process import free_port
+from fastback.demo.process import find_free_port
 
 PASSWORD = "bench password 1"
 
@@ -120,7 +120,7 @@ def environment(upstream: str, data: Path, port: int) -> dict[str, str]:
 
 @contextmanager
 def fastback(upstream: str, work: Path) -> Iterator[Running]:
-    port = free_port()
+    port = find_free_port()
     env = environment(upstream, work / "fastback", port)
     command = [sys.executable, "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
     with process("Fastback", command, env, port) as running:
@@ -129,7 +129,7 @@ def fastback(upstream: str, work: Path) -> Iterator[Running]:
 
 @contextmanager
 def reference(executable: str, upstream: str, work: Path) -> Iterator[Running]:
-    port = free_port()
+    port = find_free_port()
     env = environment(upstream, work / "reference", port)
     env |= {"OFFLINE_MODE": "true", "HF_HUB_OFFLINE": "1", "RAG_EMBEDDING_ENGINE": "openai", "ENV": "prod"}
     command = [executable, "serve", "--host", "127.0.0.1", "--port", str(port)]
@@ -140,10 +140,10 @@ def reference(executable: str, upstream: str, work: Path) -> Iterator[Running]:
 @contextmanager
 def bare(content: bytes, work: Path) -> Iterator[str]:
     """The bare handler that answers these bytes."""
-    port = free_port()
+    port = find_free_port()
     path = work / "bare.json"
     path.write_bytes(content)
-    running = subprocess.Popen([sys.executable, "-m", "bench.bare", str(port), str(path)])
+    running = subprocess.Popen([sys.executable, "-m", "bench.bare_handler", str(port), str(path)])
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(300):

@@ -21,12 +21,12 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import pages
-from bench.library import FILE as ONE_FILE
-from bench.library import IN_FILE, QUESTIONS, RARE, WIDTH, WORDS, Library
+from bench import report
 from bench.machine import machine
+from bench.vector_samples import FILE as ONE_FILE
+from bench.vector_samples import IN_FILE, QUESTIONS, RARE, WIDTH, WORDS, Library
 from fastback.retrieval.embedding import models
-from fastback.retrieval.embedding.local import Local
+from fastback.retrieval.embedding.local import LocalModels
 from fastback.retrieval.interfaces import Item
 from fastback.retrieval.vectors.sqlite import FILE, SqliteStore
 
@@ -100,19 +100,19 @@ async def searches(count: int) -> ROWS:
 
 
 async def embedding(count: int) -> ROWS:
-    place = models.find(models.DEFAULT)
+    place = models.find_model(models.DEFAULT_MODEL)
     if place is None:
         print("the model is not fetched: `fastback models fetch`", file=sys.stderr)
         return []
     prose = " ".join(Path(name).read_text(encoding="utf-8") for name in ("README.md", "docs/architecture.md"))
     texts = [(prose * 20)[start : start + 1000] for start in range(0, 990 * count, 990)][:count]
-    local = Local()
+    local = LocalModels()
     clock = time.perf_counter()
-    await local.embed(str(place), ["Where is it?"], None, urgent=True)
+    await local.embed_texts(str(place), ["Where is it?"], None, urgent=True)
     first = time.perf_counter() - clock
-    (pid,) = local.workers.pids
-    question, _ = await _between(pid, lambda: local.embed(str(place), ["Where is it?"], None, urgent=True), 20)
-    chunks, passed = await _between(pid, lambda: local.embed(str(place), texts, None, urgent=False), 1)
+    (pid,) = local.workers.process_ids
+    question, _ = await _between(pid, lambda: local.embed_texts(str(place), ["Where is it?"], None, urgent=True), 20)
+    chunks, passed = await _between(pid, lambda: local.embed_texts(str(place), texts, None, urgent=False), 1)
     rows = [
         ("first question, with the start of the process (ms of the clock)", f"{first * 1000:.0f}"),
         ("another question (ms of the processor)", f"{question * 1000:.0f}"),
@@ -179,7 +179,7 @@ The model all-MiniLM-L6-v2 on this machine:
 """
     print(text)
     if arguments.write:
-        pages.put(HEADING, text)
+        report.put(HEADING, text)
 
 
 if __name__ == "__main__":

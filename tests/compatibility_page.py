@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import asked
+import operation_coverage
 from fastback.compatibility.operations import REFUSED_AT_LAST, Operation, list_operations
 from parity import coverage
 
@@ -63,7 +63,7 @@ def markdown() -> str:
     """The page."""
     done = coverage.operations_built() - REFUSED_AT_LAST
     everything = list_operations()
-    scenarios, tests = coverage.of_scenarios(), asked.of_tests()
+    scenarios, tests = coverage.of_scenarios(), operation_coverage.of_tests()
     waiting = Counter(waits_for(one.path) for one in everything if one not in done)
     areas: dict[str, list[str]] = {}
     ready: Counter[str] = Counter()

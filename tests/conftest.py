@@ -21,9 +21,9 @@ import uvicorn
 
 import inspection_cache
 from fastback import app
-from fastback.demo.process import running as running_upstream
-from fastback.frontend import fetch, static
-from fastback.settings import Environment, Settings, load_settings, with_secret_key
+from fastback.demo.process import run_demo_server as running_upstream
+from fastback.frontend import fetch, file_entries, static
+from fastback.settings import Environment, Settings, ensure_secret_key, load_settings
 from prepared_database import POSTGRES, begin_run, copy_sqlite, end_run, postgres_database
 from stoppable_server import StoppableServer
 
@@ -181,7 +181,7 @@ async def serving(env: dict[str, str], data_dir: Path, database: str) -> AsyncIt
     """A server with these variables, stopped at the end."""
     given = {"DATA_DIR": str(data_dir), "WEBUI_SECRET_KEY": "tests-secret-key-of-at-least-32-chars", **env}
     environment = Environment(given)
-    settings = with_secret_key(load_settings(environment))
+    settings = ensure_secret_key(load_settings(environment))
     if _makes_database(settings):
         await copy_sqlite(settings.data_path / "webui.db")
     listening = _listening()
@@ -220,11 +220,13 @@ def cheap_hashes() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def frontend_looked_through_once() -> Iterator[None]:
     """The fetched frontend has five thousand files and stays as it is: a thousand servers need not list them again."""
-    kept = str(fetch.location())
-    scan = static.scan
+    kept = str(fetch.get_location())
+    scan = file_entries.scan_files
     scan_once = functools.cache(scan)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(static, "scan", lambda root, *p: (scan_once if str(root).startswith(kept) else scan)(root, *p))
+        patch.setattr(
+            static, "scan_files", lambda root, *p: (scan_once if str(root).startswith(kept) else scan)(root, *p)
+        )
         yield
 
 

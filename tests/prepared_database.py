@@ -154,7 +154,7 @@ async def _start_once(data_dir: Path, address: str) -> None:
     """Start all services on an empty database, and stop them when its indexes are made."""
     from fastback import app
     from fastback.kit.db.connect import connect
-    from fastback.settings import Environment, load_settings, with_secret_key
+    from fastback.settings import Environment, ensure_secret_key, load_settings
 
     environment = Environment(
         {
@@ -168,7 +168,7 @@ async def _start_once(data_dir: Path, address: str) -> None:
     )
     db = await connect(address)
     try:
-        async with app.run_services(with_secret_key(load_settings(environment)), environment):
+        async with app.run_services(ensure_secret_key(load_settings(environment)), environment):
             count, quiet = -1, 0.0
             while quiet < _QUIET:
                 await asyncio.sleep(0.05)

@@ -13,8 +13,9 @@ import builtins
 import importlib
 import inspect
 import itertools
+import re
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,7 +82,8 @@ def parse_module(name: str) -> ast.Module:
 
 def is_statement(text: object) -> bool:
     """Return whether a constant is a complete statement, going by its first word."""
-    return isinstance(text, str) and text.split(None, 1)[:1] != [] and text.split(None, 1)[0].upper() in _KEYWORDS
+    words = text.split(None, 1) if isinstance(text, str) else []
+    return len(words) == 2 and words[0].upper() in _KEYWORDS
 
 
 def flatten(key: str, value: Any, dialect: str | None = None) -> Iterator[Statement]:
@@ -115,8 +117,12 @@ def list_constants(module: str) -> list[Statement]:
     return [statement for name in names for statement in flatten(f"{module}.{name}", getattr(loaded, name))]
 
 
-def list_variants(module: str, name: str, variants: Variants) -> list[Statement]:
+def list_variants(
+    module: str, name: str, variants: Variants, item: int | None = None, constants: Mapping[str, Any] = {}
+) -> list[Statement]:
     """List the texts that a function returns for each combination of its arguments.
+
+    `item` chooses one of a tuple of texts; `constants` are arguments that the call gives as constants.
 
     Raises:
         LookupError: the values of an argument can be neither enumerated nor are they listed.
@@ -127,29 +133,27 @@ def list_variants(module: str, name: str, variants: Variants) -> list[Statement]
     choices: dict[str, list[Any]] = {}
     for parameter in inspect.signature(function).parameters:
         values = variants.get(key, {}).get(parameter) or _list_choices(hints.get(parameter))
+        if parameter in constants:
+            values = [constants[parameter]]
         if not values:
             raise LookupError(f"{key}: list values of {parameter} in VARIANTS")
         choices[parameter] = values
     statements = []
     for arguments in itertools.product(*choices.values()):
         dialect = next((value for value in arguments if isinstance(value, str) and value in DIALECTS), None)
-        result = _call(function, dict(zip(choices, arguments, strict=True)))
+        result = function(**dict(zip(choices, arguments, strict=True)))
         results = result if isinstance(result, tuple) else (result,)
-        texts = [getattr(item, "text", item) for item in results]
-        statements += [Statement(f"{key}{arguments}", text, dialect) for text in texts if is_statement(text)]
+        if item is not None:
+            results = (results[item],)
+        texts = [getattr(one, "text", one) for one in results]
+        statements += [
+            Statement(f"{key}{arguments}{'' if item is None else item}", text, dialect)
+            for text in texts
+            if is_statement(text)
+        ]
     if not statements:
         raise LookupError(f"{key} returns no statement")
     return statements
-
-
-def _call(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    parameters = inspect.signature(function).parameters.values()
-    positional = [arguments[one.name] for one in parameters if one.kind is one.POSITIONAL_ONLY]
-    return function(*positional, **{k: v for k, v in arguments.items() if k not in _positional_names(parameters)})
-
-
-def _positional_names(parameters: Iterable[inspect.Parameter]) -> set[str]:
-    return {one.name for one in parameters if one.kind is one.POSITIONAL_ONLY}
 
 
 def _list_choices(kind: Any) -> list[Any] | None:
@@ -164,20 +168,23 @@ class _Resolver:
     """Find the statements that an expression in a function stands for."""
 
     def __init__(
-        self, module: str, function: ast.AST | None, variants: Variants, objects: Sequence[object] = ()
+        self, module: str, function: ast.AST | None, variants: Variants, objects: Sequence[object], line: int
     ) -> None:
         self.module = module
         self.loaded = importlib.import_module(module)
         self.function = function
         self.variants = variants
         self.objects = objects
+        self.line = line
 
-    def resolve(self, node: ast.expr, depth: int = 0) -> list[Statement]:
-        """Return the statements. Raises: LookupError, where they are not constants."""
+    def resolve(self, node: ast.expr, depth: int = 0, item: int | None = None) -> list[Statement]:
+        """Return the statements, or the one at `item` of a tuple. Raises: LookupError, where they are not constants."""
         if depth > 5:
             raise LookupError("too many steps")
         if isinstance(node, ast.IfExp):
-            return self.resolve(node.body, depth + 1) + self.resolve(node.orelse, depth + 1)
+            return self.resolve(node.body, depth + 1, item) + self.resolve(node.orelse, depth + 1, item)
+        if isinstance(node, ast.Tuple) and item is not None:
+            return self.resolve(node.elts[item], depth + 1)
         if isinstance(node, ast.Name) and not hasattr(self.loaded, node.id):
             return self._resolve_local(node.id, depth)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -191,8 +198,21 @@ class _Resolver:
             return self.resolve(node.value, depth + 1)
         if isinstance(node, ast.Call):
             module, name = self._locate(node.func)
-            return list_variants(module, name, self.variants)
+            return list_variants(module, name, self.variants, item, self._list_constant_arguments(module, name, node))
         raise LookupError(f"{ast.unparse(node)[:60]} is not a constant")
+
+    def _list_constant_arguments(self, module: str, name: str, node: ast.Call) -> dict[str, Any]:
+        """Return the arguments of a call that are literals or constants of the module."""
+        function = inspect.unwrap(getattr(importlib.import_module(module), name))
+        given = dict(zip(inspect.signature(function).parameters, node.args, strict=False))
+        given |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+        constants = {}
+        for parameter, value in given.items():
+            if isinstance(value, ast.Constant):
+                constants[parameter] = value.value
+            elif isinstance(value, ast.Name) and isinstance(getattr(self.loaded, value.id, None), str):
+                constants[parameter] = getattr(self.loaded, value.id)
+        return constants
 
     def _resolve_attribute(self, name: str) -> list[Statement]:
         texts = [getattr(item, name) for item in self.objects]
@@ -216,17 +236,28 @@ class _Resolver:
                 return [(key, Statement(f"{self.module}.{constant.id}[{key}]", sql, None)) for key, sql in items]
         raise LookupError(f"the name {name} is not literal")
 
+    def _list_assigned(self, name: str) -> list[tuple[ast.expr, int | None]]:
+        """Return what is assigned to a local variable before the call, and which item of it where that is a tuple."""
+        if not isinstance(self.function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return []
+        assigned: list[tuple[ast.expr, int | None]] = []
+        nodes = [node for node in ast.walk(self.function) if isinstance(node, (ast.Assign, ast.For))]
+        for node in sorted(nodes, key=lambda node: -node.lineno):
+            target = node.target if isinstance(node, ast.For) else node.targets[0]
+            targets = target.elts if isinstance(target, ast.Tuple) else [target]
+            names = [one.id if isinstance(one, ast.Name) else "" for one in targets]
+            if name not in names or node.lineno > self.line:
+                continue
+            item = names.index(name) if isinstance(target, ast.Tuple) else None
+            assigned.append((node.iter if isinstance(node, ast.For) else node.value, item))
+            if node in self.function.body:
+                break  # what was assigned before it counts no longer
+        return assigned
+
     def _resolve_local(self, name: str, depth: int) -> list[Statement]:
         found: list[Statement] = []
-        for node in ast.walk(self.function) if self.function is not None else ():
-            if isinstance(node, ast.Assign):
-                for target in node.targets:
-                    if isinstance(target, ast.Name) and target.id == name:
-                        found += self.resolve(node.value, depth + 1)
-                    elif isinstance(target, ast.Tuple) and name in [getattr(one, "id", "") for one in target.elts]:
-                        found += self.resolve(node.value, depth + 1)
-            elif isinstance(node, ast.For) and isinstance(node.target, ast.Name) and node.target.id == name:
-                found += self.resolve(node.iter, depth + 1)
+        for value, item in self._list_assigned(name):
+            found += self.resolve(value, depth + 1, item)
         if not found:
             raise LookupError(f"{name} is not assigned from constants")
         return found
@@ -260,8 +291,14 @@ class _Resolver:
         return statements
 
 
-def list_calls(module: str, variants: Variants, objects: Sequence[object] = ()) -> list[Call]:
-    """List the calls in a module that run statements; `objects` are examples of what `self` is."""
+def list_calls(
+    module: str, variants: Variants, objects: Sequence[object] = (), passed_on: Mapping[str, Sequence[str]] = {}
+) -> list[Call]:
+    """List the calls in a module that run statements.
+
+    `objects` are examples of what `self` is; `passed_on` are the functions that return a text, by the name of the
+    statement, where the text reaches the call as an argument.
+    """
     tree = parse_module(module)
     text = ast.dump(tree)
     if not any(f"'{runner}'" in text for runner in RUNNERS):
@@ -273,11 +310,11 @@ def list_calls(module: str, variants: Variants, objects: Sequence[object] = ()) 
     calls = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in RUNNERS:
-            calls += _read_call(node, _Resolver(module, parents.get(node), variants, objects))
+            calls += _read_call(node, _Resolver(module, parents.get(node), variants, objects, node.lineno), passed_on)
     return calls
 
 
-def _read_call(node: ast.Call, resolver: _Resolver) -> list[Call]:
+def _read_call(node: ast.Call, resolver: _Resolver, passed_on: Mapping[str, Sequence[str]]) -> list[Call]:
     assert isinstance(node.func, ast.Attribute)
     row_at, name_at, text_at = RUNNERS[node.func.attr]
     if len(node.args) <= text_at:
@@ -290,7 +327,11 @@ def _read_call(node: ast.Call, resolver: _Resolver) -> list[Call]:
         if row_at is not None:
             row = _resolve_row(resolver, node.args[row_at])
         if isinstance(name_node, ast.Constant):
-            statements = resolver.resolve(text_node)
+            if name_node.value in passed_on:
+                builders = [builder.rpartition(".") for builder in passed_on[name_node.value]]
+                statements = [one for path, _, name in builders for one in list_variants(path, name, resolver.variants)]
+            else:
+                statements = resolver.resolve(text_node)
             return [Call(resolver.module, node.lineno, name_node.value, statements, row, None)]
         if not isinstance(name_node, ast.Name) or not isinstance(text_node, ast.Name):
             raise LookupError(f"the name {ast.unparse(name_node)[:40]} is not literal")
@@ -301,8 +342,38 @@ def _read_call(node: ast.Call, resolver: _Resolver) -> list[Call]:
 
 
 def _resolve_row(resolver: _Resolver, node: ast.expr) -> Any:
+    """Return the type of rows; None where a caller of the function chooses it."""
     text = ast.unparse(node)
+    function = resolver.function
+    arguments = function.args if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
+    if arguments is not None and text in [one.arg for one in (*arguments.args, *arguments.kwonlyargs)]:
+        return None
     try:
         return eval(text, {**vars(builtins), **vars(resolver.loaded)})
     except (NameError, AttributeError):
         raise LookupError(f"the type of rows {text} is not known") from None
+
+
+_TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+|[(),]|.""", re.DOTALL)
+_ALIAS = re.compile(r'\bAS\s+"?(\w+)"?\s*$', re.IGNORECASE)
+
+
+def list_aliases(text: str) -> list[str | None]:
+    """Return the alias of each column of the outer SELECT, None where it has none."""
+    columns, depth, column = [], 0, ""
+    inside = False
+    for match in _TOKEN.finditer(text):
+        token = match.group()
+        depth += (token == "(") - (token == ")")
+        word = token.upper() if depth == 0 else ""
+        if not inside:
+            inside = word == "SELECT"
+        elif word in ("FROM", "UNION"):
+            break
+        elif word == ",":
+            columns.append(column)
+            column = ""
+        else:
+            column += token
+    found = [_ALIAS.search(one) for one in [*columns, column]]
+    return [match.group(1) if match else None for match in found]

@@ -1,4 +1,4 @@
-"""`python -m fastback`."""
+"""Run the command line: `python -m fastback`."""
 
 import sys
 

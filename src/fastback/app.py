@@ -1,4 +1,4 @@
-"""The composition root: alone knows everybody, makes the services and hands them to the features."""
+"""The composition root: it alone imports every room, builds the services and composes the application."""
 
 from __future__ import annotations
 
@@ -80,6 +80,7 @@ from fastback.kit.http.dispatcher import Dispatcher
 from fastback.kit.http.renamed_header import RenamedHeaderMiddleware
 from fastback.kit.http.request_envelope import RequestEnvelope
 from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
+from fastback.kit.response_cache import ResponseCache
 from fastback.kit.services import Services, build_services
 from fastback.kit.tasks import Tasks
 from fastback.providers import setup as providers
@@ -95,11 +96,11 @@ from fastback.retrieval.search import setup as collection_search
 from fastback.retrieval.web import setup as web
 from fastback.schema import revision
 from fastback.settings import Settings, SettingsError
-from fastback.settings.security_headers import security_headers
+from fastback.settings.security_headers import build_security_headers
 
 log = logging.getLogger("fastback")
 
-#: Every room with services and every feature. The setup of each may ask for what those before it have added.
+#: Every room with services and every feature. The setup of each may get the services that those before it have added.
 COMPONENTS = (
     records.COMPONENT,
     providers.COMPONENT,
@@ -149,7 +150,7 @@ COMPONENTS = (
     chat_search.COMPONENT,
 )
 
-#: Idempotent statements for tables of our own, which come before any service.
+#: Idempotent statements that create tables of our own; they run before any service is built.
 OWN_TABLES = (*credential_store.OWN_TABLES, *(statement for component in COMPONENTS for statement in component.tables))
 
 
@@ -159,7 +160,11 @@ def list_routers() -> list[Router]:
 
 
 async def open_database(settings: Settings) -> Database:
-    """The database of the settings, its schema made or checked."""
+    """Open the database that the settings name, and create or check its schema.
+
+    Raises:
+        DatabaseError: it cannot be opened. RevisionError: it has another revision.
+    """
     db = await connect(
         settings.database_url,
         schema=settings.database_schema,
@@ -171,7 +176,7 @@ async def open_database(settings: Settings) -> Database:
     )
     try:
         if await revision.ensure_schema(db, own_statements=list(OWN_TABLES)):
-            log.info("made a new database at revision %s", revision.REVISION)
+            log.info("created a new database at revision %s", revision.REVISION)
     except BaseException:
         await db.close()
         raise
@@ -179,10 +184,12 @@ async def open_database(settings: Settings) -> Database:
 
 
 def open_redis(settings: Settings, options: Mapping[str, Any] | None = None) -> Redis:
-    """The Redis of the settings; it is connected to when it is first asked. `options` are those of connections.
+    """Return a client of the Redis that the settings name; it connects when it is first used.
+
+    `options` are those of its connections, by default the settings'.
 
     Raises:
-        SettingsError: an address that makes no sense.
+        SettingsError: the address is invalid.
     """
     try:
         return Redis(
@@ -198,73 +205,88 @@ def open_redis(settings: Settings, options: Mapping[str, Any] | None = None) -> 
         raise SettingsError(f"REDIS_URL: {error}") from error
 
 
+def _make_identities(services: Services, settings: Settings) -> IdentityResolver:
+    return IdentityResolver(
+        db=services.get(Database),
+        tokens=services.get(TokenSigner),
+        config=services.get(Config),
+        permissions=services.get(Permissions),
+        bus=services.get(Bus),
+        revocations=RedisRevocations(services.get(Redis), services.get(Bus)) if services.has(Redis) else None,
+        seen_every=settings.database_user_active_status_update_interval,
+    )
+
+
+def _make_password_hasher(settings: Settings) -> PasswordHasher:
+    return PasswordHasher(
+        settings.password_hash_algorithm,
+        pattern=settings.password_validation_regex_pattern if settings.enable_password_validation else None,
+        hint=settings.password_validation_hint,
+    )
+
+
+async def _add_access_services(services: Services, settings: Settings, env: Mapping[str, str]) -> None:
+    """Add the services that every component may get: configuration, permissions, identities, …"""
+    database, bus = services.get(Database), services.get(Bus)
+    config = await Config.load(database, settings, bus, env)
+    permissions = Permissions(database, config, bus)
+    services.add(Config, config)
+    services.add(Permissions, permissions)
+    services.add(Grants, Grants(database, permissions))
+    services.add(TokenSigner, TokenSigner(settings.webui_secret_key))
+    services.add(IdentityResolver, _make_identities(services, settings))
+    services.add(PasswordHasher, _make_password_hasher(settings))
+    audit = AuditLog.from_settings(settings)
+    if audit is not None:
+        services.add(AuditLog, audit)
+
+
+async def _publish_activity(services: Services, *events: str) -> None:
+    for event in events:
+        await services.get(Bus).publish(ActivityEvent(event, source="system"))
+
+
+async def _stop_services(services: Services) -> None:
+    # Before the tasks are drained: listeners may start some.
+    await _publish_activity(services, "system.shutdown.started", "system.shutdown.completed")
+    await services.get(Tasks).drain(10)
+    await services.get(IdentityResolver).save_last_seen()
+    await services.get(aiohttp.ClientSession).close()
+    services.get(PasswordHasher).close()
+    if services.has(AuditLog):
+        services.get(AuditLog).close()
+
+
 @asynccontextmanager
 async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Services]:
-    """Every service, started; stopped in order at the end."""
+    """Build and start every service; stop them in order at the end."""
     services = Services()
+    tasks = Tasks()
     services.add(Services, services)
     services.add(Settings, settings)
-    bus = Bus()
-    tasks = Tasks()
+    services.add(Bus, Bus())
+    services.add(Tasks, tasks)
+    services.add(ResponseCache, ResponseCache(limit=256))
     if settings.thread_pool_size:
         threads = ThreadPoolExecutor(settings.thread_pool_size, thread_name_prefix="worker")
         asyncio.get_running_loop().set_default_executor(threads)
     redis_client = open_redis(settings) if settings.uses_redis else None
     database = await open_database(settings)
+    services.add(Database, database)
+    if redis_client is not None:
+        services.add(Redis, redis_client)
     try:
-        config = await Config.load(database, settings, bus, env)
-        permissions = Permissions(database, config, bus)
-        tokens = TokenSigner(settings.webui_secret_key)
-        identities = IdentityResolver(
-            db=database,
-            tokens=tokens,
-            config=config,
-            permissions=permissions,
-            bus=bus,
-            revocations=RedisRevocations(redis_client, bus) if redis_client is not None else None,
-            seen_every=settings.database_user_active_status_update_interval,
-        )
-        passwords = PasswordHasher(
-            settings.password_hash_algorithm,
-            pattern=settings.password_validation_regex_pattern if settings.enable_password_validation else None,
-            hint=settings.password_validation_hint,
-        )
-        client = make_client(settings)
-        audit = AuditLog.from_settings(settings)
-        if audit is not None:
-            services.add(AuditLog, audit)
-        for kind, service in (
-            (Bus, bus),
-            (Tasks, tasks),
-            (Database, database),
-            (Config, config),
-            (Permissions, permissions),
-            (TokenSigner, tokens),
-            (IdentityResolver, identities),
-            (PasswordHasher, passwords),
-            (Grants, Grants(database, permissions)),
-            (aiohttp.ClientSession, client),
-        ):
-            services.add(kind, service)
+        await _add_access_services(services, settings, env)
+        services.add(aiohttp.ClientSession, make_client(settings))
         if redis_client is not None:
-            services.add(Redis, redis_client)
             tasks.run_in_background(redis_client.ping())
         await build_services(COMPONENTS, services)
-        tasks.run_every(10, identities.save_last_seen)
-        for event in ("system.startup.started", "system.startup.completed"):
-            await bus.publish(ActivityEvent(event, source="system"))
+        tasks.run_every(10, services.get(IdentityResolver).save_last_seen)
+        await _publish_activity(services, "system.startup.started", "system.startup.completed")
         try:
             yield services
         finally:
-            # Before the work is drained, which waits for what is told.
-            for event in ("system.shutdown.started", "system.shutdown.completed"):
-                await bus.publish(ActivityEvent(event, source="system"))
-            await tasks.drain(10)
-            await identities.save_last_seen()
-            await client.close()
-            passwords.close()
-            if audit is not None:
-                audit.close()
+            await _stop_services(services)
     finally:
         await database.close()
         if redis_client is not None:
@@ -272,7 +294,7 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
 
 
 def build_application(services: Services) -> Application:
-    """The HTTP application over running services; paths it does not know are the frontend's."""
+    """Return the HTTP application; paths without an operation are passed to the frontend."""
     application = Application(services, fallback=Redirects(services.get(StaticFiles)))
     for router in list_routers():
         application.include_router(emit_events(router, EVENT_RULES, services))
@@ -281,7 +303,7 @@ def build_application(services: Services) -> Application:
 
 
 def _wrap_in_middleware(http: Asgi, services: Services) -> Asgi:
-    """What the settings lay around every answer; a layer that has nothing to do is not there."""
+    """Wrap the application in the middleware that the settings ask for."""
     settings = services.get(Settings)
     if services.has(AuditLog):
         http = AuditMiddleware(
@@ -298,11 +320,11 @@ def _wrap_in_middleware(http: Asgi, services: Services) -> Asgi:
         allow_methods=["*"],
         allow_headers=["*"],
     )
-    return RequestEnvelope(http, cors=cast(Asgi, cors), headers=security_headers(settings))
+    return RequestEnvelope(http, cors=cast(Asgi, cors), headers=build_security_headers(settings))
 
 
 def build_asgi(services: Services) -> Asgi:
-    """Everything the server answers: HTTP, and the sockets."""
+    """Return the application for HTTP, Socket.IO and WebSockets."""
     realtime = services.get(SocketServer)
     dispatcher = Dispatcher(
         _wrap_in_middleware(build_application(services), services), realtime.asgi, prefix=REALTIME_PATH

@@ -1,4 +1,4 @@
-"""Texts of errors that clients of the reference read: part of the contract, word for word."""
+"""Texts of errors, the same as in the reference: clients may compare them."""
 
 from __future__ import annotations
 
@@ -70,21 +70,25 @@ WEB_SEARCH_ERROR = "Something went wrong while searching the web."
 
 
 def wrap_reason(reason: str = "") -> str:
-    """The reference's wrapping of a reason it has no text for."""
+    """Return the text for an error without a message of its own."""
     return f"[ERROR: {reason}]" if reason else SOMETHING_WRONG
 
 
 def model_not_found(name: str = "") -> str:
+    """Return the text for an unknown model."""
     return f"Model '{name}' was not found"
 
 
 def feature_disabled(name: str = "") -> str:
+    """Return the text for a feature that the settings disable."""
     return f"{name} is disabled"
 
 
 def file_too_large(size: str = "") -> str:
+    """Return the text for an upload above a size, which is given with its unit."""
     return f"Oops! The file you're trying to upload is too large. Please upload a file that is less than {size}."
 
 
 def incorrect_format(reason: str = "") -> str:
+    """Return the text for invalid input; `reason` begins with punctuation."""
     return f"Invalid format. Please use the correct format{reason}"

@@ -1,4 +1,4 @@
-"""Running the server: services first, then uvicorn over them."""
+"""Run the server: start the services, then uvicorn."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ log = logging.getLogger("fastback")
 
 
 class StartError(Exception):
-    """The server cannot start; the text is one line that says why."""
+    """The server cannot start; the text is one line with the reason."""
 
 
 def _bind_socket(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # Said in full: without the protocol asyncio leaves Nagle's algorithm on, and every answer waits 40 ms.
+    # With the protocol: without it asyncio leaves Nagle's algorithm on, and every response is delayed by 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -38,18 +38,18 @@ def _bind_socket(settings: Settings) -> socket.socket:
 
 
 def _warn_about_unsupported(settings: Settings) -> None:
-    """Say what was asked for and is not built: nobody should count on it."""
+    """Log settings that are not supported."""
     if settings.uvicorn_workers > 1:
         log.warning("UVICORN_WORKERS=%d counts as 1: several processes are not built yet", settings.uvicorn_workers)
     elif settings.websocket_manager == "redis":
         log.warning(
-            "WEBSOCKET_MANAGER=redis passes socket events on; who is online and which answers are under way is still "
-            "known to each process alone: serve with one"
+            "WEBSOCKET_MANAGER=redis passes socket events on, but each process knows only its own users and running "
+            "answers: run one process"
         )
 
 
 def make_uvicorn_config(application: Asgi, settings: Settings) -> uvicorn.Config:
-    """How uvicorn serves."""
+    """Return the configuration of uvicorn."""
     return uvicorn.Config(
         cast(Any, application),
         loop="none",
@@ -70,16 +70,16 @@ def make_uvicorn_config(application: Asgi, settings: Settings) -> uvicorn.Config
 
 
 async def serve(settings: Settings, env: Mapping[str, str], *, ready: Callable[[], None] | None = None) -> None:
-    """Serve until told to stop; `ready` is called when the address is ours and everything stands.
+    """Serve until a signal stops the server; `ready` is called when it accepts requests.
 
     Raises:
-        StartError: the address cannot be had. DatabaseError, RevisionError: as `app.open_database`.
+        StartError: the address cannot be bound. DatabaseError, RevisionError: as `app.open_database`.
     """
     listener = _bind_socket(settings)
     async with app.run_services(settings, env) as services:
         server = uvicorn.Server(make_uvicorn_config(app.build_asgi(services), settings))
         _warn_about_unsupported(settings)
-        # What was made to start with stays for good: the collector need not look at it again.
+        # What exists at the start is never freed: the garbage collector need not check it again.
         gc.collect()
         gc.freeze()
         host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
@@ -90,8 +90,8 @@ async def serve(settings: Settings, env: Mapping[str, str], *, ready: Callable[[
 
 
 def run(settings: Settings, env: Mapping[str, str], *, ready: Callable[[], None] | None = None) -> None:
-    """Serve on uvloop where it can be had; otherwise as `serve`."""
-    # A thread that computes lets the event loop go on after half a millisecond, not after five.
+    """Serve on uvloop where it is installed; otherwise on asyncio's event loop."""
+    # A computing thread yields to the event loop after half a millisecond instead of five.
     sys.setswitchinterval(0.0005)
     try:
         import uvloop

@@ -12,7 +12,7 @@ from conftest import Person, Server
 from fastback.features.apps.key_encryption import AppKeyCipher
 from fastback.kit.db import Database
 from fastback.settings import Settings
-from standing_in import standing_in
+from stub_server import standing_in
 
 _A = "/api/v1/apps"
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."

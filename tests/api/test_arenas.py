@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 
 from conftest import Person
-from page import open_page
+from page_client import open_page
 
 CHAT = "/api/chat/completions"
 EVERYBODY = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]

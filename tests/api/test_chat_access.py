@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
-from talks import made, talk
+from sample_chats import made, talk
 
 NOT_FOUND = "We could not find what you're looking for :/"
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."

@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 
 from conftest import Person
-from page import open_page
-from talks import made, talk
+from page_client import open_page
+from sample_chats import made, talk
 
 
 async def switched_on(admin: Person, **more: Any) -> None:

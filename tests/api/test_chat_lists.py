@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conftest import Person
-from talks import made, talk
+from sample_chats import made, talk
 
 
 async def titles(person: Person, path: str = "/api/v1/chats/", **query: Any) -> list[str]:

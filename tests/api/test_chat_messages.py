@@ -11,7 +11,7 @@ import pytest
 from conftest import Person, Server
 from fastback.features.chats.messages import store as message_store
 from fastback.kit.db import Database
-from talks import made, talk
+from sample_chats import made, talk
 
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
 NOT_FOUND = "We could not find what you're looking for :/"

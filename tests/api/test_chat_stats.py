@@ -11,7 +11,7 @@ import pytest
 
 from conftest import Person, Server
 from fastback.features.chats.stats import figures
-from talks import made, talk
+from sample_chats import made, talk
 
 NOT_FOUND = "We could not find what you're looking for :/"
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."

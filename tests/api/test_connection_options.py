@@ -12,7 +12,7 @@ from aiohttp import web
 
 from conftest import Person, Server
 from fastback.kit.db import Database
-from page import open_page
+from page_client import open_page
 
 CHAT = "/api/chat/completions"
 

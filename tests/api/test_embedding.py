@@ -277,10 +277,10 @@ async def test_a_server_that_is_not_there(started: Callable[..., Any], engine: E
     async with started(RAG_EMBEDDING_ENGINE="openai", RAG_OPENAI_API_BASE_URL="http://127.0.0.1:9") as server:
         embedder = server.services.get(Embedder)
         with pytest.raises(RetrievalError, match="cannot be reached"):
-            await embedder.queries(["a"])
+            await embedder.embed_queries(["a"])
         await server.services.get(Config).set("rag.embedding_engine", "azure_openai")
         with pytest.raises(RetrievalError, match="No address"):
-            await embedder.content(["a"])
+            await embedder.embed_content(["a"])
 
 
 async def test_the_configuration_counts_from_the_next_request_on(started: Callable[..., Any], engine: Engine) -> None:
@@ -288,12 +288,12 @@ async def test_the_configuration_counts_from_the_next_request_on(started: Callab
         server: Server = running
         embedder = server.services.get(Embedder)
         config = server.services.get(Config)
-        await embedder.content(["a"])
+        await embedder.embed_content(["a"])
         await config.set_many({"rag.embedding_model": "another", "rag.embedding_engine": "unheard-of"})
         with pytest.raises(RetrievalError, match="Unknown embedding engine: unheard-of"):
-            await embedder.content(["a"])
+            await embedder.embed_content(["a"])
         await config.set("rag.embedding_engine", "openai")
-        await embedder.content(["b"])
+        await embedder.embed_content(["b"])
         assert engine.seen[-1][2]["model"] == "another"
 
 
@@ -314,9 +314,9 @@ async def test_a_model_on_this_machine(started: Callable[..., Any], tmp_path: Pa
     async with started(RAG_EMBEDDING_MODEL=str(tmp_path / "model")) as server:
         embedder = server.services.get(Embedder)
         assert embedder.signature == {"engine": "", "model": str(tmp_path / "model")}
-        (vector,) = await embedder.queries(["The Fox."])
+        (vector,) = await embedder.embed_queries(["The Fox."])
         assert len(vector) == 4 * embedding_models.WIDTH
-        assert await embedder.content(["The Fox."]) == [vector]
+        assert await embedder.embed_content(["The Fox."]) == [vector]
 
 
 async def test_other_weights_in_the_same_place(started: Callable[..., Any], tmp_path: Path) -> None:
@@ -324,9 +324,9 @@ async def test_other_weights_in_the_same_place(started: Callable[..., Any], tmp_
     embedding_models.make("bert-mean", place)
     async with started(RAG_EMBEDDING_MODEL=str(place)) as server:
         embedder = server.services.get(Embedder)
-        before = await embedder.content(["The Fox."])
+        before = await embedder.embed_content(["The Fox."])
         shutil.rmtree(place)
         embedding_models.make("bert-cls", place)
-        after = await embedder.content(["The Fox."])
+        after = await embedder.embed_content(["The Fox."])
         assert after != before
-        assert await embedder.queries(["The Fox."]) == after
+        assert await embedder.embed_queries(["The Fox."]) == after

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from conftest import Person, Server
 from fastback.kit.web_guard import BlockedAddress, WebGuard
-from standing_in import standing_in
+from stub_server import standing_in
 
 WEBHOOKS = "/api/events/webhooks"
 TARGETS = "/api/v1/notifications/targets"

@@ -11,8 +11,8 @@ import pytest
 
 from conftest import Person, Server
 from fastback.kit.db import Database
-from libraries import KNOWLEDGE, embedding, make
-from uploads import FILES, send, upload
+from knowledge_samples import KNOWLEDGE, embedding, make
+from upload_samples import FILES, send, upload
 
 
 @pytest.fixture

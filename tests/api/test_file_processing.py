@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
-from libraries import chunks, embedding, make
-from uploads import read, send, upload
+from knowledge_samples import chunks, embedding, make
+from upload_samples import read, send, upload
 
 PROCESS = "/api/v1/retrieval/process"
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
@@ -45,7 +45,7 @@ async def test_a_file_comes_into_a_collection_with_its_vectors(
 
     from fastback.retrieval.interfaces import Embedder
 
-    monkeypatch.setattr(server.services.get(Embedder), "content", refuse)
+    monkeypatch.setattr(server.services.get(Embedder), "embed_content", refuse)
     form = {"file_id": made["id"], "collection_name": knowledge}
     answer = (await ada.post(f"{PROCESS}/file", form)).ok()
     assert answer["collection_name"] == knowledge and answer["content"] == "Herons stand on one leg."

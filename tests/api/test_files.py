@@ -12,7 +12,6 @@ import aiohttp
 import msgspec
 import pytest
 
-from buckets import bucket_server
 from conftest import Person, Server
 from fastback.access.activity import ActivityEvent
 from fastback.access.identity import User
@@ -23,8 +22,9 @@ from fastback.kit.db import Database
 from fastback.kit.storage import Storage, StorageError
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Extractor, VectorStore
-from libraries import KNOWLEDGE, chunks, embedding, make
-from uploads import FILES, read, send, upload
+from knowledge_samples import KNOWLEDGE, chunks, embedding, make
+from s3_server import bucket_server
+from upload_samples import FILES, read, send, upload
 
 GONE = "We could not find what you're looking for :/"
 
@@ -100,7 +100,7 @@ async def test_a_large_text_is_kept_changed_and_embedded(server: Server, ada: Pe
     # Its chunks are made anew from what is kept where they are lost.
     again = (await send(ada, text.encode(), "again.txt")).ok()
     assert (await progress(ada, again["id"]))[-1] == {"status": "completed"}
-    await server.services.get(VectorStore).drop(f"file-{again['id']}")
+    await server.services.get(VectorStore).drop_collection(f"file-{again['id']}")
     await store.update_file(server.services.get(Database), again["id"], hash=None)
     knowledge = await make(ada)
     (await ada.post(f"{KNOWLEDGE}/{knowledge}/file/add", {"file_id": again["id"]})).ok()

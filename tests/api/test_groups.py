@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conftest import Person
-from page import open_page
+from page_client import open_page
 
 GROUPS = "/api/v1/groups"
 

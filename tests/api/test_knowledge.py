@@ -12,7 +12,7 @@ import pytest
 from conftest import Person, Server
 from fastback.access.activity import ActivityEvent
 from fastback.kit.bus import Bus
-from libraries import KNOWLEDGE, allow, chunks, embedding, make, put_file
+from knowledge_samples import KNOWLEDGE, allow, chunks, embedding, make, put_file
 
 EVERYBODY = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 

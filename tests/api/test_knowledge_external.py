@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 
 from conftest import POSTGRES, Person, Server, postgres_database
-from fastback.retrieval.external.pgvector import statement
-from fastback.retrieval.external.results import Target
+from fastback.retrieval.external.pgvector import build_statement
+from fastback.retrieval.external.results import SearchTarget
 from fastback.retrieval.interfaces import RetrievalError
-from libraries import KNOWLEDGE, embedding
+from knowledge_samples import KNOWLEDGE, embedding
 
 EXTERNAL = f"{KNOWLEDGE}/external"
 
@@ -164,5 +164,5 @@ async def test_pgvector(ada: Person) -> None:
 def test_names_are_never_more_than_names() -> None:
     for fields in ({"table_name": "a; DROP TABLE b"}, {"content_field": 'x" --'}, {"vector_field": "a.b"}):
         with pytest.raises(RetrievalError):
-            statement(Target({}, "c", fields, "k", "n"))
-    assert '"zoo"."birds"' in statement(Target({}, "c", {"table_name": "zoo.birds"}, "k", "n"))
+            build_statement(SearchTarget({}, "c", fields, "k", "n"))
+    assert '"zoo"."birds"' in build_statement(SearchTarget({}, "c", {"table_name": "zoo.birds"}, "k", "n"))

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import Person, Reply, Server
 from fastback.features.knowledge.file_list_store import KnowledgeFileLists
-from libraries import KNOWLEDGE, embedding, make, many_files
+from knowledge_samples import KNOWLEDGE, embedding, make, many_files
 
 COUNT = 10_000
 

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import Person, Server
 from fastback.kit.db import Database
-from libraries import KNOWLEDGE, allow, chunks, embedding, make, put_file
+from knowledge_samples import KNOWLEDGE, allow, chunks, embedding, make, put_file
 
 
 @pytest.fixture

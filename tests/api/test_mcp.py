@@ -13,7 +13,7 @@ import pytest
 from conftest import Person
 from fastback.features.tools import specs_routes
 from fastback.features.tools.specs_routes import filter_tools
-from standing_in import standing_in
+from stub_server import standing_in
 
 _VERIFY = "/api/v1/configs/tool_servers/verify"
 

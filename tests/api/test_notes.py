@@ -12,7 +12,7 @@ from conftest import Person, Server
 from fastback.access.activity import ActivityEvent
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from libraries import put_file
+from knowledge_samples import put_file
 
 NOTES = "/api/v1/notes"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conftest import Person
-from page import Page, open_page
+from page_client import Page, open_page
 
 CHAT = "/api/chat/completions"
 LIST, ON, OFF = "chat:list", "chat:active on", "chat:active off"

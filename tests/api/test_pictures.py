@@ -12,8 +12,8 @@ from fastback.completions.answer_images import AnswerImages
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
 from fastback.kit.db import Database
-from page import open_page
-from uploads import send
+from page_client import open_page
+from upload_samples import send
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8000
 DATA = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"

@@ -17,11 +17,11 @@ import msgspec
 import pytest
 
 from conftest import Person, Server
-from estate import WORD, Estate, made_by, upload
 from fastback import app
 from fastback.compatibility.operations import Operation, find_built_operations, list_operations
 from fastback.kit.http.routing import Route, RouteTrie
-from fastback.kit.http.validation import likeness
+from fastback.kit.http.validation import find_checked_form
+from private_records import WORD, Estate, made_by, upload
 
 #: What a parameter of a path is called in the estate: of the first pattern that fits path and name.
 PLACES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -226,7 +226,7 @@ def _body(operation: Operation, route: Route, own: Estate) -> Any:
     kind = _hints(route).get("data")
     if kind is None:
         return None
-    like = likeness(kind)
+    like = find_checked_form(kind)
     return _made(like.form if like is not None else kind, own, "")
 
 

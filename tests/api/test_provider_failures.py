@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from conftest import Person
-from page import open_page
+from page_client import open_page
 
 #: Breaks off after five tokens, the last two of which may be lost with the connection.
 BREAKS = "[[silent 0.3]] [[break]] [[tokens 50]]"

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-import hostile
-import made
+import hostile_files
+import sample_documents
 from conftest import Person, Server
 from fastback.retrieval.extraction.formats.archive import TOO_LARGE
-from libraries import chunks, embedding
-from uploads import FILES, read, send
+from knowledge_samples import chunks, embedding
+from upload_samples import FILES, read, send
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ async def _uploaded(person: Person, content: bytes, name: str, content_type: str
 
 
 async def test_documents_are_read_cut_and_kept(server: Server, ada: Person) -> None:
-    pdf = await _uploaded(ada, made.pdf("Herons stand", "on one leg"), "birds.pdf", "application/pdf")
+    pdf = await _uploaded(ada, sample_documents.pdf("Herons stand", "on one leg"), "birds.pdf", "application/pdf")
     assert pdf["data"] == {"status": "completed", "content": "Herons stand on one leg", "error": None}
     found = await chunks(server, f"file-{pdf['id']}")
     assert [(one.text, one.metadata["page"], one.metadata["page_label"]) for one in found] == [
@@ -35,16 +35,20 @@ async def test_documents_are_read_cut_and_kept(server: Server, ada: Person) -> N
         ("on one leg", 1, "ii"),
     ]
     assert {(one.metadata["source"], one.metadata["start_index"]) for one in found} == {("birds.pdf", 0)}
-    document = await _uploaded(ada, made.docx(), "report.docx")
+    document = await _uploaded(ada, sample_documents.docx(), "report.docx")
     assert document["data"]["status"] == "completed" and "# Report" in document["data"]["content"]
     assert any(one.text.startswith("# Report") for one in await chunks(server, f"file-{document['id']}"))
 
 
 async def test_whoever_sends_harm_reads_why(server: Server, ada: Person) -> None:
     for name, content, words in (
-        ("bomb.docx", hostile.archive({"word/document.xml": bytes(30_000_000)}), TOO_LARGE),
+        ("bomb.docx", hostile_files.archive({"word/document.xml": bytes(30_000_000)}), TOO_LARGE),
         ("no.pdf", b"%PDF-1.7 nothing", "This file cannot be read as a PDF: it is damaged, or no PDF at all."),
-        ("corner.xlsx", hostile.xlsx(hostile.FAR_CORNER), "it needs more memory than is allowed, or it is damaged"),
+        (
+            "corner.xlsx",
+            hostile_files.xlsx(hostile_files.FAR_CORNER),
+            "it needs more memory than is allowed, or it is damaged",
+        ),
     ):
         file = await _uploaded(ada, content, name)
         assert file["data"]["status"] == "failed" and words in file["data"]["error"]

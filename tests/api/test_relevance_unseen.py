@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-import relevance_unseen as unseen
+import unseen_questions as unseen
 from fastback.retrieval.embedding import models
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Document
-from fastback.retrieval.search.retriever import Retriever, Search
+from fastback.retrieval.search.retriever import Retriever, SearchOptions
 from relevance_figures import Ranks, compared, figures
 
 WANTED = 5
@@ -19,23 +19,25 @@ WANTED = 5
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(models.find(models.DEFAULT) is None, reason="the model is not fetched: `fastback models fetch`")
+@pytest.mark.skipif(
+    models.find_model(models.DEFAULT_MODEL) is None, reason="the model is not fetched: `fastback models fetch`"
+)
 async def test_vectors_and_words_together_find_more_than_either(started: Any) -> None:
     async with started() as server:
         documents = [Document(text, {"name": name}) for name, text in unseen.chapters().items()]
-        count = await server.services.get(Indexer).index("manual", documents)
+        count = await server.services.get(Indexer).index_documents("manual", documents)
         retriever = server.services.get(Retriever)
 
-        async def ranks(search: Search) -> Ranks:
+        async def ranks(search: SearchOptions) -> Ranks:
             found = {}
             for question in chain(*unseen.ASKED.values()):
-                hits = await retriever.query(["manual"], [question], search)
+                hits = await retriever.search(["manual"], [question], search)
                 found[question] = unseen.place(question, [hit.text for hit in hits])
             return found
 
-        vectors = await ranks(Search(limit=WANTED))
-        words = await ranks(Search(limit=WANTED, hybrid=True, reranked=WANTED, words=1.0))
-        both = await ranks(Search(limit=WANTED, hybrid=True, reranked=WANTED))
+        vectors = await ranks(SearchOptions(limit=WANTED))
+        words = await ranks(SearchOptions(limit=WANTED, hybrid=True, reranked=WANTED, word_weight=1.0))
+        both = await ranks(SearchOptions(limit=WANTED, hybrid=True, reranked=WANTED))
     print(f"{len(both)} questions on {count} chunks")
     for name, ranked in (("words", words), ("vectors", vectors), ("both", both)):
         print(name, figures(ranked, unseen.ASKED))

@@ -43,7 +43,7 @@ def judged(query: int = 0) -> list[tuple[str, float]]:
 
 
 async def indexed(server: Server) -> None:
-    await server.services.get(Indexer).index("shelf", [Document(one) for one in KEPT])
+    await server.services.get(Indexer).index_documents("shelf", [Document(one) for one in KEPT])
 
 
 def settings(model: str, **more: Any) -> dict[str, Any]:
@@ -71,7 +71,7 @@ async def test_a_model_on_this_machine_has_the_last_word(server: Server, ada: Pe
 
 async def test_it_orders_what_a_question_reads(server: Server, ada: Person, model: str) -> None:
     collection = f"web-search-{ada.id}-shelf"
-    await server.services.get(Indexer).index(collection, [Document(one) for one in KEPT])
+    await server.services.get(Indexer).index_documents(collection, [Document(one) for one in KEPT])
     item = {"type": "web_search", "name": "shelf", "collection_name": collection}
     asked = {"model": "demo-small", "messages": [{"role": "user", "content": QUERIES[0]}], "files": [item]}
     unasked = {"task.query.retrieval.enable": False}
@@ -147,7 +147,7 @@ async def test_a_model_that_went_away_leaves_the_order_as_it_was_found(
 async def test_the_process_ends_with_the_server(started: Any, model: str) -> None:
     async with started() as server:
         reranker: Any = server.services.get(Reranker)
-        await reranker.check("", model)
-        (pid,) = reranker._local.workers.pids
+        await reranker.check_model("", model)
+        (pid,) = reranker._local.workers.process_ids
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

@@ -15,7 +15,7 @@ from conftest import Person, Server
 from fastback.access.identity import IdentityResolver
 from fastback.access.tokens import TokenSigner
 from fastback.kit.db import Database
-from page import Page, leave, open_page
+from page_client import Page, leave, open_page
 
 BOTH = pytest.mark.parametrize("transport", ["websocket", "polling"])
 
@@ -149,14 +149,14 @@ async def test_a_heartbeat_shows_that_somebody_is_there(server: Server, ada: Per
     db, identities = server.services.get(Database), server.services.get(IdentityResolver)
 
     async def seen() -> int:
-        identities._noted.clear()  # what was written lately would not be written again
-        await identities.write_seen()
+        identities._written.clear()  # what was written lately would not be written again
+        await identities.save_last_seen()
         at = await db.fetch_value("test.seen", 'SELECT last_active_at FROM "user" WHERE id = :id', id=bob.id)
         return int(at)
 
     async with connected(server.url, bob.token) as socket:
         await joined(socket, bob.token)
-        await identities.write_seen()
+        await identities.save_last_seen()
         await db.execute("test.forget", 'UPDATE "user" SET last_active_at = 5 WHERE id = :id', id=bob.id)
         assert await seen() == 5
         await socket.emit("heartbeat", {})

@@ -14,7 +14,7 @@ from conftest import Person, Server
 from fastback.kit.db import Database
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Document, VectorStore
-from page import open_page
+from page_client import open_page
 
 CHAT = "/api/chat/completions"
 TEMPLATE = "Use {{CONTEXT}} for: "
@@ -265,7 +265,7 @@ async def a_file(server: Server, owner: Person, file_id: str, content: str) -> d
         data=json.dumps({"content": content, "status": "completed"}),
     )
     about = {"file_id": file_id, "name": name, "source": name, "hash": file_id}
-    await server.services.get(Indexer).index(f"file-{file_id}", [Document(content, about)])
+    await server.services.get(Indexer).index_documents(f"file-{file_id}", [Document(content, about)])
     return {"type": "file", "id": file_id, "name": name, "content_type": "text/plain"}
 
 
@@ -290,7 +290,7 @@ async def a_knowledge(server: Server, owner: Person, name: str, *files: str) -> 
             knowledge_id=name,
             file_id=file_id,
         )
-        await server.services.get(VectorStore).copy(f"file-{file_id}", name, {}, {"knowledge_id": name})
+        await server.services.get(VectorStore).copy_chunks(f"file-{file_id}", name, {}, {"knowledge_id": name})
     return {"type": "collection", "id": name, "name": name}
 
 
@@ -404,7 +404,7 @@ async def test_a_chat_opens_its_files_to_those_it_is_shared_with(server: Server,
 
 async def test_words_count_beside_vectors(server: Server, ada: Person) -> None:
     for number in range(30):
-        await server.services.get(Indexer).index(
+        await server.services.get(Indexer).index_documents(
             "shelf", [Document(f"Book {number} is about {'zebras' if number == 17 else 'birds'}.")], add=number > 0
         )
     asked_for = {"collection_names": ["shelf"], "query": "Are there zebras?", "k": 3}
@@ -420,7 +420,7 @@ async def test_words_count_beside_vectors(server: Server, ada: Person) -> None:
 
 async def test_an_external_reranker_has_the_last_word(server: Server, ada: Person) -> None:
     texts = ["Cats purr.", "Dogs bark.", "Cows moo.", "Ducks quack."]
-    await server.services.get(Indexer).index("animals", [Document(one) for one in texts])
+    await server.services.get(Indexer).index_documents("animals", [Document(one) for one in texts])
     seen: list[dict[str, Any]] = []
 
     async def rerank(request: web.Request) -> web.Response:
@@ -479,4 +479,4 @@ async def test_resetting_forgets_everything(server: Server, ada: Person, tmp_pat
     assert list(uploads.iterdir()) == []
     assert (await ada.post("/api/v1/retrieval/reset/db")).ok() is None
     assert (await ada.get("/api/v1/knowledge/")).ok()["total"] == 0
-    assert await server.services.get(VectorStore).collections() == []
+    assert await server.services.get(VectorStore).list_collections() == []

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from conftest import Person
-from page import open_page
+from page_client import open_page
 
 TALK = [{"role": "user", "content": "What is bread?"}, {"role": "assistant", "content": "Baked dough."}]
 

@@ -15,7 +15,7 @@ from fastback.access.activity import ActivityEvent
 from fastback.features.terminals import socket
 from fastback.features.terminals.proxy_routes import normalise_path
 from fastback.kit.bus import Bus
-from standing_in import standing_in
+from stub_server import standing_in
 
 _T = "/api/v1/terminals"
 

@@ -15,7 +15,7 @@ from fastback.completions.answer_builder import AnswerBuilder
 from fastback.completions.reasoning_tags import TagSplitter
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from page import open_page
+from page_client import open_page
 
 
 def answer_of(chat: Any, message_id: str) -> Any:

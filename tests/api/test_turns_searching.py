@@ -13,8 +13,8 @@ import pytest
 from conftest import Person, Server
 from fastback.features.memories import recall
 from fastback.providers.client import ModelClient
-from page import open_page
-from webpages import TEXT, Web, configured, searching, served
+from page_client import open_page
+from sample_web import TEXT, Web, configured, searching, served
 
 CHAT = "/api/chat/completions"
 M = "/api/v1/memories"

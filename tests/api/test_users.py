@@ -7,7 +7,7 @@ from typing import Any
 
 from conftest import PASSWORD, Person, Server
 from fastback.kit.db import Database
-from page import open_page
+from page_client import open_page
 
 USERS = "/api/v1/users"
 PROHIBITED = "The requested action has been restricted as a security measure."

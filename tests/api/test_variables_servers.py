@@ -20,7 +20,7 @@ from aiohttp import web
 from conftest import REDIS, Person, serving
 from fastback.providers.http_client import make_client
 from fastback.settings import load_settings
-from page import open_page
+from page_client import open_page
 
 
 @asynccontextmanager

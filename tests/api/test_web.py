@@ -10,7 +10,7 @@ import pytest
 
 from conftest import Person, Server
 from fastback.retrieval.interfaces import VectorStore
-from webpages import TEXT, R, Web, configured, searching, served
+from sample_web import TEXT, R, Web, configured, searching, served
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def test_a_page_becomes_text_and_a_collection(bob: Person, server: Server,
     assert found["file"] == {"data": {"content": TEXT}, "meta": {"name": url, "source": url}}
     assert found["filename"] == url and len(found["collection_name"]) == 63
     store = server.services.get(VectorStore)
-    (chunk,) = await store.find(found["collection_name"])
+    (chunk,) = await store.find_chunks(found["collection_name"])
     assert chunk.text == TEXT
     about = {"source": url, "title": "The garden", "description": "On gardens", "language": "en"}
     assert {key: chunk.metadata[key] for key in about} == about
@@ -59,9 +59,9 @@ async def test_a_page_is_added_or_takes_the_place_of_another(bob: Person, server
     name = (await read(bob, url))["collection_name"]
     store = server.services.get(VectorStore)
     await read(bob, url, overwrite=False)
-    assert len(await store.find(name)) == 2
+    assert len(await store.find_chunks(name)) == 2
     await read(bob, url)
-    assert len(await store.find(name)) == 1
+    assert len(await store.find_chunks(name)) == 1
 
 
 async def test_whoever_may_not_write_into_a_collection_is_refused(bob: Person, ada: Person, pages: Web) -> None:
@@ -171,7 +171,7 @@ async def test_what_a_search_finds_is_read_and_embedded(ada: Person, bob: Person
     (name,) = found["collection_names"]
     assert name.startswith(f"web-search-{bob.id}-") and len(name) == 63
     store = server.services.get(VectorStore)
-    assert {one.metadata["source"] for one in await store.find(name)} == set(urls)
+    assert {one.metadata["source"] for one in await store.find_chunks(name)} == set(urls)
     hits = (await bob.post(f"{R}/query/collection", {"collection_names": [name], "query": "Monday", "k": 1})).ok()
     assert "Monday" in hits["documents"][0][0] or hits["documents"][0]
     (await ada.post(f"{R}/process/web/search", {"queries": ["roses"]})).ok()

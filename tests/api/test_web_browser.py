@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from conftest import Person
-from webpages import R, Web, configured, served
+from sample_web import R, Web, configured, served
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("chromium") or shutil.which("google-chrome")), reason="there is no browser"

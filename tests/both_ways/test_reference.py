@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from both_ways.life import FIRST, READS, SECOND
+from both_ways.activity import FIRST, READS, SECOND
 from conftest import Person, postgres_database, serving
-from page import open_page
+from page_client import open_page
 from parity import reference
 from parity.compare import Comparison
 from parity.normalise import Normaliser

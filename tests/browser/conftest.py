@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from conftest import Person, Server, serving
-from fastback.demo.process import running as running_upstream
+from fastback.demo.process import run_demo_server as running_upstream
 from fastback.frontend import fetch
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -61,7 +61,7 @@ def variables() -> dict[str, str]:
 @pytest.fixture
 async def site(calm_upstream: str, variables: dict[str, str], tmp_path: Path) -> AsyncIterator[Server]:
     """A fresh server with the frontend, on SQLite."""
-    if not fetch.is_complete(fetch.location()):
+    if not fetch.is_complete(fetch.get_location()):
         pytest.skip("the frontend was not fetched (fastback frontend)")
     env = {
         "OPENAI_API_BASE_URLS": f"{calm_upstream}/v1",

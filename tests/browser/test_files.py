@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from browser.conftest import Tab
 from browser.test_page import answered, ask
 from conftest import Person, Server
-from libraries import embedding
+from knowledge_samples import embedding
 
 pytestmark = pytest.mark.browser
 

@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from browser.conftest import Tab
 from conftest import Person, Server
-from libraries import embedding
+from knowledge_samples import embedding
 
 pytestmark = pytest.mark.browser
 

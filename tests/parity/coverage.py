@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from fastback import app
 from fastback.compatibility.operations import Operation, find_built_operations, list_operations
 from fastback.kit.http.routing import Route, RouteTrie
-from parity import stored
+from parity import recordings
 from parity.steps import scenarios
 
 _PLACE = re.compile(r"\$\{[^}]*\}")
@@ -58,7 +58,7 @@ def answers() -> dict[Operation, Counter[int]]:
     """Statuses that the reference gave, by operation."""
     found: dict[Operation, Counter[int]] = {}
     for scenario in scenarios():
-        for step, answer in zip(scenario.steps, stored.read_answers(scenario.name), strict=False):
+        for step, answer in zip(scenario.steps, recordings.read_answers(scenario.name), strict=False):
             asked = operation(step.method, step.path)
             if asked is not None:
                 found.setdefault(asked, Counter())[answer["status"]] += 1

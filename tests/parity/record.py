@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import aiohttp
 
-from fastback.demo.process import running as running_upstream
-from parity import reference, stored
+from fastback.demo.process import run_demo_server as running_upstream
+from parity import recordings, reference
 from parity.player import playing
 from parity.steps import MissingValue, Scenario, scenarios
 
@@ -33,7 +33,7 @@ async def recorded(scenario: Scenario, served: reference.Reference, upstream: st
     answers = []
     async with playing(scenario, served.url, upstream, str(served.data_dir)) as player:
         if scenario.opens:
-            player.known.update(stored.credentials())
+            player.known.update(recordings.credentials())
         for step in scenario.steps:
             try:
                 answer = await player.play(step)
@@ -47,7 +47,7 @@ async def recorded(scenario: Scenario, served: reference.Reference, upstream: st
             if answer["status"] >= 500:
                 print(f"  {answer['status']} {step.label}")
         if scenario.keeps:
-            stored.keep_credentials({name: player.known[name] for name in stored.KEPT})
+            recordings.keep_credentials({name: player.known[name] for name in recordings.KEPT})
     return answers
 
 
@@ -68,9 +68,9 @@ def main() -> None:
                     served.empty()
                 print(f"{scenario.name}: {len(scenario.steps)} steps", flush=True)
                 answers = asyncio.run(recorded(scenario, served, upstream))
-                stored.write_answers(scenario, version, answers)
+                recordings.write_answers(scenario, version, answers)
                 if scenario.keeps:
-                    stored.keep_database(served.dump(), upstream)
+                    recordings.keep_database(served.dump(), upstream)
 
 
 if __name__ == "__main__":

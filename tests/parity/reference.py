@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastback.demo.process import free_port
+from fastback.demo.process import find_free_port
 from parity.player import variables
 
 _START_SECONDS = 240
@@ -97,7 +97,7 @@ def running(
     Raises:
         RuntimeError: it did not start; its log lies in the data folder.
     """
-    port = free_port()
+    port = find_free_port()
     url = f"http://127.0.0.1:{port}"
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     env = {**kept, **_QUIET, **variables(upstream), "DATA_DIR": str(data_dir), **(more or {})}

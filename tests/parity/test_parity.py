@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from conftest import postgres_database, serving
-from parity import stored
+from parity import recordings
 from parity.compare import Comparison, Difference
 from parity.player import BETWEEN_ACCOUNTS, CAST, SECRET_KEY, playing, variables
 from parity.steps import MissingValue, Scenario, Step, scenarios
@@ -77,13 +77,13 @@ def clock(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Clock:
 async def replayed(scenario: Scenario, url: str, upstream: str, data_dir: Path, clock: Clock) -> Outcome:
     """All steps, each compared with what is recorded."""
     outcome, comparison = Outcome(), Comparison()
-    answers = stored.read_answers(scenario.name)
-    known = stored.known_differences(scenario.name)
+    answers = recordings.read_answers(scenario.name)
+    known = recordings.known_differences(scenario.name)
     labels = [one["step"] for one in answers]
     assert labels == [step.label for step in scenario.steps], f"{scenario.name} has changed: record it again"
     async with playing(scenario, url, upstream, str(data_dir), wait=clock.wait) as player:
         if scenario.opens:
-            player.known.update(stored.credentials())
+            player.known.update(recordings.credentials())
         for place, (step, expected) in enumerate(zip(scenario.steps, answers, strict=True)):
             try:
                 got = await player.play(step)
@@ -106,19 +106,19 @@ async def replayed(scenario: Scenario, url: str, upstream: str, data_dir: Path, 
 async def test_answers_are_those_of_the_reference(
     scenario: Scenario, database: str, upstream: str, tmp_path: Path, clock: Clock, record_property: Any
 ) -> None:
-    if not stored.read_answers(scenario.name):
+    if not recordings.read_answers(scenario.name):
         pytest.skip("not recorded")
     env = {**variables(upstream), "WEBUI_SECRET_KEY": SECRET_KEY}
     if database == "postgres":
         async with postgres_database() as address:
             env["DATABASE_URL"] = address
             if scenario.opens:
-                await stored.restore_in_postgres(address, upstream)
+                await recordings.restore_in_postgres(address, upstream)
             async with serving(env, tmp_path, database) as one:
                 outcome = await replayed(scenario, one.url, upstream, tmp_path, clock)
     else:
         if scenario.opens:
-            stored.restore(tmp_path / "webui.db", upstream)
+            recordings.restore(tmp_path / "webui.db", upstream)
         async with serving(env, tmp_path, database) as one:
             outcome = await replayed(scenario, one.url, upstream, tmp_path, clock)
     for name, count in outcome.counts.items():

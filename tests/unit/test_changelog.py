@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastback.frontend.changelog import changelog
+from fastback.frontend.changelog import parse_changelog
 
 TEXT = """# Changelog
 
@@ -32,7 +32,7 @@ All notable changes are told here.
 
 
 def test_the_shape_is_the_pages() -> None:
-    found = changelog(TEXT)
+    found = parse_changelog(TEXT)
     assert [(version, list(one)) for version, one in found.items()] == [
         ("2.1.0", ["date", "added", "fixed"]),
         ("2.0.0", ["date", "changed"]),
@@ -56,11 +56,11 @@ def test_the_shape_is_the_pages() -> None:
 
 
 def test_no_html_of_the_file_reaches_the_page() -> None:
-    (item,) = changelog(TEXT)["2.1.0"]["fixed"]
+    (item,) = parse_changelog(TEXT)["2.1.0"]["fixed"]
     assert item["content"].startswith('A pattern such as github_* and an entity " and a "<tag>" in the text\nthat')
     assert "&lt;tag&gt;" in item["raw"]
 
 
 def test_only_the_newest_are_told() -> None:
-    assert list(changelog(TEXT, most=2)) == ["2.1.0", "2.0.0"]
-    assert changelog("nothing of the kind") == {}
+    assert list(parse_changelog(TEXT, limit=2)) == ["2.1.0", "2.0.0"]
+    assert parse_changelog("nothing of the kind") == {}

@@ -295,7 +295,7 @@ def test_serve_answers_until_it_is_told_to_stop(tmp_path: Path) -> None:
 def test_doctor_fails_where_something_is_missing(tmp_path: Path) -> None:
     done = run(tmp_path, "doctor", "--data-dir", "home")
     assert done.returncode == 1
-    assert "fail  frontend         not there: run `fastback frontend`" in done.stdout.splitlines()
+    assert "fail  frontend         not found: run `fastback frontend`" in done.stdout.splitlines()
     assert not (tmp_path / "home").exists()
 
 
@@ -315,7 +315,7 @@ def test_doctor_looks_at_every_directory_and_the_key(tmp_path: Path) -> None:
     ]
     key.write_text("k" * 40)
     found = run(tmp_path, "doctor", "--data-dir", "home").stdout.splitlines()
-    assert f"ok    secret key       kept in {key}" in found
+    assert f"ok    secret key       stored in {key}" in found
     key.chmod(0o644)
     found = run(tmp_path, "doctor", "--data-dir", "home").stdout.splitlines()
     assert any(line.startswith("warn  secret key") and "can be read by others" in line for line in found)

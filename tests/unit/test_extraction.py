@@ -13,8 +13,8 @@ import ftfy
 import msgspec
 import pytest
 
-import hostile
-import made
+import hostile_files
+import sample_documents
 from fastback import messages
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed
@@ -36,7 +36,7 @@ def extract(tmp_path: Path) -> Extract:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         source = SourceFile(str(path), name, name.rsplit(".", 1)[-1].lower(), content_type, **options)
         count = worker.handle({"source": msgspec.to_builtins(source), "spool": str(tmp_path / "spool")})
-        found = [Document(text, metadata) for metadata, text in spool.read(tmp_path / "spool")]
+        found = [Document(text, metadata) for metadata, text in spool.read_rows(tmp_path / "spool")]
         assert len(found) == count
         return found
 
@@ -48,9 +48,9 @@ async def test_a_worker_reads_for_the_server(tmp_path: Path) -> None:
     local = ExtractionPool()
     into = str(tmp_path / "spool")
     await local.extract_to_spool(SourceFile(str(tmp_path / "file"), "a.txt", "txt"), into)
-    assert list(spool.read(into)) == [({"source": str(tmp_path / "file")}, "Grüße\n" * 100_000)]
+    assert list(spool.read_rows(into)) == [({"source": str(tmp_path / "file")}, "Grüße\n" * 100_000)]
     await local.repair_documents([Document("ﬁne", {"page": 1}), Document("")], into)
-    assert list(spool.read(into)) == [({"page": 1}, "fine"), ({}, "")]
+    assert list(spool.read_rows(into)) == [({"page": 1}, "fine"), ({}, "")]
     await local.close()
 
 
@@ -81,12 +81,12 @@ def test_a_text_that_speaks_of_pdfs_is_a_text(extract: Extract, name: str) -> No
 
 @pytest.mark.parametrize(("name", "before"), [("a.pdf", b"HTTP/1.1 200 OK\n"), ("scan", b"\r\n")])
 def test_a_pdf_may_begin_with_something_else(extract: Extract, name: str, before: bytes) -> None:
-    (found,) = extract(name, before + made.pdf("Herons eat fish."))
+    (found,) = extract(name, before + sample_documents.pdf("Herons eat fish."))
     assert "Herons eat fish." in found.text
 
 
 def test_what_an_archive_says_of_itself_is_not_unpacked(extract: Extract) -> None:
-    content = hostile.archive({"mimetype": bytes(30 * 1024 * 1024)})
+    content = hostile_files.archive({"mimetype": bytes(30 * 1024 * 1024)})
     tracemalloc.start()
     try:
         with pytest.raises(JobFailed, match="its content is missing"):
@@ -129,48 +129,50 @@ def test_pages_show_what_is_seen_of_them(extract: Extract) -> None:
 
 
 def test_word_documents(extract: Extract) -> None:
-    (found,) = extract("a.docx", made.docx())
+    (found,) = extract("a.docx", sample_documents.docx())
     assert found.text == (
         "above\n\n# Report\n\nTwo\tlines\nand “quotes”\n\n- item\n  - deeper\n\n| a1 | b1 |\n| a2 x | b2 |\n\nboxed\n\n"
         "around\n\nnote"
     )
     # It is told by its content, whatever it is called.
-    (again,) = extract("a.bin", made.docx())
+    (again,) = extract("a.bin", sample_documents.docx())
     assert again.text == found.text
 
 
 def test_presentations(extract: Extract) -> None:
-    (found,) = extract("a.pptx", made.pptx())
+    (found,) = extract("a.pptx", sample_documents.pptx())
     assert found.text == "Slide 1:\nSecond file\n| a | b |\n\nNotes: speak\n\nSlide 2:\nFirst file\nand more"
 
 
 def test_open_documents(extract: Extract) -> None:
-    (found,) = extract("a.odt", made.odt())
+    (found,) = extract("a.odt", sample_documents.odt())
     assert found.text == "# Report\n\nTwo  blanks\tand\nlines\n\n- item\n\n| a | b | b |"
-    (found,) = extract("a.odp", made.odp())
+    (found,) = extract("a.odp", sample_documents.odp())
     assert found.text == "Slide 1:\n\nFirst\n\nNotes:\n\nspeak\n\nSlide 2:\n\nSecond"
 
 
 def test_books(extract: Extract) -> None:
-    (found,) = extract("a.epub", made.epub())
+    (found,) = extract("a.epub", sample_documents.epub())
     assert found.text == "# Two\n\nsecond file\n\n# One\n\nfirst file"
     assert found.metadata["title"] == "The Book"
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.ods", "a.xls"])
 def test_spreadsheets(extract: Extract, name: str) -> None:
-    (found,) = extract(name, {"a.xlsx": made.xlsx, "a.ods": made.ods, "a.xls": made.xls}[name]())
+    (found,) = extract(
+        name, {"a.xlsx": sample_documents.xlsx, "a.ods": sample_documents.ods, "a.xls": sample_documents.xls}[name]()
+    )
     assert found.text.startswith("Sheet: First\n| name | age |\n| Ada | 36 |")
 
 
 def test_mail(extract: Extract) -> None:
-    (found,) = extract("a.eml", made.mail(), "message/rfc822")
+    (found,) = extract("a.eml", sample_documents.mail(), "message/rfc822")
     assert found.text == (
         "Subject: Grüße & plans\nFrom: Ada <ada@example.com>\nTo: bob@example.com\n"
         "Date: Mon, 01 Jan 2024 10:00:00 +0000\nAttachments: plan.pdf\n\nHello Bob,\n\nsee you – Ada"
     )
     assert found.metadata["title"] == "Grüße & plans"
-    (found,) = extract("a.msg", made.outlook())
+    (found,) = extract("a.msg", sample_documents.outlook())
     assert found.text == (
         "Subject: Plans\nFrom: Ada <ada@example.com>\nTo: Bob\nDate: 2024-01-01 10:00:00+00:00\n"
         "Attachments: plan.pdf\n\nHello Bob"
@@ -178,19 +180,19 @@ def test_mail(extract: Extract) -> None:
 
 
 def test_old_office_files(extract: Extract) -> None:
-    (found,) = extract("a.doc", made.doc())
+    (found,) = extract("a.doc", sample_documents.doc())
     assert found.text == "Grüße – 日本\n\nlink\n\n| a | b |\n| c | d |\n\nend"
-    (found,) = extract("a.ppt", made.ppt())
+    (found,) = extract("a.ppt", sample_documents.ppt())
     assert found.text == "Slide 1:\nTitle\nBody Ω\nbox"
 
 
 def test_rich_text(extract: Extract) -> None:
-    (found,) = extract("a.rtf", made.RTF)
+    (found,) = extract("a.rtf", sample_documents.RTF)
     assert found.text == "# Head\n\nGrüße – 日本 {x}\n\nМир\n\n| a | b |\n| c | d |\n\nend"
 
 
 def test_pdf_by_page_or_in_one(extract: Extract) -> None:
-    found = extract("a.pdf", made.pdf("First page", "Second (page)"))
+    found = extract("a.pdf", sample_documents.pdf("First page", "Second (page)"))
     assert [one.text for one in found] == ["First page", "Second (page)"]
     assert found[1].metadata == {
         "producer": "",
@@ -202,7 +204,7 @@ def test_pdf_by_page_or_in_one(extract: Extract) -> None:
         "page": 1,
         "page_label": "ii",
     }
-    (whole,) = extract("a.pdf", made.pdf("First page", "Second (page)"), pdf_pages=False)
+    (whole,) = extract("a.pdf", sample_documents.pdf("First page", "Second (page)"), pdf_pages=False)
     assert whole.text == "First page\n\fSecond (page)"
     assert "page" not in whole.metadata and whole.metadata["total_pages"] == 2
 
@@ -215,11 +217,11 @@ def test_pictures_in_pdfs_are_read_where_somebody_can(extract: Extract, monkeypa
         return SimpleNamespace(txts=("words", str(len(seen))))
 
     monkeypatch.setattr(ocr, "_load_engine", lambda params: engine if params == "{}" else None)
-    (found,) = extract("a.pdf", made.pdf_with_pictures(), pdf_images=True, ocr="{}")
+    (found,) = extract("a.pdf", sample_documents.pdf_with_pictures(), pdf_images=True, ocr="{}")
     assert found.text == "Text\n\nwords\n1\nwords\n2"
     assert seen == [(32, 32, 3), (48, 48, 3)]
     for options in ({"pdf_images": True, "ocr": "none"}, {}):
-        assert extract("a.pdf", made.pdf_with_pictures(), **options)[0].text == "Text"
+        assert extract("a.pdf", sample_documents.pdf_with_pictures(), **options)[0].text == "Text"
 
 
 def test_texts_are_mended_as_ftfy_does() -> None:

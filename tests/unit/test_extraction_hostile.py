@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-import hostile
+import hostile_files
 from fastback import messages
 from fastback.kit.workers import spool
 from fastback.retrieval.extraction.extraction_pool import LIMITS, ExtractionPool
@@ -29,7 +29,7 @@ Make = Callable[[], bytes]
 async def watched() -> AsyncIterator[None]:
     """The loop never works for long in one go, and keeps little."""
     longest = 0.0
-    before = hostile.resident()
+    before = hostile_files.resident()
 
     async def watch() -> None:
         nonlocal longest
@@ -44,7 +44,7 @@ async def watched() -> AsyncIterator[None]:
     finally:
         watching.cancel()
     assert longest < 0.05
-    assert hostile.resident() - before < 30 * MEGABYTE
+    assert hostile_files.resident() - before < 30 * MEGABYTE
 
 
 # One pool for all: its processes are what the files are to harm.
@@ -64,7 +64,7 @@ async def _read(local: ExtractionPool, path: Path, name: str) -> list[Document]:
     async with watched():
         try:
             await local.extract_to_spool(SourceFile(str(path), name, name.rsplit(".", 1)[-1]), into)
-            return [Document(text, metadata) async for metadata, text in spool.receive(into)]
+            return [Document(text, metadata) async for metadata, text in spool.receive_rows(into)]
         finally:
             assert time.monotonic() - began < 60
 
@@ -81,30 +81,38 @@ def _letters() -> bytes:
 
 
 REFUSED: dict[str, tuple[str, Make, str]] = {
-    "bomb in a document": ("a.docx", lambda: hostile.archive({"word/document.xml": _zeros()}), TOO_LARGE),
-    "bomb in a spreadsheet": ("a.xlsx", lambda: hostile.xlsx(_zeros()), TOO_LARGE),
-    "bomb in a book": ("a.epub", lambda: hostile.epub(_zeros()), TOO_LARGE),
-    "bomb in an OpenDocument": ("a.odt", lambda: hostile.odt(_zeros()), TOO_LARGE),
+    "bomb in a document": ("a.docx", lambda: hostile_files.archive({"word/document.xml": _zeros()}), TOO_LARGE),
+    "bomb in a spreadsheet": ("a.xlsx", lambda: hostile_files.xlsx(_zeros()), TOO_LARGE),
+    "bomb in a book": ("a.epub", lambda: hostile_files.epub(_zeros()), TOO_LARGE),
+    "bomb in an OpenDocument": ("a.odt", lambda: hostile_files.odt(_zeros()), TOO_LARGE),
     "bomb that lies": (
         "a.docx",
-        lambda: hostile.lying({"word/document.xml": _letters()}, "word/document.xml", 1000),
+        lambda: hostile_files.lying({"word/document.xml": _letters()}, "word/document.xml", 1000),
         _DAMAGED,
     ),
-    "entities in a document": ("a.docx", lambda: hostile.docx(b"&j;", hostile.ENTITIES), "declares entities"),
-    "entities in an OpenDocument": (
-        "a.odt",
-        lambda: hostile.odt(hostile.ENTITIES + b"<a>&j;</a>"),
+    "entities in a document": (
+        "a.docx",
+        lambda: hostile_files.docx(b"&j;", hostile_files.ENTITIES),
         "declares entities",
     ),
-    "entities in a book": ("a.epub", lambda: hostile.epub(hostile.ENTITIES + b"<a>&j;</a>"), "declares entities"),
+    "entities in an OpenDocument": (
+        "a.odt",
+        lambda: hostile_files.odt(hostile_files.ENTITIES + b"<a>&j;</a>"),
+        "declares entities",
+    ),
+    "entities in a book": (
+        "a.epub",
+        lambda: hostile_files.epub(hostile_files.ENTITIES + b"<a>&j;</a>"),
+        "declares entities",
+    ),
     "spreadsheet with a far corner": (
         "a.xlsx",
-        lambda: hostile.xlsx(hostile.FAR_CORNER),
+        lambda: hostile_files.xlsx(hostile_files.FAR_CORNER),
         "needs more memory than is allowed",
     ),
-    "half an archive": ("a.docx", lambda: hostile.docx(random.Random(1).randbytes(5000))[:3000], "damaged"),
-    "archive of nothing": ("a.docx", lambda: hostile.archive({"a": b""}), "its content is missing"),
-    "just an archive": ("a.zip", lambda: hostile.archive({"a": b""}), messages.FILE_NOT_SUPPORTED),
+    "half an archive": ("a.docx", lambda: hostile_files.docx(random.Random(1).randbytes(5000))[:3000], "damaged"),
+    "archive of nothing": ("a.docx", lambda: hostile_files.archive({"a": b""}), "its content is missing"),
+    "just an archive": ("a.zip", lambda: hostile_files.archive({"a": b""}), messages.FILE_NOT_SUPPORTED),
     "picture called a PDF": ("a.pdf", lambda: b"\x89PNG\r\n\x1a\n" + bytes(1000), "cannot be read as a PDF"),
     "text called a document": ("a.docx", lambda: b"just text", "cannot be read as a document"),
     "picture": ("a.png", lambda: b"\x89PNG\r\n\x1a\n" + random.Random(1).randbytes(5000), messages.FILE_NOT_SUPPORTED),
@@ -112,10 +120,10 @@ REFUSED: dict[str, tuple[str, Make, str]] = {
     "empty PDF": ("a.pdf", lambda: b"", messages.EMPTY_CONTENT),
     "empty document": ("a.docx", lambda: b"", messages.EMPTY_CONTENT),
     "PDF of noise": ("a.pdf", lambda: b"%PDF-1.7\n" + random.Random(3).randbytes(50_000), "cannot be read as a PDF"),
-    "old document going in circles": ("a.doc", hostile.endless_compound, f"{_DAMAGED}|not supported"),
+    "old document going in circles": ("a.doc", hostile_files.endless_compound, f"{_DAMAGED}|not supported"),
     "text without end": ("a.txt", lambda: b"word " * 8 * MEGABYTE, "million characters"),
     "table without end": ("a.csv", lambda: b"a\n" + b"1\n" * 120_000, "million characters"),
-    "document without end": ("a.docx", lambda: hostile.docx(_letters()), f"{TOO_LARGE}|million characters"),
+    "document without end": ("a.docx", lambda: hostile_files.docx(_letters()), f"{TOO_LARGE}|million characters"),
     "page nested without end": ("a.html", lambda: b"<div>" * 200_000 + b"x", "nested too deeply"),
     "rich text nested without end": ("a.rtf", lambda: b"{\\rtf1" + b"{" * 100_000, "nested too deeply"),
 }
@@ -135,23 +143,23 @@ async def test_is_refused_in_words(local: ExtractionPool, tmp_path: Path, case: 
 
 #: What may be read or refused, as long as it ends.
 ENDS: dict[str, tuple[str, Make]] = {
-    "PDF bomb": ("a.pdf", lambda: hostile.pdf_of(hostile.packed_zeros(200 * MEGABYTE), packed=True)),
-    "PDF that is its own parent": ("a.pdf", hostile.endless_pdf),
-    "PDF nested": ("a.pdf", lambda: hostile.nested_pdf(20_000)),
-    "PDF of brackets": ("a.pdf", lambda: hostile.pdf_of(b"[" * 5 * MEGABYTE)),
-    "entities in a spreadsheet": ("a.xlsx", lambda: hostile.xlsx(b"&j;")),
+    "PDF bomb": ("a.pdf", lambda: hostile_files.pdf_of(hostile_files.packed_zeros(200 * MEGABYTE), packed=True)),
+    "PDF that is its own parent": ("a.pdf", hostile_files.endless_pdf),
+    "PDF nested": ("a.pdf", lambda: hostile_files.nested_pdf(20_000)),
+    "PDF of brackets": ("a.pdf", lambda: hostile_files.pdf_of(b"[" * 5 * MEGABYTE)),
+    "entities in a spreadsheet": ("a.xlsx", lambda: hostile_files.xlsx(b"&j;")),
     "page of tables": ("a.html", lambda: b"<table><tr><td>" * 10_000 + b"x"),
     "page of formats": ("a.html", lambda: b"<b><i><p>" * 20_000 + b"x"),
-    "document nested": ("a.docx", lambda: hostile.docx(b"<w:p>" * 300_000)),
+    "document nested": ("a.docx", lambda: hostile_files.docx(b"<w:p>" * 300_000)),
     "book of entities": (
         "a.epub",
-        lambda: hostile.epub(
+        lambda: hostile_files.epub(
             b"<package><manifest><item id='c' href='c.xhtml' media-type='application/xhtml+xml'/></manifest>"
             b"<spine><itemref idref='c'/></spine></package>",
-            hostile.ENTITIES + b"<html><body>&j;</body></html>",
+            hostile_files.ENTITIES + b"<html><body>&j;</body></html>",
         ),
     ),
-    "mail nested": ("a.eml", lambda: hostile.nested_mail(3000)),
+    "mail nested": ("a.eml", lambda: hostile_files.nested_mail(3000)),
     "bytes of no encoding": ("a.txt", lambda: bytes(random.Random(4).choices(range(0x80, 0x100), k=300_000))),
     "broken UTF-8": ("a.txt", lambda: "übel ".encode() * 100_000 + b"\xff\xfe\xc3"),
     "one long line": ("a.csv", lambda: b"a" + b"," * 300_000 + b"\n" + b"1," * 300_000),
@@ -172,7 +180,7 @@ async def test_ends(local: ExtractionPool, tmp_path: Path, case: str) -> None:
 
 async def test_a_sparse_file_is_not_read(local: ExtractionPool, tmp_path: Path) -> None:
     path = tmp_path / "file"
-    hostile.sparse(path, 500 * MEGABYTE)
+    hostile_files.sparse(path, 500 * MEGABYTE)
     for name in ("a.txt", "a.csv", "a.html", "a.eml"):
         with pytest.raises(RetrievalError, match=r"million characters|not supported"):
             await _read(local, path, name)

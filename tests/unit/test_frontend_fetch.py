@@ -68,7 +68,7 @@ def left_behind(cache: Path) -> list[str]:
 def test_it_unpacks_what_the_page_needs_and_compresses_it(shelf: Path, cache: Path) -> None:
     wheel(shelf)
     told: list[tuple[str, int, int]] = []
-    path = fetch.ensure(VERSION, cache=cache, report=lambda *step: told.append(step))
+    path = fetch.ensure_frontend(VERSION, cache=cache, report=lambda *step: told.append(step))
 
     assert path == cache / f"frontend-{VERSION}" and fetch.is_complete(path)
     assert left_behind(cache) == [path.name]
@@ -86,23 +86,23 @@ def test_it_unpacks_what_the_page_needs_and_compresses_it(shelf: Path, cache: Pa
 
 
 def test_what_is_there_is_not_fetched_again_unless_asked(shelf: Path, cache: Path) -> None:
-    path = fetch.ensure(VERSION, cache=cache) if wheel(shelf) else cache
+    path = fetch.ensure_frontend(VERSION, cache=cache) if wheel(shelf) else cache
     mark = path / "mark"
     mark.touch()
     wheel(shelf).unlink()
-    assert fetch.ensure(VERSION, cache=cache) == path, "no wheel is needed for it"
+    assert fetch.ensure_frontend(VERSION, cache=cache) == path, "no wheel is needed for it"
 
     wheel(shelf)
-    fetch.ensure(VERSION, cache=cache, force=True)
+    fetch.ensure_frontend(VERSION, cache=cache, force=True)
     assert not mark.exists() and left_behind(cache) == [path.name]
 
 
 def test_half_a_frontend_is_replaced(shelf: Path, cache: Path) -> None:
     wheel(shelf)
-    half = fetch.location(VERSION, cache)
+    half = fetch.get_location(VERSION, cache)
     (half / "frontend").mkdir(parents=True)
     (half / "frontend/index.html").write_text("half")
-    assert "Chat" in (fetch.ensure(VERSION, cache=cache) / "frontend/index.html").read_text()
+    assert "Chat" in (fetch.ensure_frontend(VERSION, cache=cache) / "frontend/index.html").read_text()
 
 
 def test_two_at_once_do_no_harm(shelf: Path, cache: Path) -> None:
@@ -111,7 +111,7 @@ def test_two_at_once_do_no_harm(shelf: Path, cache: Path) -> None:
 
     def run() -> None:
         try:
-            fetch.ensure(VERSION, cache=cache)
+            fetch.ensure_frontend(VERSION, cache=cache)
         except BaseException as error:
             failed.append(error)
 
@@ -121,7 +121,7 @@ def test_two_at_once_do_no_harm(shelf: Path, cache: Path) -> None:
     for one in both:
         one.join()
     assert not failed
-    assert fetch.is_complete(fetch.location(VERSION, cache))
+    assert fetch.is_complete(fetch.get_location(VERSION, cache))
     assert left_behind(cache) == [f"frontend-{VERSION}"]
 
 
@@ -141,7 +141,7 @@ def test_old_leavings_of_a_killed_process_go_and_young_ones_stay(shelf: Path, ca
         left.mkdir(parents=True)
         when = left.stat().st_mtime - age
         os.utime(left, (when, when))
-    fetch.ensure(VERSION, cache=cache)
+    fetch.ensure_frontend(VERSION, cache=cache)
     assert left_behind(cache) == [".fetching-young", f"frontend-{VERSION}"]
 
 
@@ -150,7 +150,7 @@ class TestFailures:
 
     def fails(self, cache: Path, version: str = VERSION) -> str:
         with pytest.raises(fetch.FetchError) as caught:
-            fetch.ensure(version, cache=cache)
+            fetch.ensure_frontend(version, cache=cache)
         text = str(caught.value)
         assert "\n" not in text
         assert left_behind(cache) == []
@@ -166,7 +166,7 @@ class TestFailures:
         monkeypatch.setitem(fetch.HASHES, VERSION, "0" * 64)
         assert found in self.fails(cache)
         monkeypatch.setitem(fetch.HASHES, VERSION, found)
-        fetch.ensure(VERSION, cache=cache)
+        fetch.ensure_frontend(VERSION, cache=cache)
 
     def test_a_package_without_a_frontend(self, shelf: Path, cache: Path) -> None:
         wheel(shelf, {"open_webui/main.py": "pass"})
@@ -195,14 +195,14 @@ class TestFailures:
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(fetch, "_compress", full)
+        monkeypatch.setattr(fetch, "_compress_files", full)
         assert self.fails(cache) == f"cannot keep the frontend in {cache}: No space left on device"
 
     def test_the_cache_is_a_file(self, tmp_path: Path) -> None:
         cache = tmp_path / "cache"
         cache.write_text("not a directory")
         with pytest.raises(fetch.FetchError, match="cannot keep the frontend in"):
-            fetch.ensure(VERSION, cache=cache)
+            fetch.ensure_frontend(VERSION, cache=cache)
 
 
 @pytest.mark.parametrize(
@@ -229,4 +229,4 @@ def test_the_cache_is_where_the_variables_say(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("XDG_CACHE_HOME", "/var/cache")
     assert fetch.get_cache_directory() == Path("/var/cache/fastback")
     monkeypatch.setenv("FASTBACK_CACHE_DIR", "/srv/frontend")
-    assert fetch.location("1.0") == Path("/srv/frontend/frontend-1.0")
+    assert fetch.get_location("1.0") == Path("/srv/frontend/frontend-1.0")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from fastback.retrieval.indexing import BATCH, Indexer
+from fastback.retrieval.indexing import BATCH_SIZE, Indexer
 from fastback.retrieval.interfaces import Document, Item, SpooledDocuments, Vector
 from fastback.retrieval.vectors.sqlite import SqliteStore
-from stores import vector
+from vector_stores import vector
 
 
 class _Splitter:
@@ -25,10 +25,10 @@ class _Splitter:
 class _Embedder:
     signature: dict[str, Any] = {"engine": "", "model": "m"}  # noqa: RUF012
 
-    async def content(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
+    async def embed_content(self, texts: Sequence[str], *, ctx: Any = None) -> list[Vector]:
         return [vector(1) for _ in texts]
 
-    async def queries(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
+    async def embed_queries(self, texts: Sequence[str], *, ctx: Any = None) -> list[Vector]:
         raise AssertionError
 
 
@@ -41,7 +41,7 @@ class _Slow(SqliteStore):
 
     async def upsert(self, collection: str, items: Sequence[Item]) -> None:
         await super().upsert(collection, items)
-        if len(items) < BATCH:
+        if len(items) < BATCH_SIZE:
             self.written.set()
             await asyncio.Event().wait()
 
@@ -49,10 +49,10 @@ class _Slow(SqliteStore):
 async def test_what_is_given_up_leaves_no_chunks(tmp_path: Path) -> None:
     store = _Slow(tmp_path)
     indexer = Indexer(_Splitter(), _Embedder(), store)
-    documents = [Document(f"number {n}") for n in range(BATCH + 1)]
-    indexing = asyncio.create_task(indexer.index("file-a", documents))
+    documents = [Document(f"number {n}") for n in range(BATCH_SIZE + 1)]
+    indexing = asyncio.create_task(indexer.index_documents("file-a", documents))
     await store.written.wait()
-    assert await store.count_chunks("file-a") == BATCH + 1
+    assert await store.count_chunks("file-a") == BATCH_SIZE + 1
     indexing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await indexing

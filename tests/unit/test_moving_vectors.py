@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import stores
+import vector_stores
 from chroma_directory import ChromaDirectory
 from fastback.cli import main
 from fastback.retrieval import setup
@@ -20,7 +20,7 @@ from fastback.retrieval.vectors import factory, migration
 from fastback.retrieval.vectors.chroma_files import ChromaFiles
 from fastback.retrieval.vectors.sqlite import SqliteStore
 from fastback.settings import Environment, SettingsError, load_settings
-from stores import item, vector
+from vector_stores import item, vector
 
 ITEMS = [
     item(n, f"number {n}", vector(1, n), file_id="a", page=n, draft=n % 2 == 0, score=n / 2) for n in range(1, 301)
@@ -35,7 +35,7 @@ async def _all(store: Any, name: str) -> list[Item]:
     found: list[Item] = []
     after: str | None = None
     while True:
-        page, after = await store.items(name, after, 100)
+        page, after = await store.read_page(name, after, 100)
         found += page
         if after is None:
             return found
@@ -43,7 +43,10 @@ async def _all(store: Any, name: str) -> list[Item]:
 
 @pytest.mark.parametrize("kind", ["qdrant", "qdrant-shared", "chroma", "pgvector"])
 async def test_moves_there_and_back(kind: str, tmp_path: Path) -> None:
-    async with stores.fresh("sqlite", tmp_path / "a") as here, stores.fresh(kind, tmp_path / "b") as there:
+    async with (
+        vector_stores.fresh("sqlite", tmp_path / "a") as here,
+        vector_stores.fresh(kind, tmp_path / "b") as there,
+    ):
         await here.upsert("file-a", ITEMS)
         await here.upsert("file-b", [item(1000, "b", vector(1))])
         steps: list[tuple[str, int, int]] = []
@@ -52,7 +55,7 @@ async def test_moves_there_and_back(kind: str, tmp_path: Path) -> None:
         assert steps == [("file-a", 128, 300), ("file-a", 256, 300), ("file-a", 300, 300), ("file-b", 1, 1)]
         again = await migration.move_collections(here, there, ["file-a", "file-b"], _quiet)
         assert (again.collections, again.skipped) == (0, 2)
-        async with stores.fresh("sqlite", tmp_path / "c") as back:
+        async with vector_stores.fresh("sqlite", tmp_path / "c") as back:
             await migration.move_collections(there, back, sorted(await there.list_collections()), _quiet)
             found = {one.id: (one.text, one.metadata) for one in await _all(back, "file-a")}
             assert found == {one.id: (one.text, one.metadata) for one in ITEMS}
@@ -60,7 +63,10 @@ async def test_moves_there_and_back(kind: str, tmp_path: Path) -> None:
 
 
 async def test_goes_on_where_it_was(tmp_path: Path) -> None:
-    async with stores.fresh("sqlite", tmp_path / "a") as here, stores.fresh("sqlite", tmp_path / "b") as there:
+    async with (
+        vector_stores.fresh("sqlite", tmp_path / "a") as here,
+        vector_stores.fresh("sqlite", tmp_path / "b") as there,
+    ):
         await here.upsert("file-a", ITEMS)
         await there.upsert("file-a", ITEMS[:128])
         done = await migration.move_collections(here, there, ["file-a", "file-unknown"], _quiet)
@@ -138,20 +144,20 @@ class _Embedder:
     def signature(self) -> dict[str, Any]:
         return {"engine": "openai", "model": self.model}
 
-    async def content(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
+    async def embed_content(self, texts: Sequence[str], *, ctx: Any = None) -> list[Vector]:
         if not self.left:
             raise RetrievalError("the engine is down")
         self.left -= 1
         self.texts += texts
         return [vector(1, len(text), of=self.numbers) for text in texts]
 
-    async def queries(self, texts: Sequence[str], *, asking: Any = None) -> list[Vector]:
+    async def embed_queries(self, texts: Sequence[str], *, ctx: Any = None) -> list[Vector]:
         raise AssertionError
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "qdrant", "chroma"])
 async def test_embeds_anew_and_goes_on_where_it_was(kind: str, tmp_path: Path) -> None:
-    async with stores.fresh(kind, tmp_path) as store:
+    async with vector_stores.fresh(kind, tmp_path) as store:
         await store.upsert("file-a", ITEMS)
         await store.upsert("file-b", [item(1000, "two\nlines", vector(1))])
         with pytest.raises(RetrievalError, match="the engine is down"):
@@ -171,7 +177,7 @@ async def test_embeds_anew_and_goes_on_where_it_was(kind: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("kind", ["qdrant-shared", "pgvector"])
 async def test_embeds_anew_where_ids_are_shared(kind: str, tmp_path: Path) -> None:
-    async with stores.fresh(kind, tmp_path) as store:
+    async with vector_stores.fresh(kind, tmp_path) as store:
         await store.upsert("knowledge", ITEMS)
         await store.upsert("other", [item(1000, "two\nlines", vector(1))])
         with pytest.raises(RetrievalError, match="the engine is down"):
@@ -195,7 +201,7 @@ async def test_what_was_embedded_anew_takes_its_place_later(kind: str, tmp_path:
     embedder = _Embedder()
     about = {"embedding_config": str(embedder.signature)}
     made = [item(n, f"number {n}", vector(1, n, of=16), **about) for n in range(1, 6)]
-    async with stores.fresh(kind, tmp_path) as store:
+    async with vector_stores.fresh(kind, tmp_path) as store:
         await store.upsert("fastback-reindex-whole", made)
         await store.upsert("fastback-reindex-partly", made)
         await store.upsert("partly", made[:2])
@@ -207,7 +213,7 @@ async def test_what_was_embedded_anew_takes_its_place_later(kind: str, tmp_path:
 
 
 async def test_what_was_begun_for_another_model_is_begun_anew(tmp_path: Path) -> None:
-    async with stores.fresh("sqlite", tmp_path) as store:
+    async with vector_stores.fresh("sqlite", tmp_path) as store:
         await store.upsert("file-a", ITEMS)
         with pytest.raises(RetrievalError):
             await migration.reindex_collections(store, _Embedder(1, model="given up"), ["file-a"], _quiet)
@@ -219,7 +225,7 @@ async def test_what_was_begun_for_another_model_is_begun_anew(tmp_path: Path) ->
 async def test_one_chunk_of_another_model_is_enough(tmp_path: Path) -> None:
     embedder = _Embedder(numbers=8)
     about = {"embedding_config": str(embedder.signature)}
-    async with stores.fresh("sqlite", tmp_path) as store:
+    async with vector_stores.fresh("sqlite", tmp_path) as store:
         await store.upsert("file-a", [item(1, "new", vector(1), **about), item(2, "old", vector(1))])
         assert (await migration.reindex_collections(store, embedder, ["file-a"], _quiet)).collections == 1
         assert {one.metadata["embedding_config"] for one in await _all(store, "file-a")} == set(about.values())
@@ -229,7 +235,7 @@ async def test_a_start_takes_over_what_chroma_keeps(tmp_path: Path) -> None:
     ChromaDirectory(tmp_path / "vector_db").add("file-a", ITEMS[:3])
     settings = _settings(DATA_DIR=str(tmp_path))
     store = SqliteStore(factory.get_directory(settings))
-    await setup._take_over(settings, store)
+    await setup._import_chroma_files(settings, store)
     assert await store.count_chunks("file-a") == 3
     await store.close()
 
@@ -254,7 +260,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert main(["vectors", "move", "sqlite", "qdrant", "--changed", *where]) == 1
     assert "--changed" in capsys.readouterr().err
     assert main(["vectors", "move", "chroma", "sqlite", "--collection", "unknown", *where]) == 0
-    assert capsys.readouterr().out == "0 collections with 0 chunks moved; 1 needed nothing\n"
+    assert capsys.readouterr().out == "0 collections with 0 chunks moved; 1 already up to date\n"
     assert main(["vectors", "list", "chroma", "--data-dir", str(tmp_path / "other")]) == 1
     assert "no files of Chroma" in capsys.readouterr().err
 
@@ -310,10 +316,10 @@ async def test_the_server_takes_over_what_chroma_keeps(started: Any, tmp_path: P
     async with started() as server:
         store = server.services.get(VectorStore)
         for _ in range(200):
-            if await store.has("file-a") and len(await store.find("file-a")) == 3:
+            if await store.has_collection("file-a") and len(await store.find_chunks("file-a")) == 3:
                 break
             await asyncio.sleep(0.1)
-        assert len(await store.find("file-a")) == 3
+        assert len(await store.find_chunks("file-a")) == 3
 
 
 async def test_a_store_that_is_not_there_says_so(tmp_path: Path, started: Any) -> None:
@@ -326,4 +332,4 @@ async def test_a_store_that_is_not_there_says_so(tmp_path: Path, started: Any) -
     ):
         async with started(**env) as server:
             with pytest.raises(RetrievalError, match=r"cannot be (reached|used)"):
-                await server.services.get(VectorStore).find("file-a")
+                await server.services.get(VectorStore).find_chunks("file-a")

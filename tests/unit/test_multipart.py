@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastback.kit.http import BadRequest
-from fastback.kit.http.multipart import Part, Reader
+from fastback.kit.http.multipart import FormReader, Part
 
 FORM = (
     b"before\r\n--x\r\n"
@@ -19,7 +19,7 @@ FORM = (
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_a_form_in_pieces(size: int) -> None:
-    reader = Reader(b"x")
+    reader = FormReader(b"x")
     found: list[tuple[str, str | None, bytes]] = []
     for start in range(0, len(FORM), size):
         for event in reader.feed(FORM[start : start + size]):
@@ -28,11 +28,11 @@ def test_a_form_in_pieces(size: int) -> None:
             elif event is not None:
                 name, filename, content = found[-1]
                 found[-1] = name, filename, content + event
-    assert reader.ended
+    assert reader.is_complete
     assert found == [("a", None, b"one\r\n--no"), ("b", None, b""), ("c", None, b""), ("d", "d.txt", b"--y-")]
 
 
 def test_what_is_no_form_is_refused() -> None:
     for body in (b"--xy\r\n", b"--x\r\nno header\r\n\r\nx", b"--x\r\n" + b"a: b\r\n" * 4000):
         with pytest.raises(BadRequest):
-            list(Reader(b"x").feed(body))
+            list(FormReader(b"x").feed(body))

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-import stores
+import vector_stores
 from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.vectors.pgvector import PgvectorStore
 from fastback.settings import Environment, load_settings
-from stores import item, vector
+from vector_stores import item, vector
 
 #: As Open WebUI makes it, with a chunk of its own.
 _THEIRS = """
@@ -27,7 +27,7 @@ _THEIRS = """
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
-    async with stores.pgvector_database() as made:
+    async with vector_stores.pgvector_database() as made:
         yield made
 
 

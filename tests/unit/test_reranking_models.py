@@ -14,10 +14,10 @@ import reranking_models
 from fastback.kit.workers.errors import JobFailed
 from fastback.kit.workers.pool import Limits
 from fastback.retrieval.embedding import encoder, models
-from fastback.retrieval.embedding.encoder import UnknownModel
+from fastback.retrieval.embedding.encoder import UnsupportedModel
 from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.reranking import worker
-from fastback.retrieval.reranking.cross_encoder import PairModel
+from fastback.retrieval.reranking.cross_encoder import CrossEncoder
 from fastback.retrieval.reranking.local import LocalReranker
 from reranking_models import QUERIES, TEXTS
 
@@ -25,7 +25,7 @@ from reranking_models import QUERIES, TEXTS
 def _agree(directory: Path, kind: str, ways: Sequence[str] = ("own", "sigmoid"), queries: int = len(QUERIES)) -> None:
     for way in ways:
         expected = reranking_models.recorded()[kind][way]
-        model = PairModel(directory, sigmoid=way == "sigmoid")
+        model = CrossEncoder(directory, sigmoid=way == "sigmoid")
         for query, scores in zip(QUERIES[:queries], expected[:queries], strict=True):
             assert np.ptp(scores) > 0.01  # something that can go wrong
             assert np.abs(np.array(model(query, TEXTS)) - scores).max() < 1e-5, (way, query)
@@ -38,7 +38,7 @@ def test_the_scores_of_small_models(kind: str, tmp_path: Path) -> None:
 
 
 def test_the_scores_of_a_whole_model(tmp_path: Path) -> None:
-    place = models.find(models.DEFAULT)
+    place = models.find_model(models.DEFAULT_MODEL)
     if place is None:
         pytest.skip("the model is not fetched: `fastback models fetch`")
     reranking_models.make_minilm(place, tmp_path / "made")
@@ -46,14 +46,14 @@ def test_the_scores_of_a_whole_model(tmp_path: Path) -> None:
 
 
 def test_the_scores_of_long_pairs_that_are_computed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "_SCORES", 300)
+    monkeypatch.setattr(encoder, "_MAX_SCORES", 300)
     reranking_models.make("bert", tmp_path)
     _agree(tmp_path, "bert")
 
 
 def test_no_texts_have_no_scores(tmp_path: Path) -> None:
     reranking_models.make("bert", tmp_path)
-    assert PairModel(tmp_path, sigmoid=True)("a", []) == []
+    assert CrossEncoder(tmp_path, sigmoid=True)("a", []) == []
 
 
 def _change(path: Path, change: dict[str, object]) -> None:
@@ -74,29 +74,29 @@ def _change(path: Path, change: dict[str, object]) -> None:
 def test_models_that_are_built_in_another_way(tmp_path: Path, change: dict[str, object], said: str) -> None:
     reranking_models.make("bert", tmp_path)
     _change(tmp_path / "config.json", change)
-    with pytest.raises(UnknownModel, match=said):
-        PairModel(tmp_path, sigmoid=False)
+    with pytest.raises(UnsupportedModel, match=said):
+        CrossEncoder(tmp_path, sigmoid=False)
     with pytest.raises(JobFailed, match=f"The reranking model in .* cannot be used here: {said}"):
         worker.handle({"model": str(tmp_path), "sigmoid": False, "query": "a", "texts": ["b"]})
 
 
 def test_models_with_several_scores_or_further_steps(tmp_path: Path) -> None:
     reranking_models.make("bert", tmp_path, scores=3)
-    with pytest.raises(UnknownModel, match="it gives 3 scores instead of one"):
-        PairModel(tmp_path, sigmoid=True)
+    with pytest.raises(UnsupportedModel, match="it gives 3 scores instead of one"):
+        CrossEncoder(tmp_path, sigmoid=True)
     reranking_models.make("bert", tmp_path)
     (tmp_path / "modules.json").write_text('[{"path": "", "type": "a.Transformer"}, {"path": "1", "type": "a.Dense"}]')
-    with pytest.raises(UnknownModel, match="it has a step 'Dense'"):
-        PairModel(tmp_path, sigmoid=True)
+    with pytest.raises(UnsupportedModel, match="it has a step 'Dense'"):
+        CrossEncoder(tmp_path, sigmoid=True)
 
 
 async def test_a_process_scores_and_ends(tmp_path: Path) -> None:
     reranking_models.make("bert", tmp_path)
-    local = LocalReranker(models.find, sigmoid=True, limits=Limits(idle=0.2))
-    found = await local.scores(str(tmp_path), QUERIES[0], TEXTS * 3, batch=100)
+    local = LocalReranker(models.find_model, sigmoid=True, limits=Limits(idle=0.2))
+    found = await local.score_texts(str(tmp_path), QUERIES[0], TEXTS * 3, batch=100)
     expected = reranking_models.recorded()["bert"]["sigmoid"][0]
     assert np.abs(np.array(found) - expected * 3).max() < 1e-5
-    (pid,) = local.workers.pids
+    (pid,) = local.workers.process_ids
     await local.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -104,12 +104,12 @@ async def test_a_process_scores_and_ends(tmp_path: Path) -> None:
 
 async def test_says_that_a_model_is_not_there(tmp_path: Path) -> None:
     reranking_models.make("bert", tmp_path)
-    local = LocalReranker(models.find, sigmoid=True)
+    local = LocalReranker(models.find_model, sigmoid=True)
     with pytest.raises(RetrievalError, match=r"'some/thing' is not on this machine\..*RAG_RERANKING_MODEL"):
-        await local.scores("some/thing", "a", ["b"], batch=1)
+        await local.score_texts("some/thing", "a", ["b"], batch=1)
     with pytest.raises(RetrievalError, match="it is no cross-encoder"):
-        await local.check("jinaai/jina-colbert-v2")
+        await local.check_model("jinaai/jina-colbert-v2")
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(RetrievalError, match=r"it has no file model\.safetensors"):
-        await local.check(str(tmp_path))
+        await local.check_model(str(tmp_path))
     await local.close()

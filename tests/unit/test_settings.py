@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from fastback.cli import settings_page
-from fastback.config.definitions import KEYS
-from fastback.config.key import Derived
-from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment, with_secret_key
-from fastback.settings.process_settings import areas, fields
-from fastback.settings.tls import client_ssl
+from fastback.config.definitions import KEY_DEFINITIONS
+from fastback.config.key import DerivedDefault
+from fastback.settings import Environment, Settings, SettingsError, ensure_secret_key, load_settings, read_environment
+from fastback.settings.process_settings import get_setting_fields, list_areas
+from fastback.settings.tls import build_client_ssl
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,9 +86,14 @@ def test_a_file_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_no_variable_is_mistaken_for_the_file_of_another() -> None:
-    known = {variable for field in fields().values() for variable in field.variables}
-    known |= {variable for key in KEYS.values() for variable in key.variables}
-    known |= {one for key in KEYS.values() if isinstance(key.fallback, Derived) for one in key.fallback.variables}
+    known = {variable for field in get_setting_fields().values() for variable in field.variables}
+    known |= {variable for key in KEY_DEFINITIONS.values() for variable in key.variables}
+    known |= {
+        one
+        for key in KEY_DEFINITIONS.values()
+        if isinstance(key.fallback, DerivedDefault)
+        for one in key.fallback.variables
+    }
     assert {name for name in known if f"{name}_FILE" in known} == {"WEBUI_SECRET_KEY"}
 
 
@@ -103,7 +108,7 @@ def test_no_variable_is_mistaken_for_the_file_of_another() -> None:
         ("DATABASE_POOL_SIZE", "ten", "DATABASE_POOL_SIZE: 'ten' is not a whole number"),
         ("AIOHTTP_CLIENT_TIMEOUT", "-1", "AIOHTTP_CLIENT_TIMEOUT: -1 is not at least 0"),
         ("AIOHTTP_CLIENT_TIMEOUT", "nan", "AIOHTTP_CLIENT_TIMEOUT: nan is not at least 0"),
-        ("PASSWORD_HASH_ALGORITHM", "md5", "PASSWORD_HASH_ALGORITHM: 'md5' is none of bcrypt, argon2"),
+        ("PASSWORD_HASH_ALGORITHM", "md5", "PASSWORD_HASH_ALGORITHM: 'md5' is not one of bcrypt, argon2"),
         ("CORS_ALLOW_ORIGIN", "chat.example.com", "CORS_ALLOW_ORIGIN: 'chat.example.com' is not an origin"),
         ("CORS_ALLOW_ORIGIN", "https://a.example;app://x", "CORS_ALLOW_ORIGIN: 'app://x' is not an origin"),
         ("PASSWORD_VALIDATION_REGEX_PATTERN", "(", "PASSWORD_VALIDATION_REGEX_PATTERN: not a regular expression"),
@@ -220,23 +225,23 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_key_is_made_once_for_its_owner_alone(empty: Path) -> None:
-    first = with_secret_key(load()).webui_secret_key
+    first = ensure_secret_key(load()).webui_secret_key
     path = empty / "data" / ".webui_secret_key"
     assert len(first) >= 32
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert with_secret_key(load()).webui_secret_key == first == path.read_text()
+    assert ensure_secret_key(load()).webui_secret_key == first == path.read_text()
 
 
 def test_the_key_open_webui_left_goes_on_counting(empty: Path) -> None:
     (empty / ".webui_secret_key").write_text("kept by Open WebUI\n")
-    assert with_secret_key(load()).webui_secret_key == "kept by Open WebUI"
-    assert with_secret_key(load(WEBUI_SECRET_KEY="given")).webui_secret_key == "given"
+    assert ensure_secret_key(load()).webui_secret_key == "kept by Open WebUI"
+    assert ensure_secret_key(load(WEBUI_SECRET_KEY="given")).webui_secret_key == "given"
     assert not (empty / "data").exists()
 
 
 def test_the_file_of_the_key_is_made_where_it_should_be(empty: Path) -> None:
     path = empty / "keys" / "fastback"
-    first = with_secret_key(load(WEBUI_SECRET_KEY="", WEBUI_SECRET_KEY_FILE=str(path))).webui_secret_key
+    first = ensure_secret_key(load(WEBUI_SECRET_KEY="", WEBUI_SECRET_KEY_FILE=str(path))).webui_secret_key
     assert path.read_text() == first
     assert load(WEBUI_SECRET_KEY="", WEBUI_SECRET_KEY_FILE=str(path)).webui_secret_key == first
 
@@ -244,48 +249,48 @@ def test_the_file_of_the_key_is_made_where_it_should_be(empty: Path) -> None:
 def test_a_key_that_cannot_be_kept_or_read_is_said(empty: Path) -> None:
     (empty / "data").write_text("a file, no directory")
     with pytest.raises(SettingsError, match=r"^(DATA_DIR|WEBUI_SECRET_KEY): cannot"):
-        with_secret_key(load())
+        ensure_secret_key(load())
     (empty / "data").unlink()
     (empty / "data").mkdir()
     (empty / "data" / ".webui_secret_key").touch()
     with pytest.raises(SettingsError, match="is empty"):
-        with_secret_key(load())
+        ensure_secret_key(load())
 
 
 # Certificates
 
 
 def test_certificates(tmp_path: Path) -> None:
-    assert client_ssl(load()) is True
-    assert client_ssl(load(AIOHTTP_CLIENT_SESSION_SSL="False")) is False
-    assert client_ssl(load(AIOHTTP_CLIENT_SESSION_SSL="False"), tool_server=True) is True
+    assert build_client_ssl(load()) is True
+    assert build_client_ssl(load(AIOHTTP_CLIENT_SESSION_SSL="False")) is False
+    assert build_client_ssl(load(AIOHTTP_CLIENT_SESSION_SSL="False"), tool_server=True) is True
     with pytest.raises(SettingsError, match=r"^AIOHTTP_CLIENT_SSL_CERT_FILE: there is no file"):
-        client_ssl(load(AIOHTTP_CLIENT_SSL_CERT_FILE=str(tmp_path / "none.pem")))
+        build_client_ssl(load(AIOHTTP_CLIENT_SSL_CERT_FILE=str(tmp_path / "none.pem")))
     paths = ssl.get_default_verify_paths()
     bundle = paths.cafile or paths.openssl_cafile
     if Path(bundle).is_file():
-        assert isinstance(client_ssl(load(AIOHTTP_CLIENT_SESSION_SSL=bundle)), ssl.SSLContext)
+        assert isinstance(build_client_ssl(load(AIOHTTP_CLIENT_SESSION_SSL=bundle)), ssl.SSLContext)
 
 
 # The documentation
 
 
 def test_every_setting_is_described_once() -> None:
-    names = [name for _, names in areas() for name in names]
+    names = [name for _, names in list_areas() for name in names]
     assert sorted(names) == sorted(Settings.__struct_fields__)
-    assert [name for name, field in fields().items() if not field.about.text.endswith(".")] == []
-    assert all(title for title, _ in areas())
+    assert [name for name, field in get_setting_fields().items() if not field.description.text.endswith(".")] == []
+    assert all(title for title, _ in list_areas())
 
 
 def test_the_page_about_configuration_is_current() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    assert page == settings_page.markdown(), "make it anew: fastback settings > docs/configuration.md"
+    assert page == settings_page.build_page(), "rebuild it: fastback settings > docs/configuration.md"
 
 
 def test_the_example_names_variables_that_exist() -> None:
-    known = {variable for field in fields().values() for variable in field.variables}
-    for key in KEYS.values():
-        known |= {*key.variables, *(key.fallback.variables if isinstance(key.fallback, Derived) else ())}
+    known = {variable for field in get_setting_fields().values() for variable in field.variables}
+    for key in KEY_DEFINITIONS.values():
+        known |= {*key.variables, *(key.fallback.variables if isinstance(key.fallback, DerivedDefault) else ())}
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     named = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
     assert len(named) > 20

@@ -6,13 +6,13 @@ import ast
 from pathlib import Path
 
 import fastback
-from fastback.settings.process_settings import fields
+from fastback.settings.process_settings import get_setting_fields
 from fastback.settings.security_headers import _HEADERS
 
 
 def test_what_has_no_effect_says_so_and_nothing_else_does() -> None:
-    every = fields()
-    said = {name for name, field in every.items() if field.about.idle}
+    every = get_setting_fields()
+    said = {name for name, field in every.items() if field.description.no_effect}
     # Of this one we ask in order to say that it has none.
     assert said == set(every) - (_used() - {"uvicorn_workers"})
 
@@ -31,12 +31,12 @@ def _used() -> set[str]:
             for node in ast.walk(tree):
                 if isinstance(node, ast.FunctionDef):
                     helpers[node.name] = _mentions(node)
-    del helpers["_joined"]  # puts values right and uses none
-    for name in ("database_url", "_check", *helpers):
-        if name in asked or name in ("database_url", "_check"):  # these two are called while loading
+    del helpers["_apply_rules"]  # puts values right and uses none
+    for name in ("build_database_url", "_validate_settings", *helpers):
+        if name in asked or name in ("build_database_url", "_validate_settings"):  # these two are called while loading
             asked |= helpers[name]
     found = set()
-    for name in fields():
+    for name in get_setting_fields():
         # A helper may take all settings whose names begin alike.
         if name in asked or any(one.endswith("_") and len(one) > 8 and name.startswith(one) for one in asked):
             found.add(name)

@@ -84,7 +84,7 @@ async def test_large_texts_are_cut_by_a_worker_in_the_same_way(make: Make) -> No
     assert sum(len(one.text) for one in documents) > MAX_INLINE_LENGTH
     splitting = make(chunk_size=500, chunk_overlap=50)
     found = await split(splitting, documents)
-    assert splitting.workers.pids
+    assert splitting.workers.process_ids
     alone = [chunk for one in documents for chunk in await split(make(chunk_size=500, chunk_overlap=50), [one])]
     assert found == alone
     assert {one.metadata["page"] for one in found} == {1, 5, 20}
@@ -96,7 +96,7 @@ async def test_large_texts_are_cut_by_a_worker_in_the_same_way(make: Make) -> No
 async def test_documents_in_a_file_are_cut_like_others(make: Make, tmp_path: Path, times: tuple[int, ...]) -> None:
     part = "# Heading\n\n" + " ".join(f"word{number} ümläut" for number in range(100)) + "\n\n"
     path = str(tmp_path / "spool")
-    spool.write(path, [({"page": number}, part * number) for number in times])
+    spool.write_rows(path, [({"page": number}, part * number) for number in times])
     described = SpooledDocuments(path, lambda found: {"source": "a", "file_id": "f", **found})
     options = {"chunk_size": 500, "chunk_overlap": 50, "chunk_min_size_target": 200}
     held = [Document(part * number, {"source": "a", "file_id": "f", "page": number}) for number in times]
@@ -108,7 +108,7 @@ async def test_little_text_needs_no_process(make: Make) -> None:
     (found,) = await split(splitting, [Document("# A\n\nb", {"source": "a"})])
     assert (found.text, found.metadata) == ("# A  \nb", {"source": "a", "start_index": 0})
     assert await split(splitting, [Document("  \n ")]) == []
-    assert splitting.workers.pids == []
+    assert splitting.workers.process_ids == []
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from fastback.retrieval.vectors.tokenising import (
     list_terms,
     space_dense_characters,
 )
-from stores import item, vector
+from vector_stores import item, vector
 
 
 async def test_large_collections_are_judged_roughly_first_and_exactly_then(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ async def test_large_collections_are_judged_roughly_first_and_exactly_then(tmp_p
 
 
 async def test_many_chunks_are_copied_some_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastback.retrieval.vectors.sqlite._TOGETHER", 3)
+    monkeypatch.setattr("fastback.retrieval.vectors.sqlite._COPY_RANGE", 3)
     store = SqliteStore(tmp_path)
     for n in range(10):
         await store.upsert("one", [item(n, f"number{n}", vector(1, n))])

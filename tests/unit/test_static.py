@@ -12,9 +12,9 @@ import brotli
 import httpx
 import pytest
 
-from fastback.frontend import negotiation, static
-from fastback.frontend.setup import directories
-from fastback.frontend.static import StaticFiles, site
+from fastback.frontend import file_entries, negotiation, static
+from fastback.frontend.setup import find_directories
+from fastback.frontend.static import StaticFiles, build_static_files
 from fastback.settings import Environment, load_settings
 
 CHUNK = b"export const greeting = 'hello';\n" * 20_000  # 640 kB: streamed
@@ -61,7 +61,7 @@ def browser(app: StaticFiles) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def page(build: Path, more: Path) -> AsyncIterator[httpx.AsyncClient]:
-    async with browser(site(build, [build / "static", more])) as client:
+    async with browser(build_static_files(build, [build / "static", more])) as client:
         yield client
 
 
@@ -90,7 +90,7 @@ class TestTable:
         (build / "gone.png").symlink_to(build / "nowhere")
         (build / "circle").symlink_to(build)
         (build / "linked.html").symlink_to(build / "index.html")
-        table = static.scan(build)
+        table = file_entries.scan_files(build)
         assert "/gone.png" not in table and "/linked.html" in table
         assert not any(url.startswith("/circle") for url in table)
 
@@ -99,14 +99,14 @@ class TestTable:
         later = style.stat().st_mtime + 3600
         style.write_bytes(b"edited")
         os.utime(style, (later, later))
-        async with browser(site(build, [])) as page:
+        async with browser(build_static_files(build, [])) as page:
             answer = await page.get("/static/custom.css", headers={"accept-encoding": "br"})
         assert answer.content == b"edited" and "content-encoding" not in answer.headers
 
     def test_a_path_on_the_disk(self, build: Path) -> None:
-        app = site(build, [])
-        assert app.path_of("/index.html") == str(build / "index.html")
-        assert app.path_of("/nothing") is None
+        app = build_static_files(build, [])
+        assert app.find_path("/index.html") == str(build / "index.html")
+        assert app.find_path("/nothing") is None
 
 
 class TestPages:
@@ -137,7 +137,7 @@ class TestPages:
         assert answer.headers["allow"] == "GET, HEAD"
 
     async def test_without_a_frontend_the_start_page_says_what_to_do(self) -> None:
-        async with browser(site(None, [])) as page:
+        async with browser(build_static_files(None, [])) as page:
             answer = await page.get("/")
             assert answer.status_code == 200 and "fastback frontend" in answer.text
             assert (await page.get("/c/1")).status_code == 404
@@ -193,16 +193,16 @@ class TestCaching:
         assert (await page.get("/_app/immutable/chunks/a1b2.js")).status_code == 404
 
     async def test_memory_is_bounded(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(static, "_KEPT_ALL", 10_000)
+        monkeypatch.setattr(static, "_CACHE_BYTES", 10_000)
         root = tmp_path / "many"
         for number in range(10):
             put(root / f"{number}.txt", bytes([number]) * 3000)
-        app = site(root, [])
+        app = build_static_files(root, [])
         async with browser(app) as page:
             for number in (*range(10), 9, 0):
                 assert (await page.get(f"/{number}.txt")).content == bytes([number]) * 3000
-        assert app._kept_size == sum(map(len, app._kept.values())) == 9000
-        assert [Path(path).name for path in app._kept] == ["8.txt", "9.txt", "0.txt"]
+        assert app._cache_size == sum(map(len, app._cache.values())) == 9000
+        assert [Path(path).name for path in app._cache] == ["8.txt", "9.txt", "0.txt"]
 
 
 class TestEncodings:
@@ -295,14 +295,14 @@ class TestParts:
 
     def test_a_part_of_nothing(self) -> None:
         with pytest.raises(negotiation.Unsatisfiable):
-            negotiation.part({b"range": b"bytes=0-"}, '"t"', 0, 0)
+            negotiation.parse_range({b"range": b"bytes=0-"}, '"t"', 0, 0)
 
 
 def test_directories_of_the_settings(tmp_path: Path, build: Path) -> None:
     """A directory of the operator's wins over the build's, and that over the fetched one."""
 
     def of(**given: str) -> tuple[Path | None, list[Path]]:
-        return directories(load_settings(Environment({"FASTBACK_CACHE_DIR": str(tmp_path / "cache"), **given})))
+        return find_directories(load_settings(Environment({"FASTBACK_CACHE_DIR": str(tmp_path / "cache"), **given})))
 
     fetched = tmp_path / "cache" / "frontend-0.12.4"
     assert of() == (None, [fetched / "static"])

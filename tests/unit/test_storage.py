@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from buckets import bucket_server, client
 from fastback.features.files.storage_config import create_storage
 from fastback.kit.storage import NameRefused, Storage, StorageError, receive_file
 from fastback.kit.storage.incoming_file import INCOMING_PREFIX, remove_abandoned_files
 from fastback.kit.storage.local_storage import LocalStorage
 from fastback.settings import Settings, SettingsError
+from s3_server import bucket_server, client
 
 BUCKET = "files-of-tests"
 

@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from fastback.kit.http import Application, Router
 from fastback.kit.http.coercion import Problem
-from fastback.kit.http.validation import Like, check, label
+from fastback.kit.http.validation import CheckedAs, convert_value, label_type
 from fastback.kit.services import Services
 
 
@@ -38,7 +38,7 @@ class Form(msgspec.Struct):
 
 def _checked(kind: Any, value: Any) -> tuple[Any, list[Problem]]:
     problems: list[Problem] = []
-    return check(kind, value, (), problems), problems
+    return convert_value(kind, value, (), problems), problems
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,9 @@ def test_fields_that_nobody_knows() -> None:
 
 
 def test_members_of_unions_have_names() -> None:
-    names = [label(one) for one in (str, dict[str, Any], list[dict[str, int]], Literal["a", 1], Item, dict, int | None)]
+    names = [
+        label_type(one) for one in (str, dict[str, Any], list[dict[str, int]], Literal["a", 1], Item, dict, int | None)
+    ]
     expected = ["str", "dict[str,any]", "list[dict[str,int]]", "literal['a',1]", "Item", "dict[any,any]"]
     assert names == [*expected, "nullable[int]"]
 
@@ -192,7 +194,7 @@ async def known(data: Form, user: Annotated[str, Known()]) -> Any:
 
 
 @router.post("/loose")
-async def loose(data: Annotated[dict[str, Any], Like(Item)]) -> Any:
+async def loose(data: Annotated[dict[str, Any], CheckedAs(Item)]) -> Any:
     return data
 
 

@@ -11,7 +11,7 @@ from fastback.retrieval.vectors.chroma import ChromaStore
 from fastback.retrieval.vectors.factory import create_store
 from fastback.retrieval.vectors.qdrant import QdrantStore
 from fastback.settings import Environment, Settings, load_settings
-from stores import item, vector
+from vector_stores import item, vector
 
 
 def _settings(**env: str) -> Settings:

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-import stores
+import vector_stores
 from fastback.retrieval.interfaces import Hit, Item, RetrievalError, VectorStore
 from fastback.retrieval.vectors.migration_protocol import PortableStore
 from fastback.retrieval.vectors.pgvector import PgvectorStore
-from stores import item, vector
+from vector_stores import item, vector
 
 EAST, NORTH, BETWEEN = vector(1, 0), vector(0, 1), vector(1, 1)
 
 
-@pytest.fixture(params=stores.KINDS)
+@pytest.fixture(params=vector_stores.KINDS)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[PortableStore]:
-    async with stores.fresh(request.param, tmp_path) as made:
+    async with vector_stores.fresh(request.param, tmp_path) as made:
         yield made
 
 

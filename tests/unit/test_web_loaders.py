@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import pytest
 import requests.adapters
 
-from fastback.kit.workers.pool import Workers
+from fastback.kit.workers.pool import WorkerPool
 from fastback.retrieval.interfaces import Document
 from fastback.retrieval.web import html, youtube, youtube_worker
 from fastback.retrieval.web.loaders import LOADERS
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Environment, load_settings
-from searchservices import A, B, Services, Values, serving
+from search_services import A, B, Services, Values, serving
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ async def test_the_proxy_of_the_settings_is_used() -> None:
 
     proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
     port = proxy.sockets[0].getsockname()[1]
-    workers = Workers("fastback.retrieval.web.youtube_worker", youtube.LIMITS, name="videos")
+    workers = WorkerPool("fastback.retrieval.web.youtube_worker", youtube.LIMITS, name="videos")
     with pytest.raises(youtube.TranscriptError, match="Could not retrieve a transcript for the YouTube video abcdefg"):
         await youtube.fetch_transcript(workers, VIDEO, ["en"], proxy=f"http://127.0.0.1:{port}")
     await workers.close()

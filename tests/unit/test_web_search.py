@@ -18,7 +18,7 @@ from fastback.retrieval.web.search_engine import SearchEngine
 from fastback.retrieval.web.search_engines import ENGINES
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Environment, load_settings
-from searchservices import A, B, Services, Values, serving
+from search_services import A, B, Services, Values, serving
 
 _EDITED = b"""<?xml version="1.0"?><yandexsearch><response><results><grouping><group><doc><url>https://a.example/1</url>
 <title>About <hlword>A</hlword></title><passages><passage>Text of <hlword>A</hlword></passage></passages></doc></group>

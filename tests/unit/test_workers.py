@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from fastback.kit.workers.command import CommandFailed, run_command
-from fastback.kit.workers.errors import AnswerTooLarge, JobFailed, WorkerDied
-from fastback.kit.workers.pool import Limits, Workers
+from fastback.kit.workers.errors import JobFailed, ReplyTooLarge, WorkerDied
+from fastback.kit.workers.pool import Limits, WorkerPool
 
 _MODULE = """
 import os, time
@@ -41,14 +41,14 @@ def handle(job):
 
 
 @pytest.fixture
-async def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., Workers]]:
+async def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., WorkerPool]]:
     (tmp_path / "some_jobs.py").write_text(_MODULE)
     known = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{known}" if known else str(tmp_path))
-    made: list[Workers] = []
+    made: list[WorkerPool] = []
 
-    def make(**limits: Any) -> Workers:
-        made.append(Workers("some_jobs", Limits(**limits), name="some"))
+    def make(**limits: Any) -> WorkerPool:
+        made.append(WorkerPool("some_jobs", Limits(**limits), name="some"))
         return made[-1]
 
     yield make
@@ -71,60 +71,60 @@ async def _gone(pid: int) -> bool:
     return False
 
 
-async def test_answers_and_keeps_its_process(pool: Callable[..., Workers]) -> None:
+async def test_answers_and_keeps_its_process(pool: Callable[..., WorkerPool]) -> None:
     workers = pool()
-    assert await workers.ask({"do": "add", "a": 1, "b": 2}) == 3
-    assert await workers.ask({"do": "bytes", "value": b"x", "times": 3_000_000}) == b"x" * 3_000_000
-    assert await workers.ask({"do": "pid"}) == workers.pids[0]
+    assert await workers.run_job({"do": "add", "a": 1, "b": 2}) == 3
+    assert await workers.run_job({"do": "bytes", "value": b"x", "times": 3_000_000}) == b"x" * 3_000_000
+    assert await workers.run_job({"do": "pid"}) == workers.process_ids[0]
 
 
-async def test_failures_are_told_apart(pool: Callable[..., Workers]) -> None:
+async def test_failures_are_told_apart(pool: Callable[..., WorkerPool]) -> None:
     workers = pool(seconds=5)
     with pytest.raises(JobFailed, match="not like this"):
-        await workers.ask({"do": "fail"})
+        await workers.run_job({"do": "fail"})
     with pytest.raises(WorkerDied, match="inside"):
-        await workers.ask({"do": "break"})
+        await workers.run_job({"do": "break"})
     with pytest.raises(WorkerDied, match="exit code 7"):
-        await workers.ask({"do": "crash"})
+        await workers.run_job({"do": "crash"})
     with pytest.raises(WorkerDied, match=r"longer than 0\.2"):
-        await workers.ask({"do": "sleep", "seconds": 20}, seconds=0.2)
-    assert await workers.ask({"do": "add", "a": 1, "b": 1}) == 2
+        await workers.run_job({"do": "sleep", "seconds": 20}, seconds=0.2)
+    assert await workers.run_job({"do": "add", "a": 1, "b": 1}) == 2
 
 
-async def test_memory_is_limited(pool: Callable[..., Workers]) -> None:
+async def test_memory_is_limited(pool: Callable[..., WorkerPool]) -> None:
     workers = pool(memory=300 * 1024 * 1024)
     with pytest.raises(WorkerDied, match="memory"):
-        await workers.ask({"do": "eat", "size": 1024**3})
-    assert await workers.ask({"do": "eat", "size": 1024**2}) == 1024**2
+        await workers.run_job({"do": "eat", "size": 1024**3})
+    assert await workers.run_job({"do": "eat", "size": 1024**2}) == 1024**2
 
 
-async def test_an_asker_that_leaves_takes_its_process_along(pool: Callable[..., Workers]) -> None:
+async def test_an_asker_that_leaves_takes_its_process_along(pool: Callable[..., WorkerPool]) -> None:
     workers = pool()
-    pid = await workers.ask({"do": "pid"})
-    asking = asyncio.create_task(workers.ask({"do": "sleep", "seconds": 20}))
+    pid = await workers.run_job({"do": "pid"})
+    asking = asyncio.create_task(workers.run_job({"do": "sleep", "seconds": 20}))
     await asyncio.sleep(0.1)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
     assert await _gone(pid)
-    assert await workers.ask({"do": "add", "a": 2, "b": 2}) == 4
+    assert await workers.run_job({"do": "add", "a": 2, "b": 2}) == 4
 
 
-async def test_idle_and_worn_out_processes_end(pool: Callable[..., Workers]) -> None:
+async def test_idle_and_worn_out_processes_end(pool: Callable[..., WorkerPool]) -> None:
     workers = pool(idle=0.2)
-    assert await _gone(await workers.ask({"do": "pid"}))
-    assert workers.pids == []
+    assert await _gone(await workers.run_job({"do": "pid"}))
+    assert workers.process_ids == []
     worn = pool(jobs=2)
-    pids = [await worn.ask({"do": "pid"}) for _ in range(4)]
+    pids = [await worn.run_job({"do": "pid"}) for _ in range(4)]
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
-async def test_urgent_jobs_go_first_and_processes_share(pool: Callable[..., Workers]) -> None:
+async def test_urgent_jobs_go_first_and_processes_share(pool: Callable[..., WorkerPool]) -> None:
     workers = pool()
     order: list[str] = []
 
     async def ask(name: str, urgent: bool) -> None:
-        order.append(await workers.ask({"do": "sleep", "seconds": 0.05, "name": name}, urgent=urgent))
+        order.append(await workers.run_job({"do": "sleep", "seconds": 0.05, "name": name}, urgent=urgent))
 
     first = asyncio.create_task(ask("first", False))
     await asyncio.sleep(0)
@@ -132,22 +132,22 @@ async def test_urgent_jobs_go_first_and_processes_share(pool: Callable[..., Work
     await asyncio.gather(first, *late)
     assert order == ["first", "urgent", "a", "b"]
     pair = pool(processes=2)
-    await asyncio.gather(*(pair.ask({"do": "pid"}) for _ in range(2)))
+    await asyncio.gather(*(pair.run_job({"do": "pid"}) for _ in range(2)))
     began = time.monotonic()
-    await asyncio.gather(*(pair.ask({"do": "sleep", "seconds": 0.5}) for _ in range(2)))
+    await asyncio.gather(*(pair.run_job({"do": "sleep", "seconds": 0.5}) for _ in range(2)))
     assert time.monotonic() - began < 0.95
 
 
-async def test_secrets_stay_here(pool: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_secrets_stay_here(pool: Callable[..., WorkerPool], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEBUI_SECRET_KEY", "secret")
-    assert "WEBUI_SECRET_KEY" not in await pool().ask({"do": "environment"})
+    assert "WEBUI_SECRET_KEY" not in await pool().run_job({"do": "environment"})
 
 
-async def test_isolated_jobs_leave_nothing(pool: Callable[..., Workers]) -> None:
+async def test_isolated_jobs_leave_nothing(pool: Callable[..., WorkerPool]) -> None:
     workers = pool(isolated=True)
     pids: set[int] = set()
     for _ in range(2):
-        pid, child, directory, files = await workers.ask({"do": "leave"})
+        pid, child, directory, files = await workers.run_job({"do": "leave"})
         assert files == ["left"] and directory != os.getcwd()
         assert await _gone(pid) and await _gone(child)
         pids.add(pid)
@@ -156,11 +156,11 @@ async def test_isolated_jobs_leave_nothing(pool: Callable[..., Workers]) -> None
     assert not Path(directory).exists()
 
 
-async def test_long_answers_are_not_read(pool: Callable[..., Workers]) -> None:
-    workers = pool(answer=1000)
-    with pytest.raises(AnswerTooLarge):
-        await workers.ask({"do": "bytes", "value": b"x", "times": 3000})
-    assert await workers.ask({"do": "add", "a": 1, "b": 1}) == 2
+async def test_long_answers_are_not_read(pool: Callable[..., WorkerPool]) -> None:
+    workers = pool(largest_reply=1000)
+    with pytest.raises(ReplyTooLarge):
+        await workers.run_job({"do": "bytes", "value": b"x", "times": 3000})
+    assert await workers.run_job({"do": "add", "a": 1, "b": 1}) == 2
 
 
 async def test_commands() -> None:

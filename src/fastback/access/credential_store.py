@@ -29,7 +29,7 @@ class Credential(msgspec.Struct):
 class Account(msgspec.Struct, frozen=True):
     """The user behind a session token or an API key."""
 
-    #: None where the credential is left, but the user is gone.
+    #: None where the credential still exists, but the user does not.
     id: str | None
     email: str
     name: str

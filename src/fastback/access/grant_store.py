@@ -20,7 +20,7 @@ class Grant(msgspec.Struct):
 
 
 _COLUMNS = "id, resource_type, resource_id, principal_type, principal_id, permission, created_at"
-#: True where a row `ag` is a grant to the user, to everybody signed in, or to one of the groups.
+#: True where a row `ag` is a grant to the user, to every signed-in user, or to one of the groups.
 _IS_FOR_USER = """((ag.principal_type = 'user' AND (ag.principal_id = :user_id OR ag.principal_id = '*'))
     OR (ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids)))"""
 _IS_GRANTED = f"""EXISTS (

@@ -21,8 +21,8 @@ from fastback.kit.http.errors import Forbidden
 
 __all__ = ["Grant", "Grants", "RequestedGrant", "SlimGrant", "build_grant_condition", "normalise_grants"]
 
-#: By resource type, the permission that sharing at all, with everybody signed in, and with visitors needs; None: nobody
-#: may.
+#: By resource type, the permissions that sharing needs: to share at all, with every signed-in user, and with visitors;
+#: None: not allowed.
 _SHARING: dict[str, tuple[str | None, str | None, str | None]] = {
     "model": ("sharing.models", "sharing.public_models", None),
     "knowledge": ("sharing.knowledge", "sharing.public_knowledge", None),
@@ -56,7 +56,7 @@ class RequestedGrant(msgspec.Struct):
 
     @property
     def audience(self) -> str:
-        """`user`, `group`, `anyone`, or `public` for everybody signed in."""
+        """`user`, `group`, `anyone`, or `public` for every signed-in user."""
         return "public" if (self.principal_type, self.principal_id) == ("user", "*") else self.principal_type
 
 

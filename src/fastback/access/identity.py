@@ -109,10 +109,6 @@ class IdentityResolver:
             if identity.user.id == user_id:
                 del self._cached[token]
 
-    def forget_all(self) -> None:
-        """Drop all cached identities."""
-        self._cached.clear()
-
     def find_cached(self, token: str) -> Identity | None:
         """Return the cached identity of a token, or None; the database is not read."""
         entry = self._cached.get(token)

@@ -78,7 +78,7 @@ class Permissions:
     def get_defaults(self) -> PermissionTree:
         """Return a copy of the default permissions: the stored ones, completed by the initial ones."""
         stored = deepcopy(self._config.get(USER_PERMISSIONS) or {})
-        return fill_missing(stored, self._config.default(USER_PERMISSIONS))
+        return fill_missing(stored, self._config.get_default(USER_PERMISSIONS))
 
     async def list_groups(self, user_id: str) -> list[Group]:
         """List a user's groups, the last changed first, inherited ones included. Do not change the shared list."""

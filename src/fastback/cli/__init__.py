@@ -1,4 +1,4 @@
-"""The command `fastback`."""
+"""The command-line program `fastback`: its arguments and its commands."""
 
 from __future__ import annotations
 
@@ -7,91 +7,102 @@ import sys
 from collections.abc import Sequence
 
 
-def _port(text: str) -> str:
+def _parse_port(text: str) -> str:
+    """Return the text of a port from 1 to 65535; raise ArgumentTypeError for any other text."""
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port")
     return text
 
 
-def _serving(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", help="address to listen on (0.0.0.0)")
-    parser.add_argument("--port", type=_port, help="port to listen on (8080)")
-    parser.add_argument("--data-dir", help="where the database, uploads and the secret key live (./data)")
+def _add_server_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `serve` and `demo` share."""
+    parser.add_argument("--host", help="network address to listen on (default: 0.0.0.0)")
+    parser.add_argument("--port", type=_parse_port, help="port to listen on (default: 8080)")
+    parser.add_argument("--data-dir", help="directory for the database, uploads and the secret key (default: ./data)")
 
 
-_VECTORS = "list, move, embed anew what vector stores hold"
+_VECTORS_HELP = "list, move or re-embed the collections of vector stores"
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+def _build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser of these command-line arguments."""
     parser = argparse.ArgumentParser(
         prog="fastback", description="A fast and light backend for the Open WebUI frontend."
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _serving(commands.add_parser("serve", help="serve until stopped"))
-    demo = commands.add_parser("demo", help="serve with a built-in model server, to look around")
-    _serving(demo)
-    demo.add_argument("--rate", type=float, default=60.0, help="tokens a second of the model server (60)")
-    frontend = commands.add_parser("frontend", help="fetch the frontend")
-    frontend.add_argument("--version", help="release of Open WebUI to take it from")
-    frontend.add_argument("--force", action="store_true", help="fetch it again")
-    models = commands.add_parser("models", help="list embedding models that run here, fetch one")
-    models.add_argument("action", choices=("list", "fetch"), nargs="?", default="list", help="what to do (list)")
-    models.add_argument("model", nargs="?", help="which one (sentence-transformers/all-MiniLM-L6-v2)")
-    models.add_argument("--force", action="store_true", help="fetch it again")
-    if "vectors" in words:  # its words are many, and it knows the server
+    _add_server_options(commands.add_parser("serve", help="start the server"))
+    demo = commands.add_parser("demo", help="start the server with a built-in demo model server")
+    _add_server_options(demo)
+    demo.add_argument("--rate", type=float, default=60.0, help="tokens per second of the model server (default: 60)")
+    frontend = commands.add_parser("frontend", help="download the frontend")
+    frontend.add_argument("--version", help="release of Open WebUI that contains the frontend")
+    frontend.add_argument("--force", action="store_true", help="download it even if it exists")
+    models = commands.add_parser("models", help="list local embedding models, or download one")
+    models.add_argument("action", choices=("list", "fetch"), nargs="?", default="list", help="action (default: list)")
+    models.add_argument("model", nargs="?", help="model to download (default: sentence-transformers/all-MiniLM-L6-v2)")
+    models.add_argument("--force", action="store_true", help="download it even if it exists")
+    if (
+        "vectors" in arguments
+    ):  # its arguments are in a module that imports the server, which the other commands do not need
         from fastback.cli import vectors
 
-        vectors.arguments_of(commands.add_parser("vectors", help=_VECTORS))
+        vectors.add_arguments(commands.add_parser("vectors", help=_VECTORS_HELP))
     else:
-        commands.add_parser("vectors", help=_VECTORS)
-    doctor = commands.add_parser("doctor", help="check database, model servers, Redis, frontend, directories")
+        commands.add_parser("vectors", help=_VECTORS_HELP)
+    doctor = commands.add_parser(
+        "doctor", help="check the database, model servers, Redis, the frontend and directories"
+    )
     doctor.add_argument("--data-dir", help="data directory to check")
-    commands.add_parser("routes", help="list the operations")
-    commands.add_parser("settings", help="list the settings, as docs/configuration.md")
-    commands.add_parser("version", help="say which version this is")
+    commands.add_parser("routes", help="list the operations of the HTTP API")
+    commands.add_parser("settings", help="print all settings as Markdown (docs/configuration.md)")
+    commands.add_parser("version", help="print the version")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 when it went well, 1 when it failed, 2 for words that make no sense."""
-    arguments = _parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
-    # Each command is loaded when it is asked for: `version` need not know the server.
+    """Run a command and return its exit code: 0 on success, 1 on failure.
+
+    Raises:
+        SystemExit: the arguments are invalid (code 2), or ask for help (code 0).
+    """
+    arguments = _build_parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
+    # Each command is imported only when it runs: `version` does not need the server.
     if arguments.command in ("serve", "demo"):
         from fastback.cli import serve
 
-        return serve.run(arguments)
+        return serve.run_command(arguments)
     if arguments.command == "frontend":
         from fastback.cli import frontend
 
-        return frontend.run(arguments)
+        return frontend.run_command(arguments)
     if arguments.command == "models":
         from fastback.cli import models
 
-        return models.run(arguments)
+        return models.run_command(arguments)
     if arguments.command == "vectors":
         from fastback.cli import vectors
 
-        return vectors.run(arguments)
+        return vectors.run_command(arguments)
     if arguments.command == "doctor":
         from fastback.cli import doctor
 
-        return doctor.run(arguments)
+        return doctor.run_command(arguments)
     if arguments.command == "routes":
         from fastback.cli import routes
 
-        return routes.run(arguments)
+        return routes.run_command(arguments)
     if arguments.command == "settings":
         from fastback.cli import settings_page
 
-        return settings_page.run(arguments)
+        return settings_page.run_command(arguments)
     from fastback import REFERENCE_VERSION, __version__
 
     print(f"fastback {__version__} (Open WebUI {REFERENCE_VERSION})")
     return 0
 
 
-def fail(text: str) -> int:
-    """Say in one line why a command failed."""
+def report_failure(text: str) -> int:
+    """Print the reason of a failure on one line of standard error, without secrets, and return exit code 1."""
     from fastback.kit.log import redact_secrets
 
     print(f"fastback: {redact_secrets(text)}", file=sys.stderr)

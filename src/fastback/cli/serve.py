@@ -1,4 +1,4 @@
-"""`fastback serve` and `fastback demo`."""
+"""`fastback serve` and `fastback demo`: start the server."""
 
 from __future__ import annotations
 
@@ -6,77 +6,82 @@ import argparse
 import logging
 from collections.abc import Callable
 
-from fastback.cli import fail
+from fastback.cli import report_failure
 from fastback.kit import log
 from fastback.kit.db.errors import DatabaseError, RevisionError
 from fastback.kit.memory_allocator import configure_allocator
-from fastback.settings import Environment, Settings, SettingsError, load_settings, read_environment, with_secret_key
-from fastback.settings.tls import client_ssl
+from fastback.settings import Environment, Settings, SettingsError, ensure_secret_key, load_settings, read_environment
+from fastback.settings.tls import build_client_ssl
 
 
-def options(arguments: argparse.Namespace) -> dict[str, str]:
-    """The command line's options under their variables' names."""
-    given = {
+def collect_options(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the command-line options that are set, under the names of their variables."""
+    values = {
         "HOST": getattr(arguments, "host", None),
         "PORT": getattr(arguments, "port", None),
         "DATA_DIR": getattr(arguments, "data_dir", None),
     }
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_command(arguments: argparse.Namespace) -> int:
+    """Run the server until it is stopped, and return the exit code."""
     configure_allocator()
     try:
-        env = read_environment(options(arguments))
+        env = read_environment(collect_options(arguments))
         settings = load_settings(env)
         log.configure_logging(settings.global_log_level, settings.log_format)
-        given_key = settings.webui_secret_key
+        configured_key = settings.webui_secret_key
         for tool_server in (False, True):
-            client_ssl(settings, tool_server=tool_server)
-        settings = with_secret_key(settings)
+            build_client_ssl(settings, tool_server=tool_server)
+        settings = ensure_secret_key(settings)
     except SettingsError as error:
-        return fail(str(error))
-    if given_key and len(given_key) < 32:
+        return report_failure(str(error))
+    if configured_key and len(configured_key) < 32:
         logging.getLogger("fastback").warning(
             "WEBUI_SECRET_KEY is shorter than 32 characters: sessions are easier to forge"
         )
     if arguments.command == "demo":
-        return _demo(settings, env, arguments.rate)
-    return _serve(settings, env)
+        return _run_demo(settings, env, arguments.rate)
+    return _run_server(settings, env)
 
 
-def _serve(settings: Settings, env: Environment, ready: Callable[[], None] | None = None) -> int:
+def _run_server(settings: Settings, env: Environment, ready: Callable[[], None] | None = None) -> int:
+    """Run the server and return the exit code; `ready` is called when it accepts connections."""
     from fastback import server
 
     try:
         server.run(settings, env, ready=ready)
     except (server.StartError, DatabaseError, RevisionError, SettingsError) as error:
-        return fail(str(error))
+        return report_failure(str(error))
     except KeyboardInterrupt:
         pass
     return 0
 
 
-def _demo(settings: Settings, env: Environment, rate: float) -> int:
-    """Serve beside the built-in model server; its connection is this run's alone, nothing of it is stored."""
-    from fastback.demo.process import running
+def _run_demo(settings: Settings, env: Environment, rate: float) -> int:
+    """Run the server with the built-in model server, whose connection exists for this run only and is not stored."""
+    from fastback.demo.process import run_demo_server
 
-    with running(rate=rate) as url:
-        here = {
+    with run_demo_server(rate=rate) as url:
+        demo_variables = {
             "OPENAI_API_BASE_URLS": f"{url}/v1",
             "OPENAI_API_KEYS": "demo",
             "ENABLE_OLLAMA_API": "false",
             "ENABLE_PERSISTENT_CONFIG": "false",
         }
 
-        def welcome() -> None:
+        def print_welcome() -> None:
             text = f"The built-in model server answers on {url}; open the page, sign up, and chat with demo-small."
             print(text, flush=True)
 
-        return _serve(load_with(settings, here), Environment(here, env), welcome)
+        return _run_server(
+            override_persistence(settings, demo_variables), Environment(demo_variables, env), print_welcome
+        )
 
 
-def load_with(settings: Settings, more: dict[str, str]) -> Settings:
+def override_persistence(settings: Settings, variables: dict[str, str]) -> Settings:
+    """Return the settings with the choice of these variables about the stored configuration."""
     import msgspec
 
-    return msgspec.structs.replace(settings, enable_persistent_config=more["ENABLE_PERSISTENT_CONFIG"] == "true")
+    return msgspec.structs.replace(settings, enable_persistent_config=variables["ENABLE_PERSISTENT_CONFIG"] == "true")

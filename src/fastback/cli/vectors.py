@@ -1,4 +1,4 @@
-"""`fastback vectors`: what vector stores hold; moving it, embedding it anew."""
+"""`fastback vectors`: list the collections of vector stores, move them to another store, or re-embed them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Protocol, TypeVar
 import aiohttp
 
 from fastback.app import open_database
-from fastback.cli import fail
+from fastback.cli import report_failure
 from fastback.config import Config
 from fastback.kit.db.errors import DatabaseError
 from fastback.providers.http_client import make_client
 from fastback.retrieval.interfaces import RetrievalError
-from fastback.retrieval.setup import make_embedder
+from fastback.retrieval.setup import create_embedder
 from fastback.retrieval.vectors import chroma_files, factory, migration
 from fastback.retrieval.vectors.migration_protocol import VectorSource
 from fastback.retrieval.vectors.sqlite import SqliteStore
@@ -27,93 +27,111 @@ from fastback.settings.environment import read_environment
 STORES = ("sqlite", "chroma", "pgvector", "qdrant")
 
 
-def arguments_of(parser: argparse.ArgumentParser) -> None:
-    """Declare the command."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions and options of the command to its parser."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="list collections and how many chunks they have")
-    listing.add_argument("store", choices=STORES, nargs="?", help="the store (the configured one)")
-    move = actions.add_parser("move", help="copy collections with their vectors from one store to another")
-    move.add_argument("source", choices=STORES, metavar="FROM", help=", ".join(STORES))
-    move.add_argument("target", choices=STORES, metavar="TO", help=", ".join(STORES))
-    move.add_argument("--changed", action="store_true", help="only what Chroma's files have gained since the last time")
-    reindex = actions.add_parser("reindex", help="embed everything anew with the configured model")
-    for one in (listing, move, reindex):
-        one.add_argument("--data-dir", help="where the database and the built-in store lie (./data)")
-    for one in (move, reindex):
-        one.add_argument("--collection", action="append", help="only this one; may be given several times")
+    list_parser = actions.add_parser("list", help="list collections with their number of chunks")
+    list_parser.add_argument("store", choices=STORES, nargs="?", help="vector store (default: the configured store)")
+    move_parser = actions.add_parser("move", help="copy collections with their vectors from one store to another")
+    move_parser.add_argument("source", choices=STORES, metavar="FROM", help=", ".join(STORES))
+    move_parser.add_argument("target", choices=STORES, metavar="TO", help=", ".join(STORES))
+    move_parser.add_argument(
+        "--changed", action="store_true", help="copy only what was added to the files of Chroma since the last time"
+    )
+    reindex_parser = actions.add_parser("reindex", help="embed all chunks again with the configured model")
+    for action_parser in (list_parser, move_parser, reindex_parser):
+        action_parser.add_argument(
+            "--data-dir", help="directory of the database and the built-in store (default: ./data)"
+        )
+    for action_parser in (move_parser, reindex_parser):
+        action_parser.add_argument("--collection", action="append", help="only this collection; can be repeated")
 
 
-def bar(what: str, done: int, of: int) -> None:
-    """Draw how far a collection has come; without a terminal a line when it is done."""
+def draw_progress(label: str, done: int, total: int) -> None:
+    """Draw a progress bar for a collection on a terminal; without a terminal, print one line at its end."""
     if not sys.stderr.isatty():
-        if done >= of:
-            print(f"{what}: {of} chunks", file=sys.stderr)
+        if done >= total:
+            print(f"{label}: {total} chunks", file=sys.stderr)
         return
-    filled = 30 * done // max(of, 1)
-    end = "\n" if done >= of else ""
-    print(f"\r{what[:44]:<44} [{'#' * filled}{'.' * (30 - filled)}] {done}/{of}", end=end, file=sys.stderr, flush=True)
+    filled = 30 * done // max(total, 1)
+    end = "\n" if done >= total else ""
+    print(
+        f"\r{label[:44]:<44} [{'#' * filled}{'.' * (30 - filled)}] {done}/{total}", end=end, file=sys.stderr, flush=True
+    )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_command(arguments: argparse.Namespace) -> int:
+    """Run an action on vector stores and return the exit code."""
     try:
         env = read_environment({"DATA_DIR": arguments.data_dir} if arguments.data_dir else {})
-        asyncio.run(_run(arguments, load_settings(env), env))
+        asyncio.run(_run_action(arguments, load_settings(env), env))
     except (SettingsError, DatabaseError, RetrievalError) as error:
-        return fail(str(error))
+        return report_failure(str(error))
     except KeyboardInterrupt:
-        return fail("broken off; it goes on where it was when it is begun again")
+        return report_failure("interrupted; run the command again to continue where it stopped")
     return 0
 
 
-async def _run(arguments: argparse.Namespace, settings: Settings, env: Mapping[str, str]) -> None:
+async def _run_action(arguments: argparse.Namespace, settings: Settings, env: Mapping[str, str]) -> None:
+    """Run the action of the arguments."""
     async with make_client(settings) as client:
         if arguments.action == "list":
             kind = arguments.store or factory.get_kind(settings)
-            async with _opened(_source(kind, settings, client)) as source:
+            async with _close_after(_create_source(kind, settings, client)) as source:
                 for name in await source.list_collections():
                     print(f"{name}  {await source.count_chunks(name)}")
         elif arguments.action == "move":
-            await _move(arguments, settings, client)
+            await _move_collections(arguments, settings, client)
         else:
-            await _reindex(arguments, settings, env, client)
+            await _reindex_collections(arguments, settings, env, client)
 
 
-async def _move(arguments: argparse.Namespace, settings: Settings, client: aiohttp.ClientSession) -> None:
+async def _move_collections(arguments: argparse.Namespace, settings: Settings, client: aiohttp.ClientSession) -> None:
+    """Copy collections from one store to another.
+
+    Raises:
+        SettingsError: the arguments exclude each other, or a store is not configured.
+    """
     if arguments.source == arguments.target:
-        raise SettingsError("from and to are the same store")
+        raise SettingsError("FROM and TO are the same store")
     if arguments.changed and (arguments.source, arguments.target) != ("chroma", "sqlite"):
-        raise SettingsError("--changed: it is for chroma to sqlite alone")
+        raise SettingsError("--changed: only from chroma to sqlite")
     factory.check_settings(arguments.target, settings)
     target = factory.create_store(arguments.target, settings, client)
-    async with _opened(_source(arguments.source, settings, client)) as source, _opened(target):
+    async with _close_after(_create_source(arguments.source, settings, client)) as source, _close_after(target):
         if arguments.changed and isinstance(source, chroma_files.ChromaFiles) and isinstance(target, SqliteStore):
-            _say("taken over", await migration.import_chroma_files(source, target, bar))
+            _print_summary("imported", await migration.import_chroma_files(source, target, draw_progress))
             return
         names = arguments.collection or await source.list_collections()
-        _say("moved", await migration.move_collections(source, target, names, bar))
+        _print_summary("moved", await migration.move_collections(source, target, names, draw_progress))
 
 
-async def _reindex(
+async def _reindex_collections(
     arguments: argparse.Namespace, settings: Settings, env: Mapping[str, str], client: aiohttp.ClientSession
 ) -> None:
+    """Embed the chunks of collections again, in the configured store."""
     db = await open_database(settings)
     try:
-        config = await Config.peek(db, settings, env)
-        embedder = make_embedder(config, settings, client)
+        config = await Config.load_read_only(db, settings, env)
+        embedder = create_embedder(config, settings, client)
         store = factory.create_store(factory.get_kind(settings), settings, client)
-        async with _opened(store), _opened(embedder):
+        async with _close_after(store), _close_after(embedder):
             names = arguments.collection or await store.list_collections()
-            _say("embedded anew", await migration.reindex_collections(store, embedder, names, bar))
+            _print_summary("re-embedded", await migration.reindex_collections(store, embedder, names, draw_progress))
     finally:
         await db.close()
 
 
-def _source(kind: str, settings: Settings, client: aiohttp.ClientSession) -> VectorSource:
-    """A store to read from; Chroma's files where there is no server of it."""
+def _create_source(kind: str, settings: Settings, client: aiohttp.ClientSession) -> VectorSource:
+    """Return a store to read from; for Chroma without a server, its files in the data directory.
+
+    Raises:
+        SettingsError: the store is not configured, or has no files.
+    """
     if kind == "chroma" and not settings.chroma_http_host:
         directory = factory.get_directory(settings)
         if not chroma_files.has_chroma_files(directory):
-            raise SettingsError(f"CHROMA_HTTP_HOST: names no server, and there are no files of Chroma in {directory}")
+            raise SettingsError(f"CHROMA_HTTP_HOST: not set, and {directory} contains no files of Chroma")
         return chroma_files.ChromaFiles(directory, tenant=settings.chroma_tenant, database=settings.chroma_database)
     factory.check_settings(kind, settings)
     return factory.create_store(kind, settings, client)
@@ -127,13 +145,15 @@ T = TypeVar("T", bound=_Closable)
 
 
 @asynccontextmanager
-async def _opened(one: T) -> AsyncIterator[T]:
+async def _close_after(resource: T) -> AsyncIterator[T]:
+    """Close a resource at the end of the block."""
     try:
-        yield one
+        yield resource
     finally:
-        await one.close()
+        await resource.close()
 
 
-def _say(what: str, done: migration.MigrationResult) -> None:
-    left = f"; {done.skipped} needed nothing" if done.skipped else ""
-    print(f"{done.collections} collections with {done.chunks} chunks {what}{left}")
+def _print_summary(action: str, result: migration.MigrationResult) -> None:
+    """Print the number of collections and chunks that were processed, and of collections that were skipped."""
+    skipped = f"; {result.skipped} already up to date" if result.skipped else ""
+    print(f"{result.collections} collections with {result.chunks} chunks {action}{skipped}")

@@ -1,4 +1,4 @@
-"""The 597 operations of the reference; those nobody answers yet say so themselves, with 501."""
+"""The 597 operations of the reference; those that are not built respond with 501."""
 
 from __future__ import annotations
 
@@ -15,28 +15,30 @@ _NAME = re.compile(r"{[^}]*}")
 
 
 class Operation(msgspec.Struct, frozen=True):
+    """An operation of the reference's HTTP interface."""
+
     method: str
     path: str
 
     @property
     def shape(self) -> tuple[str, str]:
-        """The operation without the names of its parameters and without a slash at its end."""
+        """Return method and path without the names of parameters and without a trailing slash."""
         path = _NAME.sub("{}", self.path)
         return self.method, path.rstrip("/") or "/"
 
 
-#: Operations that say what is wrong with a request, and 501 where nothing is: they count as not built.
+#: Operations that validate a request, then respond with 501: they count as not built.
 REFUSED_AT_LAST = frozenset({Operation("POST", "/api/chat/actions/{action_id}")})
 
 
 def list_operations() -> list[Operation]:
-    """Every operation, by path."""
+    """List every operation, by path."""
     text = resources.files("fastback.compatibility").joinpath("operations.tsv").read_text()
     return [Operation(*line.split("\t")) for line in text.splitlines() if line]
 
 
 def find_built_operations(routes: list[Route]) -> set[Operation]:
-    """The operations of the contract that these routes answer."""
+    """Return the operations of the reference that these routes handle."""
     trie = RouteTrie()
     for route in routes:
         trie.add(route.method, route.path, route)
@@ -45,14 +47,14 @@ def find_built_operations(routes: list[Route]) -> set[Operation]:
         match = trie.find(_NAME.sub("x", operation.path))
         if match is not None and operation.method in match.targets:
             route, _ = match.targets[operation.method]
-            # A parameter may swallow a fixed path of the contract: that operation is not answered.
+            # A route's parameter may match a fixed path of another operation, which the route does not handle.
             if Operation(route.method, route.path.replace(":path}", "}")).shape == operation.shape:
                 operations.add(operation)
     return operations
 
 
 def make_refusal_router(routes: list[Route]) -> Router:
-    """A router that answers 501 to what these routes leave out."""
+    """Return a router that responds with 501 to the operations that these routes do not handle."""
     router = Router()
     built_operations = find_built_operations(routes)
     for operation in list_operations():

@@ -141,7 +141,7 @@ class Compactor:
 
     def _retained_percent(self) -> int:
         """Return the percentage of a conversation's messages that stay when it is compacted: 10 to 50."""
-        percent = self._config.number(CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE)
+        percent = self._config.get_number(CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE)
         return min(50, max(10, 40 if percent is None else int(percent)))
 
     async def _measure_usage(self, chat_id: str) -> dict[str, Any] | None:
@@ -183,7 +183,7 @@ class Compactor:
             HttpError: the user may not use it.
         """
         models = await self._registry.all()
-        model = models.get(self._config.text(CHAT_CONTEXT_COMPACTION_MODEL)) or models.get(model_id)
+        model = models.get(self._config.get_text(CHAT_CONTEXT_COMPACTION_MODEL)) or models.get(model_id)
         if model is None:
             raise BadRequest("No available model for context compaction")
         await self._registry.check_access(user, model)

@@ -1,4 +1,4 @@
-"""The stored configuration: 431 keys by area, their defaults from the environment, their values in the database."""
+"""The stored configuration: 431 keys with defaults from the environment and values in the database."""
 
 from fastback.config.store import Config, ConfigChanged
 

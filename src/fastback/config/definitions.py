@@ -24,7 +24,7 @@ from fastback.config.keys import (
     web,
 )
 
-AREAS = (
+KEY_MODULES = (
     features,
     connections,
     oauth,
@@ -42,15 +42,15 @@ AREAS = (
 )
 
 #: Every key by its name; complete, since the areas above are imported.
-KEYS: dict[ConfigKey, KeyDefinition] = DEFINITIONS
+KEY_DEFINITIONS: dict[ConfigKey, KeyDefinition] = DEFINITIONS
 
 
-def list_definitions(area: ModuleType) -> list[KeyDefinition]:
+def list_definitions(module: ModuleType) -> list[KeyDefinition]:
     """List the keys that an area module defines, in its order."""
-    names = [ConfigKey(value) for name, value in vars(area).items() if name.isupper() and isinstance(value, str)]
-    return [KEYS[name] for name in names if name in KEYS]
+    names = [ConfigKey(value) for name, value in vars(module).items() if name.isupper() and isinstance(value, str)]
+    return [KEY_DEFINITIONS[name] for name in names if name in KEY_DEFINITIONS]
 
 
 def compute_defaults(env: Mapping[str, str]) -> dict[ConfigKey, Any]:
     """Return the default of every key under these variables."""
-    return {name: definition.compute_default(env) for name, definition in KEYS.items()}
+    return {name: definition.compute_default(env) for name, definition in KEY_DEFINITIONS.items()}

@@ -8,54 +8,55 @@ from copy import deepcopy
 from typing import Any, NamedTuple, NewType
 
 from fastback.config import variable_parsing
-from fastback.config.variable_parsing import Reader
+from fastback.config.variable_parsing import VariableParser
 
 log = logging.getLogger("fastback.config")
 
 
-class Derived(NamedTuple):
-    """A default that is made of other variables."""
+class DerivedDefault(NamedTuple):
+    """A default that is computed from several variables."""
 
-    make: Callable[[Mapping[str, str]], Any]
-    #: The variables it is made of.
+    #: Computes the default from the variables.
+    compute: Callable[[Mapping[str, str]], Any]
+    #: The names of these variables.
     variables: tuple[str, ...]
-    #: What it is, in a few words.
-    about: str
+    #: What the documentation says about the default, in a few words.
+    description: str
 
 
-#: The name of a key, as the table `config` has it. Callers import the constants of `config.keys`, so that a typo fails
+#: The name of a key in the table `config`. Callers import the constants of `config.keys`, so that a typo fails
 #: at import.
 ConfigKey = NewType("ConfigKey", str)
 
 
 class KeyDefinition(NamedTuple):
-    """A key, the variables that set its default (the first that is set counts), and the default without any.
+    """A key, the variables that set its default (the first that is set applies), and its default without a variable.
 
-    The type of the default decides how a variable is parsed: text as it is, `true`, numbers, JSON objects and lists.
-    `reader` overrides that.
+    The type of this default decides how a variable is parsed: as text, as `true` or `false`, as a number, or as a JSON
+    object or list. `parser` overrides that.
     """
 
     name: ConfigKey
     variables: tuple[str, ...]
     fallback: Any
-    reader: Reader | None = None
+    parser: VariableParser | None = None
 
-    def get_reader(self) -> Reader:
-        """Return how its variables are parsed."""
-        return self.reader or _BY_TYPE[type(self.fallback)]
+    def get_parser(self) -> VariableParser:
+        """Return the parser of its variables."""
+        return self.parser or _PARSERS_BY_TYPE[type(self.fallback)]
 
     def compute_default(self, env: Mapping[str, str]) -> Any:
         """Return the default under these variables; an invalid variable is logged and skipped."""
-        reader = self.get_reader()
+        parser = self.get_parser()
         for variable in self.variables:
             text = env.get(variable)
-            if text is None or (text == "" and not reader.empty):
+            if text is None or (text == "" and not parser.accepts_empty):
                 continue
             try:
-                return reader.parse(text)
+                return parser.parse(text)
             except ValueError as error:
-                log.warning("%s is invalid and skipped, expected %s: %s", variable, reader.about, error)
-        return self.fallback.make(env) if isinstance(self.fallback, Derived) else deepcopy(self.fallback)
+                log.warning("%s is invalid and skipped, expected %s: %s", variable, parser.description, error)
+        return self.fallback.compute(env) if isinstance(self.fallback, DerivedDefault) else deepcopy(self.fallback)
 
 
 #: Every key that has been defined, in the order of definition.
@@ -71,7 +72,7 @@ def require_key(name: str) -> ConfigKey:
     return DEFINITIONS[ConfigKey(name)].name
 
 
-def define_key(name: str, variables: tuple[str, ...], fallback: Any, reader: Reader | None = None) -> ConfigKey:
+def define_key(name: str, variables: tuple[str, ...], fallback: Any, parser: VariableParser | None = None) -> ConfigKey:
     """Define a key and return its name; see `KeyDefinition`.
 
     Raises:
@@ -80,16 +81,16 @@ def define_key(name: str, variables: tuple[str, ...], fallback: Any, reader: Rea
     key = ConfigKey(name)
     if key in DEFINITIONS:
         raise ValueError(f"the key {name} is defined twice")
-    DEFINITIONS[key] = KeyDefinition(key, variables, fallback, reader)
+    DEFINITIONS[key] = KeyDefinition(key, variables, fallback, parser)
     return key
 
 
-_BY_TYPE: dict[type, Reader] = {
+_PARSERS_BY_TYPE: dict[type, VariableParser] = {
     str: variable_parsing.TEXT,
     bool: variable_parsing.FLAG,
-    int: variable_parsing.WHOLE,
+    int: variable_parsing.INTEGER,
     float: variable_parsing.NUMBER,
-    dict: variable_parsing.OBJECT,
-    list: variable_parsing.LIST,
-    Derived: variable_parsing.TEXT,
+    dict: variable_parsing.JSON_OBJECT,
+    list: variable_parsing.JSON_LIST,
+    DerivedDefault: variable_parsing.TEXT,
 }

@@ -1,13 +1,13 @@
-"""`config.json` in the data directory: where very old installations of Open WebUI kept their configuration."""
+"""Conversion of `config.json`, in which very old versions of Open WebUI stored their configuration, into keys."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastback.config.definitions import KEYS
+from fastback.config.definitions import KEY_DEFINITIONS
 
-#: Names that changed since.
-_RENAMED = {
+#: Current names of keys that have been renamed, by their old names.
+_CURRENT_NAMES = {
     "oauth.refresh_token_include_scope": "oauth.refresh_token.include_scope",
     "rag.openai_api_base_url": "rag.openai.api_base_url",
     "rag.openai_api_key": "rag.openai.api_key",
@@ -18,21 +18,26 @@ _RENAMED = {
 }
 
 
-def flatten(found: dict[str, Any]) -> dict[str, Any]:
-    """The nested objects of the file as keys and values; what no key is known for is kept under its path."""
-    flat: dict[str, Any] = {}
-    _walk(found, "", flat)
-    flat.pop("version", None)  # of the file itself
-    return flat
+def flatten_config_file(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the nested objects of the file as values by key; an unknown value gets its path as the key."""
+    values: dict[str, Any] = {}
+    _collect_values(document, "", values)
+    values.pop("version", None)  # the version of the file, not a key
+    return values
 
 
-def _walk(value: dict[str, Any], prefix: str, flat: dict[str, Any]) -> None:
-    for part, below in value.items():
-        path = f"{prefix}.{part}" if prefix else part
-        key = _RENAMED.get(path, path)
+def _collect_values(tree: dict[str, Any], prefix: str, values: dict[str, Any]) -> None:
+    """Add the values below an object to `flat`, in place."""
+    for name, child in tree.items():
+        path = f"{prefix}.{name}" if prefix else name
+        key = _CURRENT_NAMES.get(path, path)
         if key.startswith("oauth.oidc."):
             key = key.replace("oauth.oidc.", "oauth.", 1)
-        if isinstance(below, dict) and key not in KEYS and key.replace("rag.web.", "web.", 1) not in KEYS:
-            _walk(below, path, flat)
+        if (
+            isinstance(child, dict)
+            and key not in KEY_DEFINITIONS
+            and key.replace("rag.web.", "web.", 1) not in KEY_DEFINITIONS
+        ):
+            _collect_values(child, path, values)
         else:
-            flat.setdefault(key, below)
+            values.setdefault(key, child)

@@ -1,7 +1,7 @@
-"""Rows of the table `config` as earlier versions of Open WebUI left them, and as they are meant.
+"""Repair of rows of the table `config` that earlier versions of Open WebUI wrote in another format.
 
-Some versions wrote an object as one row a leaf (`openai.api_configs.0.enable`), or under its variable's name; the web
-keys once stood below `rag.web`; default models once were a list.
+Some versions wrote an object as one row per leaf (`openai.api_configs.0.enable`), or under the name of its variable.
+Earlier, the web keys started with `rag.web`, and default models were a list.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 Values = dict[str, Any]
 
-#: Keys whose value is one object, with the names it also was kept under.
-OBJECTS: dict[str, tuple[str, ...]] = {
+#: Keys whose value is an object, with the other names under which rows of it may be stored.
+OBJECT_KEYS: dict[str, tuple[str, ...]] = {
     "openai.api_configs": ("OPENAI_API_CONFIGS",),
     "ollama.api_configs": ("OLLAMA_API_CONFIGS",),
     "rag.mineru_params": ("MINERU_PARAMS",),
@@ -29,73 +29,78 @@ OBJECTS: dict[str, tuple[str, ...]] = {
     "ui.default_interface_settings": ("DEFAULT_INTERFACE_SETTINGS",),
     "user.permissions": ("USER_PERMISSIONS",),
 }
-#: Objects by connection, whose names (an index, or an address with dots in it) come before a field.
-_BY_CONNECTION = ("openai.api_configs", "ollama.api_configs")
+#: Keys with an object for each connection, named by an index or by a URL, which may contain dots.
+_KEYS_BY_CONNECTION = ("openai.api_configs", "ollama.api_configs")
 _CONNECTION_FIELDS = (
     "enable", "key", "prefix_id", "tags", "model_ids", "connection_type", "provider", "auth_type", "headers", "azure",
     "api_type", "api_version", "extra_params", "passthrough_params",
 )  # fmt: skip
-#: Texts of ids between commas that once were lists.
-_MODEL_TEXTS = ("ui.default_models", "ui.default_pinned_models")
+#: Keys with a text of comma-separated model ids, which earlier versions stored as a list.
+_MODEL_LIST_KEYS = ("ui.default_models", "ui.default_pinned_models")
 
 
-class Changes(NamedTuple):
-    """Rows to write, and keys of rows to remove."""
+class RowChanges(NamedTuple):
+    """Rows to write, by key, and the keys of rows to delete."""
 
     written: Values
     removed: list[str]
 
 
-def repair(rows: Mapping[str, Any]) -> Changes:
-    """What must change in these rows; they themselves stay as they are."""
-    now = dict(rows)
-    _move_web(now)
-    for key, names in OBJECTS.items():
-        _gather(now, key, (key, *names))
-    for key in _MODEL_TEXTS:
-        if isinstance(now.get(key), list):
-            ids = (str(one).strip() for one in now[key])
-            now[key] = ",".join(one for one in ids if one)
-    return Changes(
-        {key: value for key, value in now.items() if key not in rows or rows[key] is not value},
-        [key for key in rows if key not in now],
+def plan_row_repair(rows: Mapping[str, Any]) -> RowChanges:
+    """Return the changes that bring rows into the current format; the rows themselves stay unchanged."""
+    repaired = dict(rows)
+    _rename_web_keys(repaired)
+    for key, aliases in OBJECT_KEYS.items():
+        _merge_leaf_rows(repaired, key, (key, *aliases))
+    for key in _MODEL_LIST_KEYS:
+        if isinstance(repaired.get(key), list):
+            model_ids = (str(model_id).strip() for model_id in repaired[key])
+            repaired[key] = ",".join(model_id for model_id in model_ids if model_id)
+    return RowChanges(
+        {key: value for key, value in repaired.items() if key not in rows or rows[key] is not value},
+        [key for key in rows if key not in repaired],
     )
 
 
-def _move_web(rows: Values) -> None:
-    for key in [one for one in rows if one.startswith("rag.web.")]:
+def _rename_web_keys(rows: Values) -> None:
+    """Rename `rag.web.*` to `web.*`, in place; an existing row under the new name stays."""
+    for key in [row_key for row_key in rows if row_key.startswith("rag.web.")]:
         value = rows.pop(key)
         rows.setdefault(key.removeprefix("rag."), value)
 
 
-def _gather(rows: Values, key: str, prefixes: tuple[str, ...]) -> None:
-    """Put the leaves of an object back into it."""
-    whole = deepcopy(rows[key]) if isinstance(rows.get(key), dict) else {}
-    gathered = False
+def _merge_leaf_rows(rows: Values, key: str, prefixes: tuple[str, ...]) -> None:
+    """Merge the leaf rows of an object into its own row, in place."""
+    merged = deepcopy(rows[key]) if isinstance(rows.get(key), dict) else {}
+    has_leaf_rows = False
     for prefix in prefixes:
-        for row in [one for one in rows if one.startswith(f"{prefix}.")]:
-            rest = row.removeprefix(f"{prefix}.")
-            path = _connection_path(rest) if key in _BY_CONNECTION else rest.split(".")
-            if not path or (key in _BY_CONNECTION and not isinstance(whole.get(path[0], {}), dict)):
-                continue  # nothing that we know how to read: left as it is
-            _put(whole, path, rows.pop(row))
-            gathered = True
-    if gathered:
-        rows[key] = whole
+        for row_key in [candidate for candidate in rows if candidate.startswith(f"{prefix}.")]:
+            suffix = row_key.removeprefix(f"{prefix}.")
+            path = _split_connection_path(suffix) if key in _KEYS_BY_CONNECTION else suffix.split(".")
+            if not path or (key in _KEYS_BY_CONNECTION and not isinstance(merged.get(path[0], {}), dict)):
+                continue  # unknown format: the row stays unchanged
+            _set_at_path(merged, path, rows.pop(row_key))
+            has_leaf_rows = True
+    if has_leaf_rows:
+        rows[key] = merged
 
 
-def _put(tree: Values, path: list[str], value: Any) -> None:
-    for part in path[:-1]:
-        if not isinstance(tree.get(part), dict):
-            tree[part] = {}
-        tree = tree[part]
+def _set_at_path(tree: Values, path: list[str], value: Any) -> None:
+    """Set a value in nested objects, in place; missing objects are created."""
+    for name in path[:-1]:
+        if not isinstance(tree.get(name), dict):
+            tree[name] = {}
+        tree = tree[name]
     tree[path[-1]] = value
 
 
-def _connection_path(text: str) -> list[str]:
-    """`0.enable` or `https://a.example/v1.enable` as connection and way to the field; empty if neither."""
-    first, _, rest = text.partition(".")
-    if first.isdigit() and rest:
-        return [first, *rest.split(".")]
-    place = max(text.rfind(f".{field}") for field in _CONNECTION_FIELDS)
-    return [text[:place], *text[place + 1 :].split(".")] if place > 0 else []
+def _split_connection_path(text: str) -> list[str]:
+    """Split `0.enable` or `https://a.example/v1.enable` into the connection and the path of the field.
+
+    Return an empty list for any other text.
+    """
+    index, _, field_path = text.partition(".")
+    if index.isdigit() and field_path:
+        return [index, *field_path.split(".")]
+    position = max(text.rfind(f".{field}") for field in _CONNECTION_FIELDS)
+    return [text[:position], *text[position + 1 :].split(".")] if position > 0 else []

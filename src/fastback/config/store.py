@@ -1,9 +1,9 @@
-"""The values of the stored configuration, in memory: read once, changed through one door, announced when changed.
+"""The values of the stored configuration, cached in memory; every change is written and published as an event.
 
-The table `config` holds a row a key: `key`, `value` (JSON), `updated_at` (seconds). Missing keys are seeded with their
-defaults at start, so that a stored value wins over the environment from then on, as in Open WebUI. Keys that are not
-kept in the database (all without `ENABLE_PERSISTENT_CONFIG`, `oauth.*` without `ENABLE_OAUTH_PERSISTENT_CONFIG`) live
-in memory.
+The table `config` has a row for each key: `key`, `value` (JSON), `updated_at` (seconds). At start, missing keys are
+inserted with their defaults, so that the stored value takes precedence over the environment from then on, as in Open
+WebUI. Keys that are not persistent (all keys without `ENABLE_PERSISTENT_CONFIG`, `oauth.*` without
+`ENABLE_OAUTH_PERSISTENT_CONFIG`) exist in memory only.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ import msgspec
 from fastback.config.definitions import compute_defaults
 from fastback.config.key import ConfigKey
 from fastback.config.keys.auth import AUTH_JWT_EXPIRY
-from fastback.config.legacy_file import flatten
-from fastback.config.row_repair import repair
+from fastback.config.legacy_file import flatten_config_file
+from fastback.config.row_repair import plan_row_repair
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database, Executor
+from fastback.kit.db import Database
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.config")
 
 Values = dict[str, Any]
-#: Values that are about to be written. Names that are not ours, in an imported file, are kept too.
-Changes = Mapping[str, Any] | Mapping[ConfigKey, Any]
+#: Values to write. An imported file may contain names that are not keys of Fastback; these are written, too.
+NewValues = Mapping[str, Any] | Mapping[ConfigKey, Any]
 
 
 class ConfigChanged(msgspec.Struct, frozen=True):
-    """These keys have new values."""
+    """Event: these keys have new values."""
 
     keys: frozenset[str]
 
@@ -45,18 +45,19 @@ class _Row(msgspec.Struct):
     value: msgspec.Raw
 
 
-_ALL = 'SELECT "key", value FROM config'
-_UPSERT = """
+LIST_ROWS = 'SELECT "key", value FROM config'
+UPSERT_ROW = """
     INSERT INTO config ("key", value, updated_at) VALUES (:key, :value, :now)
     ON CONFLICT ("key") DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at"""
-_SEED = """
+INSERT_MISSING_ROW = """
     INSERT INTO config ("key", value, updated_at) VALUES (:key, :value, :now)
     ON CONFLICT ("key") DO NOTHING"""
-_REMOVE = 'DELETE FROM config WHERE "key" = ANY(:keys)'
+DELETE_ROWS = 'DELETE FROM config WHERE "key" = ANY(:keys)'
+DELETE_ALL_ROWS = "DELETE FROM config"
 
 
 class Config:
-    """Live values by key. Reading is a look-up; what it gives is shared: change a copy."""
+    """Current values by key, read from memory. Values are shared: callers change only copies."""
 
     def __init__(self, *, db: Database, settings: Settings, bus: Bus, defaults: Mapping[ConfigKey, Any]) -> None:
         self._db = db
@@ -64,127 +65,139 @@ class Config:
         self._bus = bus
         self._defaults: Values = {str(key): value for key, value in defaults.items()}
         self._values: Values = {}
-        #: Keys changed while the database does not keep them: they last as long as the process.
-        self._unkept: Values = {}
-        # One change at a time: what `reload` read must not come after what `set_many` has written since.
-        self._changing = asyncio.Lock()
-        #: Grows with every change: what was made out of the configuration is fresh while it stands still.
+        #: Changed values of keys that are not persistent; they last until the process ends.
+        self._memory_values: Values = {}
+        # One change at a time: `reload` must not overwrite newer values of `set_many` with the rows it read before.
+        self._lock = asyncio.Lock()
+        #: Increases with every change; data derived from the configuration is valid while it stays the same.
         self.version = 0
 
     @classmethod
     async def load(cls, db: Database, settings: Settings, bus: Bus, env: Mapping[str, str]) -> Config:
-        """Read the table, after putting it in order: reset, old file, old shapes, missing keys."""
+        """Return the configuration, after preparing the table.
+
+        The steps: delete all rows (if the settings say so), import `config.json`, repair old rows, insert missing keys.
+        """
         config = cls(db=db, settings=settings, bus=bus, defaults=compute_defaults(env))
         if settings.reset_config_on_start:
-            await db.execute("config.clear", "DELETE FROM config")
+            await db.execute("config.clear", DELETE_ALL_ROWS)
         if settings.enable_persistent_config:
             await config._import_file(settings.data_path / "config.json")
-            await config._repair()
-            await config._seed()
+            await config._repair_rows()
+            await config._insert_missing_rows()
         await config.reload()
-        if config.text(AUTH_JWT_EXPIRY) == "-1":
-            log.warning("JWT_EXPIRES_IN is -1: sessions never end, and a stolen one stays good for ever")
+        if config.get_text(AUTH_JWT_EXPIRY) == "-1":
+            log.warning("JWT_EXPIRES_IN is -1: sessions never expire, so a stolen session stays valid")
         return config
 
     @classmethod
-    async def peek(cls, db: Database, settings: Settings, env: Mapping[str, str]) -> Config:
-        """Read the table as it is: nothing is put in order, nothing written."""
+    async def load_read_only(cls, db: Database, settings: Settings, env: Mapping[str, str]) -> Config:
+        """Return the configuration without writing to the table: no reset, import, repair or insertion."""
         config = cls(db=db, settings=settings, bus=Bus(), defaults=compute_defaults(env))
         await config.reload()
         return config
 
-    def persistent(self, key: str) -> bool:
-        """Whether the key is kept in the database."""
+    def is_persistent(self, key: str) -> bool:
+        """Return whether the key is stored in the database."""
         if not self._settings.enable_persistent_config:
             return False
         return self._settings.enable_oauth_persistent_config or not key.startswith("oauth.")
 
     # Reading
 
-    def default(self, key: ConfigKey) -> Any:
-        """The default of a key; a copy."""
+    def get_default(self, key: ConfigKey) -> Any:
+        """Return a copy of the default of a key."""
         return deepcopy(self._defaults.get(key))
 
     def get(self, key: ConfigKey, default: Any = None) -> Any:
-        """The value of a key."""
+        """Return the value of a key: stored, or its default, or `default` for an unknown key."""
         if key in self._values:
             return self._values[key]
         return self._defaults.get(key, default)
 
-    def text(self, key: ConfigKey) -> str:
-        """The value as text; empty for null."""
+    def get_text(self, key: ConfigKey) -> str:
+        """Return the value as text; an empty text for null."""
         value = self.get(key)
         return "" if value is None else str(value)
 
-    def flag(self, key: ConfigKey) -> bool:
+    def get_bool(self, key: ConfigKey) -> bool:
+        """Return whether the value is true (not null, zero or empty)."""
         return bool(self.get(key))
 
-    def items(self, key: ConfigKey) -> list[Any]:
-        """The value where it is a list, or none."""
+    def get_list(self, key: ConfigKey) -> list[Any]:
+        """Return the value if it is a list, otherwise an empty list."""
         value = self.get(key)
         return value if isinstance(value, list) else []
 
-    def table(self, key: ConfigKey) -> dict[str, Any]:
-        """The value where it is an object, or an empty one."""
+    def get_object(self, key: ConfigKey) -> dict[str, Any]:
+        """Return the value if it is an object, otherwise an empty object."""
         value = self.get(key)
         return value if isinstance(value, dict) else {}
 
-    def number(self, key: ConfigKey) -> float | None:
-        """The value as a number: administrators' forms store some as texts. None for null, empty, and what is none."""
+    def get_number(self, key: ConfigKey) -> float | None:
+        """Return the value as a number; None if it is not a number.
+
+        The forms of administrators store some numbers as text, which is converted.
+        """
         value = self.get(key)
         try:
             return None if value is None or value == "" or isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
             return None
 
-    def namespace(self, prefix: str) -> Values:
-        """The keys below `prefix` with their values: `namespace("ldap.server")` has `ldap.server.host`."""
-        return {key: value for key, value in self.all().items() if key.startswith(f"{prefix}.")}
+    def get_namespace(self, prefix: str) -> Values:
+        """Return the values of the keys below a prefix: `ldap.server` includes `ldap.server.host`."""
+        return {key: value for key, value in self.get_all().items() if key.startswith(f"{prefix}.")}
 
-    def all(self) -> Values:
-        """Every value, stored keys that are not ours included."""
+    def get_all(self) -> Values:
+        """Return every value by key, including stored keys that Fastback does not define."""
         return {**self._defaults, **self._values}
 
     # Changing
 
     async def set(self, key: ConfigKey, value: Any) -> None:
+        """Change one key; see `set_many`."""
         await self.set_many({key: value})
 
-    async def set_many(self, values: Changes) -> None:
-        """Change keys: all or none, then announced. Values are what JSON knows, or structs."""
-        made: Values = msgspec.to_builtins(values)
-        kept = {key: value for key, value in made.items() if self.persistent(key)}
-        async with self._changing:
-            if kept:
+    async def set_many(self, values: NewValues) -> None:
+        """Change all keys or none, then publish `ConfigChanged`. Values are JSON values or structs."""
+        plain_values: Values = msgspec.to_builtins(values)
+        persistent_values = {key: value for key, value in plain_values.items() if self.is_persistent(key)}
+        async with self._lock:
+            if persistent_values:
                 async with self._db.transaction() as tx:
-                    await _write(tx, "config.upsert", _UPSERT, kept)
-            self._unkept.update({key: value for key, value in made.items() if key not in kept})
-            self._values = {**self._values, **made}
+                    await tx.execute_many("config.upsert", UPSERT_ROW, _encode_rows(persistent_values))
+            self._memory_values.update(
+                {key: value for key, value in plain_values.items() if key not in persistent_values}
+            )
+            self._values = {**self._values, **plain_values}
             self.version += 1
-        if made:
-            await self._bus.publish(ConfigChanged(frozenset(made)))
+        if plain_values:
+            await self._bus.publish(ConfigChanged(frozenset(plain_values)))
 
     async def reset(self, keys: Iterable[str]) -> None:
-        """Give keys their defaults back; keys without one are forgotten."""
-        gone = frozenset(keys)
-        async with self._changing:
-            kept = [key for key in gone if self.persistent(key)]
-            if kept:
-                await self._db.execute("config.remove", _REMOVE, keys=kept)
-            for key in gone:
-                self._unkept.pop(key, None)
-            self._values = {key: value for key, value in self._values.items() if key not in gone}
+        """Set keys to their defaults; keys without a default are deleted."""
+        reset_keys = frozenset(keys)
+        async with self._lock:
+            persistent_keys = [key for key in reset_keys if self.is_persistent(key)]
+            if persistent_keys:
+                await self._db.execute("config.remove", DELETE_ROWS, keys=persistent_keys)
+            for key in reset_keys:
+                self._memory_values.pop(key, None)
+            self._values = {key: value for key, value in self._values.items() if key not in reset_keys}
             self.version += 1
-        if gone:
-            await self._bus.publish(ConfigChanged(gone))
+        if reset_keys:
+            await self._bus.publish(ConfigChanged(reset_keys))
 
     async def reload(self) -> None:
-        """Read the table again: another process may have written it. Only what changed is announced."""
-        async with self._changing:
-            before = self.all()
-            stored = await self._stored() if self._settings.enable_persistent_config else {}
-            self._values = {key: value for key, value in stored.items() if self.persistent(key)} | self._unkept
-            after = self.all()
+        """Read the table again, which another process may have changed, and publish the keys with new values."""
+        async with self._lock:
+            before = self.get_all()
+            stored = await self._list_stored_values() if self._settings.enable_persistent_config else {}
+            self._values = {
+                key: value for key, value in stored.items() if self.is_persistent(key)
+            } | self._memory_values
+            after = self.get_all()
             changed = frozenset(
                 key for key in before.keys() | after.keys() if before.get(key, ...) != after.get(key, ...)
             )
@@ -193,56 +206,58 @@ class Config:
         if changed:
             await self._bus.publish(ConfigChanged(changed))
 
-    # Putting the table in order
+    # Repairing the table
 
-    async def _stored(self) -> Values:
-        rows = await self._db.fetch_all(_Row, "config.all", _ALL)
+    async def _list_stored_values(self) -> Values:
+        """Return the values of all rows by key."""
+        rows = await self._db.fetch_all(_Row, "config.all", LIST_ROWS)
         return {row.key: msgspec.json.decode(row.value) for row in rows}
 
-    async def _seed(self) -> None:
-        stored = await self._stored()
-        missing = {key: value for key, value in self._defaults.items() if key not in stored and self.persistent(key)}
+    async def _insert_missing_rows(self) -> None:
+        """Insert the defaults of persistent keys that have no row."""
+        stored = await self._list_stored_values()
+        missing = {key: value for key, value in self._defaults.items() if key not in stored and self.is_persistent(key)}
         if missing:
             async with self._db.transaction() as tx:
-                await _write(tx, "config.seed", _SEED, missing)
+                await tx.execute_many("config.seed", INSERT_MISSING_ROW, _encode_rows(missing))
 
-    async def _repair(self) -> None:
-        written, removed = repair(await self._stored())
+    async def _repair_rows(self) -> None:
+        """Bring rows of earlier versions into the current format."""
+        written, removed = plan_row_repair(await self._list_stored_values())
         if not written and not removed:
             return
         async with self._db.transaction() as tx:
-            await _write(tx, "config.upsert", _UPSERT, written)
+            await tx.execute_many("config.upsert", UPSERT_ROW, _encode_rows(written))
             if removed:
-                await tx.execute("config.remove", _REMOVE, keys=removed)
-        log.info("brought stored configuration into today's shape: %s", ", ".join([*written, *removed]))
+                await tx.execute("config.remove", DELETE_ROWS, keys=removed)
+        log.info("converted stored configuration to the current format: %s", ", ".join([*written, *removed]))
 
     async def _import_file(self, path: Path) -> None:
-        """Take the configuration of a very old installation over, once; the file goes on as `old_config.json`."""
+        """Import the configuration of a very old installation once; the file is renamed to `old_config.json`."""
         try:
-            found = msgspec.json.decode(await asyncio.to_thread(path.read_bytes), type=dict[str, Any])
+            document = msgspec.json.decode(await asyncio.to_thread(path.read_bytes), type=dict[str, Any])
         except FileNotFoundError:
             return
         except (OSError, msgspec.DecodeError) as error:
-            log.warning("cannot take over %s: %s", path, error)
+            log.warning("import of %s failed and is skipped: %s", path, error)
             return
-        flat = flatten(found)
-        old = path.with_name("old_config.json")
+        imported = flatten_config_file(document)
+        renamed_path = path.with_name("old_config.json")
         try:
-            path.rename(old)  # first, so that of several processes one takes it over, and nothing does so twice
+            path.rename(renamed_path)  # first, so that only one process imports it, and only once
         except OSError as error:
-            log.warning("cannot take over %s, as it cannot be renamed: %s", path, error)
+            log.warning("import of %s is skipped, because renaming it failed: %s", path, error)
             return
         try:
             async with self._db.transaction() as tx:
-                await _write(tx, "config.upsert", _UPSERT, flat)
+                await tx.execute_many("config.upsert", UPSERT_ROW, _encode_rows(imported))
         except BaseException:
-            old.rename(path)
+            renamed_path.rename(path)
             raise
-        log.info("took over %d settings from %s", len(flat), path)
+        log.info("imported %d settings from %s", len(imported), path)
 
 
-async def _write(tx: Executor, name: str, text: str, values: Values) -> None:
+def _encode_rows(values: Values) -> list[dict[str, Any]]:
+    """Return the parameters of `UPSERT_ROW` and `INSERT_MISSING_ROW` for each value."""
     now = int(time.time())
-    rows = [{"key": key, "value": msgspec.json.encode(value).decode(), "now": now} for key, value in values.items()]
-    if rows:
-        await tx.execute_many(name, text, rows)
+    return [{"key": key, "value": msgspec.json.encode(value).decode(), "now": now} for key, value in values.items()]

@@ -1,4 +1,4 @@
-"""How the text of a variable is read; the rules are those of Open WebUI, variable by variable."""
+"""Parsers for the text of variables; each variable follows the rule that Open WebUI has for it."""
 
 from __future__ import annotations
 
@@ -8,65 +8,66 @@ from typing import Any, NamedTuple
 import msgspec
 
 
-class Reader(NamedTuple):
-    """`parse` raises ValueError for a text that makes no sense (`msgspec.DecodeError` is one)."""
+class VariableParser(NamedTuple):
+    """A format of variables. `parse` raises ValueError for an invalid text (`msgspec.DecodeError` is a ValueError)."""
 
     parse: Callable[[str], Any]
-    about: str
-    #: Whether a variable that is there but empty says something; if not, it counts as unset.
-    empty: bool = False
+    #: The format in a few words, for the documentation and for log lines.
+    description: str
+    #: Whether an empty variable is parsed; otherwise it counts as unset.
+    accepts_empty: bool = False
 
 
-def flag(text: str) -> bool:
-    """Nothing but `true` switches on."""
+def parse_flag(text: str) -> bool:
+    """Return whether a text is `true`, in any case of letters; every other text is false."""
     return text.lower() == "true"
 
 
-def _positive(text: str) -> int:
+def _parse_positive(text: str) -> int:
     value = int(text)
     if value <= 0:
         raise ValueError("0 or less")
     return value
 
 
-def _object(text: str) -> dict[str, Any]:
-    found = msgspec.json.decode(text)
-    if not isinstance(found, dict):
+def _parse_object(text: str) -> dict[str, Any]:
+    value = msgspec.json.decode(text)
+    if not isinstance(value, dict):
         raise ValueError("no JSON object")
-    return found
+    return value
 
 
-def _list(text: str) -> list[Any]:
-    found = msgspec.json.decode(text)
-    if not isinstance(found, list):
+def _parse_list(text: str) -> list[Any]:
+    value = msgspec.json.decode(text)
+    if not isinstance(value, list):
         raise ValueError("no JSON list")
-    return found
+    return value
 
 
-def between(least: int, most: int) -> Reader:
-    """A whole number, drawn into a range."""
-    return Reader(lambda text: min(most, max(least, int(text))), f"a whole number, {least} to {most}")
+def build_range_parser(minimum: int, maximum: int) -> VariableParser:
+    """Return a parser of whole numbers that moves numbers outside the range to its nearest end."""
+    return VariableParser(lambda text: min(maximum, max(minimum, int(text))), f"a whole number, {minimum} to {maximum}")
 
 
-def typed(kind: Any, about: str) -> Reader:
-    """JSON of a type that msgspec knows, such as `list[dict[str, Any]]`."""
-    return Reader(msgspec.json.Decoder(kind).decode, about)
+def build_json_parser(json_type: Any, description: str) -> VariableParser:
+    """Return a parser of JSON with a type that msgspec validates, such as `list[dict[str, Any]]`."""
+    return VariableParser(msgspec.json.Decoder(json_type).decode, description)
 
 
-TEXT = Reader(str, "text", empty=True)
-LOWER = Reader(str.lower, "text", empty=True)
-FLAG = Reader(flag, "`true` or `false`", empty=True)
-WHOLE = Reader(int, "a whole number")
-POSITIVE = Reader(_positive, "a whole number above 0")
-NUMBER = Reader(float, "a number")
-OBJECT = Reader(_object, "a JSON object")
-LIST = Reader(_list, "a JSON list")
-JSON = Reader(msgspec.json.decode, "JSON")
-#: Items between commas, none of them empty.
-COMMAS = Reader(
-    lambda text: [item.strip() for item in text.split(",") if item.strip()], "items separated by `,`", empty=True
+TEXT = VariableParser(str, "text", accepts_empty=True)
+LOWERCASE_TEXT = VariableParser(str.lower, "text", accepts_empty=True)
+FLAG = VariableParser(parse_flag, "`true` or `false`", accepts_empty=True)
+INTEGER = VariableParser(int, "a whole number")
+POSITIVE_INTEGER = VariableParser(_parse_positive, "a whole number above 0")
+NUMBER = VariableParser(float, "a number")
+JSON_OBJECT = VariableParser(_parse_object, "a JSON object")
+JSON_LIST = VariableParser(_parse_list, "a JSON list")
+JSON = VariableParser(msgspec.json.decode, "JSON")
+#: Items separated by commas; empty items are removed.
+COMMA_SEPARATED = VariableParser(
+    lambda text: [item.strip() for item in text.split(",") if item.strip()],
+    "items separated by `,`",
+    accepts_empty=True,
 )
-#: Items between commas, as they are.
-RAW_COMMAS = Reader(lambda text: text.split(","), "items separated by `,`", empty=True)
-#: Items between semicolons; an empty one holds its place, because the items of two lists belong together.
-SEMICOLONS = Reader(lambda text: [item.strip() for item in text.split(";")], "items separated by `;`")
+#: Items separated by commas, with spaces and empty items.
+RAW_COMMA_SEPARATED = VariableParser(lambda text: text.split(","), "items separated by `,`", accepts_empty=True)

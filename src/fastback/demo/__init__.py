@@ -1,4 +1,4 @@
-"""A model server to look around with, and to test and measure against: it speaks the OpenAI protocol, and Ollama's.
+"""A model server for demonstrations, tests and measurements; it speaks the protocols of OpenAI, Anthropic and Ollama.
 
-It knows nothing of the rest of the program.
+It imports nothing of the rest of the program.
 """

@@ -1,4 +1,4 @@
-"""Running the demo model server: in a process of its own, on a free port of this machine."""
+"""The demo server in a process of its own, on a free port of this machine."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def free_port() -> int:
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])
+def find_free_port() -> int:
+    """Return a free TCP port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager
-def running(*, rate: float = 0.0, port: int | None = None) -> Iterator[str]:
-    """The server's address, while it runs.
+def run_demo_server(*, rate: float = 0.0, port: int | None = None) -> Iterator[str]:
+    """Run the server and yield its URL.
 
     Raises:
-        RuntimeError: it did not start.
+        RuntimeError: the server did not start.
     """
-    port = port or free_port()
+    port = port or find_free_port()
     command = [sys.executable, "-m", "fastback.demo", "--port", str(port), "--rate", str(rate)]
     process = subprocess.Popen(command, env=os.environ.copy())
     try:

@@ -1,7 +1,7 @@
-"""OpenAI's Responses API, whole and as events: reasoning, calls of functions and text, each an item of the output.
+"""OpenAI's Responses API, complete and streamed: reasoning, function calls and text, each an item of the output.
 
 Format: `POST /v1/responses`; a stream is server-sent events `response.created`, `response.output_item.added`,
-`response.output_text.delta`, `response.function_call_arguments.delta`, …, `response.completed`, numbered one by one.
+`response.output_text.delta`, `response.function_call_arguments.delta`, …, `response.completed`, numbered from zero.
 """
 
 from __future__ import annotations
@@ -12,158 +12,167 @@ from typing import Any
 import msgspec
 
 from fastback.demo.asgi import Exchange
-from fastback.demo.openai import EVENTS, steered
-from fastback.demo.replies import Answer, Asked, Call, count_of, text_of, tools_of
+from fastback.demo.openai import EVENTS, apply_directives
+from fastback.demo.replies import Reply, ReplyRequest, ToolCall, extract_text, find_count, parse_tools
 
 Json = dict[str, Any]
-Event = Callable[..., bytes]
+EncodeEvent = Callable[..., bytes]
 
 
-def asked(body: Json) -> Asked:
-    given = body.get("input")
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else given or []
+def parse_request(body: Json) -> ReplyRequest:
+    """Return the request in the shared form."""
+    input_value = body.get("input")
+    items = [{"role": "user", "content": input_value}] if isinstance(input_value, str) else input_value or []
     messages = [("system", str(body["instructions"]))] if body.get("instructions") else []
     for item in items:
-        kind = item.get("type", "message")
-        if kind == "message":
-            messages.append((str(item.get("role")), text_of(item.get("content"))))
-        elif kind == "function_call_output":
-            messages.append(("tool", text_of(item.get("output"))))
-        elif kind == "function_call":
+        item_type = item.get("type", "message")
+        if item_type == "message":
+            messages.append((str(item.get("role")), extract_text(item.get("content"))))
+        elif item_type == "function_call_output":
+            messages.append(("tool", extract_text(item.get("output"))))
+        elif item_type == "function_call":
             messages.append(("assistant", str(item.get("arguments"))))
-    name = str(body.get("model") or "")
-    return Asked(
-        name,
+    model_name = str(body.get("model") or "")
+    return ReplyRequest(
+        model_name,
         messages,
-        [] if body.get("tool_choice") == "none" else tools_of(body.get("tools")),
-        count_of(body.get("max_output_tokens")),
-        count_of(body.get("n_tokens")),
-        reasons=name == "demo-reasoner",
+        [] if body.get("tool_choice") == "none" else parse_tools(body.get("tools")),
+        find_count(body.get("max_output_tokens")),
+        find_count(body.get("n_tokens")),
+        is_reasoning=model_name == "demo-reasoner",
     )
 
 
-def _reasoning(answer: Answer, *, begun: bool = False) -> Json:
-    summary = [] if begun else [{"type": "summary_text", "text": "".join(answer.reasoning)}]
+def _build_reasoning_item(reply: Reply, *, is_started: bool = False) -> Json:
+    summary = [] if is_started else [{"type": "summary_text", "text": "".join(reply.reasoning)}]
     return {"id": "rs_demo", "type": "reasoning", "summary": summary}
 
 
-def _function(call: Call, *, begun: bool = False) -> Json:
+def _build_call_item(call: ToolCall, *, is_started: bool = False) -> Json:
     return {
         "id": f"fc_{call.id.removeprefix('call_')}",
         "type": "function_call",
-        "status": "in_progress" if begun else "completed",
+        "status": "in_progress" if is_started else "completed",
         "call_id": call.id,
         "name": call.name,
-        "arguments": "" if begun else call.arguments,
+        "arguments": "" if is_started else call.arguments,
     }
 
 
-def _part(text: str) -> Json:
+def _build_text_part(text: str) -> Json:
     return {"type": "output_text", "text": text, "annotations": []}
 
 
-def _message(answer: Answer, *, begun: bool = False) -> Json:
-    status = "in_progress" if begun else ("incomplete" if answer.finish == "length" else "completed")
-    content = [] if begun else [_part(answer.text)]
+def _build_message_item(reply: Reply, *, is_started: bool = False) -> Json:
+    status = "in_progress" if is_started else ("incomplete" if reply.finish_reason == "length" else "completed")
+    content = [] if is_started else [_build_text_part(reply.text)]
     return {"id": "msg_demo", "type": "message", "status": status, "role": "assistant", "content": content}
 
 
-def _output(answer: Answer) -> list[Json]:
-    found = [_reasoning(answer)] if answer.reasoning else []
-    return [*found, *map(_function, answer.calls)] if answer.calls else [*found, _message(answer)]
+def _build_output(reply: Reply) -> list[Json]:
+    reasoning = [_build_reasoning_item(reply)] if reply.reasoning else []
+    return (
+        [*reasoning, *map(_build_call_item, reply.calls)] if reply.calls else [*reasoning, _build_message_item(reply)]
+    )
 
 
-def _response(question: Asked, answer: Answer | None) -> Json:
-    """The whole answer; None while it is being made."""
-    head = {"id": "resp_demo", "object": "response", "created_at": 1700000000, "model": question.model, "error": None}
-    if answer is None:
+def _build_response(request: ReplyRequest, reply: Reply | None) -> Json:
+    """Return the response object; a reply of None means that it is in progress."""
+    head = {"id": "resp_demo", "object": "response", "created_at": 1700000000, "model": request.model, "error": None}
+    if reply is None:
         return {**head, "status": "in_progress", "incomplete_details": None, "output": [], "usage": None}
-    short = answer.finish == "length"
+    is_truncated = reply.finish_reason == "length"
     usage = {
-        "input_tokens": question.prompt_tokens,
+        "input_tokens": request.prompt_tokens,
         "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens": answer.count,
-        "output_tokens_details": {"reasoning_tokens": len(answer.reasoning)},
-        "total_tokens": question.prompt_tokens + answer.count,
+        "output_tokens": reply.token_count,
+        "output_tokens_details": {"reasoning_tokens": len(reply.reasoning)},
+        "total_tokens": request.prompt_tokens + reply.token_count,
     }
     return {
         **head,
-        "status": "incomplete" if short else "completed",
-        "incomplete_details": {"reason": "max_output_tokens"} if short else None,
-        "output": _output(answer),
+        "status": "incomplete" if is_truncated else "completed",
+        "incomplete_details": {"reason": "max_output_tokens"} if is_truncated else None,
+        "output": _build_output(reply),
         "usage": usage,
     }
 
 
-async def respond(exchange: Exchange) -> None:
+async def create_response(exchange: Exchange) -> None:
     """Answer `POST /v1/responses`."""
-    question = asked(exchange.body)
-    if await steered(exchange, question):
+    request = parse_request(exchange.body)
+    if await apply_directives(exchange, request):
         return
     if not exchange.body.get("stream"):
-        if question.wants("break"):
+        if request.has_directive("break"):
             await exchange.break_off()
-        await exchange.wait(question.silence)
-        await exchange.json(_response(question, question.answer()))
+        await exchange.wait(request.silence_seconds)
+        await exchange.respond(_build_response(request, request.build_reply()))
         return
-    number = -1
+    sequence_number = -1
 
-    def event(kind: str, **fields: Any) -> bytes:
-        nonlocal number
-        number += 1
-        content = msgspec.json.encode({"type": kind, "sequence_number": number, **fields})
-        return b"event: " + kind.encode() + b"\ndata: " + content + b"\n\n"
+    def encode_event(event_type: str, **fields: Any) -> bytes:
+        nonlocal sequence_number
+        sequence_number += 1
+        content = msgspec.json.encode({"type": event_type, "sequence_number": sequence_number, **fields})
+        return b"event: " + event_type.encode() + b"\ndata: " + content + b"\n\n"
 
-    async with exchange.stream(EVENTS) as stream:
-        await stream.raw(event("response.created", response=_response(question, None)))
-        await stream.raw(event("response.in_progress", response=_response(question, None)))
-        if question.wants("error"):
-            failed = {**_response(question, None), "status": "failed"}
+    async with exchange.open_stream(EVENTS) as stream:
+        await stream.write(encode_event("response.created", response=_build_response(request, None)))
+        await stream.write(encode_event("response.in_progress", response=_build_response(request, None)))
+        if request.has_directive("error"):
+            failed = {**_build_response(request, None), "status": "failed"}
             failed["error"] = {"code": "server_error", "message": "demo failure in the stream"}
-            await stream.raw(event("response.failed", response=failed))
+            await stream.write(encode_event("response.failed", response=failed))
             return
-        answer = question.answer()
-        place = 0
-        if answer.reasoning:
-            await stream.say(_reasoned(event, answer))
-            place = 1
-        for call in answer.calls:
-            await stream.say(_called(event, call, place))
-            place += 1
-        if not answer.calls:
-            await stream.say(_told(event, answer, place), silence=question.silence, breaks=question.wants("break"))
-        ended = "response.incomplete" if answer.finish == "length" else "response.completed"
-        await stream.raw(event(ended, response=_response(question, answer)))
+        reply = request.build_reply()
+        index = 0
+        if reply.reasoning:
+            await stream.send_tokens(_encode_reasoning(encode_event, reply))
+            index = 1
+        for call in reply.calls:
+            await stream.send_tokens(_encode_call(encode_event, call, index))
+            index += 1
+        if not reply.calls:
+            await stream.send_tokens(
+                _encode_message(encode_event, reply, index),
+                silence=request.silence_seconds,
+                is_broken=request.has_directive("break"),
+            )
+        end_event = "response.incomplete" if reply.finish_reason == "length" else "response.completed"
+        await stream.write(encode_event(end_event, response=_build_response(request, reply)))
 
 
-def _reasoned(event: Event, answer: Answer) -> Iterator[bytes]:
-    at: Json = {"item_id": "rs_demo", "output_index": 0, "summary_index": 0}
-    text = "".join(answer.reasoning)
-    yield event("response.output_item.added", output_index=0, item=_reasoning(answer, begun=True))
-    yield event("response.reasoning_summary_part.added", **at, part={"type": "summary_text", "text": ""})
-    for piece in answer.reasoning:
-        yield event("response.reasoning_summary_text.delta", **at, delta=piece)
-    yield event("response.reasoning_summary_text.done", **at, text=text)
-    yield event("response.reasoning_summary_part.done", **at, part={"type": "summary_text", "text": text})
-    yield event("response.output_item.done", output_index=0, item=_reasoning(answer))
+def _encode_reasoning(encode_event: EncodeEvent, reply: Reply) -> Iterator[bytes]:
+    position: Json = {"item_id": "rs_demo", "output_index": 0, "summary_index": 0}
+    text = "".join(reply.reasoning)
+    yield encode_event("response.output_item.added", output_index=0, item=_build_reasoning_item(reply, is_started=True))
+    yield encode_event("response.reasoning_summary_part.added", **position, part={"type": "summary_text", "text": ""})
+    for token in reply.reasoning:
+        yield encode_event("response.reasoning_summary_text.delta", **position, delta=token)
+    yield encode_event("response.reasoning_summary_text.done", **position, text=text)
+    yield encode_event("response.reasoning_summary_part.done", **position, part={"type": "summary_text", "text": text})
+    yield encode_event("response.output_item.done", output_index=0, item=_build_reasoning_item(reply))
 
 
-def _called(event: Event, call: Call, place: int) -> Iterator[bytes]:
-    item = _function(call)
-    at: Json = {"item_id": item["id"], "output_index": place}
-    yield event("response.output_item.added", output_index=place, item=_function(call, begun=True))
-    for part in call.fragments():
-        yield event("response.function_call_arguments.delta", **at, delta=part)
-    yield event("response.function_call_arguments.done", **at, arguments=call.arguments)
-    yield event("response.output_item.done", output_index=place, item=item)
+def _encode_call(encode_event: EncodeEvent, call: ToolCall, index: int) -> Iterator[bytes]:
+    item = _build_call_item(call)
+    position: Json = {"item_id": item["id"], "output_index": index}
+    yield encode_event("response.output_item.added", output_index=index, item=_build_call_item(call, is_started=True))
+    for fragment in call.split_arguments():
+        yield encode_event("response.function_call_arguments.delta", **position, delta=fragment)
+    yield encode_event("response.function_call_arguments.done", **position, arguments=call.arguments)
+    yield encode_event("response.output_item.done", output_index=index, item=item)
 
 
-def _told(event: Event, answer: Answer, place: int) -> Iterator[bytes]:
-    at: Json = {"item_id": "msg_demo", "output_index": place, "content_index": 0}
-    yield event("response.output_item.added", output_index=place, item=_message(answer, begun=True))
-    yield event("response.content_part.added", **at, part=_part(""))
-    for piece in answer.pieces:
-        yield event("response.output_text.delta", **at, delta=piece, logprobs=[])
-    yield event("response.output_text.done", **at, text=answer.text, logprobs=[])
-    yield event("response.content_part.done", **at, part=_part(answer.text))
-    yield event("response.output_item.done", output_index=place, item=_message(answer))
+def _encode_message(encode_event: EncodeEvent, reply: Reply, index: int) -> Iterator[bytes]:
+    position: Json = {"item_id": "msg_demo", "output_index": index, "content_index": 0}
+    yield encode_event(
+        "response.output_item.added", output_index=index, item=_build_message_item(reply, is_started=True)
+    )
+    yield encode_event("response.content_part.added", **position, part=_build_text_part(""))
+    for token in reply.tokens:
+        yield encode_event("response.output_text.delta", **position, delta=token, logprobs=[])
+    yield encode_event("response.output_text.done", **position, text=reply.text, logprobs=[])
+    yield encode_event("response.content_part.done", **position, part=_build_text_part(reply.text))
+    yield encode_event("response.output_item.done", output_index=index, item=_build_message_item(reply))

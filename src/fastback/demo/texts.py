@@ -1,4 +1,4 @@
-"""What the demo models say: believable, the same for the same question, as long as asked for."""
+"""Texts of the demo models: plausible, deterministic for a question, and of the requested length."""
 
 from __future__ import annotations
 
@@ -21,54 +21,54 @@ _ESSAYS = (
 _SENTENCE = re.compile(r"\[\[tokens (\d+)\]\]")
 
 
-def tokens(text: str) -> list[str]:
-    """The text in pieces of about a token: words with the white space behind them."""
+def split_tokens(text: str) -> list[str]:
+    """Split the text into words, each with the white space behind it."""
     return re.findall(r"\S+\s*|\s+", text)
 
 
-def wanted_length(question: str) -> int | None:
-    """The number in `[[tokens N]]`, when the question asks for an answer of exactly so many."""
-    found = _SENTENCE.search(question)
-    return int(found.group(1)) if found else None
+def find_requested_length(question: str) -> int | None:
+    """Return the number of a `[[tokens N]]` directive, or None."""
+    match = _SENTENCE.search(question)
+    return int(match.group(1)) if match else None
 
 
-def words(count: int) -> list[str]:
-    """An answer of exactly so many tokens."""
-    return [f"word{place} " for place in range(count)]
+def build_words(count: int) -> list[str]:
+    """Return a reply of exactly this many tokens."""
+    return [f"word{index} " for index in range(count)]
 
 
-def answer(question: str) -> list[str]:
-    """The pieces of the answer to a question."""
-    exact = wanted_length(question)
-    if exact is not None:
-        return words(exact)
-    start = int(hashlib.sha256(question.encode()).hexdigest(), 16)
-    first = question.strip().splitlines()[0][:80] if question.strip() else "nothing at all"
-    parts = [f"You asked: *{first}*\n\n"]
-    parts += [_ESSAYS[(start + place) % len(_ESSAYS)] for place in range(3)]
-    return tokens("".join(parts))
+def build_answer(question: str) -> list[str]:
+    """Return the tokens of the reply to a question."""
+    length = find_requested_length(question)
+    if length is not None:
+        return build_words(length)
+    seed = int(hashlib.sha256(question.encode()).hexdigest(), 16)
+    first_line = question.strip().splitlines()[0][:80] if question.strip() else "nothing at all"
+    parts = [f"You asked: *{first_line}*\n\n"]
+    parts += [_ESSAYS[(seed + offset) % len(_ESSAYS)] for offset in range(3)]
+    return split_tokens("".join(parts))
 
 
-def task_answer(prompt: str) -> str | None:
-    """The JSON a small task of the page asks for; None for an ordinary question."""
-    lowered = prompt.lower()
-    if "json" not in lowered:
+def find_generation(prompt: str) -> str | None:
+    """Return the JSON that a generation of the page asks for; None for an ordinary question."""
+    lower_prompt = prompt.lower()
+    if "json" not in lower_prompt:
         return None
-    if '"title"' in lowered:
+    if '"title"' in lower_prompt:
         return '{"title": "💬 A Conversation"}'
-    if '"tags"' in lowered:
+    if '"tags"' in lower_prompt:
         return '{"tags": ["General", "Demo"]}'
-    if '"follow_ups"' in lowered:
+    if '"follow_ups"' in lower_prompt:
         return '{"follow_ups": ["What comes next?", "Can you show an example?", "Why does that work?"]}'
-    if '"queries"' in lowered:
+    if '"queries"' in lower_prompt:
         return '{"queries": ["a first search", "a second search"]}'
-    if '"emoji"' in lowered:
+    if '"emoji"' in lower_prompt:
         return '{"emoji": "🙂"}'
-    if '"prompt"' in lowered:
+    if '"prompt"' in lower_prompt:
         return '{"prompt": "a quiet harbour at dawn, soft light"}'
-    if '"text"' in lowered:
+    if '"text"' in lower_prompt:
         return '{"text": "and so on"}'
     return None
 
 
-REASONING = tokens("First I look at what is asked. Then I think of an example. ")
+REASONING = split_tokens("First I look at what is asked. Then I think of an example. ")

@@ -1,1 +1,1 @@
-"""The built frontend: fetched out of the reference's package, kept in a cache, served as files."""
+"""The frontend: Open WebUI's built files, downloaded once and served from disk."""

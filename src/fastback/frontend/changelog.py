@@ -1,8 +1,8 @@
-"""What is new, as the page shows it: read from the changelog that comes with the frontend.
+"""The changelog that comes with the frontend, parsed for the page.
 
-The file keeps to a corner of Markdown (Keep a Changelog): `## [version] - date`, `### Section`, lists, and within a
-line strong text, code and links. HTML in a line is text here: no tag of the file reaches the page. The answer holds
-each item of a list three times: as HTML, and as text cut at its first colon.
+The file uses a subset of Markdown (Keep a Changelog): `## [version] - date`, `### Section`, lists, and within a line
+strong text, code and links. HTML in a line is treated as text: no tag of the file reaches the page. Each list item is
+returned as HTML (`raw`), and as text split at its first colon (`title` and `content`).
 """
 
 from __future__ import annotations
@@ -23,42 +23,45 @@ _INLINE = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*|\[(?P<label>[^\
 
 
 class Changelog:
-    """The changelog in the file at `path`, as JSON; read when it is first asked for."""
+    """The changelog in the file at `path`, as JSON; the file is read at the first request."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._content: bytes | None = None
 
-    async def content(self) -> bytes:
-        """The newest versions; none where no frontend was fetched."""
+    async def get_content(self) -> bytes:
+        """Return the newest versions as JSON; an empty object if no frontend was downloaded."""
         if self._content is None:
-            self._content = await asyncio.to_thread(self._made)
+            self._content = await asyncio.to_thread(self._read_and_encode)
         return self._content
 
-    def _made(self) -> bytes:
+    def _read_and_encode(self) -> bytes:
         try:
-            return encoder.encode(changelog(self._path.read_text(encoding="utf-8")))
+            return encoder.encode(parse_changelog(self._path.read_text(encoding="utf-8")))
         except OSError:
             return b"{}"
 
 
-def changelog(text: str, *, most: int = 5) -> dict[str, Any]:
-    """The newest versions: `{version: {"date": date, section: [{"title", "content", "raw"}, …], …}, …}`."""
-    found: dict[str, Any] = {}
+def parse_changelog(text: str, *, limit: int = 5) -> dict[str, Any]:
+    """Return the newest versions: `{version: {"date": date, section: [{"title", "content", "raw"}, …], …}, …}`."""
+    versions: dict[str, Any] = {}
     head = _VERSION.search(text)
-    while head is not None and len(found) < most:
-        after = _VERSION.search(text, head.end())
-        found[head[1]] = {"date": head[2], **_sections(text[head.end() : after.start() if after else len(text)])}
-        head = after
-    return found
+    while head is not None and len(versions) < limit:
+        next_head = _VERSION.search(text, head.end())
+        versions[head[1]] = {
+            "date": head[2],
+            **_parse_sections(text[head.end() : next_head.start() if next_head else len(text)]),
+        }
+        head = next_head
+    return versions
 
 
-def _sections(body: str) -> dict[str, list[dict[str, str]]]:
+def _parse_sections(body: str) -> dict[str, list[dict[str, str]]]:
     parts = _SECTION.split(body)
-    return {title.lower(): _items(content) for title, content in zip(parts[1::2], parts[2::2], strict=True)}
+    return {title.lower(): _parse_items(content) for title, content in zip(parts[1::2], parts[2::2], strict=True)}
 
 
-def _items(body: str) -> list[dict[str, str]]:
+def _parse_items(body: str) -> list[dict[str, str]]:
     items: list[str] = []
     for line in body.splitlines():
         item = _ITEM.match(line)
@@ -66,12 +69,12 @@ def _items(body: str) -> list[dict[str, str]]:
             items.append(item[2].strip())
         elif line.strip() and items:
             items[-1] += "\n" + line.strip()
-    return [_item(one) for one in items]
+    return [_parse_item(item_text) for item_text in items]
 
 
-def _item(line: str) -> dict[str, str]:
-    html, texts = _inline(line)
-    text = " ".join(one.strip() for one in texts if one.strip())
+def _parse_item(line: str) -> dict[str, str]:
+    html, texts = _render_inline(line)
+    text = " ".join(part.strip() for part in texts if part.strip())
     title, colon, content = text.partition(": ")
     return {
         "title": title.strip() if colon else "",
@@ -80,30 +83,30 @@ def _item(line: str) -> dict[str, str]:
     }
 
 
-def _inline(line: str) -> tuple[str, list[str]]:
-    """A line as HTML, and the pieces of text between its tags."""
+def _render_inline(line: str) -> tuple[str, list[str]]:
+    """Return a line as HTML, and the texts between its tags."""
     html: list[str] = []
     texts: list[str] = []
     end = 0
-    for found in _INLINE.finditer(line):
-        _plain(line[end : found.start()], html, texts)
-        end = found.end()
-        if found["code"] is not None:
-            code = found["code"].strip()
+    for match in _INLINE.finditer(line):
+        _append_text(line[end : match.start()], html, texts)
+        end = match.end()
+        if match["code"] is not None:
+            code = match["code"].strip()
             html.append(f"<code>{escape(code, quote=False)}</code>")
             texts.append(code)
             continue
-        inner, inner_texts = _inline(found["strong"] or found["label"] or "")
-        if found["strong"] is not None:
+        inner, inner_texts = _render_inline(match["strong"] or match["label"] or "")
+        if match["strong"] is not None:
             html.append(f"<strong>{inner}</strong>")
         else:
-            html.append(f'<a href="{escape(found["target"], quote=True)}">{inner}</a>')
+            html.append(f'<a href="{escape(match["target"], quote=True)}">{inner}</a>')
         texts += inner_texts
-    _plain(line[end:], html, texts)
+    _append_text(line[end:], html, texts)
     return "".join(html), texts
 
 
-def _plain(text: str, html: list[str], texts: list[str]) -> None:
+def _append_text(text: str, html: list[str], texts: list[str]) -> None:
     if text:
         text = unescape(_ESCAPED.sub(r"\1", text))
         html.append(escape(text, quote=False))

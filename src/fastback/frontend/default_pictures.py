@@ -1,4 +1,4 @@
-"""Pictures of users and models without one of their own: files that ship with the frontend."""
+"""Default profile pictures of users and models, from the files of the frontend."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 
 
 class DefaultPictures:
-    """Finds the pictures that ship with the frontend; `directories` are searched in order."""
+    """Find default pictures; `directories` are searched in order."""
 
     def __init__(self, directories: list[Path]) -> None:
         self._directories = directories
 
-    def response(self, name: str) -> Response:
-        """The picture as a file, or a redirect to where the page has it."""
+    def build_response(self, name: str) -> Response:
+        """Return the picture as a file, or a redirect to its URL in the frontend."""
         for directory in self._directories:
             path = directory / name
             if path.is_file():

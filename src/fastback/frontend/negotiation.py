@@ -1,4 +1,4 @@
-"""What a request for a file asks for: only what is new, or a part (RFC 9110: 13, 14)."""
+"""Conditional requests and range requests for files (RFC 9110, sections 13 and 14)."""
 
 from __future__ import annotations
 
@@ -6,53 +6,53 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-#: Header names, in lower case, to their values.
-Asked = Mapping[bytes, bytes]
+#: Values of request headers by lower-case name.
+RequestHeaders = Mapping[bytes, bytes]
 
 _RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
 
 
 class Unsatisfiable(Exception):
-    """The part that is asked for lies outside the file: 416."""
+    """The requested range is outside the file; the response has status 416."""
 
 
-def unchanged(asked: Asked, tag: str, modified: int) -> bool:
-    """Whether the client has this content: by `If-None-Match`, else `If-Modified-Since` (`modified`: Unix time)."""
-    tags = asked.get(b"if-none-match")
+def is_unchanged(headers: RequestHeaders, tag: str, modified: int) -> bool:
+    """Return whether the client has this content: by `If-None-Match`, else by `If-Modified-Since` (Unix time)."""
+    tags = headers.get(b"if-none-match")
     if tags is not None:
-        # A proxy that touched the content has made the tag a weak one.
-        known = (one.strip().removeprefix("W/") for one in tags.decode("latin-1").split(","))
-        return any(one in ("*", tag) for one in known)
-    since = asked.get(b"if-modified-since")
-    return since is not None and modified <= _seconds(since)
+        # A proxy that changed the encoding of the content has made the tag a weak one.
+        client_tags = (value.strip().removeprefix("W/") for value in tags.decode("latin-1").split(","))
+        return any(client_tag in ("*", tag) for client_tag in client_tags)
+    since = headers.get(b"if-modified-since")
+    return since is not None and modified <= _parse_http_date(since)
 
 
-def _seconds(date: bytes) -> float:
+def _parse_http_date(date: bytes) -> float:
     try:
         return parsedate_to_datetime(date.decode("latin-1")).timestamp()
     except (TypeError, ValueError, OverflowError):
         return -1.0
 
 
-def part(asked: Asked, tag: str, modified: int, size: int) -> tuple[int, int] | None:
-    """The part of a file that is asked for, as (start, end) in bytes; None for the whole.
+def parse_range(headers: RequestHeaders, tag: str, modified: int, size: int) -> tuple[int, int] | None:
+    """Return the requested range of a file as (start, end) in bytes; None for the complete file.
 
-    The whole is due, too, when several parts are asked for, when the header is no range, and when `If-Range` names
-    another content.
+    The complete file is also sent if the header lists several ranges or is invalid, and if `If-Range` names another
+    version of the file.
 
     Raises:
-        Unsatisfiable: it begins behind the end of the file.
+        Unsatisfiable: the range starts behind the end of the file.
     """
-    wanted = asked.get(b"range")
-    if wanted is None:
+    value = headers.get(b"range")
+    if value is None:
         return None
-    condition = asked.get(b"if-range")
-    if condition is not None and condition.decode("latin-1").strip() != tag and modified != _seconds(condition):
+    condition = headers.get(b"if-range")
+    if condition is not None and condition.decode("latin-1").strip() != tag and modified != _parse_http_date(condition):
         return None
-    found = _RANGE.fullmatch(wanted.decode("latin-1"))
-    if found is None or not any(found.groups()):
+    match = _RANGE.fullmatch(value.decode("latin-1"))
+    if match is None or not any(match.groups()):
         return None
-    first, last = found.groups()
+    first, last = match.groups()
     if not first:
         start, end = max(size - int(last), 0), size
     else:

@@ -1,4 +1,4 @@
-"""Addresses that lead to a question: a video (`/watch?v=…`), what another app shares with the page (`/?shared=…`)."""
+"""Redirects to a prefilled question: a video (`/watch?v=…`), or what another app shares (`/?shared=…`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VIDEO_ID_LENGTH = 11
 
 
 class Redirects:
-    """ASGI middleware before the page's files; it looks only at addresses that may be meant."""
+    """ASGI middleware in front of the frontend's files; it parses only URLs that can lead to a redirect."""
 
     def __init__(self, app: Asgi) -> None:
         self._app = app
@@ -26,7 +26,7 @@ class Redirects:
     async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
         query: bytes = scope["query_string"]
         if query and scope["method"] == "GET" and (b"shared=" in query or scope["path"].endswith("/watch")):
-            target = redirect(scope["path"], query.decode("latin-1"))
+            target = find_redirect(scope["path"], query.decode("latin-1"))
             if target is not None:
                 headers = [(b"location", target.encode()), (b"content-length", b"0")]
                 await send({"type": "http.response.start", "status": 307, "headers": headers})
@@ -35,31 +35,31 @@ class Redirects:
         await self._app(scope, receive, send)
 
 
-def redirect(path: str, query: str) -> str | None:
-    """Where an address leads; None: to where it says."""
-    asked = parse_qs(query)
-    found: dict[str, str] = {}
-    if path.endswith("/watch") and "v" in asked:
-        found["youtube"] = asked["v"][0]
-    if "shared" in asked:
-        text = asked["shared"][0]
+def find_redirect(path: str, query: str) -> str | None:
+    """Return the target of a redirect, or None."""
+    params = parse_qs(query)
+    target_params: dict[str, str] = {}
+    if path.endswith("/watch") and "v" in params:
+        target_params["youtube"] = params["v"][0]
+    if "shared" in params:
+        text = params["shared"][0]
         url = re.match(r"https://\S+", text)
         if url is None:
-            found["q"] = text
-        elif video := _video(url[0]):
-            found["youtube"] = video
+            target_params["q"] = text
+        elif video := _find_video_id(url[0]):
+            target_params["youtube"] = video
         else:
-            found["load-url"] = url[0]
-    return f"/?{urlencode(found)}" if found else None
+            target_params["load-url"] = url[0]
+    return f"/?{urlencode(target_params)}" if target_params else None
 
 
-def _video(url: str) -> str | None:
-    """The id of a video at YouTube."""
+def _find_video_id(url: str) -> str | None:
+    """Return the id of a YouTube video, or None if the URL is not one."""
     parts = urlsplit(url)
     if parts.netloc not in _VIDEO_HOSTS:
         return None
     if parts.path.endswith("/watch"):
-        name = parse_qs(parts.query).get("v", [""])[0]
+        video_id = parse_qs(parts.query).get("v", [""])[0]
     else:
-        name = parts.path.rsplit("/", 1)[-1]
-    return name if len(name) == _VIDEO_ID_LENGTH else None
+        video_id = parts.path.rsplit("/", 1)[-1]
+    return video_id if len(video_id) == _VIDEO_ID_LENGTH else None

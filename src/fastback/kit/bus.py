@@ -1,4 +1,4 @@
-"""Domain events inside the process: who did something tells, who cares listens."""
+"""Domain events inside the process: publishers do not know the listeners."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Listener = Callable[[Any], Awaitable[None] | None]
 
 
 class Bus:
-    """Publishes events to the listeners of their type, in the order of subscription.
+    """Pass events to the listeners of their type, in the order of subscription.
 
-    A listener that fails is logged and keeps nobody else from hearing; what was committed stays committed.
+    Where a listener fails, the error is logged and the remaining listeners are called; nothing is rolled back.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Bus:
         self._listeners[kind].append(listener)
 
     async def publish(self, event: object) -> None:
-        """Tell everybody who listens, and wait until they have heard."""
+        """Call every listener of the event's type, one after the other, and wait for each."""
         for listener in self._listeners.get(type(event), ()):
             try:
                 result = listener(event)

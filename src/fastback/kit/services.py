@@ -13,15 +13,15 @@ T = TypeVar("T")
 
 
 class MissingService(LookupError):
-    """A service was asked for before anything built it."""
+    """A service is requested before a component has built it."""
 
 
 class Services:
-    """Hold what handlers and setup functions ask for by type: the database, the configuration, the model registry, …"""
+    """Services by type, for handlers and setup functions: the database, the configuration, the model registry, …"""
 
     def __init__(self) -> None:
         self._services: dict[Any, Any] = {}
-        #: The component whose setup runs, for error messages.
+        #: The name of the component whose setup runs, for error messages.
         self.building = ""
 
     def add(self, kind: type[T], service: T) -> None:
@@ -32,7 +32,7 @@ class Services:
         """Return the service of a type.
 
         Raises:
-            MissingService: nothing has added it yet; the message names who asks.
+            MissingService: no component has added it yet; the message names the component that needs it.
         """
         try:
             service: T = self._services[kind]
@@ -53,14 +53,17 @@ Setup = Callable[[Services], Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """What the composition root knows of a room or a feature."""
+    """A room or a feature, as the composition root sees it.
+
+    Attributes:
+        routers: its operations.
+        setup: builds its services and adds them; it may get the services of the components before it.
+        tables: idempotent statements that create tables of our own, all named `fastback_…`.
+    """
 
     name: str
-    #: Its operations.
     routers: Sequence[Router] = ()
-    #: Builds its services and adds them; it may ask for those of the components before it.
     setup: Setup | None = None
-    #: Idempotent statements that create tables of our own, all named `fastback_…`.
     tables: Sequence[str] = ()
 
 
@@ -68,7 +71,7 @@ async def build_services(components: Sequence[Component], services: Services) ->
     """Run the setup of each component, in order.
 
     Raises:
-        MissingService: a component stands before one that it needs.
+        MissingService: a component comes before one whose service it needs.
     """
     for component in components:
         if component.setup is not None:

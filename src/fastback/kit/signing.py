@@ -1,4 +1,4 @@
-"""PyJWT for tokens signed with a shared secret; without the cryptography package, which only other signatures need."""
+"""PyJWT without the cryptography package, which is only needed for signatures that do not use a shared secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running work that can be listed, stopped and drained: a chat turn, a background refresh."""
+"""Work that runs beside requests and can be listed, stopped and drained: a chat turn, a background refresh."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 log = logging.getLogger("fastback.tasks")
 
-#: Seconds that work in the background which is to arrive gets when the server stops.
+#: Seconds that background work started with `may_finish` has to end when the server stops.
 FINISHING_SECONDS = 3.0
 
 
 class Tasks:
-    """Named groups of asyncio tasks; `group` is what they belong to, a chat's id for instance."""
+    """Named asyncio tasks. The `group` of a task is what it belongs to, for example the id of a chat."""
 
     def __init__(self) -> None:
         self._running: dict[str, tuple[asyncio.Task[Any], str | None]] = {}
@@ -32,7 +32,7 @@ class Tasks:
         task_id: str | None = None,
         on_end: Callable[[str], None] | None = None,
     ) -> str:
-        """Run `work` as a task; its id. `ended` is told the id when it has ended, however it did."""
+        """Run `work` as a task and return its id; `on_end` is called with the id when it has ended in any way."""
         task_id = task_id or str(uuid.uuid4())
         task = asyncio.get_running_loop().create_task(work)
         self._running[task_id] = (task, group)
@@ -54,18 +54,19 @@ class Tasks:
             log.error("task %s failed", task_id, exc_info=error)
 
     def list_ids(self) -> list[str]:
+        """List the ids of all running tasks."""
         return list(self._running)
 
     def list_group_ids(self, group: str) -> list[str]:
-        """Ids of the running tasks of a group, oldest first."""
+        """List the ids of the running tasks of a group, oldest first."""
         return list(self._groups.get(group, ()))
 
     def get_running_groups(self) -> set[str]:
-        """The groups that have a running task."""
+        """Return the groups that have a running task."""
         return set(self._groups)
 
     def leave_group(self, task_id: str) -> None:
-        """Take a task out of its group, as the last thing it does: whoever looks next must not wait for it."""
+        """Remove a task from its group as its last step: a client that lists the group next must not wait for it."""
         _, group = self._running.get(task_id, (None, None))
         ids = self._groups.get(group) if group is not None else None
         if group is not None and ids is not None and task_id in ids:
@@ -74,7 +75,7 @@ class Tasks:
                 del self._groups[group]
 
     async def stop(self, task_id: str) -> bool:
-        """Cancel a task and wait until it has cleaned up; whether it was running."""
+        """Cancel a task, wait until it has cleaned up, and return whether it was running."""
         entry = self._running.get(task_id)
         if entry is None:
             return False
@@ -84,9 +85,9 @@ class Tasks:
         return True
 
     def run_in_background(self, work: Coroutine[Any, Any, Any], *, may_finish: bool = False) -> None:
-        """Run something that nobody lists or stops; a failure is logged.
+        """Run work that is neither listed nor stopped; an error is logged.
 
-        What is `awaited` may end by itself when the server stops, if that does not take long.
+        With `may_finish` the work has a few seconds to end by itself when the server stops.
         """
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
@@ -102,7 +103,7 @@ class Tasks:
         task.add_done_callback(remove_finished)
 
     def run_every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        """Run `work` again and again, `seconds` apart, until the server stops; a failure is logged, not fatal."""
+        """Run `work` every `seconds` until the server stops; an error is logged, and the next run follows."""
 
         async def repeat() -> None:
             while True:
@@ -115,11 +116,11 @@ class Tasks:
         self.run_in_background(repeat())
 
     def run_at_shutdown(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run `work` when the server stops, after all that runs: the close of a service. The last added runs first."""
+        """Run `work` when the server stops, after all tasks have ended; the last added runs first."""
         self._shutdown_work.append(work)
 
     async def drain(self, seconds: float) -> None:
-        """At shutdown: let running work end by itself for a while, cancel what is left, close what asked for it."""
+        """Stop all work: wait `seconds` for running tasks, cancel the others, then run what `run_at_shutdown` got."""
         running = [task for task, _ in self._running.values()]
         if running:
             _, pending = await asyncio.wait(running, timeout=seconds)
@@ -137,4 +138,4 @@ class Tasks:
             try:
                 await self._shutdown_work.pop()()
             except Exception:
-                log.exception("a service did not close")
+                log.exception("closing a service failed")

@@ -1,6 +1,6 @@
-"""Which addresses on the web the server may call when somebody else names them: none inside of our own network.
+"""Restrict the addresses that the server calls on behalf of users: none inside its own network.
 
-A name is judged where it is resolved for the connection itself, so that it cannot point elsewhere a moment later.
+A name is checked where it is resolved for the connection itself, so that it cannot point elsewhere a moment later.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aiohttp.resolver import DefaultResolver
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-#: Never called, wherever they lead: metadata services of clouds, and networks that end nowhere in public.
+#: Never called: metadata services of clouds, and networks that are not public.
 ALWAYS_BLOCKED = (
     "169.254.169.254",
     "fd00:ec2::254",
@@ -47,11 +47,11 @@ _SIMPLE_NAME = re.compile(_LABEL, re.IGNORECASE)
 
 
 class BlockedAddress(ValueError):
-    """An address that is none, or that may not be called."""
+    """An address is invalid, or may not be called."""
 
 
 class HostList:
-    """Names and networks of a list."""
+    """A list of host names and networks."""
 
     def __init__(self, entries: Iterable[str]) -> None:
         self.names: set[str] = set()
@@ -68,7 +68,7 @@ class HostList:
         return bool(self.names or self.networks)
 
     def contains(self, host: str) -> bool:
-        """Whether the host is one of them, lies below a name, or in a network."""
+        """Return whether the host is a name of the list or below one, or in one of its networks."""
         host = host.strip().lower().rstrip(".")
         try:
             address = ipaddress.ip_address(host)
@@ -78,7 +78,7 @@ class HostList:
 
 
 def _expand_embedded(address: Address) -> list[Address]:
-    """The address, and those of IPv4 that one of IPv6 carries."""
+    """Return the address, and the IPv4 addresses that are embedded in an IPv6 address."""
     addresses: list[Address] = [address]
     if isinstance(address, ipaddress.IPv6Address):
         packed = address.packed
@@ -95,33 +95,33 @@ def _expand_embedded(address: Address) -> list[Address]:
 
 
 class WebGuard:
-    """Judges addresses. `entries` are allowed names and networks, blocked ones with `!` before them."""
+    """Check addresses. `entries` are allowed names and networks; those with `!` before them are blocked."""
 
     def __init__(self, entries: Iterable[str] = (), *, allow_local: bool = False) -> None:
-        """With `local` addresses inside of our own network may be called, except for those always blocked."""
+        """With `allow_local` addresses inside the server's network may be called, except for those always blocked."""
         rules = [entry.strip() for entry in entries]
         self._allowed = HostList(entry for entry in rules if not entry.startswith("!"))
         self._blocked = HostList([*ALWAYS_BLOCKED, *(entry[1:] for entry in rules if entry.startswith("!"))])
         self._allow_local = allow_local
 
     def check_host(self, host: str) -> None:
-        """Raises: BlockedAddress, for a name that is not allowed."""
+        """Check a host name. Raises: BlockedAddress, where it is not allowed."""
         if self._allowed and not self._allowed.contains(host):
             raise BlockedAddress(host)
         if self._blocked.contains(host):
             raise BlockedAddress(host)
 
     def check_address(self, text: str) -> None:
-        """Raises: BlockedAddress, for an IP address that may not be called."""
+        """Check an IP address. Raises: BlockedAddress, where it may not be called."""
         for address in _expand_embedded(ipaddress.ip_address(text.partition("%")[0])):
             if self._blocked.contains(str(address)) or not (self._allow_local or address.is_global):
                 raise BlockedAddress(text)
 
     async def check_url(self, url: str) -> None:
-        """Judge a URL; its name is resolved.
+        """Check a URL; its host name is resolved.
 
         Raises:
-            BlockedAddress: it is none of HTTP, or leads where nobody may send us.
+            BlockedAddress: its scheme is not HTTP or HTTPS, or its address may not be called.
         """
         host = self._parse_host(url)
         self.check_host(host)
@@ -129,13 +129,13 @@ class WebGuard:
             results = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             if self._allow_local:
-                return  # a proxy may know the name
+                return  # a proxy may resolve the name
             raise BlockedAddress(url) from None
         for *_, sockaddr in results:
             self.check_address(str(sockaddr[0]))
 
     def _parse_host(self, url: str) -> str:
-        # Characters that programs which take URLs apart disagree about.
+        # Characters on which URL parsers disagree.
         if any(char in "\\" or char.isspace() or ord(char) < 32 for char in url):
             raise BlockedAddress(url)
         try:
@@ -157,12 +157,12 @@ class WebGuard:
         return host
 
     def make_connector(self, **options: Any) -> aiohttp.TCPConnector:
-        """What a client connects with that calls nobody it may not, redirects included."""
+        """Return a connector for clients that only call allowed addresses, also after redirects."""
         return _GuardedConnector(self, resolver=_GuardedResolver(self), **options)
 
 
 class _GuardedResolver(AbstractResolver):
-    """Resolves names, and refuses those that lead where they must not."""
+    """Resolve names, and refuse those with an address that may not be called."""
 
     def __init__(self, guard: WebGuard) -> None:
         self._guard = guard
@@ -181,7 +181,7 @@ class _GuardedResolver(AbstractResolver):
 
 
 class _GuardedConnector(aiohttp.TCPConnector):
-    """Addresses that are written as numbers never come to a resolver, and kept connections do not either."""
+    """Check each connection: a numeric address is not resolved, and neither is the name of a reused connection."""
 
     def __init__(self, guard: WebGuard, **options: Any) -> None:
         super().__init__(**options)

@@ -75,9 +75,9 @@ def options_of(configs: Any, index: int, url: str) -> dict[str, Any]:
 
 def openai_connections(config: Config) -> list[Connection]:
     """List the OpenAI-compatible connections, disabled ones included; none where the API is switched off."""
-    if not config.flag(connections_keys.OPENAI_ENABLE):
+    if not config.get_bool(connections_keys.OPENAI_ENABLE):
         return []
-    keys = config.items(connections_keys.OPENAI_API_KEYS)
+    keys = config.get_list(connections_keys.OPENAI_API_KEYS)
     configs = config.get(connections_keys.OPENAI_API_CONFIGS)
     return [
         Connection(
@@ -87,17 +87,17 @@ def openai_connections(config: Config) -> list[Connection]:
             str(keys[index]) if index < len(keys) and keys[index] else "",
             options_of(configs, index, str(url)),
         )
-        for index, url in enumerate(config.items(connections_keys.OPENAI_API_BASE_URLS))
+        for index, url in enumerate(config.get_list(connections_keys.OPENAI_API_BASE_URLS))
     ]
 
 
 def ollama_connections(config: Config) -> list[Connection]:
     """List the Ollama connections, disabled ones included; none where the API is switched off."""
-    if not config.flag(connections_keys.OLLAMA_ENABLE):
+    if not config.get_bool(connections_keys.OLLAMA_ENABLE):
         return []
     configs = config.get(connections_keys.OLLAMA_API_CONFIGS)
     connections: list[Connection] = []
-    for index, url in enumerate(config.items(connections_keys.OLLAMA_BASE_URLS)):
+    for index, url in enumerate(config.get_list(connections_keys.OLLAMA_BASE_URLS)):
         options = options_of(configs, index, str(url))
         key = str(options.get("key") or "")
         connections.append(Connection("ollama", index, str(url).rstrip("/"), key, options))

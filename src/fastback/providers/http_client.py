@@ -9,7 +9,7 @@ from urllib.request import getproxies
 import aiohttp
 
 from fastback.settings import Settings
-from fastback.settings.tls import client_ssl
+from fastback.settings.tls import build_client_ssl
 
 #: Seconds that a server may take to accept a connection.
 CONNECTING = 30
@@ -36,7 +36,7 @@ def make_client(settings: Settings) -> aiohttp.ClientSession:
             limit=settings.aiohttp_pool_connections or 0,
             limit_per_host=settings.aiohttp_pool_connections_per_host or 0,
             ttl_dns_cache=settings.aiohttp_pool_dns_ttl,
-            ssl=client_ssl(settings),
+            ssl=build_client_ssl(settings),
         ),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECTING),
         auto_decompress=True,

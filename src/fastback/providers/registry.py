@@ -197,8 +197,8 @@ class ModelRegistry:
         if not models:
             # No server can answer, so workspace models and arenas are not offered either.
             return {}
-        if self._config.flag(EVALUATION_ARENA_ENABLE):
-            for entry in arenas.build_entries(self._config.items(EVALUATION_ARENA_MODELS)):
+        if self._config.get_bool(EVALUATION_ARENA_ENABLE):
+            for entry in arenas.build_entries(self._config.get_list(EVALUATION_ARENA_MODELS)):
                 arena_id = entry["id"]
                 models[arena_id] = Model(arena_id, entry["name"], entry, "arena", None, arena_id, arena=True)
         rows = await model_rows.all_rows(self._db)
@@ -207,14 +207,14 @@ class ModelRegistry:
             add_row(models, row, row.dump(grants[row.id]))
         complete_entries(
             models,
-            default_meta=self._config.table(MODELS_DEFAULT_METADATA),
-            compact_threshold=self._config.table(MODELS_DEFAULT_PARAMS).get("compact_token_threshold"),
+            default_meta=self._config.get_object(MODELS_DEFAULT_METADATA),
+            compact_threshold=self._config.get_object(MODELS_DEFAULT_PARAMS).get("compact_token_threshold"),
         )
         return self._sort(models)
 
     def _sort(self, models: dict[str, Model]) -> dict[str, Model]:
         """Return the models in the administrator's order; those that it does not name follow by name."""
-        order = {model_id: index for index, model_id in enumerate(self._config.items(UI_MODEL_ORDER_LIST))}
+        order = {model_id: index for index, model_id in enumerate(self._config.get_list(UI_MODEL_ORDER_LIST))}
         if not order:
             return models
         last = len(order)

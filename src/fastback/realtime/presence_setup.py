@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastback.features.chats.turn_events import ChatWatchers
+from fastback.features.server.active_models import ActiveModels
 from fastback.kit.services import Component, Services
 from fastback.realtime.presence import Presence
 from fastback.realtime.sessions import SocketSessions
@@ -10,9 +11,10 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `SocketSessions` and `ChatWatchers`."""
+    """Add `SocketSessions`, `ChatWatchers` and `ActiveModels`."""
     sessions = SocketSessions()
     services.add(SocketSessions, sessions)
+    services.add(ActiveModels, sessions)
     spans_processes = services.get(Settings).websocket_manager == "redis"
     services.add(ChatWatchers, Presence(sessions, spans_processes=spans_processes))
 

@@ -40,7 +40,7 @@ class SocketSessions:
         return session
 
     def get(self, sid: str) -> SocketSession | None:
-        """Return the session of a socket; None where nobody has signed in on it."""
+        """Return the session of a socket; None where no user has signed in."""
         return self._by_sid.get(sid)
 
     def remove(self, sid: str) -> SocketSession | None:

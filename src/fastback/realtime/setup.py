@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastback.access.identity import IdentityResolver
 from fastback.features.chats.access import ChatAccess
 from fastback.features.notes.service import NoteService
-from fastback.features.server.active_models import ActiveModels
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -30,8 +29,6 @@ async def set_up(services: Services) -> None:
     documents = SharedDocuments(server, notes, services.get(Tasks))
     NoteRooms(server=server, documents=documents, notes=notes, bus=bus)
     ChatRooms(server=server, db=services.get(Database), access=services.get(ChatAccess), bus=bus)
-    usage = services.get(ActiveModels)
-    usage.list_ids = sessions.list_models_in_use
 
 
 COMPONENT = Component(name="realtime", setup=set_up)

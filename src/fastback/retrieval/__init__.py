@@ -1,4 +1,5 @@
-"""From files to answers: extraction, splitting, embedding, vector stores, search. Knows bytes and ids, no file's row.
+"""Retrieval: extraction, splitting, embedding, vector stores, search. It knows bytes and ids, and no rows of the
+database.
 
-`contracts` says what the parts promise each other; each part is a folder of its own.
+`interfaces` has the protocols between the parts; each part is a folder of its own.
 """

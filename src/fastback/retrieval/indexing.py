@@ -1,4 +1,4 @@
-"""Documents into a collection: split, embed, write. A batch at a time, so that a large file costs no more memory."""
+"""Indexing of documents: split, embedded and written in batches, so that a large file needs no more memory."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from fastback.retrieval.interfaces import (
 )
 from fastback.retrieval.vectors.metadata import remove_unstorable
 
-#: Chunks that are embedded and written together.
-BATCH = 128
+#: Chunks that are embedded and written at once.
+BATCH_SIZE = 128
 
 
 class Indexer:
-    """Puts documents into collections."""
+    """Writes documents to collections."""
 
     def __init__(self, splitter: Splitter, embedder: Embedder, store: VectorStore) -> None:
         self._splitter = splitter
         self._embedder = embedder
         self._store = store
 
-    async def index(
+    async def index_documents(
         self,
         collection: str,
         documents: Sequence[Document] | SpooledDocuments,
@@ -42,14 +42,15 @@ class Indexer:
         add: bool = False,
         ctx: RequestContext | None = None,
     ) -> int:
-        """Split, embed and write; the number of chunks.
+        """Split, embed and write documents. Return the number of chunks.
 
-        `metadata` is laid over each chunk's own. Where its `hash` is in the collection already for another file,
-        the content is refused as a duplicate. A collection that exists is written anew with `overwrite`, added to with
-        `add`, and otherwise left as it is (0).
+        `metadata` are merged into those of each chunk. If the collection contains their `hash` for another file, the
+        content is refused as a duplicate. An existing collection is replaced with `overwrite`, extended with `add`, and
+        otherwise left unchanged (0).
 
         Raises:
-            RetrievalError: nothing in it, a duplicate, or an engine that fails; nothing of it stays in the collection.
+            RetrievalError: there is no text, it is a duplicate, or an engine failed; no chunk of it remains in the
+                collection.
         """
         extra = dict(metadata or {})
         if await self._is_duplicate(collection, extra):
@@ -58,11 +59,11 @@ class Indexer:
         written: list[str] = []
         try:
             async with aclosing(self._splitter.split(documents)) as chunks:
-                async for batch in _batches(chunks):
+                async for batch in _group_into_batches(chunks):
                     if not written and not await self._is_open(collection, overwrite=overwrite, add=add):
                         return 0
-                    items = await self._items(batch, extra, ctx)
-                    written += [item.id for item in items]  # what fails, or is given up, may have written some of them
+                    items = await self._build_items(batch, extra, ctx)
+                    written += [item.id for item in items]  # a failed or cancelled write may have written some
                     await self._store.upsert(collection, items)
         except BaseException:
             if written:
@@ -73,14 +74,14 @@ class Indexer:
         return len(written)
 
     async def _is_open(self, collection: str, *, overwrite: bool, add: bool) -> bool:
-        """Whether chunks may be written into a collection, which is emptied before with `overwrite`."""
+        """Return whether chunks may be written to a collection; `overwrite` deletes an existing one first."""
         exists = await self._store.has_collection(collection)
         if exists and overwrite:
             await self._store.drop_collection(collection)
         return not exists or overwrite or add
 
-    async def _items(self, chunks: Sequence[Document], extra: Metadata, ctx: RequestContext | None) -> list[Item]:
-        texts = [remove_unstorable(one.text) for one in chunks]
+    async def _build_items(self, chunks: Sequence[Document], extra: Metadata, ctx: RequestContext | None) -> list[Item]:
+        texts = [remove_unstorable(chunk_document.text) for chunk_document in chunks]
         vectors = await self._embedder.embed_content([text.replace("\n", " ") for text in texts], ctx=ctx)
         return [
             Item(str(uuid.uuid4()), text, vector, {**chunk.metadata, **extra})
@@ -88,19 +89,19 @@ class Indexer:
         ]
 
     async def _is_duplicate(self, collection: str, metadata: Metadata) -> bool:
-        """Whether the same content is in the collection already, from another file."""
-        known = metadata.get("hash")
-        if not known:
+        """Return whether the collection contains the same content from another file."""
+        content_hash = metadata.get("hash")
+        if not content_hash:
             return False
-        found = await self._store.find_chunks(collection, {"hash": known}, 1)
-        return bool(found) and found[0].metadata.get("file_id") != metadata.get("file_id")
+        chunks = await self._store.find_chunks(collection, {"hash": content_hash}, 1)
+        return bool(chunks) and chunks[0].metadata.get("file_id") != metadata.get("file_id")
 
 
-async def _batches(chunks: AsyncGenerator[Document, None]) -> AsyncIterator[list[Document]]:
+async def _group_into_batches(chunks: AsyncGenerator[Document, None]) -> AsyncIterator[list[Document]]:
     batch: list[Document] = []
     async for chunk in chunks:
         batch.append(chunk)
-        if len(batch) == BATCH:
+        if len(batch) == BATCH_SIZE:
             yield batch
             batch = []
     if batch:

@@ -1,4 +1,4 @@
-"""What the parts of retrieval promise each other, and those who use them. Services are known by these types."""
+"""The protocols between the parts of retrieval and their callers; services are registered under these types."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ import msgspec
 from fastback.providers.request_context import RequestContext
 
 Metadata = dict[str, Any]
-#: A vector: 32-bit floats, little-endian, one behind the other. What stores keep and sqlite-vec and pgvector take.
+#: A vector: packed 32-bit floats, little-endian, as stores, sqlite-vec and pgvector take it.
 Vector = bytes
 
 
 class RetrievalError(Exception):
-    """Something about documents that cannot be done, in words for the person who asked; they become a 400's detail."""
+    """An operation on documents failed. The message is for the user who started it; it becomes a 400's detail."""
 
 
 class Document(msgspec.Struct):
-    """A piece of text with what is known about it (`page`, `source`, `title`, … as the reference names them)."""
+    """A piece of text with its metadata (`page`, `source`, `title`, … as the reference names them)."""
 
     text: str
     metadata: Metadata = {}
 
 
 class SpooledDocuments(msgspec.Struct, frozen=True):
-    """Documents in a file: more text than the server should hold.
+    """Documents in a file: more text than the server should hold in memory.
 
     Attributes:
         path: rows of metadata and text, see `kit.workers.spool`; all of one source.
-        described: what a document's metadata become.
+        build_metadata: computes the metadata of a document from those in the file.
     """
 
     path: str
@@ -39,7 +39,7 @@ class SpooledDocuments(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct):
-    """A chunk as a vector store keeps it."""
+    """A chunk as vector stores keep it."""
 
     id: str
     text: str
@@ -48,11 +48,11 @@ class Item(msgspec.Struct):
 
 
 class Hit(msgspec.Struct):
-    """A chunk that was found.
+    """A chunk that a search found.
 
     Attributes:
-        score: from 0 (nothing in common) to 1 (the same), as the reference's stores say it: (2 - cosine distance) / 2
-            for vectors; of a fused or reranked search its own score.
+        score: from 0 (nothing in common) to 1 (the same), as the reference's stores compute it: (2 - cosine distance) /
+            2 for vectors; the own score of a fused or reranked search.
     """
 
     id: str
@@ -62,82 +62,86 @@ class Hit(msgspec.Struct):
 
 
 class Extractor(Protocol):
-    """Makes text out of files. Work is done in processes of its own, or by an external engine, as configured."""
+    """Extracts the text of files, in worker processes or by an external engine, as configured."""
 
     async def extract(
         self, path: Path, filename: str, content_type: str | None, *, ctx: RequestContext | None = None
     ) -> list[Document]:
-        """The text of a local file.
+        """Return the text of a local file.
 
         Raises:
-            RetrievalError: it cannot be read: what is wrong with it, in words for its owner.
+            RetrievalError: the file is not readable; the message tells its owner why.
         """
         ...
 
     async def spool(
         self, path: Path, filename: str, content_type: str | None, into: str, *, ctx: RequestContext | None = None
     ) -> None:
-        """As `extract`, into a file (`SpooledDocuments.path`): of a large text the server holds nothing.
+        """Extract as `extract` does, into a file (`SpooledDocuments.path`), so that the server holds no large text.
 
         Raises:
-            RetrievalError.
+            RetrievalError: as `extract`.
         """
         ...
 
 
 class Splitter(Protocol):
-    """Cuts documents into chunks, as configured (`rag.text_splitter`, `rag.chunk_size`, …)."""
+    """Splits documents into chunks, as configured (`rag.text_splitter`, `rag.chunk_size`, …)."""
 
     def split(self, documents: Sequence[Document] | SpooledDocuments) -> AsyncGenerator[Document, None]:
-        """The chunks, in order; each has its document's metadata and `start_index`. Off the event loop.
+        """Yield the chunks in order, each with its document's metadata and `start_index`. Runs off the event loop.
 
         Raises:
-            RetrievalError: the configuration names no splitter.
+            RetrievalError: the configured splitter is unknown.
         """
         ...
 
 
 class Embedder(Protocol):
-    """Makes vectors out of texts, with the configured engine and model."""
+    """Computes vectors of texts with the configured engine and model."""
 
     @property
     def signature(self) -> Metadata:
-        """`{"engine": …, "model": …}`: what a chunk's metadata keeps as `embedding_config`."""
+        """Return `{"engine": …, "model": …}`, which a chunk's metadata keep as `embedding_config`."""
         ...
 
     async def embed_content(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
-        """Vectors of what is looked for (chunks); what was embedded before is not embedded again.
+        """Return vectors of texts to be found (chunks); texts that were embedded before come from a cache.
 
         Raises:
-            RetrievalError: the engine cannot be reached, refuses, or is not there.
+            RetrievalError: the engine is unreachable, refuses, or is missing.
         """
         ...
 
     async def embed_queries(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
-        """Vectors of questions; they go before chunks that wait. Raises: as `content`."""
+        """Return vectors of questions; they take precedence over waiting chunks.
+
+        Raises:
+            RetrievalError: as `embed_content`.
+        """
         ...
 
 
 class Reranker(Protocol):
-    """Judges texts by a question."""
+    """Scores texts by how well they answer a question."""
 
     async def score_texts(
         self, query: str, texts: Sequence[str], *, ctx: RequestContext | None = None
     ) -> list[float] | None:
-        """A score for each text; None where no reranker is configured, or it fails, which the log tells."""
+        """Return a score for each text; None if no reranker is configured, or it fails, which is logged."""
         ...
 
     async def check_model(self, engine: str, model: str) -> None:
-        """Whether this could be configured: a model on this machine is loaded.
+        """Check that a reranker can be configured; a model on this machine is loaded for it.
 
         Raises:
-            RetrievalError: it is not there, or cannot be used.
+            RetrievalError: the model is missing or unusable.
         """
         ...
 
 
 class VectorStore(Protocol):
-    """Collections of chunks. A `where` holds metadata that must be equal, as `{"file_id": "…"}`, or one of several
+    """Collections of chunks. A `where` contains metadata that must be equal, as `{"file_id": "…"}`, or one of several
     values, as `{"file_id": {"$in": ["…", "…"]}}`.
 
     Names of collections are the reference's: `file-{file id}`, a knowledge's id, `user-memory-{user id}`,
@@ -147,17 +151,17 @@ class VectorStore(Protocol):
     async def has_collection(self, collection: str) -> bool: ...
 
     async def upsert(self, collection: str, items: Sequence[Item]) -> None:
-        """Write chunks; the collection is made when it is missing.
+        """Write chunks; a missing collection is created.
 
         Raises:
-            RetrievalError: vectors of another length than the collection's.
+            RetrievalError: the collection's vectors have another length.
         """
         ...
 
     async def search(
         self, collections: Sequence[str], vector: Vector, limit: int, where: Mapping[str, Any] | None = None
     ) -> list[Hit]:
-        """The nearest chunks of all these collections together, best first; unknown collections are empty."""
+        """Return the nearest chunks of all these collections together, best first; unknown collections are empty."""
         ...
 
     async def search_words(
@@ -169,31 +173,31 @@ class VectorStore(Protocol):
         *,
         enriched: bool = False,
     ) -> list[Hit]:
-        """The chunks that share most with the words of a text (BM25 or what the store has), best first.
+        """Return the chunks that share most with the words of a text (BM25 or the store's own measure), best first.
 
-        With `enriched` the words of a chunk's name, title, headings, source and snippet count too. Scores are in the
-        store's own measure, higher is better.
+        With `enriched` the words of a chunk's name, title, headings, source and snippet count, too. Scores are in the
+        store's own measure; higher is better.
         """
         ...
 
     async def find_chunks(
         self, collection: str, where: Mapping[str, Any] | None = None, limit: int | None = None
     ) -> list[Hit]:
-        """Chunks by metadata, in the order they were written."""
+        """Return chunks by metadata, in the order in which they were written."""
         ...
 
     async def delete_chunks(
         self, collection: str, *, ids: Sequence[str] | None = None, where: Mapping[str, Any] | None = None
     ) -> None:
-        """Delete chunks by id or by metadata; nothing happens where there are none."""
+        """Delete chunks by id or by metadata, if there are any."""
         ...
 
     async def drop_collection(self, collection: str) -> None:
-        """Delete a collection; nothing happens where there is none."""
+        """Delete a collection if it exists."""
         ...
 
     async def copy_chunks(self, source: str, target: str, where: Mapping[str, Any], extra: Metadata) -> int:
-        """Copy chunks of `source` into `target` with new ids and `extra` laid over their metadata; how many.
+        """Copy chunks of `source` to `target` with new ids and `extra` merged into their metadata. Return their number.
 
         Nothing is embedded again: a file that is added to a knowledge brings its vectors along.
         """
@@ -202,7 +206,7 @@ class VectorStore(Protocol):
     async def list_collections(self) -> list[str]: ...
 
     async def delete_all(self) -> None:
-        """Delete everything."""
+        """Delete every collection."""
         ...
 
     async def close(self) -> None: ...

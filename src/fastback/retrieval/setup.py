@@ -1,4 +1,4 @@
-"""Starts retrieval: the embedder and the vector store; their processes and files begin when they are first needed."""
+"""Build the embedder and the vector store; their processes and files start at their first use."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fastback.kit.tasks import Tasks
 from fastback.kit.workers.command import CommandFailed, run_command
 from fastback.retrieval.embedding import models
 from fastback.retrieval.embedding.cache import EmbeddingCache
-from fastback.retrieval.embedding.local import Local
-from fastback.retrieval.embedding.service import Embeddings
+from fastback.retrieval.embedding.local import LocalModels
+from fastback.retrieval.embedding.service import ConfiguredEmbedder
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Embedder, RetrievalError, Splitter, VectorStore
 from fastback.retrieval.vectors import chroma_files, factory
@@ -31,7 +31,7 @@ async def set_up(services: Services) -> None:
     settings = services.get(Settings)
     tasks = services.get(Tasks)
     client = services.get(aiohttp.ClientSession)
-    embedder = make_embedder(services.get(Config), settings, client)
+    embedder = create_embedder(services.get(Config), settings, client)
     store = factory.create_store(factory.get_kind(settings), settings, client)
     services.add(Embedder, embedder)
     services.add(VectorStore, store)
@@ -39,49 +39,51 @@ async def set_up(services: Services) -> None:
     tasks.run_at_shutdown(store.close)
     tasks.run_at_shutdown(embedder.close)
     if isinstance(store, SqliteStore) and chroma_files.has_chroma_files(factory.get_directory(settings)):
-        tasks.run_in_background(_take_over(settings, store))
+        tasks.run_in_background(_import_chroma_files(settings, store))
 
 
-def make_embedder(config: Config, settings: Settings, client: aiohttp.ClientSession) -> Embeddings:
-    """The embedder of the settings."""
-    local = Local(local_models(settings), fetched=_fetched(settings), offline=settings.offline_mode)
+def create_embedder(config: Config, settings: Settings, client: aiohttp.ClientSession) -> ConfiguredEmbedder:
+    """Build the embedder of the settings."""
+    local = LocalModels(
+        build_model_finder(settings), cache=_get_cache_directory(settings), offline=settings.offline_mode
+    )
     cache = EmbeddingCache(factory.get_directory(settings), settings.fastback_embedding_cache_mb << 20)
-    return Embeddings(config=config, settings=settings, client=client, local=local, cache=cache)
+    return ConfiguredEmbedder(config=config, settings=settings, client=client, local=local, cache=cache)
 
 
-def local_models(settings: Settings) -> Callable[[str], Path | None]:
-    """Looks for a model on this machine: in the settings' directories, then in the user's."""
-    hubs = [settings.cache_path / "embedding" / "models"]  # where Open WebUI's container keeps them
+def build_model_finder(settings: Settings) -> Callable[[str], Path | None]:
+    """Return a function that finds a model on this machine: in the directories of the settings, then in the user's."""
+    hub_directories = [settings.cache_path / "embedding" / "models"]  # the directory in Open WebUI's container
     if settings.sentence_transformers_home:
-        hubs.insert(0, Path(settings.sentence_transformers_home).expanduser())
-    return partial(models.find, hubs=hubs, cache=_fetched(settings))
+        hub_directories.insert(0, Path(settings.sentence_transformers_home).expanduser())
+    return partial(models.find_model, hubs=hub_directories, cache=_get_cache_directory(settings))
 
 
-def _fetched(settings: Settings) -> Path | None:
+def _get_cache_directory(settings: Settings) -> Path | None:
     return Path(settings.fastback_cache_dir).expanduser() if settings.fastback_cache_dir else None
 
 
-async def _take_over(settings: Settings, store: SqliteStore) -> None:
-    """Take over what Open WebUI had Chroma keep, where there is anything new; in a process, beside the requests."""
+async def _import_chroma_files(settings: Settings, store: SqliteStore) -> None:
+    """Import what has changed in Chroma's files of Open WebUI, in a process in the background."""
     names = {"tenant": settings.chroma_tenant, "database": settings.chroma_database}
     files = chroma_files.ChromaFiles(factory.get_directory(settings), **names)
     try:
-        taken = await store.load_import_marks()
-        if all(taken.get(name) == mark for name, mark in (await files.load_marks()).items()):
+        imported_marks = await store.load_import_marks()
+        if all(imported_marks.get(name) == mark for name, mark in (await files.load_marks()).items()):
             return
     except RetrievalError:
-        return  # the log says why
+        return  # the error is logged
     finally:
         await files.close()
-    log.info("taking over what Chroma keeps in %s", factory.get_directory(settings))
-    chosen = {f"CHROMA_{name.upper()}": value for name, value in names.items()}
+    log.info("importing Chroma's files in %s", factory.get_directory(settings))
+    environment = {f"CHROMA_{name.upper()}": value for name, value in names.items()}
     try:
         report = await run_command(
             *("vectors", "move", "chroma", "sqlite", "--changed"),
-            environment={**chosen, "DATA_DIR": str(settings.data_path), "CHROMA_HTTP_HOST": ""},
+            environment={**environment, "DATA_DIR": str(settings.data_path), "CHROMA_HTTP_HOST": ""},
         )
     except CommandFailed as error:
-        log.error("what Chroma keeps cannot be taken over: %s", str(error)[-500:])
+        log.error("importing Chroma's files failed: %s", str(error)[-500:])
     else:
         log.info("Chroma: %s", report)
 

@@ -1,4 +1,4 @@
-"""The database's schema: made at the reference's revision when empty, refused at any other."""
+"""Create the reference's schema in an empty database; refuse a database with another revision."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ from fastback.kit.db.errors import RevisionError
 #: The Alembic revision of Open WebUI 0.12.4.
 REVISION = "0bd252b206fb"
 
-_TABLES = {
+COUNT_TABLES = {
     "sqlite": "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = :name",
     "postgres": (
         "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = :name"
     ),
 }
+FIND_REVISION = "SELECT version_num FROM alembic_version"
 
 
 async def has_table(db: Database, name: str) -> bool:
-    """Whether the table is there."""
-    return bool(await db.fetch_value("schema.has_table", _TABLES[db.dialect], name=name))
+    """Return whether the database has the table."""
+    return bool(await db.fetch_value("schema.has_table", COUNT_TABLES[db.dialect], name=name))
 
 
 async def find_revision(db: Database) -> str | None:
-    """The revision stamped in the database, or None when it is empty."""
+    """Return the Alembic revision of the database, or None where it has none."""
     if not await has_table(db, "alembic_version"):
         return None
-    version = await db.fetch_value("schema.revision", "SELECT version_num FROM alembic_version")
+    version = await db.fetch_value("schema.revision", FIND_REVISION)
     return str(version) if version is not None else None
 
 
 async def ensure_schema(db: Database, *, own_statements: list[str] | None = None) -> bool:
-    """Create the schema in an empty database, or check that it is the one we speak; whether it was created.
+    """Create the schema in an empty database, or check its revision; return whether the schema was created.
 
-    `own` holds idempotent statements for tables and indexes of our own, all named `fastback_…`, which
-    the reference ignores.
+    `own_statements` are idempotent and create tables and indexes of our own, all named `fastback_…`, which the
+    reference ignores.
 
     Raises:
-        RevisionError: the database is at another revision; nothing was touched.
+        RevisionError: the database has another revision; nothing was changed.
     """
     stored_revision = await find_revision(db)
     created = False

@@ -1,117 +1,150 @@
-"""Settings: sessions, sign-in, passwords, what administrators may do, the audit log."""
+"""Settings of sessions, sign-in, passwords, access control and the audit log."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastback.settings.field import about
-from fastback.settings.storage import Storages
+from fastback.settings.field import describe
+from fastback.settings.storage import StorageSettings
 
 
-class Sessions(Storages, frozen=True, kw_only=True):
+class SessionSettings(StorageSettings, frozen=True, kw_only=True):
     """Sessions and cookies"""
 
     webui_secret_key: Annotated[
-        str, about("Signs sessions. When empty, one is made and kept in the data directory.", "WEBUI_JWT_SECRET_KEY")
+        str,
+        describe(
+            "Secret key that signs sessions. When empty, a key is generated and stored in the data directory.",
+            "WEBUI_JWT_SECRET_KEY",
+        ),
     ] = ""
     webui_secret_key_file: Annotated[
-        str, about("File that holds the secret key, made at the first start if there is none.")
+        str, describe("File that contains the secret key; created at the first start if it does not exist.")
     ] = ""
     webui_session_cookie_same_site: Annotated[
-        str, about("SameSite of cookies: `lax`, `strict` or `none`.", choices=("lax", "strict", "none"))
+        str, describe("`SameSite` attribute of cookies: `lax`, `strict` or `none`.", choices=("lax", "strict", "none"))
     ] = "lax"
-    webui_session_cookie_secure: Annotated[bool, about("Cookies only over HTTPS.")] = False
+    webui_session_cookie_secure: Annotated[bool, describe("Send cookies over HTTPS only.")] = False
     webui_auth_cookie_same_site: Annotated[
-        str, about("SameSite of the session's cookie; as above when unset.", choices=("lax", "strict", "none"))
+        str,
+        describe(
+            "`SameSite` attribute of the session cookie; the value of `WEBUI_SESSION_COOKIE_SAME_SITE` when unset.",
+            choices=("lax", "strict", "none"),
+        ),
     ] = ""
     webui_auth_cookie_secure: Annotated[
-        bool | None, about("The session's cookie only over HTTPS; as above when unset.")
+        bool | None,
+        describe("Send the session cookie over HTTPS only; the value of `WEBUI_SESSION_COOKIE_SECURE` when unset."),
     ] = None
-    webui_auth_signout_redirect_url: Annotated[str | None, about("Where the page goes after a sign-out.")] = None
-    custom_api_key_header: Annotated[str, about("Header that may carry an API key.")] = "x-api-key"
+    webui_auth_signout_redirect_url: Annotated[
+        str | None, describe("URL that the web interface opens after a sign-out.")
+    ] = None
+    custom_api_key_header: Annotated[str, describe("Request header that may contain an API key.")] = "x-api-key"
 
     @property
     def cookie_same_site(self) -> str:
-        """SameSite of the session's cookie."""
+        """Return the `SameSite` attribute of the session cookie."""
         return self.webui_auth_cookie_same_site or self.webui_session_cookie_same_site
 
     @property
     def cookie_secure(self) -> bool:
-        """Whether the session's cookie goes over HTTPS alone."""
-        chosen = self.webui_auth_cookie_secure
-        return self.webui_session_cookie_secure if chosen is None else chosen
+        """Return whether the session cookie is sent over HTTPS only."""
+        configured = self.webui_auth_cookie_secure
+        return self.webui_session_cookie_secure if configured is None else configured
 
 
-class SignIn(Sessions, frozen=True, kw_only=True):
+class SignInSettings(SessionSettings, frozen=True, kw_only=True):
     """Sign-in"""
 
-    webui_auth: Annotated[bool, about("Ask people to sign in; off only for a fresh installation of one user.")] = True
-    webui_admin_email: Annotated[str, about("Makes this administrator where there are no users.")] = ""
-    webui_admin_password: Annotated[str, about("Password of that administrator.")] = ""
-    webui_admin_name: Annotated[str, about("Name of that administrator.")] = "Admin"
-    enable_initial_admin_signup: Annotated[bool, about("Let the first user sign up even where the form is off.")] = (
-        False
+    webui_auth: Annotated[
+        bool, describe("Require users to sign in. Turn it off only for a new installation with one user.")
+    ] = True
+    webui_admin_email: Annotated[str, describe("Email address of an administrator, created if there are no users.")] = (
+        ""
     )
-    enable_password_auth: Annotated[bool, about("Sign in with a password.")] = True
-    enable_signup_password_confirmation: Annotated[bool, about("Ask for the password twice on sign-up.")] = False
-    webui_auth_trusted_email_header: Annotated[str | None, about("Header in which a proxy vouches for an address.")] = (
-        None
-    )
-    webui_auth_trusted_name_header: Annotated[str | None, about("Header with the user's name.")] = None
-    webui_auth_trusted_groups_header: Annotated[str | None, about("Header with groups, separated by `,`.")] = None
-    webui_auth_trusted_role_header: Annotated[str | None, about("Header with the user's role.")] = None
+    webui_admin_password: Annotated[str, describe("Password of the administrator in `WEBUI_ADMIN_EMAIL`.")] = ""
+    webui_admin_name: Annotated[str, describe("Name of the administrator in `WEBUI_ADMIN_EMAIL`.")] = "Admin"
+    enable_initial_admin_signup: Annotated[
+        bool, describe("Allow the first user to sign up even if the sign-up form is disabled.")
+    ] = False
+    enable_password_auth: Annotated[bool, describe("Allow sign-in with a password.")] = True
+    enable_signup_password_confirmation: Annotated[bool, describe("Ask for the password twice at sign-up.")] = False
+    webui_auth_trusted_email_header: Annotated[
+        str | None,
+        describe(
+            "Request header in which a proxy sends the verified email address of the user, who is then signed in."
+        ),
+    ] = None
+    webui_auth_trusted_name_header: Annotated[
+        str | None, describe("Request header in which that proxy sends the name of the user.")
+    ] = None
+    webui_auth_trusted_groups_header: Annotated[
+        str | None, describe("Request header in which that proxy sends the groups of the user, separated by `,`.")
+    ] = None
+    webui_auth_trusted_role_header: Annotated[
+        str | None, describe("Request header in which that proxy sends the role of the user.")
+    ] = None
     password_hash_algorithm: Annotated[
-        str, about("How new passwords are kept: `bcrypt` or `argon2`.", choices=("bcrypt", "argon2"))
+        str, describe("Algorithm for hashes of new passwords: `bcrypt` or `argon2`.", choices=("bcrypt", "argon2"))
     ] = "bcrypt"
-    enable_password_validation: Annotated[bool, about("Check new passwords against the pattern.")] = False
-    password_validation_regex_pattern: Annotated[str, about("Regular expression of a good password.")] = (
+    enable_password_validation: Annotated[
+        bool, describe("Reject new passwords that do not match `PASSWORD_VALIDATION_REGEX_PATTERN`.")
+    ] = False
+    password_validation_regex_pattern: Annotated[str, describe("Regular expression that a valid password matches.")] = (
         r"^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)(?=.*[^\w\s]).{8,}$"
     )
-    password_validation_hint: Annotated[str, about("What to tell who chose a bad one.")] = ""
+    password_validation_hint: Annotated[str, describe("Text shown to a user whose new password is rejected.")] = ""
 
 
-class Powers(SignIn, frozen=True, kw_only=True):
-    """Who may do what"""
+class AccessSettings(SignInSettings, frozen=True, kw_only=True):
+    """Access control"""
 
-    bypass_model_access_control: Annotated[bool, about("Every user may use every model.")] = False
+    bypass_model_access_control: Annotated[bool, describe("Allow every user to use every model.")] = False
     bypass_admin_access_control: Annotated[
-        bool, about("Administrators see everything of the workspace.", "ENABLE_ADMIN_WORKSPACE_CONTENT_ACCESS")
+        bool,
+        describe("Allow administrators to see all content of the workspace.", "ENABLE_ADMIN_WORKSPACE_CONTENT_ACCESS"),
     ] = True
-    enable_admin_chat_access: Annotated[bool, about("Administrators may read chats of users.")] = True
-    enable_admin_export: Annotated[bool, about("Administrators may export all data.")] = True
-    enable_admin_analytics: Annotated[bool, about("Administrators see analytics.")] = True
+    enable_admin_chat_access: Annotated[bool, describe("Allow administrators to read the chats of users.")] = True
+    enable_admin_export: Annotated[bool, describe("Allow administrators to export all data.")] = True
+    enable_admin_analytics: Annotated[bool, describe("Show analytics to administrators.")] = True
     default_group_share_permission: Annotated[
         str,
-        about(
-            "Who may share with a new group: `members`, `true` (anyone) or `false` (nobody).",
+        describe(
+            "Who may share with a new group: `members`, `true` (everyone) or `false` (no one).",
             choices=("members", "true", "false"),
         ),
     ] = "members"
 
     @property
     def default_group_share(self) -> str | bool:
-        """`"members"`, True or False, as groups store it."""
-        chosen = self.default_group_share_permission
-        return chosen if chosen == "members" else chosen == "true"
+        """Return `"members"`, True or False, as groups store it."""
+        configured = self.default_group_share_permission
+        return configured if configured == "members" else configured == "true"
 
 
-class Audit(Powers, frozen=True, kw_only=True):
+class AuditSettings(AccessSettings, frozen=True, kw_only=True):
     """Audit log"""
 
     audit_log_level: Annotated[
         str,
-        about(
-            "`NONE`, `METADATA`, `REQUEST` (with what was asked) or `REQUEST_RESPONSE` (with the answer, too).",
+        describe(
+            "What is recorded of a request: `NONE`, `METADATA`, `REQUEST` (adds the request body) or "
+            "`REQUEST_RESPONSE` (adds both bodies).",
             choices=("NONE", "METADATA", "REQUEST", "REQUEST_RESPONSE"),
         ),
     ] = "NONE"
-    enable_audit_stdout: Annotated[bool, about("Write it to standard output.")] = False
-    enable_audit_logs_file: Annotated[bool, about("Write it to a file.")] = True
-    audit_logs_file_path: Annotated[str, about("That file; `audit.log` in the data directory when empty.")] = ""
+    enable_audit_stdout: Annotated[bool, describe("Write the audit log to standard output.")] = False
+    enable_audit_logs_file: Annotated[bool, describe("Write the audit log to a file.")] = True
+    audit_logs_file_path: Annotated[
+        str, describe("Path of the audit log file; `audit.log` in the data directory when empty.")
+    ] = ""
     audit_log_file_rotation_size: Annotated[
-        str, about("Size at which a new file begins, such as `10MB`.", pattern=r"(?i)\d+(\.\d+)?\s*[kmgt]?i?b")
+        str,
+        describe("Size at which a new audit log file starts, such as `10MB`.", pattern=r"(?i)\d+(\.\d+)?\s*[kmgt]?i?b"),
     ] = "10MB"
-    max_body_log_size: Annotated[int, about("Bytes of a body that are kept.", least=0)] = 2048
-    audit_excluded_paths: Annotated[str, about("Paths left out, separated by `,`.")] = "/chats,/chat,/folders"
-    audit_included_paths: Annotated[str, about("If set, the only paths that are kept, separated by `,`.")] = ""
-    enable_audit_get_requests: Annotated[bool, about("Keep requests that only read, too.")] = False
+    max_body_log_size: Annotated[int, describe("Number of bytes of a body that are recorded.", minimum=0)] = 2048
+    audit_excluded_paths: Annotated[str, describe("Paths that are not recorded, separated by `,`.")] = (
+        "/chats,/chat,/folders"
+    )
+    audit_included_paths: Annotated[str, describe("If set, the only paths that are recorded, separated by `,`.")] = ""
+    enable_audit_get_requests: Annotated[bool, describe("Record `GET` requests, too.")] = False

@@ -1,173 +1,251 @@
-"""Settings: chats, models, plugins, calls of other servers."""
+"""Settings of chats, models, plugins and requests to other servers."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastback.settings.auth import Audit
-from fastback.settings.field import about
+from fastback.settings.auth import AuditSettings
+from fastback.settings.field import describe
 
 
-class Chats(Audit, frozen=True, kw_only=True):
+class ChatSettings(AuditSettings, frozen=True, kw_only=True):
     """Chats and models"""
 
     enable_realtime_chat_save: Annotated[
-        bool, about("Write an answer with every piece of it.", idle="Open WebUI 0.12.4 has no use for it either")
+        bool,
+        describe(
+            "Save a response each time a chunk of it arrives.", no_effect="Open WebUI 0.12.4 does not use it either"
+        ),
     ] = False
     chat_response_stream_delta_chunk_size: Annotated[
-        int, about("Pieces of an answer that are sent together at least; a model's parameters may say more.")
+        int, describe("Least number of response chunks that are sent together; the parameters of a model can raise it.")
     ] = 1
     chat_stream_response_chunk_max_buffer_size: Annotated[
-        int | None, about("Longest line of a stream, in bytes; a longer one is left out.")
+        int | None, describe("Longest line in the stream of a model server, in bytes; longer lines are skipped.")
     ] = None
     chat_response_max_tool_call_iterations: Annotated[
         int | None,
-        about(
-            "Rounds of tool calls in an answer; -1: any number.",
+        describe(
+            "Highest number of rounds of tool calls in a response; -1 means no limit.",
             "CHAT_RESPONSE_MAX_TOOL_CALL_RETRIES",
-            idle="waits for tools",
+            no_effect="tools are not supported yet",
         ),
     ] = 256
     enable_image_content_type_extension_fallback: Annotated[
-        bool, about("Tell a picture's type by the ending of its name where nothing else says it.")
+        bool, describe("Derive the media type of an image from its file extension if nothing else gives it.")
     ] = False
     enable_chat_response_base64_image_url_conversion: Annotated[
-        bool, about("Keep pictures inside an answer's text as files.")
+        bool, describe("Store images that are embedded in the text of a response as files.")
     ] = False
     enable_api_outlet_filters: Annotated[
-        bool, about("Run outlet filters for answers over the API, too.", idle="waits for functions")
+        bool,
+        describe("Run outlet filters on responses to API clients, too.", no_effect="functions are not supported yet"),
     ] = True
     enable_responses_api_stateful: Annotated[
         bool,
-        about("Let servers of the Responses API keep the history between rounds of tools.", idle="waits for tools"),
+        describe(
+            "Let servers of the Responses API keep the history between rounds of tool calls.",
+            no_effect="tools are not supported yet",
+        ),
     ] = False
-    enable_custom_model_fallback: Annotated[bool, about("Use the default model where a base model is gone.")] = False
-    enable_openai_api_passthrough: Annotated[bool, about("Pass unknown paths below `/openai` on to the server.")] = (
-        False
-    )
+    enable_custom_model_fallback: Annotated[
+        bool, describe("Use the default model if the base model of a model no longer exists.")
+    ] = False
+    enable_openai_api_passthrough: Annotated[
+        bool, describe("Forward requests for unknown paths below `/openai` to the model server.")
+    ] = False
     enable_queries_cache: Annotated[
-        bool, about("Look into pages that were found, and into files, with the queries the web was searched by.")
+        bool, describe("Search the pages that a web search found, and files, with the queries of the web search.")
     ] = False
-    models_cache_ttl: Annotated[float, about("Seconds between refreshes of the lists of models, at least 60.")] = 300
+    models_cache_ttl: Annotated[
+        float, describe("Seconds between two refreshes of the lists of models, at least 60.")
+    ] = 300
     scheduler_poll_interval: Annotated[
         int,
-        about(
-            "Seconds between looks for automations that are due.",
+        describe(
+            "Seconds between two checks for automations that are due.",
             "AUTOMATION_POLL_INTERVAL",
-            least=1,
-            idle="waits for automations",
+            minimum=1,
+            no_effect="automations are not supported yet",
         ),
     ] = 10
     timer_poll_interval: Annotated[
-        int, about("Seconds between looks for timers that are due.", least=1, idle="waits for timers")
+        int,
+        describe(
+            "Seconds between two checks for timers that are due.", minimum=1, no_effect="timers are not supported yet"
+        ),
     ] = 1
     calendar_alert_lookahead_minutes: Annotated[
-        int, about("Minutes before an event that its alert is sent.", idle="waits for calendars")
+        int,
+        describe(
+            "Minutes before a calendar event at which its alert is sent.", no_effect="calendars are not supported yet"
+        ),
     ] = 10
 
 
-class Plugins(Chats, frozen=True, kw_only=True):
+class PluginSettings(ChatSettings, frozen=True, kw_only=True):
     """Plugins"""
 
-    enable_plugins: Annotated[bool, about("Tools and functions; off switches the three below off.")] = True
-    enable_tools: Annotated[bool, about("Tools.")] = True
-    enable_functions: Annotated[bool, about("Functions.")] = True
-    enable_tool_servers: Annotated[bool, about("Tool and terminal servers.")] = True
-    safe_mode: Annotated[bool, about("Start with every function switched off.")] = False
-    enable_valve_encryption: Annotated[bool, about("Encrypt what tools and functions are set with.")] = False
+    enable_plugins: Annotated[bool, describe("Enable plugins. When off, the three settings below are off, too.")] = True
+    enable_tools: Annotated[bool, describe("Enable tools.")] = True
+    enable_functions: Annotated[bool, describe("Enable functions.")] = True
+    enable_tool_servers: Annotated[bool, describe("Enable tool servers and terminal servers.")] = True
+    safe_mode: Annotated[bool, describe("Disable every function at start.")] = False
+    enable_valve_encryption: Annotated[
+        bool, describe("Encrypt the valves, which are the settings of tools and functions.")
+    ] = False
     enable_pip_install_frontmatter_requirements: Annotated[
-        bool, about("Install what plugins ask for.", idle="waits for tools and functions")
+        bool,
+        describe(
+            "Install the Python packages that plugins require.", no_effect="tools and functions are not supported yet"
+        ),
     ] = True
-    pip_options: Annotated[str, about("Options for that.", idle="waits for tools and functions")] = ""
+    pip_options: Annotated[
+        str,
+        describe(
+            "Options of the `pip` commands that install these packages.",
+            no_effect="tools and functions are not supported yet",
+        ),
+    ] = ""
     pip_package_index_options: Annotated[
-        str, about("Options that say from where.", idle="waits for tools and functions")
+        str,
+        describe(
+            "Options of `pip` that choose the package index.", no_effect="tools and functions are not supported yet"
+        ),
     ] = ""
 
 
-class Calls(Plugins, frozen=True, kw_only=True):
-    """Calls of other servers"""
+class OutboundRequestSettings(PluginSettings, frozen=True, kw_only=True):
+    """Requests to other servers"""
 
     aiohttp_client_timeout: Annotated[
-        float | None, about("Seconds a model's answer may take in all; no limit when unset.", least=0)
+        float | None,
+        describe("Seconds that the whole response of a model server may take; no limit when unset.", minimum=0),
     ] = None
-    aiohttp_client_stream_idle_timeout: Annotated[float | None, about("Seconds a stream may pause.")] = None
+    aiohttp_client_stream_idle_timeout: Annotated[
+        float | None, describe("Seconds that the stream of a model server may pause; no limit when unset.")
+    ] = None
     aiohttp_client_timeout_model_list: Annotated[
         float | None,
-        about("Seconds a list of models may take.", "AIOHTTP_CLIENT_TIMEOUT_OPENAI_MODEL_LIST", least=0),
+        describe("Seconds that a list of models may take.", "AIOHTTP_CLIENT_TIMEOUT_OPENAI_MODEL_LIST", minimum=0),
     ] = 10
     aiohttp_client_timeout_tool_server_data: Annotated[
-        float | None, about("Seconds a tool server may take to describe itself.", least=0)
+        float | None, describe("Seconds that the description of a tool server may take.", minimum=0)
     ] = 10
     aiohttp_client_timeout_tool_server: Annotated[
         float | None,
-        about(
-            "Seconds a call of a tool may take; as `AIOHTTP_CLIENT_TIMEOUT` when unset.",
-            least=0,
-            idle="waits for tools",
+        describe(
+            "Seconds that a tool call may take; the value of `AIOHTTP_CLIENT_TIMEOUT` when unset.",
+            minimum=0,
+            no_effect="tools are not supported yet",
         ),
     ] = None
     mcp_initialize_timeout: Annotated[
-        float, about("Seconds an MCP server may take to begin, and to list its tools.", least=0)
+        float, describe("Seconds that an MCP server may take to open a session and list its tools.", minimum=0)
     ] = 10
     aiohttp_client_session_ssl: Annotated[
-        str, about("Check certificates: `true`, `false`, or a file of authorities.")
+        str,
+        describe(
+            "How certificates of other servers are checked: `true`, `false`, or the path of a file "
+            "with CA certificates."
+        ),
     ] = "true"
-    aiohttp_client_session_tool_server_ssl: Annotated[str, about("The same for tool servers.")] = "true"
-    aiohttp_client_ssl_cert_file: Annotated[str, about("File of authorities for both.")] = ""
-    requests_verify: Annotated[bool, about("Check the certificate of Tika, too.")] = True
-    aiohttp_client_allow_redirects: Annotated[bool, about("Follow redirects of webhooks and of pages.")] = False
+    aiohttp_client_session_tool_server_ssl: Annotated[
+        str,
+        describe(
+            "How certificates of tool servers are checked: `true`, `false`, or the path of a file with CA certificates."
+        ),
+    ] = "true"
+    aiohttp_client_ssl_cert_file: Annotated[
+        str, describe("Path of a file with CA certificates for the two settings above.")
+    ] = ""
+    requests_verify: Annotated[bool, describe("Check the certificate of the Tika server, too.")] = True
+    aiohttp_client_allow_redirects: Annotated[bool, describe("Follow redirects of webhooks and web pages.")] = False
     enable_local_web_fetch: Annotated[
         bool,
-        about(
-            "Let addresses that users name lead into our own network, too (pages, webhooks, skills).",
+        describe(
+            "Allow URLs that users enter (web pages, webhooks, skills) to lead into the server's own network.",
             "ENABLE_RAG_LOCAL_WEB_FETCH",
         ),
     ] = False
     web_fetch_filter_list: Annotated[
-        str, about("Names and networks that users may name, separated by `,`; `!` before one that they may not.")
+        str, describe("Hosts and networks that users may enter, separated by `,`; a leading `!` forbids one.")
     ] = ""
-    aiohttp_pool_connections: Annotated[int | None, about("Connections at once; any number when unset.")] = None
-    aiohttp_pool_connections_per_host: Annotated[int | None, about("Connections at once to one server.")] = None
-    aiohttp_pool_dns_ttl: Annotated[int, about("Seconds an address is remembered.", least=0)] = 300
+    aiohttp_pool_connections: Annotated[
+        int | None, describe("Highest number of open connections to other servers; no limit when unset.")
+    ] = None
+    aiohttp_pool_connections_per_host: Annotated[
+        int | None, describe("Highest number of open connections to one server; no limit when unset.")
+    ] = None
+    aiohttp_pool_dns_ttl: Annotated[
+        int, describe("Seconds for which results of DNS queries are cached.", minimum=0)
+    ] = 300
     app_allowed_private_origins: Annotated[
-        str, about("Origins of apps that may lie in our own network, separated by `,`; elsewhere HTTPS is a must.")
+        str,
+        describe(
+            "Origins of apps that may be in the server's own network, separated by `,`; all others must use HTTPS."
+        ),
     ] = ""
-    terminal_proxy_headers: Annotated[str, about("Headers added to what terminal servers answer, a JSON object.")] = (
-        "{}"
-    )
-    elevenlabs_api_base_url: Annotated[str, about("Where ElevenLabs is asked for voices.")] = (
+    terminal_proxy_headers: Annotated[
+        str, describe("Headers added to the responses of terminal servers, as a JSON object.")
+    ] = "{}"
+    elevenlabs_api_base_url: Annotated[str, describe("Base URL of the ElevenLabs API, which lists voices.")] = (
         "https://api.elevenlabs.io"
     )
     image_auto_size_models_regex_pattern: Annotated[
-        str, about("Models that may choose the size of a picture themselves.")
+        str, describe("Regular expression of the models that may choose the size of an image themselves.")
     ] = "^gpt-image"
-    user_agent: Annotated[str, about("What we call ourselves when fetching pages.")] = ""
-    tavily_api_base_url: Annotated[str, about("Where Tavily is asked, for searches and for pages.")] = (
+    user_agent: Annotated[
+        str, describe("`User-Agent` header of requests for web pages; the header of a common browser when empty.")
+    ] = ""
+    tavily_api_base_url: Annotated[str, describe("Base URL of the Tavily API, for searches and for pages.")] = (
         "https://api.tavily.com"
     )
-    searxng_client_cert_file: Annotated[str, about("File with the certificate that a SearXNG server is shown.")] = ""
-    searxng_client_key_file: Annotated[str, about("File with its key, where it lies in another.")] = ""
+    searxng_client_cert_file: Annotated[
+        str, describe("Path of the client certificate that is presented to a SearXNG server.")
+    ] = ""
+    searxng_client_key_file: Annotated[
+        str, describe("Path of the private key of that certificate, if it is in another file.")
+    ] = ""
 
 
-class Forwarding(Calls, frozen=True, kw_only=True):
-    """Telling model servers who asks"""
+class UserForwardingSettings(OutboundRequestSettings, frozen=True, kw_only=True):
+    """User information for model servers"""
 
-    enable_forward_user_info_headers: Annotated[bool, about("Tell providers who asks, in the headers below.")] = False
-    forward_user_info_header_user_name: Annotated[str, about("Header with the name.")] = "X-OpenWebUI-User-Name"
-    forward_user_info_header_user_id: Annotated[str, about("Header with the id.")] = "X-OpenWebUI-User-Id"
-    forward_user_info_header_user_email: Annotated[str, about("Header with the address.")] = "X-OpenWebUI-User-Email"
-    forward_user_info_header_user_role: Annotated[str, about("Header with the role.")] = "X-OpenWebUI-User-Role"
-    forward_user_info_header_auth_type: Annotated[str, about("Header with the kind of sign-in.")] = (
+    enable_forward_user_info_headers: Annotated[
+        bool, describe("Send the user of a request to model servers, in the headers below.")
+    ] = False
+    forward_user_info_header_user_name: Annotated[str, describe("Name of the header with the user's name.")] = (
+        "X-OpenWebUI-User-Name"
+    )
+    forward_user_info_header_user_id: Annotated[str, describe("Name of the header with the user's ID.")] = (
+        "X-OpenWebUI-User-Id"
+    )
+    forward_user_info_header_user_email: Annotated[
+        str, describe("Name of the header with the user's email address.")
+    ] = "X-OpenWebUI-User-Email"
+    forward_user_info_header_user_role: Annotated[str, describe("Name of the header with the user's role.")] = (
+        "X-OpenWebUI-User-Role"
+    )
+    forward_user_info_header_auth_type: Annotated[str, describe("Name of the header with the type of sign-in.")] = (
         "X-OpenWebUI-Auth-Type"
     )
-    forward_session_info_header_chat_id: Annotated[str, about("Header with the chat.")] = "X-OpenWebUI-Chat-Id"
+    forward_session_info_header_chat_id: Annotated[str, describe("Name of the header with the chat ID.")] = (
+        "X-OpenWebUI-Chat-Id"
+    )
     forward_session_info_header_message_id: Annotated[
-        str, about("Header with the message.", idle="waits for tools")
+        str, describe("Name of the header with the message ID.", no_effect="tools are not supported yet")
     ] = "X-OpenWebUI-Message-Id"
     forward_user_info_header_jwt_secret: Annotated[
-        str | None, about("If set, one signed token is sent instead of the user's headers.")
+        str | None,
+        describe(
+            "Secret key of a signed token (JWT), which is sent instead of the headers with the user; "
+            "no token when unset."
+        ),
     ] = None
-    forward_user_info_header_jwt: Annotated[str, about("Header with that token.")] = "X-OpenWebUI-User-Jwt"
-    forward_user_info_header_jwt_expires_seconds: Annotated[int, about("Seconds that token is good for.", least=1)] = (
-        300
+    forward_user_info_header_jwt: Annotated[str, describe("Name of the header with that token.")] = (
+        "X-OpenWebUI-User-Jwt"
     )
+    forward_user_info_header_jwt_expires_seconds: Annotated[
+        int, describe("Seconds after which that token expires.", minimum=1)
+    ] = 300

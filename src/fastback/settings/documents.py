@@ -1,29 +1,35 @@
-"""Settings: documents."""
+"""Settings of documents."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastback.settings.chat import Forwarding
-from fastback.settings.field import about
+from fastback.settings.chat import UserForwardingSettings
+from fastback.settings.field import describe
 
 
-class Documents(Forwarding, frozen=True, kw_only=True):
+class DocumentSettings(UserForwardingSettings, frozen=True, kw_only=True):
     """Documents"""
 
-    enable_rag_csv_summary: Annotated[bool, about("Begin a table's text with its size and its columns.")] = False
+    enable_rag_csv_summary: Annotated[bool, describe("Begin the text of a table with its size and its columns.")] = (
+        False
+    )
     tiktoken_cache_dir: Annotated[
-        str, about("Where token encodings are kept; `tiktoken` in the cache directory when empty.")
+        str, describe("Directory for token encodings; `tiktoken` in the cache directory when empty.")
     ] = ""
     rapidocr_params: Annotated[
-        str, about("Options of RapidOCR, which reads pictures in PDFs where it is installed: a JSON object.")
+        str,
+        describe(
+            "Options of RapidOCR, as a JSON object. If it is installed, RapidOCR reads the text in images of PDF files."
+        ),
     ] = '{"EngineConfig.onnxruntime.intra_op_num_threads": 1}'
     mineru_max_markdown_bytes: Annotated[
-        int | None, about("Bytes of a text in an archive of MinerU's; 128 MB when unset.", least=1)
+        int | None,
+        describe("Highest number of bytes of a text in an archive from MinerU; 128 MB when unset.", minimum=1),
     ] = None
-    enable_knowledge_file_retention: Annotated[
-        bool, about("Keep files that are taken out of the knowledge they lie in.")
-    ] = False
+    enable_knowledge_file_retention: Annotated[bool, describe("Keep files that are removed from a knowledge base.")] = (
+        False
+    )
     rag_file_content_search_max_chars: Annotated[
-        int, about("Characters of a file's text that searches of files look through.", least=0)
+        int, describe("Number of characters of a file's text that file searches read.", minimum=0)
     ] = 64 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Where variables come from: options, the process, `.env`; with `NAME_FILE` for each."""
+"""Sources of variables: command-line options, the process environment, `.env`; `NAME_FILE` works in each of them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 class SettingsError(Exception):
-    """A variable with a value that makes no sense; the text is one line that names it."""
+    """A variable has an invalid value; the text is one line that names the variable."""
 
 
 class Environment(Mapping[str, str]):
-    """Variables of several sources, the first source that knows a name wins.
+    """Variables of several sources; the first source that contains a name takes precedence.
 
-    `NAME_FILE` names a file whose content, stripped, is the value of `NAME`; it counts where its source leaves `NAME`
-    unset or empty.
+    `NAME_FILE` names a file whose content, stripped, is the value of `NAME`. It is used if its own source does not set
+    `NAME` or sets it to an empty text.
     """
 
     def __init__(self, *sources: Mapping[str, str]) -> None:
@@ -31,7 +31,7 @@ class Environment(Mapping[str, str]):
                 try:
                     return Path(path).read_text(encoding="utf-8").strip()
                 except FileNotFoundError as error:
-                    # The container of Open WebUI makes this file at its first start, and so do we.
+                    # The container of Open WebUI creates this file at its first start, and Fastback does, too.
                     if name == "WEBUI_SECRET_KEY":
                         raise KeyError(name) from error
                     raise SettingsError(f"{name}_FILE: cannot read {path}: {error.strerror}") from error
@@ -54,13 +54,22 @@ def read_environment(
     environ: Mapping[str, str] | None = None,
     dotenv: Path | None = Path(".env"),
 ) -> Environment:
-    """The variables of this process; `options` are those of the command line under their variables' names."""
-    from_file: dict[str, str] = {}
+    """Return the variables of this process.
+
+    Args:
+        options: command-line options, under the names of their variables.
+        environ: the environment; `os.environ` when None.
+        dotenv: a file with further variables; it may be missing.
+
+    Raises:
+        SettingsError: the file exists but cannot be read.
+    """
+    file_variables: dict[str, str] = {}
     if dotenv is not None and dotenv.is_file():
         from dotenv import dotenv_values
 
         try:
-            from_file = {name: value for name, value in dotenv_values(dotenv).items() if value is not None}
+            file_variables = {name: value for name, value in dotenv_values(dotenv).items() if value is not None}
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{dotenv}: cannot be read: {error}") from error
-    return Environment(options or {}, os.environ if environ is None else environ, from_file)
+    return Environment(options or {}, os.environ if environ is None else environ, file_variables)

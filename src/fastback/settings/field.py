@@ -1,4 +1,4 @@
-"""What a setting says about itself, and how the text of a variable becomes its value."""
+"""Descriptions of settings, and the conversion of a variable's text into a value."""
 
 from __future__ import annotations
 
@@ -15,102 +15,111 @@ log = logging.getLogger("fastback.settings")
 _FALSE = ("false", "0", "no", "off")
 
 
-class About(NamedTuple):
-    """What stands beside a setting's type: its line in the documentation, its other names, what it may be.
+class SettingDescription(NamedTuple):
+    """The annotation of a setting: its documentation, the aliases of its variable and the values it accepts."""
 
-    `idle` says why a setting is read and has no effect; `pattern` is what a text must look like.
-    """
-
+    #: The line of the setting in the documentation.
     text: str
-    #: Names besides the field's own in capitals; the field's own counts first.
-    names: tuple[str, ...] = ()
+    #: Other names of the variable. The name of the field in capitals takes precedence over them.
+    aliases: tuple[str, ...] = ()
+    #: The accepted texts, whatever the case of their letters; any text when empty.
     choices: tuple[str, ...] = ()
-    least: float | None = None
-    most: float | None = None
-    idle: str = ""
+    #: The bounds of a number, both included.
+    minimum: float | None = None
+    maximum: float | None = None
+    #: Why the setting has no effect; empty if it has one.
+    no_effect: str = ""
+    #: Regular expression of the accepted texts, without the spaces around them; any text when empty.
     pattern: str = ""
 
 
-def about(
+def describe(
     text: str,
-    *names: str,
+    *aliases: str,
     choices: tuple[str, ...] = (),
-    least: float | None = None,
-    most: float | None = None,
-    idle: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    no_effect: str = "",
     pattern: str = "",
-) -> About:
-    """Describe a setting: `Annotated[int, about("Port to listen on.", least=0, most=65535)]`."""
-    return About(text, names, choices, least, most, idle, pattern)
+) -> SettingDescription:
+    """Describe a setting, as in `Annotated[int, describe("Port to listen on.", minimum=0, maximum=65535)]`."""
+    return SettingDescription(text, aliases, choices, minimum, maximum, no_effect, pattern)
 
 
-class Field(NamedTuple):
-    """A setting taken apart: `kind` is its type without None."""
+class SettingField(NamedTuple):
+    """A setting: its name, its type without None, whether None is allowed, and its description."""
 
     name: str
-    kind: type[Any]
+    value_type: type[Any]
     optional: bool
-    about: About
+    description: SettingDescription
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """Its variables, the first that is set counts."""
-        return (self.name.upper(), *self.about.names)
+        """Return the names of its variables; the first one that is set applies."""
+        return (self.name.upper(), *self.description.aliases)
 
 
-def field_of(name: str, hint: Any) -> Field:
-    """Take an annotation `Annotated[X | None, about(…)]` apart."""
-    described = About("")
-    if typing.get_origin(hint) is Annotated:
-        hint, *extra = typing.get_args(hint)
-        described = next((one for one in extra if isinstance(one, About)), described)
+def parse_annotation(name: str, annotation: Any) -> SettingField:
+    """Return the setting that an annotation `Annotated[X | None, describe(…)]` declares."""
+    description = SettingDescription("")
+    if typing.get_origin(annotation) is Annotated:
+        annotation, *metadata = typing.get_args(annotation)
+        description = next((item for item in metadata if isinstance(item, SettingDescription)), description)
     optional = False
-    if isinstance(hint, types.UnionType):
+    if isinstance(annotation, types.UnionType):
         optional = True
-        hint = next(one for one in typing.get_args(hint) if one is not type(None))
-    return Field(name, hint, optional, described)
+        annotation = next(member for member in typing.get_args(annotation) if member is not type(None))
+    return SettingField(name, annotation, optional, description)
 
 
 def is_true(text: str) -> bool:
-    """Whether a text switches something on. As in Open WebUI, nothing but `true` does, in any case of letters."""
+    """Return whether a text enables a setting: as in Open WebUI, only `true` does, in any case of letters."""
     return text.lower() == "true"
 
 
-def parse(field: Field, variable: str, text: str) -> Any:
-    """The value of a variable.
+def parse_value(field: SettingField, variable: str, text: str) -> Any:
+    """Return the value of a variable's text. A boolean that is neither true nor false is logged and counts as false.
 
     Raises:
-        SettingsError: the text does not fit.
+        SettingsError: the text is invalid for this setting.
     """
-    if field.kind is bool:
+    if field.value_type is bool:
         if text.lower() not in ("true", *_FALSE):
             log.warning("%s=%r counts as false; to switch it on, write true", variable, text)
         return is_true(text)
-    if field.optional and (text == "" or (field.kind is not str and text.strip().lower() == "none")):
+    if field.optional and (text == "" or (field.value_type is not str and text.strip().lower() == "none")):
         return None
-    if field.kind in (int, float):
-        return _number(field, variable, text)
-    if field.about.choices:
-        return _choice(field, variable, text)
-    if field.about.pattern and not re.fullmatch(field.about.pattern, text.strip()):
-        raise SettingsError(f"{variable}: {text!r} makes no sense here")
+    if field.value_type in (int, float):
+        return _parse_number(field, variable, text)
+    if field.description.choices:
+        return _parse_choice(field, variable, text)
+    if field.description.pattern and not re.fullmatch(field.description.pattern, text.strip()):
+        raise SettingsError(f"{variable}: {text!r} is invalid")
     return text
 
 
-def _number(field: Field, variable: str, text: str) -> Any:
+def _parse_number(field: SettingField, variable: str, text: str) -> Any:
     try:
-        value = field.kind(text.strip())
+        value = field.value_type(text.strip())
     except ValueError:
-        raise SettingsError(f"{variable}: {text!r} is not a {'whole ' if field.kind is int else ''}number") from None
-    least, most = field.about.least, field.about.most
-    if (least is not None and value < least) or (most is not None and value > most) or value != value:
-        wanted = f"between {least:g} and {most:g}" if least is not None and most is not None else f"at least {least:g}"
-        raise SettingsError(f"{variable}: {text} is not {wanted}")
+        raise SettingsError(
+            f"{variable}: {text!r} is not a {'whole ' if field.value_type is int else ''}number"
+        ) from None
+    minimum, maximum = field.description.minimum, field.description.maximum
+    if (minimum is not None and value < minimum) or (maximum is not None and value > maximum) or value != value:
+        expected = (
+            f"between {minimum:g} and {maximum:g}"
+            if minimum is not None and maximum is not None
+            else f"at least {minimum:g}"
+        )
+        raise SettingsError(f"{variable}: {text} is not {expected}")
     return value
 
 
-def _choice(field: Field, variable: str, text: str) -> str:
-    for choice in field.about.choices:
+def _parse_choice(field: SettingField, variable: str, text: str) -> str:
+    for choice in field.description.choices:
         if text.strip().lower() == choice.lower():
             return choice
-    raise SettingsError(f"{variable}: {text!r} is none of {', '.join(one for one in field.about.choices if one)}")
+    choices = ", ".join(choice for choice in field.description.choices if choice)
+    raise SettingsError(f"{variable}: {text!r} is not one of {choices}")

@@ -1,25 +1,25 @@
-"""Settings: what is found in documents, and who may search where."""
+"""Settings of document search and of access to collections."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastback.settings.field import about
-from fastback.settings.vectors import Vectors
+from fastback.settings.field import describe
+from fastback.settings.vectors import VectorStoreSettings
 
 
-class Retrieving(Vectors, frozen=True, kw_only=True):
-    """Searching documents"""
+class RetrievalSettings(VectorStoreSettings, frozen=True, kw_only=True):
+    """Document search"""
 
     rag_system_context: Annotated[
-        bool, about("Put passages behind the system prompt, instead of before the question.")
+        bool, describe("Put passages after the system prompt instead of before the question.")
     ] = False
     rag_source_metadata_keys: Annotated[
-        str, about("What else of a passage's metadata a model is shown, names separated by `,`.")
+        str, describe("Additional metadata of a passage that a model receives: names separated by `,`.")
     ] = ""
     bypass_retrieval_access_control: Annotated[
-        bool, about("Let questions name any collection of passages, whoever it belongs to.")
+        bool, describe("Allow questions to name any collection of passages, regardless of its owner.")
     ] = False
     enable_retrieval_unscoped_collections: Annotated[
-        bool, about("Let everybody search collections that belong to nobody known.")
+        bool, describe("Allow every user to search collections that have no known owner.")
     ] = False

@@ -1,6 +1,6 @@
-"""Headers the administrator wants on every answer: security policies, caching.
+"""Response headers that settings add to every response: security policies and caching.
 
-Names, variables and the values that stand in for unusable ones are those of Open WebUI.
+The names, the variables and the substitutes for invalid values are those of Open WebUI.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ import re
 
 from fastback.settings.process_settings import Settings
 
-_REFERRERS = (
+_REFERRER_POLICIES = (
     "no-referrer|no-referrer-when-downgrade|origin|origin-when-cross-origin|same-origin|strict-origin"
     "|strict-origin-when-cross-origin|unsafe-url"
 )
-_POWERS = (
+_PERMISSIONS = (
     "accelerometer|autoplay|camera|clipboard-read|clipboard-write|fullscreen|geolocation|gyroscope|magnetometer"
     "|microphone|midi|payment|picture-in-picture|sync-xhr|usb|xr-spatial-tracking"
 )
-_CACHING = (
+_CACHE_DIRECTIVES = (
     r"(?:public|private|no-cache|no-store|must-revalidate|proxy-revalidate|max-age=\d+|s-maxage=\d+|no-transform"
     "|immutable)"
 )
 
-#: Header, setting, what a usable value looks like (None: anything), what stands in for an unusable one.
+#: Header, setting, pattern of a valid value (None accepts any value), substitute for an invalid value.
 _HEADERS: list[tuple[str, str, str | None, str]] = [
-    ("cache-control", "cache_control", rf"{_CACHING}(,\s*{_CACHING})*", "no-store, max-age=0"),
+    ("cache-control", "cache_control", rf"{_CACHE_DIRECTIVES}(,\s*{_CACHE_DIRECTIVES})*", "no-store, max-age=0"),
     ("strict-transport-security", "hsts", r"max-age=\d+(;includeSubDomains)?(;preload)?",
      "max-age=31536000;includeSubDomains"),
-    ("permissions-policy", "permissions_policy", rf"(?:(?:{_POWERS})=\((?:self)?\),?)*", "none"),
-    ("referrer-policy", "referrer_policy", _REFERRERS, "no-referrer"),
+    ("permissions-policy", "permissions_policy", rf"(?:(?:{_PERMISSIONS})=\((?:self)?\),?)*", "none"),
+    ("referrer-policy", "referrer_policy", _REFERRER_POLICIES, "no-referrer"),
     ("x-content-type-options", "xcontent_type", "nosniff", "nosniff"),
     ("x-download-options", "xdownload_options", "noopen", "noopen"),
     ("x-frame-options", "xframe_options", "DENY|SAMEORIGIN", "DENY"),
@@ -46,12 +46,12 @@ _HEADERS: list[tuple[str, str, str | None, str]] = [
 ]  # fmt: skip
 
 
-def security_headers(settings: Settings) -> list[tuple[bytes, bytes]]:
-    """The headers of the settings, ready to send."""
-    found = []
-    for header, name, usable, otherwise in _HEADERS:
+def build_security_headers(settings: Settings) -> list[tuple[bytes, bytes]]:
+    """Return the headers that the settings enable, encoded for ASGI."""
+    headers = []
+    for header, name, pattern, substitute in _HEADERS:
         value: str = getattr(settings, name)
         if value:
-            fits = usable is None or re.fullmatch(usable, value, re.IGNORECASE)
-            found.append((header.encode(), (value if fits else otherwise).encode("latin-1", "replace")))
-    return found
+            is_valid = pattern is None or re.fullmatch(pattern, value, re.IGNORECASE)
+            headers.append((header.encode(), (value if is_valid else substitute).encode("latin-1", "replace")))
+    return headers

@@ -1,4 +1,4 @@
-"""Settings: listening, logging, files, the page, headers of answers."""
+"""Settings of the server, logging, directories, the web interface and response headers."""
 
 from __future__ import annotations
 
@@ -6,95 +6,181 @@ from typing import Annotated
 
 import msgspec
 
-from fastback.settings.field import about
+from fastback.settings.field import describe
 
 
-class Serving(msgspec.Struct, frozen=True, kw_only=True):
-    """Listening and logging"""
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Server and logging"""
 
-    host: Annotated[str, about("Address to listen on.")] = "0.0.0.0"
-    port: Annotated[int, about("Port to listen on.", least=0, most=65535)] = 8080
-    env: Annotated[str, about("`prod` inside a container; there `OLLAMA_BASE_URL=/ollama` means the host.")] = "dev"
-    uvicorn_workers: Annotated[int, about("Processes that serve.", idle="waits for several processes")] = 1
+    host: Annotated[str, describe("Network address to listen on; `0.0.0.0` accepts connections on all interfaces.")] = (
+        "0.0.0.0"
+    )
+    port: Annotated[int, describe("TCP port to listen on.", minimum=0, maximum=65535)] = 8080
+    env: Annotated[
+        str,
+        describe(
+            "Set it to `prod` inside a container; `OLLAMA_BASE_URL=/ollama` then means Ollama on the container's host."
+        ),
+    ] = "dev"
+    uvicorn_workers: Annotated[
+        int, describe("Number of server processes.", no_effect="Fastback runs in one process")
+    ] = 1
     uvicorn_ws_per_message_deflate: Annotated[
-        bool, about("Compress what goes over a WebSocket, at a third of a megabyte for each that is open.")
+        bool,
+        describe(
+            "Compress WebSocket messages. This takes about a third of a megabyte of memory for each open connection."
+        ),
     ] = False
-    forwarded_allow_ips: Annotated[str, about("Proxies whose `X-Forwarded-*` headers are believed; `*`: all.")] = "*"
+    forwarded_allow_ips: Annotated[
+        str,
+        describe("Addresses of proxies whose `X-Forwarded-*` headers are trusted, separated by `,`; `*` trusts all."),
+    ] = "*"
     thread_pool_size: Annotated[
-        int | None, about("Threads for work that would hold up the event loop; Python's own choice when unset.")
+        int | None, describe("Number of threads for work that would block the event loop; Python's default when unset.")
     ] = None
     instance_id: Annotated[
-        str, about("Name of this process among several; made up when empty.", idle="waits for several processes")
+        str,
+        describe(
+            "Name that tells this process from others; generated when empty.", no_effect="Fastback runs in one process"
+        ),
     ] = ""
-    deployment_id: Annotated[str, about("Name of this deployment, told by `/api/version`.")] = ""
+    deployment_id: Annotated[str, describe("Name of this deployment, returned by `/api/version`.")] = ""
     global_log_level: Annotated[
         str,
-        about(
-            "What is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL` and worse.",
+        describe(
+            "Lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`.",
             choices=("DEBUG", "INFO", "WARNING", "WARN", "ERROR", "CRITICAL", "FATAL", "NOTSET"),
         ),
     ] = "INFO"
-    log_format: Annotated[str, about("`json` writes a JSON object a line; anything else, lines for people.")] = ""
-    enable_compression_middleware: Annotated[bool, about("Compress large answers with brotli or gzip.")] = True
+    log_format: Annotated[
+        str, describe("`json` writes each log record as a JSON object on one line; any other value writes plain text.")
+    ] = ""
+    enable_compression_middleware: Annotated[bool, describe("Compress large responses with Brotli or gzip.")] = True
 
 
-class Files(Serving, frozen=True, kw_only=True):
+class DirectorySettings(ServerSettings, frozen=True, kw_only=True):
     """Directories"""
 
-    data_dir: Annotated[str, about("Where the database, uploads and the secret key live.")] = "./data"
-    upload_dir: Annotated[str, about("Where uploads live; `uploads` in the data directory when empty.")] = ""
-    cache_dir: Annotated[str, about("Where `/cache` is served from; `cache` in the data directory when empty.")] = ""
-    static_dir: Annotated[str, about("A directory whose files win over the frontend's under `/static`.")] = ""
-    frontend_build_dir: Annotated[str, about("A built frontend to serve instead of the fetched one.")] = ""
+    data_dir: Annotated[str, describe("Directory for the database, uploaded files and the secret key.")] = "./data"
+    upload_dir: Annotated[
+        str, describe("Directory for uploaded files; `uploads` in the data directory when empty.")
+    ] = ""
+    cache_dir: Annotated[
+        str, describe("Directory that `/cache` serves files from; `cache` in the data directory when empty.")
+    ] = ""
+    static_dir: Annotated[str, describe("Directory whose files replace the frontend's own files under `/static`.")] = ""
+    frontend_build_dir: Annotated[
+        str, describe("Directory with a built frontend to serve instead of the downloaded one.")
+    ] = ""
     fastback_cache_dir: Annotated[
-        str, about("Where the frontend and models that were fetched are kept; the user's cache when empty.")
+        str,
+        describe("Directory for the downloaded frontend and downloaded models; the user's cache directory when empty."),
     ] = ""
 
 
-class Page(Files, frozen=True, kw_only=True):
-    """The page"""
+class PageSettings(DirectorySettings, frozen=True, kw_only=True):
+    """Web interface"""
 
     webui_name: Annotated[
-        str, about("Name shown by the page; another name than its own gets ` (Open WebUI)` added.")
+        str,
+        describe("Name shown in the web interface; ` (Open WebUI)` is appended to any name other than `Open WebUI`."),
     ] = "Open WebUI"
-    webui_url: Annotated[str, about("Public address of the page; default of the stored key `webui.url`.")] = ""
-    default_locale: Annotated[str, about("Language of the page before a user chose one, such as `en-US`.")] = ""
-    external_pwa_manifest_url: Annotated[str, about("Where `/manifest.json` is taken from instead.")] = ""
-    iframe_csp: Annotated[str, about("Content security policy of what the page shows in frames.")] = ""
-    onedrive_client_id_personal: Annotated[
-        str, about("Id at Microsoft for choosing files of private accounts.", "ONEDRIVE_CLIENT_ID")
+    webui_url: Annotated[
+        str, describe("Public URL of the web interface; the default of the stored key `webui.url`.")
     ] = ""
-    onedrive_client_id_business: Annotated[str, about("The same for a business's accounts.", "ONEDRIVE_CLIENT_ID")] = ""
-    enable_onedrive_personal: Annotated[bool, about("Offer private accounts where there is an id for them.")] = True
-    enable_onedrive_business: Annotated[bool, about("Offer a business's accounts likewise.")] = True
-    enable_easter_eggs: Annotated[bool, about("Surprises of the page.")] = True
-    enable_pyodide_file_persistence: Annotated[bool, about("Keep files of code run in the page.")] = False
-    enable_public_active_users_count: Annotated[bool, about("Everybody sees how many users are active.")] = True
-    enable_version_update_check: Annotated[bool, about("Ask for newer versions; never in `OFFLINE_MODE`.")] = True
-    offline_mode: Annotated[bool, about("Ask nothing of the internet on its own account.")] = False
-    profile_image_allowed_mime_types: Annotated[str, about("Pictures of users that are served, separated by `,`.")] = (
-        "image/png,image/jpeg,image/gif,image/webp"
-    )
-    profile_image_max_data_uri_size: Annotated[int | None, about("Largest picture kept in a profile, in bytes.")] = None
-    enable_profile_image_url_forwarding: Annotated[bool, about("Redirect to profile pictures kept elsewhere.")] = True
+    default_locale: Annotated[
+        str, describe("Language of the web interface until a user chooses one, such as `en-US`.")
+    ] = ""
+    external_pwa_manifest_url: Annotated[
+        str, describe("URL of a web app manifest that replaces the built-in `/manifest.json`.")
+    ] = ""
+    iframe_csp: Annotated[
+        str, describe("Content security policy for the content that the web interface shows in frames.")
+    ] = ""
+    onedrive_client_id_personal: Annotated[
+        str,
+        describe("Microsoft application ID for choosing OneDrive files of personal accounts.", "ONEDRIVE_CLIENT_ID"),
+    ] = ""
+    onedrive_client_id_business: Annotated[
+        str,
+        describe("Microsoft application ID for choosing OneDrive files of business accounts.", "ONEDRIVE_CLIENT_ID"),
+    ] = ""
+    enable_onedrive_personal: Annotated[
+        bool, describe("Offer OneDrive for personal accounts when an application ID is set for them.")
+    ] = True
+    enable_onedrive_business: Annotated[
+        bool, describe("Offer OneDrive for business accounts when an application ID is set for them.")
+    ] = True
+    enable_easter_eggs: Annotated[bool, describe("Enable the easter eggs of the web interface.")] = True
+    enable_pyodide_file_persistence: Annotated[
+        bool, describe("Keep the files of code that runs in the browser (Pyodide).")
+    ] = False
+    enable_public_active_users_count: Annotated[bool, describe("Show the number of active users to every user.")] = True
+    enable_version_update_check: Annotated[bool, describe("Check for newer versions; never in `OFFLINE_MODE`.")] = True
+    offline_mode: Annotated[bool, describe("Send no requests to the internet unless a user causes them.")] = False
+    profile_image_allowed_mime_types: Annotated[
+        str, describe("Media types of profile images that are served, separated by `,`.")
+    ] = "image/png,image/jpeg,image/gif,image/webp"
+    profile_image_max_data_uri_size: Annotated[
+        int | None, describe("Largest image that a profile stores as a data URI, in bytes; no limit when unset.")
+    ] = None
+    enable_profile_image_url_forwarding: Annotated[
+        bool, describe("Redirect to profile images that are stored on other servers.")
+    ] = True
 
 
-class Headers(Page, frozen=True, kw_only=True):
+class HeaderSettings(PageSettings, frozen=True, kw_only=True):
     """Origins and security headers"""
 
-    cors_allow_origin: Annotated[str, about("Origins that may call, separated by `;`; `*`: all.")] = "*"
-    cors_allow_custom_scheme: Annotated[str, about("Schemes of origins besides http and https, separated by `;`.")] = ""
-    hsts: Annotated[str, about("Value of `Strict-Transport-Security`.")] = ""
-    permissions_policy: Annotated[str, about("Value of `Permissions-Policy`.")] = ""
-    referrer_policy: Annotated[str, about("Value of `Referrer-Policy`.")] = ""
-    cache_control: Annotated[str, about("Value of `Cache-Control` on every answer, whatever it says itself.")] = ""
-    xcontent_type: Annotated[str, about("Value of `X-Content-Type-Options`.")] = ""
-    xdownload_options: Annotated[str, about("Value of `X-Download-Options`.")] = ""
-    xframe_options: Annotated[str, about("Value of `X-Frame-Options`.")] = ""
-    xpermitted_cross_domain_policies: Annotated[str, about("Value of `X-Permitted-Cross-Domain-Policies`.")] = ""
-    content_security_policy: Annotated[str, about("Value of `Content-Security-Policy`.")] = ""
-    content_security_policy_report_only: Annotated[str, about("Value of `Content-Security-Policy-Report-Only`.")] = ""
-    cross_origin_embedder_policy: Annotated[str, about("Value of `Cross-Origin-Embedder-Policy`.")] = ""
-    cross_origin_opener_policy: Annotated[str, about("Value of `Cross-Origin-Opener-Policy`.")] = ""
-    cross_origin_resource_policy: Annotated[str, about("Value of `Cross-Origin-Resource-Policy`.")] = ""
-    reporting_endpoints: Annotated[str, about("Value of `Reporting-Endpoints`.")] = ""
+    cors_allow_origin: Annotated[
+        str, describe("Origins that browsers may call the server from, separated by `;`; `*` allows all.")
+    ] = "*"
+    cors_allow_custom_scheme: Annotated[
+        str, describe("URL schemes that origins may have besides `http` and `https`, separated by `;`.")
+    ] = ""
+    hsts: Annotated[str, describe("Value of the response header `Strict-Transport-Security`; not sent when empty.")] = (
+        ""
+    )
+    permissions_policy: Annotated[
+        str, describe("Value of the response header `Permissions-Policy`; not sent when empty.")
+    ] = ""
+    referrer_policy: Annotated[
+        str, describe("Value of the response header `Referrer-Policy`; not sent when empty.")
+    ] = ""
+    cache_control: Annotated[
+        str,
+        describe(
+            "Value of the response header `Cache-Control`, which replaces the value of each response; "
+            "unchanged when empty."
+        ),
+    ] = ""
+    xcontent_type: Annotated[
+        str, describe("Value of the response header `X-Content-Type-Options`; not sent when empty.")
+    ] = ""
+    xdownload_options: Annotated[
+        str, describe("Value of the response header `X-Download-Options`; not sent when empty.")
+    ] = ""
+    xframe_options: Annotated[str, describe("Value of the response header `X-Frame-Options`; not sent when empty.")] = (
+        ""
+    )
+    xpermitted_cross_domain_policies: Annotated[
+        str, describe("Value of the response header `X-Permitted-Cross-Domain-Policies`; not sent when empty.")
+    ] = ""
+    content_security_policy: Annotated[
+        str, describe("Value of the response header `Content-Security-Policy`; not sent when empty.")
+    ] = ""
+    content_security_policy_report_only: Annotated[
+        str, describe("Value of the response header `Content-Security-Policy-Report-Only`; not sent when empty.")
+    ] = ""
+    cross_origin_embedder_policy: Annotated[
+        str, describe("Value of the response header `Cross-Origin-Embedder-Policy`; not sent when empty.")
+    ] = ""
+    cross_origin_opener_policy: Annotated[
+        str, describe("Value of the response header `Cross-Origin-Opener-Policy`; not sent when empty.")
+    ] = ""
+    cross_origin_resource_policy: Annotated[
+        str, describe("Value of the response header `Cross-Origin-Resource-Policy`; not sent when empty.")
+    ] = ""
+    reporting_endpoints: Annotated[
+        str, describe("Value of the response header `Reporting-Endpoints`; not sent when empty.")
+    ] = ""

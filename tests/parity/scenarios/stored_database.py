@@ -1,6 +1,6 @@
 """A database with a bit of everything, kept as SQL for the scenario that opens it."""
 
-from parity import house
+from parity import sample_workspace
 from parity.chats import brought, talk
 from parity.steps import PASSWORD, Merged, flat, get, post
 
@@ -81,5 +81,5 @@ STEPS = flat(
         "/api/v1/configs/banners",
         {"banners": [{"id": "b", "type": "info", "content": "Hi", "dismissible": True, "timestamp": _T}]},
     ),
-    house.STEPS,
+    sample_workspace.STEPS,
 )

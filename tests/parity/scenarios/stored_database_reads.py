@@ -1,6 +1,6 @@
 """A database written by the reference, opened: people stay signed in, and everything is there."""
 
-from parity import house
+from parity import sample_workspace
 from parity.steps import PASSWORD, flat, get, post
 
 OPENS = "webui.sql.gz"
@@ -36,5 +36,5 @@ STEPS = flat(
     get("bob", "/api/v1/configs/banners"),
     post("bob", "/api/v1/chats/${soup}", {"chat": {"title": "Leek soup"}}),
     get("bob", "/api/v1/chats/${soup}"),
-    house.READS,
+    sample_workspace.READS,
 )

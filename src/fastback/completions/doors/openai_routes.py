@@ -138,7 +138,7 @@ async def create_speech(
     """Read a text aloud by OpenAI. The sound is cached on disk: the same request is not sent to OpenAI again."""
     if not user.is_admin and not await permissions.has(user.id, "chat.tts"):
         raise Forbidden(messages.ACCESS_PROHIBITED)
-    urls = forwarding.config.items(OPENAI_API_BASE_URLS)
+    urls = forwarding.config.get_list(OPENAI_API_BASE_URLS)
     if _OPENAI_URL not in urls:
         raise Unauthorized(messages.OPENAI_NOT_FOUND)
     connection = get_connection(forwarding.openai_connections(), urls.index(_OPENAI_URL))

@@ -12,7 +12,7 @@ from fastback.completions.sources.passages import Source
 from fastback.features.knowledge.external_connections import ExternalConnections
 from fastback.kit.http.errors import HttpError
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.external.results import Target
+from fastback.retrieval.external.results import SearchTarget
 from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.web.pages import PageReader
@@ -52,7 +52,7 @@ class ExternalSources:
     ) -> Source | None:
         """Return what queries match in an external database; None where it cannot be searched."""
         try:
-            hits = await self._search.search(self._find_target(knowledge), queries, limit, ctx=ctx)
+            hits = await self._search.search_target(self._find_target(knowledge), queries, limit, ctx=ctx)
         except (RetrievalError, HttpError) as error:
             log.warning("searching the external knowledge %s failed, the answer does without: %s", knowledge.id, error)
             return None
@@ -60,7 +60,7 @@ class ExternalSources:
         distances = scores if len(scores) == len(hits) else None
         return Source(item, [hit.text for hit in hits], [hit.metadata for hit in hits], distances)
 
-    def _find_target(self, knowledge: ExternalKnowledge) -> Target:
+    def _find_target(self, knowledge: ExternalKnowledge) -> SearchTarget:
         """Return the database and the collection to search.
 
         Raises:
@@ -69,6 +69,6 @@ class ExternalSources:
         connection = self._connections.get_connection(find_nested(knowledge.meta, "external", "connection_id"))
         source = find_nested(knowledge.meta, "external", "source") or {}
         name, fields = find_nested(source, "name"), find_nested(source, "config")
-        return Target(
+        return SearchTarget(
             connection, str(name or ""), fields if isinstance(fields, dict) else {}, knowledge.id, knowledge.name
         )

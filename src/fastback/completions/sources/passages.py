@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from fastback.completions.tasks.templates import render_prompt
-from fastback.config.keys.retrieval import TEMPLATE
+from fastback.config.keys.retrieval import DEFAULT_TEMPLATE
 from fastback.features.prompts import prompt_variables
 
 Message = dict[str, Any]
@@ -65,7 +65,7 @@ def format_passages(sources: Iterable[Source], keys: Iterable[str] = ()) -> str:
 
 def render_template(template: str, passages: str, question: str) -> str:
     """Return the template with passages and question filled in, in one pass: neither is ever read as a template."""
-    template = template if template.strip() else TEMPLATE
+    template = template if template.strip() else DEFAULT_TEMPLATE
     template = template.replace("[context]", "{{CONTEXT}}").replace("[query]", "{{QUERY}}")
     return render_prompt(template, [], CONTEXT=passages, QUERY=question)
 

@@ -81,7 +81,7 @@ class SourceResolver:
             plan = await reading
         finally:
             reading.cancel()
-        reads_whole = is_all_whole or self._config.flag(RAG_FULL_CONTEXT)
+        reads_whole = is_all_whole or self._config.get_bool(RAG_FULL_CONTEXT)
         await self._search(plan, queries or [question], ctx, reads_whole=reads_whole)
         sources = [source for _, source in plan if source is not None]
         await self._update_names(sources)
@@ -91,13 +91,13 @@ class SourceResolver:
 
     async def _generate_queries(self, messages: list[Message], model_id: str, ctx: RequestContext) -> list[str]:
         """Return the queries that a model would search for; none where it is not to be asked, or thinks of none."""
-        if not self._config.flag(TASK_QUERY_RETRIEVAL_ENABLE):
+        if not self._config.get_bool(TASK_QUERY_RETRIEVAL_ENABLE):
             return []
         return parse_queries(await self._generations.generate("query_generation", messages, model_id, ctx))
 
     async def _read(self, items: list[Item], ctx: RequestContext) -> list[_Step]:
         """Plan how the items are read, and read those that need no query."""
-        reads_whole = self._config.flag(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
+        reads_whole = self._config.get_bool(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
         readings = await self._planner.plan(items, ctx.asker, reads_whole=reads_whole)
 
         async def read(reading: Reading) -> _Step:
@@ -116,7 +116,7 @@ class SourceResolver:
             for index, (reading, _) in enumerate(plan)
             if reading.external is not None
         ]
-        limit = self._retriever.configured().limit
+        limit = self._retriever.get_configured_options().limit
         internal_sources, external_sources = await asyncio.gather(
             self._search_collections([plan[index][0] for index in internal], queries, ctx, reads_whole=reads_whole),
             asyncio.gather(
@@ -139,9 +139,9 @@ class SourceResolver:
         groups = [reading.collections for reading in readings]
         try:
             if reads_whole:
-                hits = await asyncio.gather(*(self._retriever.everything(names) for names in groups))
+                hits = await asyncio.gather(*(self._retriever.list_chunks(names) for names in groups))
             else:
-                hits = await self._retriever.query_each(groups, queries, ctx=ctx)
+                hits = await self._retriever.search_groups(groups, queries, ctx=ctx)
         except RetrievalError as error:
             log.warning("searching collections failed, the answer does without: %s", error)
             return [None for _ in readings]

@@ -49,7 +49,7 @@ class SourcesStage:
         )
         passages = format_passages(resolved.sources, self._metadata_keys).strip()
         if passages and question:
-            text = render_template(self._config.text(RAG_TEMPLATE), passages, question)
+            text = render_template(self._config.get_text(RAG_TEMPLATE), passages, question)
             turn.messages = insert_passages(turn.messages, text, in_system_prompt=self._is_in_system_prompt)
         if has_model_knowledge:
             await turn.sink.show_status({**status, "done": True, "hidden": True})

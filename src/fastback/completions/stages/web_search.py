@@ -59,7 +59,7 @@ class WebSearchStage:
 
     async def _generate_queries(self, turn: Turn) -> list[str] | None:
         """Return the queries that a model thinks of; None where it is not to be asked, or does not answer."""
-        if not self._config.flag(TASK_QUERY_SEARCH_ENABLE):
+        if not self._config.get_bool(TASK_QUERY_SEARCH_ENABLE):
             return None
         text = await self._generations.generate("query_generation", turn.messages, turn.model.id, turn.ctx)
         return parse_queries(text) if text.strip() else None

@@ -77,7 +77,7 @@ class Generations:
     ) -> None:
         """Name a chat, by a model where `asks_model` and the settings allow it, else by its first question."""
         title: str | None = None
-        if asks_model and self._config.flag(TASK_TITLE_ENABLE):
+        if asks_model and self._config.get_bool(TASK_TITLE_ENABLE):
             title = requests.parse_title(await self.generate("title_generation", messages, model_id, ctx))
         if not title:
             questions = (plain_text(message) for message in messages if message.get("role") == "user")
@@ -98,7 +98,7 @@ class Generations:
         emit: Emit,
     ) -> None:
         """Generate what `tasks` names, in the order in which the page shows it; store it where the chat is stored."""
-        if tasks.get("follow_up_generation") and self._config.flag(TASK_FOLLOW_UP_ENABLE):
+        if tasks.get("follow_up_generation") and self._config.get_bool(TASK_FOLLOW_UP_ENABLE):
             text = await self.generate("follow_up_generation", messages, model_id, ctx)
             follow_ups = requests.parse_follow_ups(text)
             await emit("chat:message:follow_ups", {"follow_ups": follow_ups})
@@ -110,7 +110,7 @@ class Generations:
         if "title_generation" in tasks:
             asks_model = bool(tasks["title_generation"])
             await self.generate_title(chat_id, messages, model_id, ctx, emit, asks_model=asks_model)
-        if tasks.get("tags_generation") and self._config.flag(TASK_TAGS_ENABLE):
+        if tasks.get("tags_generation") and self._config.get_bool(TASK_TAGS_ENABLE):
             tags = requests.parse_tags(await self.generate("tags_generation", messages, model_id, ctx))
             if tags:
                 await tag_store.replace_chat_tags(self._db, chat_id, ctx.asker.id, tags)

@@ -62,9 +62,9 @@ class MemoryReviewer:
 
     def is_due(self, messages: list[Message]) -> bool:
         """Return whether the number of questions in a conversation calls for a review."""
-        if not self._config.flag(MEMORIES_ENABLE) or not self._config.flag(MEMORIES_BACKGROUND_REVIEW_ENABLE):
+        if not self._config.get_bool(MEMORIES_ENABLE) or not self._config.get_bool(MEMORIES_BACKGROUND_REVIEW_ENABLE):
             return False
-        interval = max(1, int(self._config.number(MEMORIES_REVIEW_INTERVAL_TURNS) or 10))
+        interval = max(1, int(self._config.get_number(MEMORIES_REVIEW_INTERVAL_TURNS) or 10))
         questions: int = sum(message.get("role") == "user" for message in messages)
         return questions > 0 and questions % interval == 0
 

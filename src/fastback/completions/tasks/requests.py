@@ -38,7 +38,7 @@ TITLE_TOKENS, EMOJI_TOKENS = 1000, 16
 def find_template(task: str, config: Config) -> str:
     """Return the administrator's template for a task, or the default."""
     key, default = TEMPLATES[task]
-    return (config.text(key) if key is not None else "").strip() or default
+    return (config.get_text(key) if key is not None else "").strip() or default
 
 
 def build_payload(
@@ -78,7 +78,7 @@ def _build_parameters(task: str, config: Config, model_params: dict[str, Any]) -
         return {"max_tokens": EMOJI_TOKENS}
     if task == "moa_response_generation":
         return {}
-    params = {key: value for key, value in config.table(TASK_MODEL_PARAMS).items() if value not in (None, "")}
+    params = {key: value for key, value in config.get_object(TASK_MODEL_PARAMS).items() if value not in (None, "")}
     if not params and task in ("title_generation", "context_compaction"):
         return {"max_tokens": model_params.get("max_tokens") or TITLE_TOKENS}
     return build_provider_parameters(params)
@@ -91,7 +91,7 @@ def choose_task_model_id(config: Config, model_id: str, models: dict[str, Any]) 
     """
     model = models.get(model_id)
     is_local = model is not None and model.entry.get("connection_type") == "local"
-    task_model_id = config.text(tasks_keys.TASK_MODEL_DEFAULT if is_local else tasks_keys.TASK_MODEL_EXTERNAL)
+    task_model_id = config.get_text(tasks_keys.TASK_MODEL_DEFAULT if is_local else tasks_keys.TASK_MODEL_EXTERNAL)
     return task_model_id if task_model_id and task_model_id in models else model_id
 
 

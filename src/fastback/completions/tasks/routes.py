@@ -43,7 +43,7 @@ async def get_settings(user: VerifiedUser, config: Config) -> dict[str, Any]:
 async def update_settings(data: TasksForm, user: AdminUser, config: Config) -> dict[str, Any]:
     """Change the settings of generations."""
     if data.AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH is None:
-        data.AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH = config.default(TASK_AUTOCOMPLETE_INPUT_MAX_LENGTH)
+        data.AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH = config.get_default(TASK_AUTOCOMPLETE_INPUT_MAX_LENGTH)
     return await settings_pages.save_page(config, settings_pages.TASKS, data)
 
 
@@ -69,7 +69,7 @@ async def _generate(
 async def generate_title(
     data: TaskForm, request: Request, user: VerifiedUser, task_requests: TaskRequests, config: Config
 ) -> Any:
-    if not config.flag(TASK_TITLE_ENABLE):
+    if not config.get_bool(TASK_TITLE_ENABLE):
         return _build_disabled_response("Title generation")
     if not data.model:
         raise BadRequest("No model specified for title generation. Please ensure a model is selected for this chat.")
@@ -80,7 +80,7 @@ async def generate_title(
 async def generate_follow_ups(
     data: TaskForm, request: Request, user: VerifiedUser, task_requests: TaskRequests, config: Config
 ) -> Any:
-    if not config.flag(TASK_FOLLOW_UP_ENABLE):
+    if not config.get_bool(TASK_FOLLOW_UP_ENABLE):
         return _build_disabled_response("Follow-up generation")
     return await _generate("follow_up_generation", data, request, user, task_requests)
 
@@ -89,7 +89,7 @@ async def generate_follow_ups(
 async def generate_tags(
     data: TaskForm, request: Request, user: VerifiedUser, task_requests: TaskRequests, config: Config
 ) -> Any:
-    if not config.flag(TASK_TAGS_ENABLE):
+    if not config.get_bool(TASK_TAGS_ENABLE):
         return _build_disabled_response("Tags generation")
     return await _generate("tags_generation", data, request, user, task_requests)
 
@@ -105,9 +105,9 @@ async def generate_image_prompt(
 async def generate_queries(
     data: TaskForm, request: Request, user: VerifiedUser, task_requests: TaskRequests, config: Config
 ) -> Any:
-    if data.type == "web_search" and not config.flag(TASK_QUERY_SEARCH_ENABLE):
+    if data.type == "web_search" and not config.get_bool(TASK_QUERY_SEARCH_ENABLE):
         raise BadRequest(messages.feature_disabled("Search query generation"))
-    if data.type == "retrieval" and not config.flag(TASK_QUERY_RETRIEVAL_ENABLE):
+    if data.type == "retrieval" and not config.get_bool(TASK_QUERY_RETRIEVAL_ENABLE):
         raise BadRequest(messages.feature_disabled("Query generation"))
     return await _generate("query_generation", data, request, user, task_requests)
 
@@ -117,9 +117,9 @@ async def complete_text(
     data: TaskForm, request: Request, user: VerifiedUser, task_requests: TaskRequests, config: Config
 ) -> Any:
     """Suggest how a text continues while the user is typing it."""
-    if not config.flag(TASK_AUTOCOMPLETE_ENABLE):
+    if not config.get_bool(TASK_AUTOCOMPLETE_ENABLE):
         raise BadRequest(messages.feature_disabled("Autocompletion generation"))
-    max_length = config.number(TASK_AUTOCOMPLETE_INPUT_MAX_LENGTH)
+    max_length = config.get_number(TASK_AUTOCOMPLETE_INPUT_MAX_LENGTH)
     if max_length is not None and 0 < max_length < len(data.prompt or ""):
         raise BadRequest(f"Input prompt exceeds maximum length of {int(max_length)}")
     return await _generate("autocomplete_generation", data, request, user, task_requests, TYPE=data.type or "")

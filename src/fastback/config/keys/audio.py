@@ -1,4 +1,4 @@
-"""Speech: keys, variables, defaults."""
+"""Keys of speech."""
 
 from fastback.config import variable_parsing
 from fastback.config.derived_defaults import OFFICIAL_KEY
@@ -18,13 +18,13 @@ AUDIO_STT_OPENAI_API_REQUEST_FORMAT = define_key(
 AUDIO_STT_ENGINE = define_key("audio.stt.engine", ("AUDIO_STT_ENGINE", "STT_ENGINE"), "")
 AUDIO_STT_MODEL = define_key("audio.stt.model", ("AUDIO_STT_MODEL",), "")
 AUDIO_STT_SUPPORTED_CONTENT_TYPES = define_key(
-    "audio.stt.supported_content_types", ("AUDIO_STT_SUPPORTED_CONTENT_TYPES",), [], variable_parsing.COMMAS
+    "audio.stt.supported_content_types", ("AUDIO_STT_SUPPORTED_CONTENT_TYPES",), [], variable_parsing.COMMA_SEPARATED
 )
 AUDIO_STT_ALLOWED_EXTENSIONS = define_key(
     "audio.stt.allowed_extensions",
     ("AUDIO_STT_ALLOWED_EXTENSIONS",),
     ["mp3", "wav", "m4a", "webm", "ogg", "flac", "mp4", "mpga", "mpeg"],
-    variable_parsing.COMMAS,
+    variable_parsing.COMMA_SEPARATED,
 )
 AUDIO_STT_AZURE_API_KEY = define_key("audio.stt.azure.api_key", ("AUDIO_STT_AZURE_API_KEY",), "")
 AUDIO_STT_AZURE_REGION = define_key("audio.stt.azure.region", ("AUDIO_STT_AZURE_REGION",), "")
@@ -59,7 +59,7 @@ AUDIO_REALTIME_TRANSCRIPTION_MODEL = define_key(
     "audio.realtime.transcription_model", ("AUDIO_REALTIME_TRANSCRIPTION_MODEL",), "gpt-transcribe"
 )
 AUDIO_REALTIME_INPUT_PARAMS = define_key(
-    "audio.realtime.input_params", ("AUDIO_REALTIME_INPUT_PARAMS",), None, variable_parsing.OBJECT
+    "audio.realtime.input_params", ("AUDIO_REALTIME_INPUT_PARAMS",), None, variable_parsing.JSON_OBJECT
 )
 AUDIO_REALTIME_PROMPT_TEMPLATE = define_key(
     "audio.realtime.prompt_template", ("REALTIME_CALL_PROMPT_TEMPLATE",), None, variable_parsing.TEXT

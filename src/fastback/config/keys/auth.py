@@ -1,4 +1,4 @@
-"""Sign-in and sign-up: keys, variables, defaults."""
+"""Keys of sign-in and sign-up."""
 
 from fastback.config import variable_parsing
 from fastback.config.key import define_key

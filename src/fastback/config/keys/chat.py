@@ -1,4 +1,4 @@
-"""Chats and subagents: keys, variables, defaults."""
+"""Keys of chats and subagents."""
 
 from fastback.config import variable_parsing
 from fastback.config.key import define_key
@@ -16,13 +16,13 @@ CHAT_CONTEXT_COMPACTION_TOKEN_THRESHOLD = define_key(
     "chat.context_compaction.token_threshold", ("CONTEXT_COMPACTION_TOKEN_THRESHOLD",), 80000
 )
 CHAT_CONTEXT_COMPACTION_TOKEN_CAP = define_key(
-    "chat.context_compaction.token_cap", ("CONTEXT_COMPACTION_TOKEN_CAP",), None, variable_parsing.WHOLE
+    "chat.context_compaction.token_cap", ("CONTEXT_COMPACTION_TOKEN_CAP",), None, variable_parsing.INTEGER
 )
 CHAT_CONTEXT_COMPACTION_RETENTION_PERCENTAGE = define_key(
     "chat.context_compaction.retention_percentage",
     ("CONTEXT_COMPACTION_RETENTION_PERCENTAGE",),
     40,
-    variable_parsing.between(10, 50),
+    variable_parsing.build_range_parser(10, 50),
 )
 CHAT_CONTEXT_COMPACTION_PROMPT_TEMPLATE = define_key(
     "chat.context_compaction.prompt_template", ("CONTEXT_COMPACTION_PROMPT_TEMPLATE",), ""
@@ -31,7 +31,7 @@ CHAT_TOOL_PERMISSIONS_ENABLE = define_key("chat.tool_permissions.enable", ("ENAB
 CHAT_TOOL_SEARCH_ENABLE = define_key("chat.tool_search.enable", ("ENABLE_TOOL_SEARCH",), False)
 CHAT_TOOL_SEARCH_DEFER_THRESHOLD = define_key("chat.tool_search.defer_threshold", ("TOOL_SEARCH_DEFER_THRESHOLD",), 400)
 CHAT_TOOL_SEARCH_ALWAYS_LOADED = define_key(
-    "chat.tool_search.always_loaded", ("TOOL_SEARCH_ALWAYS_LOADED",), [], variable_parsing.COMMAS
+    "chat.tool_search.always_loaded", ("TOOL_SEARCH_ALWAYS_LOADED",), [], variable_parsing.COMMA_SEPARATED
 )
 CHAT_TOOL_SEARCH_DEFER_BUILTIN_TOOLS = define_key(
     "chat.tool_search.defer_builtin_tools", ("TOOL_SEARCH_DEFER_BUILTIN_TOOLS",), True

@@ -1,4 +1,4 @@
-"""Running code: keys, variables, defaults."""
+"""Keys of code execution."""
 
 from fastback.config.key import define_key
 

@@ -1,4 +1,4 @@
-"""Model servers, tool servers, models: keys, variables, defaults."""
+"""Keys of model servers, tool servers and models."""
 
 from fastback.config.derived_defaults import OLLAMA_URLS, OPENAI_KEYS, OPENAI_URLS
 from fastback.config.key import define_key

@@ -1,4 +1,4 @@
-"""Capabilities switched on and off: keys, variables, defaults."""
+"""Keys of features."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from fastback.config.key import define_key
 
 SKILLS_LAZY_LOADING_ENABLE = define_key("skills.lazy_loading.enable", ("ENABLE_SKILL_LAZY_LOADING",), False)
 SKILLS_CONTENT_MAX_CHARS = define_key(
-    "skills.content_max_chars", ("SKILL_CONTENT_MAX_CHARS",), None, variable_parsing.POSITIVE
+    "skills.content_max_chars", ("SKILL_CONTENT_MAX_CHARS",), None, variable_parsing.POSITIVE_INTEGER
 )
 SKILLS_PREVIEW_MAX_CHARS = define_key(
-    "skills.preview_max_chars", ("SKILL_PREVIEW_MAX_CHARS",), None, variable_parsing.POSITIVE
+    "skills.preview_max_chars", ("SKILL_PREVIEW_MAX_CHARS",), None, variable_parsing.POSITIVE_INTEGER
 )
 MEMORIES_ENABLE = define_key("memories.enable", ("ENABLE_MEMORIES",), True)
 MEMORIES_SYSTEM_CONTEXT_ENABLE = define_key("memories.system_context.enable", ("ENABLE_MEMORY_SYSTEM_CONTEXT",), True)
@@ -46,5 +46,5 @@ EVALUATION_ARENA_MODELS = define_key(
     "evaluation.arena.models",
     ("EVALUATION_ARENA_MODELS",),
     [],
-    variable_parsing.typed(list[dict[str, Any]], "a JSON list of objects"),
+    variable_parsing.build_json_parser(list[dict[str, Any]], "a JSON list of objects"),
 )

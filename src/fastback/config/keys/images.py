@@ -1,9 +1,9 @@
-"""Pictures: keys, variables, defaults."""
+"""Keys of images."""
 
 from fastback.config.derived_defaults import OFFICIAL_KEY
 from fastback.config.key import define_key
 
-#: A picture from a prompt, in the API format of ComfyUI: nodes by id, a link is `[id of a node, number of its output]`.
+#: A workflow from prompt to image, in the API format of ComfyUI: nodes by id; a link is `[node id, output number]`.
 COMFYUI_WORKFLOW = """{
   "checkpoint": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "model.safetensors"}},
   "size": {"class_type": "EmptyLatentImage", "inputs": {"width": 512, "height": 512, "batch_size": 1}},

@@ -1,4 +1,4 @@
-"""The page: keys, variables, defaults."""
+"""Keys of the web interface."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from fastback.config.key import define_key
 
 
 class Banner(msgspec.Struct, kw_only=True):
-    """A banner of the page as it is stored: every field, in this order. `timestamp` in seconds."""
+    """A stored banner of the web interface, with every field in this order; `timestamp` is in seconds."""
 
     i18n: dict[str, dict[str, str]] | None = None
     id: str
@@ -21,13 +21,13 @@ class Banner(msgspec.Struct, kw_only=True):
     timestamp: int
 
 
-def _banners(text: str) -> list[Any]:
-    found: list[Any] = msgspec.to_builtins(msgspec.convert(msgspec.json.decode(text), list[Banner], strict=False))
-    return found
+def _parse_banners(text: str) -> list[Any]:
+    banners: list[Any] = msgspec.to_builtins(msgspec.convert(msgspec.json.decode(text), list[Banner], strict=False))
+    return banners
 
 
-BANNERS = variable_parsing.Reader(_banners, "a JSON list of banners")
-VISIBILITY = variable_parsing.typed(dict[str, bool], "a JSON object of `true` and `false`")
+BANNERS_PARSER = variable_parsing.VariableParser(_parse_banners, "a JSON list of banners")
+VISIBILITY_PARSER = variable_parsing.build_json_parser(dict[str, bool], "a JSON object of `true` and `false`")
 
 UI_ENABLE_SIGNUP = define_key("ui.enable_signup", (), SIGNUP)
 UI_ENABLE_LOGIN_FORM = define_key("ui.enable_login_form", ("ENABLE_LOGIN_FORM",), True)
@@ -38,7 +38,7 @@ UI_DEFAULT_PINNED_MODELS = define_key(
     "ui.default_pinned_models", ("DEFAULT_PINNED_MODELS",), None, variable_parsing.TEXT
 )
 UI_DEFAULT_INTERFACE_SETTINGS = define_key("ui.default_interface_settings", ("DEFAULT_INTERFACE_SETTINGS",), {})
-UI_VISIBILITY = define_key("ui.visibility", ("UI_VISIBILITY",), {}, VISIBILITY)
+UI_VISIBILITY = define_key("ui.visibility", ("UI_VISIBILITY",), {}, VISIBILITY_PARSER)
 UI_I18N = define_key("ui.i18n", (), {})
 UI_PROMPT_SUGGESTIONS = define_key(
     "ui.prompt_suggestions", ("DEFAULT_PROMPT_SUGGESTIONS",), None, variable_parsing.JSON
@@ -53,4 +53,4 @@ UI_WATERMARK = define_key("ui.watermark", ("RESPONSE_WATERMARK",), "")
 UI_ENABLE_COMMUNITY_SHARING = define_key("ui.enable_community_sharing", ("ENABLE_COMMUNITY_SHARING",), True)
 UI_ENABLE_MESSAGE_RATING = define_key("ui.enable_message_rating", ("ENABLE_MESSAGE_RATING",), True)
 UI_ENABLE_USER_WEBHOOKS = define_key("ui.enable_user_webhooks", ("ENABLE_USER_WEBHOOKS",), False)
-UI_BANNERS = define_key("ui.banners", ("WEBUI_BANNERS",), [], BANNERS)
+UI_BANNERS = define_key("ui.banners", ("WEBUI_BANNERS",), [], BANNERS_PARSER)

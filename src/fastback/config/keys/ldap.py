@@ -1,4 +1,4 @@
-"""LDAP sign-in: keys, variables, defaults."""
+"""Keys of LDAP sign-in."""
 
 from fastback.config.key import define_key
 

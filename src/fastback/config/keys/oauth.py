@@ -1,21 +1,21 @@
-"""OAuth sign-in: keys, variables, defaults."""
+"""Keys of OAuth sign-in."""
 
 from fastback.config import variable_parsing
-from fastback.config.derived_defaults import roles
+from fastback.config.derived_defaults import derive_roles
 from fastback.config.key import define_key
 
-#: Domains between commas; an empty one is kept, as Open WebUI keeps it.
-DOMAINS = variable_parsing.Reader(
-    lambda text: [one.strip() for one in text.split(",")], "items separated by `,`", empty=True
+#: Domains separated by commas; empty items stay, as in Open WebUI.
+DOMAINS_PARSER = variable_parsing.VariableParser(
+    lambda text: [domain.strip() for domain in text.split(",")], "items separated by `,`", accepts_empty=True
 )
 
 
-def _share(text: str) -> str | bool:
+def _parse_share(text: str) -> str | bool:
     text = text.strip().lower()
     return text if text == "members" else text == "true"
 
 
-SHARE = variable_parsing.Reader(_share, "`members`, `true` or `false`", empty=True)
+SHARE_PARSER = variable_parsing.VariableParser(_parse_share, "`members`, `true` or `false`", accepts_empty=True)
 
 OAUTH_CLIENT_TIMEOUT = define_key("oauth.client.timeout", ("OAUTH_CLIENT_TIMEOUT",), "")
 OAUTH_ENABLE = define_key("oauth.enable", ("ENABLE_OAUTH",), True)
@@ -72,12 +72,12 @@ OAUTH_FEISHU_REDIRECT_URI = define_key("oauth.feishu.redirect_uri", ("FEISHU_RED
 OAUTH_ENABLE_ROLE_MAPPING = define_key("oauth.enable_role_mapping", ("ENABLE_OAUTH_ROLE_MANAGEMENT",), False)
 OAUTH_ENABLE_GROUP_MAPPING = define_key("oauth.enable_group_mapping", ("ENABLE_OAUTH_GROUP_MANAGEMENT",), False)
 OAUTH_ENABLE_GROUP_CREATION = define_key("oauth.enable_group_creation", ("ENABLE_OAUTH_GROUP_CREATION",), False)
-OAUTH_GROUP_DEFAULT_SHARE = define_key("oauth.group_default_share", ("OAUTH_GROUP_DEFAULT_SHARE",), True, SHARE)
+OAUTH_GROUP_DEFAULT_SHARE = define_key("oauth.group_default_share", ("OAUTH_GROUP_DEFAULT_SHARE",), True, SHARE_PARSER)
 OAUTH_BLOCKED_GROUPS = define_key("oauth.blocked_groups", ("OAUTH_BLOCKED_GROUPS",), "[]")
 OAUTH_ROLES_CLAIM = define_key("oauth.roles_claim", ("OAUTH_ROLES_CLAIM",), "roles")
-OAUTH_ALLOWED_ROLES = define_key("oauth.allowed_roles", (), roles("OAUTH_ALLOWED_ROLES", "user", "admin"))
-OAUTH_ADMIN_ROLES = define_key("oauth.admin_roles", (), roles("OAUTH_ADMIN_ROLES", "admin"))
-OAUTH_ALLOWED_DOMAINS = define_key("oauth.allowed_domains", ("OAUTH_ALLOWED_DOMAINS",), ["*"], DOMAINS)
+OAUTH_ALLOWED_ROLES = define_key("oauth.allowed_roles", (), derive_roles("OAUTH_ALLOWED_ROLES", "user", "admin"))
+OAUTH_ADMIN_ROLES = define_key("oauth.admin_roles", (), derive_roles("OAUTH_ADMIN_ROLES", "admin"))
+OAUTH_ALLOWED_DOMAINS = define_key("oauth.allowed_domains", ("OAUTH_ALLOWED_DOMAINS",), ["*"], DOMAINS_PARSER)
 OAUTH_UPDATE_PICTURE_ON_LOGIN = define_key("oauth.update_picture_on_login", ("OAUTH_UPDATE_PICTURE_ON_LOGIN",), False)
 OAUTH_UPDATE_NAME_ON_LOGIN = define_key("oauth.update_name_on_login", ("OAUTH_UPDATE_NAME_ON_LOGIN",), False)
 OAUTH_UPDATE_EMAIL_ON_LOGIN = define_key("oauth.update_email_on_login", ("OAUTH_UPDATE_EMAIL_ON_LOGIN",), False)

@@ -1,4 +1,4 @@
-"""What users may do by default: the tree of `user.permissions`, a variable for each leaf."""
+"""Default permissions of users: the nested object `user.permissions`, with a variable for each permission."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastback.config import variable_parsing
-from fastback.config.key import Derived, define_key
+from fastback.config.key import DerivedDefault, define_key
 
-#: (leaf, variable, default)
-LEAVES: list[tuple[str, str, bool]] = [
+#: Path of a permission in the object, its variable, its default.
+PERMISSION_DEFAULTS: list[tuple[str, str, bool]] = [
     ("workspace.models", "USER_PERMISSIONS_WORKSPACE_MODELS_ACCESS", False),
     ("workspace.knowledge", "USER_PERMISSIONS_WORKSPACE_KNOWLEDGE_ACCESS", False),
     ("workspace.prompts", "USER_PERMISSIONS_WORKSPACE_PROMPTS_ACCESS", False),
@@ -80,18 +80,20 @@ LEAVES: list[tuple[str, str, bool]] = [
 ]
 
 
-def default_permissions(env: Mapping[str, str]) -> dict[str, Any]:
-    """The tree under these variables."""
-    tree: dict[str, Any] = {}
-    for leaf, variable, fallback in LEAVES:
-        section, _, name = leaf.partition(".")
+def build_default_permissions(env: Mapping[str, str]) -> dict[str, Any]:
+    """Return the nested object of all permissions under these variables."""
+    permissions: dict[str, Any] = {}
+    for path, variable, fallback in PERMISSION_DEFAULTS:
+        section, _, name = path.partition(".")
         text = env.get(variable)
-        tree.setdefault(section, {})[name] = fallback if text is None else variable_parsing.flag(text)
-    return tree
+        permissions.setdefault(section, {})[name] = fallback if text is None else variable_parsing.parse_flag(text)
+    return permissions
 
 
 USER_PERMISSIONS = define_key(
     "user.permissions",
     (),
-    Derived(default_permissions, tuple(variable for _, variable, _ in LEAVES), "the tree of permissions"),
+    DerivedDefault(
+        build_default_permissions, tuple(variable for _, variable, _ in PERMISSION_DEFAULTS), "the table of permissions"
+    ),
 )

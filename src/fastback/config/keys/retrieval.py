@@ -1,11 +1,11 @@
-"""Documents: files, extraction, embedding, retrieval: keys, variables, defaults."""
+"""Keys of documents and retrieval."""
 
 from fastback.config import variable_parsing
 from fastback.config.derived_defaults import OFFICIAL_KEY, OLLAMA_URL
 from fastback.config.key import define_key
 
-#: What a model is told about the passages that were found; `{{CONTEXT}}` is where they go.
-TEMPLATE = """Below are passages that may help with the user's message. They are taken from documents and pages.
+#: The prompt that gives passages to a model; the passages replace `{{CONTEXT}}`.
+DEFAULT_TEMPLATE = """Below are passages that may help with the user's message. They are taken from documents and pages.
 
 - Rely on them where they bear on the question, and on what you know where they don't; say which is which.
 - A passage may be wrong, out of date or illegible. Say so if it matters, and ask if the question itself is unclear.
@@ -20,13 +20,13 @@ TEMPLATE = """Below are passages that may help with the user's message. They are
 """
 
 RAG_CONTENT_EXTRACTION_ENGINE = define_key(
-    "rag.content_extraction_engine", ("CONTENT_EXTRACTION_ENGINE",), "", variable_parsing.LOWER
+    "rag.content_extraction_engine", ("CONTENT_EXTRACTION_ENGINE",), "", variable_parsing.LOWERCASE_TEXT
 )
 RAG_CONTENT_EXTRACTION_SUPPORTED_MEDIA_MIME_TYPES = define_key(
     "rag.content_extraction.supported_media_mime_types",
     ("CONTENT_EXTRACTION_SUPPORTED_MEDIA_MIME_TYPES",),
     None,
-    variable_parsing.COMMAS,
+    variable_parsing.COMMA_SEPARATED,
 )
 RAG_DATALAB_MARKER_API_KEY = define_key("rag.datalab_marker_api_key", ("DATALAB_MARKER_API_KEY",), "")
 RAG_DATALAB_MARKER_API_BASE_URL = define_key("rag.datalab_marker_api_base_url", ("DATALAB_MARKER_API_BASE_URL",), "")
@@ -53,7 +53,7 @@ RAG_MINERU_API_TIMEOUT = define_key("rag.mineru_api_timeout", ("MINERU_API_TIMEO
 RAG_MINERU_API_KEY = define_key("rag.mineru_api_key", ("MINERU_API_KEY",), "")
 RAG_MINERU_PARAMS = define_key("rag.mineru_params", ("MINERU_PARAMS",), {})
 RAG_MINERU_FILE_EXTENSIONS = define_key(
-    "rag.mineru_file_extensions", ("MINERU_FILE_EXTENSIONS",), ["pdf"], variable_parsing.COMMAS
+    "rag.mineru_file_extensions", ("MINERU_FILE_EXTENSIONS",), ["pdf"], variable_parsing.COMMA_SEPARATED
 )
 RAG_EXTERNAL_DOCUMENT_LOADER_URL = define_key("rag.external_document_loader_url", ("EXTERNAL_DOCUMENT_LOADER_URL",), "")
 RAG_EXTERNAL_DOCUMENT_LOADER_API_KEY = define_key(
@@ -93,16 +93,16 @@ RAG_ENABLE_HYBRID_SEARCH_ENRICHED_TEXTS = define_key(
     "rag.enable_hybrid_search_enriched_texts", ("ENABLE_RAG_HYBRID_SEARCH_ENRICHED_TEXTS",), False
 )
 RAG_FULL_CONTEXT = define_key("rag.full_context", ("RAG_FULL_CONTEXT",), False)
-RAG_FILE_MAX_COUNT = define_key("rag.file.max_count", ("RAG_FILE_MAX_COUNT",), None, variable_parsing.WHOLE)
-RAG_FILE_MAX_SIZE = define_key("rag.file.max_size", ("RAG_FILE_MAX_SIZE",), None, variable_parsing.WHOLE)
+RAG_FILE_MAX_COUNT = define_key("rag.file.max_count", ("RAG_FILE_MAX_COUNT",), None, variable_parsing.INTEGER)
+RAG_FILE_MAX_SIZE = define_key("rag.file.max_size", ("RAG_FILE_MAX_SIZE",), None, variable_parsing.INTEGER)
 FILE_IMAGE_COMPRESSION_WIDTH = define_key(
-    "file.image_compression_width", ("FILE_IMAGE_COMPRESSION_WIDTH",), None, variable_parsing.WHOLE
+    "file.image_compression_width", ("FILE_IMAGE_COMPRESSION_WIDTH",), None, variable_parsing.INTEGER
 )
 FILE_IMAGE_COMPRESSION_HEIGHT = define_key(
-    "file.image_compression_height", ("FILE_IMAGE_COMPRESSION_HEIGHT",), None, variable_parsing.WHOLE
+    "file.image_compression_height", ("FILE_IMAGE_COMPRESSION_HEIGHT",), None, variable_parsing.INTEGER
 )
 RAG_FILE_ALLOWED_EXTENSIONS = define_key(
-    "rag.file.allowed_extensions", ("RAG_ALLOWED_FILE_EXTENSIONS",), [], variable_parsing.COMMAS
+    "rag.file.allowed_extensions", ("RAG_ALLOWED_FILE_EXTENSIONS",), [], variable_parsing.COMMA_SEPARATED
 )
 RAG_EMBEDDING_ENGINE = define_key("rag.embedding_engine", ("RAG_EMBEDDING_ENGINE",), "")
 RAG_PDF_EXTRACT_IMAGES = define_key("rag.pdf_extract_images", ("PDF_EXTRACT_IMAGES",), False)
@@ -132,7 +132,7 @@ RAG_TIKTOKEN_ENCODING_NAME = define_key("rag.tiktoken_encoding_name", ("TIKTOKEN
 RAG_CHUNK_SIZE = define_key("rag.chunk_size", ("CHUNK_SIZE",), 1000)
 RAG_CHUNK_MIN_SIZE_TARGET = define_key("rag.chunk_min_size_target", ("CHUNK_MIN_SIZE_TARGET",), 0)
 RAG_CHUNK_OVERLAP = define_key("rag.chunk_overlap", ("CHUNK_OVERLAP",), 100)
-RAG_TEMPLATE = define_key("rag.template", ("RAG_TEMPLATE",), TEMPLATE)
+RAG_TEMPLATE = define_key("rag.template", ("RAG_TEMPLATE",), DEFAULT_TEMPLATE)
 RAG_OPENAI_API_BASE_URL = define_key(
     "rag.openai.api_base_url", ("RAG_OPENAI_API_BASE_URL",), "https://api.openai.com/v1"
 )
@@ -143,6 +143,6 @@ RAG_AZURE_OPENAI_API_VERSION = define_key("rag.azure_openai.api_version", ("RAG_
 RAG_OLLAMA_BASE_URL = define_key("rag.ollama.base_url", ("RAG_OLLAMA_BASE_URL",), OLLAMA_URL)
 RAG_OLLAMA_API_KEY = define_key("rag.ollama.api_key", ("RAG_OLLAMA_API_KEY",), "")
 RAG_YOUTUBE_LOADER_LANGUAGE = define_key(
-    "rag.youtube_loader_language", ("YOUTUBE_LOADER_LANGUAGE",), ["en"], variable_parsing.RAW_COMMAS
+    "rag.youtube_loader_language", ("YOUTUBE_LOADER_LANGUAGE",), ["en"], variable_parsing.RAW_COMMA_SEPARATED
 )
 RAG_YOUTUBE_LOADER_PROXY_URL = define_key("rag.youtube_loader_proxy_url", ("YOUTUBE_LOADER_PROXY_URL",), "")

@@ -1,4 +1,4 @@
-"""Small tasks around a chat: titles, tags, queries: keys, variables, defaults."""
+"""Keys of title, tag and query generation."""
 
 from fastback.config.key import define_key
 

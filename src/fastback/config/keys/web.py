@@ -1,4 +1,4 @@
-"""Web search and fetching of pages: keys, variables, defaults."""
+"""Keys of web search and web pages."""
 
 from fastback.config import variable_parsing
 from fastback.config.key import define_key
@@ -21,7 +21,7 @@ WEB_SEARCH_RESULT_COUNT = define_key("web.search.result_count", ("WEB_SEARCH_RES
 WEB_SEARCH_DOMAIN_FILTER_LIST = define_key("web.search.domain.filter_list", ("WEB_SEARCH_DOMAIN_FILTER_LIST",), [])
 WEB_SEARCH_CONCURRENT_REQUESTS = define_key("web.search.concurrent_requests", ("WEB_SEARCH_CONCURRENT_REQUESTS",), 0)
 WEB_FETCH_MAX_CONTENT_LENGTH = define_key(
-    "web.fetch.max_content_length", ("WEB_FETCH_MAX_CONTENT_LENGTH",), None, variable_parsing.WHOLE
+    "web.fetch.max_content_length", ("WEB_FETCH_MAX_CONTENT_LENGTH",), None, variable_parsing.INTEGER
 )
 WEB_LOADER_ENGINE = define_key("web.loader.engine", ("WEB_LOADER_ENGINE",), "")
 WEB_LOADER_CONCURRENT_REQUESTS = define_key("web.loader.concurrent_requests", ("WEB_LOADER_CONCURRENT_REQUESTS",), 10)
@@ -74,7 +74,7 @@ WEB_SEARCH_AZURE_AI_SEARCH_INDEX_NAME = define_key(
 )
 WEB_SEARCH_EXA_API_KEY = define_key("web.search.exa_api_key", ("EXA_API_KEY",), "")
 WEB_SEARCH_EXA_MAX_CONTENT_LENGTH = define_key(
-    "web.search.exa_max_content_length", ("EXA_MAX_CONTENT_LENGTH",), None, variable_parsing.POSITIVE
+    "web.search.exa_max_content_length", ("EXA_MAX_CONTENT_LENGTH",), None, variable_parsing.POSITIVE_INTEGER
 )
 WEB_SEARCH_PERPLEXITY_API_KEY = define_key("web.search.perplexity_api_key", ("PERPLEXITY_API_KEY",), "")
 WEB_SEARCH_PERPLEXITY_MODEL = define_key("web.search.perplexity_model", ("PERPLEXITY_MODEL",), "sonar")

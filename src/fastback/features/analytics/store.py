@@ -153,12 +153,12 @@ async def list_chats_of_model(
     """
     has_start, has_end = bool(start), bool(end)
     params = {"model_id": model_id, **_build_bound_params(start, end)}
-    text = _build_chat_count(db.dialect, has_start, has_end)
-    total = (await db.fetch_all_in_thread(int, "analytics.count_chats_of_model", text, **params))[0]
+    count_text = _build_chat_count(db.dialect, has_start, has_end)
+    total = (await db.fetch_all_in_thread(int, "analytics.count_chats_of_model", count_text, **params))[0]
     order = _CHAT_ORDERS.get(order_by, "updated_at")
-    text = _build_chat_page(db.dialect, order, direction == "asc", has_start, has_end)
+    page_text = _build_chat_page(db.dialect, order, direction == "asc", has_start, has_end)
     chats = await db.fetch_all_in_thread(
-        ModelChat, "analytics.list_chats_of_model", text, skip=skip, limit=limit, **params
+        ModelChat, "analytics.list_chats_of_model", page_text, skip=skip, limit=limit, **params
     )
     return chats, total
 

@@ -54,34 +54,40 @@ def _build_summary(is_bounded: bool, has_members: bool) -> str:
 def _build_model_usage(is_bounded: bool, has_members: bool) -> str:
     source = _build_source("by_model", is_bounded, has_members)
     # The chats of a model follow each other in the index: counting them needs no memory of earlier ones.
-    return f"""SELECT {_MODEL_NAME} AS name, n, users, chats FROM (
-            SELECT model, sum(n) AS n, count(DISTINCT NULLIF(user, 0)) AS users {source}
+    return f"""SELECT {_MODEL_NAME} AS model_id, count, unique_users, unique_chats FROM (
+            SELECT model, sum(n) AS count, count(DISTINCT NULLIF(user, 0)) AS unique_users {source}
             AND model <> 0 GROUP BY model) t
-        JOIN (SELECT model AS same, count(*) AS chats FROM (SELECT DISTINCT model, chat {source} AND model <> 0)
+        JOIN (SELECT model AS same, count(*) AS unique_chats FROM (SELECT DISTINCT model, chat {source} AND model <> 0)
             GROUP BY model) c ON same = model
-        ORDER BY n DESC, name"""
+        ORDER BY count DESC, model_id"""
 
 
 def _build_token_usage(is_bounded: bool, has_members: bool) -> str:
-    return f"""SELECT {_MODEL_NAME} AS name, i, o, i + o, n FROM (
-        SELECT model, sum(i) AS i, sum(o) AS o, sum(n) AS n {_build_source("by_model", is_bounded, has_members)}
-        AND model <> 0 GROUP BY model) t ORDER BY i + o DESC, name"""
+    source = _build_source("by_model", is_bounded, has_members)
+    return f"""SELECT {_MODEL_NAME} AS model_id,
+            input_tokens, output_tokens, input_tokens + output_tokens, message_count
+        FROM (SELECT model, sum(i) AS input_tokens, sum(o) AS output_tokens, sum(n) AS message_count {source}
+            AND model <> 0 GROUP BY model) t
+        ORDER BY input_tokens + output_tokens DESC, model_id"""
 
 
 def _build_user_usage(order: str, is_bounded: bool, has_members: bool) -> str:
-    return f"""SELECT (SELECT text FROM user WHERE id = user) AS name, n, i, o FROM (
-        SELECT user, sum(n) AS n, CASE WHEN user <> 0 THEN sum(i) ELSE 0 END AS i,
-            CASE WHEN user <> 0 THEN sum(o) ELSE 0 END AS o {_build_source("by_user", is_bounded, has_members)}
+    source = _build_source("by_user", is_bounded, has_members)
+    return f"""SELECT (SELECT text FROM user WHERE id = user) AS user_id, count, input_tokens, output_tokens FROM (
+        SELECT user, sum(n) AS count, CASE WHEN user <> 0 THEN sum(i) ELSE 0 END AS input_tokens,
+            CASE WHEN user <> 0 THEN sum(o) ELSE 0 END AS output_tokens {source}
         GROUP BY user) t
-        ORDER BY {order}, name NULLS FIRST LIMIT :limit"""
+        ORDER BY {order}, user_id NULLS FIRST LIMIT :limit"""
 
 
 GET_TIME_RANGE_SQLITE = "SELECT min(first), max(last), count(*) - count(first) FROM sitting"
 GET_SUMMARY_SQLITE = {variant: _build_summary(*variant) for variant in _VARIANTS}
 LIST_MODEL_USAGE_SQLITE = {variant: _build_model_usage(*variant) for variant in _VARIANTS}
 LIST_TOKEN_USAGE_SQLITE = {variant: _build_token_usage(*variant) for variant in _VARIANTS}
-LIST_USER_USAGE_SQLITE = {variant: _build_user_usage("n DESC", *variant) for variant in _VARIANTS}
-LIST_USER_USAGE_BY_TOKENS_SQLITE = {variant: _build_user_usage("i + o DESC, n DESC", *variant) for variant in _VARIANTS}
+LIST_USER_USAGE_SQLITE = {variant: _build_user_usage("count DESC", *variant) for variant in _VARIANTS}
+LIST_USER_USAGE_BY_TOKENS_SQLITE = {
+    variant: _build_user_usage("input_tokens + output_tokens DESC, count DESC", *variant) for variant in _VARIANTS
+}
 
 
 def build_values_over_time(period: str, *, tokens: bool, is_bounded: bool, has_members: bool) -> str:
@@ -91,7 +97,7 @@ def build_values_over_time(period: str, *, tokens: bool, is_bounded: bool, has_m
     """
     source = _build_source("by_slot", is_bounded, has_members)
     value = "i + o" if tokens else "n"
-    return f"""SELECT stretch, {_MODEL_NAME} AS name, value FROM (
+    return f"""SELECT stretch AS at, {_MODEL_NAME} AS model_id, value FROM (
         SELECT {period} AS stretch, model, sum(value) AS value
         FROM (SELECT {_MOMENT} AS moment, model, {value} AS value {source} AND model <> 0)
-        GROUP BY stretch, model) ORDER BY stretch, name"""
+        GROUP BY stretch, model) ORDER BY at, model_id"""

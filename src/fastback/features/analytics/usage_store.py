@@ -58,10 +58,10 @@ def build_model_usage(source: str) -> str:
 def build_token_usage(source: str, dialect: Dialect) -> str:
     """Return the statement of `TokenUse`, the model with the most tokens first."""
     input_tokens, output_tokens = TOKENS[dialect]
-    return f"""SELECT model_id, i, o, i + o, n FROM (
-        SELECT model_id, CAST(COALESCE(sum({input_tokens}), 0) AS BIGINT) AS i,
-            CAST(COALESCE(sum({output_tokens}), 0) AS BIGINT) AS o, count(*) AS n {source}
-        AND model_id IS NOT NULL GROUP BY model_id) t ORDER BY i + o DESC, model_id"""
+    return f"""SELECT model_id, input_tokens, output_tokens, input_tokens + output_tokens, message_count FROM (
+        SELECT model_id, CAST(COALESCE(sum({input_tokens}), 0) AS BIGINT) AS input_tokens,
+            CAST(COALESCE(sum({output_tokens}), 0) AS BIGINT) AS output_tokens, count(*) AS message_count {source}
+        AND model_id IS NOT NULL GROUP BY model_id) t ORDER BY input_tokens + output_tokens DESC, model_id"""
 
 
 @lru_cache(64)
@@ -71,11 +71,11 @@ def build_user_usage(source: str, dialect: Dialect, *, by_tokens: bool) -> str:
     Tokens of messages without a user do not count.
     """
     input_tokens, output_tokens = TOKENS[dialect]
-    order = "i + o DESC, n DESC" if by_tokens else "n DESC"
-    return f"""SELECT user_id, n, i, o FROM (
-        SELECT user_id, count(*) AS n,
-            CASE WHEN user_id IS NULL THEN 0 ELSE CAST(COALESCE(sum({input_tokens}), 0) AS BIGINT) END AS i,
-            CASE WHEN user_id IS NULL THEN 0 ELSE CAST(COALESCE(sum({output_tokens}), 0) AS BIGINT) END AS o
+    order = "input_tokens + output_tokens DESC, count DESC" if by_tokens else "count DESC"
+    return f"""SELECT user_id, count, input_tokens, output_tokens FROM (
+        SELECT user_id, count(*) AS count,
+            CASE WHEN user_id IS NULL THEN 0 ELSE CAST(COALESCE(sum({input_tokens}), 0) AS BIGINT) END AS input_tokens,
+            CASE WHEN user_id IS NULL THEN 0 ELSE CAST(COALESCE(sum({output_tokens}), 0) AS BIGINT) END AS output_tokens
         {source} GROUP BY user_id) t ORDER BY {order}, user_id NULLS FIRST LIMIT :limit"""
 
 
@@ -86,6 +86,6 @@ def build_values_over_time(source: str, period: str, dialect: Dialect, *, tokens
     """
     input_tokens, output_tokens = TOKENS[dialect]
     value = f"COALESCE({input_tokens}, 0) + COALESCE({output_tokens}, 0)" if tokens else "1"
-    return f"""SELECT {period} AS stretch, model_id, CAST(sum(value) AS BIGINT)
+    return f"""SELECT {period} AS at, model_id, CAST(sum(value) AS BIGINT)
         FROM (SELECT {_MOMENT} AS moment, model_id, {value} AS value {source} AND model_id IS NOT NULL) t
-        GROUP BY stretch, model_id ORDER BY stretch, model_id"""
+        GROUP BY at, model_id ORDER BY at, model_id"""

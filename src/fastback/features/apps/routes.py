@@ -28,7 +28,7 @@ from fastback.features.apps.schemas import (
 from fastback.kit.db import Database, Executor, IntegrityError
 from fastback.kit.http import BadRequest, Conflict, HttpError, Invalid, NotFound, Router
 from fastback.kit.http.coercion import Problem
-from fastback.kit.http.validation import check
+from fastback.kit.http.validation import convert_value
 
 router = Router("/api/v1/apps")
 
@@ -39,7 +39,7 @@ _INSTALLATION_FIELDS = ("connection_token", "installation_id")
 
 def _require_enabled(config: Config) -> None:
     """Raise NotFound if apps are disabled."""
-    if not config.flag(APPS_ENABLE):
+    if not config.get_bool(APPS_ENABLE):
         raise NotFound("Apps are disabled")
 
 
@@ -85,7 +85,7 @@ async def preview_manifest(
         detail = f"App manifest endpoint returned HTTP {status}. Check the URL or enter details manually."
         raise HttpError(502, detail)
     problems: list[Problem] = []
-    manifest = check(Manifest, content, (), problems)
+    manifest = convert_value(Manifest, content, (), problems)
     try:
         if not problems:
             return validate_manifest(msgspec.convert(manifest, Manifest))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from fastback.kit.http import Invalid
-from fastback.kit.http.coercion import Loc, Problem, problem
+from fastback.kit.http.coercion import Loc, Problem, make_problem
 
 Scope = Literal["channels:mentions:read", "channels:messages:read", "channels:messages:write", "channels:read"]
 _Url = Annotated[str, msgspec.Meta(max_length=2048)]
@@ -120,7 +120,7 @@ def validate_manifest(manifest: Manifest, loc: Loc = ("body", "manifest")) -> Ma
         try:
             manifest = msgspec.structs.replace(manifest, **{name: None if value is None else check(value)})
         except ValueError as error:
-            problems.append(problem("value_error", (*loc, name), f"Value error, {error}", value, {"error": {}}))
+            problems.append(make_problem("value_error", (*loc, name), f"Value error, {error}", value, {"error": {}}))
     if problems:
         raise Invalid(problems)
     return manifest

@@ -37,7 +37,7 @@ class SpeechCatalog:
 
     async def list_models(self) -> list[Model]:
         """Return the models of the configured engine; an unknown engine has none."""
-        match self._config.text(audio_keys.AUDIO_TTS_ENGINE):
+        match self._config.get_text(audio_keys.AUDIO_TTS_ENGINE):
             case "openai":
                 return await self._list_openai_models()
             case "openai-realtime":
@@ -50,7 +50,7 @@ class SpeechCatalog:
 
     async def list_voices(self) -> Voices:
         """Return the voices of the configured engine; none if the engine is unknown or its request fails."""
-        engine = self._config.text(audio_keys.AUDIO_TTS_ENGINE)
+        engine = self._config.get_text(audio_keys.AUDIO_TTS_ENGINE)
         try:
             match engine:
                 case "openai":
@@ -73,7 +73,7 @@ class SpeechCatalog:
 
     async def _list_openai_models(self) -> list[Model]:
         """Return the models; servers with OpenAI's protocol list speech models separately, or all their models."""
-        base = self._config.text(audio_keys.AUDIO_TTS_OPENAI_API_BASE_URL)
+        base = self._config.get_text(audio_keys.AUDIO_TTS_OPENAI_API_BASE_URL)
         if base.startswith(_OPENAI):
             return _build_models(_OPENAI_MODELS)
         for path, fields in (("audio/models", ("models",)), ("models", ("data", "models"))):
@@ -85,7 +85,7 @@ class SpeechCatalog:
         return _build_models(_OPENAI_MODELS)
 
     async def _list_openai_voices(self) -> Voices:
-        base = self._config.text(audio_keys.AUDIO_TTS_OPENAI_API_BASE_URL)
+        base = self._config.get_text(audio_keys.AUDIO_TTS_OPENAI_API_BASE_URL)
         if not base.startswith(_OPENAI):
             try:
                 content = await self._fetch(f"{base}/audio/voices")
@@ -95,7 +95,9 @@ class SpeechCatalog:
         return {name: name for name in _OPENAI_VOICES}
 
     def _get_elevenlabs_access(self) -> tuple[str, dict[str, str]]:
-        return self._settings.elevenlabs_api_base_url, {"xi-api-key": self._config.text(audio_keys.AUDIO_TTS_API_KEY)}
+        return self._settings.elevenlabs_api_base_url, {
+            "xi-api-key": self._config.get_text(audio_keys.AUDIO_TTS_API_KEY)
+        }
 
     async def _list_elevenlabs_models(self) -> list[Model]:
         base, headers = self._get_elevenlabs_access()
@@ -114,20 +116,20 @@ class SpeechCatalog:
         return {voice["voice_id"]: voice["name"] for voice in content.get("voices", [])}
 
     async def _list_azure_voices(self) -> Voices:
-        region = self._config.text(audio_keys.AUDIO_TTS_AZURE_SPEECH_REGION)
+        region = self._config.get_text(audio_keys.AUDIO_TTS_AZURE_SPEECH_REGION)
         base = (
-            self._config.text(audio_keys.AUDIO_TTS_AZURE_SPEECH_BASE_URL)
+            self._config.get_text(audio_keys.AUDIO_TTS_AZURE_SPEECH_BASE_URL)
             or f"https://{region}.tts.speech.microsoft.com"
         )
-        headers = {"ocp-apim-subscription-key": self._config.text(audio_keys.AUDIO_TTS_API_KEY)}
+        headers = {"ocp-apim-subscription-key": self._config.get_text(audio_keys.AUDIO_TTS_API_KEY)}
         content = await self._fetch(f"{base}/cognitiveservices/voices/list", headers)
         return {voice["ShortName"]: f"{voice['DisplayName']} ({voice['ShortName']})" for voice in content}
 
     async def _list_mistral_voices(self) -> Voices:
-        key = self._config.text(audio_keys.AUDIO_TTS_MISTRAL_API_KEY)
+        key = self._config.get_text(audio_keys.AUDIO_TTS_MISTRAL_API_KEY)
         if not key:
             return {}
-        base = self._config.text(audio_keys.AUDIO_TTS_MISTRAL_API_BASE_URL) or _MISTRAL
+        base = self._config.get_text(audio_keys.AUDIO_TTS_MISTRAL_API_BASE_URL) or _MISTRAL
         content = await self._fetch(f"{base}/audio/voices", {"authorization": f"Bearer {key}"})
         voices: Voices = {}
         for voice in content.get("items", []) if isinstance(content, dict) else content:

@@ -111,14 +111,14 @@ def read_page(config: Config) -> dict[str, Any]:
     return {field: config.get(key) for field, key in FIELDS.items()}
 
 
-def names_mfa(form: AdminConfigForm) -> bool:
+def has_mfa_settings(form: AdminConfigForm) -> bool:
     """Return whether the page sends any setting of second factors."""
     return any(getattr(form, field) is not UNSET for field in _MFA)
 
 
-def changes_mfa(form: AdminConfigForm, config: Config) -> bool:
+def has_mfa_changes(form: AdminConfigForm, config: Config) -> bool:
     """Return whether the policy on second factors changes; sessions that began under the old policy end then."""
-    return any(getattr(form, field) not in (UNSET, config.flag(FIELDS[field])) for field in _MFA)
+    return any(getattr(form, field) not in (UNSET, config.get_bool(FIELDS[field])) for field in _MFA)
 
 
 def collect_changes(form: AdminConfigForm) -> dict[ConfigKey, Any]:

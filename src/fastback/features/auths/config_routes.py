@@ -21,7 +21,7 @@ router = Router("/api/v1/auths", wrap=protect_credentials)
 
 @router.get("/admin/details")
 async def get_admin_details(user: AnyUser, config: Config, db: Database) -> dict[str, str | None]:
-    if not config.flag(AUTH_ADMIN_SHOW):
+    if not config.get_bool(AUTH_ADMIN_SHOW):
         raise BadRequest(messages.ACTION_PROHIBITED)
     email = config.get(AUTH_ADMIN_EMAIL)
     if email:
@@ -40,11 +40,11 @@ async def save_admin_config(
     data: admin_config.AdminConfigForm, identity: AdminIdentity, config: Config, accounts: AccountService
 ) -> dict[str, Any]:
     changes = admin_config.collect_changes(data)
-    if admin_config.names_mfa(data) and not identity.is_human:
+    if admin_config.has_mfa_settings(data) and not identity.is_human:
         raise Forbidden("A human administrator session is required to change MFA settings.")
     if data.ENABLE_MFA is True:
         raise NotBuilt("A second factor")
-    are_sessions_revoked = admin_config.changes_mfa(data, config)
+    are_sessions_revoked = admin_config.has_mfa_changes(data, config)
     await config.set_many(changes)
     if are_sessions_revoked:
         await accounts.end_all_sessions()

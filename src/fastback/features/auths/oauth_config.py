@@ -93,7 +93,7 @@ class OAuthForm(msgspec.Struct):
 def read_page(config: Config) -> dict[str, Any]:
     """Return the fields with their current values, and whether they are stored beyond a restart."""
     fields = {field: _format_value(field, config.get(key)) for field, key in FIELDS.items()}
-    return {**fields, "ENABLE_OAUTH_PERSISTENT_CONFIG": config.persistent(oauth_keys.OAUTH_ENABLE)}
+    return {**fields, "ENABLE_OAUTH_PERSISTENT_CONFIG": config.is_persistent(oauth_keys.OAUTH_ENABLE)}
 
 
 def _format_value(field: str, value: Any) -> Any:

@@ -38,9 +38,6 @@ from fastback.settings import Settings
 
 router = Router("/api/v1/auths", wrap=protect_credentials)
 
-#: Responses of `GET /`: every page asks on loading, and again whenever its tab becomes visible.
-_session_cache = ResponseCache()
-
 
 def _set_cookies(request: Request, *cookies: bytes) -> None:
     headers = request.scope.setdefault("fastback.headers", [])
@@ -61,16 +58,18 @@ async def get_session(
     config: Config,
     db: Database,
     permissions: Permissions,
+    cache: ResponseCache,
 ) -> JsonBytes:
     expires_at = (identity.claims or {}).get("exp")
     max_age = None if expires_at is None else expires_at - int(time.time())
     _set_cookies(request, build_session_cookie(settings, identity.token, max_age=max_age, expires_at=expires_at))
-    key, database_version = (id(db), identity.token), db.get_change_stamp()
+    # A page requests its session on loading, and whenever its tab becomes visible.
+    key, database_version = ("session", identity.token), db.get_change_stamp()
     stamp = None if database_version is None else (database_version, config.version)
-    body = _session_cache.get(key, stamp)
+    body = cache.get(key, stamp)
     if body is None:
         body = encoder.encode(await _build_session_info(identity.user, identity.token, expires_at, db, permissions))
-        _session_cache.put(key, stamp, body)
+        cache.put(key, stamp, body)
     return JsonBytes(body)
 
 
@@ -186,7 +185,7 @@ async def add_user(
 
 
 async def _require_api_keys_allowed(user: User, config: Config, permissions: Permissions) -> None:
-    if not config.flag(AUTH_ENABLE_API_KEYS) or not (
+    if not config.get_bool(AUTH_ENABLE_API_KEYS) or not (
         user.is_admin or await permissions.has(user.id, "features.api_keys")
     ):
         raise Forbidden(messages.API_KEY_CREATION_NOT_ALLOWED)
@@ -222,7 +221,7 @@ async def get_api_key(user: AnyUser, config: Config, permissions: Permissions, d
 
 @router.get("/mfa/status")
 async def get_mfa_status(user: HumanUser, config: Config) -> dict[str, Any]:
-    return {"enabled": False, "required": config.flag(AUTH_MFA_ENABLE), "recovery_codes_remaining": 0}
+    return {"enabled": False, "required": config.get_bool(AUTH_MFA_ENABLE), "recovery_codes_remaining": 0}
 
 
 @router.delete("/oauth/sessions/{provider:path}")

@@ -79,7 +79,7 @@ class AccountService:
     def get_session_lifetime(self) -> int | None:
         """Return the seconds after which a session expires; None: never."""
         try:
-            return parse_duration(self._config.text(AUTH_JWT_EXPIRY))
+            return parse_duration(self._config.get_text(AUTH_JWT_EXPIRY))
         except ValueError:
             return _DEFAULT_LIFETIME
 
@@ -110,7 +110,7 @@ class AccountService:
             BadRequest: the address is taken.
         """
         hashed = await self._passwords.hash(password)
-        role = role or self._config.text(UI_DEFAULT_USER_ROLE) or "pending"
+        role = role or self._config.get_text(UI_DEFAULT_USER_ROLE) or "pending"
         try:
             account = await insert_account(
                 self._db, email=email.lower(), password_hash=hashed, name=name, picture=picture, role=role
@@ -124,7 +124,7 @@ class AccountService:
         return account
 
     async def _join_default_group(self, user_id: str) -> None:
-        group_id = self._config.text(UI_DEFAULT_GROUP_ID)
+        group_id = self._config.get_text(UI_DEFAULT_GROUP_ID)
         if group_id:
             await group_members.join_group(self._db, group_id, user_id)
             await self._bus.publish(GroupsChanged((user_id,)))
@@ -138,9 +138,9 @@ class AccountService:
         """
         has_users = await users.has_users(self._db)
         if self._settings.webui_auth:
-            has_form = self._config.flag(UI_ENABLE_LOGIN_FORM)
+            has_form = self._config.get_bool(UI_ENABLE_LOGIN_FORM)
             if has_users:
-                if not self._config.flag(UI_ENABLE_SIGNUP) or not has_form:
+                if not self._config.get_bool(UI_ENABLE_SIGNUP) or not has_form:
                     raise Forbidden(messages.ACCESS_PROHIBITED)
             elif not has_form and not self._settings.enable_initial_admin_signup:
                 raise Forbidden(messages.ACCESS_PROHIBITED)

@@ -34,7 +34,7 @@ async def list_automations(
     page: int | None = 1,
 ) -> dict[str, Any]:
     """List a page of the current user's automations, each with its last run."""
-    is_enabled = config.flag(AUTOMATIONS_ENABLE)
+    is_enabled = config.get_bool(AUTOMATIONS_ENABLE)
     if not is_enabled or not (user.is_admin or await permissions.has(user.id, "features.automations")):
         raise Forbidden(messages.UNAUTHORIZED)
     criteria = AutomationFilter(user.id, folder_id, query, _STATES.get(status or ""))

@@ -27,7 +27,7 @@ SCHEDULED_TASKS_ID = "__scheduled_tasks__"
 async def _may_use(user: User, feature: str, config: Config, permissions: Permissions) -> bool:
     """Return whether a feature is enabled and the user has its permission."""
     key = CALENDAR_ENABLE if feature == "calendar" else require_key(f"{feature}.enable")
-    return config.flag(key) and (user.is_admin or await permissions.has(user.id, f"features.{feature}"))
+    return config.get_bool(key) and (user.is_admin or await permissions.has(user.id, f"features.{feature}"))
 
 
 def _build_response(calendar: Calendar, *, is_system: bool = False) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _FIELDS_AFTER_GRANTS = _FIELDS[_FIELDS.index("created_at") :]
 
 async def _require_channels(user: User, catalog: RecordCatalog, config: Config) -> None:
     """Raise Forbidden if channels are disabled, Unauthorized if the user may not use them."""
-    if not config.flag(CHANNELS_ENABLE):
+    if not config.get_bool(CHANNELS_ENABLE):
         raise Forbidden(messages.feature_disabled("Channels"))
     if not user.is_admin and not await catalog.permissions.has(user.id, "features.channels"):
         raise Unauthorized(messages.UNAUTHORIZED)

@@ -81,16 +81,18 @@ async def fork_chat(chats: ChatService, chat: ChatPage, user: User, message_id: 
     if not source_id:
         raise BadRequest("chat has no messages to fork")
     try:
-        tree, listed = message_tree.extract_branch(messages, source_id)
+        branch_history, branch_messages = message_tree.extract_branch(messages, source_id)
     except ValueError as error:
         raise (NotFound if str(error) == "message not found" else BadRequest)(str(error)) from None
-    for message in listed:
+    for message in branch_messages:
         author = authors.get(message["id"])
         if isinstance(author, dict) and author.get("id") == message.get("user_id"):
             message["user"] = author
         if message.get("role") == "assistant" and message.get("done") is False and not _is_waiting(message):
             message["done"] = True
-    return await chats.insert_chat(user, await _build_fork(chats, chat, user, document, source_id, tree, listed))
+    return await chats.insert_chat(
+        user, await _build_fork(chats, chat, user, document, source_id, branch_history, branch_messages)
+    )
 
 
 def _is_waiting(message: Document) -> bool:
@@ -107,24 +109,24 @@ async def _build_fork(
     chat: ChatPage,
     user: User,
     document: Document,
-    source: str,
-    tree: Document,
-    listed: list[Document],
+    source_id: str,
+    history: Document,
+    messages: list[Document],
 ) -> ImportedChat:
     owner_id = chat.user_id
-    own = owner_id == user.id
+    is_own = owner_id == user.id
     for key in ("currentId", "share_mode"):
         document.pop(key, None)
     document |= {
         "originalChatId": chat.id,
-        "branchPointMessageId": source,
+        "branchPointMessageId": source_id,
         "title": f"{chat.title} (fork)",
-        "history": tree,
-        "messages": listed,
+        "history": history,
+        "messages": messages,
     }
-    meta: Document = (msgspec.json.decode(chat.meta) or {}) if own else {}
-    variables = msgspec.json.decode(chat.variables) if own else {}
-    if not own:
+    meta: Document = (msgspec.json.decode(chat.meta) or {}) if is_own else {}
+    variables = msgspec.json.decode(chat.variables) if is_own else {}
+    if not is_own:
         opened = OpenDocument(msgspec.json.encode(document))
         await visibility.prepare_document(chats.db, chat, user, opened)
         document = msgspec.json.decode(opened.encode())
@@ -132,7 +134,7 @@ async def _build_fork(
     return ImportedChat(
         document,
         variables=variables,
-        meta={**meta, "forked_from": chat.id, "forked_from_message_id": source},
-        folder_id=chat.folder_id if own else None,
-        pinned=chat.pinned if own else False,
+        meta={**meta, "forked_from": chat.id, "forked_from_message_id": source_id},
+        folder_id=chat.folder_id if is_own else None,
+        pinned=chat.pinned if is_own else False,
     )

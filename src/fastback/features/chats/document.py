@@ -37,7 +37,7 @@ _encode = msgspec.json.encode
 
 
 def remove_nul_characters(value: Any) -> Any:
-    """Return the value without NUL characters, which PostgreSQL refuses; the same object if there are none."""
+    """Return the value without NUL characters, which PostgreSQL refuses; the same object if it has none."""
     if isinstance(value, str):
         return value.replace("\x00", "") if "\x00" in value else value
     if isinstance(value, dict):
@@ -60,10 +60,12 @@ class Document:
 
     @cached_property
     def history(self) -> dict[str, msgspec.Raw]:
+        """The fields of the history, encoded."""
         return self._decode_object(self.fields.get("history"))
 
     @cached_property
     def messages(self) -> dict[str, msgspec.Raw]:
+        """The messages by id, encoded."""
         return self._decode_object(self.history.get("messages"))
 
     @staticmethod
@@ -76,7 +78,7 @@ class Document:
             return {}
 
     def find_message(self, message_id: str) -> Message | None:
-        """Return a message, decoded; None if there is none."""
+        """Return a message, decoded; None if the document does not contain it."""
         raw = self.messages.get(message_id)
         if raw is None:
             return None
@@ -134,6 +136,7 @@ class Document:
 
     @property
     def current_id(self) -> str | None:
+        """The id of the current message."""
         raw = self.history.get("currentId")
         current_id = None if raw is None else msgspec.json.decode(raw)
         return current_id if isinstance(current_id, str) else None

@@ -17,11 +17,3 @@ class ChatDeleted(msgspec.Struct, frozen=True):
 
     chat_id: str
     user_id: str
-
-
-class ChatListChanged(msgspec.Struct, frozen=True):
-    """A user's list of chats changed."""
-
-    user_id: str
-    chat_id: str
-    folder_id: str | None = None

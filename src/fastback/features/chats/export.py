@@ -27,8 +27,8 @@ async def export_lines(db: Database, ids: list[str]) -> StreamResponse:
     async def content() -> AsyncIterator[bytes]:
         if not ids:
             yield b"\n"
-        async for some in _encode_slices(db, ids):
-            yield b"".join(one + b"\n" for one in some)
+        async for chats in _encode_slices(db, ids):
+            yield b"".join(chat + b"\n" for chat in chats)
 
     return StreamResponse(content(), "application/x-ndjson")
 
@@ -38,9 +38,9 @@ async def export_array(db: Database, ids: list[str]) -> StreamResponse:
 
     async def content() -> AsyncIterator[bytes]:
         before = b"["
-        async for some in _encode_slices(db, ids):
-            if some:
-                yield before + b",".join(some)
+        async for chats in _encode_slices(db, ids):
+            if chats:
+                yield before + b",".join(chats)
                 before = b","
         yield b"]" if before == b"," else b"[]"
 

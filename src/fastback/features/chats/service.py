@@ -66,8 +66,8 @@ class ChatService:
         """
         if user.is_admin:
             return
-        tree = await self.permissions.get_tree(user.id)
-        if is_granted(tree, "chat.temporary") and is_granted(tree, "chat.temporary_enforced"):
+        permissions = await self.permissions.get_tree(user.id)
+        if is_granted(permissions, "chat.temporary") and is_granted(permissions, "chat.temporary_enforced"):
             raise Forbidden(texts.ACCESS_PROHIBITED)
 
     async def require_permission(self, user: User, permission: str) -> None:

@@ -21,13 +21,13 @@ async def set_up(services: Services) -> None:
     """Add `ChatAccess`, `ChatService`, `ShareOpener` and `ContextUsage`."""
     db = services.get(Database)
     grants = services.get(Grants)
-    rights = ChatAccess(db, grants, services.get(Settings))
-    services.add(ChatAccess, rights)
+    access = ChatAccess(db, grants, services.get(Settings))
+    services.add(ChatAccess, access)
     chats = ChatService(
         db=db,
         permissions=services.get(Permissions),
         grants=grants,
-        access=rights,
+        access=access,
         tasks=services.get(Tasks),
         bus=services.get(Bus),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.features.chats import fragments
 from fastback.kit.db import Database, Executor
 
 
@@ -57,16 +58,6 @@ class ChatHead(msgspec.Struct):
 #: As a limit: more than there can be.
 NO_LIMIT = 2**62
 
-#: The columns of `ChatPage`.
-CHAT_COLUMNS = """id, user_id, title, chat, updated_at, created_at, share_id, archived, pinned, meta,
-    COALESCE(variables, '{}'), folder_id, tasks, summary, current_message_id"""
-
-
-#: The condition that excludes internal chats, those of notes and subagents, from the lists.
-VISIBLE = {
-    "sqlite": "COALESCE(json_extract(meta, '$.internal'), 0) <> 1",
-    "postgres": "COALESCE(meta ->> 'internal', 'false') <> 'true'",
-}
 LIST_ALL_IDS_IN_FOLDERS = "SELECT id FROM chat WHERE folder_id = ANY(:ids) AND user_id = :user_id"
 LIST_SUBAGENT_IDS = {
     "sqlite": """SELECT id FROM chat WHERE user_id = :user_id
@@ -75,10 +66,10 @@ LIST_SUBAGENT_IDS = {
         AND meta ->> 'internal' = 'true' AND meta ->> 'parent_chat_id' = :id""",
 }
 LIST_ALL_IDS = "SELECT id FROM chat WHERE user_id = :user_id"
-FIND_CHAT = f"SELECT {CHAT_COLUMNS} FROM chat WHERE id = :id"
+FIND_CHAT = f"SELECT {fragments.CHAT_COLUMNS} FROM chat WHERE id = :id"
 LOCK_CHAT = {"sqlite": FIND_CHAT, "postgres": f"{FIND_CHAT} FOR UPDATE"}
-FIND_OWNED_CHAT = f"SELECT {CHAT_COLUMNS} FROM chat WHERE id = :id AND user_id = :user_id"
-LOAD_CHATS = f"SELECT {CHAT_COLUMNS} FROM chat WHERE id = ANY(:ids)"
+FIND_OWNED_CHAT = f"SELECT {fragments.CHAT_COLUMNS} FROM chat WHERE id = :id AND user_id = :user_id"
+LOAD_CHATS = f"SELECT {fragments.CHAT_COLUMNS} FROM chat WHERE id = ANY(:ids)"
 FIND_HEAD = "SELECT id, user_id, share_id, folder_id, meta FROM chat WHERE id = :id"
 IS_PINNED = "SELECT pinned FROM chat WHERE id = :id"
 INSERT_CHAT = """INSERT INTO chat (id, user_id, title, chat, created_at, updated_at, archived, pinned, meta,
@@ -107,12 +98,12 @@ MARK_UNREAD = "UPDATE chat SET last_read_at = 0 WHERE id = :id AND user_id = :us
 MARK_ALL_READ = {
     dialect: f"""UPDATE chat SET last_read_at = updated_at
         WHERE user_id = :user_id AND archived = FALSE AND {visible}"""
-    for dialect, visible in VISIBLE.items()
+    for dialect, visible in fragments.VISIBLE.items()
 }
 MARK_FOLDERS_READ = {
     dialect: f"""UPDATE chat SET last_read_at = updated_at
         WHERE user_id = :user_id AND folder_id = ANY(:ids) AND archived = FALSE AND {visible}"""
-    for dialect, visible in VISIBLE.items()
+    for dialect, visible in fragments.VISIBLE.items()
 }
 CLEAR_AUTOMATION_RUNS = "UPDATE automation_run SET chat_id = NULL WHERE chat_id = ANY(:ids)"
 DELETE_MESSAGES = "DELETE FROM chat_message WHERE chat_id = ANY(:ids)"

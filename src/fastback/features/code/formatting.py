@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastback.kit.workers.errors import JobFailed, JobTimeout, WorkerDied
-from fastback.kit.workers.pool import Limits, Workers
+from fastback.kit.workers.pool import Limits, WorkerPool
 
 #: Time limit of a formatting (seconds).
 TIMEOUT_SECONDS = 30
@@ -15,19 +15,19 @@ class FormattingError(ValueError):
 
 
 class CodeFormatter:
-    """Format Python code, each piece in a fresh process."""
+    """Format Python code, each request in a fresh process."""
 
     def __init__(self) -> None:
-        self.workers = Workers("fastback.features.code.black_worker", _LIMITS, name="formatting")
+        self.workers = WorkerPool("fastback.features.code.black_worker", _LIMITS, name="formatting")
 
     async def format(self, code: str) -> str:
         """Return the code, formatted.
 
         Raises:
-            Unformattable: the code cannot be parsed, or takes too long.
+            FormattingError: the code cannot be parsed, or takes too long.
         """
         try:
-            formatted: str = await self.workers.ask(code.encode(errors="replace"))
+            formatted: str = await self.workers.run_job(code.encode(errors="replace"))
         except JobFailed as error:
             raise FormattingError(str(error)) from None
         except JobTimeout:

@@ -32,7 +32,11 @@ class JupyterClient:
     def __init__(
         self, url: str, *, token: str | None = None, password: str | None = None, timeout: float | None = 60
     ) -> None:
-        """`timeout`: seconds that running code may be silent; None: without limit."""
+        """Set up the client.
+
+        Args:
+            timeout: seconds that running code may be silent; None means without limit.
+        """
         self._url = url.rstrip("/")
         self._params = {"token": token} if token else {}
         self._password = password if password and not token else None
@@ -41,7 +45,7 @@ class JupyterClient:
     async def run(self, code: str) -> CodeOutput:
         """Run code. Errors of the server are reported in `stderr`, like errors of the code."""
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
-        # The address is often an IP address; aiohttp ignores cookies of these unless told otherwise.
+        # The address is often an IP address; aiohttp ignores cookies of these by default.
         jar = aiohttp.CookieJar(unsafe=True)
         async with aiohttp.ClientSession(cookie_jar=jar, timeout=timeout, trust_env=True) as client:
             try:
@@ -147,8 +151,8 @@ class _OutputCollector:
         elif kind == "error":
             self._append(self.stderr, "\n".join(content["traceback"]))
 
-    def _append(self, pieces: list[str], text: str) -> None:
-        pieces.append(text)
+    def _append(self, texts: list[str], text: str) -> None:
+        texts.append(text)
         self.size += len(text)
 
     def get_output(self) -> CodeOutput:

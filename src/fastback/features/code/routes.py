@@ -35,15 +35,15 @@ async def format_code(data: Code, user: AdminUser, formatter: CodeFormatter) -> 
 @router.post("/execute")
 async def execute_code(data: Code, user: VerifiedUser, config: Config) -> CodeOutput:
     """Run code on the Jupyter server of the settings."""
-    if not config.flag(code_keys.CODE_EXECUTION_ENABLE):
+    if not config.get_bool(code_keys.CODE_EXECUTION_ENABLE):
         raise Forbidden(messages.feature_disabled("Code execution"))
-    if config.text(code_keys.CODE_EXECUTION_ENGINE) != "jupyter":
+    if config.get_text(code_keys.CODE_EXECUTION_ENGINE) != "jupyter":
         raise BadRequest(messages.wrap_reason("Code execution engine not supported"))
-    auth_method = config.text(code_keys.CODE_EXECUTION_JUPYTER_AUTH)
+    auth_method = config.get_text(code_keys.CODE_EXECUTION_JUPYTER_AUTH)
     client = JupyterClient(
-        config.text(code_keys.CODE_EXECUTION_JUPYTER_URL),
-        token=config.text(code_keys.CODE_EXECUTION_JUPYTER_AUTH_TOKEN) if auth_method == "token" else None,
-        password=config.text(code_keys.CODE_EXECUTION_JUPYTER_AUTH_PASSWORD) if auth_method == "password" else None,
-        timeout=config.number(code_keys.CODE_EXECUTION_JUPYTER_TIMEOUT),
+        config.get_text(code_keys.CODE_EXECUTION_JUPYTER_URL),
+        token=config.get_text(code_keys.CODE_EXECUTION_JUPYTER_AUTH_TOKEN) if auth_method == "token" else None,
+        password=config.get_text(code_keys.CODE_EXECUTION_JUPYTER_AUTH_PASSWORD) if auth_method == "password" else None,
+        timeout=config.get_number(code_keys.CODE_EXECUTION_JUPYTER_TIMEOUT),
     )
     return await client.run(data.code)

@@ -33,7 +33,7 @@ def _read_chats_page(config: Config) -> ConfigPage:
     if page["CONTEXT_COMPACTION_TOKEN_CAP"] is None:
         page["CONTEXT_COMPACTION_TOKEN_CAP"] = page["CONTEXT_COMPACTION_TOKEN_THRESHOLD"]
     if page["CONTEXT_COMPACTION_RETENTION_PERCENTAGE"] is None:
-        page["CONTEXT_COMPACTION_RETENTION_PERCENTAGE"] = config.default(_RETENTION)
+        page["CONTEXT_COMPACTION_RETENTION_PERCENTAGE"] = config.get_default(_RETENTION)
     return page
 
 
@@ -45,9 +45,9 @@ async def get_chats_config(user: AdminUser, config: Config) -> ConfigPage:
 @router.post("/chats/config")
 async def save_chats_config(data: ChatsForm, user: AdminUser, config: Config) -> ConfigPage:
     threshold = data.CONTEXT_COMPACTION_TOKEN_THRESHOLD
-    threshold = max(1, config.default(_THRESHOLD) if threshold is None else threshold)
+    threshold = max(1, config.get_default(_THRESHOLD) if threshold is None else threshold)
     retention = data.CONTEXT_COMPACTION_RETENTION_PERCENTAGE
-    retention = config.default(_RETENTION) if retention is None else retention
+    retention = config.get_default(_RETENTION) if retention is None else retention
     saved = msgspec.structs.replace(
         data,
         CONTEXT_COMPACTION_MODEL=data.CONTEXT_COMPACTION_MODEL or "",

@@ -22,7 +22,7 @@ ConfigPage = dict[str, Any]
 
 @router.get("/export")
 async def export_config(user: AdminUser, config: Config) -> ConfigPage:
-    return config.all()
+    return config.get_all()
 
 
 @router.post("/import")
@@ -31,12 +31,12 @@ async def import_config(data: schemas.ImportForm, user: AdminUser, config: Confi
     if data.config.get(AUTH_MFA_ENABLE) is True:
         raise NotBuilt("Signing in with a second factor")
     await config.set_many(data.config)
-    return config.all()
+    return config.get_all()
 
 
 @router.get("/namespace/{namespace}")
 async def get_namespace(namespace: str, user: AdminUser, config: Config) -> ConfigPage:
-    return config.namespace(namespace)
+    return config.get_namespace(namespace)
 
 
 @router.post("/interface/visibility")
@@ -106,4 +106,4 @@ async def save_banners(data: schemas.BannersForm, user: AdminUser, config: Confi
 @router.get("/banners")
 async def list_banners(user: VerifiedUser, config: Config) -> list[schemas.Banner]:
     """Return the stored banners; those of releases with fewer fields get the defaults."""
-    return msgspec.convert(config.items(UI_BANNERS), list[schemas.Banner], strict=False)
+    return msgspec.convert(config.get_list(UI_BANNERS), list[schemas.Banner], strict=False)

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from fastback.kit.http.coercion import Loc, Problem, problem
+from fastback.kit.http.coercion import Loc, Problem, make_problem
 from fastback.kit.http.errors import Invalid
-from fastback.kit.http.validation import check
+from fastback.kit.http.validation import convert_value
 
 
 class ImportForm(msgspec.Struct):
@@ -26,7 +26,7 @@ class VisibilityForm(msgspec.Struct):
             Invalid: values are not booleans; the error names all of them.
         """
         problems = [
-            problem("bool_type", ("body", "visibility", name), "Input should be a valid boolean", value)
+            make_problem("bool_type", ("body", "visibility", name), "Input should be a valid boolean", value)
             for name, value in self.visibility.items()
             if not isinstance(value, bool)
         ]
@@ -229,7 +229,7 @@ def complete_connections(
 
 def _complete(kind: type[msgspec.Struct], connections: list[tuple[Loc, dict[str, Any]]]) -> list[dict[str, Any]]:
     problems: list[Problem] = []
-    checked = [check(kind, connection, loc, problems) for loc, connection in connections]
+    checked = [convert_value(kind, connection, loc, problems) for loc, connection in connections]
     if problems:
         raise Invalid(problems)
     # A field that is missing here is not required, so it has a default.

@@ -45,7 +45,7 @@ async def list_tool_servers(user: AdminUser, config: Config) -> ConfigPage:
     """Return the stored connections; fields that an older release did not store are filled in."""
     connections = [
         _fill_in_fields(ToolServer, stored)
-        for stored in config.items(TOOL_SERVER_CONNECTIONS)
+        for stored in config.get_list(TOOL_SERVER_CONNECTIONS)
         if isinstance(stored, dict)
     ]
     return {"TOOL_SERVER_CONNECTIONS": connections}

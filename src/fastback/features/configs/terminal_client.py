@@ -10,7 +10,7 @@ import msgspec
 
 from fastback.kit.http import BadRequest, Forbidden, HttpError
 from fastback.settings import Settings
-from fastback.settings.tls import client_ssl
+from fastback.settings.tls import build_client_ssl
 
 log = logging.getLogger("fastback.configs")
 
@@ -77,5 +77,5 @@ class TerminalServerClient:
             json=body,
             headers=self._headers,
             timeout=aiohttp.ClientTimeout(total=self._settings.aiohttp_client_timeout),
-            ssl=client_ssl(self._settings),
+            ssl=build_client_ssl(self._settings),
         )

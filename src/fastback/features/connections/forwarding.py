@@ -79,7 +79,7 @@ class RequestForwarder:
         Raises:
             HttpError 503: the OpenAI API is switched off.
         """
-        if not self.config.flag(OPENAI_ENABLE):
+        if not self.config.get_bool(OPENAI_ENABLE):
             raise HttpError(503, "OpenAI API is disabled")
         return openai_connections(self.config)
 
@@ -89,7 +89,7 @@ class RequestForwarder:
         Raises:
             HttpError 503: the Ollama API is switched off.
         """
-        if not self.config.flag(OLLAMA_ENABLE):
+        if not self.config.get_bool(OLLAMA_ENABLE):
             raise HttpError(503, messages.OLLAMA_API_DISABLED)
         return ollama_connections(self.config)
 

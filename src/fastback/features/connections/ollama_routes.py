@@ -125,7 +125,7 @@ async def get_version(
     """Return the version of one server, or the lowest version of all."""
     if url_idx is not None and not user.is_admin:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    if not forwarding.config.flag(OLLAMA_ENABLE):
+    if not forwarding.config.get_bool(OLLAMA_ENABLE):
         return {"version": False}
     if url_idx is not None:
         connection = get_connection(forwarding.ollama_connections(), url_idx)

@@ -8,7 +8,7 @@ import msgspec
 
 from fastback.kit.http import Invalid
 from fastback.kit.http.coercion import Problem
-from fastback.kit.http.validation import check
+from fastback.kit.http.validation import convert_value
 
 Fields = dict[str, Any]
 
@@ -56,7 +56,7 @@ def parse_feedback(body: Any) -> FeedbackForm:
         Invalid: fields are missing or have another type; the error names all of them.
     """
     problems: list[Problem] = []
-    checked = check(_Form, body, ("body",), problems)
+    checked = convert_value(_Form, body, ("body",), problems)
     if problems:
         raise Invalid(problems)
     return FeedbackForm(

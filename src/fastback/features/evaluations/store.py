@@ -199,8 +199,8 @@ def build_order(order_by: str | None, direction: str | None, *, filtered: bool) 
     column = _SORTABLE.get(order_by or "")
     if column is None:
         return "f.created_at" if filtered else "f.created_at DESC"
-    way = "ASC NULLS FIRST" if direction == "asc" else "DESC NULLS LAST"
-    return f"{column} {way}, f.created_at"
+    suffix = "ASC NULLS FIRST" if direction == "asc" else "DESC NULLS LAST"
+    return f"{column} {suffix}, f.created_at"
 
 
 @lru_cache(32)

@@ -80,7 +80,7 @@ class FileChunks:
         Raises:
             RetrievalError: the file has no text, another file in the collection has the same text, or embedding failed.
         """
-        bypasses_embedding = self._config.flag(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
+        bypasses_embedding = self._config.get_bool(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
         try:
             text_hash = file.hash or await self._compute_hash(file.id)
             if not bypasses_embedding:
@@ -110,7 +110,7 @@ class FileChunks:
         Raises:
             RetrievalError: the file has no text.
         """
-        async with spool.spool() as text_path, spool.spool() as spool_path:
+        async with spool.create_spool_file() as text_path, spool.create_spool_file() as spool_path:
             if not await store.write_text_to(self._db, file_id, text_path):
                 raise RetrievalError(messages.EMPTY_CONTENT)
             text_hash = await asyncio.to_thread(text_files.write_document_spool, text_path, spool_path)
@@ -147,7 +147,7 @@ class FileChunks:
         extra = {"file_id": file.id, "name": file.filename, "hash": text_hash}
         async with self._spool_text(file.id) as (path, _):
             documents = SpooledDocuments(path, lambda _: build_chunk_metadata(file))
-            await self._indexer.index(file_collection, documents, extra, overwrite=True, ctx=ctx)
+            await self._indexer.index_documents(file_collection, documents, extra, overwrite=True, ctx=ctx)
 
     async def remove_files(self, collection: str, file_ids: Sequence[str]) -> None:
         """Delete the chunks of files from a collection."""

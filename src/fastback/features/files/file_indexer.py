@@ -117,7 +117,7 @@ class FileIndexer:
 
     @property
     def _embeds(self) -> bool:
-        return not self._config.flag(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
+        return not self._config.get_bool(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
 
     async def _index_text(
         self,
@@ -139,7 +139,9 @@ class FileIndexer:
             else:
                 await store.update_file(self._db, file.id, data={"content": source.text})
                 extra = {"file_id": file.id, "name": file.filename, "hash": source.hash}
-                await self._indexer.index(target, source.documents, extra, add=collection is not None, ctx=ctx)
+                await self._indexer.index_documents(
+                    target, source.documents, extra, add=collection is not None, ctx=ctx
+                )
                 meta = {"collection_name": target}
                 await store.update_file(self._db, file.id, data=outcome, meta=meta, hash=source.hash)
         if mark_completed:
@@ -160,7 +162,7 @@ class FileIndexer:
             yield _FileText([document], text, await asyncio.to_thread(text_files.hash_text, text))
             return
         content_type = (file.meta or {}).get("content_type")
-        async with spool.spool() as documents_path, spool.spool() as text_path:
+        async with spool.create_spool_file() as documents_path, spool.create_spool_file() as text_path:
             async with self._storage.local_copy(file.path) as local_path:
                 declared_type = content_type if isinstance(content_type, str) else None
                 await self._extractor.spool(local_path, file.filename, declared_type, documents_path, ctx=ctx)

@@ -128,7 +128,7 @@ class FileProcessing:
             RetrievalError, StorageError, HttpError
         """
         content_type = await self._find_content_type(file)
-        speech_types = self._config.items(AUDIO_STT_SUPPORTED_CONTENT_TYPES)
+        speech_types = self._config.get_list(AUDIO_STT_SUPPORTED_CONTENT_TYPES)
         if content_type and media_types.is_speech(speech_types, content_type):
             raise RetrievalError(NO_SPEECH)
         if content_type and content_type.startswith(("image/", "video/")) and not self._can_extract(content_type):
@@ -151,5 +151,5 @@ class FileProcessing:
     def _can_extract(self, content_type: str) -> bool:
         supported = self._config.get(RAG_CONTENT_EXTRACTION_SUPPORTED_MEDIA_MIME_TYPES)
         patterns = supported.split(",") if isinstance(supported, str) else supported
-        engine = self._config.text(RAG_CONTENT_EXTRACTION_ENGINE)
+        engine = self._config.get_text(RAG_CONTENT_EXTRACTION_ENGINE)
         return media_types.can_extract(engine, patterns if isinstance(patterns, list) else None, content_type)

@@ -94,7 +94,7 @@ class FileService:
         """
         if not content.strip():
             raise BadRequest(messages.EMPTY_CONTENT)
-        megabytes = self._config.number(RAG_FILE_MAX_SIZE)
+        megabytes = self._config.get_number(RAG_FILE_MAX_SIZE)
         if megabytes and await asyncio.to_thread(text_files.count_bytes, content) > int(megabytes) * 1024 * 1024:
             raise HttpError(413, messages.file_too_large(f"{int(megabytes)} MB"))
         try:

@@ -335,7 +335,7 @@ async def update_file(
         text_paths: dict[str, Path] = {}
         for parameter, value in params.items():
             if isinstance(value, str) and len(value) > LARGE:
-                text_paths[parameter] = Path(await stack.enter_async_context(spool.spool()))
+                text_paths[parameter] = Path(await stack.enter_async_context(spool.create_spool_file()))
                 await asyncio.to_thread(text_files.write_text, text_paths[parameter], value)
             elif isinstance(value, Path) and value.stat().st_size > LARGE:
                 text_paths[parameter] = value

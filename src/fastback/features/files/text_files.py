@@ -49,7 +49,7 @@ def write_document_spool(path: str | Path, documents: str | Path) -> str:
                 digest.update(piece.encode())
                 yield piece
 
-    spool.write_pieces(documents, {}, read_pieces())
+    spool.write_chunks(documents, {}, read_pieces())
     return digest.hexdigest()
 
 
@@ -58,7 +58,7 @@ def join_spool_texts(documents: str | Path, path: str | Path) -> str:
     digest = hashlib.sha256()
     has_previous = continues = False
     with open(path, "wb") as sink:
-        for piece, piece_continues in spool.pieces(documents):
+        for piece, piece_continues in spool.read_chunks(documents):
             content = (" " if has_previous and not continues else "").encode() + make_storable(piece).encode()
             digest.update(content)
             sink.write(content)

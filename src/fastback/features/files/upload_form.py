@@ -10,7 +10,7 @@ import msgspec
 from starlette.requests import Request
 
 from fastback.kit.http import BadRequest, Invalid
-from fastback.kit.http.coercion import missing
+from fastback.kit.http.coercion import make_missing_problem
 from fastback.kit.http.multipart import Part, read_form
 from fastback.kit.storage import IncomingFile
 
@@ -110,7 +110,7 @@ async def receive_upload(request: Request, directory: Path, max_bytes: int | Non
 
 def _describe_missing_file(fields: dict[str, str]) -> dict[str, object]:
     if "file" not in fields:
-        return missing(("body", "file"))
+        return make_missing_problem(("body", "file"))
     return {
         "type": "value_error",
         "loc": ["body", "file"],

@@ -74,7 +74,7 @@ class UploadService:
     @property
     def max_bytes(self) -> int | None:
         """Return the largest size of a file, in bytes, or None without a limit."""
-        megabytes = self._config.number(RAG_FILE_MAX_SIZE)
+        megabytes = self._config.get_number(RAG_FILE_MAX_SIZE)
         return int(megabytes) * 1024 * 1024 if megabytes else None
 
     async def save_upload(
@@ -91,7 +91,7 @@ class UploadService:
         extension = _get_extension(name)
         allowed = [
             allowed_extension
-            for allowed_extension in self._config.items(RAG_FILE_ALLOWED_EXTENSIONS)
+            for allowed_extension in self._config.get_list(RAG_FILE_ALLOWED_EXTENSIONS)
             if allowed_extension
         ]
         if process and allowed and extension not in allowed:
@@ -99,7 +99,7 @@ class UploadService:
         if not form.size:
             raise BadRequest(messages.EMPTY_CONTENT)
         if form.too_large:
-            megabytes = self._config.number(RAG_FILE_MAX_SIZE)
+            megabytes = self._config.get_number(RAG_FILE_MAX_SIZE)
             raise HttpError(413, messages.file_too_large(f"{int(megabytes or 0)} MB"))
         file_id = str(uuid.uuid4())
         path = await self._store_file(file_id, name, extension, form.path, user)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from fastback import messages
 from fastback.access.events import GrantsChanged
@@ -14,6 +14,7 @@ from fastback.features.chats import store as chats_store
 from fastback.features.chats.lists import read_state_store
 from fastback.features.chats.messages import active_answers
 from fastback.features.folders import chat_store, store
+from fastback.features.folders.schemas import AccessForm, ExpandedForm, FolderChange, FolderForm, ParentForm
 from fastback.features.folders.service import FolderService, encode_folder, list_descendants
 from fastback.features.folders.store import Folder
 from fastback.kit.http import BadRequest, Forbidden, Invalid, Router
@@ -56,32 +57,6 @@ async def list_folders(user: VerifiedUser, folders: FolderService) -> list[Answe
     ]
 
 
-class FolderForm(msgspec.Struct, forbid_unknown_fields=True):
-    name: str
-    data: dict[str, Any] | None = None
-    meta: dict[str, Any] | None = None
-    parent_id: str | None = None
-
-
-class FolderChange(msgspec.Struct, forbid_unknown_fields=True):
-    name: str | UnsetType | None = UNSET
-    data: dict[str, Any] | UnsetType | None = UNSET
-    meta: dict[str, Any] | UnsetType | None = UNSET
-
-
-class ParentForm(msgspec.Struct):
-    parent_id: str | None = None
-
-
-class ExpandedForm(msgspec.Struct):
-    is_expanded: bool
-
-
-class AccessForm(msgspec.Struct):
-    access_grants: list[dict[str, Any]]
-    share_mode: Literal["continue"] | UnsetType | None = UNSET
-
-
 @router.post("/")
 async def create_folder(data: FolderForm, user: VerifiedUser, folders: FolderService) -> Folder:
     """Create a folder. Inside another user's shared folder it belongs to that user, so that a tree has one owner."""
@@ -104,8 +79,8 @@ async def create_folder(data: FolderForm, user: VerifiedUser, folders: FolderSer
 async def list_shared_folders(user: VerifiedUser, folders: FolderService) -> list[Answer]:
     """List the folders shared with or by the user, then all folders below them."""
     await folders.require_feature(user)
-    groups = await folders.permissions.list_group_ids(user.id)
-    granted = await store.load_granted_permissions(folders.db, user.id, groups)
+    group_ids = await folders.permissions.list_group_ids(user.id)
+    granted = await store.load_granted_permissions(folders.db, user.id, group_ids)
     if not granted:
         return []
     owner_ids = await store.list_owner_ids(folders.db, list(granted))
@@ -127,12 +102,12 @@ async def list_shared_folders(user: VerifiedUser, folders: FolderService) -> lis
             entry["permission"] = "write"
 
     roots = [row for row in rows if row.id in granted]
-    strongest = {row.id: "write" if row.user_id == user.id else granted[row.id] for row in roots}
+    permissions = {row.id: "write" if row.user_id == user.id else granted[row.id] for row in roots}
     for root in roots:
-        add(root, strongest[root.id])
+        add(root, permissions[root.id])
     for root in roots:
         for child in list_descendants(root.id, children[root.user_id]):
-            add(child, strongest[root.id])
+            add(child, permissions[root.id])
     return list(entries.values())
 
 
@@ -141,11 +116,11 @@ async def open_folder(folder_id: str, user: VerifiedUser, folders: FolderService
     """Return a folder with its grants, and whether the user may write it."""
     folder = await folders.get_permitted_folder(folder_id, user, "read")
     grants = await folders.grants.list_grants("folder", folder_id)
-    write = user.is_admin or await folders.is_allowed(folder, user, "write")
+    may_write = user.is_admin or await folders.is_allowed(folder, user, "write")
     return {
         **encode_folder(folder),
         "access_grants": [msgspec.structs.asdict(grant) for grant in grants],
-        "write_access": write,
+        "write_access": may_write,
     }
 
 
@@ -249,8 +224,8 @@ async def list_shared_chats(
             ]
         )
     folder = await folders.get_folder(folder_id, user)
-    write = user.is_admin or await folders.is_allowed(folder, user, "write")
-    if not write and not await folders.is_allowed(folder, user, "read"):
+    may_write = user.is_admin or await folders.is_allowed(folder, user, "write")
+    if not may_write and not await folders.is_allowed(folder, user, "read"):
         raise Forbidden(messages.ACCESS_PROHIBITED)
     skip = ((page or 1) - 1) * PAGE_SIZE
     rows = await chat_store.list_chats(
@@ -284,7 +259,7 @@ async def list_shared_chats(
         }
         for row in rows
     ]
-    answer: Answer = {"chats": entries, "folder_permission": "write" if write else "read"}
+    answer: Answer = {"chats": entries, "folder_permission": "write" if may_write else "read"}
     if page is not None:
         total = await chat_store.count_chats(folders.db, folder_id)
         answer |= {"total": total, "has_more": skip + PAGE_SIZE < total}
@@ -295,10 +270,10 @@ async def list_shared_chats(
 async def mark_folder_read(folder_id: str, user: VerifiedUser, folders: FolderService) -> Answer:
     """Mark the user's chats in a folder as read; for its owner and administrators also in the folders below it."""
     folder = await folders.get_folder(folder_id, user)
-    own = user.is_admin or folder.user_id == user.id
-    if not own and not await folders.is_allowed(folder, user, "read"):
+    with_subfolders = user.is_admin or folder.user_id == user.id
+    if not with_subfolders and not await folders.is_allowed(folder, user, "read"):
         raise Forbidden(messages.ACCESS_PROHIBITED)
-    ids = await store.list_subtree_ids(folders.db, folder_id, folder.user_id) if own else [folder_id]
+    ids = await store.list_subtree_ids(folders.db, folder_id, folder.user_id) if with_subfolders else [folder_id]
     return {
         "folder_id": folder_id,
         "folder_ids": ids,

@@ -83,7 +83,7 @@ class _MembershipRow(msgspec.Struct):
 
 
 async def list_effective_ids(db: Executor, group_id: str) -> list[str]:
-    """List the users to whom the group's permissions apply."""
+    """List the ids of direct and inherited members: the group's permissions apply to all of them."""
     return await db.fetch_all(str, "groups.list_effective_ids", LIST_EFFECTIVE_IDS, id=group_id)
 
 
@@ -149,7 +149,7 @@ async def list_joined_ids(db: Executor, user_id: str) -> set[str]:
 
 
 async def add_members(db: Executor, group_id: str, user_ids: list[str]) -> list[str]:
-    """Add users to a group and return the ids of those who were no members before."""
+    """Add users to a group and return the ids of the new members."""
     present = set(await list_direct_ids(db, group_id))
     added = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in present]
     now = int(time.time())
@@ -162,7 +162,7 @@ async def add_members(db: Executor, group_id: str, user_ids: list[str]) -> list[
 
 
 async def remove_members(db: Executor, group_id: str, user_ids: list[str]) -> list[str]:
-    """Remove users from a group and return the ids of those who were members."""
+    """Remove users from a group and return the ids of the removed members."""
     present = set(await list_direct_ids(db, group_id))
     removed = [user_id for user_id in dict.fromkeys(user_ids) if user_id in present]
     if removed:

@@ -139,7 +139,7 @@ async def preview_group(id: str, user: AdminUser, db: Database, permissions: Per
     ids = await store.list_ids_with_ancestors(db, id)
     local, effective, source_id = await explain_default_models(db, id)
     if effective is None:
-        effective = [model.strip() for model in config.text(UI_DEFAULT_MODELS).split(",") if model.strip()]
+        effective = [model.strip() for model in config.get_text(UI_DEFAULT_MODELS).split(",") if model.strip()]
     access = await list_effective_access(db, user_id="", group_ids=ids)
     own_permissions = _decode_permissions(group)
     inherited = permissions.get_defaults()

@@ -74,7 +74,7 @@ class ImageEngines:
         Raises:
             EngineError: the engine cannot be reached, or its response is invalid.
         """
-        engine = self._config.text(images_keys.IMAGE_GENERATION_ENGINE)
+        engine = self._config.get_text(images_keys.IMAGE_GENERATION_ENGINE)
         try:
             match engine:
                 case "openai":
@@ -92,7 +92,7 @@ class ImageEngines:
 
     async def load_model(self, model: str) -> None:
         """Make AUTOMATIC1111 load a model, if it is the engine. A failure is logged and ignored."""
-        if self._config.text(images_keys.IMAGE_GENERATION_ENGINE) not in AUTOMATIC1111:
+        if self._config.get_text(images_keys.IMAGE_GENERATION_ENGINE) not in AUTOMATIC1111:
             return
         try:
             options = await self._call_automatic1111("GET", "options")
@@ -104,11 +104,11 @@ class ImageEngines:
     async def _call_automatic1111(self, method: str, path: str, body: Any = None) -> Any:
         return await fetch_json(
             self._client,
-            f"{self._config.text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_BASE_URL)}/sdapi/v1/{path}",
+            f"{self._config.get_text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_BASE_URL)}/sdapi/v1/{path}",
             method=method,
             headers={
                 "authorization": _encode_basic_auth(
-                    self._config.text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_API_AUTH)
+                    self._config.get_text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_API_AUTH)
                 )
             },
             json=body,
@@ -117,19 +117,19 @@ class ImageEngines:
 
     async def _list_comfyui_models(self) -> list[Model] | None:
         """Return the options of the node that loads the model: the node of the settings, or ComfyUI's usual one."""
-        base = self._config.text(images_keys.IMAGE_GENERATION_COMFYUI_BASE_URL)
-        key = self._config.text(images_keys.IMAGE_GENERATION_COMFYUI_API_KEY)
+        base = self._config.get_text(images_keys.IMAGE_GENERATION_COMFYUI_BASE_URL)
+        key = self._config.get_text(images_keys.IMAGE_GENERATION_COMFYUI_API_KEY)
         timeout = self._settings.aiohttp_client_timeout
         headers = {"authorization": f"Bearer {key}"}
         nodes = await fetch_json(self._client, f"{base}/object_info", headers=headers, timeout=timeout)
         model_node = next(
             node
-            for node in [*self._config.items(images_keys.IMAGE_GENERATION_COMFYUI_NODES), _DEFAULT_NODE]
+            for node in [*self._config.get_list(images_keys.IMAGE_GENERATION_COMFYUI_NODES), _DEFAULT_NODE]
             if node["type"] == "model"
         )
         if not model_node["node_ids"]:
             return _list_options(nodes["CheckpointLoaderSimple"], "ckpt_name")
-        workflow = msgspec.json.decode(self._config.text(images_keys.IMAGE_GENERATION_COMFYUI_WORKFLOW))
+        workflow = msgspec.json.decode(self._config.get_text(images_keys.IMAGE_GENERATION_COMFYUI_WORKFLOW))
         node = nodes[workflow[model_node["node_ids"][0]]["class_type"]]
         field = next((name for name in node["input"]["required"] if "_name" in name), None)
         return None if field is None else _list_options(node, field)

@@ -13,7 +13,7 @@ from fastback.features.knowledge.schemas import ConnectionForm, SourceForm
 from fastback.features.knowledge.store import Knowledge
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound
-from fastback.retrieval.external.results import Target
+from fastback.retrieval.external.results import SearchTarget
 
 KEY: Final = ConfigKey("external_knowledge.connections")
 NO_CONNECTION: Final = "External connection not found."
@@ -44,7 +44,7 @@ class ExternalConnections:
         self._db = db
 
     def list_connections(self) -> list[Connection]:
-        return [dict(connection) for connection in self._config.items(KEY) if isinstance(connection, dict)]
+        return [dict(connection) for connection in self._config.get_list(KEY) if isinstance(connection, dict)]
 
     def get_connection(self, connection_id: Any, detail: str | None = None) -> Connection:
         """Return a connection.
@@ -182,7 +182,7 @@ def build_meta(connection: Connection, source: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def get_target(row: Knowledge, connections: ExternalConnections) -> Target:
+def get_target(row: Knowledge, connections: ExternalConnections) -> SearchTarget:
     """Return the target of searches in an external knowledge.
 
     Raises:
@@ -192,7 +192,7 @@ def get_target(row: Knowledge, connections: ExternalConnections) -> Target:
     source = external.get("source")
     source = source if isinstance(source, dict) else {}
     config = source.get("config")
-    return Target(
+    return SearchTarget(
         connections.get_connection(external.get("connection_id"), NO_CONNECTION),
         str(source.get("name") or ""),
         config if isinstance(config, dict) else {},

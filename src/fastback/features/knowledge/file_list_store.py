@@ -40,7 +40,6 @@ PENDING_INDEX = Index(
 _ORDER_COLUMNS = {"name": "filename", "created_at": "created_at", "updated_at": "updated_at"}
 _READABLE = f"""kf.knowledge_id IN (
     SELECT k.id FROM knowledge k WHERE k.user_id = :user_id OR {build_grant_condition("knowledge", "k.id")})"""
-_COUNT_PAGE = "SELECT count(*) FROM {source} WHERE {where}"
 _LIST_PAGE = """
     SELECT f.id, f.user_id, f.hash, f.filename, f.meta, f.created_at, f.updated_at,
         COALESCE(f.path, '') <> '', l.directory_id, l.user_id, l.knowledge_id
@@ -142,6 +141,14 @@ def filter_readable(user_id: str, group_ids: list[str]) -> FileFilter:
     return FileFilter(_READABLE, {"user_id": user_id, "group_ids": group_ids, "permission": "read"})
 
 
+def _build_count(source: str, where: str) -> str:
+    return f"SELECT count(*) FROM {source} WHERE {where}"
+
+
+def _build_page(source: str, where: str, order: str, limit: int, skip: int) -> str:
+    return _LIST_PAGE.format(source=source, where=where, order=order, limit=limit, skip=skip)
+
+
 class KnowledgeFileLists:
     """Reads pages of files. `has_index`: whether `INDEX` has been created."""
 
@@ -176,9 +183,9 @@ class KnowledgeFileLists:
         order = f"f.{column} {'ASC' if direction == 'asc' and order_by in _ORDER_COLUMNS else 'DESC'}, f.id"
         # PostgreSQL's foreign keys guarantee that each link has its file.
         counts_links = self._db.dialect == "postgres" and not query
-        count = _COUNT_PAGE.format(source="knowledge_file kf" if counts_links else source, where=where)
+        count = _build_count("knowledge_file kf" if counts_links else source, where)
         counts = await self._db.fetch_all_in_thread(int, "knowledge.page_count", count, **params)
-        page = _LIST_PAGE.format(source=source, where=where, order=order, limit=int(limit), skip=int(skip))
+        page = _build_page(source, where, order, int(limit), int(skip))
         rows = await self._db.fetch_all_in_thread(KnowledgeFile, "knowledge.page", page, **params)
         return rows, counts[0] if counts else 0
 

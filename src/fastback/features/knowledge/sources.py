@@ -11,7 +11,7 @@ from fastback.features.knowledge.schemas import ExternalSourceForm, SourceForm
 from fastback.features.knowledge.service import JsonObject, KnowledgeService
 from fastback.kit.http import BadRequest, NotFound
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.external.results import Target
+from fastback.retrieval.external.results import SearchTarget
 from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.interfaces import RetrievalError
 
@@ -35,9 +35,11 @@ class ExternalSources:
         if not query.strip():
             raise BadRequest("Test query is required.")
         source = external_connections.check_source(form, connection.get("provider"))
-        target = Target(connection, source["name"], source["config"], "external-test", str(connection.get("name")))
+        target = SearchTarget(
+            connection, source["name"], source["config"], "external-test", str(connection.get("name"))
+        )
         try:
-            hits = await self._search.search(target, [query.strip()], count, ctx=ctx)
+            hits = await self._search.search_target(target, [query.strip()], count, ctx=ctx)
         except RetrievalError as error:
             raise BadRequest(str(error)) from error
         return {

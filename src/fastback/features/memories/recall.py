@@ -33,7 +33,7 @@ class MemoryRecall:
 
     async def build_prompt_section(self, questions: Sequence[str], ctx: RequestContext) -> str | None:
         """Return the section for a conversation with these questions (oldest first); None if it is empty."""
-        enabled = self._config.flag(MEMORIES_ENABLE) and self._config.flag(MEMORIES_SYSTEM_CONTEXT_ENABLE)
+        enabled = self._config.get_bool(MEMORIES_ENABLE) and self._config.get_bool(MEMORIES_SYSTEM_CONTEXT_ENABLE)
         if not enabled or not await self._memories.may_use(ctx.asker):
             return None
         asked_questions = [question.strip() for question in questions if question.strip()]
@@ -59,7 +59,9 @@ class MemoryRecall:
         return f"{OPEN}\n{content}\n{CLOSE}" if content else None
 
     def _get_limit(self, kind: str) -> int:
-        return max(MIN_SECTION_CHARACTERS, int(self._config.number(require_key(f"memories.{kind}_char_limit")) or 2000))
+        return max(
+            MIN_SECTION_CHARACTERS, int(self._config.get_number(require_key(f"memories.{kind}_char_limit")) or 2000)
+        )
 
     async def _find_nearest(self, query: str, ctx: RequestContext) -> list[Hit]:
         try:

@@ -47,7 +47,7 @@ class MemoryService:
             NotFound: memories are switched off.
             Forbidden: the user lacks the permission.
         """
-        if not self._config.flag(MEMORIES_ENABLE):
+        if not self._config.get_bool(MEMORIES_ENABLE):
             raise NotFound(messages.NOT_FOUND)
         if not await self.may_use(user):
             raise Forbidden(messages.ACCESS_PROHIBITED)

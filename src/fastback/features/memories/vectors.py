@@ -12,7 +12,7 @@ from fastback.features.memories import store
 from fastback.features.memories.store import Memory
 from fastback.kit.db import Database
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.indexing import BATCH
+from fastback.retrieval.indexing import BATCH_SIZE
 from fastback.retrieval.interfaces import Embedder, Hit, Item, RetrievalError, VectorStore
 
 log = logging.getLogger("fastback.memories")
@@ -66,8 +66,8 @@ class MemoryVectors:
         """
         await self._store.drop_collection(get_collection_name(user_id))
         memories = await store.list_memories(self._db, user_id)
-        for start in range(0, len(memories), BATCH):
-            items = await self._build_items(memories[start : start + BATCH], ctx)
+        for start in range(0, len(memories), BATCH_SIZE):
+            items = await self._build_items(memories[start : start + BATCH_SIZE], ctx)
             await self._store.upsert(get_collection_name(user_id), items)
         return len(memories)
 
@@ -81,7 +81,7 @@ class MemoryVectors:
             if name.startswith(_PREFIX):
                 await self._store.drop_collection(name)
         count, after = 0, ""
-        while batch := await store.list_all_after(self._db, after, BATCH):
+        while batch := await store.list_all_after(self._db, after, BATCH_SIZE):
             after = batch[-1].id
             items = await self._build_items(batch, ctx)
             items_by_user: dict[str, list[Item]] = {}
@@ -113,7 +113,7 @@ class MemoryVectors:
         except RetrievalError as error:  # vectors of another model
             log.warning("searching the memories of user %s failed: %s", user_id, error)
             return None
-        threshold = self._config.number(RAG_RELEVANCE_THRESHOLD) or 0.0
+        threshold = self._config.get_number(RAG_RELEVANCE_THRESHOLD) or 0.0
         return [hit for hit in hits if threshold <= 0 or hit.score >= threshold]
 
     async def _build_items(self, memories: Sequence[Memory], ctx: RequestContext) -> list[Item]:

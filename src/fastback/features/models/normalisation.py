@@ -12,9 +12,9 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from fastback.access.grants import Grant
-from fastback.kit.http.coercion import Loc, Problem, problem
+from fastback.kit.http.coercion import Loc, Problem, make_problem
 from fastback.kit.http.errors import Invalid
-from fastback.kit.http.validation import check
+from fastback.kit.http.validation import convert_value
 
 Fields = dict[str, Any]
 
@@ -134,7 +134,7 @@ def parse_model_form(data: Any) -> ModelForm:
         Invalid: the body has problems; it lists all of them.
     """
     problems: list[Problem] = []
-    checked = check(_SentModel, _strip_legacy_fields(data), ("body",), problems)
+    checked = convert_value(_SentModel, _strip_legacy_fields(data), ("body",), problems)
     if checked is not None:
         _check_field_rules(checked, data, ("body",), problems)
     if problems:
@@ -151,7 +151,7 @@ def parse_synced_models(data: Any) -> list[SyncedModel]:
     if isinstance(data, dict) and isinstance(data.get("models"), list):
         data = {**data, "models": [_strip_legacy_fields(model) for model in data["models"]]}
     problems: list[Problem] = []
-    checked = check(_SentModels, data, ("body",), problems)
+    checked = convert_value(_SentModels, data, ("body",), problems)
     models = (checked or {}).get("models") or []
     for index, model in enumerate(models):
         if model is not None:
@@ -169,8 +169,8 @@ def validate_meta_and_params(meta: Fields, params: Fields) -> None:
     data = _strip_legacy_fields({"meta": meta, "params": params})
     problems: list[Problem] = []
     checked = {
-        "meta": check(_Meta, data["meta"], ("body", "meta"), problems),
-        "params": check(_Params, data["params"], ("body", "params"), problems),
+        "meta": convert_value(_Meta, data["meta"], ("body", "meta"), problems),
+        "params": convert_value(_Params, data["params"], ("body", "params"), problems),
     }
     _check_field_rules(checked, data, ("body",), problems)
     if problems:
@@ -212,7 +212,7 @@ def _check_field_rules(checked: Fields, sent: Any, loc: Loc, problems: list[Prob
     def add_problem(message: str, value: Any, *field: str) -> None:
         field_loc = (*loc, *field)
         if not any(invalid[: len(field_loc)] == field_loc for invalid in invalid_locations):
-            problems.append(problem("value_error", field_loc, f"Value error, {message}", value, {"error": {}}))
+            problems.append(make_problem("value_error", field_loc, f"Value error, {message}", value, {"error": {}}))
 
     background = meta.get("background_image_url")
     if background is not None and find_background_file_id(background) is None:

@@ -74,7 +74,7 @@ async def _find_arena_picture(
     model_id: str, user: User, workspace: WorkspaceModels, config: Config, *, may_see_all: bool
 ) -> Any:
     """Return the picture of an arena model that the user may use, or None."""
-    for arena in config.items(EVALUATION_ARENA_MODELS):
+    for arena in config.get_list(EVALUATION_ARENA_MODELS):
         if not isinstance(arena, dict) or arena.get("id") != model_id:
             continue
         meta = arena.get("meta") or {}

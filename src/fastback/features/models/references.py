@@ -149,7 +149,7 @@ class ReferenceChecker:
         terminal = meta.get("terminalId")
         terminal_ids = [
             connection.get("id")
-            for connection in self._config.items(TERMINAL_SERVER_CONNECTIONS)
+            for connection in self._config.get_list(TERMINAL_SERVER_CONNECTIONS)
             if isinstance(connection, dict)
         ]
         if terminal and terminal not in terminal_ids:

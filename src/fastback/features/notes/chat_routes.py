@@ -36,7 +36,7 @@ def _write_instructions(note_id: str) -> str:
 
 @router.get("/{id}/chat")
 async def open_latest_note_chat(id: str, user: VerifiedUser, notes: NoteService, chats: ChatService) -> ChatPage:
-    """Return the chat about the note that the user used last; create one if there is none."""
+    """Return the chat about the note that the user used last; create a chat if there is no such chat."""
     note = await notes.get_permitted_note(id, user, "read")
     latest = await chat_store.find_latest_chat(notes.db, note.id, user.id)
     if latest is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastback.features.chats.store import CHAT_COLUMNS, ChatPage
+from fastback.features.chats import fragments
+from fastback.features.chats.store import ChatPage
 from fastback.kit.db import Database
 
 _ABOUT_NOTE = {
@@ -11,7 +12,7 @@ _ABOUT_NOTE = {
     "postgres": "meta ->> 'internal' = 'true' AND meta ->> 'type' = 'note' AND meta ->> 'note_id' = :note_id",
 }
 LIST_CHATS = {
-    dialect: f"""SELECT {CHAT_COLUMNS} FROM chat WHERE user_id = :user_id AND {condition}
+    dialect: f"""SELECT {fragments.CHAT_COLUMNS} FROM chat WHERE user_id = :user_id AND {condition}
         ORDER BY updated_at DESC, created_at DESC, id"""
     for dialect, condition in _ABOUT_NOTE.items()
 }

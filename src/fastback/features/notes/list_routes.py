@@ -6,8 +6,8 @@ from typing import Any
 
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
-from fastback.features.notes import list_store
-from fastback.features.notes.list_store import NoteRow
+from fastback.features.notes import list_fragments
+from fastback.features.notes.list_fragments import NoteRow
 from fastback.features.notes.service import NoteService
 from fastback.kit.http import Router
 from fastback.records.listing import RecordCatalog, build_listing
@@ -32,9 +32,9 @@ async def _list_sidebar_notes(user: User, catalog: RecordCatalog, notes: NoteSer
         NoteRow,
         user,
         resource="note",
-        columns=list_store.COLUMNS,
+        columns=list_fragments.COLUMNS,
         table="note",
-        joined=list_store.JOIN_PINS,
+        joined=list_fragments.JOIN_PINS,
         all_to_admins=False,
         me=user.id,
         **bounds,
@@ -73,7 +73,9 @@ async def list_notes(
 @router.get("/pinned")
 async def list_pinned_notes(user: VerifiedUser, catalog: RecordCatalog, notes: NoteService) -> list[Answer]:
     """List the notes that the user pinned, last pinned first."""
-    return await _list_sidebar_notes(user, catalog, notes, where=list_store.IS_PINNED, order=list_store.PINNED_ORDER)
+    return await _list_sidebar_notes(
+        user, catalog, notes, where=list_fragments.IS_PINNED, order=list_fragments.PINNED_ORDER
+    )
 
 
 @router.get("/search")
@@ -91,19 +93,19 @@ async def search_notes(
     """Search the notes whose title or text contains every word of the query."""
     await notes.require_feature(user)
     listing = build_listing(
-        user, [], view_option=view_option, order_by=order_by, direction=direction, orders=list_store.ORDERS
+        user, [], view_option=view_option, order_by=order_by, direction=direction, orders=list_fragments.ORDERS
     )
     for number, word in enumerate(_split_words(query)):
-        listing.where += f" AND {list_store.build_word_condition(f'word_{number}')}"
+        listing.where += f" AND {list_fragments.build_word_condition(f'word_{number}')}"
         listing.params[f"word_{number}"] = f"%{word}%"
     listing.params["me"] = user.id
     rows, total = await catalog.list_rows(
         NoteRow,
         user,
         resource="note",
-        columns=list_store.COLUMNS,
+        columns=list_fragments.COLUMNS,
         table="note",
-        joined=list_store.JOIN_PINS,
+        joined=list_fragments.JOIN_PINS,
         where=listing.where,
         order=listing.order,
         page=_page_bounds(page),

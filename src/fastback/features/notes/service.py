@@ -43,7 +43,7 @@ class NoteService:
         Raises:
             Forbidden: notes are disabled. Unauthorized: the user may not use notes.
         """
-        if not self._config.flag(NOTES_ENABLE):
+        if not self._config.get_bool(NOTES_ENABLE):
             raise Forbidden(messages.feature_disabled("Notes"))
         if not await self.records.has_any_permission(user, "features.notes"):
             raise Unauthorized(messages.UNAUTHORIZED)

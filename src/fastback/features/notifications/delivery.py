@@ -53,17 +53,17 @@ class NotificationDelivery:
     """Listen to activity events on the bus, and notify the users they concern."""
 
     def __init__(
-        self, *, targets: NotificationTargets, poster: WebhookSender, db: Database, config: Config, tasks: Tasks
+        self, *, targets: NotificationTargets, sender: WebhookSender, db: Database, config: Config, tasks: Tasks
     ) -> None:
         self._targets = targets
-        self._poster = poster
+        self._sender = sender
         self._db = db
         self._config = config
         self._tasks = tasks
 
     def may_deliver(self, event: str) -> bool:
         """Return whether targets can subscribe to this event, and notifications are enabled."""
-        return event in EVENT_NAMES and self._config.flag(UI_ENABLE_USER_WEBHOOKS)
+        return event in EVENT_NAMES and self._config.get_bool(UI_ENABLE_USER_WEBHOOKS)
 
     def handle_event(self, event: ActivityEvent) -> None:
         """Start the delivery in the background."""
@@ -85,7 +85,7 @@ class NotificationDelivery:
             heading, data, description = format_message(message)
             for target in subscribed:
                 if target.get("delivery", "away") != "away" or not is_active:
-                    await self._poster.send(str(target["config"]["url"]), heading, data, description)
+                    await self._sender.send(str(target["config"]["url"]), heading, data, description)
 
     @staticmethod
     def _is_subscribed(target: Target, event: str) -> bool:

@@ -22,7 +22,7 @@ router = Router("/api/v1/notifications")
 
 async def _require_notifications(user: User, config: Config, permissions: Permissions) -> None:
     """Raise NotFound if notifications are disabled, Forbidden if the user may not use them."""
-    if not config.flag(UI_ENABLE_USER_WEBHOOKS):
+    if not config.get_bool(UI_ENABLE_USER_WEBHOOKS):
         raise NotFound(messages.NOT_FOUND)
     if not user.is_admin and not await permissions.has(user.id, "features.webhooks"):
         raise Forbidden(messages.ACCESS_PROHIBITED)
@@ -114,7 +114,7 @@ async def send_test_notification(
     target_id: str,
     user: VerifiedUser,
     targets: NotificationTargets,
-    poster: WebhookSender,
+    sender: WebhookSender,
     config: Config,
     permissions: Permissions,
 ) -> dict[str, bool]:
@@ -130,6 +130,6 @@ async def send_test_notification(
     url = str(target_list.targets[index]["config"]["url"])
     data = {"action": "test", "user_id": user.id}
     description = "This is a test notification from Open WebUI."
-    if not await poster.send(url, "Test notification", data, description):
+    if not await sender.send(url, "Test notification", data, description):
         raise BadRequest("Webhook delivery failed")
     return {"ok": True}

@@ -23,7 +23,7 @@ async def set_up(services: Services) -> None:
     services.add(NotificationTargets, targets)
     delivery = NotificationDelivery(
         targets=targets,
-        poster=services.get(WebhookSender),
+        sender=services.get(WebhookSender),
         db=db,
         config=services.get(Config),
         tasks=services.get(Tasks),

@@ -18,7 +18,7 @@ from fastback.config.keys.connections import OPENAI_API_BASE_URLS, OPENAI_API_KE
 from fastback.features.connections.forwarding import RequestForwarder
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, HttpError, Invalid, NotFound, Router
-from fastback.kit.http.coercion import Problem, missing, problem, read_int
+from fastback.kit.http.coercion import Problem, make_missing_problem, make_problem, read_int
 from fastback.providers.connections import Connection
 from fastback.providers.model_listing import ListingError, openai_list
 from fastback.providers.request_context import RequestContext
@@ -43,7 +43,7 @@ async def _call_server(
         HttpError: the server's own error.
         NotFound: there is no such connection, or the server does not answer with a JSON object.
     """
-    urls, keys = config.items(OPENAI_API_BASE_URLS), config.items(OPENAI_API_KEYS)
+    urls, keys = config.get_list(OPENAI_API_BASE_URLS), config.get_list(OPENAI_API_KEYS)
     if index is None or not 0 <= index < min(len(urls), len(keys)):
         raise NotFound(_NOT_FOUND)
     try:
@@ -89,8 +89,8 @@ async def list_servers(
             return False
         return isinstance(models, dict) and "pipelines" in models
 
-    urls = forwarding.config.items(OPENAI_API_BASE_URLS)
-    connections = forwarding.openai_connections() if forwarding.config.flag(OPENAI_ENABLE) else []
+    urls = forwarding.config.get_list(OPENAI_API_BASE_URLS)
+    connections = forwarding.openai_connections() if forwarding.config.get_bool(OPENAI_ENABLE) else []
     flags = await asyncio.gather(*map(runs_pipelines, connections))
     pipelines_servers = [
         PipelinesServer(urls[connection.index], connection.index)
@@ -140,14 +140,14 @@ def _parse_upload_form(form: Any) -> _UploadForm:
     problems: list[Problem] = []
     index, file = form.get("urlIdx"), form.get("file")
     if index is None:
-        problems.append(missing(("body", "urlIdx")))
+        problems.append(make_missing_problem(("body", "urlIdx")))
     else:
         index = read_int(index, ("body", "urlIdx"), problems)
     if file is None:
-        problems.append(missing(("body", "file")))
+        problems.append(make_missing_problem(("body", "file")))
     elif not isinstance(file, UploadFile):
         message = "Value error, Expected UploadFile, received: <class 'str'>"
-        problems.append(problem("value_error", ("body", "file"), message, file, {"error": {}}))
+        problems.append(make_problem("value_error", ("body", "file"), message, file, {"error": {}}))
     if problems:
         raise Invalid(problems)
     return _UploadForm(index, file)

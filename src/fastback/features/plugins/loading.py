@@ -12,8 +12,8 @@ from typing import Any, Literal
 import msgspec
 
 from fastback.access.identity import User
-from fastback.kit.workers.errors import AnswerTooLarge, JobTimeout, WorkerDied
-from fastback.kit.workers.pool import Limits, Workers
+from fastback.kit.workers.errors import JobTimeout, ReplyTooLarge, WorkerDied
+from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.settings import Settings
 
 PluginKind = Literal["tool", "function"]
@@ -22,7 +22,7 @@ ValvesClass = Literal["Valves", "UserValves"]
 #: Limits of loading a plugin: seconds of computing, and bytes of address space, mapped libraries included.
 SECONDS = 20
 MEMORY = 2 * 1024**3
-_LIMITS = Limits(processes=2, memory=MEMORY, answer=8 * 1024**2, niceness=0, isolated=True)
+_LIMITS = Limits(processes=2, memory=MEMORY, largest_reply=8 * 1024**2, niceness=0, isolated=True)
 #: Environment variables that a plugin's process receives besides those of every worker. None of them is secret.
 _ENVIRONMENT = ("SSL_CERT_FILE", "SYSTEMROOT")
 
@@ -59,7 +59,7 @@ class PluginInspector:
         self._enabled = {"tool": settings.enable_tools, "function": settings.enable_functions}
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        self.workers = Workers("fastback.features.plugins.worker", _LIMITS, name="plugins", environment=environment)
+        self.workers = WorkerPool("fastback.features.plugins.worker", _LIMITS, name="plugins", environment=environment)
 
     async def describe_plugin(
         self, kind: PluginKind, plugin_id: str, content: str, valves: dict[str, Any]
@@ -115,10 +115,10 @@ class PluginInspector:
         plugin = {"kind": kind, "id": plugin_id, "content": content}
         job = msgspec.json.encode({**plugin, "seconds": SECONDS, "memory": MEMORY, **question})
         try:
-            response = msgspec.json.decode(await self.workers.ask(job, seconds=SECONDS + 5), type=_WorkerResponse)
+            response = msgspec.json.decode(await self.workers.run_job(job, seconds=SECONDS + 5), type=_WorkerResponse)
         except JobTimeout:
             raise PluginError(f"The module did not load within {SECONDS} seconds") from None
-        except AnswerTooLarge:
+        except ReplyTooLarge:
             raise PluginError("The module has too much to say of itself") from None
         except (WorkerDied, msgspec.DecodeError, UnicodeDecodeError):
             raise PluginError("The module ended the process that loaded it") from None

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from fastback.kit.http import Invalid
-from fastback.kit.http.validation import check
+from fastback.kit.http.validation import convert_value
 
 Fields = dict[str, Any]
 
@@ -39,7 +39,7 @@ def normalise_meta(meta: Fields, known_fields: dict[str, tuple[Any, Any]], *loc:
     problems: list[Fields] = []
     meta_loc = ("body", *loc, "meta")
     checked = {
-        name: check(kind, meta[name], (*meta_loc, name), problems) if name in meta else default
+        name: convert_value(kind, meta[name], (*meta_loc, name), problems) if name in meta else default
         for name, (kind, default) in known_fields.items()
     }
     if problems:

@@ -51,7 +51,7 @@ async def process_text(
         await access.require_access([collection], user, "write")
     document = Document(data.content, {"name": data.name, "created_by": user.id})
     try:
-        await indexer.index(collection, [document], ctx=build_request_context(request, user))
+        await indexer.index_documents(collection, [document], ctx=build_request_context(request, user))
     except RetrievalError as error:
         raise BadRequest(str(error)) from error
     event_data = {"name": data.name, "content_preview": data.content[:300]}

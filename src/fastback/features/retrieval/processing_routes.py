@@ -147,7 +147,9 @@ class _FileBatch:
         if not self._entries:
             return
         try:
-            await self._indexer.index(collection, [entry.document for entry in self._entries], add=True, ctx=ctx)
+            await self._indexer.index_documents(
+                collection, [entry.document for entry in self._entries], add=True, ctx=ctx
+            )
         except RetrievalError as error:
             log.warning("indexing %d files in collection %s failed: %s", len(self._entries), collection, error)
             for result in self.results:

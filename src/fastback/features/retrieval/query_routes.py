@@ -14,7 +14,7 @@ from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.kit.http import BadRequest, Router
 from fastback.providers.request_context import build_request_context
 from fastback.retrieval.interfaces import Hit, RetrievalError, VectorStore
-from fastback.retrieval.search.retriever import Retriever, Search
+from fastback.retrieval.search.retriever import Retriever, SearchOptions
 
 router = Router("/api/v1/retrieval/query")
 
@@ -43,16 +43,16 @@ class CollectionsQueryForm(msgspec.Struct):
 
 
 def _build_search(
-    form: DocumentQueryForm | CollectionsQueryForm, configured: Search, enriched: bool | None = None
-) -> Search:
+    form: DocumentQueryForm | CollectionsQueryForm, configured: SearchOptions, enriched: bool | None = None
+) -> SearchOptions:
     """Return the parameters of a search: those of the form, within what is configured."""
-    words = configured.words if form.hybrid_bm25_weight is None else form.hybrid_bm25_weight
-    return Search(
+    words = configured.word_weight if form.hybrid_bm25_weight is None else form.hybrid_bm25_weight
+    return SearchOptions(
         limit=max(1, form.k or configured.limit),
         hybrid=configured.hybrid and form.hybrid is not False,
         reranked=max(1, form.k_reranker or configured.reranked),
         threshold=form.r or configured.threshold,
-        words=min(1.0, max(0.0, words)),
+        word_weight=min(1.0, max(0.0, words)),
         enriched=configured.enriched if enriched is None else enriched,
     )
 
@@ -84,13 +84,13 @@ async def query_document(
 ) -> JsonObject | None:
     """Search one collection; null if it does not exist."""
     await access.require_access([data.collection_name], user)
-    search = _build_search(data, retriever.configured(), enriched=False)
+    search = _build_search(data, retriever.get_configured_options(), enriched=False)
     ctx = build_request_context(request, user)
     if search.hybrid:
-        return build_response(await _run_query(retriever.query([data.collection_name], [data.query], search, ctx=ctx)))
+        return build_response(await _run_query(retriever.search([data.collection_name], [data.query], search, ctx=ctx)))
     if not await store.has_collection(data.collection_name):
         return None
-    hits = await _run_query(retriever.nearest(data.collection_name, data.query, search.limit, ctx=ctx))
+    hits = await _run_query(retriever.find_nearest(data.collection_name, data.query, search.limit, ctx=ctx))
     response = build_response(hits)
     return {
         "ids": [[hit.id for hit in hits]],
@@ -103,9 +103,9 @@ async def query_collections(
     data: CollectionsQueryForm, request: Request, user: VerifiedUser, access: CollectionAccess, retriever: Retriever
 ) -> JsonObject:
     await access.require_access(data.collection_names, user)
-    search = _build_search(data, retriever.configured(), data.enable_enriched_texts)
+    search = _build_search(data, retriever.get_configured_options(), data.enable_enriched_texts)
     ctx = build_request_context(request, user)
-    return build_response(await _run_query(retriever.query(data.collection_names, [data.query], search, ctx=ctx)))
+    return build_response(await _run_query(retriever.search(data.collection_names, [data.query], search, ctx=ctx)))
 
 
 class Passage(msgspec.Struct):
@@ -129,6 +129,6 @@ async def query_passages(
 ) -> list[Passage]:
     """For API clients: search collections (`collection`, repeatable) for passages that answer a question."""
     await access.require_access(collection, user)
-    search = _build_search(CollectionsQueryForm(collection, q, k), retriever.configured())
-    hits = await _run_query(retriever.query(collection, [q], search, ctx=build_request_context(request, user)))
+    search = _build_search(CollectionsQueryForm(collection, q, k), retriever.get_configured_options())
+    hits = await _run_query(retriever.search(collection, [q], search, ctx=build_request_context(request, user)))
     return [Passage(hit.id, hit.text, hit.score, hit.metadata) for hit in hits]

@@ -89,10 +89,10 @@ class WebReader(msgspec.Struct):
             name = await asyncio.to_thread(lambda: hashlib.sha256(form.url.encode()).hexdigest()[:63])
         else:
             await self.access.require_access([name], user, "write")
-        if self.config.flag(WEB_SEARCH_BYPASS_EMBEDDING_AND_RETRIEVAL):
+        if self.config.get_bool(WEB_SEARCH_BYPASS_EMBEDDING_AND_RETRIEVAL):
             return None
         try:
-            await self.indexer.index(name, documents, overwrite=overwrite, add=not overwrite, ctx=ctx)
+            await self.indexer.index_documents(name, documents, overwrite=overwrite, add=not overwrite, ctx=ctx)
         except RetrievalError as error:
             log.warning("embedding %s failed: %s", form.url, error)
             raise BadRequest(messages.wrap_reason("Error querying knowledge base")) from error

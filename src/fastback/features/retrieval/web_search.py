@@ -50,7 +50,7 @@ class WebSearchService:
 
     async def may_search(self, user: User) -> bool:
         """Return whether web search is enabled, and this user may use it."""
-        if not self._config.flag(WEB_SEARCH_ENABLE):
+        if not self._config.get_bool(WEB_SEARCH_ENABLE):
             return False
         return user.is_admin or await self._permissions.has(user.id, "features.web_search")
 
@@ -83,7 +83,7 @@ class WebSearchService:
             "filenames": urls,
             "loaded_count": len(documents),
         }
-        if self._config.flag(WEB_SEARCH_BYPASS_EMBEDDING_AND_RETRIEVAL):
+        if self._config.get_bool(WEB_SEARCH_BYPASS_EMBEDDING_AND_RETRIEVAL):
             docs = [{"content": document.text, "metadata": document.metadata} for document in documents]
             return {
                 "status": True,
@@ -104,7 +104,7 @@ class WebSearchService:
         Raises:
             BadRequest: loading failed.
         """
-        if self._config.flag(WEB_SEARCH_BYPASS_WEB_LOADER):
+        if self._config.get_bool(WEB_SEARCH_BYPASS_WEB_LOADER):
             return [
                 Document(
                     result.snippet,
@@ -129,7 +129,7 @@ class WebSearchService:
         digest = await asyncio.to_thread(lambda: hashlib.sha256(joined_queries.encode()).hexdigest())
         name = f"web-search-{ctx.asker.id}-{digest}"[:63]
         try:
-            await self._indexer.index(name, documents, overwrite=True, ctx=ctx)
+            await self._indexer.index_documents(name, documents, overwrite=True, ctx=ctx)
         except RetrievalError as error:
             log.warning("embedding the found pages failed: %s", error)
             raise HttpError(500, _NOT_STORED) from error

@@ -22,7 +22,7 @@ router = Router("/api/v1")
 
 async def _list_kinds(user: User, config: Config, permissions: Permissions) -> list[str]:
     kinds = ["chat"]
-    if config.flag(NOTES_ENABLE) and (user.is_admin or await permissions.has(user.id, "features.notes")):
+    if config.get_bool(NOTES_ENABLE) and (user.is_admin or await permissions.has(user.id, "features.notes")):
         kinds.append("note")
     return kinds
 

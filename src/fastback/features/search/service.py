@@ -171,7 +171,7 @@ class WorkspaceSearch:
 
     async def _list_chats_of_others(self, query: WorkspaceQuery, limit: int) -> list[Candidate]:
         criteria = self._build_criteria(query)
-        criteria.owner_condition = f"c.user_id <> :user_id AND {store.VISIBLE_CHAT}"
+        criteria.owner_condition = store.build_other_owner_condition()
         criteria.params |= {"seen_folders": query.folder_ids, "group_ids": query.group_ids}
         text = query.query.lower()
         chats = await self._chats.search_chats(criteria, limit)
@@ -233,7 +233,7 @@ def _build_result(query: WorkspaceQuery, content: str, **fields: Any) -> SearchR
 
 
 def _build_chat_result(query: WorkspaceQuery, chat: store.ChatRow, passage: Passage) -> SearchResult:
-    own = chat.user_id == query.user.id
+    is_own = chat.user_id == query.user.id
     names = {folder.id: folder.name for folder in query.folders}
     shared_ids = list_descendant_ids(query.folders, {folder.id for folder in query.folders if folder.shared})
     return _build_result(
@@ -242,11 +242,11 @@ def _build_chat_result(query: WorkspaceQuery, chat: store.ChatRow, passage: Pass
         id=f"chat:{chat.id}",
         kind="chat",
         title=chat.title or "Untitled",
-        context=names.get(chat.folder_id or "") or ("Personal chat" if own else "Shared chat"),
+        context=names.get(chat.folder_id or "") or ("Personal chat" if is_own else "Shared chat"),
         url=_build_url(f"/c/{chat.id}", passage),
         updated_at=chat.updated_at,
-        shared=not own or bool(chat.share_id) or chat.folder_id in shared_ids,
-        pinned=chat.pinned and own,
+        shared=not is_own or bool(chat.share_id) or chat.folder_id in shared_ids,
+        pinned=chat.pinned and is_own,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from fastback.access.grants import build_grant_condition
-from fastback.features.chats.search.searchable_text import LOWER, SEARCHED
+from fastback.features.chats.search import searchable_text
 from fastback.features.search.words import build_like_pattern, list_terms
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Dialect
@@ -74,10 +74,10 @@ _GRANTED_SHARE = """EXISTS (SELECT 1 FROM access_grant ag WHERE ag.resource_type
       OR (ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids))))"""
 
 #: A condition on a chat `c` of another user: its folder is readable, or it is shared for continuing.
-VISIBLE_CHAT = f"""(c.folder_id = ANY(:seen_folders) OR c.id IN (
+_VISIBLE_CHAT = f"""(c.folder_id = ANY(:seen_folders) OR c.id IN (
     SELECT sc.chat_id FROM shared_chat sc WHERE sc.chat ->> 'share_mode' = 'continue'
         AND {_GRANTED_SHARE.format(id="sc.chat_id")}))"""
-_VISIBLE_LIVE_CHAT = VISIBLE_CHAT.replace("c.folder_id", "l.folder_id").replace("c.id", "l.id")
+_VISIBLE_LIVE_CHAT = _VISIBLE_CHAT.replace("c.folder_id", "l.folder_id").replace("c.id", "l.id")
 
 LIST_FOLDERS = f"""WITH RECURSIVE seen(id) AS (
         SELECT f.id FROM folder f WHERE f.user_id = :user_id OR {build_grant_condition("folder", "f.id")}
@@ -94,6 +94,11 @@ _NOTE_SECONDS = "CAST(t.updated_at / 1000000000 AS BIGINT)"
 _NOTE_SHARED = """EXISTS (SELECT 1 FROM access_grant g WHERE g.resource_type = 'note' AND g.resource_id = t.id
     AND g.permission = 'read')"""
 _NOTE_PINNED = "EXISTS (SELECT 1 FROM pinned_note p WHERE p.note_id = t.id AND p.user_id = :user_id)"
+
+
+def build_other_owner_condition() -> str:
+    """Return the condition on a chat `c` that another user owns it, and the user (`:user_id`) can open it."""
+    return f"c.user_id <> :user_id AND {_VISIBLE_CHAT}"
 
 
 @cache
@@ -120,8 +125,10 @@ def _build_snapshot_list(dialect: Dialect, term_count: int, *, others: bool) -> 
     ]
     if others:
         conditions.append("c.user_id <> :user_id")
-    conditions += [f"{SEARCHED[dialect]} LIKE :term{number} ESCAPE '\\'" for number in range(term_count)]
-    rank = _build_title_rank("c.title", LOWER[dialect])
+    conditions += [
+        f"{searchable_text.SEARCHED[dialect]} LIKE :term{number} ESCAPE '\\'" for number in range(term_count)
+    ]
+    rank = _build_title_rank("c.title", searchable_text.LOWER[dialect])
     return f"""SELECT c.id, {rank} AS rank, c.updated_at, c.user_id, c.title FROM shared_chat c
         WHERE {" AND ".join(conditions)} ORDER BY rank, c.updated_at DESC, c.id LIMIT :limit"""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 
-class ActiveModels:
-    """List the models in use; `realtime` installs the function that knows them."""
+class ActiveModels(Protocol):
+    """The models that pages wait for; `fastback.realtime.sessions` knows them."""
 
-    def __init__(self) -> None:
-        self.list_ids: Callable[[], list[str]] = list
+    def list_models_in_use(self) -> list[str]:
+        """List the ids of the models that a page reported within the last seconds."""
+        ...

@@ -55,7 +55,7 @@ def _build_public_features(settings: Settings, config: Config) -> dict[str, Any]
 
 
 def _build_member_features(settings: Settings, config: Config) -> dict[str, Any]:
-    terminals = config.items(TERMINAL_SERVER_CONNECTIONS)
+    terminals = config.get_list(TERMINAL_SERVER_CONNECTIONS)
     features: dict[str, Any] = {
         "enable_api_keys": config.get(AUTH_ENABLE_API_KEYS),
         "enable_password_change_form": config.get(interface_keys.UI_ENABLE_PASSWORD_CHANGE_FORM),
@@ -141,11 +141,11 @@ def _build_verified_sections(settings: Settings, config: Config, default_models:
                 "height": config.get(FILE_IMAGE_COMPRESSION_HEIGHT),
             },
         },
-        "permissions": dict(config.table(USER_PERMISSIONS)),
+        "permissions": dict(config.get_object(USER_PERMISSIONS)),
         "google_drive": {
             # The values of the environment, even if other values are stored.
-            "client_id": config.default(features_keys.GOOGLE_DRIVE_CLIENT_ID),
-            "api_key": config.default(features_keys.GOOGLE_DRIVE_API_KEY),
+            "client_id": config.get_default(features_keys.GOOGLE_DRIVE_CLIENT_ID),
+            "api_key": config.get_default(features_keys.GOOGLE_DRIVE_API_KEY),
         },
         "onedrive": {
             "client_id_personal": settings.onedrive_client_id_personal,

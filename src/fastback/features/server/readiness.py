@@ -24,7 +24,7 @@ class ReadinessChecks:
         self._redis = redis
 
     async def check_database(self) -> None:
-        """Run a trivial query; an error of the database is passed on."""
+        """Run a trivial query; errors of the database propagate."""
         await ping_database(self._db)
 
     async def check_all(self) -> None:

@@ -101,7 +101,7 @@ async def get_usage(
     """Return the models in use and the number of active users."""
     if not settings.enable_public_active_users_count and not user.is_admin:
         raise Forbidden("Access denied. Only administrators can view usage statistics.")
-    return {"model_ids": active_models.list_ids(), "user_count": await users.count_active_users(db)}
+    return {"model_ids": active_models.list_models_in_use(), "user_count": await users.count_active_users(db)}
 
 
 @router.get("/health")
@@ -135,14 +135,14 @@ async def get_manifest(settings: Settings, client: aiohttp.ClientSession) -> Any
 @router.get("/opensearch.xml")
 async def get_opensearch_description(settings: Settings, config: Config) -> Response:
     """Return the OpenSearch description."""
-    text = documents.build_opensearch_description(settings.webui_name, config.text(WEBUI_URL))
+    text = documents.build_opensearch_description(settings.webui_name, config.get_text(WEBUI_URL))
     return Response(text, media_type="application/xml")
 
 
 @router.get("/api/changelog")
 async def get_changelog(changelog: Changelog) -> JsonBytes:
     """Return the changelog of the frontend."""
-    return JsonBytes(await changelog.content())
+    return JsonBytes(await changelog.get_content())
 
 
 @router.get("/cache/")

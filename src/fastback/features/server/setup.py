@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fastback.config import Config
 from fastback.features.server import routes
-from fastback.features.server.active_models import ActiveModels
 from fastback.features.server.readiness import ReadinessChecks
 from fastback.features.server.routes import PageConfigCache
 from fastback.frontend import fetch
@@ -18,13 +17,12 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Register `PageConfigCache`, `Changelog`, `ActiveModels` and `ReadinessChecks`."""
+    """Register `PageConfigCache`, `Changelog` and `ReadinessChecks`."""
     settings = services.get(Settings)
     bodies = PageConfigCache(settings, services.get(Config))
-    path = fetch.location(cache=Path(settings.fastback_cache_dir) if settings.fastback_cache_dir else None)
+    path = fetch.get_location(cache=Path(settings.fastback_cache_dir) if settings.fastback_cache_dir else None)
     services.add(PageConfigCache, bodies)
     services.add(Changelog, Changelog(path / "CHANGELOG.md"))
-    services.add(ActiveModels, ActiveModels())
     redis = services.get(Redis) if services.has(Redis) else None
     services.add(ReadinessChecks, ReadinessChecks(services.get(Database), redis))
 

@@ -8,5 +8,5 @@ PING = "SELECT 1"
 
 
 async def ping_database(db: Executor) -> None:
-    """Run a trivial query; an error of the database is passed on."""
+    """Run a trivial query; errors of the database propagate."""
     await db.fetch_value("server.ping", PING)

@@ -13,7 +13,7 @@ from fastback.features.skills.files import MAIN_FILE, require_valid_path
 from fastback.features.skills.packages import LARGEST_IMPORT, Package, parse_packages
 from fastback.kit.web_guard import BlockedAddress, WebGuard
 from fastback.settings import Settings
-from fastback.settings.tls import client_ssl
+from fastback.settings.tls import build_client_ssl
 
 #: Timeout of the whole download (seconds), and the limit of requests that redirects may lead to.
 TIMEOUT_SECONDS = 60
@@ -60,7 +60,9 @@ def resolve_source(url: str) -> tuple[str, str | None]:
 def _create_client(guard: WebGuard, settings: Settings) -> aiohttp.ClientSession:
     """Return a client for a single download, without cookies and proxies."""
     return aiohttp.ClientSession(
-        connector=guard.make_connector(ssl=client_ssl(settings)), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        connector=guard.make_connector(ssl=build_client_ssl(settings)),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
     )
 
 

@@ -21,7 +21,7 @@ from fastback.features.terminals.servers import Connection, TerminalRefused, Ter
 from fastback.kit.http import Router
 from fastback.kit.http.body import Json
 from fastback.settings import Settings
-from fastback.settings.tls import client_ssl
+from fastback.settings.tls import build_client_ssl
 
 router = Router("/api/v1/terminals")
 
@@ -102,7 +102,7 @@ class TerminalProxy:
                 headers=headers,
                 data=request.stream() if has_body else None,
                 allow_redirects=False,
-                ssl=client_ssl(self._settings),
+                ssl=build_client_ssl(self._settings),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT),
             )
         except ClientDisconnect:
@@ -130,7 +130,7 @@ def _build_url(connection: Connection, path: str, request: Request) -> URL:
     """Return the URL of a request.
 
     Raises:
-        Refused: the path is invalid, or reserved for administrators.
+        TerminalRefused: the path is invalid, or reserved for administrators.
     """
     base = servers.get_base_url(connection)
     cleaned = normalise_path(path)
@@ -149,7 +149,7 @@ def _build_session_headers(connection: Connection, session_id: str) -> dict[str,
     """Return the headers that connect the requests of one chat.
 
     Raises:
-        Refused: the server is not available in chats, or the chat cannot have a runtime.
+        TerminalRefused: the server is not available in chats, or the chat cannot have a runtime.
     """
     if not session_id:
         return {}

@@ -47,7 +47,9 @@ class TerminalServers:
 
     def _list_connections(self) -> list[Connection]:
         return [
-            connection for connection in self._config.items(TERMINAL_SERVER_CONNECTIONS) if isinstance(connection, dict)
+            connection
+            for connection in self._config.get_list(TERMINAL_SERVER_CONNECTIONS)
+            if isinstance(connection, dict)
         ]
 
     async def list_usable(self, user: User) -> list[Connection]:
@@ -65,7 +67,7 @@ class TerminalServers:
         """Return a connection that the user may use.
 
         Raises:
-            Refused: the connection does not exist or is disabled, or the user has no access.
+            TerminalRefused: the connection does not exist or is disabled, or the user has no access.
         """
         if not self._settings.enable_tool_servers:
             raise TerminalRefused(403, 4003, "Tool servers are disabled")
@@ -88,7 +90,7 @@ def get_base_url(connection: Connection) -> str:
     """Return the base URL of a server, below the connection's policy if it has one.
 
     Raises:
-        Refused: the connection has no address.
+        TerminalRefused: the connection has no address.
     """
     base = str(connection.get("url") or "").rstrip("/")
     if get_policy_id(connection):
@@ -123,7 +125,7 @@ def list_contexts(connection: Connection) -> dict[str, Any]:
 
 
 def require_chats_allowed(connection: Connection) -> None:
-    """Raise Refused if the server is not available in chats."""
+    """Raise TerminalRefused if the server is not available in chats."""
     if _get_context_options(connection).get("chat") is False:
         raise TerminalRefused(403, 4003, "Terminal server is not available in chats")
 
@@ -132,7 +134,7 @@ def build_chat_headers(connection: Connection, chat_id: str) -> dict[str, str]:
     """Return the header that names the chat's own runtime, if each chat has one.
 
     Raises:
-        Refused: the chat is not stored, so it cannot have a runtime.
+        TerminalRefused: the chat is not stored, so it cannot have a runtime.
     """
     options = _get_context_options(connection).get("chat")
     if not isinstance(options, dict) or options.get("context_id") != "chat_id":

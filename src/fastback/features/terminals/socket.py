@@ -21,7 +21,7 @@ from fastback.features.terminals.servers import Connection, TerminalRefused, Ter
 from fastback.kit.bus import Bus
 from fastback.kit.http.application import Receive, Scope, Send
 from fastback.settings import Settings
-from fastback.settings.tls import client_ssl
+from fastback.settings.tls import build_client_ssl
 
 PATH = "/api/v1/terminals/{server_id}/api/terminals/{session_id}"
 
@@ -56,8 +56,8 @@ class TerminalSocket:
         await send({"type": "websocket.accept"})
         server_id, session_id = scope["path_params"]["server_id"], scope["path_params"]["session_id"]
         try:
-            hello = await _receive_auth(receive)
-            token, chat_id = str(hello.get("token") or ""), hello.get("chat_id")
+            auth = await _receive_auth(receive)
+            token, chat_id = str(auth.get("token") or ""), auth.get("chat_id")
             user, connection = await self._authorise(server_id, token)
             url, headers = _build_target(connection, user, session_id, chat_id if isinstance(chat_id, str) else "")
         except TerminalRefused as refused:
@@ -65,7 +65,7 @@ class TerminalSocket:
             return
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                websocket = await self._client.ws_connect(url, headers=headers, ssl=client_ssl(self._settings))
+                websocket = await self._client.ws_connect(url, headers=headers, ssl=build_client_ssl(self._settings))
             async with websocket as upstream:
                 await upstream.send_json({"type": "auth", "token": _get_credential(connection, token)})
                 data = {"server_id": server_id}
@@ -83,7 +83,7 @@ class TerminalSocket:
         """Return the user and the connection.
 
         Raises:
-            Refused: the token is invalid, or the user may not use the terminal.
+            TerminalRefused: the token is invalid, or the user may not use the terminal.
         """
         identity = await self._identities.find(token, PATH)
         if identity is None or not identity.user.is_verified:
@@ -129,7 +129,7 @@ async def _receive_auth(receive: Receive) -> dict[str, Any]:
     """Return the client's first message.
 
     Raises:
-        Refused: it does not arrive in time, or is not an authentication message.
+        TerminalRefused: it does not arrive in time, or is not an authentication message.
     """
     try:
         message = await asyncio.wait_for(receive(), AUTH_TIMEOUT)
@@ -145,7 +145,7 @@ def _build_target(connection: Connection, user: User, session_id: str, chat_id: 
     """Return URL and headers of the server's WebSocket.
 
     Raises:
-        Refused: the connection has no address, or the chat cannot have a runtime.
+        TerminalRefused: the connection has no address, or the chat cannot have a runtime.
     """
     base = servers.get_base_url(connection).replace("https://", "wss://").replace("http://", "ws://")
     url = f"{base}/api/terminals/{quote(session_id, safe='')}?{urlencode({'user_id': user.id})}"

@@ -13,7 +13,7 @@ import msgspec
 
 import fastback
 from fastback.settings import Settings
-from fastback.settings.tls import client_ssl
+from fastback.settings.tls import build_client_ssl
 
 log = logging.getLogger("fastback.tools")
 
@@ -112,7 +112,7 @@ class McpSession:
     def _build_request_options(self) -> dict[str, Any]:
         return {
             "headers": self._headers,
-            "ssl": client_ssl(self._settings, tool_server=True),
+            "ssl": build_client_ssl(self._settings, tool_server=True),
             "timeout": aiohttp.ClientTimeout(total=self._settings.mcp_initialize_timeout),
             "allow_redirects": False,
             # An event is a single line, however many tools it lists, and aiohttp rejects lines longer than its buffer.

@@ -79,7 +79,7 @@ async def _list_servers(
         for server in await tool_servers.list_servers()
         if opens(server.connection, user, group_ids, settings)
     ]
-    for connection in config.items(TOOL_SERVER_CONNECTIONS):
+    for connection in config.get_list(TOOL_SERVER_CONNECTIONS):
         if connection.get("type", "openapi") != "mcp" or not (connection.get("config") or {}).get("enable"):
             continue
         if not opens(connection, user, group_ids, settings):

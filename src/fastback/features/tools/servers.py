@@ -15,7 +15,7 @@ from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
 from fastback.config.store import ConfigChanged
 from fastback.kit.bus import Bus
 from fastback.settings import Settings
-from fastback.settings.tls import client_ssl
+from fastback.settings.tls import build_client_ssl
 
 log = logging.getLogger("fastback.tools")
 
@@ -99,7 +99,7 @@ class ToolServerRegistry:
 
     def _list_connections(self) -> list[Connection]:
         return [
-            connection for connection in self._config.items(TOOL_SERVER_CONNECTIONS) if isinstance(connection, dict)
+            connection for connection in self._config.get_list(TOOL_SERVER_CONNECTIONS) if isinstance(connection, dict)
         ]
 
     async def _load_servers(self) -> None:
@@ -144,7 +144,7 @@ class ToolServerRegistry:
                 url,
                 headers={"accept": "application/json", "content-type": "application/json", **headers},
                 timeout=aiohttp.ClientTimeout(total=timeout),
-                ssl=client_ssl(self._settings, tool_server=True),
+                ssl=build_client_ssl(self._settings, tool_server=True),
             ) as response:
                 body = await response.read()
                 if response.status != 200:

@@ -32,7 +32,7 @@ OAUTH_TYPES = ("oauth_2.1", "oauth_2.1_static")
 
 def _find_server(config: Config, server_id: str) -> Connection | None:
     """Return the enabled connection of an MCP server, or None."""
-    for connection in config.items(TOOL_SERVER_CONNECTIONS):
+    for connection in config.get_list(TOOL_SERVER_CONNECTIONS):
         if not isinstance(connection, dict) or connection.get("type") != "mcp":
             continue
         if (connection.get("info") or {}).get("id") == server_id:

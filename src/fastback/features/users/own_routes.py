@@ -20,7 +20,7 @@ from fastback.features.users.interface_fields import INTERFACE_FIELDS
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, JsonBytes, Router
-from fastback.kit.http.validation import Like
+from fastback.kit.http.validation import CheckedAs
 
 router = Router("/api/v1/users/user")
 
@@ -54,7 +54,7 @@ async def get_settings(
     user: VerifiedUser, db: Database, config: Config, raw: bool = False
 ) -> JsonBytes | dict[str, Any] | None:
     stored = await store.find_json_column(db, user.id, "settings")
-    defaults = config.table(UI_DEFAULT_INTERFACE_SETTINGS)
+    defaults = config.get_object(UI_DEFAULT_INTERFACE_SETTINGS)
     if raw or not defaults:
         if stored is not None and b'"ui"' in bytes(stored):
             return JsonBytes(bytes(stored))
@@ -100,7 +100,7 @@ def _patch_ui(ui: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 @router.post("/settings/update")
 async def update_settings(
-    data: Annotated[dict[str, Any], Like(SettingsForm)],
+    data: Annotated[dict[str, Any], CheckedAs(SettingsForm)],
     user: VerifiedUser,
     db: Database,
     permissions: Permissions,
@@ -144,7 +144,7 @@ class Status(msgspec.Struct):
 
 
 def _require_status_enabled(config: Config) -> None:
-    if not config.flag(USERS_ENABLE_STATUS):
+    if not config.get_bool(USERS_ENABLE_STATUS):
         raise Forbidden(messages.ACTION_PROHIBITED)
 
 

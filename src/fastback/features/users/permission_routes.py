@@ -129,4 +129,4 @@ async def save_default_permissions(data: DefaultPermissions, user: AdminUser, co
 
 @router.get("/default/permissions/defaults")
 async def get_initial_permissions(user: AdminUser, config: Config) -> DefaultPermissions:
-    return msgspec.convert(config.default(USER_PERMISSIONS), DefaultPermissions, strict=False)
+    return msgspec.convert(config.get_default(USER_PERMISSIONS), DefaultPermissions, strict=False)

@@ -1,4 +1,4 @@
-"""`/api/v1/users`: the fields of a user that every user may see, and one's own groups."""
+"""`/api/v1/users`: the fields of a user that every user may see, and the caller's own groups."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def get_picture(
         allowed=list_allowed_types(settings),
         forward=settings.enable_profile_image_url_forwarding,
     )
-    return response or pictures.response("user.png")
+    return response or pictures.build_response("user.png")
 
 
 @router.get("/{user_id}/active")

@@ -35,10 +35,10 @@ class WebhookDelivery:
     """Listen to activity events on the bus, and post them to webhooks. A slow webhook delays only itself."""
 
     def __init__(
-        self, *, webhooks: WebhookRegistry, poster: WebhookSender, db: Database, tasks: Tasks, instance_id: str
+        self, *, webhooks: WebhookRegistry, sender: WebhookSender, db: Database, tasks: Tasks, instance_id: str
     ) -> None:
         self._webhooks = webhooks
-        self._poster = poster
+        self._sender = sender
         self._db = db
         self._tasks = tasks
         self._instance_id = instance_id
@@ -70,7 +70,7 @@ class WebhookDelivery:
                     subject_id = (message["subject"] or {}).get("id")
                     if subject_id:
                         text = f"{text} ({subject_id})"
-                    await self._poster.send(
+                    await self._sender.send(
                         str(webhook["url"]), text, message, description.description if description else None
                     )
         finally:

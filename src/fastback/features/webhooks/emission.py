@@ -1,7 +1,7 @@
 """Emit events after operations that succeeded. A table of rules says which operation emits which events.
 
 State that an operation changes or deletes (an old role, the name of a deleted record) is read before the operation,
-and only if somebody listens to the event; without listeners an operation costs what it would cost without a rule.
+and only if the event has a listener; without listeners an operation costs what it would cost without a rule.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fastback.access.identity import Identity, User
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.routing import Route, Router
-from fastback.kit.http.validation import bare
+from fastback.kit.http.validation import strip_optional
 from fastback.kit.services import Services
 
 log = logging.getLogger("fastback.events")
@@ -113,7 +113,7 @@ def _classify_arguments(route: Route, services: Services) -> _Arguments:
     body = requester = None
     for name in inspect.signature(route.handler).parameters:
         hint = hints[name]
-        kind, _ = bare(typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint)
+        kind, _ = strip_optional(typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint)
         if kind in (User, Identity):
             requester = name
         elif name == _BODY:

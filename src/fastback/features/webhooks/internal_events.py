@@ -59,7 +59,7 @@ class InternalEventTranslator:
         if answer is None:
             return  # a temporary chat
         actor = await store.find_actor(self._db, event.user_id)
-        site = self._config.text(WEBUI_URL).rstrip("/")
+        site = self._config.get_text(WEBUI_URL).rstrip("/")
         data = {
             "user_id": event.user_id,
             "chat_id": event.chat_id,

@@ -94,7 +94,7 @@ class WebhookRegistry:
     def list_webhooks(self) -> list[Webhook]:
         """Return the webhooks, oldest first; invalid ones are skipped."""
         webhooks = []
-        for item in self._config.items(_KEY):
+        for item in self._config.get_list(_KEY):
             try:
                 if isinstance(item, dict):
                     webhooks.append(normalise_webhook(item))
@@ -104,13 +104,13 @@ class WebhookRegistry:
 
     def has_subscriber(self, event: str) -> bool:
         """Return whether a webhook is subscribed to this event; without webhooks this costs one configuration read."""
-        return bool(self._config.items(_KEY)) and any(
+        return bool(self._config.get_list(_KEY)) and any(
             webhook["url"] and is_subscribed(webhook, event) for webhook in self.list_webhooks()
         )
 
     async def migrate_legacy_url(self) -> None:
         """Create a webhook from the single address that older releases stored."""
-        url = self._config.text(_LEGACY_KEY)
+        url = self._config.get_text(_LEGACY_KEY)
         webhooks = self.list_webhooks()
         if url and not any(webhook["id"] == _LEGACY_ID for webhook in webhooks):
             legacy = normalise_webhook({"id": _LEGACY_ID, "url": url}, is_changed=True)

@@ -11,7 +11,7 @@ from fastback import REFERENCE_VERSION
 from fastback.kit.web_guard import BlockedAddress, WebGuard
 from fastback.providers.http_client import CONNECTING
 from fastback.settings import Settings
-from fastback.settings.tls import client_ssl
+from fastback.settings.tls import build_client_ssl
 
 log = logging.getLogger("fastback.events")
 
@@ -87,7 +87,7 @@ class WebhookSender:
         try:
             async with (
                 aiohttp.ClientSession(
-                    connector=self._guard.make_connector(ssl=client_ssl(self._settings)),
+                    connector=self._guard.make_connector(ssl=build_client_ssl(self._settings)),
                     timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS, sock_connect=CONNECTING),
                     trust_env=True,
                 ) as client,

@@ -34,7 +34,7 @@ async def set_up(services: Services) -> None:
         services.add(kind, service)
     await registry.migrate_legacy_url()
     delivery = WebhookDelivery(
-        webhooks=registry, poster=sender, db=db, tasks=services.get(Tasks), instance_id=str(uuid.uuid4())
+        webhooks=registry, sender=sender, db=db, tasks=services.get(Tasks), instance_id=str(uuid.uuid4())
     )
     bus.subscribe(ActivityEvent, delivery.handle_event)
     InternalEventTranslator(bus=bus, db=db, config=config, listeners=listeners).subscribe()

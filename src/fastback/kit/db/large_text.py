@@ -99,7 +99,7 @@ async def _run_in_worker(
     }
     started = perf_counter()
     try:
-        return int(await sqlite.large_text_workers.ask(job))
+        return int(await sqlite.large_text_workers.run_job(job))
     except JobFailed as error:
         raise DatabaseError(str(error)) from error
     except WorkerDied as error:

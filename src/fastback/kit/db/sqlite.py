@@ -23,7 +23,7 @@ from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.rows import read_rows
 from fastback.kit.db.sqlite_connection import PRAGMAS, StatementRunner, open_connection, translate_error
-from fastback.kit.workers.pool import Limits, Workers
+from fastback.kit.workers.pool import Limits, WorkerPool
 
 log = logging.getLogger("fastback.db")
 
@@ -123,7 +123,7 @@ class SqliteDatabase:
         self._local = threading.local()
         self._thread_connections: list[apsw.Connection] = []
         self._checkpointing = False
-        self.large_text_workers = Workers(
+        self.large_text_workers = WorkerPool(
             "fastback.kit.db.large_text_worker", _LARGE_TEXT_LIMITS, name="statements on large rows"
         )
         if wal:

@@ -1,6 +1,6 @@
 """HTTP: typed handlers behind a trie of routes, on Starlette's requests and responses.
 
-A handler is an `async def` whose signature says everything: path and query parameters by name, the JSON body as
+A handler is an `async def` whose signature declares its input: path and query parameters by name, the JSON body as
 `data`, the caller through an annotation that resolves an identity, and any service by its type.
 """
 

@@ -1,4 +1,4 @@
-"""The ASGI application: finds the operation, calls it, sends what it answers."""
+"""The ASGI application: find the operation of a request, call its handler, send the response."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _JSON = (b"content-type", b"application/json")
 
 
 async def send_json(send: Send, status: int, content: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> None:
-    """Send a whole JSON answer."""
+    """Send a complete JSON response."""
     await send(
         {
             "type": "http.response.start",
@@ -38,7 +38,7 @@ async def send_json(send: Send, status: int, content: bytes, headers: list[tuple
 
 
 class Application:
-    """Routes with their services; everything it does not know goes to `fallback` (the frontend)."""
+    """An ASGI application of routes and services; requests to other paths go to `fallback` (the frontend)."""
 
     def __init__(self, services: Services, *, fallback: Asgi | None = None) -> None:
         self.services = services
@@ -47,7 +47,7 @@ class Application:
         self._trie = RouteTrie()
 
     def include_router(self, router: Router) -> None:
-        """Add the operations of a router; what was added first wins."""
+        """Add the operations of a router; of two with the same method and path the first one is used."""
         for route in router.routes:
             names = tuple(part[1:-1].removesuffix(":path") for part in route.path.split("/") if part.startswith("{"))
             call = bind_handler(route.handler, names, self.services)
@@ -58,7 +58,7 @@ class Application:
         path: str = scope["path"]
         raw = scope.get("raw_path")
         if raw and b"%" in raw:
-            path = raw.decode("latin-1")  # an encoded slash in an id is no separator
+            path = raw.decode("latin-1")  # an encoded slash in an id is not a separator
         match = self._trie.find(path)
         method: str = scope["method"]
         if match is None:

@@ -1,7 +1,7 @@
-"""From a handler's signature to a function that calls it: read once at start, nothing looked up per request.
+"""Compile a handler's signature, once at start, into a function that reads its arguments from requests.
 
-What is wrong with a request is reported as the reference's framework reports it: 422 with a list of
-`{"type", "loc", "msg", "input"}`, path and query parameters first, then the body.
+Invalid requests get the response of the reference's framework: 422 with a list of `{"type", "loc", "msg", "input"}`,
+path and query parameters first, then the body.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.requests import Request
 
-from fastback.kit.http.coercion import Loc, Problem, missing, problem
+from fastback.kit.http.coercion import Loc, Problem, make_missing_problem, make_problem
 from fastback.kit.http.errors import BadRequest, HttpError, Invalid
 from fastback.kit.http.routing import Call
-from fastback.kit.http.validation import bare, check, likeness
+from fastback.kit.http.validation import convert_value, find_checked_form, strip_optional
 from fastback.kit.services import Services
 
 _MISSING: Any = object()
@@ -28,9 +28,9 @@ _BODY: Loc = ("body",)
 
 
 class Resolver(Protocol):
-    """Makes an argument out of the request (an identity, say); stands in `Annotated[Type, resolver]`.
+    """Resolve an argument from a request, for example an identity; the annotation is `Annotated[Type, resolver]`.
 
-    It is given the application's services once, when the handler is bound, and answers with the value or an awaitable.
+    `bind` is called once, when the handler is bound; the function that it returns gives the value or an awaitable.
     """
 
     def bind(self, services: Services) -> Callable[[Request], Any]: ...
@@ -41,7 +41,7 @@ ReadBody = Callable[[Request, list[Problem]], Awaitable[Any]]
 
 
 def _make_path_extractor(name: str, kind: Any) -> Extract:
-    kind, _ = bare(kind)
+    kind, _ = strip_optional(kind)
     loc = ("path", name)
 
     def extract(path: dict[str, str], query: Mapping[str, list[str]], problems: list[Problem]) -> Any:
@@ -51,7 +51,7 @@ def _make_path_extractor(name: str, kind: Any) -> Extract:
 
 
 def _make_query_extractor(name: str, kind: Any, default: Any) -> Extract:
-    kind, _ = bare(kind)
+    kind, _ = strip_optional(kind)
     is_list = typing.get_origin(kind) is list
     loc = ("query", name)
 
@@ -59,7 +59,7 @@ def _make_query_extractor(name: str, kind: Any, default: Any) -> Extract:
         texts = query.get(name)
         if texts is None:
             if default is _MISSING:
-                problems.append(missing(loc))
+                problems.append(make_missing_problem(loc))
             return default
         return _convert_value(kind, texts if is_list else texts[-1], loc, problems)
 
@@ -67,27 +67,32 @@ def _make_query_extractor(name: str, kind: Any, default: Any) -> Extract:
 
 
 def _convert_value(kind: Any, value: Any, loc: Loc, problems: list[Problem]) -> Any:
-    before = len(problems)
-    value = check(kind, value, loc, problems)
-    if len(problems) > before or kind in (str, int, float, bool):
+    problem_count = len(problems)
+    value = convert_value(kind, value, loc, problems)
+    if len(problems) > problem_count or kind in (str, int, float, bool):
         return value
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        problems.append(problem("value_error", loc, f"Value error, {error}", value, {"error": {}}))
+        problems.append(make_problem("value_error", loc, f"Value error, {error}", value, {"error": {}}))
         return None
 
 
-#: The largest JSON body (bytes): of somebody whose identity was resolved first (a chat holds pictures), and of anybody.
+#: Bytes of the largest JSON body: of a caller whose identity was resolved first (a chat may have pictures), and of any
+#: other.
 LARGEST_BODY, LARGEST_ANONYMOUS_BODY = 128 * 1024 * 1024, 1024 * 1024
 
 
-#: Of a body larger than this (bytes) nothing is sent back with its problems, and of many problems only the first.
+#: A body with more bytes is not repeated in the response; of many problems only the first ones are reported.
 _LARGEST_ECHOED, _MOST_PROBLEMS = 1024 * 1024, 1000
 
 
 async def _read_content(request: Request, limit: int) -> bytes:
-    """The body; refused before it is read where its length is said, otherwise as soon as it is too long."""
+    """Read the body.
+
+    Raises:
+        HttpError: 413 for more than `limit` bytes, before the body is read if the request gives its length.
+    """
     length = request.headers.get("content-length")
     if length is not None:
         if int(length) > limit:
@@ -104,7 +109,7 @@ async def _read_content(request: Request, limit: int) -> bytes:
 
 
 def _has_json_type(request: Request) -> bool:
-    """Whether the body says that it is JSON: a page elsewhere can send a text to us, but no JSON."""
+    """Return whether the body is declared as JSON: a page of another site can send text to this server, but no JSON."""
     for name, value in request.scope["headers"]:
         if name == b"content-type":
             media_type: bytes = value.partition(b";")[0].strip().lower()
@@ -115,29 +120,33 @@ def _has_json_type(request: Request) -> bool:
 
 
 def _parse_json(content: bytes) -> Any:
-    """The body as plain objects. Raises: Invalid, alone and with the place of the flaw; BadRequest."""
+    """Decode the body to plain objects.
+
+    Raises:
+        Invalid: the JSON is malformed; the only problem gives its position. BadRequest: the text cannot be decoded.
+    """
     try:
         return json.loads(content)
     except json.JSONDecodeError as error:
         raise Invalid(
-            [problem("json_invalid", ("body", error.pos), "JSON decode error", {}, {"error": error.msg})]
+            [make_problem("json_invalid", ("body", error.pos), "JSON decode error", {}, {"error": error.msg})]
         ) from None
     except (ValueError, RecursionError):
         raise BadRequest("There was an error parsing the body") from None
 
 
 def make_body_reader(kind: Any, *, default: Any = _MISSING, limit: int = LARGEST_BODY) -> ReadBody:
-    """A function that reads the JSON body of a request as `kind` and tells what is wrong with it.
+    """Return a function that reads the JSON body of a request as `kind` and adds what is invalid to a list of problems.
 
-    Where there is no body, `default` is answered; without one that is a problem.
+    Where a request has no body, the function returns `default`; without a default that is a problem.
 
     Raises (when called):
         Invalid: malformed JSON.
-        BadRequest: text in no known encoding.
+        BadRequest: the text cannot be decoded.
         HttpError: 413 for a body of more than `most` bytes.
     """
     decoder = msgspec.json.Decoder(kind)
-    decodes_strictly = likeness(kind) is None
+    decodes_strictly = find_checked_form(kind) is None
 
     async def read(request: Request, problems: list[Problem]) -> Any:
         content = await _read_content(request, limit)
@@ -162,32 +171,28 @@ def make_body_reader(kind: Any, *, default: Any = _MISSING, limit: int = LARGEST
 
     def handle_missing_body(problems: list[Problem]) -> Any:
         if default is _MISSING:
-            problems.append(missing(_BODY))
+            problems.append(make_missing_problem(_BODY))
         return default
 
     def convert_leniently(value: Any, problems: list[Problem]) -> Any:
-        """What the decoder refused: taken as pydantic would take it, or told in pydantic's words."""
+        """Convert a value that the decoder refused as pydantic would, or report it with pydantic's messages."""
         before = len(problems)
-        converted = check(kind, value, _BODY, problems)
+        converted = convert_value(kind, value, _BODY, problems)
         if len(problems) > before:
             return None
         try:
             return decoder.decode(msgspec.json.encode(converted))
         except UnicodeEncodeError:
             message = "Input should be a valid string, unable to parse raw data as a unicode string"
-            problems.append(problem("string_unicode", _BODY, message, None))
+            problems.append(make_problem("string_unicode", _BODY, message, None))
         except msgspec.MsgspecError as error:
-            problems.append(problem("value_error", _BODY, f"Value error, {error}", value, {"error": {}}))
+            problems.append(make_problem("value_error", _BODY, f"Value error, {error}", value, {"error": {}}))
         return None
 
     return read
 
 
-def _is_body(name: str, kind: Any) -> bool:
-    return name == "data"
-
-
-#: A query longer than this (bytes) is seldom asked twice.
+#: A query string with more bytes is rarely repeated, so that it is not cached.
 _LONGEST_CACHED_QUERY = 200
 
 
@@ -200,7 +205,7 @@ def _get_query(request: Request) -> Mapping[str, list[str]]:
 
 @lru_cache(maxsize=512)
 def _parse_query(raw: bytes) -> Mapping[str, list[str]]:
-    """Pages ask the same few queries over and over; nobody changes what was read out of one."""
+    """Parse a query string, cached: pages repeat the same few. Callers do not change the result."""
     values_by_name: dict[str, list[str]] = {}
     for key, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
         values_by_name.setdefault(key, []).append(value)
@@ -211,7 +216,7 @@ def bind_handler(handler: Callable[..., Any], path_names: tuple[str, ...], servi
     """Compile a handler into `call(request, path values)`.
 
     Raises:
-        TypeError: a parameter is no path or query parameter, no body, no resolver and no known service.
+        TypeError: a parameter is neither a path or query parameter, the body, a resolver nor a service.
     """
     hints = typing.get_type_hints(handler, include_extras=True)
     path_extractors: list[tuple[str, Extract]] = []
@@ -235,15 +240,21 @@ def bind_handler(handler: Callable[..., Any], path_names: tuple[str, ...], servi
             path_extractors.append((name, _make_path_extractor(name, kind)))
         elif kind is Request:
             request_name = name
-        elif _is_body(name, kind):
-            kind, optional = bare(kind)
+        elif name == "data":
+            kind, optional = strip_optional(kind)
             if optional and default is _MISSING:
                 default = None
             body = (name, make_body_reader(kind, default=default, limit=limit))
         elif services.has(kind):
             constants[name] = services.get(kind)
-        elif isinstance(bare(kind)[0], type) and bare(kind)[0] not in (str, int, float, bool, object):
-            raise TypeError(f"{handler.__module__}.{handler.__name__}: nobody provides {name}: {kind}")
+        elif isinstance(strip_optional(kind)[0], type) and strip_optional(kind)[0] not in (
+            str,
+            int,
+            float,
+            bool,
+            object,
+        ):
+            raise TypeError(f"{handler.__module__}.{handler.__name__}: no service for {name}: {kind}")
         else:
             query_extractors.append((name, _make_query_extractor(name, kind, default)))
     return _make_call(handler, path_extractors + query_extractors, constants, resolvers, request_name, body)
@@ -259,7 +270,7 @@ def _make_call(
 ) -> Call:
     async def call(request: Request, path: dict[str, str]) -> Any:
         arguments = constants.copy()
-        # Who asks comes first: a stranger learns nothing about what a right request would look like.
+        # The caller is resolved first: without one the response does not reveal what a valid request looks like.
         for name, resolve in resolvers:
             value = resolve(request)
             if inspect.isawaitable(value):

@@ -1,4 +1,4 @@
-"""Bodies of answers: anything msgspec can encode, or bytes that are JSON already."""
+"""Bodies of responses: values that msgspec encodes, or bytes of JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ encoder = msgspec.json.Encoder()
 
 
 class Json(Response):
-    """A JSON answer with a status or headers of its own; a handler that needs neither returns the value itself."""
+    """A JSON response with a status or headers; a handler that needs neither returns the value itself."""
 
     media_type = "application/json"
 
@@ -20,7 +20,7 @@ class Json(Response):
 
 
 class JsonBytes:
-    """Ready bytes of JSON: what a hot read answers with, without being encoded again."""
+    """Bytes that are JSON already: the response to a frequent read, from a cache."""
 
     __slots__ = ("content",)
 

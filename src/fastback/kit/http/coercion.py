@@ -1,8 +1,8 @@
-"""Lax conversion of single values, with the answers pydantic gives.
+"""Lax conversion of single values, with the messages of pydantic.
 
-A reader takes a value (out of JSON, or the text of a path or query parameter), its place and a list; it returns the
+A reader takes a value (from JSON, or the text of a path or query parameter), its location and a list; it returns the
 converted value, or adds a problem to the list and returns None. A problem is `{"type", "loc", "msg", "input"}`, with
-`ctx` where the kind of problem has one.
+`ctx` where this type of problem has one.
 """
 
 from __future__ import annotations
@@ -18,72 +18,75 @@ Problem = dict[str, Any]
 Reader = Callable[[Any, Loc, list[Problem]], Any]
 
 
-def problem(kind: str, loc: Loc, msg: str, value: Any, ctx: dict[str, Any] | None = None) -> Problem:
-    found: Problem = {"type": kind, "loc": loc, "msg": msg, "input": value}
+def make_problem(kind: str, loc: Loc, msg: str, value: Any, ctx: dict[str, Any] | None = None) -> Problem:
+    entry: Problem = {"type": kind, "loc": loc, "msg": msg, "input": value}
     if ctx is not None:
-        found["ctx"] = ctx
-    return found
+        entry["ctx"] = ctx
+    return entry
 
 
-def missing(loc: Loc, value: Any = None) -> Problem:
-    """`value` is the object that lacks the field."""
-    return problem("missing", loc, "Field required", value)
+def make_missing_problem(loc: Loc, value: Any = None) -> Problem:
+    """Return the problem of a missing field; `value` is the object that lacks it."""
+    return make_problem("missing", loc, "Field required", value)
 
 
 def read_str(value: Any, loc: Loc, problems: list[Problem]) -> Any:
+    """Accept a text that UTF-8 can encode."""
     if not isinstance(value, str):
-        problems.append(problem("string_type", loc, "Input should be a valid string", value))
+        problems.append(make_problem("string_type", loc, "Input should be a valid string", value))
         return None
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:  # half of a surrogate pair
-            words = "Input should be a valid string, unable to parse raw data as a unicode string"
-            problems.append(problem("string_unicode", loc, words, value.encode("utf-8", "replace").decode()))
+            message = "Input should be a valid string, unable to parse raw data as a unicode string"
+            problems.append(make_problem("string_unicode", loc, message, value.encode("utf-8", "replace").decode()))
             return None
     return value
 
 
-# Underscores between digits, and a fraction of noughts, may stand in a text that means a whole number.
-_WHOLE = re.compile(r"[+-]?\d+(?:_\d+)*(?:\.0+)?")
-#: More digits than this take time that grows with their square.
-_DIGITS = 4300
+# The text of an integer may have underscores between digits, and a fraction of zeros.
+_INTEGER = re.compile(r"[+-]?\d+(?:_\d+)*(?:\.0+)?")
+#: Most digits of an integer: the time to convert them grows with their square.
+_MAX_DIGITS = 4300
 
 
 def read_int(value: Any, loc: Loc, problems: list[Problem]) -> Any:
-    kind, words = "int_type", "Input should be a valid integer"
+    """Convert an integer, also as text or as a float without a fraction."""
+    kind, message = "int_type", "Input should be a valid integer"
     if isinstance(value, bool | int):
         return int(value)
     if isinstance(value, str):
         text = value.strip()
-        if _WHOLE.fullmatch(text):
+        if _INTEGER.fullmatch(text):
             digits = text.partition(".")[0]
-            if len(digits) <= _DIGITS:
+            if len(digits) <= _MAX_DIGITS:
                 return int(digits)
-            kind, words = "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size"
+            kind, message = "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size"
         else:
-            kind, words = "int_parsing", f"{words}, unable to parse string as an integer"
+            kind, message = "int_parsing", f"{message}, unable to parse string as an integer"
     elif isinstance(value, float):
         if math.isfinite(value):
             if value.is_integer():
                 return int(value)
-            kind, words = "int_from_float", f"{words}, got a number with a fractional part"
+            kind, message = "int_from_float", f"{message}, got a number with a fractional part"
         else:
-            kind, words = "finite_number", "Input should be a finite number"
-    problems.append(problem(kind, loc, words, value))
+            kind, message = "finite_number", "Input should be a finite number"
+    problems.append(make_problem(kind, loc, message, value))
     return None
 
 
 def read_float(value: Any, loc: Loc, problems: list[Problem]) -> Any:
-    kind, words = "float_type", "Input should be a valid number"
+    """Convert a number, also as text."""
+    kind, message = "float_type", "Input should be a valid number"
     if isinstance(value, bool | int | float):
         return float(value)
     if isinstance(value, str):
         try:
             return float(value)
         except ValueError:
-            kind, words = "float_parsing", f"{words}, unable to parse string as a number"
-    problems.append(problem(kind, loc, words, value))
+            kind, message = "float_parsing", f"{message}, unable to parse string as a number"
+    problems.append(make_problem(kind, loc, message, value))
     return None
 
 
@@ -92,9 +95,10 @@ _FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 
 
 def read_bool(value: Any, loc: Loc, problems: list[Problem]) -> Any:
+    """Convert a boolean, also as 0 or 1 or as a word such as `yes` or `off`."""
     if isinstance(value, bool):
         return value
-    kind, words = "bool_type", "Input should be a valid boolean"
+    kind, message = "bool_type", "Input should be a valid boolean"
     if isinstance(value, str):
         text = value.lower()
         if text in _TRUE or text in _FALSE:
@@ -102,17 +106,17 @@ def read_bool(value: Any, loc: Loc, problems: list[Problem]) -> Any:
     elif isinstance(value, int | float) and value in (0, 1):
         return value == 1
     if isinstance(value, str | int) or (isinstance(value, float) and value.is_integer()):
-        kind, words = "bool_parsing", f"{words}, unable to interpret input"
-    problems.append(problem(kind, loc, words, value))
+        kind, message = "bool_parsing", f"{message}, unable to interpret input"
+    problems.append(make_problem(kind, loc, message, value))
     return None
 
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_DATED = re.compile(r"(\d{4})-(\d{2})-(\d{2})[Tt _]\d{2}:\d{2}")
+_DATETIME_START = re.compile(r"(\d{4})-(\d{2})-(\d{2})[Tt _]\d{2}:\d{2}")
 
 
-def _flaw(text: str) -> str:
-    """What hinders this text from being a date or a time, in the words of pydantic's parser."""
+def _describe_date_error(text: str) -> str:
+    """Return why a text is neither a date nor a time, in the words of pydantic's parser."""
     if len(text) < 10:
         return "input is too short"
     for start, end, name in ((0, 4, "year"), (5, 7, "month"), (8, 10, "day")):
@@ -134,14 +138,14 @@ def _flaw(text: str) -> str:
 
 
 #: Numbers beyond this are milliseconds since 1970, others seconds.
-_SECONDS = 20_000_000_000
+_LARGEST_SECONDS = 20_000_000_000
 _INEXACT = "Datetimes provided to dates should have zero time - e.g. be exact dates"
 
 
 _NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d*)?")
 
 
-def _number(value: Any) -> float | None:
+def _parse_number(value: Any) -> float | None:
     if isinstance(value, str):
         return float(value) if _NUMBER.fullmatch(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -152,62 +156,64 @@ def _number(value: Any) -> float | None:
         return math.inf if value > 0 else -math.inf
 
 
-def _of_number(number: float) -> datetime.date | str:
-    """The day that begins at this time, or what hinders it."""
+def _convert_number(number: float) -> datetime.date | str:
+    """Return the day that begins at this time, or why there is no such day."""
     if math.isnan(number):
         return "NaN values not permitted"
-    seconds = number / 1000 if abs(number) > _SECONDS else number
+    seconds = number / 1000 if abs(number) > _LARGEST_SECONDS else number
     try:
-        days, rest = divmod(seconds, 86400)
+        days, remainder = divmod(seconds, 86400)
         day = datetime.date(1970, 1, 1) + datetime.timedelta(days)
     except (OverflowError, ValueError):
         return f"dates {'after 9999' if number > 0 else 'before 0000'} are not supported as unix timestamps"
-    return _INEXACT if rest else day
+    return _INEXACT if remainder else day
 
 
-def _of_text(text: str) -> datetime.date | str:
-    """The day a text names, or what hinders it."""
+def _convert_text(text: str) -> datetime.date | str:
+    """Return the day that a text gives, or why it gives none."""
     try:
         if _DATE.fullmatch(text):
             return datetime.date.fromisoformat(text)
-        if _DATED.match(text):
+        if _DATETIME_START.match(text):
             moment = datetime.datetime.fromisoformat(text[:10] + "T" + text[11:])
             return _INEXACT if moment.time() != datetime.time() else moment.date()
     except ValueError:
         pass
-    return _flaw(text)
+    return _describe_date_error(text)
 
 
 def read_date(value: Any, loc: Loc, problems: list[Problem]) -> Any:
-    """A date as text, or a time that is midnight, also as a number. The converted value is `YYYY-MM-DD`."""
-    number = _number(value)
+    """Convert a date, or a time that is midnight, given as text or as a number, to `YYYY-MM-DD`."""
+    number = _parse_number(value)
     if number is not None:
-        found = _of_number(number)
+        result = _convert_number(number)
     elif isinstance(value, str):
-        found = _of_text(value.strip())
+        result = _convert_text(value.strip())
     else:
-        problems.append(problem("date_type", loc, "Input should be a valid date", value))
+        problems.append(make_problem("date_type", loc, "Input should be a valid date", value))
         return None
-    if isinstance(found, datetime.date):
-        return found.isoformat()
-    if found is _INEXACT:
-        problems.append(problem("date_from_datetime_inexact", loc, _INEXACT, value))
+    if isinstance(result, datetime.date):
+        return result.isoformat()
+    if result is _INEXACT:
+        problems.append(make_problem("date_from_datetime_inexact", loc, _INEXACT, value))
     else:
-        words = f"Input should be a valid date or datetime, {found}"
-        problems.append(problem("date_from_datetime_parsing", loc, words, value, {"error": found}))
+        message = f"Input should be a valid date or datetime, {result}"
+        problems.append(make_problem("date_from_datetime_parsing", loc, message, value, {"error": result}))
     return None
 
 
-def one_of(choices: tuple[Any, ...]) -> Reader:
-    """A reader of a Literal: one of these values, of the same type."""
-    wanted = [repr(one) for one in choices]
-    expected = wanted[0] if len(wanted) == 1 else ", ".join(wanted[:-1]) + " or " + wanted[-1]
+def make_literal_reader(choices: tuple[Any, ...]) -> Reader:
+    """Return a reader of a Literal: it accepts these values, of the same type."""
+    values = [repr(choice) for choice in choices]
+    expected = values[0] if len(values) == 1 else ", ".join(values[:-1]) + " or " + values[-1]
 
     def read(value: Any, loc: Loc, problems: list[Problem]) -> Any:
-        for one in choices:
-            if type(one) is type(value) and one == value:
+        for choice in choices:
+            if type(choice) is type(value) and choice == value:
                 return value
-        problems.append(problem("literal_error", loc, f"Input should be {expected}", value, {"expected": expected}))
+        problems.append(
+            make_problem("literal_error", loc, f"Input should be {expected}", value, {"expected": expected})
+        )
         return None
 
     return read

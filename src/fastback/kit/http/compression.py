@@ -1,4 +1,4 @@
-"""Whole answers, compressed for clients that ask; streams and what is compressed already pass untouched."""
+"""Compress complete responses for clients that accept it; streams and compressed responses are passed on unchanged."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import brotli
 from fastback.kit.http.application import Asgi, Receive, Scope, Send
 from fastback.kit.http.content_encoding import choose_encoding
 
-#: Answers below this many bytes fit into two packets anyway.
+#: Responses with fewer bytes fit into two packets anyway.
 SMALLEST_COMPRESSED = 2048
-#: Answers above this many bytes are compressed by a thread, which costs a tenth of a millisecond: in the event loop
-#: they would hold up everybody. So much JSON takes brotli a quarter of a millisecond, gzip more than half of one.
+#: Responses with more bytes are compressed in a thread, which costs a tenth of a millisecond: they would block the
+#: event loop. This much JSON takes brotli a quarter of a millisecond, gzip more than half of one.
 LARGEST_INLINE = 64 * 1024
 
 _COMPRESSIBLE_TYPES = (b"text/", b"application/json", b"application/x-ndjson", b"application/xml", b"image/svg+xml")
-#: A client takes what comes as soon as it is there; nobody waits for the end of such an answer.
+#: Clients read these while they are sent, so that they cannot be compressed as a whole.
 _STREAM_TYPES = (b"text/event-stream",)
 
 Compressor = Callable[[bytes], bytes]
@@ -36,7 +36,7 @@ def _compress_gzip(content: bytes) -> bytes:
     return compressor.compress(content) + compressor.flush()
 
 
-#: The better one first.
+#: By encoding, the preferred one first.
 _COMPRESSORS: dict[str, Compressor] = {"br": _compress_brotli, "gzip": _compress_gzip}
 
 
@@ -50,7 +50,7 @@ def _find_header(message: dict[str, Any], header_name: bytes) -> bytes:
 
 
 class CompressionMiddleware:
-    """ASGI middleware; brotli, or gzip, at the fastest level, which takes JSON to a fifth."""
+    """ASGI middleware that compresses with brotli, or gzip, at the fastest level: JSON shrinks to a fifth."""
 
     def __init__(self, app: Asgi) -> None:
         self._app = app
@@ -94,7 +94,7 @@ class CompressionMiddleware:
 
 
 def _is_compressible(start: dict[str, Any]) -> bool:
-    """Whether an answer is text of known length that is large enough and not packed yet."""
+    """Return whether a response is text of known length that is large enough and not compressed yet."""
     length = _find_header(start, b"content-length")
     if not length.isdigit() or int(length) < SMALLEST_COMPRESSED or start["status"] == 206:
         return False

@@ -1,4 +1,4 @@
-"""Which encoding of a content a client takes (RFC 9110: 12.5.3)."""
+"""Choose a content encoding that a client accepts (RFC 9110, section 12.5.3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _parse_weights(accepted: bytes) -> dict[str, float]:
 
 
 def choose_encoding(offered: Iterable[str], accepted: bytes) -> str | None:
-    """The first of the offered encodings that `Accept-Encoding` allows; None for the content as it is."""
+    """Return the first of the offered encodings that `Accept-Encoding` allows, or None for no encoding."""
     if not accepted:
         return None
     weights = _parse_weights(accepted)

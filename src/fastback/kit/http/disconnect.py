@@ -1,4 +1,4 @@
-"""Waiting for something only as long as the client waits."""
+"""Stop work when the client disconnects."""
 
 from __future__ import annotations
 
@@ -8,22 +8,19 @@ from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
+from fastback.kit.http.streaming_response import wait_for_disconnect
+
 T = TypeVar("T")
 
 
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
 async def run_while_connected(request: Request, work: Awaitable[T]) -> T:
-    """The result of `work`, awaited no longer than the client waits. The request's body has been read before.
+    """Return the result of `work`, which is cancelled if the client disconnects; read the request's body before.
 
     Raises:
-        ClientDisconnect: the client has gone; the work was cancelled.
+        ClientDisconnect: the client has disconnected.
     """
     work_task = asyncio.ensure_future(work)
-    disconnect_task = asyncio.ensure_future(_gone(request))
+    disconnect_task = asyncio.ensure_future(wait_for_disconnect(request.receive))
     try:
         await asyncio.wait([work_task, disconnect_task], return_when=asyncio.FIRST_COMPLETED)
         if not work_task.done():

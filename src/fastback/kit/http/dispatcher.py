@@ -1,4 +1,4 @@
-"""The first thing a connection meets: sockets to the socket server, HTTP to the application."""
+"""Dispatch connections: those of sockets to the socket server, HTTP to the application."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fastback.kit.http.routing import RouteTrie
 
 
 class Dispatcher:
-    """Sends what comes in below `prefix` to `sockets`, other HTTP to `http`, and refuses other WebSockets."""
+    """ASGI application: pass paths below `prefix` to `sockets`, other HTTP to `http`, and close other WebSockets."""
 
     def __init__(self, http: Asgi, sockets: Asgi, *, prefix: str) -> None:
         self._http = http
@@ -16,7 +16,7 @@ class Dispatcher:
         self._websockets = RouteTrie()
 
     def add_websocket(self, path: str, endpoint: Asgi) -> None:
-        """Answer WebSockets at a path of our own; the values of its parameters are in the scope's `path_params`."""
+        """Pass WebSockets at a path to `endpoint`; the values of its parameters are in the scope's `path_params`."""
         self._websockets.add("WS", path, endpoint)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""Errors raised where they are found and turned into an answer in one place: `{"detail": …}`."""
+"""Errors that the application turns into responses: `{"detail": …}`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class HttpError(Exception):
-    """Answers with `status` and `{"detail": detail}`; `detail` is a text or anything JSON can hold."""
+    """Respond with `status` and `{"detail": detail}`; `detail` is a text or any other JSON value."""
 
     def __init__(self, status: int, detail: Any, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -16,44 +16,56 @@ class HttpError(Exception):
 
 
 class BadRequest(HttpError):
+    """Respond with 400."""
+
     def __init__(self, detail: Any) -> None:
         super().__init__(400, detail)
 
 
 class Unauthorized(HttpError):
+    """Respond with 401: the credentials are missing or invalid."""
+
     def __init__(self, detail: Any = "401 Unauthorized", headers: dict[str, str] | None = None) -> None:
         super().__init__(401, detail, headers)
 
 
 class Forbidden(HttpError):
+    """Respond with 403: the caller lacks the permission."""
+
     def __init__(self, detail: Any) -> None:
         super().__init__(403, detail)
 
 
 class NotFound(HttpError):
+    """Respond with 404."""
+
     def __init__(self, detail: Any = "We could not find what you're looking for :/") -> None:
         super().__init__(404, detail)
 
 
 class Conflict(HttpError):
+    """Respond with 409."""
+
     def __init__(self, detail: Any) -> None:
         super().__init__(409, detail)
 
 
 class TooManyRequests(HttpError):
+    """Respond with 429."""
+
     def __init__(self, detail: Any) -> None:
         super().__init__(429, detail)
 
 
 class NotBuilt(HttpError):
-    """An operation of the contract that this release does not carry out."""
+    """Respond with 501: an operation of the contract that this release does not have."""
 
     def __init__(self, what: str) -> None:
         super().__init__(501, f"{what} is not built in this release of Fastback (see docs/compatibility.md)")
 
 
 class Invalid(HttpError):
-    """422 with FastAPI's list of what is wrong where: `[{"type", "loc", "msg", "input"}]`."""
+    """Respond with 422 and FastAPI's list of problems: `[{"type", "loc", "msg", "input"}]`."""
 
     def __init__(self, problems: list[dict[str, Any]]) -> None:
         super().__init__(422, problems)
@@ -68,7 +80,10 @@ class Invalid(HttpError):
         value: Any = None,
         ctx: dict[str, Any] | None = None,
     ) -> Invalid:
-        """One problem. A value that a rule beyond its type refuses is reported with the context `{"error": {}}`."""
+        """Return an error with one problem.
+
+        A value that a rule beyond its type refuses has the context `{"error": {}}`.
+        """
         problem = {"type": kind, "loc": loc, "msg": msg, "input": value}
         if ctx is None and kind == "value_error" and msg.startswith("Value error, "):
             ctx = {"error": {}}

@@ -1,4 +1,4 @@
-"""Forms with files, read as they come: a large file goes where its reader puts it, memory holds a piece of it."""
+"""Forms with files, parsed while they are received: memory holds a chunk of a large file, never all of it."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from starlette.requests import Request
 
 from fastback.kit.http.errors import BadRequest
 
-#: Parts of a form, headers of a part, and bytes of a header, at most.
-_PARTS, _HEADERS, _HEADER = 1000, 16, 16 * 1024
+#: Limits: parts of a form, headers of a part, bytes of a header.
+_MAX_PARTS, _MAX_HEADERS, _MAX_HEADER_SIZE = 1000, 16, 16 * 1024
 _BROKEN = "There was an error parsing the body"
 
-# A broken form is the client's mistake: it is told in the response, and is worth no line of the log.
+# A broken form is the client's error: the response reports it, the log does not.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 class Part(msgspec.Struct):
-    """The beginning of a field; it is a file where it has a file name."""
+    """The headers of a field; one with a file name is a file."""
 
     name: str
     filename: str | None
     content_type: str | None
 
 
-#: What a form is read as: a part begins, its bytes follow in pieces, None ends it.
-Event = Part | bytes | None
+#: A step of a form: a part begins, its bytes follow in chunks, None ends it.
+FormEvent = Part | bytes | None
 
 
-class _EndedByItsHeaders(Exception):
-    """A delimiter follows the headers of a part directly; holds what was read of the content, which is none."""
+class _EmptyPart(Exception):
+    """A delimiter follows the headers of a part directly: it has no content. The argument is what is still to parse."""
 
 
-class Reader:
-    """Take a form apart, piece by piece.
+class FormReader:
+    """Parse a form chunk by chunk.
 
-    python-multipart parses. Two things that RFC 2046 allows and it does not know are settled here: text before the
-    first delimiter, and a part without content whose headers end in the line break of the next delimiter.
+    The parser is python-multipart. Two things that RFC 2046 allows and it does not support are handled here: text
+    before the first delimiter, and a part without content whose headers end in the line break of the next delimiter.
     """
 
     def __init__(self, boundary: bytes) -> None:
         self._boundary = boundary
         self._delimiter = b"--" + boundary
-        self._preamble: bytes | None = b"\r\n"  # the first delimiter may stand at the very beginning
+        self._preamble: bytes | None = b"\r\n"  # the first delimiter may be at the very beginning
         self._parser = self._make_parser()
-        self._events: list[Event] = []
+        self._events: list[FormEvent] = []
         self._parts = 0
-        self.ended = False
+        self.is_complete = False
 
-    def feed(self, data: bytes) -> Iterator[Event]:
-        """Yield what this piece of the form completes.
+    def feed(self, data: bytes) -> Iterator[FormEvent]:
+        """Yield the steps that a chunk of the form completes.
 
         Raises:
             BadRequest: the form is broken, or has too many parts.
@@ -76,8 +76,8 @@ class Reader:
             try:
                 self._parser.write(data)
                 return
-            except _EndedByItsHeaders as ended:
-                (content,) = ended.args
+            except _EmptyPart as empty_part:
+                (content,) = empty_part.args
                 self._events.append(None)
                 self._parser = self._make_parser()
                 data = content
@@ -85,7 +85,7 @@ class Reader:
                 raise BadRequest(_BROKEN) from None
 
     def _make_parser(self) -> MultipartParser:
-        """Return a parser that stands before a delimiter."""
+        """Return a parser that expects a delimiter."""
         return MultipartParser(
             self._boundary,
             {
@@ -94,19 +94,19 @@ class Reader:
                 "on_header_value": self._extend_header_value,
                 "on_header_end": self._end_header,
                 "on_headers_finished": self._end_headers,
-                "on_part_data": self._take_content,
+                "on_part_data": self._add_content,
                 "on_part_end": self._end_part,
-                "on_end": self._end,
+                "on_end": self._complete,
             },
-            max_header_count=_HEADERS,
-            max_header_size=_HEADER,
+            max_header_count=_MAX_HEADERS,
+            max_header_size=_MAX_HEADER_SIZE,
         )
 
     def _begin_part(self) -> None:
         self._headers: dict[bytes, bytes] = {}
         self._name = self._value = b""
-        #: The first bytes of the content, until it is clear that they are no delimiter.
-        self._start: bytes | None = b""
+        #: The first bytes of the content, until it is clear that they are not a delimiter.
+        self._content_start: bytes | None = b""
 
     def _extend_header_name(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
@@ -119,69 +119,69 @@ class Reader:
         self._name = self._value = b""
 
     def _end_headers(self) -> None:
-        part = _part(self._headers)
+        part = _make_part(self._headers)
         self._parts += 1
-        if self._parts > _PARTS:
-            raise BadRequest(f"Too many fields. Maximum number of fields is {_PARTS}.")
+        if self._parts > _MAX_PARTS:
+            raise BadRequest(f"Too many fields. Maximum number of fields is {_MAX_PARTS}.")
         self._events.append(part)
 
-    def _take_content(self, data: bytes, start: int, end: int) -> None:
+    def _add_content(self, data: bytes, start: int, end: int) -> None:
         content = data[start:end]
-        if self._start is not None:
-            content = self._start + content
+        if self._content_start is not None:
+            content = self._content_start + content
             if content.startswith(self._delimiter):
-                # Only the form itself holds a delimiter, never the parser's own copy: what follows `end` is to be read.
-                raise _EndedByItsHeaders(content + data[end:])
+                # Only the form itself has a delimiter, never the parser's own copy: parse what follows `end`, too.
+                raise _EmptyPart(content + data[end:])
             if self._delimiter.startswith(content):
-                self._start = content
+                self._content_start = content
                 return
-            self._start = None
+            self._content_start = None
         self._events.append(content)
 
     def _end_part(self) -> None:
-        if self._start:
-            self._events.append(self._start)
+        if self._content_start:
+            self._events.append(self._content_start)
         self._events.append(None)
 
-    def _end(self) -> None:
-        self.ended = True
+    def _complete(self) -> None:
+        self.is_complete = True
 
 
-def _part(headers: dict[bytes, bytes]) -> Part:
+def _make_part(headers: dict[bytes, bytes]) -> Part:
     _, options = parse_options_header(headers.get(b"content-disposition", b""))
     if b"name" not in options:
         raise BadRequest('The Content-Disposition header field "name" must be provided.')
     filename = options.get(b"filename")
-    kind = headers.get(b"content-type")
+    content_type = headers.get(b"content-type")
     return Part(
-        _text(options[b"name"]),
-        None if filename is None else _text(filename),
-        None if kind is None else kind.decode("latin-1"),
+        _decode_text(options[b"name"]),
+        None if filename is None else _decode_text(filename),
+        None if content_type is None else content_type.decode("latin-1"),
     )
 
 
-def _text(value: bytes) -> str:
+def _decode_text(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
 
 
-async def read_form(request: Request) -> AsyncIterator[Event]:
-    """The form of a request; nothing at all where its body is none.
+async def read_form(request: Request) -> AsyncIterator[FormEvent]:
+    """Yield the steps of a request's form; nothing where the body is not a form.
 
     Raises:
-        BadRequest: a form that is broken, or ends in the middle.
+        BadRequest: the form is broken, or incomplete.
     """
-    kind, options = parse_options_header(request.headers.get("content-type"))
-    if kind.lower() != b"multipart/form-data":
+    media_type, options = parse_options_header(request.headers.get("content-type"))
+    if media_type.lower() != b"multipart/form-data":
         return
     boundary = options.get(b"boundary")
     if not boundary or len(boundary) > 256:
         raise BadRequest("Missing boundary in multipart.")
-    reader = Reader(boundary)
-    async for piece in request.stream():
-        for event in reader.feed(piece):
+    reader = FormReader(boundary)
+    async for chunk in request.stream():
+        for event in reader.feed(chunk):
             yield event
-    if not reader.ended:
+    if not reader.is_complete:
         raise BadRequest(_BROKEN)

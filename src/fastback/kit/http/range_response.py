@@ -1,4 +1,4 @@
-"""A file that lies elsewhere, sent as it comes from there; whole, or the part of it that was asked for."""
+"""A response with a file of a remote storage, or the range of it that the client asks for."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from email.utils import formatdate
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from fastback.kit.http.streaming_response import send_pieces
+from fastback.kit.http.streaming_response import send_chunks
 
 _SINGLE_RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)", re.IGNORECASE)
 
 
 class RangedResponse(Response):
-    """`read(start, stop)` gives the bytes in pieces. Several ranges at once are answered with the whole."""
+    """Send the chunks of `read(start, stop)`; a request for several ranges gets the complete file."""
 
     def __init__(
         self,
@@ -60,4 +60,4 @@ class RangedResponse(Response):
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        await send_pieces(self._read(start, stop), receive, send)
+        await send_chunks(self._read(start, stop), receive, send)

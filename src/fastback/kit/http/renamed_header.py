@@ -1,4 +1,4 @@
-"""A header of requests under another name."""
+"""Rename a header of requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from fastback.kit.http.application import Asgi, Receive, Scope, Send
 
 
 class RenamedHeaderMiddleware:
-    """ASGI middleware: what comes as `given` is found as `meant`, and what comes as `meant` itself is not believed."""
+    """ASGI middleware that renames the request header `public_name` to `internal_name`.
+
+    A header that is called `internal_name` already is dropped, so that clients cannot spoof it.
+    """
 
     def __init__(self, app: Asgi, public_name: str, internal_name: str) -> None:
         self._app = app

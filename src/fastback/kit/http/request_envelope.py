@@ -1,6 +1,6 @@
-"""What surrounds every exchange over HTTP: its id, the time it took, the headers of every answer, a line in the log.
+"""The envelope of every HTTP request: its id, its duration, the headers of every response, a line in the log.
 
-An id that a proxy or client gave in `X-Request-Id` is kept, so that one search finds an exchange in the logs of both.
+An id in `X-Request-Id`, from a proxy or client, is kept, so that one search finds a request in the logs of both.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fastback.kit.http.application import Asgi, Receive, Scope, Send, send_json
 log = logging.getLogger("fastback.http")
 access_log = logging.getLogger("fastback.access")
 
-#: Ids that are taken over: nothing in them could break a line of the log.
+#: Ids that are accepted: they cannot break a line of the log.
 _VALID_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _VARY = (b"vary", b"Origin")
 
@@ -26,8 +26,8 @@ _VARY = (b"vary", b"Origin")
 class RequestEnvelope:
     """ASGI middleware, the outermost one of HTTP.
 
-    `cors` is the same application with the rules for other origins around it; it is asked only where the request comes
-    from one. `headers` take the place of an answer's own.
+    `cors` is the same application inside the CORS middleware; it gets only requests with an origin. `headers` replace a
+    response's own headers of the same name.
     """
 
     def __init__(self, app: Asgi, *, cors: Asgi, headers: list[tuple[bytes, bytes]] | None = None) -> None:
@@ -50,7 +50,7 @@ class RequestEnvelope:
         is_cross_origin = b"origin" in request_headers
         status = 0
 
-        # No coroutine of its own: it is called for every piece of a stream.
+        # Not a coroutine: it is called for every chunk of a stream.
         def send_with_headers(message: Any) -> Any:
             nonlocal status
             if message["type"] == "http.response.start":
@@ -65,7 +65,7 @@ class RequestEnvelope:
                     (b"x-process-time", b"%.6f" % (perf_counter() - started)),
                 ]
                 if not is_cross_origin:
-                    headers.append(_VARY)  # where the request names an origin the rules for origins say it
+                    headers.append(_VARY)  # for a request with an origin the CORS middleware adds it
                 message = {**message, "headers": headers}
             return send(message)
 
@@ -74,18 +74,18 @@ class RequestEnvelope:
         except Exception:
             log.exception("%s %s failed", scope["method"], _get_raw_path(scope))
             if status:
-                raise  # the answer has begun: the server breaks it off
+                raise  # the response has begun: the server aborts it
             await send_json(send_with_headers, 500, b'{"detail":"Internal Server Error"}')
         finally:
             if access_log.isEnabledFor(logging.DEBUG):
                 elapsed_ms = (perf_counter() - started) * 1000
-                client = (scope.get("client") or ("somebody",))[0]
+                client = (scope.get("client") or ("unknown",))[0]
                 access_log.debug(
                     "%s %s %d in %.1f ms for %s", scope["method"], _get_raw_path(scope), status, elapsed_ms, client
                 )
 
 
 def _get_raw_path(scope: Scope) -> str:
-    """The path as it came, without the query, which may hold a credential."""
+    """Return the path as it was sent, without the query, which may have a credential."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     return raw.partition(b"?")[0].decode("latin-1")

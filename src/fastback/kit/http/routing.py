@@ -1,7 +1,7 @@
-"""Routes: declared by decorators, found by a trie, each path once per method.
+"""Routes: declared by decorators, looked up in a trie.
 
-`{name}` stands for one segment, `{name:path}` for the rest of the path. Trailing slashes are forgiven: they are no part
-of a route. Fixed segments win over parameters.
+`{name}` matches one segment, `{name:path}` the remaining ones. A trailing slash is ignored. Fixed segments take
+precedence over parameters.
 """
 
 from __future__ import annotations
@@ -14,26 +14,23 @@ import msgspec
 from starlette.requests import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
-#: Answers a request, given the values of its path.
+#: Handle a request, given the values of its path parameters.
 Call = Callable[[Request, dict[str, str]], Awaitable[Any]]
 
 
 class Route(msgspec.Struct):
-    """One operation: method, full path, and the function that answers."""
+    """An operation: its method, full path and handler; `wrap` is that of its router."""
 
     method: str
     path: str
     handler: Callable[..., Any]
-    #: The largest body it takes, in bytes; None: no limit (it streams).
-    max_body: int | None = None
-    #: What is done to the call of each operation of the router, if anything.
     wrap: Callable[[Call], Call] | None = None
 
 
 class Router:
-    """Collects the operations of one feature under a common prefix.
+    """Collect the operations of a feature under a common prefix.
 
-    `around` is given each operation's call when it is bound, and makes the one that is used.
+    `wrap` is called with the call of each operation when it is bound, and returns the one that is used.
     """
 
     def __init__(self, prefix: str = "", *, wrap: Callable[[Call], Call] | None = None) -> None:
@@ -42,7 +39,7 @@ class Router:
         self.routes: list[Route] = []
 
     def route(self, method: str, *paths: str) -> Callable[[F], F]:
-        """Answer `method` at each of `paths` (below the prefix)."""
+        """Return a decorator that registers a handler of `method` at each of `paths`, below the prefix."""
 
         def register(handler: F) -> F:
             for path in paths:
@@ -73,27 +70,27 @@ class _Node:
     def __init__(self) -> None:
         self.fixed: dict[str, _Node] = {}
         self.parameter: _Node | None = None
-        #: For `{name:path}`: what may follow it, by the fixed segments of the suffix, longest first.
+        #: For `{name:path}`: the fixed segments that follow it, and their nodes, longest first.
         self.catch_all: list[tuple[tuple[str, ...], _Node]] = []
         self.targets: dict[str, tuple[Any, tuple[str, ...]]] = {}
 
 
 class Match(msgspec.Struct, frozen=True):
-    """What a path leads to: methods with their targets, and the values of its parameters."""
+    """The match of a path: targets with the names of their parameters, by method, and the values of the parameters."""
 
     targets: dict[str, tuple[Any, tuple[str, ...]]]
     values: tuple[str, ...]
 
 
 class RouteTrie:
-    """Finds the target of a method and path; a target is anything the application stored."""
+    """Look up targets by method and path; a target is whatever the application stores."""
 
     def __init__(self) -> None:
         self._root = _Node()
         self._static: dict[str, Match] = {}
 
     def add(self, method: str, path: str, target: Any) -> None:
-        """Add a target; the first one added for a method and path wins."""
+        """Add a target; of several for one method and path the first is used."""
         names: list[str] = []
         node = self._root
         segments = [part for part in path.split("/") if part]
@@ -126,7 +123,7 @@ class RouteTrie:
             self._static["/" + "/".join(segments)] = Match(node.targets, ())
 
     def find(self, path: str) -> Match | None:
-        """The match of a path (percent-encoding still in it is resolved per segment), or None."""
+        """Return the match of a path, or None. Percent-encoding is decoded in each segment."""
         if len(path) > 1 and path.endswith("/"):
             path = path.rstrip("/") or "/"
         fixed_match = self._static.get(path)

@@ -1,4 +1,4 @@
-"""An answer that is made while it is sent."""
+"""A response whose body is generated while it is sent."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from starlette.types import Receive, Scope, Send
 
 
 class StreamResponse(Response):
-    """Sends the pieces as they come; a client that hangs up ends the making of them."""
+    """Send chunks as they come; when the client disconnects, their iterator is cancelled."""
 
-    def __init__(self, pieces: AsyncIterator[bytes], media_type: str, headers: dict[str, str] | None = None) -> None:
-        self._pieces = pieces
+    def __init__(self, chunks: AsyncIterator[bytes], media_type: str, headers: dict[str, str] | None = None) -> None:
+        self._chunks = chunks
         self._extra_headers = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
         self.status_code = 200
         self.media_type = media_type
@@ -23,12 +23,12 @@ class StreamResponse(Response):
         scope_headers = scope.get("fastback.headers", [])
         headers = [(b"content-type", str(self.media_type).encode()), *self._extra_headers, *scope_headers]
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
-        await send_pieces(self._pieces, receive, send)
+        await send_chunks(self._chunks, receive, send)
 
 
-async def send_pieces(pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-    """Send a body whose answer has begun, as its pieces come; a client that hangs up ends the making of them."""
-    send_task = asyncio.ensure_future(_send_all(pieces, send))
+async def send_chunks(chunks: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """Send the chunks of a body, after the headers; when the client disconnects, their iterator is cancelled."""
+    send_task = asyncio.ensure_future(_send_all(chunks, send))
     disconnect_task = asyncio.ensure_future(wait_for_disconnect(receive))
     try:
         await asyncio.wait([send_task, disconnect_task], return_when=asyncio.FIRST_COMPLETED)
@@ -39,13 +39,13 @@ async def send_pieces(pieces: AsyncIterator[bytes], receive: Receive, send: Send
         disconnect_task.cancel()
 
 
-async def _send_all(pieces: AsyncIterator[bytes], send: Send) -> None:
-    async for piece in pieces:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
+async def _send_all(chunks: AsyncIterator[bytes], send: Send) -> None:
+    async for chunk in chunks:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def wait_for_disconnect(receive: Receive) -> None:
-    """Wait until the client has gone."""
+    """Wait until the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""Addresses on the web that people hand in."""
+"""Validate URLs that users enter."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from fastback.kit.http import Invalid
 
 
 def validate_http_url(url: str, *, field: str = "url") -> str:
-    """The address, with a path.
+    """Return the URL with a path.
 
     Raises:
-        Invalid: it is none, or none of HTTP.
+        Invalid: it is not a URL, or its scheme is not HTTP or HTTPS; with pydantic's message.
     """
     loc = ["body", field]
 

@@ -1,4 +1,4 @@
-"""Storages as they are configured: the names of providers, and what each wants to know."""
+"""Create the storage of each bucket provider from its settings."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def create_s3_storage(
     accelerate: bool = False,
     keep_tags: bool = False,
 ) -> BucketStorage:
-    """A bucket of S3 or of what speaks like it.
+    """Return the storage of a bucket of S3, or of a server with its protocol.
 
-    Without a key the credentials are those of the environment, of the machine or of its role. As boto does it, an
-    endpoint of one's own is asked with the bucket in the path, unless `addressing` is `virtual`; AWS itself with the
-    bucket in the name, unless it is `path`.
+    Without a key the credentials are those of the environment, of the machine or of its role. As in boto, requests to a
+    custom endpoint have the bucket in the path, unless `addressing` is `virtual`; requests to AWS have it in the host
+    name, unless it is `path`.
     """
     from obstore.store import S3Store
 
@@ -59,7 +59,10 @@ def _add_bucket_to_host(endpoint: str, bucket: str) -> str:
 def create_gcs_storage(
     bucket: str, *, directory: Path, cache: bool, credentials: str = "", endpoint: str = ""
 ) -> BucketStorage:
-    """A bucket of Google Cloud Storage; `credentials` is a service account's JSON, else the environment's count."""
+    """Return the storage of a bucket of Google Cloud Storage.
+
+    `credentials` is the JSON of a service account; without it those of the environment are used.
+    """
     from obstore.store import GCSStore
 
     options: dict[str, Any] = {"service_account_key": credentials} if credentials else {}
@@ -72,11 +75,14 @@ def create_gcs_storage(
 def create_azure_storage(
     endpoint: str, container: str, *, directory: Path, cache: bool, key: str = ""
 ) -> BucketStorage:
-    """A container of Azure at an account's address; without the account's key the machine's identity counts."""
+    """Return the storage of a container of Azure, at the address of an account.
+
+    Without the key of the account the identity of the machine is used.
+    """
     from obstore.store import AzureStore
 
     parts = urlsplit(endpoint)
-    # In the cloud the account is the first part of the name, with an emulator the first of the path.
+    # In the cloud the account is the first part of the host name, in an emulator the first part of the path.
     account = parts.path.strip("/").split("/")[0] or (parts.hostname or "").split(".")[0]
     options: dict[str, Any] = {"account_name": account, "endpoint": endpoint.rstrip("/")}
     if key:

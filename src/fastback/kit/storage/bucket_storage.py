@@ -1,4 +1,4 @@
-"""Files in a bucket: S3, Google Cloud Storage, Azure. The library that knows them is imported when one is asked for."""
+"""A storage of files in a bucket of S3, Google Cloud Storage or Azure; obstore is imported when one is created."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from fastback.kit.storage.protocol import NameRefused, StorageError, StoredFile
 
 log = logging.getLogger("fastback.storage")
 
-#: Bytes of a part of a large file, at least; a file has at most ten thousand parts.
+#: The fewest bytes of a part of a large file, and the most parts that are used: a file may have ten thousand.
 SMALLEST_PART, MOST_PARTS = 5 * 1024 * 1024, 9000
-#: Longest name in bytes: files have to lie in a directory, too.
+#: Bytes of the longest name: files are also stored in a directory.
 LONGEST_NAME = 255
-#: What files of ours are called: their id comes first.
+#: Names of files that this installation has stored: they begin with an id.
 _OWN_NAME = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[_.]|[0-9a-f]{8}(-[0-9a-f]{4,12}){4}$"
 )
-#: What no key and no name may hold.
+#: Characters that no key and no name may have.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f/]")
-#: What S3 takes in tags.
+#: Characters that S3 refuses in tags.
 _FORBIDDEN_IN_TAGS = re.compile(r"[^a-zA-Z0-9 äöüÄÖÜß+\-=._:/@]")
 
 
 class BucketStorage:
-    """Keeps files in a bucket.
+    """Store files in a bucket; a path is `base` and the file's key.
 
-    A path is `base` and the file's key. Rows may come from before there was a bucket: what does not begin with `base`
-    is looked for on this machine. With `cache` a copy stays in the directory, and is read instead.
+    Rows may be older than the bucket: a path that does not begin with `base` is looked up on this machine. With `cache`
+    a copy stays in the directory, and is read instead.
     """
 
     def __init__(
         self, store: Any, *, base: str, prefix: str, directory: Path, cache: bool, keep_tags: bool = False
     ) -> None:
-        """`store` is one of obstore's; `prefix` stands before the names of files in keys."""
+        """Use `store`, one of obstore's; keys are `prefix` and the name of a file."""
         import obstore
 
         self.directory = directory
@@ -131,12 +131,12 @@ class BucketStorage:
                 with _translate_errors("delete", path):
                     await self._obstore.delete_async(self._store, key)
             except _FileMissing:
-                log.warning("%s is gone already", path)
+                log.warning("deleting %s skipped: it does not exist", path)
         if key is None or await self._local.find_file(path) is not None:
             await self._local.delete(path)
 
     async def delete_all_files(self) -> None:
-        """What is ours by its name; others may keep files in the bucket, too."""
+        """Delete the files whose names are ours; the bucket may have other files, too."""
         with _translate_errors("delete", "all files"):
             async for batch in self._obstore.list(self._store, prefix=self._prefix or None, chunk_size=500):
                 keys = [entry["path"] for entry in batch if _OWN_NAME.match(PurePosixPath(entry["path"]).name)]
@@ -146,11 +146,11 @@ class BucketStorage:
 
 
 class _FileMissing(StorageError):
-    """The file is not there; or the bucket."""
+    """The file does not exist, or the bucket."""
 
 
 class _translate_errors:  # noqa: N801 (used like a function)
-    """Turns what the library raises into errors of the storage."""
+    """Raise errors of the storage for those of obstore."""
 
     def __init__(self, act: str, what: str) -> None:
         self._act, self._what = act, what

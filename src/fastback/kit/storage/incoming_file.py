@@ -1,4 +1,4 @@
-"""A file that is on its way in: written beside the event loop in large pieces, hashed and counted meanwhile."""
+"""A file that is being received: written in threads in large chunks, hashed and counted on the way."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from typing import Any
 
 from fastback.kit.storage.protocol import Storage
 
-#: Bytes that gather before a thread writes them: each turn of a thread costs about as much as hashing a tenth of it.
+#: Bytes that are buffered before a thread writes them: a thread switch costs about as much as hashing a tenth of them.
 WRITE_SIZE = 1024 * 1024
-#: How the names of files under way begin, and how old (seconds) one must be to have been left behind.
+#: Prefix of the names of files that are being received, and the age in seconds from which one counts as abandoned.
 INCOMING_PREFIX, ABANDONED_SECONDS = ".under-way-", 24 * 3600
 
 
 class IncomingFile:
-    """Takes bytes, `async with`; its file is removed at the end unless a storage has taken it over."""
+    """A temporary file, as an async context manager: it is deleted at the end unless a storage has moved it.
+
+    Attributes:
+        size: bytes that were written.
+        path: of the file.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -39,7 +44,7 @@ class IncomingFile:
         self.path, self._file = create_incoming_file(self._directory)
 
     async def write(self, chunk: bytes) -> None:
-        """Raises: OSError, a full disk for instance."""
+        """Append a chunk. Raises: OSError, for example on a full disk."""
         self._chunks.append(chunk)
         self._buffered += len(chunk)
         self.size += len(chunk)
@@ -58,7 +63,7 @@ class IncomingFile:
                 view = view[self._file.write(view) :]
 
     async def finish(self) -> str:
-        """Write what is left and close the file; the SHA-256 of everything, in hexadecimal digits."""
+        """Write the buffered bytes, close the file, and return its SHA-256 in hexadecimal digits."""
         if self._chunks:
             await self._flush()
         await asyncio.to_thread(self._file.close)
@@ -76,7 +81,7 @@ class IncomingFile:
 
 
 def create_incoming_file(directory: Path, suffix: str = "") -> tuple[Path, Any]:
-    """A new file for what is under way, open for writing; `suffix` tells some readers what it is."""
+    """Create a file for incoming bytes and open it for writing; some readers need a `suffix` to know its format."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{INCOMING_PREFIX}{uuid.uuid4().hex}{suffix}"
     return path, path.open("xb", buffering=0)
@@ -84,7 +89,7 @@ def create_incoming_file(directory: Path, suffix: str = "") -> tuple[Path, Any]:
 
 @asynccontextmanager
 async def receive_file(storage: Storage, content: AsyncIterable[bytes]) -> AsyncIterator[IncomingFile]:
-    """Everything of a stream in a finished local file, for `storage.put`."""
+    """Write a stream into a local file, and yield it, finished, for `storage.put`."""
     async with IncomingFile(storage.directory) as incoming:
         async for chunk in content:
             await incoming.write(chunk)
@@ -93,7 +98,7 @@ async def receive_file(storage: Storage, content: AsyncIterable[bytes]) -> Async
 
 
 def remove_abandoned_files(directory: Path, now: float) -> None:
-    """Remove what a process that was killed left of files under way."""
+    """Delete incoming files that a killed process left behind; `now` is in seconds since 1970."""
     for path in directory.glob(f"{INCOMING_PREFIX}*"):
         with suppress(OSError):
             if now - path.stat().st_mtime > ABANDONED_SECONDS:

@@ -1,4 +1,4 @@
-"""Files in a directory."""
+"""A storage of files in a directory."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ READ_SIZE = 256 * 1024
 
 
 class LocalStorage:
-    """A path is the file's own, in the directory.
+    """Store files in a directory; a path is the file's own.
 
-    Rows may come from another machine, where the directory lay elsewhere: a file that is not where its path says is
-    looked for in the directory, by its name.
+    Rows may come from another machine, with another directory: where a path does not exist, a file of its name is
+    looked up in the directory.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -33,7 +33,7 @@ class LocalStorage:
         return str(await asyncio.to_thread(self.move_in, name, source))
 
     def move_in(self, name: str, source: Path) -> Path:
-        """Move a file into the directory, at once. Raises: as `put`."""
+        """Move a file into the directory, in the calling thread. Raises: as `put`."""
         target = self.directory / name
         if target.parent != self.directory or "\x00" in name:
             raise NameRefused(name)
@@ -48,14 +48,14 @@ class LocalStorage:
         return target
 
     def find_path(self, path: str) -> Path | None:
-        """Where a file lies; None where it is gone."""
+        """Return the path where a file is now, or None where it does not exist."""
         for candidate in (Path(path), self.directory / Path(path).name):
             if candidate.is_file():
                 return candidate
         return None
 
     def stat_file(self, path: str) -> StoredFile | None:
-        """As `open`, at once."""
+        """Return a file as `find_onnx_file` does, in the calling thread."""
         location = self.find_path(path)
         if location is None:
             return None
@@ -96,11 +96,11 @@ class LocalStorage:
         await asyncio.to_thread(self.remove_file, path)
 
     def remove_file(self, path: str) -> None:
-        """Remove the file of that name from the directory, and nothing elsewhere. Raises: StorageError."""
+        """Delete the file of that name from the directory, and nothing elsewhere. Raises: StorageError."""
         try:
             (self.directory / Path(path).name).unlink()
         except FileNotFoundError:
-            log.warning("%s is gone already", path)
+            log.warning("deleting %s skipped: it does not exist", path)
         except (OSError, ValueError) as error:
             raise StorageError(str(error)) from error
 
@@ -108,7 +108,7 @@ class LocalStorage:
         await asyncio.to_thread(self.remove_all)
 
     def remove_all(self) -> None:
-        """Remove everything but files that are just coming in."""
+        """Delete everything but files that are being received."""
         if not self.directory.is_dir():
             return
         for entry in self.directory.iterdir():
@@ -120,4 +120,4 @@ class LocalStorage:
                 else:
                     entry.unlink()
             except OSError:
-                log.exception("cannot remove %s", entry)
+                log.exception("deleting %s failed", entry)

@@ -1,4 +1,4 @@
-"""What every storage promises."""
+"""The interface of a storage, and its errors."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import msgspec
 
 
 class StorageError(Exception):
-    """A file cannot be kept, read or deleted; the text says why."""
+    """A file cannot be stored, read or deleted; the text gives the reason."""
 
 
 class NameRefused(StorageError):
-    """The storage takes no file of this name: it is too long, or holds what no name may hold."""
+    """The storage refuses the name of a file: it is too long, or has characters that are not allowed."""
 
 
 class StoredFile(msgspec.Struct):
-    """A file as it lies in the storage.
+    """A file in the storage.
 
     Attributes:
         size: in bytes.
         modified: seconds since 1970.
         etag: changes with the content.
-        local: its place on this machine, where it has one.
+        local: its path on this machine, where it has one.
     """
 
     size: int
@@ -35,37 +35,37 @@ class StoredFile(msgspec.Struct):
 
 
 class Storage(Protocol):
-    """Keeps files under names of ours; a `path` is what `put` answered, the reference's word for the place."""
+    """Store files under names that the caller chooses. A `path` is what `put` returns; the reference calls it so."""
 
-    #: The directory of local files; those under way lie here, too.
+    #: The directory of local files, and of files that are being received.
     directory: Path
 
     async def put(self, name: str, source: Path, tags: Mapping[str, str]) -> str:
-        """Take a local file over, whole or not at all; it is gone from `source` afterwards.
+        """Move a local file into the storage, completely or not at all, and return its path.
 
-        `tags` are kept beside it where the storage can and was told to. Returns its path.
+        `tags` are stored with it if the storage supports them and is configured to.
 
         Raises:
-            NameRefused: nothing happened, another name may do. StorageError.
+            NameRefused: nothing was changed; another name may be accepted. StorageError: the file cannot be stored.
         """
         ...
 
     async def find_file(self, path: str) -> StoredFile | None:
-        """What is known of a file; None where it is gone. Raises: StorageError."""
+        """Return size, time and place of a file, or None where it does not exist. Raises: StorageError."""
         ...
 
     def read(self, path: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes from `start` up to `stop`, in pieces. Raises: StorageError."""
+        """Yield the bytes from `start` up to `stop`, in chunks. Raises: StorageError."""
         ...
 
     def local_copy(self, path: str) -> AbstractAsyncContextManager[Path]:
-        """A place on this machine where the file can be read meanwhile. Raises: StorageError."""
+        """Yield a path on this machine where the file can be read inside the `with` block. Raises: StorageError."""
         ...
 
     async def delete(self, path: str) -> None:
-        """Nothing happens where it is gone already. Raises: StorageError."""
+        """Delete a file; one that does not exist is skipped. Raises: StorageError."""
         ...
 
     async def delete_all_files(self) -> None:
-        """Every file of ours. Raises: StorageError."""
+        """Delete every file that this installation has stored. Raises: StorageError."""
         ...

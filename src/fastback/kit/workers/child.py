@@ -1,7 +1,7 @@
-"""The worker's side: reads jobs from standard input, answers on standard output, ends when its input does.
+"""The worker's side: read jobs from standard input, write replies to standard output, end when the input ends.
 
-Started as `python -m fastback.kit.workers.child MODULE`; the module's `handle(job)` does the work. What it raises as
-`JobFailed` is told as its own words; anything else by its kind. What libraries print never reaches the pipe.
+Started as `python -m fastback.kit.workers.child MODULE`; the module's `handle(job)` runs a job. A reply has the text of
+a `JobFailed`, or the type and text of any other error. Output of libraries never reaches the pipe.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 
 from fastback.kit.workers.errors import JobFailed
-from fastback.kit.workers.frames import HEAD, decode, frame
+from fastback.kit.workers.frames import HEAD, decode, encode_frame
 
 
 def _end_with_parent() -> None:
-    """Ask Linux to end this process when the server's thread that started it ends."""
+    """Ask Linux to kill this process when the thread of the server that started it ends."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def limit(memory: int | None, niceness: int) -> None:
-    """Refuse this process more than `memory` bytes of addresses, and let others go first."""
+def limit_resources(memory: int | None, niceness: int) -> None:
+    """Limit the address space of this process to `memory` bytes, and lower its priority."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -38,43 +38,44 @@ def limit(memory: int | None, niceness: int) -> None:
         os.nice(niceness)
 
 
-def _read(source: BinaryIO, size: int) -> bytes:
-    found = source.read(size)
-    if len(found) < size:
+def _read_exactly(source: BinaryIO, size: int) -> bytes:
+    content = source.read(size)
+    if len(content) < size:
         raise EOFError
-    return found
+    return content
 
 
-def answer(handle: Callable[[Any], Any], job: Any) -> dict[str, Any]:
-    """What a job comes to: `{"found": …}`, `{"failed": text}`, or `{"broken": text, "trace": text}`."""
+def run_job(handle: Callable[[Any], Any], job: Any) -> dict[str, Any]:
+    """Run a job and return its reply: `{"result": …}`, `{"failed": text}`, or `{"error": text, "trace": text}`."""
     try:
-        return {"found": handle(job)}
+        return {"result": handle(job)}
     except JobFailed as error:
         return {"failed": str(error)}
     except MemoryError:
-        return {"broken": "it needs more memory than is allowed", "trace": ""}
+        return {"error": "it needs more memory than is allowed", "trace": ""}
     except Exception as error:
-        return {"broken": f"{type(error).__name__}: {error}"[:2000], "trace": traceback.format_exc()[-8000:]}
+        return {"error": f"{type(error).__name__}: {error}"[:2000], "trace": traceback.format_exc()[-8000:]}
 
 
 def main(module: str, memory: str, niceness: str) -> None:
+    """Run jobs until the input ends."""
     _end_with_parent()
     source = os.fdopen(os.dup(0), "rb")
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    limit(int(memory) or None, int(niceness))
+    limit_resources(int(memory) or None, int(niceness))
     handle = importlib.import_module(module).handle
     while True:
         try:
-            (size,) = HEAD.unpack(_read(source, HEAD.size))
-            job = decode(_read(source, size))
+            (size,) = HEAD.unpack(_read_exactly(source, HEAD.size))
+            job = decode(_read_exactly(source, size))
         except EOFError:
             return
         try:
-            content = frame(answer(handle, job))
+            content = encode_frame(run_job(handle, job))
         except Exception as error:
-            content = frame({"broken": f"the answer cannot be sent: {error}", "trace": ""})
+            content = encode_frame({"error": f"the answer cannot be sent: {error}", "trace": ""})
         sink.write(content)
         sink.flush()
 

@@ -1,21 +1,21 @@
-"""How a worker's job fails."""
+"""Errors of jobs in workers."""
 
 
 class JobFailed(Exception):
-    """A job that cannot be done, in words for whoever asked."""
+    """A job cannot be done; the text is for the user."""
 
 
 class WorkerDied(Exception):
-    """A job that took its process with it: it crashed, or took more time or memory than is allowed."""
+    """The process of a job was lost: it crashed, or exceeded its time or memory."""
 
 
 class WorkerCrashed(WorkerDied):
-    """A job whose process ended by itself: it ran out of memory, or met a fault in a library."""
+    """The process of a job ended by itself: it ran out of memory, or hit a fault in a library."""
 
 
 class JobTimeout(WorkerDied):
-    """A job that took longer than is allowed."""
+    """A job exceeded its time limit; its process was killed."""
 
 
-class AnswerTooLarge(WorkerDied):
-    """A job whose answer is longer than is allowed."""
+class ReplyTooLarge(WorkerDied):
+    """The reply to a job is larger than the limit."""

@@ -1,4 +1,4 @@
-"""How server and worker talk: MessagePack, each message behind its length (four bytes, big-endian)."""
+"""Messages between server and worker: MessagePack, each after its length (four bytes, big-endian)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ decode = msgspec.msgpack.Decoder().decode
 _encode_into = msgspec.msgpack.Encoder().encode_into
 
 
-def frame(message: Any) -> bytearray:
-    """A message as it goes through a pipe, made in one piece: a large one is there no more often than it must."""
+def encode_frame(message: Any) -> bytearray:
+    """Return a message with its length, encoded into one buffer, so that a large message is not copied again."""
     content = bytearray(HEAD.size)
     _encode_into(message, content, HEAD.size)
     HEAD.pack_into(content, 0, len(content) - HEAD.size)

@@ -1,8 +1,9 @@
-"""The server's side: processes that do one job at a time.
+"""The server's side of workers: a pool of processes that run one job at a time.
 
-A process starts when a job finds none idle, ends when it was idle for a while, and is ended when a job takes too long,
-when its asker went away, or when it has done its share (what libraries leak goes with it). A job that kills its
-process harms nobody else. Where `Limits.isolated` is set, each job gets a fresh process that ends with it.
+A process starts when a job finds no idle one, and ends after it was idle for a while. The pool ends it when a job takes
+too long, when the caller of a job is cancelled, or after a number of jobs (which also frees what libraries leak). A job
+that crashes its process does not affect other jobs. With `Limits.isolated` each job gets a process of its own, which
+ends with it.
 """
 
 from __future__ import annotations
@@ -17,77 +18,89 @@ from typing import Any
 import fastback
 from fastback.kit.priority_semaphore import PrioritySemaphore
 from fastback.kit.workers.errors import JobFailed, JobTimeout, WorkerCrashed, WorkerDied
-from fastback.kit.workers.frames import frame
+from fastback.kit.workers.frames import encode_frame
 from fastback.kit.workers.process import Limits, WorkerProcess
 
-__all__ = ["Limits", "Workers"]
+__all__ = ["Limits", "WorkerPool"]
 
 log = logging.getLogger("fastback.workers")
 
-#: Variables of the server's environment that a worker may know: where things lie, never a secret.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
+#: Variables of the server's environment that a worker gets: paths and locale, never a secret.
+_PASSED_VARIABLES = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "PYTHONPATH",
+    "LD_LIBRARY_PATH",
+    "XDG_CACHE_HOME",
+)
 
 
-class Workers:
-    """Does jobs in processes that run `module`, which has `handle(job) -> answer`; both are what MessagePack knows."""
+class WorkerPool:
+    """Run jobs in processes that import `module`, which has `handle(job) -> result`; both are values of MessagePack."""
 
     def __init__(self, module: str, limits: Limits, *, name: str, environment: Mapping[str, str] | None = None) -> None:
         self.name = name
         self._module = module
         self._limits = limits
-        self._environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ} | dict(environment or {})
+        self._environment = {key: os.environ[key] for key in _PASSED_VARIABLES if key in os.environ} | dict(
+            environment or {}
+        )
         if limits.isolated:
             self._environment["PYTHONPATH"] = _absolute_python_path()
         self._idle: list[WorkerProcess] = []
         self._running: set[WorkerProcess] = set()
-        self._gate = PrioritySemaphore()
+        self._semaphore = PrioritySemaphore()
         self._endings: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     @property
-    def pids(self) -> list[int]:
-        """The processes that run now."""
-        return [one.process.pid for one in self._running]
+    def process_ids(self) -> list[int]:
+        """Return the ids of the running processes."""
+        return [worker.process.pid for worker in self._running]
 
-    async def ask(self, job: Any, *, urgent: bool = False, seconds: float | None = None) -> Any:
-        """Do a job, in turn; urgent ones go before others. `seconds` may grant it another time than the limit.
+    async def run_job(self, job: Any, *, urgent: bool = False, seconds: float | None = None) -> Any:
+        """Run a job and return its result; urgent jobs go before others. `seconds` replaces the time limit of the pool.
 
         Raises:
-            JobFailed: it cannot be done, in words for whoever asked.
-            JobTimeout, AnswerTooLarge, WorkerCrashed, WorkerDied: it took its process with it.
+            JobFailed: the job cannot be done; the text is for the user.
+            JobTimeout, ReplyTooLarge, WorkerCrashed, WorkerDied: its process was lost.
         """
-        async with self._gate.acquire(self._limits.processes, urgent=urgent):
-            answer = await self._answer(job, seconds or self._limits.seconds)
-        if "found" in answer:
-            return answer["found"]
-        if "failed" in answer:
-            raise JobFailed(answer["failed"])
-        log.warning("%s: a job broke: %s\n%s", self.name, answer.get("broken"), answer.get("trace"))
-        raise WorkerDied(str(answer.get("broken")))
+        async with self._semaphore.acquire(self._limits.processes, urgent=urgent):
+            reply = await self._run_in_process(job, seconds or self._limits.seconds)
+        if "result" in reply:
+            return reply["result"]
+        if "failed" in reply:
+            raise JobFailed(reply["failed"])
+        log.warning("%s: a job failed with an error: %s\n%s", self.name, reply.get("error"), reply.get("trace"))
+        raise WorkerDied(str(reply.get("error")))
 
-    async def _answer(self, job: Any, seconds: float) -> Any:
-        worker = await self._worker()
+    async def _run_in_process(self, job: Any, seconds: float) -> Any:
+        worker = await self._acquire_process()
         try:
-            answer = await asyncio.wait_for(worker.ask(frame(job)), seconds)
+            reply = await asyncio.wait_for(worker.run_job(encode_frame(job)), seconds)
         except TimeoutError:
-            self._drop(worker)
+            self._kill_process(worker)
             raise JobTimeout(f"it took longer than {seconds:g} seconds") from None
         except (asyncio.IncompleteReadError, ConnectionError):
-            # It ends by itself: whoever kills it now may take its exit code from the one who waits for that.
-            self._retire(worker)
+            # The process ends by itself: a kill now could take its exit code from the task that waits for it.
+            self._end_process(worker)
             code = await worker.process.wait()
-            raise WorkerCrashed(f"its process ended ({_why(code)})") from None
+            raise WorkerCrashed(f"its process ended ({_describe_exit(code)})") from None
         except BaseException:
-            self._drop(worker)
+            self._kill_process(worker)
             raise
-        self._put_back(worker)
-        return answer
+        self._release_process(worker)
+        return reply
 
-    async def _worker(self) -> WorkerProcess:
+    async def _acquire_process(self) -> WorkerProcess:
         while self._idle:
             worker = self._idle.pop()
-            if worker.ending is not None:
-                worker.ending.cancel()
+            if worker.idle_timer is not None:
+                worker.idle_timer.cancel()
             if worker.process.returncode is None:
                 return worker
             self._running.discard(worker)
@@ -98,46 +111,46 @@ class Workers:
         log.debug("%s: process %d started", self.name, worker.process.pid)
         return worker
 
-    def _put_back(self, worker: WorkerProcess) -> None:
+    def _release_process(self, worker: WorkerProcess) -> None:
         if self._limits.isolated:
-            self._drop(worker)
+            self._kill_process(worker)
             return
         if worker.jobs >= self._limits.jobs or self._closed:
-            self._retire(worker)
+            self._end_process(worker)
             return
         loop = asyncio.get_running_loop()
-        worker.ending = loop.call_later(self._limits.idle, self._idled, worker)
+        worker.idle_timer = loop.call_later(self._limits.idle, self._end_idle, worker)
         self._idle.append(worker)
 
-    def _idled(self, worker: WorkerProcess) -> None:
+    def _end_idle(self, worker: WorkerProcess) -> None:
         if worker in self._idle:
             self._idle.remove(worker)
-            self._retire(worker)
+            self._end_process(worker)
 
-    def _retire(self, worker: WorkerProcess) -> None:
+    def _end_process(self, worker: WorkerProcess) -> None:
         self._running.discard(worker)
-        self._await(worker.end())
+        self._track_ending(worker.end())
 
-    def _await(self, ending: Coroutine[Any, Any, Any]) -> None:
-        """Follow a process to its end, so that nothing of it is left behind."""
+    def _track_ending(self, ending: Coroutine[Any, Any, Any]) -> None:
+        """Wait for the end of a process in the background, so that it does not become a zombie."""
         task = asyncio.get_running_loop().create_task(ending)
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 
-    def _drop(self, worker: WorkerProcess) -> None:
+    def _kill_process(self, worker: WorkerProcess) -> None:
         self._running.discard(worker)
         worker.kill()
-        self._await(worker.wait())
+        self._track_ending(worker.wait())
 
     async def close(self) -> None:
-        """End every process, also those at work."""
+        """End every process, also those that run a job."""
         self._closed = True
         for worker in list(self._running):
             if worker in self._idle:
                 self._idle.remove(worker)
-                self._retire(worker)
+                self._end_process(worker)
             else:
-                self._drop(worker)
+                self._kill_process(worker)
         if self._endings:
             await asyncio.wait(list(self._endings), timeout=5)
 
@@ -148,5 +161,5 @@ def _absolute_python_path() -> str:
     return os.pathsep.join([str(Path(fastback.__file__).parents[1]), *map(os.path.abspath, entries)])
 
 
-def _why(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"

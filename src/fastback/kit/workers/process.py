@@ -13,29 +13,29 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.workers.errors import AnswerTooLarge
+from fastback.kit.workers.errors import ReplyTooLarge
 from fastback.kit.workers.frames import HEAD, decode
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What the processes of a pool may take.
+    """Limits of the processes of a pool.
 
     Attributes:
-        processes: how many run at the same time.
-        seconds: how long a job may take.
-        memory: bytes of addresses of one process; None where the code maps more than it uses.
+        processes: number of processes that run at the same time.
+        seconds: time limit of a job.
+        memory: bytes of address space of one process; None where the code maps more than it uses.
         answer: bytes of an answer.
         idle: seconds after which an idle process ends.
-        jobs: how many jobs one process does before another takes over.
-        niceness: how far others go first, from 0 to 19.
-        isolated: each job gets a fresh process in an empty directory of its own; what it leaves there is removed, and
-            what it leaves running is killed.
+        jobs: number of jobs after which a process is replaced.
+        niceness: of the processes, from 0 to 19.
+        isolated: whether each job gets a new process in an empty directory, which is removed afterwards; processes that
+            the job leaves behind are killed.
     """
 
     processes: int = 1
     seconds: float = 60.0
     memory: int | None = None
-    answer: int | None = None
+    largest_reply: int | None = None
     idle: float = 30.0
     jobs: int = 1000
     niceness: int = 10
@@ -43,20 +43,20 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class WorkerProcess:
-    """A running process; `directory` is its own where it is isolated."""
+    """A running process; an isolated one has a `directory` of its own."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, limits: Limits, directory: tempfile.TemporaryDirectory[str] | None
     ) -> None:
         self.process = process
         self.jobs = 0
-        self.ending: asyncio.TimerHandle | None = None
+        self.idle_timer: asyncio.TimerHandle | None = None
         self._limits = limits
         self._directory = directory
 
     @classmethod
     async def start(cls, module: str, limits: Limits, environment: Mapping[str, str]) -> WorkerProcess:
-        """Start a process that does the jobs of a module."""
+        """Start a process that runs the jobs of a module."""
         directory = None
         if limits.isolated:
             directory = tempfile.TemporaryDirectory(prefix="fastback-job-", ignore_cleanup_errors=True)
@@ -82,11 +82,11 @@ class WorkerProcess:
             raise
         return cls(process, limits, directory)
 
-    async def ask(self, content: bytearray) -> Any:
-        """Return the answer to a job, which is given as a frame.
+    async def run_job(self, content: bytearray) -> Any:
+        """Send a job, given as a frame, and return the reply.
 
         Raises:
-            AnswerTooLarge: the answer is longer than the limit, and is not read.
+            AnswerTooLarge: the reply is larger than the limit, and is not read.
             IncompleteReadError, ConnectionError: the process ended.
         """
         stdin, stdout = self.process.stdin, self.process.stdout
@@ -94,15 +94,15 @@ class WorkerProcess:
         stdin.write(content)
         await stdin.drain()
         (size,) = HEAD.unpack(await stdout.readexactly(HEAD.size))
-        if self._limits.answer is not None and size > self._limits.answer:
-            raise AnswerTooLarge(f"its answer is longer than {self._limits.answer} bytes")
+        if self._limits.largest_reply is not None and size > self._limits.largest_reply:
+            raise ReplyTooLarge(f"its answer is longer than {self._limits.largest_reply} bytes")
         self.jobs += 1
         return decode(await stdout.readexactly(size))
 
     def kill(self) -> None:
-        """Kill the process; an isolated one with everything that it has started."""
-        if self.ending is not None:
-            self.ending.cancel()
+        """Kill the process, and all processes that an isolated one has started."""
+        if self.idle_timer is not None:
+            self.idle_timer.cancel()
         with suppress(ProcessLookupError, PermissionError):
             if self._limits.isolated:
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -113,12 +113,12 @@ class WorkerProcess:
         """Wait until the process has ended, and remove its directory. Return its exit code."""
         code = await self.process.wait()
         if self._directory is not None:
-            self.kill()  # what it has started may still run
+            self.kill()  # processes that it has started may still run
             await asyncio.to_thread(self._directory.cleanup)
         return code
 
     async def end(self) -> None:
-        """Let the process end by itself, as it does when its input ends."""
+        """Close the input of the process, which then ends by itself; kill it if it does not."""
         if self.process.stdin is not None:
             self.process.stdin.close()
         try:

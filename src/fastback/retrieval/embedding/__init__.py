@@ -1,1 +1,1 @@
-"""Vectors of texts: the engines that make them, what is remembered of them."""
+"""Embedding: vectors of texts, by a server or by a model on this machine."""

@@ -1,4 +1,4 @@
-"""What an embedding engine is asked, and what the service needs to know of it."""
+"""The protocol between the embedding service and its engines."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Vector
 
 
-class Engine(Protocol):
-    """Makes vectors of the texts of one batch."""
+class EmbeddingEngine(Protocol):
+    """Computes the vectors of one batch of texts."""
 
     @property
-    def mark(self) -> str:
-        """What vectors depend on besides text and prefix: two engines with the same mark make the same vectors."""
+    def fingerprint(self) -> str:
+        """Return what vectors depend on besides text and prefix: equal fingerprints, equal vectors."""
         ...
 
-    async def embed(
+    async def embed_texts(
         self, texts: Sequence[str], prefix: str | None, *, urgent: bool, ctx: RequestContext | None
     ) -> list[Vector]:
-        """A vector for each text, in order.
+        """Return a vector for each text, in order.
 
         Raises:
-            RetrievalError: the engine cannot be reached, refuses, or is not there.
+            RetrievalError: the engine is unreachable, refuses, or is missing.
         """
         ...

@@ -1,4 +1,4 @@
-"""The model that a worker keeps loaded: the one it was asked for last."""
+"""The model that a worker process keeps loaded: the last one that was requested."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Any, Generic, TypeVar
 
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.embedding import models
-from fastback.retrieval.embedding.encoder import UnknownModel
+from fastback.retrieval.embedding.encoder import UnsupportedModel
 
 M = TypeVar("M")
 
 
-class Loaded(Generic[M]):
-    """`make` reads a model from a directory, with options; `what` names it to people."""
+class LoadedModel(Generic[M]):
+    """Loads a model when its directory, weights or options change. `create` loads it; `label` names it in errors."""
 
-    def __init__(self, what: str, make: Callable[..., M]) -> None:
-        self._what = what
-        self._make = make
-        #: By the directory, what its weights were like then, and the options.
-        self._kept: dict[tuple[Any, ...], M] = {}
+    def __init__(self, label: str, create: Callable[..., M]) -> None:
+        self._label = label
+        self._create = create
+        #: By the directory, the state of its weights, and the options.
+        self._models: dict[tuple[Any, ...], M] = {}
 
     def __call__(self, directory: str, **options: bool) -> M:
-        """The model of a directory as it is now.
+        """Return the model of a directory in its current state.
 
         Raises:
-            JobFailed: it cannot be used, in words for whoever chose it.
+            JobFailed: the model is unusable; the message tells its administrator why.
         """
-        place = Path(directory)
-        key = (directory, models.state(place), *options.items())
-        if key not in self._kept:
+        path = Path(directory)
+        key = (directory, models.get_state(path), *options.items())
+        if key not in self._models:
             try:
-                made = self._make(place, **options)
-            except UnknownModel as error:
-                raise JobFailed(f"{self._what} in {directory} cannot be used here: {error}.") from error
+                model = self._create(path, **options)
+            except UnsupportedModel as error:
+                raise JobFailed(f"{self._label} in {directory} cannot be used here: {error}.") from error
             except (OSError, ValueError, KeyError, TypeError) as error:
-                raise JobFailed(f"{self._what} in {directory} cannot be read: {error}") from error
-            self._kept.clear()
-            self._kept[key] = made
-        return self._kept[key]
+                raise JobFailed(f"{self._label} in {directory} cannot be read: {error}") from error
+            self._models.clear()
+            self._models[key] = model
+        return self._models[key]

@@ -1,4 +1,4 @@
-"""The files of a model, as Hugging Face's libraries write them. Used by workers alone."""
+"""The files of a model, in the formats of Hugging Face's libraries. Used by workers only."""
 
 from __future__ import annotations
 
@@ -12,54 +12,58 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 from tokenizers.normalizers import Lowercase, Sequence
 
 from fastback.retrieval.embedding import safetensors
-from fastback.retrieval.embedding.encoder import UnknownModel
-from fastback.retrieval.embedding.models import WEIGHTS
+from fastback.retrieval.embedding.encoder import UnsupportedModel
+from fastback.retrieval.embedding.models import WEIGHTS_FILE
 from fastback.retrieval.embedding.safetensors import Array
 
 
-def read(path: Path, otherwise: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What a file holds; `otherwise` where it is not there."""
-    if otherwise is not None and not path.is_file():
-        return otherwise
+def read_json(path: Path, default: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the JSON object in a file, or `default` if the file does not exist."""
+    if default is not None and not path.is_file():
+        return default
     return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
 
 
-def weights(directory: Path) -> Mapping[str, Array]:
-    """The weights by name.
+def load_weights(directory: Path) -> Mapping[str, Array]:
+    """Return the weights by name.
 
     Raises:
-        UnknownModel: they lie in files of another kind.
-        ValueError: their file is broken.
+        UnsupportedModel: the weights are in files of another kind.
+        ValueError: the file is broken.
     """
-    path = directory / WEIGHTS
+    path = directory / WEIGHTS_FILE
     if not path.is_file():
-        raise UnknownModel(f"it has no file {WEIGHTS}")
+        raise UnsupportedModel(f"it has no file {WEIGHTS_FILE}")
     return safetensors.load(path)
 
 
-def tokenizer(directory: Path, config: dict[str, Any], *, lower: bool) -> Tokenizer:
-    """What cuts texts into tokens; `config` is what config.json holds, `lower` whether capitals do not count."""
+def create_tokenizer(directory: Path, config: dict[str, Any], *, lower_case: bool) -> Tokenizer:
+    """Create the tokenizer; `config` is the content of config.json, `lower_case` ignores capitals."""
     if (directory / "tokenizer.json").is_file():
-        made = Tokenizer.from_file(str(directory / "tokenizer.json"))
-        if lower:  # not the text itself: tokens with a meaning of their own have capitals
-            made.normalizer = Sequence([Lowercase(), *([made.normalizer] if made.normalizer is not None else [])])
-        return made
+        tokenizer_model = Tokenizer.from_file(str(directory / "tokenizer.json"))
+        if lower_case:  # by a normaliser: special tokens in the text have capitals
+            tokenizer_model.normalizer = Sequence(
+                [Lowercase(), *([tokenizer_model.normalizer] if tokenizer_model.normalizer is not None else [])]
+            )
+        return tokenizer_model
     if config.get("model_type") != "bert" or not (directory / "vocab.txt").is_file():
-        raise UnknownModel("it has no file tokenizer.json")
-    said = read(directory / "tokenizer_config.json", {}).get("do_lower_case", True)
-    return BertWordPieceTokenizer(str(directory / "vocab.txt"), lowercase=bool(said) or lower)._tokenizer
+        raise UnsupportedModel("it has no file tokenizer.json")
+    lower_case_setting = read_json(directory / "tokenizer_config.json", {}).get("do_lower_case", True)
+    return BertWordPieceTokenizer(
+        str(directory / "vocab.txt"), lowercase=bool(lower_case_setting) or lower_case
+    )._tokenizer
 
 
-def longest(sizes: dict[str, Any], directory: Path, most: int) -> int:
-    """Tokens of a text that count."""
-    said = sizes.get("max_seq_length")
-    if not isinstance(said, int):
-        said = read(directory / "tokenizer_config.json", {}).get("model_max_length")
-    return min(int(said), most) if isinstance(said, (int, float)) and said > 0 else most
+def get_max_tokens(sizes: dict[str, Any], directory: Path, limit: int) -> int:
+    """Return how many tokens of a text the model reads."""
+    max_tokens = sizes.get("max_seq_length")
+    if not isinstance(max_tokens, int):
+        max_tokens = read_json(directory / "tokenizer_config.json", {}).get("model_max_length")
+    return min(int(max_tokens), limit) if isinstance(max_tokens, (int, float)) and max_tokens > 0 else limit
 
 
-def default_prompt(directory: Path) -> str:
-    """What the model wants before every text where nobody says otherwise."""
-    config = read(directory / "config_sentence_transformers.json", {})
+def get_default_prompt(directory: Path) -> str:
+    """Return the prompt that the model wants before every text by default."""
+    config = read_json(directory / "config_sentence_transformers.json", {})
     prompts, name = config.get("prompts"), config.get("default_prompt_name")
     return str(prompts.get(name) or "") if isinstance(prompts, dict) and name else ""

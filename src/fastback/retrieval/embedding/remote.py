@@ -1,4 +1,4 @@
-"""Embedding by a server: OpenAI's protocol, Azure's, Ollama's."""
+"""Embedding by a server, in the protocols of OpenAI, Azure and Ollama."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from fastback.retrieval.embedding import vector_encoding
 from fastback.retrieval.interfaces import RetrievalError, Vector
 from fastback.settings import Settings
 
-#: How often a request is made that is refused because there were too many, and how long is waited at most (seconds).
-_ATTEMPTS, _LONGEST_WAIT = 5, 60.0
-_NOBODY = RequestContext()
+#: Attempts of a request that the server rejects with 429, and the longest pause between two (seconds).
+_ATTEMPTS, _MAX_WAIT = 5, 60.0
+_NO_CONTEXT = RequestContext()
 
 
-class _One(msgspec.Struct):
+class _OpenAiItem(msgspec.Struct):
     embedding: msgspec.Raw
 
 
-class _OpenAiAnswer(msgspec.Struct):
-    data: list[_One]
+class _OpenAiResponse(msgspec.Struct):
+    data: list[_OpenAiItem]
 
 
-class _OllamaAnswer(msgspec.Struct):
+class _OllamaResponse(msgspec.Struct):
     embeddings: list[msgspec.Raw]
 
 
-class Remote:
-    """An embedding server, as configured at one moment."""
+class RemoteEngine:
+    """An embedding server, with the configuration at the time of creation."""
 
     def __init__(
         self, *, engine: str, model: str, config: Config, settings: Settings, client: aiohttp.ClientSession
@@ -48,15 +48,15 @@ class Remote:
         address = "api_base_url" if engine == "openai" else "base_url"
         self._engine = engine
         self._model = model
-        self._url = config.text(require_key(f"{prefix}.{address}")).rstrip("/")
-        self._key = config.text(require_key(f"{prefix}.api_key"))
-        self._version = config.text(RAG_AZURE_OPENAI_API_VERSION)
+        self._url = config.get_text(require_key(f"{prefix}.{address}")).rstrip("/")
+        self._key = config.get_text(require_key(f"{prefix}.api_key"))
+        self._version = config.get_text(RAG_AZURE_OPENAI_API_VERSION)
         self._settings = settings
         self._client = client
         self._field = settings.rag_embedding_prefix_field_name
-        self.mark = "\n".join((engine, self._url, model, self._field or ""))
+        self.fingerprint = "\n".join((engine, self._url, model, self._field or ""))
 
-    async def embed(
+    async def embed_texts(
         self, texts: Sequence[str], prefix: str | None, *, urgent: bool, ctx: RequestContext | None
     ) -> list[Vector]:
         body: dict[str, Any] = {"input": list(texts)}
@@ -68,12 +68,12 @@ class Remote:
             body[self._field] = prefix
         elif prefix is not None:
             body["input"] = [prefix + text for text in texts]
-        found = await self._ask(body, ctx or _NOBODY)
-        if len(found) != len(texts):
-            raise RetrievalError(f"The embedding server sent {len(found)} vectors for {len(texts)} texts.")
-        return found
+        vectors = await self._send_request(body, ctx or _NO_CONTEXT)
+        if len(vectors) != len(texts):
+            raise RetrievalError(f"The embedding server sent {len(vectors)} vectors for {len(texts)} texts.")
+        return vectors
 
-    def _address(self) -> str:
+    def _build_address(self) -> str:
         if self._engine == "ollama":
             return f"{self._url}/api/embed"
         if self._engine == "openai":
@@ -81,59 +81,59 @@ class Remote:
         deployment = quote(self._model, safe="")
         return f"{self._url}/openai/deployments/{deployment}/embeddings?api-version={quote(self._version)}"
 
-    def _headers(self, ctx: RequestContext) -> dict[str, str]:
-        azure = self._engine == "azure_openai"
-        connection = Connection("openai", 0, self._url, "" if azure else self._key, {})
-        found = openai.request_headers(connection, ctx, self._settings)
-        return {"content-type": "application/json", **found, **({"api-key": self._key} if azure else {})}
+    def _build_headers(self, ctx: RequestContext) -> dict[str, str]:
+        is_azure = self._engine == "azure_openai"
+        connection = Connection("openai", 0, self._url, "" if is_azure else self._key, {})
+        headers = openai.request_headers(connection, ctx, self._settings)
+        return {"content-type": "application/json", **headers, **({"api-key": self._key} if is_azure else {})}
 
-    async def _ask(self, body: Mapping[str, Any], ctx: RequestContext) -> list[Vector]:
+    async def _send_request(self, body: Mapping[str, Any], ctx: RequestContext) -> list[Vector]:
         if not self._url:
             raise RetrievalError(f"No address of the embedding engine {self._engine} is configured.")
-        content, headers = msgspec.json.encode(body), self._headers(ctx)
-        for left in reversed(range(_ATTEMPTS)):
+        content, headers = msgspec.json.encode(body), self._build_headers(ctx)
+        for retries_left in reversed(range(_ATTEMPTS)):
             try:
                 async with self._client.post(
-                    self._address(), data=content, headers=headers, timeout=answer_timeout(self._settings)
+                    self._build_address(), data=content, headers=headers, timeout=answer_timeout(self._settings)
                 ) as response:
-                    if response.status == 429 and left:
-                        wait = _wait(response.headers.get("retry-after"))
+                    if response.status == 429 and retries_left:
+                        wait = _get_retry_delay(response.headers.get("retry-after"))
                     else:
-                        return await self._read(response)
+                        return await self._read_vectors(response)
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 reason = str(error) or type(error).__name__
                 raise RetrievalError(f"The embedding server {self._url} cannot be reached: {reason}") from error
             await asyncio.sleep(wait)
         raise AssertionError("unreachable")
 
-    async def _read(self, response: aiohttp.ClientResponse) -> list[Vector]:
+    async def _read_vectors(self, response: aiohttp.ClientResponse) -> list[Vector]:
         content = await response.read()
         if response.status != 200:
-            raise RetrievalError(f"The embedding server answered {response.status}: {_reason(content)}")
+            raise RetrievalError(f"The embedding server answered {response.status}: {_extract_reason(content)}")
         try:
             if self._engine == "ollama":
-                return await vector_encoding.read(msgspec.json.decode(content, type=_OllamaAnswer).embeddings)
-            return await vector_encoding.read(
-                [one.embedding for one in msgspec.json.decode(content, type=_OpenAiAnswer).data]
+                return await vector_encoding.read_vectors(msgspec.json.decode(content, type=_OllamaResponse).embeddings)
+            return await vector_encoding.read_vectors(
+                [item.embedding for item in msgspec.json.decode(content, type=_OpenAiResponse).data]
             )
         except ValueError as error:
             raise RetrievalError("The embedding server sent no embeddings.") from error
 
 
-def _wait(said: str | None) -> float:
+def _get_retry_delay(retry_after: str | None) -> float:
     try:
-        return min(max(float(said or 1), 0.0), _LONGEST_WAIT)
+        return min(max(float(retry_after or 1), 0.0), _MAX_WAIT)
     except ValueError:
         return 1.0
 
 
-def _reason(content: bytes) -> str:
-    """What a refusal says, in the few forms that servers have for it."""
+def _extract_reason(content: bytes) -> str:
+    """Return the reason in an error response, in the few formats that servers use."""
     try:
-        found = msgspec.json.decode(content)
+        body = msgspec.json.decode(content)
     except (ValueError, UnicodeDecodeError):
         return content[:300].decode("utf-8", "replace").strip()
-    error = found.get("error", found.get("detail", found.get("message"))) if isinstance(found, dict) else found
+    error = body.get("error", body.get("detail", body.get("message"))) if isinstance(body, dict) else body
     if isinstance(error, dict):
         error = error.get("message", error)
     return str(error)[:300]

@@ -1,4 +1,4 @@
-"""The embedder: the configured engine, asked in batches, and never twice for the same."""
+"""The embedder: the configured engine, called in batches, and never twice for the same text."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from fastback.config.keys.retrieval import (
 )
 from fastback.kit.priority_semaphore import PrioritySemaphore
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.embedding.cache import EmbeddingCache, key_of
-from fastback.retrieval.embedding.engine import Engine
-from fastback.retrieval.embedding.local import Local, LocalEngine
-from fastback.retrieval.embedding.remote import Remote
+from fastback.retrieval.embedding.cache import EmbeddingCache, build_key
+from fastback.retrieval.embedding.engine import EmbeddingEngine
+from fastback.retrieval.embedding.local import LocalEngine, LocalModels
+from fastback.retrieval.embedding.remote import RemoteEngine
 from fastback.retrieval.interfaces import Metadata, RetrievalError, Vector
 from fastback.settings import Settings
 
-REMOTE = ("openai", "azure_openai", "ollama")
-#: Requests at the same time where the configuration sets no limit.
-_MANY = 32
-#: Questions whose vectors are remembered, the latest ones.
-_QUESTIONS = 64
+REMOTE_ENGINES = ("openai", "azure_openai", "ollama")
+#: Simultaneous requests if the configuration sets no limit.
+_DEFAULT_CONCURRENCY = 32
+#: The latest questions, whose vectors are cached.
+_MAX_QUERIES = 64
 
 
-class Embeddings:
-    """See `fastback.retrieval.interfaces.Embedder`."""
+class ConfiguredEmbedder:
+    """An `interfaces.Embedder` of the configuration."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Embeddings:
         config: Config,
         settings: Settings,
         client: aiohttp.ClientSession,
-        local: Local,
+        local: LocalModels,
         cache: EmbeddingCache,
     ) -> None:
         self._config = config
@@ -49,101 +49,109 @@ class Embeddings:
         self._client = client
         self._local = local
         self._cache = cache
-        self._gate = PrioritySemaphore()
-        self._engine: Engine | None = None
-        self._version = -1
-        self._questions: OrderedDict[tuple[str, str], Vector] = OrderedDict()
+        self._semaphore = PrioritySemaphore()
+        self._engine: EmbeddingEngine | None = None
+        self._config_version = -1
+        self._query_vectors: OrderedDict[tuple[str, str], Vector] = OrderedDict()
 
     @property
     def signature(self) -> Metadata:
         return {
-            "engine": self._config.text(RAG_EMBEDDING_ENGINE),
-            "model": self._config.text(RAG_EMBEDDING_MODEL),
+            "engine": self._config.get_text(RAG_EMBEDDING_ENGINE),
+            "model": self._config.get_text(RAG_EMBEDDING_MODEL),
         }
 
-    async def content(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
-        engine, prefix = self._current(), self._settings.rag_embedding_content_prefix
-        mark = engine.mark
-        keys = [key_of(mark, prefix, text) for text in texts]
-        found = await self._cache.get(keys) if keys else {}
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
-        made = await self._content(engine, missing, prefix, ctx)
-        if made and _lengths(found) - _lengths(made):
-            # The server has another model under the same name by now: nothing that is remembered is of it.
-            rest = {key: text for key, text in zip(keys, texts, strict=True) if key not in missing}
-            made |= await self._content(engine, rest, prefix, ctx)
-        await self._cache.put(made)
-        found |= made
-        return [found[key] for key in keys]
+    async def embed_content(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
+        engine, prefix = self._get_engine(), self._settings.rag_embedding_content_prefix
+        mark = engine.fingerprint
+        keys = [build_key(mark, prefix, text) for text in texts]
+        vectors_by_key = await self._cache.get_vectors(keys) if keys else {}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in vectors_by_key}
+        embedded = await self._embed_missing(engine, missing, prefix, ctx)
+        if embedded and _get_lengths(vectors_by_key) - _get_lengths(embedded):
+            # The server has another model under the same name now: the cached vectors are not of it.
+            cached_texts = {key: text for key, text in zip(keys, texts, strict=True) if key not in missing}
+            embedded |= await self._embed_missing(engine, cached_texts, prefix, ctx)
+        await self._cache.put_vectors(embedded)
+        vectors_by_key |= embedded
+        return [vectors_by_key[key] for key in keys]
 
-    async def _content(
-        self, engine: Engine, texts: Mapping[bytes, str], prefix: str | None, ctx: RequestContext | None
+    async def _embed_missing(
+        self, engine: EmbeddingEngine, texts: Mapping[bytes, str], prefix: str | None, ctx: RequestContext | None
     ) -> dict[bytes, Vector]:
-        vectors = await self._made(engine, list(texts.values()), prefix, urgent=False, ctx=ctx)
+        vectors = await self._embed_in_batches(engine, list(texts.values()), prefix, urgent=False, ctx=ctx)
         return dict(zip(texts, vectors, strict=True))
 
-    async def queries(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
-        engine, known = self._current(), self._questions
-        mark, prefix = engine.mark, self._settings.rag_embedding_query_prefix
-        # Taken before anything is waited for: other questions may push these out meanwhile.
-        found = {text: known[mark, text] for text in texts if (mark, text) in known}
-        missing = [text for text in dict.fromkeys(texts) if text not in found]
-        vectors = await self._made(engine, missing, prefix, urgent=True, ctx=ctx)
-        found |= zip(missing, vectors, strict=True)
-        for text, vector in found.items():
-            known[mark, text] = vector
-            known.move_to_end((mark, text))
-        while len(known) > _QUESTIONS:
-            known.popitem(last=False)
-        return [found[text] for text in texts]
+    async def embed_queries(self, texts: Sequence[str], *, ctx: RequestContext | None = None) -> list[Vector]:
+        engine, cached_vectors = self._get_engine(), self._query_vectors
+        mark, prefix = engine.fingerprint, self._settings.rag_embedding_query_prefix
+        # Read before anything is awaited: other questions may evict these meanwhile.
+        vectors_by_text = {text: cached_vectors[mark, text] for text in texts if (mark, text) in cached_vectors}
+        missing = [text for text in dict.fromkeys(texts) if text not in vectors_by_text]
+        vectors = await self._embed_in_batches(engine, missing, prefix, urgent=True, ctx=ctx)
+        vectors_by_text |= zip(missing, vectors, strict=True)
+        for text, vector in vectors_by_text.items():
+            cached_vectors[mark, text] = vector
+            cached_vectors.move_to_end((mark, text))
+        while len(cached_vectors) > _MAX_QUERIES:
+            cached_vectors.popitem(last=False)
+        return [vectors_by_text[text] for text in texts]
 
-    def _current(self) -> Engine:
-        """The engine of today's configuration.
+    def _get_engine(self) -> EmbeddingEngine:
+        """Return the engine of the current configuration.
 
         Raises:
-            RetrievalError: the configuration names none that is known.
+            RetrievalError: the configured engine is unknown.
         """
-        if self._engine is None or self._version != self._config.version:
+        if self._engine is None or self._config_version != self._config.version:
             name, model = self.signature["engine"], self.signature["model"]
             if not name:
                 self._engine = LocalEngine(self._local, model)
-            elif name in REMOTE:
-                self._engine = Remote(
+            elif name in REMOTE_ENGINES:
+                self._engine = RemoteEngine(
                     engine=name, model=model, config=self._config, settings=self._settings, client=self._client
                 )
             else:
                 raise RetrievalError(f"Unknown embedding engine: {name}")
-            self._version = self._config.version
+            self._config_version = self._config.version
         return self._engine
 
-    async def _made(
-        self, engine: Engine, texts: Sequence[str], prefix: str | None, *, urgent: bool, ctx: RequestContext | None
+    async def _embed_in_batches(
+        self,
+        engine: EmbeddingEngine,
+        texts: Sequence[str],
+        prefix: str | None,
+        *,
+        urgent: bool,
+        ctx: RequestContext | None,
     ) -> list[Vector]:
         if not texts:
             return []
-        if isinstance(engine, LocalEngine):  # which knows best what to do together
-            return await engine.embed(texts, prefix, urgent=urgent, ctx=ctx)
-        size = max(int(self._config.number(RAG_EMBEDDING_BATCH_SIZE) or 1), 1)
-        places = max(int(self._config.number(RAG_EMBEDDING_CONCURRENT_REQUESTS) or 0), 0) or _MANY
-        if not self._config.flag(RAG_ENABLE_ASYNC_EMBEDDING):
-            places = 1
+        if isinstance(engine, LocalEngine):  # which forms batches itself
+            return await engine.embed_texts(texts, prefix, urgent=urgent, ctx=ctx)
+        batch_size = max(int(self._config.get_number(RAG_EMBEDDING_BATCH_SIZE) or 1), 1)
+        concurrency = (
+            max(int(self._config.get_number(RAG_EMBEDDING_CONCURRENT_REQUESTS) or 0), 0) or _DEFAULT_CONCURRENCY
+        )
+        if not self._config.get_bool(RAG_ENABLE_ASYNC_EMBEDDING):
+            concurrency = 1
 
-        async def batch(start: int) -> list[Vector]:
-            async with self._gate.acquire(places, urgent=urgent):
-                return await engine.embed(texts[start : start + size], prefix, urgent=urgent, ctx=ctx)
+        async def embed_batch(start: int) -> list[Vector]:
+            async with self._semaphore.acquire(concurrency, urgent=urgent):
+                return await engine.embed_texts(texts[start : start + batch_size], prefix, urgent=urgent, ctx=ctx)
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(batch(start)) for start in range(0, len(texts), size)]
+                tasks = [group.create_task(embed_batch(start)) for start in range(0, len(texts), batch_size)]
         except* RetrievalError as failed:
             raise failed.exceptions[0] from None
         return [vector for task in tasks for vector in task.result()]
 
     async def close(self) -> None:
-        """End the process of a model, and close the file of the cache."""
+        """Stop the worker process of a model, and close the file of the cache."""
         await self._local.close()
         await self._cache.close()
 
 
-def _lengths(vectors: Mapping[bytes, Vector]) -> set[int]:
-    return {len(one) for one in vectors.values()}
+def _get_lengths(vectors: Mapping[bytes, Vector]) -> set[int]:
+    return {len(vector) for vector in vectors.values()}

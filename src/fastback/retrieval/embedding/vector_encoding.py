@@ -1,4 +1,4 @@
-"""Vectors as engines send them, and as they are kept."""
+"""Vectors as engines send them, and as stores keep them."""
 
 from __future__ import annotations
 
@@ -14,46 +14,47 @@ import msgspec
 
 from fastback.retrieval.interfaces import Vector
 
-_numbers = msgspec.json.Decoder(list[float]).decode
-_text = msgspec.json.Decoder(str).decode
-#: How long vectors are read before others have their turn (seconds).
-_TURN = 0.004
+_decode_numbers = msgspec.json.Decoder(list[float]).decode
+_decode_text = msgspec.json.Decoder(str).decode
+#: Seconds of decoding between two yields to the event loop.
+_YIELD_SECONDS = 0.004
 
 
-def packed(numbers: Sequence[float]) -> Vector:
-    """Numbers as 32-bit floats, little-endian."""
-    made = array.array("f", numbers)
+def pack_vector(numbers: Sequence[float]) -> Vector:
+    """Return numbers as packed 32-bit floats, little-endian."""
+    floats = array.array("f", numbers)
     if sys.byteorder == "big":
-        made.byteswap()
-    return made.tobytes()
+        floats.byteswap()
+    return floats.tobytes()
 
 
-def unpacked(vector: Vector) -> list[float]:
-    made = array.array("f", vector)
+def unpack_vector(vector: Vector) -> list[float]:
+    """Return the numbers of a vector."""
+    floats = array.array("f", vector)
     if sys.byteorder == "big":
-        made.byteswap()
-    return made.tolist()
+        floats.byteswap()
+    return floats.tolist()
 
 
-async def read(found: Sequence[msgspec.Raw]) -> list[Vector]:
-    """Vectors of JSON: lists of numbers, or their bytes in base64; with pauses, as there may be a million numbers.
+async def read_vectors(encoded_vectors: Sequence[msgspec.Raw]) -> list[Vector]:
+    """Decode vectors from JSON, lists of numbers or base64, with yields: there may be a million numbers.
 
     Raises:
-        ValueError: they are neither, or without numbers.
+        ValueError: a vector is neither, or is empty.
     """
-    made: list[Vector] = []
+    vectors: list[Vector] = []
     since = perf_counter()
-    for one in found:
-        if bytes(memoryview(one)[:1]) == b'"':
+    for encoded in encoded_vectors:
+        if bytes(memoryview(encoded)[:1]) == b'"':
             try:
-                made.append(base64.b64decode(_text(one), validate=True))
+                vectors.append(base64.b64decode(_decode_text(encoded), validate=True))
             except binascii.Error as error:
                 raise ValueError(str(error)) from error
         else:
-            made.append(packed(_numbers(one)))
-        if not made[-1] or len(made[-1]) % 4:
+            vectors.append(pack_vector(_decode_numbers(encoded)))
+        if not vectors[-1] or len(vectors[-1]) % 4:
             raise ValueError("a vector is no row of 32-bit floats")
-        if perf_counter() - since > _TURN:
+        if perf_counter() - since > _YIELD_SECONDS:
             await asyncio.sleep(0)
             since = perf_counter()
-    return made
+    return vectors

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.retrieval.embedding.loaded_model import Loaded
-from fastback.retrieval.embedding.sentence_encoder import SentenceModel
+from fastback.retrieval.embedding.loaded_model import LoadedModel
+from fastback.retrieval.embedding.sentence_encoder import SentenceEncoder
 
-_model = Loaded("The model", SentenceModel)
+_model = LoadedModel("The model", SentenceEncoder)
 
 
 def handle(job: dict[str, Any]) -> list[bytes]:
-    """`{"model": directory, "texts": […], "prompt": text or null, "urgent": bool}`: a vector for each text."""
+    """Return a vector for each text of `{"model": directory, "texts": […], "prompt": text or null, "urgent": bool}`."""
     return _model(job["model"])(job["texts"], job["prompt"], urgent=job["urgent"])

@@ -1,1 +1,1 @@
-"""Searching vector databases of others: Qdrant, Milvus, PostgreSQL with pgvector, each over its own protocol."""
+"""Search in external vector databases: Qdrant, Milvus, PostgreSQL with pgvector, each in its own protocol."""

@@ -1,4 +1,4 @@
-"""Asking a database over HTTP: JSON in, JSON out, errors in words."""
+"""Requests to a database over HTTP, with JSON in both directions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ import msgspec
 
 from fastback.retrieval.interfaces import RetrievalError
 
-#: The largest answer that is read, in bytes.
-_MOST = 64 * 1024 * 1024
+#: The largest response that is read, in bytes.
+_MAX_BYTES = 64 * 1024 * 1024
 
 
-async def ask(
+async def post_json(
     client: aiohttp.ClientSession, url: str, body: dict[str, Any], headers: dict[str, str], timeout: float
 ) -> dict[str, Any]:
-    """Raises: RetrievalError: it cannot be reached, refuses, or answers no JSON object."""
+    """Post a JSON object and return the one in the response.
+
+    Raises:
+        RetrievalError: the server is unreachable, refuses, or answers with something else.
+    """
     if not url.startswith(("http://", "https://")):
         raise RetrievalError("The endpoint of the external database must be an http address.")
     try:
@@ -26,15 +30,15 @@ async def ask(
             headers={"content-type": "application/json", **headers},
             timeout=aiohttp.ClientTimeout(total=timeout),
         ) as response:
-            content = await response.content.read(_MOST)
+            content = await response.content.read(_MAX_BYTES)
             status = response.status
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise RetrievalError(f"The external database cannot be reached: {error or type(error).__name__}") from error
     try:
-        answer = msgspec.json.decode(content)
+        decoded = msgspec.json.decode(content)
     except msgspec.DecodeError:
-        answer = None
-    if status >= 400 or not isinstance(answer, dict):
-        words = content[:300].decode("utf-8", "replace").strip()
-        raise RetrievalError(f"The external database answered {status}: {words}")
-    return answer
+        decoded = None
+    if status >= 400 or not isinstance(decoded, dict):
+        excerpt = content[:300].decode("utf-8", "replace").strip()
+        raise RetrievalError(f"The external database answered {status}: {excerpt}")
+    return decoded

@@ -1,4 +1,4 @@
-"""Milvus, over its REST interface (version 2)."""
+"""Search in Milvus, through version 2 of its REST interface."""
 
 from __future__ import annotations
 
@@ -6,38 +6,46 @@ from typing import Any
 
 import aiohttp
 
-from fastback.retrieval.external.http import ask
-from fastback.retrieval.external.results import Found, Target, found
+from fastback.retrieval.external.http import post_json
+from fastback.retrieval.external.results import ExternalHit, SearchTarget, build_hit
 from fastback.retrieval.interfaces import RetrievalError
 
 
-async def search(client: aiohttp.ClientSession, target: Target, vector: list[float], limit: int) -> list[Found]:
-    """The entities nearest to a vector. Raises: RetrievalError."""
+async def search_entities(
+    client: aiohttp.ClientSession, target: SearchTarget, vector: list[float], limit: int
+) -> list[ExternalHit]:
+    """Return the entities nearest to a vector.
+
+    Raises:
+        RetrievalError: the request failed.
+    """
     paths = {
-        "content": target.field("content_field", "data.text"),
-        "metadata": target.field("metadata_field", "metadata"),
-        "document_id": target.field("document_id_field", "id"),
+        "content": target.get_field("content_field", "data.text"),
+        "metadata": target.get_field("metadata_field", "metadata"),
+        "document_id": target.get_field("document_id_field", "id"),
     }
-    vector_field = target.field("vector_field", "vector")
-    wanted = {path.split(".", 1)[0] for path in paths.values()} - {vector_field}
+    vector_field = target.get_field("vector_field", "vector")
+    output_fields = {path.split(".", 1)[0] for path in paths.values()} - {vector_field}
     body: dict[str, Any] = {
         "collectionName": target.collection,
         "data": [vector],
         "annsField": vector_field,
         "limit": limit,
-        "outputFields": sorted(wanted if target.fields.get("document_id_field") else wanted - {"id"}),
+        "outputFields": sorted(output_fields if target.fields.get("document_id_field") else output_fields - {"id"}),
     }
     if target.config.get("db_name"):
         body["dbName"] = target.config["db_name"]
     token = target.auth.get("api_key") or target.auth.get("token")
-    answer = await ask(
+    response = await post_json(
         client,
         f"{target.endpoint}/v2/vectordb/entities/search",
         body,
         {"authorization": f"Bearer {token}"} if token else {},
         target.timeout,
     )
-    if answer.get("code") not in (0, 200, None):
-        raise RetrievalError(f"Milvus refuses: {answer.get('message') or answer.get('code')}")
-    hits = answer.get("data")
-    return [found(one, target, paths, one.get("distance")) for one in hits or [] if isinstance(one, dict)]
+    if response.get("code") not in (0, 200, None):
+        raise RetrievalError(f"Milvus refuses: {response.get('message') or response.get('code')}")
+    hits = response.get("data")
+    return [
+        build_hit(entity, target, paths, entity.get("distance")) for entity in hits or [] if isinstance(entity, dict)
+    ]

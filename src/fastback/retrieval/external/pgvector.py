@@ -1,4 +1,4 @@
-"""A PostgreSQL with the extension pgvector."""
+"""Search in a PostgreSQL database with the extension pgvector."""
 
 from __future__ import annotations
 
@@ -7,43 +7,57 @@ import re
 import msgspec
 
 from fastback.kit.db import DatabaseError
-from fastback.retrieval.external.results import Found, Target, found
+from fastback.retrieval.external.results import ExternalHit, SearchTarget, build_hit
 from fastback.retrieval.interfaces import RetrievalError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATHS = {"content": "content", "metadata": "metadata", "document_id": "id"}
 
 
-def _quoted(name: str, what: str) -> str:
-    """Raises: RetrievalError, for what is no plain name."""
+def _quote_name(name: str, label: str) -> str:
+    """Return a name in quotes.
+
+    Raises:
+        RetrievalError: it is not a plain name.
+    """
     if not _NAME.fullmatch(name):
-        raise RetrievalError(f"Invalid {what}")
+        raise RetrievalError(f"Invalid {label}")
     return f'"{name}"'
 
 
-def statement(target: Target) -> str:
-    """The search over a table: the vector, the collection and the limit are its parameters. Raises: RetrievalError."""
-    table = ".".join(_quoted(part, "table name") for part in target.field("table_name", "document_chunk").split("."))
+def build_statement(target: SearchTarget) -> str:
+    """Build the search of a table; its parameters are the vector, the collection and the limit.
+
+    Raises:
+        RetrievalError: a configured name is invalid.
+    """
+    table = ".".join(
+        _quote_name(part, "table name") for part in target.get_field("table_name", "document_chunk").split(".")
+    )
     names = {
-        "id": _quoted(target.field("document_id_field", "id"), "document id field"),
-        "content": _quoted(target.field("content_field", "text"), "content field"),
-        "metadata": _quoted(target.field("metadata_field", "vmetadata"), "metadata field"),
+        "id": _quote_name(target.get_field("document_id_field", "id"), "document id field"),
+        "content": _quote_name(target.get_field("content_field", "text"), "content field"),
+        "metadata": _quote_name(target.get_field("metadata_field", "vmetadata"), "metadata field"),
     }
-    vector = _quoted(target.field("vector_field", "vector"), "vector field")
-    collection = _quoted(target.field("collection_field", "collection_name"), "collection field")
+    vector = _quote_name(target.get_field("vector_field", "vector"), "vector field")
+    collection = _quote_name(target.get_field("collection_field", "collection_name"), "collection field")
     columns = ", ".join(f"{column} AS {name}" for name, column in names.items())
     return f"""SELECT {columns}, {vector} <=> $1::text::vector AS distance FROM {table}
         WHERE {collection} = $2 ORDER BY distance ASC LIMIT $3"""
 
 
-async def search(target: Target, vector: list[float], limit: int) -> list[Found]:
-    """The rows nearest to a vector. Raises: RetrievalError."""
-    from fastback.kit.db.postgres import fetch_once  # its driver is needed by few
+async def search_rows(target: SearchTarget, vector: list[float], limit: int) -> list[ExternalHit]:
+    """Return the rows nearest to a vector.
 
-    text = statement(target)
-    wanted = "[" + ",".join(repr(one) for one in vector) + "]"
+    Raises:
+        RetrievalError: the request failed.
+    """
+    from fastback.kit.db.postgres import fetch_once  # its driver is seldom needed
+
+    text = build_statement(target)
+    vector_text = "[" + ",".join(repr(number) for number in vector) + "]"
     try:
-        rows = await fetch_once(target.endpoint, text, [wanted, target.collection, limit], timeout=target.timeout)
+        rows = await fetch_once(target.endpoint, text, [vector_text, target.collection, limit], timeout=target.timeout)
     except DatabaseError as error:
         raise RetrievalError(f"The external database cannot be asked: {error}") from error
     results = []
@@ -53,5 +67,5 @@ async def search(target: Target, vector: list[float], limit: int) -> list[Found]
                 result["metadata"] = msgspec.json.decode(result["metadata"])
             except msgspec.DecodeError:
                 pass
-        results.append(found(result, target, _PATHS, result["distance"]))
+        results.append(build_hit(result, target, _PATHS, result["distance"]))
     return results

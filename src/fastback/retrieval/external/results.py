@@ -1,4 +1,4 @@
-"""From what a foreign database found to a text with metadata: where things stand is said by the source's fields."""
+"""From a result of an external database to a text with metadata; the source's fields name the paths."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import msgspec
 from fastback.retrieval.interfaces import Metadata
 
 
-class Target(msgspec.Struct):
-    """What is searched.
+class SearchTarget(msgspec.Struct):
+    """The target of a search.
 
     Attributes:
         connection: as it is stored, with `endpoint`, `auth_config` and `config`.
-        collection: its name there.
-        fields: of the source: `content_field`, `metadata_field`, `document_id_field`, `vector_field`, …
-        knowledge_id, knowledge_name: on whose behalf; they go into the metadata.
+        collection: its name in the database.
+        fields: those of the source: `content_field`, `metadata_field`, `document_id_field`, `vector_field`, …
+        knowledge_id, knowledge_name: the knowledge that is searched; they become metadata of the hits.
     """
 
     connection: dict[str, Any]
@@ -26,7 +26,7 @@ class Target(msgspec.Struct):
     knowledge_id: str
     knowledge_name: str
 
-    def field(self, name: str, default: str) -> str:
+    def get_field(self, name: str, default: str) -> str:
         return str(self.fields.get(name) or default)
 
     @property
@@ -35,22 +35,22 @@ class Target(msgspec.Struct):
 
     @property
     def auth(self) -> dict[str, Any]:
-        found = self.connection.get("auth_config")
-        return found if isinstance(found, dict) else {}
+        auth = self.connection.get("auth_config")
+        return auth if isinstance(auth, dict) else {}
 
     @property
     def config(self) -> dict[str, Any]:
-        found = self.connection.get("config")
-        return found if isinstance(found, dict) else {}
+        config = self.connection.get("config")
+        return config if isinstance(config, dict) else {}
 
     @property
     def timeout(self) -> float:
-        """Seconds that the database may take."""
-        wanted = self.config.get("timeout")
-        return float(wanted) if isinstance(wanted, int | float) and wanted > 0 else 30.0
+        """Return the time limit of the database, in seconds."""
+        seconds = self.config.get("timeout")
+        return float(seconds) if isinstance(seconds, int | float) and seconds > 0 else 30.0
 
 
-class Found(msgspec.Struct):
+class ExternalHit(msgspec.Struct):
     """A text that was found; `score` is in the database's own measure."""
 
     text: str
@@ -58,8 +58,8 @@ class Found(msgspec.Struct):
     score: float | None
 
 
-def at(data: Any, path: str) -> Any:
-    """What lies at a dotted path; None where nothing does."""
+def get_at_path(data: Any, path: str) -> Any:
+    """Return the value at a dotted path, or None."""
     for part in path.split("."):
         if not isinstance(data, dict):
             return None
@@ -67,24 +67,35 @@ def at(data: Any, path: str) -> Any:
     return data
 
 
-def found(result: Mapping[str, Any], target: Target, paths: Mapping[str, str], score: Any) -> Found:
-    """Read a result; `paths` says where `content`, `metadata` and `document_id` lie in it."""
-    told = at(result, paths["metadata"])
-    metadata: Metadata = dict(told) if isinstance(told, dict) else {"external_metadata": told} if told else {}
-    title, source = at(result, "title"), at(result, "source")
-    named = source or title or metadata.get("source") or metadata.get("name") or target.knowledge_name
+def build_hit(result: Mapping[str, Any], target: SearchTarget, paths: Mapping[str, str], score: Any) -> ExternalHit:
+    """Build a hit from a result; `paths` has the paths of `content`, `metadata` and `document_id`."""
+    raw_metadata = get_at_path(result, paths["metadata"])
+    metadata: Metadata = (
+        dict(raw_metadata)
+        if isinstance(raw_metadata, dict)
+        else {"external_metadata": raw_metadata}
+        if raw_metadata
+        else {}
+    )
+    title, source = get_at_path(result, "title"), get_at_path(result, "source")
+    source_name = source or title or metadata.get("source") or metadata.get("name") or target.knowledge_name
     metadata |= {
-        "name": title or metadata.get("name") or named,
-        "source": named,
-        "url": at(result, "url"),
+        "name": title or metadata.get("name") or source_name,
+        "source": source_name,
+        "url": get_at_path(result, "url"),
         "knowledge_id": target.knowledge_id,
         "knowledge_name": target.knowledge_name,
         "external": True,
     }
-    # Whatever it is called there, it is no file of ours.
+    # Its file id is not that of a file here.
     metadata.pop("file_id", None)
-    for name, value in (("page", at(result, "page")), ("document_id", at(result, paths["document_id"]))):
+    for name, value in (
+        ("page", get_at_path(result, "page")),
+        ("document_id", get_at_path(result, paths["document_id"])),
+    ):
         if value is not None:
             metadata[name] = value
-    content = at(result, paths["content"])
-    return Found("" if content is None else str(content), metadata, score if isinstance(score, int | float) else None)
+    content = get_at_path(result, paths["content"])
+    return ExternalHit(
+        "" if content is None else str(content), metadata, score if isinstance(score, int | float) else None
+    )

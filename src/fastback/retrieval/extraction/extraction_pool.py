@@ -10,7 +10,7 @@ import msgspec
 
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed, WorkerCrashed, WorkerDied
-from fastback.kit.workers.pool import Limits, Workers
+from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, SourceFile
 from fastback.retrieval.interfaces import Document, RetrievalError
 
@@ -31,8 +31,8 @@ class ExtractionPool:
     """Run extraction jobs in worker processes."""
 
     def __init__(self, limits: Limits = LIMITS) -> None:
-        self.workers = Workers(_WORKER_MODULE, limits, name="extraction")
-        self._ocr_workers = Workers(_WORKER_MODULE, OCR_LIMITS, name="reading pictures")
+        self.workers = WorkerPool(_WORKER_MODULE, limits, name="extraction")
+        self._ocr_workers = WorkerPool(_WORKER_MODULE, OCR_LIMITS, name="reading pictures")
 
     async def extract_to_spool(self, source: SourceFile, spool_path: str) -> None:
         """Extract the text of a file, and write its documents to the spool file `spool_path`.
@@ -61,10 +61,10 @@ class ExtractionPool:
         Raises:
             RetrievalError: there is no Markdown, it is too large, or the archive is damaged.
         """
-        async with spool.spool() as result_path:
+        async with spool.create_spool_file() as result_path:
             limit = min(max_bytes or 4 * MAX_TEXT, 4 * MAX_TEXT)
             await self._run_job({"markdown": path, "max_bytes": limit, "spool": result_path})
-            return "".join([text async for _, text in spool.receive(result_path)])
+            return "".join([text async for _, text in spool.receive_rows(result_path)])
 
     async def repair_documents(self, documents: Sequence[Document], spool_path: str) -> None:
         """Repair the texts of documents, and write the documents to the spool file `spool_path`.
@@ -72,13 +72,13 @@ class ExtractionPool:
         Raises:
             RetrievalError: the worker died.
         """
-        async with spool.spool() as source_path:
-            await spool.send(source_path, ((document.metadata, document.text) for document in documents))
+        async with spool.create_spool_file() as source_path:
+            await spool.send_rows(source_path, ((document.metadata, document.text) for document in documents))
             await self._run_job({"repair": source_path, "spool": spool_path})
 
     async def _run_job(self, job: dict[str, Any], *, ocr: bool = False) -> Any:
         try:
-            return await (self._ocr_workers if ocr else self.workers).ask(job)
+            return await (self._ocr_workers if ocr else self.workers).run_job(job)
         except JobFailed as error:
             raise RetrievalError(str(error)) from None
         except WorkerCrashed:

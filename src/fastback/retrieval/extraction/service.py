@@ -59,15 +59,15 @@ class ConfiguredExtractor:
 
     def _describe_source(self, path: Path, filename: str, content_type: str | None) -> SourceFile:
         config = self._config
-        megabytes = config.number(RAG_FILE_MAX_SIZE)
+        megabytes = config.get_number(RAG_FILE_MAX_SIZE)
         return SourceFile(
             path=str(path),
             filename=filename,
             extension=filename.rsplit(".", 1)[-1].lower(),
             content_type=content_type or "",
             max_size=int(megabytes or 100) * 1024 * 1024,
-            pdf_pages=config.text(RAG_PDF_LOADER_MODE) != "single",
-            pdf_images=config.flag(RAG_PDF_EXTRACT_IMAGES),
+            pdf_pages=config.get_text(RAG_PDF_LOADER_MODE) != "single",
+            pdf_images=config.get_bool(RAG_PDF_EXTRACT_IMAGES),
             ocr=self._settings.rapidocr_params,
             csv_summary=self._settings.enable_rag_csv_summary,
         )
@@ -76,9 +76,9 @@ class ConfiguredExtractor:
         self, path: Path, filename: str, content_type: str | None, *, ctx: RequestContext | None = None
     ) -> list[Document]:
         """See `interfaces.Extractor`."""
-        async with spool.spool() as spool_path:
+        async with spool.create_spool_file() as spool_path:
             await self.spool(path, filename, content_type, spool_path, ctx=ctx)
-            return [Document(text, metadata) async for metadata, text in spool.receive(spool_path)]
+            return [Document(text, metadata) async for metadata, text in spool.receive_rows(spool_path)]
 
     async def spool(
         self, path: Path, filename: str, content_type: str | None, into: str, *, ctx: RequestContext | None = None
@@ -88,7 +88,7 @@ class ConfiguredExtractor:
         if source.pdf_images and not self._warned_about_ocr and importlib.util.find_spec("rapidocr") is None:
             self._warned_about_ocr = True
             log.warning("images in PDFs are skipped: RapidOCR is not installed (the extra `ocr`)")
-        if not self._config.text(RAG_CONTENT_EXTRACTION_ENGINE):
+        if not self._config.get_text(RAG_CONTENT_EXTRACTION_ENGINE):
             await self._pool.extract_to_spool(source, into)
         else:
             await self._extract_by_engine(source, into, ctx)
@@ -103,7 +103,7 @@ class ConfiguredExtractor:
             pool=self._pool,
             ctx=ctx,
         )
-        engine = ENGINES.get(self._config.text(RAG_CONTENT_EXTRACTION_ENGINE))
+        engine = ENGINES.get(self._config.get_text(RAG_CONTENT_EXTRACTION_ENGINE))
         if engine is None or not engine.accepts_file(call):
             await self._pool.extract_to_spool(source, spool_path)
             return

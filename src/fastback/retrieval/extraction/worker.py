@@ -46,7 +46,7 @@ def _write_rows(rows: Iterator[spool.Row], path: str) -> int:
             count += 1
             yield row
 
-    spool.write(path, count_rows())
+    spool.write_rows(path, count_rows())
     return count
 
 
@@ -66,7 +66,7 @@ def _read_markdown(path: str, max_bytes: int) -> str:
 def handle(job: dict[str, Any]) -> int:
     """Run one job; the module's docstring lists the kinds."""
     if "repair" in job:
-        return _write_rows(((head, repair_text(text)) for head, text in spool.read(job["repair"])), job["spool"])
+        return _write_rows(((head, repair_text(text)) for head, text in spool.read_rows(job["repair"])), job["spool"])
     if "check" in job:
         archive.check_archive_size(msgspec.convert(job["check"], SourceFile))
         return 0

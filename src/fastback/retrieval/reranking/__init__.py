@@ -1,1 +1,1 @@
-"""Passages judged by a question: by servers, or by a model on this machine."""
+"""Reranking: scores of passages for a question, by a server or by a model on this machine."""

@@ -1,4 +1,4 @@
-"""Reranking by servers that judge passages by a question (`POST {model, query, documents, top_n}`)."""
+"""Reranking by servers (`POST {model, query, documents, top_n}`)."""
 
 from __future__ import annotations
 
@@ -26,54 +26,54 @@ class _Result(msgspec.Struct):
     relevance_score: float
 
 
-class _Answer(msgspec.Struct):
+class _Response(msgspec.Struct):
     results: list[_Result]
 
 
 class ExternalReranker:
-    """The server of the configuration."""
+    """The configured server."""
 
     def __init__(self, client: aiohttp.ClientSession, config: Config, settings: Settings) -> None:
         self._client = client
         self._config = config
         self._settings = settings
 
-    async def scores(
+    async def score_texts(
         self, model: str, query: str, texts: Sequence[str], *, ctx: RequestContext | None
     ) -> list[float] | None:
-        """A score for each text; None where the server fails, which the log tells."""
+        """Return a score for each text, or None if the server fails, which is logged."""
         config = self._config
-        url = config.text(RAG_EXTERNAL_RERANKER_URL)
+        url = config.get_text(RAG_EXTERNAL_RERANKER_URL)
         body = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
         try:
             async with self._client.post(
                 url,
                 data=msgspec.json.encode(body),
-                headers=self._headers(ctx),
-                timeout=aiohttp.ClientTimeout(total=_seconds(config.get(RAG_EXTERNAL_RERANKER_TIMEOUT))),
+                headers=self._build_headers(ctx),
+                timeout=aiohttp.ClientTimeout(total=_parse_seconds(config.get(RAG_EXTERNAL_RERANKER_TIMEOUT))),
             ) as response:
                 response.raise_for_status()
-                answer = msgspec.json.decode(await response.read(), type=_Answer)
+                response_body = msgspec.json.decode(await response.read(), type=_Response)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError, msgspec.DecodeError) as error:
             log.warning("the reranker at %s failed: %s", url, error or type(error).__name__)
             return None
-        found = sorted(answer.results, key=lambda one: one.index)
-        if [one.index for one in found] != list(range(len(texts))):
-            log.warning("the reranker at %s judged %d of %d passages", url, len(found), len(texts))
+        results = sorted(response_body.results, key=lambda result: result.index)
+        if [result.index for result in results] != list(range(len(texts))):
+            log.warning("the reranker at %s failed: it scored %d of %d passages", url, len(results), len(texts))
             return None
-        return [one.relevance_score for one in found]
+        return [result.relevance_score for result in results]
 
-    def _headers(self, ctx: RequestContext | None) -> dict[str, str]:
-        found = {
+    def _build_headers(self, ctx: RequestContext | None) -> dict[str, str]:
+        headers = {
             "content-type": "application/json",
-            "authorization": f"Bearer {self._config.text(RAG_EXTERNAL_RERANKER_API_KEY)}",
+            "authorization": f"Bearer {self._config.get_text(RAG_EXTERNAL_RERANKER_API_KEY)}",
         }
         if ctx is not None and ctx.user is not None and self._settings.enable_forward_user_info_headers:
-            found |= user_headers(ctx.user, self._settings)
-        return found
+            headers |= user_headers(ctx.user, self._settings)
+        return headers
 
 
-def _seconds(value: object) -> float | None:
+def _parse_seconds(value: object) -> float | None:
     try:
         return float(str(value or "")) or None
     except ValueError:

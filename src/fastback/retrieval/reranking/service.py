@@ -1,4 +1,4 @@
-"""The reranker of the configuration."""
+"""The configured reranker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXTERNAL = "external"
 
 
 class ConfiguredReranker:
-    """See `fastback.retrieval.interfaces.Reranker`. Every engine but the external one is a model on this machine."""
+    """An `interfaces.Reranker` of the configuration. Every engine but the external one is a model on this machine."""
 
     def __init__(
         self, *, client: aiohttp.ClientSession, config: Config, settings: Settings, local: LocalReranker
@@ -30,25 +30,25 @@ class ConfiguredReranker:
         self._external = ExternalReranker(client, config, settings)
         self._local = local
 
-    async def scores(
+    async def score_texts(
         self, query: str, texts: Sequence[str], *, ctx: RequestContext | None = None
     ) -> list[float] | None:
-        model = self._config.text(RAG_RERANKING_MODEL)
+        model = self._config.get_text(RAG_RERANKING_MODEL)
         if not model or not texts:
             return None
-        if self._config.text(RAG_RERANKING_ENGINE) == EXTERNAL:
-            return await self._external.scores(model, query, texts, ctx=ctx)
-        batch = int(self._config.number(RAG_RERANKING_BATCH_SIZE) or 1)
+        if self._config.get_text(RAG_RERANKING_ENGINE) == EXTERNAL:
+            return await self._external.score_texts(model, query, texts, ctx=ctx)
+        batch = int(self._config.get_number(RAG_RERANKING_BATCH_SIZE) or 1)
         try:
-            return await self._local.scores(model, query, texts, batch=batch)
+            return await self._local.score_texts(model, query, texts, batch=batch)
         except RetrievalError as error:
             log.warning("passages keep the order that they were found in: %s", error)
             return None
 
-    async def check(self, engine: str, model: str) -> None:
+    async def check_model(self, engine: str, model: str) -> None:
         if model and engine != EXTERNAL:
-            await self._local.check(model)
+            await self._local.check_model(model)
 
     async def close(self) -> None:
-        """End the process of a model."""
+        """Stop the worker process of a model."""
         await self._local.close()

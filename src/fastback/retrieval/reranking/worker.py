@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.retrieval.embedding.loaded_model import Loaded
-from fastback.retrieval.reranking.cross_encoder import PairModel
+from fastback.retrieval.embedding.loaded_model import LoadedModel
+from fastback.retrieval.reranking.cross_encoder import CrossEncoder
 
-_model = Loaded("The reranking model", PairModel)
+_model = LoadedModel("The reranking model", CrossEncoder)
 
 
 def handle(job: dict[str, Any]) -> list[float]:
-    """`{"model": directory, "sigmoid": true or false, "query": text, "texts": […]}`: a score for each text."""
+    """Return a score for each text of `{"model": directory, "sigmoid": true or false, "query": text, "texts": […]}`."""
     return _model(job["model"], sigmoid=job["sigmoid"])(job["query"], job["texts"])

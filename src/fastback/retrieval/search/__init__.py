@@ -1,1 +1,1 @@
-"""From questions to passages: nearest vectors, shared words, both fused, and what a reranker says of them."""
+"""Search of collections: by vectors, by words, fused, and reranked."""

@@ -1,9 +1,8 @@
-"""What several ways of searching have found, made into one list.
+"""Merge the results of several ways of searching into one list.
 
-What vectors find is worth the more the nearer it is, within what they found; what words find is worth the more it
-stands out from the last that they found: of a question that shares its few common words with everything, nothing does.
-Blended by reciprocal ranks, the noise of such questions would push out what vectors alone find (docs/performance.md has
-the figures).
+A hit by vectors weighs the more the nearer it is, within the range of its list; a hit by words the more it exceeds the
+last of its list: a question whose few common words are everywhere has no weight. Blending by reciprocal ranks, the
+noise of such questions would displace what vectors alone find (docs/performance.md has the figures).
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from collections.abc import Iterable, Sequence
 
 from fastback.retrieval.interfaces import Hit
 
-#: A hit, and what it counts in a blend.
-Worth = tuple[Hit, float]
+#: A hit, and its weight in a blend.
+WeightedHit = tuple[Hit, float]
 
 
-def by_nearness(hits: Sequence[Hit], weight: float) -> list[Worth]:
-    """Hits by vectors, the nearest first, worth up to `weight`."""
+def weight_by_nearness(hits: Sequence[Hit], weight: float) -> list[WeightedHit]:
+    """Weight hits by vectors, the nearest first, from 0 to `weight`."""
     if not hits:
         return []
     first, last = hits[0].score, hits[-1].score
@@ -25,8 +24,8 @@ def by_nearness(hits: Sequence[Hit], weight: float) -> list[Worth]:
     return [(hit, weight * ((hit.score - last) / span if span > 0 else 1.0)) for hit in hits]
 
 
-def by_words(hits: Sequence[Hit], weight: float, pool: int) -> list[Worth]:
-    """Hits by words, the best first, worth up to `weight`; `pool` were asked for."""
+def weight_by_words(hits: Sequence[Hit], weight: float, pool: int) -> list[WeightedHit]:
+    """Weight hits by words, the best first, from 0 to `weight`; `pool` is the requested number of hits."""
     if not hits:
         return []
     best = hits[0].score
@@ -34,32 +33,32 @@ def by_words(hits: Sequence[Hit], weight: float, pool: int) -> list[Worth]:
     return [(hit, weight * max(0.0, hit.score - background) / best if best > 0 else 0.0) for hit in hits]
 
 
-def blended(found: Iterable[Sequence[Worth]]) -> list[Hit]:
-    """Hits by the sum of what they are worth, best first.
+def blend_hits(result_lists: Iterable[Sequence[WeightedHit]]) -> list[Hit]:
+    """Return hits by the sum of their weights, best first.
 
-    The same text found twice is one passage, as in copies of a file that lie in several collections; of twins within a
-    list the first counts, and the higher score is shown.
+    Equal texts are one passage, such as copies of a file in several collections; of equal texts in one list only the
+    first counts, and the higher score is shown.
     """
     sums: dict[str, float] = {}
     best: dict[str, Hit] = {}
-    for worths in found:
-        counted: set[str] = set()
-        for hit, worth in worths:
-            if hit.text not in counted:
-                counted.add(hit.text)
-                sums[hit.text] = sums.get(hit.text, 0.0) + worth
-            known = best.get(hit.text)
-            if known is None or hit.score > known.score:
+    for weighted_hits in result_lists:
+        seen_texts: set[str] = set()
+        for hit, weight in weighted_hits:
+            if hit.text not in seen_texts:
+                seen_texts.add(hit.text)
+                sums[hit.text] = sums.get(hit.text, 0.0) + weight
+            existing = best.get(hit.text)
+            if existing is None or hit.score > existing.score:
                 best[hit.text] = hit
     return sorted(best.values(), key=lambda hit: (sums[hit.text], hit.score), reverse=True)
 
 
-def merged(results: Iterable[Sequence[Hit]], limit: int) -> list[Hit]:
-    """The best passages of several searches by score, each text once."""
+def merge_hits(results: Iterable[Sequence[Hit]], limit: int) -> list[Hit]:
+    """Return the best passages of several searches by score, each text once."""
     best: dict[str, Hit] = {}
     for hits in results:
         for hit in hits:
-            known = best.get(hit.text)
-            if known is None or hit.score > known.score:
+            existing = best.get(hit.text)
+            if existing is None or hit.score > existing.score:
                 best[hit.text] = hit
     return sorted(best.values(), key=lambda hit: hit.score, reverse=True)[:limit]

@@ -1,4 +1,4 @@
-"""Searching collections: by vectors alone, or together with the words, as configured."""
+"""Search of collections: by vectors only, or by vectors and words, as configured."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from fastback.config.keys.retrieval import (
 )
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Embedder, Hit, Reranker, VectorStore
-from fastback.retrieval.search.fusion import Worth, blended, by_nearness, by_words, merged
+from fastback.retrieval.search.fusion import WeightedHit, blend_hits, merge_hits, weight_by_nearness, weight_by_words
 
-#: Passages that each way of searching offers to the blend, at least, and for each one that is wanted.
-_POOL, _POOL_EACH = 20, 4
+#: Passages that each way of searching contributes to the blend: at least, and per requested passage.
+_MIN_POOL, _POOL_PER_RESULT = 20, 4
 
 
-class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """How is searched.
+class SearchOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of a search.
 
     Attributes:
-        limit: passages that are wanted.
-        hybrid: by vectors and by words.
-        reranked: passages that each question brings at most, where words count too.
-        threshold: similarity, or a reranker's score, below which a passage is left out, where words count too.
-        words: what words count beside vectors, from 0 to 1.
+        limit: the requested number of passages.
+        hybrid: search by vectors and by words.
+        reranked: passages per question at most, in hybrid search.
+        threshold: the similarity, or reranker's score, below which passages are dropped, in hybrid search.
+        word_weight: the weight of words relative to vectors, from 0 to 1.
         enriched: whether the words of a chunk's name, title, headings and source count, too.
     """
 
@@ -41,12 +41,12 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     hybrid: bool = False
     reranked: int = 3
     threshold: float = 0.0
-    words: float = 0.5
+    word_weight: float = 0.5
     enriched: bool = False
 
 
 class Retriever:
-    """Finds passages. Nothing is embedded but questions; all collections are asked at once."""
+    """Finds passages. Only questions are embedded; all collections are searched at once."""
 
     def __init__(self, *, config: Config, embedder: Embedder, store: VectorStore, reranker: Reranker) -> None:
         self._config = config
@@ -54,152 +54,176 @@ class Retriever:
         self._store = store
         self._reranker = reranker
 
-    def configured(self) -> Search:
-        """What the configuration says of searching."""
+    def get_configured_options(self) -> SearchOptions:
+        """Return the options of the configuration."""
         config = self._config
-        return Search(
-            limit=max(1, int(config.number(RAG_TOP_K) or 3)),
-            hybrid=config.flag(RAG_ENABLE_HYBRID_SEARCH),
-            reranked=max(1, int(config.number(RAG_TOP_K_RERANKER) or 3)),
-            threshold=config.number(RAG_RELEVANCE_THRESHOLD) or 0.0,
-            words=_share(config.number(RAG_HYBRID_BM25_WEIGHT)),
-            enriched=config.flag(RAG_ENABLE_HYBRID_SEARCH_ENRICHED_TEXTS),
+        return SearchOptions(
+            limit=max(1, int(config.get_number(RAG_TOP_K) or 3)),
+            hybrid=config.get_bool(RAG_ENABLE_HYBRID_SEARCH),
+            reranked=max(1, int(config.get_number(RAG_TOP_K_RERANKER) or 3)),
+            threshold=config.get_number(RAG_RELEVANCE_THRESHOLD) or 0.0,
+            word_weight=_clamp_weight(config.get_number(RAG_HYBRID_BM25_WEIGHT)),
+            enriched=config.get_bool(RAG_ENABLE_HYBRID_SEARCH_ENRICHED_TEXTS),
         )
 
-    async def query(
+    async def search(
         self,
         collections: Iterable[str],
         queries: Iterable[str],
-        search: Search | None = None,
+        options: SearchOptions | None = None,
         *,
         ctx: RequestContext | None = None,
     ) -> list[Hit]:
-        """The passages of all these collections that answer any of the questions best, best first, each text once.
+        """Return the passages of these collections that best answer any of the questions, best first, each text once.
 
         Raises:
-            RetrievalError: the embedding engine fails.
+            RetrievalError: the embedding engine failed.
         """
-        search = search or self.configured()
+        options = options or self.get_configured_options()
         names = list(dict.fromkeys(name for name in collections if name))
-        asked = list(dict.fromkeys(one for one in queries if one and not one.isspace()))
-        if not names or not asked:
+        questions = list(dict.fromkeys(question for question in queries if question and not question.isspace()))
+        if not names or not questions:
             return []
-        return (await self.query_each([names], asked, search, ctx=ctx))[0]
+        return (await self.search_groups([names], questions, options, ctx=ctx))[0]
 
-    async def query_each(
+    async def search_groups(
         self,
         groups: Sequence[Sequence[str]],
         queries: Sequence[str],
-        search: Search | None = None,
+        options: SearchOptions | None = None,
         *,
         ctx: RequestContext | None = None,
     ) -> list[list[Hit]]:
-        """As `query` for each of several groups of collections; the questions are embedded once for all of them.
+        """Search as `search` does in each of several groups of collections; the questions are embedded once.
 
         Raises:
-            RetrievalError: the embedding engine fails.
+            RetrievalError: the embedding engine failed.
         """
-        search = search or self.configured()
-        asked = list(dict.fromkeys(one for one in queries if one and not one.isspace()))
-        if not asked or not groups:
+        options = options or self.get_configured_options()
+        questions = list(dict.fromkeys(question for question in queries if question and not question.isspace()))
+        if not questions or not groups:
             return [[] for _ in groups]
-        vectors = await self._embedder.embed_queries(asked, ctx=ctx)
-        found = [self._found(list(group), asked, vectors, search, ctx) for group in groups]
-        return await asyncio.gather(*found)
+        vectors = await self._embedder.embed_queries(questions, ctx=ctx)
+        searches = [self._search_collections(list(group), questions, vectors, options, ctx) for group in groups]
+        return await asyncio.gather(*searches)
 
-    async def nearest(self, collection: str, query: str, limit: int, *, ctx: RequestContext | None = None) -> list[Hit]:
-        """The nearest chunks of one collection as they lie there, twins too.
+    async def find_nearest(
+        self, collection: str, query: str, limit: int, *, ctx: RequestContext | None = None
+    ) -> list[Hit]:
+        """Return the nearest chunks of one collection, equal texts included.
 
         Raises:
-            RetrievalError: the embedding engine fails.
+            RetrievalError: the embedding engine failed.
         """
         vectors = await self._embedder.embed_queries([query], ctx=ctx)
         return await self._store.search([collection], vectors[0], limit)
 
-    async def everything(self, collections: Iterable[str]) -> list[Hit]:
-        """All chunks of some collections, in the order they were written."""
-        found = await asyncio.gather(*(self._store.find_chunks(name) for name in dict.fromkeys(collections)))
-        return [hit for hits in found for hit in hits]
+    async def list_chunks(self, collections: Iterable[str]) -> list[Hit]:
+        """List all chunks of some collections, in the order in which they were written."""
+        hit_lists = await asyncio.gather(*(self._store.find_chunks(name) for name in dict.fromkeys(collections)))
+        return [hit for hits in hit_lists for hit in hits]
 
-    async def _found(
-        self, names: list[str], queries: list[str], vectors: list[bytes], search: Search, ctx: RequestContext | None
+    async def _search_collections(
+        self,
+        names: list[str],
+        queries: list[str],
+        vectors: list[bytes],
+        options: SearchOptions,
+        ctx: RequestContext | None,
     ) -> list[Hit]:
-        if not search.hybrid:
-            limit = search.limit
+        if not options.hybrid:
+            limit = options.limit
             results = await asyncio.gather(*(self._store.search(names, vector, limit) for vector in vectors))
-            return merged(results, limit)
-        pool = max(_POOL, _POOL_EACH * search.limit)
-        near, worded = await asyncio.gather(
-            asyncio.gather(*(self._similar(names, vector, pool) for vector in vectors)),
-            asyncio.gather(*(self._worded(names, query, pool, search) for query in queries)),
+            return merge_hits(results, limit)
+        pool = max(_MIN_POOL, _POOL_PER_RESULT * options.limit)
+        similar_lists, word_lists = await asyncio.gather(
+            asyncio.gather(*(self._search_vectors(names, vector, pool) for vector in vectors)),
+            asyncio.gather(*(self._search_words(names, query, pool, options) for query in queries)),
         )
-        found = [self._blendable(similar, shared, search, pool) for similar, shared in zip(near, worded, strict=True)]
-        judged = await self._reranked(queries, [blended(both) for both in found], search, ctx)
-        if judged is None:
-            judged = [hit for hit in blended(one for both in found for one in both) if _passes(hit.score, search)]
-            judged = judged[: min(search.limit, search.reranked * len(queries))]
-        return [_marked(hit) for hit in judged]
+        weighted_lists = [
+            self._weight_hits(similar, word_hits, options, pool)
+            for similar, word_hits in zip(similar_lists, word_lists, strict=True)
+        ]
+        hits = await self._rerank_hits(queries, [blend_hits(weighted) for weighted in weighted_lists], options, ctx)
+        if hits is None:
+            hits = [
+                hit
+                for hit in blend_hits(weighted_hits for weighted in weighted_lists for weighted_hits in weighted)
+                if _passes_threshold(hit.score, options)
+            ]
+            hits = hits[: min(options.limit, options.reranked * len(queries))]
+        return [_add_marks(hit) for hit in hits]
 
     @staticmethod
-    def _blendable(similar: list[Hit], worded: list[Hit], search: Search, pool: int) -> list[list[Worth]]:
-        """What both ways have found for a question, with what it is worth; a way that counts for nothing is left out.
+    def _weight_hits(
+        similar: list[Hit], word_hits: list[Hit], options: SearchOptions, pool: int
+    ) -> list[list[WeightedHit]]:
+        """Return the hits of both ways for a question with their weights; a way with weight 0 is left out.
 
-        Hits by words are shown with their cosine. What is not among the nearest is at most as near as the last of them:
-        that is taken, as nothing is embedded again.
+        Hits by words are shown with their cosine. One that is not among the nearest is at most as near as the last of
+        them: that cosine is used, as nothing is embedded again.
         """
-        known = {hit.id: hit.score for hit in similar}
-        last = min(known.values(), default=0.0)
-        words = [
-            (msgspec.structs.replace(hit, score=known.get(hit.id, last)), worth)
-            for hit, worth in by_words(worded, search.words, pool)
+        cosines = {hit.id: hit.score for hit in similar}
+        lowest_cosine = min(cosines.values(), default=0.0)
+        weighted_words = [
+            (msgspec.structs.replace(hit, score=cosines.get(hit.id, lowest_cosine)), weight)
+            for hit, weight in weight_by_words(word_hits, options.word_weight, pool)
         ]
-        near = by_nearness(similar, 1.0 - search.words)
-        return [found for found, weight in ((near, 1.0 - search.words), (words, search.words)) if weight > 0]
+        weighted_vectors = weight_by_nearness(similar, 1.0 - options.word_weight)
+        return [
+            weighted_hits
+            for weighted_hits, weight in (
+                (weighted_vectors, 1.0 - options.word_weight),
+                (weighted_words, options.word_weight),
+            )
+            if weight > 0
+        ]
 
-    async def _similar(self, names: list[str], vector: bytes, pool: int) -> list[Hit]:
-        """The nearest chunks with their cosine as score."""
+    async def _search_vectors(self, names: list[str], vector: bytes, pool: int) -> list[Hit]:
+        """Return the nearest chunks with their cosine as score."""
         hits = await self._store.search(names, vector, pool)
         return [msgspec.structs.replace(hit, score=2.0 * hit.score - 1.0) for hit in hits]
 
-    async def _worded(self, names: list[str], query: str, pool: int, search: Search) -> list[Hit]:
-        if search.words <= 0:
+    async def _search_words(self, names: list[str], query: str, pool: int, options: SearchOptions) -> list[Hit]:
+        if options.word_weight <= 0:
             return []
-        return await self._store.search_words(names, query, pool, enriched=search.enriched)
+        return await self._store.search_words(names, query, pool, enriched=options.enriched)
 
-    async def _reranked(
-        self, queries: list[str], candidates: list[list[Hit]], search: Search, ctx: RequestContext | None
+    async def _rerank_hits(
+        self, queries: list[str], candidates: list[list[Hit]], options: SearchOptions, ctx: RequestContext | None
     ) -> list[Hit] | None:
-        """What a reranker chooses for each question, by its scores; None where none is configured, or it fails."""
-        shown = [hits[: 2 * search.limit] for hits in candidates]
+        """Return the passages that the reranker selects for each question, by its scores; None without a working
+        reranker."""
+        candidate_lists = [hits[: 2 * options.limit] for hits in candidates]
         scores = await asyncio.gather(
             *(
                 self._reranker.score_texts(query, [hit.text for hit in hits], ctx=ctx)
-                for query, hits in zip(queries, shown, strict=True)
+                for query, hits in zip(queries, candidate_lists, strict=True)
                 if hits
             )
         )
-        if any(one is None for one in scores):
+        if any(score_list is None for score_list in scores):
             return None
-        chosen = []
-        for hits, given in zip([hits for hits in shown if hits], scores, strict=True):
-            judged = [
+        reranked_lists = []
+        for hits, text_scores in zip([hits for hits in candidate_lists if hits], scores, strict=True):
+            passing_hits = [
                 msgspec.structs.replace(hit, score=score)
-                for hit, score in zip(hits, given or (), strict=True)
-                if _passes(score, search)
+                for hit, score in zip(hits, text_scores or (), strict=True)
+                if _passes_threshold(score, options)
             ]
-            chosen.append(sorted(judged, key=lambda hit: hit.score, reverse=True)[: search.reranked])
-        return merged(chosen, search.limit)
+            reranked_lists.append(sorted(passing_hits, key=lambda hit: hit.score, reverse=True)[: options.reranked])
+        return merge_hits(reranked_lists, options.limit)
 
 
-def _share(value: float | None) -> float:
+def _clamp_weight(value: float | None) -> float:
     return 0.5 if value is None else min(1.0, max(0.0, value))
 
 
-def _passes(score: float, search: Search) -> bool:
-    return not search.threshold or score >= search.threshold
+def _passes_threshold(score: float, options: SearchOptions) -> bool:
+    return not options.threshold or score >= options.threshold
 
 
-def _marked(hit: Hit) -> Hit:
-    """The hit with the marks that the reference leaves in the metadata of a fused search."""
+def _add_marks(hit: Hit) -> Hit:
+    """Return the hit with the metadata that the reference adds to hits of a fused search."""
     mark = hashlib.sha256(hit.text.encode()).hexdigest()
     return msgspec.structs.replace(hit, metadata={**hit.metadata, "_chunk_hash": mark, "score": hit.score})

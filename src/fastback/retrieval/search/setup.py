@@ -1,4 +1,4 @@
-"""Starts searching."""
+"""Build the services of search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastback.retrieval.interfaces import Embedder, Reranker, VectorStore
 from fastback.retrieval.reranking.local import LocalReranker
 from fastback.retrieval.reranking.service import ConfiguredReranker
 from fastback.retrieval.search.retriever import Retriever
-from fastback.retrieval.setup import local_models
+from fastback.retrieval.setup import build_model_finder
 from fastback.settings import Settings
 
 
@@ -21,7 +21,7 @@ async def set_up(services: Services) -> None:
     settings = services.get(Settings)
     tasks = services.get(Tasks)
     sigmoid = settings.sentence_transformers_cross_encoder_sigmoid_activation_function
-    local = LocalReranker(local_models(settings), sigmoid=sigmoid)
+    local = LocalReranker(build_model_finder(settings), sigmoid=sigmoid)
     reranker = ConfiguredReranker(
         client=services.get(aiohttp.ClientSession), config=config, settings=settings, local=local
     )

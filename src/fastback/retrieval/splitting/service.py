@@ -22,7 +22,7 @@ from fastback.config.keys.retrieval import (
 )
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed, WorkerDied
-from fastback.kit.workers.pool import Limits, Workers
+from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.retrieval.interfaces import Document, Metadata, RetrievalError, SpooledDocuments
 from fastback.retrieval.splitting.chunks import SourceText, SplitOptions, make_character_splitter, split_texts
 from fastback.retrieval.splitting.tokenizer_files import get_tokenizer_file
@@ -46,18 +46,20 @@ class ConfiguredSplitter:
         # tiktoken reads encodings from this folder, and stores downloaded ones there.
         cache = settings.tiktoken_cache_dir or str(settings.cache_path / "tiktoken")
         environment = {"TIKTOKEN_CACHE_DIR": str(Path(cache).expanduser())}
-        self.workers = Workers("fastback.retrieval.splitting.worker", limits, name="splitting", environment=environment)
+        self.workers = WorkerPool(
+            "fastback.retrieval.splitting.worker", limits, name="splitting", environment=environment
+        )
 
     def _read_options(self) -> SplitOptions:
         config = self._config
-        splitter = config.text(RAG_TEXT_SPLITTER)
+        splitter = config.get_text(RAG_TEXT_SPLITTER)
         options = SplitOptions(
             splitter=splitter or "character",
             size=_read_int(config, RAG_CHUNK_SIZE),
             overlap=_read_int(config, RAG_CHUNK_OVERLAP),
             minimum=_read_int(config, RAG_CHUNK_MIN_SIZE_TARGET),
-            headings=config.flag(RAG_ENABLE_MARKDOWN_HEADER_TEXT_SPLITTER),
-            encoding=config.text(RAG_TIKTOKEN_ENCODING_NAME),
+            headings=config.get_bool(RAG_ENABLE_MARKDOWN_HEADER_TEXT_SPLITTER),
+            encoding=config.get_text(RAG_TIKTOKEN_ENCODING_NAME),
         )
         if options.splitter not in ("character", "token", "token_transformers"):
             raise RetrievalError(messages.wrap_reason("Invalid text splitter"))
@@ -90,16 +92,18 @@ class ConfiguredSplitter:
                 async for chunk in self._split_in_worker(documents.path, options, documents.build_metadata):
                     yield chunk
                 return
-            documents = [Document(text, documents.build_metadata(head)) for head, text in spool.read(documents.path)]
+            documents = [
+                Document(text, documents.build_metadata(head)) for head, text in spool.read_rows(documents.path)
+            ]
         is_short = sum(len(item.text) for item in documents) + 100 * len(documents) <= MAX_INLINE_LENGTH
         if is_short and options.splitter == "character":
             texts = (SourceText(number, *_get_origin(item), item.text) for number, item in enumerate(documents))
             for part in split_texts(texts, options, len, make_character_splitter(options)):
                 yield _make_chunk(part.text, documents[part.document].metadata, part.start)
             return
-        async with spool.spool() as input_path:
+        async with spool.create_spool_file() as input_path:
             texts_by_number = documents
-            await spool.send(
+            await spool.send_rows(
                 input_path, (([number, *_get_origin(item)], item.text) for number, item in enumerate(documents))
             )
             async for chunk in self._split_in_worker(
@@ -111,17 +115,17 @@ class ConfiguredSplitter:
         self, path: str, options: SplitOptions, metadata: Callable[[Any], Metadata]
     ) -> AsyncGenerator[Document, None]:
         """Yield the chunks of the documents in a spool file. `metadata` makes a document's metadata from its head."""
-        async with spool.spool() as result_path:
+        async with spool.create_spool_file() as result_path:
             await self._run_job({"options": msgspec.to_builtins(options), "from": path, "to": result_path})
             current: Metadata = {}
-            async for (start, head), text in spool.receive(result_path):
+            async for (start, head), text in spool.receive_rows(result_path):
                 if head is not None:
                     current = metadata(head)
                 yield _make_chunk(text, current, start)
 
     async def _run_job(self, job: dict[str, object]) -> None:
         try:
-            await self.workers.ask(job)
+            await self.workers.run_job(job)
         except JobFailed as error:
             raise RetrievalError(str(error)) from None
         except WorkerDied as error:
@@ -133,8 +137,8 @@ class ConfiguredSplitter:
 
 
 def _read_int(config: Config, key: ConfigKey) -> int:
-    number = config.number(key)
-    return int(number if number is not None else config.default(key) or 0)
+    number = config.get_number(key)
+    return int(number if number is not None else config.get_default(key) or 0)
 
 
 def _get_origin(document: Document) -> tuple[str | None, str | None]:

@@ -21,17 +21,17 @@ def get_tokenizer_file(config: Config, hubs: Sequence[Path] = (), cache: Path | 
     Raises:
         RetrievalError: no model is configured, or its tokenizer is not on this machine.
     """
-    model = config.text(RAG_TOKENIZER_MODEL)
-    if not model and not config.text(RAG_EMBEDDING_ENGINE):
-        model = config.text(RAG_EMBEDDING_MODEL)
+    model = config.get_text(RAG_TOKENIZER_MODEL)
+    if not model and not config.get_text(RAG_EMBEDDING_ENGINE):
+        model = config.get_text(RAG_EMBEDDING_MODEL)
     if not model:
         raise RetrievalError("Tokenizer model required for Token (Transformers) text splitter")
     model_path = Path(model).expanduser()
-    snapshot = models.find(model, hubs, cache)
+    snapshot = models.find_model(model, hubs, cache)
     for candidate in (model_path, model_path / _FILENAME, *([snapshot / _FILENAME] if snapshot is not None else [])):
         if candidate.is_file():
             return candidate
     raise RetrievalError(
-        f"The tokenizer of '{models.full_name(model)}' is not on this machine. Name a folder with its {_FILENAME}, or "
-        "split by characters."
+        f"The tokenizer of '{models.get_full_name(model)}' is not on this machine. Name a folder with its "
+        f"{_FILENAME}, or split by characters."
     )

@@ -47,7 +47,7 @@ def handle(job: dict[str, Any]) -> int:
         heads: dict[int, Any] = {}
 
         def read_texts() -> Iterator[SourceText]:
-            for number, (head, text) in enumerate(spool.read(job["from"])):
+            for number, (head, text) in enumerate(spool.read_rows(job["from"])):
                 heads[number] = head
                 source, file_id = head[1:] if isinstance(head, list) else (None, None)
                 yield SourceText(number, source, file_id, text)
@@ -56,5 +56,5 @@ def handle(job: dict[str, Any]) -> int:
             count += 1
             yield [chunk.start, heads.pop(chunk.document, None)], chunk.text
 
-    spool.write(job["to"], split_rows())
+    spool.write_rows(job["to"], split_rows())
     return count

@@ -1,1 +1,1 @@
-"""Stores of vectors: the one that is built in, and servers that others keep."""
+"""Vector stores: SQLite (built in), pgvector, Qdrant and Chroma."""

@@ -1,4 +1,4 @@
-"""Vectors in a Chroma server, over the second version of its HTTP interface."""
+"""Vectors in a Chroma server, through version 2 of its HTTP interface."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from fastback.retrieval.embedding.vector_encoding import packed, unpacked
+from fastback.retrieval.embedding.vector_encoding import pack_vector, unpack_vector
 from fastback.retrieval.interfaces import Hit, Item, Metadata, Vector
 from fastback.retrieval.vectors import ranking
 from fastback.retrieval.vectors.errors import build_dimension_error
@@ -22,13 +22,13 @@ from fastback.settings import Settings
 
 Json = dict[str, Any]
 
-#: Chunks that are read or written together, and collections that are listed together.
+#: Chunks per read or write, and collections per page of a list.
 _PAGE_SIZE = 250
 _TIMEOUT_SECONDS = 60.0
 
 
 class ChromaStore:
-    """See `fastback.retrieval.interfaces.VectorStore` and `portable.Portable`."""
+    """A `interfaces.VectorStore` and `migration_protocol.PortableStore` in a Chroma server."""
 
     has_shared_ids = False
 
@@ -41,15 +41,15 @@ class ChromaStore:
         tenant, database = quote(settings.chroma_tenant, safe=""), quote(settings.chroma_database, safe="")
         self._base = f"/tenants/{tenant}/databases/{database}/collections"
 
-    async def _post(self, collection: Json, path: str, body: Json, *, needed: bool = False) -> Any:
+    async def _post_request(self, collection: Json, path: str, body: Json, *, needed: bool = False) -> Any:
         return (
             await self._server.send_request("POST", f"{self._base}/{collection['id']}/{path}", body, is_required=needed)
             or {}
         )
 
     async def _find_collection(self, name: str) -> Json | None:
-        found: Json | None = await self._server.send_request("GET", f"{self._base}/{quote(name, safe='')}")
-        return found
+        collection_info: Json | None = await self._server.send_request("GET", f"{self._base}/{quote(name, safe='')}")
+        return collection_info
 
     async def has_collection(self, collection: str) -> bool:
         return await self._find_collection(collection) is not None
@@ -59,21 +59,21 @@ class ChromaStore:
             return
         dimension = len(items[0].vector) // 4
         body = {"name": collection, "metadata": {"hnsw:space": "cosine"}, "get_or_create": True}
-        made = await self._server.send_request("POST", self._base, body, is_required=True)
-        if made.get("dimension") not in (None, dimension):
+        collection_info = await self._server.send_request("POST", self._base, body, is_required=True)
+        if collection_info.get("dimension") not in (None, dimension):
             if await self.count_chunks(collection):
-                raise build_dimension_error(int(made["dimension"]), dimension)
+                raise build_dimension_error(int(collection_info["dimension"]), dimension)
             await self.drop_collection(collection)
-            made = await self._server.send_request("POST", self._base, body, is_required=True)
+            collection_info = await self._server.send_request("POST", self._base, body, is_required=True)
         for start in range(0, len(items), _PAGE_SIZE):
             batch = items[start : start + _PAGE_SIZE]
             metadata = [convert_metadata(item.metadata, self._max_value_characters) or None for item in batch]
-            await self._post(
-                made,
+            await self._post_request(
+                collection_info,
                 "upsert",
                 {
                     "ids": [item.id for item in batch],
-                    "embeddings": [unpacked(item.vector) for item in batch],
+                    "embeddings": [unpack_vector(item.vector) for item in batch],
                     "documents": [remove_unstorable(item.text) for item in batch],
                     "metadatas": metadata,
                 },
@@ -88,11 +88,11 @@ class ChromaStore:
             if collection is None or collection.get("dimension") != len(vector) // 4:
                 return []
             body: Json = {
-                "query_embeddings": [unpacked(vector)],
+                "query_embeddings": [unpack_vector(vector)],
                 "n_results": limit,
                 "include": ["documents", "metadatas", "distances"],
             }
-            response = await self._post(collection, "query", body | _build_filter(where))
+            response = await self._post_request(collection, "query", body | _build_filter(where))
             if not response.get("ids"):
                 return []
             scores = [(2 - float(distance)) / 2 for distance in response["distances"][0]]
@@ -115,7 +115,7 @@ class ChromaStore:
         words = list_query_words(text)
         if not words:
             return []
-        # Chroma looks for parts of texts as they are written: hence the spellings. It knows no words of metadata.
+        # Chroma matches parts of texts, with their case: hence the spellings. It does not search metadata.
         spellings = [form for word in words for form in dict.fromkeys((word, word.capitalize(), word.upper()))]
         conditions_any = [{"$contains": form} for form in spellings]
         document_filter: Json = (
@@ -123,21 +123,21 @@ class ChromaStore:
             if enriched
             else {"where_document": conditions_any[0] if len(conditions_any) == 1 else {"$or": conditions_any}}
         )
-        found: list[Hit] = []
+        hits: list[Hit] = []
         for name in dict.fromkeys(collections):
             collection = await self._find_collection(name)
-            if collection is not None and len(found) < ranking.MAX_CHUNKS:
-                found += await self._get_hits(collection, where, ranking.MAX_CHUNKS - len(found), document_filter)
-        return await asyncio.to_thread(ranking.rank_by_words, found, text, limit, enriched=enriched)
+            if collection is not None and len(hits) < ranking.MAX_CHUNKS:
+                hits += await self._get_hits(collection, where, ranking.MAX_CHUNKS - len(hits), document_filter)
+        return await asyncio.to_thread(ranking.rank_by_words, hits, text, limit, enriched=enriched)
 
     async def _get_hits(
-        self, collection: Json, where: Mapping[str, Any] | None, limit: int | None, more: Mapping[str, Any]
+        self, collection: Json, where: Mapping[str, Any] | None, limit: int | None, extra: Mapping[str, Any]
     ) -> list[Hit]:
         hits: list[Hit] = []
         while limit is None or len(hits) < limit:
             size = _PAGE_SIZE if limit is None else min(_PAGE_SIZE, limit - len(hits))
-            body: Json = {"limit": size, "offset": len(hits), "include": ["documents", "metadatas"], **more}
-            page = _build_hits(await self._post(collection, "get", body | _build_filter(where)))
+            body: Json = {"limit": size, "offset": len(hits), "include": ["documents", "metadatas"], **extra}
+            page = _build_hits(await self._post_request(collection, "get", body | _build_filter(where)))
             hits += page
             if len(page) < size:
                 break
@@ -146,19 +146,19 @@ class ChromaStore:
     async def find_chunks(
         self, collection: str, where: Mapping[str, Any] | None = None, limit: int | None = None
     ) -> list[Hit]:
-        known = await self._find_collection(collection)
-        return [] if known is None else await self._get_hits(known, where, limit, {})
+        collection_info = await self._find_collection(collection)
+        return [] if collection_info is None else await self._get_hits(collection_info, where, limit, {})
 
     async def delete_chunks(
         self, collection: str, *, ids: Sequence[str] | None = None, where: Mapping[str, Any] | None = None
     ) -> None:
-        known = await self._find_collection(collection)
-        if known is None or (not ids and not where):
+        collection_info = await self._find_collection(collection)
+        if collection_info is None or (not ids and not where):
             return
         body: Json = _build_filter(where)
         if ids is not None:
             body["ids"] = list(ids)
-        await self._post(known, "delete", body)
+        await self._post_request(collection_info, "delete", body)
 
     async def drop_collection(self, collection: str) -> None:
         await self._server.send_request("DELETE", f"{self._base}/{quote(collection, safe='')}")
@@ -170,7 +170,7 @@ class ChromaStore:
             page = await self._load_page(source_info, count, _PAGE_SIZE, where)
             await self.upsert(
                 target,
-                [Item(str(uuid.uuid4()), one.text, one.vector, {**one.metadata, **extra_metadata}) for one in page],
+                [Item(str(uuid.uuid4()), item.text, item.vector, {**item.metadata, **extra_metadata}) for item in page],
             )
             count += len(page)
             if len(page) < _PAGE_SIZE:
@@ -181,7 +181,7 @@ class ChromaStore:
         names: list[str] = []
         while True:
             page = await self._server.send_request("GET", f"{self._base}?limit={_PAGE_SIZE}&offset={len(names)}") or []
-            names += [str(one["name"]) for one in page]
+            names += [str(collection_info["name"]) for collection_info in page]
             if len(page) < _PAGE_SIZE:
                 return names
 
@@ -192,43 +192,43 @@ class ChromaStore:
     # Moving
 
     async def count_chunks(self, collection: str) -> int:
-        known = await self._find_collection(collection)
+        collection_info = await self._find_collection(collection)
         return (
             0
-            if known is None
-            else int(await self._server.send_request("GET", f"{self._base}/{known['id']}/count") or 0)
+            if collection_info is None
+            else int(await self._server.send_request("GET", f"{self._base}/{collection_info['id']}/count") or 0)
         )
 
     async def _load_page(
-        self, known: Json, start: int, limit: int, where: Mapping[str, Any] | None = None
+        self, collection_info: Json, start: int, limit: int, where: Mapping[str, Any] | None = None
     ) -> list[Item]:
         body: Json = {"limit": limit, "offset": start, "include": ["documents", "metadatas", "embeddings"]}
-        response = await self._post(known, "get", body | _build_filter(where))
+        response = await self._post_request(collection_info, "get", body | _build_filter(where))
         vectors = response.get("embeddings") or []
         return [
-            Item(hit.id, hit.text, packed(vector), hit.metadata)
+            Item(hit.id, hit.text, pack_vector(vector), hit.metadata)
             for hit, vector in zip(_build_hits(response), vectors, strict=True)
         ]
 
     async def read_page(self, collection: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
-        known, start = await self._find_collection(collection), int(after or 0)
-        if known is None:
+        collection_info, start = await self._find_collection(collection), int(after or 0)
+        if collection_info is None:
             return [], None
-        found = await self._load_page(known, start, limit)
-        return found, str(start + limit) if len(found) == limit else None
+        items = await self._load_page(collection_info, start, limit)
+        return items, str(start + limit) if len(items) == limit else None
 
     async def rename_collection(self, old: str, new: str) -> None:
-        known = await self._find_collection(old)
-        if known is not None:
+        collection_info = await self._find_collection(old)
+        if collection_info is not None:
             await self.drop_collection(new)
-            await self._server.send_request("PUT", f"{self._base}/{known['id']}", {"new_name": new})
+            await self._server.send_request("PUT", f"{self._base}/{collection_info['id']}", {"new_name": new})
 
     async def close(self) -> None:
         pass
 
 
 def _build_address(settings: Settings) -> str:
-    """Where the interface is; as for Chroma's own client, a host may be an address, whose port counts then."""
+    """Return the address of the interface. As in Chroma's own client the host may be an address with its own port."""
     host = settings.chroma_http_host
     if not host.startswith("http"):
         host = f"http://{host}:{settings.chroma_http_port}"

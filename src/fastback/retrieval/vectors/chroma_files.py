@@ -1,7 +1,7 @@
-"""What Chroma keeps when it runs inside Open WebUI: an SQLite file and a directory for each index. Only read.
+"""Read the files of Chroma inside Open WebUI: an SQLite file, and a directory per index. Nothing is written.
 
-Texts and metadata stand in tables. A vector stands in the queue of what was written last, or, once that was worked
-off, in the files of the index (hnswlib's), where a pickle says which number belongs to which id.
+Texts and metadata are in tables. A vector is in the queue of recent writes, or, once that is flushed, in the files of
+the index (hnswlib's), where a pickle maps ids to labels.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _LIST_QUEUED = """SELECT id, seq_id FROM embeddings_queue
     WHERE topic LIKE '%/' || ? AND vector IS NOT NULL AND encoding = 'FLOAT32' ORDER BY seq_id"""
 _FIND_QUEUED_VECTOR = "SELECT vector FROM embeddings_queue WHERE seq_id = ?"
 
-#: The beginning of hnswlib's header: version, offset, places, elements, size of an element, place of its label, place
-#: of its numbers.
+#: The beginning of hnswlib's header: version, offset, capacity, elements, size of an element, offset of its label,
+#: offset of its vector.
 _HEADER = struct.Struct("<iQQQQQQ")
 _LABEL = struct.Struct("<Q")
 
@@ -52,7 +52,7 @@ class _Collection(msgspec.Struct):
 
 
 class ChromaFiles:
-    """See `portable.Source`; `directory` is where `chroma.sqlite3` lies."""
+    """A `migration_protocol.VectorSource`; `directory` contains `chroma.sqlite3`."""
 
     def __init__(self, directory: Path, *, tenant: str = "default_tenant", database: str = "default_database") -> None:
         self._directory = directory
@@ -67,34 +67,34 @@ class ChromaFiles:
             try:
                 return await asyncio.to_thread(work, *arguments)
             except Exception as error:
-                log.error("Chroma's files in %s cannot be read: %s", self._directory, error)
+                log.error("reading Chroma's files in %s failed: %s", self._directory, error)
                 raise RetrievalError(f"Chroma's files in {self._directory} cannot be read: {error}") from error
 
-    def _connect(self) -> Connection:
+    def _open_database(self) -> Connection:
         if self._db is None:
             self._db = open_foreign_file(self._directory / FILE)
-            found: Any = self._db.execute(_LIST_COLLECTIONS, self._names).fetchall()
-            self._collections = {name: _Collection(*ids) for name, *ids in found if all(ids)}
+            rows: Any = self._db.execute(_LIST_COLLECTIONS, self._names).fetchall()
+            self._collections = {name: _Collection(*ids) for name, *ids in rows if all(ids)}
         return self._db
 
     def _get_segment(self, collection: str) -> str:
-        self._connect()
+        self._open_database()
         collection_ids = self._collections.get(collection)
         return collection_ids.metadata_segment if collection_ids else ""
 
     async def list_collections(self) -> list[str]:
         def load_names() -> list[str]:
-            self._connect()
+            self._open_database()
             return list(self._collections)
 
         names: list[str] = await self._run_in_thread(load_names)
         return names
 
     async def load_marks(self) -> dict[str, str]:
-        """How far each collection has come: something that changes whenever it does."""
+        """Return a mark of each collection, which changes with every write to it."""
 
         def load() -> dict[str, str]:
-            db = self._connect()
+            db = self._open_database()
             return {
                 name: _read_mark(db.execute(_FIND_MARK, (self._get_segment(name),)).fetchall())
                 for name in self._collections
@@ -105,19 +105,19 @@ class ChromaFiles:
 
     async def count_chunks(self, collection: str) -> int:
         def load_count() -> Any:
-            return self._connect().execute(_COUNT_CHUNKS, (self._get_segment(collection),)).fetchall()[0][0]
+            return self._open_database().execute(_COUNT_CHUNKS, (self._get_segment(collection),)).fetchall()[0][0]
 
         return int(await self._run_in_thread(load_count))
 
     async def read_page(self, collection: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
-        """See `portable.Source`. A chunk without a vector is left out, and the log says so."""
+        """Return a page as `VectorSource.read_page` does. A chunk without a vector is skipped and logged."""
         page: tuple[list[Item], str | None] = await self._run_in_thread(
             self._load_page, collection, int(after or 0), limit
         )
         return page
 
     def _load_page(self, collection: str, after: int, limit: int) -> tuple[list[Item], str | None]:
-        db = self._connect()
+        db = self._open_database()
         rows: Any = db.execute(_LIST_CHUNKS, (self._get_segment(collection), after, limit)).fetchall()
         if not rows:
             return [], None
@@ -132,9 +132,9 @@ class ChromaFiles:
         for number, item in rows:
             metadata = metadata_by_number[number]
             text = str(metadata.pop(_TEXT_KEY, None) or "")
-            vector = vectors.get(item)
+            vector = vectors.get_vector(item)
             if vector is None:
-                log.warning("the chunk %s of %s has no vector in Chroma's files: it is left out", item, collection)
+                log.warning("chunk %s of %s has no vector in Chroma's files, skipped", item, collection)
                 continue
             items.append(Item(item, text, vector, metadata))
         return items, str(rows[-1][0]) if len(rows) == limit else None
@@ -154,7 +154,7 @@ class ChromaFiles:
 
 
 def _read_mark(rows: Any) -> str:
-    """A number, or, in older versions, its bytes."""
+    """Return a mark as text; older versions store its bytes."""
     mark = rows[0][0] if rows else 0
     return mark.hex() if isinstance(mark, bytes) else str(mark)
 
@@ -165,7 +165,7 @@ class _CollectionVectors:
     def __init__(self, db: Connection, collection: str, directory: Path) -> None:
         self._db = db
         rows: Any = db.execute(_LIST_QUEUED, (collection,))
-        self._queued: dict[str, int] = dict(rows)  # what was written last counts
+        self._queued: dict[str, int] = dict(rows)  # the latest write wins
         self._label_by_id: dict[str, int] = {}
         self._offset_by_label: dict[int, int] = {}
         if (directory / "index_metadata.pickle").is_file():
@@ -183,24 +183,24 @@ class _CollectionVectors:
         for offset in range(0, elements * size, size):
             self._offset_by_label[_LABEL.unpack_from(self._content, offset + label)[0]] = offset + numbers
 
-    def get(self, item: str) -> Vector | None:
+    def get_vector(self, item: str) -> Vector | None:
         sequence = self._queued.get(item)
         if sequence is not None:
-            found: Any = self._db.execute(_FIND_QUEUED_VECTOR, (sequence,)).fetchall()
-            return bytes(found[0][0])
+            rows: Any = self._db.execute(_FIND_QUEUED_VECTOR, (sequence,)).fetchall()
+            return bytes(rows[0][0])
         offset = self._offset_by_label.get(self._label_by_id.get(item, -1))
         return None if offset is None else self._content[offset : offset + self._width]
 
 
 class _PlainState:
-    """Stands for the one class that old versions of Chroma pickled."""
+    """Stands in for the one class that old versions of Chroma pickled."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads nothing but plain values: a pickle may otherwise name any function to be called."""
+    """Loads plain values only: a pickle may otherwise call any function."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("chromadb.segment.impl.vector.local_persistent_hnsw", "PersistentData"):
@@ -217,5 +217,5 @@ def _load_labels(path: Path) -> dict[str, int]:
 
 
 def has_chroma_files(directory: Path) -> bool:
-    """Whether Chroma keeps anything in a directory."""
+    """Return whether a directory contains Chroma's database."""
     return (directory / FILE).is_file()

@@ -1,4 +1,4 @@
-"""Which vector store the settings choose."""
+"""Choose and create the vector store of the settings."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ SUPPORTED = "chroma (built in, or a server with CHROMA_HTTP_HOST), pgvector, qdr
 
 
 def get_directory(settings: Settings) -> Path:
-    """Where the built-in store keeps its files, and where Open WebUI has Chroma keep its own."""
+    """Return the directory of the built-in store, where Open WebUI has Chroma's files, too."""
     return settings.data_path / "vector_db"
 
 
 def get_kind(settings: Settings) -> str:
-    """`sqlite`, `chroma` (a server), `pgvector` or `qdrant`.
+    """Return `sqlite`, `chroma` (a server), `pgvector` or `qdrant`.
 
     Raises:
-        SettingsError: a store that is not supported, or one without what it needs.
+        SettingsError: the store is not supported, or a setting it needs is missing.
     """
     kind = settings.vector_db.strip().lower()
     if kind in BUILT_IN:
@@ -35,10 +35,10 @@ def get_kind(settings: Settings) -> str:
 
 
 def check_settings(kind: str, settings: Settings) -> None:
-    """Whether a store of a kind has what it needs.
+    """Check that the settings of a kind of store are complete.
 
     Raises:
-        SettingsError: it has not.
+        SettingsError: a setting is missing or invalid.
     """
     if kind == "pgvector":
         if not (settings.pgvector_db_url or settings.database_url).startswith("postgres"):
@@ -56,7 +56,7 @@ def check_settings(kind: str, settings: Settings) -> None:
 
 
 def create_store(kind: str, settings: Settings, client: aiohttp.ClientSession) -> PortableStore:
-    """A store of a kind. It is connected to when it is first used."""
+    """Create a store of a kind. It connects at its first use."""
     if kind == "pgvector":
         from fastback.retrieval.vectors.pgvector import PgvectorStore
 

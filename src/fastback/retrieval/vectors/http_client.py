@@ -1,4 +1,4 @@
-"""Asking a vector server over HTTP."""
+"""Requests to vector servers over HTTP."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ log = logging.getLogger("fastback.vectors")
 
 
 class RequestRefused(RetrievalError):
-    """A server that was reached and refuses."""
+    """The server answered with an error status."""
 
 
 class VectorServer:
-    """A server that speaks JSON; `name` is what people know it by."""
+    """A server that speaks JSON; `name` is its name in messages."""
 
     def __init__(
         self, *, name: str, url: str, client: aiohttp.ClientSession, headers: Mapping[str, str], seconds: float
@@ -31,11 +31,11 @@ class VectorServer:
         self._timeout = aiohttp.ClientTimeout(total=seconds or None)
 
     async def send_request(self, method: str, path: str, body: Any = None, *, is_required: bool = False) -> Any:
-        """The answer's JSON; None where there is no such thing, unless it is needed.
+        """Return the JSON of the response, or None for a 404 unless `is_required`.
 
         Raises:
-            Refused: the server refuses.
-            RetrievalError: it cannot be reached, or answers no JSON.
+            RequestRefused: the server answered with an error status.
+            RetrievalError: the server is unreachable, or sent invalid JSON.
         """
         content = None if body is None else msgspec.json.encode(body)
         try:
@@ -45,7 +45,7 @@ class VectorServer:
                 content_received = await response.read()
                 status = response.status
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            log.error("%s at %s cannot be reached: %s", self._name, self._url, error or type(error).__name__)
+            log.error("connecting to %s at %s failed: %s", self._name, self._url, error or type(error).__name__)
             raise RetrievalError(f"The vector store ({self._name}) cannot be reached.") from error
         if status == 404 and not is_required:
             return None

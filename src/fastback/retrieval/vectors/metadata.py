@@ -1,4 +1,4 @@
-"""What a chunk's metadata looks like once it is stored: the same in every store, because answers show it."""
+"""Metadata of chunks as all stores keep them: responses show them, so they are the same everywhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from fastback.retrieval.interfaces import Metadata
 
-#: Parts of a document that some extractors leave in the metadata, often larger than the text itself.
+#: Parts of a document that some extractors put into the metadata, often larger than the text itself.
 _DROPPED_KEYS = frozenset(
     (
         "languages",
@@ -23,14 +23,14 @@ _DROPPED_KEYS = frozenset(
         "styles",
     )
 )
-#: What a filter says where one of several values is enough: `{"file_id": {"$in": ["a", "b"]}}`.
+#: The operator of a filter that accepts one of several values: `{"file_id": {"$in": ["a", "b"]}}`.
 ANY_OF = "$in"
 
 
 def convert_metadata(metadata: Mapping[str, Any], max_characters: int | None = None) -> Metadata:
-    """Metadata as stores keep it: without null and what is too large, lists and objects as Python writes them.
+    """Return metadata as stores keep them: without null and large values, lists and objects as Python prints them.
 
-    `longest` is the number of characters from which on lists and objects are left out.
+    Lists and objects of more than `max_characters` are dropped.
     """
     converted: Metadata = {}
     for key, value in metadata.items():
@@ -50,12 +50,12 @@ def convert_metadata(metadata: Mapping[str, Any], max_characters: int | None = N
 
 
 def remove_unstorable(text: str) -> str:
-    """Without what databases refuse: zero characters and halves of surrogate pairs."""
+    """Return the text without what databases refuse: zero characters and halves of surrogate pairs."""
     return text.replace("\x00", "").encode("utf-8", "ignore").decode()
 
 
 def list_conditions(where: Mapping[str, Any] | None) -> list[tuple[str, list[Any]]]:
-    """A filter as keys with the values of which one must be there."""
+    """Return a filter as keys, each with the values of which a chunk must have one."""
     result = []
     for key, value in (where or {}).items():
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Moving collections from store to store, and embedding them anew."""
+"""Moving collections between stores, and embedding them again."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from fastback.retrieval.vectors.chroma_files import ChromaFiles
 from fastback.retrieval.vectors.migration_protocol import PortableStore, VectorSource
 from fastback.retrieval.vectors.sqlite import SqliteStore
 
-#: Chunks that are read and written together.
+#: Chunks per read and write.
 _BATCH = 128
-#: What a collection is called while it is embedded anew.
+#: Prefix of the copy that a collection is embedded into.
 _TEMPORARY_PREFIX = "fastback-reindex-"
 
-#: A collection, how many of its chunks are done, of how many.
+#: Called with a collection, the number of its finished chunks, and their total.
 Report = Callable[[str, int, int], None]
 
 
 class MigrationResult(msgspec.Struct):
-    """What came of it; `left` are collections that needed nothing."""
+    """The outcome; `skipped` counts collections that needed nothing."""
 
     collections: int = 0
     chunks: int = 0
@@ -31,12 +31,12 @@ class MigrationResult(msgspec.Struct):
 async def move_collections(
     source: VectorSource, target: PortableStore, names: Sequence[str], report: Report, *, rewrite: bool = False
 ) -> MigrationResult:
-    """Copy collections with their vectors; the source stays as it is. What is complete in the target is left out.
+    """Copy collections with their vectors; the source stays unchanged. Collections complete in the target are skipped.
 
-    Broken off and begun again it goes on where it was. With `again` complete ones are written, too.
+    An interrupted move continues where it stopped. With `rewrite` complete collections are written, too.
 
     Raises:
-        RetrievalError: a store that fails, or vectors that the target does not take.
+        RetrievalError: a store failed, or the target does not accept the vectors.
     """
     result = MigrationResult()
     for name in names:
@@ -55,7 +55,7 @@ async def move_collections(
 
 
 async def import_chroma_files(files: ChromaFiles, store: SqliteStore, report: Report) -> MigrationResult:
-    """Copy what Chroma's files have and had not when they were taken over last; nothing is deleted on either side."""
+    """Copy what has changed in Chroma's files since the last import; nothing is deleted on either side."""
     imported_marks, result = await store.load_import_marks(), MigrationResult()
     for name, mark in (await files.load_marks()).items():
         if imported_marks.get(name) == mark:
@@ -71,15 +71,15 @@ async def import_chroma_files(files: ChromaFiles, store: SqliteStore, report: Re
 async def reindex_collections(
     store: PortableStore, embedder: Embedder, names: Sequence[str], report: Report
 ) -> MigrationResult:
-    """Embed collections anew with the configured model; chunks that it made already stay as they are.
+    """Embed collections again with the configured model; chunks with vectors of that model are kept.
 
-    Broken off and begun again it goes on where it was.
+    An interrupted run continues where it stopped.
 
     Raises:
-        RetrievalError: the embedding engine or the store fails.
+        RetrievalError: the embedding engine or the store failed.
     """
     result, reindex_one = MigrationResult(), _reindex_in_place if store.has_shared_ids else _reindex_into_copy
-    # What was broken off just before it took its place counts for the collection that it is of.
+    # The leftover copy of an interrupted run means its collection.
     for name in dict.fromkeys(name.removeprefix(_TEMPORARY_PREFIX) for name in names):
         chunks = await reindex_one(store, embedder, name, report)
         if chunks is None:
@@ -91,7 +91,7 @@ async def reindex_collections(
 
 
 async def _reindex_in_place(store: PortableStore, embedder: Embedder, name: str, report: Report) -> int | None:
-    """Embed the chunks of a collection where they lie; how many, None where there was nothing to do."""
+    """Embed the chunks of a collection in place. Return their number, or None if nothing was stale."""
     total, read_count, embedded_count = await store.count_chunks(name), 0, 0
     async for items, last in _iterate_pages(store, name):
         stale_items = _filter_stale(items, embedder)
@@ -104,15 +104,16 @@ async def _reindex_in_place(store: PortableStore, embedder: Embedder, name: str,
 
 
 async def _reindex_into_copy(store: PortableStore, embedder: Embedder, name: str, report: Report) -> int | None:
-    """Embed a collection into another one, which takes its place in the end; until then the old one counts."""
+    """Embed a collection into a copy, which replaces it in the end. Return the number of chunks, or None if none was
+    stale."""
     copy_name, total = f"{_TEMPORARY_PREFIX}{name}", await store.count_chunks(name)
     first_items, _ = await store.read_page(copy_name, None, 1)
-    if _filter_stale(first_items, embedder):  # for a model that was given up
+    if _filter_stale(first_items, embedder):  # a copy with vectors of a model that is not configured any more
         await store.drop_collection(copy_name)
     copied_count, embedded_count, read_count = await store.count_chunks(copy_name), 0, 0
     if not copied_count and not await _has_stale_chunks(store, embedder, name):
         return None
-    # Complete, it only has to take its place: there may be just a part of itself by now.
+    # A complete copy only has to replace the collection, of which an interrupted rename may have left only a part.
     if copied_count < total:
         async for items, last in _iterate_pages(store, name):
             read_count += len(items)
@@ -125,7 +126,7 @@ async def _reindex_into_copy(store: PortableStore, embedder: Embedder, name: str
 
 
 async def _iterate_pages(store: VectorSource, name: str) -> AsyncIterator[tuple[list[Item], bool]]:
-    """The chunks of a collection, and whether those were the last."""
+    """Yield the chunks of a collection in pages, and whether the page is the last."""
     after: str | None = None
     while True:
         items, after = await store.read_page(name, after, _BATCH)
@@ -142,7 +143,7 @@ async def _has_stale_chunks(store: PortableStore, embedder: Embedder, name: str)
 
 
 def _filter_stale(items: Sequence[Item], embedder: Embedder) -> list[Item]:
-    """Those that another model made, or one that is not known."""
+    """Return the chunks whose vectors another or an unknown model made."""
     signature = str(embedder.signature)
     return [item for item in items if str(item.metadata.get("embedding_config")) != signature]
 

@@ -1,4 +1,4 @@
-"""What a store can do besides, so that collections can be moved and embedded anew."""
+"""Protocols of stores that collections can be moved between."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from fastback.retrieval.interfaces import Item, VectorStore
 
 
 class VectorSource(Protocol):
-    """Where collections can be read from, with their vectors."""
+    """A store that collections can be read from, with their vectors."""
 
     async def list_collections(self) -> list[str]: ...
 
     async def count_chunks(self, collection: str) -> int:
-        """How many chunks a collection has; 0 where there is none."""
+        """Return the number of chunks of a collection, 0 if it does not exist."""
         ...
 
     async def read_page(self, collection: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
-        """Chunks of a collection from a place on, None for the first, and the place behind them, None at the end."""
+        """Return a page of chunks from a cursor on (None: the first page), and the next cursor (None: the end)."""
         ...
 
     async def close(self) -> None: ...
@@ -28,9 +28,9 @@ class PortableStore(VectorSource, VectorStore, Protocol):
 
     @property
     def has_shared_ids(self) -> bool:
-        """Whether a chunk that is written under an id leaves the collection where that id was before."""
+        """Return whether writing a chunk under an id removes it from the collection that had the id before."""
         ...
 
     async def rename_collection(self, old: str, new: str) -> None:
-        """Put a collection into the place of another one, which goes."""
+        """Replace a collection by another one."""
         ...

@@ -1,4 +1,4 @@
-"""Vectors in PostgreSQL, with pgvector."""
+"""Vectors in PostgreSQL, with the extension pgvector."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
-from fastback.retrieval.embedding.vector_encoding import packed, unpacked
+from fastback.retrieval.embedding.vector_encoding import pack_vector, unpack_vector
 from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import pgvector_tables as sql
 from fastback.retrieval.vectors.metadata import convert_metadata, list_conditions, remove_unstorable
@@ -21,7 +21,7 @@ from fastback.settings import Settings
 
 log = logging.getLogger("fastback.vectors")
 
-#: Chunks that are sent together; so many vectors take a few milliseconds to encode.
+#: Chunks per statement; so many vectors take some milliseconds to encode.
 _BATCH = 32
 
 
@@ -40,10 +40,10 @@ class _ItemRow(msgspec.Struct):
 
 
 class PgvectorStore:
-    """See `fastback.retrieval.interfaces.VectorStore` and `portable.Portable`.
+    """A `interfaces.VectorStore` and `migration_protocol.PortableStore` in PostgreSQL.
 
-    A vector has as many numbers as the table's column, as Open WebUI has it: shorter ones are filled up with zeros,
-    which changes no angle; of longer ones the first numbers count.
+    All vectors have the length of the table's column, as in Open WebUI: shorter ones are padded with zeros, which
+    changes no angle; longer ones are truncated.
     """
 
     has_shared_ids = True
@@ -71,11 +71,11 @@ class PgvectorStore:
 
     # Opening
 
-    async def open(self) -> Database:
-        """The connections; table and indexes are made when they are missing.
+    async def open_database(self) -> Database:
+        """Return the connections; missing tables and indexes are created.
 
         Raises:
-            DatabaseError: the server cannot be reached, has no pgvector, or its table is another one.
+            DatabaseError: the server is unreachable, lacks pgvector, or its table has another type.
         """
         async with self._opening:
             if self._db is None:
@@ -114,7 +114,7 @@ class PgvectorStore:
         await self._create_vector_index(db)
 
     async def _create_vector_index(self, db: Database) -> None:
-        """Make the index of vectors, and know how to ask it."""
+        """Create the index of vectors, and the setting of searches that use it."""
         settings = self._settings
         method = settings.pgvector_index_method.strip().lower()
         if method not in ("ivfflat", "hnsw"):
@@ -163,7 +163,7 @@ class PgvectorStore:
 
     async def _fetch_hits(self, name: str, text: str, **params: Any) -> list[Hit]:
         try:
-            db = await self.open()
+            db = await self.open_database()
             if self._scan_setting and name == "vectors.search":
                 async with db.transaction() as tx:
                     await tx.execute("vectors.scan", self._scan_setting)
@@ -176,19 +176,19 @@ class PgvectorStore:
 
     async def _fetch_value(self, name: str, text: str, **params: Any) -> Any:
         try:
-            return await (await self.open()).fetch_value(name, text, secret=self._secret, **params)
+            return await (await self.open_database()).fetch_value(name, text, secret=self._secret, **params)
         except DatabaseError as error:
             raise _report_failure(error) from error
 
-    async def _execute(self, name: str, text: str, **params: Any) -> int:
+    async def _execute_statement(self, name: str, text: str, **params: Any) -> int:
         try:
-            return await (await self.open()).execute(name, text, secret=self._secret, **params)
+            return await (await self.open_database()).execute(name, text, secret=self._secret, **params)
         except DatabaseError as error:
             raise _report_failure(error) from error
 
     def _fit_vector(self, vector: Vector) -> list[float]:
         """The numbers of a vector, as many as the column has."""
-        numbers = unpacked(vector)
+        numbers = unpack_vector(vector)
         if len(numbers) > self._length and not self._has_warned:
             self._has_warned = True
             log.warning(
@@ -207,7 +207,7 @@ class PgvectorStore:
         max_characters = self._settings.rag_metadata_max_value_chars
         text = self._fill_template(sql.UPSERT)
         try:
-            db = await self.open()
+            db = await self.open_database()
             async with db.transaction() as tx:
                 for start in range(0, len(items), _BATCH):
                     rows = [
@@ -268,12 +268,12 @@ class PgvectorStore:
         if ids is not None:
             condition += " AND id = ANY(:ids)"
             params["ids"] = list(ids)
-        await self._execute(
+        await self._execute_statement(
             "vectors.delete", sql.DELETE_CHUNKS.replace("{where}", condition), collection=collection, **params
         )
 
     async def drop_collection(self, collection: str) -> None:
-        await self._execute("vectors.drop", sql.DELETE_CHUNKS.replace("{where}", ""), collection=collection)
+        await self._execute_statement("vectors.drop", sql.DELETE_CHUNKS.replace("{where}", ""), collection=collection)
 
     async def copy_chunks(self, source: str, target: str, where: Mapping[str, Any], extra: Metadata) -> int:
         condition, params = self._build_filter(where)
@@ -282,17 +282,17 @@ class PgvectorStore:
         )
         extra_json = msgspec.json.encode(convert_metadata(extra, self._settings.rag_metadata_max_value_chars)).decode()
         copy_params = {"collection": source, "target": target, "extra": extra_json}
-        return await self._execute("vectors.copy", text, **copy_params, **params)
+        return await self._execute_statement("vectors.copy", text, **copy_params, **params)
 
     async def list_collections(self) -> list[str]:
         try:
-            found = await (await self.open()).fetch_all_in_thread(_Name, "vectors.names", sql.LIST_COLLECTIONS)
+            rows = await (await self.open_database()).fetch_all_in_thread(_Name, "vectors.names", sql.LIST_COLLECTIONS)
         except DatabaseError as error:
             raise _report_failure(error) from error
-        return [one.name for one in found]
+        return [row.name for row in rows]
 
     async def delete_all(self) -> None:
-        await self._execute("vectors.reset", sql.DELETE_ALL)
+        await self._execute_statement("vectors.reset", sql.DELETE_ALL)
 
     # Moving
 
@@ -303,17 +303,19 @@ class PgvectorStore:
         text = self._fill_template(sql.LIST_PAGE)
         page_params = {"collection": collection, "after": after or "", "limit": limit, "secret": self._secret}
         try:
-            rows = await (await self.open()).fetch_all_in_thread(_ItemRow, "vectors.page", text, **page_params)
+            rows = await (await self.open_database()).fetch_all_in_thread(_ItemRow, "vectors.page", text, **page_params)
         except DatabaseError as error:
             raise _report_failure(error) from error
-        # How long vectors are without the zeros that only fill the column.
+        # The length of the vectors without the zeros that pad them.
         length = max((_count_used(row.vector or []) for row in rows), default=0)
-        found = [Item(row.id, row.text or "", packed((row.vector or [])[:length]), row.metadata or {}) for row in rows]
-        return found, rows[-1].id if len(rows) == limit else None
+        items = [
+            Item(row.id, row.text or "", pack_vector((row.vector or [])[:length]), row.metadata or {}) for row in rows
+        ]
+        return items, rows[-1].id if len(rows) == limit else None
 
     async def rename_collection(self, old: str, new: str) -> None:
         await self.drop_collection(new)
-        await self._execute("vectors.rename", sql.RENAME_COLLECTION, old=old, new=new)
+        await self._execute_statement("vectors.rename", sql.RENAME_COLLECTION, old=old, new=new)
 
     async def close(self) -> None:
         if self._db is not None:
@@ -325,7 +327,7 @@ class _Name(msgspec.Struct):
 
 
 def _encode_value(value: Any) -> str:
-    """A value as PostgreSQL's `->>` gives it."""
+    """Return a value as PostgreSQL's `->>` returns it."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
@@ -334,5 +336,5 @@ def _count_used(numbers: Sequence[float]) -> int:
 
 
 def _report_failure(error: DatabaseError) -> RetrievalError:
-    log.error("the vector store cannot be used: %s", error)
+    log.error("the vector store failed: %s", error)
     return RetrievalError("The vector store cannot be used; the server's log says why.")

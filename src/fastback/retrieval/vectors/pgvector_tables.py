@@ -1,4 +1,4 @@
-"""The table and statements of pgvector, as Open WebUI has them; chunks of both programs stand side by side.
+"""The table and statements of pgvector, as Open WebUI has them; both programs share the table.
 
 Texts and metadata may be encrypted (`PGVECTOR_PGCRYPTO`): `{text}` and `{metadata}` read them, `{new_text}` and
 `{new_metadata}` write the parameters `:text` and `:metadata`.
@@ -6,7 +6,7 @@ Texts and metadata may be encrypted (`PGVECTOR_PGCRYPTO`): `{text}` and `{metada
 
 from __future__ import annotations
 
-#: Some servers refuse even to make an extension that is there.
+#: Some servers refuse even to create an extension that exists.
 HAS_EXTENSION = "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = :name)"
 CREATE_EXTENSION = "CREATE EXTENSION IF NOT EXISTS {name}"
 FIND_VECTOR_COLUMN = """SELECT format_type(atttypid, atttypmod) FROM pg_attribute
@@ -16,7 +16,7 @@ CREATE_TABLE = """CREATE TABLE IF NOT EXISTS document_chunk (
     id TEXT NOT NULL PRIMARY KEY, vector {kind}({length}), collection_name TEXT NOT NULL,
     text {text_kind}, vmetadata {metadata_kind})"""
 CREATE_INDEXES = ("CREATE INDEX IF NOT EXISTS idx_document_chunk_collection_name ON document_chunk (collection_name)",)
-#: Of what is not encrypted. The first is Open WebUI's; ours find chunks by file and by content.
+#: Indexes of plain columns. The first is Open WebUI's; ours find chunks by file and by content.
 CREATE_PLAIN_INDEXES = (
     """CREATE INDEX IF NOT EXISTS idx_document_chunk_text_search ON document_chunk
         USING GIN (to_tsvector('simple', coalesce(text, '')))""",
@@ -29,7 +29,7 @@ FIND_VECTOR_INDEX = "SELECT indexdef FROM pg_indexes WHERE schemaname = current_
 VECTOR_INDEX_NAME = "idx_document_chunk_vector"
 CREATE_VECTOR_INDEX = """CREATE INDEX IF NOT EXISTS idx_document_chunk_vector ON document_chunk
     USING {method} (vector {operators}) WITH ({options})"""
-#: An `ivfflat` index is made of what is there: it wants some rows for each of its lists.
+#: An `ivfflat` index is trained with the existing rows: it needs some for each of its lists.
 HAS_ENOUGH_ROWS = "SELECT count(*) >= :rows FROM (SELECT 1 FROM document_chunk LIMIT :rows) AS few"
 ROWS_PER_LIST = 50
 
@@ -43,18 +43,18 @@ SEARCH = """SELECT id, {text}, {metadata}, (2 - coalesce(nullif(distance, 'NaN')
         SELECT *, vector <=> :vector::real[]::{kind} AS distance FROM document_chunk
         WHERE collection_name = ANY(:collections){where} ORDER BY vector <=> :vector::real[]::{kind} LIMIT :limit
     ) AS found ORDER BY distance"""
-#: Any of a question's words, taken apart as the words of chunks are: hosts, versions and paths are words, too.
+#: Any of a question's words, tokenized as the words of chunks are: hosts, versions and paths are words, too.
 SEARCH_WORDS = """SELECT id, {text}, {metadata}, rank FROM (
         SELECT *, ts_rank_cd({words}, query, 1) AS rank
         FROM document_chunk, CAST(replace(plainto_tsquery('simple', :question)::text, ' & ', ' | ') AS tsquery) AS query
         WHERE collection_name = ANY(:collections) AND {words} @@ query{where} ORDER BY rank DESC LIMIT :limit
     ) AS found ORDER BY rank DESC"""
-#: The words of a chunk. The first is what the index holds.
+#: The words of a chunk. The first expression is that of the index.
 _CHUNK_WORDS = "to_tsvector('simple', coalesce({text}, ''))"
 _ENRICHED_CHUNK_WORDS = """to_tsvector('simple', concat_ws(' ', {text}, {metadata} ->> 'name', {metadata} ->> 'name',
     translate({metadata} ->> 'name', '_-.', '   '), {metadata} ->> 'title', {metadata} ->> 'headings',
     {metadata} ->> 'source', {metadata} ->> 'snippet'))"""
-#: In the order of the rows in the table, which is the order of writing as long as nothing was deleted.
+#: In the order of the rows in the table, which is the order of writing until something is deleted.
 FIND_CHUNKS = """SELECT id, {text}, {metadata}, 0.0 FROM document_chunk
     WHERE collection_name = :collection{where} ORDER BY ctid LIMIT :limit"""
 DELETE_CHUNKS = "DELETE FROM document_chunk WHERE collection_name = :collection{where}"

@@ -1,7 +1,7 @@
-"""Vectors in Qdrant, over HTTP, in the collections that Open WebUI makes there.
+"""Vectors in Qdrant, over HTTP, in the collections that Open WebUI creates there.
 
-In its ordinary mode each collection is one of Qdrant's; with many tenants a few of Qdrant's hold all of a kind, and
-a payload field says to which one a point belongs.
+In ordinary mode each collection has one of Qdrant's. In multi-tenant mode a collection of Qdrant's contains all of a
+kind, and a payload field names the collection of each point.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from fastback.retrieval.embedding.vector_encoding import packed, unpacked
+from fastback.retrieval.embedding.vector_encoding import pack_vector, unpack_vector
 from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import ranking
 from fastback.retrieval.vectors.errors import build_dimension_error
@@ -27,15 +27,15 @@ from fastback.settings import Settings
 Json = dict[str, Any]
 
 _TENANT_FIELD = "tenant_id"
-#: Points that are read or written together.
+#: Points per read or write.
 _PAGE_SIZE = 256
 _HASHED = re.compile(r"[0-9a-f]{63}")
-#: Beginnings of names, and the collection of Qdrant that all of those share.
+#: Prefixes of names, and the collection of Qdrant's that all with the prefix share.
 _SHARED_COLLECTIONS = {"user-memory-": "memories", "file-": "files", "web-search-": "web-search"}
 
 
 class QdrantStore:
-    """See `fastback.retrieval.interfaces.VectorStore` and `portable.Portable`."""
+    """A `interfaces.VectorStore` and `migration_protocol.PortableStore` in a Qdrant server."""
 
     def __init__(self, settings: Settings, client: aiohttp.ClientSession) -> None:
         self._settings = settings
@@ -54,7 +54,7 @@ class QdrantStore:
     # Names
 
     def _get_physical_name(self, collection: str) -> str:
-        """The collection of Qdrant that holds a collection."""
+        """Return the name of Qdrant's collection that contains a collection."""
         if not self._is_multitenant:
             return f"{self._prefix}_{collection}"
         kind = next(
@@ -65,17 +65,17 @@ class QdrantStore:
             kind = "hash-based"
         return f"{self._prefix}_{kind}"
 
-    def _build_filter(self, collections: Sequence[str], where: Mapping[str, Any] | None = None, **more: Any) -> Json:
+    def _build_filter(self, collections: Sequence[str], where: Mapping[str, Any] | None = None, **extra: Any) -> Json:
         must: list[Json] = []
         if self._is_multitenant:
             must.append(_build_condition(_TENANT_FIELD, list(collections)))
         must += [_build_condition(f"metadata.{key}", values) for key, values in list_conditions(where)]
-        return {"must": must, **more}
+        return {"must": must, **extra}
 
     def _group_by_physical_name(self, collections: Sequence[str]) -> dict[str, list[str]]:
         groups: dict[str, list[str]] = {}
-        for one in dict.fromkeys(collections):
-            groups.setdefault(self._get_physical_name(one), []).append(one)
+        for collection in dict.fromkeys(collections):
+            groups.setdefault(self._get_physical_name(collection), []).append(collection)
         return groups
 
     async def _send_request(
@@ -93,12 +93,12 @@ class QdrantStore:
         return await self._send_request("GET", self._get_physical_name(collection)) is not None
 
     async def _find_dimension(self, home: str) -> int | None:
-        """The length of the vectors of one of Qdrant's collections; None where there is none."""
-        found = await self._send_request("GET", home)
-        if found is None:
+        """Return the length of the vectors of one of Qdrant's collections, or None if it does not exist."""
+        response = await self._send_request("GET", home)
+        if response is None:
             return None
         try:
-            return int(found["result"]["config"]["params"]["vectors"]["size"])
+            return int(response["result"]["config"]["params"]["vectors"]["size"])
         except (KeyError, TypeError) as error:
             raise RetrievalError(f"The collection {home} of Qdrant holds no plain vectors.") from error
 
@@ -113,7 +113,7 @@ class QdrantStore:
         except RequestRefused:
             if await self._find_dimension(home) != dimension:
                 raise
-            return  # somebody else made it in this moment
+            return  # another request created it at the same moment
         fields: list[tuple[str, Json]] = [("metadata.hash", {}), ("metadata.file_id", {})]
         if self._is_multitenant:
             fields.insert(0, (_TENANT_FIELD, {"is_tenant": True}))
@@ -139,7 +139,7 @@ class QdrantStore:
                 self._build_point(
                     collection,
                     item.id,
-                    unpacked(item.vector),
+                    unpack_vector(item.vector),
                     item.text,
                     convert_metadata(item.metadata, max_characters),
                 )
@@ -159,9 +159,9 @@ class QdrantStore:
         async def search_collection(home: str, names: Sequence[str]) -> list[Hit]:
             if await self._find_dimension(home) != len(vector) // 4:
                 return []
-            body = {"query": unpacked(vector), "limit": limit, "filter": self._build_filter(names, where)}
-            found = await self._send_request("POST", home, "/points/query", {**body, "with_payload": True})
-            points = found["result"]["points"] if found else []
+            body = {"query": unpack_vector(vector), "limit": limit, "filter": self._build_filter(names, where)}
+            response = await self._send_request("POST", home, "/points/query", {**body, "with_payload": True})
+            points = response["result"]["points"] if response else []
             return [_build_hit(point, (float(point["score"]) + 1) / 2) for point in points]
 
         lists = await asyncio.gather(
@@ -182,19 +182,19 @@ class QdrantStore:
         if not words:
             return []
         fields = ["text", *(f"metadata.{key}" for key in ("name", "title", "headings", "source", "snippet"))]
-        # Without an index of the field Qdrant finds parts of texts as they are written: hence both spellings.
+        # Without an index of the field Qdrant matches parts of texts, with their case: hence the spellings.
         spellings = [form for word in words for form in dict.fromkeys((word, word.capitalize(), word.upper()))]
         should = [
             {"key": field, "match": {"text": form}} for field in fields[: None if enriched else 1] for form in spellings
         ]
-        found: list[Hit] = []
+        hits: list[Hit] = []
         for home, names in self._group_by_physical_name(collections).items():
             word_filter = self._build_filter(names, where, should=should)
-            found += [
+            hits += [
                 _build_hit(point)
-                for point in await self._scroll_points(home, word_filter, ranking.MAX_CHUNKS - len(found))
+                for point in await self._scroll_points(home, word_filter, ranking.MAX_CHUNKS - len(hits))
             ]
-        return await asyncio.to_thread(ranking.rank_by_words, found, text, limit, enriched=enriched)
+        return await asyncio.to_thread(ranking.rank_by_words, hits, text, limit, enriched=enriched)
 
     async def _scroll_points(self, home: str, point_filter: Json, limit: int | None) -> list[Json]:
         points: list[Json] = []
@@ -213,8 +213,8 @@ class QdrantStore:
         body: Json = {"filter": point_filter, "limit": size, "with_payload": True, "with_vector": vectors}
         if after is not None:
             body["offset"] = after
-        found = await self._send_request("POST", home, "/points/scroll", body)
-        return (found["result"]["points"], found["result"].get("next_page_offset")) if found else ([], None)
+        response = await self._send_request("POST", home, "/points/scroll", body)
+        return (response["result"]["points"], response["result"].get("next_page_offset")) if response else ([], None)
 
     async def find_chunks(
         self, collection: str, where: Mapping[str, Any] | None = None, limit: int | None = None
@@ -222,9 +222,9 @@ class QdrantStore:
         points = await self._scroll_points(
             self._get_physical_name(collection), self._build_filter([collection], where), limit
         )
-        found = [_build_hit(point) for point in points]
-        # Points come in the order of their ids, which is none; a file's chunks know where they begin.
-        return sorted(found, key=lambda hit: (str(hit.metadata.get("file_id", "")), _get_start_index(hit.metadata)))
+        hits = [_build_hit(point) for point in points]
+        # Points come in the order of their random ids; the chunks of a file have a start index.
+        return sorted(hits, key=lambda hit: (str(hit.metadata.get("file_id", "")), _get_start_index(hit.metadata)))
 
     async def delete_chunks(
         self, collection: str, *, ids: Sequence[str] | None = None, where: Mapping[str, Any] | None = None
@@ -257,8 +257,8 @@ class QdrantStore:
             await self.upsert(
                 target,
                 [
-                    Item(str(uuid.uuid4()), one.text, one.vector, {**one.metadata, **extra_metadata})
-                    for one in map(_build_item, page)
+                    Item(str(uuid.uuid4()), item.text, item.vector, {**item.metadata, **extra_metadata})
+                    for item in map(_build_item, page)
                 ],
             )
             count += len(page)
@@ -269,26 +269,26 @@ class QdrantStore:
         homes = await self._list_physical_names()
         if not self._is_multitenant:
             return [home.removeprefix(f"{self._prefix}_") for home in homes]
-        found: dict[str, None] = {}
+        names: dict[str, None] = {}
         for home in homes:
             after: Any = None
             while True:
                 body: Json = {"limit": 2000, "with_payload": [_TENANT_FIELD], "with_vector": False}
-                answer = await self._send_request(
+                response = await self._send_request(
                     "POST", home, "/points/scroll", body | ({"offset": after} if after else {})
                 )
-                result = answer["result"] if answer else {"points": []}
-                found |= dict.fromkeys(
-                    str(one["payload"][_TENANT_FIELD]) for one in result["points"] if one.get("payload")
+                result = response["result"] if response else {"points": []}
+                names |= dict.fromkeys(
+                    str(point["payload"][_TENANT_FIELD]) for point in result["points"] if point.get("payload")
                 )
                 after = result.get("next_page_offset")
                 if after is None:
                     break
-        return list(found)
+        return list(names)
 
     async def _list_physical_names(self) -> list[str]:
-        found = await self._server.send_request("GET", "/collections", is_required=True)
-        names = [str(collection_info["name"]) for collection_info in found["result"]["collections"]]
+        response = await self._server.send_request("GET", "/collections", is_required=True)
+        names = [str(collection_info["name"]) for collection_info in response["result"]["collections"]]
         return [name for name in names if name.startswith(f"{self._prefix}_")]
 
     async def delete_all(self) -> None:
@@ -299,8 +299,8 @@ class QdrantStore:
 
     async def count_chunks(self, collection: str) -> int:
         body = {"filter": self._build_filter([collection]), "exact": True}
-        found = await self._send_request("POST", self._get_physical_name(collection), "/points/count", body)
-        return int(found["result"]["count"]) if found else 0
+        response = await self._send_request("POST", self._get_physical_name(collection), "/points/count", body)
+        return int(response["result"]["count"]) if response else 0
 
     async def read_page(self, collection: str, after: str | None, limit: int) -> tuple[list[Item], str | None]:
         page, after = await self._load_page(
@@ -320,7 +320,7 @@ class QdrantStore:
             if not self._is_multitenant or self._get_physical_name(old) != self._get_physical_name(new):
                 await self.upsert(new, page)
             else:
-                payload = {"payload": {_TENANT_FIELD: new}, "points": [one.id for one in page]}
+                payload = {"payload": {_TENANT_FIELD: new}, "points": [item.id for item in page]}
                 await self._send_request("POST", self._get_physical_name(old), "/points/payload?wait=true", payload)
             if after is None:
                 break
@@ -331,8 +331,8 @@ class QdrantStore:
 
 
 def _build_address(uri: str, *, has_key: bool) -> str:
-    """A server's address, read as Qdrant's own client does: port 6333 unless one is named, HTTPS where there is a key
-    and nothing else said."""
+    """Return a server's address, parsed as Qdrant's own client does: port 6333 unless one is given; HTTPS if there is a
+    key and no scheme."""
     url = uri if "://" in uri else f"{'https' if has_key else 'http'}://{uri}"
     scheme, _, rest = url.partition("://")
     host, slash, path = rest.partition("/")
@@ -341,7 +341,7 @@ def _build_address(uri: str, *, has_key: bool) -> str:
 
 
 def _build_condition(key: str, values: list[Any]) -> Json:
-    """A condition: one of these values. Only texts and whole numbers can be looked for in lists."""
+    """Return a condition that accepts these values. Qdrant's lists accept texts and whole numbers only."""
     if len(values) == 1:
         if isinstance(values[0], float):
             return {"key": key, "range": {"gte": values[0], "lte": values[0]}}
@@ -356,7 +356,7 @@ def _build_hit(point: Json, score: float = 0.0) -> Hit:
 
 def _build_item(point: Json) -> Item:
     hit = _build_hit(point)
-    return Item(hit.id, hit.text, packed(point.get("vector") or []), hit.metadata)
+    return Item(hit.id, hit.text, pack_vector(point.get("vector") or []), hit.metadata)
 
 
 def _get_start_index(metadata: Metadata) -> float:

@@ -1,4 +1,4 @@
-"""Judging texts by the words of a question, for stores that find words but do not weigh them."""
+"""Ranking of texts by the words of a question, for stores that find words but do not weigh them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from fastback.retrieval.interfaces import Hit, Metadata
 from fastback.retrieval.vectors.tokenising import iterate_words, list_query_words
 
-#: Chunks that are judged at most.
+#: Chunks that are ranked at most.
 MAX_CHUNKS = 400
 _K1, _B = 1.5, 0.75
 
 
 def rank_by_words(hits: Sequence[Hit], text: str, limit: int, *, enriched: bool) -> list[Hit]:
-    """The hits that share words with a text, best first: BM25 among these hits."""
+    """Return the hits that share words with a text, best first, by BM25 among these hits."""
     query_words = set(list_query_words(text))
     word_counts = [Counter(iterate_words(_build_enriched_text(hit) if enriched else hit.text)) for hit in hits]
     sizes = [counts.total() for counts in word_counts]

@@ -1,7 +1,7 @@
-"""The vector store that is built in: one SQLite file of our own, with sqlite-vec for vectors and FTS5 for words.
+"""The built-in vector store: one SQLite file of our own, with sqlite-vec for vectors and FTS5 for words.
 
-A question's vector meets the signs of every chunk's numbers first (48 bytes a chunk instead of 1,536, so that tens of
-thousands are looked through in some milliseconds); the most alike, some hundreds, are judged exactly.
+A search compares the question's vector with the signs of every chunk's numbers first (48 bytes a chunk instead of
+1,536: tens of thousands take some milliseconds); the best few hundred are compared exactly.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ R = TypeVar("R")
 Params = dict[str, Any]
 
 FILE = "fastback_vectors.db"
-#: Chunks that are judged exactly, at least, and for each that is wanted.
-MIN_CANDIDATES, CANDIDATES_PER_RESULT = 500, 20
-#: Chunks whose words are weighed for a question, about: of a long question its rarest words count.
+#: Chunks that are compared exactly: at least, and per requested result.
+_MIN_CANDIDATES, _CANDIDATES_PER_RESULT = 500, 20
+#: Chunks that the words of a question may rank, roughly: of a long question only its rarest words count.
 _MAX_RANKED_CHUNKS = 20_000
-#: Ids within which chunks are copied together.
+#: The range of ids that one statement copies.
 _COPY_RANGE = 2_000
-#: Collections that a search for words names: beyond that it is quicker to look where its finds lie.
+#: Collections that a word search names in its query: with more it is faster to filter its results.
 _MAX_NAMED_COLLECTIONS = 64
 _INDEXED_KEYS = ("file_id", "hash")
 
@@ -68,9 +68,9 @@ def _create_id(*_given: Any) -> Any:
 
 
 class SqliteStore:
-    """See `fastback.retrieval.interfaces.VectorStore` and `portable.Portable`.
+    """A `interfaces.VectorStore` and `migration_protocol.PortableStore` in an SQLite file.
 
-    `longest` limits values of metadata, see `metadata.stored`.
+    `max_value_characters` limits values of metadata, see `metadata.convert_metadata`.
     """
 
     has_shared_ids = False
@@ -103,7 +103,7 @@ class SqliteStore:
             "padded": _pad_vector(vector),
             "dimension": len(vector) // 4,
             "limit": limit,
-            "rough": max(MIN_CANDIDATES, limit * CANDIDATES_PER_RESULT),
+            "rough": max(_MIN_CANDIDATES, limit * _CANDIDATES_PER_RESULT),
         }
         return await self._read(lambda db: _build_hits(db.execute(statement, params)))
 
@@ -122,7 +122,7 @@ class SqliteStore:
         condition, params = _build_filter(where)
         columns = "{text about}" if enriched else "{text}"
 
-        def work(db: Connection) -> list[Hit]:
+        def search_collections(db: Connection) -> list[Hit]:
             ids = [row[0] for row in db.execute(sql.IDS, {"names": _encode_list(collections)})]
             if not ids:
                 return []
@@ -138,7 +138,7 @@ class SqliteStore:
             id_params = {} if collection_words else {"ids": _encode_list(ids)}
             return _build_hits(db.execute(statement, {**params, **id_params, "query": query, "limit": limit}))
 
-        return await self._read(work)
+        return await self._read(search_collections)
 
     async def find_chunks(
         self, collection: str, where: Mapping[str, Any] | None = None, limit: int | None = None
@@ -187,8 +187,8 @@ class SqliteStore:
 
         def load_page(db: Connection) -> tuple[list[Item], str | None]:
             rows: Any = db.execute(sql.PAGE, params).fetchall()
-            found = [Item(item, text, vector, msgspec.json.decode(data)) for _, item, text, vector, data in rows]
-            return found, str(rows[-1][0]) if len(rows) == limit else None
+            items = [Item(item, text, vector, msgspec.json.decode(data)) for _, item, text, vector, data in rows]
+            return items, str(rows[-1][0]) if len(rows) == limit else None
 
         return await self._read(load_page)
 
@@ -200,11 +200,11 @@ class SqliteStore:
         await self._write(replace_collection)
 
     async def load_import_marks(self) -> dict[str, str]:
-        """The collections that were taken over from Chroma's files, with the marks that those had then."""
+        """Return the collections imported from Chroma's files, with their marks at that time."""
         return await self._read(lambda db: {str(name): str(mark) for name, mark in db.execute(sql.TAKEN)})
 
     async def save_import_mark(self, collection: str, mark: str) -> None:
-        """Note that a collection was taken over."""
+        """Record that a collection was imported."""
         await self._write(lambda db: db.execute(sql.TAKE, {"name": collection, "mark": mark}).fetchall())
 
     async def close(self) -> None:
@@ -224,7 +224,7 @@ class SqliteStore:
 
 
 def _report_failure(error: DatabaseError) -> RetrievalError:
-    log.error("the vector store cannot be used: %s", error)
+    log.error("the vector store failed: %s", error)
     return RetrievalError("The vector store cannot be used; the server's log says why.")
 
 
@@ -233,7 +233,7 @@ def _encode_list(values: Iterable[Any]) -> str:
 
 
 def _pad_vector(vector: Vector) -> Vector:
-    """The vector with zeros behind it, so that its signs fill whole bytes."""
+    """Return the vector padded with zeros, so that its signs fill whole bytes."""
     return vector + bytes(-len(vector) % 32)
 
 
@@ -242,23 +242,23 @@ def _build_hits(rows: Iterable[tuple[Any, ...]]) -> list[Hit]:
 
 
 def _find_collection(db: Connection, name: str) -> tuple[int, int] | None:
-    """A collection's id and the length of its vectors."""
+    """Return a collection's id and the length of its vectors."""
     rows: Any = db.execute(sql.COLLECTION, {"name": name}).fetchall()
     return rows[0] if rows else None
 
 
 def _select_rarest_words(db: Connection, words: Sequence[str], collection_words: Sequence[str]) -> list[str]:
-    """The rarest of some words: as many as some collections may be looked through for, or all where none are named."""
+    """Return the rarest of the words: as many as the size of the named collections allows, all if none are named."""
     chunks: Any = db.execute(sql.CHUNKS).fetchall()
     terms = {word: list_terms(word) for word in words}
     all_terms = {term for word_terms in terms.values() for term in word_terms} | set(collection_words)
     chunk_counts: dict[str, int] = dict(db.execute(sql.COUNTS, {"words": _encode_list(all_terms)}))
-    # A phrase is found where its rarest part is, at most.
+    # A phrase has at most the matches of its rarest part.
     counts = {
         word: min((chunk_counts.get(term, 0) for term in word_terms), default=0) for word, word_terms in terms.items()
     }
     share = (
-        sum(chunk_counts.get(place, 0) for place in collection_words) / max(chunks[0][0] or 0, 1)
+        sum(chunk_counts.get(collection_word, 0) for collection_word in collection_words) / max(chunks[0][0] or 0, 1)
         if collection_words
         else 1.0
     )
@@ -273,7 +273,7 @@ def _select_rarest_words(db: Connection, words: Sequence[str], collection_words:
 
 
 def _build_filter(where: Mapping[str, Any] | None) -> tuple[str, Params]:
-    """A filter as conditions on `chunk`, each behind AND, with their parameters."""
+    """Return a filter as conditions on `chunk`, each after AND, with their parameters."""
     text, params = "", {}
     for number, (key, values) in enumerate(list_conditions(where)):
         value, path = f"value_{number}", f"path_{number}"
@@ -287,16 +287,16 @@ def _build_filter(where: Mapping[str, Any] | None) -> tuple[str, Params]:
 
 
 def _build_collection_filter(collection: str, where: Mapping[str, Any] | None) -> tuple[str, Params]:
-    """The same for the chunks of a collection."""
+    """Return the condition of the chunks of a collection that match a filter, with its parameters."""
     text, params = _build_filter(where)
     return f"chunk.collection = (SELECT id FROM collection WHERE name = :name){text}", {"name": collection, **params}
 
 
 def _ensure_collection(db: Connection, name: str, dimension: int) -> int:
-    """The id of a collection, which is made when it is missing; one that was emptied takes vectors of any length.
+    """Return the id of a collection, which is created if it is missing. An empty one accepts vectors of any length.
 
     Raises:
-        RetrievalError: it holds vectors of another length.
+        RetrievalError: its vectors have another length.
     """
     existing = _find_collection(db, name)
     if existing is None:
@@ -312,7 +312,7 @@ def _ensure_collection(db: Connection, name: str, dimension: int) -> int:
 
 
 def _upsert_chunks(db: Connection, name: str, rows: Sequence[tuple[Item, str]]) -> None:
-    """Write chunks with their metadata as JSON; those with the same ids go."""
+    """Write chunks with their metadata as JSON; chunks with the same ids are replaced."""
     lengths = {len(item.vector) // 4 for item, _ in rows}
     collection = _ensure_collection(db, name, lengths.pop())
     if lengths:
@@ -364,7 +364,7 @@ def _copy_chunks(db: Connection, source: str, target: str, condition: str, param
     bounds: Any = db.execute(sql.ENDS.format(where=condition), params).fetchall()
     first, last = bounds[0]
     count = 0
-    # SQLite holds what a statement copies within a table: not too much at once.
+    # SQLite buffers what a statement copies within a table, so that ranges are limited.
     condition += " AND chunk.id BETWEEN :from AND :to"
     for start in range(first, last + 1, _COPY_RANGE) if first is not None else ():
         last_id: Any = db.execute(sql.LAST_CHUNK).fetchall()[0][0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 VERSION = 1
 
-#: `chunk.id` grows in the order of writing. `item` is the id that others know. `sketch.bits` holds a bit a number: its
-#: sign; it is small enough to be looked through whole. `words.place` names the collection as a word (`c12`), so that
-#: a search for words meets no other collection's.
+#: `chunk.id` grows in the order of writing; `item` is the public id. `sketch.bits` has a bit per number, its sign, and
+#: is small enough to be scanned in full. `words.place` has the collection as a word (`c12`), so that a word search
+#: finds no chunks of other collections.
 TABLES = (
     """CREATE TABLE collection (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, dimension INTEGER NOT NULL)""",
@@ -22,12 +22,12 @@ TABLES = (
         PRIMARY KEY (collection, chunk)) WITHOUT ROWID""",
     """CREATE VIRTUAL TABLE words USING fts5 (
         place, text, about, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2')""",
-    # What was taken over from Chroma's files, and how far they had come then.
+    # The imports from Chroma's files, with the marks of that time.
     "CREATE TABLE taken_over (name TEXT PRIMARY KEY, mark TEXT NOT NULL)",
     "INSERT INTO words (words, rank) VALUES ('rank', 'bm25(0.0, 1.0, 1.0)')",
 )
 
-#: What the words of `about` are made of. The name counts twice more, with its parts as words of their own.
+#: The text of `about`. The name counts three times; its parts are words of their own.
 _ABOUT = """spaced(concat_ws(' ', metadata ->> '$.name', metadata ->> '$.name', metadata ->> '$.name',
     metadata ->> '$.title', metadata ->> '$.headings', metadata ->> '$.source', metadata ->> '$.snippet'))"""
 
@@ -56,7 +56,7 @@ COPY_SKETCHES = """INSERT INTO sketch (collection, chunk, bits)
     SELECT :target, :last + row_number() OVER (ORDER BY chunk.id), bits
     FROM chunk JOIN sketch ON sketch.collection = chunk.collection AND sketch.chunk = chunk.id WHERE {where}"""
 
-#: `:rough` chunks whose signs are most like the question's, judged exactly. Smaller collections are judged whole.
+#: The `:rough` chunks with the most similar signs are compared exactly; smaller collections are compared in full.
 SEARCH = """
     SELECT item, text, metadata, (2.0 - distance) / 2 FROM (
         SELECT chunk, coalesce(vec_distance_cosine(numbers, :vector), 2.0) AS distance FROM vector
@@ -74,7 +74,7 @@ OF_COLLECTIONS = (
 )
 IDS = "SELECT id FROM collection WHERE name IN (SELECT value FROM json_each(:names))"
 
-#: In how many chunks words are, and about how many chunks there are.
+#: The number of chunks that contain each word, and roughly the number of all chunks.
 COUNTS = "SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(:words))"
 CHUNKS = "SELECT (SELECT max(id) FROM chunk) - (SELECT min(id) FROM chunk) + 1"
 LEXICAL = """
@@ -93,7 +93,7 @@ COUNT = "SELECT count(*) FROM chunk WHERE collection = (SELECT id FROM collectio
 PAGE = """SELECT id, item, text, numbers, metadata FROM chunk JOIN vector ON vector.chunk = chunk.id
     WHERE collection = (SELECT id FROM collection WHERE name = :name) AND id > :after ORDER BY id LIMIT :limit"""
 
-#: How the chunks go that stand in the temporary table `gone`.
+#: Delete the chunks whose ids are in the temporary table `gone`.
 DELETE = (
     "DELETE FROM words WHERE rowid IN (SELECT id FROM gone)",
     "DELETE FROM sketch WHERE collection = :collection AND chunk IN (SELECT id FROM gone)",

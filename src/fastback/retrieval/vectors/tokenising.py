@@ -1,4 +1,4 @@
-"""Words for SQLite's full text search: how texts are prepared for it, and how a question becomes a query."""
+"""Words for full-text search in SQLite: preparing texts, and turning a question into a query."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _DENSE = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff"
 )
-#: Marks that stand inside words and are no letters: accents apart from theirs, points of Hebrew and Arabic, vowels and
-#: joiners of India's scripts (whole blocks), what joins letters invisibly.
+#: Marks inside words that are not letters: combining accents, points of Hebrew and Arabic, vowels and joiners of
+#: India's scripts (whole blocks), invisible joiners.
 _MARKS = (
     "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1-\u05c2\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
     "\u200c-\u200d"
@@ -20,19 +20,19 @@ _MARKS = (
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _DENSE_CHARACTER = re.compile(f"([{_DENSE}])")
 _PIECE = re.compile(rf"[{_DENSE}]+|[^\W_{_DENSE}](?:[^\W_{_DENSE}]+|[{_MARKS}]+)*")
-#: Words of a question that are looked for, the first ones.
+#: Words of a question that are searched, the first ones.
 _MAX_WORDS = 64
-#: Characters of a question that are looked at.
+#: Characters of a question that are read.
 _MAX_CHARACTERS = 20_000
 
 
 def space_dense_characters(text: str) -> str:
-    """The text with spaces around the characters of dense scripts."""
+    """Return the text with spaces around the characters of scripts without spaces."""
     return text if text.isascii() else _DENSE_CHARACTER.sub(r" \1 ", text)
 
 
 def iterate_words(text: str) -> Iterator[str]:
-    """The words of a text in lower case; runs of dense scripts in pairs of characters."""
+    """Yield the words of a text in lower case; runs of dense scripts as pairs of characters."""
     for match in _PIECE.finditer(text):
         piece = match[0]
         if not _DENSE_CHARACTER.match(piece):
@@ -40,13 +40,13 @@ def iterate_words(text: str) -> Iterator[str]:
         elif len(piece) == 1:
             yield piece
         else:
-            # Pairs of characters find words inside a sentence that nobody separated.
+            # Pairs of characters find words inside a sentence without spaces.
             for index in range(len(piece) - 1):
                 yield piece[index : index + 2]
 
 
 def list_query_words(text: str) -> list[str]:
-    """The words of a question, each once, not all too many."""
+    """Return the words of a question, each once, up to a maximum."""
     words: dict[str, None] = {}
     for word in iterate_words(text[:_MAX_CHARACTERS]):
         words[word] = None
@@ -56,12 +56,12 @@ def list_query_words(text: str) -> list[str]:
 
 
 def truncate_query(text: str) -> str:
-    """As many words of a question as they stand there, for stores that take texts apart themselves."""
+    """Return the first words of a question unchanged, for stores with a tokenizer of their own."""
     return " ".join(text[:_MAX_CHARACTERS].split(maxsplit=_MAX_WORDS)[:_MAX_WORDS])
 
 
 def list_terms(word: str) -> list[str]:
-    """What the index knows of a word: itself without accents, or, where it is looked for as a phrase, its parts."""
+    """Return the terms of the index for a word: itself without accents, or the parts of a phrase."""
     if _DENSE_CHARACTER.match(word):
         return list(word)
     if word.isascii():
@@ -71,5 +71,5 @@ def list_terms(word: str) -> list[str]:
 
 
 def build_any_word_query(words: Iterable[str]) -> str:
-    """A query for FTS5 that finds what has any of some words, quoted; empty where there are none."""
+    """Return an FTS5 query for texts that contain any of the words, quoted; empty without words."""
     return " OR ".join(f'"{" ".join(word) if _DENSE_CHARACTER.match(word) else word}"' for word in words)

@@ -30,7 +30,7 @@ SearchFunction = Callable[[SearchRequest], Awaitable[list[RawResult]]]
 async def _search_google(search: SearchRequest) -> list[RawResult]:
     """Search with Google's Programmable Search, which returns ten results at a time."""
     results: list[RawResult] = []
-    site = search.config.text(WEBUI_URL)
+    site = search.config.get_text(WEBUI_URL)
     headers = {"referer": site} if site else {}
     key, engine_id = search.get_setting("google_pse_api_key"), search.get_setting("google_pse_engine_id")
     start = 1

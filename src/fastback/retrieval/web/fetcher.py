@@ -19,7 +19,7 @@ from fastback.config.keys.web import WEB_LOADER_SSL_VERIFICATION, WEB_LOADER_TIM
 from fastback.kit.storage import IncomingFile
 from fastback.kit.web_guard import WebGuard
 from fastback.settings import Settings
-from fastback.settings.tls import client_ssl
+from fastback.settings.tls import build_client_ssl
 
 #: Seconds that a page and a file may take in all, seconds without data, and the number of redirects.
 PAGE_TIMEOUT, FILE_TIMEOUT, SOCKET_TIMEOUT, MAX_REDIRECTS = 60.0, 600.0, 30.0, 10
@@ -65,12 +65,12 @@ class WebFetcher:
     @asynccontextmanager
     async def open_client(self) -> AsyncIterator[aiohttp.ClientSession]:
         """Open a client for one task. It keeps no cookies, and connects only to allowed addresses."""
-        verify = self._config.flag(WEB_LOADER_SSL_VERIFICATION)
-        connector = self.guard.make_connector(ssl=client_ssl(self._settings) if verify else False)
+        verify = self._config.get_bool(WEB_LOADER_SSL_VERIFICATION)
+        connector = self.guard.make_connector(ssl=build_client_ssl(self._settings) if verify else False)
         async with aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=self._config.flag(WEB_SEARCH_TRUST_ENV),
+            trust_env=self._config.get_bool(WEB_SEARCH_TRUST_ENV),
             headers=self._build_headers(),
             timeout=aiohttp.ClientTimeout(total=FILE_TIMEOUT, sock_connect=SOCKET_TIMEOUT, sock_read=SOCKET_TIMEOUT),
         ) as client:
@@ -79,13 +79,13 @@ class WebFetcher:
     @property
     def page_timeout(self) -> float:
         """Return the seconds that a page may take."""
-        configured = self._config.number(WEB_LOADER_TIMEOUT)
+        configured = self._config.get_number(WEB_LOADER_TIMEOUT)
         return configured if configured is not None and configured > 0 else PAGE_TIMEOUT
 
     @property
     def max_file_bytes(self) -> int:
         """Return the largest allowed file in bytes (`rag.file.max_size` is in MB)."""
-        configured = self._config.number(RAG_FILE_MAX_SIZE)
+        configured = self._config.get_number(RAG_FILE_MAX_SIZE)
         return int(configured) * 1024 * 1024 if configured is not None and configured >= 1 else DEFAULT_MAX_FILE_BYTES
 
     @asynccontextmanager

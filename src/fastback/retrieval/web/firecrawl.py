@@ -47,8 +47,8 @@ async def send_request(
         SearchFailed: the service cannot be reached, or responds with an error.
     """
     config = search.config
-    url = _build_url(config.text(WEB_LOADER_FIRECRAWL_API_URL), path)
-    key = config.text(WEB_LOADER_FIRECRAWL_API_KEY)
+    url = _build_url(config.get_text(WEB_LOADER_FIRECRAWL_API_URL), path)
+    key = config.get_text(WEB_LOADER_FIRECRAWL_API_KEY)
     options: dict[str, Any] = {"json": body, "timeout": aiohttp.ClientTimeout(total=seconds)}
     options["headers"] = {"authorization": f"Bearer {key}"} if key else {}
     if not check:
@@ -105,10 +105,10 @@ def list_results(response: dict[str, Any]) -> list[dict[str, Any]]:
 
 async def load_page(search: SearchRequest, url: str) -> Document | None:
     """Return a page as Markdown; None where it has no content. Raises: SearchFailed."""
-    check = search.config.flag(WEB_LOADER_SSL_VERIFICATION)
+    check = search.config.get_bool(WEB_LOADER_SSL_VERIFICATION)
     body: dict[str, Any] = {"url": url, "formats": ["markdown"], "skipTlsVerification": not check}
     body["removeBase64Images"] = True
-    seconds = search.config.number(WEB_LOADER_FIRECRAWL_TIMEOUT)
+    seconds = search.config.get_number(WEB_LOADER_FIRECRAWL_TIMEOUT)
     if seconds is not None and seconds > 0:
         body["timeout"] = min(300_000, max(1000, int(seconds * 1000)))
     else:

@@ -43,7 +43,7 @@ Loader = Callable[
 
 
 def _get_timeout(config: Config) -> float:
-    configured = config.number(WEB_LOADER_TIMEOUT)
+    configured = config.get_number(WEB_LOADER_TIMEOUT)
     return configured if configured is not None and configured > 0 else TIMEOUT
 
 
@@ -155,14 +155,14 @@ async def _load_by_external(
     client: aiohttp.ClientSession, config: Config, settings: Settings, urls: Sequence[str], ctx: RequestContext | None
 ) -> list[Document]:
     search = SearchRequest(client=client, config=config, settings=settings, text="", ctx=ctx)
-    key = config.text(WEB_LOADER_EXTERNAL_WEB_LOADER_API_KEY)
+    key = config.get_text(WEB_LOADER_EXTERNAL_WEB_LOADER_API_KEY)
     headers = {"user-agent": USER_AGENT, "authorization": f"Bearer {key}"}
     documents = []
     for start in range(0, len(urls), BATCH_SIZE):
         body = {"urls": list(urls[start : start + BATCH_SIZE])}
         try:
             response = await search.fetch_json(
-                "POST", config.text(WEB_LOADER_EXTERNAL_WEB_LOADER_URL), json=body, headers=headers
+                "POST", config.get_text(WEB_LOADER_EXTERNAL_WEB_LOADER_URL), json=body, headers=headers
             )
         except SearchFailed as error:
             log.warning("loading pages by the external web loader failed: %s", error)
@@ -199,7 +199,7 @@ async def _browse_page(search: SearchRequest, url: str) -> Document | None:
     body["language"] = search.get_setting("microsoft_web_iq_language")
     endpoint = f"{search.get_setting('microsoft_web_iq_api_base_url').rstrip('/')}/browse"
     options: dict[str, Any] = {"timeout": aiohttp.ClientTimeout(total=_get_timeout(config))}
-    if not config.flag(WEB_LOADER_SSL_VERIFICATION):
+    if not config.get_bool(WEB_LOADER_SSL_VERIFICATION):
         options["ssl"] = False
     headers = {"x-apikey": search.get_setting("microsoft_web_iq_api_key")}
     for attempt in range(3):

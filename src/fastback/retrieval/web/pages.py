@@ -23,7 +23,7 @@ from fastback.config.keys.web import (
 from fastback.kit.services import Services
 from fastback.kit.web_guard import BlockedAddress
 from fastback.kit.workers.errors import JobFailed, WorkerDied
-from fastback.kit.workers.pool import Workers
+from fastback.kit.workers.pool import WorkerPool
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Document, Extractor, RetrievalError
 from fastback.retrieval.web import youtube
@@ -31,7 +31,7 @@ from fastback.retrieval.web.fetcher import FILE_TIMEOUT, TooLarge, WebFetcher, g
 from fastback.retrieval.web.loaders import LOADERS
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Settings
-from fastback.settings.tls import client_authorities
+from fastback.settings.tls import get_client_authorities
 
 log = logging.getLogger("fastback.web")
 
@@ -59,9 +59,9 @@ class PageReader:
         client: aiohttp.ClientSession,
         config: Config,
         settings: Settings,
-        workers: Workers,
-        browsers: Workers,
-        videos: Workers,
+        workers: WorkerPool,
+        browsers: WorkerPool,
+        videos: WorkerPool,
         services: Services,
     ) -> None:
         """`client` is for configured services; URLs that are not trusted go through `fetcher`."""
@@ -102,7 +102,7 @@ class PageReader:
 
     @property
     def _uses_own_fetcher(self) -> bool:
-        return self._config.text(WEB_LOADER_ENGINE) in ("", "safe_web")
+        return self._config.get_text(WEB_LOADER_ENGINE) in ("", "safe_web")
 
     async def _read_response(self, url: str, ctx: RequestContext | None) -> list[Document]:
         async with (
@@ -132,9 +132,9 @@ class PageReader:
         return documents
 
     async def _fetch_transcript(self, url: str) -> Document:
-        languages = [str(language) for language in self._config.items(RAG_YOUTUBE_LOADER_LANGUAGE)]
-        proxy = self._config.text(RAG_YOUTUBE_LOADER_PROXY_URL) or None
-        verify = client_authorities(self._settings)
+        languages = [str(language) for language in self._config.get_list(RAG_YOUTUBE_LOADER_LANGUAGE)]
+        proxy = self._config.get_text(RAG_YOUTUBE_LOADER_PROXY_URL) or None
+        verify = get_client_authorities(self._settings)
         return await youtube.fetch_transcript(self._videos, url, languages, proxy=proxy, verify=verify)
 
     # Several URLs that a search found
@@ -152,7 +152,7 @@ class PageReader:
             raise UnreadablePage(messages.INVALID_URL)
         if not self._uses_own_fetcher:
             return await self._load_by_service(urls, ctx)
-        limit = int(self._config.number(WEB_LOADER_CONCURRENT_REQUESTS) or 0)
+        limit = int(self._config.get_number(WEB_LOADER_CONCURRENT_REQUESTS) or 0)
         semaphore = asyncio.Semaphore(limit if limit > 0 else len(urls))
         async with self.fetcher.open_client() as client:
 
@@ -197,14 +197,14 @@ class PageReader:
         )
         try:
             job = {"content": content, "charset": response.charset, "markup": markup}
-            page = await self._workers.ask(job)
+            page = await self._workers.run_job(job)
         except (JobFailed, WorkerDied) as error:
             raise UnreadablePage(f"{url}: {error}") from error
         return _build_document(url, page)
 
     async def _load_by_service(self, urls: Sequence[str], ctx: RequestContext | None) -> list[Document]:
         """Load pages by the configured service. Raises: SearchFailed."""
-        name = self._config.text(WEB_LOADER_ENGINE)
+        name = self._config.get_text(WEB_LOADER_ENGINE)
         if name == "playwright":
             documents = [await self._load_by_browser(url) for url in urls]
             return [document for document in documents if document is not None]
@@ -216,21 +216,21 @@ class PageReader:
 
     async def _load_by_browser(self, url: str) -> Document | None:
         """Return a page as a browser shows it; None where that fails."""
-        milliseconds = self._config.number(WEB_LOADER_PLAYWRIGHT_TIMEOUT) or 0
+        milliseconds = self._config.get_number(WEB_LOADER_PLAYWRIGHT_TIMEOUT) or 0
         seconds = milliseconds / 1000 if milliseconds > 0 else BROWSER_TIMEOUT
         job = {
             "url": url,
-            "browser": self._config.text(WEB_LOADER_PLAYWRIGHT_WS_URL),
+            "browser": self._config.get_text(WEB_LOADER_PLAYWRIGHT_WS_URL),
             "seconds": seconds,
             "allowed": self._settings.web_fetch_filter_list.split(","),
             "local": self._settings.enable_local_web_fetch,
-            "checked": self._config.flag(WEB_LOADER_SSL_VERIFICATION),
-            "proxies": self._config.flag(WEB_SEARCH_TRUST_ENV),
+            "checked": self._config.get_bool(WEB_LOADER_SSL_VERIFICATION),
+            "proxies": self._config.get_bool(WEB_SEARCH_TRUST_ENV),
             "redirects": self._settings.aiohttp_client_allow_redirects,
         }
         try:
             # `seconds` are for the page alone; starting and stopping the browser takes more time.
-            return _build_document(url, await self._browsers.ask(job, seconds=seconds + BROWSER_TIMEOUT))
+            return _build_document(url, await self._browsers.run_job(job, seconds=seconds + BROWSER_TIMEOUT))
         except (JobFailed, WorkerDied) as error:
             log.warning("reading %s with a browser failed: %s", url, error)
             return None

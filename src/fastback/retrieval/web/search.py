@@ -37,7 +37,7 @@ class WebSearch:
         Raises:
             SearchFailed: the engine is not configured, cannot be reached, or fails; the text is for the log.
         """
-        limit = int(self._config.number(WEB_SEARCH_CONCURRENT_REQUESTS) or 0)
+        limit = int(self._config.get_number(WEB_SEARCH_CONCURRENT_REQUESTS) or 0)
         semaphore = asyncio.Semaphore(limit if limit > 0 else max(len(queries), 1))
 
         async def search_with_limit(query: str) -> list[SearchResult]:
@@ -53,7 +53,7 @@ class WebSearch:
         return [result for results in results_by_query for result in results]
 
     async def _search_once(self, query: str, ctx: RequestContext | None) -> list[SearchResult]:
-        name = self._config.text(WEB_SEARCH_ENGINE)
+        name = self._config.get_text(WEB_SEARCH_ENGINE)
         search_function, engine = CUSTOM_ENGINES.get(name) or (None, ENGINES.get(name))
         if engine is None:
             raise SearchFailed(f"no search engine is chosen, or none we know: {name!r}")
@@ -77,7 +77,7 @@ class WebSearch:
             log.warning("web search by %s failed: %s", name, error)
             return []
         pages = build_results(engine, sort_results(engine, results))
-        site_filter = SiteFilter(self._config.items(WEB_SEARCH_DOMAIN_FILTER_LIST))
+        site_filter = SiteFilter(self._config.get_list(WEB_SEARCH_DOMAIN_FILTER_LIST))
         if engine.applies_site_filter and site_filter:
             pages = [page for page in pages if await site_filter.allows_url(page.link)]
         return pages if engine.limits_results else pages[: search.count]

@@ -45,11 +45,11 @@ class SearchRequest:
         self.settings = settings
         self.text = text
         self.ctx = ctx
-        self.count = max(int(config.number(WEB_SEARCH_RESULT_COUNT) or 3), 1)
+        self.count = max(int(config.get_number(WEB_SEARCH_RESULT_COUNT) or 3), 1)
 
     def get_setting(self, name: str) -> str:
         """Return the config key `web.search.{name}` as text."""
-        return self.config.text(require_key(f"web.search.{name}"))
+        return self.config.get_text(require_key(f"web.search.{name}"))
 
     def build_user_headers(self) -> dict[str, str]:
         """Return the headers that identify the requesting user to a self-hosted service."""

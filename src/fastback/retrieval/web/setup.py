@@ -10,7 +10,7 @@ from fastback.config import Config
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.kit.web_guard import WebGuard
-from fastback.kit.workers.pool import Limits, Workers
+from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.retrieval.web import youtube
 from fastback.retrieval.web.fetcher import WebFetcher
 from fastback.retrieval.web.pages import PageReader
@@ -43,11 +43,11 @@ async def set_up(services: Services) -> None:
     client = services.get(aiohttp.ClientSession)
     guard = WebGuard(settings.web_fetch_filter_list.split(","), allow_local=settings.enable_local_web_fetch)
     tasks = services.get(Tasks)
-    workers = Workers("fastback.retrieval.web.html", _PAGE_LIMITS, name="pages")
+    workers = WorkerPool("fastback.retrieval.web.html", _PAGE_LIMITS, name="pages")
     proxies = {name: os.environ[name] for name in _PROXY_VARIABLES if name in os.environ}
-    browsers = Workers("fastback.retrieval.web.browser", _BROWSER_LIMITS, name="browser", environment=proxies)
+    browsers = WorkerPool("fastback.retrieval.web.browser", _BROWSER_LIMITS, name="browser", environment=proxies)
     authorities = {name: os.environ[name] for name in _AUTHORITY_VARIABLES if name in os.environ}
-    videos = Workers(
+    videos = WorkerPool(
         "fastback.retrieval.web.youtube_worker", youtube.LIMITS, name="videos", environment=proxies | authorities
     )
     fetcher = WebFetcher(guard, config, settings)

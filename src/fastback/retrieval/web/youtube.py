@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import parse_qs, urlsplit
 
 from fastback.kit.workers.errors import JobFailed, WorkerDied
-from fastback.kit.workers.pool import Limits, Workers
+from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.retrieval.interfaces import Document, RetrievalError
 
 #: A YouTube page and a transcript are some megabytes in size; the time allows for several requests.
@@ -39,11 +39,11 @@ def get_video_id(url: str) -> str:
 
 
 async def fetch_transcript(
-    workers: Workers, url: str, languages: Sequence[str], *, proxy: str | None = None, verify: bool | str = True
+    workers: WorkerPool, url: str, languages: Sequence[str], *, proxy: str | None = None, verify: bool | str = True
 ) -> Document:
     """Return the transcript of a video in the first of the languages that it has; English is always the last of them.
 
-    `verify` says how certificates are checked, as `settings.tls.client_authorities` does.
+    `verify` says how certificates are checked, as `settings.tls.get_client_authorities` does.
 
     Raises:
         TranscriptError: no transcript can be retrieved.
@@ -52,7 +52,7 @@ async def fetch_transcript(
     languages_to_try = list(languages) if "en" in languages else [*languages, "en"]
     job = {"video": video, "languages": languages_to_try, "proxy": proxy, "verify": verify}
     try:
-        text: str = await workers.ask(job)
+        text: str = await workers.run_job(job)
     except JobFailed as error:
         raise TranscriptError(str(error)) from error
     except WorkerDied as error:

@@ -51,7 +51,8 @@ class _TrustingAdapter(requests.adapters.HTTPAdapter):
 def open_session(proxy: str | None, verify: bool | str) -> requests.Session:
     """Return a client for YouTube.
 
-    `proxy` takes precedence over those of the environment; `verify` is the result of `settings.tls.client_authorities`.
+    `proxy` takes precedence over those of the environment; `verify` is the result of
+    `settings.tls.get_client_authorities`.
     """
     session = requests.Session()
     for scheme in ("http://", "https://"):

@@ -23,10 +23,6 @@ from fastback.settings import Settings
 router = Router("/api/v1/chats")
 
 
-#: Encoded lists. A browser requests the same pages again and again, mostly without a change in between.
-_cache = ResponseCache()
-
-
 def _build_stamp(db: Database, tasks: Tasks) -> tuple[int, frozenset[str]] | None:
     """Return the state that a list depends on: of the database, and of the chats with running tasks."""
     stamp = db.get_change_stamp()
@@ -38,6 +34,7 @@ async def list_chats(
     user: VerifiedUser,
     db: Database,
     tasks: Tasks,
+    cache: ResponseCache,
     page: int | None = None,
     include_pinned: bool | None = False,
     include_folders: bool | None = False,
@@ -45,9 +42,10 @@ async def list_chats(
     sort_dir: str = "desc",
 ) -> JsonBytes:
     """List the user's chats."""
-    key = ("page", id(db), user.id, page, include_pinned, include_folders, sort_by, sort_dir)
+    # A browser requests the same pages repeatedly, mostly without a change in between.
+    key = ("chats.list", user.id, page, include_pinned, include_folders, sort_by, sort_dir)
     stamp = _build_stamp(db, tasks)
-    body = _cache.get(key, stamp)
+    body = cache.get(key, stamp)
     if body is None:
         chats = await store.list_chats(
             db,
@@ -60,7 +58,7 @@ async def list_chats(
         )
         await active_answers.mark_active_chats(db, chats, tasks)
         body = encoder.encode(chats)
-        _cache.put(key, stamp, body)
+        cache.put(key, stamp, body)
     return JsonBytes(body)
 
 

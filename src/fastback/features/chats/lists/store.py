@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from fastback.features.chats.store import NO_LIMIT, VISIBLE, ChatTitle
+from fastback.features.chats import fragments
+from fastback.features.chats.store import NO_LIMIT, ChatTitle
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Dialect
 
@@ -28,16 +29,16 @@ _SORTABLE_COLUMNS = frozenset(
 LIST_PINNED_CHATS = {
     dialect: f"""SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND pinned = TRUE AND archived = FALSE
         AND {visible} ORDER BY +updated_at DESC"""
-    for dialect, visible in VISIBLE.items()
+    for dialect, visible in fragments.VISIBLE.items()
 }
 COUNT_ARCHIVED_CHATS = {
     dialect: f"SELECT count(*) FROM chat WHERE user_id = :user_id AND archived = TRUE AND {visible}"
-    for dialect, visible in VISIBLE.items()
+    for dialect, visible in fragments.VISIBLE.items()
 }
 LIST_IDS_IN_FOLDERS = {
     dialect: f"""SELECT id FROM chat WHERE user_id = :user_id AND folder_id = ANY(:ids) AND archived = FALSE
         AND {_NOT_PINNED} AND {visible} ORDER BY updated_at DESC, id"""
-    for dialect, visible in VISIBLE.items()
+    for dialect, visible in fragments.VISIBLE.items()
 }
 _HAS_TAG = {
     "sqlite": "EXISTS (SELECT 1 FROM json_each(meta, '$.tags') t WHERE t.value = :tag)",
@@ -47,17 +48,17 @@ _HAS_TAG = {
 LIST_TAGGED_CHATS = {
     dialect: f"""SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {_HAS_TAG[dialect]} AND {visible}
         ORDER BY updated_at DESC, id LIMIT :limit OFFSET :skip"""
-    for dialect, visible in VISIBLE.items()
+    for dialect, visible in fragments.VISIBLE.items()
 }
 _OWNER_OR_ANY = "(CAST(:user_id AS TEXT) IS NULL OR user_id = :user_id)"
 LIST_VISIBLE_IDS = {
     dialect: f"SELECT id FROM chat WHERE {_OWNER_OR_ANY} AND {visible} ORDER BY updated_at DESC, id"
-    for dialect, visible in VISIBLE.items()
+    for dialect, visible in fragments.VISIBLE.items()
 }
 LIST_ARCHIVED_IDS = {
     dialect: f"""SELECT id FROM chat WHERE {_OWNER_OR_ANY} AND {visible} AND archived = TRUE
         ORDER BY updated_at DESC, id"""
-    for dialect, visible in VISIBLE.items()
+    for dialect, visible in fragments.VISIBLE.items()
 }
 
 
@@ -78,7 +79,7 @@ def _build_column_order(column: str | None, direction: str | None) -> str:
 
 @cache
 def _build_list(dialect: Dialect, order: str, *, paged: bool, with_folders: bool, with_pinned: bool) -> str:
-    conditions = [VISIBLE[dialect], "archived = FALSE"]
+    conditions = [fragments.VISIBLE[dialect], "archived = FALSE"]
     if not with_folders:
         conditions.append("folder_id IS NULL")
     if not with_pinned:
@@ -91,19 +92,19 @@ def _build_list(dialect: Dialect, order: str, *, paged: bool, with_folders: bool
 @cache
 def _build_folder_list(dialect: Dialect, order: str) -> str:
     return f"""SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND folder_id = :folder_id AND archived = FALSE
-        AND {_NOT_PINNED} AND {VISIBLE[dialect]} ORDER BY {order} LIMIT :size OFFSET :skip"""
+        AND {_NOT_PINNED} AND {fragments.VISIBLE[dialect]} ORDER BY {order} LIMIT :size OFFSET :skip"""
 
 
 @cache
 def _build_archived_list(dialect: Dialect, order: str) -> str:
     return f"""SELECT id, title, updated_at, created_at, CAST(NULL AS BIGINT) FROM chat
-        WHERE user_id = :user_id AND archived = TRUE AND {VISIBLE[dialect]} AND {_TITLE_MATCHES}
+        WHERE user_id = :user_id AND archived = TRUE AND {fragments.VISIBLE[dialect]} AND {_TITLE_MATCHES}
         ORDER BY {order} LIMIT :size OFFSET :skip"""
 
 
 @cache
 def _build_user_list(dialect: Dialect, order: str) -> str:
-    return f"""SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {VISIBLE[dialect]} AND {_TITLE_MATCHES}
+    return f"""SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {fragments.VISIBLE[dialect]} AND {_TITLE_MATCHES}
         ORDER BY {order} LIMIT :size OFFSET :skip"""
 
 
@@ -225,7 +226,7 @@ async def list_ids_in_folders(db: Database, user_id: str, folder_ids: list[str])
 
 async def list_visible_ids(db: Database, user_id: str | None, *, archived: bool = False) -> list[str]:
     """Return the ids of a user's listed chats, or of all users', last changed first; with `archived` only those."""
-    statements, name = (
-        (LIST_ARCHIVED_IDS, "chats.list_archived_ids") if archived else (LIST_VISIBLE_IDS, "chats.list_visible_ids")
-    )
-    return await db.fetch_all_in_thread(str, name, statements[db.dialect], user_id=user_id)
+    if archived:
+        text = LIST_ARCHIVED_IDS[db.dialect]
+        return await db.fetch_all_in_thread(str, "chats.list_archived_ids", text, user_id=user_id)
+    return await db.fetch_all_in_thread(str, "chats.list_visible_ids", LIST_VISIBLE_IDS[db.dialect], user_id=user_id)

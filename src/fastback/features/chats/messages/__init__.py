@@ -1,1 +1,1 @@
-"""Messages of a chat: their rows, their tree, writing them during a turn."""
+"""Messages of a chat: their rows, their tree, and their changes during a turn."""

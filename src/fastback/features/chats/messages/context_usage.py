@@ -1,4 +1,4 @@
-"""How much of a model's context a chat fills, and from where on it counts: summaries stand for what came before."""
+"""Context usage of a chat: how much of a model's context its messages fill, counted from the last summary on."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from fastback.config.keys.chat import (
 from fastback.features.chats.document import Document, Message
 from fastback.features.chats.messages.token_usage import count_spent_tokens
 
-#: Tokens that an image is taken for, and those around each message.
+#: The estimated tokens of an image, and the overhead of each message.
 IMAGE_TOKENS, MESSAGE_TOKENS = 1000, 4
-#: Characters of a token, roughly.
-CHARACTERS = 4
+#: The average number of characters in a token.
+CHARACTERS_PER_TOKEN = 4
 
-#: Data within addresses: models are shown the file's name alone.
+#: Data URLs, which models do not receive: they receive the file's name alone.
 _INLINE = re.compile(r"data:[\w/+.;=%-]*;base64,[A-Za-z0-9+/=]*")
 _MARKER = "open_webui:context_compaction"
 
 
 class Usage(msgspec.Struct):
-    """Tokens of a chat's current branch, of those at which it is compacted."""
+    """The tokens of a chat's current branch, and the threshold at which it is compacted."""
 
     tokens: int
     estimated_tokens: int
@@ -38,45 +38,49 @@ class Usage(msgspec.Struct):
 
 
 class ContextUsage:
-    """Measures chats, where compaction is switched on."""
+    """Measures chats if compaction is enabled."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
 
     @property
     def is_enabled(self) -> bool:
-        return self._config.flag(CHAT_CONTEXT_COMPACTION_ENABLE)
+        """Whether compaction is enabled."""
+        return self._config.get_bool(CHAT_CONTEXT_COMPACTION_ENABLE)
 
     def get_threshold(self, params: Any) -> int:
-        """Tokens at which a chat with these parameters is compacted."""
-        most = _parse_positive(self._config.get(CHAT_CONTEXT_COMPACTION_TOKEN_THRESHOLD)) or 80000
-        cap = _parse_positive(self._config.get(CHAT_CONTEXT_COMPACTION_TOKEN_CAP)) or most
-        own = _parse_positive(params.get("compact_token_threshold")) if isinstance(params, dict) else None
-        return min(own or most, cap)
+        """Return the number of tokens at which a chat with these parameters is compacted."""
+        default = _parse_positive(self._config.get(CHAT_CONTEXT_COMPACTION_TOKEN_THRESHOLD)) or 80000
+        cap = _parse_positive(self._config.get(CHAT_CONTEXT_COMPACTION_TOKEN_CAP)) or default
+        chat_threshold = _parse_positive(params.get("compact_token_threshold")) if isinstance(params, dict) else None
+        return min(chat_threshold or default, cap)
 
     def measure(self, document: Document, current_id: str | None) -> dict[str, Any] | None:
-        """The usage of the branch that ends at a message, or where the chat opens; None where nobody asks."""
+        """Return the usage of the branch that ends at a message, by default the current one.
+
+        None if compaction is disabled, or the branch has no messages.
+        """
         if not self.is_enabled:
             return None
-        found: list[Message] = []
-        before: str | None = None
+        messages: list[Message] = []
+        summary: str | None = None
         tokens = 0
         for message in _iterate_upwards(document, current_id or document.opening_message_id):
-            found.insert(0, message)
+            messages.insert(0, message)
             tokens = _count_spent_tokens(message)
-            before = find_summary(message)
-            if tokens or before is not None:
+            summary = find_summary(message)
+            if tokens or summary is not None:
                 break
-            if any(one.get("type") == _MARKER for one in _list_items(message)):
-                found = [*reversed(list(_iterate_upwards(document, message.get("parentId")))), *found]
-                found, before = split_at_summary(found)
+            if any(item.get("type") == _MARKER for item in _list_items(message)):
+                messages = [*reversed(list(_iterate_upwards(document, message.get("parentId")))), *messages]
+                messages, summary = split_at_summary(messages)
                 break
-        if not found:
+        if not messages:
             return None
         tokens = (
-            tokens + estimate_messages(found[1:])
+            tokens + estimate_messages(messages[1:])
             if tokens
-            else estimate_tokens(before or "") + estimate_messages(found)
+            else estimate_tokens(summary or "") + estimate_messages(messages)
         )
         threshold = self.get_threshold(document.get_field("params"))
         percent = round(tokens / threshold * 100)
@@ -84,7 +88,7 @@ class ContextUsage:
 
 
 def _iterate_upwards(document: Document, last_id: str | None) -> Iterator[Message]:
-    """The messages of a branch from its end to its root, each decoded when it is asked for."""
+    """Yield the messages of a branch from its end to its root, and decode each only when it is needed."""
     seen: set[str] = set()
     current: Any = last_id
     while isinstance(current, str) and current not in seen:
@@ -102,64 +106,69 @@ def _count_spent_tokens(message: Message) -> int:
 
 
 def exceeds_threshold(messages: list[Message], before: list[str], threshold: int) -> bool:
-    """Whether messages, with what stands before them (`before`), are more than so many tokens."""
-    for place in range(len(messages) - 1, -1, -1):
-        if tokens := _count_spent_tokens(messages[place]):
-            return tokens + estimate_messages(messages[place + 1 :]) > threshold
+    """Return whether messages, with the texts `before` them, have more tokens than the threshold."""
+    for index in range(len(messages) - 1, -1, -1):
+        if tokens := _count_spent_tokens(messages[index]):
+            return tokens + estimate_messages(messages[index + 1 :]) > threshold
     return sum(map(estimate_tokens, before)) + estimate_messages(messages) > threshold
 
 
 def _parse_positive(value: Any) -> int | None:
     try:
-        found = int(value)
+        number = int(value)
     except (TypeError, ValueError):
         return None
-    return found if found > 0 else None
+    return number if number > 0 else None
 
 
 def find_summary(message: Message) -> str | None:
-    """The summary of everything before a message, where the chat was compacted there."""
-    found = message.get("contextSummary") or message.get("context_summary")
-    return found if isinstance(found, str) and found.strip() else None
+    """Return the summary of all earlier messages, if the chat was compacted before this message; else None."""
+    summary = message.get("contextSummary") or message.get("context_summary")
+    return summary if isinstance(summary, str) and summary.strip() else None
 
 
 def split_at_summary(messages: list[Message]) -> tuple[list[Message], str | None]:
-    """The messages from the last place on where the chat was compacted, and the summary of those before.
+    """Return the messages since the last compaction, and the summary of those before it (None without a compaction).
 
-    An answer that called tools may have been compacted between two calls: it then holds a marker that names the call
+    An answer that called tools may have been compacted between two calls: it then contains a marker that names the call
     from which on its items count.
     """
-    for place in range(len(messages) - 1, -1, -1):
-        summary = find_summary(messages[place])
+    for index in range(len(messages) - 1, -1, -1):
+        summary = find_summary(messages[index])
         if summary is not None:
-            return messages[place:], summary
-        marked = [one for one in _list_items(messages[place]) if one.get("type") == _MARKER]
-        if marked:
-            cut = _cut_at_call(messages, place, marked[-1])
-            if cut is not None:
-                return cut, str(marked[-1].get("summary") or "")
+            return messages[index:], summary
+        markers = [item for item in _list_items(messages[index]) if item.get("type") == _MARKER]
+        if markers:
+            remaining = _cut_at_call(messages, index, markers[-1])
+            if remaining is not None:
+                return remaining, str(markers[-1].get("summary") or "")
     return messages, None
 
 
 def _list_items(message: Message) -> list[dict[str, Any]]:
     output = message.get("output")
-    return [one for one in output if isinstance(one, dict)] if isinstance(output, list) else []
+    return [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
 
 
 def _cut_at_call(messages: list[Message], last: int, marker: dict[str, Any]) -> list[Message] | None:
-    for place in range(last, -1, -1):
-        items = _list_items(messages[place])
-        calls = [
-            number
-            for number, one in enumerate(items)
-            if one.get("type") == "function_call" and one.get("call_id") == marker.get("call_id")
+    """Return the messages from the call that a marker names, with its answer's question; None without that call."""
+    for index in range(last, -1, -1):
+        items = _list_items(messages[index])
+        positions = [
+            position
+            for position, item in enumerate(items)
+            if item.get("type") == "function_call" and item.get("call_id") == marker.get("call_id")
         ]
-        if calls:
-            start = calls[0]
+        if positions:
+            start = positions[0]
             while start and items[start - 1].get("type") != "function_call_output":
                 start -= 1
-            kept = [one for one in items[start:] if one.get("type") != _MARKER]
-            return [*messages[max(0, place - 1) : place], {**messages[place], "output": kept}, *messages[place + 1 :]]
+            remaining = [item for item in items[start:] if item.get("type") != _MARKER]
+            return [
+                *messages[max(0, index - 1) : index],
+                {**messages[index], "output": remaining},
+                *messages[index + 1 :],
+            ]
     return None
 
 
@@ -168,15 +177,15 @@ def _encode_json(value: Any) -> str:
 
 
 def estimate_tokens(value: Any) -> int:
-    """Tokens that a text, or JSON, is taken for."""
+    """Return the estimated number of tokens of a text, or of a value as JSON."""
     if value is None:
         return 0
     text = value if isinstance(value, str) else _encode_json(value)
-    return max(1, len(text) // CHARACTERS) if text else 0
+    return max(1, len(text) // CHARACTERS_PER_TOKEN) if text else 0
 
 
 def estimate_messages(messages: list[Message]) -> int:
-    """Tokens that messages are taken for where no provider counted them."""
+    """Return the estimated number of tokens of messages that no provider has counted."""
     return sum(map(_estimate_message, messages))
 
 

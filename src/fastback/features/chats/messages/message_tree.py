@@ -12,7 +12,7 @@ History = dict[str, Any]
 
 
 def find_current_id(chat: dict[str, Any]) -> str | None:
-    """The message a chat's document is opened at."""
+    """Return the message that a page shows when it opens the document, or None."""
     history = chat.get("history")
     current = history.get("currentId") if isinstance(history, dict) else None
     current = current or chat.get("currentId") or chat.get("branchPointMessageId")
@@ -25,44 +25,49 @@ def find_current_id(chat: dict[str, Any]) -> str | None:
 
 
 def get_messages(chat: dict[str, Any]) -> Messages:
-    """The messages of a document by id, from its history or (old chats) its list."""
+    """Return the messages of a document by id: from its history, or from the list of old chats."""
     history = chat.get("history")
-    found = history.get("messages") if isinstance(history, dict) else None
-    if isinstance(found, dict) and found:
-        return {key: one for key, one in found.items() if isinstance(one, dict)}
-    listed = chat.get("messages")
+    tree = history.get("messages") if isinstance(history, dict) else None
+    if isinstance(tree, dict) and tree:
+        return {message_id: message for message_id, message in tree.items() if isinstance(message, dict)}
+    messages = chat.get("messages")
     return {
-        str(one["id"]): one
-        for one in (listed if isinstance(listed, list) else [])
-        if isinstance(one, dict) and one.get("id")
+        str(message["id"]): message
+        for message in (messages if isinstance(messages, list) else [])
+        if isinstance(message, dict) and message.get("id")
     }
 
 
 def merge_histories(existing: History | None, incoming: History | None) -> History:
-    """Both histories together: messages saved since the incoming one was read survive it; children follow parents."""
+    """Merge two histories, and rebuild the lists of children.
+
+    Messages that were saved since the client read the incoming history are kept.
+    """
     existing, incoming = existing or {}, incoming or {}
     both = {**(existing.get("messages") or {}), **(incoming.get("messages") or {})}
-    merged: Messages = {key: {**one, "childrenIds": []} for key, one in both.items() if isinstance(one, dict)}
+    merged: Messages = {
+        message_id: {**message, "childrenIds": []} for message_id, message in both.items() if isinstance(message, dict)
+    }
     for message_id, message in merged.items():
         parent = merged.get(message.get("parentId") or "")
         if parent is not None:
             parent["childrenIds"].append(message_id)
-    current = incoming.get("currentId")
-    if current not in merged:
-        current = existing.get("currentId")
-    return {**existing, **incoming, "messages": merged, "currentId": current if current in merged else None}
+    current_id = incoming.get("currentId")
+    if current_id not in merged:
+        current_id = existing.get("currentId")
+    return {**existing, **incoming, "messages": merged, "currentId": current_id if current_id in merged else None}
 
 
 def _get_child_ids(message: Any) -> list[Any]:
-    found = message.get("childrenIds") if isinstance(message, dict) else None
-    return found if isinstance(found, list) else []
+    child_ids = message.get("childrenIds") if isinstance(message, dict) else None
+    return child_ids if isinstance(child_ids, list) else []
 
 
 def repair_links(messages: Messages, current_id: Any, output_of: Callable[[str], Any]) -> tuple[set[str], Any]:
-    """Mend what half-written chats look like: parents learn of their children, the chat opens at the end of a branch.
+    """Repair an incomplete tree: list every child in its parent, and move the current message to the end of its branch.
 
-    `messages` are changed in place: their fields id, role, parentId, childrenIds and timestamp count; `output_of` gives
-    a message's items. Answers with the ids of the messages that were changed, and where the chat opens.
+    `messages` are changed in place; only their fields id, role, parentId, childrenIds and timestamp matter. `output_of`
+    returns a message's output items. Returns the ids of the changed messages, and the current message.
     """
     changed: set[str] = set()
     for message_id, message in messages.items():
@@ -72,30 +77,30 @@ def repair_links(messages: Messages, current_id: Any, output_of: Callable[[str],
             parent["childrenIds"] = [*_get_child_ids(parent), message_id]
             changed.add(str(parent_id))
     current = messages.get(current_id) if isinstance(current_id, str) else None
-    sound = isinstance(current, dict) and current.get("id") and current.get("role")
-    if current is not None and sound and not _is_stray(current, len(messages), lambda: output_of(current_id)):
+    is_valid = isinstance(current, dict) and current.get("id") and current.get("role")
+    if current is not None and is_valid and not _is_stray(current, len(messages), lambda: output_of(current_id)):
         return changed, _find_last_descendant(messages, current_id)
     leaf: str | None = None
     newest: float = -1
     for message_id, message in messages.items():
         if isinstance(message, dict) and message.get("role") and not _get_child_ids(message):
-            at = message.get("timestamp") or 0
-            if isinstance(at, (int, float)) and at > newest:
-                leaf, newest = message_id, at
+            timestamp = message.get("timestamp") or 0
+            if isinstance(timestamp, (int, float)) and timestamp > newest:
+                leaf, newest = message_id, timestamp
     return changed, leaf or current_id
 
 
 def _is_stray(message: Message, count: int, output: Callable[[], Any]) -> bool:
-    """Whether this is an answer that lost its place: without parent and time, beside other messages."""
+    """Return whether an answer lost its place: it has neither parent nor time, and there are other messages."""
     if message.get("parentId") is not None or message.get("timestamp") or count < 2:
         return False
     items = output()
-    roles = [one["role"] for one in items if isinstance(one, dict) and one.get("role")] if items else []
+    roles = [item["role"] for item in items if isinstance(item, dict) and item.get("role")] if items else []
     return bool(roles) and roles[0] == "assistant"
 
 
 def _find_last_descendant(messages: Messages, start: str) -> str:
-    """The end of the newest branch below a message, as far as its links hold."""
+    """Return the end of the newest branch below a message, following valid links only."""
     current, seen = start, {start}
     while True:
         for child_id in reversed(_get_child_ids(messages[current])):
@@ -114,47 +119,53 @@ def _find_last_descendant(messages: Messages, start: str) -> str:
 
 
 def remove_message(history: History, message_id: str) -> set[str]:
-    """Take out a message and its answers; what followed them hangs on its parent. The ids that are gone."""
+    """Remove a message and its answers, attach what follows them to its parent, and return the removed ids."""
     messages: Messages = history.get("messages") or {}
     message = messages.get(message_id)
     if not isinstance(message, dict):
         return set()
     parent_id = message.get("parentId")
-    children = [one for one in message.get("childrenIds") or [] if one in messages]
-    grandchildren = [one for child in children for one in messages[child].get("childrenIds") or [] if one in messages]
+    child_ids = [child_id for child_id in message.get("childrenIds") or [] if child_id in messages]
+    grandchild_ids = [
+        grandchild_id
+        for child_id in child_ids
+        for grandchild_id in messages[child_id].get("childrenIds") or []
+        if grandchild_id in messages
+    ]
     parent = messages.get(parent_id or "")
     if parent is not None:
-        parent["childrenIds"] = [one for one in parent.get("childrenIds") or [] if one != message_id] + grandchildren
-    for one in grandchildren:
-        messages[one]["parentId"] = parent_id
-    gone = {message_id, *children}
-    for one in gone:
-        messages.pop(one, None)
+        sibling_ids = [sibling_id for sibling_id in parent.get("childrenIds") or [] if sibling_id != message_id]
+        parent["childrenIds"] = sibling_ids + grandchild_ids
+    for grandchild_id in grandchild_ids:
+        messages[grandchild_id]["parentId"] = parent_id
+    removed_ids = {message_id, *child_ids}
+    for removed_id in removed_ids:
+        messages.pop(removed_id, None)
     history["currentId"] = _find_last_below(messages, parent_id)
-    return gone
+    return removed_ids
 
 
 def _find_last_below(messages: Messages, start: str | None) -> str | None:
-    """The end of the newest branch below a message, or of the newest root."""
+    """Return the end of the newest branch below a message, or of the newest root."""
     current = start
-    below = (
-        [key for key, one in messages.items() if one.get("parentId") is None]
+    child_ids = (
+        [message_id for message_id, message in messages.items() if message.get("parentId") is None]
         if current is None
         else (messages.get(current) or {}).get("childrenIds") or []
     )
     seen: set[str] = set()
-    while below and below[-1] not in seen:
-        current = below[-1]
+    while child_ids and child_ids[-1] not in seen:
+        current = child_ids[-1]
         seen.add(str(current))
-        below = (messages.get(str(current)) or {}).get("childrenIds") or []
+        child_ids = (messages.get(str(current)) or {}).get("childrenIds") or []
     return current if current in messages else None
 
 
 def extract_branch(messages: Messages, last_id: str) -> tuple[History, list[Message]]:
-    """The one branch that ends at a message, as a history of its own, and its messages in order.
+    """Return the branch that ends at a message, as a history of its own, and its messages in order.
 
     Raises:
-        ValueError: nothing to fork, no such message, or a circle; the text is what a client reads.
+        ValueError: there is nothing to fork, no such message, or a cycle; clients read the text.
     """
     if not messages:
         raise ValueError("chat has no messages to fork")
@@ -167,22 +178,22 @@ def extract_branch(messages: Messages, last_id: str) -> tuple[History, list[Mess
             raise ValueError("message not found")
         path.append(current)
         current = messages[current].get("parentId")
-    found: Messages = {}
+    branch: Messages = {}
     parent: str | None = None
     for message_id in reversed(path):
         copied = deepcopy(messages[message_id])
         copied |= {"id": message_id, "parentId": parent, "childrenIds": []}
         if parent:
-            found[parent]["childrenIds"] = [message_id]
-        found[message_id] = copied
+            branch[parent]["childrenIds"] = [message_id]
+        branch[message_id] = copied
         parent = message_id
-    return {"messages": found, "currentId": last_id}, list(found.values())
+    return {"messages": branch, "currentId": last_id}, list(branch.values())
 
 
 def set_authors(chat: dict[str, Any], user_id: str, user_name: str) -> None:
-    """Say of every message in a client's document that the client's user wrote it."""
-    listed = chat.get("messages")
-    for message in [*get_messages(chat).values(), *(listed if isinstance(listed, list) else [])]:
+    """Set the client's user as the author of every message in the client's document."""
+    message_list = chat.get("messages")
+    for message in [*get_messages(chat).values(), *(message_list if isinstance(message_list, list) else [])]:
         if not isinstance(message, dict):
             continue
         message["user_id"] = user_id

@@ -1,4 +1,4 @@
-"""Messages of a chat one by one, and compacting what they fill."""
+"""`/api/v1/chats/{id}/messages`: change and delete messages, and receive socket messages about them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from fastback.kit.http import BadRequest, NotFound, Router
 
 router = Router("/api/v1/chats")
 
-#: Bytes that what was said aloud of a message may take.
-LARGEST_VOICE = 100_000
+#: Bytes of a message's voice metadata.
+MAX_VOICE_SIZE = 100_000
 
 
 @router.post("/{chat_id}/messages/{message_id}")
 async def update_message(
     chat_id: str, message_id: str, data: schemas.MessageForm, user: VerifiedUser, chats: ChatService
 ) -> ChatPage:
+    """Change the text or the voice metadata of a message."""
     head = await chats.get_changeable_head(chat_id, user)
     patch: dict[str, Any] = {}
     if data.content is not None:
         patch["content"] = data.content
     if data.voice is not None:
-        if len(msgspec.json.encode(data.voice)) > LARGEST_VOICE:
+        if len(msgspec.json.encode(data.voice)) > MAX_VOICE_SIZE:
             raise BadRequest("Voice metadata is too large")
         if not await turn_store.find_message(chats.db, chat_id, message_id):
             raise NotFound(messages.NOT_FOUND)
@@ -37,15 +38,16 @@ async def update_message(
     if not patch:
         raise BadRequest("No message changes supplied")
     await chats.save_message(chat_id, message_id, patch, user)
-    said = {"content": data.content} if data.content is not None else {"voice": data.voice}
+    change = {"content": data.content} if data.content is not None else {"voice": data.voice}
     kind = "chat:message" if data.content is not None else "chat:message:voice"
-    event = {"type": kind, "data": {"chat_id": chat_id, "message_id": message_id, **said}}
-    await socket_messages.send_socket_message(chats.bus, head.user_id, chat_id, message_id, event)
+    socket_message = {"type": kind, "data": {"chat_id": chat_id, "message_id": message_id, **change}}
+    await socket_messages.send_socket_message(chats.bus, head.user_id, chat_id, message_id, socket_message)
     return await chats.reload_chat(chat_id)
 
 
 @router.delete("/{chat_id}/messages/{message_id}")
 async def delete_message(chat_id: str, message_id: str, user: VerifiedUser, chats: ChatService) -> ChatPage:
+    """Delete a message with its answers."""
     await chats.get_changeable_head(chat_id, user)
     await chats.delete_message(chat_id, message_id, user)
     return await chats.reload_chat(chat_id)
@@ -55,12 +57,12 @@ async def delete_message(chat_id: str, message_id: str, user: VerifiedUser, chat
 async def receive_message_event(
     chat_id: str, message_id: str, data: schemas.EventForm, user: VerifiedUser, chats: ChatService
 ) -> bool:
-    """Tell pages, and keep, what a program says about a message; False where its data make no sense."""
+    """Send a socket message to the pages of a chat message, and save it there; return false if its data are invalid."""
     head = await chats.get_changeable_head(chat_id, user)
-    said = {"type": data.type, "data": data.data}
-    await socket_messages.send_socket_message(chats.bus, head.user_id, chat_id, message_id, said)
+    socket_message = {"type": data.type, "data": data.data}
+    await socket_messages.send_socket_message(chats.bus, head.user_id, chat_id, message_id, socket_message)
     try:
-        await socket_messages.save_socket_message(chats.db, chat_id, message_id, said)
+        await socket_messages.save_socket_message(chats.db, chat_id, message_id, socket_message)
     except TypeError:
         return False
     await chats.publish_written(chat_id, head.user_id)

@@ -1,4 +1,4 @@
-"""What programs say about a message: told to the pages that show it, and kept in it."""
+"""Socket messages about a message of a chat: send them to the pages that show it, and save them in it."""
 
 from __future__ import annotations
 
@@ -13,63 +13,75 @@ from fastback.kit.db import Database
 
 SocketMessage = dict[str, Any]
 
-#: Fields of an answer under way that everybody sees.
-_SHOWN = ("done", "error", "usage", "finish_reason", "content", "selected_model_id", "sources", "output")
+#: The fields of a streaming answer that other users receive.
+_SHARED_FIELDS = ("done", "error", "usage", "finish_reason", "content", "selected_model_id", "sources", "output")
 
 
 def _build_shared_message(event: SocketMessage) -> SocketMessage | None:
+    """Return the message for other users who have the chat open; None if they do not receive it."""
     kind, data = event.get("type"), event.get("data") or {}
     if kind in SHARED:
         return event
     if kind in ("chat:completion", "response:completion"):
-        return {"type": "chat:completion", "data": {key: data[key] for key in _SHOWN if key in data}}
+        return {"type": "chat:completion", "data": {key: data[key] for key in _SHARED_FIELDS if key in data}}
     return None
 
 
-async def send_socket_message(bus: Bus, owner_id: str, chat_id: str, message_id: str, event: SocketMessage) -> None:
-    """Send an event to the pages of a chat's owner, and to others who have the chat open what concerns them."""
-    alone = event.get("type") == "chat:messages"
-    shared = _build_shared_message(event)
-    await bus.publish(TurnEvent(owner_id, chat_id, message_id, event, None, shared, only_shared=alone))
+async def send_socket_message(bus: Bus, owner_id: str, chat_id: str, message_id: str, message: SocketMessage) -> None:
+    """Send a socket message to the chat's owner, and its shared part to other users who have the chat open."""
+    only_shared = message.get("type") == "chat:messages"
+    shared = _build_shared_message(message)
+    await bus.publish(TurnEvent(owner_id, chat_id, message_id, message, None, shared, only_shared=only_shared))
 
 
-async def save_socket_message(db: Database, chat_id: str, message_id: str, event: SocketMessage) -> None:
-    """Write into a message what an event says of it; most say nothing that stays.
+async def save_socket_message(db: Database, chat_id: str, message_id: str, socket_message: SocketMessage) -> None:
+    """Save in a chat message what a socket message says about it; most types change nothing.
 
     Raises:
-        TypeError: its data have another shape than events of its type; nothing is written.
+        TypeError: the data of the socket message are invalid for its type; nothing is saved.
     """
-    change = _CHANGES.get(str(event.get("type")))
+    change = _CHANGES.get(str(socket_message.get("type")))
     if change is None:
         return
-    data, kind = remove_nul_characters(event.get("data") or {}), str(event.get("type"))
+    data, kind = remove_nul_characters(socket_message.get("data") or {}), str(socket_message.get("type"))
 
-    def act(document: Document) -> Message | None:
-        known = document.find_message(message_id)
-        patch = change(known, data)
+    def edit(document: Document) -> Message | None:
+        existing = document.find_message(message_id)
+        patch = change(existing, data)
         if patch is None:
             return None
-        if kind != "status" or known is None:
+        if kind != "status" or existing is None:
             return document.upsert_message(message_id, patch)
-        message = {**known, **patch}
+        message = {**existing, **patch}
         document.put_message(message_id, message)
         return message
 
-    await turn_store.edit_message(db, chat_id, message_id, act, touch=kind in ("message", "replace"))
+    await turn_store.edit_message(db, chat_id, message_id, edit, touch=kind in ("message", "replace"))
 
 
 def _require_list(value: Any) -> list[Any]:
+    """Return the value.
+
+    Raises:
+        TypeError: it is not a list.
+    """
     if not isinstance(value, list):
         raise TypeError("a list is expected")
     return value
 
 
 def _get_list(message: Message | None, name: str) -> list[Any]:
-    found = (message or {}).get(name)
-    return found if isinstance(found, list) else []
+    """Return a field of a message if it is a list, else an empty list."""
+    value = (message or {}).get(name)
+    return value if isinstance(value, list) else []
 
 
 def _require_text(value: Any) -> str:
+    """Return the value.
+
+    Raises:
+        TypeError: it is not a string.
+    """
     if not isinstance(value, str):
         raise TypeError("a text is expected")
     return value

@@ -1,4 +1,4 @@
-"""Tool calls of an answer that wait for somebody's decision: approved, rejected, or answered in the tool's place."""
+"""Decisions on tool calls of an answer that wait for a user: approved, rejected, or answered in place of the tool."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from fastback.kit.http.errors import BadRequest, Conflict, Forbidden, NotBuilt, 
 Item = dict[str, Any]
 
 _UNDECIDED = frozenset({"pending", "queued", "requires_approval"})
-#: The one tool that people answer themselves.
+#: The only tool that users answer themselves.
 _ASK = "ask_user"
 
 
 class Resolution(msgspec.Struct):
-    """The items of the answer as they now stand, and whether the model goes on from them."""
+    """The output items of the answer after a decision, and whether the model continues from them."""
 
     output: list[Item]
     continues: bool
@@ -34,27 +34,34 @@ def _get_call_id(item: Item) -> Any:
 
 
 def _list_open_calls(output: list[Item]) -> list[Item]:
-    """Calls without a result that may still get one."""
-    answered = {one.get("call_id") for one in output if one.get("type") == "function_call_output"}
+    """Return the calls that have no result yet, and may still get one."""
+    answered_ids = {item.get("call_id") for item in output if item.get("type") == "function_call_output"}
     return [
-        one
-        for one in output
-        if one.get("type") == "function_call"
-        and _get_call_id(one) not in answered
-        and one.get("status") in _UNDECIDED | {"in_progress"}
+        item
+        for item in output
+        if item.get("type") == "function_call"
+        and _get_call_id(item) not in answered_ids
+        and item.get("status") in _UNDECIDED | {"in_progress"}
     ]
 
 
 def _require_undecided_call(output: list[Item], form: ResolveForm) -> Item:
+    """Return the call that a decision names.
+
+    Raises:
+        NotFound: there is no such call. Conflict: it was already decided.
+    """
     call = next(
-        (one for one in output if one.get("type") == "function_call" and _get_call_id(one) == form.call_id),
+        (item for item in output if item.get("type") == "function_call" and _get_call_id(item) == form.call_id),
         None,
     )
     if call is None:
         raise NotFound("Tool call not found.")
     call.setdefault("call_id", form.call_id)
-    answered = any(one.get("type") == "function_call_output" and one.get("call_id") == form.call_id for one in output)
-    if answered or call.get("status") not in _UNDECIDED or call.get("approved") is True:
+    is_answered = any(
+        item.get("type") == "function_call_output" and item.get("call_id") == form.call_id for item in output
+    )
+    if is_answered or call.get("status") not in _UNDECIDED or call.get("approved") is True:
         raise Conflict("Tool call has already been resolved.")
     return call
 
@@ -76,31 +83,35 @@ def _encode_answer(form: ResolveForm) -> str:
 
 
 def apply_decision(output: list[Item], form: ResolveForm) -> bool:
-    """Write a decision into an answer's items; whether the model goes on now that nothing waits any more.
+    """Write a decision into the output items of an answer, and return whether the model continues.
+
+    It continues when no other call waits for a decision.
 
     Raises:
-        NotFound, Conflict: there is no such call, or it was decided on. BadRequest: not so for this tool.
-        NotBuilt: the call would have to be run.
+        NotFound: there is no such call. Conflict: it was already decided. BadRequest: the action does not fit the tool.
+        NotBuilt: the call would have to be executed.
     """
     call = _require_undecided_call(output, form)
-    active = any(one.get("approved") is True or one.get("status") == "in_progress" for one in _list_open_calls(output))
-    asks = call.get("name") == _ASK
+    is_running = any(
+        item.get("approved") is True or item.get("status") == "in_progress" for item in _list_open_calls(output)
+    )
+    is_question = call.get("name") == _ASK
     if form.action == "approve":
-        if asks:
+        if is_question:
             raise BadRequest("ask_user requires an answer or deny.")
         raise NotBuilt("running tools")
     if form.action == "reject":
         call["status"] = "rejected"
         output.append(_build_result(form, "Error: tool call rejected by user.", "rejected"))
     else:
-        if not asks:
+        if not is_question:
             raise BadRequest("Tool call does not accept answers.")
         if form.answers is None and not form.timed_out:
             raise BadRequest("Answers are required for ask_user.")
         call["status"] = "completed"
         output.append(_build_result(form, _encode_answer(form), "completed"))
     waiting = _list_open_calls(output)
-    if active:
+    if is_running:
         return False
     if waiting:
         waiting[0]["status"] = "pending"
@@ -120,14 +131,14 @@ def apply_decision(output: list[Item], form: ResolveForm) -> bool:
 async def resolve_tool_call(
     db: Database, chat_id: str, message_id: str, owner_id: str, user: User, form: ResolveForm
 ) -> Resolution:
-    """Decide on a tool call of an answer that the user asked for, in both stores.
+    """Apply a user's decision to a tool call, in the document and in the row of its answer.
 
     Raises:
-        HttpError: as `decide`; the answer is not there, or somebody else's.
+        HttpError: see `apply_decision`; also if the answer does not exist or belongs to another user.
     """
     resolved = Resolution([], False)
 
-    def act(document: Document) -> Message:
+    def edit(document: Document) -> Message:
         message = document.find_message(message_id)
         if not message:
             raise NotFound(messages.NOT_FOUND)
@@ -136,25 +147,23 @@ async def resolve_tool_call(
         output = message.get("output") or []
         if not isinstance(output, list):
             raise BadRequest("Message has no resolvable output.")
-        resolved.output = [one for one in output if isinstance(one, dict)]
+        resolved.output = [item for item in output if isinstance(item, dict)]
         resolved.continues = apply_decision(resolved.output, form)
         message |= {"output": resolved.output, "done": False}
         document.put_message(message_id, message)
         return message
 
-    await turn_store.edit_message(db, chat_id, message_id, act, touch=False)
+    await turn_store.edit_message(db, chat_id, message_id, edit, touch=False)
     return resolved
 
 
 async def build_continuation(db: Database, chat_id: str, message_id: str, user: User) -> dict[str, Any]:
-    """The request that lets the model go on with an answer, as its page would send it.
+    """Build the request that lets the model continue an answer, as its page would send it.
 
     Raises:
-        Conflict: the question, or the model's name, is gone. NotFound: the chat or the answer is.
+        Conflict: the question or the model's name is missing. NotFound: the chat or the answer does not exist.
     """
-    row = await db.fetch_first(
-        _Chat, "tool_calls.chat", "SELECT user_id, chat, variables FROM chat WHERE id = :id", id=chat_id
-    )
+    row = await turn_store.find_chat_document(db, chat_id)
     document = Document(bytes(row.chat)) if row is not None else None
     answer = document.find_message(message_id) if document is not None else None
     if row is None or document is None or answer is None:
@@ -167,8 +176,8 @@ async def build_continuation(db: Database, chat_id: str, message_id: str, user: 
         raise Conflict("Tool call message model is missing.")
     meta = answer.get("meta") if isinstance(answer.get("meta"), dict) else {}
     assert isinstance(meta, dict)
-    own = row.user_id == user.id
-    params = {**((document.get_field("params") or {}) if own else {}), **(meta.get("params") or {})}
+    is_own = row.user_id == user.id
+    params = {**((document.get_field("params") or {}) if is_own else {}), **(meta.get("params") or {})}
     system = params.get("system")
     return {
         "stream": params.get("stream_response", True),
@@ -178,7 +187,7 @@ async def build_continuation(db: Database, chat_id: str, message_id: str, user: 
         "files": meta["files"] if "files" in meta else document.get_field("files"),
         "features": meta.get("features") or {},
         "variables": meta.get("variables") or {},
-        "chat_variables": (row.variables or {}) if own else {},
+        "chat_variables": (row.variables or {}) if is_own else {},
         "session_id": meta.get("session_id"),
         "chat_id": chat_id,
         "id": message_id,
@@ -186,9 +195,3 @@ async def build_continuation(db: Database, chat_id: str, message_id: str, user: 
         "user_message": question,
         "assistant_message_id": message_id,
     }
-
-
-class _Chat(msgspec.Struct):
-    user_id: str
-    chat: msgspec.Raw
-    variables: dict[str, Any] | None

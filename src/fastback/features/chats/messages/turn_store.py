@@ -33,6 +33,14 @@ class TurnChat(msgspec.Struct):
     meta: dict[str, Any] | None
 
 
+class ChatDocument(msgspec.Struct):
+    """The owner, document and variables of a chat."""
+
+    user_id: str
+    chat: msgspec.Raw
+    variables: dict[str, Any] | None
+
+
 class _StoredDocument(msgspec.Struct):
     user_id: str
     chat: msgspec.Raw
@@ -41,6 +49,7 @@ class _StoredDocument(msgspec.Struct):
 FIND_CHAT = "SELECT id, user_id, title, folder_id, variables, meta FROM chat WHERE id = :id"
 FIND_DOCUMENT = "SELECT user_id, chat FROM chat WHERE id = :id"
 LOCK_DOCUMENT = {"sqlite": FIND_DOCUMENT, "postgres": f"{FIND_DOCUMENT} FOR UPDATE"}
+FIND_CHAT_DOCUMENT = "SELECT user_id, chat, variables FROM chat WHERE id = :id"
 FIND_TITLE = "SELECT title FROM chat WHERE id = :id"
 
 
@@ -50,6 +59,11 @@ FIND_TITLE = "SELECT title FROM chat WHERE id = :id"
 async def find_chat(db: Executor, chat_id: str) -> TurnChat | None:
     """Return a chat without its document, or None."""
     return await db.fetch_first(TurnChat, "turns.find_chat", FIND_CHAT, id=chat_id)
+
+
+async def find_chat_document(db: Executor, chat_id: str) -> ChatDocument | None:
+    """Return the owner, document and variables of a chat, or None."""
+    return await db.fetch_first(ChatDocument, "turns.find_chat_document", FIND_CHAT_DOCUMENT, id=chat_id)
 
 
 async def insert_chat(

@@ -162,7 +162,7 @@ class SearchIndex:
                 terms = await self.tables.fetch_all_in_thread(
                     str,
                     "search.list_terms",
-                    index_store.LIST_TERMS,
+                    index_store.LIST_TERMS_SQLITE,
                     start=start,
                     end=f"{start}\U0010ffff",
                     limit=_MAX_TERMS + 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from fastback.features.chats.search.searchable_text import FOLD, FRESH, SEARCHED, SIZE, TAGS, TITLE_ALONE, fold_text
+from fastback.features.chats.search import searchable_text
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.derived_tables import TablesDesign
 
@@ -46,7 +46,7 @@ DESIGN = TablesDesign(
         "CREATE EXTENSION IF NOT EXISTS pg_trgm",
         "CREATE INDEX IF NOT EXISTS fastback_search_grams ON fastback_search_chat USING gin (body gin_trgm_ops)",
     ),
-    functions={FOLD: fold_text},
+    functions={searchable_text.FOLD: searchable_text.fold_text},
 )
 
 #: Chats to write or compare: those in `:ids` that have an owner.
@@ -95,7 +95,7 @@ DELETE_CHATS = {
 
 
 def _build_text_statements(dialect: Dialect, body: str) -> list[str]:
-    head = f"SELECT c.id, c.user_id, c.updated_at, c.title, {SIZE[dialect]}, {TAGS}"
+    head = f"SELECT c.id, c.user_id, c.updated_at, c.title, {searchable_text.SIZE[dialect]}, {searchable_text.TAGS}"
     if dialect == "postgres":
         return [f"{_INSERT}, body) {head}, {body} FROM chat c {_SELECTED} {_REPLACE}, body = excluded.body"]
     return [
@@ -113,7 +113,7 @@ def build_index_statements(dialect: Dialect, *, titles_only: bool) -> tuple[str,
 
     `titles_only` leaves the messages out, for documents that the database cannot read.
     """
-    body = (TITLE_ALONE if titles_only else SEARCHED)[dialect]
+    body = (searchable_text.TITLE_ALONE if titles_only else searchable_text.SEARCHED)[dialect]
     statements = [*_build_text_statements(dialect, body), _DELETE_TAGS, _INSERT_TAGS[dialect]]
     if dialect == "sqlite":
         statements += _DELETE_GONE_TEXTS
@@ -127,19 +127,19 @@ COMPARE_CHATS = {
     dialect: f"""SELECT c.id, (s.chat_id IS NULL OR NOT {fresh})
         FROM chat c LEFT JOIN fastback_search_chat s ON s.chat_id = c.id
         WHERE c.id > :after AND c.user_id IS NOT NULL ORDER BY c.id LIMIT :limit"""
-    for dialect, fresh in FRESH.items()
+    for dialect, fresh in searchable_text.FRESH.items()
 }
 LIST_CHANGED_SINCE = {
     dialect: f"""SELECT c.id FROM chat c LEFT JOIN fastback_search_chat s ON s.chat_id = c.id
         WHERE c.user_id = :user_id AND c.updated_at >= :second AND (s.chat_id IS NULL OR NOT {fresh})"""
-    for dialect, fresh in FRESH.items()
+    for dialect, fresh in searchable_text.FRESH.items()
 }
 LIST_ORPHANS = """SELECT s.chat_id FROM fastback_search_chat s
     WHERE NOT EXISTS (SELECT 1 FROM chat c WHERE c.id = s.chat_id) LIMIT :limit"""
 LIST_ORPHANS_OF_USER = """SELECT s.chat_id FROM fastback_search_chat s
     WHERE s.user_id = :user_id AND NOT EXISTS (SELECT 1 FROM chat c WHERE c.id = s.chat_id) LIMIT :limit"""
-#: For SQLite alone: the trigrams of the index in a range.
-LIST_TERMS = "SELECT term FROM fastback_search_terms WHERE term >= :start AND term <= :end LIMIT :limit"
+#: The trigrams of the index in a range.
+LIST_TERMS_SQLITE = "SELECT term FROM fastback_search_terms WHERE term >= :start AND term <= :end LIMIT :limit"
 #: Counts at most `:limit` chats of a user.
 COUNT_CHATS = """SELECT count(*) FROM (SELECT 1 FROM fastback_search_chat s WHERE s.user_id = :user_id
     LIMIT :limit) counted"""

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from fastback.features.chats.search.searchable_text import FOLD
+from fastback.features.chats.search import searchable_text
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.derived_tables import DerivedTables
 
@@ -29,7 +29,7 @@ _MESSAGES = {
         FROM json_each(CASE WHEN json_valid(c.chat) THEN c.chat ELSE 'null' END, CASE
             WHEN json_valid(c.chat) AND COALESCE(c.chat -> '$.history.messages', '{}') NOT IN ('{}', '[]', 'null')
             THEN '$.history.messages' ELSE '$.messages' END) m
-        WHERE CASE WHEN m.type = 'object' THEN json_type(m.value, '$.content') = 'text' ELSE FALSE END) said""",
+        WHERE CASE WHEN m.type = 'object' THEN json_type(m.value, '$.content') = 'text' ELSE FALSE END) message""",
     "postgres": """(SELECT m.value ->> 'content' AS content, m.value ->> 'id' AS id, m.place FROM (
             SELECT value, place FROM json_each(CASE WHEN json_typeof(c.chat #> '{history,messages}') = 'object'
                 THEN c.chat #> '{history,messages}' ELSE '{}'::json END) WITH ORDINALITY AS tree(key, value, place)
@@ -38,14 +38,17 @@ _MESSAGES = {
                 AND COALESCE(CAST(c.chat #> '{history,messages}' AS text), '{}') IN ('{}', 'null')
                 THEN c.chat -> 'messages' ELSE '[]'::json END) WITH ORDINALITY AS list(value, place)) m
         WHERE CASE WHEN json_typeof(m.value) = 'object'
-            THEN json_typeof(m.value -> 'content') = 'string' ELSE FALSE END) said""",
+            THEN json_typeof(m.value -> 'content') = 'string' ELSE FALSE END) message""",
 }
 _CONTAINS = {
-    "sqlite": f"instr({FOLD}(CAST(said.content AS BLOB)), :{{name}}) > 0",
-    "postgres": "strpos(lower(said.content), :{name}) > 0",
+    "sqlite": f"instr({searchable_text.FOLD}(CAST(message.content AS BLOB)), :{{name}}) > 0",
+    "postgres": "strpos(lower(message.content), :{name}) > 0",
 }
 #: A message as a JSON array of its content and its id.
-_CONTENT_AND_ID = {"sqlite": "json_array(said.content, said.id)", "postgres": "json_build_array(said.content, said.id)"}
+_CONTENT_AND_ID = {
+    "sqlite": "json_array(message.content, message.id)",
+    "postgres": "json_build_array(message.content, message.id)",
+}
 
 
 def _select_first(dialect: Dialect, condition: str, order: str = "") -> str:
@@ -69,7 +72,7 @@ def _build_passage_statement(dialect: Dialect, table: str, count: int) -> str:
     with_all, with_any = (
         _select_first(dialect, operator.join(conditions)) if conditions else "NULL" for operator in (" AND ", " OR ")
     )
-    last = _select_first(dialect, "TRUE", "ORDER BY said.place DESC")
+    last = _select_first(dialect, "TRUE", "ORDER BY message.place DESC")
     return f"SELECT c.id, COALESCE({with_all}, {with_any}), {last} FROM {table} c WHERE c.id = ANY(:ids)"
 
 

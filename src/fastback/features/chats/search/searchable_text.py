@@ -56,15 +56,15 @@ _POSTGRES_LIST = _select_postgres_messages("c.chat -> 'messages'", "array", "jso
 #: The searched text of a chat. PostgreSQL fails to read JSON with NUL in it: such a chat is searched by its title.
 SEARCHED = {
     "sqlite": f"""{FOLD}(CAST(COALESCE(c.title, '') || char(10, 10) || COALESCE((
-        SELECT group_concat(said.content, char(10, 10)) FROM (
-            {_select_sqlite_messages("$.history.messages")} UNION {_select_sqlite_messages("$.messages")}) said), '')
+        SELECT group_concat(message.content, char(10, 10)) FROM (
+            {_select_sqlite_messages("$.history.messages")} UNION {_select_sqlite_messages("$.messages")}) message), '')
         || char(10, 10) AS BLOB))""",
     "postgres": f"""(SELECT lower(CASE WHEN strpos(whole.text, '{_PICTURE}') > 0
             THEN regexp_replace(whole.text, '{_PICTURE}[A-Za-z0-9+/=]+', '{_PICTURE}', 'g') ELSE whole.text END)
         FROM (SELECT COALESCE(c.title, '') || chr(10) || chr(10)
             || CASE WHEN strpos(CAST(c.chat AS text), '\\u0000') > 0 THEN ''
-                ELSE COALESCE((SELECT string_agg(said.content, chr(10) || chr(10))
-                    FROM ({_POSTGRES_TREE} UNION {_POSTGRES_LIST}) said), '') END
+                ELSE COALESCE((SELECT string_agg(message.content, chr(10) || chr(10))
+                    FROM ({_POSTGRES_TREE} UNION {_POSTGRES_LIST}) message), '') END
             || chr(10) || chr(10) AS text OFFSET 0) whole)""",
 }
 

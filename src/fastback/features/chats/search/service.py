@@ -31,6 +31,7 @@ class _IndexHit(msgspec.Struct):
     fresh: bool
 
     def to_title(self) -> ChatTitle:
+        """Return the entry of a list for this chat."""
         return ChatTitle(
             self.id, self.title, self.updated_at, self.created_at, self.last_read_at, archived=self.archived
         )

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
+from fastback.features.chats.search import searchable_text
 from fastback.features.chats.search.query import Needle
-from fastback.features.chats.search.searchable_text import FRESH, SAME_TEXT, SEARCHED, TITLE_ALONE, VISIBLE
 from fastback.kit.db.database import Dialect
 
 _CHAT = "c.id, c.title, c.updated_at, c.created_at, c.last_read_at, NULL, FALSE, c.archived"
@@ -79,11 +79,11 @@ def _build_needle_conditions(
 
 
 def _build_owner_conditions(criteria: ChatCriteria, dialect: Dialect) -> list[str]:
-    return [criteria.owner_condition, *criteria.conditions, VISIBLE[dialect]]
+    return [criteria.owner_condition, *criteria.conditions, searchable_text.VISIBLE[dialect]]
 
 
 def _get_fresh_condition(criteria: ChatCriteria, dialect: Dialect) -> str:
-    return (FRESH if criteria.tags else SAME_TEXT)[dialect]
+    return (searchable_text.FRESH if criteria.tags else searchable_text.SAME_TEXT)[dialect]
 
 
 def _build_early_conditions(criteria: ChatCriteria, row: str) -> list[str]:
@@ -114,15 +114,16 @@ def _build_hits_statement(
     rows: str, where: list[str], criteria: ChatCriteria, dialect: Dialect, params: dict[str, Any], limit: int
 ) -> SearchStatement:
     """Select matching chats out of `rows` of the index: the rows are in order, and read until there are enough."""
-    own = _build_owner_conditions(criteria, dialect)
+    owner_conditions = _build_owner_conditions(criteria, dialect)
     if dialect == "sqlite":
         # SQLite joins the tables in this order: it tests the text before it reads the chat.
         body = "CROSS JOIN fastback_search_text b ON b.number = s.number" if criteria.needles else ""
         chat = "CROSS JOIN chat c ON c.id = s.chat_id"
-        where = [*where, *own]
+        where = [*where, *owner_conditions]
     else:
         body = ""
-        chat = f"CROSS JOIN LATERAL (SELECT c.* FROM chat c WHERE c.id = s.chat_id AND {' AND '.join(own)} OFFSET 0) c"
+        own_chat = " AND ".join(["c.id = s.chat_id", *owner_conditions])
+        chat = f"CROSS JOIN LATERAL (SELECT c.* FROM chat c WHERE {own_chat} OFFSET 0) c"
     select = f"SELECT {_HIT}, {_get_fresh_condition(criteria, dialect)} FROM ({rows}) s {body} {chat}"
     return _build_statement(select, where or ["TRUE"], criteria, _ORDER, params, limit)
 
@@ -179,9 +180,9 @@ def build_chat_statement(
 
     `titles` leaves the messages out, for documents that the database cannot read.
     """
-    body = (TITLE_ALONE if titles else SEARCHED)[dialect]
+    body = (searchable_text.TITLE_ALONE if titles else searchable_text.SEARCHED)[dialect]
     needle_conditions, params = _build_needle_conditions(dialect, body, criteria.needles)
-    conditions = [VISIBLE[dialect]]
+    conditions = [searchable_text.VISIBLE[dialect]]
     for number, tag in enumerate(criteria.tags):
         if tag == "none":
             conditions.append(_UNTAGGED[dialect])

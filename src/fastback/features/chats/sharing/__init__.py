@@ -1,1 +1,1 @@
-"""Shared chats: snapshots under an id of their own, and who may see them."""
+"""Shared chats: snapshots, their grants, and what other users see of a chat."""

@@ -1,4 +1,4 @@
-"""Sharing a chat, opening what others shared, and who may."""
+"""Share a chat, open shared chats, and manage who may see them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ router = Router("/api/v1/chats")
 
 @router.delete("/share/all")
 async def unshare_all_chats(user: VerifiedUser, chats: ChatService) -> bool:
-    ids = await share_store.list_shared_chat_ids(chats.db, user.id)
-    await share_store.delete_shares(chats.db, ids)
-    for one in ids:
-        await chats.bus.publish(GrantsChanged("shared_chat", one))
+    """Delete all shares of the user."""
+    chat_ids = await share_store.list_shared_chat_ids(chats.db, user.id)
+    await share_store.delete_shares(chats.db, chat_ids)
+    for chat_id in chat_ids:
+        await chats.bus.publish(GrantsChanged("shared_chat", chat_id))
     return True
 
 
@@ -37,15 +38,17 @@ async def list_shared_chats(
     order_by: str | None = None,
     direction: str | None = None,
 ) -> list[share_store.SharedChatTitle]:
-    column = {"title": "s.title", "created_at": "s.created_at"}.get(order_by or "", "s.updated_at")
-    order = f"{column} {'ASC' if direction == 'asc' else 'DESC'}, s.id"
-    return await share_store.list_shares(chats.db, user.id, query=query, order=order, page=page)
+    """List the chats that the user shares."""
+    return await share_store.list_shares(
+        chats.db, user.id, query=query, order_by=order_by, direction=direction, page=page
+    )
 
 
 @router.post("/{chat_id}/share")
 async def share_chat(
     chat_id: str, user: VerifiedUser, chats: ChatService, data: schemas.ShareForm | None = None
 ) -> ChatPage:
+    """Share a snapshot of a chat, or update its snapshot."""
     await chats.require_permission(user, "chat.share")
     chat = await store.find_owned_chat(chats.db, chat_id, user.id)
     if chat is None:
@@ -72,6 +75,7 @@ async def share_chat(
 
 @router.delete("/{chat_id}/share")
 async def unshare_chat(chat_id: str, user: VerifiedUser, chats: ChatService) -> bool:
+    """Delete the share of a chat."""
     head = await store.find_head(chats.db, chat_id)
     if head is None or head.user_id != user.id:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
@@ -82,10 +86,16 @@ async def unshare_chat(chat_id: str, user: VerifiedUser, chats: ChatService) -> 
 
 @router.get("/share/{share_id}")
 async def open_share(share_id: str, user: MaybeUser, opening: ShareOpener) -> ChatPage:
+    """Return a shared chat."""
     return await opening.open_share(share_id, user)
 
 
 async def _get_manageable_head(chat_id: str, user: User, chats: ChatService) -> ChatHead:
+    """Return the head of a chat whose share the user may manage.
+
+    Raises:
+        NotFound: there is no such chat, or the user may not manage its share.
+    """
     head = await store.find_head(chats.db, chat_id)
     if head is None or not chats.access.has_owner_rights(head.user_id, user):
         raise NotFound(messages.NOT_FOUND)
@@ -94,10 +104,11 @@ async def _get_manageable_head(chat_id: str, user: User, chats: ChatService) -> 
 
 @router.post("/shared/{chat_id}/access/update")
 async def set_share_access(chat_id: str, data: schemas.AccessForm, user: VerifiedUser, chats: ChatService) -> ChatPage:
+    """Replace the grants of a shared chat, and set whether readers may continue it."""
     head = await _get_manageable_head(chat_id, user, chats)
-    wanted = await chats.grants.validate_grants(user.id, user.role, data.access_grants, "shared_chat")
+    validated = await chats.grants.validate_grants(user.id, user.role, data.access_grants, "shared_chat")
     async with chats.db.transaction() as tx:
-        await chats.grants.replace_grants(tx, "shared_chat", chat_id, wanted)
+        await chats.grants.replace_grants(tx, "shared_chat", chat_id, validated)
     if data.share_mode is not msgspec.UNSET and head.share_id:
         await share_store.set_share_mode(chats.db, head.share_id, data.share_mode)
     await chats.bus.publish(GrantsChanged("shared_chat", chat_id))
@@ -106,6 +117,7 @@ async def set_share_access(chat_id: str, data: schemas.AccessForm, user: Verifie
 
 @router.get("/shared/{chat_id}/access")
 async def list_share_grants(chat_id: str, user: VerifiedUser, chats: ChatService) -> list[SlimGrant]:
+    """List the grants of a shared chat."""
     await _get_manageable_head(chat_id, user, chats)
     grants = await chats.grants.list_grants("shared_chat", chat_id)
-    return [SlimGrant(one.id, one.principal_type, one.principal_id, one.permission) for one in grants]
+    return [SlimGrant(grant.id, grant.principal_type, grant.principal_id, grant.permission) for grant in grants]

@@ -1,4 +1,4 @@
-"""Opening what others share: the picture that was shared, or the chat itself where readers may go on with it."""
+"""Opening a shared chat: its snapshot, or the chat itself if readers may continue it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from fastback.kit.http.errors import Unauthorized
 
 
 class ShareOpener:
-    """Finds what a share's id opens for somebody."""
+    """Finds the chat that the id of a share opens for a user."""
 
     def __init__(self, chats: ChatService) -> None:
         self._chats = chats
 
     async def _may_open(self, share: Share, user: User | None) -> bool:
+        """Return whether a user, or a visitor without one, may open a share."""
         if await share_store.is_public(self._chats.db, share.chat_id):
             return True
         return user is not None and await self._may_read(share, user)
@@ -33,48 +34,48 @@ class ShareOpener:
         return await self._chats.grants.has_access(user.id, "shared_chat", share.chat_id)
 
     async def _find_named_chat(self, chat_id: str, user: User | None) -> ChatPage | None:
-        """Administrators may name a chat itself in place of a share."""
+        """Return the chat with this id: administrators who may access all chats can use it in place of a share's id."""
         if user is None or not user.is_admin or not self._chats.access.has_owner_rights("", user):
             return None
         return await store.find_chat(self._chats.db, chat_id)
 
     async def open_share(self, share_id: str, user: User | None) -> ChatPage:
-        """What a share shows; `chat.share_mode` says whether it may be gone on with.
+        """Return the chat that a share shows; `share_mode` in its document says whether the user may continue it.
 
         Raises:
-            Unauthorized: there is no such share, or it is not for this user.
+            Unauthorized: there is no such share, or the user may not open it.
         """
         user = user if user is not None and user.is_verified else None
-        db, rights = self._chats.db, self._chats.access
+        db, access = self._chats.db, self._chats.access
         share = await share_store.find_share(db, share_id)
         if share is not None:
             if not await self._may_open(share, user):
                 raise Unauthorized(messages.ACCESS_PROHIBITED if user else messages.INVALID_TOKEN)
-            live = None
+            live_chat = None
             if (
                 user is not None
                 and _read_share_mode(share) == "continue"
-                and await rights.is_allowed(share.chat_id, user, "write")
+                and await access.is_allowed(share.chat_id, user, "write")
             ):
-                live = await store.find_chat(db, share.chat_id)
-            return await self._prepare_view(live or _build_snapshot_chat(share), user, live is not None)
+                live_chat = await store.find_chat(db, share.chat_id)
+            return await self._prepare_view(live_chat or _build_snapshot_chat(share), user, live_chat is not None)
         chat = await self._find_named_chat(share_id, user)
         if chat is None or user is None:
             raise Unauthorized(messages.NOT_FOUND)
-        return await self._prepare_view(chat, user, await rights.is_allowed(chat.id, user, "write"))
+        return await self._prepare_view(chat, user, await access.is_allowed(chat.id, user, "write"))
 
-    async def _prepare_view(self, chat: ChatPage, user: User | None, live: bool) -> ChatPage:
+    async def _prepare_view(self, chat: ChatPage, user: User | None, may_continue: bool) -> ChatPage:
         document = Document(bytes(chat.chat))
         await visibility.prepare_document(self._chats.db, chat, user, document)
-        document.set_field("share_mode", "continue" if live else None)
+        document.set_field("share_mode", "continue" if may_continue else None)
         chat.chat = msgspec.Raw(document.encode())
         return chat
 
     async def get_clone_source(self, share_id: str, user: User) -> ChatPage:
-        """The chat that a copy of a share is made of, as it is stored.
+        """Return the chat that a copy of a share is made from, as the database stores it.
 
         Raises:
-            Unauthorized: as `shared`.
+            Unauthorized: there is no such share, or the user may not open it.
         """
         share = await share_store.find_share(self._chats.db, share_id)
         chat: ChatPage | None = None
@@ -99,7 +100,7 @@ def _read_share_mode(share: Share) -> str | None:
 
 
 def _build_snapshot_chat(share: Share) -> ChatPage:
-    nothing = msgspec.Raw(b"{}")
+    empty = msgspec.Raw(b"{}")
     return ChatPage(
         id=share.id,
         user_id=share.user_id,
@@ -110,8 +111,8 @@ def _build_snapshot_chat(share: Share) -> ChatPage:
         share_id=share.id,
         archived=False,
         pinned=False,
-        meta=nothing,
-        variables=nothing,
+        meta=empty,
+        variables=empty,
         folder_id=None,
         tasks=msgspec.Raw(b"null"),
         summary=None,

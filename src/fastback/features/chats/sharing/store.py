@@ -1,4 +1,4 @@
-"""Shares: a snapshot of a chat under an id of its own, and who may see it."""
+"""Rows of `shared_chat`: snapshots of chats under ids of their own, and the grants on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastback.kit.db import Database, Executor
 
 
 class Share(msgspec.Struct):
-    """A row of `shared_chat`."""
+    """A snapshot of a chat."""
 
     id: str
     chat_id: str
@@ -23,15 +23,8 @@ class Share(msgspec.Struct):
     updated_at: int | None
 
 
-_COLUMNS = "id, chat_id, user_id, title, chat, created_at, updated_at"
-
-
-async def find_share(db: Executor, share_id: str) -> Share | None:
-    return await db.fetch_first(Share, "shares.get", f"SELECT {_COLUMNS} FROM shared_chat WHERE id = :id", id=share_id)
-
-
 class SharedChatTitle(msgspec.Struct):
-    """An entry of the list of shares; it goes by the id of its chat."""
+    """An entry of the list of shared chats; its id is that of the chat."""
 
     id: str
     chat_id: str
@@ -41,19 +34,36 @@ class SharedChatTitle(msgspec.Struct):
     created_at: int
 
 
-async def list_shares(
-    db: Executor, user_id: str, *, query: str | None, order: str, page: int | None
-) -> list[SharedChatTitle]:
-    return await db.fetch_all(
-        SharedChatTitle,
-        "shares.of_user",
-        f"""SELECT s.chat_id, s.chat_id, s.title, s.id, s.updated_at, s.created_at FROM shared_chat s
-            WHERE s.user_id = :user_id AND (CAST(:query AS TEXT) IS NULL OR lower(s.title) LIKE :query)
-            ORDER BY {order} LIMIT 60 OFFSET :skip""",
-        user_id=user_id,
-        query=f"%{query.lower()}%" if query else None,
-        skip=(max(page or 1, 1) - 1) * 60,
-    )
+class _Source(msgspec.Struct):
+    title: str
+    chat: msgspec.Raw
+
+
+#: Shares on a page.
+PAGE_SIZE = 60
+
+FIND_SHARE = "SELECT id, chat_id, user_id, title, chat, created_at, updated_at FROM shared_chat WHERE id = :id"
+_SHARES_OF_USER = """SELECT s.chat_id AS id, s.chat_id, s.title, s.id, s.updated_at, s.created_at FROM shared_chat s
+    WHERE s.user_id = :user_id AND (CAST(:query AS TEXT) IS NULL OR lower(s.title) LIKE :query)"""
+#: The lists of shares by (column, direction).
+_LISTS = {
+    (column, direction): f"{_SHARES_OF_USER} ORDER BY s.{column} {direction}, s.id LIMIT :size OFFSET :skip"
+    for column in ("title", "created_at", "updated_at")
+    for direction in ("ASC", "DESC")
+}
+UPSERT_SHARE = """INSERT INTO shared_chat (id, chat_id, user_id, title, chat, created_at, updated_at)
+    VALUES (:id, :chat_id, :user_id, :title, :chat, :now, :now)
+    ON CONFLICT (id) DO UPDATE SET title = excluded.title, chat = excluded.chat, updated_at = excluded.updated_at"""
+SET_SHARE_ID = "UPDATE chat SET share_id = :share_id WHERE id = :id"
+FIND_SHARE_MODE = "SELECT chat ->> 'share_mode' FROM shared_chat WHERE id = :id"
+FIND_SOURCE = "SELECT title, chat FROM chat WHERE id = :id"
+UPDATE_SNAPSHOT = "UPDATE shared_chat SET chat = :chat, title = :title WHERE id = :id"
+DELETE_SHARES = "DELETE FROM shared_chat WHERE chat_id = ANY(:ids)"
+DELETE_GRANTS = "DELETE FROM access_grant WHERE resource_type = 'shared_chat' AND resource_id = ANY(:ids)"
+CLEAR_SHARE_IDS = "UPDATE chat SET share_id = NULL WHERE id = ANY(:ids)"
+LIST_SHARED_CHAT_IDS = "SELECT chat_id FROM shared_chat WHERE user_id = :user_id"
+IS_PUBLIC = """SELECT 1 FROM access_grant WHERE resource_type = 'shared_chat' AND resource_id = :id
+    AND principal_type = 'anyone' AND permission = 'read'"""
 
 
 def _encode_snapshot(chat: msgspec.Raw, mode: str | None) -> str:
@@ -62,83 +72,82 @@ def _encode_snapshot(chat: msgspec.Raw, mode: str | None) -> str:
     return msgspec.json.encode(document).decode()
 
 
+async def find_share(db: Executor, share_id: str) -> Share | None:
+    """Return a share, or None."""
+    return await db.fetch_first(Share, "shares.find", FIND_SHARE, id=share_id)
+
+
+async def list_shares(
+    db: Executor, user_id: str, *, query: str | None, order_by: str | None, direction: str | None, page: int | None
+) -> list[SharedChatTitle]:
+    """Return a user's shares whose title contains the query, 60 a page, pages counted from 1.
+
+    `order_by` is `title`, `created_at` or (any other value) `updated_at`; the direction is descending unless `asc`.
+    """
+    column = order_by if order_by in ("title", "created_at") else "updated_at"
+    return await db.fetch_all(
+        SharedChatTitle,
+        "shares.list",
+        _LISTS[column, "ASC" if direction == "asc" else "DESC"],
+        user_id=user_id,
+        query=f"%{query.lower()}%" if query else None,
+        size=PAGE_SIZE,
+        skip=(max(page or 1, 1) - 1) * PAGE_SIZE,
+    )
+
+
+async def list_shared_chat_ids(db: Executor, user_id: str) -> list[str]:
+    """Return the ids of the chats that a user shares."""
+    return await db.fetch_all(str, "shares.list_chat_ids", LIST_SHARED_CHAT_IDS, user_id=user_id)
+
+
+async def find_share_mode(db: Executor, share_id: str) -> str | None:
+    """Return `continue` if readers may continue the shared chat, else None."""
+    mode = await db.fetch_value("shares.find_mode", FIND_SHARE_MODE, id=share_id)
+    return None if mode is None else str(mode)
+
+
+async def is_public(db: Executor, chat_id: str) -> bool:
+    """Return whether users who are not signed in may read a shared chat."""
+    return bool(await db.fetch_value("shares.is_public", IS_PUBLIC, id=chat_id))
+
+
 async def save_share(
     db: Database, *, chat_id: str, user_id: str, title: str, chat: msgspec.Raw, share_id: str | None, mode: str | None
 ) -> str:
-    """Take a snapshot, into the share that exists or a new one; the share's id."""
-    now = int(time.time())
+    """Store a snapshot of a chat in its existing share or in a new one, and return the share's id."""
     share_id = share_id or str(uuid.uuid4())
     async with db.transaction() as tx:
         await tx.execute(
             "shares.upsert",
-            """INSERT INTO shared_chat (id, chat_id, user_id, title, chat, created_at, updated_at)
-               VALUES (:id, :chat_id, :user_id, :title, :chat, :now, :now)
-               ON CONFLICT (id) DO UPDATE SET title = excluded.title, chat = excluded.chat,
-                   updated_at = excluded.updated_at""",
+            UPSERT_SHARE,
             id=share_id,
             chat_id=chat_id,
             user_id=user_id,
             title=title,
             chat=_encode_snapshot(chat, mode),
-            now=now,
+            now=int(time.time()),
         )
-        await tx.execute(
-            "shares.mark", "UPDATE chat SET share_id = :share_id WHERE id = :id", id=chat_id, share_id=share_id
-        )
+        await tx.execute("shares.set_share_id", SET_SHARE_ID, id=chat_id, share_id=share_id)
     return share_id
 
 
-async def find_share_mode(db: Executor, share_id: str) -> str | None:
-    found = await db.fetch_value(
-        "shares.mode", "SELECT chat ->> 'share_mode' FROM shared_chat WHERE id = :id", id=share_id
-    )
-    return None if found is None else str(found)
-
-
-class _Source(msgspec.Struct):
-    title: str
-    chat: msgspec.Raw
-
-
 async def set_share_mode(db: Database, share_id: str, mode: str | None) -> None:
-    """Say whether readers may go on with the chat. Where they no longer may, the share shows it as they left it."""
+    """Set whether readers may continue the chat; when they no longer may, the share becomes the chat's last state."""
     async with db.transaction() as tx:
-        shared = await find_share(tx, share_id)
-        if shared is None:
+        share = await find_share(tx, share_id)
+        if share is None:
             return
-        source = _Source(shared.title or "New Chat", shared.chat)
+        source = _Source(share.title or "New Chat", share.chat)
         if mode is None and await find_share_mode(tx, share_id) == "continue":
-            text = "SELECT title, chat FROM chat WHERE id = :id"
-            source = await tx.fetch_first(_Source, "shares.source", text, id=shared.chat_id) or source
-        await tx.execute(
-            "shares.set_mode",
-            "UPDATE shared_chat SET chat = :chat, title = :title WHERE id = :id",
-            id=share_id,
-            chat=_encode_snapshot(source.chat, mode),
-            title=source.title,
-        )
+            source = await tx.fetch_first(_Source, "shares.find_source", FIND_SOURCE, id=share.chat_id) or source
+        snapshot = _encode_snapshot(source.chat, mode)
+        await tx.execute("shares.update_snapshot", UPDATE_SNAPSHOT, id=share_id, chat=snapshot, title=source.title)
 
 
 async def delete_shares(db: Database, chat_ids: list[str]) -> None:
-    """Take back the shares of chats, with everything granted on them."""
+    """Delete the shares of chats, with the grants on them."""
     async with db.transaction() as tx:
-        await tx.execute("shares.delete", "DELETE FROM shared_chat WHERE chat_id = ANY(:ids)", ids=chat_ids)
-        await tx.execute(
-            "shares.delete_grants",
-            "DELETE FROM access_grant WHERE resource_type = 'shared_chat' AND resource_id = ANY(:ids)",
-            ids=chat_ids,
-        )
-        await tx.execute("shares.unmark", "UPDATE chat SET share_id = NULL WHERE id = ANY(:ids)", ids=chat_ids)
-
-
-async def list_shared_chat_ids(db: Executor, user_id: str) -> list[str]:
-    return await db.fetch_all(
-        str, "shares.ids", "SELECT chat_id FROM shared_chat WHERE user_id = :user_id", user_id=user_id
-    )
-
-
-async def is_public(db: Executor, chat_id: str) -> bool:
-    """Whether strangers may read a share."""
-    text = """SELECT 1 FROM access_grant WHERE resource_type = 'shared_chat' AND resource_id = :id
-              AND principal_type = 'anyone' AND permission = 'read'"""
-    return bool(await db.fetch_value("shares.open", text, id=chat_id))
+        await tx.execute("shares.delete", DELETE_SHARES, ids=chat_ids)
+        await tx.execute("shares.delete_grants", DELETE_GRANTS, ids=chat_ids)
+        await tx.execute("shares.clear_share_ids", CLEAR_SHARE_IDS, ids=chat_ids)

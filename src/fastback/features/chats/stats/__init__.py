@@ -1,1 +1,1 @@
-"""Figures about chats."""
+"""Statistics of chats."""

@@ -1,4 +1,4 @@
-"""Figures about chats: how many messages, of which models, how long, how fast. Texts are counted, never shown."""
+"""Statistics of chats: numbers, lengths and response times of messages. Texts are counted, never returned."""
 
 from __future__ import annotations
 
@@ -8,24 +8,16 @@ from typing import Any
 import msgspec
 
 from fastback.features.chats.document import Document
-from fastback.features.chats.store import NO_LIMIT, VISIBLE
+from fastback.features.chats.stats import store
+from fastback.features.chats.stats.store import StoredChat
 from fastback.kit.db import Database
 
-#: Chats that are read at once: a chat may be large, and there may be many.
+#: Chats that one statement reads: a chat may be large, and there may be many.
 SLICE = 10
 
 
-class _Chat(msgspec.Struct):
-    id: str
-    user_id: str
-    created_at: int
-    updated_at: int
-    meta: dict[str, Any] | None
-    chat: msgspec.Raw
-
-
 class _Message(msgspec.Struct, rename="camel"):
-    """What of a message is counted."""
+    """The fields of a message that are counted."""
 
     id: Any = None
     parent_id: Any = None
@@ -49,7 +41,7 @@ _read = msgspec.json.Decoder(_Document)
 
 
 class ChatFigures(msgspec.Struct):
-    """Of a chat; times in seconds, lengths in characters. The history is all branches, the rest the current one."""
+    """Statistics of a chat: times in seconds, lengths in characters; history fields count all branches."""
 
     average_response_time: float
     average_user_message_content_length: float
@@ -63,7 +55,7 @@ class ChatFigures(msgspec.Struct):
 
 
 class ChatUsage(msgspec.Struct):
-    """A chat in the list of figures."""
+    """A chat in the list of statistics."""
 
     id: str
     models: dict[str, int]
@@ -82,6 +74,8 @@ class ChatUsage(msgspec.Struct):
 
 
 class MessageFigures(msgspec.Struct):
+    """Statistics of a message."""
+
     id: str
     role: str
     model: str | None
@@ -102,7 +96,7 @@ class _Body(msgspec.Struct):
 
 
 class ChatExport(msgspec.Struct):
-    """A chat with the figures of each message."""
+    """A chat with the statistics of each message."""
 
     id: str
     user_id: str
@@ -114,12 +108,12 @@ class ChatExport(msgspec.Struct):
 
 
 def _count_characters(content: Any) -> int:
-    """Characters of a text, or of the texts among its parts."""
+    """Return the number of characters in a text, or in the texts among its parts."""
     if isinstance(content, str):
         return len(content)
     if isinstance(content, list):
         return sum(
-            len(str(one.get("text") or "")) for one in content if isinstance(one, dict) and one["type"] == "text"
+            len(str(part.get("text") or "")) for part in content if isinstance(part, dict) and part["type"] == "text"
         )
     return 0
 
@@ -130,62 +124,62 @@ def _average(values: list[Any]) -> float:
 
 def _count_models(messages: list[_Message]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for one in messages:
-        if one.role == "assistant" and isinstance(one.model, str) and one.model:
-            counts[one.model] = counts.get(one.model, 0) + 1
+    for message in messages:
+        if message.role == "assistant" and isinstance(message.model, str) and message.model:
+            counts[message.model] = counts.get(message.model, 0) + 1
     return counts
 
 
 def _list_branch(messages: dict[str, _Message], last_id: Any) -> list[_Message]:
-    found: list[_Message] = []
+    branch: list[_Message] = []
     seen: set[str] = set()
     while isinstance(last_id, str) and last_id in messages and last_id not in seen:
         seen.add(last_id)
-        found.append(messages[last_id])
+        branch.append(messages[last_id])
         last_id = messages[last_id].parent_id
-    return found[::-1]
+    return branch[::-1]
 
 
 def _is_time(value: Any) -> bool:
     return isinstance(value, (int, float)) and bool(value)
 
 
-def _compute_figures(messages: dict[str, _Message], counted: list[_Message], branch: list[_Message]) -> ChatFigures:
-    asked = [one for one in counted if one.role == "user"]
-    answered = [one for one in counted if one.role == "assistant"]
-    waits = [
-        one.timestamp - messages[one.parent_id].timestamp
-        for one in answered
-        if isinstance(one.parent_id, str)
-        and one.parent_id in messages
-        and _is_time(one.timestamp)
-        and _is_time(messages[one.parent_id].timestamp)
+def _compute_figures(messages: dict[str, _Message], history: list[_Message], branch: list[_Message]) -> ChatFigures:
+    questions = [message for message in history if message.role == "user"]
+    answers = [message for message in history if message.role == "assistant"]
+    response_times = [
+        message.timestamp - messages[message.parent_id].timestamp
+        for message in answers
+        if isinstance(message.parent_id, str)
+        and message.parent_id in messages
+        and _is_time(message.timestamp)
+        and _is_time(messages[message.parent_id].timestamp)
     ]
     return ChatFigures(
-        average_response_time=_average(waits),
-        average_user_message_content_length=_average([_count_characters(one.content) for one in asked]),
-        average_assistant_message_content_length=_average([_count_characters(one.content) for one in answered]),
+        average_response_time=_average(response_times),
+        average_user_message_content_length=_average([_count_characters(message.content) for message in questions]),
+        average_assistant_message_content_length=_average([_count_characters(message.content) for message in answers]),
         models=_count_models(branch[::-1]),
         message_count=len(branch),
-        history_models=_count_models(counted),
+        history_models=_count_models(history),
         history_message_count=len(messages),
-        history_user_message_count=len(asked),
-        history_assistant_message_count=len(answered),
+        history_user_message_count=len(questions),
+        history_assistant_message_count=len(answers),
     )
 
 
-def _compute_message_figures(one: _Message) -> MessageFigures | None:
-    """None for a message that lost its id or role, or has odd values: it is left out."""
-    annotation = one.annotation if isinstance(one.annotation, dict) else {}
+def _compute_message_figures(message: _Message) -> MessageFigures | None:
+    """Return the statistics of a message; None for a message without id or role, or with invalid values."""
+    annotation = message.annotation if isinstance(message.annotation, dict) else {}
     try:
         return msgspec.convert(
             {
-                "id": one.id,
-                "role": one.role,
-                "model": one.model,
-                "content_length": _count_characters(one.content),
+                "id": message.id,
+                "role": message.role,
+                "model": message.model,
+                "content_length": _count_characters(message.content),
                 "token_count": None,
-                "timestamp": one.timestamp,
+                "timestamp": message.timestamp,
                 "rating": annotation.get("rating"),
                 "tags": annotation.get("tags"),
             },
@@ -195,20 +189,20 @@ def _compute_message_figures(one: _Message) -> MessageFigures | None:
         return None
 
 
-def _get_tags(chat: _Chat) -> list[Any]:
+def _get_tags(chat: StoredChat) -> list[Any]:
     tags = (chat.meta or {}).get("tags")
     return tags if isinstance(tags, list) else []
 
 
-def _decode_history(chat: _Chat) -> _History | None:
+def _decode_history(chat: StoredChat) -> _History | None:
     try:
         return _read.decode(chat.chat).history or _History()
     except msgspec.ValidationError:
         return None
 
 
-def compute_usage(chat: _Chat) -> ChatUsage | None:
-    """The figures of a chat; None where it has no messages, or none that it opens at."""
+def compute_usage(chat: StoredChat) -> ChatUsage | None:
+    """Return the statistics of a chat; None if its current branch has no messages, or no valid time."""
     history = _decode_history(chat)
     messages = (history.messages if history else None) or {}
     branch = _list_branch(messages, history.current_id if history else None)
@@ -225,62 +219,39 @@ def compute_usage(chat: _Chat) -> ChatUsage | None:
     )
 
 
-def compute_export(chat: _Chat) -> ChatExport | None:
-    """A chat with the figures of each message; None where its document makes no sense."""
+def compute_export(chat: StoredChat) -> ChatExport | None:
+    """Return a chat with the statistics of each message; None if its document is invalid."""
     history = _decode_history(chat)
     if history is None or not isinstance(history.current_id, (str, type(None))):
         return None
     messages = history.messages or {}
-    shown = {key: found for key, one in messages.items() if (found := _compute_message_figures(one)) is not None}
-    figures = _compute_figures(messages, [messages[key] for key in shown], _list_branch(messages, history.current_id))
-    body = _Body(_Messages(shown, history.current_id))
-    return ChatExport(chat.id, chat.user_id, chat.created_at, chat.updated_at, _get_tags(chat), figures, body)
-
-
-async def list_chat_ids(
-    db: Database, user_id: str, *, since: int | None = None, oldest_first: bool = False, skip: int, limit: int
-) -> tuple[list[str], int]:
-    """Ids of a page of a user's chats, by their last change, and how many there are in all.
-
-    `since` leaves out those that were last changed then or before (seconds); a `limit` below zero means no limit.
-    """
-    where = f"user_id = :user_id AND {VISIBLE[db.dialect]} AND updated_at > :since"
-    known = {"user_id": user_id, "since": since or -1}
-    (total,) = await db.fetch_all_in_thread(int, "stats.total", f"SELECT count(*) FROM chat WHERE {where}", **known)
-    found = await db.fetch_all_in_thread(
-        str,
-        "stats.ids",
-        f"""SELECT id FROM chat WHERE {where} ORDER BY updated_at {"ASC" if oldest_first else "DESC"}, id
-            LIMIT :limit OFFSET :skip""",
-        limit=NO_LIMIT if limit < 0 else limit,
-        skip=max(skip, 0),
-        **known,
-    )
-    return found, total
-
-
-_CHATS = "SELECT id, user_id, created_at, updated_at, meta, chat FROM chat WHERE id = ANY(:ids)"
+    all_figures = {message_id: _compute_message_figures(message) for message_id, message in messages.items()}
+    message_figures = {message_id: figures for message_id, figures in all_figures.items() if figures is not None}
+    valid_messages = [messages[message_id] for message_id in message_figures]
+    chat_figures = _compute_figures(messages, valid_messages, _list_branch(messages, history.current_id))
+    body = _Body(_Messages(message_figures, history.current_id))
+    return ChatExport(chat.id, chat.user_id, chat.created_at, chat.updated_at, _get_tags(chat), chat_figures, body)
 
 
 async def load_usages(db: Database, chat_ids: list[str]) -> list[ChatUsage]:
-    """The figures of chats in the order of their ids; some at a time, counted beside the event loop."""
-    found: list[ChatUsage] = []
+    """Return the statistics of chats in the order of their ids; reads a slice at a time, and counts in a thread."""
+    usages: list[ChatUsage] = []
     for start in range(0, len(chat_ids), SLICE):
         for chat in await _load_chats(db, chat_ids[start : start + SLICE]):
-            one = await asyncio.to_thread(compute_usage, chat)
-            if one is not None:
-                found.append(one)
-    return found
+            usage = await asyncio.to_thread(compute_usage, chat)
+            if usage is not None:
+                usages.append(usage)
+    return usages
 
 
 async def load_exports(db: Database, chat_ids: list[str]) -> list[ChatExport]:
-    """As `usages`, with the figures of each message."""
-    counted = [await asyncio.to_thread(compute_export, chat) for chat in await _load_chats(db, chat_ids)]
-    return [one for one in counted if one is not None]
+    """Like `load_usages`, with the statistics of each message."""
+    exports = [await asyncio.to_thread(compute_export, chat) for chat in await _load_chats(db, chat_ids)]
+    return [export for export in exports if export is not None]
 
 
 async def find_export(db: Database, chat_id: str) -> ChatExport | None:
-    """One chat, mended as it is when it is opened (see `history.repair`)."""
+    """Return a chat with the statistics of each message, after repairing its links; None if its document is invalid."""
     for chat in await _load_chats(db, [chat_id]):
         document = Document(bytes(chat.chat))
         if document.repair_links():
@@ -289,6 +260,7 @@ async def find_export(db: Database, chat_id: str) -> ChatExport | None:
     return None
 
 
-async def _load_chats(db: Database, chat_ids: list[str]) -> list[_Chat]:
-    known = {row.id: row for row in await db.fetch_all_in_thread(_Chat, "stats.chats", _CHATS, ids=chat_ids)}
-    return [known[one] for one in chat_ids if one in known]
+async def _load_chats(db: Database, chat_ids: list[str]) -> list[StoredChat]:
+    """Return the chats in the order of their ids; skips those that were deleted meanwhile."""
+    chats = {chat.id: chat for chat in await store.load_chats(db, chat_ids)}
+    return [chats[chat_id] for chat_id in chat_ids if chat_id in chats]

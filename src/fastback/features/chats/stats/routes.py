@@ -1,4 +1,4 @@
-"""Figures about one's chats, as pages and the community's site show them."""
+"""Statistics of the user's chats, for pages and for the community site."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from fastback.config.keys.interface import UI_ENABLE_COMMUNITY_SHARING
 from fastback.features.chats import store
 from fastback.features.chats.service import ChatService
 from fastback.features.chats.stats import figures
+from fastback.features.chats.stats import store as stats_store
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound, Router, Unauthorized
 from fastback.kit.http.body import JsonBytes, encoder
@@ -27,14 +28,19 @@ router = Router("/api/v1/chats")
 async def list_usage(
     user: VerifiedUser, db: Database, items_per_page: int | None = 50, page: int | None = 1
 ) -> dict[str, Any]:
+    """List statistics of the user's chats."""
     size = 50 if items_per_page is None else items_per_page
-    ids, total = await figures.list_chat_ids(db, user.id, skip=((page or 1) - 1) * size, limit=size)
+    ids, total = await stats_store.list_chat_ids(db, user.id, skip=((page or 1) - 1) * size, limit=size)
     return {"items": await figures.load_usages(db, ids), "total": total}
 
 
 def _require_sharing(user: User, config: Config) -> None:
-    """Raises: Unauthorized where nothing may be shared with the community."""
-    if not user.is_admin and not config.flag(UI_ENABLE_COMMUNITY_SHARING):
+    """Check that the user may share statistics with the community.
+
+    Raises:
+        Unauthorized: community sharing is disabled.
+    """
+    if not user.is_admin and not config.get_bool(UI_ENABLE_COMMUNITY_SHARING):
         raise Unauthorized(messages.ACCESS_PROHIBITED)
 
 
@@ -47,13 +53,14 @@ async def export_stats(
     page: int | None = 1,
     stream: bool = False,
 ) -> Response | JsonBytes:
+    """Export statistics of the user's chats with those of their messages, as a page or as a stream."""
     _require_sharing(user, config)
     if stream:
-        ids, _ = await figures.list_chat_ids(db, user.id, since=updated_at, oldest_first=True, skip=0, limit=-1)
+        ids, _ = await stats_store.list_chat_ids(db, user.id, since=updated_at, oldest_first=True, skip=0, limit=-1)
         name = f"attachment; filename=chat-stats-export-{user.id}.jsonl"
         return StreamResponse(_encode_lines(db, ids), "application/x-ndjson", {"content-disposition": name})
     skip = ((page or 1) - 1) * figures.SLICE
-    ids, total = await figures.list_chat_ids(
+    ids, total = await stats_store.list_chat_ids(
         db, user.id, since=updated_at, oldest_first=True, skip=skip, limit=figures.SLICE
     )
     items = await figures.load_exports(db, ids)
@@ -61,21 +68,22 @@ async def export_stats(
 
 
 async def _encode_lines(db: Database, ids: list[str]) -> AsyncIterator[bytes]:
-    """A chat's figures as JSON on each line, some chats at a time."""
+    """Yield the statistics of the chats as JSON, one chat a line."""
     for start in range(0, len(ids), figures.SLICE):
-        some = await figures.load_exports(db, ids[start : start + figures.SLICE])
-        yield b"".join(encoder.encode(one) + b"\n" for one in some)
+        exports = await figures.load_exports(db, ids[start : start + figures.SLICE])
+        yield b"".join(encoder.encode(export) + b"\n" for export in exports)
 
 
 @router.get("/stats/export/{chat_id}")
 async def export_chat_stats(chat_id: str, user: VerifiedUser, chats: ChatService, config: Config) -> figures.ChatExport:
+    """Export statistics of a chat with those of its messages."""
     _require_sharing(user, config)
     head = await store.find_head(chats.db, chat_id)
     if head is None:
         raise NotFound(messages.NOT_FOUND)
     if not chats.access.has_owner_rights(head.user_id, user):
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    found = await figures.find_export(chats.db, chat_id)
-    if found is None:
+    export = await figures.find_export(chats.db, chat_id)
+    if export is None:
         raise BadRequest("Failed to process chat stats")
-    return found
+    return export

@@ -1,4 +1,4 @@
-"""Tags of chats: ids in `chat.meta.tags`, names in the table `tag`, one row a user and tag."""
+"""Tags of chats: their ids in `chat.meta.tags`, their names in the table `tag`, one row for each user and tag."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from fastback.kit.db import Database, Executor
 
 
 class Tag(msgspec.Struct):
+    """A tag of a user."""
+
     id: str
     name: str
     user_id: str
     meta: dict[str, Any] | None = None
 
 
-def make_tag_id(name: str) -> str:
-    """The id of a tag: its name in small letters, with underscores for spaces."""
-    return name.replace(" ", "_").lower()
-
-
-class _MetaRow(msgspec.Struct):
+class _EncodedMeta(msgspec.Struct):
     meta: msgspec.Raw
 
 
@@ -30,115 +27,118 @@ class _OwnedMeta(msgspec.Struct):
     meta: dict[str, Any] | None
 
 
-async def _find_meta(db: Executor, chat_id: str, *, lock: bool = False) -> _OwnedMeta | None:
-    """`lock`: within a transaction, so that nobody else changes it until that has ended."""
-    locking = " FOR UPDATE" if lock and db.dialect == "postgres" else ""
-    text = f"SELECT user_id, meta FROM chat WHERE id = :id{locking}"
-    return await db.fetch_first(_OwnedMeta, "tags.meta", text, id=chat_id)
-
-
-async def _write_meta(tx: Executor, chat_id: str, meta: dict[str, Any]) -> None:
-    text = "UPDATE chat SET meta = :meta WHERE id = :id"
-    await tx.execute("tags.write", text, id=chat_id, meta=msgspec.json.encode(meta).decode())
-
-
-async def _insert_missing(tx: Executor, user_id: str, names: list[str]) -> None:
-    for name in names:
-        await tx.execute(
-            "tags.ensure",
-            "INSERT INTO tag (id, name, user_id) VALUES (:id, :name, :user_id) ON CONFLICT (id, user_id) DO NOTHING",
-            id=make_tag_id(name),
-            name=name,
-            user_id=user_id,
-        )
-
-
-#: Which tags of some a user's chats carry. All their chats are looked at.
-_USED = {
+FIND_META = "SELECT user_id, meta FROM chat WHERE id = :id"
+LOCK_META = {"sqlite": FIND_META, "postgres": f"{FIND_META} FOR UPDATE"}
+SET_META = "UPDATE chat SET meta = :meta WHERE id = :id"
+INSERT_TAG = "INSERT INTO tag (id, name, user_id) VALUES (:id, :name, :user_id) ON CONFLICT (id, user_id) DO NOTHING"
+#: The tags among `:ids` that a user's chats have. Reads all chats of the user.
+LIST_USED_IDS = {
     "sqlite": """SELECT DISTINCT t.value FROM chat c, json_each(c.meta, '$.tags') t
         WHERE c.user_id = :user_id AND t.value = ANY(:ids)""",
     "postgres": """SELECT DISTINCT t FROM chat c CROSS JOIN LATERAL json_array_elements_text(
             CASE WHEN json_typeof(c.meta -> 'tags') = 'array' THEN c.meta -> 'tags' ELSE CAST('[]' AS JSON) END) t
         WHERE c.user_id = :user_id AND t = ANY(:ids)""",
 }
+LIST_ARCHIVED_METAS = "SELECT meta FROM chat WHERE user_id = :user_id AND archived = TRUE"
+LIST_TAGS = "SELECT id, name, user_id, meta FROM tag WHERE user_id = :user_id AND id = ANY(:ids)"
+LIST_USER_TAGS = "SELECT id, name, user_id, meta FROM tag WHERE user_id = :user_id"
+DELETE_TAGS = "DELETE FROM tag WHERE user_id = :user_id AND id = ANY(:ids)"
 
 
-async def delete_unused_tags(db: Database, user_id: str, ids: list[str]) -> None:
-    """Forget those of a user's tags that none of their chats carries any more."""
-    if not ids:
-        return
-    async with db.transaction(long=True) as tx:
-        used = await tx.fetch_all(str, "tags.used", _USED[tx.dialect], user_id=user_id, ids=ids)
-        await tx.execute(
-            "tags.drop",
-            "DELETE FROM tag WHERE user_id = :user_id AND id = ANY(:ids)",
-            user_id=user_id,
-            ids=[one for one in ids if one not in used],
-        )
+def make_tag_id(name: str) -> str:
+    """Return the id of a tag: its name in lower case, with underscores for spaces."""
+    return name.replace(" ", "_").lower()
+
+
+def _list_ids(meta: Any) -> list[str]:
+    """Return the ids of the tags in a chat's decoded `meta`."""
+    ids = meta.get("tags") if isinstance(meta, dict) else None
+    return [tag_id for tag_id in ids if isinstance(tag_id, str)] if isinstance(ids, list) else []
 
 
 def decode_tag_ids(meta: msgspec.Raw) -> list[str]:
-    """Ids of the tags that a chat's `meta` names."""
-    found = msgspec.json.decode(meta)
-    ids = found.get("tags") if isinstance(found, dict) else None
-    return [one for one in ids if isinstance(one, str)] if isinstance(ids, list) else []
+    """Return the ids of the tags in a chat's `meta`."""
+    return _list_ids(msgspec.json.decode(meta))
+
+
+# -- reading ------------------------------------------------------------------------------------------------------
+
+
+async def list_archived_tag_ids(db: Database, user_id: str) -> list[str]:
+    """Return the ids of the tags of a user's archived chats, sorted."""
+    rows = await db.fetch_all_in_thread(_EncodedMeta, "tags.list_archived_metas", LIST_ARCHIVED_METAS, user_id=user_id)
+    return sorted({tag_id for row in rows for tag_id in decode_tag_ids(row.meta)})
+
+
+async def list_chat_tags(db: Executor, chat_id: str, user_id: str) -> list[Tag]:
+    """Return the tags of a chat in the order in which they were added."""
+    row = await db.fetch_first(_OwnedMeta, "tags.find_meta", FIND_META, id=chat_id)
+    ids = (row.meta or {}).get("tags") if row is not None else None
+    if not isinstance(ids, list) or not ids:
+        return []
+    rows = await db.fetch_all(Tag, "tags.list", LIST_TAGS, user_id=user_id, ids=ids)
+    tags = {tag.id: tag for tag in rows}
+    return [tags[tag_id] for tag_id in ids if tag_id in tags]
+
+
+async def list_user_tags(db: Executor, user_id: str) -> list[Tag]:
+    """Return the tags of a user."""
+    return await db.fetch_all(Tag, "tags.list_of_user", LIST_USER_TAGS, user_id=user_id)
+
+
+# -- writing ------------------------------------------------------------------------------------------------------
+
+
+async def _lock_meta(tx: Executor, chat_id: str) -> _OwnedMeta | None:
+    """Return the `meta` of a chat, and keep others from changing it until the transaction ends."""
+    return await tx.fetch_first(_OwnedMeta, "tags.lock_meta", LOCK_META[tx.dialect], id=chat_id)
+
+
+async def _write_meta(tx: Executor, chat_id: str, meta: dict[str, Any]) -> None:
+    await tx.execute("tags.set_meta", SET_META, id=chat_id, meta=msgspec.json.encode(meta).decode())
+
+
+async def _insert_missing(tx: Executor, user_id: str, names: list[str]) -> None:
+    for name in names:
+        await tx.execute("tags.insert", INSERT_TAG, id=make_tag_id(name), name=name, user_id=user_id)
 
 
 async def ensure_tags(db: Database, user_id: str, names: list[str]) -> None:
-    """Give a user the tags that they have not."""
+    """Insert the tags that a user does not have yet."""
     if names:
         async with db.transaction() as tx:
             await _insert_missing(tx, user_id, names)
 
 
-async def list_archived_tag_ids(db: Database, user_id: str) -> list[str]:
-    """Ids of the tags that a user's archived chats carry."""
-    metas = await db.fetch_all_in_thread(
-        _MetaRow, "tags.archived", "SELECT meta FROM chat WHERE user_id = :user_id AND archived = TRUE", user_id=user_id
-    )
-    return sorted({one for row in metas for one in decode_tag_ids(row.meta)})
-
-
-async def list_chat_tags(db: Executor, chat_id: str, user_id: str) -> list[Tag]:
-    """The tags of a chat, in the order they were given."""
-    row = await _find_meta(db, chat_id)
-    ids = (row.meta or {}).get("tags") if row is not None else None
-    if not isinstance(ids, list) or not ids:
-        return []
-    rows = await db.fetch_all(
-        Tag,
-        "tags.named",
-        "SELECT id, name, user_id, meta FROM tag WHERE user_id = :user_id AND id = ANY(:ids)",
-        user_id=user_id,
-        ids=ids,
-    )
-    known = {row.id: row for row in rows}
-    return [known[one] for one in ids if one in known]
-
-
-async def list_user_tags(db: Executor, user_id: str) -> list[Tag]:
-    text = "SELECT id, name, user_id, meta FROM tag WHERE user_id = :user_id"
-    return await db.fetch_all(Tag, "tags.of_user", text, user_id=user_id)
+async def delete_unused_tags(db: Database, user_id: str, ids: list[str]) -> None:
+    """Delete the tags among `ids` that no chat of the user has any more."""
+    if not ids:
+        return
+    async with db.transaction(long=True) as tx:
+        used_ids = await tx.fetch_all(str, "tags.list_used_ids", LIST_USED_IDS[tx.dialect], user_id=user_id, ids=ids)
+        unused_ids = [tag_id for tag_id in ids if tag_id not in used_ids]
+        await tx.execute("tags.delete", DELETE_TAGS, user_id=user_id, ids=unused_ids)
 
 
 async def replace_chat_tags(db: Database, chat_id: str, user_id: str, names: list[str]) -> None:
-    """Give a chat exactly these tags."""
+    """Replace the tags of a chat, and delete the old ones that no chat has any more."""
     names = [name for name in names if make_tag_id(name) != "none"]
     async with db.transaction() as tx:
-        row = await _find_meta(tx, chat_id, lock=True)
+        row = await _lock_meta(tx, chat_id)
         if row is None:
             return
         meta = row.meta or {}
-        old = [one for one in meta.get("tags") or [] if isinstance(one, str)]
-        new = list(dict.fromkeys(make_tag_id(name) for name in names))
+        old_ids = [tag_id for tag_id in meta.get("tags") or [] if isinstance(tag_id, str)]
+        new_ids = list(dict.fromkeys(make_tag_id(name) for name in names))
         await _insert_missing(tx, user_id, names)
-        await _write_meta(tx, chat_id, {**meta, "tags": new})
-    await delete_unused_tags(db, user_id, [one for one in old if one not in new])
+        await _write_meta(tx, chat_id, {**meta, "tags": new_ids})
+    await delete_unused_tags(db, user_id, [tag_id for tag_id in old_ids if tag_id not in new_ids])
 
 
 async def add_chat_tag(db: Database, chat_id: str, user_id: str, name: str) -> None:
+    """Add a tag to a chat."""
     async with db.transaction() as tx:
-        row = await _find_meta(tx, chat_id, lock=True)
+        row = await _lock_meta(tx, chat_id)
         if row is None:
             return
         meta = row.meta or {}
@@ -148,11 +148,13 @@ async def add_chat_tag(db: Database, chat_id: str, user_id: str, name: str) -> N
 
 
 async def remove_chat_tag(db: Database, chat_id: str, user_id: str, name: str) -> None:
+    """Remove a tag from a chat, and delete it if no chat has it any more."""
+    removed_id = make_tag_id(name)
     async with db.transaction() as tx:
-        row = await _find_meta(tx, chat_id, lock=True)
+        row = await _lock_meta(tx, chat_id)
         if row is None:
             return
         meta = row.meta or {}
-        gone = make_tag_id(name)
-        await _write_meta(tx, chat_id, {**meta, "tags": [one for one in meta.get("tags") or [] if one != gone]})
-    await delete_unused_tags(db, user_id, [gone])
+        remaining_ids = [tag_id for tag_id in meta.get("tags") or [] if tag_id != removed_id]
+        await _write_meta(tx, chat_id, {**meta, "tags": remaining_ids})
+    await delete_unused_tags(db, user_id, [removed_id])

@@ -45,15 +45,15 @@ Payload = dict[str, Any]
 
 def accepts_file(call: EngineCall) -> bool:
     """Return whether a key is configured, and Marker reads files of this extension."""
-    return bool(call.config.text(RAG_DATALAB_MARKER_API_KEY)) and call.source.extension in _CONTENT_TYPES
+    return bool(call.config.get_text(RAG_DATALAB_MARKER_API_KEY)) and call.source.extension in _CONTENT_TYPES
 
 
 def _get_setting(call: EngineCall, name: str) -> str:
-    return call.config.text(require_key(f"rag.datalab_marker_{name}"))
+    return call.config.get_text(require_key(f"rag.datalab_marker_{name}"))
 
 
 def _build_fields(call: EngineCall) -> dict[str, str]:
-    fields = {name: str(call.config.flag(require_key(f"rag.datalab_marker_{name}"))).lower() for name in _FLAGS}
+    fields = {name: str(call.config.get_bool(require_key(f"rag.datalab_marker_{name}"))).lower() for name in _FLAGS}
     fields["output_format"] = _get_setting(call, "output_format")
     if additional_config := _get_setting(call, "additional_config").strip():
         fields["additional_config"] = additional_config
@@ -128,7 +128,7 @@ def _build_metadata(call: EngineCall, result: Payload, request_id: Any) -> Paylo
         "source": call.filename,
         "output_format": result.get("output_format", _get_setting(call, "output_format")),
         "page_count": result.get("page_count", 0),
-        "processed_with_llm": call.config.flag(RAG_DATALAB_MARKER_USE_LLM),
+        "processed_with_llm": call.config.get_bool(RAG_DATALAB_MARKER_USE_LLM),
         "request_id": request_id or "",
     }
     images = result.get("images")

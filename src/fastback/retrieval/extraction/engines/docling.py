@@ -53,7 +53,7 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 def accepts_file(call: EngineCall) -> bool:
     """Return whether Docling is configured; plain text files are read by our own workers."""
-    return bool(call.config.text(RAG_DOCLING_SERVER_URL)) and not is_text(call.source)
+    return bool(call.config.get_text(RAG_DOCLING_SERVER_URL)) and not is_text(call.source)
 
 
 def _get_params(call: EngineCall) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _describe_error(error: EngineError) -> RetrievalError:
 async def extract_documents(call: EngineCall) -> list[Document]:
     """Return the documents, one for each page with `page` from 0 where there are several. Metadata: `Content-Type`."""
     content_type = call.source.content_type
-    key = call.config.text(RAG_DOCLING_API_KEY)
+    key = call.config.get_text(RAG_DOCLING_API_KEY)
     fields = {
         "image_export_mode": "placeholder",
         "md_page_break_placeholder": _PAGE_BREAK,
@@ -104,7 +104,7 @@ async def extract_documents(call: EngineCall) -> list[Document]:
         conversion = (
             await call.send_request(
                 "POST",
-                call.config.text(RAG_DOCLING_SERVER_URL).rstrip("/") + "/v1/convert/file",
+                call.config.get_text(RAG_DOCLING_SERVER_URL).rstrip("/") + "/v1/convert/file",
                 headers={"X-Api-Key": key} if key else {},
                 data=call.build_form("files", content_type or "application/octet-stream", **fields),
             )

@@ -47,7 +47,7 @@ class _Operation(msgspec.Struct, frozen=True, rename="camel"):
 def accepts_file(call: EngineCall) -> bool:
     """Return whether an endpoint is configured, and the service reads files of this extension or type."""
     source = call.source
-    if not call.config.text(RAG_DOCUMENT_INTELLIGENCE_ENDPOINT):
+    if not call.config.get_text(RAG_DOCUMENT_INTELLIGENCE_ENDPOINT):
         return False
     return source.extension in _EXTENSIONS or source.content_type in _TYPES
 
@@ -55,12 +55,12 @@ def accepts_file(call: EngineCall) -> bool:
 async def extract_documents(call: EngineCall) -> list[Document]:
     """Return one document in Markdown. Metadata: the API version, the model and the formats as reported."""
     config = call.config
-    key = config.text(RAG_DOCUMENT_INTELLIGENCE_KEY)
+    key = config.get_text(RAG_DOCUMENT_INTELLIGENCE_KEY)
     if not key:
         raise RetrievalError(f"{_NAME} needs a key: signing in with Microsoft Entra ID is not built.")
     headers = {"Ocp-Apim-Subscription-Key": key}
-    endpoint = config.text(RAG_DOCUMENT_INTELLIGENCE_ENDPOINT).rstrip("/")
-    model = quote(config.text(RAG_DOCUMENT_INTELLIGENCE_MODEL), safe="")
+    endpoint = config.get_text(RAG_DOCUMENT_INTELLIGENCE_ENDPOINT).rstrip("/")
+    model = quote(config.get_text(RAG_DOCUMENT_INTELLIGENCE_MODEL), safe="")
     try:
         response = await call.send_request(
             "POST",

@@ -28,7 +28,9 @@ class _LoadedDocument(msgspec.Struct, frozen=True):
 def accepts_file(call: EngineCall) -> bool:
     """Return whether the loader is configured; it gets files of every kind."""
     config = call.config
-    return bool(config.text(RAG_EXTERNAL_DOCUMENT_LOADER_URL) and config.text(RAG_EXTERNAL_DOCUMENT_LOADER_API_KEY))
+    return bool(
+        config.get_text(RAG_EXTERNAL_DOCUMENT_LOADER_URL) and config.get_text(RAG_EXTERNAL_DOCUMENT_LOADER_API_KEY)
+    )
 
 
 async def _build_headers(call: EngineCall, url: str) -> dict[str, str]:
@@ -43,11 +45,11 @@ async def _build_headers(call: EngineCall, url: str) -> dict[str, str]:
         "{{FILE_CONTENT_TYPE}}": source.content_type,
     }
     custom_headers: dict[str, str] = {}
-    for name, value in call.config.table(RAG_EXTERNAL_DOCUMENT_LOADER_HEADERS).items():
+    for name, value in call.config.get_object(RAG_EXTERNAL_DOCUMENT_LOADER_HEADERS).items():
         custom_headers[name] = str(value)
         for variable, replacement in variables.items():
             custom_headers[name] = custom_headers[name].replace(variable, replacement)
-    key = call.config.text(RAG_EXTERNAL_DOCUMENT_LOADER_API_KEY)
+    key = call.config.get_text(RAG_EXTERNAL_DOCUMENT_LOADER_API_KEY)
     connection = Connection("openai", 0, url, key, {"headers": custom_headers})
     ctx = await with_groups(connection.options.get("headers"), ctx, call.permissions)
     type_header = {"Content-Type": source.content_type} if source.content_type else {}
@@ -58,7 +60,7 @@ async def _build_headers(call: EngineCall, url: str) -> dict[str, str]:
 
 async def extract_documents(call: EngineCall) -> list[Document]:
     """Return the documents of the loader, with its metadata."""
-    url = call.config.text(RAG_EXTERNAL_DOCUMENT_LOADER_URL).removesuffix("/")
+    url = call.config.get_text(RAG_EXTERNAL_DOCUMENT_LOADER_URL).removesuffix("/")
     headers = await _build_headers(call, url)
     try:
         response = await call.send_request(

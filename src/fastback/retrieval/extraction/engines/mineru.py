@@ -68,7 +68,7 @@ class _ParseJob(msgspec.Struct, frozen=True):
 
 def accepts_file(call: EngineCall) -> bool:
     """Return whether the configured list of extensions contains the file's."""
-    return call.source.extension in call.config.items(RAG_MINERU_FILE_EXTENSIONS)
+    return call.source.extension in call.config.get_list(RAG_MINERU_FILE_EXTENSIONS)
 
 
 async def extract_documents(call: EngineCall) -> list[Document]:

@@ -104,6 +104,6 @@ async def _download_markdown(call: EngineCall, url: str) -> str:
         response = await call.send_request("GET", url, timeout=300)
     except EngineError as error:
         raise RetrievalError(f"Failed to download results ZIP: {error.describe()}") from error
-    async with spool.spool() as path:
-        await spool.keep(path, response.content)
+    async with spool.create_spool_file() as path:
+        await spool.write_content(path, response.content)
         return await call.pool.read_markdown(path, call.settings.mineru_max_markdown_bytes)

@@ -40,14 +40,14 @@ class MinerUOptions(msgspec.Struct, frozen=True):
     def from_config(cls, call: EngineCall) -> MinerUOptions:
         """Read the options from the configuration."""
         config = call.config
-        params = dict(config.table(RAG_MINERU_PARAMS))
+        params = dict(config.get_object(RAG_MINERU_PARAMS))
         page_ranges = str(params.pop("page_ranges", "") or "")
-        configured_timeout = config.text(RAG_MINERU_API_TIMEOUT)
+        configured_timeout = config.get_text(RAG_MINERU_API_TIMEOUT)
         return cls(
-            mode=config.text(RAG_MINERU_API_MODE).lower(),
-            url=config.text(RAG_MINERU_API_URL).rstrip("/"),
-            key=config.text(RAG_MINERU_API_KEY),
+            mode=config.get_text(RAG_MINERU_API_MODE).lower(),
+            url=config.get_text(RAG_MINERU_API_URL).rstrip("/"),
+            key=config.get_text(RAG_MINERU_API_KEY),
             params=params,
             page_ranges=page_ranges,
-            limit=(config.number(RAG_MINERU_API_TIMEOUT) or 300.0) if configured_timeout else None,
+            limit=(config.get_number(RAG_MINERU_API_TIMEOUT) or 300.0) if configured_timeout else None,
         )

@@ -48,7 +48,7 @@ class _UploadedFile(msgspec.Struct, frozen=True):
 
 def accepts_file(call: EngineCall) -> bool:
     """Return whether a key is configured, and the file is a PDF."""
-    return call.config.text(RAG_MISTRAL_OCR_API_KEY) != "" and call.source.extension == "pdf"
+    return call.config.get_text(RAG_MISTRAL_OCR_API_KEY) != "" and call.source.extension == "pdf"
 
 
 async def _retry_request(send: Callable[[], Awaitable[EngineResponse]]) -> EngineResponse:
@@ -69,8 +69,8 @@ class _MistralClient:
 
     def __init__(self, call: EngineCall) -> None:
         self.call = call
-        self.base = call.config.text(RAG_MISTRAL_OCR_API_BASE_URL).rstrip("/") or "https://api.mistral.ai/v1"
-        self.headers = {"Authorization": f"Bearer {call.config.text(RAG_MISTRAL_OCR_API_KEY)}"}
+        self.base = call.config.get_text(RAG_MISTRAL_OCR_API_BASE_URL).rstrip("/") or "https://api.mistral.ai/v1"
+        self.headers = {"Authorization": f"Bearer {call.config.get_text(RAG_MISTRAL_OCR_API_KEY)}"}
         ctx = call.ctx
         if ctx is not None and ctx.user is not None and call.settings.enable_forward_user_info_headers:
             self.headers |= user_headers(ctx.user, call.settings)
@@ -129,7 +129,7 @@ class _MistralClient:
 
 async def _request_ocr(session: _MistralClient) -> EngineResponse:
     """Have the file read in the configured way."""
-    if session.call.config.flag(RAG_MISTRAL_OCR_USE_BASE64):
+    if session.call.config.get_bool(RAG_MISTRAL_OCR_USE_BASE64):
         return await session.read_inline()
     file_id = await session.upload_file()
     try:

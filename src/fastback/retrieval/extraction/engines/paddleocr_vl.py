@@ -33,18 +33,18 @@ def accepts_file(call: EngineCall) -> bool:
     """Return whether address and token are configured, and the file is a PDF or an image."""
     config = call.config
     is_supported = call.source.extension == "pdf" or call.source.extension in _IMAGES
-    return is_supported and bool(config.text(RAG_PADDLEOCR_VL_BASE_URL) and config.text(RAG_PADDLEOCR_VL_TOKEN))
+    return is_supported and bool(config.get_text(RAG_PADDLEOCR_VL_BASE_URL) and config.get_text(RAG_PADDLEOCR_VL_TOKEN))
 
 
 async def extract_documents(call: EngineCall) -> list[Document]:
     """Return a document for each page with text, with `page` (from 0), `page_label` (from 1), `total_pages`."""
-    url = call.config.text(RAG_PADDLEOCR_VL_BASE_URL).rstrip("/")
+    url = call.config.get_text(RAG_PADDLEOCR_VL_BASE_URL).rstrip("/")
     file_type = 1 if call.source.extension in _IMAGES else 0
     after = (
         f'","fileType":{file_type},"useDocOrientationClassify":false,"useDocUnwarping":false,'
         '"useChartRecognition":false}'
     )
-    headers = {"Authorization": f"token {call.config.text(RAG_PADDLEOCR_VL_TOKEN)}"}
+    headers = {"Authorization": f"token {call.config.get_text(RAG_PADDLEOCR_VL_TOKEN)}"}
     try:
         response = await call.send_file_as_base64("POST", f"{url}/layout-parsing", '{"file":"', after, headers=headers)
         pages = response.decode(_Response).result.pages

@@ -22,13 +22,13 @@ class _TikaResult(msgspec.Struct, frozen=True):
 
 def accepts_file(call: EngineCall) -> bool:
     """Return whether Tika is configured; plain text files are read by our own workers."""
-    return bool(call.config.text(RAG_TIKA_SERVER_URL)) and not is_text(call.source)
+    return bool(call.config.get_text(RAG_TIKA_SERVER_URL)) and not is_text(call.source)
 
 
 async def extract_documents(call: EngineCall) -> list[Document]:
     """Return one document. Metadata: the `Content-Type` that Tika detected."""
-    is_version_4 = call.config.text(RAG_TIKA_SERVER_VERSION) == "4"
-    url = call.config.text(RAG_TIKA_SERVER_URL).rstrip("/") + ("/tika/json/md" if is_version_4 else "/tika/text")
+    is_version_4 = call.config.get_text(RAG_TIKA_SERVER_VERSION) == "4"
+    url = call.config.get_text(RAG_TIKA_SERVER_URL).rstrip("/") + ("/tika/json/md" if is_version_4 else "/tika/text")
     headers = {"X-Tika-PDFextractInlineImages": "true"} if call.source.pdf_images else {}
     try:
         response = await call.send_request(

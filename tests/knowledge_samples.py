@@ -105,4 +105,4 @@ async def many_files(server: Server, owner: Person, knowledge_id: str, count: in
 async def chunks(server: Server, collection: str) -> list[Hit]:
     """The chunks of a collection."""
     vectors = server.services.get(VectorStore)
-    return await vectors.find(collection)
+    return await vectors.find_chunks(collection)

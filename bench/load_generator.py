@@ -1,6 +1,6 @@
 """A load generator for keep-alive HTTP/1.1 over raw sockets: it must be cheaper than what it measures.
 
-`python -m bench.load URL SECONDS CONNECTIONS` reads the request's header lines from standard input and prints
+`python -m bench.load_generator URL SECONDS CONNECTIONS` reads the request's header lines from standard input and prints
 `{"rate": requests a second, "p50": ms, "p99": ms, "bad": answers that were not 200}`.
 """
 

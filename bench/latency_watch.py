@@ -1,4 +1,4 @@
-"""`python -m bench.watch URL TOKEN BEAT`: reads the list of models every BEAT seconds, until its input
+"""`python -m bench.latency_watch URL TOKEN BEAT`: reads the list of models every BEAT seconds, until its input
 ends; says the times.
 
 In a process of its own, so that nothing that is measured with waits for what is measured. Milliseconds, as a JSON list.

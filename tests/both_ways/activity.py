@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from parity import house
+from parity import sample_workspace
 from parity.chats import brought, talk
 from parity.steps import Merged, flat, get, post
 
@@ -112,7 +112,7 @@ SECOND = flat(
     post("bob", "/api/v1/chats/${apples}/archive"),
     post("bob", "/api/v1/chats/${cake}/clone", {}, save={"clone": "$.id"}),
     post("bob", "/api/v1/chats/${wine}/share", save={"share.two": "$.share_id"}),
-    house.STEPS,
+    sample_workspace.STEPS,
 )
 
 _LISTS = (
@@ -177,5 +177,8 @@ READS = flat(
     get("key:ada.key", "/api/v1/chats/"),
     get("cy", "/api/v1/chats/"),
     get("pending", "/api/config"),
-    [replace(step, ignore=_CALENDARS, why=_NOW) if step.path == "/api/v1/calendars/" else step for step in house.READS],
+    [
+        replace(step, ignore=_CALENDARS, why=_NOW) if step.path == "/api/v1/calendars/" else step
+        for step in sample_workspace.READS
+    ],
 )

@@ -1,4 +1,4 @@
-"""`python -m bench.embedder PORT`: an embedding server for measurements, that answers in a fraction of a millisecond.
+"""`python -m bench.embedding_server PORT`: an embedding server for measurements, that answers in a fraction of a millisecond.
 
 A text's vector is the sum of its words' vectors, which are drawn by chance from the words: texts that share words are
 near each other. OpenAI's protocol, 384 numbers.

@@ -1,6 +1,6 @@
 """What event webhooks are told, step by step: recorded from the reference, to be compared with what ours are told.
 
-`python tests/parity/told.py --reference …/bin/open-webui` records `told.json`: for each step its events.
+`python tests/parity/webhook_recording.py --reference …/bin/open-webui` records `webhook_events.json`: for each step its events.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from aiohttp import web
 
-from fastback.demo.process import running as running_upstream
+from fastback.demo.process import run_demo_server as running_upstream
 from parity import reference
 from parity.player import Player, playing
 from parity.plugins import TOOL
 from parity.steps import Merged, Scenario, Step, delete, flat, get, patch, post
 
-RECORDED = Path(__file__).with_name("told.json")
+RECORDED = Path(__file__).with_name("webhook_events.json")
 #: Webhooks on this machine are called only with this.
 VARIABLES = {"ENABLE_LOCAL_WEB_FETCH": "true", "ENABLE_OLLAMA_API": "true"}
 _BOB = {"principal_type": "user", "principal_id": "${bob.id}", "permission": "read"}

@@ -6,8 +6,8 @@ import struct
 from email.message import EmailMessage
 from itertools import pairwise
 
-from hostile import archive
-from hostile import pdf as pdf_of_objects
+from hostile_files import archive
+from hostile_files import pdf as pdf_of_objects
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _A = "http://schemas.openxmlformats.org/drawingml/2006/main"
@@ -127,7 +127,7 @@ def ods() -> bytes:
 
 
 def xlsx() -> bytes:
-    from hostile import xlsx as with_sheet
+    from hostile_files import xlsx as with_sheet
 
     def text(place: str, value: str) -> str:
         return f'<c r="{place}" t="inlineStr"><is><t>{value}</t></is></c>'

@@ -1,4 +1,4 @@
-"""The limit: a bare ASGI handler on the same server that answers ready bytes. `python -m bench.bare PORT FILE`."""
+"""The limit: a bare ASGI handler on the same server that answers ready bytes. `python -m bench.bare_handler PORT FILE`."""
 
 from __future__ import annotations
 
