@@ -158,12 +158,6 @@ PASSED_ON: dict[str, list[str]] = {
 }
 #: Modules with statements that are not constants, or with names that are not literal.
 NOT_CONVERTED = {
-    "fastback.completions.compaction",
-    "fastback.completions.context",
-    "fastback.completions.doors.completed_routes",
-    "fastback.completions.sources.access",
-    "fastback.completions.sources.resolver",
-    "fastback.providers.model_rows",
 }
 #: Packages that read the derived tables of another one.
 READERS = {"fastback.features.search.": "fastback.features.chats.search."}

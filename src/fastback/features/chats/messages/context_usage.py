@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from fastback.config.keys.chat import (
     CHAT_CONTEXT_COMPACTION_TOKEN_THRESHOLD,
 )
 from fastback.features.chats.document import Document, Message
+from fastback.features.chats.messages.message_tree import walk_to_root
 from fastback.features.chats.messages.token_usage import count_spent_tokens
 
 #: The estimated tokens of an image, and the overhead of each message.
@@ -65,14 +65,14 @@ class ContextUsage:
         messages: list[Message] = []
         summary: str | None = None
         tokens = 0
-        for message in _iterate_upwards(document, current_id or document.opening_message_id):
+        for message in walk_to_root(current_id or document.opening_message_id, document.find_message):
             messages.insert(0, message)
             tokens = _count_spent_tokens(message)
             summary = find_summary(message)
             if tokens or summary is not None:
                 break
             if any(item.get("type") == _MARKER for item in _list_items(message)):
-                messages = [*reversed(list(_iterate_upwards(document, message.get("parentId")))), *messages]
+                messages = [*reversed(list(walk_to_root(message.get("parentId"), document.find_message))), *messages]
                 messages, summary = split_at_summary(messages)
                 break
         if not messages:
@@ -85,19 +85,6 @@ class ContextUsage:
         threshold = self.get_threshold(document.get_field("params"))
         percent = round(tokens / threshold * 100)
         return msgspec.structs.asdict(Usage(tokens, tokens, threshold, percent))
-
-
-def _iterate_upwards(document: Document, last_id: str | None) -> Iterator[Message]:
-    """Yield the messages of a branch from its end to its root, and decode each only when it is needed."""
-    seen: set[str] = set()
-    current: Any = last_id
-    while isinstance(current, str) and current not in seen:
-        seen.add(current)
-        message = document.find_message(current)
-        if message is None:
-            return
-        yield message
-        current = message.get("parentId")
 
 
 def _count_spent_tokens(message: Message) -> int:

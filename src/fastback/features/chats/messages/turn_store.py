@@ -15,6 +15,7 @@ import msgspec
 from fastback.features.chats import store as chats_store
 from fastback.features.chats.document import Document, Message, remove_nul_characters
 from fastback.features.chats.messages import store as message_store
+from fastback.features.chats.messages.message_tree import walk_to_root
 from fastback.features.chats.messages.turn_placement import InsertedTurn, place_turn
 from fastback.kit.db import Database, Executor
 from fastback.kit.http.errors import NotFound
@@ -278,18 +279,7 @@ async def load_conversation(db: Database, chat_id: str, message_id: str) -> list
     if row is None:
         return []
     document = Document(bytes(row.chat))
-    messages: list[Message] = []
-    seen: set[str] = set()
-    current: Any = message_id
-    while isinstance(current, str) and current not in seen:
-        seen.add(current)
-        message = document.find_message(current)
-        if message is None:
-            break
-        messages.append(message)
-        current = message.get("parentId")
-    messages.reverse()
-    return messages
+    return list(walk_to_root(message_id, document.find_message))[::-1]
 
 
 async def find_message(db: Database, chat_id: str, message_id: str) -> Message | None:
