@@ -9,11 +9,11 @@ import msgspec
 
 from fastback.access.identity import User
 from fastback.completions.question_placement import QuestionPlacement
-from fastback.completions.request import AnswerSlot, TurnRequest
 from fastback.completions.sinks.page import PageServices, PageSink
 from fastback.completions.stages.admission import Admission
 from fastback.completions.tasks.generations import Generations
 from fastback.completions.turn import Turn, TurnPipeline
+from fastback.completions.turn_request import AnswerSlot, TurnRequest
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import store as message_store
 from fastback.features.chats.messages import turn_store

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastback import messages
 from fastback.access.identity import User
-from fastback.completions.request import TurnRequest
+from fastback.completions.turn_request import TurnRequest
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.events import ChatWritten

@@ -37,10 +37,10 @@ from typing import Any, Protocol
 from fastback.access.identity import User
 from fastback.completions.answer_builder import AnswerBuilder, Output
 from fastback.completions.chat_context_store import ChatLocation, FolderContext
-from fastback.completions.request import TurnRequest
 from fastback.completions.sinks.sink import Sink
 from fastback.completions.sources.items import Item
 from fastback.completions.sources.passages import Source
+from fastback.completions.turn_request import TurnRequest
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.prompts import prompt_variables
 from fastback.providers.client import ModelClient

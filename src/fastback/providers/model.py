@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from fastback.providers.connections import Connection
-from fastback.providers.model_rows import ModelRow
+from fastback.providers.model_store import ModelRow
 
 Entry = dict[str, Any]
 

@@ -15,7 +15,7 @@ import msgspec
 from fastback.providers.chat_variables import schema_of
 from fastback.providers.connections import Connection
 from fastback.providers.model import Entry, Model
-from fastback.providers.model_rows import ModelRow, public_params
+from fastback.providers.model_store import ModelRow, public_params
 
 Models = dict[str, Model]
 

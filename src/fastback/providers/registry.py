@@ -26,7 +26,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import Forbidden
 from fastback.kit.tasks import Tasks
-from fastback.providers import arenas, model_rows
+from fastback.providers import arenas, model_store
 from fastback.providers.arenas import ModelGrants
 from fastback.providers.connections import Connection, ollama_connections, openai_connections
 from fastback.providers.model import Entry, Model
@@ -201,7 +201,7 @@ class ModelRegistry:
             for entry in arenas.build_entries(self._config.get_list(EVALUATION_ARENA_MODELS)):
                 arena_id = entry["id"]
                 models[arena_id] = Model(arena_id, entry["name"], entry, "arena", None, arena_id, arena=True)
-        rows = await model_rows.all_rows(self._db)
+        rows = await model_store.all_rows(self._db)
         grants = await self._grants.list_grants_by_resource("model", [row.id for row in rows])
         for row in rows:
             add_row(models, row, row.dump(grants[row.id]))

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.completions.doors.anthropic_requests import convert_request
-from fastback.completions.request import parse_turn_request
 from fastback.completions.sinks.anthropic import AnthropicSink
 from fastback.completions.sinks.refusals import build_refusal_response
 from fastback.completions.stages.admission import Admission
 from fastback.completions.turn import Turn, TurnPipeline
+from fastback.completions.turn_request import parse_turn_request
 from fastback.kit.http import BadRequest, HttpError, NotFound, Router
 from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers.client import ModelClient

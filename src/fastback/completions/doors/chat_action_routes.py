@@ -12,7 +12,7 @@ from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.completions.compaction import TASK, Compactor
 from fastback.completions.page_turns import PageTurns
-from fastback.completions.request import parse_turn_request
+from fastback.completions.turn_request import parse_turn_request
 from fastback.features.chats import schemas, store
 from fastback.features.chats.messages import socket_messages, tool_calls
 from fastback.features.chats.service import ChatService

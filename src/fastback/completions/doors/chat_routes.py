@@ -10,8 +10,8 @@ from starlette.requests import Request
 from fastback.access.guards import VerifiedUser
 from fastback.completions.doors.relayed_completion import relay_completion
 from fastback.completions.page_turns import PageTurns
-from fastback.completions.request import parse_turn_request
 from fastback.completions.turn import TurnPipeline
+from fastback.completions.turn_request import parse_turn_request
 from fastback.kit.http import Router
 from fastback.providers.request_context import build_request_context
 

@@ -17,9 +17,9 @@ import msgspec
 
 from fastback import messages
 from fastback.access.identity import Identity, IdentityResolver
-from fastback.completions.request import parse_turn_request
 from fastback.completions.sinks.websocket import ChatMessageId, WebSocketSink
 from fastback.completions.turn import Turn, TurnPipeline, show_failures
+from fastback.completions.turn_request import parse_turn_request
 from fastback.features.chats.access import ChatAccess
 from fastback.kit.db import Database
 from fastback.kit.http.application import Receive, Scope, Send

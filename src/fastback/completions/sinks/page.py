@@ -13,11 +13,11 @@ from fastback.completions.answer_builder import AnswerBuilder, Output, ProviderS
 from fastback.completions.answer_images import AnswerImages
 from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
 from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tags
-from fastback.completions.request import TurnRequest
 from fastback.completions.sinks.page_messages import PageMessages
 from fastback.completions.sinks.page_stream import PageStream
 from fastback.completions.sinks.sink import Sink, Status
 from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_patch
+from fastback.completions.turn_request import TurnRequest
 from fastback.features.chats.messages.token_usage import normalize_usage
 from fastback.features.chats.turn_events import ChatWatchers
 from fastback.kit.bus import Bus

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fastback.completions.request import TurnRequest
 from fastback.completions.turn import Turn
+from fastback.completions.turn_request import TurnRequest
 from fastback.features.memories.recall import MemoryRecall, remove_prompt_section
 from fastback.features.prompts import prompt_variables
 from fastback.providers.model import Model

@@ -7,7 +7,7 @@ from typing import Any
 from fastback.features.knowledge import store
 from fastback.features.models.service import ModelDraft
 from fastback.kit.db import Database
-from fastback.providers.model_rows import ModelRow
+from fastback.providers.model_store import ModelRow
 
 
 def _list_items(model: ModelRow) -> list[Any]:

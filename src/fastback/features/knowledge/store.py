@@ -12,8 +12,8 @@ import msgspec
 
 from fastback.access.grants import Grant, build_grant_condition
 from fastback.kit.db import Database, Executor
-from fastback.providers.model_rows import COLUMNS as _MODEL_COLUMNS
-from fastback.providers.model_rows import ModelRow
+from fastback.providers.model_store import COLUMNS as _MODEL_COLUMNS
+from fastback.providers.model_store import ModelRow
 
 
 class Knowledge(msgspec.Struct):

@@ -18,7 +18,7 @@ from fastback.features.models.normalisation import (
     strip_legacy_avatar_fields,
     validate_meta_and_params,
 )
-from fastback.providers.model_rows import META_FIELDS
+from fastback.providers.model_store import META_FIELDS
 
 _USER_PICTURE = re.compile(r"/api/v1/users/[^/?#]+/profile/image")
 _BUILT_IN_PICTURES = ("", "/user.png", "/favicon.png", "/static/favicon.png")

@@ -21,9 +21,9 @@ from fastback.features.models.schemas import normalise_meta_and_params
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Transaction
 from fastback.kit.http import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
-from fastback.providers import model_rows
+from fastback.providers import model_store
 from fastback.providers.chat_variables import schema_of
-from fastback.providers.model_rows import ModelRow
+from fastback.providers.model_store import ModelRow
 from fastback.providers.registry import ModelRegistry, ModelsChanged
 from fastback.records.revision_store import Snapshot
 from fastback.settings import Settings
@@ -104,7 +104,7 @@ class WorkspaceModels:
             NotFound: there is no such model.
             Forbidden: the user may not write it.
         """
-        row = await model_rows.get(self.db, model_id)
+        row = await model_store.get(self.db, model_id)
         if row is None:
             raise NotFound(messages.NOT_FOUND)
         if not await self.may_access(row, user, "write"):

@@ -11,7 +11,7 @@ import msgspec
 
 from fastback.access.grants import build_grant_condition
 from fastback.kit.db import Database, Executor
-from fastback.providers.model_rows import COLUMNS, ModelRow
+from fastback.providers.model_store import COLUMNS, ModelRow
 
 #: Rows on a page of the list.
 PAGE = 30

@@ -22,8 +22,8 @@ from fastback.features.models.references import require_picture_type
 from fastback.features.models.schemas import ImportForm
 from fastback.features.models.service import JsonObject, ModelDraft, WorkspaceModels
 from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, Router, Unauthorized
-from fastback.providers import model_rows
-from fastback.providers.model_rows import ModelRow
+from fastback.providers import model_store
+from fastback.providers.model_store import ModelRow
 
 log = logging.getLogger("fastback.models")
 
@@ -196,7 +196,7 @@ async def import_models(
 async def sync_models(data: Any, user: AdminUser, workspace: WorkspaceModels) -> list[JsonObject]:
     """Write these models and delete all others, in one transaction."""
     models = parse_synced_models(data)
-    existing = {row.id: row for row in await model_rows.all_rows(workspace.db)}
+    existing = {row.id: row for row in await model_store.all_rows(workspace.db)}
     drafts: list[tuple[ModelDraft, ModelRow | None, list[RequestedGrant]]] = []
     for model in models:
         row = existing.get(model.id)
