@@ -157,8 +157,7 @@ PASSED_ON: dict[str, list[str]] = {
     "search.read_titles": ["fastback.features.chats.search.store.build_chat_statement"],
 }
 #: Modules with statements that are not constants, or with names that are not literal.
-NOT_CONVERTED = {
-}
+NOT_CONVERTED: set[str] = set()
 #: Packages that read the derived tables of another one.
 READERS = {"fastback.features.search.": "fastback.features.chats.search."}
 #: Modules whose tables exist in SQLite alone.
