@@ -117,7 +117,7 @@ async def test_who_may(server: Server, ada: Person, bob: Person, anonymous: Pers
         (await person.post(_A, {})).refused(401, detail)
         (await person.post(f"{_A}/manifest/preview", {})).refused(401, detail)
         for method in ("GET", "PATCH", "DELETE"):
-            (await person.ask(method, f"{_A}/x", json={})).refused(401, detail)
+            (await person.request(method, f"{_A}/x", json={})).refused(401, detail)
     (await anonymous.get(_A)).refused(401, "Not authenticated")
     config = (await ada.get("/api/v1/auths/admin/config")).ok()
     (await ada.post("/api/v1/auths/admin/config", {**config, "ENABLE_APPS": False})).ok()
@@ -129,7 +129,7 @@ async def test_who_may(server: Server, ada: Person, bob: Person, anonymous: Pers
         ("DELETE", f"{_A}/x", None),
         ("POST", f"{_A}/manifest/preview", {"url": "https://example.com"}),
     ):
-        (await ada.ask(method, path, json=body)).refused(404, "Apps are disabled")
+        (await ada.request(method, path, json=body)).refused(404, "Apps are disabled")
 
 
 @pytest.mark.parametrize("database", ["sqlite"])

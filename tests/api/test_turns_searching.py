@@ -54,7 +54,7 @@ async def test_a_turn_searches_reads_and_shows_what_it_rests_on(ada: Person, pag
     urls = [f"{pages.url}/garden", f"{pages.url}/plain.txt"]
     async with open_page(ada) as page:
         done = await page.ask("When? [[tokens 2]]", features={"web_search": True})
-        told = page.of("status")
+        told = page.list_data("status")
         assert [one["action"] for one in told] == [
             *("web_search", "web_search_queries_generated", "web_search"),
             *("queries_generated", "sources_retrieved"),
@@ -63,13 +63,13 @@ async def test_a_turn_searches_reads_and_shows_what_it_rests_on(ada: Person, pag
         assert told[1] == {"action": "web_search_queries_generated", "queries": QUERIES, "done": False}
         assert told[2]["description"] == "Searched {{count}} sites" and told[2]["urls"] == urls
         assert told[2]["items"][0] == {"link": urls[0], "title": "garden", "snippet": "About garden"}
-        (sources,) = (one["sources"] for one in page.of("chat:completion") if "sources" in one)
+        (sources,) = (one["sources"] for one in page.list_data("chat:completion") if "sources" in one)
         about = sources[0]["source"]
         assert about["name"] == "a first search, a second search" and about["type"] == "web_search"
         assert about["urls"] == urls and about["queries"] == QUERIES
         assert about["collection_name"].startswith(f"web-search-{ada.id}-")
         assert {one["source"] for one in sources[0]["metadata"]} == set(urls)
-        answer = (await page.chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]
+        answer = (await page.get_chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]
         assert answer["sources"] == sources and len(answer["statusHistory"]) == 5
     question = (await asked(upstream))[-1]
     assert TEXT in question["messages"][-1]["content"] and "features" not in question
@@ -80,7 +80,7 @@ async def test_whole_pages_where_nothing_is_to_be_embedded(ada: Person, pages: W
     await searching(ada, pages, BYPASS_WEB_SEARCH_EMBEDDING_AND_RETRIEVAL=True)
     async with open_page(ada) as page:
         await page.ask("When? [[tokens 2]]", features={"web_search": True})
-        (sources,) = (one["sources"] for one in page.of("chat:completion") if "sources" in one)
+        (sources,) = (one["sources"] for one in page.list_data("chat:completion") if "sources" in one)
         assert sources[0]["document"] == [TEXT, "a < b\n  & c"] and "collection_name" not in sources[0]["source"]
 
 
@@ -90,13 +90,13 @@ async def test_a_search_that_fails_is_told_and_the_answer_comes(ada: Person, pag
     wrong = {"action": "web_search", "queries": QUERIES, "done": True, "error": True}
     async with open_page(ada) as page:
         done = await page.ask("When? [[tokens 2]]", features={"web_search": True})
-        assert page.of("status")[-1] == {**wrong, "description": "[ERROR: No results found from web search]"}
-        assert (await page.chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]["content"]
+        assert page.list_data("status")[-1] == {**wrong, "description": "[ERROR: No results found from web search]"}
+        assert (await page.get_chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]["content"]
     await configured(ada, SEARXNG_QUERY_URL=f"{pages.url}/nowhere")
     async with open_page(ada) as page:
         await page.ask("When? [[tokens 2]]", features={"web_search": True})
         text = "[ERROR: Something went wrong while searching the web.]"
-        assert page.of("status")[-1] == {**wrong, "description": text}
+        assert page.list_data("status")[-1] == {**wrong, "description": text}
 
 
 async def test_a_service_that_reads_no_page_is_done_without(ada: Person, pages: Web) -> None:
@@ -104,8 +104,8 @@ async def test_a_service_that_reads_no_page_is_done_without(ada: Person, pages: 
     item = {"type": "url", "name": "the garden", "url": f"{pages.url}/garden"}
     async with open_page(ada) as page:
         await page.ask("When? [[tokens 1]]", files=[item])
-        assert page.of("chat:message:error") == []
-        assert page.of("status")[-1]["description"].startswith("Could not be read: the garden.")
+        assert page.list_data("chat:message:error") == []
+        assert page.list_data("status")[-1]["description"].startswith("Could not be read: the garden.")
 
 
 async def test_nobody_searches_who_may_not_and_nobody_who_does_not_ask(

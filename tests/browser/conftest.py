@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from conftest import Person, Server, serving
+from conftest import Person, Server, run_server
 from fastback.demo.process import run_demo_server as running_upstream
 from fastback.frontend import fetch
 
@@ -72,7 +72,7 @@ async def site(calm_upstream: str, variables: dict[str, str], tmp_path: Path) ->
         "ENABLE_CHANNELS": "true",
         **variables,
     }
-    async with serving(env, tmp_path, "sqlite") as server:
+    async with run_server(env, tmp_path, "sqlite") as server:
         yield server
 
 

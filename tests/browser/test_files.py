@@ -11,14 +11,14 @@ from playwright.async_api import expect
 from browser.conftest import Tab
 from browser.test_page import answered, ask
 from conftest import Person, Server
-from knowledge_samples import embedding
+from knowledge_samples import embedding_settings
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def variables(calm_upstream: str) -> dict[str, str]:
-    return embedding(calm_upstream)
+    return embedding_settings(calm_upstream)
 
 
 def picture() -> bytes:

@@ -28,7 +28,7 @@ async def _signed_in(tab: Tab, person: Person) -> Person:
 
 async def test_people_and_groups(site: Server, tab: Tab) -> None:
     ada = await _signed_in(tab, await site.sign_up("Ada"))
-    bob = await site.add(ada, "Bob")
+    bob = await site.add_user(ada, "Bob")
     group = (await ada.post("/api/v1/groups/create", {"name": "Birds", "description": ""})).ok()
     page, dialog = tab.page, tab.page.get_by_role("dialog")
     wrong = await opened(tab, site, "/admin/users/overview", "bob@example.com")
@@ -83,7 +83,7 @@ async def test_what_a_user_sees(site: Server, tab: Tab) -> None:
     permissions = (await ada.get("/api/v1/users/default/permissions")).ok()
     permissions["workspace"] = dict.fromkeys(permissions["workspace"], True)
     (await ada.post("/api/v1/users/default/permissions", permissions)).ok()
-    await _signed_in(tab, await site.add(ada, "Bob"))
+    await _signed_in(tab, await site.add_user(ada, "Bob"))
     wrong = []
     for part in NEW:
         wrong += await opened(tab, site, f"/workspace/{part}", part.title())
