@@ -12,7 +12,7 @@ from conftest import Person, Server
 from fastback.features.apps.key_encryption import AppKeyCipher
 from fastback.kit.db import Database
 from fastback.settings import Settings
-from stub_server import standing_in
+from stub_server import serve_handler
 
 _A = "/api/v1/apps"
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
@@ -55,7 +55,7 @@ async def clock() -> AsyncIterator[Any]:
                 return aiohttp.web.Response(status=403)
         return aiohttp.web.Response(status=302, headers={"location": "/"})
 
-    async with standing_in(answer) as url:
+    async with serve_handler(answer) as url:
         yield url, asked
 
 

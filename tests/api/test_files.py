@@ -23,7 +23,7 @@ from fastback.kit.storage import Storage, StorageError
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Extractor, VectorStore
 from knowledge_samples import KNOWLEDGE, create_knowledge, embedding_settings, list_chunks
-from s3_server import bucket_server
+from s3_server import run_bucket_server
 from upload_samples import FILES, get_file, send_file, upload_file
 
 GONE = "We could not find what you're looking for :/"
@@ -37,7 +37,7 @@ def environment(upstream: str) -> dict[str, str]:
 @pytest.fixture
 def bucket() -> Iterator[dict[str, str]]:
     """Variables of a bucket on a server that speaks like S3; the text is kept, and nothing is embedded."""
-    with bucket_server() as variables:
+    with run_bucket_server() as variables:
         yield {**variables, "BYPASS_EMBEDDING_AND_RETRIEVAL": "true"}
 
 
@@ -440,7 +440,7 @@ async def test_a_file_in_a_bucket_is_served_whole_and_in_part(started: Any, buck
         assert (await ada.get(content, headers={"range": "bytes=500-"})).status == 416
         stale = await ada.get(content, headers={"range": "bytes=0-1", "if-range": '"another"'})
         assert stale.status == 200 and len(stale.body) == 200
-        head = await ada.ask("HEAD", content)
+        head = await ada.request("HEAD", content)
         assert head.headers["content-length"] == "200" and head.body == b""
         text = await upload_file(ada)
         assert (await get_file(ada, text["id"]))["data"]["content"] == "Herons stand on one leg."

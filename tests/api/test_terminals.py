@@ -15,7 +15,7 @@ from fastback.access.activity import ActivityEvent
 from fastback.features.terminals import socket
 from fastback.features.terminals.proxy_routes import normalise_path
 from fastback.kit.bus import Bus
-from stub_server import standing_in
+from stub_server import serve_handler
 
 _T = "/api/v1/terminals"
 
@@ -66,7 +66,7 @@ class Elsewhere:
 @pytest.fixture
 async def elsewhere() -> AsyncIterator[Elsewhere]:
     found = Elsewhere()
-    async with standing_in(found.answer, largest=64 * 1024 * 1024) as found.url:
+    async with serve_handler(found.answer, max_body_size=64 * 1024 * 1024) as found.url:
         yield found
         found.first_half.set()
 

@@ -60,4 +60,4 @@ async def test_knowledge_with_a_file(site: Server, tab: Tab, admin: Person, tmp_
     await page.get_by_role("button", name="Confirm").click()
     await expect(page.get_by_text("Birds", exact=True)).to_have_count(0)
     assert (await admin.get("/api/v1/knowledge/")).ok()["total"] == 0
-    assert tab.wrong == []
+    assert tab.errors == []
