@@ -95,7 +95,7 @@ class Person:
             self._session = aiohttp.ClientSession(headers=headers, cookie_jar=aiohttp.DummyCookieJar())
         return self._session
 
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -112,19 +112,19 @@ class Person:
             return Reply(response.status, response.headers, await response.read())
 
     async def get(self, path: str, **more: Any) -> Reply:
-        return await self.ask("GET", path, **more)
+        return await self.request("GET", path, **more)
 
     async def post(self, path: str, json: Any = None, **more: Any) -> Reply:
-        return await self.ask("POST", path, json=json, **more)
+        return await self.request("POST", path, json=json, **more)
 
     async def put(self, path: str, json: Any = None, **more: Any) -> Reply:
-        return await self.ask("PUT", path, json=json, **more)
+        return await self.request("PUT", path, json=json, **more)
 
     async def patch(self, path: str, json: Any = None, **more: Any) -> Reply:
-        return await self.ask("PATCH", path, json=json, **more)
+        return await self.request("PATCH", path, json=json, **more)
 
     async def delete(self, path: str, json: Any = None, **more: Any) -> Reply:
-        return await self.ask("DELETE", path, json=json, **more)
+        return await self.request("DELETE", path, json=json, **more)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -154,7 +154,7 @@ class Server:
         self.people.append(person)
         return person
 
-    async def add(self, admin: Person, name: str, role: str = "user") -> Person:
+    async def add_user(self, admin: Person, name: str, role: str = "user") -> Person:
         """Let an administrator make an account."""
         body = {"name": name, "email": f"{name.lower()}@example.com", "password": PASSWORD, "role": role}
         account = (await admin.post("/api/v1/auths/add", body)).ok()
@@ -163,28 +163,28 @@ class Server:
         return person
 
 
-def _listening() -> socket.socket:
+def _open_listener() -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY then
     made.bind(("127.0.0.1", 0))
     made.listen(256)
     return made
 
 
-def _makes_database(settings: Settings) -> bool:
+def _starts_without_database(settings: Settings) -> bool:
     """Return whether a start makes a database in the data directory; elsewhere it makes its own."""
     path = settings.data_path / "webui.db"
     return settings.database_url == f"sqlite:///{path}" and not path.exists()
 
 
 @asynccontextmanager
-async def serving(env: dict[str, str], data_dir: Path, database: str) -> AsyncIterator[Server]:
+async def run_server(env: dict[str, str], data_dir: Path, database: str) -> AsyncIterator[Server]:
     """A server with these variables, stopped at the end."""
     given = {"DATA_DIR": str(data_dir), "WEBUI_SECRET_KEY": "tests-secret-key-of-at-least-32-chars", **env}
     environment = Environment(given)
     settings = ensure_secret_key(load_settings(environment))
-    if _makes_database(settings):
+    if _starts_without_database(settings):
         await copy_sqlite(settings.data_path / "webui.db")
-    listening = _listening()
+    listening = _open_listener()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     async with app.run_services(settings, environment) as services:
         config = uvicorn.Config(
@@ -218,7 +218,7 @@ def cheap_hashes() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def frontend_looked_through_once() -> Iterator[None]:
+def scan_frontend_once() -> Iterator[None]:
     """The fetched frontend has five thousand files and stays as it is: a thousand servers need not list them again."""
     kept = str(fetch.get_location())
     scan = file_entries.scan_files
@@ -231,7 +231,7 @@ def frontend_looked_through_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def handlers_inspected_once() -> Iterator[None]:
+def inspect_handlers_once() -> Iterator[None]:
     """Every server looks at the annotations and signatures of six hundred handlers, which do not change."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typing, "get_type_hints", inspection_cache.get_type_hints)
@@ -270,10 +270,10 @@ async def server(database: str, upstream: str, environment: dict[str, str], tmp_
         **environment,
     }
     if database == "postgres":
-        async with postgres_database() as url, serving({"DATABASE_URL": url, **env}, tmp_path, database) as running:
+        async with postgres_database() as url, run_server({"DATABASE_URL": url, **env}, tmp_path, database) as running:
             yield running
     else:
-        async with serving(env, tmp_path, database) as running:
+        async with run_server(env, tmp_path, database) as running:
             yield running
 
 
@@ -286,13 +286,13 @@ async def ada(server: Server) -> Person:
 @pytest.fixture
 async def bob(server: Server, ada: Person) -> Person:
     """A user."""
-    return await server.add(ada, "Bob")
+    return await server.add_user(ada, "Bob")
 
 
 @pytest.fixture
 async def cy(server: Server, ada: Person) -> Person:
     """Another user."""
-    return await server.add(ada, "Cy")
+    return await server.add_user(ada, "Cy")
 
 
 @pytest.fixture
@@ -307,6 +307,6 @@ def started(tmp_path: Path, upstream: str) -> Callable[..., Any]:
 
     def start(**env: str) -> Any:
         given = {"OPENAI_API_BASE_URLS": f"{upstream}/v1", "OPENAI_API_KEYS": "k", "ENABLE_OLLAMA_API": "false", **env}
-        return serving(given, tmp_path, "sqlite")
+        return run_server(given, tmp_path, "sqlite")
 
     return start

@@ -30,7 +30,7 @@ def archive(members: dict[str, bytes]) -> bytes:
     return made.getvalue()
 
 
-def lying(members: dict[str, bytes], name: str, size: int) -> bytes:
+def make_understated_archive(members: dict[str, bytes], name: str, size: int) -> bytes:
     """An archive that says of a member that it is smaller than it is."""
     made = bytearray(archive(members))
     place = made.rfind(b"PK\x01\x02", 0, made.rfind(name.encode()))
@@ -134,11 +134,11 @@ def nested_mail(depth: int) -> bytes:
     return head + b"".join(parts) + b"Content-Type: text/plain\r\n\r\nhello"
 
 
-def sparse(path: Path, size: int) -> None:
+def create_sparse_file(path: Path, size: int) -> None:
     with path.open("wb") as file:
         os.truncate(file.fileno(), size)
 
 
-def resident() -> int:
+def measure_resident_memory() -> int:
     """Bytes of memory that this process holds."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

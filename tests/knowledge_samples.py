@@ -15,7 +15,7 @@ from fastback.retrieval.interfaces import Hit, VectorStore
 KNOWLEDGE = "/api/v1/knowledge"
 
 
-def embedding(upstream: str) -> dict[str, str]:
+def embedding_settings(upstream: str) -> dict[str, str]:
     """Variables with which the model server embeds."""
     return {
         "RAG_EMBEDDING_ENGINE": "openai",
@@ -24,20 +24,20 @@ def embedding(upstream: str) -> dict[str, str]:
     }
 
 
-async def allow(ada: Person, **workspace: bool) -> None:
+async def allow_workspace(ada: Person, **workspace: bool) -> None:
     """Give everybody permissions of the workspace."""
     tree = (await ada.get("/api/v1/users/default/permissions")).ok()
     tree["workspace"] |= workspace
     (await ada.post("/api/v1/users/default/permissions", tree)).ok()
 
 
-async def make(person: Person, name: str = "Birds", **more: Any) -> str:
+async def create_knowledge(person: Person, name: str = "Birds", **more: Any) -> str:
     """A new knowledge's id."""
     form = {"name": name, "description": f"About {name}", **more}
     return str((await person.post(f"{KNOWLEDGE}/create", form)).ok()["id"])
 
 
-async def put_file(server: Server, owner: Person, name: str, text: str | None, **meta: Any) -> str:
+async def insert_file(server: Server, owner: Person, name: str, text: str | None, **meta: Any) -> str:
     """A file that has been read (or not: no text), written straight into the database; its id."""
     db = server.services.get(Database)
     file_id, now = str(uuid.uuid4()), int(time.time())
@@ -57,7 +57,7 @@ async def put_file(server: Server, owner: Person, name: str, text: str | None, *
     return file_id
 
 
-async def many_files(server: Server, owner: Person, knowledge_id: str, count: int) -> list[str]:
+async def insert_files(server: Server, owner: Person, knowledge_id: str, count: int) -> list[str]:
     """So many files with some text each in a knowledge, written straight into the database."""
     db = server.services.get(Database)
     now = int(time.time())
@@ -102,7 +102,7 @@ async def many_files(server: Server, owner: Person, knowledge_id: str, count: in
     return ids
 
 
-async def chunks(server: Server, collection: str) -> list[Hit]:
+async def list_chunks(server: Server, collection: str) -> list[Hit]:
     """The chunks of a collection."""
     vectors = server.services.get(VectorStore)
     return await vectors.find_chunks(collection)

@@ -22,11 +22,11 @@ class Page:
         self.events: list[dict[str, Any]] = []
         self._news = asyncio.Event()
 
-    def heard(self, event: dict[str, Any]) -> None:
+    def record_event(self, event: dict[str, Any]) -> None:
         self.events.append(event)
         self._news.set()
 
-    def of(self, kind: str, **where: Any) -> list[Any]:
+    def list_data(self, kind: str, **where: Any) -> list[Any]:
         """The data of the events of a kind."""
         return [
             one["data"].get("data")
@@ -34,12 +34,12 @@ class Page:
             if one["data"]["type"] == kind and all(one.get(key) == value for key, value in where.items())
         ]
 
-    async def until(self, kind: str, check: Any = None, timeout: float = 10) -> Any:
+    async def wait_for(self, kind: str, check: Any = None, timeout: float = 10) -> Any:
         """Wait for an event of a kind (for which `check` holds); its data."""
 
         async def wait() -> Any:
             while True:
-                for data in self.of(kind):
+                for data in self.list_data(kind):
                     if check is None or check(data):
                         return data
                 self._news.clear()
@@ -47,11 +47,11 @@ class Page:
 
         return await asyncio.wait_for(wait(), timeout)
 
-    async def quiet(self, timeout: float = 15) -> None:
+    async def wait_until_idle(self, timeout: float = 15) -> None:
         """Wait until the chat is no longer active."""
-        await self.until("chat:active", lambda data: not data["active"], timeout)
+        await self.wait_for("chat:active", lambda data: not data["active"], timeout)
 
-    def body(self, text: str, **more: Any) -> dict[str, Any]:
+    def build_body(self, text: str, **more: Any) -> dict[str, Any]:
         """The body of a question, as the page sends it; a new chat unless `chat_id` and `parent_id` say otherwise."""
         question, answer = str(uuid.uuid4()), str(uuid.uuid4())
         models = more.pop("models", ["demo-small"])
@@ -83,16 +83,16 @@ class Page:
 
     async def ask(self, text: str, **more: Any) -> dict[str, Any]:
         """Ask, and wait for the end; the answer to the request, with the ids that were sent."""
-        body = self.body(text, **more)
+        body = self.build_body(text, **more)
         started = (await self.person.post("/api/chat/completions", body)).ok()
-        await self.quiet()
+        await self.wait_until_idle()
         return {**started, "question": body["user_message"]["id"], "answer": body["id"]}
 
-    async def chat(self, chat_id: str) -> Any:
+    async def get_chat(self, chat_id: str) -> Any:
         return (await self.person.get(f"/api/v1/chats/{chat_id}")).ok()
 
 
-async def leave(socket: socketio.AsyncClient) -> None:
+async def close_socket(socket: socketio.AsyncClient) -> None:
     """Close a socket as a tab is closed: one that polls waits for no answer to its last question."""
     leaving = asyncio.create_task(socket.disconnect())
     if socket.connected and socket.transport() == "polling":
@@ -106,7 +106,7 @@ async def open_page(person: Person, transport: str = "websocket") -> AsyncIterat
     """A tab of somebody, signed in over a socket."""
     socket = socketio.AsyncClient(reconnection=False)
     page = Page(person, socket)
-    socket.on("events", page.heard)
+    socket.on("events", page.record_event)
     await socket.connect(
         person.url, socketio_path="/ws/socket.io", transports=[transport], auth={"token": person.token}
     )
@@ -114,4 +114,4 @@ async def open_page(person: Person, transport: str = "websocket") -> AsyncIterat
     try:
         yield page
     finally:
-        await leave(socket)
+        await close_socket(socket)

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 
 
-def client(url: str) -> Any:
+def create_client(url: str) -> Any:
     """What Open WebUI asks S3 with."""
     return boto3.client(
         "s3", endpoint_url=url, aws_access_key_id="key", aws_secret_access_key="secret", region_name="us-east-1"
@@ -18,7 +18,7 @@ def client(url: str) -> Any:
 
 
 @contextmanager
-def bucket_server(name: str = "files-of-tests") -> Iterator[dict[str, str]]:
+def run_bucket_server(name: str = "files-of-tests") -> Iterator[dict[str, str]]:
     """The variables of an empty bucket."""
     from moto.server import ThreadedMotoServer
 
@@ -27,7 +27,7 @@ def bucket_server(name: str = "files-of-tests") -> Iterator[dict[str, str]]:
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
-    client(url).create_bucket(Bucket=name)
+    create_client(url).create_bucket(Bucket=name)
     yield {
         "STORAGE_PROVIDER": "s3",
         "S3_BUCKET_NAME": name,

@@ -7,7 +7,7 @@ from typing import Any
 from conftest import Person
 
 
-def talk(turns: int = 3, **more: Any) -> dict[str, Any]:
+def build_chat(turns: int = 3, **more: Any) -> dict[str, Any]:
     """Questions u1, u2, … and their answers a1, a2, …"""
     messages: dict[str, Any] = {}
     parent: str | None = None
@@ -29,5 +29,5 @@ def talk(turns: int = 3, **more: Any) -> dict[str, Any]:
     return {"title": "Talk", "models": ["demo-small"], "history": history, **more}
 
 
-async def made(person: Person, document: dict[str, Any] | None = None) -> str:
-    return str((await person.post("/api/v1/chats/new", {"chat": document or talk()})).ok()["id"])
+async def create_chat(person: Person, document: dict[str, Any] | None = None) -> str:
+    return str((await person.post("/api/v1/chats/new", {"chat": document or build_chat()})).ok()["id"])

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from conftest import Person
 
-R = "/api/v1/retrieval"
+RETRIEVAL = "/api/v1/retrieval"
 PAGE = """<!doctype html><html lang="en"><head><title>The garden</title><script>var hidden = 1</script>
 <meta name="description" content="On gardens"></head><body><h1>Roses</h1><p>Roses are   watered on <b>Monday</b>.</p>
 <style>p { color: red }</style></body></html>"""
@@ -29,16 +29,16 @@ document.getElementById("place").textContent = "Written by script: " + [ask("/da
 </script>"""
 
 
-class Web:
+class StubWeb:
     """A few pages on loopback, and a search engine."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.asked: list[web.Request] = []
+        self.requests: list[web.Request] = []
         self.results: Any = []
 
-    async def page(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(request)
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(request)
         match request.path:
             case "/garden":
                 return web.Response(text=PAGE, content_type="text/html")
@@ -96,32 +96,32 @@ class Web:
         except ConnectionError:
             return response
 
-    def result(self, path: str, **more: Any) -> dict[str, Any]:
+    def make_result(self, path: str, **more: Any) -> dict[str, Any]:
         return {"url": f"{self.url}{path}", "title": path[1:], "content": f"About {path[1:]}", **more}
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[Web]:
+async def serve_web() -> AsyncIterator[StubWeb]:
     """The web, for as long as the context lasts."""
-    made = Web()
+    stub = StubWeb()
     application = web.Application()
-    application.router.add_route("*", "/{path:.*}", made.page)
+    application.router.add_route("*", "/{path:.*}", stub.answer)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
+    stub.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield stub
     await runner.cleanup()
 
 
-async def configured(ada: Person, **values: Any) -> None:
+async def update_web_settings(ada: Person, **values: Any) -> None:
     """Settings of the page "Web Search"."""
-    known = (await ada.get(f"{R}/config")).ok()
-    (await ada.post(f"{R}/config/update", {**known, "web": {**known["web"], **values}})).ok()
+    settings = (await ada.get(f"{RETRIEVAL}/config")).ok()
+    (await ada.post(f"{RETRIEVAL}/config/update", {**settings, "web": {**settings["web"], **values}})).ok()
 
 
-async def searching(ada: Person, pages: Web, **values: Any) -> None:
+async def enable_web_search(ada: Person, pages: StubWeb, **values: Any) -> None:
     """Let the web be searched by its own engine."""
     settings = {"ENABLE_WEB_SEARCH": True, "WEB_SEARCH_ENGINE": "searxng", "SEARXNG_QUERY_URL": f"{pages.url}/search"}
-    await configured(ada, **settings, **values)
+    await update_web_settings(ada, **settings, **values)

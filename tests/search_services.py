@@ -17,18 +17,18 @@ from fastback.config.store import Config
 A, B = "https://a.example/1", "https://b.example/2"
 
 
-class Services:
+class StubServices:
     """All search services in one server on loopback; `answers` by host, what they were asked in `seen`."""
 
     def __init__(self) -> None:
         self.answers: dict[str, list[Any]] = {}
-        self.seen: list[web.Request] = []
+        self.requests: list[web.Request] = []
         self.bodies: list[Any] = []
         self.url = ""
         self.session: aiohttp.ClientSession
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.seen.append(request)
+        self.requests.append(request)
         text = await request.text()
         self.bodies.append(json.loads(text) if text.startswith(("{", "[")) else text)
         answers = self.answers[request.headers["x-asked-host"]]
@@ -48,28 +48,28 @@ class Services:
     def post(self, url: Any, **options: Any) -> Any:
         return self.request("POST", url, **options)
 
-    def asked(self) -> str:
+    def last_address(self) -> str:
         """The host and path of the last request."""
-        return self.seen[-1].headers["x-asked-host"] + self.seen[-1].raw_path.partition("?")[0]
+        return self.requests[-1].headers["x-asked-host"] + self.requests[-1].raw_path.partition("?")[0]
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Services]:
+async def serve_services() -> AsyncIterator[StubServices]:
     """The services, for as long as the context lasts."""
-    found = Services()
+    services = StubServices()
     application = web.Application()
-    application.router.add_route("*", "/{path:.*}", found.handle)
+    application.router.add_route("*", "/{path:.*}", services.handle)
     runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession() as found.session:
-        yield found
+    services.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession() as services.session:
+        yield services
     await runner.cleanup()
 
 
-class Values:
+class ConfigValues:
     """Configuration out of a table, defaults behind it."""
 
     def __init__(self, values: dict[str, Any]) -> None:

@@ -11,9 +11,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def standing_in(handler: Handler, *, largest: int = 1024**2) -> AsyncIterator[str]:
+async def serve_handler(handler: Handler, *, max_body_size: int = 1024**2) -> AsyncIterator[str]:
     """Its address, without a slash at the end, for as long as the context lasts; `largest` bytes may be sent to it."""
-    application = web.Application(client_max_size=largest)
+    application = web.Application(client_max_size=max_body_size)
     application.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()

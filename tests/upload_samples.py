@@ -12,7 +12,7 @@ from conftest import Person, Reply
 FILES = "/api/v1/files"
 
 
-async def send(
+async def send_file(
     person: Person,
     content: bytes = b"Herons stand on one leg.",
     name: str = "herons.txt",
@@ -26,16 +26,16 @@ async def send(
     form.add_field("file", content, filename=name, content_type=kind)
     if metadata is not None:
         form.add_field("metadata", metadata if isinstance(metadata, str) else msgspec.json.encode(metadata).decode())
-    return await person.ask("POST", f"{FILES}/", data=form, **query)
+    return await person.request("POST", f"{FILES}/", data=form, **query)
 
 
-async def upload(person: Person, *given: Any, **more: Any) -> dict[str, Any]:
+async def upload_file(person: Person, *given: Any, **more: Any) -> dict[str, Any]:
     """A file that has been read."""
-    found: dict[str, Any] = (await send(person, *given, process_in_background=False, **more)).ok()
+    found: dict[str, Any] = (await send_file(person, *given, process_in_background=False, **more)).ok()
     return found
 
 
-async def read(person: Person, file_id: str) -> dict[str, Any]:
+async def get_file(person: Person, file_id: str) -> dict[str, Any]:
     """A whole file."""
     found: dict[str, Any] = (await person.get(f"{FILES}/{file_id}")).ok()
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
-from conftest import Person, Server, serving
+from conftest import Person, Server, run_server
 
 
 async def _raw(person: Person, path: str, **headers: str) -> tuple[bytes, aiohttp.ClientResponse]:
@@ -26,14 +26,14 @@ async def test_other_origins_may_ask_unless_the_administrator_names_some(server:
     _, response = await _raw(ada, "/api/version", origin="https://elsewhere.example")
     assert response.headers["access-control-allow-origin"] in ("*", "https://elsewhere.example")
     asking = {"origin": "https://elsewhere.example", "access-control-request-method": "POST"}
-    reply = await ada.ask("OPTIONS", "/api/chat/completions", headers=asking)
+    reply = await ada.request("OPTIONS", "/api/chat/completions", headers=asking)
     assert reply.status == 200
     assert "POST" in reply.headers["access-control-allow-methods"]
 
 
 async def test_named_origins_alone_may_ask(tmp_path: Path) -> None:
     env = {"CORS_ALLOW_ORIGIN": "https://chat.example;https://desk.example", "DATABASE_URL": ""}
-    async with serving(env, tmp_path, "sqlite") as server:
+    async with run_server(env, tmp_path, "sqlite") as server:
         stranger = server.stranger()
         for origin, expected in (("https://desk.example", "https://desk.example"), ("https://else.example", None)):
             reply = await stranger.get("/api/version", headers={"origin": origin})
@@ -48,7 +48,7 @@ async def test_security_headers_stand_on_every_answer(tmp_path: Path) -> None:
         "CACHE_CONTROL": "no-store",
         "HSTS": "max-age=60;includeSubDomains",
     }
-    async with serving(env, tmp_path, "sqlite") as server:
+    async with run_server(env, tmp_path, "sqlite") as server:
         for path in ("/api/version", "/api/v1/chats/", "/nowhere/at/all"):
             headers = (await server.stranger().get(path)).headers
             assert headers["x-frame-options"] == "DENY"
@@ -93,7 +93,7 @@ async def test_doctor_looks_at_everything_and_changes_nothing(tmp_path: Path, up
     assert not (tmp_path / "none").exists()
     home = tmp_path / "home"
     connections = {"OPENAI_API_BASE_URLS": f"{upstream}/v1;http://127.0.0.1:9/v1", "ENABLE_OLLAMA_API": "false"}
-    async with serving(connections, home, "sqlite"):
+    async with run_server(connections, home, "sqlite"):
         pass
     before = (home / "webui.db").read_bytes()
     found = _doctor(home, REDIS_URL="redis://127.0.0.1:9/0", **connections).stdout.splitlines()

@@ -12,7 +12,7 @@ from conftest import Person, Server
 from fastback.features.apps.key_encryption import AppKeyCipher
 from fastback.kit.db import Database
 from fastback.settings import Settings
-from stub_server import standing_in
+from stub_server import serve_handler
 
 _A = "/api/v1/apps"
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
@@ -55,7 +55,7 @@ async def clock() -> AsyncIterator[Any]:
                 return aiohttp.web.Response(status=403)
         return aiohttp.web.Response(status=302, headers={"location": "/"})
 
-    async with standing_in(answer) as url:
+    async with serve_handler(answer) as url:
         yield url, asked
 
 
@@ -117,7 +117,7 @@ async def test_who_may(server: Server, ada: Person, bob: Person, anonymous: Pers
         (await person.post(_A, {})).refused(401, detail)
         (await person.post(f"{_A}/manifest/preview", {})).refused(401, detail)
         for method in ("GET", "PATCH", "DELETE"):
-            (await person.ask(method, f"{_A}/x", json={})).refused(401, detail)
+            (await person.request(method, f"{_A}/x", json={})).refused(401, detail)
     (await anonymous.get(_A)).refused(401, "Not authenticated")
     config = (await ada.get("/api/v1/auths/admin/config")).ok()
     (await ada.post("/api/v1/auths/admin/config", {**config, "ENABLE_APPS": False})).ok()
@@ -129,7 +129,7 @@ async def test_who_may(server: Server, ada: Person, bob: Person, anonymous: Pers
         ("DELETE", f"{_A}/x", None),
         ("POST", f"{_A}/manifest/preview", {"url": "https://example.com"}),
     ):
-        (await ada.ask(method, path, json=body)).refused(404, "Apps are disabled")
+        (await ada.request(method, path, json=body)).refused(404, "Apps are disabled")
 
 
 @pytest.mark.parametrize("database", ["sqlite"])

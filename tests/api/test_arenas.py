@@ -51,8 +51,8 @@ async def test_a_chat_with_an_arena_is_named_by_one_of_its_models(ada: Person, u
     async with open_page(ada) as page:
         tasks = {"title_generation": True, "tags_generation": True}
         await page.ask("Hi [[tokens 1]]", models=["demo-arena"], background_tasks=tasks)
-        assert await page.until("chat:title") == "💬 A Conversation"
-        assert await page.until("chat:tags") == ["General", "Demo"]
+        assert await page.wait_for("chat:title") == "💬 A Conversation"
+        assert await page.wait_for("chat:tags") == ["General", "Demo"]
     body = {"model": "demo-arena", "messages": [{"role": "user", "content": "What is bread?"}]}
     answer = (await ada.post("/api/v1/tasks/title/completions", body)).ok()
     assert answer["choices"][0]["message"]["content"] == '{"title": "💬 A Conversation"}'

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Person, Server, serving
+from conftest import Person, Server, run_server
 
 DUMP = Path(__file__).parents[1] / "data" / "reference-0.12.4.sql"
 API_KEY = "sk-ac20e445acb74e68ab3c96995ead51bc"
@@ -24,7 +24,7 @@ async def heir(tmp_path: Path) -> AsyncIterator[Server]:
     with sqlite3.connect(tmp_path / "webui.db") as database:
         database.executescript(DUMP.read_text(encoding="utf-8"))
     database.close()
-    async with serving({"WEBUI_SECRET_KEY": "x" * 40}, tmp_path, "sqlite") as running:
+    async with run_server({"WEBUI_SECRET_KEY": "x" * 40}, tmp_path, "sqlite") as running:
         yield running
 
 

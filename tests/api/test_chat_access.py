@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
-from sample_chats import made, talk
+from sample_chats import build_chat, create_chat
 
 NOT_FOUND = "We could not find what you're looking for :/"
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
@@ -25,7 +25,7 @@ async def team(ada: Person, bob: Person) -> Any:
     permissions["access_grants"]["allow_users"] = True
     (await ada.post("/api/v1/users/default/permissions", permissions)).ok()
     folder = (await bob.post("/api/v1/folders/", {"name": "Team"})).ok()
-    document = talk(2, params={"seed": 7}, tool_ids=["t"])
+    document = build_chat(2, params={"seed": 7}, tool_ids=["t"])
     body = {"chat": document, "folder_id": folder["id"], "variables": {"CITY": "Rome"}}
     chat = (await bob.post("/api/v1/chats/new", body)).ok()["id"]
     (await bob.post(f"/api/v1/chats/{chat}/tags", {"name": "Team talk"})).ok()
@@ -80,7 +80,7 @@ async def test_what_is_its_owners_stays_so_however_a_folder_is_shared(
         ("POST", "/messages/u1", {"content": "x"}, 401),
         ("DELETE", "/messages/u1", None, 401),
     ):
-        (await cy.ask(method, f"{path}{where}", json=body)).refused(status)
+        (await cy.request(method, f"{path}{where}", json=body)).refused(status)
     assert (await bob.get(path)).ok()["title"] == "Talk"
 
 
@@ -98,7 +98,7 @@ async def test_who_owns_a_folder_names_and_moves_the_chats_in_it(bob: Person, cy
     await shared(bob, folder, to(cy, "write"))
     below = (await bob.post("/api/v1/folders/", {"name": "Below", "parent_id": folder})).ok()["id"]
     apart = (await bob.post("/api/v1/folders/", {"name": "Apart"})).ok()["id"]
-    chat = (await cy.post("/api/v1/chats/new", {"chat": talk(), "folder_id": folder})).ok()["id"]
+    chat = (await cy.post("/api/v1/chats/new", {"chat": build_chat(), "folder_id": folder})).ok()["id"]
     path = f"/api/v1/chats/{chat}"
     assert (await bob.post(path, {"chat": {"title": " Ours "}})).ok()["title"] == "Ours"
     (await bob.post(path, {"chat": {"title": "Ours", "models": []}})).refused(401, PROHIBITED)
@@ -109,7 +109,7 @@ async def test_who_owns_a_folder_names_and_moves_the_chats_in_it(bob: Person, cy
 
 
 async def test_a_share_that_may_be_gone_on_with_opens_the_chat_itself(ada: Person, bob: Person, cy: Person) -> None:
-    chat = await made(bob)
+    chat = await create_chat(bob)
     share = (await bob.post(f"/api/v1/chats/{chat}/share", {"share_mode": "continue"})).ok()["share_id"]
     access = f"/api/v1/chats/shared/{chat}/access/update"
     (await cy.get(f"/api/v1/chats/share/{share}")).refused(401, PROHIBITED)
@@ -138,7 +138,7 @@ class TestWithoutAdministrators:
         return {"ENABLE_ADMIN_CHAT_ACCESS": "false", "ENABLE_ADMIN_EXPORT": "false"}
 
     async def test_they_read_and_change_none(self, server: Server, ada: Person, bob: Person) -> None:
-        chat = await made(bob)
+        chat = await create_chat(bob)
         (await ada.get(f"/api/v1/chats/{chat}")).refused(401, NOT_FOUND)
         (await ada.get(f"/api/v1/chats/{chat}/tags")).refused(401, NOT_FOUND)
         (await ada.get(f"/api/v1/chats/share/{chat}")).refused(401, NOT_FOUND)
@@ -153,7 +153,7 @@ class TestWithoutAdministrators:
 
 
 async def test_permissions_rule_copies_shares_and_the_bin(ada: Person, bob: Person) -> None:
-    chat = await made(bob)
+    chat = await create_chat(bob)
     permissions = (await ada.get("/api/v1/users/default/permissions")).ok()
     permissions["chat"] |= {"import": False, "share": False, "delete": False}
     (await ada.post("/api/v1/users/default/permissions", permissions)).ok()
@@ -166,7 +166,7 @@ async def test_permissions_rule_copies_shares_and_the_bin(ada: Person, bob: Pers
     permissions["chat"] |= {"import": True, "temporary": True, "temporary_enforced": True}
     (await ada.post("/api/v1/users/default/permissions", permissions)).ok()
     for path, body in (
-        ("new", {"chat": talk()}),
+        ("new", {"chat": build_chat()}),
         ("import", {"chats": []}),
         (f"{chat}/clone", {}),
         (f"{chat}/fork", {}),

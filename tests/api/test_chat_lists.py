@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conftest import Person
-from sample_chats import made, talk
+from sample_chats import build_chat, create_chat
 
 
 async def titles(person: Person, path: str = "/api/v1/chats/", **query: Any) -> list[str]:
@@ -13,7 +13,7 @@ async def titles(person: Person, path: str = "/api/v1/chats/", **query: Any) -> 
 
 
 def item(title: str, at: int, **more: Any) -> dict[str, Any]:
-    return {"chat": talk(1, title=title), "created_at": at, "updated_at": at, **more}
+    return {"chat": build_chat(1, title=title), "created_at": at, "updated_at": at, **more}
 
 
 async def brought(person: Person, *items: Any) -> list[str]:
@@ -22,7 +22,7 @@ async def brought(person: Person, *items: Any) -> list[str]:
 
 async def test_archived_chats_leave_their_folder_and_come_back_without_it(bob: Person) -> None:
     folder = (await bob.post("/api/v1/folders/", {"name": "Work"})).ok()["id"]
-    body = {"chat": talk(title="Plan"), "folder_id": folder}
+    body = {"chat": build_chat(title="Plan"), "folder_id": folder}
     chat = (await bob.post("/api/v1/chats/new", body)).ok()["id"]
     assert await titles(bob, f"/api/v1/chats/folder/{folder}/list") == ["Plan"]
     assert (await bob.post(f"/api/v1/chats/{chat}/archive")).ok()["folder_id"] is None
@@ -94,11 +94,11 @@ async def test_a_title_is_a_text_and_may_be_empty(bob: Person) -> None:
     assert (await bob.post("/api/v1/chats/new", {"chat": {"title": ""}})).ok()["title"] == ""
     assert (await bob.post("/api/v1/chats/new", {"chat": {}})).ok()["title"] == "New Chat"
     (await bob.post("/api/v1/chats/new", {"chat": {"title": 1}})).refused(400)
-    chat = await made(bob)
+    chat = await create_chat(bob)
     (await bob.post(f"/api/v1/chats/{chat}", {"chat": {"title": 1}})).refused(400)
 
 
 async def test_parameters_are_laid_over_those_that_are_there(bob: Person) -> None:
-    chat = await made(bob, talk(1, params={"temperature": 0.5}))
+    chat = await create_chat(bob, build_chat(1, params={"temperature": 0.5}))
     assert (await bob.patch(f"/api/v1/chats/{chat}/params", {"seed": 1})).ok() == {"temperature": 0.5, "seed": 1}
     assert (await bob.get(f"/api/v1/chats/{chat}")).ok()["chat"]["params"] == {"temperature": 0.5, "seed": 1}

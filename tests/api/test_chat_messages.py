@@ -11,7 +11,7 @@ import pytest
 from conftest import Person, Server
 from fastback.features.chats.messages import store as message_store
 from fastback.kit.db import Database
-from sample_chats import made, talk
+from sample_chats import build_chat, create_chat
 
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
 NOT_FOUND = "We could not find what you're looking for :/"
@@ -58,11 +58,11 @@ async def in_step(server: Server, chat_id: str) -> dict[str, Any]:
 
 
 async def test_a_new_chat_stands_in_both_stores(server: Server, ada: Person) -> None:
-    assert set(await in_step(server, await made(ada))) == {"u1", "a1", "u2", "a2", "u3", "a3"}
+    assert set(await in_step(server, await create_chat(ada))) == {"u1", "a1", "u2", "a2", "u3", "a3"}
 
 
 async def test_a_changed_message_stands_in_both_stores(server: Server, ada: Person) -> None:
-    chat = await made(ada)
+    chat = await create_chat(ada)
     path = f"/api/v1/chats/{chat}/messages"
     (await ada.post(f"{path}/a1", {"content": "Better."})).ok()
     (await ada.post(f"{path}/a1", {"voice": {"id": "v"}})).ok()
@@ -84,7 +84,7 @@ async def test_a_changed_message_stands_in_both_stores(server: Server, ada: Pers
 async def test_what_hung_on_a_deleted_message_moves_up_in_both_stores(
     server: Server, ada: Person, gone: str, left: set[str], parents: dict[str, str | None]
 ) -> None:
-    chat = await made(ada)
+    chat = await create_chat(ada)
     (await ada.delete(f"/api/v1/chats/{chat}/messages/{gone}")).ok()
     messages = await in_step(server, chat)
     assert set(messages) == left
@@ -92,9 +92,9 @@ async def test_what_hung_on_a_deleted_message_moves_up_in_both_stores(
 
 
 async def test_a_saved_history_stands_in_both_stores(server: Server, ada: Person) -> None:
-    chat = await made(ada)
+    chat = await create_chat(ada)
     new = {"id": "u4", "parentId": "a3", "childrenIds": [], "role": "user", "content": "More?", "timestamp": 1}
-    changed = {**talk()["history"]["messages"]["u1"], "content": "Changed"}
+    changed = {**build_chat()["history"]["messages"]["u1"], "content": "Changed"}
     history = {"messages": {"u1": changed, "u4": new}, "currentId": "u4"}
     (await ada.post(f"/api/v1/chats/{chat}", {"chat": {"history": history}})).ok()
     messages = await in_step(server, chat)
@@ -102,7 +102,7 @@ async def test_a_saved_history_stands_in_both_stores(server: Server, ada: Person
 
 
 async def test_events_are_kept_in_both_stores(server: Server, ada: Person) -> None:
-    chat = await made(ada)
+    chat = await create_chat(ada)
     path = f"/api/v1/chats/{chat}/messages/a1/event"
     for kind, data in (
         ("status", {"description": "One"}),
@@ -127,7 +127,7 @@ async def test_events_are_kept_in_both_stores(server: Server, ada: Person) -> No
 
 
 async def test_copies_stand_in_both_stores(server: Server, ada: Person) -> None:
-    chat = await made(ada)
+    chat = await create_chat(ada)
     (await ada.post(f"/api/v1/chats/{chat}/messages/a2", {"content": "Newer."})).ok()
     clone = (await ada.post(f"/api/v1/chats/{chat}/clone", {})).ok()["id"]
     fork = (await ada.post(f"/api/v1/chats/{chat}/fork", {"message_id": "a2"})).ok()["id"]
@@ -137,7 +137,7 @@ async def test_copies_stand_in_both_stores(server: Server, ada: Person) -> None:
 
 
 async def test_only_owners_and_administrators_change_messages(ada: Person, bob: Person, cy: Person) -> None:
-    chat = await made(bob)
+    chat = await create_chat(bob)
     path = f"/api/v1/chats/{chat}/messages/a1"
     (await cy.post(path, {"content": "x"})).refused(401, PROHIBITED)
     (await cy.delete(path)).refused(401, PROHIBITED)
@@ -149,7 +149,7 @@ async def test_only_owners_and_administrators_change_messages(ada: Person, bob: 
 
 
 async def test_voices_are_for_messages_that_are_there_and_of_bearable_size(ada: Person) -> None:
-    chat = await made(ada)
+    chat = await create_chat(ada)
     path = f"/api/v1/chats/{chat}/messages"
     (await ada.post(f"{path}/none", {"voice": {"id": "v"}})).refused(404, NOT_FOUND)
     (await ada.post(f"{path}/a1", {"voice": {"id": "v" * 100_001}})).refused(400, "Voice metadata is too large")
@@ -157,11 +157,11 @@ async def test_voices_are_for_messages_that_are_there_and_of_bearable_size(ada: 
 
 
 async def test_a_chat_written_by_halves_opens_at_the_end_of_its_branch(ada: Person) -> None:
-    document = talk()
+    document = build_chat()
     for message in document["history"]["messages"].values():
         message["childrenIds"] = []
     document["history"]["currentId"] = "u1"
-    opened = (await ada.get(f"/api/v1/chats/{await made(ada, document)}")).ok()["chat"]["history"]
+    opened = (await ada.get(f"/api/v1/chats/{await create_chat(ada, document)}")).ok()["chat"]["history"]
     assert opened["currentId"] == "a3" and opened["messages"]["a1"]["childrenIds"] == ["u2"]
 
 
@@ -170,13 +170,13 @@ def call(call_id: str, name: str, status: str = "pending") -> dict[str, Any]:
 
 
 def waiting(*calls: dict[str, Any]) -> dict[str, Any]:
-    document = talk(1)
+    document = build_chat(1)
     document["history"]["messages"]["a1"] |= {"output": list(calls), "done": False}
     return document
 
 
 async def test_a_decision_on_a_tool_call_stands_in_both_stores(server: Server, ada: Person) -> None:
-    chat = await made(ada, waiting(call("c1", "search"), call("c2", "ask_user", "queued"), call("c3", "search")))
+    chat = await create_chat(ada, waiting(call("c1", "search"), call("c2", "ask_user", "queued"), call("c3", "search")))
     path = f"/api/v1/chats/{chat}/messages/a1/resolve"
     answer = (await ada.post(path, {"call_id": "c1", "action": "reject"})).ok()
     assert answer == {"status": True, "chat_id": chat, "message_id": "a1", "task_ids": []}
@@ -200,7 +200,7 @@ async def test_the_model_goes_on_when_nothing_waits_any_more(
     document = waiting(call("c1", "ask_user"))
     if session:
         document["history"]["messages"]["a1"]["meta"] = {"session_id": session}
-    chat = await made(ada, document)
+    chat = await create_chat(ada, document)
     path = f"/api/v1/chats/{chat}/messages/a1/resolve"
     answer = (await ada.post(path, {"call_id": "c1", "action": "answer", "answers": {"q": "Blue"}})).ok()
     assert answer["status"] is True and len(answer["task_ids"]) == 1
@@ -218,9 +218,9 @@ async def test_the_model_goes_on_when_nothing_waits_any_more(
 
 
 async def test_what_is_no_text_is_left_out_of_rows(server: Server, ada: Person) -> None:
-    document = talk(1)
+    document = build_chat(1)
     document["history"]["messages"]["a1"] |= {"model": 5, "user_id": ["a"], "contextSummary": {}, "parent_id": 7}
-    chat = await made(ada, document)
+    chat = await create_chat(ada, document)
     opened = (await ada.get(f"/api/v1/chats/{chat}")).ok()["chat"]["history"]["messages"]["a1"]
     assert opened["model"] == 5 and opened["content"] == "assistant 1"
     rows = await message_store.load_messages(server.services.get(Database), chat)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Person, Server, postgres_database, serving
+from conftest import Person, Server, postgres_database, run_server
 from fastback.features.chats.search import indexer, service
 from fastback.features.chats.search.indexer import ChatIndexer
 from fastback.features.chats.search.service import ChatSearch
@@ -296,7 +296,7 @@ async def _behind_our_back(env: dict[str, str], tmp_path: Path, statements: list
 
 async def test_what_another_program_wrote_meanwhile_is_found(database: str, tmp_path: Path) -> None:
     async with _place(database, tmp_path) as env:
-        async with serving(env, tmp_path, database) as server:
+        async with run_server(env, tmp_path, database) as server:
             ada = await server.sign_up("Ada")
             ids = await bring(
                 ada,
@@ -323,7 +323,7 @@ async def test_what_another_program_wrote_meanwhile_is_found(database: str, tmp_
                 (f"INSERT INTO chat ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values),
             ],
         )
-        async with serving(env, tmp_path, database) as server:
+        async with run_server(env, tmp_path, database) as server:
             again = Person(server.url, ada.token, ada.account)
             server.people.append(again)
             cases = {
@@ -352,7 +352,7 @@ async def test_what_another_program_wrote_meanwhile_is_found(database: str, tmp_
 
 async def test_the_index_is_as_private_as_the_database(tmp_path: Path) -> None:
     (tmp_path / "webui.db").touch(mode=0o600)
-    async with serving({"ENABLE_OPENAI_API": "false", "ENABLE_OLLAMA_API": "false"}, tmp_path, "sqlite") as server:
+    async with run_server({"ENABLE_OPENAI_API": "false", "ENABLE_OLLAMA_API": "false"}, tmp_path, "sqlite") as server:
         await server.sign_up("Ada")
         await settled(server)
         assert (tmp_path / "webui.fastback_search.db").stat().st_mode & 0o777 == 0o600
@@ -360,14 +360,14 @@ async def test_the_index_is_as_private_as_the_database(tmp_path: Path) -> None:
 
 async def test_a_damaged_index_is_made_anew(tmp_path: Path) -> None:
     env = {"ENABLE_OPENAI_API": "false", "ENABLE_OLLAMA_API": "false"}
-    async with serving(env, tmp_path, "sqlite") as server:
+    async with run_server(env, tmp_path, "sqlite") as server:
         ada = await server.sign_up("Ada")
         await bring(ada, chat("Kept", "words"))
         await settled(server)
     index = tmp_path / "webui.fastback_search.db"
     assert index.exists()
     index.write_bytes(b"this is no database" * 1000)
-    async with serving(env, tmp_path, "sqlite") as server:
+    async with run_server(env, tmp_path, "sqlite") as server:
         again = Person(server.url, ada.token, ada.account)
         server.people.append(again)
         await agree(server, again, {"words": ["Kept"]})
@@ -376,7 +376,7 @@ async def test_a_damaged_index_is_made_anew(tmp_path: Path) -> None:
 async def test_an_index_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "webui.fastback_search.db").mkdir()
     env = {"ENABLE_OPENAI_API": "false", "ENABLE_OLLAMA_API": "false"}
-    async with serving(env, tmp_path, "sqlite") as server:
+    async with run_server(env, tmp_path, "sqlite") as server:
         ada = await server.sign_up("Ada")
         await bring(ada, chat("Kept", "words", meta={"tags": ["one"]}))
         assert await titles(ada, "words") == await titles(ada, "tag:one") == ["Kept"]

@@ -11,14 +11,19 @@ import pytest
 
 from conftest import Person, Server
 from fastback.features.chats.stats import figures
-from sample_chats import made, talk
+from sample_chats import build_chat, create_chat
 
 NOT_FOUND = "We could not find what you're looking for :/"
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
 
 
 def item(number: int, **more: Any) -> dict[str, Any]:
-    return {"chat": talk(2, title=f"Chat {number}"), "created_at": 1000 + number, "updated_at": 1000 + number, **more}
+    return {
+        "chat": build_chat(2, title=f"Chat {number}"),
+        "created_at": 1000 + number,
+        "updated_at": 1000 + number,
+        **more,
+    }
 
 
 async def test_figures_count_messages_models_and_times(ada: Person) -> None:
@@ -32,7 +37,7 @@ async def test_figures_count_messages_models_and_times(ada: Person) -> None:
 
 
 async def test_other_branches_count_for_the_history_alone(ada: Person) -> None:
-    document = talk(1)
+    document = build_chat(1)
     messages = document["history"]["messages"]
     messages["a1"]["annotation"] = {"rating": 1, "tags": ["right"]}
     messages["b1"] = {
@@ -42,7 +47,7 @@ async def test_other_branches_count_for_the_history_alone(ada: Person) -> None:
         "content": [{"type": "text", "text": "four"}],
     }
     messages["u1"]["childrenIds"] = ["a1", "b1"]
-    chat = await made(ada, document)
+    chat = await create_chat(ada, document)
     found = (await ada.get(f"/api/v1/chats/stats/export/{chat}")).ok()
     assert found["stats"]["models"] == {"demo-small": 1} and found["stats"]["message_count"] == 2
     assert found["stats"]["history_models"] == {"demo-small": 1, "demo-large": 1}
@@ -67,7 +72,7 @@ async def test_figures_come_in_pages_or_in_one_stream(ada: Person) -> None:
 
 
 async def test_figures_are_ones_own(ada: Person, bob: Person, cy: Person) -> None:
-    chat = await made(bob)
+    chat = await create_chat(bob)
     (await cy.get(f"/api/v1/chats/stats/export/{chat}")).refused(401, PROHIBITED)
     (await cy.get("/api/v1/chats/stats/export/none")).refused(404, NOT_FOUND)
     assert (await ada.get(f"/api/v1/chats/stats/export/{chat}")).ok()["user_id"] == bob.id
@@ -75,7 +80,7 @@ async def test_figures_are_ones_own(ada: Person, bob: Person, cy: Person) -> Non
 
 
 async def test_nothing_is_exported_where_nothing_may_be_shared(ada: Person, bob: Person) -> None:
-    chat = await made(bob)
+    chat = await create_chat(bob)
     config = (await ada.get("/api/v1/auths/admin/config")).ok()
     (await ada.post("/api/v1/auths/admin/config", {**config, "ENABLE_COMMUNITY_SHARING": False})).ok()
     (await bob.get("/api/v1/chats/stats/export")).refused(401, PROHIBITED)
@@ -125,11 +130,11 @@ async def _quickest(person: Person, path: str) -> float:
 
 
 async def test_lists_do_not_read_the_chats_they_show(ada: Person) -> None:
-    small = await made(ada, talk(1))
+    small = await create_chat(ada, build_chat(1))
     before = {path: await _quickest(ada, path) for path in LISTS}
-    document = talk(1)
+    document = build_chat(1)
     document["history"]["messages"]["a1"]["content"] = "Long. " * 5_000_000
-    huge = await made(ada, document)
+    huge = await create_chat(ada, document)
     assert len((await ada.get(f"/api/v1/chats/{huge}")).body) > 30_000_000
     whole = await _quickest(ada, f"/api/v1/chats/{huge}")
     for path in LISTS:

@@ -185,7 +185,7 @@ async def test_nonsense_is_refused_and_loses_nothing(
     ada: Person, method: str, path: str, body: Any, status: int
 ) -> None:
     await made(ada)
-    (await ada.ask(method, path, json=body)).refused(status)
+    (await ada.request(method, path, json=body)).refused(status)
     assert await titles(ada) == ["How high is Everest?"]
 
 

@@ -124,10 +124,10 @@ async def test_headers_name_who_asks_and_where(server: Server, ada: Person, bob:
         "NOBODY": "{{NOBODY}}",
     }
     async with open_page(bob) as page:
-        body = page.body("Hi", models=["m"], background_tasks={"title_generation": True})
+        body = page.build_body("Hi", models=["m"], background_tasks={"title_generation": True})
         started = (await bob.post(CHAT, body)).ok()
-        await page.quiet()
-        await page.until("chat:title")
+        await page.wait_until_idle()
+        await page.wait_for("chat:title")
     chat = next(one for one in noting.asked if one["headers"]["x-message-id"] == f"<{body['id']}>")
     assert chat["headers"]["x-chat-id"] == f"<{started['chat_id']}>"
     assert chat["headers"]["x-user-message-id"] == f"<{body['user_message']['id']}>"
@@ -177,7 +177,7 @@ async def test_a_sign_in_that_is_not_built_says_so(ada: Person, noting: Noting, 
         assert reply.status == 501 and "not built" in reply.json["detail"]
     async with open_page(ada) as page:
         await page.ask("Hi", models=["m"])
-        assert "not built" in page.of("chat:message:error")[0]["error"]["content"]
+        assert "not built" in page.list_data("chat:message:error")[0]["error"]["content"]
     assert noting.asked == []
 
 
@@ -200,11 +200,11 @@ async def test_llama_cpp_is_told_to_go_on_with_an_answer(
         first = await page.ask("Start", models=["m"])
         assert "continue_final_message" not in noting.last["body"]
         page.events.clear()
-        body = page.body("", models=["m"], chat_id=first["chat_id"])
+        body = page.build_body("", models=["m"], chat_id=first["chat_id"])
         body |= {"assistant_message_id": first["answer"], "id": first["answer"], "parent_id": first["question"]}
         del body["message_ids"], body["user_message"]
         (await ada.post(CHAT, body)).ok()
-        await page.quiet()
+        await page.wait_until_idle()
     sent = noting.last["body"]
     assert sent["messages"][-1] == {"role": "assistant", "content": "Yes."}
     assert sent.get("continue_final_message") is (True if flags else None)
@@ -284,9 +284,11 @@ class TestResponses:
     async def test_the_page_streams_and_keeps_the_answer(self, ada: Person, asked: Any) -> None:
         async with open_page(ada) as page:
             done = await page.ask("Hi [[tokens 5]]")
-            deltas = [one for one in page.of("response:completion") if one.get("type") == "response.output_text.delta"]
+            deltas = [
+                one for one in page.list_data("response:completion") if one.get("type") == "response.output_text.delta"
+            ]
             assert "".join(one["delta"] for one in deltas) == "".join(f"word{n} " for n in range(5))
-            kept = (await page.chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]
+            kept = (await page.get_chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]
             assert kept["content"] == "word0 word1 word2 word3 word4" and kept["usage"]["output_tokens"] == 5
             page.events.clear()
             await page.ask("And [[tokens 2]]", chat_id=done["chat_id"], parent_id=done["answer"])
@@ -296,11 +298,11 @@ class TestResponses:
     async def test_thoughts_and_failures_on_the_page(self, ada: Person, asked: Any) -> None:
         async with open_page(ada) as page:
             done = await page.ask("Hi [[tokens 2]]", models=["demo-reasoner"])
-            output = (await page.chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]["output"]
+            output = (await page.get_chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]["output"]
             assert [item["type"] for item in output] == ["reasoning", "message"]
             page.events.clear()
             await page.ask("[[error]]")
-            assert page.of("chat:message:error")[0]["error"]["content"] == "demo failure in the stream"
+            assert page.list_data("chat:message:error")[0]["error"]["content"] == "demo failure in the stream"
 
     async def test_other_doors_speak_chat_completions(self, ada: Person, asked: Any) -> None:
         async with ada.http().ws_connect(f"{ada.url}/api/ws/chat?token={ada.token}") as socket:

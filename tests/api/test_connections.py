@@ -286,7 +286,7 @@ async def test_a_client_that_hangs_up_ends_the_work(ada: Person, upstream: str, 
 
 async def test_unknown_paths_are_passed_on_only_when_allowed(ada: Person, bob: Person) -> None:
     for method in ("GET", "POST", "PUT", "DELETE"):
-        (await ada.ask(method, "/openai/fine_tuning/jobs")).refused(
+        (await ada.request(method, "/openai/fine_tuning/jobs")).refused(
             403, "Direct API passthrough is disabled. Set ENABLE_OPENAI_API_PASSTHROUGH=True to enable."
         )
 
@@ -343,7 +343,7 @@ async def test_models_loaded_by_need(ada: Person, bob: Person, recorder: Recorde
 
 async def test_what_ollama_has(server: Server, ada: Person, bob: Person) -> None:
     assert (await server.stranger().get("/ollama")).ok() == {"status": True}
-    assert (await server.stranger().ask("HEAD", "/ollama/")).status == 200
+    assert (await server.stranger().request("HEAD", "/ollama/")).status == 200
     (found,) = (await ada.get("/ollama/api/tags")).ok()["models"]
     assert found["model"] == LLAMA and found["urls"] == [0] and found["connection_type"] == "local"
     assert (await ada.get("/ollama/api/tags/0")).ok()["models"][0]["model"] == LLAMA
@@ -475,7 +475,7 @@ async def test_a_model_from_a_file(ada: Person, bob: Person, server: Server, rec
     (await ada.post("/ollama/config/update", config)).ok()
     form = aiohttp.FormData(quote_fields=False)
     form.add_field("file", b"weights" * 1000, filename="../tiny.gguf")
-    reply = await ada.ask("POST", "/ollama/models/upload/0", data=form)
+    reply = await ada.request("POST", "/ollama/models/upload/0", data=form)
     events = [json.loads(line[6:]) for line in reply.text.splitlines() if line.startswith("data: ")]
     assert events[-1]["done"] is True and events[-1]["name"] == "tiny.gguf" and events[-1]["model_created"] == "tiny"
     blob = recorder.last(f"/api/blobs/{events[-1]['blob']}")
@@ -485,7 +485,7 @@ async def test_a_model_from_a_file(ada: Person, bob: Person, server: Server, rec
     recorder.answers["/api/create"] = (500, "no room")
     form = aiohttp.FormData(quote_fields=False)
     form.add_field("file", b"weights", filename="tiny.gguf")
-    reply = await ada.ask("POST", "/ollama/models/upload", data=form)
+    reply = await ada.request("POST", "/ollama/models/upload", data=form)
     assert "Failed to create model in Ollama. no room" in reply.text
     (await ada.post("/ollama/models/upload")).refused(422)
     (await ada.post("/ollama/models/download", {"url": "https://elsewhere.example/x.gguf"})).refused(

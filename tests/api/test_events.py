@@ -11,7 +11,7 @@ from aiohttp import web
 
 from conftest import Person, Server
 from fastback.kit.web_guard import BlockedAddress, WebGuard
-from stub_server import standing_in
+from stub_server import serve_handler
 
 WEBHOOKS = "/api/events/webhooks"
 TARGETS = "/api/v1/notifications/targets"
@@ -51,7 +51,7 @@ class Hook:
 @pytest.fixture
 async def hook() -> AsyncIterator[Hook]:
     made = Hook()
-    async with standing_in(made.answer) as url:
+    async with serve_handler(made.answer) as url:
         made.url = f"{url}/hook"
         yield made
 

@@ -16,7 +16,7 @@ import aiohttp
 import brotli
 import pytest
 
-from conftest import Person, Server, serving
+from conftest import Person, Server, run_server
 from fastback.kit import log
 from fastback.kit.http import compression
 from fastback.kit.http.request_envelope import RequestEnvelope
@@ -187,7 +187,7 @@ async def test_no_secret_is_written_at_any_level(tmp_path: Path, upstream: str, 
             "WEBSOCKET_SERVER_LOGGING": "true",
             "ENABLE_API_KEYS": "true",
         }
-        async with serving(env, tmp_path, "sqlite") as server:
+        async with run_server(env, tmp_path, "sqlite") as server:
             ada = await server.sign_up("Ada")
             body = {"email": "ada@example.com", "password": "correct horse battery"}
             await server.stranger().post("/api/v1/auths/signin", body)
@@ -324,7 +324,7 @@ async def test_streams_are_never_compressed(server: Server, ada: Person) -> None
 
 
 async def test_compression_can_be_switched_off(tmp_path: Path) -> None:
-    async with serving({"ENABLE_COMPRESSION_MIDDLEWARE": "false"}, tmp_path, "sqlite") as server:
+    async with run_server({"ENABLE_COMPRESSION_MIDDLEWARE": "false"}, tmp_path, "sqlite") as server:
         ada = await server.sign_up("Ada")
         assert (await _packed(ada, "/api/config", "br, gzip"))[1] is None
 
@@ -354,9 +354,9 @@ async def test_addresses_that_lead_to_a_question(server: Server) -> None:
 
 
 async def test_a_manifest_may_lie_elsewhere(tmp_path: Path, manifest_elsewhere: str) -> None:
-    async with serving({"EXTERNAL_PWA_MANIFEST_URL": manifest_elsewhere}, tmp_path, "sqlite") as server:
+    async with run_server({"EXTERNAL_PWA_MANIFEST_URL": manifest_elsewhere}, tmp_path, "sqlite") as server:
         assert (await server.stranger().get("/manifest.json")).ok() == {"name": "Elsewhere"}
-    async with serving({"EXTERNAL_PWA_MANIFEST_URL": "http://127.0.0.1:9/m"}, tmp_path / "b", "sqlite") as server:
+    async with run_server({"EXTERNAL_PWA_MANIFEST_URL": "http://127.0.0.1:9/m"}, tmp_path / "b", "sqlite") as server:
         (await server.stranger().get("/manifest.json")).refused(502)
 
 

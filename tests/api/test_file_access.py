@@ -11,13 +11,13 @@ import pytest
 
 from conftest import Person, Server
 from fastback.kit.db import Database
-from knowledge_samples import KNOWLEDGE, embedding, make
-from upload_samples import FILES, send, upload
+from knowledge_samples import KNOWLEDGE, create_knowledge, embedding_settings
+from upload_samples import FILES, send_file, upload_file
 
 
 @pytest.fixture
 def environment(upstream: str) -> dict[str, str]:
-    return embedding(upstream)
+    return embedding_settings(upstream)
 
 
 def grant(person: Person, permission: str = "read") -> dict[str, str]:
@@ -55,8 +55,8 @@ async def let_in(server: Server, kind: str, resource: str, person: Person, permi
 
 
 async def test_through_knowledge(server: Server, ada: Person, bob: Person, cy: Person) -> None:
-    mine = await upload(ada)
-    knowledge = await make(ada)
+    mine = await upload_file(ada)
+    knowledge = await create_knowledge(ada)
     (await ada.post(f"{KNOWLEDGE}/{knowledge}/file/add", {"file_id": mine["id"]})).ok()
     assert not await reads(bob, mine)
     share = f"{KNOWLEDGE}/{knowledge}/access/update"
@@ -68,8 +68,8 @@ async def test_through_knowledge(server: Server, ada: Person, bob: Person, cy: P
 async def test_a_file_of_others_is_not_written_through_ones_own_knowledge(
     server: Server, ada: Person, bob: Person, cy: Person
 ) -> None:
-    theirs = await upload(bob)
-    knowledge = await make(ada)
+    theirs = await upload_file(bob)
+    knowledge = await create_knowledge(ada)
     (await ada.post(f"{KNOWLEDGE}/{knowledge}/file/add", {"file_id": theirs["id"]})).ok()
     (await ada.post(f"{KNOWLEDGE}/{knowledge}/access/update", {"access_grants": [grant(cy, "write"), grant(cy)]})).ok()
     assert await reads(cy, theirs) and not await writes(cy, theirs)
@@ -84,23 +84,23 @@ async def channel(server: Server, owner: Person, **more: Any) -> str:
 async def test_through_channels(server: Server, ada: Person, bob: Person, cy: Person) -> None:
     open_one = await channel(server, ada)
     await let_in(server, "channel", open_one, bob)
-    mine = (await send(ada, metadata={"channel_id": open_one}, process=False)).ok()
+    mine = (await send_file(ada, metadata={"channel_id": open_one}, process=False)).ok()
     assert await reads(bob, mine) and not await writes(bob, mine) and not await reads(cy, mine)
     group = await channel(server, ada, type="group")
     member = {"id": "m", "channel_id": group, "user_id": cy.id, "is_active": True, "joined_at": 1}
     await insert(server, "channel_member", **member)
-    told = (await send(cy, metadata={"channel_id": group}, process=False)).ok()
+    told = (await send_file(cy, metadata={"channel_id": group}, process=False)).ok()
     # Who is not in a channel puts nothing there.
-    other = (await send(bob, metadata={"channel_id": group}, process=False)).ok()
+    other = (await send_file(bob, metadata={"channel_id": group}, process=False)).ok()
     assert not await reads(bob, told) and not await reads(cy, other)
-    shown = (await send(ada, metadata={"channel_id": open_one, "other": 1}, process=False)).ok()
+    shown = (await send_file(ada, metadata={"channel_id": open_one, "other": 1}, process=False)).ok()
     db = server.services.get(Database)
     await db.execute("tests.archive", "UPDATE channel SET archived_at = 1 WHERE id = :id", id=open_one)
     assert not await reads(bob, shown)
 
 
 async def test_through_shared_chats_and_folders(server: Server, ada: Person, bob: Person, cy: Person) -> None:
-    mine = (await send(bob, process=False)).ok()
+    mine = (await send_file(bob, process=False)).ok()
     chat = (await bob.post("/api/v1/chats/new", {"chat": {"title": "t", "history": {"messages": {}}}})).ok()["id"]
     now = int(time.time())
     await insert(
@@ -121,7 +121,7 @@ async def test_through_shared_chats_and_folders(server: Server, ada: Person, bob
 
 
 async def test_through_notes_of_its_owner(server: Server, ada: Person, bob: Person, cy: Person) -> None:
-    mine = (await send(bob, process=False)).ok()
+    mine = (await send_file(bob, process=False)).ok()
     now = time.time_ns()
     for note, owner in (("own", bob), ("others", ada)):
         data = {"files": [{"type": "file", "id": mine["id"]}]}
@@ -133,7 +133,7 @@ async def test_through_notes_of_its_owner(server: Server, ada: Person, bob: Pers
 
 
 async def test_through_models(server: Server, ada: Person, bob: Person, cy: Person) -> None:
-    mine, other, shown, spoken = [(await send(bob, process=False)).ok() for _ in range(4)]
+    mine, other, shown, spoken = [(await send_file(bob, process=False)).ok() for _ in range(4)]
     now = int(time.time())
 
     async def model(model_id: str, owner: Person, meta: dict[str, Any], base: str | None = "base") -> None:
@@ -154,6 +154,6 @@ async def test_through_models(server: Server, ada: Person, bob: Person, cy: Pers
 
 
 async def test_administrators_reach_every_file(ada: Person, bob: Person) -> None:
-    theirs = (await send(bob, process=False)).ok()
+    theirs = (await send_file(bob, process=False)).ok()
     assert await reads(ada, theirs) and await writes(ada, theirs)
     (await ada.delete(f"{FILES}/{theirs['id']}")).ok()

@@ -22,22 +22,22 @@ from fastback.kit.db import Database
 from fastback.kit.storage import Storage, StorageError
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Extractor, VectorStore
-from knowledge_samples import KNOWLEDGE, chunks, embedding, make
-from s3_server import bucket_server
-from upload_samples import FILES, read, send, upload
+from knowledge_samples import KNOWLEDGE, create_knowledge, embedding_settings, list_chunks
+from s3_server import run_bucket_server
+from upload_samples import FILES, get_file, send_file, upload_file
 
 GONE = "We could not find what you're looking for :/"
 
 
 @pytest.fixture
 def environment(upstream: str) -> dict[str, str]:
-    return embedding(upstream)
+    return embedding_settings(upstream)
 
 
 @pytest.fixture
 def bucket() -> Iterator[dict[str, str]]:
     """Variables of a bucket on a server that speaks like S3; the text is kept, and nothing is embedded."""
-    with bucket_server() as variables:
+    with run_bucket_server() as variables:
         yield {**variables, "BYPASS_EMBEDDING_AND_RETRIEVAL": "true"}
 
 
@@ -51,7 +51,7 @@ async def progress(person: Person, file_id: str) -> list[dict[str, Any]]:
 async def test_a_text_is_uploaded_read_and_embedded(server: Server, ada: Person) -> None:
     heard: list[ActivityEvent] = []
     server.services.get(Bus).subscribe(ActivityEvent, heard.append)
-    made = (await send(ada, metadata={"from": "a test"})).ok()
+    made = (await send_file(ada, metadata={"from": "a test"})).ok()
     digest = hashlib.sha256(b"Herons stand on one leg.").hexdigest()
     assert made["status"] is True and made["data"] == {"status": "pending"} and made["hash"] is None
     assert made["meta"] == {
@@ -64,11 +64,11 @@ async def test_a_text_is_uploaded_read_and_embedded(server: Server, ada: Person)
     told = await progress(ada, made["id"])
     assert told[-1] == {"status": "completed"}
     assert (await ada.get(f"{FILES}/{made['id']}/process/status")).ok() == {"status": "completed"}
-    file = await read(ada, made["id"])
+    file = await get_file(ada, made["id"])
     collection = f"file-{made['id']}"
     assert file["data"] == {"status": "completed", "content": "Herons stand on one leg.", "error": None}
     assert file["hash"] == digest and file["meta"]["collection_name"] == collection
-    (hit,) = await chunks(server, collection)
+    (hit,) = await list_chunks(server, collection)
     assert hit.text == "Herons stand on one leg."
     assert hit.metadata["file_id"] == made["id"] and hit.metadata["from"] == "a test"
     assert hit.metadata["source"] == hit.metadata["name"] == "herons.txt" and hit.metadata["created_by"] == ada.id
@@ -83,35 +83,35 @@ LINE = "Herons stand on one leg – Störche klappern.\n"
 async def test_a_large_text_is_kept_changed_and_embedded(server: Server, ada: Person) -> None:
     await configure(ada, {"CHUNK_SIZE": 20_000, "CHUNK_OVERLAP": 0})
     text = LINE * 40_000
-    made = (await send(ada, text.encode(), "large.txt")).ok()
+    made = (await send_file(ada, text.encode(), "large.txt")).ok()
     assert (await progress(ada, made["id"]))[-1] == {"status": "completed"}
-    file = await read(ada, made["id"])
+    file = await get_file(ada, made["id"])
     assert file["data"] == {"status": "completed", "content": text, "error": None}
     assert file["hash"] == hashlib.sha256(text.encode()).hexdigest()
     assert file["meta"]["collection_name"] == f"file-{made['id']}"
-    found = await chunks(server, f"file-{made['id']}")
+    found = await list_chunks(server, f"file-{made['id']}")
     assert "\n".join(hit.text for hit in found) == text.strip()
     renamed = (await ada.post(f"{FILES}/{made['id']}/rename", {"filename": "storks.txt"})).ok()
     assert renamed["filename"] == "storks.txt" and renamed["data"]["content"] == text
     (await ada.post(f"{FILES}/{made['id']}/data/content/update", {"content": text.upper()})).ok()
-    changed = await read(ada, made["id"])
+    changed = await get_file(ada, made["id"])
     assert changed["data"]["content"] == text.upper() and changed["hash"] != file["hash"]
     assert (await ada.get(f"{FILES}/{made['id']}/process/status")).ok() == {"status": "completed"}
     # Its chunks are made anew from what is kept where they are lost.
-    again = (await send(ada, text.encode(), "again.txt")).ok()
+    again = (await send_file(ada, text.encode(), "again.txt")).ok()
     assert (await progress(ada, again["id"]))[-1] == {"status": "completed"}
     await server.services.get(VectorStore).drop_collection(f"file-{again['id']}")
     await store.update_file(server.services.get(Database), again["id"], hash=None)
-    knowledge = await make(ada)
+    knowledge = await create_knowledge(ada)
     (await ada.post(f"{KNOWLEDGE}/{knowledge}/file/add", {"file_id": again["id"]})).ok()
-    assert [hit.text for hit in await chunks(server, knowledge)] == [hit.text for hit in found]
-    assert (await read(ada, again["id"]))["hash"] == file["hash"]
+    assert [hit.text for hit in await list_chunks(server, knowledge)] == [hit.text for hit in found]
+    assert (await get_file(ada, again["id"]))["hash"] == file["hash"]
 
 
 async def test_the_server_holds_little_of_a_large_text(server: Server, ada: Person) -> None:
     await configure(ada, {"BYPASS_EMBEDDING_AND_RETRIEVAL": True})
     text = LINE * 200_000
-    made = (await send(ada, text.encode(), process=False)).ok()
+    made = (await send_file(ada, text.encode(), process=False)).ok()
     db = server.services.get(Database)
     file = await store.find_file(db, made["id"])
     assert file is not None
@@ -123,13 +123,13 @@ async def test_the_server_holds_little_of_a_large_text(server: Server, ada: Pers
     finally:
         tracemalloc.stop()
     assert most < len(text) / 2
-    kept = await read(ada, made["id"])
+    kept = await get_file(ada, made["id"])
     assert kept["data"]["status"] == "completed" and kept["data"]["content"] == text
 
 
 async def test_what_nobody_reads_is_kept(server: Server, ada: Person) -> None:
     content = bytes(range(256)) * 20_000
-    made = (await send(ada, content, "a b ü.bin", None, process=False)).ok()
+    made = (await send_file(ada, content, "a b ü.bin", None, process=False)).ok()
     assert made["data"] == {} and "status" not in made and "path" not in made
     assert made["meta"]["size"] == len(content)
     got = await ada.get(f"{FILES}/{made['id']}/content")
@@ -145,26 +145,26 @@ async def test_what_cannot_be_read_says_so(ada: Person) -> None:
         (b"ID3\x00", "a.mp3", "audio/mpeg", "Transcription of audio files is not built in this release of Fastback."),
         (b"   \n", "empty.txt", "text/plain", "The content provided is empty"),
     ):
-        made = await upload(ada, content, name, kind)
+        made = await upload_file(ada, content, name, kind)
         assert made["data"] == {"status": "pending"}
-        file = await read(ada, made["id"])
+        file = await get_file(ada, made["id"])
         assert file["data"]["status"] == "failed" and error in file["data"]["error"] and file["hash"] is None
         assert (await progress(ada, made["id"]))[-1] == {"status": "failed", "error": file["data"]["error"]}
-    film = await upload(ada, b"\x00\x00film", "a.mp4", "video/mp4")
-    assert (await read(ada, film["id"]))["data"]["status"] == "completed"
-    program = await upload(ada, b"const leg = 1;", "a.ts", "video/mp2t")
-    assert (await read(ada, program["id"]))["data"]["content"] == "const leg = 1;"
+    film = await upload_file(ada, b"\x00\x00film", "a.mp4", "video/mp4")
+    assert (await get_file(ada, film["id"]))["data"]["status"] == "completed"
+    program = await upload_file(ada, b"const leg = 1;", "a.ts", "video/mp2t")
+    assert (await get_file(ada, program["id"]))["data"]["content"] == "const leg = 1;"
 
 
 async def test_limits_of_uploads(server: Server, ada: Person) -> None:
-    (await send(ada, b"")).refused(400)
-    (await send(ada, metadata="{no json")).refused(400, "[ERROR: Invalid metadata format]")
-    (await send(ada, metadata="[1]")).refused(400, "[ERROR: Error uploading file]")
+    (await send_file(ada, b"")).refused(400)
+    (await send_file(ada, metadata="{no json")).refused(400, "[ERROR: Invalid metadata format]")
+    (await send_file(ada, metadata="[1]")).refused(400, "[ERROR: Error uploading file]")
     missing = (await ada.post(f"{FILES}/", {"file": "text"})).refused(422)
     assert missing == [{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": None}]
     form = aiohttp.FormData({"file": "text"})
     form.add_field("other", b"x", filename="other.txt")
-    text = (await ada.ask("POST", f"{FILES}/", data=form)).refused(422)
+    text = (await ada.request("POST", f"{FILES}/", data=form)).refused(422)
     assert text[0]["msg"] == "Value error, Expected UploadFile, received: <class 'str'>" and text[0]["input"] == "text"
     headers = {"content-type": "multipart/form-data; boundary=x"}
     for body in (
@@ -173,14 +173,14 @@ async def test_limits_of_uploads(server: Server, ada: Person) -> None:
         b"--x\r\nnothing\r\n\r\n\r\n--x--",
         b"--x\r\nContent-Disposition: form-data; name=a\r\n",
     ):
-        assert (await ada.ask("POST", f"{FILES}/", data=body, headers=headers)).status == 400
+        assert (await ada.request("POST", f"{FILES}/", data=body, headers=headers)).status == 400
     await configure(ada, {"FILE_MAX_SIZE": 1, "ALLOWED_FILE_EXTENSIONS": ["txt"]})
-    (await send(ada, b"x" * (1024 * 1024 + 1))).refused(
+    (await send_file(ada, b"x" * (1024 * 1024 + 1))).refused(
         413, "Oops! The file you're trying to upload is too large. Please upload a file that is less than 1 MB."
     )
-    (await send(ada, b"x", "a.exe")).refused(400, "[ERROR: File type exe is not allowed]")
-    (await send(ada, b"x", "a.exe", process=False)).ok()
-    (await send(ada, b"x" * 1024 * 1024, "a.TXT", process=False)).ok()
+    (await send_file(ada, b"x", "a.exe")).refused(400, "[ERROR: File type exe is not allowed]")
+    (await send_file(ada, b"x", "a.exe", process=False)).ok()
+    (await send_file(ada, b"x" * 1024 * 1024, "a.TXT", process=False)).ok()
     assert len(list((server.data_dir / "uploads").iterdir())) == 2
 
 
@@ -190,17 +190,17 @@ async def configure(person: Person, values: dict[str, Any]) -> None:
 
 async def test_a_name_that_no_disk_takes(ada: Person) -> None:
     name = "ü" * 126 + ".txt"
-    made = (await send(ada, name=name, process=False)).ok()
+    made = (await send_file(ada, name=name, process=False)).ok()
     assert made["filename"] == name
-    assert (await read(ada, made["id"]))["path"].endswith(f"/{made['id']}.txt")
+    assert (await get_file(ada, made["id"]))["path"].endswith(f"/{made['id']}.txt")
     assert (await ada.get(f"{FILES}/{made['id']}/content")).body == b"Herons stand on one leg."
-    odd = (await send(ada, name="../../a 'b'.txt", process=False)).ok()
+    odd = (await send_file(ada, name="../../a 'b'.txt", process=False)).ok()
     assert odd["filename"] == "a 'b'.txt"
 
 
 async def test_lists_counts_and_searches(server: Server, ada: Person, bob: Person) -> None:
     for person, name in ((ada, "one.txt"), (bob, "two.txt"), (bob, "100%_three.md")):
-        await upload(person, name.encode(), name)
+        await upload_file(person, name.encode(), name)
     listed = (await bob.get(f"{FILES}/", content=False)).ok()
     assert listed["total"] == 2 and {one["filename"] for one in listed["items"]} == {"two.txt", "100%_three.md"}
     assert listed["items"][0]["data"] == {"status": "completed", "error": None} and "path" not in listed["items"][0]
@@ -231,7 +231,7 @@ async def test_lists_counts_and_searches(server: Server, ada: Person, bob: Perso
 
 
 async def test_bytes_are_served_whole_and_in_part(ada: Person) -> None:
-    made = (await send(ada, bytes(range(200)), "a.txt", process=False)).ok()
+    made = (await send_file(ada, bytes(range(200)), "a.txt", process=False)).ok()
     content = f"{FILES}/{made['id']}/content"
     whole = await ada.get(content)
     assert whole.body == bytes(range(200)) and "content-disposition" not in whole.headers
@@ -243,15 +243,15 @@ async def test_bytes_are_served_whole_and_in_part(ada: Person) -> None:
     assert (await ada.get(content, attachment=True)).headers["content-disposition"].startswith("attachment")
     named = await ada.get(f"{content}/anything.txt")
     assert named.body == whole.body and named.headers["content-disposition"].startswith("attachment")
-    pdf = (await send(ada, b"%PDF", "a.PDF", "application/octet-stream", process=False)).ok()
+    pdf = (await send_file(ada, b"%PDF", "a.PDF", "application/octet-stream", process=False)).ok()
     shown = await ada.get(f"{FILES}/{pdf['id']}/content")
     assert shown.headers["content-disposition"].startswith("inline")
     assert shown.headers["content-type"] == "application/pdf"
 
 
 async def test_pages_are_shown_of_administrators_alone(ada: Person, bob: Person) -> None:
-    mine = (await send(ada, b"<p>hello</p>", "a.html", "text/html", process=False)).ok()
-    other = (await send(bob, b"<p>hello</p>", "a.html", "text/html", process=False)).ok()
+    mine = (await send_file(ada, b"<p>hello</p>", "a.html", "text/html", process=False)).ok()
+    other = (await send_file(bob, b"<p>hello</p>", "a.html", "text/html", process=False)).ok()
     shown = await ada.get(f"{FILES}/{mine['id']}/content/html")
     assert shown.body == b"<p>hello</p>" and shown.headers["content-type"] == "text/html; charset=utf-8"
     assert "content-disposition" not in shown.headers
@@ -260,7 +260,7 @@ async def test_pages_are_shown_of_administrators_alone(ada: Person, bob: Person)
 
 
 async def test_bytes_that_are_gone(server: Server, ada: Person) -> None:
-    made = await upload(ada)
+    made = await upload_file(ada)
     (server.data_dir / "uploads" / f"{made['id']}_herons.txt").unlink()
     (await ada.get(f"{FILES}/{made['id']}/content")).refused(404, GONE)
     kept = await ada.get(f"{FILES}/{made['id']}/content/herons.txt")
@@ -268,7 +268,7 @@ async def test_bytes_that_are_gone(server: Server, ada: Person) -> None:
 
 
 async def test_a_file_is_renamed(ada: Person) -> None:
-    made = await upload(ada)
+    made = await upload_file(ada)
     renamed = (await ada.post(f"{FILES}/{made['id']}/rename", {"filename": "storks.txt"})).ok()
     assert renamed["filename"] == renamed["meta"]["name"] == "storks.txt"
     assert renamed["meta"]["size"] == 24 and renamed["data"]["content"] == "Herons stand on one leg."
@@ -276,11 +276,11 @@ async def test_a_file_is_renamed(ada: Person) -> None:
 
 
 async def test_names_that_no_database_takes_are_refused_in_words(server: Server, ada: Person) -> None:
-    made = await upload(ada)
+    made = await upload_file(ada)
     renamed = await ada.post(f"{FILES}/{made['id']}/rename", {"filename": "a\0b.txt"})
     headers = {"content-type": "multipart/form-data; boundary=x"}
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a\0b.txt"\r\n\r\ntext\r\n--x--\r\n'
-    sent = await ada.ask("POST", f"{FILES}/", data=body, headers=headers, process=False)
+    sent = await ada.request("POST", f"{FILES}/", data=body, headers=headers, process=False)
     if server.services.get(Database).dialect == "postgres":
         renamed.refused(400, "[ERROR: Error renaming file]")
         sent.refused(400, "[ERROR: Error uploading file]")
@@ -291,16 +291,16 @@ async def test_names_that_no_database_takes_are_refused_in_words(server: Server,
 
 
 async def test_another_text_goes_wherever_the_file_lies(server: Server, ada: Person) -> None:
-    knowledge = await make(ada, "Birds")
-    made = await upload(ada, metadata={"knowledge_id": knowledge})
+    knowledge = await create_knowledge(ada, "Birds")
+    made = await upload_file(ada, metadata={"knowledge_id": knowledge})
     file = f"{FILES}/{made['id']}"
-    assert [hit.text for hit in await chunks(server, knowledge)] == ["Herons stand on one leg."]
+    assert [hit.text for hit in await list_chunks(server, knowledge)] == ["Herons stand on one leg."]
     (await ada.post(f"{file}/data/content/update", {"content": "  "})).refused(400)
     text = 'Storks "clap".\x00'
     assert (await ada.post(f"{file}/data/content/update", {"content": text})).ok() == {"content": 'Storks "clap".'}
     assert (await ada.get(f"{file}/data/content")).ok() == {"content": 'Storks "clap".'}
     for collection in (knowledge, f"file-{made['id']}"):
-        assert [hit.text for hit in await chunks(server, collection)] == ['Storks "clap".']
+        assert [hit.text for hit in await list_chunks(server, collection)] == ['Storks "clap".']
     assert (await ada.get(f"{file}/content")).body == b"Herons stand on one leg."
     await configure(ada, {"FILE_MAX_SIZE": 1})
     (await ada.post(f"{file}/data/content/update", {"content": "x" * (1024 * 1024 + 1)})).refused(413)
@@ -309,23 +309,23 @@ async def test_another_text_goes_wherever_the_file_lies(server: Server, ada: Per
 async def test_a_file_for_knowledge_is_put_there_by_those_who_may_write_it(
     server: Server, ada: Person, bob: Person
 ) -> None:
-    knowledge = await make(ada, "Birds")
-    mine = await upload(ada, metadata={"knowledge_id": knowledge, "directory_id": "nowhere"})
-    other = await upload(bob, b"Storks clap.", "storks.txt", metadata={"knowledge_id": knowledge})
-    twin = await upload(ada, metadata={"knowledge_id": knowledge})
-    assert (await read(bob, other["id"]))["data"]["status"] == "completed"
-    failed = (await read(ada, twin["id"]))["data"]
+    knowledge = await create_knowledge(ada, "Birds")
+    mine = await upload_file(ada, metadata={"knowledge_id": knowledge, "directory_id": "nowhere"})
+    other = await upload_file(bob, b"Storks clap.", "storks.txt", metadata={"knowledge_id": knowledge})
+    twin = await upload_file(ada, metadata={"knowledge_id": knowledge})
+    assert (await get_file(bob, other["id"]))["data"]["status"] == "completed"
+    failed = (await get_file(ada, twin["id"]))["data"]
     assert failed["status"] == "failed" and failed["error"].startswith("Duplicate content detected.")
     inside = (await ada.get(f"{KNOWLEDGE}/{knowledge}/files")).ok()
     assert [one["id"] for one in inside["items"]] == [mine["id"]]
-    assert {hit.metadata["file_id"] for hit in await chunks(server, knowledge)} == {mine["id"]}
+    assert {hit.metadata["file_id"] for hit in await list_chunks(server, knowledge)} == {mine["id"]}
 
 
 async def test_a_file_is_deleted_with_all_that_hangs_on_it(server: Server, ada: Person) -> None:
-    knowledge = await make(ada, "Birds")
-    made = await upload(ada, metadata={"knowledge_id": knowledge})
+    knowledge = await create_knowledge(ada, "Birds")
+    made = await upload_file(ada, metadata={"knowledge_id": knowledge})
     (await ada.delete(f"{FILES}/{made['id']}")).ok()
-    assert await chunks(server, knowledge) == await chunks(server, f"file-{made['id']}") == []
+    assert await list_chunks(server, knowledge) == await list_chunks(server, f"file-{made['id']}") == []
     assert list((server.data_dir / "uploads").iterdir()) == []
     assert (await ada.get(f"{KNOWLEDGE}/{knowledge}/files")).ok()["total"] == 0
     (await ada.get(f"{FILES}/{made['id']}")).refused(404, GONE)
@@ -335,7 +335,7 @@ async def test_a_file_is_deleted_with_all_that_hangs_on_it(server: Server, ada: 
 async def test_a_file_stays_while_its_storage_refuses(
     server: Server, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = await upload(ada)
+    made = await upload_file(ada)
 
     async def refuse(path: str) -> None:
         raise StorageError("no")
@@ -344,7 +344,7 @@ async def test_a_file_stays_while_its_storage_refuses(
     with monkeypatch.context() as patch:
         patch.setattr(storage, "delete", refuse)
         (await ada.delete(f"{FILES}/{made['id']}")).refused(400, "[ERROR: Error deleting files]")
-    await read(ada, made["id"])
+    await get_file(ada, made["id"])
     (await ada.delete(f"{FILES}/{made['id']}")).ok()
 
 
@@ -358,7 +358,7 @@ async def test_an_upload_is_answered_whose_file_is_deleted_while_it_is_read(
         await asyncio.sleep(60)
 
     monkeypatch.setattr(server.services.get(Extractor), "spool", long)
-    sending = asyncio.create_task(send(ada, process_in_background=False))
+    sending = asyncio.create_task(send_file(ada, process_in_background=False))
     await asyncio.wait_for(reading.wait(), 10)
     (file,) = (await ada.get(f"{FILES}/")).ok()["items"]
     (await ada.delete(f"{FILES}/{file['id']}")).ok()
@@ -366,11 +366,11 @@ async def test_an_upload_is_answered_whose_file_is_deleted_while_it_is_read(
 
 
 async def test_everything_is_deleted_by_administrators(server: Server, ada: Person, bob: Person) -> None:
-    made = await upload(bob)
+    made = await upload_file(bob)
     (await bob.delete(f"{FILES}/all")).refused(401)
     assert (await ada.delete(f"{FILES}/all")).ok() == {"message": "All files deleted successfully"}
     assert (await bob.get(f"{FILES}/count")).ok() == 0
-    assert await chunks(server, f"file-{made['id']}") == []
+    assert await list_chunks(server, f"file-{made['id']}") == []
     assert list((server.data_dir / "uploads").iterdir()) == []
 
 
@@ -382,7 +382,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(server: Server, ada: Per
 
     headers = {"content-type": "multipart/form-data; boundary=x", "content-length": "9000000"}
     with pytest.raises(aiohttp.ClientError):
-        await ada.ask("POST", f"{FILES}/", data=half(), headers=headers)
+        await ada.request("POST", f"{FILES}/", data=half(), headers=headers)
     for _ in range(100):
         if not list((server.data_dir / "uploads").iterdir()):
             break
@@ -392,7 +392,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(server: Server, ada: Per
 
 
 async def test_a_file_is_read_again_after_the_server_was_stopped(server: Server, ada: Person) -> None:
-    made = await upload(ada)
+    made = await upload_file(ada)
     db = server.services.get(Database)
     await store.update_file(db, made["id"], data={"status": "processing", "content": None})
     await server.services.get(FileProcessing).resume()
@@ -401,7 +401,7 @@ async def test_a_file_is_read_again_after_the_server_was_stopped(server: Server,
 
 
 async def test_others_find_nothing(server: Server, ada: Person, bob: Person) -> None:
-    made = await upload(ada)
+    made = await upload_file(ada)
     one = f"{FILES}/{made['id']}"
     for method, path, body in (
         ("GET", "", None),
@@ -414,17 +414,17 @@ async def test_others_find_nothing(server: Server, ada: Person, bob: Person) -> 
         ("POST", "/data/content/update", {"content": "x"}),
         ("DELETE", "", None),
     ):
-        (await bob.ask(method, one + path, json=body)).refused(404, GONE)
-        (await server.stranger().ask(method, one + path, json=body)).refused(401, "Not authenticated")
+        (await bob.request(method, one + path, json=body)).refused(404, GONE)
+        (await server.stranger().request(method, one + path, json=body)).refused(401, "Not authenticated")
     (await server.stranger().get(f"{FILES}/")).refused(401)
-    (await send(server.stranger())).refused(401)
+    (await send_file(server.stranger())).refused(401)
 
 
 async def test_a_file_in_a_bucket_is_served_whole_and_in_part(started: Any, bucket: dict[str, str]) -> None:
     async with started(**bucket, STORAGE_LOCAL_CACHE="false") as server:
         ada = await server.sign_up("Ada")
-        made = await upload(ada, bytes(range(200)), "a.mp4", "video/mp4")
-        assert (await read(ada, made["id"]))["path"] == f"s3://{bucket['S3_BUCKET_NAME']}/{made['id']}_a.mp4"
+        made = await upload_file(ada, bytes(range(200)), "a.mp4", "video/mp4")
+        assert (await get_file(ada, made["id"]))["path"] == f"s3://{bucket['S3_BUCKET_NAME']}/{made['id']}_a.mp4"
         content = f"{FILES}/{made['id']}/content"
         whole = await ada.get(content)
         assert whole.body == bytes(range(200)) and whole.headers["content-length"] == "200"
@@ -440,10 +440,10 @@ async def test_a_file_in_a_bucket_is_served_whole_and_in_part(started: Any, buck
         assert (await ada.get(content, headers={"range": "bytes=500-"})).status == 416
         stale = await ada.get(content, headers={"range": "bytes=0-1", "if-range": '"another"'})
         assert stale.status == 200 and len(stale.body) == 200
-        head = await ada.ask("HEAD", content)
+        head = await ada.request("HEAD", content)
         assert head.headers["content-length"] == "200" and head.body == b""
-        text = await upload(ada)
-        assert (await read(ada, text["id"]))["data"]["content"] == "Herons stand on one leg."
+        text = await upload_file(ada)
+        assert (await get_file(ada, text["id"]))["data"]["content"] == "Herons stand on one leg."
         assert list((server.data_dir / "uploads").iterdir()) == []
         (await ada.delete(f"{FILES}/{made['id']}")).ok()
         (await ada.get(content)).refused(404, GONE)

@@ -26,7 +26,7 @@ async def test_the_code_says_what_kind_of_function_it_is(ada: Person) -> None:
 
 
 async def test_only_administrators_touch_functions(server: Server, ada: Person) -> None:
-    bob = await server.add(ada, "Bob")
+    bob = await server.add_user(ada, "Bob")
     version = (await ada.post(f"{FUNCTIONS}/create", form())).ok()["version_id"]
     one = f"{FUNCTIONS}/id/polite"
     for reply in (

@@ -45,7 +45,7 @@ async def test_a_group_from_its_making_to_its_end(ada: Person, bob: Person, cy: 
     assert (await bob.get(f"{GROUPS}/")).ok() == []
     assert (await ada.delete(f"{one}/delete")).ok() is True
     for method, path in (("GET", ""), ("GET", "/info"), ("GET", "/export"), ("GET", "/preview"), ("GET", "/members")):
-        (await ada.ask(method, one + path)).refused(404)
+        (await ada.request(method, one + path)).refused(404)
     (await ada.post(f"{one}/update", {"name": "x", "description": ""})).refused(404, "Group not found.")
     (await ada.post(f"{one}/users/add", {"user_ids": [bob.id]})).refused(404, "Group not found.")
     (await ada.delete(f"{one}/delete")).refused(404, "Group not found.")
@@ -68,7 +68,7 @@ async def test_only_administrators_touch_groups(ada: Person, bob: Person, anonym
         ("DELETE", f"{one}/delete", None),
     ):
         for who in (bob, anonymous):
-            (await who.ask(method, path, json=body)).refused(401)
+            (await who.request(method, path, json=body)).refused(401)
 
 
 @pytest.mark.parametrize(

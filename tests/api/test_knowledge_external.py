@@ -13,14 +13,14 @@ from conftest import POSTGRES, Person, Server, postgres_database
 from fastback.retrieval.external.pgvector import build_statement
 from fastback.retrieval.external.results import SearchTarget
 from fastback.retrieval.interfaces import RetrievalError
-from knowledge_samples import KNOWLEDGE, embedding
+from knowledge_samples import KNOWLEDGE, embedding_settings
 
 EXTERNAL = f"{KNOWLEDGE}/external"
 
 
 @pytest.fixture
 def environment(upstream: str) -> dict[str, str]:
-    return embedding(upstream)
+    return embedding_settings(upstream)
 
 
 class Foreign:

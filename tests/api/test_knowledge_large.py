@@ -9,14 +9,14 @@ import pytest
 
 from conftest import Person, Reply, Server
 from fastback.features.knowledge.file_list_store import KnowledgeFileLists
-from knowledge_samples import KNOWLEDGE, embedding, make, many_files
+from knowledge_samples import KNOWLEDGE, create_knowledge, embedding_settings, insert_files
 
 COUNT = 10_000
 
 
 @pytest.fixture
 def environment(upstream: str) -> dict[str, str]:
-    return embedding(upstream)
+    return embedding_settings(upstream)
 
 
 async def quickest(ask: Callable[[], Awaitable[Reply]]) -> float:
@@ -30,8 +30,8 @@ async def quickest(ask: Callable[[], Awaitable[Reply]]) -> float:
 
 
 async def test_ten_thousand_files(server: Server, ada: Person, bob: Person) -> None:
-    one = await make(ada)
-    ids = await many_files(server, ada, one, COUNT)
+    one = await create_knowledge(ada)
+    ids = await insert_files(server, ada, one, COUNT)
     base = f"{KNOWLEDGE}/{one}"
     assert server.services.get(KnowledgeFileLists).has_index is (server.database == "sqlite")
     page = (await ada.get(f"{base}/files", page=100)).ok()

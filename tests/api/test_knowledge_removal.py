@@ -8,19 +8,19 @@ import pytest
 
 from conftest import Person, Server
 from fastback.kit.db import Database
-from knowledge_samples import KNOWLEDGE, allow, chunks, embedding, make, put_file
+from knowledge_samples import KNOWLEDGE, allow_workspace, create_knowledge, embedding_settings, insert_file, list_chunks
 
 
 @pytest.fixture
 def environment(upstream: str) -> dict[str, str]:
-    return embedding(upstream)
+    return embedding_settings(upstream)
 
 
 async def filled(server: Server, person: Person, count: int = 3) -> tuple[str, list[str]]:
     """A knowledge with so many files."""
-    one = await make(person)
+    one = await create_knowledge(person)
     files = [
-        await put_file(server, person, f"{n}.txt", f"Text number {n}.", file_hash=f"sum-{n}") for n in range(count)
+        await insert_file(server, person, f"{n}.txt", f"Text number {n}.", file_hash=f"sum-{n}") for n in range(count)
     ]
     (await person.post(f"{KNOWLEDGE}/{one}/files/batch/add", [{"file_id": file} for file in files])).ok()
     return one, files
@@ -34,13 +34,13 @@ async def exist(server: Server, files: list[str]) -> list[bool]:
 
 async def lying(server: Server, knowledge_id: str) -> set[Any]:
     """The files that have chunks in a knowledge."""
-    return {hit.metadata["file_id"] for hit in await chunks(server, knowledge_id)}
+    return {hit.metadata["file_id"] for hit in await list_chunks(server, knowledge_id)}
 
 
 async def test_a_file_taken_out_is_deleted_where_it_is_ones_own(server: Server, ada: Person, bob: Person) -> None:
-    await allow(ada, knowledge=True)
+    await allow_workspace(ada, knowledge=True)
     one, files = await filled(server, bob)
-    other = await make(ada, "Other")
+    other = await create_knowledge(ada, "Other")
     (await ada.post(f"{KNOWLEDGE}/{other}/file/add", {"file_id": files[0]})).ok()
     remove = f"{KNOWLEDGE}/{one}/file/remove"
     left = (await bob.post(remove, {"file_id": files[1]}, delete_file=False)).ok()["files"]
@@ -49,9 +49,9 @@ async def test_a_file_taken_out_is_deleted_where_it_is_ones_own(server: Server, 
     (await bob.post(remove, {"file_id": files[0]})).ok()
     assert await exist(server, files) == [False, True, True]
     assert await lying(server, one) == {files[2]} and await lying(server, other) == set()
-    assert await chunks(server, f"file-{files[0]}") == [] and await chunks(server, f"file-{files[1]}") != []
+    assert await list_chunks(server, f"file-{files[0]}") == [] and await list_chunks(server, f"file-{files[1]}") != []
     # Somebody else's file stays theirs.
-    theirs = await put_file(server, ada, "theirs.txt", "Not Bob's.")
+    theirs = await insert_file(server, ada, "theirs.txt", "Not Bob's.")
     (await ada.post(f"{KNOWLEDGE}/{one}/file/add", {"file_id": theirs})).ok()
     (await bob.post(remove, {"file_id": theirs})).ok()
     assert await exist(server, [theirs]) == [True] and await lying(server, one) == {files[2]}
@@ -69,7 +69,7 @@ async def test_a_directory_goes_with_its_files_or_without(server: Server, ada: P
     assert (await ada.delete(f"{base}/dirs/{places[2]}/delete")).ok() == {"status": True, "file_ids": []}
     shown = (await ada.get(f"{base}/files", order_by="name", direction="asc")).ok()["items"]
     assert [item["directory_path"] for item in shown] == ["a", "a/b", "a/b", ""]
-    other = await make(ada, "Other")
+    other = await create_knowledge(ada, "Other")
     (await ada.post(f"{KNOWLEDGE}/{other}/file/add", {"file_id": files[1]})).ok()
     gone = (await ada.delete(f"{base}/dirs/{places[0]}/delete", move_files=False)).ok()["file_ids"]
     assert sorted(gone) == sorted(files[:3])
@@ -87,7 +87,7 @@ async def test_in_step_with_a_folder(server: Server, ada: Person) -> None:
     old = (await ada.post(f"{base}/dirs/create", {"name": "old"})).ok()["id"]
     (await ada.post(f"{base}/file/move", {"file_id": files[1], "directory_id": docs})).ok()
     (await ada.post(f"{base}/file/move", {"file_id": files[2], "directory_id": old})).ok()
-    coming = await put_file(server, ada, "coming.txt", "x", file_hash="c", data={"knowledge_id": one})
+    coming = await insert_file(server, ada, "coming.txt", "x", file_hash="c", data={"knowledge_id": one})
     db = server.services.get(Database)
     await db.execute("tests.pending", 'UPDATE file SET data = \'{"status": "pending"}\' WHERE id = :id', id=coming)
     entries = [("", "0.txt", "sum-0"), ("docs", "1.txt", "other"), ("docs/new", "n.txt", "n"), ("", "coming.txt", "c")]
@@ -111,16 +111,16 @@ async def test_in_step_with_a_folder(server: Server, ada: Person) -> None:
 
 
 async def test_a_reset_deletes_ones_own_files(server: Server, ada: Person, bob: Person) -> None:
-    await allow(ada, knowledge=True)
+    await allow_workspace(ada, knowledge=True)
     one, files = await filled(server, bob)
-    theirs = await put_file(server, ada, "theirs.txt", "Not Bob's.")
+    theirs = await insert_file(server, ada, "theirs.txt", "Not Bob's.")
     (await ada.post(f"{KNOWLEDGE}/{one}/file/add", {"file_id": theirs})).ok()
     (await bob.post(f"{KNOWLEDGE}/{one}/dirs/create", {"name": "docs"})).ok()
     assert (await bob.post(f"{KNOWLEDGE}/{one}/reset", include_directories=False)).ok()["files"] is None
     left = (await bob.get(f"{KNOWLEDGE}/{one}/files")).ok()
     assert left["total"] == 0 and len(left["directories"]) == 1
     assert await exist(server, [*files, theirs]) == [False, False, False, True]
-    assert await chunks(server, one) == []
+    assert await list_chunks(server, one) == []
     (await bob.post(f"{KNOWLEDGE}/{one}/reset")).ok()
     assert (await bob.get(f"{KNOWLEDGE}/{one}/files")).ok()["directories"] == []
 
@@ -128,7 +128,7 @@ async def test_a_reset_deletes_ones_own_files(server: Server, ada: Person, bob: 
 class TestRetention:
     @pytest.fixture
     def environment(self, upstream: str) -> dict[str, str]:
-        return {**embedding(upstream), "ENABLE_KNOWLEDGE_FILE_RETENTION": "true"}
+        return {**embedding_settings(upstream), "ENABLE_KNOWLEDGE_FILE_RETENTION": "true"}
 
     async def test_files_stay_where_the_setting_says_so(self, server: Server, ada: Person) -> None:
         one, files = await filled(server, ada)
@@ -136,4 +136,4 @@ class TestRetention:
         (await ada.post(f"{KNOWLEDGE}/{one}/sync/cleanup", {"file_ids": [files[1]]})).ok()
         (await ada.post(f"{KNOWLEDGE}/{one}/reset")).ok()
         assert await exist(server, files) == [True, True, True]
-        assert await chunks(server, one) == []
+        assert await list_chunks(server, one) == []

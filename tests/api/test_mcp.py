@@ -13,7 +13,7 @@ import pytest
 from conftest import Person
 from fastback.features.tools import specs_routes
 from fastback.features.tools.specs_routes import filter_tools
-from stub_server import standing_in
+from stub_server import serve_handler
 
 _VERIFY = "/api/v1/configs/tool_servers/verify"
 
@@ -75,7 +75,7 @@ class Mcp:
 @pytest.fixture
 async def mcp() -> AsyncIterator[Mcp]:
     found = Mcp()
-    async with standing_in(found.answer) as found.url:
+    async with serve_handler(found.answer) as found.url:
         yield found
 
 

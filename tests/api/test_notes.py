@@ -12,7 +12,7 @@ from conftest import Person, Server
 from fastback.access.activity import ActivityEvent
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from knowledge_samples import put_file
+from knowledge_samples import insert_file
 
 NOTES = "/api/v1/notes"
 
@@ -57,7 +57,7 @@ async def test_odd_data_becomes_text(server: Server, ada: Person) -> None:
 
 
 async def test_a_note_lets_nobody_attach_what_they_may_not_read(server: Server, ada: Person, bob: Person) -> None:
-    secret, mine = await put_file(server, ada, "s.txt", "Secret."), await put_file(server, bob, "m.txt", "Mine.")
+    secret, mine = await insert_file(server, ada, "s.txt", "Secret."), await insert_file(server, bob, "m.txt", "Mine.")
     one = await write(ada, access_grants=[grant(bob, "read"), grant(bob, "write")])
     note = f"{NOTES}/{one}"
 

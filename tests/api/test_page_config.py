@@ -53,7 +53,7 @@ async def test_each_caller_is_told_what_concerns_them(
     server: Server, ada: Person, bob: Person, anonymous: Person
 ) -> None:
     (await ada.post("/api/v1/configs/import", {"config": {"ui.watermark": "Draft"}})).ok()
-    pending = await server.add(ada, "Dee", "pending")
+    pending = await server.add_user(ada, "Dee", "pending")
     strange, waiting, inside = [(await one.get("/api/config")).ok() for one in (anonymous, pending, bob)]
     assert "enable_channels" not in strange["features"] and "default_models" not in strange
     assert set(waiting["ui"]) == {"pending_user_overlay_title", "pending_user_overlay_content"}

@@ -118,7 +118,7 @@ async def test_an_answer_with_thoughts(ada: Person) -> None:
             *ENDED[1:],
             OFF,
         ]
-        added = next(one for one in page.of("response:completion") if one.get("type") == thoughts[0])
+        added = next(one for one in page.list_data("response:completion") if one.get("type") == thoughts[0])
         assert list(added["item"]) == [
             *("type", "id", "status", "start_tag", "end_tag", "attributes", "content", "summary", "started_at")
         ]
@@ -148,7 +148,7 @@ async def test_two_models_side_by_side(page_of: Any) -> None:
 async def test_a_provider_that_refuses(ada: Person) -> None:
     async with open_page(ada) as page:
         await page.ask("demo-error-500", background_tasks=TASKS)
-        await page.until("chat:title")
+        await page.wait_for("chat:title")
         assert told(page) == [LIST, ON, "chat:message:error", OFF]
 
 
@@ -176,10 +176,10 @@ async def test_an_answer_that_does_not_stream(page_of: Any) -> None:
 async def test_temporary_chats_belong_to_their_socket(ada: Person, bob: Person) -> None:
     async with open_page(ada) as page:
         chat_id = f"temporary:{page.socket.get_sid()}"
-        body = page.body("[[tokens 200000]]", chat_id=chat_id)
+        body = page.build_body("[[tokens 200000]]", chat_id=chat_id)
         body["messages"] = [{"role": "user", "content": "[[tokens 200000]]"}]
         started = (await ada.post(CHAT, body)).ok()
-        await page.until("response:completion", lambda data: data.get("type", "").endswith(".delta"))
+        await page.wait_for("response:completion", lambda data: data.get("type", "").endswith(".delta"))
         assert (await bob.get(f"/api/tasks/chat/{chat_id}")).ok() == {"task_ids": []}
         (await bob.post(f"/api/tasks/chat/{chat_id}/stop")).refused(404)
         assert (await ada.get(f"/api/tasks/chat/{chat_id}")).ok() == {"task_ids": started["task_ids"]}
@@ -187,4 +187,4 @@ async def test_temporary_chats_belong_to_their_socket(ada: Person, bob: Person) 
         (await bob.post(f"/api/tasks/stop/{started['task_ids'][0]}")).refused(401)
         stopped = (await ada.post(f"/api/tasks/stop/{started['task_ids'][0]}")).ok()
         assert stopped == {"status": True, "message": f"Task {started['task_ids'][0]} successfully stopped."}
-        await page.quiet()
+        await page.wait_until_idle()

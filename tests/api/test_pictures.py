@@ -13,7 +13,7 @@ from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
 from fastback.kit.db import Database
 from page_client import open_page
-from upload_samples import send
+from upload_samples import send_file
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8000
 DATA = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"
@@ -33,13 +33,13 @@ def parts(*urls: Any) -> dict[str, Any]:
 
 
 async def test_a_picture_of_a_question_is_inlined(ada: Person, upstream: str) -> None:
-    file = (await send(ada, PICTURE, "a.png", "image/png", process=False)).ok()
+    file = (await send_file(ada, PICTURE, "a.png", "image/png", process=False)).ok()
     attached = {"type": "file", "id": file["id"], "url": file["id"], "content_type": "image/png", "name": "a.png"}
     async with open_page(ada) as page:
-        body = page.body("What is this? [[tokens 1]]")
+        body = page.build_body("What is this? [[tokens 1]]")
         body["user_message"]["files"] = [attached]
         chat_id = (await ada.post("/api/chat/completions", body)).ok()["chat_id"]
-        await page.quiet()
+        await page.wait_until_idle()
         page.events.clear()
         await page.ask("And now? [[tokens 1]]", chat_id=chat_id, parent_id=body["id"])
     question, _, again = await shown(upstream)
@@ -51,8 +51,8 @@ async def test_a_picture_of_a_question_is_inlined(ada: Person, upstream: str) ->
 
 
 async def test_pictures_over_the_api(ada: Person, bob: Person, upstream: str) -> None:
-    mine = (await send(bob, PICTURE, "a.png", "image/png", process=False)).ok()
-    other = (await send(ada, PICTURE, "a.png", "image/png", process=False)).ok()["id"]
+    mine = (await send_file(bob, PICTURE, "a.png", "image/png", process=False)).ok()
+    other = (await send_file(ada, PICTURE, "a.png", "image/png", process=False)).ok()["id"]
     await open_models(ada)
     address = f"/api/v1/files/{mine['id']}/content"
     given = [{"url": address, "detail": "low"}, {"url": other}, {"url": "http://127.0.0.1:1/a.png"}, {"url": DATA}]
@@ -103,7 +103,7 @@ async def test_pictures_inside_an_answer_become_files(server: Server, ada: Perso
 
 
 async def test_a_model_takes_its_background_along(ada: Person) -> None:
-    file = (await send(ada, PICTURE, "a.png", "image/png", process=False)).ok()
+    file = (await send_file(ada, PICTURE, "a.png", "image/png", process=False)).ok()
     address = f"/api/v1/files/{file['id']}/content"
     form = {"id": "seen", "name": "Seen", "base_model_id": "demo-small", "params": {}}
     (await ada.post("/api/v1/models/create", {**form, "meta": {"background_image_url": address}})).ok()
@@ -118,7 +118,7 @@ async def test_a_model_takes_its_background_along(ada: Person) -> None:
         (await ada.post("/api/v1/models/import", {"models": [{**exported, "background_image_data": data}]})).refused(
             400
         )
-    text = (await send(ada, process=False)).ok()
+    text = (await send_file(ada, process=False)).ok()
     meta = {"background_image_url": f"/api/v1/files/{text['id']}/content"}
     (await ada.post("/api/v1/models/create", {**form, "id": "text", "meta": meta})).refused(
         400, "Background image must be PNG, JPEG, WebP, or GIF."

@@ -21,7 +21,7 @@ from fastback import app
 from fastback.compatibility.operations import Operation, find_built_operations, list_operations
 from fastback.kit.http.routing import Route, RouteTrie
 from fastback.kit.http.validation import find_checked_form
-from private_records import WORD, Estate, made_by, upload
+from private_records import WORD, PrivateRecords, build_upload_form, create_private_records
 
 #: What a parameter of a path is called in the estate: of the first pattern that fits path and name.
 PLACES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -106,7 +106,7 @@ BODIES: dict[tuple[str, str], Any] = {
         "k": 10,
     },
     ("POST", "/api/v1/retrieval/process/file"): {"file_id": "<file>"},
-    ("POST", "/api/v1/files/"): upload("mine.txt", b"mine"),
+    ("POST", "/api/v1/files/"): build_upload_form("mine.txt", b"mine"),
     ("POST", "/api/chat/completions"): {
         "model": "private-model",
         "messages": [{"role": "user", "content": "Hi"}],
@@ -166,7 +166,7 @@ def _names(operation: Operation, name: str) -> tuple[str, ...] | None:
     return None
 
 
-def _paths(operation: Operation, own: Estate) -> Iterator[str]:
+def _paths(operation: Operation, own: PrivateRecords) -> Iterator[str]:
     """The paths of an operation with the owner's things in them; none where the owner has nothing of the kind."""
     paths = [operation.path]
     for name in re.findall(r"{([^}]*)}", operation.path):
@@ -180,7 +180,7 @@ def _paths(operation: Operation, own: Estate) -> Iterator[str]:
     yield from paths
 
 
-def _value(name: str, own: Estate) -> str | None:
+def _value(name: str, own: PrivateRecords) -> str | None:
     if name in FIELDS:
         return own.ids.get(FIELDS[name])
     return WORDS.get(name)
@@ -190,7 +190,7 @@ def _hints(route: Route) -> dict[str, Any]:
     return typing.get_type_hints(route.handler, include_extras=True)
 
 
-def _queries(operation: Operation, route: Route, own: Estate) -> list[dict[str, str]]:
+def _queries(operation: Operation, route: Route, own: PrivateRecords) -> list[dict[str, str]]:
     """No parameters but those that must be there; and all that can be filled."""
     must: dict[str, str] = {}
     may: dict[str, str] = {}
@@ -218,7 +218,7 @@ def _plain(kind: Any) -> bool:
     return all(one in (str, int, float, bool) or isinstance(one, str) or typing.get_origin(one) for one in parts)
 
 
-def _body(operation: Operation, route: Route, own: Estate) -> Any:
+def _body(operation: Operation, route: Route, own: PrivateRecords) -> Any:
     """A body that makes sense: of the table, or made from the type of the handler's."""
     given = BODIES.get((operation.method, operation.path))
     if given is not None:
@@ -230,7 +230,7 @@ def _body(operation: Operation, route: Route, own: Estate) -> Any:
     return _made(like.form if like is not None else kind, own, "")
 
 
-def _filled(value: Any, own: Estate) -> Any:
+def _filled(value: Any, own: PrivateRecords) -> Any:
     if isinstance(value, dict):
         return {key: _filled(one, own) for key, one in value.items()}
     if isinstance(value, list):
@@ -240,7 +240,7 @@ def _filled(value: Any, own: Estate) -> Any:
     return value
 
 
-def _made(kind: Any, own: Estate, name: str) -> Any:
+def _made(kind: Any, own: PrivateRecords, name: str) -> Any:
     """Something of a type: what must be there, and whatever may name something of the owner's."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         hints = typing.get_type_hints(kind, include_extras=True)
@@ -268,7 +268,7 @@ def _made(kind: Any, own: Estate, name: str) -> Any:
     return value if value is not None else "x"
 
 
-def questions(own: Estate, *, changing: bool) -> Iterator[Question]:
+def questions(own: PrivateRecords, *, changing: bool) -> Iterator[Question]:
     for operation, route in ROUTES.items():
         if LEFT_OUT.match(f"{operation.method} {operation.path}"):
             continue
@@ -284,7 +284,7 @@ async def _asked(who: Person, one: Question) -> bytes:
     """The whole answer, head and body."""
     form = isinstance(one.body, aiohttp.FormData)
     # A form is sent once only.
-    body = {"data": upload("mine.txt", b"mine")} if form else {"json": one.body}
+    body = {"data": build_upload_form("mine.txt", b"mine")} if form else {"json": one.body}
     async with who.http().request(
         one.operation.method,
         who.url + one.path,
@@ -297,7 +297,7 @@ async def _asked(who: Person, one: Question) -> bytes:
         return b"\n".join(b"%s: %s" % pair for pair in answer.raw_headers) + b"\n" + await answer.read()
 
 
-async def _leaks(who: Person, own: Estate, asked: Iterator[Question]) -> list[str]:
+async def _leaks(who: Person, own: PrivateRecords, asked: Iterator[Question]) -> list[str]:
     """What tells of the owner's secrets, as lines to read."""
     secrets = [one.encode() for one in own.secrets]
     found = []
@@ -313,7 +313,7 @@ async def _leaks(who: Person, own: Estate, asked: Iterator[Question]) -> list[st
     return found
 
 
-async def _everything(own: Estate, ada: Person) -> dict[str, Any]:
+async def _everything(own: PrivateRecords, ada: Person) -> dict[str, Any]:
     """What the owner (and of functions, groups and the configuration the administrator) sees of the estate."""
     paths = {
         "chat": "/api/v1/chats/{}",
@@ -370,19 +370,19 @@ def environment(upstream: str) -> dict[str, str]:
 
 
 @pytest.fixture
-async def own(server: Server, ada: Person) -> Estate:
-    return await made_by(server, ada)
+async def own(server: Server, ada: Person) -> PrivateRecords:
+    return await create_private_records(server, ada)
 
 
 async def _others(server: Server, ada: Person) -> dict[str, Person]:
     return {
-        "another user": await server.add(ada, "Mallory"),
-        "somebody pending": await server.add(ada, "Peter", "pending"),
+        "another user": await server.add_user(ada, "Mallory"),
+        "somebody pending": await server.add_user(ada, "Peter", "pending"),
         "a stranger": server.stranger(),
     }
 
 
-async def test_what_is_private_stays_so(server: Server, ada: Person, own: Estate) -> None:
+async def test_what_is_private_stays_so(server: Server, ada: Person, own: PrivateRecords) -> None:
     """Nobody else reads it, by reading or by changing something; nor is any of it changed."""
     # The walk finds what there is to be found: asked by the owner, most kinds show their mark.
     shown = await _shown(own)
@@ -397,7 +397,7 @@ async def test_what_is_private_stays_so(server: Server, ada: Person, own: Estate
         assert not changed, f"{name} changed {changed}: {[(before[key], after[key]) for key in changed[:2]]}"
 
 
-async def _shown(own: Estate) -> set[str]:
+async def _shown(own: PrivateRecords) -> set[str]:
     """The areas in which the owner sees something private."""
     shown = set()
     for one in questions(own, changing=False):

@@ -35,7 +35,7 @@ async def test_a_command_belongs_to_one_prompt_also_when_two_ask_at_once(ada: Pe
 
 
 async def test_making_prompts_needs_a_permission_and_sharing_them_another(server: Server, ada: Person) -> None:
-    bob = await server.add(ada, "Bob")
+    bob = await server.add_user(ada, "Bob")
     (await bob.post(f"{PROMPTS}/create", form())).refused(401)
     await allow(ada, prompts=True)
     made = (await bob.post(f"{PROMPTS}/create", form(access_grants=EVERYBODY))).ok()
@@ -47,7 +47,7 @@ async def test_making_prompts_needs_a_permission_and_sharing_them_another(server
 
 
 async def test_who_may_only_read_changes_nothing(server: Server, ada: Person) -> None:
-    bob = await server.add(ada, "Bob")
+    bob = await server.add_user(ada, "Bob")
     made = (await ada.post(f"{PROMPTS}/create", form(access_grants=[grant(bob, "read")]))).ok()
     one = f"{PROMPTS}/id/{made['id']}"
     assert (await bob.get(one)).ok()["write_access"] is False
@@ -83,7 +83,7 @@ async def test_versions_are_compared_and_put_into_use_again(ada: Person) -> None
 
 
 async def test_versions_of_another_prompt_are_out_of_reach(server: Server, ada: Person) -> None:
-    bob = await server.add(ada, "Bob")
+    bob = await server.add_user(ada, "Bob")
     await allow(ada, prompts=True)
     secret = (await ada.post(f"{PROMPTS}/create", form("secret"))).ok()["version_id"]
     made = (await bob.post(f"{PROMPTS}/create", form("mine"))).ok()

@@ -144,11 +144,11 @@ class TestSlow:
 
     async def test_a_stream_that_falls_silent_on_the_page(self, ada: Person) -> None:
         async with open_page(ada) as page:
-            body = page.body("[[silent 20]] [[tokens 9]]")
+            body = page.build_body("[[silent 20]] [[tokens 9]]")
             started = (await ada.post(CHAT, body)).ok()
-            await page.quiet()
-            assert page.of("chat:message:error")[0]["error"]["content"]
-            answer = (await page.chat(started["chat_id"]))["chat"]["history"]["messages"][body["id"]]
+            await page.wait_until_idle()
+            assert page.list_data("chat:message:error")[0]["error"]["content"]
+            answer = (await page.get_chat(started["chat_id"]))["chat"]["history"]["messages"][body["id"]]
             assert answer["done"] is True and answer["content"].startswith("word0 word1 word2")
 
     async def test_queries_that_do_not_come_to_an_end(self, ada: Person) -> None:
@@ -171,8 +171,8 @@ class TestSlow:
             item = {"type": "text", "name": "tea.txt", "content": "Green tea: 70 degrees."}
             async with open_page(ada) as page:
                 await page.ask("How hot? [[tokens 1]]", files=[item])
-                assert page.of("status")[0] == {"action": "queries_generated", "queries": [], "done": False}
-                assert page.of("chat:message:error") == []
+                assert page.list_data("status")[0] == {"action": "queries_generated", "queries": [], "done": False}
+                assert page.list_data("chat:message:error") == []
 
 
 async def failed(page: Any, text: str, **more: Any) -> tuple[Any, Any]:
@@ -223,11 +223,11 @@ async def test_the_page_is_told_of_a_server_that_is_down_and_of_nonsense(ada: Pe
 async def test_the_page_can_stop_waiting(ada: Person, asked: Any) -> None:
     word = uuid.uuid4().hex
     async with open_page(ada) as page:
-        started = (await ada.post(CHAT, page.body(f"[[slow]] {word}"))).ok()
+        started = (await ada.post(CHAT, page.build_body(f"[[slow]] {word}"))).ok()
         await asked(word)
         (await ada.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
-        await page.quiet()
-        assert page.of("chat:tasks:cancel")
+        await page.wait_until_idle()
+        assert page.list_data("chat:tasks:cancel")
         await asked(word, lambda one: one["gone"])
 
 

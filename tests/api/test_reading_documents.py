@@ -10,26 +10,26 @@ import hostile_files
 import sample_documents
 from conftest import Person, Server
 from fastback.retrieval.extraction.formats.archive import TOO_LARGE
-from knowledge_samples import chunks, embedding
-from upload_samples import FILES, read, send
+from knowledge_samples import embedding_settings, list_chunks
+from upload_samples import FILES, get_file, send_file
 
 
 @pytest.fixture
 def environment(upstream: str) -> dict[str, str]:
-    return {**embedding(upstream), "PDF_LOADER_MODE": "page"}
+    return {**embedding_settings(upstream), "PDF_LOADER_MODE": "page"}
 
 
 async def _uploaded(person: Person, content: bytes, name: str, content_type: str = "") -> dict[str, Any]:
-    file = (await send(person, content, name, content_type)).ok()
+    file = (await send_file(person, content, name, content_type)).ok()
     await person.get(f"{FILES}/{file['id']}/process/status", stream=True)  # ends with the reading
-    found: dict[str, Any] = await read(person, file["id"])
+    found: dict[str, Any] = await get_file(person, file["id"])
     return found
 
 
 async def test_documents_are_read_cut_and_kept(server: Server, ada: Person) -> None:
     pdf = await _uploaded(ada, sample_documents.pdf("Herons stand", "on one leg"), "birds.pdf", "application/pdf")
     assert pdf["data"] == {"status": "completed", "content": "Herons stand on one leg", "error": None}
-    found = await chunks(server, f"file-{pdf['id']}")
+    found = await list_chunks(server, f"file-{pdf['id']}")
     assert [(one.text, one.metadata["page"], one.metadata["page_label"]) for one in found] == [
         ("Herons stand", 0, "i"),
         ("on one leg", 1, "ii"),
@@ -37,7 +37,7 @@ async def test_documents_are_read_cut_and_kept(server: Server, ada: Person) -> N
     assert {(one.metadata["source"], one.metadata["start_index"]) for one in found} == {("birds.pdf", 0)}
     document = await _uploaded(ada, sample_documents.docx(), "report.docx")
     assert document["data"]["status"] == "completed" and "# Report" in document["data"]["content"]
-    assert any(one.text.startswith("# Report") for one in await chunks(server, f"file-{document['id']}"))
+    assert any(one.text.startswith("# Report") for one in await list_chunks(server, f"file-{document['id']}"))
 
 
 async def test_whoever_sends_harm_reads_why(server: Server, ada: Person) -> None:

@@ -7,7 +7,7 @@ import json
 from contextlib import nullcontext
 from pathlib import Path
 
-from conftest import Person, postgres_database, serving
+from conftest import Person, postgres_database, run_server
 from fastback.kit.db import Database
 
 
@@ -18,7 +18,7 @@ async def test_an_answer_that_was_cut_off_is_kept(database: str, tmp_path: Path)
     output = [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Once upon"}]}]
     async with postgres_database() if database == "postgres" else nullcontext("") as address:
         env = {"DATABASE_URL": address, "WEBUI_SECRET_KEY": "k" * 40, "ENABLE_OLLAMA_API": "false"}
-        async with serving(env, tmp_path, database) as server:
+        async with run_server(env, tmp_path, database) as server:
             ada = await server.sign_up("Ada")
             chat_id = (await ada.post("/api/v1/chats/new", {"chat": {"title": "Tale", "history": history}})).ok()["id"]
             # As a process leaves it that is killed while an answer grows: the row knows more than the document.
@@ -30,7 +30,7 @@ async def test_an_answer_that_was_cut_off_is_kept(database: str, tmp_path: Path)
                 content=json.dumps("Once upon"),
                 output=json.dumps(output),
             )
-        async with serving(env, tmp_path, database) as server:
+        async with run_server(env, tmp_path, database) as server:
             again = Person(server.url, ada.token, ada.account)
             server.people.append(again)
             for _ in range(100):

@@ -35,7 +35,8 @@ async def test_vectors_and_words_together_find_most(started: Any) -> None:
         words = await recall(SearchOptions(limit=WANTED, hybrid=True, reranked=WANTED, word_weight=1.0))
         both = await recall(SearchOptions(limit=WANTED, hybrid=True, reranked=WANTED))
     print(
-        f"of {len(relevance_questions.QUESTIONS)} questions on {len(documents)} passages: {vectors=:.3f} {words=:.3f} {both=:.3f}"
+        f"of {len(relevance_questions.QUESTIONS)} questions on {len(documents)} passages: "
+        f"{vectors=:.3f} {words=:.3f} {both=:.3f}"
     )
     assert both >= vectors >= words
     assert vectors > 0.75 and both > 0.8

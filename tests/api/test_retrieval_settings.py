@@ -18,8 +18,8 @@ async def test_settings_are_the_administrators(bob: Person, anonymous: Person) -
         ("GET", "/embedding"),
         ("POST", "/embedding/update"),
     ):
-        (await bob.ask(method, _R + path, json={})).refused(401, PROHIBITED)
-        (await anonymous.ask(method, _R + path, json={})).refused(401, "Not authenticated")
+        (await bob.request(method, _R + path, json={})).refused(401, PROHIBITED)
+        (await anonymous.request(method, _R + path, json={})).refused(401, "Not authenticated")
 
 
 async def test_a_page_is_saved_as_it_is_shown(ada: Person) -> None:

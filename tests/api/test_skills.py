@@ -115,7 +115,7 @@ async def test_skills_go_out_and_come_in_again(server: Server, ada: Person) -> N
 
 
 async def test_importing_needs_its_permission_and_replacing_the_right_to_write(server: Server, ada: Person) -> None:
-    bob = await server.add(ada, "Bob")
+    bob = await server.add_user(ada, "Bob")
     (await ada.post(f"{SKILLS}/create", form())).ok()
     content = json.dumps({**form(), "content": "# Mine"}).encode()
     (await bring(bob, "x.json", content)).refused(403, "Import permission required")

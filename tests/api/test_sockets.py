@@ -15,7 +15,7 @@ from conftest import Person, Server
 from fastback.access.identity import IdentityResolver
 from fastback.access.tokens import TokenSigner
 from fastback.kit.db import Database
-from page_client import Page, leave, open_page
+from page_client import Page, close_socket, open_page
 
 BOTH = pytest.mark.parametrize("transport", ["websocket", "polling"])
 
@@ -28,7 +28,7 @@ async def connected(url: str, token: Any, transport: str = "websocket") -> Async
     try:
         yield socket
     finally:
-        await leave(socket)
+        await close_socket(socket)
 
 
 async def until_gone(socket: Any) -> None:
@@ -68,7 +68,7 @@ async def test_a_user_joins(ada: Person, transport: str) -> None:
 @BOTH
 @pytest.mark.parametrize("kind", ["forged", "expired", "missing", "no text", "pending"])
 async def test_others_stay_strangers(server: Server, ada: Person, transport: str, kind: str) -> None:
-    pending = await server.add(ada, "Pending", "pending")
+    pending = await server.add_user(ada, "Pending", "pending")
     token: Any = {
         "forged": "eyJhbGciOiJIUzI1NiJ9.e30.x",
         "expired": expired(server, ada),
@@ -129,7 +129,7 @@ class TestPollingAlone:
                 pass
         async with open_page(ada, "polling") as page:
             await page.ask("Hi [[tokens 3]]")
-            assert page.of("chat:completion")[-1]["done"] is True
+            assert page.list_data("chat:completion")[-1]["done"] is True
 
 
 async def test_what_is_no_packet_is_refused(ada: Person) -> None:
@@ -208,13 +208,13 @@ async def test_who_has_a_chat_open_is_shown(ada: Person) -> None:
     chat_id = await a_chat(ada)
     async with open_page(ada) as page:
         assert await says(page, chat_id, type="join") is True
-        await page.until("chat:presence", lambda data: data["users"] == [{"id": ada.id, "name": "Ada"}])
+        await page.wait_for("chat:presence", lambda data: data["users"] == [{"id": ada.id, "name": "Ada"}])
         async with open_page(ada, "polling") as other:
             assert await says(other, chat_id, type="join") is True
             page.events.clear()
             assert await says(other, chat_id, type="typing", data={"typing": True}) is True
-            await page.until("typing", lambda data: data == {"typing": True})
-            assert other.of("typing") == []
+            await page.wait_for("typing", lambda data: data == {"typing": True})
+            assert other.list_data("typing") == []
             (told,) = [one for one in page.events if one["data"]["type"] == "typing"]
             assert told["user"] == {"id": ada.id, "name": "Ada"} and told["chat_id"] == chat_id and told["shared"]
             assert await says(other, chat_id, type="typing", data={"typing": "yes"}) is False
@@ -235,7 +235,7 @@ async def test_nobody_joins_a_chat_that_is_not_theirs(ada: Person, bob: Person) 
         assert await says(other, "temporary:x", type="join") is False
         assert await says(other, 5, type="join") is False
         assert await says(other, chat_id, type="dance") is None
-        assert page.of("typing") == []
+        assert page.list_data("typing") == []
 
 
 async def test_who_may_not_read_a_chat_any_more_hears_no_more_of_it(ada: Person, bob: Person, cy: Person) -> None:
@@ -247,20 +247,20 @@ async def test_who_may_not_read_a_chat_any_more_hears_no_more_of_it(ada: Person,
     async with open_page(ada) as page, open_page(bob) as out, open_page(cy) as stays:
         for one in (page, out, stays):
             assert await says(one, chat_id, type="join") is True
-        await page.until("chat:presence", lambda data: len(data["users"]) == 3)
+        await page.wait_for("chat:presence", lambda data: len(data["users"]) == 3)
         page.events.clear()
         (await ada.post(access, {"access_grants": readers[1:]})).ok()
         for one in (page, out, stays):
-            await one.until("chat:access")
-        await page.until("chat:presence", lambda data: {one["id"] for one in data["users"]} == {ada.id, cy.id})
+            await one.wait_for("chat:access")
+        await page.wait_for("chat:presence", lambda data: {one["id"] for one in data["users"]} == {ada.id, cy.id})
         out.events.clear()
         assert await says(page, chat_id, type="typing", data={"typing": True}) is True
-        await stays.until("typing")
+        await stays.wait_for("typing")
         assert out.events == []
         # Without the share nobody but the owner is left.
         page.events.clear()
         (await ada.delete(f"/api/v1/chats/{chat_id}/share")).ok()
-        await page.until("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
+        await page.wait_for("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
 
 
 async def test_a_chat_taken_out_of_a_shared_folder_is_closed_to_its_readers(ada: Person, bob: Person) -> None:
@@ -276,18 +276,18 @@ async def test_a_chat_taken_out_of_a_shared_folder_is_closed_to_its_readers(ada:
             assert await says(other, chat_id, type="join") is True
         page.events.clear()
         (await ada.post(f"/api/v1/chats/{taken}/folder", {"folder_id": None})).ok()
-        await page.until("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
+        await page.wait_for("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
         assert {one["chat_id"] for one in page.events if one["data"]["type"] == "chat:presence"} == {taken}
-        await page.until("chat:access")
-        await other.until("chat:access")
+        await page.wait_for("chat:access")
+        await other.wait_for("chat:access")
         page.events.clear()
         other.events.clear()
         (await ada.post(f"/api/v1/folders/{folder}/access/update", {"access_grants": []})).ok()
-        await page.until("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
-        await other.until("chat:access")
+        await page.wait_for("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
+        await other.wait_for("chat:access")
         assert [one["chat_id"] for one in other.events if one["data"]["type"] == "chat:access"] == [kept]
         # To the owner nothing has changed.
-        assert page.of("chat:access") == []
+        assert page.list_data("chat:access") == []
 
 
 async def test_a_socket_that_goes_leaves_its_chats(ada: Person, cy: Person) -> None:
@@ -296,18 +296,18 @@ async def test_a_socket_that_goes_leaves_its_chats(ada: Person, cy: Person) -> N
         assert await says(page, chat_id, type="join") is True
         async with open_page(ada) as other:
             assert await says(other, chat_id, type="join") is True
-            await page.until("chat:presence")
+            await page.wait_for("chat:presence")
             page.events.clear()
-        await page.until("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
+        await page.wait_for("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
 
 
 async def test_reading_a_chat_is_told_to_every_tab(ada: Person) -> None:
     async with open_page(ada) as page, open_page(ada) as other:
         done = await page.ask("Hi [[tokens 1]]")
-        await other.quiet()
+        await other.wait_until_idle()
         other.events.clear()
         await page.socket.emit("events:chat", {"chat_id": done["chat_id"], "data": {"type": "last_read_at"}})
-        data = await other.until("chat:list", lambda data: "last_read_at" in data)
+        data = await other.wait_for("chat:list", lambda data: "last_read_at" in data)
         assert data["chat_id"] == done["chat_id"] and data["last_read_at"] > 1_600_000_000
 
 

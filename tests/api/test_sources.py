@@ -62,11 +62,11 @@ async def test_what_is_found_is_shown_and_kept(ada: Person, upstream: str) -> No
     item = {"type": "web_search", "name": "tea", "collection_name": collection}
     async with open_page(ada) as page:
         done = await page.ask("How hot? [[tokens 3]]", files=[item])
-        assert page.of("status") == [
+        assert page.list_data("status") == [
             {"action": "queries_generated", "queries": ["a first search", "a second search"], "done": False},
             {"action": "sources_retrieved", "count": 1, "done": True},
         ]
-        (sources,) = (one["sources"] for one in page.of("chat:completion") if "sources" in one)
+        (sources,) = (one["sources"] for one in page.list_data("chat:completion") if "sources" in one)
         assert sources[0]["source"] == item
         assert sources[0]["document"] == ["Green tea: 70 degrees."]
         assert sources[0]["metadata"][0]["name"] == "tea.txt" and 0 < sources[0]["distances"][0] < 1
@@ -74,7 +74,7 @@ async def test_what_is_found_is_shown_and_kept(ada: Person, upstream: str) -> No
         shown = next(n for n, one in enumerate(kinds) if "sources" in (one.get("data") or {}))
         begun = next(n for n, one in enumerate(kinds) if one["type"] == "response:completion")
         assert shown < begun
-        answer = (await page.chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]
+        answer = (await page.get_chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]
         assert answer["sources"] == sources
         assert [one["action"] for one in answer["statusHistory"]] == ["queries_generated", "sources_retrieved"]
         assert answer["content"] == "word0 word1 word2"
@@ -86,12 +86,12 @@ async def test_what_is_found_is_shown_and_kept(ada: Person, upstream: str) -> No
 async def test_a_page_that_opens_the_chat_meanwhile_sees_what_was_done(ada: Person) -> None:
     nowhere = {"type": "url", "url": "http://127.0.0.1:9/page", "name": "a page"}
     async with open_page(ada) as page:
-        body = page.body("And? [[slow]]", files=[nowhere])
+        body = page.build_body("And? [[slow]]", files=[nowhere])
         chat_id = (await ada.post(CHAT, body)).ok()["chat_id"]
-        await page.until("status", lambda one: one["action"] == "note")
+        await page.wait_for("status", lambda one: one["action"] == "note")
         for expected in (False, True):
             for _ in range(50):
-                answer = (await page.chat(chat_id))["chat"]["history"]["messages"][body["id"]]
+                answer = (await page.get_chat(chat_id))["chat"]["history"]["messages"][body["id"]]
                 if len(answer.get("statusHistory", [])) == 3:
                     break
                 await asyncio.sleep(0.05)
@@ -145,7 +145,7 @@ async def test_whole_items_need_no_queries(ada: Person, upstream: str) -> None:
     item = text("Ignored.", context="full", file={"data": {"content": "All of it."}, "meta": {"name": "all.txt"}})
     async with open_page(ada) as page:
         await page.ask("And? [[tokens 1]]", files=[item])
-        assert page.of("status") == [{"action": "sources_retrieved", "count": 1, "done": True}]
+        assert page.list_data("status") == [{"action": "sources_retrieved", "count": 1, "done": True}]
     assert ">All of it.</source>" in (await asked(upstream))["messages"][-1]["content"]
 
 
@@ -159,7 +159,7 @@ async def test_notes_and_chats_that_one_may_read(ada: Person, bob: Person, upstr
     answer = (await bob.post(CHAT, question("And? [[tokens 1]]", {"type": "chat", "id": chat_id, "name": "Talk"}))).ok()
     assert answer["sources"][0]["document"] == ["#### User\nWho is there?\n\n#### Assistant\nNobody.\n"]
     assert answer["sources"][0]["metadata"] == [{"file_id": chat_id, "name": "Talk"}]
-    cy = await server.add(ada, "Cy")
+    cy = await server.add_user(ada, "Cy")
     refused = (await cy.post(CHAT, question("And? [[tokens 1]]", {"type": "chat", "id": chat_id, "name": "Talk"}))).ok()
     assert "sources" not in refused
 
@@ -170,15 +170,15 @@ async def test_a_models_knowledge_is_read_for_each_question(ada: Person, upstrea
     (await ada.post("/api/v1/models/create", {**form, "meta": {"knowledge": [known]}})).ok()
     async with open_page(ada) as page:
         await page.ask("Where is the key? [[tokens 1]]", models=["helper"])
-        told = [(one["action"], one["done"]) for one in page.of("status")]
+        told = [(one["action"], one["done"]) for one in page.list_data("status")]
         assert told == [
             ("knowledge_search", False),
             ("queries_generated", False),
             ("sources_retrieved", True),
             ("knowledge_search", True),
         ]
-        assert page.of("status")[-1]["hidden"] is True
-        assert page.of("status")[0]["query"] == "Where is the key? [[tokens 1]]"
+        assert page.list_data("status")[-1]["hidden"] is True
+        assert page.list_data("status")[0]["query"] == "Where is the key? [[tokens 1]]"
     assert "below the mat" in (await asked(upstream))["messages"][-1]["content"]
     closed = {"knowledge": [known], "capabilities": {"file_context": False}}
     (await ada.post("/api/v1/models/model/update", {**form, "meta": closed})).ok()
@@ -235,7 +235,7 @@ async def test_what_is_not_read_is_said(ada: Person) -> None:
     assert "x-fastback-note" not in (await ada.post(CHAT, question("Hi [[tokens 1]]"))).headers
     async with open_page(ada) as page:
         done = await page.ask("Hi [[tokens 1]]", files=[nowhere])
-        answer = (await page.chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]
+        answer = (await page.get_chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]
         assert answer["statusHistory"][-1]["description"].startswith("Could not be read: a page.")
 
 
@@ -375,13 +375,13 @@ async def test_a_note_is_read_for_the_chats_about_it(server: Server, ada: Person
     chat = (await bob.get(f"/api/v1/notes/{note}/chat")).ok()["id"]
     async with open_page(bob) as page:
         await page.ask("What? [[tokens 1]]", chat_id=chat)
-        (shown,) = (one["sources"] for one in page.of("chat:completion") if "sources" in one)
+        (shown,) = (one["sources"] for one in page.list_data("chat:completion") if "sources" in one)
     assert [one["document"] for one in shown] == [["Buy milk."], ["Green tea: 70 degrees."]]
     assert shown[0]["source"] == {"type": "note", "id": note, "name": "List"}
     assert ">Buy milk.</source>" in (await asked(upstream))["messages"][-1]["content"]
     # Whoever may not read the note is not told of it by naming it.
     assert await sources(ada, {"type": "note_with_files", "id": note}) == [["Buy milk."], ["Green tea: 70 degrees."]]
-    cy = await server.add(ada, "Cy")
+    cy = await server.add_user(ada, "Cy")
     assert await sources(cy, {"type": "note_with_files", "id": note}) == []
 
 
@@ -389,10 +389,10 @@ async def test_a_chat_opens_its_files_to_those_it_is_shared_with(server: Server,
     await opened(ada)
     tea = await a_file(server, ada, "tea", "Green tea: 70 degrees.")
     async with open_page(ada) as page:
-        body = page.body("How hot? [[tokens 1]]", files=[tea])
+        body = page.build_body("How hot? [[tokens 1]]", files=[tea])
         body["user_message"]["files"] = [tea, {"type": "file", "id": "nothing"}]
         started = (await ada.post("/api/chat/completions", body)).ok()
-        await page.quiet()
+        await page.wait_until_idle()
     rows = await server.services.get(Database).fetch_all(str, "test.rows", "SELECT file_id FROM chat_file")
     assert rows == ["tea"]
     assert await sources(bob, tea) == []

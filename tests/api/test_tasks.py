@@ -119,12 +119,12 @@ async def test_tasks_after_an_answer_know_who_asks(ada: Person, bob: Person, ups
     async with open_page(bob) as page:
         await page.ask(f"{word} [[tokens 1]]", background_tasks=tasks, models=["demo-small"])
         # Bob may not use the model that does tasks: his chat is named by its question.
-        assert await page.until("chat:title") == f"{word} [[tokens 1]]"
+        assert await page.wait_for("chat:title") == f"{word} [[tokens 1]]"
         assert [model for model, _ in await contents()] == ["demo-small"]
         (await ada.post("/api/v1/models/model/access/update", {**access, "id": "demo-large"})).ok()
         page.events.clear()
         await page.ask(f"{word} [[tokens 1]]", background_tasks=tasks, models=["demo-small"])
-        await page.until("chat:title")
+        await page.wait_for("chat:title")
     told = {text for model, text in await contents() if model == "demo-large"}
     assert f"Title for Bob <bob@example.com>: {word} [[tokens 1]]" in told
     assert any(text.startswith("Next for <bob@example.com>: USER:") for text in told)

@@ -15,7 +15,7 @@ from fastback.access.activity import ActivityEvent
 from fastback.features.terminals import socket
 from fastback.features.terminals.proxy_routes import normalise_path
 from fastback.kit.bus import Bus
-from stub_server import standing_in
+from stub_server import serve_handler
 
 _T = "/api/v1/terminals"
 
@@ -66,7 +66,7 @@ class Elsewhere:
 @pytest.fixture
 async def elsewhere() -> AsyncIterator[Elsewhere]:
     found = Elsewhere()
-    async with standing_in(found.answer, largest=64 * 1024 * 1024) as found.url:
+    async with serve_handler(found.answer, max_body_size=64 * 1024 * 1024) as found.url:
         yield found
         found.first_half.set()
 
@@ -93,13 +93,13 @@ def _everybody(**more: Any) -> dict[str, Any]:
 async def test_requests_are_passed_on(ada: Person, bob: Person, elsewhere: Elsewhere) -> None:
     await _connect(ada, {"id": "t", "url": f"{elsewhere.url}/", "key": " k ", "config": _everybody()})
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-        reply = await bob.ask(method, f"{_T}/t/files/a%20b", json={"x": 1} if method != "GET" else None, q="1 2")
+        reply = await bob.request(method, f"{_T}/t/files/a%20b", json={"x": 1} if method != "GET" else None, q="1 2")
         assert reply.status == 200 and elsewhere.asked[-1][:2] == (method, "/files/a%20b?q=1+2")
     headers = elsewhere.asked[-1][2]
     assert headers["Authorization"] == "Bearer k" and headers["X-User-Id"] == bob.id
     assert headers["Content-Type"] == "application/json" and "Cookie" not in headers and "X-Session-Id" not in headers
     assert elsewhere.asked[-1][3] == b'{"x": 1}'
-    assert (await bob.ask("HEAD", f"{_T}/t/files")).status == 200 and elsewhere.asked[-1][0] == "HEAD"
+    assert (await bob.request("HEAD", f"{_T}/t/files")).status == 200 and elsewhere.asked[-1][0] == "HEAD"
 
     large = b"x" * 3_000_000
     assert (await bob.post(f"{_T}/t/upload/", data=large)).ok() == {"length": len(large)}
@@ -117,9 +117,9 @@ async def test_every_method_has_its_guard(ada: Person, bob: Person, anonymous: P
     await _connect(ada, {"id": "t", "url": elsewhere.url})
     for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
         for path in (f"{_T}/t/files", f"{_T}/t/chats/c1/files"):
-            assert (await anonymous.ask(method, path)).status == 401
-            assert (await bob.ask(method, path)).status == 403
-            assert (await ada.ask(method, path)).status == 200
+            assert (await anonymous.request(method, path)).status == 401
+            assert (await bob.request(method, path)).status == 403
+            assert (await ada.request(method, path)).status == 200
             assert elsewhere.asked[-1][:2] == (method, "/files")
 
 

@@ -81,7 +81,7 @@ async def test_code_sees_no_secrets(ada: Person, monkeypatch: pytest.MonkeyPatch
 async def test_readers_do_not_get_the_code_and_writers_need_a_permission_to_change_it(
     server: Server, ada: Person
 ) -> None:
-    bob = await server.add(ada, "Bob")
+    bob = await server.add_user(ada, "Bob")
     grants = [{"principal_type": "user", "principal_id": bob.id, "permission": "read"}]
     (await ada.post(f"{TOOLS}/create", form(access_grants=grants))).ok()
     assert "content" not in (await bob.get(f"{TOOLS}/id/weather")).ok()
@@ -106,7 +106,7 @@ async def test_versions_go_back_with_their_specs(ada: Person) -> None:
 
 
 async def test_valves_are_each_persons_own(server: Server, ada: Person) -> None:
-    bob = await server.add(ada, "Bob")
+    bob = await server.add_user(ada, "Bob")
     public = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
     (await ada.post(f"{TOOLS}/create", form(access_grants=public))).ok()
     (await ada.post("/api/v1/users/user/settings/update", {"ui": {"theme": "dark"}})).ok()

@@ -26,22 +26,24 @@ async def test_a_new_chat_streams_is_named_and_kept(ada: Person, caplog: pytest.
     async with open_page(ada) as page:
         tasks = {"title_generation": True, "tags_generation": True, "follow_up_generation": True}
         done = await page.ask("Hello [[tokens 12]]", background_tasks=tasks)
-        await page.until("chat:title")  # a new chat is named beside its answer
+        await page.wait_for("chat:title")  # a new chat is named beside its answer
         kinds = [one["data"]["type"] for one in page.events]
         assert kinds[0] == "chat:list"
         assert kinds.index("chat:active") < kinds.index("response:completion")
-        first = page.of("response:completion")[0]
+        first = page.list_data("response:completion")[0]
         assert first["object"] == "chat.completion.chunk" and first["choices"][0]["delta"]["role"] == "assistant"
-        deltas = [one for one in page.of("response:completion") if one.get("type") == "response.output_text.delta"]
+        deltas = [
+            one for one in page.list_data("response:completion") if one.get("type") == "response.output_text.delta"
+        ]
         assert "".join(one["delta"] for one in deltas) == "".join(f"word{n} " for n in range(12))
-        last = page.of("chat:completion")[-1]
+        last = page.list_data("chat:completion")[-1]
         assert last["done"] is True and last["output"][0]["content"][0]["text"].endswith("word11")
-        assert page.of("chat:title") == ["💬 A Conversation"]
-        assert page.of("chat:tags") == [["General", "Demo"]]
-        assert len(page.of("chat:message:follow_ups")[0]["follow_ups"]) == 3
-        assert page.of("chat:active")[-1] == {"active": False, "folder_id": None}
+        assert page.list_data("chat:title") == ["💬 A Conversation"]
+        assert page.list_data("chat:tags") == [["General", "Demo"]]
+        assert len(page.list_data("chat:message:follow_ups")[0]["follow_ups"]) == 3
+        assert page.list_data("chat:active")[-1] == {"active": False, "folder_id": None}
 
-        chat = await page.chat(done["chat_id"])
+        chat = await page.get_chat(done["chat_id"])
         answer = answer_of(chat, done["answer"])
         assert answer["done"] is True and answer["content"].startswith("word0 word1")
         assert len(answer["followUps"]) == 3
@@ -76,7 +78,7 @@ async def test_regenerating_makes_a_sibling(ada: Person) -> None:
     async with open_page(ada) as page:
         first = await page.ask("Again? [[tokens 3]]")
         page.events.clear()
-        body = page.body("", chat_id=first["chat_id"])
+        body = page.build_body("", chat_id=first["chat_id"])
         body["user_message"] = {
             "id": first["question"],
             "parentId": None,
@@ -84,19 +86,19 @@ async def test_regenerating_makes_a_sibling(ada: Person) -> None:
             "content": "Again? [[tokens 3]]",
         }
         (await ada.post("/api/chat/completions", body)).ok()
-        await page.quiet()
-        chat = await page.chat(first["chat_id"])
+        await page.wait_until_idle()
+        chat = await page.get_chat(first["chat_id"])
         assert answer_of(chat, first["question"])["childrenIds"] == [first["answer"], body["id"]]
         assert chat["chat"]["history"]["currentId"] == body["id"]
 
 
 async def test_several_models_answer_side_by_side(ada: Person) -> None:
     async with open_page(ada) as page:
-        body = page.body("Both of you [[tokens 4]]", models=["demo-small", "demo-large"])
+        body = page.build_body("Both of you [[tokens 4]]", models=["demo-small", "demo-large"])
         started = (await ada.post("/api/chat/completions", body)).ok()
         assert len(started["task_ids"]) == 2
-        await page.quiet()
-        chat = await page.chat(started["chat_id"])
+        await page.wait_until_idle()
+        chat = await page.get_chat(started["chat_id"])
         for place in body["message_ids"]:
             answer = answer_of(chat, place["message_id"])
             assert answer["model"] == place["model_id"] and answer["modelIdx"] == place["modelIdx"]
@@ -105,16 +107,16 @@ async def test_several_models_answer_side_by_side(ada: Person) -> None:
 
 async def test_stopping_keeps_what_came_so_far(ada: Person, upstream: str) -> None:
     async with open_page(ada) as page:
-        body = page.body("Long [[tokens 200000]]")
+        body = page.build_body("Long [[tokens 200000]]")
         started = (await ada.post("/api/chat/completions", body)).ok()
-        await page.until("response:completion", lambda data: data.get("type", "").endswith(".delta"))
+        await page.wait_for("response:completion", lambda data: data.get("type", "").endswith(".delta"))
         assert (await ada.get(f"/api/tasks/chat/{started['chat_id']}")).ok() == {"task_ids": started["task_ids"]}
         stopped = (await ada.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
         assert stopped == {"status": True, "message": f"Task {started['task_ids'][0]} successfully stopped."}
-        await page.quiet()
-        cancelled = page.of("chat:tasks:cancel")
+        await page.wait_until_idle()
+        cancelled = page.list_data("chat:tasks:cancel")
         assert cancelled[0]["output"][0]["status"] == "incomplete" and cancelled[1] is None
-        answer = answer_of(await page.chat(started["chat_id"]), body["id"])
+        answer = answer_of(await page.get_chat(started["chat_id"]), body["id"])
         assert answer["done"] is True and answer["content"].startswith("word0")
         assert (await ada.get(f"/api/tasks/chat/{started['chat_id']}")).ok() == {"task_ids": []}
     stranger = Person(upstream)
@@ -131,7 +133,7 @@ async def test_stopping_before_the_first_word(ada: Person, upstream: str) -> Non
     async with open_page(ada) as page:
         first = await page.ask("Start [[tokens 2]]")
         page.events.clear()
-        body = page.body("[[slow]]", chat_id=first["chat_id"], parent_id=first["answer"])
+        body = page.build_body("[[slow]]", chat_id=first["chat_id"], parent_id=first["answer"])
         started = (await ada.post("/api/chat/completions", body)).ok()
         stranger = Person(upstream)
         for _ in range(100):
@@ -140,9 +142,9 @@ async def test_stopping_before_the_first_word(ada: Person, upstream: str) -> Non
             await asyncio.sleep(0.05)
         await stranger.close()
         (await ada.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
-        await page.quiet()
-        assert page.of("chat:tasks:cancel") == [None]
-        answer = answer_of(await page.chat(started["chat_id"]), body["id"])
+        await page.wait_until_idle()
+        assert page.list_data("chat:tasks:cancel") == [None]
+        answer = answer_of(await page.get_chat(started["chat_id"]), body["id"])
         assert answer["done"] is True and answer["content"] == ""
         again = (await ada.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
         assert again == {"status": True, "message": "No tasks found."}
@@ -152,12 +154,12 @@ async def test_continuing_adds_to_the_answer(ada: Person) -> None:
     async with open_page(ada) as page:
         first = await page.ask("Start [[tokens 2]]")
         page.events.clear()
-        body = page.body("", chat_id=first["chat_id"])
+        body = page.build_body("", chat_id=first["chat_id"])
         body |= {"assistant_message_id": first["answer"], "id": first["answer"], "parent_id": first["question"]}
         del body["message_ids"], body["user_message"]
         (await ada.post("/api/chat/completions", body)).ok()
-        await page.quiet()
-        answer = answer_of(await page.chat(first["chat_id"]), first["answer"])
+        await page.wait_until_idle()
+        answer = answer_of(await page.get_chat(first["chat_id"]), first["answer"])
         texts = [part["text"] for part in answer["output"][0]["content"]]
         assert texts[0] == "word0 word1" and len(texts) == 2
 
@@ -174,19 +176,19 @@ async def test_continuing_adds_to_the_answer(ada: Person) -> None:
 )
 async def test_ids_that_are_none_are_refused(ada: Person, changed: dict[str, Any]) -> None:
     async with open_page(ada) as page:
-        (await ada.post("/api/chat/completions", {**page.body("Hi [[tokens 1]]"), **changed})).refused(400)
+        (await ada.post("/api/chat/completions", {**page.build_body("Hi [[tokens 1]]"), **changed})).refused(400)
 
 
 async def test_a_strange_question_does_not_spoil_its_chat(ada: Person, upstream: str) -> None:
     async with open_page(ada) as page:
-        body = page.body("Hi [[tokens 1]]")
+        body = page.build_body("Hi [[tokens 1]]")
         body["user_message"] |= {"files": "none", "meta": ["a"]}
         first = (await ada.post("/api/chat/completions", body)).ok()
-        await page.quiet()
+        await page.wait_until_idle()
         page.events.clear()
         done = await page.ask("And? [[tokens 1]]", chat_id=first["chat_id"], parent_id=body["id"])
-        assert page.of("chat:message:error") == []
-        assert answer_of(await page.chat(first["chat_id"]), done["answer"])["content"] == "word0"
+        assert page.list_data("chat:message:error") == []
+        assert answer_of(await page.get_chat(first["chat_id"]), done["answer"])["content"] == "word0"
 
 
 async def test_calls_of_tools_are_shown_and_kept(ada: Person) -> None:
@@ -197,8 +199,8 @@ async def test_calls_of_tools_are_shown_and_kept(ada: Person) -> None:
     ]
     async with open_page(ada) as page:
         done = await page.ask("Ask weather_at and rain_at", tools=tools)
-        kept = answer_of(await page.chat(done["chat_id"]), done["answer"])["output"]
-        events = page.of("response:completion")
+        kept = answer_of(await page.get_chat(done["chat_id"]), done["answer"])["output"]
+        events = page.list_data("response:completion")
     assert [(one["type"], one["name"], one["status"]) for one in kept] == [
         ("function_call", "weather_at", "completed"),
         ("function_call", "rain_at", "completed"),
@@ -226,17 +228,17 @@ def test_a_long_call_costs_no_more_at_its_end() -> None:
 async def test_reasoning_is_told_apart(ada: Person) -> None:
     async with open_page(ada) as page:
         done = await page.ask("Think [[tokens 2]]", models=["demo-reasoner"])
-        output = answer_of(await page.chat(done["chat_id"]), done["answer"])["output"]
+        output = answer_of(await page.get_chat(done["chat_id"]), done["answer"])["output"]
         assert [item["type"] for item in output] == ["reasoning", "message"]
         assert output[0]["status"] == "completed" and output[0]["content"][0]["text"].startswith("First I look")
-        kinds = [one.get("type") for one in page.of("response:completion")]
+        kinds = [one.get("type") for one in page.list_data("response:completion")]
         assert kinds.index("response.output_item.added") < kinds.index("response.output_item.done")
 
 
 async def test_reasoning_between_tags_is_told_apart_too(ada: Person) -> None:
     async with open_page(ada) as page:
         done = await page.ask("[[think]] [[tokens 2]]")
-        output = answer_of(await page.chat(done["chat_id"]), done["answer"])["output"]
+        output = answer_of(await page.get_chat(done["chat_id"]), done["answer"])["output"]
         assert output[0]["content"][0]["text"] == "I think a little."
         assert output[1]["content"][0]["text"] == "word0 word1"
 
@@ -247,22 +249,22 @@ async def test_reasoning_between_tags_is_told_apart_too(ada: Person) -> None:
 )
 async def test_a_provider_that_fails_is_told_in_the_chat(ada: Person, text: str, says: str) -> None:
     async with open_page(ada) as page:
-        body = page.body(text)
+        body = page.build_body(text)
         started = (await ada.post("/api/chat/completions", body)).ok()
-        await page.quiet()
-        error = page.of("chat:message:error")[0]
+        await page.wait_until_idle()
+        error = page.list_data("chat:message:error")[0]
         assert error["done"] is True and says in error["error"]["content"] and error["error"]["content"]
-        assert answer_of(await page.chat(started["chat_id"]), body["id"])["error"] == error["error"]
+        assert answer_of(await page.get_chat(started["chat_id"]), body["id"])["error"] == error["error"]
 
 
 async def test_a_temporary_chat_leaves_nothing_behind(ada: Person) -> None:
     async with open_page(ada) as page:
         chat_id = f"temporary:{page.socket.get_sid()}"
-        body = page.body("Psst [[tokens 3]]", chat_id=chat_id)
+        body = page.build_body("Psst [[tokens 3]]", chat_id=chat_id)
         body["messages"] = [{"role": "user", "content": "Psst [[tokens 3]]"}]
         assert (await ada.post("/api/chat/completions", body)).ok()["chat_id"] == chat_id
-        await page.quiet()
-        assert page.of("chat:completion")[-1]["done"] is True
+        await page.wait_until_idle()
+        assert page.list_data("chat:completion")[-1]["done"] is True
         assert (await ada.get("/api/v1/chats/", page=1)).ok() == []
 
 
@@ -270,7 +272,7 @@ async def test_nobody_writes_into_a_strangers_chat(ada: Person, bob: Person) -> 
     async with open_page(ada) as page:
         done = await page.ask("Mine [[tokens 1]]")
     async with open_page(bob) as other:
-        body = other.body("Yours?", chat_id=done["chat_id"], parent_id=done["answer"])
+        body = other.build_body("Yours?", chat_id=done["chat_id"], parent_id=done["answer"])
         reply = await bob.post("/api/chat/completions", body)
         assert reply.status in (400, 403, 404)
         joined = await other.socket.call("events:chat", {"chat_id": done["chat_id"], "data": {"type": "join"}})
@@ -280,12 +282,12 @@ async def test_nobody_writes_into_a_strangers_chat(ada: Person, bob: Person) -> 
 async def test_every_tab_of_a_user_sees_the_answer_and_reading_is_marked(ada: Person) -> None:
     async with open_page(ada) as page, open_page(ada, "polling") as other:
         done = await page.ask("Hi [[tokens 3]]")
-        await other.quiet()
-        assert other.of("chat:completion")[-1]["done"] is True
+        await other.wait_until_idle()
+        assert other.list_data("chat:completion")[-1]["done"] is True
         assert await page.socket.call("events:chat", {"chat_id": done["chat_id"], "data": {"type": "join"}}) is True
-        await page.until("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
+        await page.wait_for("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
         await page.socket.emit("events:chat", {"chat_id": done["chat_id"], "data": {"type": "last_read_at"}})
-        await page.until("chat:list", lambda data: "last_read_at" in data)
+        await page.wait_for("chat:list", lambda data: "last_read_at" in data)
 
 
 async def test_a_socket_without_a_valid_token_hears_nothing(server: Server, ada: Person) -> None:
@@ -307,7 +309,7 @@ async def test_a_system_prompt_with_variables_reaches_the_model(ada: Person, ups
     (await ada.post("/api/v1/models/create", model)).ok()
     async with open_page(ada) as page:
         done = await page.ask("Hi [[tokens 2]]", models=["helper"])
-        assert answer_of(await page.chat(done["chat_id"]), done["answer"])["model"] == "helper"
+        assert answer_of(await page.get_chat(done["chat_id"]), done["answer"])["model"] == "helper"
     stranger = Person(upstream)
     asked = (await stranger.get("/_requests")).ok()[-1]["body"]
     await stranger.close()
@@ -339,7 +341,7 @@ async def test_the_end_of_an_answer_is_told_outside(ada: Person, server: Server)
     audience.add(lambda event: event == "chat.finished")
     async with open_page(ada) as page:
         done = await page.ask("Hello [[tokens 3]]")
-        await page.until("chat:active")
+        await page.wait_for("chat:active")
     finished = [one for one in heard if one.event == "chat.finished"]
     assert len(finished) == 1
     assert finished[0].actor is not None and finished[0].actor.name == "Ada"
@@ -353,7 +355,7 @@ async def test_the_turn_of_somebody_who_is_deleted_is_stopped(ada: Person, bob: 
     model = {"id": "demo-small", "name": "Small", "params": {}, "meta": {}}
     (await ada.post("/api/v1/models/create", {**model, "access_grants": everybody})).ok()
     async with open_page(bob) as page:
-        body = page.body("Wait [[silent 20]]")
+        body = page.build_body("Wait [[silent 20]]")
         started = (await bob.post("/api/chat/completions", body)).ok()
         assert (await ada.get("/api/tasks")).ok() == {"tasks": started["task_ids"]}
         (await ada.delete(f"/api/v1/users/{bob.id}")).ok()

@@ -14,7 +14,7 @@ from conftest import Person, Server
 from fastback.features.memories import recall
 from fastback.providers.client import ModelClient
 from page_client import open_page
-from sample_web import TEXT, Web, configured, searching, served
+from sample_web import TEXT, StubWeb, enable_web_search, serve_web, update_web_settings
 
 CHAT = "/api/chat/completions"
 M = "/api/v1/memories"
@@ -22,9 +22,9 @@ QUERIES = ["a first search", "a second search"]
 
 
 @pytest.fixture
-async def pages() -> AsyncIterator[Web]:
-    async with served() as found:
-        found.results = [found.result("/garden"), found.result("/plain.txt")]
+async def pages() -> AsyncIterator[StubWeb]:
+    async with serve_web() as found:
+        found.results = [found.make_result("/garden"), found.make_result("/plain.txt")]
         yield found
 
 
@@ -49,12 +49,12 @@ async def asked(upstream: str) -> list[Any]:
         await stranger.close()
 
 
-async def test_a_turn_searches_reads_and_shows_what_it_rests_on(ada: Person, pages: Web, upstream: str) -> None:
-    await searching(ada, pages)
+async def test_a_turn_searches_reads_and_shows_what_it_rests_on(ada: Person, pages: StubWeb, upstream: str) -> None:
+    await enable_web_search(ada, pages)
     urls = [f"{pages.url}/garden", f"{pages.url}/plain.txt"]
     async with open_page(ada) as page:
         done = await page.ask("When? [[tokens 2]]", features={"web_search": True})
-        told = page.of("status")
+        told = page.list_data("status")
         assert [one["action"] for one in told] == [
             *("web_search", "web_search_queries_generated", "web_search"),
             *("queries_generated", "sources_retrieved"),
@@ -63,85 +63,85 @@ async def test_a_turn_searches_reads_and_shows_what_it_rests_on(ada: Person, pag
         assert told[1] == {"action": "web_search_queries_generated", "queries": QUERIES, "done": False}
         assert told[2]["description"] == "Searched {{count}} sites" and told[2]["urls"] == urls
         assert told[2]["items"][0] == {"link": urls[0], "title": "garden", "snippet": "About garden"}
-        (sources,) = (one["sources"] for one in page.of("chat:completion") if "sources" in one)
+        (sources,) = (one["sources"] for one in page.list_data("chat:completion") if "sources" in one)
         about = sources[0]["source"]
         assert about["name"] == "a first search, a second search" and about["type"] == "web_search"
         assert about["urls"] == urls and about["queries"] == QUERIES
         assert about["collection_name"].startswith(f"web-search-{ada.id}-")
         assert {one["source"] for one in sources[0]["metadata"]} == set(urls)
-        answer = (await page.chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]
+        answer = (await page.get_chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]
         assert answer["sources"] == sources and len(answer["statusHistory"]) == 5
     question = (await asked(upstream))[-1]
     assert TEXT in question["messages"][-1]["content"] and "features" not in question
-    assert {one.query["q"] for one in pages.asked if one.path == "/search"} == set(QUERIES)
+    assert {one.query["q"] for one in pages.requests if one.path == "/search"} == set(QUERIES)
 
 
-async def test_whole_pages_where_nothing_is_to_be_embedded(ada: Person, pages: Web, upstream: str) -> None:
-    await searching(ada, pages, BYPASS_WEB_SEARCH_EMBEDDING_AND_RETRIEVAL=True)
+async def test_whole_pages_where_nothing_is_to_be_embedded(ada: Person, pages: StubWeb, upstream: str) -> None:
+    await enable_web_search(ada, pages, BYPASS_WEB_SEARCH_EMBEDDING_AND_RETRIEVAL=True)
     async with open_page(ada) as page:
         await page.ask("When? [[tokens 2]]", features={"web_search": True})
-        (sources,) = (one["sources"] for one in page.of("chat:completion") if "sources" in one)
+        (sources,) = (one["sources"] for one in page.list_data("chat:completion") if "sources" in one)
         assert sources[0]["document"] == [TEXT, "a < b\n  & c"] and "collection_name" not in sources[0]["source"]
 
 
-async def test_a_search_that_fails_is_told_and_the_answer_comes(ada: Person, pages: Web) -> None:
-    await searching(ada, pages)
+async def test_a_search_that_fails_is_told_and_the_answer_comes(ada: Person, pages: StubWeb) -> None:
+    await enable_web_search(ada, pages)
     pages.results = []
     wrong = {"action": "web_search", "queries": QUERIES, "done": True, "error": True}
     async with open_page(ada) as page:
         done = await page.ask("When? [[tokens 2]]", features={"web_search": True})
-        assert page.of("status")[-1] == {**wrong, "description": "[ERROR: No results found from web search]"}
-        assert (await page.chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]["content"]
-    await configured(ada, SEARXNG_QUERY_URL=f"{pages.url}/nowhere")
+        assert page.list_data("status")[-1] == {**wrong, "description": "[ERROR: No results found from web search]"}
+        assert (await page.get_chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]["content"]
+    await update_web_settings(ada, SEARXNG_QUERY_URL=f"{pages.url}/nowhere")
     async with open_page(ada) as page:
         await page.ask("When? [[tokens 2]]", features={"web_search": True})
         text = "[ERROR: Something went wrong while searching the web.]"
-        assert page.of("status")[-1] == {**wrong, "description": text}
+        assert page.list_data("status")[-1] == {**wrong, "description": text}
 
 
-async def test_a_service_that_reads_no_page_is_done_without(ada: Person, pages: Web) -> None:
-    await configured(ada, WEB_LOADER_ENGINE="nonesuch")
+async def test_a_service_that_reads_no_page_is_done_without(ada: Person, pages: StubWeb) -> None:
+    await update_web_settings(ada, WEB_LOADER_ENGINE="nonesuch")
     item = {"type": "url", "name": "the garden", "url": f"{pages.url}/garden"}
     async with open_page(ada) as page:
         await page.ask("When? [[tokens 1]]", files=[item])
-        assert page.of("chat:message:error") == []
-        assert page.of("status")[-1]["description"].startswith("Could not be read: the garden.")
+        assert page.list_data("chat:message:error") == []
+        assert page.list_data("status")[-1]["description"].startswith("Could not be read: the garden.")
 
 
 async def test_nobody_searches_who_may_not_and_nobody_who_does_not_ask(
-    ada: Person, bob: Person, pages: Web, server: Server
+    ada: Person, bob: Person, pages: StubWeb, server: Server
 ) -> None:
     everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
     form = {"id": "demo-small", "name": "demo-small", "access_grants": everybody}
     (await ada.post("/api/v1/models/model/access/update", form)).ok()
     body = {"model": "demo-small", "messages": [{"role": "user", "content": "When? [[tokens 1]]"}]}
     (await bob.post(CHAT, {**body, "features": {"web_search": True}})).ok()  # switched off
-    await searching(ada, pages)
+    await enable_web_search(ada, pages)
     (await bob.post(CHAT, body)).ok()
     (await bob.post(CHAT, {**body, "features": {"web_search": False}})).ok()
     tree = (await ada.get("/api/v1/users/default/permissions")).ok()
     tree["features"]["web_search"] = False
     (await ada.post("/api/v1/users/default/permissions", tree)).ok()
     (await bob.post(CHAT, {**body, "features": {"web_search": True}})).ok()
-    assert not pages.asked
+    assert not pages.requests
     answer = (await ada.post(CHAT, {**body, "features": {"web_search": True}})).ok()
     assert answer["sources"][0]["source"]["type"] == "web_search"
 
 
 async def test_no_model_is_asked_what_to_look_for_where_that_is_switched_off(
-    ada: Person, pages: Web, upstream: str
+    ada: Person, pages: StubWeb, upstream: str
 ) -> None:
-    await searching(ada, pages)
+    await enable_web_search(ada, pages)
     tasks = (await ada.get("/api/v1/tasks/config")).ok()
     (await ada.post("/api/v1/tasks/config/update", {**tasks, "ENABLE_SEARCH_QUERY_GENERATION": False})).ok()
     body = {"model": "demo-small", "messages": [{"role": "user", "content": "When? [[tokens 1]]"}]}
     (await ada.post(CHAT, {**body, "features": {"web_search": True}})).ok()
-    assert [one.query["q"] for one in pages.asked if one.path == "/search"] == ["When? [[tokens 1]]"]
+    assert [one.query["q"] for one in pages.requests if one.path == "/search"] == ["When? [[tokens 1]]"]
 
 
 @pytest.mark.parametrize("environment", [{"ENABLE_QUERIES_CACHE": "true"}], indirect=True)
-async def test_queries_are_thought_of_once_where_that_is_wanted(ada: Person, pages: Web, upstream: str) -> None:
-    await searching(ada, pages)
+async def test_queries_are_thought_of_once_where_that_is_wanted(ada: Person, pages: StubWeb, upstream: str) -> None:
+    await enable_web_search(ada, pages)
     word = uuid.uuid4().hex
     body = {"model": "demo-small", "messages": [{"role": "user", "content": f"When is {word}? [[tokens 1]]"}]}
     (await ada.post(CHAT, {**body, "features": {"web_search": True}})).ok()

@@ -148,7 +148,7 @@ async def test_a_deleted_user_leaves_nothing_of_their_own(server: Server, ada: P
     assert (await ada.get(f"/api/v1/groups/id/{group}")).ok()["member_count"] == 1
     (await ada.get(f"{USERS}/{bob.id}")).refused(400)
     assert (await ada.delete(f"{USERS}/{bob.id}")).ok() is True  # nobody is left to delete
-    await server.add(ada, "Bob")
+    await server.add_user(ada, "Bob")
 
 
 async def test_a_folder_in_which_others_keep_chats_stays(server: Server, ada: Person, bob: Person, cy: Person) -> None:
@@ -288,7 +288,7 @@ async def test_other_providers_have_left_nothing(ada: Person, bob: Person) -> No
 
 async def test_a_password_of_an_account_that_was_made_by_the_administrator(server: Server, ada: Person) -> None:
     """Sign-in is told apart by nothing: a deleted account reads as one that never was."""
-    eve = await server.add(ada, "Eve")
+    eve = await server.add_user(ada, "Eve")
     (await ada.delete(f"{USERS}/{eve.id}")).ok()
     stranger = server.stranger()
     replies = [

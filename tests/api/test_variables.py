@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
-from conftest import POSTGRES, Person, postgres_database, serving
+from conftest import POSTGRES, Person, postgres_database, run_server
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
@@ -111,7 +111,7 @@ async def test_uploads_and_the_database_lie_where_variables_say(tmp_path: Path) 
     settings = load_settings({"DATA_DIR": str(tmp_path / "data"), "UPLOAD_DIR": str(tmp_path / "files")}, dotenv=None)
     assert settings.upload_path == tmp_path / "files"
     env = {"DATABASE_URL": f"sqlite:///{tmp_path}/else/where.db"}
-    async with serving(env, tmp_path / "data", "sqlite"):
+    async with run_server(env, tmp_path / "data", "sqlite"):
         pass
     assert (tmp_path / "else" / "where.db").exists()
     assert not (tmp_path / "data" / "webui.db").exists()
@@ -171,7 +171,7 @@ async def test_pragmas_of_sqlite(tmp_path: Path) -> None:
         "DATABASE_SQLITE_PRAGMA_JOURNAL_SIZE_LIMIT": "4096",
     }
     for env, expected in ((chosen, [2, -1234, 1, 1048576, 4096]), ({}, [1, -4096, 2, 0, -1])):
-        async with serving(env, tmp_path, "sqlite") as server:
+        async with run_server(env, tmp_path, "sqlite") as server:
             db = server.services.get(Database)
             names = ("synchronous", "cache_size", "temp_store", "mmap_size", "journal_size_limit")
             assert [_pragma(db, name) for name in names] == expected
@@ -193,7 +193,7 @@ async def test_pragmas_of_sqlite(tmp_path: Path) -> None:
 
 
 async def test_the_write_ahead_log_can_be_switched_off(tmp_path: Path) -> None:
-    async with serving({"DATABASE_ENABLE_SQLITE_WAL": "false"}, tmp_path, "sqlite") as server:
+    async with run_server({"DATABASE_ENABLE_SQLITE_WAL": "false"}, tmp_path, "sqlite") as server:
         assert _pragma(server.services.get(Database), "journal_mode") == "delete"
 
 
@@ -207,7 +207,7 @@ async def test_the_pool_of_postgres(tmp_path: Path) -> None:
             "DATABASE_POOL_TIMEOUT": "1",
             "DATABASE_POOL_RECYCLE": "77",
         }
-        async with serving(env, tmp_path, "postgres") as server:
+        async with run_server(env, tmp_path, "postgres") as server:
             db: Any = server.services.get(Database)
             pool = db._pool.pool
             assert pool.get_max_size() == 3
@@ -228,6 +228,6 @@ async def test_a_schema_of_postgres(tmp_path: Path) -> None:
         db = await connect(url)
         await db.run_script("CREATE SCHEMA elsewhere")
         await db.close()
-        async with serving({"DATABASE_URL": url, "DATABASE_SCHEMA": "elsewhere"}, tmp_path, "postgres") as server:
+        async with run_server({"DATABASE_URL": url, "DATABASE_SCHEMA": "elsewhere"}, tmp_path, "postgres") as server:
             text = "SELECT table_schema FROM information_schema.tables WHERE table_name = 'chat'"
             assert await server.services.get(Database).fetch_value("tests.schema", text) == "elsewhere"

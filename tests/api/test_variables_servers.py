@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from conftest import REDIS, Person, serving
+from conftest import REDIS, Person, run_server
 from fastback.providers.http_client import make_client
 from fastback.settings import load_settings
 from page_client import open_page
@@ -51,7 +51,7 @@ async def test_connections_are_those_of_the_variables(tmp_path: Path, upstream: 
             ({"OLLAMA_BASE_URLS": f"http://127.0.0.1:9;{upstream}", "ENABLE_OPENAI_API": "false"}, "ollama", None),
         ]
     ):
-        async with serving(env, tmp_path / str(number), "sqlite") as server:
+        async with run_server(env, tmp_path / str(number), "sqlite") as server:
             ada = await server.sign_up("Ada")
             model_server = server.stranger()
             model_server.url = upstream
@@ -98,7 +98,7 @@ async def test_certificates_of_model_servers_are_checked_unless_switched_off(tmp
             ]
         ):
             given = {"OPENAI_API_BASE_URL": f"{url}/v1", "ENABLE_OLLAMA_API": "false", **env}
-            async with serving(given, tmp_path / str(number), "sqlite") as server:
+            async with run_server(given, tmp_path / str(number), "sqlite") as server:
                 ada = await server.sign_up("Ada")
                 found = (await ada.get("/api/models")).ok()["data"]
                 assert [one["id"] for one in found if one["owned_by"] != "arena"] == listed
@@ -166,11 +166,11 @@ async def test_a_line_of_a_stream_that_is_too_long_is_left_out(tmp_path: Path) -
 
     async with answering(handler) as url:
         env = {"OPENAI_API_BASE_URL": f"{url}/v1", "CHAT_STREAM_RESPONSE_CHUNK_MAX_BUFFER_SIZE": "4000"}
-        async with serving({"ENABLE_OLLAMA_API": "false", **env}, tmp_path, "sqlite") as server:
+        async with run_server({"ENABLE_OLLAMA_API": "false", **env}, tmp_path, "sqlite") as server:
             ada = await server.sign_up("Ada")
             async with open_page(ada) as page:
                 done = await page.ask("Hi", models=["m"])
-                chat = await page.chat(done["chat_id"])
+                chat = await page.get_chat(done["chat_id"])
             message = chat["chat"]["history"]["messages"][done["answer"]]
             assert message["content"] == "one two three"
 
@@ -189,7 +189,7 @@ async def test_pieces_of_an_answer_are_sent_together(started: Any) -> None:
                 await page.ask("Go [[tokens 900]] [[silent 0.4]]")
                 deltas = [
                     one["delta"]
-                    for one in page.of("response:completion")
+                    for one in page.list_data("response:completion")
                     if one.get("type") == "response.output_text.delta"
                 ]
                 assert "".join(deltas).startswith("word0 word1 ")
@@ -270,11 +270,11 @@ async def test_a_redis_that_does_not_answer_stops_nobody(
 async def test_socket_events_go_over_redis(tmp_path: Path, upstream: str) -> None:
     env = {"OPENAI_API_BASE_URLS": f"{upstream}/v1", "ENABLE_OLLAMA_API": "false", "WEBSOCKET_MANAGER": "redis"}
     env |= {"REDIS_URL": REDIS, "WEBSOCKET_REDIS_OPTIONS": '{"client_name": "fastback-tests"}'}
-    async with serving(env, tmp_path, "sqlite") as server:
+    async with run_server(env, tmp_path, "sqlite") as server:
         ada = await server.sign_up("Ada")
         async with open_page(ada) as page:
             await page.ask("Hello [[tokens 12]]")
-            assert page.of("chat:completion")[-1]["done"] is True
+            assert page.list_data("chat:completion")[-1]["done"] is True
             from redis.asyncio import Redis
 
             redis = Redis.from_url(REDIS)
@@ -294,4 +294,4 @@ async def test_without_websockets_pages_poll(started: Any) -> None:
                 await session.ws_connect(f"{server.url}/ws/socket.io/?EIO=4&transport=websocket")
         async with open_page(ada, "polling") as page:
             await page.ask("Hello [[tokens 3]]")
-            assert page.of("chat:completion")[-1]["done"] is True
+            assert page.list_data("chat:completion")[-1]["done"] is True

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from both_ways.activity import FIRST, READS, SECOND
-from conftest import Person, postgres_database, serving
+from conftest import Person, postgres_database, run_server
 from page_client import open_page
 from parity import reference
 from parity.compare import Comparison
@@ -64,7 +64,7 @@ class House:
     async def opened_by(self, program: str, *, cast: bool = False) -> AsyncIterator[Player]:
         if program == "fastback":
             env = {**variables(self.upstream), "WEBUI_SECRET_KEY": SECRET_KEY, **self._more}
-            async with serving(env, self.data_dir, "") as server, self._player(server.url, cast) as player:
+            async with run_server(env, self.data_dir, "") as server, self._player(server.url, cast) as player:
                 yield player
             return
         manager = reference.running(REFERENCE, self.data_dir, self.upstream, self._more)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from conftest import Person, Server, serving
+from conftest import Person, Server, run_server
 from fastback.demo.process import run_demo_server as running_upstream
 from fastback.frontend import fetch
 
@@ -72,7 +72,7 @@ async def site(calm_upstream: str, variables: dict[str, str], tmp_path: Path) ->
         "ENABLE_CHANNELS": "true",
         **variables,
     }
-    async with serving(env, tmp_path, "sqlite") as server:
+    async with run_server(env, tmp_path, "sqlite") as server:
         yield server
 
 
@@ -89,18 +89,18 @@ class Tab:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.wrong: list[str] = []
+        self.errors: list[str] = []
         self.expected: tuple[str, ...] = ()
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self._waiting: set[Any] = set()
         self._quiet_since = time.monotonic()
-        page.on("request", self._request)
-        page.on("requestfailed", self._failed)
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
-        page.on("response", self._response)
+        page.on("request", self._on_request)
+        page.on("requestfailed", self._on_failure)
+        page.on("console", self._on_console_message)
+        page.on("pageerror", lambda error: self.errors.append(f"error: {error}"))
+        page.on("response", self._on_response)
 
-    async def settled(self, quiet: float = 0.2, patience: float = 15) -> None:
+    async def wait_until_settled(self, quiet: float = 0.2, patience: float = 15) -> None:
         """Wait until nothing has been asked for `quiet` seconds and nothing turns any more.
 
         Raises:
@@ -116,32 +116,32 @@ class Tab:
                 raise TimeoutError(f"{self.page.url} turns; waiting for {[one.url for one in self._waiting]}")
             await asyncio.sleep(0.02)
 
-    def _request(self, request: Any) -> None:
+    def _on_request(self, request: Any) -> None:
         if "/ws/socket.io" not in request.url:  # which stays open
             self._waiting.add(request)
-            self.asked.append(f"{request.method} {request.url}")
+            self.requests.append(f"{request.method} {request.url}")
 
-    def _answered(self, request: Any) -> None:
+    def _mark_answered(self, request: Any) -> None:
         self._waiting.discard(request)
         self._quiet_since = time.monotonic()
 
-    def _failed(self, request: Any) -> None:
+    def _on_failure(self, request: Any) -> None:
         """Leaving a page breaks off what it asked for; the rest is an answer that never came."""
-        self._answered(request)
+        self._mark_answered(request)
         if "ERR_ABORTED" not in (request.failure or ""):
-            self.wrong.append(f"{request.failure} {request.method} {request.url}")
+            self.errors.append(f"{request.failure} {request.method} {request.url}")
 
-    def _console(self, message: Any) -> None:
+    def _on_console_message(self, message: Any) -> None:
         if message.type != "error" or any(known in message.text for known in KNOWN):
             return
         if not str(message.location.get("url", "")).endswith(self.expected or ("\0",)):
-            self.wrong.append(f"console: {message.text}")
+            self.errors.append(f"console: {message.text}")
 
-    def _response(self, response: Any) -> None:
+    def _on_response(self, response: Any) -> None:
         """What was asked counts as answered when the answer begins: nobody reads on where only the status matters."""
-        self._answered(response.request)
+        self._mark_answered(response.request)
         if response.status >= 400 and not response.url.endswith(self.expected or ("\0",)):
-            self.wrong.append(f"{response.status} {response.request.method} {response.url}")
+            self.errors.append(f"{response.status} {response.request.method} {response.url}")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from browser.conftest import Tab
-from browser.test_page import answered, ask
+from browser.test_page import ask_question, wait_for_answer
 from conftest import Person, Server
 
 pytestmark = pytest.mark.browser
@@ -31,10 +31,10 @@ async def test_a_text_is_attached_asked_about_and_cited(site: Server, tab: Tab, 
     await page.locator("#chat-input").wait_for()
     await page.locator("input[type=file]").first.set_input_files(document)
     await expect(page.get_by_text("tea.txt").first).to_be_visible()
-    await tab.settled()
-    await ask(page, "How hot is green tea? [[tokens 12]]")
+    await tab.wait_until_settled()
+    await ask_question(page, "How hot is green tea? [[tokens 12]]")
     await expect(page.get_by_text("Retrieved 1 source")).to_be_visible()
-    await answered(page)
+    await wait_for_answer(page)
     await expect(page.get_by_text("word11")).to_be_visible()
     # The citation opens, and shows the passage.
     await page.get_by_role("button", name="Toggle 1 source").click()
@@ -42,6 +42,6 @@ async def test_a_text_is_attached_asked_about_and_cited(site: Server, tab: Tab, 
     await expect(page.get_by_text("Green tea is steeped at seventy degrees")).to_be_visible()
     # It is kept with the answer.
     await page.reload()
-    await answered(page)
+    await wait_for_answer(page)
     await expect(page.get_by_role("button", name="Toggle 1 source")).to_be_visible()
-    assert tab.wrong == []
+    assert tab.errors == []

@@ -98,9 +98,9 @@ _FOLLOW = """path => {
 }"""
 
 
-async def opened(tab: Tab, site: Server, path: str, words: str = "") -> list[str]:
+async def visit(tab: Tab, site: Server, path: str, words: str = "") -> list[str]:
     """Open a page that shows some words; what went wrong meanwhile, each with the page."""
-    before = len(tab.wrong)
+    before = len(tab.errors)
     if tab.page.url.startswith(site.url):
         await tab.page.evaluate(_FOLLOW, path)
     else:
@@ -108,33 +108,33 @@ async def opened(tab: Tab, site: Server, path: str, words: str = "") -> list[str
     try:
         if words:
             await expect(tab.page.get_by_text(words).locator("visible=true").first).to_be_visible()
-        await tab.settled()
+        await tab.wait_until_settled()
     except (TimeoutError, AssertionError) as error:
-        tab.wrong.append(str(error)[:300])
-    return [f"{path}: {one}" for one in tab.wrong[before:]]
+        tab.errors.append(str(error)[:300])
+    return [f"{path}: {one}" for one in tab.errors[before:]]
 
 
 async def test_pages_of_administration(site: Server, admin: Person, tab: Tab) -> None:
-    await _records(admin)
+    await _create_records(admin)
     wrong = []
     for path, words in ADMIN.items():
-        wrong += await opened(tab, site, path, words)
+        wrong += await visit(tab, site, path, words)
     for path in SETTINGS:
-        wrong += await opened(tab, site, path, "Personalization")
+        wrong += await visit(tab, site, path, "Personalization")
         await expect(tab.page.get_by_role("dialog")).to_be_visible()
     assert not wrong, "\n".join(wrong)
 
 
 async def test_pages_of_the_workspace(site: Server, admin: Person, tab: Tab) -> None:
-    made = await _records(admin)
+    made = await _create_records(admin)
     wrong = []
     pages = {f"/workspace/prompts/{made['prompt']}": "Live", f"/workspace/knowledge/{made['knowledge']}": "Access"}
     for path, words in (WORKSPACE | pages).items():
-        wrong += await opened(tab, site, path, words)
+        wrong += await visit(tab, site, path, words)
     assert not wrong, "\n".join(wrong)
 
 
-async def _records(admin: Person) -> dict[str, str]:
+async def _create_records(admin: Person) -> dict[str, str]:
     """One record of each kind; the ids of those that do not choose theirs."""
     model = {"id": "heron", "name": "Heron", "base_model_id": "demo-small", "meta": {}, "params": {}}
     (await admin.post("/api/v1/models/create", model)).ok()
@@ -151,44 +151,44 @@ async def _records(admin: Person) -> dict[str, str]:
 
 
 async def test_things_are_made_and_changed_in_their_pages(site: Server, admin: Person, tab: Tab) -> None:
-    made = await _records(admin)
+    made = await _create_records(admin)
     page = tab.page
     wrong = []
     for path, fields, button in MAKING:
-        wrong += await opened(tab, site, path, button)
+        wrong += await visit(tab, site, path, button)
         for placeholder, text in fields.items():
             await page.get_by_placeholder(placeholder, exact=True).last.fill(text)
         if "models" in path:
             await page.get_by_label("Select a base model").click()
             await page.get_by_role("option").filter(has_text="demo-large").click()
-        wrong += await _pressed(tab, button, f"{path.removesuffix('/create').rpartition('/')[2]}/create")
+        wrong += await _press_button(tab, button, f"{path.removesuffix('/create').rpartition('/')[2]}/create")
     for pattern, placeholder, button in CHANGING:
         path = pattern.format(**made)
-        wrong += await opened(tab, site, path, button)
+        wrong += await visit(tab, site, path, button)
         field = page.get_by_placeholder(placeholder, exact=True)
         await field.fill(f"{await field.input_value()} again")
-        wrong += await _pressed(tab, button, "/update")
+        wrong += await _press_button(tab, button, "/update")
     assert not wrong, "\n".join(wrong)
 
 
-async def _pressed(tab: Tab, button: str, sends: str) -> list[str]:
+async def _press_button(tab: Tab, button: str, sends: str) -> list[str]:
     """Press a button, and confirm it where a question comes up; what went wrong, or that `sends` was not asked."""
-    sent, before = len(tab.asked), len(tab.wrong)
+    sent, before = len(tab.requests), len(tab.errors)
     await tab.page.get_by_role("button", name=button).last.click()
     question = tab.page.get_by_role("button", name="Confirm", exact=True)
     for _ in range(40):
-        if any(one.startswith("POST") and one.endswith(sends) for one in tab.asked[sent:]):
+        if any(one.startswith("POST") and one.endswith(sends) for one in tab.requests[sent:]):
             break
         if await question.count():
             await question.last.click()
         await asyncio.sleep(0.1)
     else:
-        tab.wrong.append(f"{tab.page.url}: {button} did not send {sends}")
-    await tab.settled()
-    return tab.wrong[before:] + await complaints(tab)
+        tab.errors.append(f"{tab.page.url}: {button} did not send {sends}")
+    await tab.wait_until_settled()
+    return tab.errors[before:] + await list_error_toasts(tab)
 
 
-async def complaints(tab: Tab) -> list[str]:
+async def list_error_toasts(tab: Tab) -> list[str]:
     """What the page complains about at the moment."""
     return await tab.page.locator("[data-sonner-toast][data-type=error]").all_inner_texts()
 
@@ -196,35 +196,35 @@ async def complaints(tab: Tab) -> list[str]:
 async def test_every_page_of_settings_opens_and_saves(site: Server, admin: Person, tab: Tab) -> None:
     # Somebody who has no API key is told so with 404.
     tab.expected = ("/api/v1/auths/api_key",)
-    wrong = await opened(tab, site, "/admin/settings")
+    wrong = await visit(tab, site, "/admin/settings")
     tabs = tab.page.get_by_role("dialog").get_by_role("tab")
     names = [one.strip() for one in await tabs.all_inner_texts()]
     assert len(names) >= 27 and names.count("General") == 2
     administration = names.index("General", 1)
     for place, name in enumerate(names):
         known = UNSAVED if place < administration else UNSAVED_ADMIN
-        before = len(tab.wrong)
+        before = len(tab.errors)
         try:
             await tabs.nth(place).click()
-            await tab.settled()
+            await tab.wait_until_settled()
             if name not in known:
-                await _save(tab, name)
+                await _save_settings(tab, name)
         except (PageTimeout, TimeoutError, AssertionError) as error:
-            tab.wrong.append(repr(error))
-        wrong += [f"{place} {name}: {one}" for one in tab.wrong[before:]]
+            tab.errors.append(repr(error))
+        wrong += [f"{place} {name}: {one}" for one in tab.errors[before:]]
     assert not wrong, "\n".join(wrong)
 
 
-async def _save(tab: Tab, name: str) -> None:
+async def _save_settings(tab: Tab, name: str) -> None:
     """Press the page's button; something is sent, and what is said about it is good."""
     button = tab.page.get_by_role("dialog").get_by_role("button", name="Save", exact=True).last
     if name == "Models":  # its button waits for another order
         handles = tab.page.locator(".model-item-handle")
         await handles.first.drag_to(handles.last)
         await expect(button).to_be_enabled()
-    sent = len(tab.asked)
+    sent = len(tab.requests)
     await button.click()
-    await tab.settled()
-    posts = [one for one in tab.asked[sent:] if one.startswith("POST")]
+    await tab.wait_until_settled()
+    posts = [one for one in tab.requests[sent:] if one.startswith("POST")]
     assert posts or name in SILENT, "nothing was sent"
-    assert await complaints(tab) == []
+    assert await list_error_toasts(tab) == []

@@ -9,16 +9,16 @@ import pytest
 from playwright.async_api import expect
 
 from browser.conftest import Tab
-from browser.test_page import answered, ask
+from browser.test_page import ask_question, wait_for_answer
 from conftest import Person, Server
-from knowledge_samples import embedding
+from knowledge_samples import embedding_settings
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def variables(calm_upstream: str) -> dict[str, str]:
-    return embedding(calm_upstream)
+    return embedding_settings(calm_upstream)
 
 
 def picture() -> bytes:
@@ -47,10 +47,10 @@ async def test_a_text_and_a_picture_are_attached(site: Server, tab: Tab, admin: 
         )
     )
     await expect(page.get_by_text("herons.txt").first).to_be_visible()
-    await tab.settled()
-    await ask(page, "What do herons do? [[tokens 5]]")
+    await tab.wait_until_settled()
+    await ask_question(page, "What do herons do? [[tokens 5]]")
     await expect(page.get_by_text("word4")).to_be_visible()
-    await answered(page)
+    await wait_for_answer(page)
     await page.reload()
     await expect(page.get_by_text("herons.txt").first).to_be_visible()
     shown = page.locator("img[src*='/api/v1/files/']").first
@@ -67,4 +67,4 @@ async def test_a_text_and_a_picture_are_attached(site: Server, tab: Tab, admin: 
     (content,) = [one[-1]["content"] for one in asked if isinstance(one[-1]["content"], list)]
     assert content[1]["image_url"]["url"].startswith("data:image/png;base64,")
     assert "Herons stand on one leg" in str(asked)
-    assert tab.wrong == []
+    assert tab.errors == []

@@ -10,14 +10,14 @@ from playwright.async_api import expect
 
 from browser.conftest import Tab
 from conftest import Person, Server
-from knowledge_samples import embedding
+from knowledge_samples import embedding_settings
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def variables(calm_upstream: str) -> dict[str, str]:
-    return embedding(calm_upstream)
+    return embedding_settings(calm_upstream)
 
 
 async def test_knowledge_with_a_file(site: Server, tab: Tab, admin: Person, tmp_path: Path) -> None:
@@ -60,4 +60,4 @@ async def test_knowledge_with_a_file(site: Server, tab: Tab, admin: Person, tmp_
     await page.get_by_role("button", name="Confirm").click()
     await expect(page.get_by_text("Birds", exact=True)).to_have_count(0)
     assert (await admin.get("/api/v1/knowledge/")).ok()["total"] == 0
-    assert tab.wrong == []
+    assert tab.errors == []

@@ -38,4 +38,4 @@ async def test_two_pages_write_in_one_note(site: Server, tab: Tab, admin: Person
     assert kept["data"]["content"]["md"] == "Herons fish in water."
     await page.reload()
     await expect(editor).to_contain_text("Herons fish in water.")
-    assert tab.wrong == []
+    assert tab.errors == []

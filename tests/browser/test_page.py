@@ -29,17 +29,17 @@ async def sign_up(page: Page, url: str) -> None:
     await email.fill("ada@example.com")
     await page.locator("input[type=password]").first.fill(PASSWORD)
     await page.keyboard.press("Enter")
-    await ready(page)
+    await wait_until_ready(page)
 
 
 async def sign_in(page: Page) -> None:
     await page.locator("input[type=email]").fill("ada@example.com")
     await page.locator("input[type=password]").first.fill(PASSWORD)
     await page.keyboard.press("Enter")
-    await ready(page)
+    await wait_until_ready(page)
 
 
-async def ready(page: Page) -> None:
+async def wait_until_ready(page: Page) -> None:
     """The page is there, and the news of the release are closed."""
     await page.locator("#chat-input").wait_for()
     try:
@@ -48,13 +48,13 @@ async def ready(page: Page) -> None:
         pass
 
 
-async def ask(page: Page, text: str) -> None:
+async def ask_question(page: Page, text: str) -> None:
     await page.locator("#chat-input").click()
     await page.keyboard.type(text)
     await page.keyboard.press("Enter")
 
 
-async def answered(page: Page) -> None:
+async def wait_for_answer(page: Page) -> None:
     """The answer is complete: it can be regenerated."""
     await page.get_by_label("Regenerate", exact=True).last.wait_for()
 
@@ -69,9 +69,9 @@ async def open_sidebar(page: Page) -> None:
 async def test_chat_regenerate_and_reload(site: Server, tab: Tab) -> None:
     page = tab.page
     await sign_up(page, site.url)
-    await ask(page, "Tell me something [[tokens 40]]")
+    await ask_question(page, "Tell me something [[tokens 40]]")
     await expect(page.get_by_text("word39")).to_be_visible()
-    await answered(page)
+    await wait_for_answer(page)
     await expect(page).to_have_url(re.compile(r"/c/[0-9a-f-]{36}$"))
     await expect(page).to_have_title(re.compile("A Conversation"))
     await expect(page.get_by_text("What comes next?").first).to_be_visible()
@@ -83,32 +83,32 @@ async def test_chat_regenerate_and_reload(site: Server, tab: Tab) -> None:
     except PageTimeout:
         pass
     await expect(page.get_by_text("2/2")).to_be_visible()
-    await answered(page)
+    await wait_for_answer(page)
 
     await page.reload()
     await expect(page.get_by_text("word39")).to_be_visible()
     await expect(page.get_by_text("2/2")).to_be_visible()
-    assert tab.wrong == []
+    assert tab.errors == []
 
 
 async def test_stop(site: Server, tab: Tab) -> None:
     page = tab.page
     await sign_up(page, site.url)
-    await ask(page, "Go on for ever [[tokens 3000]]")
+    await ask_question(page, "Go on for ever [[tokens 3000]]")
     await page.get_by_label("Stop").first.click()
-    await answered(page)
+    await wait_for_answer(page)
     await page.reload()
-    await answered(page)
+    await wait_for_answer(page)
     await expect(page.get_by_text("word0", exact=False).first).to_be_visible()
     await expect(page.get_by_text("word2999")).to_have_count(0)
-    assert tab.wrong == []
+    assert tab.errors == []
 
 
 async def test_rename_search_folder_and_share(site: Server, tab: Tab) -> None:
     page = tab.page
     await sign_up(page, site.url)
-    await ask(page, "A question about herons [[tokens 5]]")
-    await answered(page)
+    await ask_question(page, "A question about herons [[tokens 5]]")
+    await wait_for_answer(page)
     await open_sidebar(page)
 
     await page.get_by_label("Chat Menu").first.click()
@@ -133,18 +133,18 @@ async def test_rename_search_folder_and_share(site: Server, tab: Tab) -> None:
     await page.get_by_role("menuitem", name="Share").click()
     await page.get_by_role("button", name=re.compile("Copy Link|Share", re.IGNORECASE)).last.click()
     await page.keyboard.press("Escape")
-    assert tab.wrong == []
+    assert tab.errors == []
 
 
 async def test_sign_out_and_in(site: Server, tab: Tab) -> None:
     page = tab.page
     await sign_up(page, site.url)
-    await ask(page, "Remember me [[tokens 3]]")
-    await answered(page)
+    await ask_question(page, "Remember me [[tokens 3]]")
+    await wait_for_answer(page)
     await page.get_by_label("User menu").first.click()
     await page.get_by_role("menuitem", name="Sign Out").click()
     await page.locator("input[type=email]").wait_for()
     await sign_in(page)
     await open_sidebar(page)
     await expect(page.get_by_text("A Conversation").first).to_be_visible()
-    assert tab.wrong == []
+    assert tab.errors == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from browser.conftest import Tab
-from browser.test_every_page import complaints, opened
+from browser.test_every_page import list_error_toasts, visit
 from conftest import PASSWORD, Person, Server
 
 pytestmark = pytest.mark.browser
@@ -20,18 +20,18 @@ NEW = {
 }
 
 
-async def _signed_in(tab: Tab, person: Person) -> Person:
+async def _sign_in_tab(tab: Tab, person: Person) -> Person:
     (await person.post("/api/v1/users/user/settings/update", {"ui": {"version": "0.12.4"}})).ok()
     await tab.page.add_init_script(f"localStorage.token = '{person.token}'")
     return person
 
 
 async def test_people_and_groups(site: Server, tab: Tab) -> None:
-    ada = await _signed_in(tab, await site.sign_up("Ada"))
-    bob = await site.add(ada, "Bob")
+    ada = await _sign_in_tab(tab, await site.sign_up("Ada"))
+    bob = await site.add_user(ada, "Bob")
     group = (await ada.post("/api/v1/groups/create", {"name": "Birds", "description": ""})).ok()
     page, dialog = tab.page, tab.page.get_by_role("dialog")
-    wrong = await opened(tab, site, "/admin/users/overview", "bob@example.com")
+    wrong = await visit(tab, site, "/admin/users/overview", "bob@example.com")
 
     await page.get_by_role("button", name="Add User").click()
     await page.get_by_placeholder("Enter Your Full Name").fill("Cy")
@@ -47,14 +47,14 @@ async def test_people_and_groups(site: Server, tab: Tab) -> None:
     for look in ("Preview Access", "Chats"):
         await row.get_by_role("button", name=look, exact=True).click()
         await dialog.wait_for()
-        await tab.settled()
+        await tab.wait_until_settled()
         await page.keyboard.press("Escape")
         await dialog.wait_for(state="detached")
     await page.get_by_role("row").filter(has_text="cy@example.com").get_by_role("button", name="Delete User").click()
     await page.get_by_role("button", name="Confirm").click()
     await page.get_by_text("cy@example.com").wait_for(state="detached")
 
-    wrong += await opened(tab, site, "/admin/users/groups", "Birds")
+    wrong += await visit(tab, site, "/admin/users/groups", "Birds")
     await page.get_by_text("New Group").click()
     await page.get_by_placeholder("Group Name").fill("Fish")
     await dialog.get_by_role("button", name="Save").click()
@@ -62,7 +62,7 @@ async def test_people_and_groups(site: Server, tab: Tab) -> None:
     await page.get_by_text("Birds", exact=True).last.click()
     for part in ("Permissions", "Users", "Preview", "General"):
         await dialog.get_by_role("button", name=part, exact=True).click()
-        await tab.settled()
+        await tab.wait_until_settled()
     await page.get_by_placeholder("Group Name").fill("Herons")
     await dialog.get_by_role("button", name="Save").click()
     await page.get_by_text("Herons").first.wait_for()
@@ -70,8 +70,8 @@ async def test_people_and_groups(site: Server, tab: Tab) -> None:
     await dialog.get_by_role("button", name="Save").last.click()
     await page.get_by_text("Default permissions updated successfully").wait_for()
 
-    assert not tab.wrong, "\n".join(tab.wrong)
-    assert await complaints(tab) == [] and wrong == []
+    assert not tab.errors, "\n".join(tab.errors)
+    assert await list_error_toasts(tab) == [] and wrong == []
     names = [one["name"] for one in (await ada.get("/api/v1/groups/")).ok()]
     assert sorted(names) == ["Fish", "Herons"] and group["id"]
     assert (await bob.get("/api/v1/auths/")).ok()["name"] == "Robert"
@@ -83,17 +83,17 @@ async def test_what_a_user_sees(site: Server, tab: Tab) -> None:
     permissions = (await ada.get("/api/v1/users/default/permissions")).ok()
     permissions["workspace"] = dict.fromkeys(permissions["workspace"], True)
     (await ada.post("/api/v1/users/default/permissions", permissions)).ok()
-    await _signed_in(tab, await site.add(ada, "Bob"))
+    await _sign_in_tab(tab, await site.add_user(ada, "Bob"))
     wrong = []
     for part in NEW:
-        wrong += await opened(tab, site, f"/workspace/{part}", part.title())
-        wrong += await opened(tab, site, f"/workspace/{part}/create", NEW[part])
+        wrong += await visit(tab, site, f"/workspace/{part}", part.title())
+        wrong += await visit(tab, site, f"/workspace/{part}/create", NEW[part])
     # A user's way into administration ends at the start page.
-    wrong += await opened(tab, site, "/admin/users/overview")
+    wrong += await visit(tab, site, "/admin/users/overview")
     await tab.page.wait_for_url(f"{site.url}/")
-    wrong += await opened(tab, site, "/?settings=general", "Personalization")
+    wrong += await visit(tab, site, "/?settings=general", "Personalization")
     tabs = tab.page.get_by_role("dialog").get_by_role("tab")
     for place in range(await tabs.count()):
         await tabs.nth(place).click()
-        await tab.settled()
-    assert not (wrong + tab.wrong), "\n".join(tab.wrong)
+        await tab.wait_until_settled()
+    assert not (wrong + tab.errors), "\n".join(tab.errors)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from conftest import postgres_database, serving
+from conftest import postgres_database, run_server
 from parity import recordings
 from parity.compare import Comparison, Difference
 from parity.player import BETWEEN_ACCOUNTS, CAST, SECRET_KEY, playing, variables
@@ -114,12 +114,12 @@ async def test_answers_are_those_of_the_reference(
             env["DATABASE_URL"] = address
             if scenario.opens:
                 await recordings.restore_in_postgres(address, upstream)
-            async with serving(env, tmp_path, database) as one:
+            async with run_server(env, tmp_path, database) as one:
                 outcome = await replayed(scenario, one.url, upstream, tmp_path, clock)
     else:
         if scenario.opens:
             recordings.restore(tmp_path / "webui.db", upstream)
-        async with serving(env, tmp_path, database) as one:
+        async with run_server(env, tmp_path, database) as one:
             outcome = await replayed(scenario, one.url, upstream, tmp_path, clock)
     for name, count in outcome.counts.items():
         record_property(name, count)

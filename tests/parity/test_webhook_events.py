@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import postgres_database, serving
+from conftest import postgres_database, run_server
 from parity import webhook_recording
 from parity.compare import Comparison
 from parity.player import SECRET_KEY, variables
@@ -20,10 +20,13 @@ async def test_webhooks_are_told_what_the_reference_tells(database: str, upstrea
     assert [one["step"] for one in expected] == [step.label for step in webhook_recording.STEPS], "record it again"
     env = {**variables(upstream), **webhook_recording.VARIABLES, "WEBUI_SECRET_KEY": SECRET_KEY}
     if database == "postgres":
-        async with postgres_database() as address, serving({**env, "DATABASE_URL": address}, tmp_path, database) as one:
+        async with (
+            postgres_database() as address,
+            run_server({**env, "DATABASE_URL": address}, tmp_path, database) as one,
+        ):
             found = await webhook_recording.told(one.url, upstream, tmp_path, expected)
     else:
-        async with serving(env, tmp_path, database) as one:
+        async with run_server(env, tmp_path, database) as one:
             found = await webhook_recording.told(one.url, upstream, tmp_path, expected)
     comparison, wrong = Comparison(), []
     for left, right in zip(expected, found, strict=True):

@@ -29,7 +29,7 @@ Make = Callable[[], bytes]
 async def watched() -> AsyncIterator[None]:
     """The loop never works for long in one go, and keeps little."""
     longest = 0.0
-    before = hostile_files.resident()
+    before = hostile_files.measure_resident_memory()
 
     async def watch() -> None:
         nonlocal longest
@@ -44,7 +44,7 @@ async def watched() -> AsyncIterator[None]:
     finally:
         watching.cancel()
     assert longest < 0.05
-    assert hostile_files.resident() - before < 30 * MEGABYTE
+    assert hostile_files.measure_resident_memory() - before < 30 * MEGABYTE
 
 
 # One pool for all: its processes are what the files are to harm.
@@ -87,7 +87,7 @@ REFUSED: dict[str, tuple[str, Make, str]] = {
     "bomb in an OpenDocument": ("a.odt", lambda: hostile_files.odt(_zeros()), TOO_LARGE),
     "bomb that lies": (
         "a.docx",
-        lambda: hostile_files.lying({"word/document.xml": _letters()}, "word/document.xml", 1000),
+        lambda: hostile_files.make_understated_archive({"word/document.xml": _letters()}, "word/document.xml", 1000),
         _DAMAGED,
     ),
     "entities in a document": (
@@ -180,7 +180,7 @@ async def test_ends(local: ExtractionPool, tmp_path: Path, case: str) -> None:
 
 async def test_a_sparse_file_is_not_read(local: ExtractionPool, tmp_path: Path) -> None:
     path = tmp_path / "file"
-    hostile_files.sparse(path, 500 * MEGABYTE)
+    hostile_files.create_sparse_file(path, 500 * MEGABYTE)
     for name in ("a.txt", "a.csv", "a.html", "a.eml"):
         with pytest.raises(RetrievalError, match=r"million characters|not supported"):
             await _read(local, path, name)

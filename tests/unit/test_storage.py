@@ -14,7 +14,7 @@ from fastback.kit.storage import NameRefused, Storage, StorageError, receive_fil
 from fastback.kit.storage.incoming_file import INCOMING_PREFIX, remove_abandoned_files
 from fastback.kit.storage.local_storage import LocalStorage
 from fastback.settings import Settings, SettingsError
-from s3_server import bucket_server, client
+from s3_server import create_client, run_bucket_server
 
 BUCKET = "files-of-tests"
 
@@ -22,7 +22,7 @@ BUCKET = "files-of-tests"
 @pytest.fixture(scope="module")
 def s3_url() -> Iterator[str]:
     """A server that speaks like S3, with an empty bucket."""
-    with bucket_server(BUCKET) as variables:
+    with run_bucket_server(BUCKET) as variables:
         yield variables["S3_ENDPOINT_URL"]
 
 
@@ -94,11 +94,11 @@ async def test_names_that_are_too_long_are_refused_and_leave_nothing(storage: St
 
 
 async def test_everything_of_ours_is_deleted(storage: Storage, s3_url: str) -> None:
-    client(s3_url).put_object(Bucket=BUCKET, Key="some/where/else.txt", Body=b"not ours")
+    create_client(s3_url).put_object(Bucket=BUCKET, Key="some/where/else.txt", Body=b"not ours")
     paths = [await put(storage, f"{uuid.uuid4()}_{number}", b"x") for number in range(3)]
     await storage.delete_all_files()
     assert [await storage.find_file(path) for path in paths] == [None] * 3
-    assert client(s3_url).get_object(Bucket=BUCKET, Key="some/where/else.txt")["Body"].read() == b"not ours"
+    assert create_client(s3_url).get_object(Bucket=BUCKET, Key="some/where/else.txt")["Body"].read() == b"not ours"
 
 
 async def test_a_bucket_that_is_not_there_is_an_error_in_words(s3_url: str, tmp_path: Path) -> None:
@@ -116,15 +116,15 @@ async def test_what_is_written_lies_where_open_webui_looks_for_it(s3_url: str, t
     path = await put(storage, name, content, {"OpenWebUI-User-Name": "Ada <L.>"})
     assert path == f"s3://{BUCKET}/pre/fix/{name}"
     key = f"pre/fix/{name}"
-    assert client(s3_url).get_object(Bucket=BUCKET, Key=key)["Body"].read() == content
-    tags = client(s3_url).get_object_tagging(Bucket=BUCKET, Key=key)["TagSet"]
+    assert create_client(s3_url).get_object(Bucket=BUCKET, Key=key)["Body"].read() == content
+    tags = create_client(s3_url).get_object_tagging(Bucket=BUCKET, Key=key)["TagSet"]
     assert tags == [{"Key": "OpenWebUI-User-Name", "Value": "Ada L."}]
     assert list(tmp_path.iterdir()) == []
 
 
 async def test_what_open_webui_wrote_is_read(s3_url: str, tmp_path: Path) -> None:
     name = f"{uuid.uuid4()}_a+b ä.txt"
-    client(s3_url).put_object(Bucket=BUCKET, Key=name, Body=b"written elsewhere")
+    create_client(s3_url).put_object(Bucket=BUCKET, Key=name, Body=b"written elsewhere")
     storage = bucket(s3_url, tmp_path)
     assert await read(storage, f"s3://{BUCKET}/{name}") == b"written elsewhere"
 

@@ -17,12 +17,12 @@ from fastback.retrieval.web import html, youtube, youtube_worker
 from fastback.retrieval.web.loaders import LOADERS
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Environment, load_settings
-from search_services import A, B, Services, Values, serving
+from search_services import A, B, ConfigValues, StubServices, serve_services
 
 
 @pytest.fixture
-async def services() -> AsyncIterator[Services]:
-    async with serving() as found:
+async def services() -> AsyncIterator[StubServices]:
+    async with serve_services() as found:
         yield found
 
 
@@ -32,21 +32,21 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastback.retrieval.web.loaders._get_retry_delay", lambda *_: 0)
 
 
-async def load(services: Services, name: str, urls: list[str], **values: Any) -> list[tuple[str, Any]]:
+async def load(services: StubServices, name: str, urls: list[str], **values: Any) -> list[tuple[str, Any]]:
     settings = load_settings(Environment({"WEBUI_SECRET_KEY": "x" * 32}))
     client: Any = services
-    config: Any = Values({f"web.{key.replace('__', '.')}": value for key, value in values.items()})
+    config: Any = ConfigValues({f"web.{key.replace('__', '.')}": value for key, value in values.items()})
     found = await LOADERS[name](client, config, settings, urls, None)
     return [(one.text, one.metadata) for one in found]
 
 
-async def test_firecrawl(services: Services) -> None:
+async def test_firecrawl(services: StubServices) -> None:
     page = {"markdown": "# A", "metadata": {"title": "A", "description": "On A", "sourceURL": A}}
     services.answers["api.firecrawl.dev"] = [503, {"data": page}, {"data": {"markdown": " "}}, 402]
     values = {"loader__firecrawl_api_key": "k", "loader__firecrawl_timeout": "2"}
     found = await load(services, "firecrawl", [A, B, "https://c.example/"], **values)
     assert found == [("# A", {"source": A, "title": "A", "description": "On A"})]
-    assert services.asked() == "api.firecrawl.dev/v2/scrape"
+    assert services.last_address() == "api.firecrawl.dev/v2/scrape"
     assert services.bodies[0] == {
         "url": A,
         "formats": ["markdown"],
@@ -54,10 +54,10 @@ async def test_firecrawl(services: Services) -> None:
         "removeBase64Images": True,
         "timeout": 2000,
     }
-    assert services.seen[0].headers["authorization"] == "Bearer k"
+    assert services.requests[0].headers["authorization"] == "Bearer k"
 
 
-async def test_tavily(services: Services) -> None:
+async def test_tavily(services: StubServices) -> None:
     results = [{"url": A, "raw_content": "On A"}, {"url": B, "raw_content": ""}]
     services.answers["api.tavily.com"] = [{"results": results, "failed_results": [{"url": "x", "error": "no"}]}]
     assert await load(services, "tavily", [A, B], search__tavily_api_key="k") == [("On A", {"source": A})]
@@ -69,7 +69,7 @@ async def test_tavily(services: Services) -> None:
     assert len(await load(services, "tavily", many)) == 1  # of two batches one failed
 
 
-async def test_exa(services: Services) -> None:
+async def test_exa(services: StubServices) -> None:
     answer = {
         "results": [
             {"id": B, "text": "On B", "title": "B"},
@@ -90,22 +90,22 @@ async def test_exa(services: Services) -> None:
             await load(services, "exa", [A], search__exa_api_key="k")
 
 
-async def test_a_loader_of_ones_own(services: Services) -> None:
+async def test_a_loader_of_ones_own(services: StubServices) -> None:
     services.answers["house.test"] = [[{"page_content": "On A", "metadata": {"source": A}}, {"page_content": 5}, "x"]]
     values = {"loader__external_web_loader_url": "http://house.test/load", "loader__external_web_loader_api_key": "k"}
     assert await load(services, "external", [A, B], **values) == [("On A", {"source": A}), ("", {})]
-    assert services.bodies[-1] == {"urls": [A, B]} and services.seen[-1].headers["authorization"] == "Bearer k"
+    assert services.bodies[-1] == {"urls": [A, B]} and services.requests[-1].headers["authorization"] == "Bearer k"
     services.answers["house.test"] = [500]
     assert await load(services, "external", [A], **values) == []
 
 
-async def test_microsoft_web_iq(services: Services) -> None:
+async def test_microsoft_web_iq(services: StubServices) -> None:
     services.answers["api.microsoft.ai"] = [{}, {"content": "On A", "title": "A"}]
     assert await load(services, "microsoft_web_iq", [A], search__microsoft_web_iq_api_key="k") == []
     services.answers["api.microsoft.ai"] = [202, 503, {"content": "On A", "title": "A"}]
     found = await load(services, "microsoft_web_iq", [A], search__microsoft_web_iq_api_key="k")
     assert found == [("On A", {"source": A, "title": "A"})]
-    assert services.asked() == "api.microsoft.ai/v3/browse" and services.seen[-1].headers["x-apikey"] == "k"
+    assert services.last_address() == "api.microsoft.ai/v3/browse" and services.requests[-1].headers["x-apikey"] == "k"
     services.answers["api.microsoft.ai"] = [404]
     assert await load(services, "microsoft_web_iq", [A]) == []
 
@@ -137,7 +137,7 @@ def player(*tracks: Any, **status: Any) -> dict[str, Any]:
 class Redirected(requests.adapters.HTTPAdapter):
     """Leads to the services, whatever the address says."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: StubServices) -> None:
         self._url = services.url
         super().__init__()
 
@@ -151,7 +151,7 @@ class Redirected(requests.adapters.HTTPAdapter):
 class InThisProcess:
     """Does jobs as a worker does, with a client that leads to the services."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: StubServices) -> None:
         self._services = services
 
     async def ask(self, job: dict[str, Any]) -> str:
@@ -160,42 +160,42 @@ class InThisProcess:
             return await asyncio.to_thread(youtube_worker.fetch_transcript, session, job["video"], job["languages"])
 
 
-async def said(services: Services, *answers: Any, languages: tuple[str, ...] = ("en",)) -> Document:
+async def said(services: StubServices, *answers: Any, languages: tuple[str, ...] = ("en",)) -> Document:
     services.answers["www.youtube.com"] = list(answers)
     workers: Any = InThisProcess(services)
     return await youtube.fetch_transcript(workers, VIDEO, languages)
 
 
-async def refused(services: Services, *answers: Any, languages: tuple[str, ...] = ("en",)) -> str:
+async def refused(services: StubServices, *answers: Any, languages: tuple[str, ...] = ("en",)) -> str:
     with pytest.raises(youtube.TranscriptError) as error:
         await said(services, *answers, languages=languages)
     return str(error.value)
 
 
-async def test_what_is_said_in_a_video(services: Services) -> None:
+async def test_what_is_said_in_a_video(services: StubServices) -> None:
     found = await said(services, PAGE, player(track("de"), track("en")), WORDS)
     assert (found.text, found.metadata) == ("Hello & all Bye", {"source": VIDEO})
-    assert services.seen[1].query["key"] == "key-1" and services.bodies[1]["videoId"] == "abcdefghijk"
-    assert services.seen[2].query_string == "lang=en"
+    assert services.requests[1].query["key"] == "key-1" and services.bodies[1]["videoId"] == "abcdefghijk"
+    assert services.requests[2].query_string == "lang=en"
 
 
-async def test_languages_in_their_order_and_people_before_machines(services: Services) -> None:
+async def test_languages_in_their_order_and_people_before_machines(services: StubServices) -> None:
     tracks = [track("fr", kind="asr"), track("fr"), track("en")]
     tracks[1]["baseUrl"] += "&by=people"
     await said(services, PAGE, player(*tracks), WORDS, languages=("de", "fr"))
-    assert services.seen[-1].query_string == "lang=fr&by=people"
+    assert services.requests[-1].query_string == "lang=fr&by=people"
     await said(services, PAGE, player(track("en")), WORDS, languages=("de",))
-    assert services.seen[-1].query["lang"] == "en"
+    assert services.requests[-1].query["lang"] == "en"
     assert (await said(services, PAGE, player(track("de"), track("en")), "no XML", WORDS, languages=("de",))).text
 
 
-async def test_cookies_are_agreed_to_where_that_is_asked(services: Services) -> None:
+async def test_cookies_are_agreed_to_where_that_is_asked(services: StubServices) -> None:
     await said(services, AGREE, PAGE, player(track("en")), WORDS)
-    assert services.seen[1].headers["cookie"] == "CONSENT=YES+cb.1"
+    assert services.requests[1].headers["cookie"] == "CONSENT=YES+cb.1"
     assert (await refused(services, AGREE, AGREE)).startswith("Could not retrieve")
 
 
-async def test_why_there_are_no_subtitles(services: Services) -> None:
+async def test_why_there_are_no_subtitles(services: StubServices) -> None:
     robot = {"status": "LOGIN_REQUIRED", "reason": "Sign in to confirm you’re not a bot"}
     child = {"status": "LOGIN_REQUIRED", "reason": "This video may be inappropriate for some users."}
     assert "blocked" in await refused(services, PAGE, player(**robot))

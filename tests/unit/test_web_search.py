@@ -18,7 +18,7 @@ from fastback.retrieval.web.search_engine import SearchEngine
 from fastback.retrieval.web.search_engines import ENGINES
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Environment, load_settings
-from search_services import A, B, Services, Values, serving
+from search_services import A, B, ConfigValues, StubServices, serve_services
 
 _EDITED = b"""<?xml version="1.0"?><yandexsearch><response><results><grouping><group><doc><url>https://a.example/1</url>
 <title>About <hlword>A</hlword></title><passages><passage>Text of <hlword>A</hlword></passage></passages></doc></group>
@@ -163,18 +163,18 @@ CASES: dict[str, tuple[dict[str, Any], str, Any]] = {
 
 
 @pytest.fixture
-async def services() -> AsyncIterator[Services]:
-    async with serving() as found:
+async def services() -> AsyncIterator[StubServices]:
+    async with serve_services() as found:
         yield found
 
 
 @pytest.fixture
-def search(services: Services) -> Callable[..., WebSearch]:
+def search(services: StubServices) -> Callable[..., WebSearch]:
     def make(engine: str, **values: Any) -> WebSearch:
         settings = load_settings(Environment({"WEBUI_SECRET_KEY": "x" * 32}))
         client: Any = services
         given = {"engine": engine, **values}
-        config: Any = Values({f"web.search.{key}": value for key, value in given.items()})
+        config: Any = ConfigValues({f"web.search.{key}": value for key, value in given.items()})
         return WebSearch(client, config, settings)
 
     return make
@@ -186,24 +186,24 @@ def test_every_service_is_tried_here() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_service_is_asked_and_understood(
-    name: str, services: Services, search: Callable[..., WebSearch]
+    name: str, services: StubServices, search: Callable[..., WebSearch]
 ) -> None:
     values, address, answer = CASES[name]
     services.answers[address.partition("/")[0]] = [answer]
     asking = RequestContext(user=User(id="u1", name="Ada", email="ada@example.com", role="admin"), chat_id="c1")
     found = await search(name, result_count=2, **values).search(["two words"], asking)
-    assert services.asked() == address
+    assert services.last_address() == address
     expected = [(A, "About A", "Text of A"), (B, "About B", "Text of B")]
     if name == "perplexity":
         expected = [(A, "Source 1", "Text of A"), (B, "Source 2", None)]  # type: ignore[list-item]
     got = [(one.link, one.title, (one.snippet or "").replace("\n\n", " ") or None) for one in found]
     assert got == (expected[:1] if name == "yandex" else expected)
-    asked = str(services.bodies[-1]) + services.seen[-1].raw_path
+    asked = str(services.bodies[-1]) + services.requests[-1].raw_path
     assert "two words" in asked or "two+words" in asked
-    told = services.seen[-1].headers.get("X-OpenWebUI-User-Email")
+    told = services.requests[-1].headers.get("X-OpenWebUI-User-Email")
     assert told == ("ada@example.com" if name in _TOLD else None)
     if any(key.endswith(("_api_key", "_key")) for key in values):
-        headers = " ".join(services.seen[-1].headers.values())
+        headers = " ".join(services.requests[-1].headers.values())
         assert "k" in headers.split() or "=k" in asked or "Signature=" in headers
 
 
@@ -217,16 +217,16 @@ def _engine(name: str) -> SearchEngine:
 
 @pytest.mark.parametrize("name", [name for name in CASES if _engine(name).required_settings])
 async def test_a_service_that_is_not_set_up_is_not_asked(
-    name: str, services: Services, search: Callable[..., WebSearch]
+    name: str, services: StubServices, search: Callable[..., WebSearch]
 ) -> None:
     with pytest.raises(SearchFailed):
         await search(name, openserp_base_url="").search(["words"])
-    assert not services.seen
+    assert not services.requests
 
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_refusal_is_told_or_means_nothing_found(
-    name: str, services: Services, search: Callable[..., WebSearch], monkeypatch: pytest.MonkeyPatch
+    name: str, services: StubServices, search: Callable[..., WebSearch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fastback.retrieval.web.custom_search_engines.RETRY_DELAY", 0)
     monkeypatch.setattr("fastback.retrieval.web.firecrawl._get_retry_delay", lambda *_: 0)
@@ -240,7 +240,9 @@ async def test_a_refusal_is_told_or_means_nothing_found(
             await search(name, **values).search(["words"])
 
 
-async def test_an_answer_of_another_shape_holds_nothing(services: Services, search: Callable[..., WebSearch]) -> None:
+async def test_an_answer_of_another_shape_holds_nothing(
+    services: StubServices, search: Callable[..., WebSearch]
+) -> None:
     for answer in ({"web": None}, {"web": {"results": {"a": 1}}}, {"web": {"results": ["x", {"url": 5}, {}]}}, [], 7.5):
         services.answers["api.search.brave.com"] = [answer]
         assert await search("brave", brave_search_api_key="k").search(["words"]) == []
@@ -250,22 +252,22 @@ async def test_an_answer_of_another_shape_holds_nothing(services: Services, sear
 
 
 async def test_brave_is_asked_again_after_a_moment(
-    services: Services, search: Callable[..., WebSearch], monkeypatch: pytest.MonkeyPatch
+    services: StubServices, search: Callable[..., WebSearch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fastback.retrieval.web.custom_search_engines.RETRY_DELAY", 0)
     services.answers["api.search.brave.com"] = [429, {"web": {"results": two(snippet="description")}}]
     assert len(await search("brave", brave_search_api_key="k").search(["words"])) == 2
 
 
-async def test_google_is_asked_page_after_page(services: Services, search: Callable[..., WebSearch]) -> None:
+async def test_google_is_asked_page_after_page(services: StubServices, search: Callable[..., WebSearch]) -> None:
     full = [{"link": f"https://a.example/{n}", "title": "x"} for n in range(10)]
     services.answers["www.googleapis.com"] = [{"items": full}, {"items": full[:4]}, {"items": []}]
     values = {"google_pse_api_key": "k", "google_pse_engine_id": "e"}
     assert len(await search("google_pse", result_count=20, **values).search(["words"])) == 14
-    assert [request.query["start"] for request in services.seen] == ["1", "11", "21"]
+    assert [request.query["start"] for request in services.requests] == ["1", "11", "21"]
 
 
-async def test_the_list_of_sites_and_the_count_hold(services: Services, search: Callable[..., WebSearch]) -> None:
+async def test_the_list_of_sites_and_the_count_hold(services: StubServices, search: Callable[..., WebSearch]) -> None:
     services.answers["searx.test"] = [{"results": two(snippet="content")}]
     values = {"searxng_query_url": "http://searx.test/search"}
 
@@ -287,12 +289,12 @@ async def test_sites_by_name_and_address() -> None:
     assert not SiteFilter(["", "!", 5])
 
 
-async def test_queries_go_out_together_or_in_turn(services: Services, search: Callable[..., WebSearch]) -> None:
+async def test_queries_go_out_together_or_in_turn(services: StubServices, search: Callable[..., WebSearch]) -> None:
     services.answers["searx.test"] = [{"results": two(snippet="content")}]
     values = {"searxng_query_url": "http://searx.test/search", "concurrent_requests": 1}
     found = await search("searxng", **values).search(["one", "two", "three"])
     assert len(found) == 6
-    assert [request.query["q"] for request in services.seen] == ["one", "two", "three"]
+    assert [request.query["q"] for request in services.requests] == ["one", "two", "three"]
 
 
 def test_a_signature_names_day_service_and_headers_and_hangs_on_all_of_them() -> None:

@@ -1,1 +1,1 @@
-"""The contract: every operation of Open WebUI 0.12.4, and which of them are built."""
+"""The operations of Open WebUI 0.12.4, and which of them are built."""

@@ -1,1 +1,1 @@
-"""What knows nothing of chats: database access, HTTP, events, tasks, logs."""
+"""Building blocks that do not depend on the domain: database access, HTTP, events, tasks, logs."""

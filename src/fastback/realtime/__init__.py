@@ -1,1 +1,1 @@
-"""The Socket.IO server: sessions, rooms, presence, and what goes out on the wire."""
+"""The Socket.IO server: sessions, rooms, presence, shared documents."""

@@ -1,1 +1,1 @@
-"""The reference's database schema, for both databases, and the revision it carries."""
+"""The reference's database schema for both databases, and its revision."""

@@ -23,7 +23,7 @@ MAX_POINTS = 200_000
 Values = dict[str, int]
 
 
-class Before(msgspec.Struct):
+class EarlierValues(msgspec.Struct):
     """The values of the same period in the earlier time."""
 
     models: Values
@@ -38,7 +38,7 @@ class Point(msgspec.Struct):
     models: Values
     start: str | None = None
     end: str | None = None
-    previous: Before | None = None
+    previous: EarlierValues | None = None
 
 
 def _round_down(moment: float, minutes: int) -> datetime.datetime:
@@ -118,7 +118,7 @@ class Chart:
             for at in sorted(current):
                 period_start = max(start, int(at.timestamp()))
                 period_end = min(end + 1, int((at + datetime.timedelta(minutes=self._minutes)).timestamp()))
-                previous = Before(
+                previous = EarlierValues(
                     _sort_by_name(earlier.get(at, {})),
                     _format_time(period_start - length),
                     _format_time(period_end - length),

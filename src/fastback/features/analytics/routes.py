@@ -39,7 +39,7 @@ async def get_summary(
     return await usage.get_summary(UsageFilter(start_date, end_date, group_id))
 
 
-class Models(msgspec.Struct):
+class ModelUsageList(msgspec.Struct):
     models: list[ModelUse]
 
 
@@ -50,8 +50,8 @@ async def list_model_usage(
     start_date: int | None = None,
     end_date: int | None = None,
     group_id: str | None = None,
-) -> Models:
-    return Models(await usage.list_model_usage(UsageFilter(start_date, end_date, group_id)))
+) -> ModelUsageList:
+    return ModelUsageList(await usage.list_model_usage(UsageFilter(start_date, end_date, group_id)))
 
 
 class UserEntry(msgspec.Struct):
@@ -66,7 +66,7 @@ class UserEntry(msgspec.Struct):
     total_tokens: int
 
 
-class Users(msgspec.Struct):
+class UserUsageList(msgspec.Struct):
     users: list[UserEntry]
 
 
@@ -80,7 +80,7 @@ async def list_user_usage(
     group_id: str | None = None,
     limit: int = 50,
     metric: Metric = "messages",
-) -> Users:
+) -> UserUsageList:
     usage_filter = UsageFilter(start_date, end_date, group_id)
     rows = await usage.list_user_usage(usage_filter, by_tokens=metric == "tokens", limit=min(max(limit, 0), 100_000))
     contacts = await store.list_contacts(db, [row.user_id for row in rows if row.user_id])
@@ -91,7 +91,7 @@ async def list_user_usage(
             name, email = (contact.name, contact.email) if contact else (None, None)
             total = row.input_tokens + row.output_tokens
             entries.append(UserEntry(row.user_id, name, email, row.count, row.input_tokens, row.output_tokens, total))
-    return Users(entries)
+    return UserUsageList(entries)
 
 
 @router.get("/messages")
@@ -117,7 +117,7 @@ async def list_messages(
     return []
 
 
-class Daily(msgspec.Struct):
+class ChartPoints(msgspec.Struct):
     data: list[Point]
 
 
@@ -131,18 +131,18 @@ async def get_chart(
     granularity: Granularity = "daily",
     metric: Metric = "messages",
     compare: bool = False,
-) -> Daily:
+) -> ChartPoints:
     chart = Chart(usage, granularity, tokens=metric == "tokens")
     if start_date and end_date and chart.count_points(start_date, end_date) > MAX_POINTS:
         raise BadRequest("The date range is too long for this granularity")
     if not compare:
-        return Daily(await chart.list_points(UsageFilter(start_date, end_date, group_id)))
+        return ChartPoints(await chart.list_points(UsageFilter(start_date, end_date, group_id)))
     if start_date is None or end_date is None or start_date > end_date:
         raise BadRequest("Comparison requires a bounded date range")
-    return Daily(await chart.list_compared_points(start_date, end_date, group_id))
+    return ChartPoints(await chart.list_compared_points(start_date, end_date, group_id))
 
 
-class Tokens(msgspec.Struct):
+class TokenUsageList(msgspec.Struct):
     models: list[TokenUse]
     total_input_tokens: int
     total_output_tokens: int
@@ -156,14 +156,14 @@ async def list_token_usage(
     start_date: int | None = None,
     end_date: int | None = None,
     group_id: str | None = None,
-) -> Tokens:
+) -> TokenUsageList:
     models = await usage.list_token_usage(UsageFilter(start_date, end_date, group_id))
     input_tokens = sum(model.input_tokens for model in models)
     output_tokens = sum(model.output_tokens for model in models)
-    return Tokens(models, input_tokens, output_tokens, input_tokens + output_tokens)
+    return TokenUsageList(models, input_tokens, output_tokens, input_tokens + output_tokens)
 
 
-class ModelChats(msgspec.Struct):
+class ModelChatPage(msgspec.Struct):
     chats: list[store.ModelChat]
     total: int
 
@@ -179,7 +179,7 @@ async def list_chats_of_model(
     limit: Page = 50,
     order_by: str = "updated_at",
     direction: str = "desc",
-) -> ModelChats:
+) -> ModelChatPage:
     chats, total = await store.list_chats_of_model(
         db,
         model_id,
@@ -190,7 +190,7 @@ async def list_chats_of_model(
         skip=max(skip, 0),
         limit=max(limit, 0),
     )
-    return ModelChats(chats, total)
+    return ModelChatPage(chats, total)
 
 
 class TagCount(msgspec.Struct):
@@ -198,7 +198,7 @@ class TagCount(msgspec.Struct):
     count: int
 
 
-class Overview(msgspec.Struct):
+class ModelOverview(msgspec.Struct):
     history: list[win_history.Day]
     tags: list[TagCount]
 
@@ -206,7 +206,7 @@ class Overview(msgspec.Struct):
 @router.get("/models/{model_id:path}/overview")
 async def get_model_overview(
     model_id: str, user: AdminUser, db: Database, days: Annotated[int, msgspec.Meta(le=MAX_DAYS)] = 30
-) -> Overview:
+) -> ModelOverview:
     """Return the wins and losses since `days` days ago (0: since the first), and the tags of the model's chats."""
     start = datetime.datetime.now() - datetime.timedelta(days) if days > 0 else None
     verdicts = await feedback.list_verdicts(db, model_id, int(start.timestamp()) if start else None)
@@ -217,4 +217,4 @@ async def get_model_overview(
     counts: Counter[str] = Counter()
     for tags in await store.list_tags_of_model(db, model_id):
         counts.update(tag for tag in tags if isinstance(tag, str))
-    return Overview(history, [TagCount(*pair) for pair in counts.most_common(TOP_TAGS)])
+    return ModelOverview(history, [TagCount(*pair) for pair in counts.most_common(TOP_TAGS)])

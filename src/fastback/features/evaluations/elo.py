@@ -33,7 +33,7 @@ class LeaderboardEntry(msgspec.Struct):
     top_tags: list[Tag]
 
 
-class _Standing:
+class _ModelRecord:
     __slots__ = ("lost", "rating", "won")
 
     def __init__(self) -> None:
@@ -50,8 +50,8 @@ class _Standing:
             self.lost += 1
 
 
-def _compute_standings(ratings: list[dict[str, Any]]) -> dict[str, _Standing]:
-    standings: dict[str, _Standing] = {}
+def _compute_standings(ratings: list[dict[str, Any]]) -> dict[str, _ModelRecord]:
+    standings: dict[str, _ModelRecord] = {}
     for data in ratings:
         model_id = data.get("model_id")
         rating = str(data.get("rating", ""))
@@ -59,8 +59,8 @@ def _compute_standings(ratings: list[dict[str, Any]]) -> dict[str, _Standing]:
             continue
         won = rating == "1"
         for opponent_id in data.get("sibling_model_ids") or ():
-            rated = standings.setdefault(model_id, _Standing())
-            opponent = standings.setdefault(opponent_id, _Standing())
+            rated = standings.setdefault(model_id, _ModelRecord())
+            opponent = standings.setdefault(opponent_id, _ModelRecord())
             expected = 1 / (1 + 10 ** ((opponent.rating - rated.rating) / SCALE))
             change = MAX_CHANGE * (won - expected)
             rated.add_comparison(won, change)

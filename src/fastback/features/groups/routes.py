@@ -120,7 +120,7 @@ class DefaultModels(msgspec.Struct):
     source_group_id: str | None
 
 
-class Preview(msgspec.Struct):
+class GroupPreview(msgspec.Struct):
     """The models, records and permissions that membership in a group gives."""
 
     group: NamedItem
@@ -134,7 +134,9 @@ class Preview(msgspec.Struct):
 
 
 @router.get("/id/{id}/preview")
-async def preview_group(id: str, user: AdminUser, db: Database, permissions: Permissions, config: Config) -> Preview:
+async def preview_group(
+    id: str, user: AdminUser, db: Database, permissions: Permissions, config: Config
+) -> GroupPreview:
     group = await _get_group(db, id)
     ids = await store.list_ids_with_ancestors(db, id)
     local, effective, source_id = await explain_default_models(db, id)
@@ -145,7 +147,7 @@ async def preview_group(id: str, user: AdminUser, db: Database, permissions: Per
     inherited = permissions.get_defaults()
     for ancestor in await store.list_groups_by_id(db, [ancestor_id for ancestor_id in ids if ancestor_id != id]):
         merge_permissions(inherited, _decode_permissions(ancestor))
-    return Preview(
+    return GroupPreview(
         NamedItem(group.id, group.name),
         DefaultModels(local or None, effective, source_id),
         access.models,

@@ -15,7 +15,7 @@ from fastback.kit.http import Router
 router = Router("/api/v1/users")
 
 
-class Workspace(msgspec.Struct):
+class WorkspacePermissions(msgspec.Struct):
     models: bool = False
     knowledge: bool = False
     prompts: bool = False
@@ -32,7 +32,7 @@ class Workspace(msgspec.Struct):
     skills_export: bool = False
 
 
-class Sharing(msgspec.Struct):
+class SharingPermissions(msgspec.Struct):
     models: bool = False
     public_models: bool = False
     knowledge: bool = False
@@ -51,12 +51,12 @@ class Sharing(msgspec.Struct):
     public_calendars: bool = False
 
 
-class AccessGrants(msgspec.Struct):
+class AccessGrantPermissions(msgspec.Struct):
     allow_users: bool = True
     allow_groups: bool = True
 
 
-class Chat(msgspec.Struct):
+class ChatPermissions(msgspec.Struct):
     controls: bool = True
     valves: bool = True
     system_prompt: bool = True
@@ -80,7 +80,7 @@ class Chat(msgspec.Struct):
     temporary_enforced: bool = False
 
 
-class Features(msgspec.Struct):
+class FeaturePermissions(msgspec.Struct):
     api_keys: bool = False
     notes: bool = True
     channels: bool = True
@@ -96,19 +96,19 @@ class Features(msgspec.Struct):
     webhooks: bool = False
 
 
-class Settings(msgspec.Struct):
+class SettingsPermissions(msgspec.Struct):
     interface: bool = True
 
 
 class DefaultPermissions(msgspec.Struct):
     """The permissions of every user, in the shape of the administrator's page."""
 
-    workspace: Workspace
-    sharing: Sharing
-    access_grants: AccessGrants
-    chat: Chat
-    features: Features
-    settings: Settings
+    workspace: WorkspacePermissions
+    sharing: SharingPermissions
+    access_grants: AccessGrantPermissions
+    chat: ChatPermissions
+    features: FeaturePermissions
+    settings: SettingsPermissions
 
 
 @router.get("/permissions")

@@ -27,12 +27,12 @@ async def connect(
     Raises:
         DatabaseError: the scheme is unknown, or the database cannot be opened.
     """
-    scheme, _, rest = url.partition("://")
+    scheme, _, address = url.partition("://")
     scheme = scheme.partition("+")[0].lower()
     if scheme == "sqlite":
         from fastback.kit.db.sqlite import SqliteDatabase
 
-        path = Path(rest[1:] if rest.startswith("/") else rest)
+        path = Path(address[1:] if address.startswith("/") else address)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -42,6 +42,6 @@ async def connect(
         from fastback.kit.db.postgres import PostgresDatabase
 
         return await PostgresDatabase.connect(
-            f"postgresql://{rest}", schema=schema, size=pool_size, timeout=pool_timeout, recycle=pool_recycle
+            f"postgresql://{address}", schema=schema, size=pool_size, timeout=pool_timeout, recycle=pool_recycle
         )
     raise DatabaseError(f"unknown database scheme {scheme!r}: use sqlite:///… or postgresql://…")

@@ -23,7 +23,7 @@ class Dispatcher:
         scope_type = scope["type"]
         if scope_type == "http":
             if scope["path"].startswith(self._prefix):
-                if b"transport=websocket" in scope["query_string"]:  # the server would have made it a WebSocket
+                if b"transport=websocket" in scope["query_string"]:  # uvicorn did not accept it as a WebSocket
                     await send_json(send, 400, b'{"detail":"Invalid WebSocket upgrade request"}')
                 else:
                     await self._sockets(scope, receive, send)

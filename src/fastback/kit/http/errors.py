@@ -60,8 +60,8 @@ class TooManyRequests(HttpError):
 class NotBuilt(HttpError):
     """Respond with 501: an operation of the contract that this release does not have."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(501, f"{what} is not built in this release of Fastback (see docs/compatibility.md)")
+    def __init__(self, operation: str) -> None:
+        super().__init__(501, f"{operation} is not built in this release of Fastback (see docs/compatibility.md)")
 
 
 class Invalid(HttpError):

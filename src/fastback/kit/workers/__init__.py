@@ -1,1 +1,1 @@
-"""Processes for work that must not stand in the server's way: started when asked, ended when idle."""
+"""Processes for work that would block the server: started when a job needs one, ended when idle."""
