@@ -26,7 +26,7 @@ from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.log import redact_secrets
-from fastback.providers.connections import Connection, ollama_connections, openai_connections
+from fastback.providers.connections import Connection, list_ollama_connections, list_openai_connections
 from fastback.providers.http_client import make_client
 from fastback.retrieval.embedding.service import REMOTE_ENGINES
 from fastback.retrieval.reranking.service import EXTERNAL
@@ -92,8 +92,8 @@ async def _run_checks(settings: Settings, env: Environment) -> AsyncIterator[Che
             yield "fail", "certificates", str(error)
             return
         async with client:
-            for connection in (*openai_connections(config), *ollama_connections(config)):
-                if connection.enabled:
+            for connection in (*list_openai_connections(config), *list_ollama_connections(config)):
+                if connection.is_enabled:
                     yield await _check_model_server(client, connection)
     finally:
         await db.close()

@@ -121,7 +121,7 @@ class Compactor:
         await show_progress({"action": TASK, "description": "Compacting context", "done": False})
         try:
             task_ctx = msgspec.structs.replace(ctx, task=TASK, continues=False)
-            summary = await self._summarize(older, newer, previous_summary, model_id, task_ctx, ctx.asker)
+            summary = await self._summarize(older, newer, previous_summary, model_id, task_ctx, ctx.requester)
         except HttpError as error:
             log.warning("compacting chat %s failed, the model gets all of it: %s", ctx.chat_id, error)
             failure = {"action": TASK, "description": "Context compaction failed", "done": True, "error": True}
@@ -182,11 +182,11 @@ class Compactor:
             BadRequest: neither exists, or no server has it.
             HttpError: the user may not use it.
         """
-        models = await self._registry.all()
+        models = await self._registry.get_models()
         model = models.get(self._config.get_text(CHAT_CONTEXT_COMPACTION_MODEL)) or models.get(model_id)
         if model is None:
             raise BadRequest("No available model for context compaction")
-        await self._registry.check_access(user, model)
+        await self._registry.require_access(user, model)
         answering = await self._resolver.choose_from_arena(model, user)
         server_model = await self._resolver.find_server_model(answering)
         if server_model is None:

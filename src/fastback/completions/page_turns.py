@@ -61,7 +61,7 @@ class PageTurns:
         Raises:
             HttpError: the request is not possible; nothing was written.
         """
-        user = ctx.asker
+        user = ctx.requester
         ctx = _add_chat(ctx, request)
         model = await self._admission.require_model(request.model_id, user)
         slots = [slot for slot in request.slots if slot.message_id]
@@ -119,7 +119,7 @@ class PageTurns:
 
         async def emit(kind: str, data: Any) -> None:
             message = {"type": kind, "data": data}
-            event = TurnEvent(ctx.asker.id, request.chat_id, message_id, message, request.session_id)
+            event = TurnEvent(ctx.requester.id, request.chat_id, message_id, message, request.session_id)
             await self._services.bus.publish(event)
 
         question = {"role": "user", "content": request.user_message.get("content") or ""}

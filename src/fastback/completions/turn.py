@@ -162,7 +162,7 @@ class Turn:
 
     @property
     def user(self) -> User:
-        return self.ctx.asker
+        return self.ctx.requester
 
     @property
     def question(self) -> str:

@@ -82,7 +82,7 @@ def _build_field(key: str, definition: Field) -> Field:
     return field
 
 
-def schema_of(system: Any) -> dict[str, list[Field]] | None:
+def build_chat_variables_schema(system: Any) -> dict[str, list[Field]] | None:
     """Return the form of a system prompt, `{"fields": […]}` in the order of the text.
 
     None where the prompt has no variables, where a key is invalid, a choice has no options, or a variable is defined

@@ -45,8 +45,8 @@ class ModelClient:
             protocol, url = "ollama", f"{connection.url}/api/chat"
             payload = ollama.to_ollama(payload)
         else:
-            protocol = "responses" if connection.speaks_responses else "openai"
-            url = openai.chat_url(connection, model.upstream_id)
+            protocol = "responses" if connection.uses_responses_api else "openai"
+            url = openai.build_chat_url(connection, model.upstream_id)
             payload = openai.prepare_payload(connection, payload, continues=ctx.continues)
         response = await self._post(model, connection, url, payload, ctx)
         if response.status >= 400:

@@ -25,7 +25,7 @@ class Connection(msgspec.Struct, frozen=True):
     options: dict[str, Any]
 
     @property
-    def enabled(self) -> bool:
+    def is_enabled(self) -> bool:
         """Whether an administrator has it switched on."""
         return self.options.get("enable", True) is not False
 
@@ -51,7 +51,7 @@ class Connection(msgspec.Struct, frozen=True):
         return bool(self.options.get("azure")) or self.options.get("provider") == "azure"
 
     @property
-    def speaks_responses(self) -> bool:
+    def uses_responses_api(self) -> bool:
         """Whether chat completions are sent to OpenAI's Responses API."""
         return self.kind == "openai" and self.options.get("api_type") == "responses"
 
@@ -60,12 +60,12 @@ class Connection(msgspec.Struct, frozen=True):
         return "api.anthropic.com" in self.url
 
     @property
-    def takes_messages(self) -> bool:
+    def has_messages_api(self) -> bool:
         """Whether the server understands Anthropic's Messages API itself."""
         return self.is_anthropic or str(self.options.get("provider") or "").lower() == "litellm"
 
 
-def options_of(configs: Any, index: int, url: str) -> dict[str, Any]:
+def get_connection_options(configs: Any, index: int, url: str) -> dict[str, Any]:
     """Return the configuration of a connection, by its index or (in old installations) its URL."""
     if not isinstance(configs, dict):
         return {}
@@ -73,7 +73,7 @@ def options_of(configs: Any, index: int, url: str) -> dict[str, Any]:
     return options if isinstance(options, dict) else {}
 
 
-def openai_connections(config: Config) -> list[Connection]:
+def list_openai_connections(config: Config) -> list[Connection]:
     """List the OpenAI-compatible connections, disabled ones included; none where the API is switched off."""
     if not config.get_bool(connections_keys.OPENAI_ENABLE):
         return []
@@ -85,20 +85,20 @@ def openai_connections(config: Config) -> list[Connection]:
             index,
             str(url).rstrip("/"),
             str(keys[index]) if index < len(keys) and keys[index] else "",
-            options_of(configs, index, str(url)),
+            get_connection_options(configs, index, str(url)),
         )
         for index, url in enumerate(config.get_list(connections_keys.OPENAI_API_BASE_URLS))
     ]
 
 
-def ollama_connections(config: Config) -> list[Connection]:
+def list_ollama_connections(config: Config) -> list[Connection]:
     """List the Ollama connections, disabled ones included; none where the API is switched off."""
     if not config.get_bool(connections_keys.OLLAMA_ENABLE):
         return []
     configs = config.get(connections_keys.OLLAMA_API_CONFIGS)
     connections: list[Connection] = []
     for index, url in enumerate(config.get_list(connections_keys.OLLAMA_BASE_URLS)):
-        options = options_of(configs, index, str(url))
+        options = get_connection_options(configs, index, str(url))
         key = str(options.get("key") or "")
         connections.append(Connection("ollama", index, str(url).rstrip("/"), key, options))
     return connections

@@ -16,8 +16,8 @@ import msgspec
 from fastback.access.permissions import Permissions
 from fastback.providers import openai
 from fastback.providers.connections import Connection
-from fastback.providers.http_client import answer_timeout
-from fastback.providers.request_context import RequestContext, with_groups
+from fastback.providers.http_client import build_answer_timeout
+from fastback.providers.request_context import RequestContext, add_groups
 from fastback.settings import Settings
 
 
@@ -79,10 +79,10 @@ class ServerGateway:
             aiohttp.ClientError, TimeoutError, OSError: the server cannot be reached.
             HttpError: a hook refuses the request, or the connection's way to sign in is not built.
         """
-        ctx = await with_groups(connection.options.get("headers"), ctx, self._permissions)
-        headers = openai.request_headers(connection, ctx, self._settings)
+        ctx = await add_groups(connection.options.get("headers"), ctx, self._permissions)
+        headers = openai.build_request_headers(connection, ctx, self._settings)
         if is_native_anthropic:
-            headers = openai.anthropic_headers(connection, headers)
+            headers = openai.build_anthropic_headers(connection, headers)
         if not any(name.lower() == "content-type" for name in headers):
             headers = {"content-type": "application/json", **headers}
         if self._hooks:
@@ -96,7 +96,7 @@ class ServerGateway:
             headers=headers,
             params=params,
             cookies=ctx.cookies if connection.options.get("forward_cookies") else None,
-            timeout=answer_timeout(self._settings, stream=is_stream),
+            timeout=build_answer_timeout(self._settings, stream=is_stream),
         )
         for hook in self._hooks:
             await hook.after_response(request, response.status)

@@ -12,7 +12,7 @@ from fastback.settings import Settings
 from fastback.settings.tls import build_client_ssl
 
 #: Seconds that a server may take to accept a connection.
-CONNECTING = 30
+CONNECT_TIMEOUT = 30
 
 
 def _has_environment_settings() -> bool:
@@ -38,13 +38,15 @@ def make_client(settings: Settings) -> aiohttp.ClientSession:
             ttl_dns_cache=settings.aiohttp_pool_dns_ttl,
             ssl=build_client_ssl(settings),
         ),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECTING),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
         auto_decompress=True,
         trust_env=_has_environment_settings(),
     )
 
 
-def answer_timeout(settings: Settings, *, stream: bool = False) -> aiohttp.ClientTimeout:
+def build_answer_timeout(settings: Settings, *, stream: bool = False) -> aiohttp.ClientTimeout:
     """Return how long a model's answer may take in all, and how long a `stream` may pause."""
     idle_timeout = settings.aiohttp_client_stream_idle_timeout if stream else None
-    return aiohttp.ClientTimeout(total=settings.aiohttp_client_timeout, sock_connect=CONNECTING, sock_read=idle_timeout)
+    return aiohttp.ClientTimeout(
+        total=settings.aiohttp_client_timeout, sock_connect=CONNECT_TIMEOUT, sock_read=idle_timeout
+    )

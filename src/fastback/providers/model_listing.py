@@ -70,7 +70,7 @@ async def _list_anthropic_models(
             return models
 
 
-async def openai_list(
+async def fetch_openai_models(
     client: aiohttp.ClientSession, connection: Connection, settings: Settings, ctx: RequestContext | None = None
 ) -> Any:
     """Return the response of an OpenAI-compatible server that is asked for its models.
@@ -82,17 +82,17 @@ async def openai_list(
     if connection.is_anthropic:
         return {"object": "list", "data": await _list_anthropic_models(client, connection, timeout)}
     headers = _build_headers(connection, settings, ctx)
-    return await _fetch_json(client, openai.models_url(connection), headers, timeout)
+    return await _fetch_json(client, openai.build_models_url(connection), headers, timeout)
 
 
 def _build_headers(connection: Connection, settings: Settings, ctx: RequestContext | None = None) -> dict[str, str]:
     try:
-        return openai.request_headers(connection, ctx or RequestContext(), settings)
+        return openai.build_request_headers(connection, ctx or RequestContext(), settings)
     except NotBuilt as error:
         raise ListingError(str(error.detail)) from error
 
 
-async def openai_entries(client: aiohttp.ClientSession, connection: Connection, settings: Settings) -> list[Entry]:
+async def list_openai_entries(client: aiohttp.ClientSession, connection: Connection, settings: Settings) -> list[Entry]:
     """List the entries of an OpenAI-compatible connection; the server is not asked where its options list model ids.
 
     Raises:
@@ -111,7 +111,7 @@ async def openai_entries(client: aiohttp.ClientSession, connection: Connection, 
             for model_id in connection.model_ids
         ]
     else:
-        response = await openai_list(client, connection, settings)
+        response = await fetch_openai_models(client, connection, settings)
         models = response.get("data") if isinstance(response, dict) else response
         if not isinstance(models, list):
             raise ListingError("it answered no list of models")
@@ -178,7 +178,7 @@ def _find_loaded(model: Entry, provider: str, *, is_manual: bool) -> bool | None
     return True if not is_manual and "status" not in model else None
 
 
-async def ollama_entries(client: aiohttp.ClientSession, connection: Connection, settings: Settings) -> list[Entry]:
+async def list_ollama_entries(client: aiohttp.ClientSession, connection: Connection, settings: Settings) -> list[Entry]:
     """List the entries of an Ollama connection, with which models are loaded now.
 
     Raises:

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from fastback.providers.chat_variables import schema_of
+from fastback.providers.chat_variables import build_chat_variables_schema
 from fastback.providers.connections import Connection
 from fastback.providers.model import Entry, Model
-from fastback.providers.model_store import ModelRow, public_params
+from fastback.providers.model_store import ModelRow, select_public_params
 
 Models = dict[str, Model]
 
@@ -50,8 +50,8 @@ def merge_server_models(servers: Iterable[ServerModels]) -> Models:
 
 def add_row(models: Models, row: ModelRow, info: Entry) -> None:
     """Add a row of `model` to the models, in place; `info` is the row as clients see it."""
-    info["params"] = public_params(row.params or {})
-    schema = schema_of((row.params or {}).get("system"))
+    info["params"] = select_public_params(row.params or {})
+    schema = build_chat_variables_schema((row.params or {}).get("system"))
     info["meta"].pop("chat_variables_schema", None)
     if schema:
         info["meta"]["chat_variables_schema"] = schema

@@ -49,7 +49,7 @@ class ModelResolver:
             return model
         arena = model.entry_info.get("meta") or {}
         ids = arena.get("model_ids") or []
-        models = await self._registry.all()
+        models = await self._registry.get_models()
         all_ids = [candidate.id for candidate in models.values() if not candidate.arena]
         if ids and arena.get("filter_mode") == "exclude":
             ids = [model_id for model_id in all_ids if model_id not in ids]
@@ -58,7 +58,7 @@ class ModelResolver:
         for candidate in candidates:
             try:
                 if not user.is_admin:
-                    await self._registry.check_access(user, candidate)
+                    await self._registry.require_access(user, candidate)
             except Forbidden:
                 continue
             return candidate
@@ -100,7 +100,7 @@ class ModelResolver:
             raise BadRequest("Model not found")
         if has_controls:
             raise BadRequest("Model control options cannot be applied to the fallback model.")
-        await self._registry.check_access(user, fallback)
+        await self._registry.require_access(user, fallback)
         return fallback
 
     async def find_fallback(self, model: Model) -> Model | None:

@@ -36,12 +36,12 @@ class ModelRow(msgspec.Struct):
     updated_at: int | None
     created_at: int | None
 
-    def full_meta(self) -> dict[str, Any]:
+    def build_meta(self) -> dict[str, Any]:
         """Return the metadata with every field of `META_FIELDS` first, and other fields after them."""
         own = self.meta or {}
         return {**{name: own.get(name) for name in META_FIELDS}, **own}
 
-    def dump(self, grants: list[Grant]) -> dict[str, Any]:
+    def build_response(self, grants: list[Grant]) -> dict[str, Any]:
         """Return the model as responses show it, in the reference's order of fields."""
         return {
             "version_id": self.version_id,
@@ -50,7 +50,7 @@ class ModelRow(msgspec.Struct):
             "base_model_id": self.base_model_id,
             "name": self.name,
             "params": self.params or {},
-            "meta": self.full_meta(),
+            "meta": self.build_meta(),
             "access_grants": [msgspec.structs.asdict(grant) for grant in grants],
             "is_active": self.is_active,
             "updated_at": self.updated_at,
@@ -58,7 +58,7 @@ class ModelRow(msgspec.Struct):
         }
 
 
-def public_params(params: dict[str, Any]) -> dict[str, Any]:
+def select_public_params(params: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of a model that the page may see: its controls without what they set, its threshold."""
     public: dict[str, Any] = {}
     controls = params.get("model_controls")
@@ -87,11 +87,11 @@ LIST_MODELS = {
 FIND_MODEL = f"SELECT {COLUMNS} FROM model WHERE id = :id"
 
 
-async def all_rows(db: Database) -> list[ModelRow]:
+async def list_model_rows(db: Database) -> list[ModelRow]:
     """Return every row, in the order in which they were created."""
     return await db.fetch_all(ModelRow, "models.all", LIST_MODELS[db.dialect])
 
 
-async def get(db: Executor, model_id: str) -> ModelRow | None:
+async def find_model_row(db: Executor, model_id: str) -> ModelRow | None:
     """Return a row."""
     return await db.fetch_first(ModelRow, "models.get", FIND_MODEL, id=model_id)

@@ -12,7 +12,7 @@ from fastback.kit.http.errors import BadRequest, NotBuilt
 from fastback.kit.signing import jwt
 from fastback.providers import responses
 from fastback.providers.connections import Connection
-from fastback.providers.request_context import RequestContext, with_own_headers
+from fastback.providers.request_context import RequestContext, add_connection_headers
 from fastback.settings import Settings
 
 Payload = dict[str, Any]
@@ -65,7 +65,7 @@ def is_reasoning(model_id: str) -> bool:
     return _REASONING_NAME.match(_BEDROCK_PREFIX.sub("", model_id.lower())) is not None
 
 
-def auth_headers(connection: Connection, token: str = "") -> dict[str, str]:
+def build_auth_headers(connection: Connection, token: str = "") -> dict[str, str]:
     """Return the headers with the connection's key, or with the user's own `token` where its `auth_type` is `session`.
 
     Raises:
@@ -109,15 +109,15 @@ def user_headers(user: User, settings: Settings) -> dict[str, str]:
     }
 
 
-def request_headers(connection: Connection, ctx: RequestContext, settings: Settings) -> dict[str, str]:
+def build_request_headers(connection: Connection, ctx: RequestContext, settings: Settings) -> dict[str, str]:
     """Return the headers of a request: key, OpenRouter's, the user (where switched on), and the connection's own.
 
     The connection's own headers may use the variables of `RequestContext.variables`; unknown ones stay as they are.
 
     Raises:
-        NotBuilt: as `auth_headers`.
+        NotBuilt: as `build_auth_headers`.
     """
-    headers = auth_headers(connection, ctx.token)
+    headers = build_auth_headers(connection, ctx.token)
     if connection.is_anthropic:
         headers["anthropic-version"] = ANTHROPIC_VERSION
     if "openrouter.ai" in connection.url:
@@ -129,13 +129,13 @@ def request_headers(connection: Connection, ctx: RequestContext, settings: Setti
         headers |= user_headers(ctx.user, settings)
         if ctx.chat_id:
             headers[settings.forward_session_info_header_chat_id] = ctx.chat_id
-    headers = with_own_headers(headers, connection.options.get("headers"), ctx)
+    headers = add_connection_headers(headers, connection.options.get("headers"), ctx)
     if connection.is_azure and not is_azure_v1(connection):
-        headers["api-version"] = azure_version(connection)
+        headers["api-version"] = get_azure_version(connection)
     return headers
 
 
-def anthropic_headers(connection: Connection, headers: dict[str, str]) -> dict[str, str]:
+def build_anthropic_headers(connection: Connection, headers: dict[str, str]) -> dict[str, str]:
     """Return the headers for a request in Anthropic's own form: Anthropic itself takes its key in another header."""
     if not connection.is_anthropic or connection.options.get("auth_type") not in (None, "bearer"):
         return headers
@@ -148,7 +148,7 @@ def is_azure_v1(connection: Connection) -> bool:
     return re.search(r"/openai/v1(?:/|$)", connection.url) is not None
 
 
-def azure_version(connection: Connection) -> str:
+def get_azure_version(connection: Connection) -> str:
     """Return the version of Azure's API that the connection uses."""
     return str(connection.options.get("api_version") or "2023-03-15-preview")
 
@@ -159,10 +159,10 @@ def _build_azure_url(connection: Connection, model_id: str, operation: str) -> s
     if not model_id or ".." in model_id or "/" in model_id or "\\" in model_id:
         raise BadRequest("Invalid model name: must not be empty or contain path separators or traversal sequences")
     deployment = quote(model_id, safe="")
-    return f"{connection.url}/openai/deployments/{deployment}/{operation}?api-version={azure_version(connection)}"
+    return f"{connection.url}/openai/deployments/{deployment}/{operation}?api-version={get_azure_version(connection)}"
 
 
-def operation_url(connection: Connection, model_id: str, operation: str) -> str:
+def build_operation_url(connection: Connection, model_id: str, operation: str) -> str:
     """Return the address of an operation such as `chat/completions` or `embeddings`.
 
     Raises:
@@ -173,19 +173,21 @@ def operation_url(connection: Connection, model_id: str, operation: str) -> str:
     return f"{connection.url}/{operation}"
 
 
-def chat_url(connection: Connection, model_id: str) -> str:
+def build_chat_url(connection: Connection, model_id: str) -> str:
     """Return the address that chat completions are sent to.
 
     Raises:
-        BadRequest: as `operation_url`.
+        BadRequest: as `build_operation_url`.
     """
-    return operation_url(connection, model_id, "responses" if connection.speaks_responses else "chat/completions")
+    return build_operation_url(
+        connection, model_id, "responses" if connection.uses_responses_api else "chat/completions"
+    )
 
 
-def models_url(connection: Connection) -> str:
+def build_models_url(connection: Connection) -> str:
     """Return the address of the list of models."""
     if connection.is_azure and not is_azure_v1(connection):
-        return f"{connection.url}/openai/models?api-version={azure_version(connection)}"
+        return f"{connection.url}/openai/models?api-version={get_azure_version(connection)}"
     return f"{connection.url}/models"
 
 
@@ -217,7 +219,7 @@ def _request_continuation(payload: Payload, connection: Connection) -> None:
         payload["add_generation_prompt"] = False
 
 
-def azure_payload(connection: Connection, payload: Payload) -> Payload:
+def select_azure_fields(connection: Connection, payload: Payload) -> Payload:
     """Return the payload with the fields that Azure's deployments know; for any other server unchanged."""
     if not connection.is_azure or is_azure_v1(connection):
         return payload
@@ -226,7 +228,7 @@ def azure_payload(connection: Connection, payload: Payload) -> Payload:
         _rename_token_limit(prepared, connection, is_reasoning_model=True)
         if prepared.get("temperature", 1) != 1:
             del prepared["temperature"]
-    has_stream_options = azure_version(connection) >= _AZURE_STREAM_OPTIONS_VERSION
+    has_stream_options = get_azure_version(connection) >= _AZURE_STREAM_OPTIONS_VERSION
     return {
         key: value
         for key, value in prepared.items()
@@ -245,7 +247,7 @@ def prepare_payload(connection: Connection, payload: Payload, *, continues: bool
     _rename_token_limit(prepared, connection, is_reasoning_model=is_reasoning_model)
     messages = prepared.get("messages")
     if isinstance(messages, list):
-        if connection.speaks_responses:
+        if connection.uses_responses_api:
             messages = list(messages)
         else:
             messages = [_simplify_tool_message(message) for message in messages]
@@ -255,8 +257,8 @@ def prepare_payload(connection: Connection, payload: Payload, *, continues: bool
             messages[0] = {**messages[0], "role": role}
     if not prepared.get("stream"):
         prepared.pop("stream_options", None)
-    prepared = azure_payload(connection, prepared)
-    if connection.speaks_responses:
+    prepared = select_azure_fields(connection, prepared)
+    if connection.uses_responses_api:
         return responses.to_responses(prepared)
     if continues:
         _request_continuation(prepared, connection)

@@ -28,9 +28,9 @@ from fastback.kit.http.errors import Forbidden
 from fastback.kit.tasks import Tasks
 from fastback.providers import arenas, model_store
 from fastback.providers.arenas import ModelGrants
-from fastback.providers.connections import Connection, ollama_connections, openai_connections
+from fastback.providers.connections import Connection, list_ollama_connections, list_openai_connections
 from fastback.providers.model import Entry, Model
-from fastback.providers.model_listing import ListingError, ollama_entries, openai_entries
+from fastback.providers.model_listing import ListingError, list_ollama_entries, list_openai_entries
 from fastback.providers.model_merging import ServerModels, add_row, complete_entries, merge_server_models
 from fastback.settings import Settings
 
@@ -101,10 +101,10 @@ class ModelRegistry:
 
     # -- lists of servers ------------------------------------------------------------------------------------------
 
-    def connections(self) -> list[Connection]:
+    def list_connections(self) -> list[Connection]:
         """Return the connections in use."""
-        connections = [*openai_connections(self._config), *ollama_connections(self._config)]
-        return [connection for connection in connections if connection.enabled and connection.url]
+        connections = [*list_openai_connections(self._config), *list_ollama_connections(self._config)]
+        return [connection for connection in connections if connection.is_enabled and connection.url]
 
     def refresh_soon(self) -> asyncio.Task[None]:
         """Ask all servers for their lists in the background, and return the task; one round runs at a time."""
@@ -131,7 +131,7 @@ class ModelRegistry:
         self._is_loaded = True
 
     async def _refresh(self) -> None:
-        connections = self.connections()
+        connections = self.list_connections()
         keys = {_get_key(connection) for connection in connections}
         for removed in [key for key in self._servers if key not in keys]:
             del self._servers[removed]
@@ -141,7 +141,7 @@ class ModelRegistry:
 
     async def _refresh_server(self, connection: Connection) -> None:
         server = self._servers.get(_get_key(connection))
-        list_entries = openai_entries if connection.kind == "openai" else ollama_entries
+        list_entries = list_openai_entries if connection.kind == "openai" else list_ollama_entries
         try:
             entries = await list_entries(self._client, connection, self._settings)
         except ListingError as error:
@@ -170,7 +170,7 @@ class ModelRegistry:
 
     # -- the merged list -------------------------------------------------------------------------------------------
 
-    async def all(self) -> dict[str, Model]:
+    async def get_models(self) -> dict[str, Model]:
         """Return every model by id, in the order of the list. The entries are shared: change a copy."""
         if not self._is_loaded:
             await self.load()
@@ -184,9 +184,9 @@ class ModelRegistry:
 
     async def find(self, model_id: str) -> Model | None:
         """Return the model of an id; None where it does not exist."""
-        return (await self.all()).get(model_id)
+        return (await self.get_models()).get(model_id)
 
-    async def base_entries(self) -> list[Entry]:
+    async def list_base_entries(self) -> list[Entry]:
         """Return the entries of the base models, as `/api/models/base` shows them."""
         if not self._is_loaded:
             await self.load()
@@ -201,10 +201,10 @@ class ModelRegistry:
             for entry in arenas.build_entries(self._config.get_list(EVALUATION_ARENA_MODELS)):
                 arena_id = entry["id"]
                 models[arena_id] = Model(arena_id, entry["name"], entry, "arena", None, arena_id, arena=True)
-        rows = await model_store.all_rows(self._db)
+        rows = await model_store.list_model_rows(self._db)
         grants = await self._grants.list_grants_by_resource("model", [row.id for row in rows])
         for row in rows:
-            add_row(models, row, row.dump(grants[row.id]))
+            add_row(models, row, row.build_response(grants[row.id]))
         complete_entries(
             models,
             default_meta=self._config.get_object(MODELS_DEFAULT_METADATA),
@@ -228,9 +228,9 @@ class ModelRegistry:
             return True
         return user.is_admin and self._settings.bypass_admin_access_control
 
-    async def visible(self, user: User) -> list[Model]:
+    async def list_visible_models(self, user: User) -> list[Model]:
         """Return the models that a user may choose."""
-        models = await self.all()
+        models = await self.get_models()
         if self._sees_all(user):
             return list(models.values())
         grants = await self._load_grants(user, [model.id for model in models.values() if model.info])
@@ -240,7 +240,7 @@ class ModelRegistry:
         readable = await self._grants.filter_accessible_ids(user.id, "model", model_ids)
         return ModelGrants(user.id, readable, set(await self._permissions.list_group_ids(user.id)))
 
-    async def check_access(self, user: User, model: Model, *, without_base: bool = False) -> None:
+    async def require_access(self, user: User, model: Model, *, without_base: bool = False) -> None:
         """Check that a user may use a model: they may see it and every model it is based on.
 
         `without_base` says that another model replaces a missing base.
@@ -250,7 +250,7 @@ class ModelRegistry:
         """
         if self._sees_all(user):
             return
-        models = await self.all()
+        models = await self.get_models()
         chain = [model]
         while (base_id := chain[-1].base_model_id) is not None and (base := models.get(base_id)) is not None:
             if any(base is linked for linked in chain):
@@ -262,13 +262,13 @@ class ModelRegistry:
         if (is_base_missing and not user.is_admin) or not all(_may_see(linked, user, grants) for linked in chain):
             raise Forbidden("Model not found")
 
-    async def bytes_for(self, user: User) -> bytes:
+    async def get_response_bytes(self, user: User) -> bytes:
         """Return the response of `/api/models` for a user, encoded."""
         view = "*" if self._sees_all(user) else user.id
         content = self._response_bytes.get(view)
         if content is None or not self._is_loaded:
             version = self._version
-            entries = [model.entry for model in await self.visible(user)]
+            entries = [model.entry for model in await self.list_visible_models(user)]
             content = msgspec.json.encode({"data": entries})
             if len(self._response_bytes) > _MAX_VIEWS:
                 self._response_bytes.clear()

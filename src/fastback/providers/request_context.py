@@ -24,7 +24,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
         user: None where the server asks on behalf of no user, for a list of models.
         token: the user's own credential.
         auth_type: `jwt` (a session), `api_key`, or empty.
-        groups: the user's groups; loaded only where a header names them, see `with_groups`.
+        groups: the user's groups; loaded only where a header names them, see `add_groups`.
         task: what is generated beside a chat, `title_generation` for instance.
         continues: whether an answer is continued that the chat has already.
     """
@@ -43,7 +43,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     continues: bool = False
 
     @property
-    def asker(self) -> User:
+    def requester(self) -> User:
         """The user.
 
         Raises:
@@ -53,7 +53,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
             raise LookupError("the request is on behalf of no user")
         return self.user
 
-    def variables(self) -> dict[str, str]:
+    def get_header_variables(self) -> dict[str, str]:
         """Return what a connection's own headers may name as `{{NAME}}`."""
         user = self.user
         return {
@@ -91,7 +91,7 @@ def build_request_context(request: Request, user: User, **fields: Any) -> Reques
     )
 
 
-async def with_groups(own: Any, ctx: RequestContext, permissions: Permissions) -> RequestContext:
+async def add_groups(own: Any, ctx: RequestContext, permissions: Permissions) -> RequestContext:
     """Return the context with the user's groups, where a connection's `own` headers name them."""
     if ctx.user is None or not isinstance(own, dict):
         return ctx
@@ -100,14 +100,14 @@ async def with_groups(own: Any, ctx: RequestContext, permissions: Permissions) -
     return msgspec.structs.replace(ctx, groups=tuple(await permissions.list_groups(ctx.user.id)))
 
 
-def with_own_headers(headers: dict[str, str], own: Any, ctx: RequestContext) -> dict[str, str]:
+def add_connection_headers(headers: dict[str, str], own: Any, ctx: RequestContext) -> dict[str, str]:
     """Return the headers, replaced and extended by a connection's `own`, with their variables filled in.
 
     Unknown variables stay as they are.
     """
     if not isinstance(own, dict) or not own:
         return headers
-    merged, variables = dict(headers), ctx.variables()
+    merged, variables = dict(headers), ctx.get_header_variables()
     for name, value in own.items():
         text = str(value)
         for variable, variable_value in variables.items():

@@ -6,11 +6,11 @@ from typing import Any
 
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
-from fastback.providers.request_context import RequestContext, with_groups, with_own_headers
+from fastback.providers.request_context import RequestContext, add_connection_headers, add_groups
 from fastback.settings import Settings
 
 
-def opens(connection: dict[str, Any], user: User, group_ids: list[str], settings: Settings) -> bool:
+def may_use_connection(connection: dict[str, Any], user: User, group_ids: list[str], settings: Settings) -> bool:
     """Return whether a user may use a connection, by its `config.access_grants`; without any, administrators may."""
     if user.is_admin and settings.bypass_admin_access_control:
         return True
@@ -28,7 +28,7 @@ def opens(connection: dict[str, Any], user: User, group_ids: list[str], settings
     )
 
 
-async def server_headers(
+async def build_server_headers(
     connection: dict[str, Any], user: User, token: str | None, permissions: Permissions
 ) -> dict[str, str]:
     """Return the headers for a tool server: the key or the user's own `token`, and the connection's own headers."""
@@ -36,4 +36,4 @@ async def server_headers(
     credential = credentials.get(connection.get("auth_type") or "bearer")
     headers = {"Authorization": f"Bearer {credential}"} if credential else {}
     own = connection.get("headers")
-    return with_own_headers(headers, own, await with_groups(own, RequestContext(user=user), permissions))
+    return add_connection_headers(headers, own, await add_groups(own, RequestContext(user=user), permissions))

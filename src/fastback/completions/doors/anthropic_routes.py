@@ -51,7 +51,7 @@ async def create_message(
     model = await registry.find(str(data.get("model") or ""))
     server_model = await resolver.find_server_model(model) if model is not None else None
     connection = server_model.connection if server_model is not None else None
-    if model is not None and server_model is not None and connection is not None and connection.takes_messages:
+    if model is not None and server_model is not None and connection is not None and connection.has_messages_api:
         await admission.require_model(model.id, user)
         return await _relay_native(client, server_model, data, ctx, request)
     passthrough = connection.options.get("passthrough_params") if connection else None

@@ -47,7 +47,7 @@ async def create_embeddings(
         url = f"{connection.url}/api/embed"
         body = {name: body[name] for name in _OLLAMA_FIELDS if name in body}
     else:
-        url = openai.operation_url(connection, server_model.upstream_id, "embeddings")
+        url = openai.build_operation_url(connection, server_model.upstream_id, "embeddings")
     ctx = build_request_context(request, user)
     try:
         sending = gateway.send(connection, url, ctx, body=body, model_id=server_model.id)

@@ -23,7 +23,7 @@ from fastback.config.keys.connections import OPENAI_API_BASE_URLS
 from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.kit.http import Forbidden, HttpError, NotFound, Router, Unauthorized
 from fastback.providers import openai
-from fastback.providers.model_listing import ListingError, can_chat, openai_list
+from fastback.providers.model_listing import ListingError, can_chat, fetch_openai_models
 from fastback.providers.request_context import build_request_context
 
 log = logging.getLogger("fastback.connections")
@@ -42,9 +42,11 @@ async def list_models(
     if url_idx is not None:
         return await _fetch_models(url_idx, request, user, forwarding)
     forwarding.openai_connections()
-    entries = [entry for entry in await forwarding.registry.base_entries() if "urlIdx" in entry]
+    entries = [entry for entry in await forwarding.registry.list_base_entries() if "urlIdx" in entry]
     if not user.is_admin and not forwarding.settings.bypass_model_access_control:
-        visible_ids = {model.id for model in await forwarding.registry.visible(user) if model.info is not None}
+        visible_ids = {
+            model.id for model in await forwarding.registry.list_visible_models(user) if model.info is not None
+        }
         entries = [entry for entry in entries if entry["id"] in visible_ids]
     return {"data": entries}
 
@@ -65,7 +67,7 @@ async def _fetch_models(
         return {"data": connection.model_ids, "object": "list"}
     try:
         ctx = await forwarding.build_context(connection, request, user)
-        response = await openai_list(forwarding.client, connection, forwarding.settings, ctx)
+        response = await fetch_openai_models(forwarding.client, connection, forwarding.settings, ctx)
     except ListingError as error:
         if isinstance(error.__cause__, (aiohttp.ClientError, OSError)):
             raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
@@ -127,7 +129,7 @@ async def create_response(
     connection, name = await forwarding.resolve_openai_model(data.model)
     fields = msgspec.json.decode(await request.body())
     body = {key: value for key, value in fields.items() if value is not None} | {"model": name}
-    url = openai.operation_url(connection, name, "responses")
+    url = openai.build_operation_url(connection, name, "responses")
     return await forwarding.relay_request(connection, "POST", url, user, request, body=body)
 
 
@@ -200,11 +202,11 @@ async def _pass_through(path: str, request: Request, user: VerifiedUser, forward
     connection, name = await forwarding.resolve_openai_model(model_id)
     url = f"{connection.url}/{path}"
     if connection.is_azure:
-        url = openai.operation_url(connection, name, path)
+        url = openai.build_operation_url(connection, name, path)
         if openai.is_azure_v1(connection):
             url += f"?{request.url.query}" if request.url.query else ""
         elif isinstance(payload, dict):
-            body = msgspec.json.encode(openai.azure_payload(connection, {**payload, "model": name}))
+            body = msgspec.json.encode(openai.select_azure_fields(connection, {**payload, "model": name}))
     return await forwarding.relay_request(connection, request.method, url, user, request, body=body)
 
 

@@ -98,7 +98,7 @@ class SourceResolver:
     async def _read(self, items: list[Item], ctx: RequestContext) -> list[_Step]:
         """Plan how the items are read, and read those that need no query."""
         reads_whole = self._config.get_bool(RAG_BYPASS_EMBEDDING_AND_RETRIEVAL)
-        readings = await self._planner.plan(items, ctx.asker, reads_whole=reads_whole)
+        readings = await self._planner.plan(items, ctx.requester, reads_whole=reads_whole)
 
         async def read(reading: Reading) -> _Step:
             if reading.page_url:

@@ -37,7 +37,7 @@ class Admission:
             raise BadRequest("Model not found")
         is_base_replaced = await self._resolver.find_fallback(model) is not None
         try:
-            await self._registry.check_access(user, model, without_base=is_base_replaced)
+            await self._registry.require_access(user, model, without_base=is_base_replaced)
         except Forbidden as error:
             raise BadRequest(error.detail) from error
         return model
@@ -53,6 +53,6 @@ class Admission:
             if not user.is_admin:
                 raise Forbidden("Model not found")
             return None
-        await self._registry.check_access(user, model)
+        await self._registry.require_access(user, model)
         server_model = await self._resolver.find_server_model(model)
         return server_model if server_model is not None and server_model.owned_by == "openai" else None

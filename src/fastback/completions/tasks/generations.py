@@ -49,20 +49,20 @@ class Generations:
 
     async def generate(self, task: str, messages: list[Message], model_id: str, ctx: RequestContext) -> str:
         """Return the text that a model generates for a task; empty where no model can be asked, or it fails."""
-        models = await self._registry.all()
+        models = await self._registry.get_models()
         model = models.get(requests.choose_task_model_id(self._config, model_id, models))
         if model is None:
             return ""
         try:
-            await self._registry.check_access(ctx.asker, model)
-            answering = await self._resolver.choose_from_arena(model, ctx.asker)
+            await self._registry.require_access(ctx.requester, model)
+            answering = await self._resolver.choose_from_arena(model, ctx.requester)
         except HttpError as error:
-            log.warning("%s skipped, user %s may not use model %s: %s", task, ctx.asker.id, model.id, error)
+            log.warning("%s skipped, user %s may not use model %s: %s", task, ctx.requester.id, model.id, error)
             return ""
         server_model = await self._resolver.find_server_model(answering)
         if server_model is None:
             return ""
-        template = await resolve_variables(self._db, requests.find_template(task, self._config), ctx.asker)
+        template = await resolve_variables(self._db, requests.find_template(task, self._config), ctx.requester)
         params = model.entry_info.get("params") or {}
         payload = requests.build_payload(task, self._config, messages, model.id, template=template, params=params)
         ctx = msgspec.structs.replace(ctx, task=task, continues=False)
@@ -113,5 +113,5 @@ class Generations:
         if tasks.get("tags_generation") and self._config.get_bool(TASK_TAGS_ENABLE):
             tags = requests.parse_tags(await self.generate("tags_generation", messages, model_id, ctx))
             if tags:
-                await tag_store.replace_chat_tags(self._db, chat_id, ctx.asker.id, tags)
+                await tag_store.replace_chat_tags(self._db, chat_id, ctx.requester.id, tags)
                 await emit("chat:tags", tags)

@@ -70,9 +70,9 @@ class MemoryReviewer:
 
     async def review(self, messages: list[Message], model: Model, server_model: Model, ctx: RequestContext) -> None:
         """Ask the server model behind the chat's model, and change the memories as it says. A failure is logged."""
-        if not await self._memories.may_use(ctx.asker):
+        if not await self._memories.may_use(ctx.requester):
             return
-        memories = await store.list_memories(self._memories.db, ctx.asker.id)
+        memories = await store.list_memories(self._memories.db, ctx.requester.id)
         prompt = f"{_TASK}\nMemories:\n{_format_memories(memories)}\n\nConversation:\n{_format_conversation(messages)}"
         payload = {
             "model": server_model.id,
@@ -88,7 +88,7 @@ class MemoryReviewer:
             form = msgspec.convert({"operations": operations, "source": "background_review"}, OperationsForm)
             await self._memories.apply_operations(ctx, form, model.id)
         except (ProviderRefusal, HttpError, msgspec.ValidationError) as error:
-            log.warning("reviewing the memories of user %s failed, none is changed: %s", ctx.asker.id, error)
+            log.warning("reviewing the memories of user %s failed, none is changed: %s", ctx.requester.id, error)
 
 
 def _format_memories(memories: list[Memory]) -> str:

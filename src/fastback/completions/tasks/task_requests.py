@@ -76,9 +76,9 @@ class TaskRequests:
             HttpError: the generation is not possible, or failed, as `describe_task_error` answers it.
             ProviderRefusal: the server refused.
         """
-        user = ctx.asker
+        user = ctx.requester
         model = await self._require_model(data.model)
-        models = await self._registry.all()
+        models = await self._registry.get_models()
         task_model = models[requests.choose_task_model_id(self._config, model.id, models)]
         server_model = await self._require_server_model(task, task_model, user)
         payload = requests.build_payload(
@@ -131,7 +131,7 @@ class TaskRequests:
             HttpError: the user may not use the model, or no server has it.
         """
         try:
-            await self._registry.check_access(user, model)
+            await self._registry.require_access(user, model)
             model = await self._resolver.choose_from_arena(model, user)
         except HttpError as error:
             raise describe_task_error(task, str(error.detail)) from error

@@ -30,7 +30,7 @@ from fastback.features.tools.mcp import McpError, McpSession
 from fastback.features.tools.servers import ToolServerError, ToolServerRegistry, build_document_url
 from fastback.features.tools.specs_routes import OAUTH_TYPES
 from fastback.kit.http import BadRequest, NotBuilt, Router
-from fastback.providers.server_access import server_headers
+from fastback.providers.server_access import build_server_headers
 from fastback.settings import Settings
 
 router = Router("/api/v1/configs")
@@ -84,7 +84,7 @@ async def verify_tool_server(
     if connection.type == "mcp" and connection.auth_type in OAUTH_TYPES:
         raise NotBuilt("Signing in to MCP servers by OAuth")
     credentials = {"auth_type": connection.auth_type or "none", "key": connection.key, "headers": connection.headers}
-    headers = await server_headers(credentials, user, read_token(request), permissions)
+    headers = await build_server_headers(credentials, user, read_token(request), permissions)
     if connection.type == "mcp":
         try:
             async with McpSession(client=client, settings=settings, url=connection.url, headers=headers) as session:

@@ -18,7 +18,7 @@ from fastback.features.connections.forwarding import RequestForwarder
 from fastback.kit.http import HttpError, Json, Router
 from fastback.providers import openai
 from fastback.providers.connections import Connection
-from fastback.providers.model_listing import ListingError, openai_list
+from fastback.providers.model_listing import ListingError, fetch_openai_models
 
 router = Router()
 
@@ -141,10 +141,10 @@ async def verify_openai_connection(
     if connection.is_anthropic:
         try:
             ctx = await forwarding.build_context(connection, request, user)
-            return await openai_list(forwarding.client, connection, forwarding.settings, ctx)
+            return await fetch_openai_models(forwarding.client, connection, forwarding.settings, ctx)
         except ListingError as error:
             raise HttpError(500, str(error)) from error
-    status, body = await _query_server(connection, openai.models_url(connection), user, request, forwarding)
+    status, body = await _query_server(connection, openai.build_models_url(connection), user, request, forwarding)
     try:
         content = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):

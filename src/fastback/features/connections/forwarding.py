@@ -19,13 +19,13 @@ from fastback.config.keys.connections import OLLAMA_ENABLE, OPENAI_ENABLE
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound
 from fastback.kit.http.disconnect import run_while_connected
-from fastback.providers.connections import Connection, ollama_connections, openai_connections
+from fastback.providers.connections import Connection, list_ollama_connections, list_openai_connections
 from fastback.providers.gateway import ServerGateway
 from fastback.providers.model import Model
 from fastback.providers.refusal_events import build_refusal_event
 from fastback.providers.registry import ModelRegistry
 from fastback.providers.relay import RelayResponse
-from fastback.providers.request_context import RequestContext, build_request_context, with_groups
+from fastback.providers.request_context import RequestContext, add_groups, build_request_context
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.connections")
@@ -81,7 +81,7 @@ class RequestForwarder:
         """
         if not self.config.get_bool(OPENAI_ENABLE):
             raise HttpError(503, "OpenAI API is disabled")
-        return openai_connections(self.config)
+        return list_openai_connections(self.config)
 
     def ollama_connections(self) -> list[Connection]:
         """Return the Ollama connections.
@@ -91,7 +91,7 @@ class RequestForwarder:
         """
         if not self.config.get_bool(OLLAMA_ENABLE):
             raise HttpError(503, messages.OLLAMA_API_DISABLED)
-        return ollama_connections(self.config)
+        return list_ollama_connections(self.config)
 
     async def resolve_openai_model(self, model_id: Any) -> tuple[Connection, str]:
         """Return the connection that serves a model, and the model's name on that server.
@@ -117,7 +117,7 @@ class RequestForwarder:
         details = model.entry.get("ollama") if model is not None and model.connection is not None else None
         if details is None:
             # A hidden model is missing from the list of models, but its server still has it.
-            entries = await self.registry.base_entries()
+            entries = await self.registry.list_base_entries()
             details = next(
                 (entry.get("ollama") for entry in entries if entry["id"] == name and "ollama" in entry), None
             )
@@ -153,14 +153,14 @@ class RequestForwarder:
             return model
         if model is None:
             raise Forbidden("Model not found")
-        await self.registry.check_access(user, model)
+        await self.registry.require_access(user, model)
         return model
 
     # -- sending --------------------------------------------------------------------------------------------------
 
     async def build_context(self, connection: Connection, request: Request, user: User) -> RequestContext:
         """Return the context of a request, with the user's groups if a custom header of the connection uses them."""
-        return await with_groups(
+        return await add_groups(
             connection.options.get("headers"), build_request_context(request, user), self.permissions
         )
 

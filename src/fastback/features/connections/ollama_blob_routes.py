@@ -42,7 +42,7 @@ def _temporary_path(forwarding: RequestForwarder, name: str) -> Path:
 def _build_headers(
     connection: Connection, user: User, request: Request, forwarding: RequestForwarder
 ) -> dict[str, str]:
-    return openai.request_headers(connection, build_request_context(request, user), forwarding.settings)
+    return openai.build_request_headers(connection, build_request_context(request, user), forwarding.settings)
 
 
 @router.post("/download", "/download/{url_idx}")

@@ -15,7 +15,7 @@ from fastback.access.identity import User
 from fastback.config.keys.connections import OLLAMA_ENABLE
 from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.kit.http import HttpError, Router, Unauthorized
-from fastback.providers.connections import Connection, ollama_connections
+from fastback.providers.connections import Connection, list_ollama_connections
 
 router = Router("/ollama")
 
@@ -40,7 +40,7 @@ async def _query_all_servers(
         except (HttpError, TimeoutError):
             return None
 
-    connections = [connection for connection in ollama_connections(forwarding.config) if connection.enabled]
+    connections = [connection for connection in list_ollama_connections(forwarding.config) if connection.is_enabled]
     responses = await asyncio.gather(*map(query_server, connections))
     return [
         (connection, content)
@@ -64,10 +64,10 @@ async def _fetch_server_tags(index: int, user: User, request: Request, forwardin
 
 async def _list_visible_entries(user: User, forwarding: RequestForwarder) -> list[dict[str, Any]]:
     """Return Ollama's own entries of the models that a user may use."""
-    entries = [entry["ollama"] for entry in await forwarding.registry.base_entries() if "ollama" in entry]
+    entries = [entry["ollama"] for entry in await forwarding.registry.list_base_entries() if "ollama" in entry]
     if user.is_admin or forwarding.settings.bypass_model_access_control:
         return entries
-    visible_ids = {model.id for model in await forwarding.registry.visible(user) if model.info is not None}
+    visible_ids = {model.id for model in await forwarding.registry.list_visible_models(user) if model.info is not None}
     return [entry for entry in entries if entry["model"] in visible_ids]
 
 

@@ -34,13 +34,13 @@ class MemoryRecall:
     async def build_prompt_section(self, questions: Sequence[str], ctx: RequestContext) -> str | None:
         """Return the section for a conversation with these questions (oldest first); None if it is empty."""
         enabled = self._config.get_bool(MEMORIES_ENABLE) and self._config.get_bool(MEMORIES_SYSTEM_CONTEXT_ENABLE)
-        if not enabled or not await self._memories.may_use(ctx.asker):
+        if not enabled or not await self._memories.may_use(ctx.requester):
             return None
         asked_questions = [question.strip() for question in questions if question.strip()]
         query = "\n\n".join(asked_questions[-MAX_QUESTIONS:])[-MAX_QUERY_CHARACTERS:]
         if not query:
             return None
-        memories = await store.list_memories(self._memories.db, ctx.asker.id)
+        memories = await store.list_memories(self._memories.db, ctx.requester.id)
         if not memories:
             return None
         user_labels, path_labels, context_labels = self._select_memories(
@@ -65,7 +65,7 @@ class MemoryRecall:
 
     async def _find_nearest(self, query: str, ctx: RequestContext) -> list[Hit]:
         try:
-            return await self._memories.vectors.find_nearest(ctx.asker.id, query, MAX_NEAREST, ctx) or []
+            return await self._memories.vectors.find_nearest(ctx.requester.id, query, MAX_NEAREST, ctx) or []
         except RetrievalError as error:
             log.warning("searching memories failed, using those found by path: %s", error)
             return []

@@ -61,7 +61,7 @@ class MemoryService:
         Raises:
             BadRequest: the content is empty, or the path is invalid.
         """
-        user = ctx.asker
+        user = ctx.requester
         memory = await store.insert_memory(
             self.db, user.id, require_content(content), memory_type, normalise_path(path), {"created_by": "manual"}
         )
@@ -78,7 +78,7 @@ class MemoryService:
             BadRequest: no field is given, the content is empty, or the path is invalid.
             NotFound: the user has no such memory.
         """
-        user = ctx.asker
+        user = ctx.requester
         fields: dict[str, Any] = {} if content is None else {"content": require_content(content)}
         normalised_path = normalise_path(path)
         if path is not None:
@@ -119,7 +119,7 @@ class MemoryService:
         Raises:
             RetrievalError: embedding failed.
         """
-        user = ctx.asker
+        user = ctx.requester
         count = await self.vectors.rebuild(user.id, ctx)
         await self._bus.publish(ActivityEvent("memory.reset", user, user.id, "user", {"count": count, "reindex": True}))
 
@@ -146,7 +146,7 @@ class MemoryService:
         """
         if not form.operations:
             raise BadRequest("No memory operations provided")
-        user = ctx.asker
+        user = ctx.requester
         operations = [_normalise_operation(operation) for operation in form.operations]
         meta = {
             "created_by": form.source or "tool",

@@ -29,13 +29,13 @@ async def list_models(user: VerifiedUser, registry: ModelRegistry, refresh: bool
     """Return the models that the user may use, as the page lists them."""
     if refresh:
         await registry.refresh()
-    return JsonBytes(await registry.bytes_for(user))
+    return JsonBytes(await registry.get_response_bytes(user))
 
 
 @router.get("/models/base")
 async def list_base_models(user: AdminUser, registry: ModelRegistry) -> JsonObject:
     """Return the models of all servers."""
-    return {"data": await registry.base_entries()}
+    return {"data": await registry.list_base_entries()}
 
 
 @router.get("/v1/models/list")
@@ -93,7 +93,7 @@ async def list_base_overrides(user: AdminUser, workspace: WorkspaceModels, tag: 
 @router.get("/v1/models/all")
 async def list_stored_models(user: AdminUser, workspace: WorkspaceModels) -> list[JsonObject]:
     """Return all stored models: workspace models and overrides of base models."""
-    return await workspace.serialize_models(await model_store.all_rows(workspace.db))
+    return await workspace.serialize_models(await model_store.list_model_rows(workspace.db))
 
 
 def _collect_tags(rows: list[ModelRow]) -> list[str]:
@@ -127,7 +127,7 @@ async def create_model(data: Any, user: VerifiedUser, workspace: WorkspaceModels
     await workspace.require_permission(user, "workspace.models")
     if len(form.id) > 256:
         raise BadRequest(messages.MODEL_ID_TOO_LONG)
-    if await model_store.get(workspace.db, form.id) is not None:
+    if await model_store.find_model_row(workspace.db, form.id) is not None:
         raise Unauthorized(messages.MODEL_ID_TAKEN)
     draft = await workspace.build_draft(form, None)
     if not user.is_admin:
@@ -147,7 +147,7 @@ async def _get_model(model_id: str, user: VerifiedUser, workspace: WorkspaceMode
         NotFound: there is no such model.
         Unauthorized: the user may not read it.
     """
-    row = await model_store.get(workspace.db, model_id)
+    row = await model_store.find_model_row(workspace.db, model_id)
     if row is None:
         raise NotFound(messages.NOT_FOUND)
     may_write = await workspace.may_access(row, user, "write")
@@ -173,7 +173,7 @@ async def get_model_by_path(model_id: str, user: VerifiedUser, workspace: Worksp
 @router.post("/v1/models/model/update")
 async def update_model(data: Any, user: VerifiedUser, workspace: WorkspaceModels) -> JsonObject:
     form = parse_model_form(data)
-    row = await model_store.get(workspace.db, form.id)
+    row = await model_store.find_model_row(workspace.db, form.id)
     if row is None:
         raise Unauthorized(messages.NOT_FOUND)
     if not await workspace.may_change(row, user):
@@ -188,20 +188,20 @@ async def update_model(data: Any, user: VerifiedUser, workspace: WorkspaceModels
 
 @router.post("/v1/models/model/toggle")
 async def toggle_model(id: str, user: VerifiedUser, workspace: WorkspaceModels) -> JsonObject:
-    row = await model_store.get(workspace.db, id)
+    row = await model_store.find_model_row(workspace.db, id)
     if row is None:
         raise Unauthorized(messages.NOT_FOUND)
     if not await workspace.may_change(row, user):
         raise Unauthorized(messages.UNAUTHORIZED)
     await store.toggle_model(workspace.db, id)
     await workspace.publish_change()
-    return await workspace.serialize_model(await model_store.get(workspace.db, id) or row)
+    return await workspace.serialize_model(await model_store.find_model_row(workspace.db, id) or row)
 
 
 @router.post("/v1/models/model/access/update")
 async def update_model_access(data: AccessForm, user: VerifiedUser, workspace: WorkspaceModels) -> JsonObject:
     """Replace the grants of a model; for a base model without stored overrides a row is created."""
-    row = await model_store.get(workspace.db, data.id)
+    row = await model_store.find_model_row(workspace.db, data.id)
     if row is None:
         # The model comes from a server and has no stored overrides yet.
         if not user.is_admin:
@@ -223,7 +223,7 @@ async def update_model_access(data: AccessForm, user: VerifiedUser, workspace: W
 
 @router.post("/v1/models/model/delete")
 async def delete_model(data: ModelIdForm, user: VerifiedUser, workspace: WorkspaceModels) -> bool:
-    row = await model_store.get(workspace.db, data.id)
+    row = await model_store.find_model_row(workspace.db, data.id)
     if row is None:
         raise Unauthorized(messages.NOT_FOUND)
     if not await workspace.may_change(row, user):

@@ -22,7 +22,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Transaction
 from fastback.kit.http import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
 from fastback.providers import model_store
-from fastback.providers.chat_variables import schema_of
+from fastback.providers.chat_variables import build_chat_variables_schema
 from fastback.providers.model_store import ModelRow
 from fastback.providers.registry import ModelRegistry, ModelsChanged
 from fastback.records.revision_store import Snapshot
@@ -45,7 +45,7 @@ class ModelDraft(msgspec.Struct):
 
 def add_variables_schema(model: JsonObject) -> JsonObject:
     """Add the schema of the variables in a model's system prompt to its meta, and return the model."""
-    schema = schema_of((model.get("params") or {}).get("system"))
+    schema = build_chat_variables_schema((model.get("params") or {}).get("system"))
     model["meta"].pop("chat_variables_schema", None)
     if schema:
         model["meta"]["chat_variables_schema"] = schema
@@ -104,7 +104,7 @@ class WorkspaceModels:
             NotFound: there is no such model.
             Forbidden: the user may not write it.
         """
-        row = await model_store.get(self.db, model_id)
+        row = await model_store.find_model_row(self.db, model_id)
         if row is None:
             raise NotFound(messages.NOT_FOUND)
         if not await self.may_access(row, user, "write"):
@@ -113,7 +113,7 @@ class WorkspaceModels:
 
     async def require_not_base_model(self, model_id: str) -> None:
         """Raise Unauthorized if a model server has a model of this name."""
-        for entry in await self.registry.base_entries():
+        for entry in await self.registry.list_base_entries():
             is_ollama = entry.get("owned_by") == "ollama"
             if model_id == entry["id"] or (is_ollama and model_id == entry["id"].split(":", 1)[0]):
                 raise Unauthorized(messages.MODEL_ID_TAKEN)
@@ -272,9 +272,9 @@ class WorkspaceModels:
 
     async def serialize_model(self, row: ModelRow) -> JsonObject:
         """Return a model with its grants, as responses show it."""
-        return row.dump(await self.grants.list_grants("model", row.id))
+        return row.build_response(await self.grants.list_grants("model", row.id))
 
     async def serialize_models(self, rows: list[ModelRow]) -> list[JsonObject]:
         """Return models with their grants, as responses show them."""
         grants = await self.grants.list_grants_by_resource("model", [row.id for row in rows])
-        return [row.dump(grants[row.id]) for row in rows]
+        return [row.build_response(grants[row.id]) for row in rows]

@@ -155,7 +155,7 @@ class _ModelImport:
             "base_model_id": row.base_model_id,
             "is_active": row.is_active,
         }
-        meta = {**row.full_meta(), **(data.get("meta") or {})}
+        meta = {**row.build_meta(), **(data.get("meta") or {})}
         return _parse_form({**defaults, **data, "meta": meta, "params": data.get("params") or {}})
 
     async def _build_create_form(self, data: JsonObject) -> ModelForm | None:
@@ -196,7 +196,7 @@ async def import_models(
 async def sync_models(data: Any, user: AdminUser, workspace: WorkspaceModels) -> list[JsonObject]:
     """Write these models and delete all others, in one transaction."""
     models = parse_synced_models(data)
-    existing = {row.id: row for row in await model_store.all_rows(workspace.db)}
+    existing = {row.id: row for row in await model_store.list_model_rows(workspace.db)}
     drafts: list[tuple[ModelDraft, ModelRow | None, list[RequestedGrant]]] = []
     for model in models:
         row = existing.get(model.id)

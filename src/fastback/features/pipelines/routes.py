@@ -20,7 +20,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, HttpError, Invalid, NotFound, Router
 from fastback.kit.http.coercion import Problem, make_missing_problem, make_problem, read_int
 from fastback.providers.connections import Connection
-from fastback.providers.model_listing import ListingError, openai_list
+from fastback.providers.model_listing import ListingError, fetch_openai_models
 from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
 
@@ -81,10 +81,10 @@ async def list_servers(
     """Return the connections whose servers report that they run pipelines."""
 
     async def runs_pipelines(connection: Connection) -> bool:
-        if not connection.enabled or connection.model_ids:
+        if not connection.is_enabled or connection.model_ids:
             return False
         try:
-            models = await openai_list(forwarding.client, connection, settings, RequestContext(user=user))
+            models = await fetch_openai_models(forwarding.client, connection, settings, RequestContext(user=user))
         except ListingError:
             return False
         return isinstance(models, dict) and "pipelines" in models

@@ -64,7 +64,7 @@ class WebSearchService:
             BadRequest: the search or the loading failed.
             HttpError: 500 if embedding failed.
         """
-        user = ctx.asker
+        user = ctx.requester
         if not await self.may_search(user):
             raise Forbidden(messages.ACCESS_PROHIBITED)
         try:
@@ -127,7 +127,7 @@ class WebSearchService:
         """
         joined_queries = "-".join(queries)
         digest = await asyncio.to_thread(lambda: hashlib.sha256(joined_queries.encode()).hexdigest())
-        name = f"web-search-{ctx.asker.id}-{digest}"[:63]
+        name = f"web-search-{ctx.requester.id}-{digest}"[:63]
         try:
             await self._indexer.index_documents(name, documents, overwrite=True, ctx=ctx)
         except RetrievalError as error:

@@ -19,6 +19,9 @@ async def find_group_default_models(
     default_ids = await default_models.find_default_models(db, group_ids)
     if not default_ids:
         return None
-    meta = {model.id: (model.entry.get("info") or {}).get("meta") or {} for model in await registry.visible(user)}
+    meta = {
+        model.id: (model.entry.get("info") or {}).get("meta") or {}
+        for model in await registry.list_visible_models(user)
+    }
     visible = [model_id for model_id in default_ids if model_id in meta and not meta[model_id].get("hidden")]
     return ",".join(visible) or None

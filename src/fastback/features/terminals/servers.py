@@ -10,7 +10,7 @@ from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.config.keys.connections import TERMINAL_SERVER_CONNECTIONS
 from fastback.features.chats.chat_ids import is_stored
-from fastback.providers.server_access import opens
+from fastback.providers.server_access import may_use_connection
 from fastback.settings import Settings
 
 Connection = dict[str, Any]
@@ -60,7 +60,7 @@ class TerminalServers:
         return [
             connection
             for connection in self._list_connections()
-            if connection.get("enabled", True) and opens(connection, user, group_ids, self._settings)
+            if connection.get("enabled", True) and may_use_connection(connection, user, group_ids, self._settings)
         ]
 
     async def get_connection(self, server_id: str, user: User) -> Connection:
@@ -76,7 +76,7 @@ class TerminalServers:
             raise TerminalRefused(404, 4004, f"Terminal server '{server_id}' not found")
         if not connection.get("enabled", True):
             raise TerminalRefused(403, 4003, "Terminal server disabled")
-        if not opens(connection, user, await self._permissions.list_group_ids(user.id), self._settings):
+        if not may_use_connection(connection, user, await self._permissions.list_group_ids(user.id), self._settings):
             raise TerminalRefused(403, 4003, "Access denied")
         return connection
 

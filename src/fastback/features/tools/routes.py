@@ -14,7 +14,7 @@ from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
 from fastback.features.tools import record_routes, revision_routes, specs_routes, store, valves_routes
 from fastback.features.tools.servers import ToolServerRegistry
 from fastback.kit.http import Router
-from fastback.providers.server_access import opens
+from fastback.providers.server_access import may_use_connection
 from fastback.records.listing import RecordCatalog
 from fastback.settings import Settings
 
@@ -77,12 +77,12 @@ async def _list_servers(
     items = [
         _describe_server(f"server:{server.id}", server.title, server.description)
         for server in await tool_servers.list_servers()
-        if opens(server.connection, user, group_ids, settings)
+        if may_use_connection(server.connection, user, group_ids, settings)
     ]
     for connection in config.get_list(TOOL_SERVER_CONNECTIONS):
         if connection.get("type", "openapi") != "mcp" or not (connection.get("config") or {}).get("enable"):
             continue
-        if not opens(connection, user, group_ids, settings):
+        if not may_use_connection(connection, user, group_ids, settings):
             continue
         info = connection.get("info") or {}
         item = _describe_server(

@@ -16,7 +16,7 @@ from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
 from fastback.features.tools.mcp import McpError, McpSession
 from fastback.features.tools.servers import Connection
 from fastback.kit.http import HttpError, NotFound, Router, Unauthorized
-from fastback.providers.server_access import opens, server_headers
+from fastback.providers.server_access import build_server_headers, may_use_connection
 from fastback.settings import Settings
 
 router = Router("/api/v1/tools")
@@ -73,11 +73,13 @@ async def list_tool_specs(
         if id.startswith(SERVER_ID_PREFIX) and settings.enable_tool_servers
         else None
     )
-    if connection is None or not opens(connection, user, await permissions.list_group_ids(user.id), settings):
+    if connection is None or not may_use_connection(
+        connection, user, await permissions.list_group_ids(user.id), settings
+    ):
         raise NotFound("Tool not found")
     if connection.get("auth_type") in OAUTH_TYPES:
         raise Unauthorized("Auth required")
-    headers = await server_headers(connection, user, read_token(request), permissions)
+    headers = await build_server_headers(connection, user, read_token(request), permissions)
     try:
         async with (
             asyncio.timeout(DISCOVERY_TIMEOUT),

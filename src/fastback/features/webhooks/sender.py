@@ -9,7 +9,7 @@ import aiohttp
 
 from fastback import REFERENCE_VERSION
 from fastback.kit.web_guard import BlockedAddress, WebGuard
-from fastback.providers.http_client import CONNECTING
+from fastback.providers.http_client import CONNECT_TIMEOUT
 from fastback.settings import Settings
 from fastback.settings.tls import build_client_ssl
 
@@ -88,7 +88,7 @@ class WebhookSender:
             async with (
                 aiohttp.ClientSession(
                     connector=self._guard.make_connector(ssl=build_client_ssl(self._settings)),
-                    timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS, sock_connect=CONNECTING),
+                    timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS, sock_connect=CONNECT_TIMEOUT),
                     trust_env=True,
                 ) as client,
                 client.post(

@@ -15,7 +15,7 @@ from fastback.config.key import require_key
 from fastback.config.keys.retrieval import RAG_AZURE_OPENAI_API_VERSION
 from fastback.providers import openai
 from fastback.providers.connections import Connection
-from fastback.providers.http_client import answer_timeout
+from fastback.providers.http_client import build_answer_timeout
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.embedding import vector_encoding
 from fastback.retrieval.interfaces import RetrievalError, Vector
@@ -84,7 +84,7 @@ class RemoteEngine:
     def _build_headers(self, ctx: RequestContext) -> dict[str, str]:
         is_azure = self._engine == "azure_openai"
         connection = Connection("openai", 0, self._url, "" if is_azure else self._key, {})
-        headers = openai.request_headers(connection, ctx, self._settings)
+        headers = openai.build_request_headers(connection, ctx, self._settings)
         return {"content-type": "application/json", **headers, **({"api-key": self._key} if is_azure else {})}
 
     async def _send_request(self, body: Mapping[str, Any], ctx: RequestContext) -> list[Vector]:
@@ -94,7 +94,7 @@ class RemoteEngine:
         for retries_left in reversed(range(_ATTEMPTS)):
             try:
                 async with self._client.post(
-                    self._build_address(), data=content, headers=headers, timeout=answer_timeout(self._settings)
+                    self._build_address(), data=content, headers=headers, timeout=build_answer_timeout(self._settings)
                 ) as response:
                     if response.status == 429 and retries_left:
                         wait = _get_retry_delay(response.headers.get("retry-after"))

@@ -14,8 +14,8 @@ from fastback.config.keys.retrieval import (
     RAG_EXTERNAL_DOCUMENT_LOADER_URL,
 )
 from fastback.providers.connections import Connection
-from fastback.providers.openai import request_headers, user_headers
-from fastback.providers.request_context import RequestContext, with_groups
+from fastback.providers.openai import build_request_headers, user_headers
+from fastback.providers.request_context import RequestContext, add_groups
 from fastback.retrieval.extraction.engines.engine_client import EngineCall, EngineError
 from fastback.retrieval.interfaces import Document, RetrievalError
 
@@ -51,11 +51,11 @@ async def _build_headers(call: EngineCall, url: str) -> dict[str, str]:
             custom_headers[name] = custom_headers[name].replace(variable, replacement)
     key = call.config.get_text(RAG_EXTERNAL_DOCUMENT_LOADER_API_KEY)
     connection = Connection("openai", 0, url, key, {"headers": custom_headers})
-    ctx = await with_groups(connection.options.get("headers"), ctx, call.permissions)
+    ctx = await add_groups(connection.options.get("headers"), ctx, call.permissions)
     type_header = {"Content-Type": source.content_type} if source.content_type else {}
     name_header = {"X-Filename": quote(stored_name)}
     identity = user_headers(ctx.user, call.settings) if ctx.user is not None else {}
-    return {**type_header, **name_header, **request_headers(connection, ctx, call.settings), **identity}
+    return {**type_header, **name_header, **build_request_headers(connection, ctx, call.settings), **identity}
 
 
 async def extract_documents(call: EngineCall) -> list[Document]:
