@@ -84,7 +84,7 @@ def build_auth_headers(connection: Connection, token: str = "") -> dict[str, str
     return headers
 
 
-def user_headers(user: User, settings: Settings) -> dict[str, str]:
+def make_user_headers(user: User, settings: Settings) -> dict[str, str]:
     """Return the headers that name the user, and how they signed in: as a signed token where a secret is set."""
     headers = {settings.forward_user_info_header_auth_type: user.auth_type} if user.auth_type else {}
     if settings.forward_user_info_header_jwt_secret:
@@ -126,7 +126,7 @@ def build_request_headers(connection: Connection, ctx: RequestContext, settings:
     if ctx.user is not None and settings.enable_forward_user_info_headers:
         if ctx.auth_type:
             headers[settings.forward_user_info_header_auth_type] = ctx.auth_type
-        headers |= user_headers(ctx.user, settings)
+        headers |= make_user_headers(ctx.user, settings)
         if ctx.chat_id:
             headers[settings.forward_session_info_header_chat_id] = ctx.chat_id
     headers = add_connection_headers(headers, connection.options.get("headers"), ctx)

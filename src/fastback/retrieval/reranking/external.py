@@ -14,7 +14,7 @@ from fastback.config.keys.retrieval import (
     RAG_EXTERNAL_RERANKER_TIMEOUT,
     RAG_EXTERNAL_RERANKER_URL,
 )
-from fastback.providers.openai import user_headers
+from fastback.providers.openai import make_user_headers
 from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
 
@@ -69,7 +69,7 @@ class ExternalReranker:
             "authorization": f"Bearer {self._config.get_text(RAG_EXTERNAL_RERANKER_API_KEY)}",
         }
         if ctx is not None and ctx.user is not None and self._settings.enable_forward_user_info_headers:
-            headers |= user_headers(ctx.user, self._settings)
+            headers |= make_user_headers(ctx.user, self._settings)
         return headers
 
 

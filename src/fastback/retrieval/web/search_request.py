@@ -12,7 +12,7 @@ import msgspec
 from fastback.config import Config
 from fastback.config.key import require_key
 from fastback.config.keys.web import WEB_SEARCH_RESULT_COUNT
-from fastback.providers.openai import user_headers
+from fastback.providers.openai import make_user_headers
 from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
 
@@ -56,7 +56,7 @@ class SearchRequest:
         ctx = self.ctx
         if ctx is None or ctx.user is None:
             return {}
-        headers = user_headers(ctx.user, self.settings)
+        headers = make_user_headers(ctx.user, self.settings)
         if ctx.chat_id:
             headers[self.settings.forward_session_info_header_chat_id] = ctx.chat_id
         return headers

@@ -14,7 +14,7 @@ from fastback.config.keys.retrieval import (
     RAG_EXTERNAL_DOCUMENT_LOADER_URL,
 )
 from fastback.providers.connections import Connection
-from fastback.providers.openai import build_request_headers, user_headers
+from fastback.providers.openai import build_request_headers, make_user_headers
 from fastback.providers.request_context import RequestContext, add_groups
 from fastback.retrieval.extraction.engines.engine_client import EngineCall, EngineError
 from fastback.retrieval.interfaces import Document, RetrievalError
@@ -54,7 +54,7 @@ async def _build_headers(call: EngineCall, url: str) -> dict[str, str]:
     ctx = await add_groups(connection.options.get("headers"), ctx, call.permissions)
     type_header = {"Content-Type": source.content_type} if source.content_type else {}
     name_header = {"X-Filename": quote(stored_name)}
-    identity = user_headers(ctx.user, call.settings) if ctx.user is not None else {}
+    identity = make_user_headers(ctx.user, call.settings) if ctx.user is not None else {}
     return {**type_header, **name_header, **build_request_headers(connection, ctx, call.settings), **identity}
 
 

@@ -15,7 +15,7 @@ from fastback.config.keys.retrieval import (
     RAG_MISTRAL_OCR_API_KEY,
     RAG_MISTRAL_OCR_USE_BASE64,
 )
-from fastback.providers.openai import user_headers
+from fastback.providers.openai import make_user_headers
 from fastback.retrieval.extraction.engines.engine_client import (
     EngineCall,
     EngineError,
@@ -73,7 +73,7 @@ class _MistralClient:
         self.headers = {"Authorization": f"Bearer {call.config.get_text(RAG_MISTRAL_OCR_API_KEY)}"}
         ctx = call.ctx
         if ctx is not None and ctx.user is not None and call.settings.enable_forward_user_info_headers:
-            self.headers |= user_headers(ctx.user, call.settings)
+            self.headers |= make_user_headers(ctx.user, call.settings)
 
     async def upload_file(self) -> str:
         """Upload the file, and return its id."""
