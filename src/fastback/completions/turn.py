@@ -1,6 +1,6 @@
 """A chat turn: one request, answered by one model, stage by stage, into a sink.
 
-Whoever asks (the page, an API client, a WebSocket, a client of Anthropic's API), the same stages run in the same order:
+The same stages run in the same order for the page, for API clients, for WebSockets and for clients of Anthropic's API:
 
     before the model   admission → parameters → base_model → conversation → compaction → system_prompts → payload
                        → memories → web_search → sources → image_inlining
@@ -10,13 +10,13 @@ Whoever asks (the page, an API client, a WebSocket, a client of Anthropic's API)
     after the answer   outlet filters (still empty) → persistence → follow_ups → memory_review
                        These run only for turns of a chat on the page (`Turn.in_chat`), where the answer is stored.
 
-A stage (`stages/`, one module each) is shared by all turns: it keeps nothing, reads what earlier stages left in the
-`Turn` and leaves there what it finds. The order is written down once, in the tuples below; stages are registered by
-name in `setup.py`, in any order. So a plugin process can add stages without a change of this module's callers.
+A stage (`stages/`, one module each) is shared by all turns and has no state: it reads what earlier stages wrote to the
+`Turn`, and writes its own result there. The tuples below are the one place that has the order; `setup.py` registers the
+stages by name. So a plugin process can add stages without changes to the entrances.
 
-A sink (`sinks/`, one module each) belongs to one turn. It hears how far the turn has come, takes the model's response,
-and shows a failure in its own way: the page gets socket messages and a stored chat; an API client gets the server's
-bytes unparsed, which is why nothing here looks into a stream. A channel message or an automation run is one more sink.
+A sink (`sinks/`, one module each) belongs to one turn. It shows the turn's progress, takes the model's response, and
+shows a failure in its own way: the page gets socket messages and a stored chat; an API client gets the server's bytes
+unparsed, which is why the pipeline itself does not read streams. Channel messages and automation runs are further sinks.
 
 The entrances (`doors/`) parse a request, choose a sink and run the turn:
 
@@ -177,7 +177,7 @@ class Turn:
 
 
 class Stage(Protocol):
-    """One step of a turn. It is shared by all turns and keeps nothing of any."""
+    """One step of a turn. All turns share it, so it has no state of a turn."""
 
     name: str
 

@@ -59,7 +59,7 @@ class ModelClient:
         )
 
     async def post_native(self, model: Model, path: str, body: Payload, ctx: RequestContext) -> aiohttp.ClientResponse:
-        """Send a request in Anthropic's own form to a server that understands it, and return the response's head.
+        """Send a request in Anthropic's own form to a server that supports it, and return the response's head.
 
         Raises:
             ProviderRefusal, HttpError: as `open_completion`.

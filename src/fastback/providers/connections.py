@@ -61,7 +61,7 @@ class Connection(msgspec.Struct, frozen=True):
 
     @property
     def has_messages_api(self) -> bool:
-        """Whether the server understands Anthropic's Messages API itself."""
+        """Whether the server itself offers Anthropic's Messages API."""
         return self.is_anthropic or str(self.options.get("provider") or "").lower() == "litellm"
 
 

@@ -24,7 +24,7 @@ def make_client(settings: Settings) -> aiohttp.ClientSession:
     """Create the client. It has no timeout of its own: streams are relayed, so each request sets how long it may take.
 
     Proxies are those of the environment. aiohttp would read it, and the user's netrc file, for each request in a
-    thread, which is a third of the cost of a relayed chat. So it is told not to where neither of them has settings.
+    thread, which is a third of the cost of a relayed chat. So that is switched off where neither of them has settings.
 
     Raises:
         SettingsError: a file of certificate authorities cannot be read.

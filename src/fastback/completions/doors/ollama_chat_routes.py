@@ -1,4 +1,4 @@
-"""`/ollama`: requests forwarded to Ollama's servers, in Ollama's own API and in the others that it understands."""
+"""`/ollama`: requests forwarded to Ollama's servers, in Ollama's own API and in the others that it offers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies of the requests that `/ollama` forwards, in the APIs that Ollama understands."""
+"""Bodies of the requests that `/ollama` forwards, in the APIs that Ollama offers."""
 
 from __future__ import annotations
 
