@@ -16,7 +16,7 @@ stages by name. So a plugin process can add stages without changes to the entran
 
 A sink (`sinks/`, one module each) belongs to one turn. It shows the turn's progress, takes the model's response, and
 shows a failure in its own way: the page gets socket messages and a stored chat; an API client gets the server's bytes
-unparsed, which is why the pipeline itself does not read streams. Channel messages and automation runs are further sinks.
+unparsed, which is why the pipeline itself does not read streams. Channel messages and automations are further sinks.
 
 The entrances (`doors/`) parse a request, choose a sink and run the turn:
 
