@@ -44,7 +44,7 @@ LEFT_OUT = "A connection that signs in with Entra ID or with the user's OAuth to
 _NAMED = 3
 
 
-def waits_for(path: str) -> str:
+def get_missing_capability(path: str) -> str:
     """The capability that an operation which is not built waits for. Raises: LookupError for an unknown path."""
     for pattern, capability in WAITS:
         if re.search(pattern, path):
@@ -59,18 +59,18 @@ def _named(found: dict[str, Counter[Operation]], operation: Operation) -> str:
     return ", ".join([*(f"`{name}`" for name in names[:_NAMED]), *more])
 
 
-def markdown() -> str:
+def build_page() -> str:
     """The page."""
     done = coverage.operations_built() - REFUSED_AT_LAST
     everything = list_operations()
-    scenarios, tests = coverage.of_scenarios(), operation_coverage.of_tests()
-    waiting = Counter(waits_for(one.path) for one in everything if one not in done)
+    scenarios, tests = coverage.of_scenarios(), operation_coverage.count_operations_of_tests()
+    waiting = Counter(get_missing_capability(one.path) for one in everything if one not in done)
     areas: dict[str, list[str]] = {}
     ready: Counter[str] = Counter()
     for operation in everything:
         parts = operation.path.strip("/").split("/")
         area = "/".join(parts[:3]) if parts[:2] == ["api", "v1"] else (parts[0] or "/")
-        state = "built" if operation in done else f"501, waits for {waits_for(operation.path)}"
+        state = "built" if operation in done else f"501, waits for {get_missing_capability(operation.path)}"
         ready[area] += operation in done
         cells = (
             operation.method,
@@ -111,4 +111,4 @@ def _waiting(counts: Counter[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(markdown(), end="")
+    print(build_page(), end="")

@@ -37,7 +37,7 @@ _VOCABULARY = "the quick brown fox jump over la dog what is of . , a b c ##s ##z
 _WORDS = [*_SPECIAL, *_VOCABULARY.split()]
 
 
-def make(kind: str, directory: Path) -> None:
+def make_model(kind: str, directory: Path) -> None:
     """Make a model of a kind."""
     directory.mkdir(parents=True, exist_ok=True)
     roberta = kind == "roberta"
@@ -166,7 +166,7 @@ def _weights(path: Path, *, types: int) -> None:
     path.write_bytes(len(described).to_bytes(8, "little") + described + content)
 
 
-def recorded() -> dict[str, list[list[float]]]:
+def read_recorded_vectors() -> dict[str, list[list[float]]]:
     """The vectors of `TEXTS` by kind of model; `minilm` for all-MiniLM-L6-v2."""
     found = json.loads(RECORDED.read_text())
     return {
@@ -182,7 +182,7 @@ def record(minilm: str | None) -> None:
     with tempfile.TemporaryDirectory() as name:
         places = {kind: Path(name) / kind for kind in KINDS}
         for kind, place in places.items():
-            make(kind, place)
+            make_model(kind, place)
         if minilm:
             places["minilm"] = Path(minilm)
         for kind, place in places.items():

@@ -46,7 +46,7 @@ class Graph:
         return self.add("LayerNormalization", x, self.constant(scale), self.constant(bias), axis=-1, epsilon=epsilon)
 
 
-def make(directory: Path) -> Path:
+def add_onnx_file(directory: Path) -> Path:
     """Add the file to a model of type BERT. Return its path."""
     import onnx
     from onnx import TensorProto, helper
@@ -106,4 +106,4 @@ def make(directory: Path) -> Path:
 
 
 if __name__ == "__main__":
-    print(make(Path(sys.argv[1])))
+    print(add_onnx_file(Path(sys.argv[1])))

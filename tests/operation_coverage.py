@@ -1,6 +1,6 @@
 """Which operations the tests ask: read from their code, without running it.
 
-`of_tests()` walks the test files as an interpreter would who knows only texts: constants, f-strings, loops over what is
+`count_operations_of_tests()` walks the test files as an interpreter would who knows only texts: constants, f-strings, loops over what is
 written down, calls of helpers. What it does not know stands as `x` in a path.
 """
 
@@ -226,7 +226,7 @@ def _parameters(node: Function, walk: Walk, names: Names) -> list[Names]:
     return cases
 
 
-def of_file(path: Path) -> Counter[Operation]:
+def count_operations_of_file(path: Path) -> Counter[Operation]:
     """How often a file of tests asks each operation, roughly."""
     home, found = module(path), Counter[tuple[str, str]]()
     for node in home.tree.body:
@@ -242,6 +242,6 @@ def of_file(path: Path) -> Counter[Operation]:
     return operations
 
 
-def of_tests() -> dict[str, Counter[Operation]]:
+def count_operations_of_tests() -> dict[str, Counter[Operation]]:
     """What each file of tests/api asks, by its name without `.py`."""
-    return {path.stem: of_file(path) for path in sorted((TESTS / "api").glob("test_*.py"))}
+    return {path.stem: count_operations_of_file(path) for path in sorted((TESTS / "api").glob("test_*.py"))}

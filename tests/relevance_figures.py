@@ -18,7 +18,7 @@ class Figures(NamedTuple):
     answered: dict[str, int]
 
 
-def figures(ranks: Ranks, kinds: Mapping[str, Collection[str]]) -> Figures:
+def compute_figures(ranks: Ranks, kinds: Mapping[str, Collection[str]]) -> Figures:
     """The figures of the questions of these kinds."""
     asked = [question for questions in kinds.values() for question in questions]
     answered = {kind: sum(ranks[question] > 0 for question in questions) for kind, questions in kinds.items()}
@@ -37,14 +37,14 @@ class Comparison(NamedTuple):
     chance: float
 
 
-def compared(one: Ranks, other: Ranks) -> Comparison:
+def compare_ranks(one: Ranks, other: Ranks) -> Comparison:
     """One way of searching beside another."""
     wins = [question for question, rank in one.items() if rank and not other[question]]
     losses = [question for question, rank in other.items() if rank and not one[question]]
-    return Comparison(wins, losses, coin(len(wins), len(losses)))
+    return Comparison(wins, losses, compute_coin_chance(len(wins), len(losses)))
 
 
-def coin(heads: int, tails: int) -> float:
+def compute_coin_chance(heads: int, tails: int) -> float:
     """How likely a fair coin falls at least as unevenly, to either side."""
     count = heads + tails
     tail: int = sum(math.comb(count, number) for number in range(min(heads, tails) + 1))

@@ -121,7 +121,7 @@ QUESTIONS: list[tuple[str, str]] = [
 ]
 
 
-def passages() -> dict[str, str]:
+def list_passages() -> dict[str, str]:
     """Descriptions by name; the same thing under several names counts once."""
     found = {
         f"errno.{name}": f"Error {number}, {name}: {os.strerror(number)}." for number, name in errno.errorcode.items()

@@ -37,10 +37,10 @@ _PIECES = "▁the ▁quick ▁brown ▁fox ▁jump ▁over ▁la ▁dog ▁what 
 _CURVE = "torch.nn.modules.linear.Identity"
 
 
-def make(kind: str, directory: Path, scores: int = 1) -> None:
+def make_model(kind: str, directory: Path, scores: int = 1) -> None:
     """Make a model of a kind, with so many scores for a pair."""
     roberta = "roberta" in kind
-    embedding_models.make("roberta" if roberta else "bert-plain", directory)
+    embedding_models.make_model("roberta" if roberta else "bert-plain", directory)
     for name in ("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"):
         (directory / name).unlink(missing_ok=True)
     config = _read(directory / "config.json")
@@ -200,7 +200,7 @@ def _put(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def recorded() -> dict[str, dict[str, list[list[float]]]]:
+def read_recorded_scores() -> dict[str, dict[str, list[list[float]]]]:
     """Scores of `TEXTS` for each of `QUERIES`, by kind of model: `own` with the model's curve, `sigmoid` with that."""
     found: dict[str, dict[str, list[list[float]]]] = json.loads(RECORDED.read_text())
     return found
@@ -214,7 +214,7 @@ def record(minilm: str | None) -> None:
     with tempfile.TemporaryDirectory() as name:
         places = {kind: Path(name) / kind for kind in KINDS}
         for kind, place in places.items():
-            make(kind, place)
+            make_model(kind, place)
         if minilm:
             places["minilm"] = Path(name) / "minilm"
             make_minilm(Path(minilm), places["minilm"])

@@ -24,11 +24,11 @@ _CHAPTERS = """specialnames compound string-methods formatstrings debugger types
     imaginary break continue lambda dict conversions attribute-references"""
 
 #: Questions by kind.
-Asked = dict[str, list[str]]
+QuestionsByKind = dict[str, list[str]]
 
 
-def _read() -> tuple[Asked, dict[str, list[str]]]:
-    kinds: Asked = {}
+def _read() -> tuple[QuestionsByKind, dict[str, list[str]]]:
+    kinds: QuestionsByKind = {}
     phrases: dict[str, list[str]] = {}
     for line in filter(None, _FILE.read_text("utf-8").splitlines()):
         if line.startswith("# "):
@@ -42,20 +42,20 @@ def _read() -> tuple[Asked, dict[str, list[str]]]:
 
 
 #: All questions by kind, and the phrases of each.
-ASKED, _PHRASES = _read()
+QUESTIONS, _PHRASES = _read()
 
 
-def half(number: int) -> Asked:
+def list_half(number: int) -> QuestionsByKind:
     """Every other question of each kind, from the first (0) or the second (1) on."""
-    return {kind: questions[number::2] for kind, questions in ASKED.items()}
+    return {kind: questions[number::2] for kind, questions in QUESTIONS.items()}
 
 
-def chapters() -> dict[str, str]:
+def read_chapters() -> dict[str, str]:
     """The text to cut, by name."""
     return {name: topics[name] for name in _CHAPTERS.split()}
 
 
-def place(question: str, passages: Iterable[str]) -> int:
+def find_rank(question: str, passages: Iterable[str]) -> int:
     """At which place the first passage stands that answers a question; 0 where none does."""
     flat = (" ".join(passage.split()) for passage in passages)
     phrases = _PHRASES[question]

@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 @asynccontextmanager
-async def running(server: Qdrant | Chroma, variable: str) -> AsyncIterator[str]:
+async def run_server(server: QdrantServer | ChromaServer, variable: str) -> AsyncIterator[str]:
     """The address of a server; another one where the variable names it."""
     if os.environ.get(variable):
         yield os.environ[variable]
@@ -34,7 +34,7 @@ async def running(server: Qdrant | Chroma, variable: str) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def chroma_database(url: str) -> str:
+async def create_chroma_database(url: str) -> str:
     """A new database of a Chroma server."""
     name = f"t{uuid.uuid4().hex[:8]}"
     async with (
@@ -50,7 +50,7 @@ def _cosine(one: list[float], other: list[float]) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True)) / lengths if lengths else 0.0
 
 
-class Qdrant:
+class QdrantServer:
     """Collections of points in memory."""
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ class Qdrant:
         return value in match["any"] if "any" in match else value == match["value"]
 
 
-class Chroma:
+class ChromaServer:
     """Databases of collections in memory."""
 
     def __init__(self) -> None:

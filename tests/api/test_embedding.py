@@ -310,7 +310,7 @@ async def test_chunks_are_embedded_once(started: Callable[..., Any], engine: Eng
 
 
 async def test_a_model_on_this_machine(started: Callable[..., Any], tmp_path: Path) -> None:
-    embedding_models.make("bert-mean", tmp_path / "model")
+    embedding_models.make_model("bert-mean", tmp_path / "model")
     async with started(RAG_EMBEDDING_MODEL=str(tmp_path / "model")) as server:
         embedder = server.services.get(Embedder)
         assert embedder.signature == {"engine": "", "model": str(tmp_path / "model")}
@@ -321,12 +321,12 @@ async def test_a_model_on_this_machine(started: Callable[..., Any], tmp_path: Pa
 
 async def test_other_weights_in_the_same_place(started: Callable[..., Any], tmp_path: Path) -> None:
     place = tmp_path / "model"
-    embedding_models.make("bert-mean", place)
+    embedding_models.make_model("bert-mean", place)
     async with started(RAG_EMBEDDING_MODEL=str(place)) as server:
         embedder = server.services.get(Embedder)
         before = await embedder.embed_content(["The Fox."])
         shutil.rmtree(place)
-        embedding_models.make("bert-cls", place)
+        embedding_models.make_model("bert-cls", place)
         after = await embedder.embed_content(["The Fox."])
         assert after != before
         assert await embedder.embed_queries(["The Fox."]) == after

@@ -20,7 +20,7 @@ WANTED = 5
 )
 async def test_vectors_and_words_together_find_most(started: Any) -> None:
     async with started() as server:
-        documents = [Document(text, {"name": name}) for name, text in relevance_questions.passages().items()]
+        documents = [Document(text, {"name": name}) for name, text in relevance_questions.list_passages().items()]
         await server.services.get(Indexer).index_documents("library", documents)
         retriever = server.services.get(Retriever)
 

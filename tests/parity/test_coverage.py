@@ -9,7 +9,7 @@ from parity import coverage
 def test_every_operation_that_is_built_is_asked_by_a_test() -> None:
     found = {
         one
-        for names in (coverage.of_scenarios(), operation_coverage.of_tests())
+        for names in (coverage.of_scenarios(), operation_coverage.count_operations_of_tests())
         for counts in names.values()
         for one in counts
     }
