@@ -44,7 +44,8 @@ async def send_result(result: Any, scope: Scope, receive: Receive, send: Send) -
         headers += result.headers
         result = result.content
     if isinstance(result, Response):
-        result.raw_headers.extend(headers)
+        if headers:
+            result.raw_headers.extend(headers)
         await result(scope, receive, send)
     else:
         content = result.content if isinstance(result, JsonBytes) else encoder.encode(result)
