@@ -24,14 +24,6 @@ class Folder(msgspec.Struct):
     shared: bool
 
 
-class RankedMatch(msgspec.Struct):
-    """A match of a search; lower ranks come first."""
-
-    id: str
-    rank: int
-    updated_at: int
-
-
 class ChatRow(msgspec.Struct):
     """The columns of a chat that a result shows."""
 
