@@ -93,7 +93,7 @@ async def test_a_local_model_orders_the_sources_of_a_question(server: Server, ad
     assert await list_source_texts() == []
 
 
-async def test_a_model_may_give_scores_without_a_sigmoid(started: Any, upstream: str, tmp_path: Path) -> None:
+async def test_a_model_may_give_scores_without_a_sigmoid(start_server: Any, upstream: str, tmp_path: Path) -> None:
     reranking_models.make_model("bert-identity", tmp_path / "model")
     variables = {
         "RAG_EMBEDDING_ENGINE": "openai",
@@ -103,7 +103,7 @@ async def test_a_model_may_give_scores_without_a_sigmoid(started: Any, upstream:
         "RAG_RERANKING_MODEL": str(tmp_path / "model"),
         "SENTENCE_TRANSFORMERS_CROSS_ENCODER_SIGMOID_ACTIVATION_FUNCTION": "false",
     }
-    async with started(**variables) as server:
+    async with start_server(**variables) as server:
         await index_texts(server)
         ada = await server.sign_up("Ada")
         result = (await ada.post(QUERY, {"collection_names": ["shelf"], "query": QUERIES[0], "k_reranker": 1})).ok()
@@ -145,8 +145,8 @@ async def test_a_removed_model_leaves_the_order_of_the_search(
     assert "passages keep the order that they were found in" in caplog.text
 
 
-async def test_the_process_ends_with_the_server(started: Any, model: str) -> None:
-    async with started() as server:
+async def test_the_process_ends_with_the_server(start_server: Any, model: str) -> None:
+    async with start_server() as server:
         reranker: Any = server.services.get(Reranker)
         await reranker.check_model("", model)
         (pid,) = reranker._local.workers.process_ids

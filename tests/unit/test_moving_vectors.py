@@ -312,11 +312,11 @@ def test_stores_that_cannot_be_chosen(env: dict[str, str], said: str) -> None:
         factory.get_kind(_settings(**env))
 
 
-async def test_the_server_takes_over_what_chroma_keeps(started: Any, tmp_path: Path) -> None:
+async def test_the_server_takes_over_what_chroma_keeps(start_server: Any, tmp_path: Path) -> None:
     from fastback.retrieval.interfaces import VectorStore
 
     ChromaDirectory(tmp_path / "vector_db").add("file-a", ITEMS[:3])
-    async with started() as server:
+    async with start_server() as server:
         store = server.services.get(VectorStore)
         for _ in range(200):
             if await store.has_collection("file-a") and len(await store.find_chunks("file-a")) == 3:
@@ -325,7 +325,7 @@ async def test_the_server_takes_over_what_chroma_keeps(started: Any, tmp_path: P
         assert len(await store.find_chunks("file-a")) == 3
 
 
-async def test_a_store_that_is_not_there_says_so(tmp_path: Path, started: Any) -> None:
+async def test_a_store_that_is_not_there_says_so(tmp_path: Path, start_server: Any) -> None:
     from fastback.retrieval.interfaces import VectorStore
 
     for env in (
@@ -333,6 +333,6 @@ async def test_a_store_that_is_not_there_says_so(tmp_path: Path, started: Any) -
         {"VECTOR_DB": "chroma", "CHROMA_HTTP_HOST": "127.0.0.1", "CHROMA_HTTP_PORT": "9"},
         {"VECTOR_DB": "pgvector", "PGVECTOR_DB_URL": "postgresql://x@127.0.0.1:9/x"},
     ):
-        async with started(**env) as server:
+        async with start_server(**env) as server:
             with pytest.raises(RetrievalError, match=r"cannot be (reached|used)"):
                 await server.services.get(VectorStore).find_chunks("file-a")
