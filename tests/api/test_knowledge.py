@@ -14,7 +14,7 @@ from fastback.access.activity import ActivityEvent
 from fastback.kit.bus import Bus
 from knowledge_samples import KNOWLEDGE, allow_workspace, create_knowledge, embedding_settings, insert_file, list_chunks
 
-EVERYBODY = {"principal_type": "user", "principal_id": "*", "permission": "read"}
+PUBLIC_GRANT = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ async def test_creating_knowledge_needs_a_permission(ada: Person, bob: Person) -
     for path in (f"{KNOWLEDGE}/create", KNOWLEDGE):
         (await bob.post(path, form)).refused(401)
     await allow_workspace(ada, knowledge=True)
-    created = (await bob.post(KNOWLEDGE, {**form, "access_grants": [EVERYBODY]})).ok()
+    created = (await bob.post(KNOWLEDGE, {**form, "access_grants": [PUBLIC_GRANT]})).ok()
     # Sharing needs a permission of its own.
     assert created["access_grants"] == [] and created["user_id"] == bob.id and created["files"] is None
 
@@ -218,7 +218,7 @@ async def test_changes_publish_activity_events(server: Server, ada: Person) -> N
     (await ada.post(f"{base}/file/add", {"file_id": file_id})).ok()
     directory_id = (await ada.post(f"{base}/dirs/create", {"name": "docs"})).ok()["id"]
     (await ada.post(f"{base}/file/move", {"file_id": file_id, "directory_id": directory_id})).ok()
-    (await ada.post(f"{base}/access/update", {"access_grants": [EVERYBODY]})).ok()
+    (await ada.post(f"{base}/access/update", {"access_grants": [PUBLIC_GRANT]})).ok()
     (await ada.delete(f"{base}/delete")).ok()
     assert [event.event for event in events] == [
         "knowledge.created",

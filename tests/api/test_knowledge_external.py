@@ -24,7 +24,7 @@ def environment(upstream: str) -> dict[str, str]:
 
 
 class VectorDatabaseStub:
-    """A vector database of somebody else: records its requests, and answers each with `reply` and `status`."""
+    """A stand-in for an external vector database: it records its requests, and answers each with `reply`."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str], Any]] = []

@@ -135,14 +135,16 @@ async def test_tool_descriptions_may_be_large(ada: Person, mcp: McpServer) -> No
 async def test_tool_specs_are_shown_only_to_permitted_users(
     ada: Person, bob: Person, anonymous: Person, mcp: McpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everybody = {"access_grants": [{"principal_type": "user", "principal_id": "*", "permission": "read"}]}
+    public_access = {"access_grants": [{"principal_type": "user", "principal_id": "*", "permission": "read"}]}
     enabled = {"enable": True}
     connections = [
-        make_connection(f"{mcp.url}/json", info={"id": "open"}, config={**everybody, **enabled}, auth_type="session"),
+        make_connection(
+            f"{mcp.url}/json", info={"id": "open"}, config={**public_access, **enabled}, auth_type="session"
+        ),
         make_connection(
             f"{mcp.url}/json", info={"id": "mine"}, config={**enabled, "function_name_filter_list": "!add"}
         ),
-        make_connection(f"{mcp.url}/json", info={"id": "off"}, config=everybody),
+        make_connection(f"{mcp.url}/json", info={"id": "off"}, config=public_access),
         make_connection(f"{mcp.url}/json", info={"id": "consent"}, config=enabled, auth_type="oauth_2.1"),
         make_connection(f"{mcp.url}/odd", info={"id": "odd"}, config=enabled),
         make_connection(f"{mcp.url}/slow", info={"id": "slow"}, config=enabled),

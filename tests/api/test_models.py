@@ -10,7 +10,7 @@ import pytest
 from conftest import Person, Server
 
 MODELS = "/api/v1/models"
-EVERYBODY = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
+PUBLIC_GRANTS = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
 PIXEL = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n....").decode()
 
 
@@ -146,7 +146,7 @@ async def test_creating_models_needs_a_permission(server: Server, ada: Person, b
     (await bob.post(f"{MODELS}/create", make_form("demo-large"))).refused(
         401, "Uh-oh! This model id is already registered. Please choose another model id string."
     )
-    created = (await bob.post(f"{MODELS}/create", make_form(access_grants=EVERYBODY))).ok()
+    created = (await bob.post(f"{MODELS}/create", make_form(access_grants=PUBLIC_GRANTS))).ok()
     assert created["access_grants"] == []
     (await bob.post(f"{MODELS}/model/update", make_form(base_model_id=None))).refused(401, "401 Unauthorized")
     assert (await bob.post(f"{MODELS}/model/update", make_form(name="Mine"))).ok()["name"] == "Mine"
@@ -176,11 +176,11 @@ async def test_readers_see_no_parameters_and_change_nothing(ada: Person, bob: Pe
 
 
 async def test_a_preset_with_an_inaccessible_base_is_listed_but_does_not_answer(ada: Person, bob: Person) -> None:
-    (await ada.post(f"{MODELS}/create", make_form(access_grants=EVERYBODY))).ok()
+    (await ada.post(f"{MODELS}/create", make_form(access_grants=PUBLIC_GRANTS))).ok()
     assert [model["id"] for model in (await bob.get("/api/models")).ok()["data"]] == ["pirate"]
     question = {"model": "pirate", "messages": [{"role": "user", "content": "Hi [[tokens 1]]"}]}
     (await bob.post("/api/chat/completions", question)).refused(400, "Model not found")
-    (await ada.post(f"{MODELS}/model/access/update", {"id": "demo-small", "access_grants": EVERYBODY})).ok()
+    (await ada.post(f"{MODELS}/model/access/update", {"id": "demo-small", "access_grants": PUBLIC_GRANTS})).ok()
     (await bob.post("/api/chat/completions", question)).ok()
 
 

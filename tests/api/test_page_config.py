@@ -15,7 +15,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError
 
-EVERYBODY = {"principal_type": "user", "principal_id": "*", "permission": "read"}
+PUBLIC_GRANT = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 
 
 async def add_group(
@@ -76,7 +76,7 @@ async def test_default_models_come_from_groups_and_are_accessible(server: Server
     (await ada.post("/api/v1/configs/models", models)).ok()
     await add_group(server, "poets", ["demo-large", "gone"], bob)
     assert await get_default_models(bob) == "demo-small"
-    (await ada.post("/api/v1/models/model/access/update", {"id": "demo-large", "access_grants": [EVERYBODY]})).ok()
+    (await ada.post("/api/v1/models/model/access/update", {"id": "demo-large", "access_grants": [PUBLIC_GRANT]})).ok()
     assert (await get_default_models(bob), await get_default_models(ada)) == ("demo-large", "demo-small")
     # The deepest group decides; among equally deep ones the oldest; groups without default models are ignored.
     await add_group(server, "elders", ["demo-reasoner", "demo-large"], ada, parent="poets", created_at=9)

@@ -157,7 +157,7 @@ ROUTES = _collect_routes()
 
 
 class ForeignRequest(typing.NamedTuple):
-    """A request by somebody who is not the owner."""
+    """A request by a user who is not the owner."""
 
     operation: Operation
     path: str
@@ -297,7 +297,7 @@ def list_requests(own: PrivateRecords, *, changing: bool) -> Iterator[ForeignReq
 async def _send(person: Person, request: ForeignRequest) -> bytes:
     """Send a request, and return the whole response, head and body."""
     is_form = isinstance(request.body, aiohttp.FormData)
-    # A form is sent once only.
+    # A form can be sent only once, so a new one is built.
     body = {"data": build_upload_form("mine.txt", b"mine")} if is_form else {"json": request.body}
     async with person.http().request(
         request.operation.method,
@@ -391,13 +391,13 @@ async def own(server: Server, ada: Person) -> PrivateRecords:
 async def _create_outsiders(server: Server, ada: Person) -> dict[str, Person]:
     return {
         "another user": await server.add_user(ada, "Mallory"),
-        "somebody pending": await server.add_user(ada, "Peter", "pending"),
+        "a pending user": await server.add_user(ada, "Peter", "pending"),
         "a stranger": server.stranger(),
     }
 
 
 async def test_private_data_stays_private(server: Server, ada: Person, own: PrivateRecords) -> None:
-    """Nobody but the owner reads the records, by reading or by changing something, and nobody else changes them."""
+    """Other users can neither read the records, through reads or changes, nor change them."""
     # Check that the requests do reach the records: the owner sees the secrets of most kinds.
     areas = await _list_visible_areas(own)
     assert {"chats", "folders", "prompts", "tools", "skills", "models", "evaluations", "users", "groups"} <= areas

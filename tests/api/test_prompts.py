@@ -8,7 +8,7 @@ from typing import Any
 from conftest import Person, Server
 
 PROMPTS = "/api/v1/prompts"
-EVERYBODY = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
+PUBLIC_GRANTS = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
 
 
 def make_form(command: str = "hello", **more: Any) -> dict[str, Any]:
@@ -40,11 +40,11 @@ async def test_creating_and_sharing_prompts_need_separate_permissions(server: Se
     bob = await server.add_user(ada, "Bob")
     (await bob.post(f"{PROMPTS}/create", make_form())).refused(401)
     await set_default_permissions(ada, prompts=True)
-    created = (await bob.post(f"{PROMPTS}/create", make_form(access_grants=EVERYBODY))).ok()
+    created = (await bob.post(f"{PROMPTS}/create", make_form(access_grants=PUBLIC_GRANTS))).ok()
     assert created["access_grants"] == []
     share_url = f"{PROMPTS}/id/{created['id']}/access/update"
-    (await bob.post(share_url, {"access_grants": EVERYBODY})).refused(403)
-    shared = (await ada.post(share_url, {"access_grants": EVERYBODY})).ok()
+    (await bob.post(share_url, {"access_grants": PUBLIC_GRANTS})).refused(403)
+    shared = (await ada.post(share_url, {"access_grants": PUBLIC_GRANTS})).ok()
     assert [grant_entry["principal_id"] for grant_entry in shared["access_grants"]] == ["*"]
 
 
@@ -99,7 +99,7 @@ async def test_revisions_of_another_prompt_are_inaccessible(server: Server, ada:
 
 
 async def test_a_deleted_prompt_leaves_nothing(ada: Person) -> None:
-    created = (await ada.post(f"{PROMPTS}/create", make_form(access_grants=EVERYBODY))).ok()
+    created = (await ada.post(f"{PROMPTS}/create", make_form(access_grants=PUBLIC_GRANTS))).ok()
     assert (await ada.delete(f"{PROMPTS}/id/{created['id']}/delete")).ok() is True
     (await ada.get(f"{PROMPTS}/id/{created['id']}/history")).refused(404)
     recreated = (await ada.post(f"{PROMPTS}/create", make_form())).ok()
