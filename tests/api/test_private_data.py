@@ -91,7 +91,7 @@ TEXT_FIELDS = {
     "order_by": "name",
     "tag": WORD,
 }
-#: Bodies that cannot be derived from their types; `<name>` stands for the id of that record.
+#: Bodies that cannot be derived from their types; `<name>` is replaced by the id of that record.
 _MODEL = {"name": "x", "params": {}, "meta": {}}
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/models/create"): {"id": "<model>", **_MODEL},
