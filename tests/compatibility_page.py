@@ -61,9 +61,9 @@ def _list_names(counts: dict[str, Counter[Operation]], operation: Operation) -> 
 
 def build_page() -> str:
     """Return the page as Markdown."""
-    built = coverage.operations_built() - REFUSED_AT_LAST
+    built = coverage.list_built_operations() - REFUSED_AT_LAST
     operations = list_operations()
-    scenarios, tests = coverage.of_scenarios(), operation_coverage.count_operations_of_tests()
+    scenarios, tests = coverage.count_operations_of_scenarios(), operation_coverage.count_operations_of_tests()
     missing = Counter(get_missing_capability(operation.path) for operation in operations if operation not in built)
     areas: dict[str, list[str]] = {}
     built_counts: Counter[str] = Counter()

@@ -248,7 +248,7 @@ def count_operations_of_file(test_file: Path) -> Counter[Operation]:
                 RequestCounter(source, counts).walk_function(function, source.names)
     operations: Counter[Operation] = Counter()
     for (method, path), count in counts.items():
-        operation = coverage.operation(method, path)
+        operation = coverage.find_operation(method, path)
         if operation is not None:
             operations[operation] += count
     return operations
